@@ -1,0 +1,89 @@
+//! Our product kernel against matrix-product crates, on the shapes of the presets.
+//!
+//! `cargo run --release` in this folder. One thread; each shape is a layer seen by one tile of 16, 32
+//! or 64 samples, in the layout of the engine: forward (weights transposed on the fly), input gradient,
+//! weight gradient. Alternating rounds, median GFLOP/s of each.
+
+use std::time::Instant;
+
+use gradus_kernels::product::{Extent, Operand, product};
+
+const ROUNDS: usize = 15;
+
+/// `c[m, n] += Σ_k a[m·a_row + k·a_inner] · b[k·n + …]`, the same in every candidate.
+#[derive(Clone, Copy)]
+struct Shape {
+    name: &'static str,
+    m: usize,
+    n: usize,
+    k: usize,
+    a_row: usize,
+    a_inner: usize,
+}
+
+fn shapes() -> Vec<Shape> {
+    let mut all = Vec::new();
+    let layers = [("784-10", 784, 10), ("784-50", 784, 50), ("784-200", 784, 200), ("200-100", 200, 100), ("1024-1024", 1024, 1024), ("1176-200", 1176, 200)];
+    for (name, fan_in, fan_out) in layers {
+        for tile in [16, 32, 64] {
+            let shape = |m, n, k, a_row, a_inner| Shape { name, m, n, k, a_row, a_inner };
+            all.push(shape(fan_out, tile, fan_in, 1, fan_out)); // forward
+            all.push(shape(fan_in, tile, fan_out, fan_out, 1)); // input gradient
+            all.push(shape(fan_in, fan_out, tile, tile, 1)); // weight gradient
+        }
+    }
+    all
+}
+
+fn main() {
+    println!("| layer | m, n, k | ours | gemm | matrixmultiply | ours / best |");
+    println!("|---|---|---|---|---|---|");
+    for shape in shapes() {
+        let Shape { name, m, n, k, a_row, a_inner } = shape;
+        let a = vec![0.5f32; m * k];
+        let b = vec![0.25f32; k * n];
+        let mut c = vec![0.0f32; m * n];
+        let mut ours = || {
+            let extent = Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k };
+            let left = Operand { values: &a, row_stride: a_row, inner_stride: a_inner };
+            let right = Operand { values: &b, row_stride: 0, inner_stride: n };
+            product(extent, left, right, &mut c, n);
+        };
+        let mut times = [const { Vec::new() }; 3];
+        let flop = 2.0 * (m * n * k) as f64;
+        let repeats = (4e7 / flop).ceil() as usize;
+        for _ in 0..ROUNDS {
+            times[0].push(seconds(repeats, &mut ours));
+            let mut d = vec![0.0f32; m * n];
+            times[1].push(seconds(repeats, &mut || unsafe {
+                gemm::gemm(
+                    m, n, k, d.as_mut_ptr(), 1, n as isize, true, a.as_ptr(), a_inner as isize,
+                    a_row as isize, b.as_ptr(), 1, n as isize, 1.0, 1.0, false, false, false,
+                    gemm::Parallelism::None,
+                );
+            }));
+            times[2].push(seconds(repeats, &mut || unsafe {
+                matrixmultiply::sgemm(
+                    m, k, n, 1.0, a.as_ptr(), a_row as isize, a_inner as isize, b.as_ptr(),
+                    n as isize, 1, 1.0, d.as_mut_ptr(), n as isize, 1,
+                );
+            }));
+        }
+        let [ours, gemm, matrixmultiply] = times.map(|mut t| {
+            t.sort_by(f64::total_cmp);
+            flop / t[t.len() / 2] * 1e-9
+        });
+        println!(
+            "| {name} | {m}, {n}, {k} | {ours:.1} | {gemm:.1} | {matrixmultiply:.1} | {:.2} |",
+            ours / gemm.max(matrixmultiply)
+        );
+    }
+}
+
+fn seconds(repeats: usize, run: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..repeats {
+        run();
+    }
+    start.elapsed().as_secs_f64() / repeats as f64
+}

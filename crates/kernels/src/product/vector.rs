@@ -1,0 +1,228 @@
+//! Vectors of each instruction set, as far as a product needs them.
+
+use super::{Job, run};
+use crate::Isa;
+
+/// A vector register full of numbers.
+pub(super) trait Vector: Copy {
+    /// The type of one lane.
+    type Scalar: Copy;
+    /// Numbers in one register.
+    const LANES: usize;
+    /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
+    /// themselves and a broadcast.
+    const ROWS: usize;
+
+    /// # Safety
+    /// The machine has the instructions. This holds for every function below.
+    unsafe fn zero() -> Self;
+    /// The first `lanes` numbers at `from`, the others 0.
+    ///
+    /// # Safety
+    /// `lanes` numbers can be read, and `1 <= lanes <= LANES`.
+    unsafe fn load(from: *const Self::Scalar, lanes: usize) -> Self;
+    /// # Safety
+    /// `lanes` numbers can be written, and `1 <= lanes <= LANES`.
+    unsafe fn store(self, to: *mut Self::Scalar, lanes: usize);
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn splat(value: Self::Scalar) -> Self;
+    /// `self · factor + term`.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
+}
+
+/// A number type with a product kernel for every instruction set. Implemented for `f32` and `f64`.
+pub trait Simd: Sized {
+    /// Runs a checked product on `isa`.
+    ///
+    /// # Safety
+    ///
+    /// The machine has `isa`, and every index of the job lies inside its slices.
+    #[doc(hidden)]
+    unsafe fn run(isa: Isa, job: &Job<'_, Self>);
+}
+
+/// Numbers of no instruction set in particular. Multiplies and adds in two steps: without hardware
+/// for it, a fused step would be a slow call into a library.
+#[derive(Clone, Copy)]
+struct Portable<T, const L: usize>([T; L]);
+
+macro_rules! portable {
+    ($scalar:ty, $lanes:literal) => {
+        impl Vector for Portable<$scalar, $lanes> {
+            type Scalar = $scalar;
+            const LANES: usize = $lanes;
+            const ROWS: usize = 6;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                Self([0.0; $lanes])
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const $scalar, lanes: usize) -> Self {
+                let mut values = [0.0; $lanes];
+                // SAFETY: the caller's promise.
+                let from = unsafe { std::slice::from_raw_parts(from, lanes) };
+                values[..lanes].copy_from_slice(from);
+                Self(values)
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $scalar, lanes: usize) {
+                // SAFETY: the caller's promise.
+                let to = unsafe { std::slice::from_raw_parts_mut(to, lanes) };
+                to.copy_from_slice(&self.0[..lanes]);
+            }
+            #[inline(always)]
+            unsafe fn splat(value: $scalar) -> Self {
+                Self([value; $lanes])
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + term.0[i]))
+            }
+        }
+    };
+}
+
+portable!(f32, 4);
+portable!(f64, 2);
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Job, Vector, run};
+
+    /// 256 bits with 16 registers.
+    #[derive(Clone, Copy)]
+    struct Avx2<R>(R);
+
+    /// 512 bits with masks and 32 registers.
+    #[derive(Clone, Copy)]
+    struct Avx512<R>(R);
+
+    /// Lane masks: the eight (four) integers from index `8 − lanes` (`4 − lanes`).
+    const MASKS_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    const MASKS_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+    macro_rules! vector {
+        (
+            $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
+            zero $zero:ident, splat $splat:ident, fma $fma:ident,
+            load |$from:ident, $count:ident| $load:expr,
+            store |$to:ident, $value:ident, $many:ident| $store:expr
+        ) => {
+            impl Vector for $name<$register> {
+                type Scalar = $scalar;
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    // SAFETY: the caller's promise about the machine.
+                    Self(unsafe { $zero() })
+                }
+                #[inline(always)]
+                unsafe fn load($from: *const $scalar, $count: usize) -> Self {
+                    // SAFETY: masked lanes are not read; the rest is the caller's promise.
+                    Self(unsafe { $load })
+                }
+                #[inline(always)]
+                unsafe fn store(self, $to: *mut $scalar, $many: usize) {
+                    let $value = self.0;
+                    // SAFETY: masked lanes are not written; the rest is the caller's promise.
+                    unsafe { $store }
+                }
+                #[inline(always)]
+                unsafe fn splat(value: $scalar) -> Self {
+                    // SAFETY: the caller's promise about the machine.
+                    Self(unsafe { $splat(value) })
+                }
+                #[inline(always)]
+                unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+                    // SAFETY: the caller's promise about the machine.
+                    Self(unsafe { $fma(self.0, factor.0, term.0) })
+                }
+            }
+        };
+    }
+
+    vector!(
+        Avx512<__m512>, f32, lanes 16, rows 12,
+        zero _mm512_setzero_ps, splat _mm512_set1_ps, fma _mm512_fmadd_ps,
+        load |from, lanes| _mm512_maskz_loadu_ps(u16::MAX >> (16 - lanes), from),
+        store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value)
+    );
+    vector!(
+        Avx512<__m512d>, f64, lanes 8, rows 12,
+        zero _mm512_setzero_pd, splat _mm512_set1_pd, fma _mm512_fmadd_pd,
+        load |from, lanes| _mm512_maskz_loadu_pd(u8::MAX >> (8 - lanes), from),
+        store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value)
+    );
+    vector!(
+        Avx2<__m256>, f32, lanes 8, rows 6,
+        zero _mm256_setzero_ps, splat _mm256_set1_ps, fma _mm256_fmadd_ps,
+        load |from, lanes| if lanes == 8 {
+            _mm256_loadu_ps(from)
+        } else {
+            _mm256_maskload_ps(from, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - lanes).cast()))
+        },
+        store |to, value, lanes| {
+            _mm256_maskstore_ps(to, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - lanes).cast()), value)
+        }
+    );
+    vector!(
+        Avx2<__m256d>, f64, lanes 4, rows 6,
+        zero _mm256_setzero_pd, splat _mm256_set1_pd, fma _mm256_fmadd_pd,
+        load |from, lanes| if lanes == 4 {
+            _mm256_loadu_pd(from)
+        } else {
+            _mm256_maskload_pd(from, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - lanes).cast()))
+        },
+        store |to, value, lanes| {
+            _mm256_maskstore_pd(to, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - lanes).cast()), value)
+        }
+    );
+
+    macro_rules! entry {
+        ($name:ident, $vector:ty, $scalar:ty, $features:literal) => {
+            /// # Safety
+            /// Every index of the job lies inside its slices.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $name(job: &Job<'_, $scalar>) {
+                // SAFETY: the caller's promise; the instructions are those of this function.
+                unsafe { run::<$vector>(job) }
+            }
+        };
+    }
+
+    entry!(avx512_f32, Avx512<__m512>, f32, "avx512f,avx512vl,avx2,fma");
+    entry!(avx512_f64, Avx512<__m512d>, f64, "avx512f,avx512vl,avx2,fma");
+    entry!(avx2_f32, Avx2<__m256>, f32, "avx2,fma");
+    entry!(avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
+}
+
+macro_rules! dispatch {
+    ($scalar:ty, $portable:ty, $avx2:ident, $avx512:ident) => {
+        impl Simd for $scalar {
+            unsafe fn run(isa: Isa, job: &Job<'_, Self>) {
+                // SAFETY: the caller's promises, handed on.
+                unsafe {
+                    match isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx512 => x86::$avx512(job),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => x86::$avx2(job),
+                        _ => run::<$portable>(job),
+                    }
+                }
+            }
+        }
+    };
+}
+
+dispatch!(f32, Portable<f32, 4>, avx2_f32, avx512_f32);
+dispatch!(f64, Portable<f64, 2>, avx2_f64, avx512_f64);

@@ -1,0 +1,150 @@
+//! Random numbers from a key and a counter.
+//!
+//! [`philox`] is a pure function: the number that sample 17 draws in step 400 does not depend on
+//! which thread asks, in what order, or whether the run was resumed in between. [`Stream`] reads
+//! such numbers one after the other, where an order exists (initial weights, shuffling).
+//!
+//! Source: Salmon, Moraes, Dror, Shaw (SC 2011), "Parallel random numbers: as easy as 1, 2, 3";
+//! the known answers in the tests are those of the authors' Random123 library.
+
+/// Philox4x32-10: four random words from a 128-bit counter and a 64-bit key.
+#[inline(always)]
+pub fn philox(counter: [u32; 4], key: u64) -> [u32; 4] {
+    const ROUNDS: u32 = 10;
+    const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+    let [mut a, mut b, mut c, mut d] = counter;
+    let (mut k0, mut k1) = (key as u32, (key >> 32) as u32);
+    for _ in 0..ROUNDS {
+        let p0 = MULTIPLIERS[0] * u64::from(a);
+        let p1 = MULTIPLIERS[1] * u64::from(c);
+        (a, b, c, d) =
+            ((p1 >> 32) as u32 ^ b ^ k0, p1 as u32, (p0 >> 32) as u32 ^ d ^ k1, p0 as u32);
+        k0 = k0.wrapping_add(WEYL[0]);
+        k1 = k1.wrapping_add(WEYL[1]);
+    }
+    [a, b, c, d]
+}
+
+/// A random word as a number in `[0, 1)`, a multiple of `2⁻²⁴` (exact in `f32`).
+#[inline(always)]
+pub fn unit(word: u32) -> f32 {
+    (word >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// One of `bound` numbers from 0, by 64 random bits.
+///
+/// The bias is below `bound / 2⁶⁴`: nothing that an experiment could see. 0 for a bound of 0.
+#[inline]
+pub fn below(bits: u64, bound: u64) -> u64 {
+    ((u128::from(bits) * u128::from(bound)) >> 64) as u64
+}
+
+/// A sequence of random numbers, fixed by a seed and the number of the stream.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    seed: u64,
+    stream: u64,
+    block: u64,
+    words: [u32; 4],
+    used: usize,
+}
+
+impl Stream {
+    /// The sequence number `stream` of `seed`, at its beginning.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Self { seed, stream, block: 0, words: [0; 4], used: 4 }
+    }
+
+    /// 32 random bits.
+    pub fn next_u32(&mut self) -> u32 {
+        if self.used == 4 {
+            let (s, b) = (self.stream, self.block);
+            self.words =
+                philox([b as u32, (b >> 32) as u32, s as u32, (s >> 32) as u32], self.seed);
+            self.block += 1;
+            self.used = 0;
+        }
+        self.used += 1;
+        self.words[self.used - 1]
+    }
+
+    /// 64 random bits.
+    pub fn next_u64(&mut self) -> u64 {
+        u64::from(self.next_u32()) << 32 | u64::from(self.next_u32())
+    }
+
+    /// Uniform in `[0, 1)`, a multiple of `2⁻⁵³`.
+    pub fn uniform(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// Normal with mean 0 and standard deviation 1, by Box and Muller's polar-free form.
+    pub fn normal(&mut self) -> f64 {
+        // 1 − uniform is in (0, 1], so the logarithm is finite.
+        let radius = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
+        radius * libm::cos(std::f64::consts::TAU * self.uniform())
+    }
+
+    /// One of `bound` numbers from 0; 0 for a bound of 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        below(self.next_u64(), bound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn philox_gives_the_known_answers() {
+        let cases = [
+            ([0; 4], 0, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]),
+            ([u32::MAX; 4], u64::MAX, [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
+            (
+                [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+                0x299f31d0_a4093822,
+                [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+            ),
+        ];
+        for (counter, key, want) in cases {
+            assert_eq!(philox(counter, key), want, "counter {counter:x?}");
+        }
+    }
+
+    #[test]
+    fn normal_has_mean_zero_and_deviation_one() {
+        let mut stream = Stream::new(3, 1);
+        let draws: Vec<f64> = (0..100_000).map(|_| stream.normal()).collect();
+        let mean = draws.iter().sum::<f64>() / 1e5;
+        let variance = draws.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 1e5;
+        let within_two = draws.iter().filter(|v| v.abs() < 2.0).count() as f64 / 1e5;
+        assert!(mean.abs() < 0.01, "mean {mean}");
+        assert!((variance - 1.0).abs() < 0.02, "variance {variance}");
+        assert!((within_two - 0.9545).abs() < 0.003, "within two deviations {within_two}");
+    }
+
+    #[test]
+    fn below_reaches_every_number_and_never_the_bound() {
+        let mut stream = Stream::new(9, 0);
+        let mut counts = [0; 7];
+        for _ in 0..70_000 {
+            counts[stream.below(7) as usize] += 1;
+        }
+        assert!(counts.iter().all(|&c: &i32| (c - 10_000).abs() < 500), "{counts:?}");
+        assert_eq!((below(u64::MAX, 10), below(u64::MAX, 1), below(5, 0)), (9, 0, 0));
+    }
+
+    #[test]
+    fn streams_of_one_seed_differ_and_repeat() {
+        let draw = |seed, stream| Stream::new(seed, stream).next_u64();
+        assert_eq!(draw(1, 2), draw(1, 2));
+        assert_ne!(draw(1, 2), draw(1, 3));
+        assert_ne!(draw(1, 2), draw(2, 2));
+    }
+
+    #[test]
+    fn unit_stays_below_one() {
+        assert_eq!((unit(0), unit(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
+    }
+}
