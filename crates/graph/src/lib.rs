@@ -1,1 +1,50 @@
-//! (being built)
+//! Static computation graphs.
+//!
+//! A [`Graph`] is built once, and every shape is checked while it is; it is compiled once into a
+//! [`Program`] for a batch size; then it runs, without allocating and without failing. A scalar formula
+//! and a convolutional network are the same kind of thing: training, inference, the gradient check and
+//! the drawing of a formula all read the same graph.
+//!
+//! ```
+//! use gradus_graph::{Compile, Graph, Program, Run};
+//!
+//! // (apple · count) · tax
+//! let mut g = Graph::<f64>::new();
+//! let [apple, count, tax] = ["apple", "count", "tax"].map(|name| g.parameter(name, []));
+//! let pay = g.mul(apple, count)?;
+//! let total = g.mul(pay, tax)?;
+//!
+//! let mut program = Program::new(g, &Compile { loss: Some(total), ..Compile::default() })?;
+//! program.run(&Run { parameters: &[10.0, 2.0, 1.1], ..Run::default() });
+//! assert_eq!(program.scalar(total), 22.0);
+//! assert_eq!(program.gradients(), [2.2, 11.0, 20.0]);
+//! # Ok::<(), gradus_graph::ShapeError>(())
+//! ```
+//!
+//! # Samples in the lanes
+//!
+//! A shape may begin with the batch axis `N`. Such a value is kept in **tiles** of samples, feature by
+//! feature: element `f` of sample `s` stands at `f · width + s`, so that a row of one feature holds all
+//! samples of the tile side by side. Every loop over a row is vector code, whatever the op, and one
+//! product kernel serves layers and convolutions alike. Values without batch axis are plain row-major
+//! tensors. Only those who write an [`Op`](op::Op) of their own see tiles; values are handed in and out
+//! as row-major [`Tensor`]s.
+
+mod binary;
+pub mod check;
+mod graph;
+pub mod numeric;
+pub mod op;
+pub mod ops;
+mod program;
+mod reduction;
+mod shape;
+mod tensor;
+pub mod testing;
+mod walk;
+
+pub use graph::{Graph, Leaf, Node, NodeId};
+pub use kernels::{Float, Pool};
+pub use program::{Compile, Program, Run, Source, Tensors};
+pub use shape::{Shape, ShapeError};
+pub use tensor::Tensor;

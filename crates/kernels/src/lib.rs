@@ -17,8 +17,12 @@ pub mod math;
 pub mod pool;
 pub mod product;
 pub mod random;
+mod reduce;
+mod transpose;
 
 pub use float::Float;
 pub use isa::{Isa, vectorize};
 pub use pool::Pool;
-pub use product::{Operand, product};
+pub use product::product;
+pub use reduce::{sum, sum_of_squares};
+pub use transpose::transpose;

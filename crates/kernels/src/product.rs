@@ -8,10 +8,15 @@
 //!
 //! What differs is where the inner index goes. It is cut into *runs* of equal length, each with an
 //! offset into both factors: a matrix product is one run, a convolution has a run for each row of its
-//! kernel, its weight gradient a run for each output position.
+//! kernel, its input gradient a run for each tap.
+//!
+//! The weight gradient of a convolution sums over samples and positions, so there the lanes themselves
+//! are summed: [`inner_product`].
 
+mod inner;
 mod vector;
 
+pub use inner::{inner_product, inner_product_naive};
 pub use vector::Simd;
 
 use crate::{Float, Isa};
@@ -105,7 +110,7 @@ pub fn product<T: Float>(
     };
     // SAFETY: the assertions above hold every index the job can form inside its slice, `result` is
     // borrowed mutably and so overlaps neither factor, and `Isa::current` was found on this machine.
-    unsafe { T::run(Isa::current(), &job) }
+    unsafe { T::product(Isa::current(), &job) }
 }
 
 /// The plain loops that [`product()`] is held against.
@@ -298,7 +303,7 @@ mod tests {
             let (mut tuned, mut naive) = (start.clone(), start);
             // SAFETY: the same extents that `product` checks; `isa` is one the machine has.
             unsafe {
-                T::run(
+                T::product(
                     isa,
                     &Job {
                         rows,

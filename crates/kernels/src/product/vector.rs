@@ -1,12 +1,12 @@
 //! Vectors of each instruction set, as far as a product needs them.
 
-use super::{Job, run};
+use super::{Job, inner, run};
 use crate::Isa;
 
 /// A vector register full of numbers.
 pub(super) trait Vector: Copy {
     /// The type of one lane.
-    type Scalar: Copy;
+    type Scalar: Copy + std::ops::AddAssign;
     /// Numbers in one register.
     const LANES: usize;
     /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
@@ -32,6 +32,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The sum of all lanes, halves added to halves.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn sum_lanes(self) -> Self::Scalar;
 }
 
 /// A number type with a product kernel for every instruction set. Implemented for `f32` and `f64`.
@@ -42,7 +47,15 @@ pub trait Simd: Sized {
     ///
     /// The machine has `isa`, and every index of the job lies inside its slices.
     #[doc(hidden)]
-    unsafe fn run(isa: Isa, job: &Job<'_, Self>);
+    unsafe fn product(isa: Isa, job: &Job<'_, Self>);
+
+    /// Runs a checked inner product on `isa`.
+    ///
+    /// # Safety
+    ///
+    /// As [`product`](Self::product).
+    #[doc(hidden)]
+    unsafe fn inner_product(isa: Isa, job: &Job<'_, Self>);
 }
 
 /// Numbers of no instruction set in particular. Multiplies and adds in two steps: without hardware
@@ -83,6 +96,10 @@ macro_rules! portable {
             unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + term.0[i]))
             }
+            #[inline(always)]
+            unsafe fn sum_lanes(self) -> $scalar {
+                self.0.iter().sum()
+            }
         }
     };
 }
@@ -94,7 +111,7 @@ portable!(f64, 2);
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Job, Vector, run};
+    use super::{Job, Vector, inner, run};
 
     /// 256 bits with 16 registers.
     #[derive(Clone, Copy)]
@@ -113,7 +130,8 @@ mod x86 {
             $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
             zero $zero:ident, splat $splat:ident, fma $fma:ident,
             load |$from:ident, $count:ident| $load:expr,
-            store |$to:ident, $value:ident, $many:ident| $store:expr
+            store |$to:ident, $value:ident, $many:ident| $store:expr,
+            sum |$lanes_in:ident| $sum:expr
         ) => {
             impl Vector for $name<$register> {
                 type Scalar = $scalar;
@@ -146,6 +164,12 @@ mod x86 {
                     // SAFETY: the caller's promise about the machine.
                     Self(unsafe { $fma(self.0, factor.0, term.0) })
                 }
+                #[inline(always)]
+                unsafe fn sum_lanes(self) -> $scalar {
+                    let $lanes_in = self.0;
+                    // SAFETY: the caller's promise about the machine.
+                    unsafe { $sum }
+                }
             }
         };
     }
@@ -154,13 +178,15 @@ mod x86 {
         Avx512<__m512>, f32, lanes 16, rows 12,
         zero _mm512_setzero_ps, splat _mm512_set1_ps, fma _mm512_fmadd_ps,
         load |from, lanes| _mm512_maskz_loadu_ps(u16::MAX >> (16 - lanes), from),
-        store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value)
+        store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value),
+        sum |value| _mm512_reduce_add_ps(value)
     );
     vector!(
         Avx512<__m512d>, f64, lanes 8, rows 12,
         zero _mm512_setzero_pd, splat _mm512_set1_pd, fma _mm512_fmadd_pd,
         load |from, lanes| _mm512_maskz_loadu_pd(u8::MAX >> (8 - lanes), from),
-        store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value)
+        store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value),
+        sum |value| _mm512_reduce_add_pd(value)
     );
     vector!(
         Avx2<__m256>, f32, lanes 8, rows 6,
@@ -172,6 +198,11 @@ mod x86 {
         },
         store |to, value, lanes| {
             _mm256_maskstore_ps(to, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - lanes).cast()), value)
+        },
+        sum |value| {
+            let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         }
     );
     vector!(
@@ -184,31 +215,43 @@ mod x86 {
         },
         store |to, value, lanes| {
             _mm256_maskstore_pd(to, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - lanes).cast()), value)
+        },
+        sum |value| {
+            let two = _mm_add_pd(_mm256_castpd256_pd128(value), _mm256_extractf128_pd::<1>(value));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
     );
 
     macro_rules! entry {
-        ($name:ident, $vector:ty, $scalar:ty, $features:literal) => {
+        ($product:ident, $inner:ident, $vector:ty, $scalar:ty, $features:literal) => {
             /// # Safety
             /// Every index of the job lies inside its slices.
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn $name(job: &Job<'_, $scalar>) {
+            pub(super) unsafe fn $product(job: &Job<'_, $scalar>) {
                 // SAFETY: the caller's promise; the instructions are those of this function.
                 unsafe { run::<$vector>(job) }
+            }
+
+            /// # Safety
+            /// Every index of the job lies inside its slices.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $inner(job: &Job<'_, $scalar>) {
+                // SAFETY: the caller's promise; the instructions are those of this function.
+                unsafe { inner::run::<$vector>(job) }
             }
         };
     }
 
-    entry!(avx512_f32, Avx512<__m512>, f32, "avx512f,avx512vl,avx2,fma");
-    entry!(avx512_f64, Avx512<__m512d>, f64, "avx512f,avx512vl,avx2,fma");
-    entry!(avx2_f32, Avx2<__m256>, f32, "avx2,fma");
-    entry!(avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
+    entry!(avx512_f32, inner_avx512_f32, Avx512<__m512>, f32, "avx512f,avx512vl,avx2,fma");
+    entry!(avx512_f64, inner_avx512_f64, Avx512<__m512d>, f64, "avx512f,avx512vl,avx2,fma");
+    entry!(avx2_f32, inner_avx2_f32, Avx2<__m256>, f32, "avx2,fma");
+    entry!(avx2_f64, inner_avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
 }
 
 macro_rules! dispatch {
-    ($scalar:ty, $portable:ty, $avx2:ident, $avx512:ident) => {
+    ($scalar:ty, $portable:ty, $avx2:ident, $inner_avx2:ident, $avx512:ident, $inner_avx512:ident) => {
         impl Simd for $scalar {
-            unsafe fn run(isa: Isa, job: &Job<'_, Self>) {
+            unsafe fn product(isa: Isa, job: &Job<'_, Self>) {
                 // SAFETY: the caller's promises, handed on.
                 unsafe {
                     match isa {
@@ -220,9 +263,22 @@ macro_rules! dispatch {
                     }
                 }
             }
+
+            unsafe fn inner_product(isa: Isa, job: &Job<'_, Self>) {
+                // SAFETY: the caller's promises, handed on.
+                unsafe {
+                    match isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx512 => x86::$inner_avx512(job),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => x86::$inner_avx2(job),
+                        _ => inner::run::<$portable>(job),
+                    }
+                }
+            }
         }
     };
 }
 
-dispatch!(f32, Portable<f32, 4>, avx2_f32, avx512_f32);
-dispatch!(f64, Portable<f64, 2>, avx2_f64, avx512_f64);
+dispatch!(f32, Portable<f32, 4>, avx2_f32, inner_avx2_f32, avx512_f32, inner_avx512_f32);
+dispatch!(f64, Portable<f64, 2>, avx2_f64, inner_avx2_f64, avx512_f64, inner_avx512_f64);

@@ -1,0 +1,242 @@
+//! A dataset: samples and what a network should say about each.
+
+use crate::DataError;
+
+/// Samples of one shape, each with its target, held in memory as they were read.
+///
+/// The lengths are checked once, by [`Dataset::new`], so that nothing that reads a dataset can fail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    name: String,
+    sample_shape: Vec<usize>,
+    sample_len: usize,
+    features: Features,
+    targets: Targets,
+}
+
+/// The numbers of all samples, one sample after the other, each row-major in the sample's shape.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features {
+    /// Bytes, as images are stored. They stay bytes until a batch is gathered.
+    U8(Vec<u8>),
+    /// Real numbers.
+    F32(Vec<f32>),
+}
+
+/// What each sample should give.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// One class per sample, for classification.
+    Labels {
+        /// The class of each sample, below `classes`.
+        values: Vec<u32>,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Real numbers, for regression.
+    Values {
+        /// `width` numbers per sample, one sample after the other.
+        values: Vec<f32>,
+        /// Numbers per sample, at least 1.
+        width: usize,
+    },
+}
+
+impl Dataset {
+    /// Puts a dataset together.
+    ///
+    /// # Shapes
+    ///
+    /// With `n` samples, `features` holds `n` times the product of `sample_shape` (images: `[rows,
+    /// columns, channels]`; a plain number: `[]`), and `targets` holds `n` labels or `n * width`
+    /// values. `n` may be 0.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::SampleShape`] if a sample has no numbers, [`DataError::Partial`] if the last
+    /// sample or target is not whole, [`DataError::Counts`] if there are more of one than of the
+    /// other, [`DataError::Label`] if a label is no class. All carry `name`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use gradus_data::{DataError, Dataset, Features, Targets};
+    /// let xor = Dataset::new(
+    ///     "xor",
+    ///     [2],
+    ///     Features::F32(vec![0., 0., 0., 1., 1., 0., 1., 1.]),
+    ///     Targets::Labels { values: vec![0, 1, 1, 0], classes: 2 },
+    /// )?;
+    /// assert_eq!((xor.len(), xor.sample_len()), (4, 2));
+    /// # Ok::<(), DataError>(())
+    /// ```
+    pub fn new(
+        name: impl Into<String>,
+        sample_shape: impl Into<Vec<usize>>,
+        features: Features,
+        targets: Targets,
+    ) -> Result<Self, DataError> {
+        let (name, sample_shape) = (name.into(), sample_shape.into());
+        let sample_len = sample_shape.iter().try_fold(1, |len: usize, &axis| len.checked_mul(axis));
+        let Some(sample_len @ 1..) = sample_len else {
+            return Err(DataError::SampleShape { name, shape: sample_shape });
+        };
+        let n_samples = whole(&name, "features", features.len(), sample_len)?;
+        let n_targets = targets.check(&name)?;
+        if n_targets != n_samples {
+            return Err(DataError::Counts { name, n_samples, n_targets });
+        }
+        Ok(Self { name, sample_shape, sample_len, features, targets })
+    }
+
+    /// What the dataset is called in messages and reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sizes of a sample's axes, outermost first.
+    pub fn sample_shape(&self) -> &[usize] {
+        &self.sample_shape
+    }
+
+    /// Numbers in a sample: the product of [`Dataset::sample_shape`], at least 1.
+    pub fn sample_len(&self) -> usize {
+        self.sample_len
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.features.len() / self.sample_len
+    }
+
+    /// Whether there is no sample at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers of all samples; sample `i` starts at `i * sample_len()`.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The targets of all samples.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The first `n` samples, or all if there are fewer. The memory of the others is given back.
+    pub fn take(mut self, n: usize) -> Self {
+        let n = n.min(self.len());
+        match &mut self.features {
+            Features::U8(values) => shorten(values, n * self.sample_len),
+            Features::F32(values) => shorten(values, n * self.sample_len),
+        }
+        match &mut self.targets {
+            Targets::Labels { values, .. } => shorten(values, n),
+            Targets::Values { values, width } => shorten(values, n * *width),
+        }
+        self
+    }
+}
+
+impl Features {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+}
+
+impl Targets {
+    /// For how many samples these are the targets, if they can be targets at all.
+    pub(crate) fn check(&self, name: &str) -> Result<usize, DataError> {
+        match self {
+            Self::Values { values, width } => whole(name, "values", values.len(), *width),
+            Self::Labels { values, classes } => {
+                match values.iter().position(|&label| label as usize >= *classes) {
+                    None => Ok(values.len()),
+                    Some(index) => Err(DataError::Label {
+                        name: name.into(),
+                        index,
+                        found: values[index],
+                        classes: *classes,
+                    }),
+                }
+            }
+        }
+    }
+}
+
+/// How many samples `found` numbers are, at `per_sample` each.
+fn whole(
+    name: &str,
+    what: &'static str,
+    found: usize,
+    per_sample: usize,
+) -> Result<usize, DataError> {
+    if per_sample == 0 || !found.is_multiple_of(per_sample) {
+        return Err(DataError::Partial { name: name.into(), what, found, per_sample });
+    }
+    Ok(found / per_sample)
+}
+
+fn shorten<T>(values: &mut Vec<T>, len: usize) {
+    values.truncate(len);
+    values.shrink_to_fit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(values: &[u32]) -> Targets {
+        Targets::Labels { values: values.to_vec(), classes: 3 }
+    }
+
+    fn values(values: &[f32], width: usize) -> Targets {
+        Targets::Values { values: values.to_vec(), width }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_errors_that_say_how() {
+        let cases: [(&[usize], usize, Targets, &str); 8] = [
+            (&[2, 0], 0, labels(&[]), "toy: a sample of shape [2, 0] has no usable size"),
+            (&[usize::MAX, 2], 0, labels(&[]), "has no usable size"),
+            (&[2, 2], 6, labels(&[0]), "toy: 6 features are no whole number of samples of 4"),
+            (&[2, 2], 8, labels(&[0]), "toy: 2 samples but 1 targets"),
+            (&[2], 4, labels(&[2, 3]), "toy: label 3 at index 1, expected below 3"),
+            (&[2], 4, values(&[0.0], 2), "toy: 1 values are no whole number of samples of 2"),
+            (&[2], 4, values(&[], 0), "toy: 0 values are no whole number of samples of 0"),
+            (&[2], 4, values(&[0.0; 6], 2), "toy: 2 samples but 3 targets"),
+        ];
+        for (shape, n_features, targets, expected) in cases {
+            let error = Dataset::new("toy", shape, Features::U8(vec![0; n_features]), targets)
+                .expect_err(expected)
+                .to_string();
+            assert!(error.ends_with(expected), "{error:?} instead of {expected:?}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_and_no_samples_are_datasets() -> Result<(), DataError> {
+        let scalars = Dataset::new("line", [], Features::F32(vec![1.0; 3]), values(&[0.5; 3], 1))?;
+        assert_eq!((scalars.len(), scalars.sample_len()), (3, 1));
+        let none = Dataset::new("none", [28, 28, 1], Features::U8(vec![]), labels(&[]))?;
+        assert!(none.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn take_keeps_the_first_samples_with_their_targets() -> Result<(), DataError> {
+        let dataset = |n: usize| {
+            let features = (0..2 * n).map(|i| i as f32).collect();
+            let targets: Vec<f32> = (0..3 * n).map(|i| -(i as f32)).collect();
+            Dataset::new("toy", [2], Features::F32(features), values(&targets, 3))
+        };
+        for (n, expected) in [(0, 0), (2, 2), (5, 5), (6, 5)] {
+            assert_eq!(dataset(5)?.take(n), dataset(expected)?, "take({n})");
+        }
+        Ok(())
+    }
+}

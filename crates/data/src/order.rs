@@ -1,0 +1,319 @@
+//! The order in which samples are drawn for batches.
+//!
+//! Batch number `step` depends on the order, the two sizes and the random numbers of the caller only,
+//! never on the batches drawn before: after a resume the walk goes on as if it had not stopped.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+
+/// How batches are drawn from a training set.
+///
+/// Every batch has the same size, since a program is compiled for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Shuffled anew for each epoch. A batch that reaches the end of an epoch takes the rest from the
+    /// next, so each sample is drawn exactly once per epoch. A batch of all samples is in the order
+    /// of the dataset, since only its sum matters.
+    #[default]
+    ShuffledEpochs,
+    /// Shuffled once, then walked again and again in that order; what is left after the last whole
+    /// batch is never drawn. Needed to compare with the codelab, which does this.
+    FixedWalk,
+    /// Each sample of each batch drawn independently from all. Needed to compare with the book,
+    /// which does this.
+    WithReplacement,
+}
+
+impl fmt::Display for Order {
+    /// The name in an experiment file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// A request for one random number.
+///
+/// The answer must depend on `stream` and `counter` only (and on the caller's seed), be uniform, and
+/// be independent between any two pairs: a counter-based generator keyed by both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The epoch that is shuffled, or with replacement the step.
+    pub stream: u64,
+    /// Which number of the stream.
+    pub counter: u64,
+    /// The answer is below this; at least 1.
+    pub bound: u64,
+}
+
+/// Draws the batches of one training set.
+///
+/// # Examples
+///
+/// ```
+/// # use gradus_data::{DataError, Draw, Order, Sampler};
+/// // A generator for the example only; the trainer's is keyed by its seed.
+/// let random = |draw: Draw| (draw.stream + 7 * draw.counter) % draw.bound;
+///
+/// let mut sampler = Sampler::new(Order::ShuffledEpochs, 5, 2)?;
+/// let (mut batch, mut drawn) = (Vec::new(), Vec::new());
+/// for step in 0..5 {
+///     sampler.draw_batch(step, &random, &mut batch);
+///     drawn.extend_from_slice(&batch);
+/// }
+/// for epoch in drawn.chunks_mut(5) {
+///     epoch.sort();
+///     assert_eq!(epoch, [0, 1, 2, 3, 4]);
+/// }
+/// # Ok::<(), DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    order: Order,
+    n_samples: usize,
+    batch_size: usize,
+    /// The samples as they are walked in epoch `shuffled_epoch`; empty with replacement.
+    permutation: Vec<u32>,
+    shuffled_epoch: Option<u64>,
+}
+
+impl Sampler {
+    /// Prepares to draw batches of `batch_size` from `n_samples` samples.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
+    /// or if a fixed walk is shorter than one batch. The other orders serve larger batches too.
+    pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
+        let error = DataError::Batch { order, batch_size, n_samples };
+        let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
+        if batch_size == 0 || (order == Order::FixedWalk && batch_size > n_samples) {
+            return Err(error);
+        }
+        let permutation = match order {
+            Order::ShuffledEpochs | Order::FixedWalk => (0..count).collect(),
+            Order::WithReplacement => Vec::new(),
+        };
+        Ok(Self { order, n_samples, batch_size, permutation, shuffled_epoch: None })
+    }
+
+    /// Replaces the content of `batch` by the samples of batch number `step`, counted from 0.
+    ///
+    /// # Cost
+    ///
+    /// One copy per sample of the batch, and one random number for each sample of an epoch where the
+    /// epoch is entered. Nothing is allocated once `batch` has room.
+    pub fn draw_batch(&mut self, step: u64, random: &dyn Fn(Draw) -> u64, batch: &mut Vec<u32>) {
+        let (n_samples, batch_size) = (self.n_samples, self.batch_size);
+        batch.clear();
+
+        // In 128 bits no step is too large.
+        let position = u128::from(step) * batch_size as u128;
+        let (mut epoch, mut start) = match self.order {
+            Order::ShuffledEpochs => {
+                ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
+            }
+            Order::FixedWalk => {
+                let walk_len = n_samples - n_samples % batch_size;
+                (0, (position % walk_len as u128) as usize)
+            }
+            Order::WithReplacement => {
+                let draw = |counter| Draw { stream: step, counter, bound: n_samples as u64 };
+                batch.extend((0..batch_size as u64).map(|i| random(draw(i)) as u32));
+                return;
+            }
+        };
+        while batch.len() < batch_size {
+            let rest = &self.walk(epoch, random)[start..];
+            batch.extend_from_slice(&rest[..rest.len().min(batch_size - batch.len())]);
+            (epoch, start) = (epoch.wrapping_add(1), 0);
+        }
+    }
+
+    /// The samples in the order of an epoch, which is computed when the epoch is entered.
+    fn walk(&mut self, epoch: u64, random: &dyn Fn(Draw) -> u64) -> &[u32] {
+        let is_all_at_once =
+            self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples;
+        if self.shuffled_epoch != Some(epoch) && !is_all_at_once {
+            // From the natural order, not from the last epoch's: an epoch stands for itself.
+            for (i, sample) in self.permutation.iter_mut().enumerate() {
+                *sample = i as u32;
+            }
+            // Fisher and Yates: every permutation is equally likely.
+            for i in (1..self.n_samples).rev() {
+                let bound = i as u64 + 1;
+                let j = random(Draw { stream: epoch, counter: i as u64, bound });
+                self.permutation.swap(i, j as usize);
+            }
+            self.shuffled_epoch = Some(epoch);
+        }
+        &self.permutation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::{IntoDeserializer as _, value::Error};
+
+    use super::*;
+
+    const ORDERS: [Order; 3] = [Order::ShuffledEpochs, Order::FixedWalk, Order::WithReplacement];
+
+    /// Both keys through a 64-bit mixer: random enough to test with, and stateless.
+    fn random(draw: Draw) -> u64 {
+        let mut bits = draw.stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ draw.counter;
+        for _ in 0..3 {
+            bits = (bits ^ (bits >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        }
+        (bits >> 32) % draw.bound
+    }
+
+    fn sampler(order: Order, n_samples: usize, batch_size: usize) -> Sampler {
+        Sampler::new(order, n_samples, batch_size).expect("the sizes fit")
+    }
+
+    fn batch(sampler: &mut Sampler, step: u64) -> Vec<u32> {
+        let mut batch = Vec::new();
+        sampler.draw_batch(step, &random, &mut batch);
+        batch
+    }
+
+    /// What the batches of the first `steps` steps hold, one after the other.
+    fn walk(sampler: &mut Sampler, steps: u64) -> Vec<u32> {
+        (0..steps).flat_map(|step| batch(sampler, step)).collect()
+    }
+
+    fn sorted(samples: &[u32]) -> Vec<u32> {
+        let mut samples = samples.to_vec();
+        samples.sort_unstable();
+        samples
+    }
+
+    #[test]
+    fn each_epoch_holds_each_sample_once_whatever_the_batch() {
+        // Batches that divide the epoch, that reach across its end, of one, of all and of more.
+        for batch_size in [1, 2, 3, 4, 7, 11, 12, 13, 30] {
+            let drawn = walk(&mut sampler(Order::ShuffledEpochs, 12, batch_size), 60);
+            for epoch in drawn.chunks_exact(12) {
+                assert_eq!(sorted(epoch), Vec::from_iter(0..12), "batches of {batch_size}");
+            }
+        }
+    }
+
+    #[test]
+    fn epochs_differ_from_each_other_and_from_the_natural_order() {
+        let drawn = walk(&mut sampler(Order::ShuffledEpochs, 100, 10), 30);
+        let natural = Vec::from_iter(0..100);
+        let orders = [&drawn[..100], &drawn[100..200], &drawn[200..], &natural];
+        for (i, order) in orders.iter().enumerate() {
+            assert!(!orders[..i].contains(order), "order {i} repeats an earlier one");
+        }
+    }
+
+    #[test]
+    fn every_permutation_is_about_equally_likely() {
+        let mut sampler = sampler(Order::ShuffledEpochs, 3, 1);
+        let mut counts = std::collections::BTreeMap::new();
+        for epoch in 0..60_000 {
+            let order: Vec<u32> = (0..3).flat_map(|i| batch(&mut sampler, 3 * epoch + i)).collect();
+            *counts.entry(order).or_insert(0_i32) += 1;
+        }
+        // Standard deviation 91: 500 is five of them. Drawing each swap from all is 1111 off.
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|count| (count - 10_000).abs() < 500), "{counts:?}");
+    }
+
+    #[test]
+    fn a_full_batch_is_in_natural_order() {
+        let mut sampler = sampler(Order::ShuffledEpochs, 5, 5);
+        assert_eq!(walk(&mut sampler, 2), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_fixed_walk_repeats_its_whole_batches_and_never_draws_the_rest() {
+        for (n_samples, batch_size, period) in [(12, 4, 3), (13, 4, 3), (7, 1, 7), (5, 5, 1)] {
+            let mut sampler = sampler(Order::FixedWalk, n_samples, batch_size);
+            let first = walk(&mut sampler, period);
+            let distinct = sorted(&first).windows(2).all(|pair| pair[0] < pair[1]);
+            assert!(distinct, "{first:?} draws a sample twice");
+            for step in 0..3 * period {
+                let start = (step % period) as usize * batch_size;
+                assert_eq!(batch(&mut sampler, step), first[start..][..batch_size]);
+            }
+        }
+    }
+
+    #[test]
+    fn with_replacement_every_sample_is_about_equally_frequent() {
+        let mut sampler = sampler(Order::WithReplacement, 10, 100);
+        let mut counts = [0_i32; 10];
+        for sample in walk(&mut sampler, 100) {
+            counts[sample as usize] += 1;
+        }
+        // Standard deviation 30: 150 is five of them.
+        assert!(counts.iter().all(|count| (count - 1000).abs() < 150), "{counts:?}");
+        assert_ne!(batch(&mut sampler, 0), batch(&mut sampler, 1));
+    }
+
+    #[test]
+    fn a_jump_draws_what_a_walk_draws() {
+        for order in ORDERS {
+            for batch_size in [1, 3, 10] {
+                let mut walking = sampler(order, 10, batch_size);
+                let walked: Vec<_> = (0..40).map(|step| batch(&mut walking, step)).collect();
+                // Forwards into a fresh sampler, then backwards in the same one.
+                let mut jumping = sampler(order, 10, batch_size);
+                for step in [39, 17, 3, 4, 0] {
+                    let jumped = batch(&mut jumping, step as u64);
+                    assert_eq!(jumped, walked[step], "{order}, batches of {batch_size}, {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_step_is_too_large() {
+        for order in ORDERS {
+            let drawn = batch(&mut sampler(order, 10, 7), u64::MAX);
+            assert!(drawn.len() == 7 && drawn.iter().all(|&sample| sample < 10), "{order}");
+        }
+    }
+
+    #[test]
+    fn no_buffer_moves_after_the_first_batch() {
+        for order in ORDERS {
+            let mut sampler = sampler(order, 10, 3);
+            let mut batch = Vec::new();
+            sampler.draw_batch(0, &random, &mut batch);
+            let buffers = (batch.as_ptr(), sampler.permutation.as_ptr());
+            for step in 1..50 {
+                sampler.draw_batch(step, &random, &mut batch);
+            }
+            assert_eq!(buffers, (batch.as_ptr(), sampler.permutation.as_ptr()), "{order}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_served_are_errors() {
+        for order in ORDERS {
+            assert!(Sampler::new(order, 0, 1).is_err(), "{order}");
+            assert!(Sampler::new(order, 1, 0).is_err(), "{order}");
+            assert!(Sampler::new(order, u32::MAX as usize + 1, 1).is_err(), "{order}");
+        }
+        let error = Sampler::new(Order::FixedWalk, 99, 100).unwrap_err();
+        assert_eq!(error.to_string(), "fixed_walk: no batches of 100 from 99 samples");
+    }
+
+    #[test]
+    fn names_are_those_of_the_experiment_file() {
+        for (order, name) in
+            ORDERS.iter().zip(["shuffled_epochs", "fixed_walk", "with_replacement"])
+        {
+            assert_eq!(order.to_string(), name);
+            assert_eq!(Order::deserialize(name.into_deserializer()), Ok::<_, Error>(*order));
+        }
+    }
+}

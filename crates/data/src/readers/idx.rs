@@ -1,0 +1,316 @@
+//! IDX, the format of MNIST and of the datasets made after it: images in one file, labels in another.
+//!
+//! | bytes | images | labels |
+//! |---|---|---|
+//! | 0–3 | `0x00000803`: unsigned bytes, three axes | `0x00000801`: one axis |
+//! | 4–7 | number of images | number of labels |
+//! | 8–15 | rows, columns | - |
+//! | then | pixels, row by row, 0 for paper | labels |
+//!
+//! All numbers are big endian. A file may be compressed with gzip, as MNIST is published; its first
+//! byte tells. Bytes from outside are not trusted: a header that announces more than
+//! [`LIMIT_BYTES`] is refused, and memory grows with what is read, not with what is announced.
+//!
+//! Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", file formats.
+
+use std::io::{self, BufRead, Read};
+#[cfg(feature = "files")]
+use std::{fs::File, io::BufReader, path::Path};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::{DataError, Features, Targets};
+
+/// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
+pub const LIMIT_BYTES: usize = 1 << 30;
+
+/// What is reserved before reading, if so much is announced: enough for MNIST to arrive in a buffer
+/// that never grows, and little for a header that lies.
+const RESERVED_BYTES: usize = 64 << 20;
+
+/// Type code of unsigned bytes; the number of axes is added to it.
+const MAGIC: u32 = 0x0800;
+
+const GZIP_FIRST_BYTE: u8 = 0x1f;
+
+/// Reads images and their labels from two files.
+///
+/// The dataset is named after the images' file. A sample has the shape `[rows, columns, 1]`.
+///
+/// # Errors
+///
+/// Those of [`images`], [`labels`] and [`Dataset::new`](crate::Dataset::new); nothing is returned
+/// unless both files are whole.
+#[cfg(feature = "files")]
+pub fn read(
+    images_path: &Path,
+    labels_path: &Path,
+    classes: usize,
+) -> Result<crate::Dataset, DataError> {
+    let open = |name: &String, path: &Path| match File::open(path) {
+        Ok(file) => Ok(BufReader::new(file)),
+        Err(error) => Err(DataError::Io { name: name.clone(), error }),
+    };
+    let images_name = images_path.display().to_string();
+    let labels_name = labels_path.display().to_string();
+    let (shape, features) = images(&images_name, open(&images_name, images_path)?)?;
+    let targets = labels(&labels_name, open(&labels_name, labels_path)?, classes)?;
+    crate::Dataset::new(images_name, shape, features, targets)
+}
+
+/// Reads images: the shape of one, `[rows, columns, 1]`, and the pixels of all.
+///
+/// `name` is what errors call the input.
+///
+/// # Errors
+///
+/// [`DataError::Magic`], [`DataError::TooLarge`], [`DataError::Truncated`], [`DataError::Trailing`],
+/// and [`DataError::Io`] if the input cannot be read or a gzip stream is damaged.
+///
+/// # Examples
+///
+/// ```
+/// # use gradus_data::{DataError, Features, readers::idx};
+/// let file = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 40, 50];
+/// assert_eq!(idx::images("tiny", &file[..])?, ([1, 2, 1], Features::U8(vec![40, 50])));
+///
+/// let error = idx::images("tiny", &file[..17]).unwrap_err();
+/// assert_eq!(error.to_string(), "tiny: ends after 17 bytes, expected 18");
+/// # Ok::<(), DataError>(())
+/// ```
+pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features), DataError> {
+    let ([_, rows, columns], pixels) = parse(name, input)?;
+    Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
+}
+
+/// Reads labels, each below `classes`.
+///
+/// `name` is what errors call the input.
+///
+/// # Errors
+///
+/// Those of [`images`], and [`DataError::Label`].
+pub fn labels(name: &str, input: impl BufRead, classes: usize) -> Result<Targets, DataError> {
+    let ([_], labels) = parse(name, input)?;
+    let targets = Targets::Labels { values: labels.into_iter().map(u32::from).collect(), classes };
+    targets.check(name)?;
+    Ok(targets)
+}
+
+/// The sizes and the bytes of an IDX file of so many axes, unpacked if need be.
+fn parse<const AXES: usize>(
+    name: &str,
+    mut input: impl BufRead,
+) -> Result<([u32; AXES], Vec<u8>), DataError> {
+    let start = input.fill_buf().map_err(|error| DataError::Io { name: name.into(), error })?;
+    if start.first() == Some(&GZIP_FIRST_BYTE) {
+        Source { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse()
+    } else {
+        Source { name, input, consumed: 0 }.parse()
+    }
+}
+
+/// An unpacked input that knows its name and how far it has been read.
+struct Source<'a, R> {
+    name: &'a str,
+    input: R,
+    consumed: usize,
+}
+
+impl<R: Read> Source<'_, R> {
+    fn parse<const AXES: usize>(mut self) -> Result<([u32; AXES], Vec<u8>), DataError> {
+        let expected = MAGIC + AXES as u32;
+        let [found] = self.numbers()?;
+        if found != expected {
+            return Err(DataError::Magic { name: self.name.into(), found, expected });
+        }
+        let sizes = self.numbers::<AXES>()?;
+        let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
+        let Some(len @ ..=LIMIT_BYTES) = len else {
+            let (name, sizes) = (self.name.into(), sizes.into());
+            return Err(DataError::TooLarge { name, sizes, limit_bytes: LIMIT_BYTES });
+        };
+        let bytes = self.bytes(len)?;
+        self.end()?;
+        Ok((sizes, bytes))
+    }
+
+    /// The next `N` numbers of the header.
+    fn numbers<const N: usize>(&mut self) -> Result<[u32; N], DataError> {
+        let bytes = self.bytes(4 * N)?;
+        let (numbers, _) = bytes.as_chunks();
+        Ok(std::array::from_fn(|i| u32::from_be_bytes(numbers[i])))
+    }
+
+    /// The next `len` bytes, all of them.
+    fn bytes(&mut self, len: usize) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::with_capacity(len.min(RESERVED_BYTES));
+        match self.input.by_ref().take(len as u64).read_to_end(&mut bytes) {
+            // A gzip stream that is cut off is a short file like any other.
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(DataError::Io { name: self.name.into(), error })
+            }
+            _ if bytes.len() < len => Err(DataError::Truncated {
+                name: self.name.into(),
+                found: self.consumed + bytes.len(),
+                expected: self.consumed + len,
+            }),
+            _ => {
+                self.consumed += len;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Checks that nothing follows; in a gzip stream, that also checks its checksum.
+    fn end(self) -> Result<(), DataError> {
+        let (name, expected) = (self.name, self.consumed);
+        match self.input.take(1).read_to_end(&mut Vec::new()) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(DataError::Trailing { name: name.into(), expected }),
+            Err(error) => Err(DataError::Io { name: name.into(), error }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    /// An IDX file: magic and sizes, then `bytes`.
+    fn file(header: &[u32], bytes: &[u8]) -> Vec<u8> {
+        let header = header.iter().flat_map(|number| number.to_be_bytes());
+        header.chain(bytes.iter().copied()).collect()
+    }
+
+    fn two_images() -> Vec<u8> {
+        file(&[0x803, 2, 1, 3], &[1, 2, 3, 4, 5, 6])
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn message<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_and_gzipped_files_give_the_same() {
+        let expected = ([1, 3, 1], Features::U8(vec![1, 2, 3, 4, 5, 6]));
+        assert_eq!(images("x", &two_images()[..]).unwrap(), expected);
+        assert_eq!(images("x", &gzip(&two_images())[..]).unwrap(), expected);
+
+        let ten = Targets::Labels { values: vec![7, 0, 9], classes: 10 };
+        let plain = file(&[0x801, 3], &[7, 0, 9]);
+        assert_eq!(labels("y", &plain[..], 10).unwrap(), ten);
+        assert_eq!(labels("y", &gzip(&plain)[..], 10).unwrap(), ten);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_an_error_that_names_it() {
+        for whole in [two_images(), gzip(&two_images())] {
+            for len in 0..whole.len() {
+                let text = message(images("x.idx", &whole[..len]));
+                assert!(text.starts_with("x.idx: "), "{len} bytes: {text}");
+            }
+        }
+        let whole = two_images();
+        let found = |len| message(images("x", &whole[..len]));
+        assert_eq!(found(0), "x: ends after 0 bytes, expected 4");
+        assert_eq!(found(15), "x: ends after 15 bytes, expected 16");
+        assert_eq!(found(21), "x: ends after 21 bytes, expected 22");
+    }
+
+    #[test]
+    fn a_file_that_goes_on_is_an_error() {
+        let mut longer = two_images();
+        longer.push(0);
+        let expected = "x: goes on after the 22 bytes its header announces";
+        assert_eq!(message(images("x", &longer[..])), expected);
+        assert_eq!(message(images("x", &gzip(&longer)[..])), expected);
+
+        let twice = [gzip(&two_images()), gzip(&two_images())].concat();
+        assert_eq!(message(images("x", &twice[..])), expected);
+        let dirty = [gzip(&two_images()), b"dirt".to_vec()].concat();
+        assert!(images("x", &dirty[..]).is_err());
+    }
+
+    #[test]
+    fn a_foreign_file_is_an_error_with_both_magics() {
+        let labels_file = file(&[0x801, 1], &[7]);
+        assert_eq!(
+            message(images("x", &labels_file[..])),
+            "x: starts with 0x00000801, expected 0x00000803",
+        );
+        assert_eq!(
+            message(labels("y", &b"\x89PNG\r\n"[..], 10)),
+            "y: starts with 0x89504e47, expected 0x00000801",
+        );
+    }
+
+    #[test]
+    fn a_damaged_gzip_file_never_gives_other_pixels() {
+        let whole = images("x", &two_images()[..]).unwrap();
+        let mut packed = gzip(&two_images());
+        for i in 0..packed.len() {
+            packed[i] ^= 0x55;
+            if let Ok(read) = images("x", &packed[..]) {
+                assert_eq!(read, whole, "byte {i}");
+            }
+            packed[i] ^= 0x55;
+        }
+    }
+
+    #[test]
+    fn sizes_that_lie_are_refused_before_anything_is_read() {
+        let most = u32::MAX;
+        let huge = file(&[0x803, most, most, most], &[]);
+        assert_eq!(
+            message(images("x", &huge[..])),
+            "x: header announces [4294967295, 4294967295, 4294967295] bytes, the limit is 1073741824",
+        );
+        let above = file(&[0x801, LIMIT_BYTES as u32 + 1], &[]);
+        assert!(matches!(labels("y", &above[..], 10), Err(DataError::TooLarge { .. })));
+        let at = file(&[0x801, LIMIT_BYTES as u32], &[]);
+        assert!(matches!(labels("y", &at[..], 10), Err(DataError::Truncated { found: 8, .. })));
+    }
+
+    #[test]
+    fn a_label_that_is_no_class_is_an_error() {
+        let eleven = file(&[0x801, 2], &[1, 11]);
+        assert_eq!(
+            message(labels("y", &eleven[..], 10)),
+            "y: label 11 at index 1, expected below 10"
+        );
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn two_files_become_a_dataset_or_an_error_that_names_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let images = write("images.gz", &gzip(&two_images()));
+        let labels = write("labels", &file(&[0x801, 2], &[9, 0]));
+        let dataset = read(&images, &labels, 10).unwrap();
+        assert_eq!((dataset.len(), dataset.sample_shape()), (2, &[1, 3, 1][..]));
+        assert!(dataset.name().ends_with("images.gz"));
+
+        let too_few = write("too few", &file(&[0x801, 1], &[9]));
+        let text = message(read(&images, &too_few, 10));
+        assert!(text.ends_with("images.gz: 2 samples but 1 targets"), "{text}");
+
+        let text = message(read(&images, Path::new("no/such/labels"), 10));
+        assert!(text.starts_with("no/such/labels: "), "{text}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Every file format that can be read, one file each. This list is the whole registry.
+
+pub mod idx;

@@ -1,0 +1,171 @@
+//! The gradient check: analytic gradients of a graph against differences of its loss.
+
+use std::sync::Arc;
+
+use kernels::random::Stream;
+
+use crate::op::Choices;
+use crate::{Compile, Graph, NodeId, Program, Run, ShapeError, Source};
+
+/// How to check the gradients of a graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Samples to check with.
+    pub batch: usize,
+    /// Samples in a tile; the planner's choice if not given.
+    pub tile: Option<usize>,
+    /// Random directions for each parameter; scalar by scalar if not given.
+    pub directions: Option<usize>,
+    /// The seed of the directions, and of dropout, whose mask stays fixed.
+    pub seed: u64,
+}
+
+impl Default for Check {
+    /// Four samples, three directions, seed 0.
+    fn default() -> Self {
+        Self { batch: 4, tile: None, directions: Some(3), seed: 0 }
+    }
+}
+
+/// What the check found for one parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// The parameter.
+    pub parameter: NodeId,
+    /// Derivatives compared.
+    pub compared: usize,
+    /// The largest relative error among them.
+    pub error: f64,
+    /// The element with the largest error, if they were checked one by one.
+    pub worst_element: Option<usize>,
+    /// Directions thrown away since a step along them crossed a kink.
+    pub redrawn: usize,
+}
+
+/// The first step along a direction of length 1. Small enough for the error of the fourth-order formula
+/// (`h⁴/30` of a fifth derivative) to vanish, large enough for rounding (`1e-16 / h`) to do so.
+const STEP: f64 = 1e-3;
+/// What a step is multiplied by when it crossed a kink.
+const SHRINK: f64 = 0.6;
+/// Directions tried before the check gives up: by then the step is below `1e-7`.
+const ATTEMPTS: usize = 20;
+
+/// Compares the gradient of `loss` for each parameter with differences of the loss.
+///
+/// The derivative along a direction `v` of length 1 is compared with
+/// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to
+/// what a random direction would typically give (`|∇L| / √n`), should this one happen to be almost flat.
+/// A direction along which a kink is crossed (a ReLU changes sides, a pool its winner) says nothing about
+/// the gradient: it is drawn again with a shorter step, and counted.
+///
+/// # Errors
+///
+/// If `loss` is not one number.
+///
+/// # Panics
+///
+/// If `parameters` is not of the graph's length.
+pub fn check(
+    graph: impl Into<Arc<Graph<f64>>>,
+    loss: NodeId,
+    parameters: &[f64],
+    inputs: &dyn Source<f64>,
+    check: &Check,
+) -> Result<Vec<Checked>, ShapeError> {
+    let graph = graph.into();
+    let options =
+        Compile { batch: check.batch, tile: check.tile, loss: Some(loss), ..Compile::default() };
+    let mut trained = Program::new(Arc::clone(&graph), &options)?;
+    trained.run(&Run { parameters, inputs, seed: check.seed, ..Run::default() });
+    let options = Compile {
+        batch: check.batch,
+        tile: check.tile,
+        keep: vec![loss],
+        keep_all: true,
+        loss: None,
+    };
+    let mut program = Program::new(Arc::clone(&graph), &options)?;
+    let mut evaluate = |parameters: &[f64]| {
+        program.run(&Run { parameters, inputs, seed: check.seed, ..Run::default() });
+        (program.scalar(loss), program.choices(parameters))
+    };
+    let (value, choices) = evaluate(parameters);
+    let mut line =
+        Line { at: parameters.to_vec(), start: parameters, choices, evaluate: &mut evaluate };
+    // Rounding of the loss itself: derivatives below this cannot be told from 0.
+    let noise = 1e-6 * value.abs().max(1e-3);
+    let mut random = Stream::new(check.seed, 0x6368_6563_6b);
+    let mut report = Vec::new();
+    for (parameter, range) in graph.parameters() {
+        let gradient = &trained.gradients()[range.clone()];
+        let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let typical = (norm / (range.len() as f64).sqrt()).max(noise);
+        let mut checked =
+            Checked { parameter, compared: 0, error: 0.0, worst_element: None, redrawn: 0 };
+        for turn in 0..check.directions.unwrap_or(range.len()) {
+            if range.is_empty() {
+                break;
+            }
+            let mut step = STEP;
+            for attempt in 0..ATTEMPTS {
+                let direction = match check.directions {
+                    Some(_) => unit_direction(range.len(), &mut random),
+                    None => (0..range.len()).map(|i| f64::from(u8::from(i == turn))).collect(),
+                };
+                let Some(numerical) = line.slope(range.start, &direction, step) else {
+                    checked.redrawn += 1;
+                    step *= SHRINK;
+                    if attempt + 1 == ATTEMPTS && checked.compared == 0 {
+                        // Nothing could be compared: that is no proof, and must not look like one.
+                        checked.error = f64::INFINITY;
+                    }
+                    continue;
+                };
+                let analytic: f64 = gradient.iter().zip(&direction).map(|(g, v)| g * v).sum();
+                let error =
+                    (numerical - analytic).abs() / numerical.abs().max(analytic.abs()).max(typical);
+                // NaN must count as an error.
+                if !(error <= checked.error) {
+                    checked.error = error;
+                    checked.worst_element = check.directions.is_none().then_some(turn);
+                }
+                checked.compared += 1;
+                break;
+            }
+        }
+        report.push(checked);
+    }
+    Ok(report)
+}
+
+/// The loss along lines through the parameters.
+struct Line<'a, F> {
+    at: Vec<f64>,
+    start: &'a [f64],
+    choices: Choices,
+    evaluate: &'a mut F,
+}
+
+impl<F: FnMut(&[f64]) -> (f64, Choices)> Line<'_, F> {
+    /// The slope along `direction`, which begins at parameter `first`; none if a kink was crossed.
+    fn slope(&mut self, first: usize, direction: &[f64], step: f64) -> Option<f64> {
+        let mut value = |distance: f64| {
+            for (i, v) in direction.iter().enumerate() {
+                self.at[first + i] = self.start[first + i] + distance * v;
+            }
+            let (value, choices) = (self.evaluate)(&self.at);
+            (choices == self.choices).then_some(value)
+        };
+        let far = (value(2.0 * step), value(-2.0 * step));
+        let near = (value(step), value(-step));
+        self.at[first..first + direction.len()]
+            .copy_from_slice(&self.start[first..first + direction.len()]);
+        Some((8.0 * (near.0? - near.1?) - (far.0? - far.1?)) / (12.0 * step))
+    }
+}
+
+fn unit_direction(len: usize, random: &mut Stream) -> Vec<f64> {
+    let direction: Vec<f64> = (0..len).map(|_| random.normal()).collect();
+    let norm = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
+    direction.into_iter().map(|v| v / norm).collect()
+}

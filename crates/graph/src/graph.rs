@@ -1,0 +1,265 @@
+//! The graph: nodes in the order they were added.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::op::{MAX_OPERANDS, Op};
+use crate::{Float, Shape, ShapeError, Tensor};
+
+/// A node of one graph. Nodes are numbered from 0 in the order they were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The node's number.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where the value of a node without operands comes from.
+#[derive(Clone, Debug)]
+pub enum Leaf<T> {
+    /// Handed in with each run: input number so-and-so, in the order they were added.
+    Input(usize),
+    /// Trained: these elements of the parameter vector.
+    Parameter(Range<usize>),
+    /// Fixed when the graph was built.
+    Constant(Tensor<T>),
+}
+
+/// What a node computes.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind<T> {
+    Leaf(Leaf<T>),
+    Op(Arc<dyn Op<T>>),
+}
+
+/// One node: an op and its operands, or a leaf.
+#[derive(Clone, Debug)]
+pub struct Node<T> {
+    pub(crate) kind: Kind<T>,
+    pub(crate) operands: Vec<NodeId>,
+    pub(crate) shape: Shape,
+    pub(crate) name: String,
+    pub(crate) scope: usize,
+}
+
+impl<T: Float> Node<T> {
+    /// The shape of the node's value.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The nodes this one reads.
+    pub fn operands(&self) -> &[NodeId] {
+        &self.operands
+    }
+
+    /// The op's name; `"input"`, `"parameter"` or `"constant"` for a leaf.
+    pub fn op_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Op(op) => op.name(),
+            Kind::Leaf(Leaf::Input(_)) => "input",
+            Kind::Leaf(Leaf::Parameter(_)) => "parameter",
+            Kind::Leaf(Leaf::Constant(_)) => "constant",
+        }
+    }
+
+    /// The name it was given; empty for most nodes that are no leaf.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the value comes from, for a node without operands.
+    pub fn leaf(&self) -> Option<&Leaf<T>> {
+        match &self.kind {
+            Kind::Leaf(leaf) => Some(leaf),
+            Kind::Op(_) => None,
+        }
+    }
+
+    /// The op, for a node that is no leaf.
+    pub fn op(&self) -> Option<&dyn Op<T>> {
+        match &self.kind {
+            Kind::Leaf(_) => None,
+            Kind::Op(op) => Some(op.as_ref()),
+        }
+    }
+}
+
+/// A computation graph under construction. Nothing is computed until it is compiled into a
+/// [`Program`](crate::Program).
+///
+/// Each op adds its own method, in its file of [`ops`](crate::ops).
+///
+/// An operand exists before the node that reads it, so the order in which nodes were added is a
+/// topological order, and its reverse is one for the gradients: no sort, no recursion.
+#[derive(Clone, Debug)]
+pub struct Graph<T> {
+    nodes: Vec<Node<T>>,
+    scopes: Vec<String>,
+    n_inputs: usize,
+    n_parameters: usize,
+}
+
+impl<T: Float> Default for Graph<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Float> Graph<T> {
+    /// A graph without nodes.
+    pub fn new() -> Self {
+        Self { nodes: Vec::new(), scopes: vec![String::new()], n_inputs: 0, n_parameters: 0 }
+    }
+
+    /// Adds a value that is handed in with each run.
+    pub fn input(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> NodeId {
+        self.n_inputs += 1;
+        self.leaf(name.into(), shape.into(), Leaf::Input(self.n_inputs - 1))
+    }
+
+    /// Adds a trained value. Parameters lie one after the other in one vector, in the order they were
+    /// added.
+    ///
+    /// # Panics
+    ///
+    /// If the shape has the batch axis.
+    pub fn parameter(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> NodeId {
+        let (name, shape) = (name.into(), shape.into());
+        assert!(
+            !shape.is_batched(),
+            "parameter {name} of shape {shape}: it cannot have one value a sample"
+        );
+        let range = self.n_parameters..self.n_parameters + shape.len();
+        self.n_parameters = range.end;
+        self.leaf(name, shape, Leaf::Parameter(range))
+    }
+
+    /// Adds a fixed value.
+    pub fn constant(&mut self, value: Tensor<T>) -> NodeId {
+        let shape = Shape::from(value.sizes());
+        self.leaf(String::new(), shape, Leaf::Constant(value))
+    }
+
+    /// Adds a fixed number.
+    pub fn scalar(&mut self, value: f64) -> NodeId {
+        self.constant(Tensor::new([], [T::from_f64(value)]))
+    }
+
+    /// Adds an op of your own.
+    ///
+    /// # Errors
+    ///
+    /// What the op's shape rule says.
+    ///
+    /// # Panics
+    ///
+    /// If an operand is not of this graph, or there are more than [`MAX_OPERANDS`].
+    pub fn push(&mut self, op: impl Op<T>, operands: &[NodeId]) -> Result<NodeId, ShapeError> {
+        assert!(operands.len() <= MAX_OPERANDS, "{}: more than {MAX_OPERANDS} operands", op.name());
+        let shapes: Vec<Shape> = operands.iter().map(|&id| self.shape(id).clone()).collect();
+        let shape = op.infer_shape(&shapes)?;
+        Ok(self.add_node(Kind::Op(Arc::new(op)), operands.to_vec(), shape, String::new()))
+    }
+
+    /// Adds an op of one operand whose shape rule accepts every shape.
+    pub(crate) fn push_unary(&mut self, op: impl Op<T>, x: NodeId) -> NodeId {
+        self.push(op, &[x]).expect("an elementwise op fits every shape")
+    }
+
+    fn leaf(&mut self, name: String, shape: Shape, leaf: Leaf<T>) -> NodeId {
+        self.add_node(Kind::Leaf(leaf), Vec::new(), shape, name)
+    }
+
+    fn add_node(
+        &mut self,
+        kind: Kind<T>,
+        operands: Vec<NodeId>,
+        shape: Shape,
+        name: String,
+    ) -> NodeId {
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2³² nodes"));
+        let scope = self.scopes.len() - 1;
+        self.nodes.push(Node { kind, operands, shape, name, scope });
+        id
+    }
+
+    /// Gives a node a name, for people.
+    pub fn set_name(&mut self, id: NodeId, name: impl Into<String>) {
+        self.nodes[id.index()].name = name.into();
+    }
+
+    /// Says that the nodes from here on belong to a part of the network called `scope`, such as a layer.
+    pub fn begin_scope(&mut self, scope: impl Into<String>) {
+        self.scopes.push(scope.into());
+    }
+
+    /// The part of the network a node belongs to; empty if none was said.
+    pub fn scope(&self, id: NodeId) -> &str {
+        &self.scopes[self.node(id).scope]
+    }
+
+    /// The shape of a node's value.
+    pub fn shape(&self, id: NodeId) -> &Shape {
+        &self.node(id).shape
+    }
+
+    /// A node.
+    ///
+    /// # Panics
+    ///
+    /// If it is of another graph.
+    pub fn node(&self, id: NodeId) -> &Node<T> {
+        &self.nodes[id.index()]
+    }
+
+    /// All nodes, operands before the nodes that read them.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node<T>)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId(i as u32), node))
+    }
+
+    /// The number of inputs.
+    pub fn n_inputs(&self) -> usize {
+        self.n_inputs
+    }
+
+    /// The length of the parameter vector.
+    pub fn n_parameters(&self) -> usize {
+        self.n_parameters
+    }
+
+    /// The parameters with their elements of the parameter vector, in order.
+    pub fn parameters(&self) -> impl Iterator<Item = (NodeId, Range<usize>)> {
+        self.nodes().filter_map(|(id, node)| match node.leaf()? {
+            Leaf::Parameter(range) => Some((id, range.clone())),
+            _ => None,
+        })
+    }
+
+    /// The parameter that holds element `index` of the parameter vector.
+    pub fn parameter_at(&self, index: usize) -> Option<NodeId> {
+        self.parameters().find(|(_, range)| range.contains(&index)).map(|(id, _)| id)
+    }
+
+    /// Puts another op in the place of a node's: the gradient checker is tested with wrong ones.
+    pub(crate) fn replace_op(
+        &mut self,
+        id: NodeId,
+        replace: impl FnOnce(Arc<dyn Op<T>>) -> Arc<dyn Op<T>>,
+    ) {
+        let node = &mut self.nodes[id.index()];
+        if let Kind::Op(op) = &node.kind {
+            node.kind = Kind::Op(replace(Arc::clone(op)));
+        }
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}

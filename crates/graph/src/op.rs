@@ -1,0 +1,316 @@
+//! What an operation is: a name, a shape rule, a forward and a backward pass.
+//!
+//! One file of [`ops`](crate::ops) holds all of one op; a custom op is written in the same way outside
+//! of this crate and added with [`Graph::push`](crate::Graph::push).
+
+use std::fmt::Debug;
+
+use kernels::vectorize;
+
+use crate::{Float, Shape, ShapeError};
+
+/// Which operands an op may have at most.
+pub const MAX_OPERANDS: usize = 6;
+
+/// An operation of a graph.
+///
+/// An op sees one tile of samples at a time ([layout](crate#samples-in-the-lanes)). It must treat each
+/// sample alike and alone, with one exception: an op whose operands have the batch axis and whose result
+/// has not is a *reduction over the batch*. Its forward pass writes the tile's part of the result, and
+/// [`finish`](Self::finish) puts the parts together.
+pub trait Op<T: Float>: Debug + Send + Sync + 'static {
+    /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
+    fn name(&self) -> &'static str;
+
+    /// The shape of the result, or the rule that the operands break.
+    ///
+    /// # Errors
+    ///
+    /// A [`ShapeError`] that names the op and prints the shapes.
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError>;
+
+    /// What the backward pass for `operand` reads beside the gradient of the result. The planner keeps
+    /// just that; anything else is an empty slice by then.
+    fn saved(&self, operand: usize) -> Saved;
+
+    /// Writes the result.
+    fn forward(&self, pass: ForwardPass<'_, T>);
+
+    /// Adds the gradient of one operand, `pass.operand`, to `pass.dx`.
+    ///
+    /// Add, never assign: the operand may feed several nodes. For an operand without batch axis, sum over
+    /// the tile's samples, of which the first [`Tile::valid`] count.
+    fn backward(&self, pass: BackwardPass<'_, T>);
+
+    /// For a reduction over the batch: the result from the tiles' parts, which lie one after the other.
+    /// The sum, unless an op says otherwise.
+    fn finish(&self, parts: &[T], batch: usize, y: &mut [T]) {
+        let _ = batch;
+        y.fill(T::ZERO);
+        for part in parts.chunks_exact(y.len().max(1)) {
+            for (y, &part) in y.iter_mut().zip(part) {
+                *y += part;
+            }
+        }
+    }
+
+    /// Elements of scratch space that the forward pass needs for a tile `width` lanes wide.
+    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
+        let _ = (operands, width);
+        0
+    }
+
+    /// Elements of scratch space that the backward pass for `operand` needs.
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        let _ = (operand, operands, width);
+        0
+    }
+
+    /// Whether the op can work over its first operand, of which nobody needs the old value.
+    ///
+    /// Then, and only if operand and result have the same shape, a forward pass may find the operand in
+    /// `pass.y` and `pass.x[0]` empty, and a backward pass for operand 0 the gradient of the result in
+    /// `pass.dx` and `pass.dy` empty. [`ForwardPass::map`] and its sisters see to that.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// How the op makes the gradient of its weight in independent parts, if it can.
+    fn split_gradient(&self) -> Option<&dyn SplitGradient<T>> {
+        None
+    }
+
+    /// Multiply-adds of a forward pass for one sample.
+    fn multiply_adds(&self, operands: &[Shape]) -> u64 {
+        let _ = operands;
+        0
+    }
+
+    /// Tells `choices` every discrete choice that the forward pass made at `x` and `y` (which side of a
+    /// kink, which element won), so that the gradient check can see whether a step crossed one.
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        let _ = (pass, choices);
+    }
+}
+
+/// The gradient of a large weight, made row by row over the whole batch.
+///
+/// Instead of a partial sum for each tile, which for a large weight costs more than the product itself,
+/// each thread makes some rows of the gradient from all tiles in order: no partial sums, and the same
+/// bytes with any number of threads.
+pub trait SplitGradient<T: Float> {
+    /// The operand whose gradient this is.
+    fn operand(&self) -> usize;
+
+    /// Elements of the tile's workspace, which is kept from [`prepare`](Self::prepare) to
+    /// [`rows`](Self::rows).
+    fn workspace(&self, operands: &[Shape], width: usize) -> usize;
+
+    /// Puts into `workspace` what the rows need of this tile's gradient. Called once for each tile.
+    fn prepare(&self, pass: &BackwardPass<'_, T>, workspace: &mut [T]);
+
+    /// Adds this tile's part of row `rows.start` and those after it to `dx`.
+    fn rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
+}
+
+/// One tile, as [`SplitGradient::rows`] sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct SplitTile<'a, T> {
+    /// The operands' values, where [`Op::saved`] asked for them.
+    pub x: &'a [&'a [T]],
+    /// What [`SplitGradient::prepare`] wrote.
+    pub workspace: &'a [T],
+    /// The operands' shapes.
+    pub shapes: &'a [Shape],
+    /// The tile.
+    pub tile: Tile,
+}
+
+/// Which samples a pass works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Number of the first sample within the batch.
+    pub first: usize,
+    /// Samples of the tile.
+    pub valid: usize,
+    /// Lanes of a row: at least `valid`, a multiple of the vector length. The lanes from `valid` on repeat
+    /// the last sample, and their gradients are 0.
+    pub width: usize,
+    /// Samples of the batch.
+    pub batch: usize,
+}
+
+impl Tile {
+    /// The one lane of a value without batch axis.
+    pub(crate) fn whole(batch: usize) -> Self {
+        Self { first: 0, valid: 1, width: 1, batch }
+    }
+
+    /// Lanes of a row of a value of `shape`: 1 without batch axis.
+    pub fn lanes(&self, shape: &Shape) -> usize {
+        if shape.is_batched() { self.width } else { 1 }
+    }
+}
+
+/// Which random numbers a pass draws: a function of seed, step, node and sample, so that neither threads
+/// nor a resumed run change them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RandomKey {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The step, counted from 0.
+    pub step: u64,
+    /// The node, filled in by the program.
+    pub node: u32,
+}
+
+/// What a forward pass reads and writes.
+#[derive(Debug)]
+pub struct ForwardPass<'a, T> {
+    /// The operands' values.
+    pub x: &'a [&'a [T]],
+    /// The result, whose old content means nothing.
+    pub y: &'a mut [T],
+    /// The operands' shapes.
+    pub shapes: &'a [Shape],
+    /// The result's shape.
+    pub y_shape: &'a Shape,
+    /// The samples.
+    pub tile: Tile,
+    /// Where random numbers come from.
+    pub random: RandomKey,
+    /// [`Op::forward_scratch`] elements, whose old content means nothing.
+    pub scratch: &'a mut [T],
+}
+
+impl<T: Float> ForwardPass<'_, T> {
+    /// `y = f(x)`, element by element. Write `#[inline(always)]` before the closure.
+    pub fn map(self, f: impl Fn(T) -> T) {
+        let (x, y) = (self.x[0], self.y);
+        vectorize(
+            #[inline(always)]
+            || {
+                if x.is_empty() {
+                    y.iter_mut().for_each(|y| *y = f(*y));
+                } else {
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+                }
+            },
+        );
+    }
+}
+
+/// What a backward pass reads and writes.
+#[derive(Debug)]
+pub struct BackwardPass<'a, T> {
+    /// Which operand the gradient is for.
+    pub operand: usize,
+    /// The operands' values, where [`Op::saved`] asked for them.
+    pub x: &'a [&'a [T]],
+    /// The result, where [`Op::saved`] asked for it.
+    pub y: &'a [T],
+    /// The gradient of the result.
+    pub dy: &'a [T],
+    /// The gradient of the operand, to be added to.
+    pub dx: &'a mut [T],
+    /// The operands' shapes.
+    pub shapes: &'a [Shape],
+    /// The result's shape.
+    pub y_shape: &'a Shape,
+    /// The samples.
+    pub tile: Tile,
+    /// Where random numbers come from: the same as in the forward pass.
+    pub random: RandomKey,
+    /// [`Op::backward_scratch`] elements, whose old content means nothing.
+    pub scratch: &'a mut [T],
+}
+
+impl<T: Float> BackwardPass<'_, T> {
+    /// `dx += dy · slope(x)`, element by element. Write `#[inline(always)]` before the closure.
+    pub fn map_operand(self, slope: impl Fn(T) -> T) {
+        add_scaled(self.dx, self.dy, self.x[0], slope);
+    }
+
+    /// `dx += dy · slope(y)`, element by element. Write `#[inline(always)]` before the closure.
+    pub fn map_result(self, slope: impl Fn(T) -> T) {
+        add_scaled(self.dx, self.dy, self.y, slope);
+    }
+}
+
+#[inline(always)]
+fn add_scaled<T: Float>(dx: &mut [T], dy: &[T], at: &[T], slope: impl Fn(T) -> T) {
+    vectorize(
+        #[inline(always)]
+        || {
+            if dy.is_empty() {
+                dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at));
+            } else {
+                dx.iter_mut().zip(dy).zip(at).for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
+            }
+        },
+    );
+}
+
+/// The shape of an elementwise op with one operand: the operand's.
+///
+/// # Errors
+///
+/// None; the form is that of [`Op::infer_shape`].
+pub fn same_shape(operands: &[Shape]) -> Result<Shape, ShapeError> {
+    Ok(operands[0].clone())
+}
+
+/// What a backward pass reads: a set of operands, and perhaps the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved(u8);
+
+impl Saved {
+    /// Nothing but the gradient of the result.
+    pub const NOTHING: Self = Self(0);
+    /// The result.
+    pub const RESULT: Self = Self(1 << 7);
+    /// The first operand.
+    pub const FIRST: Self = Self(1);
+    /// The second operand.
+    pub const SECOND: Self = Self(1 << 1);
+    /// The first two operands.
+    pub const BOTH: Self = Self(0b11);
+
+    /// Both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the operand is in the set.
+    pub const fn has_operand(self, operand: usize) -> bool {
+        self.0 & (1 << operand) != 0
+    }
+
+    /// Whether the result is in the set.
+    pub const fn has_result(self) -> bool {
+        self.0 & Self::RESULT.0 != 0
+    }
+}
+
+/// A fingerprint of discrete choices. Equal choices give equal fingerprints, and different ones
+/// different ones but for one chance in 2⁶⁴.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices(u64);
+
+impl Choices {
+    /// Adds the side of zero that each value is on.
+    pub fn add_signs<T: Float>(&mut self, values: &[T]) {
+        for chunk in values.chunks(64) {
+            let signs = chunk.iter().enumerate().map(|(i, &v)| u64::from(v > T::ZERO) << i);
+            self.add(signs.sum());
+        }
+    }
+
+    /// Adds one choice.
+    pub fn add(&mut self, choice: u64) {
+        // A step of FNV-1a over a whole word, with a rotation so that high bits count too.
+        self.0 = (self.0.rotate_left(23) ^ choice ^ 0xcbf2_9ce4_8422_2325)
+            .wrapping_mul(0x0000_0100_0000_01b3);
+    }
+}

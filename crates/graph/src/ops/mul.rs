@@ -1,0 +1,94 @@
+//! Product of two values, element by element, `y = a · b`, with broadcasting.
+//!
+//! Shapes: `a`, `b` → sizes agree or are 1, from the last axis on.
+//! Gradient: `dL/da = dL/dy · b`, `dL/db = dL/dy · a`, summed over what the operand was broadcast to: the
+//! operands change places.
+//! Source: the product rule; broadcasting as in NumPy.
+
+use crate::binary;
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::walk::broadcast_shape;
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `a · b`, element by element. See the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
+    pub fn mul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(Mul, &[a, b])
+    }
+}
+
+#[derive(Debug)]
+struct Mul;
+
+impl<T: Float> Op<T> for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        broadcast_shape("mul", &operands[0], &operands[1])
+    }
+
+    fn saved(&self, operand: usize) -> Saved {
+        if operand == 0 { Saved::SECOND } else { Saved::FIRST }
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        binary::forward(
+            pass,
+            #[inline(always)]
+            |a, b| a * b,
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        if pass.operand == 0 {
+            binary::backward(
+                pass,
+                #[inline(always)]
+                |dy, _, b| dy * b,
+            );
+        } else {
+            binary::backward(
+                pass,
+                #[inline(always)]
+                |dy, a, _| dy * a,
+            );
+        }
+    }
+
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        binary::backward_scratch(operand, operands, width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, uniform, zip};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (a, b) in
+            [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
+        {
+            check_op(OpCase {
+                build: |g, x| g.mul(x[0], x[1]),
+                reference: |x| zip(&x[0], &x[1], |a, b| a * b),
+                inputs: &[uniform(a, -2.0..2.0), uniform(b, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn a_value_times_itself_has_both_gradients() {
+        check_op(OpCase {
+            build: |g, x| g.mul(x[0], x[0]),
+            reference: |x| x[0].map(|v| v * v),
+            inputs: &[uniform("N 3", -2.0..2.0)],
+        });
+    }
+}

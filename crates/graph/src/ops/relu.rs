@@ -1,0 +1,89 @@
+//! Rectified linear unit, `y = max(x, 0)`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = dL/dy` where `x > 0`, else 0. At the kink the gradient is 0, as in the layer of
+//! "Deep Learning from Scratch"; other libraries choose ½ or 1.
+//! Source: Nair, Hinton (ICML 2010), "Rectified linear units improve restricted Boltzmann machines".
+
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `max(x, 0)`, elementwise. See the [module docs](self).
+    pub fn relu(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Relu, x)
+    }
+}
+
+#[derive(Debug)]
+struct Relu;
+
+impl<T: Float> Op<T> for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    /// `y > 0` where `x > 0`, so the buffer of `x` is free.
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| x.maximum(T::ZERO),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_result(
+            #[inline(always)]
+            |y| if y > T::ZERO { T::ONE } else { T::ZERO },
+        );
+    }
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        choices.add_signs(pass.x[0]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences_away_from_the_kink() {
+        check_op(OpCase {
+            build: |g, x| Ok(g.relu(x[0])),
+            reference: |x| x[0].map(|v| if v > 0.0 { v } else { 0.0 }),
+            inputs: &[uniform("N 5 7", -2.0..2.0)],
+        });
+    }
+
+    #[test]
+    fn gradient_at_zero_is_zero() {
+        assert_eq!(gradient_f32(|g, x| g.relu(x), &[0.0, -0.0]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn nan_passes_through() {
+        assert!(forward_f32(|g, x| g.relu(x), &[f32::NAN])[0].is_nan());
+        assert_eq!(
+            forward_f32(|g, x| g.relu(x), &[f32::INFINITY, f32::NEG_INFINITY]),
+            [f32::INFINITY, 0.0]
+        );
+    }
+
+    #[test]
+    fn g21_relu_of_minus_one_one_two() {
+        assert_eq!(forward_f32(|g, x| g.relu(x), &[-1.0, 1.0, 2.0]), [0.0, 1.0, 2.0]);
+    }
+}

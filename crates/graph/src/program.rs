@@ -1,0 +1,479 @@
+//! The compiled graph: what runs.
+
+mod buffer;
+mod context;
+mod plan;
+mod source;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use kernels::Pool;
+
+use crate::graph::{Graph, Leaf, NodeId};
+use crate::op::{Choices, RandomKey, Tile};
+use crate::{Float, ShapeError, Tensor};
+
+use buffer::Buffer;
+use context::{Context, TileState, Worker, op};
+use plan::{Chunk, Extent, Place, Plan, Task};
+pub use source::{Source, Tensors};
+
+/// How to compile a graph.
+#[derive(Clone, Debug)]
+pub struct Compile {
+    /// Samples in a batch.
+    pub batch: usize,
+    /// The number whose gradients are computed; none for a forward pass only.
+    pub loss: Option<NodeId>,
+    /// Nodes whose values can be read after a run.
+    pub keep: Vec<NodeId>,
+    /// Keep every value, and compute and keep the gradient of every node, inputs included. Slower.
+    pub keep_all: bool,
+    /// Samples in a tile; chosen by the planner if not given.
+    pub tile: Option<usize>,
+}
+
+impl Default for Compile {
+    /// A batch of one sample, no loss, nothing kept.
+    fn default() -> Self {
+        Self { batch: 1, loss: None, keep: Vec::new(), keep_all: false, tile: None }
+    }
+}
+
+/// What a run needs from outside.
+#[derive(Clone, Copy)]
+pub struct Run<'a, T> {
+    /// The threads to use; the caller's alone if not given.
+    pub pool: Option<&'a Pool>,
+    /// The parameter vector.
+    pub parameters: &'a [T],
+    /// The inputs.
+    pub inputs: &'a dyn Source<T>,
+    /// The seed of the random draws (dropout).
+    pub seed: u64,
+    /// The step, counted from 0: each step draws anew.
+    pub step: u64,
+}
+
+impl<T: Float> Default for Run<'_, T> {
+    /// One thread, no parameters, no inputs, seed and step 0.
+    fn default() -> Self {
+        Self { pool: None, parameters: &[], inputs: &Tensors(&[]), seed: 0, step: 0 }
+    }
+}
+
+impl<T> std::fmt::Debug for Run<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("seed", &self.seed)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A graph compiled for one batch size.
+///
+/// After the first run, running neither allocates nor fails. The results depend on graph, batch size,
+/// parameters, inputs, seed and step; not on the number of threads.
+#[derive(Debug)]
+pub struct Program<T> {
+    graph: Arc<Graph<T>>,
+    plan: Plan,
+    batch: usize,
+    tiles: Vec<TileState<T>>,
+    workers: Vec<Mutex<Worker<T>>>,
+    shared: Vec<Buffer<T>>,
+    shared_scratch: Buffer<T>,
+    /// The tiles' parts of a reduction, one after the other.
+    parts: Vec<T>,
+    gradients: Vec<T>,
+    chunk_bounds: Vec<usize>,
+    /// The sum of squares of each chunk of the gradient, as the bits of an `f64`.
+    chunk_squares: Vec<AtomicU64>,
+    key: RandomKey,
+    serial: Pool,
+}
+
+impl<T: Float> Program<T> {
+    /// Compiles a graph.
+    ///
+    /// # Errors
+    ///
+    /// If the loss is not one number for the whole batch.
+    ///
+    /// # Panics
+    ///
+    /// For a batch or tile of 0 samples, and for nodes of another graph.
+    pub fn new(graph: impl Into<Arc<Graph<T>>>, options: &Compile) -> Result<Self, ShapeError> {
+        let graph = graph.into();
+        assert!(options.batch > 0 && options.tile != Some(0), "a batch and a tile need a sample");
+        if let Some(shape) = options.loss.map(|loss| graph.shape(loss))
+            && (shape.is_batched() || shape.len() != 1)
+        {
+            let rule = "expected one number for the whole batch".into();
+            return Err(ShapeError::Rule { op: "loss", rule, found: shape.clone() });
+        }
+        let plan = plan::plan(&graph, options);
+        let tiles = (0..options.batch).step_by(plan.width).map(|first| {
+            let valid = plan.width.min(options.batch - first);
+            // The last tile may be narrower, as long as its rows stay whole vectors.
+            let width = plan.width.min(valid.next_multiple_of(buffer::LANES));
+            let tile = Tile { first, valid, width, batch: options.batch };
+            let len = |&extent: &Extent| match extent {
+                Extent::Rows(rows) => rows * width,
+                Extent::Fixed(len) => len,
+                Extent::Workspace(node) => {
+                    let split = op(&graph, node).split_gradient().expect("planned as one");
+                    split.workspace(&plan.nodes[node].shapes, width)
+                }
+            };
+            TileState {
+                tile,
+                buffers: plan.tile_buffers.iter().map(len).map(Buffer::new).collect(),
+            }
+        });
+        let tiles: Vec<_> = tiles.collect();
+        let element = |chunk: &Chunk, offset: usize| match &plan.nodes[chunk.parameter].value {
+            Place::Parameter(range) => range.start + offset,
+            _ => unreachable!("chunks are of parameters"),
+        };
+        let starts = plan.chunks.iter().map(|chunk| element(chunk, chunk.range.start));
+        let end = plan.chunks.last().map(|chunk| element(chunk, chunk.range.end));
+        let chunk_bounds = starts.chain(end).collect();
+        let largest_part = graph.nodes().filter(|(id, _)| plan.nodes[id.index()].part.is_some());
+        let largest_part = largest_part.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
+        Ok(Self {
+            batch: options.batch,
+            workers: Vec::new(),
+            shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
+            shared_scratch: Buffer::new(scratch_len(&graph, &plan, 1)),
+            parts: vec![T::ZERO; largest_part * tiles.len()],
+            gradients: vec![T::ZERO; graph.n_parameters()],
+            chunk_squares: plan.chunks.iter().map(|_| AtomicU64::new(0)).collect(),
+            chunk_bounds,
+            tiles,
+            plan,
+            graph,
+            key: RandomKey::default(),
+            serial: Pool::new(1),
+        })
+    }
+
+    /// The graph it was compiled from.
+    pub fn graph(&self) -> &Arc<Graph<T>> {
+        &self.graph
+    }
+
+    /// Samples in a batch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Computes all values, and the gradients if there is a loss.
+    ///
+    /// # Panics
+    ///
+    /// If the parameter vector is not of the graph's length.
+    pub fn run(&mut self, run: &Run<'_, T>) {
+        let expected = self.graph.n_parameters();
+        assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
+        let threads = run.pool.map_or(1, Pool::threads);
+        while self.workers.len() < threads {
+            self.workers.push(Mutex::new(Worker {
+                buffers: self
+                    .plan
+                    .worker_rows
+                    .iter()
+                    .map(|&rows| Buffer::new(rows * self.plan.width))
+                    .collect(),
+                scratch: Buffer::new(scratch_len(&self.graph, &self.plan, self.plan.width)),
+            }));
+        }
+        self.key = RandomKey { seed: run.seed, step: run.step, node: 0 };
+        for stage in 0..self.plan.stages.len() {
+            if self.plan.stages[stage].tiled {
+                self.run_tiles(stage, run);
+            } else {
+                self.run_whole(stage, run);
+            }
+        }
+        self.run_chunks(run);
+    }
+
+    fn run_tiles(&mut self, stage: usize, run: &Run<'_, T>) {
+        let Self { graph, plan, tiles, workers, shared, serial, key, .. } = self;
+        let context = Context { graph, plan, parameters: run.parameters, shared, key: *key };
+        let pool = run.pool.unwrap_or(serial);
+        pool.each_with(tiles, workers, |_, tile, worker| {
+            for &task in &context.plan.stages[stage].tasks {
+                context.tile_task(task, tile, worker, run.inputs);
+            }
+        });
+    }
+
+    fn run_whole(&mut self, stage: usize, run: &Run<'_, T>) {
+        for task in 0..self.plan.stages[stage].tasks.len() {
+            self.whole_task(self.plan.stages[stage].tasks[task], run);
+        }
+    }
+
+    fn whole_task(&mut self, task: Task, run: &Run<'_, T>) {
+        let tile = Tile::whole(self.batch);
+        match task {
+            Task::Fill(i) => {
+                let Some(&Leaf::Input(input)) = self.node(i).leaf() else {
+                    unreachable!("planned as an input")
+                };
+                run.inputs.fill(input, tile, self.shared_mut(Slot::Value(i)));
+            }
+            Task::Finish(i) => {
+                let mut y = self.take(Slot::Value(i));
+                let part = self.plan.nodes[i].part.expect("planned with a part");
+                for (to, tile) in self.parts.chunks_exact_mut(y.len().max(1)).zip(&self.tiles) {
+                    to.copy_from_slice(&tile.buffers[part]);
+                }
+                let parts = &self.parts[..y.len() * self.tiles.len()];
+                op(&self.graph, i).finish(parts, self.batch, &mut y);
+                self.put(Slot::Value(i), y);
+            }
+            Task::Forward(i) => {
+                let mut y = self.take(Slot::Value(i));
+                let mut scratch = std::mem::take(&mut self.shared_scratch);
+                self.context(run.parameters).forward(i, tile, None, &mut y, &mut scratch);
+                self.shared_scratch = scratch;
+                self.put(Slot::Value(i), y);
+            }
+            Task::Backward(i, operand) => {
+                let to = Slot::Gradient(self.node(i).operands()[operand].index());
+                let mut dx = self.take(to);
+                let mut scratch = std::mem::take(&mut self.shared_scratch);
+                self.context(run.parameters).backward(
+                    i,
+                    operand,
+                    tile,
+                    None,
+                    &mut dx,
+                    &mut scratch,
+                );
+                self.shared_scratch = scratch;
+                self.put(to, dx);
+            }
+            Task::Zero(i) => self.shared_mut(Slot::Gradient(i)).fill(T::ZERO),
+            Task::Seed(i) => self.shared_mut(Slot::Gradient(i)).fill(T::ONE),
+            Task::Reduce(i) => {
+                let mut dx = self.take(Slot::Gradient(i));
+                let part = self.plan.nodes[i].gradient_part.expect("planned with a part");
+                for tile in &self.tiles {
+                    add(&mut dx, &tile.buffers[part]);
+                }
+                self.put(Slot::Gradient(i), dx);
+            }
+            Task::Prepare(_) => unreachable!("split gradients are prepared in tiles"),
+        }
+    }
+
+    /// The gradients of the parameters, each chunk by one thread: the tiles' parts added up in order,
+    /// or rows made from all tiles in order.
+    fn run_chunks(&mut self, run: &Run<'_, T>) {
+        let Self {
+            graph,
+            plan,
+            tiles,
+            gradients,
+            chunk_bounds,
+            chunk_squares,
+            shared,
+            serial,
+            key,
+            ..
+        } = self;
+        let context = Context { graph, plan, parameters: run.parameters, shared, key: *key };
+        let pool = run.pool.unwrap_or(serial);
+        pool.split([gradients], chunk_bounds, |c, [dx]| {
+            let chunk = &context.plan.chunks[c];
+            let dx = &mut dx[..chunk.range.len()];
+            if chunk.clear {
+                dx.fill(T::ZERO);
+            }
+            if let Some(part) = context.plan.nodes[chunk.parameter].gradient_part {
+                for tile in tiles.iter() {
+                    add(dx, &tile.buffers[part][chunk.range.clone()]);
+                }
+            }
+            context.split_rows(chunk, tiles, dx);
+            chunk_squares[c].store(kernels::sum_of_squares(dx).to_bits(), Ordering::Relaxed);
+        });
+    }
+
+    /// The gradients of the loss for the parameter vector.
+    pub fn gradients(&self) -> &[T] {
+        &self.gradients
+    }
+
+    /// The gradients, to be clipped or otherwise changed before an update.
+    pub fn gradients_mut(&mut self) -> &mut [T] {
+        &mut self.gradients
+    }
+
+    /// The L2 norm of all gradients. Infinite or NaN if one of them is.
+    pub fn gradient_norm(&self) -> f64 {
+        let squares =
+            self.chunk_squares.iter().map(|square| f64::from_bits(square.load(Ordering::Relaxed)));
+        squares.sum::<f64>().sqrt()
+    }
+
+    /// Where to cut the parameter vector so that threads can share work on it, such as an update.
+    pub fn chunk_bounds(&self) -> &[usize] {
+        &self.chunk_bounds
+    }
+
+    /// The value of a node that is one number.
+    ///
+    /// # Panics
+    ///
+    /// If the node has the batch axis or another number of elements, or was not computed.
+    pub fn scalar(&self, id: NodeId) -> T {
+        match self.plan.nodes[id.index()].value {
+            Place::Shared(place) if self.shared[place].len() == 1 => self.shared[place][0],
+            _ => panic!("node {id} of shape {} is not a computed number", self.graph.shape(id)),
+        }
+    }
+
+    /// The value of a node, if it was kept. Parameters are the caller's and not kept.
+    pub fn value(&self, id: NodeId) -> Option<Tensor<T>> {
+        if let Some(Leaf::Constant(value)) = self.graph.node(id).leaf() {
+            return Some(value.clone());
+        }
+        self.tensor(id, &self.plan.nodes[id.index()].value)
+    }
+
+    /// The gradient of the loss for a node's value, if it was kept.
+    pub fn gradient(&self, id: NodeId) -> Option<Tensor<T>> {
+        let place = &self.plan.nodes[id.index()].gradient;
+        if let Place::Parameter(range) = place {
+            return Some(Tensor::new(self.graph.shape(id).sizes(), &self.gradients[range.clone()]));
+        }
+        self.tensor(id, place)
+    }
+
+    fn tensor(&self, id: NodeId, place: &Place) -> Option<Tensor<T>> {
+        let shape = self.graph.shape(id);
+        let mut tensor = Tensor::full(shape.with_batch(self.batch), T::ZERO);
+        match place {
+            Place::Shared(place) => tensor.values_mut().copy_from_slice(&self.shared[*place]),
+            Place::Tile(place) => {
+                let len = shape.len();
+                for state in &self.tiles {
+                    let Tile { first, valid, width, .. } = state.tile;
+                    for (f, row) in state.buffers[*place].chunks_exact(width).take(len).enumerate()
+                    {
+                        for (s, &value) in row[..valid].iter().enumerate() {
+                            tensor.values_mut()[(first + s) * len + f] = value;
+                        }
+                    }
+                }
+            }
+            _ => return None,
+        }
+        Some(tensor)
+    }
+
+    /// A fingerprint of every discrete choice of the last run: which side of each kink, which winner of
+    /// each pool. Needs [`Compile::keep_all`].
+    pub(crate) fn choices(&self, parameters: &[T]) -> Choices {
+        let mut choices = Choices::default();
+        let context = self.context(parameters);
+        for (id, node) in self.graph.nodes().filter(|(_, node)| node.op().is_some()) {
+            let i = id.index();
+            if node.shape().is_batched() || self.plan.nodes[i].part.is_some() {
+                for state in &self.tiles {
+                    context.choices(i, state.tile, Some(&state.buffers), &mut choices);
+                }
+            } else {
+                context.choices(i, Tile::whole(self.batch), None, &mut choices);
+            }
+        }
+        choices
+    }
+
+    fn node(&self, i: usize) -> &crate::Node<T> {
+        self.graph.node(NodeId(i as u32))
+    }
+
+    fn context<'a>(&'a self, parameters: &'a [T]) -> Context<'a, T> {
+        Context {
+            graph: &self.graph,
+            plan: &self.plan,
+            parameters,
+            shared: &self.shared,
+            key: self.key,
+        }
+    }
+
+    fn place(&self, slot: Slot) -> &Place {
+        match slot {
+            Slot::Value(i) => &self.plan.nodes[i].value,
+            Slot::Gradient(i) => &self.plan.nodes[i].gradient,
+        }
+    }
+
+    /// A shared value or gradient, taken out so that others can be read meanwhile.
+    fn take(&mut self, slot: Slot) -> Buffer<T> {
+        match *self.place(slot) {
+            Place::Shared(place) => std::mem::take(&mut self.shared[place]),
+            Place::Parameter(ref range) => {
+                let range = range.clone();
+                let mut buffer = Buffer::new(range.len());
+                buffer.copy_from_slice(&self.gradients[range]);
+                buffer
+            }
+            _ => unreachable!("planned as shared"),
+        }
+    }
+
+    /// Puts back what [`take`](Self::take) took.
+    fn put(&mut self, slot: Slot, buffer: Buffer<T>) {
+        match *self.place(slot) {
+            Place::Shared(place) => self.shared[place] = buffer,
+            _ => self.shared_mut(slot).copy_from_slice(&buffer),
+        }
+    }
+
+    fn shared_mut(&mut self, slot: Slot) -> &mut [T] {
+        match *self.place(slot) {
+            Place::Shared(place) => &mut self.shared[place],
+            Place::Parameter(ref range) => {
+                let range = range.clone();
+                &mut self.gradients[range]
+            }
+            _ => unreachable!("planned as shared"),
+        }
+    }
+}
+
+/// A value or gradient of a node.
+#[derive(Clone, Copy)]
+enum Slot {
+    Value(usize),
+    Gradient(usize),
+}
+
+/// `to += from`.
+fn add<T: Float>(to: &mut [T], from: &[T]) {
+    kernels::vectorize(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, &from)| *to += from),
+    );
+}
+
+/// The largest scratch space that a pass needs for a tile of `width` lanes.
+fn scratch_len<T: Float>(graph: &Graph<T>, plan: &Plan, width: usize) -> usize {
+    let passes =
+        graph.nodes().filter_map(|(id, node)| Some((node.op()?, &plan.nodes[id.index()].shapes)));
+    let len = passes.map(|(op, shapes)| {
+        let backward = (0..shapes.len()).map(|operand| op.backward_scratch(operand, shapes, width));
+        backward.max().unwrap_or(0).max(op.forward_scratch(shapes, width))
+    });
+    len.max().unwrap_or(0)
+}

@@ -1,0 +1,41 @@
+//! Memory whose rows begin where vectors like them to.
+
+use std::ops::{Deref, DerefMut};
+
+/// Numbers that a row of a tile is rounded up to: a vector of the widest instruction set, 64 bytes of
+/// `f32`.
+pub(super) const LANES: usize = 16;
+/// A cache line.
+const ALIGNMENT: usize = 64;
+
+/// Numbers that begin at a cache line.
+#[derive(Debug, Default)]
+pub(super) struct Buffer<T> {
+    values: Vec<T>,
+    start: usize,
+}
+
+impl<T: crate::Float> Buffer<T> {
+    pub(super) fn new(len: usize) -> Self {
+        let values = vec![T::ZERO; len + ALIGNMENT / size_of::<T>()];
+        // `align_offset` may decline (`usize::MAX`); unaligned memory works, only slower.
+        let start = values.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT / size_of::<T>());
+        let mut buffer = Self { values, start };
+        buffer.values.truncate(start + len);
+        buffer
+    }
+}
+
+impl<T> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.values[self.start..]
+    }
+}
+
+impl<T> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.values[self.start..]
+    }
+}

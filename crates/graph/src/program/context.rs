@@ -1,0 +1,342 @@
+//! How tasks find what they read and write.
+
+use kernels::Float;
+
+use crate::graph::{Graph, Leaf, NodeId};
+use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, Tile};
+
+use super::Source;
+use super::buffer::Buffer;
+use super::plan::{Chunk, Place, Plan, Task};
+
+/// A tile and what is kept of it from stage to stage.
+#[derive(Debug)]
+pub(super) struct TileState<T> {
+    pub(super) tile: Tile,
+    pub(super) buffers: Vec<Buffer<T>>,
+}
+
+/// What a thread needs for the tile it works on.
+#[derive(Debug)]
+pub(super) struct Worker<T> {
+    pub(super) buffers: Vec<Buffer<T>>,
+    pub(super) scratch: Buffer<T>,
+}
+
+/// The buffers a task of a tile may look into.
+#[derive(Clone, Copy)]
+pub(super) struct Local<'a, T> {
+    tile: &'a [Buffer<T>],
+    worker: &'a [Buffer<T>],
+}
+
+/// What all tiles see.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a, T> {
+    pub(super) graph: &'a Graph<T>,
+    pub(super) plan: &'a Plan,
+    pub(super) parameters: &'a [T],
+    pub(super) shared: &'a [Buffer<T>],
+    pub(super) key: RandomKey,
+}
+
+pub(super) fn op<T: Float>(graph: &Graph<T>, i: usize) -> &dyn Op<T> {
+    graph.node(NodeId(i as u32)).op().expect("planned as an op")
+}
+
+impl<'a, T: Float> Context<'a, T> {
+    /// One task for one tile.
+    pub(super) fn tile_task(
+        &self,
+        task: Task,
+        state: &mut TileState<T>,
+        worker: &mut Worker<T>,
+        inputs: &dyn Source<T>,
+    ) {
+        let tile = state.tile;
+        let plan = &self.plan.nodes;
+        match task {
+            Task::Fill(i) => {
+                let Some(&Leaf::Input(input)) = self.node(i).leaf() else {
+                    unreachable!("planned as an input")
+                };
+                let len = self.node(i).shape().len() * tile.width;
+                let mut y = take(&plan[i].value, state, worker);
+                inputs.fill(input, tile, &mut y[..len]);
+                repeat_last_sample(tile, &mut y[..len]);
+                put(&plan[i].value, y, state, worker);
+            }
+            Task::Forward(i) => {
+                // The part of a reduction has a place of its own.
+                let place = plan[i].part.map_or(plan[i].value.clone(), Place::Tile);
+                let len = self.node(i).shape().len() * tile.lanes(self.node(i).shape());
+                let mut y = take(&place, state, worker);
+                let mut scratch = std::mem::take(&mut worker.scratch);
+                let local = Local { tile: &state.buffers, worker: &worker.buffers };
+                self.forward(i, tile, Some(local), &mut y[..len], &mut scratch);
+                worker.scratch = scratch;
+                put(&place, y, state, worker);
+            }
+            Task::Zero(i) => {
+                let len = self.node(i).shape().len() * tile.lanes(self.node(i).shape());
+                let place = self.gradient_place(i);
+                let mut dx = take(&place, state, worker);
+                dx[..len].fill(T::ZERO);
+                put(&place, dx, state, worker);
+            }
+            Task::Backward(i, operand) => {
+                let to = self.node(i).operands()[operand].index();
+                let len = self.node(to).shape().len() * tile.lanes(self.node(to).shape());
+                let place = self.gradient_place(to);
+                let mut dx = take(&place, state, worker);
+                let mut scratch = std::mem::take(&mut worker.scratch);
+                let local = Local { tile: &state.buffers, worker: &worker.buffers };
+                self.backward(i, operand, tile, Some(local), &mut dx[..len], &mut scratch);
+                worker.scratch = scratch;
+                put(&place, dx, state, worker);
+            }
+            Task::Prepare(i) => {
+                let place = Place::Tile(plan[i].workspace.expect("planned with a workspace"));
+                let mut workspace = take(&place, state, worker);
+                let local = Local { tile: &state.buffers, worker: &worker.buffers };
+                let split = op(self.graph, i).split_gradient().expect("planned as one");
+                self.with_backward(
+                    i,
+                    split.operand(),
+                    tile,
+                    Some(local),
+                    &mut [],
+                    &mut [],
+                    |pass| {
+                        split.prepare(&pass, &mut workspace);
+                    },
+                );
+                put(&place, workspace, state, worker);
+            }
+            Task::Finish(_) | Task::Seed(_) | Task::Reduce(_) => {
+                unreachable!("planned for all tiles at once")
+            }
+        }
+    }
+
+    /// In a tile, the gradient of a shared value is the tile's part of it.
+    fn gradient_place(&self, i: usize) -> Place {
+        let plan = &self.plan.nodes[i];
+        plan.gradient_part.map_or_else(|| plan.gradient.clone(), Place::Tile)
+    }
+
+    pub(super) fn forward(
+        &self,
+        i: usize,
+        tile: Tile,
+        local: Option<Local<'_, T>>,
+        y: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let plan = &self.plan.nodes[i];
+        let mut x = self.operands(i, tile, local);
+        if plan.in_place {
+            x[0] = &[];
+        }
+        op(self.graph, i).forward(ForwardPass {
+            x: &x[..plan.shapes.len()],
+            y,
+            shapes: &plan.shapes,
+            y_shape: self.node(i).shape(),
+            tile,
+            random: self.key_of(i),
+            scratch,
+        });
+    }
+
+    pub(super) fn backward(
+        &self,
+        i: usize,
+        operand: usize,
+        tile: Tile,
+        local: Option<Local<'_, T>>,
+        dx: &mut [T],
+        scratch: &mut [T],
+    ) {
+        self.with_backward(i, operand, tile, local, dx, scratch, |pass| {
+            op(self.graph, i).backward(pass)
+        });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a pass, put together here alone")]
+    fn with_backward(
+        &self,
+        i: usize,
+        operand: usize,
+        tile: Tile,
+        local: Option<Local<'_, T>>,
+        dx: &mut [T],
+        scratch: &mut [T],
+        run: impl FnOnce(BackwardPass<'_, T>),
+    ) {
+        let plan = &self.plan.nodes[i];
+        let saved = op(self.graph, i).saved(operand);
+        let mut x = self.operands(i, tile, local);
+        for (k, x) in x.iter_mut().enumerate() {
+            if !saved.has_operand(k) {
+                *x = &[];
+            }
+        }
+        let lanes = tile.lanes(self.node(i).shape());
+        let y = if saved.has_result() { self.look(i, &plan.value, lanes, local) } else { &[] };
+        let over = plan.backward_in_place && operand == 0;
+        let dy = if over { &[] } else { self.look(i, &plan.gradient, lanes, local) };
+        run(BackwardPass {
+            operand,
+            x: &x[..plan.shapes.len()],
+            y,
+            dy,
+            dx,
+            shapes: &plan.shapes,
+            y_shape: self.node(i).shape(),
+            tile,
+            random: self.key_of(i),
+            scratch,
+        });
+    }
+
+    /// Adds the rows of split gradients to a chunk: node by node, tile by tile.
+    pub(super) fn split_rows(&self, chunk: &Chunk, tiles: &[TileState<T>], dx: &mut [T]) {
+        for &i in &chunk.splits {
+            let plan = &self.plan.nodes[i];
+            let split = op(self.graph, i).split_gradient().expect("planned as one");
+            let saved = op(self.graph, i).saved(split.operand());
+            let row_len = plan.shapes[split.operand()].sizes().last().map_or(1, |&len| len.max(1));
+            for state in tiles {
+                let local = Local { tile: &state.buffers, worker: &[] };
+                let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
+                for (k, operand) in self.node(i).operands().iter().enumerate() {
+                    if saved.has_operand(k) {
+                        let lanes = state.tile.lanes(&plan.shapes[k]);
+                        x[k] = self.look(
+                            operand.index(),
+                            &self.plan.nodes[operand.index()].value,
+                            lanes,
+                            Some(local),
+                        );
+                    }
+                }
+                let workspace = &state.buffers[plan.workspace.expect("planned with a workspace")];
+                let tile = SplitTile {
+                    x: &x[..plan.shapes.len()],
+                    workspace,
+                    shapes: &plan.shapes,
+                    tile: state.tile,
+                };
+                split.rows(tile, chunk.range.start / row_len, dx);
+            }
+        }
+    }
+
+    /// Tells the choices of one node in one tile, or of one shared node.
+    pub(super) fn choices(
+        &self,
+        i: usize,
+        tile: Tile,
+        buffers: Option<&[Buffer<T>]>,
+        choices: &mut Choices,
+    ) {
+        let local = buffers.map(|tile| Local { tile, worker: &[] });
+        let node = self.node(i);
+        let plan = &self.plan.nodes[i];
+        let x = self.operands(i, tile, local);
+        let mut y = if plan.part.is_some() {
+            Vec::new()
+        } else {
+            self.look(i, &plan.value, tile.lanes(node.shape()), local).to_vec()
+        };
+        let pass = ForwardPass {
+            x: &x[..plan.shapes.len()],
+            y: &mut y,
+            shapes: &plan.shapes,
+            y_shape: node.shape(),
+            tile,
+            random: self.key_of(i),
+            scratch: &mut [],
+        };
+        op(self.graph, i).choices(&pass, choices);
+    }
+
+    fn operands(&self, i: usize, tile: Tile, local: Option<Local<'a, T>>) -> [&'a [T]; MAX_OPERANDS]
+    where
+        T: 'a,
+    {
+        let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
+        for (x, operand) in x.iter_mut().zip(self.node(i).operands()) {
+            let operand = operand.index();
+            let lanes = tile.lanes(self.node(operand).shape());
+            *x = self.look(operand, &self.plan.nodes[operand].value, lanes, local);
+        }
+        x
+    }
+
+    /// The `lanes` of each row of a value or gradient of node `i`; nothing if it was not kept.
+    fn look<'b>(
+        &self,
+        i: usize,
+        place: &Place,
+        lanes: usize,
+        local: Option<Local<'b, T>>,
+    ) -> &'b [T]
+    where
+        'a: 'b,
+    {
+        let len = self.node(i).shape().len() * lanes;
+        match (place, local) {
+            // A buffer that was taken out to be written over, in place, is empty.
+            (Place::Tile(place), Some(local)) => local.tile[*place].get(..len).unwrap_or(&[]),
+            (Place::Worker(place), Some(local)) => local.worker[*place].get(..len).unwrap_or(&[]),
+            (Place::Shared(place), _) => &self.shared[*place],
+            (Place::Parameter(range), _) => &self.parameters[range.clone()],
+            (Place::Constant, _) => match self.node(i).leaf() {
+                Some(Leaf::Constant(value)) => value.values(),
+                _ => unreachable!("planned as a constant"),
+            },
+            _ => &[],
+        }
+    }
+
+    fn node(&self, i: usize) -> &'a crate::Node<T> {
+        self.graph.node(NodeId(i as u32))
+    }
+
+    fn key_of(&self, i: usize) -> RandomKey {
+        RandomKey { node: i as u32, ..self.key }
+    }
+}
+
+fn take<T: Float>(place: &Place, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {
+    match place {
+        Place::Tile(place) => std::mem::take(&mut state.buffers[*place]),
+        Place::Worker(place) => std::mem::take(&mut worker.buffers[*place]),
+        _ => unreachable!("planned for each tile"),
+    }
+}
+
+fn put<T: Float>(
+    place: &Place,
+    buffer: Buffer<T>,
+    state: &mut TileState<T>,
+    worker: &mut Worker<T>,
+) {
+    match place {
+        Place::Tile(place) => state.buffers[*place] = buffer,
+        Place::Worker(place) => worker.buffers[*place] = buffer,
+        _ => unreachable!("planned for each tile"),
+    }
+}
+
+/// Fills the lanes behind the last sample with copies of it: as good as any sample, and never counted.
+fn repeat_last_sample<T: Float>(tile: Tile, values: &mut [T]) {
+    if tile.valid < tile.width {
+        for row in values.chunks_exact_mut(tile.width) {
+            let last = row[tile.valid - 1];
+            row[tile.valid..].fill(last);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Where the inputs of a run come from.
+
+use crate::op::Tile;
+use crate::{Float, Tensor};
+
+/// Inputs, handed in tile by tile in the layout of the engine.
+///
+/// Called from several threads at once, each for other samples, so that a batch is gathered where it is
+/// used.
+pub trait Source<T>: Sync {
+    /// Writes the tile's part of input number `input`: feature `f` of the tile's sample `s` at
+    /// `out[f · tile.width + s]`, for the first `tile.valid` samples. For an input without batch axis,
+    /// all its elements.
+    fn fill(&self, input: usize, tile: Tile, out: &mut [T]);
+}
+
+/// Row-major tensors, one for each input of the graph in order, with the batch as their first axis where
+/// the input has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensors<'a, T>(pub &'a [&'a Tensor<T>]);
+
+impl<T: Float> Source<T> for Tensors<'_, T> {
+    fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
+        let values = self.0[input].values();
+        let n_features = out.len() / tile.width;
+        for (f, row) in out.chunks_exact_mut(tile.width).enumerate() {
+            for (s, value) in row[..tile.valid].iter_mut().enumerate() {
+                *value = values[(tile.first + s) * n_features + f];
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Walking over the elements of one shape while another, smaller one keeps up.
+
+use crate::{Shape, ShapeError};
+
+/// Axes a broadcast or reduced value may have behind the batch axis.
+pub(crate) const MAX_AXES: usize = 6;
+
+/// Element numbers of a small value, in the order of the elements of a large one.
+///
+/// Each axis of the large value moves on by a stride in the small one: 0 where the small value repeats
+/// (broadcasting) or gathers (a reduction).
+#[derive(Clone, Debug)]
+pub(crate) struct Walk {
+    sizes: [usize; MAX_AXES],
+    strides: [usize; MAX_AXES],
+    counters: [usize; MAX_AXES],
+    n_axes: usize,
+    at: usize,
+}
+
+impl Walk {
+    /// Along `large`, where the axis `i` of the small value is `small(i)` elements long.
+    fn new(large: &[usize], small: impl Fn(usize) -> usize) -> Self {
+        let mut walk = Self {
+            sizes: [1; MAX_AXES],
+            strides: [0; MAX_AXES],
+            counters: [0; MAX_AXES],
+            n_axes: large.len(),
+            at: 0,
+        };
+        let mut stride = 1;
+        for axis in (0..large.len()).rev() {
+            walk.sizes[axis] = large[axis];
+            walk.strides[axis] = if small(axis) == 1 { 0 } else { stride };
+            stride *= small(axis);
+        }
+        walk
+    }
+
+    /// Along `large`, for a value that is broadcast to it: its axes count from the last.
+    pub(crate) fn broadcast(large: &[usize], small: &[usize]) -> Self {
+        let missing = large.len() - small.len();
+        Self::new(large, |axis| axis.checked_sub(missing).map_or(1, |axis| small[axis]))
+    }
+
+    /// Along `large`, for the value that is left when `axes` are reduced.
+    pub(crate) fn reduce(large: &[usize], axes: &[usize]) -> Self {
+        Self::new(large, |axis| if axes.contains(&axis) { 1 } else { large[axis] })
+    }
+
+    /// The element number of the small value, and on to the next of the large one.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> usize {
+        let at = self.at;
+        for axis in (0..self.n_axes).rev() {
+            self.counters[axis] += 1;
+            self.at += self.strides[axis];
+            if self.counters[axis] < self.sizes[axis] {
+                break;
+            }
+            self.at -= self.strides[axis] * self.counters[axis];
+            self.counters[axis] = 0;
+        }
+        at
+    }
+}
+
+/// The shape of two values broadcast together: sizes agree or one of them is 1, from the last axis on.
+pub(crate) fn broadcast_shape(
+    op: &'static str,
+    left: &Shape,
+    right: &Shape,
+) -> Result<Shape, ShapeError> {
+    let (l, r) = (left.sizes(), right.sizes());
+    let n_axes = l.len().max(r.len());
+    let size = |sizes: &[usize], axis: usize| {
+        (axis + sizes.len()).checked_sub(n_axes).map_or(1, |axis| sizes[axis])
+    };
+    let both = |axis| match (size(l, axis), size(r, axis)) {
+        (a, b) if a == b => Some(a),
+        (1, size) | (size, 1) => Some(size),
+        _ => None,
+    };
+    let sizes: Option<Vec<usize>> = (0..n_axes).map(both).collect();
+    match sizes {
+        Some(sizes) if n_axes <= MAX_AXES => {
+            Ok((if left.is_batched() { left } else { right }).with_sizes(sizes))
+        }
+        _ => Err(ShapeError::Broadcast { op, left: left.clone(), right: right.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(mut walk: Walk, count: usize) -> Vec<usize> {
+        (0..count).map(|_| walk.next()).collect()
+    }
+
+    #[test]
+    fn a_broadcast_value_repeats() {
+        assert_eq!(steps(Walk::broadcast(&[2, 3], &[3]), 6), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(steps(Walk::broadcast(&[2, 3], &[2, 1]), 6), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(steps(Walk::broadcast(&[2, 2], &[]), 4), [0; 4]);
+        assert_eq!(steps(Walk::broadcast(&[2, 2, 2], &[2, 1, 2]), 8), [0, 1, 0, 1, 2, 3, 2, 3]);
+    }
+
+    #[test]
+    fn a_reduced_value_gathers() {
+        assert_eq!(steps(Walk::reduce(&[2, 3], &[0]), 6), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(steps(Walk::reduce(&[2, 3], &[1]), 6), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(steps(Walk::reduce(&[2, 3], &[0, 1]), 6), [0; 6]);
+    }
+
+    #[test]
+    fn shapes_that_cannot_meet_are_refused_with_both_of_them() {
+        let error = broadcast_shape("add", &Shape::batch([4, 3]), &Shape::from([2])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "add: cannot broadcast [N, 4, 3] with [2]: sizes must agree or be 1, from the last axis on",
+        );
+        assert_eq!(
+            broadcast_shape("add", &Shape::from([3]), &Shape::batch([4, 1])),
+            Ok(Shape::batch([4, 3]))
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! He's normal: variance `2 / fan_in`, the 2 making up for the half of the signal that ReLU cuts.
+//!
+//! Source: He, Zhang, Ren, Sun (ICCV 2015), "Delving deep into rectifiers", equation 10.
+
+use kernels::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{Initialize, fan, fill_normal};
+use crate::registry::{InvalidSetting, Validate};
+
+/// Normal weights for ReLU layers, without settings. See the [module docs](self).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeNormal {}
+
+impl Validate for HeNormal {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl Initialize for HeNormal {
+    fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+        fill_normal(2.0 / fan(fan_in), random, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::*;
+
+    #[test]
+    fn has_the_deviation_of_the_paper() {
+        let deviation = 0.02f64.sqrt();
+        let expected = Distribution { mean: 0.0, deviation, limit: f64::INFINITY };
+        check_distribution(&HeNormal {}, expected);
+    }
+
+    #[test]
+    fn begins_with_the_known_values() {
+        let expected = [0.17459057859389648, -0.4179076521592027, -0.2112081946927297];
+        check_first_values(&HeNormal {}, expected);
+    }
+}

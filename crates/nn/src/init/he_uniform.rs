@@ -1,0 +1,45 @@
+//! He's uniform: variance `2 / fan_in`, that is `±√(6 / fan_in)`.
+//!
+//! Source: He, Zhang, Ren, Sun (ICCV 2015), "Delving deep into rectifiers", equation 10, which fixes
+//! the variance and leaves the distribution open.
+
+use kernels::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{Initialize, fan, fill_uniform};
+use crate::registry::{InvalidSetting, Validate};
+
+/// Uniform weights for ReLU layers, without settings. See the [module docs](self).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeUniform {}
+
+impl Validate for HeUniform {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl Initialize for HeUniform {
+    fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+        fill_uniform(2.0 / fan(fan_in), random, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::*;
+
+    #[test]
+    fn has_the_limit_that_gives_the_papers_variance() {
+        let (deviation, limit) = (0.02f64.sqrt(), 0.06f64.sqrt());
+        check_distribution(&HeUniform {}, Distribution { mean: 0.0, deviation, limit });
+    }
+
+    #[test]
+    fn begins_with_the_known_values() {
+        let expected = [0.05533881406389609, -0.2090728963364477, 0.23893236655582858];
+        check_first_values(&HeUniform {}, expected);
+    }
+}

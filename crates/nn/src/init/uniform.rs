@@ -1,0 +1,68 @@
+//! Uniform between two values.
+
+use kernels::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::Initialize;
+use crate::registry::{InvalidSetting, Validate, finite, require};
+
+/// Uniformly distributed weights, whatever the layer.
+///
+/// | setting | default | unit | range               | meaning                  |
+/// |---------|---------|------|---------------------|--------------------------|
+/// | `low`   | -0.05   | 1    | finite              | the least value          |
+/// | `high`  | 0.05    | 1    | finite, above `low` | the bound above, not met |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Uniform {
+    /// The least value.
+    pub low: f64,
+    /// The bound above.
+    pub high: f64,
+}
+
+impl Default for Uniform {
+    fn default() -> Self {
+        Self { low: -0.05, high: 0.05 }
+    }
+}
+
+impl Validate for Uniform {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        finite("low", self.low)?;
+        finite("high", self.high)?;
+        let expected = format!("a number above low = {}", self.low);
+        require(self.high > self.low, "high", self.high, expected)
+    }
+}
+
+impl Initialize for Uniform {
+    fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+        let width = self.high - self.low;
+        values.fill_with(|| self.low + width * random.uniform());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::*;
+
+    #[test]
+    fn fills_its_range_evenly() {
+        let expected = Distribution { mean: 1.0, deviation: 2.0 / 12f64.sqrt(), limit: 1.0 };
+        check_distribution(&Uniform { low: 0.0, high: 2.0 }, expected);
+    }
+
+    #[test]
+    fn begins_with_the_known_values() {
+        let expected = [0.011295988118941579, -0.04267682625584162, 0.04877186509145105];
+        check_first_values(&Uniform::default(), expected);
+    }
+
+    #[test]
+    fn an_empty_range_is_refused() {
+        let error = Uniform { low: 0.5, high: 0.5 }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "high: expected a number above low = 0.5, found 0.5");
+    }
+}

@@ -1,0 +1,84 @@
+//! Xavier's normal: variance 1 / fan, so that signals neither grow nor fade from layer to layer.
+//!
+//! Source: Glorot, Bengio (AISTATS 2010), "Understanding the difficulty of training deep
+//! feedforward neural networks", equation 12; "Deep Learning from Scratch", section 6.2.2, for
+//! [`Mode::FanIn`].
+
+use kernels::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{Initialize, fan, fill_normal};
+use crate::registry::{InvalidSetting, Validate};
+
+/// Normal weights for `tanh` and sigmoid layers.
+///
+/// | setting | default     | unit | range                   | meaning                          |
+/// |---------|-------------|------|-------------------------|----------------------------------|
+/// | `mode`  | `"average"` | -    | `"average"`, `"fan_in"` | which fan the variance is 1 over |
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct XavierNormal {
+    /// Which fan the variance is 1 over.
+    pub mode: Mode,
+}
+
+/// A layer's fan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// `(fan_in + fan_out) / 2`, the paper's compromise between the two passes.
+    #[default]
+    Average,
+    /// `fan_in`, which serves the forward pass alone: the book's Xavier, deviation `√(1 / fan_in)`.
+    FanIn,
+}
+
+impl Validate for XavierNormal {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl Initialize for XavierNormal {
+    fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
+        let variance = match self.mode {
+            Mode::Average => 2.0 / fan(fan_in + fan_out),
+            Mode::FanIn => 1.0 / fan(fan_in),
+        };
+        fill_normal(variance, random, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::*;
+
+    #[test]
+    fn average_has_the_deviation_of_the_paper() {
+        let deviation = (2.0 / 150.0f64).sqrt();
+        let expected = Distribution { mean: 0.0, deviation, limit: f64::INFINITY };
+        check_distribution(&XavierNormal { mode: Mode::Average }, expected);
+    }
+
+    #[test]
+    fn fan_in_has_the_deviation_of_the_book() {
+        let expected = Distribution { mean: 0.0, deviation: 0.1, limit: f64::INFINITY };
+        check_distribution(&XavierNormal { mode: Mode::FanIn }, expected);
+    }
+
+    #[test]
+    fn begins_with_the_known_values() {
+        let expected = [0.14255261048410994, -0.3412201691315225, -0.1724507688305313];
+        check_first_values(&XavierNormal::default(), expected);
+    }
+
+    #[test]
+    fn the_mode_is_read_by_name() {
+        let read = |toml| toml::from_str::<XavierNormal>(toml);
+        assert_eq!(read("mode = 'fan_in'"), Ok(XavierNormal { mode: Mode::FanIn }));
+        let error = read("mode = 'fan_out'").unwrap_err();
+        let message = "unknown variant `fan_out`, expected `average` or `fan_in`";
+        assert_eq!(error.message(), message);
+    }
+}

@@ -1,0 +1,45 @@
+//! Xavier's uniform: variance `2 / (fan_in + fan_out)`, that is `±√(6 / (fan_in + fan_out))`.
+//!
+//! Source: Glorot, Bengio (AISTATS 2010), "Understanding the difficulty of training deep
+//! feedforward neural networks", equation 16.
+
+use kernels::random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{Initialize, fan, fill_uniform};
+use crate::registry::{InvalidSetting, Validate};
+
+/// Uniform weights for `tanh` and sigmoid layers, without settings. See the [module docs](self).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct XavierUniform {}
+
+impl Validate for XavierUniform {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl Initialize for XavierUniform {
+    fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
+        fill_uniform(2.0 / fan(fan_in + fan_out), random, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::*;
+
+    #[test]
+    fn has_the_limit_of_the_paper() {
+        let (deviation, limit) = ((2.0 / 150.0f64).sqrt(), (6.0 / 150.0f64).sqrt());
+        check_distribution(&XavierUniform {}, Distribution { mean: 0.0, deviation, limit });
+    }
+
+    #[test]
+    fn begins_with_the_known_values() {
+        let expected = [0.04518395247576632, -0.17070730502336648, 0.1950874603658042];
+        check_first_values(&XavierUniform {}, expected);
+    }
+}

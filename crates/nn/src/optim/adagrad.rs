@@ -1,0 +1,87 @@
+//! AdaGrad: `h ← h + g²`, `w ← w − η·g / (√h + ε)`.
+//!
+//! Each parameter has its own rate, which falls as its gradients add up and never rises again.
+//! Epsilon stands outside the root, as in the book; it only keeps 0 / 0 away.
+//! Source: Duchi, Hazan, Singer (JMLR 2011), "Adaptive subgradient methods for online learning and
+//! stochastic optimization", with diagonal matrices; "Deep Learning from Scratch", section 6.1.5.
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate, positive};
+
+/// Descent with a falling rate per parameter. See the [module docs](self) for the formula.
+///
+/// | setting   | default | unit        | range   | meaning                                       |
+/// |-----------|---------|-------------|---------|-----------------------------------------------|
+/// | `epsilon` | 1e-7    | of gradient | above 0 | added to the root, against a division by zero |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdaGrad {
+    /// Added to the root, against a division by zero.
+    pub epsilon: f64,
+}
+
+impl Default for AdaGrad {
+    fn default() -> Self {
+        Self { epsilon: 1e-7 }
+    }
+}
+
+impl Validate for AdaGrad {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        positive("epsilon", self.epsilon)
+    }
+}
+
+impl<T: Float> Optimize<T> for AdaGrad {
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
+        assert_same_length(params, [grads, squares]);
+        let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
+                    *h += g * g;
+                    *w -= rate * g / (h.sqrt() + epsilon);
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_descent, check_formula, check_zero_gradient};
+    use super::*;
+
+    fn formula(info: StepInfo, w: f64, g: f64, [h, _]: &mut [f64; 2]) -> f64 {
+        *h += g.powi(2);
+        w - info.learning_rate / (h.sqrt() + 1e-7) * g
+    }
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&AdaGrad::default(), formula);
+    }
+
+    #[test]
+    fn descends_the_books_valley() {
+        check_descent(&AdaGrad::default(), 1.5, formula);
+    }
+
+    #[test]
+    fn a_zero_gradient_leaves_the_parameter_alone() {
+        check_zero_gradient(&AdaGrad::default());
+    }
+
+    #[test]
+    fn an_epsilon_of_zero_is_refused() {
+        assert!(AdaGrad { epsilon: 0.0 }.validate().is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Adam: averages of the gradient and of its square, `w ← w − η·m̂ / (√v̂ + ε)`.
+//!
+//! `m ← β₁·m + (1 − β₁)·g` and `v ← β₂·v + (1 − β₂)·g²` start at 0 and are corrected for it:
+//! `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
+//!
+//! Epsilon stands outside the root and is added after the correction, as in the paper's algorithm 1
+//! and PyTorch. TensorFlow 1 (1e-8) and the book (1e-7) write
+//! `w ← w − η·√(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)`, the paper's faster form: there epsilon acts
+//! like our `ε / √(1 − β₂ᵗ)`, 32 times as much in the first step and the same in the end. It shows
+//! only where gradients are as small as that.
+//! Source: Kingma, Ba (ICLR 2015), "Adam: a method for stochastic optimization".
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate, fraction, positive};
+
+/// Adaptive moments. See the [module docs](self) for the formula.
+///
+/// | setting   | default | unit        | range    | meaning                                       |
+/// |-----------|---------|-------------|----------|-----------------------------------------------|
+/// | `beta1`   | 0.9     | 1           | `[0, 1)` | `β₁`, what remains of `m` in each step        |
+/// | `beta2`   | 0.999   | 1           | `[0, 1)` | `β₂`, what remains of `v` in each step        |
+/// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adam {
+    /// `β₁`, what remains of the average gradient in each step.
+    pub beta1: f64,
+    /// `β₂`, what remains of the average square in each step.
+    pub beta2: f64,
+    /// Added to the root, against a division by zero.
+    pub epsilon: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+impl Validate for Adam {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        fraction("beta1", self.beta1)?;
+        fraction("beta2", self.beta2)?;
+        positive("epsilon", self.epsilon)
+    }
+}
+
+impl<T: Float> Optimize<T> for Adam {
+    fn slots(&self) -> usize {
+        2
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], slots: [&mut [T]; 2]) {
+        self.update_shrunk(1.0, step, params, grads, slots);
+    }
+}
+
+impl Adam {
+    /// The update, from parameters that are first multiplied by `shrink`.
+    #[inline]
+    pub(super) fn update_shrunk<T: Float>(
+        &self,
+        shrink: f64,
+        step: &StepInfo,
+        params: &mut [T],
+        grads: &[T],
+        [means, squares]: [&mut [T]; 2],
+    ) {
+        assert_same_length(params, [grads, means, squares]);
+        // The corrections are the same for all parameters, and so computed once, in f64.
+        let correction = |beta: f64| 1.0 / (1.0 - Float::powf(beta, step.step as f64));
+        let rate = T::from_f64(step.learning_rate * correction(self.beta1));
+        let correction2 = T::from_f64(correction(self.beta2));
+        let (beta1, fresh1) = (T::from_f64(self.beta1), T::from_f64(1.0 - self.beta1));
+        let (beta2, fresh2) = (T::from_f64(self.beta2), T::from_f64(1.0 - self.beta2));
+        let (shrink, epsilon) = (T::from_f64(shrink), T::from_f64(self.epsilon));
+        vectorize(
+            #[inline(always)]
+            || {
+                for (((w, &g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
+                    *m = beta1 * *m + fresh1 * g;
+                    *v = beta2 * *v + fresh2 * g * g;
+                    *w = shrink * *w - rate * *m / ((*v * correction2).sqrt() + epsilon);
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_descent, check_formula, check_zero_gradient};
+    use super::*;
+
+    fn formula(info: StepInfo, w: f64, g: f64, [m, v]: &mut [f64; 2]) -> f64 {
+        let t = info.step as i32;
+        *m = 0.9 * *m + (1.0 - 0.9) * g;
+        *v = 0.999 * *v + (1.0 - 0.999) * g.powi(2);
+        let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
+        w - info.learning_rate * m_hat / (v_hat.sqrt() + 1e-8)
+    }
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&Adam::default(), formula);
+    }
+
+    #[test]
+    fn descends_the_books_valley() {
+        check_descent(&Adam::default(), 0.3, formula);
+    }
+
+    #[test]
+    fn the_first_step_has_the_size_of_the_learning_rate_whatever_the_gradient() {
+        let info = StepInfo { learning_rate: 0.01, step: 1 };
+        // Far above epsilon, and with squares that are still normal numbers in f32.
+        let grads = [1e-2f32, -1.0, 37.0, -1e6, 1e15];
+        let (mut w, mut m, mut v) = ([0.0; 5], [0.0; 5], [0.0; 5]);
+        Adam::default().update(&info, &mut w, &grads, [&mut m, &mut v]);
+        for (w, g) in w.iter().zip(grads) {
+            let want = -0.01 * g.signum();
+            assert!((w - want).abs() < 2e-6 * 0.01, "gradient {g}: {w}");
+        }
+    }
+
+    /// `m̂ / √v̂` would be 1; halving it needs `ε = √v̂ = |g|`, after the correction, outside the root.
+    #[test]
+    fn epsilon_is_added_to_the_corrected_root() {
+        let info = StepInfo { learning_rate: 1.0, step: 1 };
+        let (mut w, mut m, mut v) = ([0.0], [0.0], [0.0]);
+        Adam { epsilon: 3.0, ..Adam::default() }.update(&info, &mut w, &[3.0], [&mut m, &mut v]);
+        assert!((w[0] + 0.5f64).abs() < 1e-14, "{w:?}");
+    }
+
+    #[test]
+    fn a_zero_gradient_leaves_the_parameter_alone() {
+        check_zero_gradient(&Adam::default());
+    }
+
+    #[test]
+    fn the_corrections_stay_finite_after_very_many_steps() {
+        let info = StepInfo { learning_rate: 0.01, step: u64::MAX };
+        let (mut w, mut m, mut v) = ([1.0f32], [0.5], [0.25]);
+        Adam::default().update(&info, &mut w, &[0.5], [&mut m, &mut v]);
+        assert!((w[0] - 0.99).abs() < 1e-6, "{w:?}");
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused() {
+        let wrong = [
+            Adam { beta1: 1.0, ..Adam::default() },
+            Adam { beta2: -0.1, ..Adam::default() },
+            Adam { epsilon: 0.0, ..Adam::default() },
+        ];
+        let names = wrong.map(|adam| adam.validate().unwrap_err().name);
+        assert_eq!(names, ["beta1", "beta2", "epsilon"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Clipping: gradients held within bounds before the optimizer sees them.
+//!
+//! Source: Pascanu, Mikolov, Bengio (ICML 2013), "On the difficulty of training recurrent neural
+//! networks", algorithm 1, for the norm.
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use crate::registry::{InvalidSetting, Validate, positive};
+
+/// Bounds on the gradients: first on the norm of all of them together, then on each value.
+///
+/// | setting | default | unit        | range   | meaning                                   |
+/// |---------|---------|-------------|---------|-------------------------------------------|
+/// | `norm`  | none    | of gradient | above 0 | largest L2 norm; the direction is kept    |
+/// | `value` | none    | of gradient | above 0 | largest magnitude of an element; bends it |
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clip {
+    /// The largest L2 norm of all gradients together.
+    pub norm: Option<f64>,
+    /// The largest magnitude of an element.
+    pub value: Option<f64>,
+}
+
+impl Clip {
+    /// The factor for all gradients, given their global L2 `norm`: at most 1.
+    ///
+    /// A norm of 0 gives 1; so does NaN, which thus stays to be seen in the gradients.
+    pub fn scale(&self, norm: f64) -> f64 {
+        match self.norm {
+            Some(limit) if norm > limit => limit / norm,
+            _ => 1.0,
+        }
+    }
+
+    /// Multiplies `grads`, a piece of the gradients, by `scale` and clips the values. NaN stays NaN.
+    pub fn apply<T: Float>(&self, scale: f64, grads: &mut [T]) {
+        if scale == 1.0 && self.value.is_none() {
+            return;
+        }
+        let limit = T::from_f64(self.value.unwrap_or(f64::INFINITY));
+        let scale = T::from_f64(scale);
+        vectorize(
+            #[inline(always)]
+            || {
+                for g in grads {
+                    *g = (*g * scale).maximum(-limit).minimum(limit);
+                }
+            },
+        );
+    }
+}
+
+impl Validate for Clip {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.norm.map_or(Ok(()), |limit| positive("norm", limit))?;
+        self.value.map_or(Ok(()), |limit| positive("value", limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clipped(clip: &Clip, mut grads: [f64; 3]) -> [f64; 3] {
+        let norm = grads.iter().map(|g| g * g).sum::<f64>().sqrt();
+        clip.apply(clip.scale(norm), &mut grads);
+        grads
+    }
+
+    #[test]
+    fn a_large_norm_is_scaled_down_and_keeps_its_direction() {
+        let clip = Clip { norm: Some(1.5), value: None };
+        assert_eq!(clipped(&clip, [1.0, -2.0, 2.0]), [0.5, -1.0, 1.0]);
+        assert_eq!(clipped(&clip, [0.1, -0.2, 0.2]), [0.1, -0.2, 0.2]);
+    }
+
+    #[test]
+    fn values_are_clipped_one_by_one_after_the_norm() {
+        let by_value = Clip { norm: None, value: Some(1.0) };
+        assert_eq!(clipped(&by_value, [0.5, -2.0, 3.0]), [0.5, -1.0, 1.0]);
+        let both = Clip { norm: Some(1.5), value: Some(0.75) };
+        assert_eq!(clipped(&both, [1.0, -2.0, 2.0]), [0.5, -0.75, 0.75]);
+    }
+
+    #[test]
+    fn nothing_is_clipped_by_default() {
+        assert_eq!(clipped(&Clip::default(), [1e30, -1e30, 0.0]), [1e30, -1e30, 0.0]);
+    }
+
+    #[test]
+    fn norms_of_zero_and_nan_change_nothing() {
+        let clip = Clip { norm: Some(1.0), value: None };
+        assert_eq!((clip.scale(0.0), clip.scale(f64::NAN)), (1.0, 1.0));
+    }
+
+    #[test]
+    fn nan_is_not_hidden() {
+        let clip = Clip { norm: None, value: Some(1.0) };
+        assert!(clipped(&clip, [f64::NAN, 0.0, 0.0])[0].is_nan());
+    }
+
+    #[test]
+    fn bounds_must_be_above_zero() {
+        let names = [Clip { norm: Some(0.0), value: None }, Clip { norm: None, value: Some(-1.0) }]
+            .map(|clip| clip.validate().unwrap_err().name);
+        assert_eq!(names, ["norm", "value"]);
+        assert_eq!(Clip::default().validate(), Ok(()));
+    }
+}

@@ -1,0 +1,101 @@
+//! Optimizers: from gradients to new parameters.
+//!
+//! A network's parameters are one vector, and a rule works element by element on any piece of it,
+//! so the threads of a pool may share one step and the result is the same, bit for bit.
+//!
+//! In the formulas `w` is a parameter, `g` the gradient of the **mean** loss, `η` the learning rate
+//! and `t` the step, 1 for the first.
+//! A rate published for a sum or a multiple of the loss must be multiplied likewise for
+//! [`Sgd`](sgd::Sgd), [`Momentum`](momentum::Momentum) and [`Nesterov`](nesterov::Nesterov): 0.005 on
+//! 100 times the mean loss is 0.5 here. The others divide by the gradient's size, and keep theirs.
+
+pub mod adagrad;
+pub mod adam;
+pub mod adamw;
+pub mod clip;
+pub mod momentum;
+pub mod nesterov;
+pub mod rmsprop;
+pub mod sgd;
+#[cfg(test)]
+mod testing;
+
+use kernels::Float;
+
+use crate::registry::{InvalidSetting, Validate, registry};
+
+registry! {
+    /// An optimizer chosen by name.
+    pub enum Optimizer: dyn Optimize<T: Float> {
+        sgd::Sgd,
+        momentum::Momentum,
+        nesterov::Nesterov,
+        adagrad::AdaGrad,
+        rmsprop::RmsProp,
+        adam::Adam,
+        adamw::AdamW,
+    }
+}
+
+impl Validate for Optimizer {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.as_dyn::<f32>().validate()
+    }
+}
+
+/// The rule of an optimizer.
+pub trait Optimize<T: Float>: Validate {
+    /// How many vectors of the parameters' size the rule keeps between steps: 0, 1 or 2.
+    fn slots(&self) -> usize;
+
+    /// Applies one step to `params`, a piece of the parameters.
+    ///
+    /// `grads` and the first [`slots`](Self::slots) of `slots` are the same piece of the other
+    /// vectors, and the slots beyond are empty. All slots are 0 before the first step.
+    ///
+    /// # Cost
+    ///
+    /// One pass over the slices; nothing is allocated.
+    ///
+    /// # Panics
+    ///
+    /// If the slices differ in length.
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], slots: [&mut [T]; 2]);
+}
+
+/// What changes from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepInfo {
+    /// The learning rate, per unit of gradient or of direction, as the rule has it.
+    pub learning_rate: f64,
+    /// The number of this step: 1 for the first.
+    pub step: u64,
+}
+
+/// Panics unless all pieces are as long as `params`: a loop over them would end at the shortest.
+#[track_caller]
+fn assert_same_length<T, const N: usize>(params: &[T], others: [&[T]; N]) {
+    for other in others {
+        assert_eq!(other.len(), params.len(), "pieces of parameters, gradients and slots differ");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_valid() {
+        for name in Optimizer::NAMES {
+            let read = toml::from_str::<Optimizer>(&format!("{name} = {{}}")).unwrap();
+            assert_eq!(read.validate(), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "pieces of parameters, gradients and slots differ")]
+    fn pieces_of_different_length_are_a_bug() {
+        let info = StepInfo { learning_rate: 0.1, step: 1 };
+        sgd::Sgd {}.update(&info, &mut [0f32; 3], &[0.0; 2], [&mut [], &mut []]);
+    }
+}

@@ -1,0 +1,83 @@
+//! Gradient descent with momentum: `v ← µ·v − η·g`, `w ← w + v`.
+//!
+//! The learning rate is inside the velocity, so a change of rate takes hold gradually; libraries
+//! that keep `v ← µ·v + g` and step by `η·v` agree with this form as long as the rate is constant.
+//! Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods", in the
+//! form of "Deep Learning from Scratch", section 6.1.4.
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate, fraction};
+
+/// Descent by a velocity. See the [module docs](self) for the formula.
+///
+/// | setting    | default | unit | range    | meaning                                        |
+/// |------------|---------|------|----------|------------------------------------------------|
+/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, what remains of the velocity in each step |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Momentum {
+    /// `µ`, what remains of the velocity in each step.
+    pub momentum: f64,
+}
+
+impl Default for Momentum {
+    fn default() -> Self {
+        Self { momentum: 0.9 }
+    }
+}
+
+impl Validate for Momentum {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        fraction("momentum", self.momentum)
+    }
+}
+
+impl<T: Float> Optimize<T> for Momentum {
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
+        assert_same_length(params, [grads, velocity]);
+        let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
+                    *v = momentum * *v - rate * g;
+                    *w += *v;
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_descent, check_formula};
+    use super::*;
+
+    fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
+        *v = 0.9 * *v - info.learning_rate * g;
+        w + *v
+    }
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&Momentum::default(), formula);
+    }
+
+    #[test]
+    fn descends_the_books_valley() {
+        check_descent(&Momentum::default(), 0.1, formula);
+    }
+
+    #[test]
+    fn a_momentum_of_one_is_refused() {
+        let error = Momentum { momentum: 1.0 }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "momentum: expected a number from 0 to below 1, found 1");
+    }
+}

@@ -1,0 +1,102 @@
+//! Nesterov's accelerated gradient: `v ← µ·v − η·g`, `w ← w + µ·v − η·g`.
+//!
+//! [Momentum](super::momentum) that looks one step ahead. The gradient is taken where the
+//! parameters stand, and the parameters stand where the look ahead ends: a change of variables
+//! that leaves the method as it is and needs no second point.
+//! Source: Nesterov (1983), "A method of solving a convex programming problem with convergence rate
+//! O(1/k²)", in the form of Bengio, Boulanger-Lewandowski, Pascanu (2013), "Advances in optimizing
+//! recurrent networks", equations 6 and 7, which is also the book's code.
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate, fraction};
+
+/// Descent by a velocity, looking ahead. See the [module docs](self) for the formula.
+///
+/// | setting    | default | unit | range    | meaning                                        |
+/// |------------|---------|------|----------|------------------------------------------------|
+/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, what remains of the velocity in each step |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nesterov {
+    /// `µ`, what remains of the velocity in each step.
+    pub momentum: f64,
+}
+
+impl Default for Nesterov {
+    fn default() -> Self {
+        Self { momentum: 0.9 }
+    }
+}
+
+impl Validate for Nesterov {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        fraction("momentum", self.momentum)
+    }
+}
+
+impl<T: Float> Optimize<T> for Nesterov {
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
+        assert_same_length(params, [grads, velocity]);
+        let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
+                    *v = momentum * *v - rate * g;
+                    *w += momentum * *v - rate * g;
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_descent, check_formula};
+    use super::*;
+
+    /// The book's arrangement: by the old velocity.
+    fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
+        let old = *v;
+        *v = 0.9 * old - info.learning_rate * g;
+        w + 0.9 * 0.9 * old - (1.0 + 0.9) * info.learning_rate * g
+    }
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&Nesterov::default(), formula);
+    }
+
+    #[test]
+    fn descends_the_books_valley() {
+        check_descent(&Nesterov::default(), 0.1, formula);
+    }
+
+    /// The definition: momentum on `u`, its gradient taken at `u + µ·v`, which is our `w`.
+    #[test]
+    fn is_momentum_with_the_gradient_of_the_point_ahead() {
+        let gradient = |w: f64| w / 10.0;
+        let (mut w, mut velocity) = ([3.0], [0.0]);
+        let (mut u, mut v) = (3.0, 0.0);
+        for step in 1..=20 {
+            v = 0.9 * v - 0.1 * gradient(u + 0.9 * v);
+            u += v;
+            let info = StepInfo { learning_rate: 0.1, step };
+            let grads = [gradient(w[0])];
+            Nesterov::default().update(&info, &mut w, &grads, [&mut velocity, &mut []]);
+            assert!((w[0] - (u + 0.9 * v)).abs() < 1e-12, "step {step}: {} {u}", w[0]);
+        }
+    }
+
+    #[test]
+    fn a_negative_momentum_is_refused() {
+        assert!(Nesterov { momentum: -0.1 }.validate().is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! RMSprop: `h ← ρ·h + (1 − ρ)·g²`, `w ← w − η·g / (√h + ε)`.
+//!
+//! [AdaGrad](super::adagrad) that forgets. Epsilon stands outside the root, as in the book (whose
+//! value is 1e-7) and PyTorch; TensorFlow 1 has it under the root, where 1e-8 acts like our 1e-4
+//! on parameters without gradient. There is no bias correction: the first step is `1 / √(1 − ρ)`
+//! times as long as those of a steady gradient later.
+//! Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6e.
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate, fraction, positive};
+
+/// Descent by gradients over their recent size. See the [module docs](self) for the formula.
+///
+/// | setting   | default | unit        | range    | meaning                                       |
+/// |-----------|---------|-------------|----------|-----------------------------------------------|
+/// | `decay`   | 0.99    | 1           | `[0, 1)` | `ρ`, what remains of `h` in each step         |
+/// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RmsProp {
+    /// `ρ`, what remains of the average of squares in each step.
+    pub decay: f64,
+    /// Added to the root, against a division by zero.
+    pub epsilon: f64,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        Self { decay: 0.99, epsilon: 1e-8 }
+    }
+}
+
+impl Validate for RmsProp {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        fraction("decay", self.decay)?;
+        positive("epsilon", self.epsilon)
+    }
+}
+
+impl<T: Float> Optimize<T> for RmsProp {
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
+        assert_same_length(params, [grads, squares]);
+        let (decay, fresh) = (T::from_f64(self.decay), T::from_f64(1.0 - self.decay));
+        let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
+                    *h = decay * *h + fresh * g * g;
+                    *w -= rate * g / (h.sqrt() + epsilon);
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_formula, check_zero_gradient};
+    use super::*;
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&RmsProp::default(), |info, w, g, [h, _]| {
+            *h = 0.99 * *h + 0.01 * g.powi(2);
+            w - info.learning_rate / (h.sqrt() + 1e-8) * g
+        });
+    }
+
+    #[test]
+    fn a_zero_gradient_leaves_the_parameter_alone() {
+        check_zero_gradient(&RmsProp::default());
+    }
+
+    #[test]
+    fn a_decay_of_one_is_refused() {
+        let error = RmsProp { decay: 1.0, ..RmsProp::default() }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "decay: expected a number from 0 to below 1, found 1");
+    }
+}

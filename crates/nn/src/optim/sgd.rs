@@ -1,0 +1,59 @@
+//! Stochastic gradient descent: `w ← w − η·g`.
+//!
+//! Source: Robbins, Monro (1951), "A stochastic approximation method".
+
+use kernels::{Float, vectorize};
+use serde::{Deserialize, Serialize};
+
+use super::{Optimize, StepInfo, assert_same_length};
+use crate::registry::{InvalidSetting, Validate};
+
+/// Plain gradient descent, without settings. See the [module docs](self) for the formula.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sgd {}
+
+impl Validate for Sgd {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl<T: Float> Optimize<T> for Sgd {
+    fn slots(&self) -> usize {
+        0
+    }
+
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: [&mut [T]; 2]) {
+        assert_same_length(params, [grads]);
+        let rate = T::from_f64(step.learning_rate);
+        vectorize(
+            #[inline(always)]
+            || {
+                for (w, &g) in params.iter_mut().zip(grads) {
+                    *w -= rate * g;
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check_descent, check_formula};
+    use super::*;
+
+    fn formula(info: StepInfo, w: f64, g: f64, _: &mut [f64; 2]) -> f64 {
+        w - info.learning_rate * g
+    }
+
+    #[test]
+    fn follows_its_formula_in_any_pieces() {
+        check_formula(&Sgd {}, formula);
+    }
+
+    #[test]
+    fn descends_the_books_valley() {
+        check_descent(&Sgd {}, 0.95, formula);
+    }
+}

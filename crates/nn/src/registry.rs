@@ -1,0 +1,364 @@
+//! Kinds that are chosen by name, and the check of their settings.
+//!
+//! A room of kinds (optimizers, schedules, initializers) is a folder with one file per kind.
+//! Its list stands once, in `registry!`, and the name of a kind is the name of its file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+/// Settings that have a range.
+pub trait Validate {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// The first setting outside its range.
+    fn validate(&self) -> Result<(), InvalidSetting>;
+}
+
+/// A setting outside its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvalidSetting {
+    /// The setting's name, with the settings around it: `then.learning_rate`.
+    pub name: String,
+    /// Its value.
+    pub found: f64,
+    /// The range it should lie in, in words.
+    pub expected: String,
+}
+
+impl InvalidSetting {
+    /// The same, seen from the setting `outer` that holds this one.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        Self { name: format!("{outer}.{}", self.name), ..self }
+    }
+}
+
+impl fmt::Display for InvalidSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.name, self.expected, self.found)
+    }
+}
+
+impl std::error::Error for InvalidSetting {}
+
+/// Checks that `found` is finite.
+pub(crate) fn finite(name: &str, found: f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite(), name, found, "a finite number")
+}
+
+/// Checks that `found` is finite and above 0.
+pub(crate) fn positive(name: &str, found: f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite() && found > 0.0, name, found, "a number above 0")
+}
+
+/// Checks that `found` is finite and at least 0.
+pub(crate) fn not_negative(name: &str, found: f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite() && found >= 0.0, name, found, "a number of at least 0")
+}
+
+/// Checks that `found` lies in `[0, 1)`.
+pub(crate) fn fraction(name: &str, found: f64) -> Result<(), InvalidSetting> {
+    require((0.0..1.0).contains(&found), name, found, "a number from 0 to below 1")
+}
+
+/// Checks `holds`, a range in words being `expected`.
+pub(crate) fn require(
+    holds: bool,
+    name: &str,
+    found: f64,
+    expected: impl Into<String>,
+) -> Result<(), InvalidSetting> {
+    if holds {
+        return Ok(());
+    }
+    Err(InvalidSetting { name: name.to_owned(), found, expected: expected.into() })
+}
+
+/// Makes the enum of a room's kinds from its list of `file::Kind`.
+///
+/// ```text
+/// registry! {
+///     /// The rule that turns gradients into new parameters.
+///     pub enum Optimizer: dyn Optimize<T: Float> {
+///         sgd::Sgd,
+///         adam::Adam,
+///     }
+/// }
+/// ```
+///
+/// Each kind is a struct with `Clone`, `Debug`, `PartialEq`, `Serialize`, `Deserialize` and the
+/// room's trait (which may be generic in one type, as above, or in none). The enum has a variant
+/// per kind, a `From` per kind, `NAMES`, `name()` and `as_dyn()`. It is written as
+/// `{ adam = { beta2 = 0.99 } }`, and read from that or from `"adam"`, which means `{ adam = {} }`:
+/// what has a default may be left out, the rest is reported as missing by the kind itself.
+macro_rules! registry {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $Registry:ident: dyn $Trait:ident $(<$T:ident: $Bound:ident>)? {
+            $($name:ident::$Kind:ident),+ $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        $vis enum $Registry {
+            $(
+                #[doc = concat!(
+                    "`", stringify!($name), "`: see [`", stringify!($Kind), "`](",
+                    stringify!($name), "::", stringify!($Kind), ")."
+                )]
+                $Kind($name::$Kind),
+            )+
+        }
+
+        impl $Registry {
+            /// The name of every kind, in the order of the list.
+            $vis const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+            /// The kind's name.
+            $vis fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$Kind(_) => stringify!($name),)+
+                }
+            }
+
+            #[doc = concat!("The kind behind [`", stringify!($Trait), "`].")]
+            $vis fn as_dyn $(<$T: $Bound>)? (&self) -> &dyn $Trait $(<$T>)? {
+                match self {
+                    $(Self::$Kind(kind) => kind,)+
+                }
+            }
+        }
+
+        $(
+            impl From<$name::$Kind> for $Registry {
+                fn from(kind: $name::$Kind) -> Self {
+                    Self::$Kind(kind)
+                }
+            }
+        )+
+
+        impl serde::Serialize for $Registry {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$Kind(kind) => serializer.collect_map([(stringify!($name), kind)]),)+
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Registry {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($crate::registry::KindVisitor::new())
+            }
+        }
+
+        impl $crate::registry::ByName for $Registry {
+            const NAMES: &[&str] = Self::NAMES;
+
+            fn next_kind<'de, A: serde::de::MapAccess<'de>>(
+                name: &str,
+                map: &mut A,
+            ) -> Result<Self, A::Error> {
+                match name {
+                    $(stringify!($name) => map.next_value().map(Self::$Kind),)+
+                    _ => unreachable!("{name} was looked up in the list of names"),
+                }
+            }
+        }
+    };
+}
+pub(crate) use registry;
+
+/// What [`registry!`] tells [`KindVisitor`].
+pub(crate) trait ByName: Sized {
+    const NAMES: &'static [&'static str];
+
+    /// Reads the settings of the kind `name`, one of the names, from the value that comes next.
+    fn next_kind<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Self, A::Error>;
+}
+
+/// Reads `"adam"` and `{ adam = { … } }`.
+pub(crate) struct KindVisitor<R>(PhantomData<R>);
+
+impl<R> KindVisitor<R> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
+    type Value = R;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a name such as \"{0}\" or a table such as {{ {0} = {{}} }}", R::NAMES[0])
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<R, E> {
+        let no_settings = BTreeMap::<&str, &str>::new();
+        self.visit_map(MapDeserializer::new(iter::once((name, no_settings))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<R, A::Error> {
+        let Some(name) = map.next_key_seed(OneOf(R::NAMES))? else {
+            return Err(Error::invalid_length(0, &self));
+        };
+        let kind = R::next_kind(name, &mut map)?;
+        match map.next_key::<IgnoredAny>()? {
+            None => Ok(kind),
+            Some(_) => Err(Error::invalid_length(2, &self)),
+        }
+    }
+}
+
+/// Reads one of some names. A seed, so that an unknown name is an error of the key (whose place in
+/// the file the reader then reports) and not of the whole table.
+struct OneOf(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for OneOf {
+    type Value = &'static str;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
+        let found = String::deserialize(deserializer)?;
+        let known = self.0.iter().find(|&&name| name == found);
+        known.copied().ok_or_else(|| Error::unknown_variant(&found, self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::{Optimizer, adam::Adam, sgd::Sgd};
+
+    #[derive(Debug, Deserialize)]
+    struct Experiment {
+        optimizer: Optimizer,
+    }
+
+    fn read(toml: &str) -> Optimizer {
+        toml::from_str::<Experiment>(toml).unwrap_or_else(|e| panic!("{toml}\n{e}")).optimizer
+    }
+
+    /// The line (from 1), the text and the message of the mistake in `toml`.
+    fn mistake(toml: &str) -> (usize, &str, String) {
+        let error = toml::from_str::<Experiment>(toml).expect_err(toml);
+        let span = error.span().expect("the error knows its place");
+        let line = 1 + toml[..span.start].matches('\n').count();
+        assert!(error.to_string().contains(&format!("line {line}, column")), "{error}");
+        (line, &toml[span], error.message().to_owned())
+    }
+
+    #[test]
+    fn a_kind_is_read_from_a_name_a_table_and_a_section() {
+        let adam = Optimizer::from(Adam { beta2: 0.99, ..Adam::default() });
+        assert_eq!(read("optimizer = 'adam'"), Adam::default().into());
+        assert_eq!(read("optimizer = { adam = {} }"), Adam::default().into());
+        assert_eq!(read("optimizer = { adam = { beta2 = 0.99 } }"), adam);
+        assert_eq!(read("[optimizer.adam]\nbeta2 = 0.99"), adam);
+        assert_eq!(read("optimizer.sgd = {}"), Sgd {}.into());
+    }
+
+    #[test]
+    fn an_unknown_kind_is_reported_where_it_stands() {
+        let message = "unknown variant `adan`, expected one of \
+             `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`";
+        assert_eq!(mistake("\n\noptimizer = 'adan'"), (3, "'adan'", message.into()));
+        assert_eq!(mistake("\noptimizer = { adan = {} }"), (2, "adan", message.into()));
+        assert_eq!(mistake("\n[optimizer.adan]\nbeta1 = 0.9"), (2, "adan", message.into()));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_reported_where_it_stands() {
+        let message = "unknown field `beta3`, expected one of `beta1`, `beta2`, `epsilon`";
+        let inline = "\noptimizer = { adam = { beta1 = 0.8, beta3 = 0.9 } }";
+        assert_eq!(mistake(inline), (2, "beta3", message.into()));
+        assert_eq!(mistake("[optimizer.adam]\n\nbeta3 = 0.9"), (3, "beta3", message.into()));
+    }
+
+    #[test]
+    fn a_setting_of_the_wrong_type_is_reported_where_it_stands() {
+        let (line, text, message) = mistake("[optimizer.adam]\nbeta1 = 'high'");
+        assert_eq!((line, text), (2, "'high'"));
+        assert_eq!(message, "invalid type: string \"high\", expected f64");
+    }
+
+    #[test]
+    fn exactly_one_kind_is_accepted() {
+        let expected = "expected a name such as \"sgd\" or a table such as { sgd = {} }";
+        let cases = [
+            ("optimizer = {}", "{}", "invalid length 0"),
+            ("optimizer = {sgd={},adam={}}", "{sgd={},adam={}}", "invalid length 2"),
+            ("optimizer = 3", "3", "invalid type: integer `3`"),
+        ];
+        for (toml, text, fault) in cases {
+            assert_eq!(mistake(toml), (1, text, format!("{fault}, {expected}")), "{toml}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for name in Optimizer::NAMES {
+            let optimizer = read(&format!("optimizer = '{name}'"));
+            assert_eq!(optimizer.name(), *name);
+            let written = toml::to_string(&BTreeMap::from([("optimizer", &optimizer)])).unwrap();
+            assert!(written.starts_with(&format!("[optimizer.{name}]\n")), "{written}");
+            assert_eq!(read(&written), optimizer);
+        }
+    }
+
+    mod needy {
+        use serde::{Deserialize, Serialize};
+
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) struct Needy {
+            units: usize,
+        }
+    }
+
+    trait Anything {}
+    impl Anything for needy::Needy {}
+
+    registry! {
+        enum Layer: dyn Anything { needy::Needy }
+    }
+
+    #[test]
+    fn a_name_alone_is_not_enough_where_a_setting_has_no_default() {
+        let error = toml::from_str::<BTreeMap<String, Layer>>("layer = 'needy'").unwrap_err();
+        assert_eq!(error.message(), "missing field `units`");
+        let read = toml::from_str::<BTreeMap<String, Layer>>("layer = { needy = { units = 3 } }");
+        let layer = &read.unwrap()["layer"];
+        assert_eq!(layer.name(), "needy");
+        let _: &dyn Anything = layer.as_dyn();
+    }
+
+    #[test]
+    fn an_invalid_setting_says_name_range_and_value() {
+        let error = positive("learning_rate", -0.1).unwrap_err();
+        assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
+        let error = fraction("beta1", 1.0).unwrap_err().within("adam");
+        assert_eq!(error.to_string(), "adam.beta1: expected a number from 0 to below 1, found 1");
+    }
+
+    #[test]
+    fn ranges_end_where_they_say() {
+        type Check = fn(&str, f64) -> Result<(), InvalidSetting>;
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        let cases: [(Check, &[f64], &[f64]); 4] = [
+            (finite, &[-1e300, 0.0], &[inf, -inf, nan]),
+            (positive, &[1e-300, 1e300], &[0.0, -1.0, inf, nan]),
+            (not_negative, &[0.0, 1e300], &[-1e-300, inf, nan]),
+            (fraction, &[0.0, 0.999], &[1.0, -1e-300, nan]),
+        ];
+        for (check, inside, outside) in cases {
+            assert!(inside.iter().all(|&v| check("x", v).is_ok()), "{inside:?}");
+            assert!(outside.iter().all(|&v| check("x", v).is_err()), "{outside:?}");
+        }
+    }
+}

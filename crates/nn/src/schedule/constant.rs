@@ -1,0 +1,55 @@
+//! The same learning rate in every step.
+
+use serde::{Deserialize, Serialize};
+
+use super::LearningRate;
+use crate::registry::{InvalidSetting, Validate, positive};
+
+/// A learning rate that never changes.
+///
+/// | setting         | default | unit     | range   | meaning  |
+/// |-----------------|---------|----------|---------|----------|
+/// | `learning_rate` | 0.01    | per step | above 0 | the rate |
+///
+/// The default is the book's; for Adam it takes 0.001.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Constant {
+    /// The rate of every step.
+    pub learning_rate: f64,
+}
+
+impl Default for Constant {
+    fn default() -> Self {
+        Self { learning_rate: 0.01 }
+    }
+}
+
+impl Validate for Constant {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        positive("learning_rate", self.learning_rate)
+    }
+}
+
+impl LearningRate for Constant {
+    fn learning_rate(&self, _: u64) -> f64 {
+        self.learning_rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_changes() {
+        let schedule = Constant { learning_rate: 0.5 };
+        assert_eq!([0, 1, u64::MAX].map(|step| schedule.learning_rate(step)), [0.5; 3]);
+    }
+
+    #[test]
+    fn a_rate_that_is_not_above_zero_is_refused() {
+        let error = Constant { learning_rate: -0.1 }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
+    }
+}

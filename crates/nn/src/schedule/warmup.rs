@@ -1,0 +1,79 @@
+//! Linear warm-up before another schedule.
+//!
+//! Source: Goyal et al. (2017), "Accurate, large minibatch SGD: training ImageNet in 1 hour",
+//! section 2.2.
+
+use serde::{Deserialize, Serialize};
+
+use super::{LearningRate, Schedule, constant::Constant};
+use crate::registry::{InvalidSetting, Validate, positive};
+
+/// A learning rate that rises evenly to the first rate of another schedule, then follows it.
+///
+/// Step 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
+/// the end of the warm-up.
+///
+/// | setting | default    | unit  | range   | meaning                   |
+/// |---------|------------|-------|---------|---------------------------|
+/// | `steps` | 500        | steps | above 0 | the length of the warm-up |
+/// | `then`  | `constant` | -     | -       | the schedule that follows |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Warmup {
+    /// The length of the warm-up, in steps.
+    pub steps: u64,
+    /// The schedule that follows.
+    pub then: Box<Schedule>,
+}
+
+impl Default for Warmup {
+    fn default() -> Self {
+        Self { steps: 500, then: Box::new(Constant::default().into()) }
+    }
+}
+
+impl Validate for Warmup {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        positive("steps", self.steps as f64)?;
+        self.then.validate().map_err(|error| error.within("then"))
+    }
+}
+
+impl LearningRate for Warmup {
+    fn learning_rate(&self, step: u64) -> f64 {
+        let then = self.then.as_dyn();
+        match step.checked_sub(self.steps) {
+            Some(after) => then.learning_rate(after),
+            None => then.learning_rate(0) * ((step + 1) as f64 / self.steps as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::step::Step;
+    use super::*;
+
+    #[test]
+    fn rises_in_equal_steps_and_then_follows_from_the_start() {
+        let then = Step { start: 1.0, factor: 0.5, every: 2 };
+        let schedule = Warmup { steps: 4, then: Box::new(then.into()) };
+        let rates: Vec<f64> = (0..9).map(|step| schedule.learning_rate(step)).collect();
+        assert_eq!(rates, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn is_read_with_the_schedule_inside() {
+        let toml = "warmup = { steps = 5, then = { step = { every = 7 } } }";
+        let then = Step { every: 7, ..Step::default() };
+        let want = Warmup { steps: 5, then: Box::new(then.into()) };
+        assert_eq!(toml::from_str::<Schedule>(toml).unwrap(), want.into());
+    }
+
+    #[test]
+    fn a_mistake_inside_is_reported_with_its_way() {
+        let then = Constant { learning_rate: 0.0 }.into();
+        let error = Warmup { steps: 5, then: Box::new(then) }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "then.learning_rate: expected a number above 0, found 0");
+    }
+}

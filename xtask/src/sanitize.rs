@@ -1,0 +1,36 @@
+//! `cargo xtask sanitize`: the only crate with unsafe code, under AddressSanitizer.
+
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::process;
+
+const FLAGS: &str = "-Zsanitizer=address";
+
+/// Runs the tests and the examples of the kernels, instrumented.
+///
+/// # Errors
+///
+/// If a test fails or the sanitizer stops one.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let host = host_target()?;
+    let args = ["test", "--package", "gradus-kernels", "--target-dir", "target/sanitize"];
+    process::run(
+        Command::new("cargo")
+            .args(args)
+            // With a target named, the flags go to the code under test and not to build scripts.
+            .args(["--target", &host])
+            .env("RUSTFLAGS", FLAGS)
+            .env("RUSTDOCFLAGS", FLAGS)
+            // Stable Rust ships the sanitizer's runtime, but keeps its flag for nightly.
+            .env("RUSTC_BOOTSTRAP", "1"),
+    )
+}
+
+/// The target this machine compiles for, such as `x86_64-unknown-linux-gnu`.
+fn host_target() -> anyhow::Result<String> {
+    let version = process::read(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV: no line `host:`")?.to_owned())
+}
