@@ -13,6 +13,7 @@ use clap::Parser;
 mod bench_peers;
 mod ci;
 mod process;
+mod results;
 mod sanitize;
 mod tidy;
 
@@ -35,6 +36,10 @@ enum Chore {
     /// Runs on Linux and needs Python 3; the first run installs the peers in `bench/.venv`, which
     /// takes 3 GB from the package index. Let the machine do nothing else meanwhile.
     BenchPeers(bench_peers::Args),
+    /// Trains every preset and writes `docs/results.md`: what was published, and what came out.
+    ///
+    /// Takes half an hour to an hour on two cores, and goes on where it was stopped.
+    Results(results::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,5 +60,6 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(),
         Chore::Sanitize => sanitize::run(),
         Chore::BenchPeers(args) => bench_peers::run(&args),
+        Chore::Results(args) => results::run(&args),
     }
 }

@@ -1,2 +1,55 @@
-//! (being built)
-fn main() {}
+//! The binary `gradus`.
+
+mod commands;
+mod experiment;
+mod progress;
+mod saved;
+mod table;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+/// Exit code of wrong use or bad input; 1 says that a requested threshold was not met.
+const WRONG_USE: u8 = 2;
+
+/// Train neural networks on the CPU, see everything that happens inside, and ship the result.
+#[derive(Debug, Parser)]
+#[command(name = "gradus", version, after_help = GUIDE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<commands::Command>,
+}
+
+const GUIDE: &str = "\
+To begin:
+  gradus train                      a convolutional network learns the embedded digits
+  gradus presets                    the published networks that are ready to train
+  gradus eval runs/conv-dropout-1   what it learned, and where it errs
+  gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
+
+Exit codes: 0 done, 1 a requested threshold was not met, 2 wrong use or bad input, 130 interrupted.";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let Some(command) = cli.command else {
+        // Someone who types only the name wants to know what there is.
+        let _ = write!(out, "{}", Cli::command().render_help());
+        return ExitCode::SUCCESS;
+    };
+    match command.run(&mut out) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(WRONG_USE)
+        }
+    }
+}
+
+/// Whoever reads the output has seen enough: no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

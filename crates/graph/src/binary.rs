@@ -23,14 +23,6 @@ impl<'a, T: Float> Row<'a, T> {
             _ => Self::One(values[at]),
         }
     }
-
-    #[inline(always)]
-    fn lane(self, lane: usize) -> T {
-        match self {
-            Self::Lanes(lanes) => lanes[lane],
-            Self::One(value) => value,
-        }
-    }
 }
 
 /// `y = f(a, b)`, element by element, with broadcasting.
@@ -99,8 +91,19 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
                 let a = Row::of(a, a_shape, a_walk.next(), width);
                 let b = Row::of(b, b_shape, b_walk.next(), width);
                 let to = &mut to[to_walk.next() * width..][..width];
-                for (lane, (to, &dy)) in to.iter_mut().zip(dy).enumerate() {
-                    *to += f(dy, a.lane(lane), b.lane(lane));
+                let to = to.iter_mut().zip(dy);
+                match (a, b) {
+                    (Row::Lanes(a), Row::Lanes(b)) => {
+                        to.zip(a.iter().zip(b))
+                            .for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
+                    }
+                    (Row::Lanes(a), Row::One(b)) => {
+                        to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
+                    }
+                    (Row::One(a), Row::Lanes(b)) => {
+                        to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
+                    }
+                    (Row::One(a), Row::One(b)) => to.for_each(|(to, &dy)| *to += f(dy, a, b)),
                 }
             }
         },

@@ -32,6 +32,7 @@
 
 mod binary;
 pub mod check;
+pub mod formula;
 mod graph;
 pub mod numeric;
 pub mod op;
@@ -42,9 +43,11 @@ mod shape;
 mod tensor;
 pub mod testing;
 mod walk;
+mod window;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
 pub use program::{Compile, Program, Run, Source, Tensors};
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;
+pub use window::Padding;

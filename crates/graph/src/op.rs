@@ -42,10 +42,10 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
     /// the tile's samples, of which the first [`Tile::valid`] count.
     fn backward(&self, pass: BackwardPass<'_, T>);
 
-    /// For a reduction over the batch: the result from the tiles' parts, which lie one after the other.
-    /// The sum, unless an op says otherwise.
-    fn finish(&self, parts: &[T], batch: usize, y: &mut [T]) {
-        let _ = batch;
+    /// For a reduction over the batch: the result from the tiles' parts, which lie one after the other;
+    /// tile `i` has `samples[i]` samples. The sum, unless an op says otherwise.
+    fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
+        let _ = samples;
         y.fill(T::ZERO);
         for part in parts.chunks_exact(y.len().max(1)) {
             for (y, &part) in y.iter_mut().zip(part) {

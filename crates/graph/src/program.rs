@@ -82,6 +82,8 @@ pub struct Program<T> {
     plan: Plan,
     batch: usize,
     tiles: Vec<TileState<T>>,
+    /// Samples in each tile.
+    samples: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
     shared_scratch: Buffer<T>,
@@ -145,6 +147,7 @@ impl<T: Float> Program<T> {
         let largest_part = largest_part.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
         Ok(Self {
             batch: options.batch,
+            samples: tiles.iter().map(|state| state.tile.valid).collect(),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
             shared_scratch: Buffer::new(scratch_len(&graph, &plan, 1)),
@@ -234,7 +237,7 @@ impl<T: Float> Program<T> {
                     to.copy_from_slice(&tile.buffers[part]);
                 }
                 let parts = &self.parts[..y.len() * self.tiles.len()];
-                op(&self.graph, i).finish(parts, self.batch, &mut y);
+                op(&self.graph, i).finish(parts, &self.samples, &mut y);
                 self.put(Slot::Value(i), y);
             }
             Task::Forward(i) => {
@@ -311,11 +314,6 @@ impl<T: Float> Program<T> {
         &self.gradients
     }
 
-    /// The gradients, to be clipped or otherwise changed before an update.
-    pub fn gradients_mut(&mut self) -> &mut [T] {
-        &mut self.gradients
-    }
-
     /// The L2 norm of all gradients. Infinite or NaN if one of them is.
     pub fn gradient_norm(&self) -> f64 {
         let squares =
@@ -323,9 +321,30 @@ impl<T: Float> Program<T> {
         squares.sum::<f64>().sqrt()
     }
 
-    /// Where to cut the parameter vector so that threads can share work on it, such as an update.
-    pub fn chunk_bounds(&self) -> &[usize] {
-        &self.chunk_bounds
+    /// Calls `change` with every piece of the gradients, on all threads of the pool.
+    pub fn change_gradients(&mut self, pool: &Pool, change: impl Fn(&mut [T]) + Sync) {
+        pool.split([&mut self.gradients], &self.chunk_bounds, |_, [gradients]| change(gradients));
+    }
+
+    /// Calls `update` with every piece of the gradients and the same piece of each of `vectors` (empty
+    /// ones stay empty), on all threads of the pool: the work of an optimizer.
+    ///
+    /// # Panics
+    ///
+    /// If a vector is neither empty nor as long as the gradients.
+    pub fn update<const N: usize>(
+        &self,
+        pool: &Pool,
+        vectors: [&mut [T]; N],
+        update: impl Fn(&[T], [&mut [T]; N]) + Sync,
+    ) {
+        let bounds = &self.chunk_bounds;
+        let is_right =
+            |vector: &&mut [T]| vector.is_empty() || vector.len() == self.gradients.len();
+        assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
+        pool.split(vectors, bounds, |i, pieces| {
+            update(&self.gradients[bounds[i]..bounds[i + 1]], pieces);
+        });
     }
 
     /// The value of a node that is one number.
@@ -337,6 +356,15 @@ impl<T: Float> Program<T> {
         match self.plan.nodes[id.index()].value {
             Place::Shared(place) if self.shared[place].len() == 1 => self.shared[place][0],
             _ => panic!("node {id} of shape {} is not a computed number", self.graph.shape(id)),
+        }
+    }
+
+    /// The value of a node without batch axis, where it lies; none for leaves and for what was not
+    /// computed.
+    pub fn shared_value(&self, id: NodeId) -> Option<&[T]> {
+        match self.plan.nodes[id.index()].value {
+            Place::Shared(place) => Some(&self.shared[place]),
+            _ => None,
         }
     }
 

@@ -196,8 +196,8 @@ impl<T: Float> Op<T> for Mutant<T> {
             *dx += right * T::from_f64(1.001) + T::from_f64(1e-3);
         }
     }
-    fn finish(&self, parts: &[T], batch: usize, y: &mut [T]) {
-        self.0.finish(parts, batch, y);
+    fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
+        self.0.finish(parts, samples, y);
     }
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
         self.0.forward_scratch(operands, width)

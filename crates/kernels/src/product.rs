@@ -14,12 +14,15 @@
 //! are summed: [`inner_product`].
 
 mod inner;
+mod peak;
 mod vector;
 
 pub use inner::{inner_product, inner_product_naive};
+pub use peak::peak_flops;
 pub use vector::Simd;
 
 use crate::{Float, Isa};
+use peak::multiply_adds;
 use vector::Vector;
 
 /// A factor or result of a [`product()`]: values and the distances between their neighbours.

@@ -1,3 +1,5 @@
+//! The 70,000 MNIST digits, inside the binary.
+
 #![doc = include_str!("../README.md")]
 
 use std::fmt;

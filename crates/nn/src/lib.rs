@@ -1,6 +1,20 @@
-//! (being built)
+//! Networks as people describe them: layers, losses, initializers, optimizers and schedules, and the
+//! description that becomes a graph.
+//!
+//! Each kind is one file in the folder of its room and one entry in that room's list.
 
 pub mod init;
+pub mod layers;
+pub mod losses;
+mod network;
 pub mod optim;
 pub mod registry;
 pub mod schedule;
+mod setting;
+
+pub use layers::Layer;
+pub use losses::Loss;
+pub use network::{
+    Average, Builder, LayerSummary, Mode, Model, Network, NetworkError, Objective, ParameterSpec,
+    Penalty,
+};

@@ -1,1 +1,21 @@
-//! (being built)
+//! Training: experiment files and presets, the loop, evaluation, the gradient check, run folders.
+//!
+//! The trainer tells an [`Observer`] what happens and never knows who listens.
+
+pub mod check;
+mod evaluate;
+mod experiment;
+mod gather;
+pub mod presets;
+mod run_folder;
+mod saved;
+mod trainer;
+
+pub use data::{Dataset, Features, Order, Targets};
+pub use evaluate::{Evaluation, Evaluator};
+pub use experiment::{
+    DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
+};
+pub use run_folder::{RunFolder, RunFolderError};
+pub use saved::{SavedError, SavedModel};
+pub use trainer::{NotFinite, Observer, Silent, TrainError, Trainer, weights_digest};

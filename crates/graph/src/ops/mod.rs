@@ -1,7 +1,34 @@
 //! Every operation, one file each. This list is the whole registry.
 
+pub mod abs;
 pub mod add;
+pub mod avg_pool2d;
+pub mod conv2d;
+pub mod cos;
+pub mod div;
+pub mod dropout;
+pub mod exp;
+pub mod leaky_relu;
+pub mod ln;
+pub mod log_softmax;
 pub mod matmul;
+pub mod max;
+pub mod max_pool2d;
+pub mod mean;
+pub mod moments;
 pub mod mul;
+pub mod neg;
+pub mod normalize;
+pub mod one_hot;
+pub mod pow;
 pub mod relu;
+pub mod reshape;
+pub mod sigmoid;
+pub mod sin;
+pub mod softmax;
+pub mod softplus;
+pub mod sqrt;
+pub mod step;
+pub mod sub;
 pub mod sum;
+pub mod tanh;

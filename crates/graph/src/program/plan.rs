@@ -165,6 +165,8 @@ struct Facts<'a, T> {
     complete: Vec<usize>,
     /// Nodes whose weight gradient is made in rows.
     splits: Vec<bool>,
+    /// For each node the nodes with a gradient that read it, and the operand they read it as.
+    readers: Vec<Vec<(usize, usize)>>,
 }
 
 impl<'a, T: Float> Facts<'a, T> {
@@ -179,6 +181,7 @@ impl<'a, T: Float> Facts<'a, T> {
             backward: vec![0; n],
             complete: vec![0; n],
             splits: vec![false; n],
+            readers: vec![Vec::new(); n],
         };
         for id in options.loss.iter().chain(&options.keep) {
             facts.needed[id.index()] = true;
@@ -189,6 +192,11 @@ impl<'a, T: Float> Facts<'a, T> {
             }
         }
         facts.find_gradients(options);
+        for (id, node) in graph.nodes().filter(|(id, _)| facts.has_gradient[id.index()]) {
+            for (k, operand) in node.operands().iter().enumerate() {
+                facts.readers[operand.index()].push((id.index(), k));
+            }
+        }
         facts.number_stages();
         facts.choose_splits(options.batch);
         facts
@@ -356,7 +364,7 @@ impl<'a, T: Float> Facts<'a, T> {
 
     /// Lets the last tiled stage forward and the first one backward be one, if the loss allows it: the
     /// gradient that starts the backward pass must not depend on values that need all tiles.
-    fn merge(&self, forward: &mut Vec<Stage>, backward: &mut Vec<Stage>) {
+    fn merge(&self, forward: &mut Vec<Stage>, backward: &mut [Stage]) {
         let Some(last_tiled) = forward.iter().rposition(|stage| stage.tiled) else { return };
         if backward.len() < 2
             || backward.iter().skip(1).step_by(2).all(|stage| stage.tasks.is_empty())
@@ -417,23 +425,14 @@ impl<'a, T: Float> Facts<'a, T> {
         matches!(self.node(node).leaf(), Some(Leaf::Parameter(_)))
     }
 
-    /// The nodes with a gradient that read `node`, with the operand they read it as.
-    fn readers(&self, node: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let reader = move |i: usize| {
-            let operands = self.node(i).operands.iter().enumerate();
-            operands.filter(move |(_, id)| id.index() == node).map(move |(k, _)| (i, k))
-        };
-        (node + 1..self.has_gradient.len()).filter(|&i| self.has_gradient[i]).flat_map(reader)
-    }
-
     fn has_whole_reader(&self, node: usize) -> bool {
-        self.loss == Some(node) || self.readers(node).any(|(i, _)| !self.is_tiled(i))
+        self.loss == Some(node) || self.readers[node].iter().any(|&(i, _)| !self.is_tiled(i))
     }
 
     /// Whether tiles have parts of the gradient of this shared value.
     fn has_parts(&self, node: usize) -> bool {
         !self.is_batched(node)
-            && self.readers(node).any(|(i, k)| self.is_tiled(i) && !self.is_split(i, k))
+            && self.readers[node].iter().any(|&(i, k)| self.is_tiled(i) && !self.is_split(i, k))
     }
 }
 
@@ -568,7 +567,7 @@ fn in_place<T: Float>(
         plan.nodes[i].in_place = true;
         Some((first, i))
     } else {
-        if !(fits && facts.readers(first).count() == 1 && is_last(n + i)) {
+        if !(fits && facts.readers[first].len() == 1 && is_last(n + i)) {
             return None;
         }
         plan.nodes[i].backward_in_place = true;
@@ -614,11 +613,9 @@ fn allot(lives: &[Option<Life>], plan: &mut Plan) -> Vec<Place> {
 fn chunk<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
     for (id, range) in graph.parameters().filter(|(id, _)| facts.has_gradient[id.index()]) {
         let parameter = id.index();
-        let splits: Vec<usize> = facts
-            .readers(parameter)
-            .filter(|&(i, k)| facts.is_split(i, k))
-            .map(|(i, _)| i)
-            .collect();
+        let readers = facts.readers[parameter].iter().rev();
+        let splits: Vec<usize> =
+            readers.filter(|&&(i, k)| facts.is_split(i, k)).map(|&(i, _)| i).collect();
         let row = graph.shape(id).sizes().last().copied().unwrap_or(1).max(1);
         let step = if splits.is_empty() {
             CHUNK
@@ -629,7 +626,7 @@ fn chunk<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
             plan.chunks.push(Chunk {
                 parameter,
                 range: start..(start + step).min(range.len()),
-                splits: splits.iter().rev().copied().collect(),
+                splits: splits.clone(),
                 clear: !facts.has_whole_reader(parameter),
             });
         }

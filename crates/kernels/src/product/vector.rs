@@ -1,6 +1,6 @@
 //! Vectors of each instruction set, as far as a product needs them.
 
-use super::{Job, inner, run};
+use super::{Job, inner, multiply_adds, run};
 use crate::Isa;
 
 /// A vector register full of numbers.
@@ -48,6 +48,15 @@ pub trait Simd: Sized {
     /// The machine has `isa`, and every index of the job lies inside its slices.
     #[doc(hidden)]
     unsafe fn product(isa: Isa, job: &Job<'_, Self>);
+
+    /// Multiplies and adds in registers, `rounds` times [`CHAINS`](super::CHAINS) vectors; returns the
+    /// multiply-adds done.
+    ///
+    /// # Safety
+    ///
+    /// The machine has `isa`.
+    #[doc(hidden)]
+    unsafe fn multiply_adds(isa: Isa, rounds: u64) -> u64;
 
     /// Runs a checked inner product on `isa`.
     ///
@@ -111,7 +120,7 @@ portable!(f64, 2);
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Job, Vector, inner, run};
+    use super::{Job, Vector, inner, multiply_adds, run};
 
     /// 256 bits with 16 registers.
     #[derive(Clone, Copy)]
@@ -223,7 +232,15 @@ mod x86 {
     );
 
     macro_rules! entry {
-        ($product:ident, $inner:ident, $vector:ty, $scalar:ty, $features:literal) => {
+        ($product:ident, $inner:ident, $peak:ident, $vector:ty, $scalar:ty, $features:literal) => {
+            /// # Safety
+            /// None but the instructions.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $peak(rounds: u64) -> u64 {
+                // SAFETY: the instructions are those of this function.
+                unsafe { multiply_adds::<$vector>(rounds) }
+            }
+
             /// # Safety
             /// Every index of the job lies inside its slices.
             #[target_feature(enable = $features)]
@@ -242,15 +259,46 @@ mod x86 {
         };
     }
 
-    entry!(avx512_f32, inner_avx512_f32, Avx512<__m512>, f32, "avx512f,avx512vl,avx2,fma");
-    entry!(avx512_f64, inner_avx512_f64, Avx512<__m512d>, f64, "avx512f,avx512vl,avx2,fma");
-    entry!(avx2_f32, inner_avx2_f32, Avx2<__m256>, f32, "avx2,fma");
-    entry!(avx2_f64, inner_avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
+    entry!(
+        avx512_f32,
+        inner_avx512_f32,
+        peak_avx512_f32,
+        Avx512<__m512>,
+        f32,
+        "avx512f,avx512vl,avx2,fma"
+    );
+    entry!(
+        avx512_f64,
+        inner_avx512_f64,
+        peak_avx512_f64,
+        Avx512<__m512d>,
+        f64,
+        "avx512f,avx512vl,avx2,fma"
+    );
+    entry!(avx2_f32, inner_avx2_f32, peak_avx2_f32, Avx2<__m256>, f32, "avx2,fma");
+    entry!(avx2_f64, inner_avx2_f64, peak_avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
 }
 
 macro_rules! dispatch {
-    ($scalar:ty, $portable:ty, $avx2:ident, $inner_avx2:ident, $avx512:ident, $inner_avx512:ident) => {
+    (
+        $scalar:ty, $portable:ty,
+        $avx2:ident, $inner_avx2:ident, $peak_avx2:ident,
+        $avx512:ident, $inner_avx512:ident, $peak_avx512:ident
+    ) => {
         impl Simd for $scalar {
+            unsafe fn multiply_adds(isa: Isa, rounds: u64) -> u64 {
+                // SAFETY: the caller's promise, handed on.
+                unsafe {
+                    match isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx512 => x86::$peak_avx512(rounds),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => x86::$peak_avx2(rounds),
+                        _ => multiply_adds::<$portable>(rounds),
+                    }
+                }
+            }
+
             unsafe fn product(isa: Isa, job: &Job<'_, Self>) {
                 // SAFETY: the caller's promises, handed on.
                 unsafe {
@@ -280,5 +328,13 @@ macro_rules! dispatch {
     };
 }
 
-dispatch!(f32, Portable<f32, 4>, avx2_f32, inner_avx2_f32, avx512_f32, inner_avx512_f32);
-dispatch!(f64, Portable<f64, 2>, avx2_f64, inner_avx2_f64, avx512_f64, inner_avx512_f64);
+dispatch!(
+    f32, Portable<f32, 4>,
+    avx2_f32, inner_avx2_f32, peak_avx2_f32,
+    avx512_f32, inner_avx512_f32, peak_avx512_f32
+);
+dispatch!(
+    f64, Portable<f64, 2>,
+    avx2_f64, inner_avx2_f64, peak_avx2_f64,
+    avx512_f64, inner_avx512_f64, peak_avx512_f64
+);

@@ -44,7 +44,7 @@ impl Validate for Optimizer {
 }
 
 /// The rule of an optimizer.
-pub trait Optimize<T: Float>: Validate {
+pub trait Optimize<T: Float>: Validate + Sync {
     /// How many vectors of the parameters' size the rule keeps between steps: 0, 1 or 2.
     fn slots(&self) -> usize;
 

@@ -1,0 +1,480 @@
+//! `explain`: a formula as a computational graph, every value forward and every gradient backward.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{anyhow, ensure};
+use gradus::graph::formula::{self, Formula, FormulaError};
+use gradus::graph::{Compile, Graph, Leaf, Node, NodeId, Program, Run, ShapeError, Tensor};
+use serde::Serialize;
+
+/// Show a formula as a computational graph: each value, and the gradient of the result with respect to it.
+///
+/// A formula holds numbers, names, + - * / ^, parentheses and the functions exp, ln, sqrt, sin, cos, tanh,
+/// sigmoid and relu.
+///
+/// Exits 0 on success, 2 on any error.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The formula, such as '(apple * count) * tax'.
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    formula: String,
+
+    /// The value of each name, such as apple=10 count=2 tax=1.1.
+    #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = assignment)]
+    at: Vec<(String, f64)>,
+
+    /// Print one JSON object, with all digits, instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Explains the formula.
+///
+/// # Errors
+///
+/// A mistake in the formula, shown under it; a name without a value or a value without a name.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
+    let values = values(formula.names(), &args.at)?;
+    let explanation = Explanation::new(&args.formula, &formula, &values)?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&explanation)?)?;
+    } else {
+        explanation.write_table(out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn assignment(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    match value.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok((name.trim().to_owned(), number)),
+        _ => Err(format!("`{value}` is not a finite number")),
+    }
+}
+
+/// The values of `names`, in their order.
+fn values(names: &[String], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (i, (name, _)) in at.iter().enumerate() {
+        ensure!(
+            known.contains(&name.as_str()),
+            "--at: the formula has no name `{name}`{}",
+            suggestion(name, &known)
+        );
+        ensure!(
+            at[..i].iter().all(|(earlier, _)| earlier != name),
+            "--at: `{name}` is given twice"
+        );
+    }
+    let value = |name: &String| at.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
+    let missing = names.iter().filter(|name| value(name).is_none());
+    let missing: Vec<String> = missing.map(|name| format!("{name}=…")).collect();
+    ensure!(missing.is_empty(), "names without a value: add --at {}", missing.join(" "));
+    Ok(names.iter().filter_map(value).collect())
+}
+
+/// What is wrong with the formula, and the formula with a caret under the mistake.
+fn diagnosis(error: &FormulaError) -> String {
+    let hint = suggestion(&error.text[error.span.clone()], &error.known);
+    format!("{error}{hint}\n\n{}", error.render())
+}
+
+/// A hint at the known name most like `name`, if one is like it.
+fn suggestion(name: &str, known: &[&str]) -> String {
+    let likeness = known.iter().map(|known| (strsim::jaro(name, known), known));
+    match likeness.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
+        // The measure and the bound by which clap suggests a flag.
+        Some((likeness, known)) if likeness > 0.7 => format!("; did you mean `{known}`?"),
+        _ => String::new(),
+    }
+}
+
+/// A formula with all that was computed.
+#[derive(Debug, Serialize)]
+struct Explanation<'a> {
+    formula: &'a str,
+    result: f64,
+    nodes: Vec<Row>,
+}
+
+/// A node of the graph. In JSON, a number that is not finite is `null`.
+#[derive(Debug, Serialize)]
+struct Row {
+    node: usize,
+    op: &'static str,
+    operands: Vec<usize>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    value: f64,
+    /// The gradient of the result with respect to the value.
+    gradient: f64,
+}
+
+impl<'a> Explanation<'a> {
+    fn new(text: &'a str, formula: &Formula, values: &[f64]) -> Result<Self, ShapeError> {
+        let mut graph = Graph::new();
+        let result = formula.build(&mut graph);
+        let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
+        let mut program = Program::new(graph, &options)?;
+        program.run(&Run { parameters: values, ..Run::default() });
+
+        let number = |kept: Option<Tensor<f64>>| kept.expect("everything is kept").values()[0];
+        let row = |(id, node): (NodeId, &Node<f64>)| Row {
+            node: id.index(),
+            op: node.op_name(),
+            operands: node.operands().iter().map(|operand| operand.index()).collect(),
+            name: node.name().to_owned(),
+            value: match node.leaf() {
+                Some(Leaf::Parameter(range)) => values[range.start],
+                _ => number(program.value(id)),
+            },
+            gradient: number(program.gradient(id)),
+        };
+        let nodes: Vec<Row> = program.graph().nodes().map(row).collect();
+        Ok(Self { formula: text, result: nodes[result.index()].value, nodes })
+    }
+
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let head = ["#", "operation", "value", "gradient"].map(str::to_owned);
+        let cells = |row: &Row| {
+            let (value, gradient) = (six_digits(row.value), six_digits(row.gradient));
+            [row.node.to_string(), self.operation(row), value, gradient]
+        };
+        let lines: Vec<[String; 4]> =
+            std::iter::once(head).chain(self.nodes.iter().map(cells)).collect();
+        let [node, operation, value, gradient] = std::array::from_fn(|column| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        });
+        for [n, op, v, g] in &lines {
+            writeln!(out, "{n:>node$}  {op:<operation$}  {v:>value$}  {g:>gradient$}")?;
+        }
+        writeln!(out, "\nresult = {}", six_digits(self.result))
+    }
+
+    /// What a node computes, for people: `apple · count`, `exp(#4)`.
+    fn operation(&self, row: &Row) -> String {
+        let operand = |i: usize| {
+            let operand = &self.nodes[row.operands[i]];
+            let is_leaf = operand.operands.is_empty();
+            if is_leaf { self.operation(operand) } else { format!("#{}", operand.node) }
+        };
+        let infix = |symbol| format!("{} {symbol} {}", operand(0), operand(1));
+        match row.op {
+            "parameter" => row.name.clone(),
+            "constant" => six_digits(row.value),
+            "add" => infix('+'),
+            "sub" => infix('-'),
+            "mul" => infix('·'),
+            "div" => infix('/'),
+            "pow" => infix('^'),
+            "neg" => format!("-{}", operand(0)),
+            function => format!("{function}({})", operand(0)),
+        }
+    }
+}
+
+/// A number with up to six significant digits and without noise: 11.000000000000002 is `11`.
+fn six_digits(value: f64) -> String {
+    if value.is_nan() {
+        return "undefined".into();
+    }
+    let rounded: f64 = format!("{value:.5e}").parse().expect("the text of a number");
+    match rounded.abs() {
+        // The sign of a zero says nothing here.
+        0.0 => "0".into(),
+        size if (1e-4..1e6).contains(&size) => rounded.to_string(),
+        _ => format!("{rounded:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// What `gradus explain` prints for these arguments, or its error.
+    fn explain(arguments: &[&str]) -> Result<String, String> {
+        let arguments = ["explain"].iter().chain(arguments);
+        let Cli { args } = Cli::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        run(&args, &mut out).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    /// The value and gradient of each node, by its operation.
+    fn numbers(arguments: &[&str]) -> Vec<(String, f64, f64)> {
+        let Cli { args } =
+            Cli::try_parse_from(["explain"].iter().chain(arguments)).expect("arguments");
+        let formula = formula::parse(&args.formula).expect("a formula");
+        let values = values(formula.names(), &args.at).expect("values");
+        let explanation = Explanation::new(&args.formula, &formula, &values).expect("a number");
+        let of = |row| (explanation.operation(row), row.value, row.gradient);
+        explanation.nodes.iter().map(of).collect()
+    }
+
+    /// Fails with all nodes whose value or gradient is more than `tolerance` off.
+    #[track_caller]
+    fn assert_near(got: &[(String, f64, f64)], want: &[(&str, f64, f64)], tolerance: f64) {
+        assert_eq!(got.len(), want.len(), "{got:?}");
+        let is_near =
+            |((name, v, g), (op, value, gradient)): &(&(String, f64, f64), &(&str, f64, f64))| {
+                name == op && (v - value).abs() <= tolerance && (g - gradient).abs() <= tolerance
+            };
+        let wrong: Vec<_> = got.iter().zip(want).filter(|pair| !is_near(pair)).collect();
+        assert!(wrong.is_empty(), "got, wanted: {wrong:#?}");
+    }
+
+    #[test]
+    fn g9_two_apples_at_ten_pay_22() {
+        let out = explain(&["(apple*count)*tax", "--at", "apple=10", "count=2", "tax=1.1"]);
+        let want = "\
+#  operation      value  gradient
+0  apple             10       2.2
+1  count              2        11
+2  apple · count     20       1.1
+3  tax              1.1        20
+4  #2 · tax          22         1
+
+result = 22
+";
+        assert_eq!(out.as_deref(), Ok(want));
+    }
+
+    #[test]
+    fn g10_two_apples_at_the_books_price_pay_220() {
+        let got = numbers(&["apple * count * tax", "--at", "apple=100", "count=2", "tax=1.1"]);
+        let want = [
+            ("apple", 100.0, 2.2),
+            ("count", 2.0, 110.0),
+            ("apple · count", 200.0, 1.1),
+            ("tax", 1.1, 200.0),
+            ("#2 · tax", 220.0, 1.0),
+        ];
+        assert_near(&got, &want, 1e-12);
+    }
+
+    #[test]
+    fn g11_apples_and_oranges_pay_715() {
+        let formula = "(apple * apple_count + orange * orange_count) * tax";
+        let at = ["apple=100", "apple_count=2", "orange=150", "orange_count=3", "tax=1.1"];
+        let got = numbers(&[&[formula, "--at"], &at[..]].concat());
+        let want = [
+            ("apple", 100.0, 2.2),
+            ("apple_count", 2.0, 110.0),
+            ("apple · apple_count", 200.0, 1.1),
+            ("orange", 150.0, 3.3),
+            ("orange_count", 3.0, 165.0),
+            ("orange · orange_count", 450.0, 1.1),
+            ("#2 + #5", 650.0, 1.1),
+            ("tax", 1.1, 650.0),
+            ("#6 · tax", 715.0, 1.0),
+        ];
+        assert_near(&got, &want, 1e-12);
+    }
+
+    #[test]
+    fn g12_the_square_of_a_sum_passes_twice_the_sum_to_both() {
+        let got = numbers(&["(x + y)^2", "--at", "x=3", "--at", "y=2"]);
+        let want = [
+            ("x", 3.0, 10.0),
+            ("y", 2.0, 10.0),
+            ("x + y", 5.0, 10.0),
+            ("2", 2.0, 25.0 * 5.0_f64.ln()),
+            ("#2 ^ 2", 25.0, 1.0),
+        ];
+        assert_near(&got, &want, 1e-12);
+    }
+
+    const CIRCUIT: [&str; 7] =
+        ["1/(1+exp(-(w0*x0+w1*x1+w2)))", "--at", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3"];
+
+    #[test]
+    fn g20_the_sigmoid_circuit_by_exact_values() {
+        let e = (-1.0_f64).exp();
+        let y = 1.0 / (1.0 + e);
+        let dscore = y * (1.0 - y);
+        let want = [
+            ("1", 1.0, y),
+            ("1", 1.0, -y * y),
+            ("w0", 2.0, -dscore),
+            ("x0", -1.0, 2.0 * dscore),
+            ("w0 · x0", -2.0, dscore),
+            ("w1", -3.0, -2.0 * dscore),
+            ("x1", -2.0, -3.0 * dscore),
+            ("w1 · x1", 6.0, dscore),
+            ("#4 + #7", 4.0, dscore),
+            ("w2", -3.0, dscore),
+            ("#8 + w2", 1.0, dscore),
+            ("-#10", -1.0, -dscore),
+            ("exp(#11)", e, -y * y),
+            ("1 + #12", 1.0 + e, -y * y),
+            ("1 / #13", y, 1.0),
+        ];
+        assert_near(&numbers(&CIRCUIT), &want, 1e-15);
+        let sigmoid = numbers(&["sigmoid(x)", "--at", "x=1"]);
+        assert_near(&sigmoid, &[("x", 1.0, dscore), ("sigmoid(x)", y, 1.0)], 1e-15);
+    }
+
+    #[test]
+    fn g20_the_sigmoid_circuit_as_printed() {
+        // The tutorial's -0.53, -0.20, 0.20, 0.39 and -0.59 with more digits.
+        let want = " #  operation     value   gradient
+ 0  1                 1   0.731059
+ 1  1                 1  -0.534447
+ 2  w0                2  -0.196612
+ 3  x0               -1   0.393224
+ 4  w0 · x0          -2   0.196612
+ 5  w1               -3  -0.393224
+ 6  x1               -2  -0.589836
+ 7  w1 · x1           6   0.196612
+ 8  #4 + #7           4   0.196612
+ 9  w2               -3   0.196612
+10  #8 + w2           1   0.196612
+11  -#10             -1  -0.196612
+12  exp(#11)   0.367879  -0.534447
+13  1 + #12     1.36788  -0.534447
+14  1 / #13    0.731059          1
+
+result = 0.731059
+";
+        assert_eq!(explain(&CIRCUIT).as_deref(), Ok(want));
+    }
+
+    #[test]
+    fn a_name_used_twice_is_one_node_with_the_total_gradient() {
+        let got = numbers(&["x * x", "--at", "x=3"]);
+        assert_near(&got, &[("x", 3.0, 6.0), ("x · x", 9.0, 1.0)], 0.0);
+    }
+
+    #[test]
+    fn json_has_the_same_numbers_with_all_digits() {
+        let out = explain(&["-0.1 / x", "--json", "--at", "x=0.3"]).expect("json");
+        let got: serde_json::Value = serde_json::from_str(&out).expect("one object");
+        let node = |node: usize, op: &str, operands: &[usize], value: f64, gradient: f64| serde_json::json!({ "node": node, "op": op, "operands": operands, "value": value, "gradient": gradient });
+        let (y, slope) = (-0.1 / 0.3, 0.1 / 0.3 / 0.3);
+        let mut x = node(2, "parameter", &[], 0.3, slope);
+        x["name"] = "x".into();
+        let nodes = [
+            node(0, "constant", &[], 0.1, -1.0 / 0.3),
+            node(1, "neg", &[0], -0.1, 1.0 / 0.3),
+            x,
+            node(3, "div", &[1, 2], y, 1.0),
+        ];
+        assert_eq!(got["formula"], "-0.1 / x");
+        assert_eq!(got["result"], y);
+        for (got, want) in got["nodes"].as_array().expect("nodes").iter().zip(&nodes) {
+            let near = |key: &str| {
+                let (got, want) = (got[key].as_f64(), want[key].as_f64());
+                got.zip(want).is_some_and(|(got, want)| (got - want).abs() < 1e-15)
+            };
+            assert!(near("value") && near("gradient"), "{got} instead of {want}");
+            for key in ["node", "op", "operands", "name"] {
+                assert_eq!(got.get(key), want.get(key), "{got} instead of {want}");
+            }
+        }
+        assert_eq!(got["nodes"].as_array().map(Vec::len), Some(nodes.len()));
+    }
+
+    #[test]
+    fn a_value_that_does_not_exist_is_called_undefined() {
+        let out = explain(&["ln(x)", "--at", "x=-1"]).expect("a table");
+        assert!(out.ends_with("result = undefined\n"), "{out}");
+        let json = explain(&["ln(x)", "--at", "x=-1", "--json"]).expect("json");
+        assert!(json.contains("\"result\":null"), "{json}");
+    }
+
+    #[test]
+    fn a_mistake_is_shown_under_the_formula() {
+        let cases = [
+            (
+                "(apple*count*tax",
+                "expected an operator or `)`, found the end of the formula\n\n\
+                 (apple*count*tax\n                ^",
+            ),
+            (
+                "2 * sigmiod(x)",
+                "expected a function (exp, ln, sqrt, sin, cos, tanh, sigmoid, relu), found `sigmiod`; \
+                 did you mean `sigmoid`?\n\n2 * sigmiod(x)\n    ^^^^^^^",
+            ),
+            ("-x ? 1", "expected an operator or the end of the formula, found `?`\n\n-x ? 1\n   ^"),
+        ];
+        for (formula, want) in cases {
+            assert_eq!(explain(&[formula]), Err(want.into()));
+        }
+    }
+
+    #[test]
+    fn values_must_fit_the_names() {
+        let cases: [(&[&str], &str); 6] = [
+            (&["apple=1"], "names without a value: add --at tax=…"),
+            (&[], "names without a value: add --at apple=… tax=…"),
+            (&["aple=1", "tax=2"], "--at: the formula has no name `aple`; did you mean `apple`?"),
+            (&["apple=1", "tax=2", "z=3"], "--at: the formula has no name `z`"),
+            (&["apple=1", "tax=2", "apple=1"], "--at: `apple` is given twice"),
+            (&["apple=1", "apple=2"], "--at: `apple` is given twice"),
+        ];
+        for (at, want) in cases {
+            let at = at.iter().flat_map(|&value| ["--at", value]);
+            let arguments: Vec<&str> = ["apple * tax"].into_iter().chain(at).collect();
+            assert_eq!(explain(&arguments), Err(want.into()));
+        }
+    }
+
+    #[test]
+    fn a_value_must_be_a_number() {
+        let cases = [
+            ("apple=ten", "`ten` is not a finite number"),
+            ("apple=", "`` is not a finite number"),
+            ("apple=nan", "`nan` is not a finite number"),
+            ("apple=1e999", "`1e999` is not a finite number"),
+            ("apple", "expected NAME=VALUE"),
+        ];
+        for (at, want) in cases {
+            let error = explain(&["apple", "--at", at]).expect_err(at);
+            let first = error.lines().next().unwrap_or_default();
+            assert_eq!(
+                first,
+                format!("error: invalid value '{at}' for '--at <NAME=VALUE>...': {want}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_formula_may_begin_with_a_minus_sign() {
+        for arguments in [["-x^2", "--at", "x=3"], ["--at=x=3", "--", "-x^2"]] {
+            let out = explain(&arguments).expect("a table");
+            assert!(out.ends_with("result = -9\n"), "{out}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_six_digits_and_no_noise() {
+        let cases = [
+            (11.000000000000002, "11"),
+            (2.2, "2.2"),
+            (0.1 + 0.2, "0.3"),
+            (-0.0, "0"),
+            (0.196611933, "0.196612"),
+            (-1.0 / 3.0, "-0.333333"),
+            (123456.4, "123456"),
+            (999999.9, "1e6"),
+            (1234567.0, "1.23457e6"),
+            (0.00012345678, "0.000123457"),
+            (1.5e-7, "1.5e-7"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "undefined"),
+        ];
+        for (value, want) in cases {
+            assert_eq!(six_digits(value), want, "{value:e}");
+        }
+    }
+}

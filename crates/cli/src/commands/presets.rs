@@ -1,0 +1,96 @@
+//! `presets`: the networks that are ready to train.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use gradus::nn::{Mode, Model};
+use gradus::train::presets::{self, Preset};
+use serde::Serialize;
+
+use crate::table::{self, Align, thousands};
+
+/// List the networks that are ready to train, with their published accuracy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print the list as one JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A preset as it is listed.
+#[derive(Debug, Serialize)]
+struct Entry {
+    preset: &'static str,
+    /// The sizes of a sample from layer to layer.
+    network: String,
+    parameters: usize,
+    /// The published test accuracy.
+    published: Option<f64>,
+    /// Whether that was the best of the run or the final one.
+    statistic: Option<String>,
+    /// Where it was published.
+    source: Option<String>,
+}
+
+impl Entry {
+    fn of(preset: &Preset) -> anyhow::Result<Self> {
+        let experiment = preset.experiment();
+        let objective = experiment.train.objective();
+        let outputs = experiment.model.outputs()?;
+        let model = experiment.model.model::<f32>(Mode::Train, &objective, outputs)?;
+        let reference = experiment.reference.as_ref();
+        Ok(Self {
+            preset: preset.name,
+            network: outline(&model),
+            parameters: model.graph.n_parameters(),
+            published: reference.map(|reference| reference.accuracy),
+            statistic: reference.map(|reference| reference.statistic.to_string()),
+            source: reference.map(|reference| reference.source.clone()),
+        })
+    }
+}
+
+/// Prints the list.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let entries: Vec<Entry> = presets::ALL.iter().map(Entry::of).collect::<anyhow::Result<_>>()?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&entries)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |entry: Entry| {
+        let published = entry.published.zip(entry.statistic);
+        [
+            entry.preset.to_owned(),
+            entry.network,
+            thousands(entry.parameters as u64),
+            published.map_or(String::new(), |(accuracy, statistic)| {
+                format!("{accuracy:.4} {statistic}")
+            }),
+            entry.source.unwrap_or_default(),
+        ]
+    };
+    let columns = [
+        ("preset", Align::Left),
+        ("network", Align::Left),
+        ("parameters", Align::Right),
+        ("published", Align::Left),
+        ("source", Align::Left),
+    ];
+    table::write(out, columns, &entries.into_iter().map(row).collect::<Vec<_>>())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sizes of a sample from layer to layer, each once: `784 → 200 → 10`.
+fn outline(model: &Model<f32>) -> String {
+    let input = model.graph.shape(model.input);
+    let shapes = std::iter::once(input).chain(model.layers.iter().map(|layer| &layer.output));
+    let mut sizes: Vec<String> = shapes
+        .map(|shape| shape.sizes().iter().map(usize::to_string).collect::<Vec<_>>().join("x"))
+        .collect();
+    sizes.dedup();
+    sizes.join(" → ")
+}

@@ -1,0 +1,154 @@
+//! `train`: train a network.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
+
+use anyhow::Context as _;
+use gradus::events::{Reason, RunFinished};
+use gradus::graph::Pool;
+use gradus::train::{RunFolder, Trainer};
+
+use crate::experiment::ExperimentArgs;
+use crate::progress::Progress;
+use crate::table::thousands;
+
+/// Exit code of a run that was stopped from outside: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Train a network and keep the run in a folder.
+///
+/// Exits 0 when done, 1 if --target-accuracy was not reached or a number was not finite, 2 on wrong use or
+/// bad input, 130 if interrupted (the network is saved first).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+
+    /// Passes over the training set.
+    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    epochs: Option<f64>,
+
+    /// Optimizer updates.
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+
+    /// Threads; all cores if not given. They change the speed, never the result.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+
+    /// Seed of every random draw.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+
+    /// Folder for the run, which must not be there yet; runs/NAME-1, -2, … if not given.
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+
+    /// Stop as soon as an evaluation reaches this accuracy; exit 1 if none does.
+    #[arg(long, value_name = "F", value_parser = accuracy)]
+    target_accuracy: Option<f64>,
+
+    /// Print the results as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+fn accuracy(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(accuracy) if (0.0..=1.0).contains(&accuracy) => Ok(accuracy),
+        _ => Err("expected a number from 0 to 1".into()),
+    }
+}
+
+/// Trains.
+///
+/// # Errors
+///
+/// A wrong experiment, data that cannot be read, a folder that cannot be written.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let experiment = args.experiment.read(&[
+        // A whole number is as good as a fraction here.
+        ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
+        ("train.steps", args.steps.map(|steps| steps.to_string())),
+        ("train.seed", args.seed.map(|seed| seed.to_string())),
+    ])?;
+    // Shapes are checked before any data is read.
+    experiment.model.outputs()?;
+    let split = experiment.data.open(gradus::mnist)?;
+    let threads =
+        args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
+    let folder = match &args.run {
+        Some(path) => RunFolder::create(path, &experiment)?,
+        None => RunFolder::create_next(Path::new("runs"), &experiment)?,
+    };
+    let mut progress = Progress::new(folder, stop_on_signal()?);
+    let finished = trainer.run(args.target_accuracy, &mut progress);
+    let folder = progress.finish()?;
+    folder.save(&trainer.saved())?;
+    report(&finished, folder.path(), args.json, out)?;
+    let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
+    Ok(match finished.reason {
+        Reason::Interrupted => ExitCode::from(INTERRUPTED),
+        Reason::NotFinite { .. } => ExitCode::from(1),
+        _ if reached => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    })
+}
+
+/// A flag that is set by Ctrl-C or a polite request to end. A second one ends the process at once.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let on_signal = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    };
+    ctrlc::set_handler(on_signal).context("listening for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn report(
+    finished: &RunFinished,
+    folder: &Path,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let summary = &finished.summary;
+    let mut err = std::io::stderr();
+    let _ = match &finished.reason {
+        Reason::Interrupted => {
+            writeln!(err, "interrupted after step {}; the network is saved", summary.steps)
+        }
+        Reason::NotFinite { layer, tensor, step } => {
+            writeln!(
+                err,
+                "stopped at step {step}: {tensor} of {layer} is not finite; the step was not taken\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
+            )
+        }
+        _ => Ok(()),
+    };
+    if json {
+        writeln!(out, "{}", summary.to_line())?;
+        return Ok(());
+    }
+    let percent = |accuracy: Option<f64>| accuracy.map_or("none".into(), |a| format!("{a:.4}"));
+    writeln!(out, "steps          {} ({:.2} epochs)", thousands(summary.steps), summary.epochs)?;
+    writeln!(out, "train loss     {:.4}", summary.train_loss)?;
+    writeln!(out, "test loss      {:.4}", summary.test_loss)?;
+    writeln!(
+        out,
+        "test accuracy  {} (best {})",
+        percent(summary.test_accuracy),
+        percent(summary.best_test_accuracy)
+    )?;
+    let speed = thousands(summary.samples_per_second as u64);
+    writeln!(out, "time           {:.1} s, {speed} samples/s in training", summary.wall_seconds)?;
+    writeln!(out, "run            {}", folder.display())?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The experiment that a command line means.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use gradus::train::{Experiment, presets};
+
+/// A preset or an experiment file, with settings replaced.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ExperimentArgs {
+    /// Preset or experiment file; `gradus presets` lists the presets.
+    #[arg(value_name = "PRESET or FILE.toml", default_value = presets::DEFAULT)]
+    pub(crate) experiment: String,
+
+    /// Replace a setting of the experiment, such as train.batch=50.
+    #[arg(long, value_name = "PATH=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.trim().is_empty() => {
+            Ok((path.trim().into(), value.trim().into()))
+        }
+        _ => Err("expected PATH=VALUE, such as train.batch=50".into()),
+    }
+}
+
+impl ExperimentArgs {
+    /// The experiment, with `more` settings replaced after those of `--set`.
+    ///
+    /// # Errors
+    ///
+    /// An unknown preset, a file that cannot be read, or what is wrong in it.
+    pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
+        let more =
+            more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
+        let settings: Vec<_> = self.set.iter().cloned().chain(more).collect();
+        let (file, text) = self.text()?;
+        Ok(Experiment::parse_with(&file, &text, &settings)?)
+    }
+
+    fn text(&self) -> anyhow::Result<(String, String)> {
+        let name = &self.experiment;
+        if let Some(preset) = presets::find(name) {
+            return Ok((preset.file(), preset.text.to_owned()));
+        }
+        let path = Path::new(name);
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+            return Ok((name.clone(), text));
+        }
+        let hint = presets::nearest(name)
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
+        bail!(
+            "unknown preset `{name}`{hint}\n  expected a file ending in .toml or one of {}",
+            names.join(", ")
+        )
+    }
+}

@@ -1,0 +1,463 @@
+//! Formulas: `(apple * count) * tax` becomes a graph.
+//!
+//! | binds   | written            | grouped                                   |
+//! |---------|--------------------|-------------------------------------------|
+//! | tightest| `x ^ y`            | from the right: `2^3^2` is `2^(3^2)`      |
+//! |         | `-x`               | `-x^2` is `-(x^2)`; `2^-1` is `2^(-1)`    |
+//! |         | `x * y`, `x / y`   | from the left: `a/b/c` is `(a/b)/c`       |
+//! | loosest | `x + y`, `x - y`   | from the left: `a-b-c` is `(a-b)-c`       |
+//!
+//! Beside these a formula holds parentheses, numbers (`2`, `1.1`, `1e-3`), names (letters of any
+//! script, digits and underscores, not beginning with a digit) and the functions `exp`, `ln`, `sqrt`,
+//! `sin`, `cos`, `tanh`, `sigmoid` and `relu`.
+
+mod error;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+pub use error::FormulaError;
+
+use crate::{Graph, NodeId, ShapeError};
+
+/// Levels of parentheses, functions, powers and minus signs within each other, at most. Far more than
+/// people write, far less than the smallest stack holds.
+const MAX_DEPTH: usize = 256;
+
+type Unary = fn(&mut Graph<f64>, NodeId) -> NodeId;
+type Binary = fn(&mut Graph<f64>, NodeId, NodeId) -> Result<NodeId, ShapeError>;
+
+const FUNCTIONS: [(&str, Unary); 8] = [
+    ("exp", Graph::exp),
+    ("ln", Graph::ln),
+    ("sqrt", Graph::sqrt),
+    ("sin", Graph::sin),
+    ("cos", Graph::cos),
+    ("tanh", Graph::tanh),
+    ("sigmoid", Graph::sigmoid),
+    ("relu", Graph::relu),
+];
+
+/// A formula, read and ready to become a graph.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    /// In the order of evaluation: the last one is the result.
+    terms: Vec<Term>,
+    names: Vec<String>,
+}
+
+/// A part of a formula. Operands are numbers of earlier terms.
+#[derive(Clone, Copy, Debug)]
+enum Term {
+    Number(f64),
+    Name(usize),
+    Unary(Unary, usize),
+    Binary(Binary, usize, usize),
+}
+
+/// Reads a formula.
+///
+/// # Errors
+///
+/// The first mistake, with its place.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_graph::{Compile, Graph, Program, Run, formula};
+///
+/// let formula = formula::parse("(x + y)^2")?;
+/// assert_eq!(formula.names(), ["x", "y"]);
+///
+/// let mut g = Graph::new();
+/// let z = formula.build(&mut g);
+/// let mut program = Program::new(g, &Compile { loss: Some(z), ..Compile::default() })?;
+/// program.run(&Run { parameters: &[3.0, 2.0], ..Run::default() });
+/// assert_eq!(program.scalar(z), 25.0);
+/// assert_eq!(program.gradients(), [10.0, 10.0]);
+///
+/// let error = formula::parse("(x + )^2").unwrap_err();
+/// assert_eq!(error.to_string(), "expected a number, a name, a function, `-` or `(`, found `)`");
+/// assert_eq!(error.render(), "(x + )^2\n     ^");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn parse(text: &str) -> Result<Formula, FormulaError> {
+    let mut parser = Parser {
+        text,
+        token: Token::End,
+        span: 0..0,
+        depth: 0,
+        formula: Formula { terms: Vec::new(), names: Vec::new() },
+        seen: HashMap::new(),
+    };
+    parser.advance();
+    parser.expression(SUM)?;
+    match parser.token {
+        Token::End => Ok(parser.formula),
+        _ => Err(parser.expected("an operator or the end of the formula")),
+    }
+}
+
+impl Formula {
+    /// The distinct names, in the order of their first use.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Adds the formula to a graph and returns its result.
+    ///
+    /// Each name becomes one parameter, added in the order of [`names`](Self::names), so that its
+    /// gradient is the total over all uses. Numbers become constants.
+    pub fn build(&self, g: &mut Graph<f64>) -> NodeId {
+        let mut nodes = Vec::with_capacity(self.terms.len());
+        for &term in &self.terms {
+            nodes.push(match term {
+                Term::Number(value) => g.scalar(value),
+                Term::Name(name) => g.parameter(&self.names[name], []),
+                Term::Unary(op, x) => op(g, nodes[x]),
+                Term::Binary(op, a, b) => op(g, nodes[a], nodes[b]).expect("numbers fit numbers"),
+            });
+        }
+        *nodes.last().expect("a formula has a term")
+    }
+}
+
+/// How tightly operators bind, from the loosest.
+const SUM: u8 = 0;
+const PRODUCT: u8 = 1;
+const NEGATION: u8 = 2;
+const POWER: u8 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Number,
+    Name,
+    Symbol(char),
+    End,
+}
+
+/// Precedence climbing: one token ahead, terms written down in the order of evaluation.
+struct Parser<'a> {
+    text: &'a str,
+    token: Token,
+    /// Where the token stands, in bytes.
+    span: Range<usize>,
+    depth: usize,
+    formula: Formula,
+    /// The term of each name so far.
+    seen: HashMap<&'a str, usize>,
+}
+
+impl<'a> Parser<'a> {
+    /// Goes on to the next token.
+    fn advance(&mut self) {
+        let rest = self.text[self.span.end..].trim_start();
+        let (token, len) = match rest.chars().next() {
+            None => (Token::End, 0),
+            Some('0'..='9' | '.') => (Token::Number, number_len(rest)),
+            Some(c) if c.is_alphabetic() || c == '_' => (Token::Name, name_len(rest)),
+            Some(c) => (Token::Symbol(c), c.len_utf8()),
+        };
+        let start = self.text.len() - rest.len();
+        (self.token, self.span) = (token, start..start + len);
+    }
+
+    fn slice(&self) -> &'a str {
+        &self.text[self.span.clone()]
+    }
+
+    fn expected(&self, expected: impl Into<String>) -> FormulaError {
+        FormulaError::new(self.text, self.span.clone(), expected.into())
+    }
+
+    fn push(&mut self, term: Term) -> usize {
+        self.formula.terms.push(term);
+        self.formula.terms.len() - 1
+    }
+
+    /// Reads all that binds at least as tightly as `level`.
+    fn expression(&mut self, level: u8) -> Result<usize, FormulaError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.expected(format!(
+                "at most {MAX_DEPTH} parentheses, powers and minus signs within each other"
+            )));
+        }
+        self.depth += 1;
+        let mut left = self.operand()?;
+        while let Some((op, binds, right_level)) = self.operator()
+            && binds >= level
+        {
+            self.advance();
+            let right = self.expression(right_level)?;
+            left = self.push(Term::Binary(op, left, right));
+        }
+        self.depth -= 1;
+        Ok(left)
+    }
+
+    /// The operator at hand, how tightly it binds, and what its right operand must at least.
+    fn operator(&self) -> Option<(Binary, u8, u8)> {
+        Some(match self.token {
+            Token::Symbol('+') => (Graph::add, SUM, PRODUCT),
+            Token::Symbol('-') => (Graph::sub, SUM, PRODUCT),
+            Token::Symbol('*') => (Graph::mul, PRODUCT, NEGATION),
+            Token::Symbol('/') => (Graph::div, PRODUCT, NEGATION),
+            // The right operand of a power may be a power: that groups them from the right.
+            Token::Symbol('^') => (Graph::pow, POWER, POWER),
+            _ => return None,
+        })
+    }
+
+    fn operand(&mut self) -> Result<usize, FormulaError> {
+        match self.token {
+            Token::Number => self.number(),
+            Token::Name => self.name(),
+            Token::Symbol('(') => self.group(),
+            Token::Symbol('-') => {
+                self.advance();
+                let x = self.expression(NEGATION)?;
+                Ok(self.push(Term::Unary(Graph::neg, x)))
+            }
+            _ => Err(self.expected("a number, a name, a function, `-` or `(`")),
+        }
+    }
+
+    fn number(&mut self) -> Result<usize, FormulaError> {
+        let value: f64 = self.slice().parse().map_err(|_| self.expected("a number"))?;
+        if value.is_infinite() {
+            return Err(self.expected(format!("a number up to {:e}", f64::MAX)));
+        }
+        self.advance();
+        Ok(self.push(Term::Number(value)))
+    }
+
+    fn name(&mut self) -> Result<usize, FormulaError> {
+        let (name, span) = (self.slice(), self.span.clone());
+        let function = FUNCTIONS.iter().find(|(function, _)| *function == name);
+        self.advance();
+        match (function, self.token == Token::Symbol('(')) {
+            (Some(&(_, op)), true) => {
+                let x = self.group()?;
+                Ok(self.push(Term::Unary(op, x)))
+            }
+            (Some(_), false) => Err(self.expected(format!("`(` after the function {name}"))),
+            (None, true) => {
+                let known = FUNCTIONS.map(|(function, _)| function);
+                let expected = format!("a function ({})", known.join(", "));
+                let error = FormulaError::new(self.text, span, expected);
+                Err(FormulaError { known: known.into(), ..error })
+            }
+            (None, false) => Ok(self.variable(name)),
+        }
+    }
+
+    fn variable(&mut self, name: &'a str) -> usize {
+        if let Some(&term) = self.seen.get(name) {
+            return term;
+        }
+        self.formula.names.push(name.to_owned());
+        let term = self.push(Term::Name(self.formula.names.len() - 1));
+        self.seen.insert(name, term);
+        term
+    }
+
+    fn group(&mut self) -> Result<usize, FormulaError> {
+        self.advance();
+        let x = self.expression(SUM)?;
+        if self.token != Token::Symbol(')') {
+            return Err(self.expected("an operator or `)`"));
+        }
+        self.advance();
+        Ok(x)
+    }
+}
+
+/// Bytes of the name that `text` begins with.
+fn name_len(text: &str) -> usize {
+    text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
+}
+
+/// Bytes of the number that `text` begins with: digits, a point, digits, an exponent.
+fn number_len(text: &str) -> usize {
+    let digits_from = |at: usize| {
+        at + text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut end = digits_from(0);
+    if text[end..].starts_with('.') {
+        end = digits_from(end + 1);
+    }
+    // An `e` without digits after it is the beginning of a name.
+    if let Some(exponent) = text[end..].strip_prefix(['e', 'E']) {
+        let first = end + 1 + usize::from(exponent.starts_with(['+', '-']));
+        if digits_from(first) > first {
+            end = digits_from(first);
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Compile, Program, Run};
+
+    /// The value of a formula and its gradients, in the order of the names.
+    fn explain(text: &str, at: &[f64]) -> (f64, Vec<f64>) {
+        let mut graph = Graph::new();
+        let result =
+            parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).build(&mut graph);
+        let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
+        let mut program = Program::new(graph, &options).expect("the result is one number");
+        program.run(&Run { parameters: at, ..Run::default() });
+        // A parameter's value is the caller's own.
+        let value = program.value(result).map_or_else(|| at[0], |value| value.values()[0]);
+        (value, program.gradients().to_vec())
+    }
+
+    #[test]
+    fn operators_bind_as_in_maths() {
+        let cases = [
+            ("1 + 2 * 3", 7.0),
+            ("(1 + 2) * 3", 9.0),
+            ("7 - 2 - 1", 4.0),
+            ("16 / 4 / 2", 2.0),
+            ("2 * 6 / 3 * 2", 8.0),
+            ("-2^2", -4.0),
+            ("(-2)^2", 4.0),
+            ("2^-1", 0.5),
+            ("2^-1 * 6", 3.0),
+            ("2^3^2", 512.0),
+            ("2^-2^2", 0.0625),
+            ("2 * 3^2", 18.0),
+            ("--3", 3.0),
+            ("2 - -3", 5.0),
+            ("2 * -3 + 1", -5.0),
+            ("-2 * 3", -6.0),
+            ("1 - 2 * 3 ^ 2 / 6 + 4", 2.0),
+        ];
+        let wrong: Vec<_> = cases
+            .into_iter()
+            .map(|(text, want)| (text, want, explain(text, &[]).0))
+            .filter(|(_, want, got)| (want - got).abs() > 1e-12)
+            .collect();
+        assert!(wrong.is_empty(), "formula, wanted, got: {wrong:?}");
+    }
+
+    #[test]
+    fn functions_are_those_of_the_graph() {
+        let x: f64 = 0.7;
+        let cases = [
+            ("exp(x)", x.exp()),
+            ("ln(x)", x.ln()),
+            ("sqrt(x)", x.sqrt()),
+            ("sin(x)", x.sin()),
+            ("cos(x)", x.cos()),
+            ("tanh(x)", x.tanh()),
+            ("sigmoid(x)", 1.0 / (1.0 + (-x).exp())),
+            ("relu(x)", x),
+            ("relu(-x)", 0.0),
+            ("exp(ln(x) * 2) + 1", x * x + 1.0),
+        ];
+        let wrong: Vec<_> = cases
+            .into_iter()
+            .map(|(text, want)| (text, want, explain(text, &[x]).0))
+            .filter(|(_, want, got)| (want - got).abs() > 1e-12)
+            .collect();
+        assert!(wrong.is_empty(), "formula, wanted, got: {wrong:?}");
+        for (name, _) in FUNCTIONS {
+            assert!(cases.iter().any(|(text, _)| text.starts_with(name)), "{name} has no case");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        let cases = [
+            ("1e-3", 1e-3),
+            ("1.5E+2", 150.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("2e3", 2000.0),
+            ("0", 0.0),
+        ];
+        for (text, want) in cases {
+            assert_eq!(explain(text, &[]).0, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_of_any_script() {
+        let formula = parse("größe_2 * π + 苹果 - π").expect("a formula");
+        assert_eq!(formula.names(), ["größe_2", "π", "苹果"]);
+    }
+
+    #[test]
+    fn a_name_used_twice_is_one_parameter_with_the_total_gradient() {
+        // d(x² + 3x)/dx = 2x + 3
+        assert_eq!(explain("x * x + 3 * x", &[5.0]), (40.0, vec![13.0]));
+    }
+
+    #[test]
+    fn a_lone_name_or_number_is_a_formula() {
+        assert_eq!(explain("x", &[3.0]), (3.0, vec![1.0]));
+        assert_eq!(explain("(((2)))", &[]), (2.0, vec![]));
+    }
+
+    #[test]
+    fn mistakes_say_what_was_expected_and_found_and_where() {
+        const OPERAND: &str = "a number, a name, a function, `-` or `(`";
+        const END: &str = "an operator or the end of the formula";
+        const CLOSE: &str = "an operator or `)`";
+        let cases = [
+            ("", OPERAND, "the end of the formula", 0..0),
+            (" \t ", OPERAND, "the end of the formula", 3..3),
+            ("1 +", OPERAND, "the end of the formula", 3..3),
+            ("+1", OPERAND, "`+`", 0..1),
+            ("2 * / 3", OPERAND, "`/`", 4..5),
+            ("()", OPERAND, "`)`", 1..2),
+            ("2 x", END, "`x`", 2..3),
+            ("2e", END, "`e`", 1..2),
+            ("1.2.3", END, "`.3`", 3..5),
+            ("x = 3", END, "`=`", 2..3),
+            ("x)", END, "`)`", 1..2),
+            ("π × 2", END, "`×`", 3..5),
+            ("(a + b", CLOSE, "the end of the formula", 6..6),
+            ("exp(x, y)", CLOSE, "`,`", 5..6),
+            ("sin x", "`(` after the function sin", "`x`", 4..5),
+            (".", "a number", "`.`", 0..1),
+            ("1e999", "a number up to 1.7976931348623157e308", "`1e999`", 0..5),
+        ];
+        for (text, expected, found, span) in cases {
+            let error = parse(text).expect_err(text);
+            let got = (error.expected.as_str(), error.found.as_str(), error.span.clone());
+            assert_eq!(got, (expected, found, span), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_function_comes_with_the_known_ones() {
+        let error = parse("1 + sigmiod(x)").expect_err("no such function");
+        assert_eq!((error.found.as_str(), error.span), ("`sigmiod`", 4..11));
+        assert_eq!(error.known, FUNCTIONS.map(|(name, _)| name));
+        assert!(parse("1 +").expect_err("no operand").known.is_empty());
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_before_the_stack_ends() {
+        for nest in ["(", "-", "2^", "exp("] {
+            let error = parse(&nest.repeat(10_000)).expect_err(nest);
+            assert_eq!(
+                error.expected,
+                "at most 256 parentheses, powers and minus signs within each other"
+            );
+            assert_eq!(error.span.start, nest.len() * MAX_DEPTH, "{nest}");
+        }
+        let deepest = format!("{}x{}", "(".repeat(MAX_DEPTH - 1), ")".repeat(MAX_DEPTH - 1));
+        assert_eq!(explain(&deepest, &[3.0]).0, 3.0);
+    }
+
+    #[test]
+    fn a_long_formula_is_not_a_deep_one() {
+        let sum = vec!["x"; 2000].join("+");
+        assert_eq!(explain(&sum, &[1.0]), (2000.0, vec![2000.0]));
+    }
+}

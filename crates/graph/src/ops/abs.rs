@@ -1,0 +1,87 @@
+//! Magnitude, `y = |x|`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = dL/dy` where `x > 0`, `−dL/dy` where `x < 0`. At the kink the gradient is 0, halfway
+//! between the two sides.
+//! Source: the two straight halves, one rule each.
+
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `|x|`, elementwise. See the [module docs](self).
+    pub fn abs(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Abs, x)
+    }
+}
+
+#[derive(Debug)]
+struct Abs;
+
+impl<T: Float> Op<T> for Abs {
+    fn name(&self) -> &'static str {
+        "abs"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::FIRST
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| x.abs(),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_operand(
+            #[inline(always)]
+            |x| {
+                if x > T::ZERO {
+                    T::ONE
+                } else if x < T::ZERO {
+                    -T::ONE
+                } else {
+                    T::ZERO
+                }
+            },
+        );
+    }
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        choices.add_signs(pass.x[0]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences_away_from_the_kink() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.abs(x[0])),
+                reference: |x| x[0].map(f64::abs),
+                inputs: &[uniform(shape, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn gradient_at_zero_is_zero() {
+        assert_eq!(gradient_f32(|g, x| g.abs(x), &[-3.0, -0.0, 0.0, 3.0]), [-1.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn infinity_and_nan_pass_through() {
+        let y = forward_f32(|g, x| g.abs(x), &[f32::NEG_INFINITY, -0.0, f32::NAN]);
+        assert_eq!(y[..2], [f32::INFINITY, 0.0]);
+        assert!(y[2].is_nan());
+    }
+}

@@ -1,0 +1,138 @@
+//! Mean pixel of each window of an image, channel by channel.
+//!
+//! Shapes: `x [N, height, width, channels]` → `y [N, rows, columns, channels]`, one pixel for each window.
+//! Padding is not counted: at the border fewer pixels are averaged.
+//! Gradient: `dL/dx = dL/dy / count`, added up over the windows that see the pixel; `count` is the number
+//! of pixels that the window sees.
+//! Source: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document
+//! recognition", on subsampling; the border as in TensorFlow.
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::window::{Padding, Window};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the mean pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns). See
+    /// the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` is no batch of images, [`ShapeError::Rule`] if a size is 0, the kernel
+    /// is larger than the padded image, or the padding leaves windows without a pixel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gradus_graph::{Graph, Padding, Shape};
+    ///
+    /// let mut g = Graph::<f32>::new();
+    /// let x = g.input("x", Shape::batch([28, 28, 6]));
+    /// let y = g.avg_pool2d(x, [2, 2], [2, 2], &Padding::Valid)?;
+    /// assert_eq!(g.shape(y), &Shape::batch([14, 14, 6]));
+    /// # Ok::<(), gradus_graph::ShapeError>(())
+    /// ```
+    pub fn avg_pool2d(
+        &mut self,
+        x: NodeId,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: &Padding,
+    ) -> Result<NodeId, ShapeError> {
+        let window = Window::pool("avg_pool2d", self.shape(x), kernel, stride, padding)?;
+        self.push(AvgPool2d(window), &[x])
+    }
+}
+
+#[derive(Debug)]
+struct AvgPool2d(Window);
+
+impl AvgPool2d {
+    /// `1 / count` for a window, which sees one pixel at least.
+    fn share<T: Float>(&self, out: usize) -> T {
+        T::ONE / T::from_f64(self.0.pixels(out).count() as f64)
+    }
+}
+
+impl<T: Float> Op<T> for AvgPool2d {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(self.0.shape(operands[0].sizes()[2]))
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, y) = (pass.x[0], pass.y);
+        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        vectorize(
+            #[inline(always)]
+            || {
+                y.fill(T::ZERO);
+                for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
+                    for at in self.0.pixels(out) {
+                        let x = &x[at * pixel..][..pixel];
+                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+                    }
+                    let share: T = self.share(out);
+                    y.iter_mut().for_each(|y| *y *= share);
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (dx, dy) = (pass.dx, pass.dy);
+        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        vectorize(
+            #[inline(always)]
+            || {
+                for (out, dy) in dy.chunks_exact(pixel.max(1)).enumerate() {
+                    let share: T = self.share(out);
+                    for at in self.0.pixels(out) {
+                        let dx = &mut dx[at * pixel..][..pixel];
+                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += share * dy);
+                    }
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, uniform};
+    use crate::window::{POOLS, pool_by_loops};
+    use crate::{Graph, Padding, Shape, ShapeError};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for case in POOLS {
+            check_op(OpCase {
+                build: |g, x| g.avg_pool2d(x[0], case.kernel, case.stride, &case.padding),
+                reference: |x| {
+                    pool_by_loops(&x[0], &case, |pixels| {
+                        pixels.iter().sum::<f64>() / pixels.len() as f64
+                    })
+                },
+                // Away from 0, where padding of 0 would show.
+                inputs: &[uniform(case.image, 1.0..3.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn windows_without_a_pixel_are_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([4, 4, 1]));
+        let padding = Padding::Explicit { top: 2, bottom: 0, left: 0, right: 0 };
+        let error = g.avg_pool2d(x, [2, 2], [2, 2], &padding).unwrap_err();
+        assert!(matches!(error, ShapeError::Rule { op: "avg_pool2d", .. }), "{error}");
+    }
+}

@@ -1,0 +1,297 @@
+//! Dropout: each element is set to 0 with probability `ratio`, anew in each step.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: that of `y` where the element was kept, times the same factor; 0 where it was dropped. The
+//! mask is drawn again, not kept: it is a function of seed, step, node, sample and element, so that neither
+//! tiles nor threads nor a resumed run change it.
+//! Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (JMLR 2014), "Dropout: a simple way to
+//! prevent neural networks from overfitting".
+
+use std::ops::Range;
+
+use kernels::random::{philox, unit};
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Saved, Tile, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+/// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DropoutForm {
+    /// In training: what is kept is divided by `1 − ratio`, and evaluation has nothing to do. The form of
+    /// today's frameworks.
+    #[default]
+    Inverted,
+    /// After training: what is kept stays as it is, and evaluation multiplies everything by `1 − ratio`.
+    /// The form of the paper, and of "Deep Learning from Scratch".
+    Book,
+}
+
+impl<T: Float> Graph<T> {
+    /// Adds `x` with a random part of its elements set to 0. See the [module docs](self).
+    ///
+    /// Only for graphs that train: an evaluation graph leaves the node out, and for
+    /// [`DropoutForm::Book`] multiplies by `1 − ratio` in its place.
+    ///
+    /// | name    | usual       | unit                        | range    |
+    /// |---------|-------------|-----------------------------|----------|
+    /// | `ratio` | 0.25 to 0.5 | share of elements dropped   | `[0, 1)` |
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rule`] if the ratio is out of range.
+    pub fn dropout(
+        &mut self,
+        x: NodeId,
+        ratio: f64,
+        form: DropoutForm,
+    ) -> Result<NodeId, ShapeError> {
+        self.push(Dropout { ratio, form }, &[x])
+    }
+}
+
+#[derive(Debug)]
+struct Dropout {
+    ratio: f64,
+    form: DropoutForm,
+}
+
+/// Samples whose masks are drawn side by side: a vector of the widest instruction set.
+const LANES: usize = 16;
+/// Words of one draw.
+const WORDS: usize = 4;
+
+impl Dropout {
+    /// Tells `visit` the factor of each element, 0 if it is dropped: some elements in a row at a time.
+    ///
+    /// One draw, counted by sample, elements, step and node, serves four elements of a sample. Node 0 is
+    /// never a dropout, so these counters are never those of a [`Stream`](kernels::random::Stream) of the
+    /// same seed with a number below 2³².
+    #[inline(always)]
+    fn for_factors<T: Float>(
+        &self,
+        shape: &Shape,
+        tile: Tile,
+        random: RandomKey,
+        mut visit: impl FnMut(Range<usize>, &[T]),
+    ) {
+        let kept = match self.form {
+            DropoutForm::Inverted => T::from_f64(1.0 / (1.0 - self.ratio)),
+            DropoutForm::Book => T::ONE,
+        };
+        let ratio = self.ratio as f32;
+        let width = tile.lanes(shape);
+        let (step_low, step_high) = (random.step as u32, (random.step >> 32) as u32);
+        let node = random.node ^ step_high.rotate_left(16);
+        for first in (0..shape.len()).step_by(WORDS) {
+            for start in (0..width).step_by(LANES) {
+                let mut factors = [[T::ZERO; LANES]; WORDS];
+                for lane in 0..LANES {
+                    // Lanes behind the last sample repeat it, its mask too.
+                    let sample = tile.first + (start + lane).min(tile.valid - 1);
+                    let counter = [sample as u32, (first / WORDS) as u32, step_low, node];
+                    let words = philox(counter, random.seed);
+                    for (factors, word) in factors.iter_mut().zip(words) {
+                        factors[lane] = if unit(word) >= ratio { kept } else { T::ZERO };
+                    }
+                }
+                let end = width.min(start + LANES);
+                for (f, factors) in (first..shape.len()).zip(&factors) {
+                    visit(f * width + start..f * width + end, &factors[..end - start]);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Float> Op<T> for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        if !(0.0..1.0).contains(&self.ratio) {
+            let rule = format!("expected a ratio from 0 to below 1, got {}", self.ratio);
+            return Err(ShapeError::Rule { op: "dropout", rule, found: operands[0].clone() });
+        }
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, y) = (pass.x[0], pass.y);
+        vectorize(
+            #[inline(always)]
+            || {
+                self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
+                    let y = &mut y[at.clone()];
+                    if x.is_empty() {
+                        y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
+                    } else {
+                        let lanes = y.iter_mut().zip(&x[at]).zip(factors);
+                        lanes.for_each(|((y, &x), &factor)| *y = x * factor);
+                    }
+                });
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (dx, dy) = (pass.dx, pass.dy);
+        vectorize(
+            #[inline(always)]
+            || {
+                self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
+                    let dx = &mut dx[at.clone()];
+                    if dy.is_empty() {
+                        dx.iter_mut().zip(factors).for_each(|(dx, &factor)| *dx *= factor);
+                    } else {
+                        let lanes = dx.iter_mut().zip(&dy[at]).zip(factors);
+                        lanes.for_each(|((dx, &dy), &factor)| *dx += dy * factor);
+                    }
+                });
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use kernels::random::{philox, unit};
+
+    use super::DropoutForm;
+    use crate::testing::{OpCase, check_op, uniform};
+    use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
+
+    const BATCH: usize = 37;
+    const FEATURES: usize = 30;
+
+    /// Dropout of all ones: the factors themselves.
+    fn factors(
+        ratio: f64,
+        form: DropoutForm,
+        tile: Option<usize>,
+        [seed, step]: [u64; 2],
+    ) -> Vec<f32> {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([FEATURES]));
+        let y = g.dropout(x, ratio, form).unwrap();
+        let options = Compile { batch: BATCH, tile, keep: vec![y], ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let ones = Tensor::full([BATCH, FEATURES], 1.0);
+        program.run(&Run { inputs: &Tensors(&[&ones]), seed, step, ..Run::default() });
+        program.value(y).unwrap().into_values()
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences_for_any_tile() {
+        for (shape, form, kept) in [
+            ("N 10", DropoutForm::Inverted, 1.0 / 0.7),
+            ("N 10", DropoutForm::Book, 1.0),
+            ("N", DropoutForm::Inverted, 1.0 / 0.7),
+            ("N 3 3", DropoutForm::Book, 1.0),
+            ("3 7", DropoutForm::Inverted, 1.0 / 0.7),
+        ] {
+            let node = Cell::new(0);
+            check_op(OpCase {
+                build: |g, x| {
+                    let y = g.dropout(x[0], 0.3, form)?;
+                    node.set(y.index() as u32);
+                    Ok(y)
+                },
+                reference: |x| {
+                    let samples = if shape.starts_with('N') { x[0].sizes()[0] } else { 1 };
+                    let len = x[0].values().len() / samples;
+                    let mut i = 0;
+                    x[0].map(|value| {
+                        let (sample, element) = ((i / len) as u32, i % len);
+                        i += 1;
+                        let words = philox([sample, element as u32 / 4, 0, node.get()], 0);
+                        if unit(words[element % 4]) < 0.3 { 0.0 } else { value * kept }
+                    })
+                },
+                inputs: &[uniform(shape, 0.5..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn the_mask_does_not_depend_on_the_tile() {
+        let whole = factors(0.5, DropoutForm::Inverted, None, [1, 2]);
+        for tile in [1, 2, 5, 16, 20, 100] {
+            assert_eq!(factors(0.5, DropoutForm::Inverted, Some(tile), [1, 2]), whole, "{tile}");
+        }
+    }
+
+    #[test]
+    fn every_seed_and_step_has_a_mask_of_its_own() {
+        let mask = |key| factors(0.5, DropoutForm::Book, None, key);
+        assert_eq!(mask([1, 1]), mask([1, 1]));
+        for key in [[2, 1], [1, 2], [1, 1 + (1 << 32)]] {
+            let same = mask([1, 1]).iter().zip(mask(key)).filter(|(a, b)| *a == b).count();
+            // Half of 1110, give or take six deviations.
+            assert!((same as f64 - 555.0).abs() < 100.0, "{key:?}: {same} elements agree");
+        }
+    }
+
+    #[test]
+    fn every_node_has_a_mask_of_its_own() {
+        let mut g = Graph::<f32>::new();
+        let x = g.constant(Tensor::full([1000], 1.0));
+        let masks = [0; 2].map(|_| g.dropout(x, 0.5, DropoutForm::Book).unwrap());
+        let options = Compile { keep: masks.to_vec(), ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        program.run(&Run::default());
+        assert_ne!(program.value(masks[0]), program.value(masks[1]));
+    }
+
+    #[test]
+    fn the_share_of_dropped_elements_is_the_ratio_and_the_mean_is_kept() {
+        for ratio in [0.1, 0.25, 0.5, 0.9] {
+            let draws: Vec<f32> = (0..100)
+                .flat_map(|step| factors(ratio, DropoutForm::Inverted, None, [7, step]))
+                .collect();
+            let n = draws.len() as f64;
+            let dropped = draws.iter().filter(|&&factor| factor == 0.0).count() as f64 / n;
+            let deviation = (ratio * (1.0 - ratio) / n).sqrt();
+            assert!((dropped - ratio).abs() < 5.0 * deviation, "ratio {ratio}: {dropped} dropped");
+            let mean = draws.iter().map(|&factor| f64::from(factor)).sum::<f64>() / n;
+            assert!((mean - 1.0).abs() < 5.0 * deviation / (1.0 - ratio), "ratio {ratio}: {mean}");
+        }
+    }
+
+    #[test]
+    fn t14_inverted_divides_what_is_kept_and_the_book_does_not() {
+        let inverted = factors(0.75, DropoutForm::Inverted, None, [0, 0]);
+        let book = factors(0.75, DropoutForm::Book, None, [0, 0]);
+        assert!(book.iter().all(|factor| [0.0, 1.0].contains(factor)));
+        assert!(inverted.iter().zip(&book).all(|(inverted, book)| *inverted == 4.0 * book));
+    }
+
+    #[test]
+    fn a_ratio_of_zero_keeps_everything() {
+        assert!(factors(0.0, DropoutForm::Inverted, None, [3, 3]).iter().all(|&f| f == 1.0));
+    }
+
+    #[test]
+    fn a_ratio_out_of_range_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([3]));
+        for ratio in [1.0, -0.1, f64::NAN] {
+            let error = g.dropout(x, ratio, DropoutForm::Inverted).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("dropout: expected a ratio from 0 to below 1, got {ratio}, found [N, 3]")
+            );
+        }
+    }
+}

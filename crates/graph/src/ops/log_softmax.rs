@@ -1,0 +1,177 @@
+//! Logarithm of softmax, `y_i = x_i − ln Σ_j e^{x_j}`.
+//!
+//! Shapes: `x [.., classes]` → `y [.., classes]`, over the last axis, which is not the batch.
+//! Gradient: `dL/dx_i = dL/dy_i − e^{y_i} · Σ_j dL/dy_j`.
+//! Source: Blanchard, Higham, Higham (2021), "Accurately computing the log-sum-exp and softmax functions".
+
+use kernels::vectorize;
+
+use super::softmax::{classes_last, group_len, lane_maxima};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the logarithm of the [`softmax`](Self::softmax) of `x` over its last axis. See the
+    /// [module docs](self).
+    ///
+    /// It stays finite where the probability itself is rounded to 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
+    pub fn log_softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(LogSoftmax, &[x])
+    }
+}
+
+#[derive(Debug)]
+struct LogSoftmax;
+
+impl<T: Float> Op<T> for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        classes_last("log_softmax", &operands[0])
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let width = pass.tile.lanes(pass.y_shape);
+        let group = group_len(pass.y_shape, width);
+        let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
+        vectorize(
+            #[inline(always)]
+            || {
+                for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
+                    lane_maxima(x, maxima);
+                    sums.fill(T::ZERO);
+                    for x in x.chunks_exact(width) {
+                        // The exponent is never positive, so nothing overflows.
+                        let lanes = sums.iter_mut().zip(x).zip(&*maxima);
+                        lanes.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
+                    }
+                    // The largest score adds e⁰ = 1 to its sum, whose logarithm is finite.
+                    sums.iter_mut().for_each(|sum| *sum = sum.ln());
+                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                        let lanes = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
+                        // The maximum first: next to large scores the logarithm would be rounded away.
+                        lanes.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
+                    }
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (dx, dy, y) = (pass.dx, pass.dy, pass.y);
+        let width = pass.tile.lanes(pass.y_shape);
+        let group = group_len(pass.y_shape, width);
+        let sums = &mut pass.scratch[..width];
+        vectorize(
+            #[inline(always)]
+            || {
+                let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
+                for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
+                    sums.fill(T::ZERO);
+                    for dy in dy.chunks_exact(width) {
+                        sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
+                    }
+                    let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
+                    for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
+                        let lanes = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                        lanes.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
+                    }
+                }
+            },
+        );
+    }
+
+    fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {
+        2 * width
+    }
+
+    fn backward_scratch(&self, _operand: usize, _operands: &[Shape], width: usize) -> usize {
+        width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, reduce, uniform, zip};
+    use crate::{Graph, NodeId, Shape, Tensor};
+
+    fn log_softmax(g: &mut Graph<f32>, x: NodeId) -> NodeId {
+        g.log_softmax(x).unwrap()
+    }
+
+    fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
+        let last = x.sizes().len() - 1;
+        let sums = reduce(x, &[last], |group| group.iter().map(|v| v.exp()).sum::<f64>().ln());
+        let sizes = [sums.sizes(), &[1]].concat();
+        zip(x, &Tensor::new(sizes, sums.into_values()), |x, ln| x - ln)
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 10", "N 2 3 5", "N 2", "4 5", "3"] {
+            check_op(OpCase {
+                build: |g, x| g.log_softmax(x[0]),
+                reference: |x| by_definition(&x[0]),
+                inputs: &[uniform(shape, -3.0..3.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn one_class_is_certain_and_no_class_is_nothing() {
+        assert_eq!(forward_f32(log_softmax, &[1e30]), [0.0]);
+        assert_eq!(gradient_f32(log_softmax, &[1e30]), [0.0]);
+        assert_eq!(forward_f32(log_softmax, &[]), []);
+    }
+
+    #[test]
+    fn stays_finite_far_from_zero() {
+        assert_eq!(forward_f32(log_softmax, &[1e4, -1e4]), [0.0, -2e4]);
+        assert_eq!(gradient_f32(log_softmax, &[1e4, -1e4]), [-1.0, 1.0]);
+        let ln_4 = 4f32.ln();
+        assert_eq!(forward_f32(log_softmax, &[-1e4; 4]), [-ln_4; 4]);
+    }
+
+    #[test]
+    fn g17_loss_of_the_cat_image() {
+        let loss = -forward_f32(log_softmax, &[3.2, 5.1, -1.7])[0];
+        assert!((loss - 2.0404).abs() < 5e-5, "{loss}");
+    }
+
+    #[test]
+    fn g18_gradient_of_the_cat_image_is_probability_minus_target() {
+        let loss = |g: &mut Graph<f32>, x| {
+            let target = g.constant(Tensor::new([3], [-1.0, 0.0, 0.0]));
+            let y = g.log_softmax(x).unwrap();
+            g.mul(y, target).unwrap()
+        };
+        let slope = gradient_f32(loss, &[3.2, 5.1, -1.7]);
+        let want = [-0.870017, 0.869050, 0.000968];
+        assert!(slope.iter().zip(want).all(|(s, want)| (s - want).abs() < 1e-6), "{slope:?}");
+    }
+
+    #[test]
+    fn g19_large_scores_do_not_overflow() {
+        let y = forward_f32(log_softmax, &[1010.0, 1000.0, 990.0]);
+        let want = [-4.54e-5, -10.00005, -20.00005];
+        assert!(y.iter().zip(want).all(|(y, want)| (y / want - 1.0).abs() < 1e-3), "{y:?}");
+    }
+
+    #[test]
+    fn a_value_without_classes_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::from([]));
+        let error = g.log_softmax(x).unwrap_err();
+        assert_eq!(error.to_string(), "log_softmax: expected scores [.., classes], found []");
+    }
+}

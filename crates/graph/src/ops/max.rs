@@ -1,0 +1,180 @@
+//! Largest element along axes.
+//!
+//! Shapes: `x [..]` → `y` without the axes searched. The batch axis is not searched: samples do not
+//! compete.
+//! Gradient: all of `dL/dy` goes to the first element, in row-major order, that equals the largest; the
+//! others get 0. So it is at a tie, which is a kink. Where an element is NaN so is the result, and nobody
+//! gets a gradient.
+//! Source: the rule of the winning branch.
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::reduction::Reduction;
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the largest element of `x` along `axes`, counted from 0 with the batch axis. See the
+    /// [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rule`] if `x` has no such axis or no elements along the axes, or if one is the batch.
+    pub fn max(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
+        let reduction = Reduction::new("max", self.shape(x), axes)?;
+        self.push(Max(reduction), &[x])
+    }
+}
+
+/// The larger of two values; NaN if one of them is.
+#[inline(always)]
+pub(super) fn larger<T: Float>(a: T, b: T) -> T {
+    #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
+    let a_is_nan = a != a;
+    if a > b || a_is_nan { a } else { b }
+}
+
+/// Hands what is left of a gradient to those lanes of `x` that won, `x = y`; nothing is left for the
+/// next one.
+#[inline(always)]
+pub(super) fn give_to_winners<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &[T]) {
+    for (((dx, left), x), y) in dx.iter_mut().zip(left).zip(x).zip(y) {
+        let (gift, rest) = if x == y { (*left, T::ZERO) } else { (T::ZERO, *left) };
+        *dx += gift;
+        *left = rest;
+    }
+}
+
+#[derive(Debug)]
+struct Max(Reduction);
+
+impl<T: Float> Op<T> for Max {
+    fn name(&self) -> &'static str {
+        "max"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        let x = &operands[0];
+        let refuse =
+            |rule: &str| Err(ShapeError::Rule { op: "max", rule: rule.into(), found: x.clone() });
+        if self.0.over_batch() {
+            return refuse("axis 0 is the batch, which is not searched");
+        }
+        if self.0.count(x, 1) == 0 {
+            return refuse("there is no element to be the largest");
+        }
+        Ok(self.0.shape(x))
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::FIRST.and(Saved::RESULT)
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
+        let width = pass.tile.lanes(shape);
+        let mut walk = self.0.walk(shape);
+        vectorize(
+            #[inline(always)]
+            || {
+                y.fill(T::from_f64(f64::NEG_INFINITY));
+                for x in x.chunks_exact(width) {
+                    let y = &mut y[walk.next() * width..][..width];
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (x, y, dx, shape) = (pass.x[0], pass.y, pass.dx, &pass.shapes[0]);
+        let width = pass.tile.lanes(shape);
+        let left = &mut pass.scratch[..y.len()];
+        left.copy_from_slice(pass.dy);
+        let mut walk = self.0.walk(shape);
+        vectorize(
+            #[inline(always)]
+            || {
+                for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                    let at = walk.next() * width;
+                    give_to_winners(dx, &mut left[at..][..width], x, &y[at..][..width]);
+                }
+            },
+        );
+    }
+
+    fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {
+        self.0.shape(&operands[0]).len() * width
+    }
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        let width = pass.tile.lanes(pass.y_shape);
+        let mut walk = self.0.walk(&pass.shapes[0]);
+        for x in pass.x[0].chunks_exact(width) {
+            let y = &pass.y[walk.next() * width..][..width];
+            x.iter().zip(y).for_each(|(x, y)| choices.add(u64::from(x == y)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, reduce, uniform};
+    use crate::{Graph, NodeId, Shape};
+
+    fn largest(g: &mut Graph<f32>, x: NodeId) -> NodeId {
+        g.max(x, &[0]).unwrap()
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences_away_from_ties() {
+        for (x, axes) in [
+            ("N 5", &[1][..]),
+            ("N 1", &[1]),
+            ("N 2 3 5", &[2]),
+            ("N 2 3 5", &[1, 3]),
+            ("N 2 3", &[]),
+            ("2 3", &[0]),
+            ("2 3", &[0, 1]),
+        ] {
+            check_op(OpCase {
+                build: |g, v| g.max(v[0], axes),
+                reference: |v| reduce(&v[0], axes, |g| g.iter().copied().fold(f64::MIN, f64::max)),
+                inputs: &[uniform(x, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_winners_gets_the_gradient() {
+        assert_eq!(gradient_f32(largest, &[1.0, 3.0, 3.0, 2.0]), [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(gradient_f32(largest, &[-0.0, 0.0]), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn infinity_wins_and_nan_passes_through() {
+        let (up, down) = (f32::INFINITY, f32::NEG_INFINITY);
+        assert_eq!(forward_f32(largest, &[1.0, up, 2.0]), [up]);
+        assert_eq!(forward_f32(largest, &[down, down]), [down]);
+        for place in 0..3 {
+            let mut x = [1.0, 2.0, 3.0];
+            x[place] = f32::NAN;
+            assert!(forward_f32(largest, &x)[0].is_nan(), "{x:?}");
+            assert_eq!(gradient_f32(largest, &x), [0.0; 3]);
+        }
+    }
+
+    #[test]
+    fn the_batch_and_axes_that_are_not_there_or_empty_are_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([3, 0]));
+        for (axes, want) in [
+            ([0], "max: axis 0 is the batch, which is not searched, found [N, 3, 0]"),
+            ([2], "max: there is no element to be the largest, found [N, 3, 0]"),
+            ([3], "max: there is no axis 3, found [N, 3, 0]"),
+        ] {
+            assert_eq!(g.max(x, &axes).unwrap_err().to_string(), want);
+        }
+        assert!(g.max(x, &[1]).is_ok());
+    }
+}

@@ -1,0 +1,189 @@
+//! Largest pixel of each window of an image, channel by channel.
+//!
+//! Shapes: `x [N, height, width, channels]` → `y [N, rows, columns, channels]`, one pixel for each window.
+//! Padding never wins.
+//! Gradient: all of `dL/dy` goes to the first pixel of the window, row by row, that equals the largest; the
+//! others get 0. So it is at a tie, which is a kink. Where a pixel is NaN so is the result, and nobody gets
+//! a gradient.
+//! Source: Ranzato, Huang, Boureau, LeCun (CVPR 2007), "Unsupervised learning of invariant feature
+//! hierarchies with applications to object recognition".
+
+use kernels::vectorize;
+
+use super::max::{give_to_winners, larger};
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::window::{Padding, Window};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the largest pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns). See
+    /// the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` is no batch of images, [`ShapeError::Rule`] if a size is 0, the kernel
+    /// is larger than the padded image, or the padding leaves windows without a pixel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gradus_graph::{Graph, Padding, Shape};
+    ///
+    /// let mut g = Graph::<f32>::new();
+    /// let x = g.input("x", Shape::batch([28, 28, 6]));
+    /// let y = g.max_pool2d(x, [2, 2], [2, 2], &Padding::Valid)?;
+    /// assert_eq!(g.shape(y), &Shape::batch([14, 14, 6]));
+    /// # Ok::<(), gradus_graph::ShapeError>(())
+    /// ```
+    pub fn max_pool2d(
+        &mut self,
+        x: NodeId,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: &Padding,
+    ) -> Result<NodeId, ShapeError> {
+        let window = Window::pool("max_pool2d", self.shape(x), kernel, stride, padding)?;
+        self.push(MaxPool2d(window), &[x])
+    }
+}
+
+#[derive(Debug)]
+struct MaxPool2d(Window);
+
+impl<T: Float> Op<T> for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(self.0.shape(operands[0].sizes()[2]))
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::FIRST.and(Saved::RESULT)
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, y) = (pass.x[0], pass.y);
+        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        vectorize(
+            #[inline(always)]
+            || {
+                y.fill(T::from_f64(f64::NEG_INFINITY));
+                for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
+                    for at in self.0.pixels(out) {
+                        let x = &x[at * pixel..][..pixel];
+                        y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
+                    }
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (x, y, dx, dy) = (pass.x[0], pass.y, pass.dx, pass.dy);
+        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let left = &mut pass.scratch[..pixel];
+        vectorize(
+            #[inline(always)]
+            || {
+                let windows = y.chunks_exact(pixel.max(1)).zip(dy.chunks_exact(pixel.max(1)));
+                for (out, (y, dy)) in windows.enumerate() {
+                    left.copy_from_slice(dy);
+                    for at in self.0.pixels(out) {
+                        let range = at * pixel..(at + 1) * pixel;
+                        give_to_winners(&mut dx[range.clone()], left, &x[range], y);
+                    }
+                }
+            },
+        );
+    }
+
+    fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {
+        operands[0].sizes()[2] * width
+    }
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        for (out, y) in pass.y.chunks_exact(pixel.max(1)).enumerate() {
+            for at in self.0.pixels(out) {
+                let x = &pass.x[0][at * pixel..][..pixel];
+                x.iter().zip(y).for_each(|(x, y)| choices.add(u64::from(x == y)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, uniform};
+    use crate::window::{POOLS, pool_by_loops};
+    use crate::{Compile, Graph, Padding, Program, Run, Shape, ShapeError, Tensor, Tensors};
+
+    #[test]
+    fn matches_reference_and_finite_differences_away_from_ties() {
+        for case in POOLS {
+            check_op(OpCase {
+                build: |g, x| g.max_pool2d(x[0], case.kernel, case.stride, &case.padding),
+                reference: |x| {
+                    pool_by_loops(&x[0], &case, |pixels| {
+                        pixels.iter().copied().fold(f64::MIN, f64::max)
+                    })
+                },
+                // Below 0, where padding of 0 would win.
+                inputs: &[uniform(case.image, -3.0..-1.0)],
+            });
+        }
+    }
+
+    /// Values and gradients of a pool of 2 by 2 over an image of one channel.
+    fn pool(sizes: [usize; 2], image: &[f32], padding: &Padding) -> (Vec<f32>, Vec<f32>) {
+        let mut g = Graph::new();
+        let sizes = [sizes[0], sizes[1], 1];
+        let (input, shift) = (g.input("image", Shape::batch(sizes)), g.parameter("shift", sizes));
+        let x = g.add(input, shift).unwrap();
+        let y = g.max_pool2d(x, [2, 2], [1, 1], padding).unwrap();
+        let loss = g.sum_all(y).unwrap();
+        let options = Compile { loss: Some(loss), keep: vec![y], ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let image = Tensor::new([1, sizes[0], sizes[1], 1], image);
+        let parameters = vec![0.0; image.values().len()];
+        let inputs = &Tensors(&[&image]);
+        program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
+        (program.value(y).unwrap().into_values(), program.gradients().to_vec())
+    }
+
+    #[test]
+    fn the_first_of_several_winners_gets_the_gradient() {
+        let (y, slope) = pool([2, 3], &[1.0, 5.0, 5.0, 5.0, 1.0, 5.0], &Padding::Valid);
+        assert_eq!((y, slope), (vec![5.0, 5.0], vec![0.0, 2.0, 0.0, 0.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn infinity_wins_and_nan_passes_through() {
+        let (y, _) = pool([2, 2], &[1.0, 2.0, f32::INFINITY, 3.0], &Padding::Valid);
+        assert_eq!(y, [f32::INFINITY]);
+        for place in 0..4 {
+            let mut image = [1.0, 2.0, 3.0, 4.0];
+            image[place] = f32::NAN;
+            let (y, slope) = pool([2, 2], &image, &Padding::Valid);
+            assert!(y[0].is_nan() && slope == [0.0; 4], "{place}: {y:?} {slope:?}");
+        }
+    }
+
+    #[test]
+    fn padding_never_wins() {
+        let padding = Padding::Explicit { top: 1, bottom: 1, left: 1, right: 1 };
+        let (y, slope) = pool([1, 1], &[-7.0], &padding);
+        assert_eq!((y, slope), (vec![-7.0; 4], vec![4.0]));
+    }
+
+    #[test]
+    fn windows_without_a_pixel_are_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([4, 4, 1]));
+        let padding = Padding::Explicit { top: 0, bottom: 0, left: 0, right: 2 };
+        let error = g.max_pool2d(x, [2, 2], [2, 2], &padding).unwrap_err();
+        assert!(matches!(error, ShapeError::Rule { op: "max_pool2d", .. }), "{error}");
+    }
+}

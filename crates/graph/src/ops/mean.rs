@@ -1,0 +1,129 @@
+//! Mean over axes.
+//!
+//! Shapes: `x [..]` → `y` without the axes averaged over. Axis 0 of a batched value is the batch: averaged
+//! over, the result is shared by all samples.
+//! Gradient: `dL/dx = dL/dy / count`, repeated along the axes averaged over; `count` elements become one.
+//! Source: the sum rule.
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use crate::reduction::Reduction;
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the mean of `x` over `axes`, counted from 0 with the batch axis. See the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rule`] if `x` has no such axis, or no elements along the axes.
+    pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
+        let reduction = Reduction::new("mean", self.shape(x), axes)?;
+        self.push(Mean(reduction), &[x])
+    }
+
+    /// Adds the mean of all elements of `x`, the batch axis included.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rule`] if `x` has no elements, or more than six axes.
+    pub fn mean_all(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
+        let axes: Vec<usize> = (0..self.shape(x).rank()).collect();
+        self.mean(x, &axes)
+    }
+}
+
+#[derive(Debug)]
+struct Mean(Reduction);
+
+impl Mean {
+    fn scale<T: Float>(&self, x: &Shape, tile: Tile) -> T {
+        T::ONE / T::from_f64(self.0.count(x, tile.batch) as f64)
+    }
+}
+
+impl<T: Float> Op<T> for Mean {
+    fn name(&self) -> &'static str {
+        "mean"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        let x = &operands[0];
+        if self.0.count(x, 1) == 0 {
+            let rule = "there is no element to take the mean of".into();
+            return Err(ShapeError::Rule { op: "mean", rule, found: x.clone() });
+        }
+        Ok(self.0.shape(x))
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let scale = self.scale(&pass.shapes[0], pass.tile);
+        self.0.sum(pass, scale);
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let scale = self.scale(&pass.shapes[0], pass.tile);
+        self.0.spread(pass, scale);
+    }
+
+    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
+        self.0.scratch(&operands[0], width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, reduce, uniform};
+    use crate::{Graph, Shape};
+
+    fn mean(group: &[f64]) -> f64 {
+        group.iter().sum::<f64>() / group.len() as f64
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (x, axes) in [
+            ("N 3", &[1][..]),
+            ("N 3", &[0]),
+            ("N 3", &[0, 1]),
+            ("N", &[0]),
+            ("N 1", &[1]),
+            ("N 2 3 5", &[0, 1, 2]),
+            ("N 2 3 5", &[2]),
+            ("2 3", &[0]),
+            ("2 3", &[1]),
+            ("2 3", &[]),
+        ] {
+            check_op(OpCase {
+                build: |g, v| g.mean(v[0], axes),
+                reference: |v| reduce(&v[0], axes, mean),
+                inputs: &[uniform(x, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn mean_of_all_counts_the_samples() {
+        check_op(OpCase {
+            build: |g, v| g.mean_all(v[0]),
+            reference: |v| reduce(&v[0], &[0, 1, 2], mean),
+            inputs: &[uniform("N 2 3", -2.0..2.0)],
+        });
+    }
+
+    #[test]
+    fn an_axis_that_is_not_there_or_empty_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([3, 0]));
+        let error = g.mean(x, &[3]).unwrap_err();
+        assert_eq!(error.to_string(), "mean: there is no axis 3, found [N, 3, 0]");
+        let error = g.mean(x, &[0, 2]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "mean: there is no element to take the mean of, found [N, 3, 0]"
+        );
+        assert!(g.mean(x, &[1]).is_ok());
+    }
+}

@@ -1,0 +1,207 @@
+//! Mean and variance of each channel over the batch, the first half of batch normalisation.
+//!
+//! Shapes: `x [N, .., c]` → `y [2, c]`: the means, then the (biased) variances.
+//! Gradient: with `m` values in a channel, `dL/dx = dL/dmean / m + dL/dvariance · 2 (x − mean) / m`.
+//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are put together as
+//! Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
+//! variances", so that no large squares are subtracted from each other.
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds mean and variance of each channel (the last axis) over the batch and all other axes. See the
+    /// [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` has no batch axis or no channels.
+    pub fn moments(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(Moments, &[x])
+    }
+}
+
+#[derive(Debug)]
+struct Moments;
+
+impl<T: Float> Op<T> for Moments {
+    fn name(&self) -> &'static str {
+        "moments"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        match operands[0].sizes().last() {
+            Some(&channels) if operands[0].is_batched() => Ok(Shape::from([2, channels])),
+            _ => Err(ShapeError::Rank {
+                op: "moments",
+                expected: "[N, .., channels]",
+                found: operands[0].clone(),
+            }),
+        }
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::FIRST.and(Saved::RESULT)
+    }
+
+    /// Mean and variance of the tile, in two passes over it.
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, width, valid) = (pass.x[0], pass.tile.width, pass.tile.valid);
+        let channels = pass.y_shape.sizes()[1];
+        let (means, variances) = pass.y.split_at_mut(channels);
+        let positions = pass.shapes[0].len() / channels.max(1);
+        let count = T::from_f64((positions * valid).max(1) as f64);
+        let scratch = &mut pass.scratch[..channels * width];
+        channel_sums(
+            x,
+            width,
+            valid,
+            scratch,
+            means,
+            #[inline(always)]
+            |_, x| x,
+        );
+        means.iter_mut().for_each(|mean| *mean = *mean / count);
+        let means = &*means;
+        channel_sums(
+            x,
+            width,
+            valid,
+            scratch,
+            variances,
+            #[inline(always)]
+            |c, x| (x - means[c]) * (x - means[c]),
+        );
+        variances.iter_mut().for_each(|variance| *variance = *variance / count);
+    }
+
+    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
+        operands[0].sizes().last().map_or(0, |channels| channels * width)
+    }
+
+    fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
+        let channels = y.len() / 2;
+        y.fill(T::ZERO);
+        let (means, variances) = y.split_at_mut(channels);
+        let mut seen = 0;
+        for (part, &samples) in parts.chunks_exact(2 * channels.max(1)).zip(samples) {
+            let (before, after) = (seen as f64, (seen + samples) as f64);
+            let share = T::from_f64(samples as f64 / after);
+            let between = T::from_f64(before / after * (samples as f64 / after));
+            for c in 0..channels {
+                let distance = part[c] - means[c];
+                means[c] += distance * share;
+                variances[c] = variances[c] * (T::ONE - share)
+                    + part[channels + c] * share
+                    + distance * distance * between;
+            }
+            seen += samples;
+        }
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (x, y, dy, dx) = (pass.x[0], pass.y, pass.dy, pass.dx);
+        let channels = pass.y_shape.sizes()[1];
+        let width = pass.tile.width;
+        let count = (pass.shapes[0].len() / channels.max(1) * pass.tile.batch) as f64;
+        let (share, twice) = (T::from_f64(1.0 / count), T::from_f64(2.0 / count));
+        vectorize(
+            #[inline(always)]
+            || {
+                let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
+                for ((dx, x), c) in rows.zip((0..channels).cycle()) {
+                    let (mean, dmean, dvariance) = (y[c], dy[c] * share, dy[channels + c] * twice);
+                    for (dx, &x) in dx[..pass.tile.valid].iter_mut().zip(x) {
+                        *dx += dmean + dvariance * (x - mean);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// For each channel the sum of `f(channel, x)` over all positions and the first `valid` lanes.
+#[inline(always)]
+pub(super) fn channel_sums<T: Float>(
+    x: &[T],
+    width: usize,
+    valid: usize,
+    scratch: &mut [T],
+    sums: &mut [T],
+    f: impl Fn(usize, T) -> T,
+) {
+    vectorize(
+        #[inline(always)]
+        || {
+            scratch.fill(T::ZERO);
+            for position in x.chunks_exact(scratch.len().max(1)) {
+                for (c, (to, x)) in
+                    scratch.chunks_exact_mut(width).zip(position.chunks_exact(width)).enumerate()
+                {
+                    to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(c, x));
+                }
+            }
+        },
+    );
+    for (sum, lanes) in sums.iter_mut().zip(scratch.chunks_exact(width)) {
+        *sum = kernels::sum(&lanes[..valid]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, reduce, uniform};
+    use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
+
+    fn mean(values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+
+    fn variance(values: &[f64]) -> f64 {
+        values.iter().map(|v| (v - mean(values)).powi(2)).sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (x, axes) in [("N 3", &[0][..]), ("N 4 5 2", &[0, 1, 2]), ("N 2 1", &[0, 1])] {
+            check_op(OpCase {
+                build: |g, v| g.moments(v[0]),
+                reference: |v| {
+                    let (means, variances) =
+                        (reduce(&v[0], axes, mean), reduce(&v[0], axes, variance));
+                    let channels = means.values().len();
+                    Tensor::new(
+                        [2, channels],
+                        [means.into_values(), variances.into_values()].concat(),
+                    )
+                },
+                inputs: &[uniform(x, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn a_large_mean_does_not_drown_the_variance() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([1]));
+        let y = g.moments(x).unwrap();
+        let options = Compile { batch: 1000, keep: vec![y], ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let values: Vec<f32> = (0..1000).map(|i| 10_000.0 + (i % 2) as f32).collect();
+        program
+            .run(&Run { inputs: &Tensors(&[&Tensor::new([1000, 1], values)]), ..Run::default() });
+        let y = program.value(y).unwrap();
+        assert!((y.values()[0] - 10_000.5).abs() < 0.01, "{y:?}");
+        assert!((y.values()[1] - 0.25).abs() < 0.001, "{y:?}");
+    }
+
+    #[test]
+    fn a_value_without_batch_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.parameter("x", [3]);
+        let error = g.moments(x).unwrap_err();
+        assert_eq!(error.to_string(), "moments: expected [N, .., channels], found [3]");
+    }
+}

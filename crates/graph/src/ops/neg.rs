@@ -1,0 +1,81 @@
+//! Negation, `y = −x`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = −dL/dy`.
+//! Source: the sum rule.
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `−x`, elementwise. See the [module docs](self).
+    pub fn neg(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Neg, x)
+    }
+}
+
+#[derive(Debug)]
+struct Neg;
+
+impl<T: Float> Op<T> for Neg {
+    fn name(&self) -> &'static str {
+        "neg"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| -x,
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (dx, dy) = (pass.dx, pass.dy);
+        vectorize(
+            #[inline(always)]
+            || {
+                if dy.is_empty() {
+                    dx.iter_mut().for_each(|dx| *dx = -*dx);
+                } else {
+                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx -= dy);
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.neg(x[0])),
+                reference: |x| x[0].map(|v| -v),
+                inputs: &[uniform(shape, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn infinities_change_places() {
+        let (up, down) = (f32::INFINITY, f32::NEG_INFINITY);
+        assert_eq!(forward_f32(|g, x| g.neg(x), &[up, down, 2.0]), [down, up, -2.0]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Normalisation of each channel by given moments, the second half of batch normalisation.
+//!
+//! Shapes: `x [N, .., c]`, `moments [2, c]` (means, then variances) → `y [N, .., c]`,
+//! `y = (x − mean) / √(variance + ε)`.
+//! Gradient: with `s = 1/√(variance + ε)`: `dL/dx = dL/dy · s`, `dL/dmean = −s Σ dL/dy`,
+//! `dL/dvariance = −½ s² Σ dL/dy · y`.
+//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization".
+//!
+//! In training the moments are those of the batch ([`moments`](super::moments)), so their gradient flows
+//! back into `x`; in evaluation they are running averages.
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `(x − mean) / √(variance + epsilon)` for each channel, the last axis. See the
+    /// [module docs](self).
+    ///
+    /// `epsilon` keeps the root away from 0: a constant channel becomes 0, not NaN.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` has no batch axis or no channels, [`ShapeError::AxisMismatch`] if the
+    /// moments are of another number of channels.
+    pub fn normalize(
+        &mut self,
+        x: NodeId,
+        moments: NodeId,
+        epsilon: f64,
+    ) -> Result<NodeId, ShapeError> {
+        self.push(Normalize { epsilon }, &[x, moments])
+    }
+}
+
+#[derive(Debug)]
+struct Normalize {
+    epsilon: f64,
+}
+
+impl Normalize {
+    fn inverse_deviation<T: Float>(&self, variance: T) -> T {
+        T::ONE / (variance + T::from_f64(self.epsilon)).sqrt()
+    }
+}
+
+impl<T: Float> Op<T> for Normalize {
+    fn name(&self) -> &'static str {
+        "normalize"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        let [x, moments] = operands else { unreachable!("two operands") };
+        let Some(&channels) = x.sizes().last().filter(|_| x.is_batched()) else {
+            return Err(ShapeError::Rank {
+                op: "normalize",
+                expected: "[N, .., channels]",
+                found: x.clone(),
+            });
+        };
+        if moments.rank() != 2 || moments.is_batched() || moments.sizes()[0] != 2 {
+            return Err(ShapeError::Rank {
+                op: "normalize",
+                expected: "moments [2, channels]",
+                found: moments.clone(),
+            });
+        }
+        if moments.sizes()[1] != channels {
+            let (left, right) = ((x.clone(), x.rank() - 1), (moments.clone(), 1));
+            return Err(ShapeError::AxisMismatch { op: "normalize", left, right });
+        }
+        Ok(x.clone())
+    }
+
+    fn saved(&self, operand: usize) -> Saved {
+        if operand == 0 { Saved::SECOND } else { Saved::SECOND.and(Saved::RESULT) }
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, moments, y, width) = (pass.x[0], pass.x[1], pass.y, pass.tile.width);
+        let channels = moments.len() / 2;
+        vectorize(
+            #[inline(always)]
+            || {
+                for ((y, x), c) in
+                    y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip((0..channels).cycle())
+                {
+                    let (mean, scale) = (moments[c], self.inverse_deviation(moments[channels + c]));
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale);
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (moments, y, dy, dx, width) = (pass.x[1], pass.y, pass.dy, pass.dx, pass.tile.width);
+        let channels = moments.len() / 2;
+        if pass.operand == 0 {
+            return vectorize(
+                #[inline(always)]
+                || {
+                    let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width));
+                    for ((dx, dy), c) in rows.zip((0..channels).cycle()) {
+                        let scale = self.inverse_deviation(moments[channels + c]);
+                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * scale);
+                    }
+                },
+            );
+        }
+        let (sums, products) = pass.scratch[..2 * channels * width].split_at_mut(channels * width);
+        vectorize(
+            #[inline(always)]
+            || {
+                sums.fill(T::ZERO);
+                products.fill(T::ZERO);
+                let stride = (channels * width).max(1);
+                for (dy, y) in dy.chunks_exact(stride).zip(y.chunks_exact(stride)) {
+                    for ((sum, product), (&dy, &y)) in
+                        sums.iter_mut().zip(&mut *products).zip(dy.iter().zip(y))
+                    {
+                        *sum += dy;
+                        *product += dy * y;
+                    }
+                }
+            },
+        );
+        let half = T::from_f64(0.5);
+        for c in 0..channels {
+            let scale = self.inverse_deviation(moments[channels + c]);
+            let lanes = c * width..c * width + pass.tile.valid;
+            dx[c] += -scale * kernels::sum(&sums[lanes.clone()]);
+            dx[channels + c] += -half * scale * scale * kernels::sum(&products[lanes]);
+        }
+    }
+
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        if operand == 0 { 0 } else { operands[1].len() * width }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, uniform};
+    use crate::{Graph, Shape, Tensor};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (x, moments) in [("N 3", "2 3"), ("N 4 5 2", "2 2"), ("N 1", "2 1")] {
+            check_op(OpCase {
+                build: |g, v| g.normalize(v[0], v[1], 1e-3),
+                reference: |v| {
+                    let channels = v[1].sizes()[1];
+                    let values = v[0].values().iter().enumerate().map(|(i, x)| {
+                        let (mean, variance) =
+                            (v[1].values()[i % channels], v[1].values()[channels + i % channels]);
+                        (x - mean) / (variance + 1e-3).sqrt()
+                    });
+                    Tensor::new(v[0].sizes(), values.collect::<Vec<_>>())
+                },
+                inputs: &[uniform(x, -2.0..2.0), uniform(moments, 0.5..1.5)],
+            });
+        }
+    }
+
+    #[test]
+    fn batch_normalisation_as_a_whole_matches_finite_differences() {
+        check_op(OpCase {
+            build: |g, v| {
+                let moments = g.moments(v[0])?;
+                g.normalize(v[0], moments, 1e-3)
+            },
+            reference: |v| {
+                let x = v[0].values();
+                let mean = x.iter().sum::<f64>() / x.len() as f64;
+                let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+                v[0].map(|x| (x - mean) / (variance + 1e-3).sqrt())
+            },
+            inputs: &[uniform("N 3 2 1", -2.0..2.0)],
+        });
+    }
+
+    #[test]
+    fn moments_of_other_channels_are_refused() {
+        let mut g = Graph::<f32>::new();
+        let (x, moments) = (g.input("x", Shape::batch([5, 3])), g.input("moments", [2, 4]));
+        let error = g.normalize(x, moments, 1e-5).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "normalize: axis 2 of [N, 5, 3] is 3 but axis 1 of [2, 4] is 4"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! Labels as rows of a 1 among zeros: class 6 of 10 becomes `0 0 0 0 0 0 1 0 0 0`.
+//!
+//! Shapes: `labels [N]` → `y [N, classes]`, `labels [m]` → `y [m, classes]`.
+//! Classes are counted from 0. A label is rounded to the nearest class; one that is outside of
+//! `0..classes`, or NaN, gives a row of zeros.
+//! Gradient: 0: a label is nothing that could be trained.
+//! Source: Google's "TensorFlow and deep learning, without a PhD", on the target of a digit.
+
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds one row of `classes` numbers for each label. See the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if the labels are not a list.
+    pub fn one_hot(&mut self, labels: NodeId, classes: usize) -> Result<NodeId, ShapeError> {
+        self.push(OneHot { classes }, &[labels])
+    }
+}
+
+#[derive(Debug)]
+struct OneHot {
+    classes: usize,
+}
+
+impl<T: Float> Op<T> for OneHot {
+    fn name(&self) -> &'static str {
+        "one_hot"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        let labels = &operands[0];
+        if labels.rank() != 1 {
+            let expected = "labels [N] or [m]";
+            return Err(ShapeError::Rank { op: "one_hot", expected, found: labels.clone() });
+        }
+        Ok(labels.with_sizes([labels.sizes(), &[self.classes]].concat()))
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (labels, y) = (pass.x[0], pass.y);
+        let [label_stride, class_stride] =
+            if pass.y_shape.is_batched() { [1, pass.tile.width] } else { [self.classes, 1] };
+        y.fill(T::ZERO);
+        for (i, label) in labels.iter().enumerate() {
+            let class = label.to_f64().round();
+            if (0.0..self.classes as f64).contains(&class) {
+                y[i * label_stride + class as usize * class_stride] = T::ONE;
+            }
+        }
+    }
+
+    /// Nothing to add.
+    fn backward(&self, _pass: BackwardPass<'_, T>) {}
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        choices.add_signs(pass.y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+    use crate::{Graph, Shape, Tensor};
+
+    #[test]
+    fn matches_reference_and_finite_differences_away_from_the_jumps() {
+        for shape in ["N", "5", "1"] {
+            for classes in [0, 1, 3, 10] {
+                check_op(OpCase {
+                    build: |g, x| g.one_hot(x[0], classes),
+                    reference: |x| {
+                        let row = |&label: &f64| {
+                            (0..classes)
+                                .map(move |c| f64::from(u8::from((label - c as f64).abs() < 0.5)))
+                        };
+                        let y: Vec<f64> = x[0].values().iter().flat_map(row).collect();
+                        Tensor::new([x[0].sizes()[0], classes], y)
+                    },
+                    inputs: &[uniform(shape, -1.0..10.0)],
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn labels_outside_of_the_classes_give_zeros() {
+        let labels = [-1.0, 3.0, 1e30, f32::NAN, f32::INFINITY];
+        assert_eq!(forward_f32(|g, x| g.one_hot(x, 3).unwrap(), &labels), [0.0; 15]);
+    }
+
+    #[test]
+    fn labels_are_rounded_and_have_no_gradient() {
+        let labels = [-0.4, 0.6, 1.49];
+        let y = forward_f32(|g, x| g.one_hot(x, 2).unwrap(), &labels);
+        assert_eq!(y, [1.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(gradient_f32(|g, x| g.one_hot(x, 2).unwrap(), &labels), [0.0; 3]);
+    }
+
+    #[test]
+    fn g24_six_is_the_seventh_of_ten() {
+        let y = forward_f32(|g, x| g.one_hot(x, 10).unwrap(), &[6.0]);
+        assert_eq!(y, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_table_of_labels_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([1]));
+        let error = g.one_hot(x, 10).unwrap_err();
+        assert_eq!(error.to_string(), "one_hot: expected labels [N] or [m], found [N, 1]");
+    }
+}

@@ -1,0 +1,141 @@
+//! Power, `y = aᵇ`, element by element, with broadcasting.
+//!
+//! Shapes: `a`, `b` → sizes agree or are 1, from the last axis on. The domain is `a ≥ 0`, and `a < 0` where
+//! `b` is a whole number; elsewhere the result is NaN. `a⁰` is 1, that of 0 too.
+//! Gradient: `dL/da = dL/dy · b · aᵇ⁻¹`, which is 0 for `b = 0` and ∞ at `a = 0` for `b < 1`.
+//! `dL/db = dL/dy · aᵇ · ln a`, which is defined as 0 at `a = 0` and is NaN for `a < 0`, where only whole
+//! numbers are in the domain. Both are summed over what the operand was broadcast to.
+//! Source: the power rule; broadcasting as in NumPy.
+
+use crate::binary;
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::walk::broadcast_shape;
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `a` to the power `b`, element by element. See the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
+    pub fn pow(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(Pow, &[a, b])
+    }
+}
+
+#[derive(Debug)]
+struct Pow;
+
+impl<T: Float> Op<T> for Pow {
+    fn name(&self) -> &'static str {
+        "pow"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        broadcast_shape("pow", &operands[0], &operands[1])
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::BOTH
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        binary::forward(
+            pass,
+            #[inline(always)]
+            |a, b| a.powf(b),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        if pass.operand == 0 {
+            // Without the question, `a⁰` at 0 would have the gradient 0 · ∞.
+            binary::backward(
+                pass,
+                #[inline(always)]
+                |dy, a, b| if b == T::ZERO { T::ZERO } else { dy * b * a.powf(b - T::ONE) },
+            );
+        } else {
+            binary::backward(
+                pass,
+                #[inline(always)]
+                |dy, a, b| if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() },
+            );
+        }
+    }
+
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        binary::backward_scratch(operand, operands, width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform, zip};
+    use crate::{Compile, Graph, NodeId, Program, Run};
+
+    fn to_the(exponent: f64) -> impl Fn(&mut Graph<f32>, NodeId) -> NodeId {
+        move |g, x| {
+            let exponent = g.scalar(exponent);
+            g.pow(x, exponent).unwrap()
+        }
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (a, b) in
+            [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
+        {
+            check_op(OpCase {
+                build: |g, x| g.pow(x[0], x[1]),
+                reference: |x| zip(&x[0], &x[1], f64::powf),
+                inputs: &[uniform(a, 0.5..2.0), uniform(b, -2.0..3.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn a_negative_base_has_whole_powers_and_their_gradients() {
+        check_op(OpCase {
+            build: |g, x| {
+                let three = g.scalar(3.0);
+                g.pow(x[0], three)
+            },
+            reference: |x| x[0].map(|v| v * v * v),
+            inputs: &[uniform("N 3", -2.0..2.0)],
+        });
+        assert!(forward_f32(to_the(0.5), &[-1.0])[0].is_nan());
+    }
+
+    #[test]
+    fn powers_of_zero_are_those_of_the_docs() {
+        for (exponent, value, slope) in [
+            (0.0, 1.0, 0.0),
+            (0.5, 0.0, f32::INFINITY),
+            (1.0, 0.0, 1.0),
+            (2.0, 0.0, 0.0),
+            (-1.0, f32::INFINITY, f32::NEG_INFINITY),
+        ] {
+            assert_eq!(forward_f32(to_the(exponent), &[0.0]), [value], "0 to the {exponent}");
+            assert_eq!(gradient_f32(to_the(exponent), &[0.0]), [slope], "0 to the {exponent}");
+        }
+        let exponent_of_zero = |g: &mut Graph<f32>, x| {
+            let zero = g.scalar(0.0);
+            g.pow(zero, x).unwrap()
+        };
+        assert_eq!(gradient_f32(exponent_of_zero, &[0.0, 2.0]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn g12_chain_rule_of_the_square_of_a_sum() {
+        let mut g = Graph::<f64>::new();
+        let (x, y) = (g.parameter("x", []), g.parameter("y", []));
+        let two = g.scalar(2.0);
+        let sum = g.add(x, y).unwrap();
+        let z = g.pow(sum, two).unwrap();
+        let options = Compile { loss: Some(z), ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        program.run(&Run { parameters: &[3.0, 4.0], ..Run::default() });
+        assert_eq!((program.scalar(z), program.gradients()), (49.0, &[14.0, 14.0][..]));
+    }
+}

@@ -1,0 +1,135 @@
+//! The same elements in another shape.
+//!
+//! Shapes: `x [..]` → `y [sizes]`, `x [N, ..]` → `y [N, sizes]`, with as many elements behind the batch
+//! axis as before, in row-major order.
+//! Gradient: `dL/dx = dL/dy`, in the shape of `x`.
+//! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `x` with other sizes behind the batch axis, if it has one. See the [module docs](self).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Reshape`] if the sizes have another number of elements.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gradus_graph::{Graph, Shape};
+    ///
+    /// let mut g = Graph::<f32>::new();
+    /// let pixels = g.input("pixels", Shape::batch([784]));
+    /// let image = g.reshape(pixels, [28, 28, 1])?;
+    /// assert_eq!(g.shape(image), &Shape::batch([28, 28, 1]));
+    ///
+    /// let error = g.reshape(pixels, [28, 27]).unwrap_err();
+    /// assert_eq!(error.to_string(), "reshape: [N, 784] has 784 elements but [N, 28, 27] has 756");
+    /// # Ok::<(), gradus_graph::ShapeError>(())
+    /// ```
+    pub fn reshape(&mut self, x: NodeId, sizes: impl AsRef<[usize]>) -> Result<NodeId, ShapeError> {
+        self.push(Reshape { sizes: sizes.as_ref().to_vec() }, &[x])
+    }
+
+    /// Adds `x` with one axis behind the batch axis, if it has one: `[N, 28, 28, 6]` becomes `[N, 4704]`.
+    pub fn flatten(&mut self, x: NodeId) -> NodeId {
+        let sizes = vec![self.shape(x).len()];
+        self.push_unary(Reshape { sizes }, x)
+    }
+}
+
+#[derive(Debug)]
+struct Reshape {
+    sizes: Vec<usize>,
+}
+
+impl<T: Float> Op<T> for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        let from = &operands[0];
+        let to = from.with_sizes(&self.sizes);
+        if from.len() != to.len() {
+            return Err(ShapeError::Reshape { from: from.clone(), to });
+        }
+        Ok(to)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    /// In place `x` is empty, and the values are there already.
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.y.iter_mut().zip(pass.x[0]).for_each(|(y, &x)| *y = x);
+    }
+
+    /// In place `dy` is empty, and the gradient is there already.
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.dx.iter_mut().zip(pass.dy).for_each(|(dx, &dy)| *dx += dy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, uniform};
+    use crate::{Graph, Shape, Tensor};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for (x, sizes) in [
+            ("N 2 3", &[6][..]),
+            ("N 6", &[3, 1, 2]),
+            ("N 1", &[]),
+            ("N", &[1, 1]),
+            ("2 3", &[3, 2]),
+            ("", &[1]),
+        ] {
+            check_op(OpCase {
+                build: |g, v| g.reshape(v[0], sizes),
+                reference: |v| {
+                    let batch = x.starts_with('N').then(|| v[0].sizes()[0]);
+                    let sizes: Vec<usize> = batch.into_iter().chain(sizes.to_vec()).collect();
+                    Tensor::new(sizes, v[0].values())
+                },
+                inputs: &[uniform(x, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn a_value_and_its_reshape_can_both_be_read() {
+        check_op(OpCase {
+            build: |g, v| {
+                let flat = g.reshape(v[0], [6])?;
+                let (square, again) = (g.mul(flat, flat)?, g.flatten(v[0]));
+                g.mul(square, again)
+            },
+            reference: |v| Tensor::new([v[0].sizes()[0], 6], v[0].map(|x| x * x * x).values()),
+            inputs: &[uniform("N 2 3", -2.0..2.0)],
+        });
+    }
+
+    #[test]
+    fn flatten_keeps_the_batch_axis() {
+        let mut g = Graph::<f32>::new();
+        for (from, to) in [
+            (Shape::batch([28, 28, 6]), Shape::batch([4704])),
+            (Shape::batch([]), Shape::batch([1])),
+            (Shape::from([2, 3]), Shape::from([6])),
+            (Shape::from([]), Shape::from([1])),
+        ] {
+            let x = g.input("x", from);
+            let y = g.flatten(x);
+            assert_eq!(g.shape(y), &to);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Logistic function, `y = 1 / (1 + e⁻ˣ)`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = dL/dy · y · (1 − y)`.
+//! Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors".
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `1 / (1 + e⁻ˣ)`, elementwise. See the [module docs](self).
+    pub fn sigmoid(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Sigmoid, x)
+    }
+}
+
+#[derive(Debug)]
+struct Sigmoid;
+
+impl<T: Float> Op<T> for Sigmoid {
+    fn name(&self) -> &'static str {
+        "sigmoid"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| x.sigmoid(),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_result(
+            #[inline(always)]
+            |y| y * (T::ONE - y),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.sigmoid(x[0])),
+                reference: |x| x[0].map(|v| 1.0 / (1.0 + (-v).exp())),
+                inputs: &[uniform(shape, -4.0..4.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn stays_finite_far_from_zero() {
+        let x = [f32::NEG_INFINITY, -1e4, 0.0, 1e4, f32::INFINITY];
+        assert_eq!(forward_f32(|g, x| g.sigmoid(x), &x), [0.0, 0.0, 0.5, 1.0, 1.0]);
+        assert_eq!(gradient_f32(|g, x| g.sigmoid(x), &x), [0.0, 0.0, 0.25, 0.0, 0.0]);
+        assert!(forward_f32(|g, x| g.sigmoid(x), &[f32::NAN])[0].is_nan());
+    }
+
+    #[test]
+    fn g21_sigmoid_of_minus_one_one_two() {
+        let y = forward_f32(|g, x| g.sigmoid(x), &[-1.0, 1.0, 2.0]);
+        let close =
+            y.iter().zip([0.26894, 0.73106, 0.88080]).all(|(y, want)| (y - want).abs() < 5e-6);
+        assert!(close, "{y:?}");
+    }
+}

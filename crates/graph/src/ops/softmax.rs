@@ -1,0 +1,199 @@
+//! Softmax, `y_i = e^{x_i} / Σ_j e^{x_j}`: scores become probabilities.
+//!
+//! Shapes: `x [.., classes]` → `y [.., classes]`, over the last axis, which is not the batch.
+//! Gradient: `dL/dx_i = y_i · (dL/dy_i − Σ_j dL/dy_j · y_j)`.
+//! Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs,
+//! with relationships to statistical pattern recognition".
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds the softmax of `x` over its last axis. See the [module docs](self).
+    ///
+    /// A loss from scores is better built on [`log_softmax`](Self::log_softmax), which knows the
+    /// logarithm of a probability too small for a number.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
+    pub fn softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
+        self.push(Softmax, &[x])
+    }
+}
+
+#[derive(Debug)]
+struct Softmax;
+
+impl<T: Float> Op<T> for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        classes_last("softmax", &operands[0])
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let width = pass.tile.lanes(pass.y_shape);
+        let group = group_len(pass.y_shape, width);
+        let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
+        vectorize(
+            #[inline(always)]
+            || {
+                for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
+                    lane_maxima(x, maxima);
+                    sums.fill(T::ZERO);
+                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                        let lanes = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
+                        for (((y, &x), sum), &maximum) in lanes {
+                            // The exponent is never positive, so nothing overflows.
+                            *y = (x - maximum).exp();
+                            *sum += *y;
+                        }
+                    }
+                    for y in y.chunks_exact_mut(width) {
+                        // The largest score adds e⁰ = 1 to its sum: no division by zero.
+                        y.iter_mut().zip(&*sums).for_each(|(y, &sum)| *y = *y / sum);
+                    }
+                }
+            },
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let (dx, dy, y) = (pass.dx, pass.dy, pass.y);
+        let width = pass.tile.lanes(pass.y_shape);
+        let group = group_len(pass.y_shape, width);
+        let sums = &mut pass.scratch[..width];
+        vectorize(
+            #[inline(always)]
+            || {
+                let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
+                for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
+                    sums.fill(T::ZERO);
+                    for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
+                        let lanes = sums.iter_mut().zip(dy).zip(y);
+                        lanes.for_each(|((sum, &dy), &y)| *sum += dy * y);
+                    }
+                    let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
+                    for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
+                        let lanes = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                        lanes.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
+                    }
+                }
+            },
+        );
+    }
+
+    fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {
+        2 * width
+    }
+
+    fn backward_scratch(&self, _operand: usize, _operands: &[Shape], width: usize) -> usize {
+        width
+    }
+}
+
+/// The operand's shape, if its last axis can be one of classes.
+pub(super) fn classes_last(op: &'static str, x: &Shape) -> Result<Shape, ShapeError> {
+    if x.sizes().is_empty() {
+        let expected = "scores [.., classes]";
+        return Err(ShapeError::Rank { op, expected, found: x.clone() });
+    }
+    Ok(x.clone())
+}
+
+/// Elements that are normalised together, for all lanes: one row for each class.
+pub(super) fn group_len(shape: &Shape, width: usize) -> usize {
+    // Without classes there are no groups; their length must not be 0 all the same.
+    shape.sizes().last().map_or(1, |classes| classes * width).max(1)
+}
+
+/// The largest score of each lane.
+#[inline(always)]
+pub(super) fn lane_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
+    maxima.copy_from_slice(&scores[..maxima.len()]);
+    for row in scores.chunks_exact(maxima.len()).skip(1) {
+        maxima.iter_mut().zip(row).for_each(|(maximum, &x)| *maximum = maximum.maximum(x));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, reduce, uniform, zip};
+    use crate::{Graph, NodeId, Shape, Tensor};
+
+    fn softmax(g: &mut Graph<f32>, x: NodeId) -> NodeId {
+        g.softmax(x).unwrap()
+    }
+
+    fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
+        let powers = x.map(f64::exp);
+        let last = x.sizes().len() - 1;
+        let sums = reduce(&powers, &[last], |group| group.iter().sum());
+        let sizes = [sums.sizes(), &[1]].concat();
+        zip(&powers, &Tensor::new(sizes, sums.into_values()), |power, sum| power / sum)
+    }
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 10", "N 2 3 5", "N 2", "4 5", "3"] {
+            check_op(OpCase {
+                build: |g, x| g.softmax(x[0]),
+                reference: |x| by_definition(&x[0]),
+                inputs: &[uniform(shape, -3.0..3.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn one_class_is_certain_and_no_class_is_nothing() {
+        assert_eq!(forward_f32(softmax, &[1e30]), [1.0]);
+        assert_eq!(gradient_f32(softmax, &[1e30]), [0.0]);
+        assert_eq!(forward_f32(softmax, &[]), []);
+    }
+
+    #[test]
+    fn stays_finite_far_from_zero() {
+        assert_eq!(forward_f32(softmax, &[1e4, -1e4, 1e4, -1e4]), [0.5, 0.0, 0.5, 0.0]);
+        assert_eq!(forward_f32(softmax, &[-1e4; 4]), [0.25; 4]);
+        assert_eq!(forward_f32(softmax, &[f32::NEG_INFINITY, 0.0]), [0.0, 1.0]);
+        assert_eq!(gradient_f32(softmax, &[1e4, -1e4]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn nan_spoils_all_classes() {
+        for x in [[f32::NAN, 1.0, 2.0], [1.0, f32::NAN, 2.0], [1.0, 2.0, f32::NAN]] {
+            assert!(forward_f32(softmax, &x).iter().all(|y| y.is_nan()), "{x:?}");
+        }
+    }
+
+    #[test]
+    fn g17_softmax_step_by_step() {
+        let y = forward_f32(softmax, &[3.2, 5.1, -1.7]);
+        let close = y.iter().zip([0.1300, 0.8690, 0.0010]).all(|(y, want)| (y - want).abs() < 5e-5);
+        assert!(close, "{y:?}");
+    }
+
+    #[test]
+    fn g19_large_scores_do_not_overflow() {
+        let y = forward_f32(softmax, &[1010.0, 1000.0, 990.0]);
+        let want = [0.999955, 4.54e-5, 2.06e-9];
+        assert!(y.iter().zip(want).all(|(y, want)| (y / want - 1.0).abs() < 1e-3), "{y:?}");
+    }
+
+    #[test]
+    fn a_value_without_classes_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([]));
+        let error = g.softmax(x).unwrap_err();
+        assert_eq!(error.to_string(), "softmax: expected scores [.., classes], found [N]");
+    }
+}

@@ -1,0 +1,81 @@
+//! Softplus, `y = ln(1 + eˣ)`: a smooth stand-in for ReLU.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = dL/dy · sigmoid(x)`. Smooth everywhere: no kink, nothing to choose.
+//! Source: Dugas et al. (NIPS 2000), "Incorporating second-order functional knowledge for better option
+//! pricing".
+
+use kernels::vectorize;
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `ln(1 + eˣ)`, elementwise. See the [module docs](self).
+    pub fn softplus(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Softplus, x)
+    }
+}
+
+#[derive(Debug)]
+struct Softplus;
+
+impl<T: Float> Op<T> for Softplus {
+    fn name(&self) -> &'static str {
+        "softplus"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::FIRST
+    }
+
+    /// `max(x, 0) + ln(1 + e^-|x|)`: the exponent is never positive, so nothing overflows.
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let (x, y) = (pass.x[0], pass.y);
+        // One loop for each function, five times as fast as one for both, in which the compiler follows
+        // the special cases of one through the other until there are branches and no vectors.
+        vectorize(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = (-x.abs()).exp()),
+        );
+        vectorize(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.maximum(T::ZERO) + y.ln_1p()),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_operand(
+            #[inline(always)]
+            |x| x.sigmoid(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.softplus(x[0])),
+                reference: |x| x[0].map(|v| (1.0 + v.exp()).ln()),
+                inputs: &[uniform(shape, -4.0..4.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn stays_finite_far_from_zero() {
+        let x = [f32::NEG_INFINITY, -1e4, 1e4, f32::INFINITY];
+        assert_eq!(forward_f32(|g, x| g.softplus(x), &x), [0.0, 0.0, 1e4, f32::INFINITY]);
+        assert_eq!(gradient_f32(|g, x| g.softplus(x), &x), [0.0, 0.0, 1.0, 1.0]);
+        assert!(forward_f32(|g, x| g.softplus(x), &[f32::NAN])[0].is_nan());
+    }
+}

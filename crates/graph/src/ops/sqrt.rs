@@ -1,0 +1,75 @@
+//! Square root, `y = √x`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise). The domain is `x ≥ 0`: below it the result is
+//! NaN.
+//! Gradient: `dL/dx = dL/dy / 2y`, ∞ at 0, where the curve is vertical.
+//! Source: the square root is the inverse of the square.
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `√x`, elementwise. See the [module docs](self).
+    pub fn sqrt(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Sqrt, x)
+    }
+}
+
+#[derive(Debug)]
+struct Sqrt;
+
+impl<T: Float> Op<T> for Sqrt {
+    fn name(&self) -> &'static str {
+        "sqrt"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| x.sqrt(),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_result(
+            #[inline(always)]
+            |y| T::from_f64(0.5) / y,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.sqrt(x[0])),
+                reference: |x| x[0].map(f64::sqrt),
+                inputs: &[uniform(shape, 0.3..3.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_domain_shows() {
+        let y = forward_f32(|g, x| g.sqrt(x), &[0.0, 9.0, f32::INFINITY, -1.0]);
+        assert_eq!(y[..3], [0.0, 3.0, f32::INFINITY]);
+        assert!(y[3].is_nan());
+        assert_eq!(gradient_f32(|g, x| g.sqrt(x), &[0.0, 4.0]), [f32::INFINITY, 0.25]);
+    }
+}

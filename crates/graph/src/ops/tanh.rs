@@ -1,0 +1,74 @@
+//! Hyperbolic tangent, `y = tanh x`.
+//!
+//! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
+//! Gradient: `dL/dx = dL/dy · (1 − y²)`.
+//! Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", on symmetric sigmoids.
+
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use crate::{Float, Graph, NodeId, Shape, ShapeError};
+
+impl<T: Float> Graph<T> {
+    /// Adds `tanh x`, elementwise. See the [module docs](self).
+    pub fn tanh(&mut self, x: NodeId) -> NodeId {
+        self.push_unary(Tanh, x)
+    }
+}
+
+#[derive(Debug)]
+struct Tanh;
+
+impl<T: Float> Op<T> for Tanh {
+    fn name(&self) -> &'static str {
+        "tanh"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        same_shape(operands)
+    }
+
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::RESULT
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        pass.map(
+            #[inline(always)]
+            |x| x.tanh(),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        pass.map_result(
+            #[inline(always)]
+            |y| T::ONE - y * y,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+
+    #[test]
+    fn matches_reference_and_finite_differences() {
+        for shape in ["N 5 7", "N", "3 1", ""] {
+            check_op(OpCase {
+                build: |g, x| Ok(g.tanh(x[0])),
+                reference: |x| x[0].map(f64::tanh),
+                inputs: &[uniform(shape, -2.0..2.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn stays_finite_far_from_zero() {
+        let x = [f32::NEG_INFINITY, -1e4, 0.0, 1e4, f32::INFINITY];
+        assert_eq!(forward_f32(|g, x| g.tanh(x), &x), [-1.0, -1.0, 0.0, 1.0, 1.0]);
+        assert_eq!(gradient_f32(|g, x| g.tanh(x), &x), [0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert!(forward_f32(|g, x| g.tanh(x), &[f32::NAN])[0].is_nan());
+    }
+}

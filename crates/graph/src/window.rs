@@ -1,0 +1,265 @@
+//! The windows that a convolution or a pool slides over an image: how many there are, and which pixels
+//! each one sees.
+
+use std::ops::Range;
+
+use crate::{Shape, ShapeError};
+
+/// What stands around an image, so that windows may begin before its first pixel.
+///
+/// Padding of a convolution is 0; in a pool it is not there: it never wins and is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Padding {
+    /// Nothing: every window lies within the image.
+    #[default]
+    Valid,
+    /// As much as gives `⌈size / stride⌉` windows along each axis, the odd row or column after the image,
+    /// as in TensorFlow.
+    Same,
+    /// So many rows and columns.
+    Explicit {
+        /// Rows above the image.
+        top: usize,
+        /// Rows below it.
+        bottom: usize,
+        /// Columns to its left.
+        left: usize,
+        /// Columns to its right.
+        right: usize,
+    },
+}
+
+/// Where the windows of one op lie. Axis 0 is the height, axis 1 the width.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) input: [usize; 2],
+    pub(crate) output: [usize; 2],
+    /// Top, bottom, left, right.
+    pub(crate) pad: [usize; 4],
+}
+
+impl Window {
+    /// The windows of `op` on an image `[N, height, width, channels]`.
+    pub(crate) fn new(
+        op: &'static str,
+        x: &Shape,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: &Padding,
+    ) -> Result<Self, ShapeError> {
+        let &[height, width, _] = x.sizes() else { return Err(not_an_image(op, x)) };
+        if !x.is_batched() {
+            return Err(not_an_image(op, x));
+        }
+        let input = [height, width];
+        let refuse = |rule| Err(ShapeError::Rule { op, rule, found: x.clone() });
+        if [kernel, stride, input].as_flattened().contains(&0) {
+            return refuse(format!(
+                "kernel {kernel:?}, stride {stride:?} and image {input:?} must not be 0"
+            ));
+        }
+        let same = |axis: usize| {
+            let last_start = (input[axis].div_ceil(stride[axis]) - 1) * stride[axis];
+            let total = (last_start + kernel[axis]).saturating_sub(input[axis]);
+            [total / 2, total - total / 2]
+        };
+        let pad = match *padding {
+            Padding::Valid => [[0; 2]; 2],
+            Padding::Same => [same(0), same(1)],
+            Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]],
+        };
+        let padded: [usize; 2] = std::array::from_fn(|i| input[i] + pad[i][0] + pad[i][1]);
+        if kernel[0] > padded[0] || kernel[1] > padded[1] {
+            return refuse(format!("kernel {kernel:?} is larger than the padded image {padded:?}"));
+        }
+        let output = std::array::from_fn(|i| (padded[i] - kernel[i]) / stride[i] + 1);
+        let [[top, bottom], [left, right]] = pad;
+        Ok(Self { kernel, stride, input, output, pad: [top, bottom, left, right] })
+    }
+
+    /// The same for a pool, whose windows must all see a pixel: an empty one has neither a largest nor a
+    /// mean pixel.
+    pub(crate) fn pool(
+        op: &'static str,
+        x: &Shape,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: &Padding,
+    ) -> Result<Self, ShapeError> {
+        let window = Self::new(op, x, kernel, stride, padding)?;
+        let [top, bottom, left, right] = window.pad;
+        if top.max(bottom) >= kernel[0] || left.max(right) >= kernel[1] {
+            let rule = format!(
+                "padding {:?} leaves windows of {kernel:?} without a pixel",
+                [top, bottom, left, right]
+            );
+            return Err(ShapeError::Rule { op, rule, found: x.clone() });
+        }
+        Ok(window)
+    }
+
+    /// The shape of a result with so many channels.
+    pub(crate) fn shape(&self, channels: usize) -> Shape {
+        Shape::batch([self.output[0], self.output[1], channels])
+    }
+
+    /// Which pixels along `axis` window number `out` sees. Those in the padding are left out.
+    #[inline(always)]
+    pub(crate) fn taps(&self, axis: usize, out: usize) -> Range<usize> {
+        let (start, before) = (out * self.stride[axis], self.pad[2 * axis]);
+        let end = (start + self.kernel[axis]).saturating_sub(before).min(self.input[axis]);
+        start.saturating_sub(before).min(end)..end
+    }
+
+    /// The numbers of the pixels that the window of pixel `out` of the result sees, row by row.
+    #[inline(always)]
+    pub(crate) fn pixels(&self, out: usize) -> impl Iterator<Item = usize> + use<> {
+        let (columns, width) = (self.taps(1, out % self.output[1]), self.input[1]);
+        self.taps(0, out / self.output[1])
+            .flat_map(move |i| columns.clone().map(move |j| i * width + j))
+    }
+}
+
+fn not_an_image(op: &'static str, found: &Shape) -> ShapeError {
+    ShapeError::Rank { op, expected: "an image [N, height, width, channels]", found: found.clone() }
+}
+
+/// A pool to try, with what the geometry should be, worked out by hand.
+#[cfg(test)]
+pub(crate) struct PoolCase {
+    pub(crate) image: &'static str,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) padding: Padding,
+    /// Rows above and columns to the left.
+    before: [usize; 2],
+    output: [usize; 2],
+}
+
+/// Pools that overlap, leave gaps, and look over each border.
+#[cfg(test)]
+pub(crate) const POOLS: [PoolCase; 6] = {
+    const fn case(
+        image: &'static str,
+        [kernel, stride]: [[usize; 2]; 2],
+        padding: Padding,
+        [before, output]: [[usize; 2]; 2],
+    ) -> PoolCase {
+        PoolCase { image, kernel, stride, padding, before, output }
+    }
+    let around = Padding::Explicit { top: 2, bottom: 0, left: 1, right: 1 };
+    [
+        case("N 4 6 3", [[2, 2], [2, 2]], Padding::Valid, [[0, 0], [2, 3]]),
+        case("N 5 3 1", [[3, 2], [1, 1]], Padding::Valid, [[0, 0], [3, 2]]),
+        case("N 5 5 2", [[2, 3], [2, 2]], Padding::Same, [[0, 1], [3, 3]]),
+        case("N 4 5 1", [[1, 2], [3, 3]], Padding::Valid, [[0, 0], [2, 2]]),
+        case("N 3 4 2", [[3, 2], [1, 2]], around, [[2, 1], [3, 3]]),
+        case("N 1 1 1", [[1, 1], [1, 1]], Padding::Same, [[0, 0], [1, 1]]),
+    ]
+};
+
+/// `f` of the pixels that each window of a pool sees, by plain loops.
+#[cfg(test)]
+pub(crate) fn pool_by_loops(
+    x: &crate::Tensor<f64>,
+    case: &PoolCase,
+    f: impl Fn(&[f64]) -> f64,
+) -> crate::Tensor<f64> {
+    let &[batch, height, width, channels] = x.sizes() else { panic!("an image has four axes") };
+    let sizes = [batch, case.output[0], case.output[1], channels];
+    let pixel = |index: &[usize]| {
+        let mut seen = Vec::new();
+        for (k, l) in (0..case.kernel[0]).flat_map(|k| (0..case.kernel[1]).map(move |l| (k, l))) {
+            let i = (index[1] * case.stride[0] + k).checked_sub(case.before[0]);
+            let j = (index[2] * case.stride[1] + l).checked_sub(case.before[1]);
+            if let (Some(i), Some(j)) = (i, j)
+                && i < height
+                && j < width
+            {
+                seen.push(x.values()[((index[0] * height + i) * width + j) * channels + index[3]]);
+            }
+        }
+        f(&seen)
+    };
+    let values: Vec<f64> = crate::testing::indices(&sizes).map(|index| pixel(&index)).collect();
+    crate::Tensor::new(sizes, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(size: usize, kernel: usize, stride: usize, padding: &Padding) -> Window {
+        let image = Shape::batch([size, size, 1]);
+        Window::new("conv2d", &image, [kernel; 2], [stride; 2], padding).unwrap()
+    }
+
+    #[test]
+    fn same_padding_is_that_of_the_codelab() {
+        // Size, kernel, stride; windows, padding before and after.
+        let cases =
+            [(28, 6, 1, 28, 2, 3), (28, 5, 2, 14, 1, 2), (14, 4, 2, 7, 1, 1), (28, 5, 1, 28, 2, 2)];
+        for (size, kernel, stride, output, before, after) in cases {
+            let window = window(size, kernel, stride, &Padding::Same);
+            assert_eq!(window.output, [output; 2], "{size} {kernel} {stride}");
+            assert_eq!(window.pad, [before, after, before, after], "{size} {kernel} {stride}");
+        }
+    }
+
+    #[test]
+    fn same_padding_is_nothing_where_windows_do_not_touch() {
+        let window = window(5, 1, 3, &Padding::Same);
+        assert_eq!((window.output, window.pad), ([2; 2], [0; 4]));
+    }
+
+    #[test]
+    fn axes_have_sizes_of_their_own() {
+        let padding = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
+        let window =
+            Window::new("conv2d", &Shape::batch([4, 6, 3]), [3, 2], [1, 3], &padding).unwrap();
+        assert_eq!(window.output, [3, 3]);
+        assert_eq!(window.shape(7), Shape::batch([3, 3, 7]));
+        assert_eq!([0, 1, 2].map(|out| window.taps(0, out)), [0..2, 0..3, 1..4]);
+        assert_eq!([0, 1, 2].map(|out| window.taps(1, out)), [0..2, 3..5, 6..6]);
+        assert_eq!(window.pixels(1).collect::<Vec<_>>(), [3, 4, 9, 10]);
+    }
+
+    #[test]
+    fn a_window_in_the_padding_sees_nothing_and_is_refused_by_a_pool() {
+        let padding = Padding::Explicit { top: 2, bottom: 0, left: 0, right: 0 };
+        let image = Shape::batch([3, 3, 1]);
+        let window = Window::new("conv2d", &image, [2, 2], [1, 1], &padding).unwrap();
+        assert_eq!(window.taps(0, 0), 0..0);
+        let error = Window::pool("max_pool2d", &image, [2, 2], [1, 1], &padding).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "max_pool2d: padding [2, 0, 0, 0] leaves windows of [2, 2] without a pixel, found [N, 3, 3, 1]"
+        );
+    }
+
+    #[test]
+    fn what_is_no_image_or_too_small_is_refused_with_its_sizes() {
+        let refused = |x: &Shape, kernel, stride| {
+            Window::new("conv2d", x, kernel, stride, &Padding::Valid).unwrap_err().to_string()
+        };
+        let image = Shape::batch([4, 6, 3]);
+        assert_eq!(
+            refused(&Shape::batch([4, 6]), [1, 1], [1, 1]),
+            "conv2d: expected an image [N, height, width, channels], found [N, 4, 6]"
+        );
+        assert_eq!(
+            refused(&Shape::from([4, 6, 3]), [1, 1], [1, 1]),
+            "conv2d: expected an image [N, height, width, channels], found [4, 6, 3]"
+        );
+        assert_eq!(
+            refused(&image, [5, 5], [1, 1]),
+            "conv2d: kernel [5, 5] is larger than the padded image [4, 6], found [N, 4, 6, 3]"
+        );
+        assert_eq!(
+            refused(&image, [3, 3], [0, 1]),
+            "conv2d: kernel [3, 3], stride [0, 1] and image [4, 6] must not be 0, found [N, 4, 6, 3]"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Batch normalisation: each channel gets mean 0 and variance 1 over the batch, then a scale and an
+//! offset that are trained.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::init::constant::Constant;
+use crate::registry::{InvalidSetting, Validate, finite, fraction, positive};
+
+/// The layer `batch_norm` on the last axis: see [`graph::ops::moments`] and [`graph::ops::normalize`].
+///
+/// | setting   | default | range             | meaning                                                     |
+/// |-----------|---------|-------------------|-------------------------------------------------------------|
+/// | `scale`   | `true`  |                   | whether a factor for each channel is trained (begins at 1)  |
+/// | `offset`  | `true`  |                   | whether a term for each channel is trained                  |
+/// | `bias`    | 0       | any finite        | first value of the offset                                   |
+/// | `epsilon` | 1e-5    | above 0           | added to the variance under the root                        |
+/// | `decay`   | 0.99    | from 0 to below 1 | share of the running average that a step keeps              |
+/// | `warmup`  | `true`  |                   | whether the first steps keep less: `(1 + n) / (10 + n)`     |
+///
+/// Evaluation uses running averages of mean and (biased) variance. The book has `epsilon` 1e-6 and `decay`
+/// 0.9, the codelab 1e-5 and 0.998 or 0.999 with the warm-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchNorm {
+    /// Whether a factor for each channel is trained.
+    pub scale: bool,
+    /// Whether a term for each channel is trained.
+    pub offset: bool,
+    /// First value of the offset.
+    pub bias: f64,
+    /// Added to the variance under the root.
+    pub epsilon: f64,
+    /// Share of the running average that a step keeps.
+    pub decay: f64,
+    /// Whether the first steps keep less.
+    pub warmup: bool,
+}
+
+impl Default for BatchNorm {
+    fn default() -> Self {
+        Self { scale: true, offset: true, bias: 0.0, epsilon: 1e-5, decay: 0.99, warmup: true }
+    }
+}
+
+impl Validate for BatchNorm {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        finite("bias", self.bias)?;
+        positive("epsilon", self.epsilon)?;
+        fraction("decay", self.decay)
+    }
+}
+
+impl<T: Float> Build<T> for BatchNorm {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        let channels = builder.graph.shape(x).sizes().last().copied().unwrap_or(0);
+        let moments = builder.moments(x, self.decay, self.warmup)?;
+        let mut y = builder.graph.normalize(x, moments, self.epsilon)?;
+        if self.scale {
+            let scale =
+                builder.parameter("scale", &[channels], Constant { value: 1.0 }.into(), 0, 0);
+            y = builder.graph.mul(y, scale)?;
+        }
+        if self.offset {
+            let offset = builder.parameter(
+                "offset",
+                &[channels],
+                Constant { value: self.bias }.into(),
+                0,
+                0,
+            );
+            y = builder.graph.add(y, offset)?;
+        }
+        Ok(y)
+    }
+}

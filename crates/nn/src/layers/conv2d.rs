@@ -1,0 +1,76 @@
+//! Convolution of images.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::init::Initializer;
+use crate::registry::{InvalidSetting, Validate, require};
+use crate::setting::{Bias, PaddingSetting, Pair};
+
+/// The layer `conv2d`: `[N, h, w, ci]` → `[N, oh, ow, filters]`, with a weight `[kh, kw, ci, filters]` and
+/// a bias `[filters]`. See [`graph::ops::conv2d`].
+///
+/// | setting   | default     | range                                          | meaning                     |
+/// |-----------|-------------|------------------------------------------------|-----------------------------|
+/// | `filters` |             | 1 or more                                      | output channels             |
+/// | `kernel`  |             | a size or `[height, width]`                    | size of a filter            |
+/// | `stride`  | 1           | a size or `[height, width]`                    | pixels from window to window |
+/// | `padding` | `"valid"`   | `"valid"`, `"same"`, a number, or four of them | zeros around the image      |
+/// | `weights` | the model's |                                                | initializer of the weight   |
+/// | `bias`    | the model's | or `false`                                     | first value of the bias     |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conv2d {
+    /// Output channels.
+    pub filters: usize,
+    /// Size of a filter.
+    pub kernel: Pair,
+    /// Pixels from one window to the next.
+    #[serde(default = "one")]
+    pub stride: Pair,
+    /// Zeros around the image.
+    #[serde(default)]
+    pub padding: PaddingSetting,
+    /// Initializer of the weight, if not the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Initializer>,
+    /// First value of the bias, if not the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<Bias>,
+}
+
+fn one() -> Pair {
+    Pair([1, 1])
+}
+
+impl Validate for Conv2d {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        require(self.filters > 0, "filters", self.filters as f64, "1 or more")?;
+        self.weights.as_ref().map_or(Ok(()), Validate::validate)
+    }
+}
+
+impl<T: Float> Build<T> for Conv2d {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        let shape = builder.graph.shape(x);
+        let channels = match (shape.is_batched(), shape.sizes()) {
+            (true, &[_, _, channels]) => channels,
+            _ => {
+                let expected = "images [N, height, width, channels]";
+                return Err(ShapeError::Rank { op: "conv2d", expected, found: shape.clone() });
+            }
+        };
+        let [kh, kw] = self.kernel.0;
+        let (fan_in, fan_out) = (kh * kw * channels, kh * kw * self.filters);
+        let weight = builder.weight(
+            &[kh, kw, channels, self.filters],
+            fan_in,
+            fan_out,
+            self.weights.as_ref(),
+        );
+        let y = builder.graph.conv2d(x, weight, self.stride.0, self.padding.0)?;
+        builder.add_bias(y, self.filters, self.bias)
+    }
+}

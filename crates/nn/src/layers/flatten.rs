@@ -1,0 +1,25 @@
+//! All axes of a sample in one: images become rows of features.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::registry::{InvalidSetting, Validate};
+
+/// The layer `flatten`: see [`graph::ops::reshape`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flatten {}
+
+impl Validate for Flatten {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl<T: Float> Build<T> for Flatten {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.flatten(x))
+    }
+}

@@ -1,0 +1,38 @@
+//! Leaky rectified linear unit: a small slope instead of 0 on the negative side.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::registry::{InvalidSetting, Validate, finite};
+
+/// The layer `leaky_relu`: see [`graph::ops::leaky_relu`].
+///
+/// | setting | default | range      | meaning                    |
+/// |---------|---------|------------|----------------------------|
+/// | `slope` | 0.01    | any finite | slope on the negative side |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeakyRelu {
+    /// Slope on the negative side.
+    pub slope: f64,
+}
+
+impl Default for LeakyRelu {
+    fn default() -> Self {
+        Self { slope: 0.01 }
+    }
+}
+
+impl Validate for LeakyRelu {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        finite("slope", self.slope)
+    }
+}
+
+impl<T: Float> Build<T> for LeakyRelu {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        builder.graph.leaky_relu(x, self.slope)
+    }
+}

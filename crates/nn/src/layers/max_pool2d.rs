@@ -1,0 +1,42 @@
+//! The largest value of each window.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::registry::{InvalidSetting, Validate};
+use crate::setting::{PaddingSetting, Pair};
+
+/// The layer `max_pool2d`: `[N, h, w, c]` → `[N, oh, ow, c]`. See [`graph::ops::max_pool2d`].
+///
+/// | setting   | default    | range                                          | meaning                      |
+/// |-----------|------------|------------------------------------------------|------------------------------|
+/// | `size`    |            | a size or `[height, width]`                    | size of a window             |
+/// | `stride`  | the window | a size or `[height, width]`                    | pixels from window to window |
+/// | `padding` | `"valid"`  | `"valid"`, `"same"`, a number, or four of them | cells that do not count      |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaxPool2d {
+    /// Size of a window.
+    pub size: Pair,
+    /// Pixels from one window to the next, if not the window itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<Pair>,
+    /// Cells around the image that do not count.
+    #[serde(default)]
+    pub padding: PaddingSetting,
+}
+
+impl Validate for MaxPool2d {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl<T: Float> Build<T> for MaxPool2d {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        let stride = self.stride.unwrap_or(self.size);
+        builder.graph.max_pool2d(x, self.size.0, stride.0, &self.padding.0)
+    }
+}

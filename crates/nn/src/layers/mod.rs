@@ -1,0 +1,55 @@
+//! Layers: parts of a network that a description names.
+
+pub mod avg_pool2d;
+pub mod batch_norm;
+pub mod conv2d;
+pub mod dropout;
+pub mod flatten;
+pub mod leaky_relu;
+pub mod linear;
+pub mod max_pool2d;
+pub mod relu;
+pub mod sigmoid;
+pub mod softmax;
+pub mod softplus;
+pub mod tanh;
+
+use graph::{Float, NodeId, ShapeError};
+
+use crate::Builder;
+use crate::registry::{InvalidSetting, Validate, registry};
+
+registry! {
+    /// A layer chosen by name.
+    pub enum Layer: dyn Build<T: Float> {
+        linear::Linear,
+        conv2d::Conv2d,
+        max_pool2d::MaxPool2d,
+        avg_pool2d::AvgPool2d,
+        batch_norm::BatchNorm,
+        dropout::Dropout,
+        flatten::Flatten,
+        relu::Relu,
+        leaky_relu::LeakyRelu,
+        sigmoid::Sigmoid,
+        tanh::Tanh,
+        softplus::Softplus,
+        softmax::Softmax,
+    }
+}
+
+/// How a layer becomes nodes of a graph.
+pub trait Build<T: Float>: Validate {
+    /// Adds the layer's nodes behind `x` and returns the last of them.
+    ///
+    /// # Errors
+    ///
+    /// If `x` does not fit.
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError>;
+}
+
+impl Validate for Layer {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.as_dyn::<f32>().validate()
+    }
+}

@@ -1,0 +1,25 @@
+//! Logistic sigmoid, `1 / (1 + e⁻ˣ)`.
+
+use graph::{Float, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::Build;
+use crate::Builder;
+use crate::registry::{InvalidSetting, Validate};
+
+/// The layer `sigmoid`: see [`graph::ops::sigmoid`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sigmoid {}
+
+impl Validate for Sigmoid {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
+}
+
+impl<T: Float> Build<T> for Sigmoid {
+    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.sigmoid(x))
+    }
+}

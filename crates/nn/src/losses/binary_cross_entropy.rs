@@ -1,0 +1,29 @@
+//! Binary cross-entropy of independent yes-or-no outputs, from scores, the mean over all elements.
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `binary_cross_entropy`.
+///
+/// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without forming `σ(z)`: it neither
+/// overflows nor takes the logarithm of 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BinaryCrossEntropy {}
+
+impl<T: Float> Build<T> for BinaryCrossEntropy {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let target = target_rows(g, prediction, target)?;
+        let softplus = g.softplus(prediction);
+        let agreement = g.mul(prediction, target)?;
+        let losses = g.sub(softplus, agreement)?;
+        g.mean_all(losses)
+    }
+}

@@ -1,0 +1,32 @@
+//! Cross-entropy of a softmax, from scores: `−ln softmax(z)[t]`, the mean over the batch, in nats.
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `cross_entropy`.
+///
+/// Stable for any scores: the softmax is never formed. For one-hot rows `t` the gradient of the scores is
+/// `(softmax(z) − t) / N`.
+///
+/// Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossEntropy {}
+
+impl<T: Float> Build<T> for CrossEntropy {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let target = target_rows(g, prediction, target)?;
+        let log_probabilities = g.log_softmax(prediction)?;
+        let picked = g.mul(log_probabilities, target)?;
+        let picked = g.sum(picked, &[1])?;
+        let mean = g.mean(picked, &[0])?;
+        Ok(g.neg(mean))
+    }
+}

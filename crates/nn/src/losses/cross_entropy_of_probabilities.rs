@@ -1,0 +1,33 @@
+//! Cross-entropy of probabilities as in "Deep Learning from Scratch": `−ln(y[t] + 1e-7)`, the mean over the batch.
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `cross_entropy_of_probabilities`.
+///
+/// Put it behind a `softmax` layer. The small number keeps the logarithm finite where a probability is 0:
+/// the loss is then 16.118, not infinite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossEntropyOfProbabilities {}
+
+impl<T: Float> Build<T> for CrossEntropyOfProbabilities {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        const DELTA: f64 = 1e-7;
+        let target = target_rows(g, prediction, target)?;
+        let delta = g.scalar(DELTA);
+        let shifted = g.add(prediction, delta)?;
+        let logarithms = g.ln(shifted);
+        let picked = g.mul(logarithms, target)?;
+        let picked = g.sum(picked, &[1])?;
+        let mean = g.mean(picked, &[0])?;
+        Ok(g.neg(mean))
+    }
+}

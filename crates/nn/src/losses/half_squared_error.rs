@@ -1,0 +1,30 @@
+//! Half the sum of squared errors, `½ Σ (y − t)²`, the mean over the batch: the squared error of "Deep Learning from Scratch".
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `half_squared_error`.
+///
+/// The half makes the gradient `(y − t) / N`, without a factor 2.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HalfSquaredError {}
+
+impl<T: Float> Build<T> for HalfSquaredError {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let target = target_rows(g, prediction, target)?;
+        let difference = g.sub(prediction, target)?;
+        let squares = g.mul(difference, difference)?;
+        let sums = g.sum(squares, &[1])?;
+        let mean = g.mean(sums, &[0])?;
+        let half = g.scalar(0.5);
+        g.mul(mean, half)
+    }
+}

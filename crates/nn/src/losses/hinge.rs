@@ -1,0 +1,38 @@
+//! Multi-class hinge loss, `Σ_{j ≠ t} max(0, z[j] − z[t] + 1)`, the mean over the batch.
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `hinge`.
+///
+/// The right class must win by the margin 1. At the margin itself the loss and its gradient are 0.
+///
+/// Source: Weston, Watkins (ESANN 1999), "Support vector machines for multi-class pattern recognition".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hinge {}
+
+impl<T: Float> Build<T> for Hinge {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let target = target_rows(g, prediction, target)?;
+        let right = g.mul(prediction, target)?;
+        let right = g.sum(right, &[1])?;
+        let right = g.reshape(right, &[1])?;
+        let lead = g.sub(prediction, right)?;
+        let margin = g.scalar(1.0);
+        let lead = g.add(lead, margin)?;
+        let short = g.relu(lead);
+        // The right class itself is left out of the sum.
+        let others = g.sub(margin, target)?;
+        let short = g.mul(short, others)?;
+        let sums = g.sum(short, &[1])?;
+        g.mean(sums, &[0])
+    }
+}

@@ -1,0 +1,27 @@
+//! Mean squared error: the mean of `(y − t)²` over all elements.
+
+use graph::{Float, Graph, NodeId, ShapeError};
+use serde::{Deserialize, Serialize};
+
+use super::{Build, target_rows};
+
+/// The loss `mean_squared_error`.
+///
+/// The plain mean of the big frameworks; [`half_squared_error`](super::half_squared_error) is the book's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeanSquaredError {}
+
+impl<T: Float> Build<T> for MeanSquaredError {
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let target = target_rows(g, prediction, target)?;
+        let difference = g.sub(prediction, target)?;
+        let squares = g.mul(difference, difference)?;
+        g.mean_all(squares)
+    }
+}

@@ -1,0 +1,227 @@
+//! Losses: one number that says how wrong a network is.
+//!
+//! Each takes targets as class numbers `[N]` or as rows of the prediction's shape (one-hot, or values to
+//! be met), and both forms give the same loss to the last bit.
+
+pub mod binary_cross_entropy;
+pub mod cross_entropy;
+pub mod cross_entropy_of_probabilities;
+pub mod half_squared_error;
+pub mod hinge;
+pub mod mean_squared_error;
+
+use graph::{Float, Graph, NodeId, ShapeError};
+
+use crate::registry::registry;
+
+registry! {
+    /// A loss chosen by name.
+    pub enum Loss: dyn Build<T: Float> {
+        cross_entropy::CrossEntropy,
+        cross_entropy_of_probabilities::CrossEntropyOfProbabilities,
+        binary_cross_entropy::BinaryCrossEntropy,
+        mean_squared_error::MeanSquaredError,
+        half_squared_error::HalfSquaredError,
+        hinge::Hinge,
+    }
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        cross_entropy::CrossEntropy {}.into()
+    }
+}
+
+/// How a loss becomes nodes of a graph.
+pub trait Build<T: Float> {
+    /// Adds the loss of a prediction `[N, k]`, the mean over the batch.
+    ///
+    /// # Errors
+    ///
+    /// If the target is neither `[N]` nor of the prediction's shape.
+    fn build(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<NodeId, ShapeError>;
+}
+
+/// The target as rows of the prediction's shape: class numbers become one-hot rows.
+///
+/// A prediction of one feature has no classes to count: there the number is the value itself.
+fn target_rows<T: Float>(
+    g: &mut Graph<T>,
+    prediction: NodeId,
+    target: NodeId,
+) -> Result<NodeId, ShapeError> {
+    let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
+    let is_number = target_shape.is_batched() && target_shape.sizes().is_empty();
+    match (shape.is_batched(), shape.sizes()) {
+        _ if shape == target_shape && shape.rank() == 2 => Ok(target),
+        (true, &[1]) if is_number => g.reshape(target, &[1]),
+        (true, &[classes]) if is_number => g.one_hot(target, classes),
+        (true, &[_]) => Err(ShapeError::Broadcast { op: "loss", left: shape, right: target_shape }),
+        _ => Err(ShapeError::Rank {
+            op: "loss",
+            expected: "a prediction [N, features]",
+            found: shape,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use graph::{Compile, Program, Run, Shape, Tensor, Tensors};
+
+    use super::*;
+
+    /// Loss and gradient of the prediction for one batch, with the target in both forms.
+    fn loss_of(loss: &Loss, rows: &[&[f64]], labels: &[usize]) -> (f64, Vec<f64>) {
+        let classes = rows[0].len();
+        let hot =
+            |&label: &usize| (0..classes).map(move |class| f64::from(u8::from(class == label)));
+        let hot =
+            Tensor::new([rows.len(), classes], labels.iter().flat_map(hot).collect::<Vec<_>>());
+        let numbers =
+            Tensor::new([rows.len()], labels.iter().map(|&l| l as f64).collect::<Vec<_>>());
+        let prediction = Tensor::new([rows.len(), classes], rows.concat());
+        let both =
+            [(hot, Shape::batch([classes])), (numbers, Shape::batch([]))].map(|(target, shape)| {
+                let mut g = Graph::new();
+                let x = g.input("prediction", Shape::batch([classes]));
+                let t = g.input("target", shape);
+                let y = loss.as_dyn().build(&mut g, x, t).unwrap();
+                let options = Compile {
+                    batch: rows.len(),
+                    loss: Some(y),
+                    keep_all: true,
+                    ..Compile::default()
+                };
+                let mut program = Program::new(g, &options).unwrap();
+                program.run(&Run { inputs: &Tensors(&[&prediction, &target]), ..Run::default() });
+                (program.scalar(y), program.gradient(x).unwrap().into_values())
+            });
+        let [one_hot, label] = both;
+        assert_eq!(one_hot, label, "both forms of {} agree", loss.name());
+        one_hot
+    }
+
+    fn loss(kind: impl Into<Loss>, rows: &[&[f64]], labels: &[usize]) -> f64 {
+        loss_of(&kind.into(), rows, labels).0
+    }
+
+    fn close(found: f64, wanted: f64, tolerance: f64) {
+        assert!((found - wanted).abs() <= tolerance, "{found} is not {wanted}");
+    }
+
+    const RIGHT: &[f64] = &[0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0];
+    const WRONG: &[f64] = &[0.1, 0.05, 0.1, 0.0, 0.05, 0.1, 0.0, 0.6, 0.0, 0.0];
+    const CAT: &[f64] = &[3.2, 5.1, -1.7];
+
+    #[test]
+    fn g1_half_squared_error_of_the_right_answer() {
+        close(loss(half_squared_error::HalfSquaredError {}, &[RIGHT], &[2]), 0.0975, 1e-15);
+    }
+
+    #[test]
+    fn g2_half_squared_error_of_the_wrong_answer() {
+        close(loss(half_squared_error::HalfSquaredError {}, &[WRONG], &[2]), 0.5975, 1e-15);
+    }
+
+    #[test]
+    fn g3_cross_entropy_of_the_right_answer() {
+        let kind = cross_entropy_of_probabilities::CrossEntropyOfProbabilities {};
+        close(loss(kind, &[RIGHT], &[2]), 0.510_825_457, 1e-9);
+    }
+
+    #[test]
+    fn g4_cross_entropy_of_the_wrong_answer() {
+        let kind = cross_entropy_of_probabilities::CrossEntropyOfProbabilities {};
+        close(loss(kind, &[WRONG], &[2]), 2.302_584_093, 1e-9);
+    }
+
+    #[test]
+    fn g5_batch_cross_entropy_is_the_mean_and_finite_where_a_probability_is_zero() {
+        let kind = || cross_entropy_of_probabilities::CrossEntropyOfProbabilities {};
+        let (a, b) = (loss(kind(), &[RIGHT], &[2]), loss(kind(), &[WRONG], &[2]));
+        close(loss(kind(), &[RIGHT, WRONG], &[2, 2]), (a + b) / 2.0, 1e-15);
+        close(loss(kind(), &[RIGHT], &[3]), 16.118, 1e-3);
+    }
+
+    #[test]
+    fn g14_hinge_of_cat_car_and_frog() {
+        let rows: [&[f64]; 3] = [CAT, &[1.3, 4.9, 2.0], &[2.2, 2.5, -3.1]];
+        for (row, label, wanted) in [(rows[0], 0, 2.9), (rows[1], 1, 0.0), (rows[2], 2, 12.9)] {
+            close(loss(hinge::Hinge {}, &[row], &[label]), wanted, 1e-12);
+        }
+        close(loss(hinge::Hinge {}, &rows, &[0, 1, 2]), 5.2667, 5e-5);
+    }
+
+    #[test]
+    fn g15_hinge_is_zero_exactly_at_the_margin() {
+        assert_eq!(loss(hinge::Hinge {}, &[&[3.0, 2.0, 1.0]], &[0]), 0.0);
+    }
+
+    #[test]
+    fn g17_cross_entropy_of_the_cat() {
+        close(loss(cross_entropy::CrossEntropy {}, &[CAT], &[0]), 2.0404, 5e-5);
+    }
+
+    #[test]
+    fn g18_gradient_of_softmax_and_cross_entropy_is_probability_minus_target() {
+        let (_, gradient) = loss_of(&cross_entropy::CrossEntropy {}.into(), &[CAT], &[0]);
+        for (found, wanted) in gradient.iter().zip([-0.870_017, 0.869_050, 0.000_968]) {
+            close(*found, wanted, 5e-7);
+        }
+    }
+
+    #[test]
+    fn g29_cross_entropy_of_equal_scores_is_the_logarithm_of_the_classes() {
+        let scores: [&[f64]; 7] = [&[0.0; 10]; 7];
+        let mean = loss(cross_entropy::CrossEntropy {}, &scores, &[0, 1, 2, 3, 4, 5, 6]);
+        close(100.0 * mean, 230.2585, 1e-4);
+    }
+
+    #[test]
+    fn cross_entropy_from_scores_stays_finite_for_any_scores() {
+        close(loss(cross_entropy::CrossEntropy {}, &[&[1e4, -1e4]], &[1]), 2e4, 1e-9);
+        close(loss(binary_cross_entropy::BinaryCrossEntropy {}, &[&[1e4, -1e4]], &[1]), 1e4, 1e-9);
+    }
+
+    #[test]
+    fn mean_squared_error_is_the_plain_mean() {
+        close(
+            loss(mean_squared_error::MeanSquaredError {}, &[RIGHT, WRONG], &[2, 2]),
+            (0.195 + 1.195) / 20.0,
+            1e-15,
+        );
+    }
+
+    #[test]
+    fn binary_cross_entropy_is_that_of_the_sigmoid() {
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let wanted = -(sigmoid(0.3).ln() + (1.0 - sigmoid(-0.7)).ln()) / 2.0;
+        close(
+            loss(binary_cross_entropy::BinaryCrossEntropy {}, &[&[0.3, -0.7]], &[0]),
+            wanted,
+            1e-15,
+        );
+    }
+
+    #[test]
+    fn targets_that_do_not_fit_are_refused_with_both_shapes() {
+        for loss in Loss::NAMES {
+            let loss: Loss = toml::from_str::<std::collections::BTreeMap<String, Loss>>(&format!(
+                "loss = \"{loss}\""
+            ))
+            .unwrap()
+            .remove("loss")
+            .unwrap();
+            let mut g = Graph::<f32>::new();
+            let (x, t) = (g.input("x", Shape::batch([10])), g.input("t", Shape::batch([9])));
+            let error = loss.as_dyn().build(&mut g, x, t).unwrap_err().to_string();
+            assert!(error.contains("[N, 10]") && error.contains("[N, 9]"), "{error}");
+        }
+    }
+}

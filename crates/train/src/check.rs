@@ -1,0 +1,77 @@
+//! The gradient check of a whole network.
+
+use data::{DataError, Dataset};
+use graph::check::{Check, Checked};
+use kernels::random::Stream;
+use nn::{Mode, Model};
+
+use crate::experiment::Experiment;
+use crate::gather::{Gather, byte_values};
+use crate::trainer::{TrainError, outputs_of, target_shape};
+
+/// Deviation of the biases during the check. Zero biases would put every blank patch of an image exactly
+/// on a ReLU's kink.
+const BIAS_DEVIATION: f64 = 0.1;
+
+/// What the check found for one parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorCheck {
+    /// Layer and part: `"3.conv2d.weight"`.
+    pub name: String,
+    /// Its sizes.
+    pub sizes: Vec<usize>,
+    /// What was found.
+    pub checked: Checked,
+}
+
+/// Compares the gradient of an experiment's loss with differences, in `f64`, one parameter at a time.
+///
+/// The network has the weights of its first step and random biases, sees the first samples of `dataset`,
+/// and keeps one dropout mask.
+///
+/// # Errors
+///
+/// If the network does not fit, or `dataset` has fewer samples than the check takes.
+pub fn check(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    options: &Check,
+) -> Result<Vec<TensorCheck>, TrainError> {
+    if dataset.len() < options.batch {
+        let error = DataError::Batch {
+            order: experiment.train.order,
+            n_samples: dataset.len(),
+            batch_size: options.batch,
+        };
+        return Err(TrainError::Data(error));
+    }
+    let (objective, outputs) = (experiment.train.objective(), outputs_of(dataset));
+    let model: Model<f64> = experiment.model.model_with_target(
+        Mode::Train,
+        &objective,
+        outputs,
+        target_shape(dataset),
+    )?;
+    let mut parameters = model.initial_parameters(options.seed);
+    let mut random = Stream::new(options.seed, 0x6269_6173);
+    for spec in model.parameters.iter().filter(|spec| spec.sizes.len() == 1) {
+        parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
+    }
+    let indices: Vec<u32> = (0..options.batch as u32).collect();
+    let inputs = Gather {
+        dataset,
+        indices: &indices,
+        byte_values: &byte_values(experiment.data.divisor),
+        divisor: experiment.data.divisor.into(),
+        averages: &[],
+        average_starts: &[],
+    };
+    let report = graph::check::check(model.graph, model.loss, &parameters, &inputs, options);
+    let report = report.expect("a model's loss is one number");
+    Ok(model
+        .parameters
+        .into_iter()
+        .zip(report)
+        .map(|(spec, checked)| TensorCheck { name: spec.name, sizes: spec.sizes, checked })
+        .collect())
+}

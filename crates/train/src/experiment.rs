@@ -1,0 +1,501 @@
+//! The experiment file: everything that decides what a run computes, as TOML.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use data::{DataError, Dataset, Order};
+use nn::optim::Optimizer;
+use nn::optim::clip::Clip;
+use nn::registry::{InvalidSetting, Validate};
+use nn::schedule::Schedule;
+use nn::{Loss, Network, Objective, Penalty};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides what a run computes. The number of threads is not part of it: it does not.
+///
+/// ```
+/// let text = r#"
+///     [model]
+///     input = [28, 28, 1]
+///     layers = ["flatten", { linear = { units = 10 } }]
+///
+///     [train]
+///     optimizer = "sgd"
+///     schedule = { constant = { learning_rate = 0.5 } }
+///     batch = 100
+///     epochs = 3.0
+/// "#;
+/// let experiment = gradus_train::Experiment::parse("softmax.toml", text)?;
+/// assert_eq!(experiment.name, "softmax");
+/// assert_eq!(experiment.train.steps_for(60_000), 1800);
+/// # Ok::<(), gradus_train::ExperimentError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// The name of its runs; that of the file if not given.
+    #[serde(default)]
+    pub name: String,
+    /// Where the numbers come from.
+    #[serde(default)]
+    pub data: DataSpec,
+    /// The network.
+    pub model: Network,
+    /// How it is trained.
+    pub train: TrainSpec,
+    /// What others have published for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+}
+
+/// Where the numbers come from, and what is done to them.
+///
+/// | setting   | default   | range             | meaning                                              |
+/// |-----------|-----------|-------------------|------------------------------------------------------|
+/// | `source`  | `"mnist"` |                   | see [`DataSource`]                                   |
+/// | `divisor` | 255       | above 0           | features are divided by it                           |
+/// | `samples` | all       | 1 or more         | how many of the training samples to use, from the first |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSpec {
+    /// Which data.
+    pub source: DataSource,
+    /// What features are divided by.
+    pub divisor: f32,
+    /// How many of the training samples to use, from the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+}
+
+impl Default for DataSpec {
+    fn default() -> Self {
+        Self { source: DataSource::Mnist, divisor: 255.0, samples: None }
+    }
+}
+
+/// Which data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataSource {
+    /// The digits inside the binary.
+    Mnist,
+    /// Four IDX files, plain or gzipped, as MNIST is published.
+    Idx {
+        /// Training images.
+        train_images: PathBuf,
+        /// Training labels.
+        train_labels: PathBuf,
+        /// Test images.
+        test_images: PathBuf,
+        /// Test labels.
+        test_labels: PathBuf,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// Datasets that a program hands to the trainer itself.
+    Memory,
+}
+
+/// A training set and a test set.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// What is learned from.
+    pub train: Dataset,
+    /// What is measured on.
+    pub test: Dataset,
+}
+
+impl DataSpec {
+    /// Reads the data. `mnist` yields the embedded digits, should they be asked for.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the files; for [`DataSource::Memory`], that there is nothing to read.
+    pub fn open<E: fmt::Display>(
+        &self,
+        mnist: impl FnOnce() -> Result<Split, E>,
+    ) -> Result<Split, ExperimentError> {
+        let of_file = |error: DataError| ExperimentError::Data(error.to_string());
+        let split = match &self.source {
+            DataSource::Mnist => {
+                mnist().map_err(|error| ExperimentError::Data(error.to_string()))?
+            }
+            DataSource::Idx { train_images, train_labels, test_images, test_labels, classes } => {
+                Split {
+                    train: data::readers::idx::read(train_images, train_labels, *classes)
+                        .map_err(of_file)?,
+                    test: data::readers::idx::read(test_images, test_labels, *classes)
+                        .map_err(of_file)?,
+                }
+            }
+            DataSource::Memory => {
+                let error = "source \"memory\": the data was handed over by a program and is not kept; name another source";
+                return Err(ExperimentError::Data(error.into()));
+            }
+        };
+        let train = match self.samples {
+            Some(n) => split.train.take(n),
+            None => split.train,
+        };
+        Ok(Split { train, test: split.test })
+    }
+}
+
+/// How a network is trained.
+///
+/// | setting          | default             | range         | meaning                                    |
+/// |------------------|---------------------|---------------|--------------------------------------------|
+/// | `loss`           | `"cross_entropy"`   |               | see [`nn::losses`]                         |
+/// | `optimizer`      | `"adam"`            |               | see [`nn::optim`]                          |
+/// | `schedule`       | constant 0.001      |               | the learning rate, see [`nn::schedule`]    |
+/// | `clip`           | none                |               | bounds on the gradients                    |
+/// | `l1`, `l2`       | 0                   | 0 or more     | cost of large weights, see [`nn::Penalty`] |
+/// | `batch`          | 100                 | 1 or more     | samples of a step                          |
+/// | `order`          | `"shuffled_epochs"` |               | how batches are drawn, see [`data::Order`] |
+/// | `epochs`/`steps` |                     | above 0       | how long; exactly one of the two           |
+/// | `seed`           | 0                   | below 2⁶³     | of every random draw                       |
+/// | `evaluate_every` | an epoch            | 1 or more     | steps from one evaluation to the next      |
+/// | `report_every`   | 10                  | 1 or more     | steps between training accuracies          |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// What is made small.
+    #[serde(default)]
+    pub loss: Loss,
+    /// From gradients to new parameters.
+    #[serde(default = "adam")]
+    pub optimizer: Optimizer,
+    /// The learning rate at each step.
+    #[serde(default = "one_thousandth")]
+    pub schedule: Schedule,
+    /// Bounds on the gradients.
+    #[serde(default)]
+    pub clip: Clip,
+    /// Factor of the sum of magnitudes of all weights.
+    #[serde(default)]
+    pub l1: f64,
+    /// Factor of half the sum of squares of all weights.
+    #[serde(default)]
+    pub l2: f64,
+    /// Samples of a step.
+    #[serde(default = "hundred")]
+    pub batch: usize,
+    /// How batches are drawn.
+    #[serde(default)]
+    pub order: Order,
+    /// Passes over the training set, with their fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// Optimizer updates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// The seed of every random draw.
+    #[serde(default)]
+    pub seed: u64,
+    /// Steps from one evaluation to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluate_every: Option<u64>,
+    /// Steps between measurements of the training accuracy.
+    #[serde(default = "ten")]
+    pub report_every: u64,
+}
+
+fn adam() -> Optimizer {
+    nn::optim::adam::Adam::default().into()
+}
+
+fn one_thousandth() -> Schedule {
+    nn::schedule::constant::Constant { learning_rate: 0.001 }.into()
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn ten() -> u64 {
+    10
+}
+
+impl TrainSpec {
+    /// The steps of a run on `n_samples` training samples: at least 1.
+    pub fn steps_for(&self, n_samples: usize) -> u64 {
+        let of_epochs =
+            |epochs: f64| (epochs * n_samples as f64 / self.batch as f64).round() as u64;
+        self.steps.or(self.epochs.map(of_epochs)).unwrap_or(0).max(1)
+    }
+
+    /// The steps from one evaluation to the next.
+    pub fn evaluation_interval(&self, n_samples: usize) -> u64 {
+        self.evaluate_every.unwrap_or((n_samples / self.batch) as u64).max(1)
+    }
+
+    /// What is made small.
+    pub fn objective(&self) -> Objective {
+        Objective { loss: self.loss.clone(), penalty: Penalty { l1: self.l1, l2: self.l2 } }
+    }
+}
+
+impl Validate for TrainSpec {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        let require = |holds: bool, name: &str, found: f64, expected: &str| match holds {
+            true => Ok(()),
+            false => Err(InvalidSetting { name: name.into(), found, expected: expected.into() }),
+        };
+        self.optimizer.validate().map_err(|setting| setting.within("optimizer"))?;
+        self.schedule.validate().map_err(|setting| setting.within("schedule"))?;
+        self.clip.validate().map_err(|setting| setting.within("clip"))?;
+        Penalty { l1: self.l1, l2: self.l2 }.validate()?;
+        require(self.batch > 0, "batch", self.batch as f64, "1 or more")?;
+        require(self.report_every > 0, "report_every", 0.0, "1 or more")?;
+        require(self.evaluate_every != Some(0), "evaluate_every", 0.0, "1 or more")?;
+        require(self.steps != Some(0), "steps", 0.0, "1 or more")?;
+        let epochs = self.epochs.unwrap_or(1.0);
+        require(epochs.is_finite() && epochs > 0.0, "epochs", epochs, "a number above 0")
+    }
+}
+
+/// What others have published for a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The script, notebook or chapter.
+    pub source: String,
+    /// The published test accuracy, in 0..=1.
+    pub accuracy: f64,
+    /// Which accuracy of the run was published.
+    pub statistic: Statistic,
+}
+
+/// Which accuracy of a run is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// The best of all evaluations.
+    Best,
+    /// The one after the last step.
+    Final,
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// What is wrong with an experiment.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// The text does not say an experiment.
+    Text {
+        /// The file.
+        file: String,
+        /// Line and column, from 1, if it is known.
+        place: Option<(usize, usize)>,
+        /// The line itself.
+        line: Option<String>,
+        /// What was found and expected.
+        message: String,
+        /// The nearest known name, where an unknown one was found.
+        suggestion: Option<String>,
+    },
+    /// A setting is outside its range.
+    Setting {
+        /// The file.
+        file: String,
+        /// The setting.
+        setting: InvalidSetting,
+    },
+    /// The data cannot be read.
+    Data(String),
+}
+
+impl fmt::Display for ExperimentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { file, place, line, message, suggestion } => {
+                write!(f, "{file}:")?;
+                if let Some((row, column)) = place {
+                    write!(f, "{row}:{column}:")?;
+                }
+                write!(f, " {message}")?;
+                if let Some(suggestion) = suggestion {
+                    write!(f, "\n  did you mean `{suggestion}`?")?;
+                }
+                if let (Some((row, column)), Some(line)) = (place, line) {
+                    let margin = row.to_string();
+                    let indent: String = line
+                        .chars()
+                        .take(column - 1)
+                        .map(|c| if c == '\t' { c } else { ' ' })
+                        .collect();
+                    let empty = " ".repeat(margin.len());
+                    write!(f, "\n{empty} |\n{margin} | {line}\n{empty} | {indent}^")?;
+                }
+                Ok(())
+            }
+            Self::Setting { file, setting } => write!(f, "{file}: {setting}"),
+            Self::Data(message) => write!(f, "{message}"),
+        }
+    }
+}
+
+impl std::error::Error for ExperimentError {}
+
+impl Experiment {
+    /// Reads an experiment file; `file` names it in errors and, without folder and ending, the experiment.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is wrong: line, column, what was found and expected, the nearest known name.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ExperimentError> {
+        let experiment = toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
+        Self::checked(file, experiment)
+    }
+
+    /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
+    /// (`("train.epochs", "3")`; what is no TOML value is taken as a string).
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); errors in a replaced setting name the path instead of a line.
+    pub fn parse_with(
+        file: &str,
+        text: &str,
+        settings: &[(String, String)],
+    ) -> Result<Self, ExperimentError> {
+        // Mistakes of the file itself are found first, while their place is known.
+        let unchanged = Self::parse(file, text)?;
+        if settings.is_empty() {
+            return Ok(unchanged);
+        }
+        let mut table: toml::Table =
+            toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
+        for (path, value) in settings {
+            set(&mut table, path, value)?;
+        }
+        let shown = settings
+            .iter()
+            .map(|(path, value)| format!("{path}={value}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let file = format!("{file} with --set {shown}");
+        let experiment = Self::deserialize(toml::Value::Table(table)).map_err(|error| {
+            ExperimentError::Text {
+                suggestion: suggestion(error.message()),
+                message: error.message().to_owned(),
+                file: file.clone(),
+                place: None,
+                line: None,
+            }
+        })?;
+        Self::checked(&file, Self { name: unchanged.name, ..experiment })
+    }
+
+    /// The experiment as text, with every default written out.
+    pub fn to_text(&self) -> String {
+        toml::to_string(self).expect("every setting has a text form")
+    }
+
+    fn checked(file: &str, mut experiment: Self) -> Result<Self, ExperimentError> {
+        let of_file = |setting| ExperimentError::Setting { file: file.to_owned(), setting };
+        let train = &experiment.train;
+        train.validate().map_err(|setting| of_file(setting.within("train")))?;
+        if train.epochs.is_some() == train.steps.is_some() {
+            let found = if train.epochs.is_some() { "both" } else { "neither" };
+            return Err(ExperimentError::Text {
+                file: file.to_owned(),
+                place: None,
+                line: None,
+                message: format!("[train]: expected either `epochs` or `steps`, found {found}"),
+                suggestion: None,
+            });
+        }
+        let divisor = experiment.data.divisor;
+        if !(divisor.is_finite() && divisor > 0.0) {
+            let (name, expected) = ("data.divisor".into(), "a number above 0".into());
+            return Err(of_file(InvalidSetting { name, found: divisor.into(), expected }));
+        }
+        if experiment.data.samples == Some(0) {
+            let (name, expected) = ("data.samples".into(), "1 or more".into());
+            return Err(of_file(InvalidSetting { name, found: 0.0, expected }));
+        }
+        if experiment.name.is_empty() {
+            let stem = std::path::Path::new(file)
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned());
+            experiment.name = stem.unwrap_or_else(|| "experiment".into());
+        }
+        Ok(experiment)
+    }
+}
+
+fn text_error(file: &str, text: &str, error: &toml::de::Error) -> ExperimentError {
+    let place = error.span().map(|span| {
+        let before = &text[..span.start.min(text.len())];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, text[start..before.len()].chars().count() + 1)
+    });
+    let line = place.and_then(|(row, _)| text.lines().nth(row - 1)).map(str::to_owned);
+    let message = error.message().to_owned();
+    ExperimentError::Text {
+        file: file.to_owned(),
+        place,
+        line,
+        suggestion: suggestion(&message),
+        message,
+    }
+}
+
+/// The known name nearest to the unknown one, both taken from serde's message: "unknown field `epocs`,
+/// expected one of `epochs`, `steps`".
+fn suggestion(message: &str) -> Option<String> {
+    if !message.starts_with("unknown ") {
+        return None;
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next()?;
+    nearest(unknown, names).map(str::to_owned)
+}
+
+/// The name nearest to `unknown`, if one is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    unknown: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    /// Names that differ in more than this share of their letters are not meant.
+    const NEAR: f64 = 0.6;
+    let similarity = |name: &str| strsim::jaro_winkler(&unknown.to_lowercase(), name);
+    let best = known
+        .into_iter()
+        .map(|name| (similarity(name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= NEAR).then_some(best.1)
+}
+
+fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), ExperimentError> {
+    let wrong = |message: String| ExperimentError::Text {
+        file: format!("--set {path}={value}"),
+        place: None,
+        line: None,
+        message,
+        suggestion: None,
+    };
+    let (parents, name) =
+        path.rsplit_once('.').map_or((None, path), |(parents, name)| (Some(parents), name));
+    let mut at = table;
+    for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
+        let next = at.entry(parent).or_insert_with(|| toml::Table::new().into());
+        at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is no table")))?;
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
+    let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+    // `steps` and `epochs` say the same thing: the one that is set replaces the other.
+    match path {
+        "train.steps" => at.remove("epochs"),
+        "train.epochs" => at.remove("steps"),
+        _ => None,
+    };
+    at.insert(name.to_owned(), parsed.unwrap_or_else(|| value.into()));
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! A batch, gathered from the dataset where it is used.
+
+use data::{Dataset, Features, Targets};
+use graph::Source;
+use graph::op::Tile;
+use kernels::{Float, vectorize};
+
+/// Features written at a time: so many rows of a tile stay in the first-level cache while they are
+/// filled sample by sample.
+const BLOCK: usize = 64;
+
+/// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
+/// running averages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gather<'a, T> {
+    /// The dataset.
+    pub(crate) dataset: &'a Dataset,
+    /// The number of each sample of the batch in the dataset.
+    pub(crate) indices: &'a [u32],
+    /// What each byte becomes; see [`byte_values`].
+    pub(crate) byte_values: &'a [T; 256],
+    /// What features that are no bytes are divided by.
+    pub(crate) divisor: T,
+    /// The running averages, one batch normalisation after the other.
+    pub(crate) averages: &'a [T],
+    /// Where each input from number 2 on begins in `averages`.
+    pub(crate) average_starts: &'a [usize],
+}
+
+/// Every byte divided by `divisor`.
+pub(crate) fn byte_values<T: Float>(divisor: f32) -> [T; 256] {
+    std::array::from_fn(|byte| T::from_f64(byte as f64) / T::from_f64(divisor.into()))
+}
+
+impl<T: Float> Source<T> for Gather<'_, T> {
+    fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
+        match input {
+            0 => self.fill_samples(tile, out),
+            1 => self.fill_targets(tile, out),
+            average => {
+                let start = self.average_starts[average - 2];
+                out.copy_from_slice(&self.averages[start..start + out.len()]);
+            }
+        }
+    }
+}
+
+impl<T: Float> Gather<'_, T> {
+    fn of_tile(&self, tile: Tile) -> &[u32] {
+        &self.indices[tile.first..tile.first + tile.valid]
+    }
+
+    fn fill_samples(&self, tile: Tile, out: &mut [T]) {
+        let len = self.dataset.sample_len();
+        let indices = self.of_tile(tile);
+        match self.dataset.features() {
+            Features::U8(bytes) => vectorize(
+                #[inline(always)]
+                || {
+                    spread(bytes, indices, len, tile.width, out, |byte| {
+                        self.byte_values[usize::from(byte)]
+                    })
+                },
+            ),
+            Features::F32(values) => vectorize(
+                #[inline(always)]
+                || {
+                    spread(values, indices, len, tile.width, out, |value| {
+                        T::from_f64(value.into()) / self.divisor
+                    });
+                },
+            ),
+        }
+    }
+
+    fn fill_targets(&self, tile: Tile, out: &mut [T]) {
+        let indices = self.of_tile(tile);
+        match self.dataset.targets() {
+            Targets::Labels { values, .. } => {
+                for (out, &index) in out.iter_mut().zip(indices) {
+                    *out = T::from_f64(values[index as usize].into());
+                }
+            }
+            Targets::Values { values, width } => {
+                spread(values, indices, *width, tile.width, out, |value| T::from_f64(value.into()));
+            }
+        }
+    }
+}
+
+/// Writes samples as rows of features: `out[f · lanes + s] = convert(values[indices[s] · len + f])`.
+#[inline(always)]
+fn spread<V: Copy, T: Copy>(
+    values: &[V],
+    indices: &[u32],
+    len: usize,
+    lanes: usize,
+    out: &mut [T],
+    convert: impl Fn(V) -> T,
+) {
+    for start in (0..len).step_by(BLOCK) {
+        let end = (start + BLOCK).min(len);
+        for (lane, &index) in indices.iter().enumerate() {
+            let sample = &values[index as usize * len..][start..end];
+            for (row, &value) in out[start * lanes..end * lanes].chunks_exact_mut(lanes).zip(sample)
+            {
+                row[lane] = convert(value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_divided_exactly_and_samples_stand_in_lanes() {
+        let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
+        let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
+        let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
+        let gather = Gather {
+            dataset: &dataset,
+            indices: &[9, 2, 0],
+            byte_values: &byte_values::<f32>(255.0),
+            divisor: 255.0,
+            averages: &[1.0, 2.0, 3.0, 4.0],
+            average_starts: &[0, 2],
+        };
+        let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
+        let mut out = vec![-1.0; 70 * 4];
+        gather.fill(0, tile, &mut out);
+        for f in 0..70 {
+            for (lane, sample) in [(0, 2), (1, 0)] {
+                assert_eq!(out[f * 4 + lane], f32::from(features[sample * 70 + f]) / 255.0);
+            }
+            assert_eq!(out[f * 4 + 2..f * 4 + 4], [-1.0; 2]);
+        }
+        gather.fill(1, tile, &mut out[..4]);
+        assert_eq!(out[..2], [1.0, 2.0]);
+        gather.fill(3, tile, &mut out[..2]);
+        assert_eq!(out[..2], [3.0, 4.0]);
+    }
+}

@@ -1,0 +1,110 @@
+//! The published networks, as experiment files inside the binary.
+
+use crate::experiment::Experiment;
+
+/// An experiment file with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The name.
+    pub name: &'static str,
+    /// The experiment file.
+    pub text: &'static str,
+}
+
+macro_rules! preset {
+    ($name:literal) => {
+        Preset { name: $name, text: include_str!(concat!("../../../presets/", $name, ".toml")) }
+    };
+}
+
+/// Every preset: the codelab's networks in the order of its lessons, then the book's by chapter.
+pub const ALL: &[Preset] = &[
+    preset!("softmax"),
+    preset!("five-sigmoid"),
+    preset!("five-relu"),
+    preset!("five-dropout"),
+    preset!("conv"),
+    preset!("conv-dropout"),
+    preset!("bn-sigmoid"),
+    preset!("bn-relu"),
+    preset!("bn-conv"),
+    preset!("two-layer"),
+    preset!("simple-convnet"),
+    preset!("deep-convnet"),
+];
+
+/// The preset that is trained if none is named.
+pub const DEFAULT: &str = "conv-dropout";
+
+/// The preset called `name`.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    ALL.iter().find(|preset| preset.name == name)
+}
+
+/// The preset whose name is nearest to `name`, if one is near enough to be meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    crate::experiment::nearest(name, ALL.iter().map(|preset| preset.name))
+}
+
+impl Preset {
+    /// The preset's experiment.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test reads every preset.
+    pub fn experiment(&self) -> Experiment {
+        Experiment::parse(&self.file(), self.text).expect("a preset is right")
+    }
+
+    /// What to call the file in errors.
+    pub fn file(&self) -> String {
+        format!("{}.toml", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nn::Mode;
+
+    use super::*;
+
+    #[test]
+    fn every_preset_has_the_published_number_of_parameters() {
+        for (name, parameters) in [
+            ("softmax", 7_850),
+            ("five-sigmoid", 185_300),
+            ("five-relu", 185_300),
+            ("five-dropout", 185_300),
+            ("conv", 122_270),
+            ("conv-dropout", 244_076),
+            ("bn-sigmoid", 185_690),
+            ("bn-relu", 185_300),
+            ("bn-conv", 708_362),
+            ("two-layer", 39_760),
+            ("simple-convnet", 433_890),
+            ("deep-convnet", 123_552),
+        ] {
+            let experiment = find(name).unwrap().experiment();
+            assert_eq!(experiment.name, name);
+            let model = experiment
+                .model
+                .model::<f32>(Mode::Train, &experiment.train.objective(), 10)
+                .unwrap();
+            assert_eq!(model.graph.n_parameters(), parameters, "{name}");
+        }
+        assert_eq!(ALL.len(), 12);
+    }
+
+    #[test]
+    fn every_preset_names_what_was_published() {
+        for preset in ALL {
+            assert!(preset.experiment().reference.is_some(), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_finds_its_preset() {
+        assert_eq!(nearest("conv-dropuot"), Some("conv-dropout"));
+        assert_eq!(nearest("qqqq"), None);
+    }
+}

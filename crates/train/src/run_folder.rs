@@ -1,0 +1,156 @@
+//! The folder that keeps a run.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use events::Event;
+
+use crate::experiment::Experiment;
+use crate::saved::{SavedError, SavedModel};
+
+/// A folder with `experiment.toml`, `events.jsonl` and, when the run has ended,
+/// `checkpoints/last.safetensors`.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    events: BufWriter<File>,
+}
+
+/// Why a run folder cannot be made or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunFolderError {
+    /// It is there already. A run is never overwritten.
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The system says no.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The network cannot be saved.
+    Saved(SavedError),
+}
+
+impl fmt::Display for RunFolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists { path } => {
+                write!(
+                    f,
+                    "{}: expected a folder that is not there yet, found one: a run is never overwritten",
+                    path.display()
+                )
+            }
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Saved(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunFolderError {}
+
+impl RunFolder {
+    /// The name of the saved network within the folder.
+    pub const LAST: &str = "checkpoints/last.safetensors";
+
+    /// Makes the folder `path`, which must not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RunFolderError::Exists`] if it is, else what the system says.
+    pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
+        let of = |path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| match error.kind() {
+                io::ErrorKind::AlreadyExists => RunFolderError::Exists { path },
+                _ => RunFolderError::Io { path, error },
+            }
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(of(parent))?;
+        }
+        fs::create_dir(path).map_err(of(path))?;
+        let file = |name: &str| path.join(name);
+        let checkpoints = file("checkpoints");
+        fs::create_dir(&checkpoints).map_err(of(&checkpoints))?;
+        let text = file("experiment.toml");
+        fs::write(&text, experiment.to_text()).map_err(of(&text))?;
+        let events = file("events.jsonl");
+        let events = BufWriter::new(File::create_new(&events).map_err(of(&events))?);
+        Ok(Self { path: path.to_owned(), events })
+    }
+
+    /// Makes a folder in `runs` named after the experiment, with the next free number: `runs/softmax-3`.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub fn create_next(runs: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
+        let mut number = 1;
+        loop {
+            // Two runs that start at once both try: making a folder succeeds for one of them.
+            match Self::create(&runs.join(format!("{}-{number}", experiment.name)), experiment) {
+                Err(RunFolderError::Exists { .. }) => number += 1,
+                other => return other,
+            }
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends an event. Lines reach the disk with every event but single steps.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn record(&mut self, event: &Event) -> Result<(), RunFolderError> {
+        let mut line = event.to_line();
+        line.push('\n');
+        let mut result = self.events.write_all(line.as_bytes());
+        if !matches!(event, Event::StepFinished(_)) {
+            result = result.and_then(|()| self.events.flush());
+        }
+        result.map_err(|error| RunFolderError::Io { path: self.path.join("events.jsonl"), error })
+    }
+
+    /// Saves the network.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn save(&self, model: &SavedModel) -> Result<(), RunFolderError> {
+        model.write(&self.path.join(Self::LAST)).map_err(RunFolderError::Saved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn experiment() -> Experiment {
+        crate::presets::find("softmax").unwrap().experiment()
+    }
+
+    #[test]
+    fn names_count_up_and_a_folder_is_never_overwritten() {
+        let runs = tempfile::tempdir().unwrap();
+        for name in ["softmax-1", "softmax-2"] {
+            let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+            assert_eq!(folder.path(), runs.path().join(name));
+        }
+        let error = RunFolder::create(&runs.path().join("softmax-1"), &experiment()).unwrap_err();
+        assert!(matches!(error, RunFolderError::Exists { .. }), "{error}");
+        let written = fs::read_to_string(runs.path().join("softmax-1/experiment.toml")).unwrap();
+        assert_eq!(Experiment::parse("experiment.toml", &written).unwrap(), experiment());
+    }
+}

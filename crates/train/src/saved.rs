@@ -1,0 +1,223 @@
+//! A trained network in one file that describes itself.
+//!
+//! The file is a safetensors file. Its metadata hold the experiment as TOML, so the file alone is enough
+//! to build the network, and any program that reads safetensors finds the tensors by name.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nn::{Mode, Model, NetworkError, Objective};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+
+use crate::experiment::{Experiment, ExperimentError};
+
+/// A network with its parameters and running averages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedModel {
+    /// How it was trained, the network among it.
+    pub experiment: Experiment,
+    /// Classes or values that it gives.
+    pub outputs: usize,
+    /// The parameter vector.
+    pub parameters: Vec<f32>,
+    /// The running averages, one batch normalisation after the other.
+    pub averages: Vec<f32>,
+}
+
+/// Why a saved network cannot be read or written. Each names the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SavedError {
+    /// The system says no.
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It is no safetensors file, or a damaged one.
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        error: SafeTensorError,
+    },
+    /// A safetensors file that does not describe a network of ours.
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// The entry that its metadata lack or that cannot be read.
+        entry: &'static str,
+    },
+    /// The experiment in its metadata is wrong.
+    Experiment {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        error: ExperimentError,
+    },
+    /// The network in its metadata does not fit.
+    Network {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        error: NetworkError,
+    },
+    /// A tensor is missing or of another size or type than the network's.
+    Tensor {
+        /// The file.
+        file: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// What was found; none if it is missing.
+        found: Option<String>,
+        /// What the network needs.
+        expected: String,
+    },
+}
+
+impl fmt::Display for SavedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Format { file, error } => {
+                write!(
+                    f,
+                    "{}: expected a safetensors file, found a foreign or damaged one: {error}",
+                    file.display()
+                )
+            }
+            Self::Foreign { file, entry } => {
+                write!(
+                    f,
+                    "{}: a safetensors file that does not describe its network: expected the metadata entry `{entry}`",
+                    file.display()
+                )
+            }
+            Self::Experiment { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Network { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Tensor { file, name, found, expected } => {
+                let found = found.as_deref().unwrap_or("none");
+                write!(f, "{}: tensor {name}: expected {expected}, found {found}", file.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for SavedError {}
+
+const EXPERIMENT: &str = "gradus.experiment";
+const OUTPUTS: &str = "gradus.outputs";
+
+/// A tensor's name, sizes and numbers as bytes.
+type Named = (String, Vec<usize>, Vec<u8>);
+
+impl SavedModel {
+    /// Writes the file, whole or not at all: to a neighbour first, synced, then renamed.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn write(&self, file: &Path) -> Result<(), SavedError> {
+        let of_file = |error: io::Error| SavedError::Io { file: file.to_owned(), error };
+        let model =
+            self.model().map_err(|error| SavedError::Network { file: file.to_owned(), error })?;
+        let metadata = HashMap::from([
+            (EXPERIMENT.to_owned(), self.experiment.to_text()),
+            (OUTPUTS.to_owned(), self.outputs.to_string()),
+        ]);
+        let tensors = self.tensors(&model);
+        let views = tensors.iter().map(|(name, sizes, bytes)| {
+            (
+                name,
+                TensorView::new(Dtype::F32, sizes.clone(), bytes)
+                    .expect("as many numbers as the sizes say"),
+            )
+        });
+        let bytes =
+            safetensors::serialize(views, Some(metadata)).expect("views of the right length");
+        let neighbour = file.with_extension("safetensors.tmp");
+        fs::write(&neighbour, bytes).map_err(of_file)?;
+        let written = fs::File::open(&neighbour).map_err(of_file)?;
+        written.sync_all().map_err(of_file)?;
+        fs::rename(&neighbour, file).map_err(of_file)
+    }
+
+    /// Reads a file written by [`write`](Self::write).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file. Nothing of it is believed unchecked.
+    pub fn read(file: &Path) -> Result<Self, SavedError> {
+        let of_file = || file.to_owned();
+        let bytes = fs::read(file).map_err(|error| SavedError::Io { file: of_file(), error })?;
+        let format = |error| SavedError::Format { file: of_file(), error };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(format)?;
+        let entry = |entry: &'static str| {
+            let value = header.metadata().as_ref().and_then(|metadata| metadata.get(entry));
+            value.ok_or(SavedError::Foreign { file: of_file(), entry })
+        };
+        let experiment = Experiment::parse("experiment in the metadata", entry(EXPERIMENT)?)
+            .map_err(|error| SavedError::Experiment { file: of_file(), error })?;
+        let outputs = entry(OUTPUTS)?.parse();
+        let outputs =
+            outputs.map_err(|_| SavedError::Foreign { file: of_file(), entry: OUTPUTS })?;
+        let mut saved = Self { experiment, outputs, parameters: Vec::new(), averages: Vec::new() };
+        let model =
+            saved.model().map_err(|error| SavedError::Network { file: of_file(), error })?;
+        let numbers = |name: &str, sizes: &[usize]| {
+            let wrong = |found| SavedError::Tensor {
+                file: of_file(),
+                name: name.to_owned(),
+                found,
+                expected: format!("F32 {sizes:?}"),
+            };
+            let tensor = tensors.tensor(name).map_err(|_| wrong(None))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != sizes {
+                return Err(wrong(Some(format!("{:?} {:?}", tensor.dtype(), tensor.shape()))));
+            }
+            let number =
+                |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            Ok(tensor.data().chunks_exact(4).map(number).collect::<Vec<_>>())
+        };
+        for spec in &model.parameters {
+            saved.parameters.extend(numbers(&spec.name, &spec.sizes)?);
+        }
+        for average in &model.averages {
+            saved.averages.extend(numbers(&average.name, &[2, average.channels])?);
+        }
+        Ok(saved)
+    }
+
+    /// The graph for evaluation.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit.
+    pub fn model(&self) -> Result<Model<f32>, NetworkError> {
+        self.experiment.model.model(Mode::Evaluate, &Objective::default(), self.outputs)
+    }
+
+    fn tensors(&self, model: &Model<f32>) -> Vec<Named> {
+        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let parameters = model.parameters.iter().map(|spec| {
+            (spec.name.clone(), spec.sizes.clone(), bytes(&self.parameters[spec.range.clone()]))
+        });
+        let mut start = 0;
+        let averages = model.averages.iter().map(|average| {
+            let end = start + 2 * average.channels;
+            let named = (
+                average.name.clone(),
+                vec![2, average.channels],
+                bytes(&self.averages[start..end]),
+            );
+            start = end;
+            named
+        });
+        parameters.chain(averages).collect()
+    }
+}

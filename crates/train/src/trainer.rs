@@ -1,0 +1,538 @@
+//! The training loop.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use data::{DataError, Dataset, Draw, Sampler, Targets};
+use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
+use graph::{Compile, Pool, Program, Run, Shape};
+use kernels::random::{below, philox};
+use nn::optim::StepInfo;
+use nn::optim::clip::Clip;
+use nn::{Average, Mode, Model, NetworkError};
+use sha2::{Digest, Sha256};
+
+use crate::evaluate::{Evaluator, accuracy};
+use crate::experiment::{Experiment, Split};
+use crate::gather::{Gather, byte_values};
+use crate::saved::SavedModel;
+
+/// Who is told what happens, and may stop it.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: &Event, trainer: &Trainer);
+
+    /// Whether to stop after the step that was just done.
+    fn wants_stop(&self) -> bool {
+        false
+    }
+}
+
+/// An observer that does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _event: &Event, _trainer: &Trainer) {}
+}
+
+/// A network in training.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use gradus_train::{Dataset, Experiment, Features, Silent, Split, Targets, Trainer};
+///
+/// // Is the first number larger than the second?
+/// let features: Vec<f32> = (0..200).map(|i| ((i * 37) % 100) as f32 / 100.0).collect();
+/// let labels = features.chunks(2).map(|pair| u32::from(pair[0] > pair[1])).collect();
+/// let targets = Targets::Labels { values: labels, classes: 2 };
+/// let set = Dataset::new("pairs", [2], Features::F32(features), targets)?;
+///
+/// let experiment = Experiment::parse("pairs.toml", r#"
+///     data = { source = "memory", divisor = 1 }
+///     model = { input = [2], layers = [{ linear = { units = 2 } }] }
+///     train = { batch = 20, steps = 200, schedule = { constant = { learning_rate = 0.05 } } }
+/// "#)?;
+/// let split = Split { train: set.clone(), test: set };
+/// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
+/// let finished = trainer.run(None, &mut Silent);
+/// assert!(finished.summary.test_accuracy > Some(0.9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    experiment: Experiment,
+    split: Split,
+    pool: Arc<Pool>,
+    model: Model<f32>,
+    program: Program<f32>,
+    evaluator: Evaluator,
+    sampler: Sampler,
+    parameters: Vec<f32>,
+    averages: Vec<f32>,
+    slots: [Vec<f32>; 2],
+    byte_values: Box<[f32; 256]>,
+    indices: Vec<u32>,
+    /// Steps done.
+    step: u64,
+    train_loss: f64,
+    best_accuracy: Option<f64>,
+    train_secs: f64,
+}
+
+/// Why a network cannot be trained.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The network does not fit, in itself or to the targets.
+    Network(NetworkError),
+    /// The batches cannot be drawn.
+    Data(DataError),
+    /// The samples are not of the network's size.
+    SampleShape {
+        /// Which set.
+        set: &'static str,
+        /// The sizes of its samples.
+        found: Vec<usize>,
+        /// The sizes that the network takes.
+        expected: Vec<usize>,
+    },
+    /// A set has no samples.
+    Empty {
+        /// Which set.
+        set: &'static str,
+    },
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(error) => error.fmt(f),
+            Self::Data(error) => error.fmt(f),
+            Self::SampleShape { set, found, expected } => {
+                write!(f, "model.input is {expected:?}, but a sample of the {set} set is {found:?}")
+            }
+            Self::Empty { set } => write!(f, "the {set} set has no samples"),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<NetworkError> for TrainError {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(error)
+    }
+}
+
+/// A loss or gradient is infinite or NaN. The step was not taken: the parameters are those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFinite {
+    /// The layer, as `"layer 3 (conv2d)"`; `"loss"` behind the last of them.
+    pub layer: String,
+    /// What of it.
+    pub tensor: String,
+    /// The step that could not be done: the first is 1.
+    pub step: u64,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layer, tensor, step } = self;
+        write!(f, "step {step}: {tensor} of {layer} is not finite; the step was not taken")
+    }
+}
+
+impl std::error::Error for NotFinite {}
+
+/// Random draws of the order of samples: `"order"`. Every purpose has its own.
+const ORDER: u32 = 0x6f72_6465;
+
+impl Trainer {
+    /// Makes a network ready for its first step.
+    ///
+    /// # Errors
+    ///
+    /// If network, settings and data do not fit together. Nothing of the data is read for that but sizes.
+    pub fn new(experiment: Experiment, split: Split, pool: Arc<Pool>) -> Result<Self, TrainError> {
+        let expected = &experiment.model.input;
+        for (set, dataset) in [("training", &split.train), ("test", &split.test)] {
+            if dataset.is_empty() {
+                return Err(TrainError::Empty { set });
+            }
+            if dataset.sample_shape() != expected {
+                let (found, expected) = (dataset.sample_shape().to_vec(), expected.clone());
+                return Err(TrainError::SampleShape { set, found, expected });
+            }
+        }
+        let (train, batch) = (&experiment.train, experiment.train.batch);
+        let objective = train.objective();
+        let (outputs, target) = (outputs_of(&split.train), target_shape(&split.train));
+        let model: Model<f32> =
+            experiment.model.model_with_target(Mode::Train, &objective, outputs, target)?;
+        let options = Compile {
+            batch,
+            loss: Some(model.loss),
+            keep: vec![model.prediction],
+            ..Compile::default()
+        };
+        let program =
+            Program::new(model.graph.clone(), &options).expect("a model's loss is one number");
+        let evaluator =
+            Evaluator::new(&experiment.model, &objective, &split.test, experiment.data.divisor)?;
+        let sampler =
+            Sampler::new(train.order, split.train.len(), batch).map_err(TrainError::Data)?;
+        let parameters = model.initial_parameters(train.seed);
+        let n_slots = train.optimizer.as_dyn::<f32>().slots();
+        let slot = |i| if i < n_slots { vec![0.0; parameters.len()] } else { Vec::new() };
+        Ok(Self {
+            slots: [slot(0), slot(1)],
+            averages: model.averages.iter().flat_map(Average::initial).collect(),
+            byte_values: Box::new(byte_values(experiment.data.divisor)),
+            indices: Vec::with_capacity(batch),
+            step: 0,
+            train_loss: f64::NAN,
+            best_accuracy: None,
+            train_secs: 0.0,
+            experiment,
+            split,
+            pool,
+            model,
+            program,
+            evaluator,
+            sampler,
+            parameters,
+        })
+    }
+
+    /// What is being trained.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// The graph being trained.
+    pub fn model(&self) -> &Model<f32> {
+        &self.model
+    }
+
+    /// The training set and the test set.
+    pub fn split(&self) -> &Split {
+        &self.split
+    }
+
+    /// The parameters as they are now.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The running averages of batch normalisations as they are now.
+    pub fn averages(&self) -> &[f32] {
+        &self.averages
+    }
+
+    /// Optimizer updates so far.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// Passes over the training set so far, with their fraction.
+    pub fn epochs_done(&self) -> f64 {
+        self.step as f64 * self.experiment.train.batch as f64 / self.split.train.len() as f64
+    }
+
+    /// The network as it is now, ready to be saved.
+    pub fn saved(&self) -> SavedModel {
+        SavedModel {
+            experiment: self.experiment.clone(),
+            outputs: outputs_of(&self.split.train),
+            parameters: self.parameters.clone(),
+            averages: self.averages.clone(),
+        }
+    }
+
+    /// Does one step.
+    ///
+    /// # Errors
+    ///
+    /// If a loss or gradient is not finite. Then nothing has changed.
+    pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
+        let train = &self.experiment.train;
+        let random = |draw: Draw| {
+            let (low, high) = (draw.counter as u32, (draw.counter >> 32) as u32);
+            let words = philox(
+                [low, high, draw.stream as u32, ORDER ^ (draw.stream >> 32) as u32],
+                train.seed,
+            );
+            below(u64::from(words[0]) << 32 | u64::from(words[1]), draw.bound)
+        };
+        self.sampler.draw_batch(self.step, &random, &mut self.indices);
+        let inputs = Gather {
+            dataset: &self.split.train,
+            indices: &self.indices,
+            byte_values: &self.byte_values,
+            divisor: self.experiment.data.divisor,
+            averages: &[],
+            average_starts: &[],
+        };
+        let pool = Some(&*self.pool);
+        let (parameters, seed, step) = (&self.parameters[..], train.seed, self.step);
+        self.program.run(&Run { pool, parameters, inputs: &inputs, seed, step });
+        let loss = f64::from(self.program.scalar(self.model.loss));
+        let grad_norm = self.program.gradient_norm();
+        if !(loss.is_finite() && grad_norm.is_finite()) {
+            return Err(self.find_not_finite());
+        }
+        let learning_rate = train.schedule.as_dyn().learning_rate(self.step);
+        self.update(grad_norm, learning_rate);
+        self.update_averages();
+        self.step += 1;
+        self.train_loss = f64::from(self.program.scalar(self.model.data_loss));
+        let reports = self.step.is_multiple_of(self.experiment.train.report_every);
+        Ok(StepFinished {
+            step: self.step,
+            epoch: self.epochs_done(),
+            loss_nats: self.train_loss,
+            penalty: loss - self.train_loss,
+            accuracy: if reports { self.batch_accuracy() } else { None },
+            learning_rate,
+            grad_norm,
+        })
+    }
+
+    fn update(&mut self, grad_norm: f64, learning_rate: f64) {
+        let train = &self.experiment.train;
+        if train.clip != Clip::default() {
+            let scale = train.clip.scale(grad_norm);
+            self.program
+                .change_gradients(&self.pool, |gradients| train.clip.apply(scale, gradients));
+        }
+        let info = StepInfo { learning_rate, step: self.step + 1 };
+        let optimizer = train.optimizer.as_dyn::<f32>();
+        let [first, second] = &mut self.slots;
+        let vectors = [&mut self.parameters[..], first, second];
+        self.program.update(&self.pool, vectors, |gradients, [parameters, first, second]| {
+            optimizer.update(&info, parameters, gradients, [first, second]);
+        });
+    }
+
+    fn update_averages(&mut self) {
+        let mut rest = &mut self.averages[..];
+        for average in &self.model.averages {
+            let kept = average.kept(self.step) as f32;
+            let moments =
+                self.program.shared_value(average.moments).expect("computed for all tiles");
+            let (own, others) = rest.split_at_mut(moments.len());
+            for (own, &moment) in own.iter_mut().zip(moments) {
+                *own = kept * *own + (1.0 - kept) * moment;
+            }
+            rest = others;
+        }
+    }
+
+    fn batch_accuracy(&self) -> Option<f64> {
+        let Targets::Labels { values, .. } = self.split.train.targets() else { return None };
+        let prediction = self.program.value(self.model.prediction)?;
+        let labels = self.indices.iter().map(|&index| values[index as usize]);
+        Some(accuracy(prediction.values(), outputs_of(&self.split.train), labels))
+    }
+
+    /// Runs the step again with every value kept, and names the first that is not finite: values from the
+    /// input on, then gradients from the loss down.
+    fn find_not_finite(&self) -> NotFinite {
+        let options = Compile {
+            batch: self.experiment.train.batch,
+            loss: Some(self.model.loss),
+            keep_all: true,
+            ..Compile::default()
+        };
+        let mut program =
+            Program::new(self.model.graph.clone(), &options).expect("a model's loss is one number");
+        let inputs = Gather {
+            dataset: &self.split.train,
+            indices: &self.indices,
+            byte_values: &self.byte_values,
+            divisor: self.experiment.data.divisor,
+            averages: &[],
+            average_starts: &[],
+        };
+        let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
+        program.run(&Run { pool: None, parameters, inputs: &inputs, seed, step: self.step });
+        let graph = &self.model.graph;
+        let is_bad = |tensor: Option<graph::Tensor<f32>>| {
+            tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))
+        };
+        let bad_value = graph.nodes().map(|(id, _)| id).find(|&id| is_bad(program.value(id)));
+        let bad_gradient =
+            || graph.nodes().rev().map(|(id, _)| id).find(|&id| is_bad(program.gradient(id)));
+        let (node, what) = match bad_value {
+            Some(id) => (Some(id), "value"),
+            None => (bad_gradient(), "gradient"),
+        };
+        let name = |id: graph::NodeId| {
+            let node = graph.node(id);
+            let name = if node.name().is_empty() { node.op_name() } else { node.name() };
+            format!("{what} of {name} {}", node.shape())
+        };
+        NotFinite {
+            layer: node.map_or("loss".into(), |id| graph.scope(id).to_owned()),
+            tensor: node.map_or("the sum of squares of the gradient".into(), name),
+            step: self.step + 1,
+        }
+    }
+
+    /// Measures on the test set.
+    pub fn evaluate(&mut self) -> EvaluationFinished {
+        let evaluation = self.evaluator.evaluate(
+            Some(&self.pool),
+            &self.split.test,
+            &self.parameters,
+            &self.averages,
+        );
+        // `Option` orders nothing below every number.
+        self.best_accuracy = match (self.best_accuracy, evaluation.accuracy) {
+            (Some(best), Some(now)) => Some(best.max(now)),
+            (best, now) => best.or(now),
+        };
+        EvaluationFinished {
+            step: self.step,
+            epoch: self.epochs_done(),
+            loss_nats: evaluation.loss,
+            accuracy: evaluation.accuracy,
+            samples: evaluation.samples,
+            best_accuracy: self.best_accuracy,
+        }
+    }
+
+    /// Trains to the end of the experiment, or until an evaluation reaches `target_accuracy`, or until the
+    /// observer wants to stop, or until a number is not finite. An evaluation follows the last step.
+    pub fn run(
+        &mut self,
+        target_accuracy: Option<f64>,
+        observer: &mut dyn Observer,
+    ) -> RunFinished {
+        let begin = Instant::now();
+        let n_samples = self.split.train.len();
+        let n_steps = self.experiment.train.steps_for(n_samples);
+        let interval = self.experiment.train.evaluation_interval(n_samples);
+        observer.event(&Event::RunStarted(self.started(n_steps)), self);
+        let mut last = None;
+        let mut reason = Reason::Completed;
+        while self.step < n_steps {
+            let step_begin = Instant::now();
+            let step = self.step();
+            self.train_secs += step_begin.elapsed().as_secs_f64();
+            match step {
+                Ok(step) => observer.event(&Event::StepFinished(step), self),
+                Err(NotFinite { layer, tensor, step }) => {
+                    reason = Reason::NotFinite { layer, tensor, step };
+                    break;
+                }
+            }
+            if observer.wants_stop() {
+                reason = Reason::Interrupted;
+                break;
+            }
+            if self.step.is_multiple_of(interval) || self.step == n_steps {
+                let evaluation = self.evaluate();
+                observer.event(&Event::EvaluationFinished(evaluation.clone()), self);
+                let reached =
+                    target_accuracy.is_some_and(|target| evaluation.accuracy >= Some(target));
+                last = Some(evaluation);
+                if reached {
+                    reason = Reason::TargetReached;
+                    break;
+                }
+            }
+        }
+        let evaluation = match last.filter(|evaluation| evaluation.step == self.step) {
+            Some(evaluation) => evaluation,
+            None => {
+                let evaluation = self.evaluate();
+                observer.event(&Event::EvaluationFinished(evaluation.clone()), self);
+                evaluation
+            }
+        };
+        if target_accuracy.is_some_and(|target| evaluation.accuracy >= Some(target))
+            && reason == Reason::Completed
+        {
+            reason = Reason::TargetReached;
+        }
+        let finished = RunFinished {
+            reason,
+            summary: self.summary(&evaluation, begin.elapsed().as_secs_f64()),
+        };
+        observer.event(&Event::RunFinished(finished.clone()), self);
+        finished
+    }
+
+    fn started(&self, n_steps: u64) -> RunStarted {
+        RunStarted {
+            version: env!("CARGO_PKG_VERSION").into(),
+            preset: self.experiment.name.clone(),
+            seed: self.experiment.train.seed,
+            threads: self.pool.threads(),
+            isa: kernels::Isa::current().name().into(),
+            parameters: self.parameters.len(),
+            train_samples: self.split.train.len(),
+            test_samples: self.split.test.len(),
+            batch: self.experiment.train.batch,
+            steps_planned: Some(n_steps),
+        }
+    }
+
+    fn summary(&self, evaluation: &EvaluationFinished, wall_seconds: f64) -> Summary {
+        Summary {
+            preset: self.experiment.name.clone(),
+            seed: self.experiment.train.seed,
+            steps: self.step,
+            epochs: self.epochs_done(),
+            train_loss: self.train_loss,
+            test_loss: evaluation.loss_nats,
+            test_accuracy: evaluation.accuracy,
+            best_test_accuracy: self.best_accuracy,
+            weights_digest: weights_digest(&self.parameters, &self.averages),
+            samples_per_second: self.step as f64 * self.experiment.train.batch as f64
+                / self.train_secs,
+            wall_seconds,
+            threads: self.pool.threads(),
+        }
+    }
+}
+
+/// SHA-256 of the parameters and then of the running averages, little-endian, in hexadecimal.
+pub fn weights_digest(parameters: &[f32], averages: &[f32]) -> String {
+    let mut hasher = Sha256::new();
+    for value in parameters.iter().chain(averages) {
+        hasher.update(value.to_le_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where each batch normalisation's running averages begin.
+pub(crate) fn average_starts(averages: &[Average]) -> Vec<usize> {
+    let ends = averages.iter().scan(0, |end, average| {
+        let start = *end;
+        *end += 2 * average.channels;
+        Some(start)
+    });
+    ends.collect()
+}
+
+/// Outputs that a network for this dataset needs.
+pub(crate) fn outputs_of(dataset: &Dataset) -> usize {
+    match dataset.targets() {
+        Targets::Labels { classes, .. } => *classes,
+        Targets::Values { width, .. } => *width,
+    }
+}
+
+/// The shape of the target input for this dataset.
+pub(crate) fn target_shape(dataset: &Dataset) -> Shape {
+    match dataset.targets() {
+        Targets::Labels { .. } => Shape::batch([]),
+        Targets::Values { width, .. } => Shape::batch([*width]),
+    }
+}

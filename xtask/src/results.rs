@@ -1,0 +1,145 @@
+//! `cargo xtask results`: trains every preset as it stands and sets what comes out beside what was
+//! published.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::process;
+
+/// One line for each run that is done: what `gradus train --json` printed.
+const RUNS: &str = "docs/results.jsonl";
+/// The table made of them.
+const TABLE: &str = "docs/results.md";
+/// Presets that take minutes are trained once, the others with three seeds.
+const LONG: [&str; 2] = ["bn-conv", "deep-convnet"];
+const SEEDS: u64 = 3;
+
+/// Which presets to train.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these presets; all of them if not given.
+    #[arg(value_name = "PRESET")]
+    presets: Vec<String>,
+
+    /// Make the table from the runs that are done, and train nothing.
+    #[arg(long)]
+    table_only: bool,
+}
+
+/// Trains what is not done yet, and writes the table. A run that is done is not repeated: to begin anew,
+/// remove its line from `docs/results.jsonl`.
+///
+/// # Errors
+///
+/// If Gradus does not build, a run fails, or a file cannot be written.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
+    let presets: Vec<Value> = serde_json::from_str(&gradus(&["presets", "--json"])?)?;
+    let mut done = done()?;
+    for preset in &presets {
+        let name = text(preset, "preset")?;
+        let is_wanted = args.presets.is_empty() || args.presets.iter().any(|wanted| wanted == name);
+        for seed in (1..=seeds(name)).filter(|_| is_wanted && !args.table_only) {
+            if done.contains_key(&(name.to_owned(), seed)) {
+                continue;
+            }
+            eprintln!("{name}, seed {seed}");
+            let folder = format!("target/results/{name}-{seed}-{}", std::process::id());
+            let line =
+                gradus(&["train", name, "--seed", &seed.to_string(), "--run", &folder, "--json"])?;
+            let summary: Value = serde_json::from_str(&line)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(RUNS)?;
+            writeln!(file, "{summary}")?;
+            done.insert((name.to_owned(), seed), summary);
+            fs::write(TABLE, table(&presets, &done)?)?;
+        }
+    }
+    fs::write(TABLE, table(&presets, &done)?)?;
+    eprintln!("{TABLE} is written");
+    Ok(())
+}
+
+type Runs = BTreeMap<(String, u64), Value>;
+
+fn done() -> anyhow::Result<Runs> {
+    let lines = fs::read_to_string(RUNS).unwrap_or_default();
+    let run = |line: &str| {
+        let summary: Value = serde_json::from_str(line).context(RUNS)?;
+        let seed = summary["seed"].as_u64().context("a run has a seed")?;
+        Ok(((text(&summary, "preset")?.to_owned(), seed), summary))
+    };
+    lines.lines().map(run).collect()
+}
+
+fn seeds(preset: &str) -> u64 {
+    if LONG.contains(&preset) { 1 } else { SEEDS }
+}
+
+/// What `gradus` prints on standard output; its progress is shown.
+fn gradus(args: &[&str]) -> anyhow::Result<String> {
+    let output =
+        Command::new("target/release/gradus").args(args).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "gradus {}: {}", args.join(" "), output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a str> {
+    value[key].as_str().with_context(|| format!("no `{key}` in {value}"))
+}
+
+fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
+    let mut table = String::from(HEAD);
+    for preset in presets {
+        let (name, statistic) = (text(preset, "preset")?, text(preset, "statistic")?);
+        let published = preset["published"].as_f64().context("a published accuracy")?;
+        let runs: Vec<&Value> =
+            (1..=seeds(name)).filter_map(|seed| done.get(&(name.to_owned(), seed))).collect();
+        let key = if statistic == "best" { "best_test_accuracy" } else { "test_accuracy" };
+        let reached = runs.iter().map(|run| run[key].as_f64().context("a run has an accuracy"));
+        let reached = reached.collect::<anyhow::Result<Vec<f64>>>()?;
+        if reached.is_empty() {
+            writeln!(
+                table,
+                "| {name} | {published:.4} | {statistic} | not run yet | | | | | {} |",
+                text(preset, "source")?
+            )?;
+            continue;
+        }
+        let mean = reached.iter().sum::<f64>() / reached.len() as f64;
+        let low = reached.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = reached.iter().copied().fold(0.0, f64::max);
+        let spread =
+            if reached.len() > 1 { format!("{low:.4} to {high:.4}") } else { "one run".into() };
+        let seconds = runs.iter().filter_map(|run| run["wall_seconds"].as_f64()).sum::<f64>()
+            / runs.len() as f64;
+        writeln!(
+            table,
+            "| {name} | {published:.4} | {statistic} | **{mean:.4}** | {spread} | {:+.2} | {} | {seconds:.0} | {} |",
+            100.0 * (mean - published),
+            runs[0]["steps"],
+            text(preset, "source")?,
+        )?;
+    }
+    Ok(table)
+}
+
+const HEAD: &str = "\
+# Results
+
+Every preset, trained as it stands, beside what its source has published.
+Made by `cargo xtask results`, which goes on where it was stopped; the runs are in `results.jsonl`.
+
+\"Best\" is the best of all evaluations on the test set during the run, \"final\" the one after the last step: whichever the source has published.
+The best of many looks at a test set flatters; it is compared with a number obtained in the same way.
+Ours is the mean over the seeds 1 to 3 (seed 1 for `bn-conv` and `deep-convnet`); the difference is in percentage points.
+Seconds are wall time of one run on two cores, evaluations included, and depend on what else the machine does; accuracies do not.
+
+| preset | published | statistic | ours, mean | spread | difference | steps | seconds | source |
+|---|---|---|---|---|---|---|---|---|
+";
