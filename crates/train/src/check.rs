@@ -54,7 +54,8 @@ pub fn check(
     )?;
     let mut parameters = model.initial_parameters(options.seed);
     let mut random = Stream::new(options.seed, 0x6269_6173);
-    for spec in model.parameters.iter().filter(|spec| spec.sizes.len() == 1) {
+    let is_bias = |name: &str| name.ends_with(".bias") || name.ends_with(".offset");
+    for spec in model.parameters.iter().filter(|spec| is_bias(&spec.name)) {
         parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
     }
     let indices: Vec<u32> = (0..options.batch as u32).collect();
