@@ -31,13 +31,16 @@ impl ExperimentArgs {
     ///
     /// # Errors
     ///
-    /// An unknown preset, a file that cannot be read, or what is wrong in it.
+    /// An unknown preset, a file that cannot be read, what is wrong in it, or a layer that does not fit.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
         let settings: Vec<_> = self.set.iter().cloned().chain(more).collect();
         let (file, text) = self.text()?;
-        Ok(Experiment::parse_with(&file, &text, &settings)?)
+        let experiment = Experiment::parse_with(&file, &text, &settings)?;
+        // Shapes are checked before any data is read.
+        experiment.model.outputs().context(file)?;
+        Ok(experiment)
     }
 
     fn text(&self) -> anyhow::Result<(String, String)> {

@@ -69,3 +69,8 @@ pub fn mnist() -> Result<Split, mnist::LoadError> {
         test: set("mnist, test set", digits.test_images, digits.test_labels),
     })
 }
+
+/// The code in the README runs too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

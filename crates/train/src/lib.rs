@@ -6,6 +6,7 @@ pub mod check;
 mod evaluate;
 mod experiment;
 mod gather;
+mod predictor;
 pub mod presets;
 mod run_folder;
 mod saved;
@@ -16,6 +17,7 @@ pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
 };
+pub use predictor::{Predictor, probabilities};
 pub use run_folder::{RunFolder, RunFolderError};
 pub use saved::{SavedError, SavedModel};
 pub use trainer::{NotFinite, Observer, Silent, TrainError, Trainer, weights_digest};

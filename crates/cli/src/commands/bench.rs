@@ -74,8 +74,6 @@ struct Report {
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
     let mut experiment = args.experiment.read(&[])?;
-    // Shapes are checked before any data is read.
-    experiment.model.outputs()?;
     // Measured until time is up, not until the experiment's end.
     (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
     let threads =

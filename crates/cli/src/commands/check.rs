@@ -52,7 +52,6 @@ pub(crate) struct Args {
 /// A wrong experiment or data that cannot be read.
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[])?;
-    experiment.model.outputs()?;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
     let dataset = experiment.data.open(gradus::mnist)?.train;
     let options = Check {

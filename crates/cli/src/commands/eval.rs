@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use anyhow::ensure;
 use gradus::data::{Dataset, Targets, readers};
 use gradus::graph::Pool;
-use gradus::train::{Evaluation, Evaluator};
+use gradus::train::{Evaluation, Evaluator, probabilities};
 
 use crate::saved;
 use crate::table::{self, Align, thousands};
@@ -111,13 +111,13 @@ impl Report {
             let truth = truth as usize;
             report.confusion[truth][guess] += 1;
             if guess != truth {
-                let probability = softmax(scores);
+                let probability = probabilities(scores);
                 report.worst_mistakes.push(Mistake {
                     sample,
                     truth,
                     guess,
-                    probability_of_guess: probability(guess),
-                    probability_of_truth: probability(truth),
+                    probability_of_guess: probability[guess],
+                    probability_of_truth: probability[truth],
                 });
             }
         }
@@ -166,12 +166,4 @@ impl Report {
             ["sample", "truth", "guess", "p(guess)", "p(truth)"].map(|name| (name, Align::Right));
         table::write(out, columns, &rows.collect::<Vec<_>>())
     }
-}
-
-/// The probability of each class.
-fn softmax(scores: &[f32]) -> impl Fn(usize) -> f64 {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = scores.iter().map(|score| f64::from(score - largest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    move |class| powers[class] / sum
 }

@@ -76,8 +76,6 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         ("train.steps", args.steps.map(|steps| steps.to_string())),
         ("train.seed", args.seed.map(|seed| seed.to_string())),
     ])?;
-    // Shapes are checked before any data is read.
-    experiment.model.outputs()?;
     let split = experiment.data.open(gradus::mnist)?;
     let threads =
         args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
@@ -139,8 +137,8 @@ fn report(
     }
     let percent = |accuracy: Option<f64>| accuracy.map_or("none".into(), |a| format!("{a:.4}"));
     writeln!(out, "steps          {} ({:.2} epochs)", thousands(summary.steps), summary.epochs)?;
-    writeln!(out, "train loss     {:.4}", summary.train_loss)?;
-    writeln!(out, "test loss      {:.4}", summary.test_loss)?;
+    writeln!(out, "train loss     {}", loss(summary.train_loss))?;
+    writeln!(out, "test loss      {}", loss(summary.test_loss))?;
     writeln!(
         out,
         "test accuracy  {} (best {})",
@@ -151,4 +149,9 @@ fn report(
     writeln!(out, "time           {:.1} s, {speed} samples/s in training", summary.wall_seconds)?;
     writeln!(out, "run            {}", folder.display())?;
     Ok(())
+}
+
+/// A loss that has run away is shown by its size, not by its digits.
+fn loss(loss: f64) -> String {
+    if loss.abs() < 1e6 { format!("{loss:.4}") } else { format!("{loss:.2e}") }
 }

@@ -1,0 +1,68 @@
+//! Train on arrays of your own: two half moons, told apart by a small network.
+//!
+//! `cargo run --release -p gradus --example own_arrays`
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use gradus::kernels::random::Stream;
+use gradus::prelude::*;
+
+/// `n` points around two half moons that reach into each other, and which moon each belongs to.
+fn moons(n: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
+    let mut random = Stream::new(seed, 0);
+    let (mut points, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        let moon = (i % 2) as u32;
+        let angle = std::f64::consts::PI * random.uniform();
+        let (x, y) = match moon {
+            0 => (angle.cos(), angle.sin()),
+            _ => (1.0 - angle.cos(), 0.5 - angle.sin()),
+        };
+        points.extend([x + 0.1 * random.normal(), y + 0.1 * random.normal()].map(|v| v as f32));
+        labels.push(moon);
+    }
+    (points, labels)
+}
+
+pub fn main() -> Result<(), Box<dyn Error>> {
+    let set = |name, n, seed| {
+        let (points, labels) = moons(n, seed);
+        Dataset::new(
+            name,
+            [2],
+            Features::F32(points),
+            Targets::Labels { values: labels, classes: 2 },
+        )
+    };
+    let split =
+        Split { train: set("moons to learn", 2000, 1)?, test: set("moons to measure", 1000, 2)? };
+
+    let experiment = Experiment::parse(
+        "moons.toml",
+        r#"
+        [data]
+        source = "memory"
+        divisor = 1.0
+
+        [model]
+        input = [2]
+        layers = [{ linear = { units = 32 } }, "tanh", { linear = { units = 32 } }, "tanh", { linear = { units = 2 } }]
+
+        [train]
+        schedule = { constant = { learning_rate = 0.01 } }
+        batch = 50
+        epochs = 20.0
+        "#,
+    )?;
+    let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(1)))?;
+    let finished = trainer.run(None, &mut Silent);
+
+    let accuracy = finished.summary.test_accuracy.ok_or("the data has classes")?;
+    writeln!(io::stdout(), "test accuracy {accuracy:.3}")?;
+    if accuracy < 0.97 {
+        return Err("the moons should be told apart".into());
+    }
+    Ok(())
+}
