@@ -1,0 +1,210 @@
+//! Where each value lives, and who makes which part of a parameter's gradient.
+
+use crate::Float;
+use crate::graph::{Graph, Leaf, NodeId};
+
+use super::super::Compile;
+use super::facts::Facts;
+use super::{Chunk, Extent, Place, Plan, Task};
+
+/// Elements of a parameter's gradient that one thread makes at a time.
+const CHUNK: usize = 8192;
+/// Rows that the product kernel takes at a time, at most.
+const ROW_BLOCK: usize = 12;
+
+/// Shared values and gradients, and the tiles' parts of them, have places of their own.
+pub(super) fn place_shared<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
+    for (id, node) in graph.nodes() {
+        let i = id.index();
+        if !facts.needed[i] {
+            continue;
+        }
+        let len = node.shape().len();
+        let mut shared = || {
+            plan.shared_lens.push(len);
+            Place::Shared(plan.shared_lens.len() - 1)
+        };
+        if !facts.is_batched(i) {
+            plan.nodes[i].value = match node.leaf() {
+                Some(Leaf::Parameter(range)) => Place::Parameter(range.clone()),
+                Some(Leaf::Constant(_)) => Place::Constant,
+                _ => shared(),
+            };
+            if facts.has_gradient[i] {
+                plan.nodes[i].gradient = match node.leaf() {
+                    Some(Leaf::Parameter(range)) => Place::Parameter(range.clone()),
+                    _ => shared(),
+                };
+            }
+        }
+        let mut in_tile = |extent| {
+            plan.tile_buffers.push(extent);
+            Some(plan.tile_buffers.len() - 1)
+        };
+        if facts.is_reduction(i) {
+            plan.nodes[i].part = in_tile(Extent::Fixed(len));
+        }
+        if facts.has_gradient[i] && facts.has_parts(i) {
+            plan.nodes[i].gradient_part = in_tile(Extent::Fixed(len));
+        }
+        if facts.splits[i] {
+            plan.nodes[i].workspace = in_tile(Extent::Workspace(i));
+        }
+    }
+}
+
+/// A batched value or gradient from its first task to its last.
+#[derive(Clone, Debug)]
+struct Life {
+    rows: usize,
+    /// Stage and task.
+    first: (usize, usize),
+    last: (usize, usize),
+    kept: bool,
+}
+
+/// Batched values that live within one stage share the buffers of the worker; the others get one in
+/// each tile.
+pub(super) fn place_batched<T: Float>(options: &Compile, facts: &Facts<'_, T>, plan: &mut Plan) {
+    let n = plan.nodes.len();
+    // Values are lives 0 to n, gradients n to 2n.
+    let mut lives: Vec<Option<Life>> = vec![None; 2 * n];
+    let mut touch = |life: usize, at: (usize, usize)| {
+        let i = life % n;
+        if facts.is_batched(i) {
+            let kept = options.keep_all || (life < n && options.keep.contains(&NodeId(i as u32)));
+            let rows = facts.node(i).shape().len();
+            lives[life].get_or_insert(Life { rows, first: at, last: at, kept }).last = at;
+        }
+    };
+    let mut moments = Vec::new();
+    for (s, stage) in plan.stages.iter().enumerate() {
+        for (t, &task) in stage.tasks.iter().enumerate() {
+            moments.push(((s, t), task));
+            if let Task::Fill(i) | Task::Forward(i) = task {
+                touch(i, (s, t));
+            }
+            facts.values_read(task).into_iter().for_each(|i| touch(i, (s, t)));
+            facts.gradients_touched(task).into_iter().for_each(|i| touch(n + i, (s, t)));
+        }
+    }
+    // Split gradients read values after the last stage.
+    for i in (0..n).filter(|&i| facts.splits[i]) {
+        facts
+            .values_read(Task::Prepare(i))
+            .into_iter()
+            .for_each(|v| touch(v, (plan.stages.len(), 0)));
+    }
+    let mut homes: Vec<usize> = (0..2 * n).collect();
+    for (at, task) in moments {
+        if let Some((from, to)) = in_place(facts, plan, &lives, &homes, at, task) {
+            // The new value moves into the home of the old one, which lives on as long.
+            let moved = lives[to].take().expect("the task writes it");
+            let home = lives[homes[from]].as_mut().expect("the task reads it");
+            home.last = moved.last;
+            home.kept |= moved.kept;
+            homes[to] = homes[from];
+        }
+    }
+    for stage in &mut plan.stages {
+        let is_needless = |i: usize| stage.tiled && homes[n + i] != n + i;
+        stage.tasks.retain(|task| !matches!(task, Task::Zero(i) if is_needless(*i)));
+    }
+    let places = allot(&lives, plan);
+    for i in (0..n).filter(|&i| facts.is_batched(i)) {
+        plan.nodes[i].value = places[homes[i]].clone();
+        plan.nodes[i].gradient = places[homes[n + i]].clone();
+    }
+}
+
+/// The two lives that become one if the task may write its result over what it reads, and notes that
+/// in the plan.
+fn in_place<T: Float>(
+    facts: &Facts<'_, T>,
+    plan: &mut Plan,
+    lives: &[Option<Life>],
+    homes: &[usize],
+    at: (usize, usize),
+    task: Task,
+) -> Option<(usize, usize)> {
+    let n = plan.nodes.len();
+    let (Task::Forward(i) | Task::Backward(i, 0)) = task else { return None };
+    let node = facts.node(i);
+    let first = node.operands.first()?.index();
+    let is_as_long = facts.is_batched(first) && facts.node(first).shape.len() == node.shape.len();
+    let fits = facts.op(i).in_place() && facts.is_batched(i) && is_as_long;
+    let is_last =
+        |life: usize| lives[homes[life]].as_ref().is_some_and(|l| l.last == at && !l.kept);
+    if let Task::Forward(_) = task {
+        let is_only = node.operands.iter().filter(|id| id.index() == first).count() == 1;
+        if !(fits && is_only && is_last(first)) {
+            return None;
+        }
+        plan.nodes[i].in_place = true;
+        Some((first, i))
+    } else {
+        if !(fits && facts.readers[first].len() == 1 && is_last(n + i)) {
+            return None;
+        }
+        plan.nodes[i].backward_in_place = true;
+        Some((n + i, n + first))
+    }
+}
+
+/// Gives each life a buffer: of the worker within one stage, where later lives take over what earlier
+/// ones have left, else of the tile.
+fn allot(lives: &[Option<Life>], plan: &mut Plan) -> Vec<Place> {
+    let mut places = vec![Place::Nowhere; lives.len()];
+    let mut of_worker: Vec<(usize, &Life)> = Vec::new();
+    for (i, life) in lives.iter().enumerate() {
+        match life {
+            Some(life) if !life.kept && life.first.0 == life.last.0 => of_worker.push((i, life)),
+            Some(life) => {
+                plan.tile_buffers.push(Extent::Rows(life.rows));
+                places[i] = Place::Tile(plan.tile_buffers.len() - 1);
+            }
+            None => {}
+        }
+    }
+    of_worker.sort_by_key(|(_, life)| life.first);
+    // Until when each buffer is taken.
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    for (i, life) in of_worker {
+        let free = (0..taken.len()).filter(|&slot| taken[slot] < life.first);
+        // The one whose size fits best.
+        let slot = free.min_by_key(|&slot| plan.worker_rows[slot].abs_diff(life.rows));
+        let slot = slot.unwrap_or_else(|| {
+            taken.push((0, 0));
+            plan.worker_rows.push(0);
+            taken.len() - 1
+        });
+        taken[slot] = life.last;
+        plan.worker_rows[slot] = plan.worker_rows[slot].max(life.rows);
+        places[i] = Place::Worker(slot);
+    }
+    places
+}
+
+/// Cuts the gradients of the parameters into chunks, one thread's work each.
+pub(super) fn chunk<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
+    for (id, range) in graph.parameters().filter(|(id, _)| facts.has_gradient[id.index()]) {
+        let parameter = id.index();
+        let readers = facts.readers[parameter].iter().rev();
+        let splits: Vec<usize> =
+            readers.filter(|&&(i, k)| facts.is_split(i, k)).map(|&(i, _)| i).collect();
+        let row = graph.shape(id).sizes().last().copied().unwrap_or(1).max(1);
+        let step = if splits.is_empty() {
+            CHUNK
+        } else {
+            (CHUNK / row / ROW_BLOCK).max(1) * ROW_BLOCK * row
+        };
+        for start in (0..range.len()).step_by(step) {
+            plan.chunks.push(Chunk {
+                parameter,
+                range: start..(start + step).min(range.len()),
+                splits: splits.clone(),
+                clear: !facts.has_whole_reader(parameter),
+            });
+        }
+    }
+}
