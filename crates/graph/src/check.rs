@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernels::random::Stream;
 
 use crate::op::Choices;
-use crate::{Compile, Graph, NodeId, Program, Run, ShapeError, Source};
+use crate::{Compile, Graph, NodeId, Program, Run, ShapeError, Source, numeric};
 
 /// How to check the gradients of a graph.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +135,44 @@ pub fn check(
         report.push(checked);
     }
     Ok(report)
+}
+
+/// The gradient of `loss` for every parameter by central differences, two runs of the program for each: for
+/// small graphs, and for those who do not want to believe the analytic one.
+///
+/// # Panics
+///
+/// If `loss` is not one number, or the program does not compute it.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_graph::check::numerical_gradient;
+/// use gradus_graph::numeric::STEP;
+/// use gradus_graph::{Compile, Graph, Program, Run};
+///
+/// let mut g = Graph::<f64>::new();
+/// let [x, y] = ["x", "y"].map(|name| g.parameter(name, []));
+/// let sum = g.add(x, y)?;
+/// let square = g.mul(sum, sum)?;
+///
+/// let mut program = Program::new(g, &Compile { keep: vec![square], ..Compile::default() })?;
+/// let at = Run { parameters: &[1.0, 2.0], ..Run::default() };
+/// let slope = numerical_gradient(&mut program, square, &at, STEP);
+/// assert!(slope.iter().all(|slope| (slope - 6.0).abs() < 1e-9));
+/// # Ok::<(), gradus_graph::ShapeError>(())
+/// ```
+pub fn numerical_gradient(
+    program: &mut Program<f64>,
+    loss: NodeId,
+    at: &Run<'_, f64>,
+    step: f64,
+) -> Vec<f64> {
+    let value = |parameters: &[f64]| {
+        program.run(&Run { parameters, ..*at });
+        program.scalar(loss)
+    };
+    numeric::gradient(value, at.parameters, step)
 }
 
 /// The loss along lines through the parameters.

@@ -14,7 +14,7 @@ pub const STEP: f64 = 1e-4;
 /// let slope = gradient(|x| x[0] * x[0] + x[1] * x[1], &[3.0, 4.0], STEP);
 /// assert!((slope[0] - 6.0).abs() < 1e-9 && (slope[1] - 8.0).abs() < 1e-9);
 /// ```
-pub fn gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {
+pub fn gradient(mut f: impl FnMut(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {
     let mut at = x.to_vec();
     let slope = |i: usize| {
         let center = at[i];
@@ -33,7 +33,7 @@ pub fn gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {
 ///
 /// Returns every point of the path, the start first and `steps` more.
 pub fn descend(
-    f: impl Fn(&[f64]) -> f64,
+    mut f: impl FnMut(&[f64]) -> f64,
     start: &[f64],
     learning_rate: f64,
     steps: usize,
@@ -41,7 +41,7 @@ pub fn descend(
     let mut path = vec![start.to_vec()];
     for _ in 0..steps {
         let x = &path[path.len() - 1];
-        let slope = gradient(&f, x, STEP);
+        let slope = gradient(&mut f, x, STEP);
         path.push(x.iter().zip(slope).map(|(x, slope)| x - learning_rate * slope).collect());
     }
     path
@@ -49,7 +49,7 @@ pub fn descend(
 
 /// Gradient ascent: [`descend`] with the opposite sign, towards a maximum.
 pub fn ascend(
-    f: impl Fn(&[f64]) -> f64,
+    f: impl FnMut(&[f64]) -> f64,
     start: &[f64],
     learning_rate: f64,
     steps: usize,

@@ -230,48 +230,35 @@ impl<T: Float> Program<T> {
                 };
                 run.inputs.fill(input, tile, self.shared_mut(Slot::Value(i)));
             }
-            Task::Finish(i) => {
-                let mut y = self.take(Slot::Value(i));
-                let part = self.plan.nodes[i].part.expect("planned with a part");
-                for (to, tile) in self.parts.chunks_exact_mut(y.len().max(1)).zip(&self.tiles) {
+            Task::Finish(i) => self.with_taken(Slot::Value(i), |own, y| {
+                let part = own.plan.nodes[i].part.expect("planned with a part");
+                for (to, tile) in own.parts.chunks_exact_mut(y.len().max(1)).zip(&own.tiles) {
                     to.copy_from_slice(&tile.buffers[part]);
                 }
-                let parts = &self.parts[..y.len() * self.tiles.len()];
-                op(&self.graph, i).finish(parts, &self.samples, &mut y);
-                self.put(Slot::Value(i), y);
-            }
-            Task::Forward(i) => {
-                let mut y = self.take(Slot::Value(i));
-                let mut scratch = std::mem::take(&mut self.shared_scratch);
-                self.context(run.parameters).forward(i, tile, None, &mut y, &mut scratch);
-                self.shared_scratch = scratch;
-                self.put(Slot::Value(i), y);
-            }
+                let parts = &own.parts[..y.len() * own.tiles.len()];
+                op(&own.graph, i).finish(parts, &own.samples, y);
+            }),
+            Task::Forward(i) => self.with_taken(Slot::Value(i), |own, y| {
+                let mut scratch = std::mem::take(&mut own.shared_scratch);
+                own.context(run.parameters).forward(i, tile, None, y, &mut scratch);
+                own.shared_scratch = scratch;
+            }),
             Task::Backward(i, operand) => {
                 let to = Slot::Gradient(self.node(i).operands()[operand].index());
-                let mut dx = self.take(to);
-                let mut scratch = std::mem::take(&mut self.shared_scratch);
-                self.context(run.parameters).backward(
-                    i,
-                    operand,
-                    tile,
-                    None,
-                    &mut dx,
-                    &mut scratch,
-                );
-                self.shared_scratch = scratch;
-                self.put(to, dx);
+                self.with_taken(to, |own, dx| {
+                    let mut scratch = std::mem::take(&mut own.shared_scratch);
+                    own.context(run.parameters).backward(i, operand, tile, None, dx, &mut scratch);
+                    own.shared_scratch = scratch;
+                });
             }
             Task::Zero(i) => self.shared_mut(Slot::Gradient(i)).fill(T::ZERO),
             Task::Seed(i) => self.shared_mut(Slot::Gradient(i)).fill(T::ONE),
-            Task::Reduce(i) => {
-                let mut dx = self.take(Slot::Gradient(i));
-                let part = self.plan.nodes[i].gradient_part.expect("planned with a part");
-                for tile in &self.tiles {
-                    add(&mut dx, &tile.buffers[part]);
+            Task::Reduce(i) => self.with_taken(Slot::Gradient(i), |own, dx| {
+                let part = own.plan.nodes[i].gradient_part.expect("planned with a part");
+                for tile in &own.tiles {
+                    add(dx, &tile.buffers[part]);
                 }
-                self.put(Slot::Gradient(i), dx);
-            }
+            }),
             Task::Prepare(_) => unreachable!("split gradients are prepared in tiles"),
         }
     }
@@ -446,25 +433,23 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// A shared value or gradient, taken out so that others can be read meanwhile.
-    fn take(&mut self, slot: Slot) -> Buffer<T> {
+    /// Calls `work` with a shared value or gradient, which is taken out meanwhile, so that others can be
+    /// read.
+    fn with_taken(&mut self, slot: Slot, work: impl FnOnce(&mut Self, &mut [T])) {
         match *self.place(slot) {
-            Place::Shared(place) => std::mem::take(&mut self.shared[place]),
+            Place::Shared(place) => {
+                let mut buffer = std::mem::take(&mut self.shared[place]);
+                work(self, &mut buffer);
+                self.shared[place] = buffer;
+            }
             Place::Parameter(ref range) => {
+                // With those of all parameters, of which no pass reads any.
                 let range = range.clone();
-                let mut buffer = Buffer::new(range.len());
-                buffer.copy_from_slice(&self.gradients[range]);
-                buffer
+                let mut gradients = std::mem::take(&mut self.gradients);
+                work(self, &mut gradients[range]);
+                self.gradients = gradients;
             }
             _ => unreachable!("planned as shared"),
-        }
-    }
-
-    /// Puts back what [`take`](Self::take) took.
-    fn put(&mut self, slot: Slot, buffer: Buffer<T>) {
-        match *self.place(slot) {
-            Place::Shared(place) => self.shared[place] = buffer,
-            _ => self.shared_mut(slot).copy_from_slice(&buffer),
         }
     }
 

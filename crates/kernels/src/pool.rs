@@ -84,15 +84,10 @@ impl std::fmt::Debug for Shared {
 impl Pool {
     /// A pool of `threads` threads, the caller's included; 0 counts as 1.
     ///
-    /// # Panics
-    ///
-    /// If the system gives no more threads, or for more than 32,767 of them.
+    /// Where the system gives fewer threads there are fewer, and never more than 32,767:
+    /// [`threads`](Self::threads) tells.
     pub fn new(threads: usize) -> Self {
-        let n_helpers = threads.max(1) - 1;
-        assert!(
-            n_helpers as u64 <= HELPERS / HELPER,
-            "{threads} threads are more than a pool holds"
-        );
+        let n_helpers = threads.clamp(1, (HELPERS / HELPER) as usize) - 1;
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             next: AtomicUsize::new(0),
@@ -103,9 +98,9 @@ impl Pool {
         let helper = |i| {
             let shared = Arc::clone(&shared);
             let builder = thread::Builder::new().name(format!("gradus-{i}"));
-            builder.spawn(move || shared.help()).expect("the system gives a thread")
+            builder.spawn(move || shared.help()).ok()
         };
-        let helpers = (1..=n_helpers).map(helper).collect();
+        let helpers = (1..=n_helpers).map_while(helper).collect();
         Self { shared, helpers, turn: Mutex::new(()) }
     }
 

@@ -1,18 +1,21 @@
 //! The description of a network, and how it becomes a graph.
 
-use std::fmt;
+mod builder;
+mod error;
+
 use std::ops::Range;
 
-use graph::{Float, Graph, NodeId, Shape, ShapeError};
+use graph::{Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::init::Initializer;
-use crate::init::constant::Constant;
 use crate::init::he_normal::HeNormal;
 use crate::registry::{InvalidSetting, Validate, finite, not_negative};
-use crate::setting::Bias;
 use crate::{Layer, Loss};
+pub use builder::Builder;
+use builder::checked_len;
+pub use error::NetworkError;
 
 /// A network as a list of layers.
 ///
@@ -172,85 +175,6 @@ pub struct LayerSummary {
     pub multiply_adds: u64,
 }
 
-/// What does not fit in a network.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// The input has no or an empty axis, or too many elements.
-    Input {
-        /// Its sizes.
-        found: Vec<usize>,
-    },
-    /// The network has more numbers than can be counted.
-    TooLarge {
-        /// The layer's number, from 1.
-        number: usize,
-        /// Its kind.
-        kind: &'static str,
-    },
-    /// A setting outside its range.
-    Setting {
-        /// The layer's number, from 1; none for a setting of the model.
-        layer: Option<(usize, &'static str)>,
-        /// The setting.
-        setting: InvalidSetting,
-    },
-    /// A layer that does not fit behind the one before it.
-    Layer {
-        /// The layer's number, from 1.
-        number: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// Shapes and rule.
-        error: ShapeError,
-    },
-    /// A loss that does not fit behind the last layer.
-    Loss {
-        /// The loss.
-        kind: &'static str,
-        /// Shapes and rule.
-        error: ShapeError,
-    },
-    /// The last layer has another number of outputs than there are classes or values to meet.
-    Outputs {
-        /// Shape of the last layer's output.
-        found: Shape,
-        /// Classes or values of the data.
-        expected: usize,
-    },
-}
-
-impl fmt::Display for NetworkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input { found } => {
-                write!(f, "input: expected one to six sizes above 0, found {found:?}")
-            }
-            Self::TooLarge { number, kind } => {
-                write!(f, "layer {number} ({kind}): more than {MAX_ELEMENTS} elements")
-            }
-            Self::Setting { layer: Some((number, kind)), setting } => {
-                write!(f, "layer {number} ({kind}): {setting}")
-            }
-            Self::Setting { layer: None, setting } => write!(f, "{setting}"),
-            Self::Layer { number, kind, error } => write!(f, "layer {number} ({kind}): {error}"),
-            Self::Loss { kind, error } => write!(f, "loss {kind}: {error}"),
-            Self::Outputs { found, expected } => {
-                write!(
-                    f,
-                    "the last layer gives {found}, but the data has {expected} classes or values: expected [N, {expected}]"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for NetworkError {}
-
-/// Elements that a parameter or a value of one sample may have: more is a slip of the pen, and would
-/// only run out of memory later.
-const MAX_ELEMENTS: usize = 1 << 30;
-
 impl Network {
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
     ///
@@ -347,9 +271,8 @@ impl Network {
         mode: Mode,
         target: Shape,
     ) -> Result<Layers<'_, T>, NetworkError> {
-        let n_elements = self.input.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
         if !(1..=6).contains(&self.input.len())
-            || !(1..=MAX_ELEMENTS).contains(&n_elements.unwrap_or(0))
+            || checked_len(&self.input).is_none_or(|len| len == 0)
         {
             return Err(NetworkError::Input { found: self.input.clone() });
         }
@@ -357,6 +280,7 @@ impl Network {
         finite("bias", self.bias).map_err(of_model)?;
         self.weights.validate().map_err(|setting| of_model(setting.within("weights")))?;
         let mut builder = Builder::new(self, mode);
+        builder.graph.begin_scope("the data");
         let input = builder.graph.input("input", Shape::batch(&self.input));
         let target = builder.graph.input("target", target);
         let mut prediction = input;
@@ -399,190 +323,5 @@ impl<T: Float> Model<T> {
     /// Multiply-adds of a forward pass for one sample.
     pub fn multiply_adds(&self) -> u64 {
         self.layers.iter().map(|layer| layer.multiply_adds).sum()
-    }
-}
-
-/// A graph under construction, as the layers see it.
-#[derive(Debug)]
-pub struct Builder<'a, T> {
-    /// The nodes so far.
-    pub graph: Graph<T>,
-    mode: Mode,
-    network: &'a Network,
-    /// `"3.conv2d"`, for the layer being built.
-    layer: String,
-    parameters: Vec<ParameterSpec>,
-    averages: Vec<Average>,
-    /// Weights that a penalty counts.
-    weights: Vec<NodeId>,
-    /// Where the layer being built begins in the graph.
-    first_node: usize,
-}
-
-impl<'a, T: Float> Builder<'a, T> {
-    fn new(network: &'a Network, mode: Mode) -> Self {
-        Self {
-            graph: Graph::new(),
-            mode,
-            network,
-            layer: String::new(),
-            parameters: Vec::new(),
-            averages: Vec::new(),
-            weights: Vec::new(),
-            first_node: 0,
-        }
-    }
-
-    /// Whether the graph is for training or for evaluation.
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Adds a trained value of the layer being built.
-    pub fn parameter(
-        &mut self,
-        part: &str,
-        sizes: &[usize],
-        initializer: Initializer,
-        fan_in: usize,
-        fan_out: usize,
-    ) -> NodeId {
-        let name = format!("{}.{part}", self.layer);
-        let start = self.graph.n_parameters();
-        let node = self.graph.parameter(&name, Shape::from(sizes));
-        let range = start..self.graph.n_parameters();
-        self.parameters.push(ParameterSpec {
-            node,
-            name,
-            sizes: sizes.to_vec(),
-            range,
-            initializer,
-            fan_in,
-            fan_out,
-        });
-        node
-    }
-
-    /// Adds a weight, which penalties count, with the model's initializer if none is given.
-    pub fn weight(
-        &mut self,
-        sizes: &[usize],
-        fan_in: usize,
-        fan_out: usize,
-        initializer: Option<&Initializer>,
-    ) -> NodeId {
-        let initializer = initializer.unwrap_or(&self.network.weights).clone();
-        let node = self.parameter("weight", sizes, initializer, fan_in, fan_out);
-        self.weights.push(node);
-        node
-    }
-
-    /// Adds a bias to the last axis of `y`, the model's if none is given, unless it is said to have none.
-    ///
-    /// # Errors
-    ///
-    /// If the last axis of `y` has another size.
-    pub fn add_bias(
-        &mut self,
-        y: NodeId,
-        size: usize,
-        bias: Option<Bias>,
-    ) -> Result<NodeId, ShapeError> {
-        let Bias(Some(value)) = bias.unwrap_or(Bias(Some(self.network.bias))) else { return Ok(y) };
-        let bias = self.parameter("bias", &[size], Constant { value }.into(), 0, 0);
-        self.graph.add(y, bias)
-    }
-
-    /// Adds mean and variance of each channel of `x`: those of the batch in training, which are noted for
-    /// the running averages, and these averages in evaluation.
-    ///
-    /// # Errors
-    ///
-    /// If `x` has no channels.
-    pub fn moments(&mut self, x: NodeId, decay: f64, warmup: bool) -> Result<NodeId, ShapeError> {
-        let name = format!("{}.moments", self.layer);
-        let channels = self.graph.shape(x).sizes().last().copied().unwrap_or(0);
-        let moments = match self.mode {
-            Mode::Train => self.graph.moments(x)?,
-            Mode::Evaluate => self.graph.input(&name, [2, channels]),
-        };
-        self.averages.push(Average { name, moments, channels, decay, warmup });
-        Ok(moments)
-    }
-
-    fn layer(&mut self, number: usize, layer: &Layer, x: NodeId) -> Result<NodeId, NetworkError> {
-        let kind = layer.name();
-        layer
-            .validate()
-            .map_err(|setting| NetworkError::Setting { layer: Some((number, kind)), setting })?;
-        self.layer = format!("{number}.{kind}");
-        self.first_node = self.graph.nodes().len();
-        self.graph.begin_scope(format!("layer {number} ({kind})"));
-        let y = layer.as_dyn().build(self, x).map_err(|error| NetworkError::Layer {
-            number,
-            kind,
-            error,
-        })?;
-        let fits = |shape: &Shape| {
-            let len = shape.sizes().iter().try_fold(1usize, |n, &size| n.checked_mul(size));
-            len.is_some_and(|len| len <= MAX_ELEMENTS)
-        };
-        let is_too_large =
-            self.graph.nodes().skip(self.first_node).any(|(_, node)| !fits(node.shape()));
-        if is_too_large {
-            return Err(NetworkError::TooLarge { number, kind });
-        }
-        Ok(y)
-    }
-
-    fn summary(&self, number: usize, kind: &'static str, output: NodeId) -> LayerSummary {
-        let nodes = self.graph.nodes().skip(self.first_node);
-        let shapes = |node: &graph::Node<T>| -> Vec<Shape> {
-            node.operands().iter().map(|&id| self.graph.shape(id).clone()).collect()
-        };
-        let multiply_adds =
-            nodes.filter_map(|(_, node)| Some(node.op()?.multiply_adds(&shapes(node))));
-        let of_layer = self.parameters.iter().filter(|spec| spec.node.index() >= self.first_node);
-        LayerSummary {
-            number,
-            kind,
-            output: self.graph.shape(output).clone(),
-            parameters: of_layer.map(|spec| spec.range.len()).sum(),
-            multiply_adds: multiply_adds.sum(),
-        }
-    }
-
-    fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
-        let mut total = None;
-        for weight in std::mem::take(&mut self.weights) {
-            if penalty.l1 > 0.0 {
-                let magnitudes = self.graph.abs(weight);
-                self.add_penalty(&mut total, magnitudes, penalty.l1)?;
-            }
-            if penalty.l2 > 0.0 {
-                let squares = self.graph.mul(weight, weight)?;
-                self.add_penalty(&mut total, squares, 0.5 * penalty.l2)?;
-            }
-        }
-        if let Some(total) = total {
-            self.graph.set_name(total, "penalty");
-        }
-        Ok(total)
-    }
-
-    fn add_penalty(
-        &mut self,
-        total: &mut Option<NodeId>,
-        costs: NodeId,
-        factor: f64,
-    ) -> Result<(), ShapeError> {
-        let sum = self.graph.sum_all(costs)?;
-        let factor = self.graph.scalar(factor);
-        let cost = self.graph.mul(sum, factor)?;
-        *total = Some(match *total {
-            Some(total) => self.graph.add(total, cost)?,
-            None => cost,
-        });
-        Ok(())
     }
 }

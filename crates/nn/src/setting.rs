@@ -6,6 +6,8 @@ use graph::Padding;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::registry::{InvalidSetting, Validate, require};
+
 /// A height and a width: `5` or `[5, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair(pub [usize; 2]);
@@ -77,6 +79,16 @@ impl<'de> Deserialize<'de> for PaddingSetting {
         }
 
         deserializer.deserialize_any(Form).map(Self)
+    }
+}
+
+impl Validate for PaddingSetting {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        /// Rows or columns on one side: more than any kernel can want.
+        const MOST: usize = 1024;
+        let Padding::Explicit { top, bottom, left, right } = self.0 else { return Ok(()) };
+        let most = top.max(bottom).max(left).max(right);
+        require(most <= MOST, "padding", most as f64, format!("at most {MOST}"))
     }
 }
 

@@ -7,7 +7,8 @@ use nn::{Mode, Model};
 
 use crate::experiment::Experiment;
 use crate::gather::{Gather, byte_values};
-use crate::trainer::{TrainError, outputs_of, target_shape};
+use crate::sizes::{outputs_of, target_shape};
+use crate::trainer::TrainError;
 
 /// Deviation of the biases during the check. Zero biases would put every blank patch of an image exactly
 /// on a ReLU's kink.

@@ -5,7 +5,7 @@ use graph::{Compile, Pool, Program, Run, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
 use crate::gather::{Gather, byte_values};
-use crate::trainer::{average_starts, outputs_of, target_shape};
+use crate::sizes::{average_starts, outputs_of, target_shape};
 
 /// Samples that go through the network together.
 const BATCH: usize = 1000;

@@ -11,6 +11,8 @@ use nn::schedule::Schedule;
 use nn::{Loss, Network, Objective, Penalty};
 use serde::{Deserialize, Serialize};
 
+use crate::nearest::nearest;
+
 /// Everything that decides what a run computes. The number of threads is not part of it: it does not.
 ///
 /// ```
@@ -380,16 +382,10 @@ impl Experiment {
             .collect::<Vec<_>>()
             .join(" ");
         let file = format!("{file} with --set {shown}");
-        let experiment = Self::deserialize(toml::Value::Table(table)).map_err(|error| {
-            ExperimentError::Text {
-                suggestion: suggestion(error.message()),
-                message: error.message().to_owned(),
-                file: file.clone(),
-                place: None,
-                line: None,
-            }
-        })?;
-        Self::checked(&file, Self { name: unchanged.name, ..experiment })
+        let experiment = Self::deserialize(toml::Value::Table(table))
+            .map_err(|error| placeless(&file, error.message().to_owned()))?;
+        let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
+        Self::checked(&file, Self { name, ..experiment })
     }
 
     /// The experiment as text, with every default written out.
@@ -403,13 +399,8 @@ impl Experiment {
         train.validate().map_err(|setting| of_file(setting.within("train")))?;
         if train.epochs.is_some() == train.steps.is_some() {
             let found = if train.epochs.is_some() { "both" } else { "neither" };
-            return Err(ExperimentError::Text {
-                file: file.to_owned(),
-                place: None,
-                line: None,
-                message: format!("[train]: expected either `epochs` or `steps`, found {found}"),
-                suggestion: None,
-            });
+            let message = format!("[train]: expected either `epochs` or `steps`, found {found}");
+            return Err(placeless(file, message));
         }
         let divisor = experiment.data.divisor;
         if !(divisor.is_finite() && divisor > 0.0) {
@@ -425,6 +416,13 @@ impl Experiment {
                 .file_stem()
                 .map(|stem| stem.to_string_lossy().into_owned());
             experiment.name = stem.unwrap_or_else(|| "experiment".into());
+        }
+        if experiment.name.contains(['/', '\\', '\0']) {
+            let found = experiment.name.escape_debug();
+            return Err(placeless(
+                file,
+                format!("name: expected that of a folder, found `{found}`"),
+            ));
         }
         Ok(experiment)
     }
@@ -447,6 +445,12 @@ fn text_error(file: &str, text: &str, error: &toml::de::Error) -> ExperimentErro
     }
 }
 
+/// A mistake that stands in no line of the file.
+fn placeless(file: &str, message: String) -> ExperimentError {
+    let (file, suggestion) = (file.to_owned(), suggestion(&message));
+    ExperimentError::Text { file, place: None, line: None, message, suggestion }
+}
+
 /// The known name nearest to the unknown one, both taken from serde's message: "unknown field `epocs`,
 /// expected one of `epochs`, `steps`".
 fn suggestion(message: &str) -> Option<String> {
@@ -458,29 +462,13 @@ fn suggestion(message: &str) -> Option<String> {
     nearest(unknown, names).map(str::to_owned)
 }
 
-/// The name nearest to `unknown`, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    unknown: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    /// Names that differ in more than this share of their letters are not meant.
-    const NEAR: f64 = 0.6;
-    let similarity = |name: &str| strsim::jaro_winkler(&unknown.to_lowercase(), name);
-    let best = known
-        .into_iter()
-        .map(|name| (similarity(name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= NEAR).then_some(best.1)
-}
-
 fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), ExperimentError> {
-    let wrong = |message: String| ExperimentError::Text {
-        file: format!("--set {path}={value}"),
-        place: None,
-        line: None,
-        message,
-        suggestion: None,
-    };
+    /// Names in a path: a few more than any setting has. Deeper tables would overflow the stack.
+    const MOST: usize = 16;
+    let wrong = |message| placeless(&format!("--set {path}={value}"), message);
+    if path.split('.').count() > MOST {
+        return Err(wrong(format!("expected at most {MOST} names in a path")));
+    }
     let (parents, name) =
         path.rsplit_once('.').map_or((None, path), |(parents, name)| (Some(parents), name));
     let mut at = table;

@@ -5,7 +5,7 @@ use graph::{Compile, Program, Run, Source};
 use nn::{Model, NetworkError};
 
 use crate::saved::SavedModel;
-use crate::trainer::average_starts;
+use crate::sizes::average_starts;
 
 /// A network that answers one sample at a time.
 ///

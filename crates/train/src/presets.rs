@@ -43,7 +43,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 
 /// The preset whose name is nearest to `name`, if one is near enough to be meant.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    crate::experiment::nearest(name, ALL.iter().map(|preset| preset.name))
+    crate::nearest::nearest(name, ALL.iter().map(|preset| preset.name))
 }
 
 impl Preset {

@@ -57,14 +57,14 @@ pub enum SavedError {
         /// The file.
         file: PathBuf,
         /// What is wrong.
-        error: ExperimentError,
+        error: Box<ExperimentError>,
     },
     /// The network in its metadata does not fit.
     Network {
         /// The file.
         file: PathBuf,
         /// What is wrong.
-        error: NetworkError,
+        error: Box<NetworkError>,
     },
     /// A tensor is missing or of another size or type than the network's.
     Tensor {
@@ -123,8 +123,7 @@ impl SavedModel {
     /// What the system says.
     pub fn write(&self, file: &Path) -> Result<(), SavedError> {
         let of_file = |error: io::Error| SavedError::Io { file: file.to_owned(), error };
-        let model =
-            self.model().map_err(|error| SavedError::Network { file: file.to_owned(), error })?;
+        let model = self.checked_model(file)?;
         let metadata = HashMap::from([
             (EXPERIMENT.to_owned(), self.experiment.to_text()),
             (OUTPUTS.to_owned(), self.outputs.to_string()),
@@ -162,13 +161,12 @@ impl SavedModel {
             value.ok_or(SavedError::Foreign { file: of_file(), entry })
         };
         let experiment = Experiment::parse("experiment in the metadata", entry(EXPERIMENT)?)
-            .map_err(|error| SavedError::Experiment { file: of_file(), error })?;
+            .map_err(|error| SavedError::Experiment { file: of_file(), error: Box::new(error) })?;
         let outputs = entry(OUTPUTS)?.parse();
         let outputs =
             outputs.map_err(|_| SavedError::Foreign { file: of_file(), entry: OUTPUTS })?;
         let mut saved = Self { experiment, outputs, parameters: Vec::new(), averages: Vec::new() };
-        let model =
-            saved.model().map_err(|error| SavedError::Network { file: of_file(), error })?;
+        let model = saved.checked_model(file)?;
         let numbers = |name: &str, sizes: &[usize]| {
             let wrong = |found| SavedError::Tensor {
                 file: of_file(),
@@ -200,6 +198,11 @@ impl SavedModel {
     /// If the network does not fit.
     pub fn model(&self) -> Result<Model<f32>, NetworkError> {
         self.experiment.model.model(Mode::Evaluate, &Objective::default(), self.outputs)
+    }
+
+    fn checked_model(&self, file: &Path) -> Result<Model<f32>, SavedError> {
+        let of_file = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
+        self.model().map_err(of_file)
     }
 
     fn tensors(&self, model: &Model<f32>) -> Vec<Named> {

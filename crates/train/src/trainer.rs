@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use data::{DataError, Dataset, Draw, Sampler, Targets};
+use data::{DataError, Dataset, Targets};
 use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
-use graph::{Compile, Pool, Program, Run, Shape};
-use kernels::random::{below, philox};
+use graph::{Compile, Pool, Program, Run};
 use nn::optim::StepInfo;
 use nn::optim::clip::Clip;
 use nn::{Average, Mode, Model, NetworkError};
-use sha2::{Digest, Sha256};
 
+use crate::batches::Batches;
+use crate::digest::weights_digest;
 use crate::evaluate::{Evaluator, accuracy};
 use crate::experiment::{Experiment, Split};
-use crate::gather::{Gather, byte_values};
 use crate::saved::SavedModel;
+use crate::sizes::{outputs_of, target_shape};
 
 /// Who is told what happens, and may stop it.
 pub trait Observer {
@@ -65,17 +65,15 @@ impl Observer for Silent {
 #[derive(Debug)]
 pub struct Trainer {
     experiment: Experiment,
-    split: Split,
+    batches: Batches,
+    test: Dataset,
     pool: Arc<Pool>,
     model: Model<f32>,
     program: Program<f32>,
     evaluator: Evaluator,
-    sampler: Sampler,
     parameters: Vec<f32>,
     averages: Vec<f32>,
     slots: [Vec<f32>; 2],
-    byte_values: Box<[f32; 256]>,
-    indices: Vec<u32>,
     /// Steps done.
     step: u64,
     train_loss: f64,
@@ -105,6 +103,13 @@ pub enum TrainError {
         /// Which set.
         set: &'static str,
     },
+    /// A batch is larger than the training set.
+    Batch {
+        /// Samples of a batch.
+        found: usize,
+        /// Samples of the training set.
+        most: usize,
+    },
 }
 
 impl fmt::Display for TrainError {
@@ -116,6 +121,12 @@ impl fmt::Display for TrainError {
                 write!(f, "model.input is {expected:?}, but a sample of the {set} set is {found:?}")
             }
             Self::Empty { set } => write!(f, "the {set} set has no samples"),
+            Self::Batch { found, most } => {
+                write!(
+                    f,
+                    "train.batch: expected at most the {most} samples of the training set, found {found}"
+                )
+            }
         }
     }
 }
@@ -131,7 +142,7 @@ impl From<NetworkError> for TrainError {
 /// A loss or gradient is infinite or NaN. The step was not taken: the parameters are those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotFinite {
-    /// The layer, as `"layer 3 (conv2d)"`; `"loss"` behind the last of them.
+    /// The layer, as `"layer 3 (conv2d)"`; `"loss"` behind the last of them, `"the data"` before the first.
     pub layer: String,
     /// What of it.
     pub tensor: String,
@@ -147,9 +158,6 @@ impl fmt::Display for NotFinite {
 }
 
 impl std::error::Error for NotFinite {}
-
-/// Random draws of the order of samples: `"order"`. Every purpose has its own.
-const ORDER: u32 = 0x6f72_6465;
 
 impl Trainer {
     /// Makes a network ready for its first step.
@@ -169,6 +177,9 @@ impl Trainer {
             }
         }
         let (train, batch) = (&experiment.train, experiment.train.batch);
+        if batch > split.train.len() {
+            return Err(TrainError::Batch { found: batch, most: split.train.len() });
+        }
         let objective = train.objective();
         let (outputs, target) = (outputs_of(&split.train), target_shape(&split.train));
         let model: Model<f32> =
@@ -183,27 +194,24 @@ impl Trainer {
             Program::new(model.graph.clone(), &options).expect("a model's loss is one number");
         let evaluator =
             Evaluator::new(&experiment.model, &objective, &split.test, experiment.data.divisor)?;
-        let sampler =
-            Sampler::new(train.order, split.train.len(), batch).map_err(TrainError::Data)?;
         let parameters = model.initial_parameters(train.seed);
         let n_slots = train.optimizer.as_dyn::<f32>().slots();
         let slot = |i| if i < n_slots { vec![0.0; parameters.len()] } else { Vec::new() };
+        let batches = Batches::new(&experiment, split.train).map_err(TrainError::Data)?;
         Ok(Self {
             slots: [slot(0), slot(1)],
             averages: model.averages.iter().flat_map(Average::initial).collect(),
-            byte_values: Box::new(byte_values(experiment.data.divisor)),
-            indices: Vec::with_capacity(batch),
             step: 0,
             train_loss: f64::NAN,
             best_accuracy: None,
             train_secs: 0.0,
             experiment,
-            split,
+            batches,
+            test: split.test,
             pool,
             model,
             program,
             evaluator,
-            sampler,
             parameters,
         })
     }
@@ -218,9 +226,14 @@ impl Trainer {
         &self.model
     }
 
-    /// The training set and the test set.
-    pub fn split(&self) -> &Split {
-        &self.split
+    /// What is learned from.
+    pub fn train_set(&self) -> &Dataset {
+        &self.batches.dataset
+    }
+
+    /// What is measured on.
+    pub fn test_set(&self) -> &Dataset {
+        &self.test
     }
 
     /// The parameters as they are now.
@@ -240,14 +253,14 @@ impl Trainer {
 
     /// Passes over the training set so far, with their fraction.
     pub fn epochs_done(&self) -> f64 {
-        self.step as f64 * self.experiment.train.batch as f64 / self.split.train.len() as f64
+        self.step as f64 * self.experiment.train.batch as f64 / self.batches.dataset.len() as f64
     }
 
     /// The network as it is now, ready to be saved.
     pub fn saved(&self) -> SavedModel {
         SavedModel {
             experiment: self.experiment.clone(),
-            outputs: outputs_of(&self.split.train),
+            outputs: outputs_of(&self.batches.dataset),
             parameters: self.parameters.clone(),
             averages: self.averages.clone(),
         }
@@ -259,25 +272,10 @@ impl Trainer {
     ///
     /// If a loss or gradient is not finite. Then nothing has changed.
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
-        let train = &self.experiment.train;
-        let random = |draw: Draw| {
-            let (low, high) = (draw.counter as u32, (draw.counter >> 32) as u32);
-            let words = philox(
-                [low, high, draw.stream as u32, ORDER ^ (draw.stream >> 32) as u32],
-                train.seed,
-            );
-            below(u64::from(words[0]) << 32 | u64::from(words[1]), draw.bound)
-        };
-        self.sampler.draw_batch(self.step, &random, &mut self.indices);
-        let inputs = Gather {
-            dataset: &self.split.train,
-            indices: &self.indices,
-            byte_values: &self.byte_values,
-            divisor: self.experiment.data.divisor,
-            averages: &[],
-            average_starts: &[],
-        };
+        self.batches.draw(self.step);
+        let inputs = self.batches.inputs();
         let pool = Some(&*self.pool);
+        let train = &self.experiment.train;
         let (parameters, seed, step) = (&self.parameters[..], train.seed, self.step);
         self.program.run(&Run { pool, parameters, inputs: &inputs, seed, step });
         let loss = f64::from(self.program.scalar(self.model.loss));
@@ -333,10 +331,10 @@ impl Trainer {
     }
 
     fn batch_accuracy(&self) -> Option<f64> {
-        let Targets::Labels { values, .. } = self.split.train.targets() else { return None };
+        let Targets::Labels { values, .. } = self.batches.dataset.targets() else { return None };
         let prediction = self.program.value(self.model.prediction)?;
-        let labels = self.indices.iter().map(|&index| values[index as usize]);
-        Some(accuracy(prediction.values(), outputs_of(&self.split.train), labels))
+        let labels = self.batches.indices.iter().map(|&index| values[index as usize]);
+        Some(accuracy(prediction.values(), outputs_of(&self.batches.dataset), labels))
     }
 
     /// Runs the step again with every value kept, and names the first that is not finite: values from the
@@ -350,14 +348,7 @@ impl Trainer {
         };
         let mut program =
             Program::new(self.model.graph.clone(), &options).expect("a model's loss is one number");
-        let inputs = Gather {
-            dataset: &self.split.train,
-            indices: &self.indices,
-            byte_values: &self.byte_values,
-            divisor: self.experiment.data.divisor,
-            averages: &[],
-            average_starts: &[],
-        };
+        let inputs = self.batches.inputs();
         let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
         program.run(&Run { pool: None, parameters, inputs: &inputs, seed, step: self.step });
         let graph = &self.model.graph;
@@ -385,12 +376,8 @@ impl Trainer {
 
     /// Measures on the test set.
     pub fn evaluate(&mut self) -> EvaluationFinished {
-        let evaluation = self.evaluator.evaluate(
-            Some(&self.pool),
-            &self.split.test,
-            &self.parameters,
-            &self.averages,
-        );
+        let evaluation =
+            self.evaluator.evaluate(Some(&self.pool), &self.test, &self.parameters, &self.averages);
         // `Option` orders nothing below every number.
         self.best_accuracy = match (self.best_accuracy, evaluation.accuracy) {
             (Some(best), Some(now)) => Some(best.max(now)),
@@ -414,7 +401,7 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> RunFinished {
         let begin = Instant::now();
-        let n_samples = self.split.train.len();
+        let n_samples = self.batches.dataset.len();
         let n_steps = self.experiment.train.steps_for(n_samples);
         let interval = self.experiment.train.evaluation_interval(n_samples);
         observer.event(&Event::RunStarted(self.started(n_steps)), self);
@@ -476,8 +463,8 @@ impl Trainer {
             threads: self.pool.threads(),
             isa: kernels::Isa::current().name().into(),
             parameters: self.parameters.len(),
-            train_samples: self.split.train.len(),
-            test_samples: self.split.test.len(),
+            train_samples: self.batches.dataset.len(),
+            test_samples: self.test.len(),
             batch: self.experiment.train.batch,
             steps_planned: Some(n_steps),
         }
@@ -499,40 +486,5 @@ impl Trainer {
             wall_seconds,
             threads: self.pool.threads(),
         }
-    }
-}
-
-/// SHA-256 of the parameters and then of the running averages, little-endian, in hexadecimal.
-pub fn weights_digest(parameters: &[f32], averages: &[f32]) -> String {
-    let mut hasher = Sha256::new();
-    for value in parameters.iter().chain(averages) {
-        hasher.update(value.to_le_bytes());
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Where each batch normalisation's running averages begin.
-pub(crate) fn average_starts(averages: &[Average]) -> Vec<usize> {
-    let ends = averages.iter().scan(0, |end, average| {
-        let start = *end;
-        *end += 2 * average.channels;
-        Some(start)
-    });
-    ends.collect()
-}
-
-/// Outputs that a network for this dataset needs.
-pub(crate) fn outputs_of(dataset: &Dataset) -> usize {
-    match dataset.targets() {
-        Targets::Labels { classes, .. } => *classes,
-        Targets::Values { width, .. } => *width,
-    }
-}
-
-/// The shape of the target input for this dataset.
-pub(crate) fn target_shape(dataset: &Dataset) -> Shape {
-    match dataset.targets() {
-        Targets::Labels { .. } => Shape::batch([]),
-        Targets::Values { width, .. } => Shape::batch([*width]),
     }
 }

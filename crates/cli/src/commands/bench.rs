@@ -26,7 +26,7 @@ pub(crate) struct Args {
     experiment: ExperimentArgs,
 
     /// Threads; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
     /// Seconds to measure training for.
@@ -152,7 +152,7 @@ fn inference_speed(
     threads: usize,
     seconds: f64,
 ) -> anyhow::Result<f64> {
-    let test = &trainer.split().test;
+    let test = trainer.test_set();
     let objective = experiment.train.objective();
     let mut evaluator =
         Evaluator::new(&experiment.model, &objective, test, experiment.data.divisor)?;

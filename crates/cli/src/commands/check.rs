@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use gradus::graph::check::Check;
-use gradus::train::check::check;
+use gradus::train::check::{TensorCheck, check};
 
 use crate::experiment::ExperimentArgs;
 use crate::table::{self, Align};
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     every: bool,
 
     /// Samples to check with.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
     samples: u16,
 
     /// Seed of weights, directions and the dropout mask.
@@ -68,10 +68,11 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         );
     }
     let report = check(&experiment, &dataset, &options)?;
+    // NaN does not pass.
+    let passes = |tensor: &TensorCheck| tensor.checked.error <= args.tolerance;
     let rows: Vec<[String; 6]> = report
         .iter()
         .map(|tensor| {
-            let passes = tensor.checked.error <= args.tolerance;
             let place = tensor
                 .checked
                 .worst_element
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
                 tensor.checked.compared.to_string(),
                 tensor.checked.redrawn.to_string(),
                 format!("{:.1e}{place}", tensor.checked.error),
-                if passes { "ok" } else { "WRONG" }.into(),
+                if passes(tensor) { "ok" } else { "WRONG" }.into(),
             ]
         })
         .collect();
@@ -95,8 +96,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         ("", Align::Left),
     ];
     table::write(out, columns, &rows)?;
-    // NaN must not pass.
-    let n_wrong = report.iter().filter(|tensor| !(tensor.checked.error <= args.tolerance)).count();
+    let n_wrong = report.iter().filter(|tensor| !passes(tensor)).count();
     if n_wrong == 0 {
         writeln!(out, "all {} gradients agree to {:.0e}", report.len(), args.tolerance)?;
         return Ok(ExitCode::SUCCESS);

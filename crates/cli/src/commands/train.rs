@@ -29,7 +29,7 @@ pub(crate) struct Args {
     experiment: ExperimentArgs,
 
     /// Passes over the training set.
-    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = epochs)]
     epochs: Option<f64>,
 
     /// Optimizer updates.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     steps: Option<u64>,
 
     /// Threads; all cores if not given. They change the speed, never the result.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
     /// Seed of every random draw.
@@ -55,6 +55,13 @@ pub(crate) struct Args {
     /// Print the results as one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+fn epochs(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(epochs) if epochs > 0.0 && f64::is_finite(epochs) => Ok(epochs),
+        _ => Err("expected a number above 0".into()),
+    }
 }
 
 fn accuracy(text: &str) -> Result<f64, String> {

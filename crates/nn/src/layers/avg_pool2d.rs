@@ -30,7 +30,7 @@ pub struct AvgPool2d {
 
 impl Validate for AvgPool2d {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
+        self.padding.validate()
     }
 }
 

@@ -60,7 +60,7 @@ impl<T: Float> Build<T> for BatchNorm {
         let mut y = builder.graph.normalize(x, moments, self.epsilon)?;
         if self.scale {
             let scale =
-                builder.parameter("scale", &[channels], Constant { value: 1.0 }.into(), 0, 0);
+                builder.parameter("scale", &[channels], Constant { value: 1.0 }.into(), 0, 0)?;
             y = builder.graph.mul(y, scale)?;
         }
         if self.offset {
@@ -70,7 +70,7 @@ impl<T: Float> Build<T> for BatchNorm {
                 Constant { value: self.bias }.into(),
                 0,
                 0,
-            );
+            )?;
             y = builder.graph.add(y, offset)?;
         }
         Ok(y)

@@ -48,7 +48,9 @@ fn one() -> Pair {
 impl Validate for Conv2d {
     fn validate(&self) -> Result<(), InvalidSetting> {
         require(self.filters > 0, "filters", self.filters as f64, "1 or more")?;
-        self.weights.as_ref().map_or(Ok(()), Validate::validate)
+        self.padding.validate()?;
+        let weights = self.weights.as_ref().map_or(Ok(()), Validate::validate);
+        weights.map_err(|setting| setting.within("weights"))
     }
 }
 
@@ -63,13 +65,15 @@ impl<T: Float> Build<T> for Conv2d {
             }
         };
         let [kh, kw] = self.kernel.0;
-        let (fan_in, fan_out) = (kh * kw * channels, kh * kw * self.filters);
+        // A kernel of absurd size is refused as a weight of absurd size, in the next line.
+        let taps = kh.saturating_mul(kw);
+        let (fan_in, fan_out) = (taps.saturating_mul(channels), taps.saturating_mul(self.filters));
         let weight = builder.weight(
             &[kh, kw, channels, self.filters],
             fan_in,
             fan_out,
             self.weights.as_ref(),
-        );
+        )?;
         let y = builder.graph.conv2d(x, weight, self.stride.0, self.padding.0)?;
         builder.add_bias(y, self.filters, self.bias)
     }

@@ -39,7 +39,8 @@ impl Linear {
 impl Validate for Linear {
     fn validate(&self) -> Result<(), InvalidSetting> {
         require(self.units > 0, "units", self.units as f64, "1 or more")?;
-        self.weights.as_ref().map_or(Ok(()), Validate::validate)
+        let weights = self.weights.as_ref().map_or(Ok(()), Validate::validate);
+        weights.map_err(|setting| setting.within("weights"))
     }
 }
 
@@ -54,7 +55,7 @@ impl<T: Float> Build<T> for Linear {
             }
         };
         let weight =
-            builder.weight(&[fan_in, self.units], fan_in, self.units, self.weights.as_ref());
+            builder.weight(&[fan_in, self.units], fan_in, self.units, self.weights.as_ref())?;
         let y = builder.graph.matmul(x, weight)?;
         builder.add_bias(y, self.units, self.bias)
     }

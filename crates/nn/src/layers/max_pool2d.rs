@@ -30,7 +30,7 @@ pub struct MaxPool2d {
 
 impl Validate for MaxPool2d {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
+        self.padding.validate()
     }
 }
 

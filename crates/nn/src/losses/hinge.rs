@@ -24,7 +24,7 @@ impl<T: Float> Build<T> for Hinge {
         let target = target_rows(g, prediction, target)?;
         let right = g.mul(prediction, target)?;
         let right = g.sum(right, &[1])?;
-        let right = g.reshape(right, &[1])?;
+        let right = g.reshape(right, [1])?;
         let lead = g.sub(prediction, right)?;
         let margin = g.scalar(1.0);
         let lead = g.add(lead, margin)?;

@@ -59,7 +59,7 @@ fn target_rows<T: Float>(
     let is_number = target_shape.is_batched() && target_shape.sizes().is_empty();
     match (shape.is_batched(), shape.sizes()) {
         _ if shape == target_shape && shape.rank() == 2 => Ok(target),
-        (true, &[1]) if is_number => g.reshape(target, &[1]),
+        (true, &[1]) if is_number => g.reshape(target, [1]),
         (true, &[classes]) if is_number => g.one_hot(target, classes),
         (true, &[_]) => Err(ShapeError::Broadcast { op: "loss", left: shape, right: target_shape }),
         _ => Err(ShapeError::Rank {

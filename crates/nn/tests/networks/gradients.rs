@@ -1,10 +1,8 @@
 //! Gradients of whole networks: against differences, in both precisions, and however they are compiled.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{network, normal, samples};
+use crate::common::{network, normal, samples};
 use gradus_nn::init::Initializer;
 use gradus_nn::{Layer, Loss, Mode, Model, Network, Objective, Penalty};
 use graph::check::{Check, check};

@@ -1,0 +1,7 @@
+//! The binary as people and scripts use it: exit codes, messages, files.
+
+mod hostile;
+mod mistakes;
+mod reports;
+mod sandbox;
+mod training;

@@ -1,0 +1,179 @@
+//! Wrong use and bad input: exit 2, with what was found and what was expected.
+
+use std::fs;
+
+use crate::sandbox::Sandbox;
+
+/// Expects exit 2 and this error.
+#[track_caller]
+fn assert_refused(sandbox: &Sandbox, args: &[&str], message: &str) {
+    let ran = sandbox.run(args);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}: {}", ran.err);
+    assert!(
+        ran.err.starts_with(&format!("error: {message}")),
+        "{args:?}: {}\nis not\n{message}",
+        ran.err
+    );
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest_known_one() {
+    let sandbox = Sandbox::new();
+    let changed = |file: &str, from: &str, to: &str| {
+        let text = sandbox.read("tiny.toml");
+        assert!(text.contains(from), "{from}");
+        sandbox.write(file, text.replacen(from, to, 1));
+    };
+    changed("key.toml", "batch = 4", "bach = 4");
+    changed("layer.toml", r#""flatten""#, r#""flaten""#);
+    changed("value.toml", r#""sgd""#, r#""sdg""#);
+    let cases: [(&[&str], &str); 8] = [
+        (
+            &["train", "softmx"],
+            "unknown preset `softmx`; did you mean `softmax`?\n  expected a file ending in .toml or one of softmax, ",
+        ),
+        (
+            &["summary", "conv-dropuot"],
+            "unknown preset `conv-dropuot`; did you mean `conv-dropout`?",
+        ),
+        (&["train", "key.toml"], "key.toml:17:1: unknown field `bach`, expected one of `loss`, "),
+        (
+            &["check", "layer.toml"],
+            "layer.toml:12:11: unknown variant `flaten`, expected one of `linear`, ",
+        ),
+        (
+            &["bench", "value.toml"],
+            "value.toml:15:13: unknown variant `sdg`, expected one of `sgd`, ",
+        ),
+        (
+            &["train", "tiny.toml", "--set", "train.optimiser=sgd"],
+            "tiny.toml with --set train.optimiser=sgd: unknown field `optimiser`, ",
+        ),
+        (
+            &["trian"],
+            "unrecognized subcommand 'trian'\n\n  tip: a similar subcommand exists: 'train'",
+        ),
+        (
+            &["train", "--treads", "2"],
+            "unexpected argument '--treads' found\n\n  tip: a similar argument exists: '--threads'",
+        ),
+    ];
+    for (args, message) in cases {
+        assert_refused(&sandbox, args, message);
+    }
+    for (file, end) in [
+        ("key.toml", "\n  did you mean `batch`?\n   |\n17 | bach = 4\n   | ^\n"),
+        (
+            "layer.toml",
+            "\n  did you mean `flatten`?\n   |\n12 | layers = [\"flaten\", { linear = { units = 3 } }]\n   |           ^\n",
+        ),
+        (
+            "value.toml",
+            "\n  did you mean `sgd`?\n   |\n15 | optimizer = \"sdg\"\n   |             ^\n",
+        ),
+    ] {
+        let err = sandbox.line(&format!("train {file}")).err;
+        assert!(err.ends_with(end), "{err}");
+    }
+    assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_refused_before_any_data_is_read() {
+    let sandbox = Sandbox::new();
+    fs::remove_file(sandbox.path("train-images")).unwrap();
+    let kernel = "model.layers=[{conv2d={filters=2,kernel=[3,5]}},'flatten',{linear={units=3}}]";
+    let message = "tiny.toml: layer 1 (conv2d): conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
+    for command in ["train", "check", "bench"] {
+        assert_refused(&sandbox, &[command, "tiny.toml", "--set", kernel], message);
+    }
+    let rows = "tiny.toml: layer 1 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
+    assert_refused(
+        &sandbox,
+        &["train", "tiny.toml", "--set", "model.layers=[{linear={units=3}}]"],
+        rows,
+    );
+    let data = Sandbox::new();
+    assert_refused(
+        &data,
+        &["train", "tiny.toml", "--set", "model.layers=['flatten',{linear={units=4}}]"],
+        "the last layer gives [N, 4], but the data has 3 classes or values: expected [N, 3]",
+    );
+    assert_refused(
+        &data,
+        &["train", "tiny.toml", "--set", "model.input=[4,5,1]"],
+        "model.input is [4, 5, 1], but a sample of the training set is [4, 4, 1]",
+    );
+    assert!(data.list("runs").is_empty());
+}
+
+#[test]
+fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
+    type Change = fn(Vec<u8>) -> Vec<u8>;
+    let cases: [(&str, Change, &str); 6] = [
+        (
+            "train-images",
+            |bytes| bytes[..100].to_vec(),
+            "train-images: ends after 100 bytes, expected 208",
+        ),
+        (
+            "train-images",
+            |bytes| bytes[..10].to_vec(),
+            "train-images: ends after 10 bytes, expected 16",
+        ),
+        (
+            "test-labels",
+            |bytes| bytes[..11].to_vec(),
+            "test-labels: ends after 11 bytes, expected 14",
+        ),
+        (
+            "train-labels",
+            |_| b"class,pixel".to_vec(),
+            "train-labels: starts with 0x636c6173, expected 0x00000801",
+        ),
+        (
+            "test-images",
+            |bytes| [bytes, vec![0]].concat(),
+            "test-images: goes on after the 112 bytes its header announces",
+        ),
+        (
+            "test-labels",
+            |mut bytes| {
+                bytes[9] = 3;
+                bytes
+            },
+            "test-labels: label 3 at index 1, expected below 3",
+        ),
+    ];
+    for (file, change, message) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.write(file, change(fs::read(sandbox.path(file)).unwrap()));
+        assert_refused(&sandbox, &["train", "tiny.toml"], message);
+        assert!(sandbox.list("runs").is_empty());
+    }
+    let sandbox = Sandbox::new();
+    fs::remove_file(sandbox.path("test-images")).unwrap();
+    assert_refused(&sandbox, &["train", "tiny.toml"], "test-images: ");
+}
+
+#[test]
+fn models_that_are_no_models_are_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("half.safetensors", [7; 20]);
+    assert_refused(
+        &sandbox,
+        &["eval", "."],
+        ".: expected a run folder with checkpoints/last.safetensors, found a folder without it",
+    );
+    assert_refused(
+        &sandbox,
+        &["eval", "tiny.toml"],
+        "tiny.toml: expected a safetensors file, found a foreign or damaged one",
+    );
+    assert_refused(
+        &sandbox,
+        &["summary", "half.safetensors"],
+        "half.safetensors: expected a safetensors file",
+    );
+    assert_refused(&sandbox, &["eval", "nothing"], "nothing: ");
+}

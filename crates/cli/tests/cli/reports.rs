@@ -1,0 +1,175 @@
+//! The commands that only look: `presets`, `summary`, `eval`, `check`, `explain`, `bench`.
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn the_name_alone_prints_the_guide() {
+    let ran = Sandbox::new().line("");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    for part in
+        ["Usage: gradus", "train ", "explain ", "To begin:", "gradus train ", "Exit codes: 0 done"]
+    {
+        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
+    }
+}
+
+#[test]
+fn presets_are_listed_with_what_was_published() {
+    let ran = Sandbox::new().line("presets");
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 13));
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let words =
+        |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    assert_eq!(words(lines[0]), "preset network parameters published source");
+    assert_eq!(
+        words(lines[1]),
+        "softmax 28x28x1 → 784 → 10 7,850 0.9268 best codelab, mnist_1.0_softmax.py"
+    );
+    assert!(words(lines[9]).starts_with(
+        "bn-conv 28x28x1 → 28x28x24 → 14x14x48 → 7x7x64 → 3136 → 200 → 10 708,362 0.9955 best"
+    ));
+}
+
+#[test]
+fn a_network_is_summed_up_from_a_preset_a_file_a_run_and_a_model() {
+    let table = "\
+#  layer    output        parameters  multiply-adds
+   input    [N, 4, 4, 1]
+1  flatten  [N, 16]
+2  linear   [N, 3]                51             48
+   total                          51             48
+";
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.line("train tiny.toml --run here").code, Some(0));
+    for network in ["tiny.toml", "here", "here/checkpoints/last.safetensors"] {
+        let ran = sandbox.line(&format!("summary {network}"));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), table), "{network}: {}", ran.err);
+    }
+    let preset = sandbox.line("summary conv-dropout").out;
+    assert!(preset.lines().last().is_some_and(|line| line.contains("244,076")), "{preset}");
+}
+
+#[test]
+fn a_run_and_its_file_are_measured_alike() {
+    let sandbox = Sandbox::new();
+    // So small a rate that the weights stay 0: all classes are equally likely, and the first is taken.
+    let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 --run here";
+    assert_eq!(sandbox.line(train).code, Some(0));
+    let report = "\
+data      test-images
+samples   6
+loss      1.0986
+accuracy  0.3333 (4 wrong)
+
+confusion, a row for each true class, a column for each guess:
+      0  1  2
+  0   2  0  0
+  1   2  0  0
+  2   2  0  0
+
+worst mistakes, the truth least believed first:
+sample  truth  guess  p(guess)  p(truth)
+     1      1      0    0.3333   3.33e-1
+     2      2      0    0.3333   3.33e-1
+";
+    for model in ["here", "here/checkpoints/last.safetensors"] {
+        let ran = sandbox.line(&format!("eval {model} --mistakes 2"));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), report), "{}", ran.err);
+    }
+    let other = sandbox.line("eval here --data train-images train-labels --json --mistakes 0");
+    let other: Value = serde_json::from_str(&other.out).unwrap();
+    assert_eq!((&other["data"], &other["samples"]), (&"train-images".into(), &12.into()));
+    assert_eq!(other["confusion"], serde_json::json!([[4, 0, 0], [4, 0, 0], [4, 0, 0]]));
+    assert_eq!(other["worst_mistakes"], serde_json::json!([]));
+}
+
+#[test]
+fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
+    let sandbox = Sandbox::new();
+    for (line, parameters) in
+        [("check softmax", 2), ("check five-relu", 10), ("check tiny.toml --every", 2)]
+    {
+        let ran = sandbox.line(line);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let last = format!("all {parameters} gradients agree to 1e-6");
+        assert_eq!(ran.out.lines().last(), Some(&last[..]));
+        assert_eq!(ran.out.lines().filter(|line| line.ends_with("  ok")).count(), parameters);
+    }
+    for tolerance in ["0", "nan", "-1"] {
+        let ran = sandbox.line(&format!("check tiny.toml --tolerance={tolerance}"));
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.out.contains("WRONG"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_formula_is_explained() {
+    let sandbox = Sandbox::new();
+    let ran =
+        sandbox.run(&["explain", "(apple*count)*tax", "--at", "apple=10", "count=2", "tax=1.1"]);
+    let table = "\
+#  operation      value  gradient
+0  apple             10       2.2
+1  count              2        11
+2  apple · count     20       1.1
+3  tax              1.1        20
+4  #2 · tax          22         1
+
+result = 22
+";
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), table));
+    let circuit = "1/(1+exp(-(w0*x0+w1*x1+w2)))";
+    let at = ["--at", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3", "--json"];
+    let ran = sandbox.run(&[&["explain", circuit], &at[..]].concat());
+    let object: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!((object["result"].as_f64().unwrap() - 0.731_058_578_63).abs() < 1e-10, "{object}");
+    let ran = sandbox.run(&["explain", "(apple*cuont", "--at", "apple=1"]);
+    assert_eq!(ran.code, Some(2));
+    let message = "\
+error: expected an operator or `)`, found the end of the formula
+
+(apple*cuont
+            ^
+";
+    assert_eq!(ran.err, message);
+}
+
+#[test]
+fn speed_is_measured() {
+    let ran = Sandbox::new().line("bench tiny.toml --seconds 0.05 --threads 2 --json");
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!((&report["network"], &report["threads"]), (&"tiny".into(), &2.into()));
+    for number in [
+        "samples_per_second",
+        "inference_samples_per_second",
+        "gflops",
+        "peak_gflops",
+        "startup_seconds",
+    ] {
+        assert!(report[number].as_f64() > Some(0.0), "{number} in {report}");
+    }
+}
+
+#[test]
+fn a_closed_output_is_no_error() {
+    let sandbox = Sandbox::new();
+    for line in [
+        "",
+        "presets",
+        "summary softmax",
+        "explain 1+1",
+        "check tiny.toml",
+        "train tiny.toml --json",
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let output = sandbox.command(&args).stdout(writer).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {err}");
+        assert!(!err.contains("error"), "{line}: {err}");
+    }
+    assert_eq!(sandbox.list("runs/tiny-1/checkpoints"), ["last.safetensors"]);
+}

@@ -1,0 +1,190 @@
+//! `train`: what it returns, prints and keeps.
+
+use std::fs;
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+
+use gradus::events::{Event, Reader};
+use gradus::train::Experiment;
+use serde_json::Value;
+
+use crate::sandbox::{Ran, Sandbox};
+
+const KEYS: [&str; 12] = [
+    "preset",
+    "seed",
+    "steps",
+    "epochs",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "best_test_accuracy",
+    "weights_digest",
+    "samples_per_second",
+    "wall_seconds",
+    "threads",
+];
+
+/// The object in the last line.
+fn summary(ran: &Ran) -> Value {
+    serde_json::from_str(ran.out.lines().last().unwrap_or_else(|| panic!("{ran:?}"))).unwrap()
+}
+
+#[test]
+fn a_target_that_is_reached_exits_0_and_one_that_is_missed_1() {
+    let sandbox = Sandbox::new();
+    let reached = sandbox.line("train softmax --steps 2000 --seed 1 --target-accuracy 0.92 --json");
+    assert_eq!(reached.code, Some(0), "{reached:?}");
+    assert!(summary(&reached)["test_accuracy"].as_f64() >= Some(0.92));
+    assert!(summary(&reached)["steps"].as_u64() < Some(2000), "it stops as soon as it can");
+    let missed = sandbox.line("train softmax --steps 200 --target-accuracy 0.99 --json");
+    assert_eq!(missed.code, Some(1), "{missed:?}");
+    assert_eq!(summary(&missed)["steps"], 200);
+}
+
+#[test]
+fn the_last_line_of_json_has_exactly_the_twelve_keys() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.line("train tiny.toml --steps 7 --seed 3 --threads 2 --json");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let Value::Object(object) = summary(&ran) else { panic!("{ran:?}") };
+    let mut wanted = KEYS;
+    wanted.sort_unstable();
+    assert_eq!(object.keys().collect::<Vec<_>>(), wanted);
+    assert_eq!((&object["preset"], &object["seed"]), (&"tiny".into(), &3.into()));
+    assert_eq!((&object["steps"], &object["threads"]), (&7.into(), &2.into()));
+    // Four of twelve samples a step.
+    assert!((object["epochs"].as_f64().unwrap() - 7.0 / 3.0).abs() < 1e-12);
+    assert_eq!(object["weights_digest"].as_str().map(str::len), Some(64));
+    let places = KEYS.map(|key| ran.out.find(&format!("\"{key}\":")));
+    assert!(places.is_sorted(), "in the promised order: {}", ran.out);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_weights() {
+    let sandbox = Sandbox::new();
+    let digest = |preset: &str, threads: u32| {
+        let line = format!("train {preset} --steps 12 --seed 7 --threads {threads} --json");
+        let ran = sandbox.line(&line);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        summary(&ran)["weights_digest"].clone()
+    };
+    for preset in ["five-relu", "conv-dropout"] {
+        assert_eq!(
+            [2, 5].map(|threads| digest(preset, threads)),
+            [1, 1].map(|n| digest(preset, n))
+        );
+    }
+}
+
+#[test]
+fn a_run_folder_keeps_experiment_events_and_network() {
+    let sandbox = Sandbox::new();
+    let ran =
+        sandbox.line("train tiny.toml --steps 6 --set train.evaluate_every=4 --run here --json");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(sandbox.list("here"), ["checkpoints", "events.jsonl", "experiment.toml"]);
+    assert_eq!(sandbox.list("here/checkpoints"), ["last.safetensors"]);
+    let experiment = Experiment::parse("experiment.toml", &sandbox.read("here/experiment.toml"));
+    let experiment = experiment.unwrap();
+    assert_eq!((experiment.name.as_str(), experiment.train.steps), ("tiny", Some(6)));
+
+    let log = fs::File::open(sandbox.path("here/events.jsonl")).unwrap();
+    let events: Result<Vec<Event>, _> = Reader::new(BufReader::new(log)).collect();
+    let events = events.unwrap();
+    let steps = events.iter().filter(|event| matches!(event, Event::StepFinished(_))).count();
+    let evaluations = events.iter().filter_map(|event| match event {
+        Event::EvaluationFinished(evaluation) => Some(evaluation.step),
+        _ => None,
+    });
+    assert_eq!((steps, evaluations.collect::<Vec<_>>()), (6, vec![4, 6]));
+    assert!(matches!(events[0], Event::RunStarted(_)));
+    let Some(Event::RunFinished(finished)) = events.last() else { panic!("{events:?}") };
+    assert_eq!(finished.summary.to_line(), ran.out.trim_end());
+    // A file of a run is an experiment like any other: it gives the same weights again.
+    let again = sandbox.line("train here/experiment.toml --run again --json");
+    assert_eq!(summary(&again)["weights_digest"], summary(&ran)["weights_digest"]);
+}
+
+#[test]
+fn runs_count_up() {
+    let sandbox = Sandbox::new();
+    for _ in 0..3 {
+        assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
+    }
+    assert_eq!(sandbox.line("train tiny.toml --set name=other").code, Some(0));
+    assert_eq!(sandbox.list("runs"), ["other-1", "tiny-1", "tiny-2", "tiny-3"]);
+}
+
+#[test]
+fn a_folder_that_is_there_is_refused_and_not_touched() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("mine")).unwrap();
+    sandbox.write("mine/diary.txt", "dear diary");
+    let ran = sandbox.line("train tiny.toml --run mine");
+    assert_eq!(ran.code, Some(2));
+    let message = "error: mine: expected a folder that is not there yet, found one: a run is never overwritten";
+    assert_eq!(ran.err.trim_end(), message);
+    assert_eq!(
+        (sandbox.list("mine"), sandbox.read("mine/diary.txt").as_str()),
+        (vec!["diary.txt".into()], "dear diary")
+    );
+}
+
+#[test]
+fn what_happened_is_told_in_words() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.line("train tiny.toml --threads 1");
+    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.err.starts_with("tiny: 51 parameters, 12 training and 6 test samples, 1 threads, "),
+        "{}",
+        ran.err
+    );
+    let labels: Vec<&str> = ran.out.lines().map(|line| line[..15].trim_end()).collect();
+    assert_eq!(labels, ["steps", "train loss", "test loss", "test accuracy", "time", "run"]);
+    assert!(ran.out.ends_with("run            runs/tiny-1\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_number_that_is_not_finite_exits_1_and_names_layer_tensor_and_step() {
+    let sandbox = Sandbox::new();
+    let ran =
+        sandbox.line("train tiny.toml --set train.schedule.constant.learning_rate=1e39 --json");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let message = "stopped at step 2: value of matmul [N, 3] of layer 2 (linear) is not finite; the step was not taken";
+    assert!(ran.err.contains(message), "{}", ran.err);
+    assert_eq!(summary(&ran)["steps"], 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_exits_130_and_is_saved() {
+    let sandbox = Sandbox::new();
+    let line = "train tiny.toml --steps 1000000000 --set train.evaluate_every=1000000000 --run here --json";
+    let run = sandbox.command(&line.split(' ').collect::<Vec<_>>()).spawn().unwrap();
+    let begin = Instant::now();
+    let has_started =
+        || fs::metadata(sandbox.path("here/events.jsonl")).is_ok_and(|log| log.len() > 0);
+    while !has_started() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it does not start");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let signal = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(
+        err.contains("interrupted after step ") && err.contains("the network is saved"),
+        "{err}"
+    );
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let log = sandbox.read("here/events.jsonl");
+    assert!(
+        log.lines().last().unwrap().contains(r#""event":"run_finished","reason":"interrupted""#)
+    );
+    let measured = sandbox.line("eval here --json");
+    let measured: Value = serde_json::from_str(&measured.out).unwrap();
+    assert_eq!(measured["accuracy"], summary["test_accuracy"]);
+}

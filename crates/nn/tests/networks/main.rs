@@ -1,0 +1,6 @@
+//! Whole networks, from their description to their gradients.
+
+mod common;
+mod golden;
+mod gradients;
+mod structure;

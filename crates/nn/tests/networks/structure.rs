@@ -1,0 +1,249 @@
+//! From a description to a graph: shapes, parameters, and what is said where something does not fit.
+
+use crate::common::network;
+use gradus_nn::{Layer, Mode, Model, Network, Objective, Penalty};
+
+/// A layer, its input and output sizes, and its parameters and running averages with their sizes.
+type Row =
+    (&'static str, &'static str, &'static [usize], &'static [(&'static str, &'static [usize])]);
+
+const LAYERS: &[Row] = &[
+    (
+        "{ linear = { units = 3 } }",
+        "[4]",
+        &[3],
+        &[("1.linear.weight", &[4, 3]), ("1.linear.bias", &[3])],
+    ),
+    ("{ linear = { units = 3, bias = false } }", "[4]", &[3], &[("1.linear.weight", &[4, 3])]),
+    (
+        "{ conv2d = { filters = 5, kernel = [2, 3], stride = 2, padding = 'same' } }",
+        "[5, 7, 2]",
+        &[3, 4, 5],
+        &[("1.conv2d.weight", &[2, 3, 2, 5]), ("1.conv2d.bias", &[5])],
+    ),
+    (
+        "{ conv2d = { filters = 1, kernel = 3, stride = [1, 2], padding = [1, 0, 0, 2], bias = false } }",
+        "[5, 7, 2]",
+        &[4, 4, 1],
+        &[("1.conv2d.weight", &[3, 3, 2, 1])],
+    ),
+    ("{ max_pool2d = { size = 2 } }", "[5, 7, 2]", &[2, 3, 2], &[]),
+    ("{ max_pool2d = { size = 3, stride = 1, padding = 1 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
+    ("{ avg_pool2d = { size = [2, 3], padding = 'same' } }", "[5, 7, 2]", &[3, 3, 2], &[]),
+    (
+        "{ batch_norm = {} }",
+        "[5, 7, 2]",
+        &[5, 7, 2],
+        &[
+            ("1.batch_norm.scale", &[2]),
+            ("1.batch_norm.offset", &[2]),
+            ("1.batch_norm.moments", &[2, 2]),
+        ],
+    ),
+    (
+        "{ batch_norm = { scale = false, offset = false } }",
+        "[6]",
+        &[6],
+        &[("1.batch_norm.moments", &[2, 6])],
+    ),
+    ("{ dropout = { ratio = 0.5 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
+    ("{ dropout = { ratio = 0.5, form = 'book' } }", "[6]", &[6], &[]),
+    ("'flatten'", "[5, 7, 2]", &[70], &[]),
+    ("'relu'", "[5, 7, 2]", &[5, 7, 2], &[]),
+    ("{ leaky_relu = {} }", "[6]", &[6], &[]),
+    ("'sigmoid'", "[5, 7, 2]", &[5, 7, 2], &[]),
+    ("'tanh'", "[6]", &[6], &[]),
+    ("'softplus'", "[6]", &[6], &[]),
+    ("'softmax'", "[6]", &[6], &[]),
+];
+
+fn model(network: &Network, mode: Mode) -> Model<f32> {
+    network.model(mode, &Objective::default(), network.outputs().unwrap()).unwrap()
+}
+
+#[test]
+fn every_layer_has_its_shape_and_its_parameters_in_both_modes() {
+    for &(layer, input, output, named) in LAYERS {
+        // The flatten layer makes every output one that a loss takes, and has no parameters.
+        let network = network(input, &format!("{layer}, 'flatten'"));
+        for model in [Mode::Train, Mode::Evaluate].map(|mode| model(&network, mode)) {
+            assert_eq!(model.layers[0].output.sizes(), output, "{layer}");
+            assert!(model.layers[0].output.is_batched(), "{layer}");
+            let parameters = model.parameters.iter().map(|p| (p.name.clone(), p.sizes.clone()));
+            let averages = model.averages.iter().map(|a| (a.name.clone(), vec![2, a.channels]));
+            let found: Vec<_> = parameters.chain(averages).collect();
+            let wanted = named.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec()));
+            assert_eq!(found, wanted.collect::<Vec<_>>(), "{layer}");
+            let count: usize =
+                model.parameters.iter().map(|p| p.sizes.iter().product::<usize>()).sum();
+            assert_eq!(model.layers[0].parameters, count, "{layer}");
+            assert_eq!(network.n_parameters(), Ok(count), "{layer}");
+        }
+    }
+    let is_covered = |kind: &&&str| LAYERS.iter().any(|(layer, ..)| layer.contains(**kind));
+    let missing: Vec<_> = Layer::NAMES.iter().filter(|kind| !is_covered(kind)).collect();
+    assert!(missing.is_empty(), "no row for {missing:?}");
+}
+
+#[test]
+fn both_modes_have_one_vector_of_parameters() {
+    let layers = "{ conv2d = { filters = 3, kernel = 2 } }, { batch_norm = {} }, 'relu', 'flatten',
+                  { dropout = { ratio = 0.5 } }, { linear = { units = 4 } }";
+    let network = network("[5, 5, 1]", layers);
+    let (train, evaluate) = (model(&network, Mode::Train), model(&network, Mode::Evaluate));
+    let ranges = |model: &Model<f32>| -> Vec<_> {
+        model.parameters.iter().map(|spec| (spec.name.clone(), spec.range.clone())).collect()
+    };
+    assert_eq!(ranges(&train), ranges(&evaluate));
+    assert_eq!(train.initial_parameters(3), evaluate.initial_parameters(3));
+    let ends = train.parameters.iter().scan(0, |end, spec| {
+        let is_next = spec.range.start == *end;
+        *end = spec.range.end;
+        Some(is_next)
+    });
+    assert!(ends.collect::<Vec<_>>().iter().all(|is_next| *is_next), "one behind the other");
+    assert_eq!(train.averages.len(), evaluate.averages.len());
+    assert_eq!((train.graph.n_inputs(), evaluate.graph.n_inputs()), (2, 3));
+}
+
+#[test]
+fn work_is_counted_for_one_sample() {
+    let layers = "{ conv2d = { filters = 4, kernel = 5, padding = 'same' } }, 'relu', 'flatten',
+                  { linear = { units = 10 } }";
+    let model = model(&network("[28, 28, 1]", layers), Mode::Train);
+    let counts: Vec<u64> = model.layers.iter().map(|layer| layer.multiply_adds).collect();
+    assert_eq!(counts, [28 * 28 * 5 * 5 * 4, 0, 0, 28 * 28 * 4 * 10]);
+    assert_eq!(model.multiply_adds(), counts.iter().sum());
+}
+
+/// What is said about a network with two outputs.
+fn mistake(input: &str, layers: &str) -> String {
+    let found = network(input, layers).model::<f32>(Mode::Train, &Objective::default(), 2);
+    found.expect_err(layers).to_string()
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
+    let cases = [
+        (
+            "[4, 4, 1]",
+            "'relu', { linear = { units = 2 } }",
+            "layer 2 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]",
+        ),
+        (
+            "[16]",
+            "{ conv2d = { filters = 2, kernel = 3 } }",
+            "layer 1 (conv2d): conv2d: expected images [N, height, width, channels], found [N, 16]",
+        ),
+        (
+            "[4, 4, 1]",
+            "{ conv2d = { filters = 2, kernel = [5, 3] } }",
+            "layer 1 (conv2d): conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]",
+        ),
+        (
+            "[4, 4, 1]",
+            "{ conv2d = { filters = 2, kernel = 3, stride = 0 } }",
+            "layer 1 (conv2d): conv2d: kernel [3, 3], stride [0, 0] and image [4, 4] must not be 0, found [N, 4, 4, 1]",
+        ),
+        (
+            "[16]",
+            "{ max_pool2d = { size = 2 } }",
+            "layer 1 (max_pool2d): max_pool2d: expected an image [N, height, width, channels], found [N, 16]",
+        ),
+        (
+            "[4, 4, 1]",
+            "{ avg_pool2d = { size = 2, padding = 2 } }",
+            "layer 1 (avg_pool2d): avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]",
+        ),
+        (
+            "[16]",
+            "'flatten', { linear = { units = 3 } }",
+            "the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]",
+        ),
+        (
+            "[4, 4, 1]",
+            "'relu'",
+            "the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]",
+        ),
+        ("[]", "'flatten'", "input: expected one to six sizes above 0, found []"),
+        ("[4, 0]", "'flatten'", "input: expected one to six sizes above 0, found [4, 0]"),
+        (
+            "[1, 1, 1, 1, 1, 1, 2]",
+            "'flatten'",
+            "input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
+        ),
+    ];
+    for (input, layers, message) in cases {
+        assert_eq!(mistake(input, layers), message);
+    }
+}
+
+#[test]
+fn settings_outside_their_range_are_named_with_their_layer() {
+    let cases = [
+        ("{ linear = { units = 0 } }", "layer 1 (linear): units: expected 1 or more, found 0"),
+        (
+            "'relu', { dropout = { ratio = 1 } }",
+            "layer 2 (dropout): ratio: expected a number from 0 to below 1, found 1",
+        ),
+        (
+            "{ batch_norm = { epsilon = 0 } }",
+            "layer 1 (batch_norm): epsilon: expected a number above 0, found 0",
+        ),
+        (
+            "{ linear = { units = 2, weights = { normal = { deviation = -1 } } } }",
+            "layer 1 (linear): weights.deviation: expected a number above 0, found -1",
+        ),
+        (
+            "{ conv2d = { filters = 2, kernel = 3, padding = 1025 } }",
+            "layer 1 (conv2d): padding: expected at most 1024, found 1025",
+        ),
+    ];
+    for (layers, message) in cases {
+        assert_eq!(mistake("[4]", layers), message);
+    }
+    let network = network("[4]", "{ linear = { units = 2 } }");
+    let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };
+    let error = network.model::<f32>(Mode::Train, &objective, 2).unwrap_err();
+    assert_eq!(error.to_string(), "l2: expected a number of at least 0, found -1");
+    let error = Network { bias: f64::NAN, ..network }.outputs().unwrap_err();
+    assert_eq!(error.to_string(), "bias: expected a finite number, found NaN");
+}
+
+#[test]
+fn absurd_sizes_are_refused_before_anything_overflows_or_is_allocated() {
+    const HUGE: &str = "1000000000000000000";
+    let cases = [
+        ("[4294967296, 4294967296]", "'flatten'"),
+        ("[1, 9223372036854775807]", "'flatten'"),
+        ("[784]", "{ linear = { units = HUGE } }"),
+        ("[784]", "{ linear = { units = 1000000 } }, { linear = { units = 1000000 } }"),
+        // Each fits, all together do not.
+        ("[32768]", "{ linear = { units = 32768 } }, { linear = { units = 32768 } }"),
+        ("[28, 28, 1]", "{ conv2d = { filters = HUGE, kernel = 3 } }"),
+        ("[28, 28, 1]", "{ conv2d = { filters = 1000000000, kernel = 1, bias = false } }"),
+        ("[28, 28, 1]", "{ conv2d = { filters = 4, kernel = HUGE } }"),
+        ("[28, 28, 1]", "{ conv2d = { filters = 4, kernel = [HUGE, 1], padding = 'same' } }"),
+        ("[28, 28, 1]", "{ conv2d = { filters = 4, kernel = 3, padding = HUGE } }"),
+        (
+            "[28, 28, 1]",
+            "{ conv2d = { filters = 4, kernel = 9, padding = [0, 9223372036854775807, 0, 0] } }",
+        ),
+        ("[1, 1, 1000000]", "{ conv2d = { filters = 2, kernel = 1, padding = 1024 } }"),
+        ("[28, 28, 1]", "{ max_pool2d = { size = HUGE } }"),
+        ("[28, 28, 1]", "{ avg_pool2d = { size = HUGE, padding = HUGE } }"),
+    ];
+    for (input, layers) in cases {
+        mistake(input, &layers.replace("HUGE", HUGE));
+    }
+    let wide = mistake("[784]", &format!("{{ linear = {{ units = {HUGE} }} }}"));
+    let rule = "parameter: a network has at most 1073741824 parameters";
+    assert_eq!(wide, format!("layer 1 (linear): {rule}, found [784, {HUGE}]"));
+    let wide = mistake("[28, 28, 1]", "{ conv2d = { filters = 10000000, kernel = 1 } }");
+    assert_eq!(wide, "layer 1 (conv2d): more than 1073741824 values for one sample");
+    // A stride or a window beyond the image is odd, but no mistake.
+    let layers = format!(
+        "{{ max_pool2d = {{ size = {HUGE}, stride = {HUGE}, padding = 'same' }} }}, 'flatten'"
+    );
+    assert_eq!(network("[28, 28, 1]", &layers).outputs(), Ok(1));
+}

@@ -1,0 +1,61 @@
+//! The batches of a training set, one after the other.
+
+use data::{DataError, Dataset, Draw, Sampler};
+use kernels::random::{below, philox};
+
+use crate::experiment::Experiment;
+use crate::gather::{Gather, byte_values};
+
+/// Random draws of the order of samples: `"orde"`. Every purpose has its own.
+const ORDER: u32 = 0x6f72_6465;
+
+/// A training set and the batch that was drawn last.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    pub(crate) dataset: Dataset,
+    sampler: Sampler,
+    seed: u64,
+    divisor: f32,
+    byte_values: Box<[f32; 256]>,
+    /// The number of each sample of the batch in the dataset.
+    pub(crate) indices: Vec<u32>,
+}
+
+impl Batches {
+    pub(crate) fn new(experiment: &Experiment, dataset: Dataset) -> Result<Self, DataError> {
+        let train = &experiment.train;
+        let divisor = experiment.data.divisor;
+        Ok(Self {
+            sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
+            seed: train.seed,
+            divisor,
+            byte_values: Box::new(byte_values(divisor)),
+            indices: Vec::with_capacity(train.batch),
+            dataset,
+        })
+    }
+
+    /// Draws the batch of `step`, counted from 0. It depends on the seed and the step alone.
+    pub(crate) fn draw(&mut self, step: u64) {
+        let seed = self.seed;
+        let random = |Draw { stream, counter, bound }| {
+            let counter = [counter as u32, (counter >> 32) as u32];
+            let stream = [stream as u32, ORDER ^ (stream >> 32) as u32];
+            let words = philox([counter[0], counter[1], stream[0], stream[1]], seed);
+            below(u64::from(words[0]) << 32 | u64::from(words[1]), bound)
+        };
+        self.sampler.draw_batch(step, &random, &mut self.indices);
+    }
+
+    /// The batch as the inputs of a graph for training, which has no running averages.
+    pub(crate) fn inputs(&self) -> Gather<'_, f32> {
+        Gather {
+            dataset: &self.dataset,
+            indices: &self.indices,
+            byte_values: &self.byte_values,
+            divisor: self.divisor,
+            averages: &[],
+            average_starts: &[],
+        }
+    }
+}

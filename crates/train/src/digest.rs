@@ -1,0 +1,12 @@
+//! The fingerprint of a network's weights.
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of the parameters and then of the running averages, little-endian, in hexadecimal.
+pub fn weights_digest(parameters: &[f32], averages: &[f32]) -> String {
+    let mut hasher = Sha256::new();
+    for value in parameters.iter().chain(averages) {
+        hasher.update(value.to_le_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

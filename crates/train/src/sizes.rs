@@ -1,0 +1,31 @@
+//! Sizes that follow from the data and the network.
+
+use data::{Dataset, Targets};
+use graph::Shape;
+use nn::Average;
+
+/// Where each batch normalisation's running averages begin.
+pub(crate) fn average_starts(averages: &[Average]) -> Vec<usize> {
+    let ends = averages.iter().scan(0, |end, average| {
+        let start = *end;
+        *end += 2 * average.channels;
+        Some(start)
+    });
+    ends.collect()
+}
+
+/// Outputs that a network for this dataset needs.
+pub(crate) fn outputs_of(dataset: &Dataset) -> usize {
+    match dataset.targets() {
+        Targets::Labels { classes, .. } => *classes,
+        Targets::Values { width, .. } => *width,
+    }
+}
+
+/// The shape of the target input for this dataset.
+pub(crate) fn target_shape(dataset: &Dataset) -> Shape {
+    match dataset.targets() {
+        Targets::Labels { .. } => Shape::batch([]),
+        Targets::Values { width, .. } => Shape::batch([*width]),
+    }
+}

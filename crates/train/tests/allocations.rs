@@ -1,0 +1,59 @@
+//! A step of training allocates nothing once it is warm. A binary of its own: the allocator is counted for
+//! the whole process, the threads of the pool among it.
+
+use std::alloc::System;
+use std::sync::{Arc, Barrier};
+
+use gradus_train::{Dataset, Experiment, Features, Split, Targets, Trainer};
+use graph::Pool;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Layers of all kinds.
+const LAYERS: &str = r#"
+    { conv2d = { filters = 4, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
+    { max_pool2d = { size = 2 } }, { avg_pool2d = { size = 2 } }, "flatten",
+    { linear = { units = 300 } }, "sigmoid", { linear = { units = 20 } }, { leaky_relu = {} },
+    { dropout = { ratio = 0.25 } }, "tanh", { linear = { units = 10 } }, "softplus", { linear = { units = 4 } },
+"#;
+
+fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
+    let text = format!(
+        "data.source = 'memory'\nmodel = {{ input = [8, 8, 1], layers = [{LAYERS}] }}\n\
+         [train]\nbatch = 120\nsteps = 1000\nreport_every = 1000\n{train}"
+    );
+    let experiment = Experiment::parse("layers.toml", &text).unwrap();
+    let pixels = (0..300 * 64).map(|i| (i * 31 % 256) as u8).collect();
+    let targets = Targets::Labels { values: (0..300).map(|i| i % 4).collect(), classes: 4 };
+    let set = Dataset::new("images", [8, 8, 1], Features::U8(pixels), targets).unwrap();
+    let split = Split { train: set.clone(), test: set };
+    Trainer::new(experiment, split, Arc::clone(pool)).unwrap()
+}
+
+// One test only: another one at the same time would be counted too.
+#[test]
+fn a_warm_step_allocates_nothing() {
+    let pool = Arc::new(Pool::new(2));
+    // A thread allocates when it begins: all must have.
+    let all = Barrier::new(pool.threads());
+    pool.run(pool.threads(), |_| drop(all.wait()));
+    for train in [
+        "optimizer = 'sgd'",
+        "optimizer = 'adam'\nclip = { norm = 1, value = 0.1 }",
+        "optimizer = 'nesterov'\norder = 'with_replacement'\nl1 = 0.001\nl2 = 0.001",
+        "order = 'fixed_walk'\nloss = 'hinge'",
+    ] {
+        let mut trainer = trainer(train, &pool);
+        for _ in 0..3 {
+            trainer.step().unwrap();
+        }
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..20 {
+            trainer.step().unwrap();
+        }
+        let counted = region.change();
+        assert_eq!((counted.allocations, counted.reallocations), (0, 0), "{train}: {counted:?}");
+    }
+}

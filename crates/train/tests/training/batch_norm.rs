@@ -1,0 +1,98 @@
+//! Batch normalisation in training: its running averages, and evaluation by them.
+
+use crate::made_up::{assert_close, features, points, trainer};
+
+use gradus_train::{Evaluator, Trainer};
+
+const EPSILON: f64 = 1e-3;
+
+fn normalised(settings: &str) -> Trainer {
+    let model = format!(
+        "input = [2]\nlayers = [{{ linear = {{ units = 3, bias = false }} }},\n\
+         {{ batch_norm = {{ epsilon = {EPSILON}, {settings} }} }}, 'relu', {{ linear = {{ units = 2 }} }}]"
+    );
+    let train = "batch = 40\nsteps = 12\nschedule = { constant = { learning_rate = 0.1 } }";
+    trainer(&model, train, &points(40))
+}
+
+/// The parameters of one name, and those behind them.
+fn parameters(trainer: &Trainer, name: &str) -> Vec<f64> {
+    let spec = trainer.model().parameters.iter().find(|spec| spec.name == name).unwrap();
+    trainer.parameters()[spec.range.clone()].iter().copied().map(f64::from).collect()
+}
+
+/// What the first layer says of each sample.
+fn scores(trainer: &Trainer) -> Vec<[f64; 3]> {
+    let weight = parameters(trainer, "1.linear.weight");
+    let points = features(trainer.train_set()).chunks(2);
+    let score = |point: &[f32], unit: usize| {
+        f64::from(point[0]) * weight[unit] + f64::from(point[1]) * weight[3 + unit]
+    };
+    points.map(|point| [0, 1, 2].map(|unit| score(point, unit))).collect()
+}
+
+/// The means of the three units, then their variances.
+fn moments(scores: &[[f64; 3]]) -> Vec<f64> {
+    let n = scores.len() as f64;
+    let mean = |unit: usize| scores.iter().map(|s| s[unit]).sum::<f64>() / n;
+    let variance =
+        |unit: usize| scores.iter().map(|s| (s[unit] - mean(unit)).powi(2)).sum::<f64>() / n;
+    (0..3).map(mean).chain((0..3).map(variance)).collect()
+}
+
+#[test]
+fn running_averages_are_those_of_a_plain_computation() {
+    let warm = |n: f64| ((1.0 + n) / (10.0 + n)).min(0.4);
+    let cases: [(&str, &dyn Fn(f64) -> f64); 3] = [
+        ("decay = 0.9, warmup = false", &|_| 0.9),
+        ("decay = 0.4, warmup = true", &warm),
+        // All of the last batch.
+        ("decay = 0, warmup = false", &|_| 0.0),
+    ];
+    for (settings, kept) in cases {
+        let mut trainer = normalised(settings);
+        let mut averages = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        assert_close(trainer.averages(), averages.clone(), 0.0);
+        for step in 0..12 {
+            let kept = kept(f64::from(step));
+            for (average, moment) in averages.iter_mut().zip(moments(&scores(&trainer))) {
+                *average = kept * *average + (1.0 - kept) * moment;
+            }
+            trainer.step().unwrap();
+            assert_close(trainer.averages(), averages.clone(), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn evaluation_normalises_with_the_averages() {
+    let mut trainer = normalised("decay = 0.9");
+    for _ in 0..12 {
+        trainer.step().unwrap();
+    }
+    let averages: Vec<f64> = trainer.averages().iter().copied().map(f64::from).collect();
+    let [scale, offset, weight, bias] =
+        ["2.batch_norm.scale", "2.batch_norm.offset", "4.linear.weight", "4.linear.bias"]
+            .map(|name| parameters(&trainer, name));
+    let predictions = scores(&trainer).into_iter().flat_map(|scores| {
+        let hidden = [0, 1, 2].map(|unit| {
+            let deviation = (averages[3 + unit] + EPSILON).sqrt();
+            ((scores[unit] - averages[unit]) / deviation * scale[unit] + offset[unit]).max(0.0)
+        });
+        let class =
+            |class: usize| (0..3).map(|unit| hidden[unit] * weight[2 * unit + class]).sum::<f64>();
+        [class(0) + bias[0], class(1) + bias[1]]
+    });
+    let predictions: Vec<f64> = predictions.collect();
+
+    let (experiment, test) = (trainer.experiment().clone(), trainer.test_set().clone());
+    let objective = experiment.train.objective();
+    let mut evaluator = Evaluator::new(&experiment.model, &objective, &test, 1.0).unwrap();
+    let found = evaluator.evaluate(None, &test, trainer.parameters(), trainer.averages());
+    assert_close(found.predictions.values(), predictions, 1e-5);
+    assert_eq!(trainer.evaluate().loss_nats, found.loss);
+    // The averages matter: with others, it says something else.
+    let others = vec![1.0; 6];
+    let other = evaluator.evaluate(None, &test, trainer.parameters(), &others);
+    assert_ne!(other.predictions, found.predictions);
+}

@@ -1,0 +1,353 @@
+//! Experiment files: mistakes are shown where they stand, settings are replaced, defaults written out.
+
+use gradus_train::{Experiment, ExperimentError, presets};
+use nn::Mode;
+
+const FILE: &str = r#"
+[model]
+input = [28, 28, 1]
+layers = [
+    { conv2d = { filters = 4, kernel = 5 } },
+    "relu",
+    "flatten",
+    { linear = { units = 10 } },
+]
+
+[train]
+optimizer = { adam = { beta1 = 0.8 } }
+batch = 100
+epochs = 3.0
+"#;
+
+fn read(text: &str) -> Result<Experiment, String> {
+    Experiment::parse("digits.toml", text).map_err(|error| error.to_string())
+}
+
+/// Reads the file with some settings replaced.
+fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
+    let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
+    let settings: Vec<_> = settings.iter().map(own).collect();
+    let found = Experiment::parse_with("digits.toml", FILE, &settings);
+    found.map_err(|error: ExperimentError| error.to_string())
+}
+
+#[test]
+fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
+    let cases = [
+        (
+            "epochs = 3.0",
+            "epocs = 3.0",
+            r#"digits.toml:14:1: unknown field `epocs`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`
+  did you mean `epochs`?
+   |
+14 | epocs = 3.0
+   | ^"#,
+        ),
+        (
+            r#""relu""#,
+            r#""rellu""#,
+            r#"digits.toml:6:5: unknown variant `rellu`, expected one of `linear`, `conv2d`, `max_pool2d`, `avg_pool2d`, `batch_norm`, `dropout`, `flatten`, `relu`, `leaky_relu`, `sigmoid`, `tanh`, `softplus`, `softmax`
+  did you mean `relu`?
+  |
+6 |     "rellu",
+  |     ^"#,
+        ),
+        (
+            "kernel = 5",
+            "kernal = 5",
+            r#"digits.toml:5:31: unknown field `kernal`, expected one of `filters`, `kernel`, `stride`, `padding`, `weights`, `bias`
+  did you mean `kernel`?
+  |
+5 |     { conv2d = { filters = 4, kernal = 5 } },
+  |                               ^"#,
+        ),
+        (
+            "{ adam =",
+            "{ adom =",
+            r#"digits.toml:12:15: unknown variant `adom`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`
+  did you mean `adam`?
+   |
+12 | optimizer = { adom = { beta1 = 0.8 } }
+   |               ^"#,
+        ),
+        (
+            "batch = 100",
+            "batch = 100\norder = \"shuffled\"",
+            r#"digits.toml:14:9: unknown variant `shuffled`, expected one of `shuffled_epochs`, `fixed_walk`, `with_replacement`
+  did you mean `shuffled_epochs`?
+   |
+14 | order = "shuffled"
+   |         ^"#,
+        ),
+        (
+            "[model]",
+            "[modle]",
+            r#"digits.toml:2:2: unknown field `modle`, expected one of `name`, `data`, `model`, `train`, `reference`
+  did you mean `model`?
+  |
+2 | [modle]
+  |  ^"#,
+        ),
+        (
+            "{ linear = { units = 10 } }",
+            "{ linear = { units = \"ten\" } }",
+            r#"digits.toml:8:26: invalid type: string "ten", expected usize
+  |
+8 |     { linear = { units = "ten" } },
+  |                          ^"#,
+        ),
+        (
+            "{ linear = { units = 10 } }",
+            "\"linear\"",
+            r#"digits.toml:8:5: missing field `units`
+  |
+8 |     "linear",
+  |     ^"#,
+        ),
+        // What stands before the mistake is counted in letters, and tabs stay tabs.
+        (
+            "batch = 100",
+            "\tname.\"größe\" = 1",
+            "digits.toml:13:2: unknown field `name`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`
+   |
+13 | \tname.\"größe\" = 1
+   | \t^",
+        ),
+        (
+            "batch = 100",
+            "batch = [1, \"größe\" 2]",
+            "digits.toml:13:21: missing comma between array elements, expected `,`
+   |
+13 | batch = [1, \"größe\" 2]
+   |                     ^",
+        ),
+    ];
+    for (from, to, message) in cases {
+        assert!(FILE.contains(from), "{from}");
+        assert_eq!(read(&FILE.replace(from, to)).unwrap_err(), message);
+    }
+}
+
+#[test]
+fn a_setting_outside_its_range_is_named() {
+    let cases = [
+        ("batch = 100", "batch = 0", "train.batch: expected 1 or more, found 0"),
+        ("epochs = 3.0", "epochs = 0.0", "train.epochs: expected a number above 0, found 0"),
+        ("epochs = 3.0", "epochs = nan", "train.epochs: expected a number above 0, found NaN"),
+        ("epochs = 3.0", "steps = 0", "train.steps: expected 1 or more, found 0"),
+        (
+            "beta1 = 0.8",
+            "beta1 = 1.0",
+            "train.optimizer.beta1: expected a number from 0 to below 1, found 1",
+        ),
+        ("epochs = 3.0", "", "[train]: expected either `epochs` or `steps`, found neither"),
+        (
+            "epochs = 3.0",
+            "epochs = 3.0\nsteps = 9",
+            "[train]: expected either `epochs` or `steps`, found both",
+        ),
+        (
+            "[model]",
+            "data.divisor = 0\n[model]",
+            "data.divisor: expected a number above 0, found 0",
+        ),
+        ("[model]", "data.samples = 0\n[model]", "data.samples: expected 1 or more, found 0"),
+        (
+            "[model]",
+            "name = '../digits'\n[model]",
+            "name: expected that of a folder, found `../digits`",
+        ),
+    ];
+    for (from, to, message) in cases {
+        assert_eq!(
+            read(&FILE.replacen(from, to, 1)).unwrap_err(),
+            format!("digits.toml: {message}")
+        );
+    }
+}
+
+#[test]
+fn settings_are_replaced_by_their_path() {
+    let original = read(FILE).unwrap();
+    let changed = set(&[
+        ("train.batch", "50"),
+        ("train.optimizer", "sgd"),
+        ("train.clip.norm", "1"),
+        ("data.source", "memory"),
+        ("model.layers", "['flatten', { linear = { units = 10 } }]"),
+    ])
+    .unwrap();
+    assert_eq!(changed.train.batch, 50);
+    assert_eq!(changed.train.optimizer.name(), "sgd");
+    assert_eq!(changed.train.clip.norm, Some(1.0));
+    assert_eq!(changed.data.source, gradus_train::DataSource::Memory);
+    assert_eq!(changed.model.n_parameters(), Ok(7850));
+    // The rest is as it was.
+    assert_eq!((changed.name, changed.train.epochs), (original.name, original.train.epochs));
+}
+
+#[test]
+fn steps_and_epochs_replace_each_other() {
+    let steps = set(&[("train.steps", "7")]).unwrap().train;
+    assert_eq!((steps.steps, steps.epochs), (Some(7), None));
+    let epochs = set(&[("train.steps", "7"), ("train.epochs", "0.5")]).unwrap().train;
+    assert_eq!((epochs.steps, epochs.epochs), (None, Some(0.5)));
+    assert_eq!(epochs.steps_for(60_000), 300);
+    assert_eq!((epochs.steps_for(1), epochs.evaluation_interval(1)), (1, 1));
+}
+
+#[test]
+fn a_replaced_setting_that_is_wrong_is_named_by_its_path() {
+    let cases = [
+        (
+            ("train.bach", "5"),
+            "digits.toml with --set train.bach=5: unknown field `bach`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`\n  did you mean `batch`?",
+        ),
+        (
+            ("train.batch", "many"),
+            "digits.toml with --set train.batch=many: invalid type: string \"many\", expected usize",
+        ),
+        (
+            ("train.batch", "0"),
+            "digits.toml with --set train.batch=0: train.batch: expected 1 or more, found 0",
+        ),
+        (("train.batch.size", "5"), "--set train.batch.size=5: `batch` is no table"),
+        (
+            ("train.optimizer", "adem"),
+            "digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?",
+        ),
+    ];
+    for (setting, message) in cases {
+        assert_eq!(set(&[setting]).unwrap_err(), message);
+    }
+}
+
+#[test]
+fn every_default_is_written_out_and_read_back() {
+    let shown = read(FILE).unwrap().to_text();
+    for line in [
+        "name = \"digits\"",
+        "source = \"mnist\"",
+        "divisor = 255.0",
+        "order = \"shuffled_epochs\"",
+        "report_every = 10",
+        "learning_rate = 0.001",
+        "beta2 = 0.999",
+    ] {
+        assert!(shown.contains(line), "{line} in\n{shown}");
+    }
+    let texts =
+        presets::ALL.iter().map(|preset| (preset.name, preset.text)).chain([("digits", FILE)]);
+    for (name, text) in texts {
+        let experiment = Experiment::parse(&format!("{name}.toml"), text).unwrap();
+        let written = experiment.to_text();
+        assert_eq!(Experiment::parse("other.toml", &written).unwrap(), experiment, "{written}");
+    }
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_named_with_layer_kind_and_both_shapes() {
+    let cases = [
+        (
+            "\"flatten\",\n",
+            "",
+            "layer 3 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 24, 24, 4]",
+        ),
+        (
+            "kernel = 5",
+            "kernel = [5, 29]",
+            "layer 1 (conv2d): conv2d: kernel [5, 29] is larger than the padded image [28, 28], found [N, 28, 28, 1]",
+        ),
+        (
+            "units = 10",
+            "units = 12",
+            "the last layer gives [N, 12], but the data has 10 classes or values: expected [N, 10]",
+        ),
+    ];
+    for (from, to, message) in cases {
+        let experiment = read(&FILE.replace(from, to)).unwrap();
+        let error = experiment
+            .model
+            .model::<f32>(Mode::Train, &experiment.train.objective(), 10)
+            .unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn hostile_numbers_are_errors_or_harmless() {
+    let most = i64::MAX.to_string();
+    for path in [
+        "train.batch",
+        "train.steps",
+        "train.epochs",
+        "train.evaluate_every",
+        "train.report_every",
+        "train.seed",
+        "data.samples",
+    ] {
+        for value in [
+            &most[..],
+            "1e308",
+            "-1",
+            "-9223372036854775808",
+            "99999999999999999999",
+            "nan",
+            "inf",
+            "''",
+            "[]",
+            "{}",
+        ] {
+            let Ok(experiment) = set(&[(path, value)]) else { continue };
+            let train = &experiment.train;
+            assert!(
+                train.steps_for(60_000) >= 1 && train.evaluation_interval(60_000) >= 1,
+                "{path}={value}"
+            );
+            experiment.to_text();
+        }
+    }
+    assert_eq!(set(&[("train.epochs", "1e308")]).unwrap().train.steps_for(usize::MAX), u64::MAX);
+    let mut experiment = read(FILE).unwrap();
+    (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
+    assert_eq!(experiment.train.steps_for(1), u64::MAX);
+}
+
+#[test]
+fn text_nested_ever_so_deep_is_an_error() {
+    for depth in [100, 100_000] {
+        let nested = [
+            format!("a = {}1{}", "[".repeat(depth), "]".repeat(depth)),
+            format!("a = {}1{}", "{ a = ".repeat(depth), " }".repeat(depth)),
+            format!("{}a = 1", "a.".repeat(depth)),
+            format!("[{}a]", "a.".repeat(depth)),
+            format!("[[{}a]]", "a.".repeat(depth)),
+        ];
+        for text in nested {
+            read(&text).unwrap_err();
+            set(&[("train.batch", &text["a = ".len()..])]).unwrap_err();
+        }
+        let path = format!("train.{}batch", "a.".repeat(depth));
+        let error = set(&[(&path, "1")]).unwrap_err();
+        assert!(error.contains("expected at most 16 names"), "{}", &error[..200]);
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_an_error() {
+    for text in [
+        "",
+        "\0",
+        "=",
+        "[",
+        "\u{feff}\u{feff}",
+        "a",
+        "\"",
+        "🦀 = 1",
+        "[train]\n[train]",
+        "train = 1\r\n[model",
+    ] {
+        let message = read(text).unwrap_err();
+        assert!(message.starts_with("digits.toml:"), "{message}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Numbers that are infinite or NaN stop a run before they reach the weights.
+
+use crate::made_up::{Recorder, points, trainer};
+
+use events::{Event, Reason};
+use gradus_train::{Dataset, Features, Targets, Trainer, weights_digest};
+
+const TWO_LAYERS: &str =
+    "input = [2]\nlayers = [{ linear = { units = 8 } }, 'relu', { linear = { units = 2 } }]";
+
+/// Plain gradient descent on the squared error.
+fn descent(learning_rate: f64) -> String {
+    format!(
+        "loss = 'mean_squared_error'\nbatch = 20\nsteps = 9\noptimizer = 'sgd'\n\
+         schedule = {{ constant = {{ learning_rate = {learning_rate:?} }} }}"
+    )
+}
+
+/// Regression with one feature, 20 times the same sample.
+fn constant(feature: f32) -> Dataset {
+    let targets = Targets::Values { values: vec![0.0; 20], width: 1 };
+    Dataset::new("constant", [1], Features::F32(vec![feature; 20]), targets).unwrap()
+}
+
+/// What stops the first step that cannot be done.
+fn failure(trainer: &mut Trainer) -> String {
+    loop {
+        let before = (trainer.parameters().to_vec(), trainer.steps_done());
+        if let Err(error) = trainer.step() {
+            assert_eq!((trainer.parameters(), trainer.steps_done()), (&before.0[..], before.1));
+            assert_eq!(trainer.step(), Err(error.clone()), "nothing has changed");
+            return error.to_string();
+        }
+    }
+}
+
+#[test]
+fn a_run_stops_with_the_weights_before_the_step() {
+    let mut trainer = trainer(TWO_LAYERS, &descent(1e30), &points(20));
+    let mut recorder = Recorder::default();
+    let finished = trainer.run(Some(0.99), &mut recorder);
+    let (layer, tensor) = ("layer 3 (linear)".into(), "value of matmul [N, 2]".into());
+    assert_eq!(finished.reason, Reason::NotFinite { layer, tensor, step: 2 });
+    // The weights of the only step that was done are finite, and what the run ends with.
+    assert_eq!((recorder.steps().count(), finished.summary.steps), (1, 1));
+    assert!(trainer.parameters().iter().all(|weight| weight.is_finite()));
+    assert_eq!(finished.summary.weights_digest, weights_digest(trainer.parameters(), &[]));
+    let (evaluation, end) = (&recorder.events[2], &recorder.events[3]);
+    assert!(matches!(evaluation, Event::EvaluationFinished(evaluation) if evaluation.step == 1));
+    assert!(matches!(end, Event::RunFinished(_)));
+    assert_eq!(recorder.events.len(), 4);
+}
+
+#[test]
+fn the_first_bad_number_is_named_with_layer_tensor_and_step() {
+    let linear = "input = [1]\nweights = { constant = { value = 0.01 } }\nlayers = [{ linear = { units = 1 } }]";
+    let cases = [
+        (
+            trainer(TWO_LAYERS, &descent(1e30), &points(20)),
+            "step 2: value of matmul [N, 2] of layer 3 (linear) is not finite; the step was not taken",
+        ),
+        (
+            trainer(linear, &descent(0.1), &constant(f32::NAN)),
+            "step 1: value of input [N, 1] of the data is not finite; the step was not taken",
+        ),
+        (
+            trainer(linear, &descent(0.1), &constant(1e30)),
+            "step 1: value of mul [N, 1] of loss is not finite; the step was not taken",
+        ),
+        (
+            // 20 squares of 2 · 10¹⁸ are a number of 32 bits; 2 · 2 · 10¹⁸ · 2 · 10²⁰, the gradient, is not.
+            trainer(linear, &descent(0.1), &constant(2e20)),
+            "step 1: gradient of 1.linear.weight [1, 1] of layer 1 (linear) is not finite; the step was not taken",
+        ),
+    ];
+    for (mut trainer, message) in cases {
+        assert_eq!(failure(&mut trainer), message);
+    }
+}
+
+#[test]
+fn optimizer_state_and_averages_stay_finite_too() {
+    let model = "input = [1]\nlayers = [{ batch_norm = {} }, { linear = { units = 1 } }]";
+    let train = descent(0.1).replace("'sgd'", "'adam'");
+    let mut trainer = trainer(model, &train, &constant(1e30));
+    assert_eq!(
+        failure(&mut trainer),
+        "step 1: value of moments [2, 1] of layer 1 (batch_norm) is not finite; the step was not taken"
+    );
+    assert_eq!(trainer.averages(), [0.0, 1.0]);
+}

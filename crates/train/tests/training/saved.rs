@@ -1,0 +1,226 @@
+//! Saved networks: what is written is read back, and what is wrong with a file is said.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use gradus_train::{Evaluator, SavedModel, Trainer};
+use safetensors::tensor::{Dtype, TensorView, serialize};
+
+use crate::made_up::{images, trainer};
+
+const MODEL: &str = r#"
+    input = [8, 8, 1]
+    layers = [
+        { conv2d = { filters = 3, kernel = 3, bias = false } }, { batch_norm = { scale = false } }, "relu",
+        "flatten", { linear = { units = 4 } },
+    ]
+"#;
+
+fn trained() -> Trainer {
+    let mut trainer = trainer(MODEL, "batch = 50\nsteps = 4", &images(100));
+    for _ in 0..4 {
+        trainer.step().unwrap();
+    }
+    trainer
+}
+
+/// A file with one network, in a folder of its own.
+fn file() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("last.safetensors");
+    trained().saved().write(&file).unwrap();
+    (folder, file)
+}
+
+/// What is said about a file, without its folder.
+fn mistake(file: &Path) -> String {
+    let error = SavedModel::read(file).expect_err("a mistake").to_string();
+    error.replace(&format!("{}/", file.parent().unwrap().display()), "")
+}
+
+/// Writes the file anew, with other tensors or metadata.
+fn rewrite(file: &Path, change: impl Fn(&mut Vec<Tensor>, &mut HashMap<String, String>)) {
+    let bytes = fs::read(file).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let own = |(name, view): (String, TensorView<'_>)| {
+        (name, view.dtype(), view.shape().to_vec(), view.data().to_vec())
+    };
+    let mut tensors: Vec<Tensor> = tensors.tensors().into_iter().map(own).collect();
+    change(&mut tensors, &mut metadata);
+    let views = tensors.iter().map(|(name, dtype, sizes, bytes)| {
+        (name, TensorView::new(*dtype, sizes.clone(), bytes).unwrap())
+    });
+    fs::write(file, serialize(views, Some(metadata)).unwrap()).unwrap();
+}
+
+type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+#[test]
+fn what_is_written_is_read_back() {
+    let trainer = trained();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("last.safetensors");
+    trainer.saved().write(&file).unwrap();
+    let read = SavedModel::read(&file).unwrap();
+    assert_eq!(read, trainer.saved());
+    assert_eq!(
+        (&read.parameters[..], &read.averages[..]),
+        (trainer.parameters(), trainer.averages())
+    );
+    // Written again it is the same file, and nothing else is left beside it.
+    let first = fs::read(&file).unwrap();
+    read.write(&file).unwrap();
+    assert_eq!(fs::read(&file).unwrap(), first);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_network_says_the_same_after_reading() {
+    let (_folder, file) = file();
+    let (trainer, read) = (trained(), SavedModel::read(&file).unwrap());
+    let test = trainer.test_set();
+    let evaluate = |parameters: &[f32], averages: &[f32]| {
+        let objective = read.experiment.train.objective();
+        let mut evaluator = Evaluator::new(&read.experiment.model, &objective, test, 1.0).unwrap();
+        evaluator.evaluate(None, test, parameters, averages)
+    };
+    let before = evaluate(trainer.parameters(), trainer.averages());
+    assert_eq!(evaluate(&read.parameters, &read.averages), before);
+}
+
+#[test]
+fn tensors_have_names_that_others_can_read() {
+    let (_folder, file) = file();
+    let bytes = fs::read(&file).unwrap();
+    let mut names = safetensors::SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .iter()
+        .map(|(name, view)| format!("{name} {:?} {:?}", view.dtype(), view.shape()))
+        .collect::<Vec<_>>();
+    names.sort();
+    let wanted = [
+        "1.conv2d.weight F32 [3, 3, 1, 3]",
+        "2.batch_norm.moments F32 [2, 3]",
+        "2.batch_norm.offset F32 [3]",
+        "5.linear.bias F32 [4]",
+        "5.linear.weight F32 [108, 4]",
+    ];
+    assert_eq!(names, wanted);
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused_by_name() {
+    let (_folder, file) = file();
+    let whole = fs::read(&file).unwrap();
+    for end in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
+        fs::write(&file, &whole[..end]).unwrap();
+        let message = mistake(&file);
+        let expected =
+            "last.safetensors: expected a safetensors file, found a foreign or damaged one: ";
+        assert!(message.starts_with(expected), "{end} bytes: {message}");
+    }
+}
+
+#[test]
+fn a_header_that_lies_is_refused_before_anything_is_allocated() {
+    let (_folder, file) = file();
+    let sizes = "[9223372036854775807,9223372036854775807]";
+    let entry = format!(r#"{{"a":{{"dtype":"F32","shape":{sizes},"data_offsets":[0,4]}}}}"#);
+    let announced = |length: u64, text: &str| [&length.to_le_bytes(), text.as_bytes()].concat();
+    let cases =
+        [announced(u64::MAX, ""), announced(1 << 40, "{}"), announced(entry.len() as u64, &entry)];
+    for bytes in cases {
+        fs::write(&file, bytes).unwrap();
+        assert!(mistake(&file).contains("found a foreign or damaged one"));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(mistake(&folder.path().join("none.safetensors")).starts_with("none.safetensors: "));
+}
+
+#[test]
+fn a_file_of_another_program_is_refused_by_what_it_lacks() {
+    let prefix = "last.safetensors: a safetensors file that does not describe its network: expected the metadata entry";
+    for entry in ["gradus.experiment", "gradus.outputs"] {
+        let (_folder, file) = file();
+        rewrite(&file, |_, metadata| drop(metadata.remove(entry)));
+        assert_eq!(mistake(&file), format!("{prefix} `{entry}`"));
+    }
+    let (_folder, file) = file();
+    rewrite(&file, |_, metadata| drop(metadata.insert("gradus.outputs".into(), "ten".into())));
+    assert_eq!(mistake(&file), format!("{prefix} `gradus.outputs`"));
+}
+
+#[test]
+fn a_tensor_that_does_not_fit_is_named_with_both_shapes() {
+    let rename = |tensors: &mut Vec<Tensor>, from: &str, to: &str| {
+        tensors.iter_mut().find(|tensor| tensor.0 == from).unwrap().0 = to.into();
+    };
+    let cases: [(&dyn Fn(&mut Vec<Tensor>), &str); 4] = [
+        (
+            &|tensors| tensors.retain(|tensor| tensor.0 != "5.linear.bias"),
+            "tensor 5.linear.bias: expected F32 [4], found none",
+        ),
+        (
+            &|tensors| rename(tensors, "2.batch_norm.moments", "2.batch_norm.mean"),
+            "tensor 2.batch_norm.moments: expected F32 [2, 3], found none",
+        ),
+        (
+            &|tensors| {
+                let weight = tensors.iter_mut().find(|tensor| tensor.0 == "5.linear.weight");
+                weight.unwrap().2 = vec![4, 108];
+            },
+            "tensor 5.linear.weight: expected F32 [108, 4], found F32 [4, 108]",
+        ),
+        (
+            &|tensors| {
+                let offset = tensors.iter_mut().find(|tensor| tensor.0 == "2.batch_norm.offset");
+                let offset = offset.unwrap();
+                (offset.1, offset.2) = (Dtype::F64, vec![3]);
+                offset.3 = vec![0; 24];
+            },
+            "tensor 2.batch_norm.offset: expected F32 [3], found F64 [3]",
+        ),
+    ];
+    for (change, message) in cases {
+        let (_folder, file) = file();
+        rewrite(&file, |tensors, _| change(tensors));
+        assert_eq!(mistake(&file), format!("last.safetensors: {message}"));
+    }
+}
+
+#[test]
+fn a_network_that_does_not_fit_in_itself_is_refused() {
+    let cases = [
+        (
+            "units = 4",
+            "units = 1000000000000000000",
+            "layer 5 (linear): parameter: a network has at most 1073741824 parameters, found [108, 1000000000000000000]",
+        ),
+        (
+            "units = 4",
+            "units = 5",
+            "the last layer gives [N, 5], but the data has 4 classes or values: expected [N, 4]",
+        ),
+        (
+            "batch = 50",
+            "batch = 0",
+            "experiment in the metadata: train.batch: expected 1 or more, found 0",
+        ),
+    ];
+    for (from, to, message) in cases {
+        let (_folder, file) = file();
+        rewrite(&file, |_, metadata| {
+            let text = metadata.get_mut("gradus.experiment").unwrap();
+            assert!(text.contains(from), "{text}");
+            *text = text.replace(from, to);
+        });
+        assert_eq!(mistake(&file), format!("last.safetensors: {message}"));
+    }
+}
