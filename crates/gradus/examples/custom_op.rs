@@ -48,12 +48,7 @@ impl<T: Float> Op<T> for Silu {
     }
 }
 
-/// Runs the example; fails if it does not come out as it should.
-///
-/// # Errors
-///
-/// What went wrong.
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     check_op(OpCase {
         build: |g, x| g.push(Silu, &[x[0]]),
         reference: |x| x[0].map(|x| x / (1.0 + (-x).exp())),

@@ -26,12 +26,7 @@ fn moons(n: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
     (points, labels)
 }
 
-/// Runs the example; fails if it does not come out as it should.
-///
-/// # Errors
-///
-/// What went wrong.
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let set = |name, n, seed| {
         let (points, labels) = moons(n, seed);
         Dataset::new(

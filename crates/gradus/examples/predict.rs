@@ -19,12 +19,7 @@ fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
     Ok(trainer.saved().write(file)?)
 }
 
-/// Runs the example; fails if it does not come out as it should.
-///
-/// # Errors
-///
-/// What went wrong.
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let file =
         std::env::temp_dir().join(format!("gradus-predict-{}.safetensors", std::process::id()));
     train_and_save(&file)?;

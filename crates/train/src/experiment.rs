@@ -152,7 +152,7 @@ impl DataSpec {
 /// | `schedule`       | constant 0.001      |               | the learning rate, see [`nn::schedule`]    |
 /// | `clip`           | none                |               | bounds on the gradients                    |
 /// | `l1`, `l2`       | 0                   | 0 or more     | cost of large weights, see [`nn::Penalty`] |
-/// | `batch`          | 100                 | 1 or more     | samples of a step                          |
+/// | `batch`          | 100                 | 1 to all      | samples of a step                          |
 /// | `order`          | `"shuffled_epochs"` |               | how batches are drawn, see [`data::Order`] |
 /// | `epochs`/`steps` |                     | above 0       | how long; exactly one of the two           |
 /// | `seed`           | 0                   | below 2⁶³     | of every random draw                       |

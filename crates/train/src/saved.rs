@@ -49,8 +49,6 @@ pub enum SavedError {
     Foreign {
         /// The file.
         file: PathBuf,
-        /// The entry that its metadata lack or that cannot be read.
-        entry: &'static str,
     },
     /// The experiment in its metadata is wrong.
     Experiment {
@@ -90,10 +88,10 @@ impl fmt::Display for SavedError {
                     file.display()
                 )
             }
-            Self::Foreign { file, entry } => {
+            Self::Foreign { file } => {
                 write!(
                     f,
-                    "{}: a safetensors file that does not describe its network: expected the metadata entry `{entry}`",
+                    "{}: a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`",
                     file.display()
                 )
             }
@@ -110,7 +108,6 @@ impl fmt::Display for SavedError {
 impl std::error::Error for SavedError {}
 
 const EXPERIMENT: &str = "gradus.experiment";
-const OUTPUTS: &str = "gradus.outputs";
 
 /// A tensor's name, sizes and numbers as bytes.
 type Named = (String, Vec<usize>, Vec<u8>);
@@ -123,11 +120,10 @@ impl SavedModel {
     /// What the system says.
     pub fn write(&self, file: &Path) -> Result<(), SavedError> {
         let of_file = |error: io::Error| SavedError::Io { file: file.to_owned(), error };
-        let model = self.checked_model(file)?;
-        let metadata = HashMap::from([
-            (EXPERIMENT.to_owned(), self.experiment.to_text()),
-            (OUTPUTS.to_owned(), self.outputs.to_string()),
-        ]);
+        let network = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
+        let model = self.model().map_err(network)?;
+        // One entry only: several would be written in any order, and the same network not as the same file.
+        let metadata = HashMap::from([(EXPERIMENT.to_owned(), self.experiment.to_text())]);
         let tensors = self.tensors(&model);
         let views = tensors.iter().map(|(name, sizes, bytes)| {
             (
@@ -156,17 +152,14 @@ impl SavedModel {
         let format = |error| SavedError::Format { file: of_file(), error };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(format)?;
-        let entry = |entry: &'static str| {
-            let value = header.metadata().as_ref().and_then(|metadata| metadata.get(entry));
-            value.ok_or(SavedError::Foreign { file: of_file(), entry })
-        };
-        let experiment = Experiment::parse("experiment in the metadata", entry(EXPERIMENT)?)
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(EXPERIMENT));
+        let text = text.ok_or(SavedError::Foreign { file: of_file() })?;
+        let experiment = Experiment::parse("experiment in the metadata", text)
             .map_err(|error| SavedError::Experiment { file: of_file(), error: Box::new(error) })?;
-        let outputs = entry(OUTPUTS)?.parse();
-        let outputs =
-            outputs.map_err(|_| SavedError::Foreign { file: of_file(), entry: OUTPUTS })?;
+        let network = |error| SavedError::Network { file: of_file(), error: Box::new(error) };
+        let outputs = experiment.model.outputs().map_err(network)?;
         let mut saved = Self { experiment, outputs, parameters: Vec::new(), averages: Vec::new() };
-        let model = saved.checked_model(file)?;
+        let model = saved.model().map_err(network)?;
         let numbers = |name: &str, sizes: &[usize]| {
             let wrong = |found| SavedError::Tensor {
                 file: of_file(),
@@ -198,11 +191,6 @@ impl SavedModel {
     /// If the network does not fit.
     pub fn model(&self) -> Result<Model<f32>, NetworkError> {
         self.experiment.model.model(Mode::Evaluate, &Objective::default(), self.outputs)
-    }
-
-    fn checked_model(&self, file: &Path) -> Result<Model<f32>, SavedError> {
-        let of_file = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
-        self.model().map_err(of_file)
     }
 
     fn tensors(&self, model: &Model<f32>) -> Vec<Named> {

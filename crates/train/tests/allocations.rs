@@ -38,7 +38,9 @@ fn a_warm_step_allocates_nothing() {
     let pool = Arc::new(Pool::new(2));
     // A thread allocates when it begins: all must have.
     let all = Barrier::new(pool.threads());
-    pool.run(pool.threads(), |_| drop(all.wait()));
+    pool.run(pool.threads(), |_| {
+        all.wait();
+    });
     for train in [
         "optimizer = 'sgd'",
         "optimizer = 'adam'\nclip = { norm = 1, value = 0.1 }",

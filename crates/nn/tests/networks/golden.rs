@@ -1,11 +1,12 @@
 //! Worked values of the tutorials that a whole network has: each test is named after its row.
 
-use crate::common::{network, normal, samples};
 use gradus_nn::{Mode, Network, Objective, Penalty};
 use graph::check::numerical_gradient;
 use graph::numeric::STEP;
 use graph::{Compile, Graph, NodeId, Program, Run, Shape, Tensor, Tensors};
 use kernels::random::Stream;
+
+use crate::common::{network, normal, samples};
 
 /// The predictions of a network for `samples`, with given parameters.
 fn predict(network: &Network, parameters: &[f64], samples: &Tensor<f64>) -> Tensor<f64> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{network, normal, samples};
 use gradus_nn::init::Initializer;
 use gradus_nn::{Layer, Loss, Mode, Model, Network, Objective, Penalty};
 use graph::check::{Check, check};
 use graph::{Compile, Float, Program, Run, Shape, Tensor, Tensors};
 use kernels::random::Stream;
+
+use crate::common::{network, normal, samples};
 
 /// Every layer kind, between layers whose parameters feel its gradient.
 const NETWORKS: &[(&str, &str)] = &[

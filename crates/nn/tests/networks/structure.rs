@@ -1,7 +1,8 @@
 //! From a description to a graph: shapes, parameters, and what is said where something does not fit.
 
-use crate::common::network;
 use gradus_nn::{Layer, Mode, Model, Network, Objective, Penalty};
+
+use crate::common::network;
 
 /// A layer, its input and output sizes, and its parameters and running averages with their sizes.
 type Row =

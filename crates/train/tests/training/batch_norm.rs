@@ -1,8 +1,8 @@
 //! Batch normalisation in training: its running averages, and evaluation by them.
 
-use crate::made_up::{assert_close, features, points, trainer};
-
 use gradus_train::{Evaluator, Trainer};
+
+use crate::made_up::{assert_close, features, points, trainer};
 
 const EPSILON: f64 = 1e-3;
 

@@ -1,9 +1,9 @@
 //! Numbers that are infinite or NaN stop a run before they reach the weights.
 
-use crate::made_up::{Recorder, points, trainer};
-
 use events::{Event, Reason};
 use gradus_train::{Dataset, Features, Targets, Trainer, weights_digest};
+
+use crate::made_up::{Recorder, points, trainer};
 
 const TWO_LAYERS: &str =
     "input = [2]\nlayers = [{ linear = { units = 8 } }, 'relu', { linear = { units = 2 } }]";

@@ -1,9 +1,9 @@
 //! Whole runs: how long they are, when they measure, why they end.
 
-use crate::made_up::{Recorder, images, points, run, trainer};
-
 use events::{Event, Reason};
 use gradus_train::{Dataset, Features, Targets};
+
+use crate::made_up::{Recorder, images, points, run, trainer};
 
 const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
 

@@ -1,10 +1,11 @@
 //! Single steps: what they compute, report and change.
 
-use crate::made_up::{assert_close, experiment, heights, images, points, run, trainer};
 use std::sync::Arc;
 
 use gradus_train::{Dataset, Evaluator, Silent, Split, Targets, Trainer, weights_digest};
 use graph::Pool;
+
+use crate::made_up::{assert_close, experiment, heights, images, points, run, trainer};
 
 const CONVOLUTIONAL: &str = r#"
     input = [8, 8, 1]
