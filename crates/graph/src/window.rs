@@ -47,7 +47,7 @@ impl Window {
         x: &Shape,
         kernel: [usize; 2],
         stride: [usize; 2],
-        padding: &Padding,
+        padding: Padding,
     ) -> Result<Self, ShapeError> {
         let &[height, width, _] = x.sizes() else { return Err(not_an_image(op, x)) };
         if !x.is_batched() {
@@ -62,15 +62,17 @@ impl Window {
         }
         let same = |axis: usize| {
             let last_start = (input[axis].div_ceil(stride[axis]) - 1) * stride[axis];
-            let total = (last_start + kernel[axis]).saturating_sub(input[axis]);
+            let total = last_start.saturating_add(kernel[axis]).saturating_sub(input[axis]);
             [total / 2, total - total / 2]
         };
-        let pad = match *padding {
+        let pad = match padding {
             Padding::Valid => [[0; 2]; 2],
             Padding::Same => [same(0), same(1)],
             Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]],
         };
-        let padded: [usize; 2] = std::array::from_fn(|i| input[i] + pad[i][0] + pad[i][1]);
+        // Padding beyond all reason saturates; no kernel fits into it, or no memory holds the result.
+        let padded: [usize; 2] =
+            std::array::from_fn(|i| input[i].saturating_add(pad[i][0]).saturating_add(pad[i][1]));
         if kernel[0] > padded[0] || kernel[1] > padded[1] {
             return refuse(format!("kernel {kernel:?} is larger than the padded image {padded:?}"));
         }
@@ -86,7 +88,7 @@ impl Window {
         x: &Shape,
         kernel: [usize; 2],
         stride: [usize; 2],
-        padding: &Padding,
+        padding: Padding,
     ) -> Result<Self, ShapeError> {
         let window = Self::new(op, x, kernel, stride, padding)?;
         let [top, bottom, left, right] = window.pad;
@@ -191,7 +193,7 @@ pub(crate) fn pool_by_loops(
 mod tests {
     use super::*;
 
-    fn window(size: usize, kernel: usize, stride: usize, padding: &Padding) -> Window {
+    fn window(size: usize, kernel: usize, stride: usize, padding: Padding) -> Window {
         let image = Shape::batch([size, size, 1]);
         Window::new("conv2d", &image, [kernel; 2], [stride; 2], padding).unwrap()
     }
@@ -202,7 +204,7 @@ mod tests {
         let cases =
             [(28, 6, 1, 28, 2, 3), (28, 5, 2, 14, 1, 2), (14, 4, 2, 7, 1, 1), (28, 5, 1, 28, 2, 2)];
         for (size, kernel, stride, output, before, after) in cases {
-            let window = window(size, kernel, stride, &Padding::Same);
+            let window = window(size, kernel, stride, Padding::Same);
             assert_eq!(window.output, [output; 2], "{size} {kernel} {stride}");
             assert_eq!(window.pad, [before, after, before, after], "{size} {kernel} {stride}");
         }
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn same_padding_is_nothing_where_windows_do_not_touch() {
-        let window = window(5, 1, 3, &Padding::Same);
+        let window = window(5, 1, 3, Padding::Same);
         assert_eq!((window.output, window.pad), ([2; 2], [0; 4]));
     }
 
@@ -218,7 +220,7 @@ mod tests {
     fn axes_have_sizes_of_their_own() {
         let padding = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
         let window =
-            Window::new("conv2d", &Shape::batch([4, 6, 3]), [3, 2], [1, 3], &padding).unwrap();
+            Window::new("conv2d", &Shape::batch([4, 6, 3]), [3, 2], [1, 3], padding).unwrap();
         assert_eq!(window.output, [3, 3]);
         assert_eq!(window.shape(7), Shape::batch([3, 3, 7]));
         assert_eq!([0, 1, 2].map(|out| window.taps(0, out)), [0..2, 0..3, 1..4]);
@@ -230,9 +232,9 @@ mod tests {
     fn a_window_in_the_padding_sees_nothing_and_is_refused_by_a_pool() {
         let padding = Padding::Explicit { top: 2, bottom: 0, left: 0, right: 0 };
         let image = Shape::batch([3, 3, 1]);
-        let window = Window::new("conv2d", &image, [2, 2], [1, 1], &padding).unwrap();
+        let window = Window::new("conv2d", &image, [2, 2], [1, 1], padding).unwrap();
         assert_eq!(window.taps(0, 0), 0..0);
-        let error = Window::pool("max_pool2d", &image, [2, 2], [1, 1], &padding).unwrap_err();
+        let error = Window::pool("max_pool2d", &image, [2, 2], [1, 1], padding).unwrap_err();
         assert_eq!(
             error.to_string(),
             "max_pool2d: padding [2, 0, 0, 0] leaves windows of [2, 2] without a pixel, found [N, 3, 3, 1]"
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_no_image_or_too_small_is_refused_with_its_sizes() {
         let refused = |x: &Shape, kernel, stride| {
-            Window::new("conv2d", x, kernel, stride, &Padding::Valid).unwrap_err().to_string()
+            Window::new("conv2d", x, kernel, stride, Padding::Valid).unwrap_err().to_string()
         };
         let image = Shape::batch([4, 6, 3]);
         assert_eq!(

@@ -95,7 +95,11 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let finished = trainer.run(args.target_accuracy, &mut progress);
     let folder = progress.finish()?;
     folder.save(&trainer.saved())?;
-    report(&finished, folder.path(), args.json, out)?;
+    match report(&finished, folder.path(), args.json, out) {
+        // Nobody reads the output any more; the exit code still says how it went.
+        Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
+        _ => {}
+    }
     let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
     Ok(match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),

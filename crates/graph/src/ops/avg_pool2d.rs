@@ -29,7 +29,7 @@ impl<T: Float> Graph<T> {
     ///
     /// let mut g = Graph::<f32>::new();
     /// let x = g.input("x", Shape::batch([28, 28, 6]));
-    /// let y = g.avg_pool2d(x, [2, 2], [2, 2], &Padding::Valid)?;
+    /// let y = g.avg_pool2d(x, [2, 2], [2, 2], Padding::Valid)?;
     /// assert_eq!(g.shape(y), &Shape::batch([14, 14, 6]));
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
@@ -38,7 +38,7 @@ impl<T: Float> Graph<T> {
         x: NodeId,
         kernel: [usize; 2],
         stride: [usize; 2],
-        padding: &Padding,
+        padding: Padding,
     ) -> Result<NodeId, ShapeError> {
         let window = Window::pool("avg_pool2d", self.shape(x), kernel, stride, padding)?;
         self.push(AvgPool2d(window), &[x])
@@ -115,7 +115,7 @@ mod tests {
     fn matches_reference_and_finite_differences() {
         for case in POOLS {
             check_op(OpCase {
-                build: |g, x| g.avg_pool2d(x[0], case.kernel, case.stride, &case.padding),
+                build: |g, x| g.avg_pool2d(x[0], case.kernel, case.stride, case.padding),
                 reference: |x| {
                     pool_by_loops(&x[0], &case, |pixels| {
                         pixels.iter().sum::<f64>() / pixels.len() as f64
@@ -132,7 +132,7 @@ mod tests {
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([4, 4, 1]));
         let padding = Padding::Explicit { top: 2, bottom: 0, left: 0, right: 0 };
-        let error = g.avg_pool2d(x, [2, 2], [2, 2], &padding).unwrap_err();
+        let error = g.avg_pool2d(x, [2, 2], [2, 2], padding).unwrap_err();
         assert!(matches!(error, ShapeError::Rule { op: "avg_pool2d", .. }), "{error}");
     }
 }

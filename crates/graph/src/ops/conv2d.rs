@@ -128,7 +128,7 @@ impl Conv2d {
         if weight.is_batched() {
             return Err(wrong_weight(weight));
         }
-        let window = Window::new("conv2d", x, [kh, kw], self.stride, &self.padding)?;
+        let window = Window::new("conv2d", x, [kh, kw], self.stride, self.padding)?;
         if x.sizes()[2] != ci {
             return Err(ShapeError::AxisMismatch {
                 op: "conv2d",

@@ -31,7 +31,7 @@ impl<T: Float> Graph<T> {
     ///
     /// let mut g = Graph::<f32>::new();
     /// let x = g.input("x", Shape::batch([28, 28, 6]));
-    /// let y = g.max_pool2d(x, [2, 2], [2, 2], &Padding::Valid)?;
+    /// let y = g.max_pool2d(x, [2, 2], [2, 2], Padding::Valid)?;
     /// assert_eq!(g.shape(y), &Shape::batch([14, 14, 6]));
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
@@ -40,7 +40,7 @@ impl<T: Float> Graph<T> {
         x: NodeId,
         kernel: [usize; 2],
         stride: [usize; 2],
-        padding: &Padding,
+        padding: Padding,
     ) -> Result<NodeId, ShapeError> {
         let window = Window::pool("max_pool2d", self.shape(x), kernel, stride, padding)?;
         self.push(MaxPool2d(window), &[x])
@@ -124,7 +124,7 @@ mod tests {
     fn matches_reference_and_finite_differences_away_from_ties() {
         for case in POOLS {
             check_op(OpCase {
-                build: |g, x| g.max_pool2d(x[0], case.kernel, case.stride, &case.padding),
+                build: |g, x| g.max_pool2d(x[0], case.kernel, case.stride, case.padding),
                 reference: |x| {
                     pool_by_loops(&x[0], &case, |pixels| {
                         pixels.iter().copied().fold(f64::MIN, f64::max)
@@ -137,7 +137,7 @@ mod tests {
     }
 
     /// Values and gradients of a pool of 2 by 2 over an image of one channel.
-    fn pool(sizes: [usize; 2], image: &[f32], padding: &Padding) -> (Vec<f32>, Vec<f32>) {
+    fn pool(sizes: [usize; 2], image: &[f32], padding: Padding) -> (Vec<f32>, Vec<f32>) {
         let mut g = Graph::new();
         let sizes = [sizes[0], sizes[1], 1];
         let (input, shift) = (g.input("image", Shape::batch(sizes)), g.parameter("shift", sizes));
@@ -155,18 +155,18 @@ mod tests {
 
     #[test]
     fn the_first_of_several_winners_gets_the_gradient() {
-        let (y, slope) = pool([2, 3], &[1.0, 5.0, 5.0, 5.0, 1.0, 5.0], &Padding::Valid);
+        let (y, slope) = pool([2, 3], &[1.0, 5.0, 5.0, 5.0, 1.0, 5.0], Padding::Valid);
         assert_eq!((y, slope), (vec![5.0, 5.0], vec![0.0, 2.0, 0.0, 0.0, 0.0, 0.0]));
     }
 
     #[test]
     fn infinity_wins_and_nan_passes_through() {
-        let (y, _) = pool([2, 2], &[1.0, 2.0, f32::INFINITY, 3.0], &Padding::Valid);
+        let (y, _) = pool([2, 2], &[1.0, 2.0, f32::INFINITY, 3.0], Padding::Valid);
         assert_eq!(y, [f32::INFINITY]);
         for place in 0..4 {
             let mut image = [1.0, 2.0, 3.0, 4.0];
             image[place] = f32::NAN;
-            let (y, slope) = pool([2, 2], &image, &Padding::Valid);
+            let (y, slope) = pool([2, 2], &image, Padding::Valid);
             assert!(y[0].is_nan() && slope == [0.0; 4], "{place}: {y:?} {slope:?}");
         }
     }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn padding_never_wins() {
         let padding = Padding::Explicit { top: 1, bottom: 1, left: 1, right: 1 };
-        let (y, slope) = pool([1, 1], &[-7.0], &padding);
+        let (y, slope) = pool([1, 1], &[-7.0], padding);
         assert_eq!((y, slope), (vec![-7.0; 4], vec![4.0]));
     }
 
@@ -183,7 +183,7 @@ mod tests {
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([4, 4, 1]));
         let padding = Padding::Explicit { top: 0, bottom: 0, left: 0, right: 2 };
-        let error = g.max_pool2d(x, [2, 2], [2, 2], &padding).unwrap_err();
+        let error = g.max_pool2d(x, [2, 2], [2, 2], padding).unwrap_err();
         assert!(matches!(error, ShapeError::Rule { op: "max_pool2d", .. }), "{error}");
     }
 }

@@ -37,6 +37,6 @@ impl Validate for AvgPool2d {
 impl<T: Float> Build<T> for AvgPool2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let stride = self.stride.unwrap_or(self.size);
-        builder.graph.avg_pool2d(x, self.size.0, stride.0, &self.padding.0)
+        builder.graph.avg_pool2d(x, self.size.0, stride.0, self.padding.0)
     }
 }

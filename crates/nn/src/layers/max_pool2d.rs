@@ -37,6 +37,6 @@ impl Validate for MaxPool2d {
 impl<T: Float> Build<T> for MaxPool2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let stride = self.stride.unwrap_or(self.size);
-        builder.graph.max_pool2d(x, self.size.0, stride.0, &self.padding.0)
+        builder.graph.max_pool2d(x, self.size.0, stride.0, self.padding.0)
     }
 }
