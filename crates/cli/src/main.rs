@@ -5,6 +5,7 @@ mod experiment;
 mod progress;
 mod saved;
 mod table;
+mod threads;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use gradus::graph::Pool;
@@ -14,6 +13,7 @@ use serde::Serialize;
 
 use crate::experiment::ExperimentArgs;
 use crate::table::thousands;
+use crate::threads::ThreadsArgs;
 
 /// Measure how fast a network trains and answers on this machine.
 ///
@@ -25,9 +25,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
-    /// Threads; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadsArgs,
 
     /// Seconds to measure training for.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
@@ -76,8 +75,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let mut experiment = args.experiment.read(&[])?;
     // Measured until time is up, not until the experiment's end.
     (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
-    let threads =
-        args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = args.threads.count();
     let split = experiment.data.open(gradus::mnist)?;
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
     trainer.step()?;

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
 use anyhow::ensure;
 use gradus::data::{Dataset, Targets, readers};
@@ -12,6 +11,7 @@ use gradus::train::{Evaluation, Evaluator, probabilities};
 
 use crate::saved;
 use crate::table::{self, Align, thousands};
+use crate::threads::ThreadsArgs;
 
 /// Measure a saved network: loss, accuracy, confusion matrix, worst mistakes.
 ///
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let objective = experiment.train.objective();
     let mut evaluator =
         Evaluator::new(&experiment.model, &objective, &dataset, experiment.data.divisor)?;
-    let pool = Pool::new(available_parallelism().map_or(1, usize::from));
+    let pool = Pool::new(ThreadsArgs::default().count());
     let evaluation = evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.averages);
     let report = Report::new(&dataset, &evaluation, args.mistakes);
     if args.json {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::available_parallelism;
 
 use anyhow::Context as _;
 use gradus::events::{Reason, RunFinished};
@@ -15,6 +14,7 @@ use gradus::train::{RunFolder, Trainer};
 use crate::experiment::ExperimentArgs;
 use crate::progress::Progress;
 use crate::table::thousands;
+use crate::threads::ThreadsArgs;
 
 /// Exit code of a run that was stopped from outside: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -36,9 +36,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
 
-    /// Threads; all cores if not given. They change the speed, never the result.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadsArgs,
 
     /// Seed of every random draw.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
@@ -84,8 +83,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         ("train.seed", args.seed.map(|seed| seed.to_string())),
     ])?;
     let split = experiment.data.open(gradus::mnist)?;
-    let threads =
-        args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = args.threads.count();
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
     let folder = match &args.run {
         Some(path) => RunFolder::create(path, &experiment)?,
