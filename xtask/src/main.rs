@@ -12,9 +12,12 @@ use clap::Parser;
 
 mod bench_peers;
 mod ci;
+mod machine;
 mod process;
 mod results;
 mod sanitize;
+mod sweep;
+mod table;
 mod tidy;
 
 /// The chores of the repository.
@@ -33,13 +36,19 @@ enum Chore {
     Sanitize,
     /// Trains the same networks with Gradus and its peers in turns, and writes `bench/RESULTS.md`.
     ///
-    /// Runs on Linux and needs Python 3; the first run installs the peers in `bench/.venv`, which
-    /// takes 3 GB from the package index. Let the machine do nothing else meanwhile.
+    /// Runs on Linux and needs Python 3; the first run installs the Python peers in `bench/.venv`, which
+    /// takes some GB from the package index, and builds the Rust ones. What is measured again replaces what
+    /// was measured before, so that a part can be done at a time. Let the machine do nothing else meanwhile.
     BenchPeers(bench_peers::Args),
     /// Trains every preset and writes `docs/results.md`: what was published, and what came out.
     ///
     /// Takes half an hour to an hour on two cores, and goes on where it was stopped.
     Results(results::Args),
+    /// Measures how speed depends on batch, width, threads and number of samples, and writes `docs/sweep.svg`
+    /// and `docs/sweep.md`.
+    ///
+    /// Takes about a quarter of an hour. Let the machine do nothing else meanwhile.
+    Sweep(sweep::Args),
 }
 
 fn main() -> ExitCode {
@@ -61,5 +70,6 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Sanitize => sanitize::run(),
         Chore::BenchPeers(args) => bench_peers::run(&args),
         Chore::Results(args) => results::run(&args),
+        Chore::Sweep(args) => sweep::run(&args),
     }
 }

@@ -1,9 +1,13 @@
 //! Other programs: started, waited for, and quoted when they fail.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::num::NonZeroU64;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 /// Runs a command to its end, with our own terminal as its input and output.
 ///
@@ -31,6 +35,58 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<String> {
         .with_context(|| format!("printed no UTF-8: {}", quote(command)))
 }
 
+/// Runs a command and returns what it wrote to its standard output, but kills it after `limit_secs` seconds, with
+/// all processes it has started. `scratch` is a folder for what it writes. Of the command, program, arguments and
+/// folder count.
+///
+/// # Errors
+///
+/// Why there is no output, in a line; for a command that fails with exit code 1, the last line of its standard
+/// error.
+pub(crate) fn read_within(
+    command: &Command,
+    limit_secs: NonZeroU64,
+    scratch: &Path,
+) -> anyhow::Result<String> {
+    // Files take any amount of output, and nobody waits for a process that keeps one open.
+    let [out, err] = ["stdout.txt", "stderr.txt"].map(|name| scratch.join(name));
+    let file = |path: &Path| File::create(path).with_context(|| path.display().to_string());
+    let begin = Instant::now();
+    let mut limited = Command::new("timeout");
+    limited
+        .args(["--signal=KILL", &limit_secs.to_string()])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    let status = limited
+        .stdin(Stdio::null())
+        .stdout(file(&out)?)
+        .stderr(file(&err)?)
+        .status()
+        .context("cannot start: timeout")?;
+    let is_late = begin.elapsed().as_secs() >= limit_secs.get();
+    ensure!(status.success() || !is_late, "killed after {limit_secs} s");
+    let text = |path: &Path| -> anyhow::Result<String> {
+        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    if !status.success() {
+        bail!(reason(status, &text(&err)?));
+    }
+    text(&out)
+}
+
+/// Why a command failed, from what it wrote to its standard error.
+fn reason(status: ExitStatus, err: &str) -> String {
+    /// Letters that fit into a line.
+    const MOST: usize = 200;
+    let last = err.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let line: String = last.unwrap_or("no word of why").chars().take(MOST).collect();
+    if status.code() == Some(1) { line } else { format!("{status}: {line}") }
+}
+
 /// The command as one would type it: variables, program, arguments.
 pub(crate) fn quote(command: &Command) -> String {
     let variables = command
@@ -55,5 +111,29 @@ mod tests {
         let error = run(command.arg("two words").env("FLAGS", "-D warnings")).unwrap_err();
         let expected = r#"cannot start: FLAGS="-D warnings" no-such-program "two words""#;
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_command_is_read_or_killed_or_told_why_it_failed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let read = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            let limit = NonZeroU64::new(1).unwrap();
+            read_within(&command, limit, scratch.path()).map_err(|error| error.to_string())
+        };
+        let long = format!("printf '%0300d' 0 >&2; exit 1; # {}", "x".repeat(10));
+        let zeros = "0".repeat(200);
+        let cases: [(&str, Result<&str, &str>); 6] = [
+            ("echo first; echo last; echo aside >&2", Ok("first\nlast\n")),
+            ("sleep 60 & sleep 60", Err("killed after 1 s")),
+            ("echo trace >&2; echo 'no such layer' >&2; echo >&2; exit 1", Err("no such layer")),
+            ("exit 3", Err("exit status: 3: no word of why")),
+            ("kill -SEGV $$", Err("signal: 11 (SIGSEGV): no word of why")),
+            (&long, Err(&zeros)),
+        ];
+        for (script, expected) in cases {
+            assert_eq!(read(script).as_deref().map_err(|error| &**error), expected, "{script}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a run shows while it goes on: a bar on a terminal, one line for each epoch elsewhere.
+//! What a run shows while it goes on: a bar on a terminal, a line for each epoch or few elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -8,7 +8,10 @@ use gradus::events::{Event, RunStarted, StepFinished};
 use gradus::train::{Observer, RunFolder, RunFolderError, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::table::thousands;
+use crate::table::{loss, thousands};
+
+/// Lines of a run at most. With all samples in one batch, every step is an epoch.
+const MOST_LINES: f64 = 100.0;
 
 /// Shows progress on standard error and writes the run folder.
 #[derive(Debug)]
@@ -18,14 +21,25 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     loss: f64,
     test: Option<(f64, Option<f64>)>,
-    epochs_told: u64,
+    /// Epochs from one line to the next, and how many lines there were.
+    epochs_apart: f64,
+    lines_told: u64,
     failure: Option<RunFolderError>,
 }
 
 impl Progress {
     /// Progress of a run that is recorded in `folder` and stops when `stop` is set.
     pub(crate) fn new(folder: RunFolder, stop: Arc<AtomicBool>) -> Self {
-        Self { folder, stop, bar: None, loss: f64::NAN, test: None, epochs_told: 0, failure: None }
+        Self {
+            folder,
+            stop,
+            bar: None,
+            loss: f64::NAN,
+            test: None,
+            epochs_apart: 1.0,
+            lines_told: 0,
+            failure: None,
+        }
     }
 
     /// The folder, or why it could not be written.
@@ -47,6 +61,9 @@ impl Progress {
         self.tell(&format!(
             "{preset}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
         ));
+        let samples_planned = started.steps_planned.unwrap_or(0) as f64 * started.batch as f64;
+        let epochs_planned = samples_planned / started.train_samples as f64;
+        self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);
         if io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(
                 started.steps_planned,
@@ -71,19 +88,22 @@ impl Progress {
                 bar.set_message(self.state(step.epoch));
                 bar.set_position(step.step);
             }
-        } else if step.epoch.floor() as u64 > self.epochs_told {
-            self.epochs_told = step.epoch.floor() as u64;
+            return;
+        }
+        let lines = (step.epoch / self.epochs_apart) as u64;
+        if lines > self.lines_told {
+            self.lines_told = lines;
             self.tell(&format!("step {}  {}", step.step, self.state(step.epoch)));
         }
     }
 
     fn state(&self, epoch: f64) -> String {
-        let test = self.test.map_or(String::new(), |(loss, accuracy)| {
+        let test = self.test.map_or(String::new(), |(test_loss, accuracy)| {
             let accuracy =
                 accuracy.map_or(String::new(), |accuracy| format!(" accuracy {accuracy:.4}"));
-            format!("  test loss {loss:.4}{accuracy}")
+            format!("  test loss {}{accuracy}", loss(test_loss))
         });
-        format!("epoch {epoch:.2}  loss {:.4}{test}", self.loss)
+        format!("epoch {epoch:.2}  loss {}{test}", loss(self.loss))
     }
 
     fn tell(&self, line: &str) {

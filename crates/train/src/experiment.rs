@@ -1,9 +1,10 @@
 //! The experiment file: everything that decides what a run computes, as TOML.
 
-use std::fmt;
-use std::path::PathBuf;
+mod source;
 
-use data::{DataError, Dataset, Order};
+use std::fmt;
+
+use data::Order;
 use nn::optim::Optimizer;
 use nn::optim::clip::Clip;
 use nn::registry::{InvalidSetting, Validate};
@@ -12,6 +13,8 @@ use nn::{Loss, Network, Objective, Penalty};
 use serde::{Deserialize, Serialize};
 
 use crate::nearest::nearest;
+
+pub use source::{DataSource, DataSpec, Split};
 
 /// Everything that decides what a run computes. The number of threads is not part of it: it does not.
 ///
@@ -48,99 +51,6 @@ pub struct Experiment {
     /// What others have published for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-}
-
-/// Where the numbers come from, and what is done to them.
-///
-/// | setting   | default   | range             | meaning                                              |
-/// |-----------|-----------|-------------------|------------------------------------------------------|
-/// | `source`  | `"mnist"` |                   | see [`DataSource`]                                   |
-/// | `divisor` | 255       | above 0           | features are divided by it                           |
-/// | `samples` | all       | 1 or more         | how many of the training samples to use, from the first |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataSpec {
-    /// Which data.
-    pub source: DataSource,
-    /// What features are divided by.
-    pub divisor: f32,
-    /// How many of the training samples to use, from the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub samples: Option<usize>,
-}
-
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self { source: DataSource::Mnist, divisor: 255.0, samples: None }
-    }
-}
-
-/// Which data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum DataSource {
-    /// The digits inside the binary.
-    Mnist,
-    /// Four IDX files, plain or gzipped, as MNIST is published.
-    Idx {
-        /// Training images.
-        train_images: PathBuf,
-        /// Training labels.
-        train_labels: PathBuf,
-        /// Test images.
-        test_images: PathBuf,
-        /// Test labels.
-        test_labels: PathBuf,
-        /// Number of classes.
-        classes: usize,
-    },
-    /// Datasets that a program hands to the trainer itself.
-    Memory,
-}
-
-/// A training set and a test set.
-#[derive(Clone, Debug)]
-pub struct Split {
-    /// What is learned from.
-    pub train: Dataset,
-    /// What is measured on.
-    pub test: Dataset,
-}
-
-impl DataSpec {
-    /// Reads the data. `mnist` yields the embedded digits, should they be asked for.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the files; for [`DataSource::Memory`], that there is nothing to read.
-    pub fn open<E: fmt::Display>(
-        &self,
-        mnist: impl FnOnce() -> Result<Split, E>,
-    ) -> Result<Split, ExperimentError> {
-        let of_file = |error: DataError| ExperimentError::Data(error.to_string());
-        let split = match &self.source {
-            DataSource::Mnist => {
-                mnist().map_err(|error| ExperimentError::Data(error.to_string()))?
-            }
-            DataSource::Idx { train_images, train_labels, test_images, test_labels, classes } => {
-                Split {
-                    train: data::readers::idx::read(train_images, train_labels, *classes)
-                        .map_err(of_file)?,
-                    test: data::readers::idx::read(test_images, test_labels, *classes)
-                        .map_err(of_file)?,
-                }
-            }
-            DataSource::Memory => {
-                let error = "source \"memory\": the data was handed over by a program and is not kept; name another source";
-                return Err(ExperimentError::Data(error.into()));
-            }
-        };
-        let train = match self.samples {
-            Some(n) => split.train.take(n),
-            None => split.train,
-        };
-        Ok(Split { train, test: split.test })
-    }
 }
 
 /// How a network is trained.
@@ -402,15 +312,7 @@ impl Experiment {
             let message = format!("[train]: expected either `epochs` or `steps`, found {found}");
             return Err(placeless(file, message));
         }
-        let divisor = experiment.data.divisor;
-        if !(divisor.is_finite() && divisor > 0.0) {
-            let (name, expected) = ("data.divisor".into(), "a number above 0".into());
-            return Err(of_file(InvalidSetting { name, found: divisor.into(), expected }));
-        }
-        if experiment.data.samples == Some(0) {
-            let (name, expected) = ("data.samples".into(), "1 or more".into());
-            return Err(of_file(InvalidSetting { name, found: 0.0, expected }));
-        }
+        experiment.data.validate().map_err(|setting| of_file(setting.within("data")))?;
         if experiment.name.is_empty() {
             let stem = std::path::Path::new(file)
                 .file_stem()

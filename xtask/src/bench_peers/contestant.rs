@@ -1,73 +1,146 @@
 //! Who takes part, and how one run of it is measured.
 
+use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
-use anyhow::Context as _;
-use serde_json::Value;
+use anyhow::{Context as _, bail};
 
-use super::Args;
+use super::run::{Figures, Outcome};
+use super::{Args, data, networks, peers};
 use crate::process;
 
-/// A program that trains one of the networks and prints its speed.
+/// A way to use a framework, ours among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Contestant {
-    /// As the table calls it.
+    /// Its column in the tables.
     pub(super) name: &'static str,
-    /// As the program itself gives it, once it has run.
-    pub(super) version: String,
-    /// The command up to the name of the network.
-    pub(super) command: Vec<String>,
-    /// What follows the name, besides `--threads` and `--seconds`.
-    pub(super) options: &'static [&'static str],
+    /// The folder of the peer; none for Gradus itself.
+    pub(super) folder: Option<&'static str>,
+    variant: &'static str,
+}
+
+/// Gradus itself, as it is called and shown.
+pub(super) const GRADUS: Contestant =
+    Contestant { name: "Gradus", folder: None, variant: "gradus" };
+
+/// All contestants, Gradus first.
+pub(super) fn all() -> Vec<Contestant> {
+    let of_peer = |peer: &'static peers::Peer| {
+        let contestant = |&(variant, name)| Contestant { name, folder: Some(peer.folder), variant };
+        peer.variants.iter().map(contestant)
+    };
+    std::iter::once(GRADUS).chain(peers::ALL.iter().flat_map(of_peer)).collect()
+}
+
+/// Those that are named, by a folder (`burn`) or a variant of it (`burn/flex`); all if none is.
+///
+/// # Errors
+///
+/// If a name is nobody's.
+pub(super) fn select(names: &[String]) -> anyhow::Result<Vec<Contestant>> {
+    let all = all();
+    let is_meant = |contestant: &Contestant, name: &str| {
+        contestant.key() == name || contestant.folder == Some(name)
+    };
+    for name in names {
+        if !all.iter().any(|contestant| is_meant(contestant, name)) {
+            let keys: Vec<String> = all.iter().map(Contestant::key).collect();
+            bail!("--contestants: expected some of {}, found `{name}`", keys.join(", "));
+        }
+    }
+    let is_named = |contestant: &Contestant| names.iter().any(|name| is_meant(contestant, name));
+    Ok(all.into_iter().filter(|contestant| names.is_empty() || is_named(contestant)).collect())
 }
 
 impl Contestant {
-    /// Gradus itself, built for release.
-    pub(super) fn gradus() -> Self {
-        Self {
-            name: "Gradus",
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: vec!["target/release/gradus".to_owned(), "bench".to_owned()],
-            options: &["--json"],
+    /// As the command line calls it.
+    fn key(&self) -> String {
+        self.folder.map_or("gradus".into(), |folder| format!("{folder}/{}", self.variant))
+    }
+
+    /// Trains the network once. `program` is how the peer's program is called.
+    pub(super) fn run(&self, program: &[String], network: &str, args: &Args) -> Outcome {
+        match self.measure(program, network, args) {
+            Ok(figures) => Outcome::Figures(figures),
+            Err(error) => Outcome::Failure(format!("{error:#}")),
         }
     }
 
-    /// Trains the network once and returns the samples per second.
-    ///
-    /// # Errors
-    ///
-    /// If the program fails, or its last line has no speed.
-    pub(super) fn samples_per_second(&mut self, network: &str, args: &Args) -> anyhow::Result<f64> {
-        let output = process::read(
-            Command::new(&self.command[0])
-                .args(&self.command[1..])
-                .arg(network)
-                .args(["--threads", &args.threads.to_string()])
-                .args(["--seconds", &args.seconds.to_string()])
-                .args(self.options),
-        )?;
-        let report = last_line(&output)?;
-        if let Some(version) = report["version"].as_str() {
-            self.version = version.to_owned();
+    fn measure(&self, program: &[String], network: &str, args: &Args) -> anyhow::Result<Figures> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
+        let [program, first @ ..] = program else { bail!("no program") };
+        let mut command = Command::new(program);
+        command.args(first).args(self.arguments(network, args, now));
+        let output = process::read_within(&command, args.limit, Path::new(data::FOLDER))?;
+        let mut figures = last_line(&output)?;
+        if self.folder.is_none() {
+            figures.version = env!("CARGO_PKG_VERSION").to_owned();
         }
-        report["samples_per_second"].as_f64().context("its last line has no samples_per_second")
+        Ok(figures)
+    }
+
+    fn arguments(&self, network: &str, args: &Args, now: f64) -> Vec<String> {
+        let (threads, seconds) = (args.threads.to_string(), args.seconds.to_string());
+        let (file, now) = (networks::file_of(network), now.to_string());
+        let arguments: &[&str] = match self.folder {
+            None => &[&file, "--threads", &threads, "--seconds", &seconds, "--json"],
+            Some(_) => &[
+                network,
+                "--variant",
+                self.variant,
+                "--threads",
+                &threads,
+                "--seconds",
+                &seconds,
+                "--data",
+                data::FOLDER,
+                "--started",
+                &now,
+            ],
+        };
+        arguments.iter().map(ToString::to_string).collect()
     }
 }
 
 /// The JSON object a contestant prints last.
-fn last_line(output: &str) -> anyhow::Result<Value> {
+fn last_line(output: &str) -> anyhow::Result<Figures> {
     let line = output.lines().next_back().context("it printed nothing")?;
-    serde_json::from_str(line).with_context(|| format!("its last line is not JSON: {line}"))
+    serde_json::from_str(line).with_context(|| format!("its last line is not as expected: {line}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(names: &[&str]) -> Vec<&'static str> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        select(&names).unwrap().iter().map(|contestant| contestant.name).collect()
+    }
+
+    #[test]
+    fn contestants_are_chosen_by_peer_or_by_variant() {
+        assert_eq!(names(&["burn", "gradus"]), ["Gradus", "Burn flex", "Burn ndarray"]);
+        assert_eq!(names(&["jax/scan"]), ["JAX scan"]);
+        assert_eq!(names(&[]).len(), all().len());
+        let error = select(&["jaxx".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("--contestants: expected some of gradus, pytorch/plain, "));
+        assert!(error.ends_with("found `jaxx`"), "{error}");
+    }
+
+    #[test]
+    fn no_two_contestants_share_a_name() {
+        let mut names = names(&[]);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
     #[test]
     fn only_the_last_line_is_read() {
-        let report = last_line("warming up\n{\"samples_per_second\": 2.5}\n").unwrap();
-        assert_eq!(report["samples_per_second"], 2.5);
+        let figures = last_line("warming up\n{\"samples_per_second\": 2.5}\n").unwrap();
+        assert_eq!(figures.samples_per_second, 2.5);
         assert!(last_line("").is_err());
-        assert!(last_line("{}\ndone").unwrap_err().to_string().ends_with("not JSON: done"));
+        let error = last_line("{}\ndone").unwrap_err().to_string();
+        assert!(error.ends_with("not as expected: done"), "{error}");
     }
 }

@@ -2,35 +2,39 @@
 //!
 //! The contestants take turns, so that a machine that gets slower or busier meets them all alike.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::Command;
 
 use anyhow::Context as _;
 
-use self::contestant::Contestant;
-use self::report::{Report, Row};
-use crate::process;
+use self::contestant::{Contestant, GRADUS};
+use self::run::{Conditions, Outcome, Run};
+use crate::{machine, process};
 
 mod contestant;
-mod digits;
-mod machine;
+mod data;
+mod networks;
 mod peers;
 mod report;
+mod run;
 
-const RESULTS: &str = "bench/RESULTS.md";
+/// One line for each run.
+const RUNS: &str = "bench/results.jsonl";
+/// The page made of them.
+const PAGE: &str = "bench/RESULTS.md";
 
 /// What to measure, and how long.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Presets of Gradus that the peers have too.
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "softmax,two-layer,five-relu,conv-dropout"
-    )]
+    /// Networks of `bench/networks`; all of them if not given.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<String>,
+
+    /// Contestants: `gradus`, a folder of `bench/peers`, or a variant such as `burn/flex`; all if not given.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    contestants: Vec<String>,
 
     /// Runs of each contestant on each network; the median counts.
     #[arg(long, value_name = "N", default_value = "5")]
@@ -43,57 +47,112 @@ pub(crate) struct Args {
     /// Threads each contestant may use.
     #[arg(long, value_name = "N", default_value = "2")]
     threads: NonZeroUsize,
+
+    /// Seconds after which a run is killed.
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    limit: NonZeroU64,
+
+    /// Make the page from the runs that are done, and measure nothing.
+    #[arg(long)]
+    page_only: bool,
 }
 
-/// Measures, prints a table and writes it to `bench/RESULTS.md`.
+/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. What is measured again
+/// replaces what was measured before; everything else is kept.
 ///
-/// A peer that cannot be installed, or a run that fails, is reported and left out.
+/// A peer that cannot be installed, or a run that fails, is reported and leaves a gap.
 ///
 /// # Errors
 ///
-/// If Gradus does not build or the files cannot be written.
+/// If a network or contestant is unknown, Gradus does not build or the files cannot be written.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
-    digits::write()?;
-
-    let mut contestants = vec![Contestant::gradus()];
-    for peer in peers::ALL {
-        match peer.install() {
-            Ok(contestant) => contestants.push(contestant),
-            Err(error) => eprintln!("{}: left out, cannot be installed: {error:#}", peer.name),
+    let contestants = contestant::select(&args.contestants)?;
+    let mut wanted = args.networks.clone();
+    if wanted.is_empty() {
+        wanted = networks::all()?.into_iter().map(|network| network.name).collect();
+    }
+    for network in &wanted {
+        networks::read(network)?;
+    }
+    let mut runs = run::read(RUNS)?;
+    if !args.page_only {
+        let programs = install(&contestants)?;
+        for network in &wanted {
+            run::replace(&mut runs, measure(network, &contestants, &programs, args)?);
+            run::write(RUNS, &runs)?;
+            write_page(&runs)?;
         }
     }
+    write_page(&runs)?;
+    eprintln!("{PAGE} is written");
+    Ok(())
+}
 
-    let mut rows = Vec::new();
-    let mut other_work = 0.0_f64;
-    for network in &args.networks {
-        let mut speeds = vec![Vec::new(); contestants.len()];
-        for round in 1..=args.rounds.get() {
-            other_work = other_work.max(machine::busy_share()?);
-            for (contestant, speeds) in contestants.iter_mut().zip(&mut speeds) {
-                let run = contestant.samples_per_second(network, args);
-                let outcome = match &run {
-                    Ok(speed) => format!("{speed:.0} samples/s"),
-                    Err(error) => format!("left out, {error:#}"),
-                };
-                eprintln!("{network}, round {round}, {}: {outcome}", contestant.name);
-                speeds.extend(run.ok());
-            }
-        }
-        rows.push(Row { network: network.clone(), speeds });
+/// How the program of a peer (none: of Gradus) is called, or why it cannot be.
+type Programs = BTreeMap<Option<&'static str>, Result<Vec<String>, String>>;
+
+fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
+    let takes_part = |folder| contestants.iter().any(|contestant| contestant.folder == folder);
+    data::write()?;
+    let mut programs = Programs::new();
+    if takes_part(GRADUS.folder) {
+        let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
+        process::run(Command::new("cargo").args(build))?;
+        let program = ["target/release/gradus", "bench"].map(str::to_owned);
+        programs.insert(GRADUS.folder, Ok(program.into()));
     }
+    for peer in peers::ALL.iter().filter(|peer| takes_part(Some(peer.folder))) {
+        let program = peer.install().map_err(|error| format!("cannot be installed: {error:#}"));
+        programs.insert(Some(peer.folder), program);
+    }
+    Ok(programs)
+}
 
-    let report = Report {
-        contestants: contestants.into_iter().map(|each| (each.name, each.version)).collect(),
-        rows,
+/// Lets the contestants train a network in turns. One that fails sits out the other rounds.
+fn measure(
+    network: &str,
+    contestants: &[Contestant],
+    programs: &Programs,
+    args: &Args,
+) -> anyhow::Result<Vec<Run>> {
+    let conditions = Conditions {
         machine: machine::name(),
-        other_work,
-        method: format!(
-            "{} rounds in turns, {} s each after warm-up, {} threads",
-            args.rounds, args.seconds, args.threads
-        ),
+        rounds: args.rounds.get(),
+        seconds: args.seconds,
+        threads: args.threads.get(),
     };
-    let page = report.to_markdown();
-    print!("{page}");
-    fs::write(RESULTS, page).context(RESULTS)
+    let mut runs: Vec<Run> = Vec::new();
+    for round in 1..=args.rounds.get() {
+        let other_work = machine::busy_share()?;
+        for contestant in contestants {
+            let has_failed =
+                |run: &Run| run.contestant == contestant.name && run.figures().is_none();
+            if runs.iter().any(has_failed) {
+                continue;
+            }
+            let outcome = match &programs[&contestant.folder] {
+                Ok(program) => contestant.run(program, network, args),
+                Err(reason) => Outcome::Failure(reason.clone()),
+            };
+            let told = match &outcome {
+                Outcome::Figures(figures) => format!("{:.0} samples/s", figures.samples_per_second),
+                Outcome::Failure(reason) => format!("left out, {reason}"),
+            };
+            eprintln!("{network}, round {round}, {}: {told}", contestant.name);
+            runs.push(Run {
+                network: network.to_owned(),
+                contestant: contestant.name.to_owned(),
+                conditions: conditions.clone(),
+                other_work,
+                outcome,
+            });
+        }
+    }
+    Ok(runs)
+}
+
+fn write_page(runs: &[Run]) -> anyhow::Result<()> {
+    let names: Vec<&str> = contestant::all().iter().map(|contestant| contestant.name).collect();
+    let page = report::page(runs, &networks::all()?, &names);
+    fs::write(PAGE, page).context(PAGE)
 }

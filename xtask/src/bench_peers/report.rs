@@ -1,4 +1,9 @@
-//! The result as a Markdown page.
+//! The results as a Markdown page.
+
+use super::contestant::GRADUS;
+use super::networks::Network;
+use super::run::{Figures, Outcome, Run};
+use crate::table::{self, NOTHING, median, short};
 
 /// Above this share of the processor, other work spoils the comparison: a thread that waits for its
 /// neighbour at each op loses many times what it was robbed of.
@@ -6,131 +11,410 @@ const TOO_BUSY: f64 = 0.05;
 
 const WARNING: &str = "\n**The machine was busy: these numbers are not a fair comparison.**\n";
 
-/// All that was measured, and on what.
-pub(super) struct Report {
-    /// One for each contestant, Gradus first: name and version.
-    pub(super) contestants: Vec<(&'static str, String)>,
-    pub(super) rows: Vec<Row>,
-    /// Name of the processor.
-    pub(super) machine: String,
-    /// The largest share of the processor seen to be busy while no contestant ran, in 0..=1.
-    pub(super) other_work: f64,
-    /// How the runs were made.
-    pub(super) method: String,
-}
+/// The batch sizes of inference.
+const BATCHES: [u32; 3] = [1, 100, 1000];
 
-/// A network and what each contestant reached on it.
-pub(super) struct Row {
-    pub(super) network: String,
-    /// For each contestant, the samples per second of each of its runs.
-    pub(super) speeds: Vec<Vec<f64>>,
-}
-
-impl Report {
-    /// The page, with the table first.
-    pub(super) fn to_markdown(&self) -> String {
-        let versions = self.contestants.iter().map(|(name, version)| format!("{name} {version}"));
-        let warning = if self.other_work > TOO_BUSY { WARNING } else { "" };
-        format!(
-            "# Gradus and its peers\n\n\
-             Thousands of samples trained per second: median (slowest..fastest run).\n\n\
-             {}\n\
-             - Versions: {}.\n\
-             - Machine: {}.\n\
-             - Runs: {}.\n\
-             - Other work on the machine between the runs: at most {:.0} % of the processor.\n\
-             {warning}",
-            self.table(),
-            versions.collect::<Vec<_>>().join(", "),
-            self.machine,
-            self.method,
-            100.0 * self.other_work,
-        )
+/// The page of all runs; `names` are the contestants, in the order of the tables.
+pub(super) fn page(runs: &[Run], networks: &[Network], names: &[&str]) -> String {
+    let sheet = Sheet::new(runs, networks, names);
+    let mut page = String::from(HEAD);
+    for network in &sheet.networks {
+        page += &format!("- {}: {}\n", network.name, network.about);
     }
 
-    fn table(&self) -> String {
-        let names = || self.contestants.iter().map(|(name, _)| *name);
-        let ratios = names().skip(1).map(|peer| format!("Gradus / {peer}"));
-        let head = names().map(str::to_owned).chain(ratios);
-        let mut lines =
-            vec![line("network", head.clone()), line("---", head.map(|_| "--:".into()))];
-        for row in &self.rows {
-            let medians: Vec<_> = row.speeds.iter().map(|runs| median(runs)).collect();
-            let speeds = row.speeds.iter().map(|runs| summary(runs));
-            let ratios = medians[1..].iter().map(|peer| match (medians[0], peer) {
-                (Some(gradus), Some(peer)) => format!("{:.2}", gradus / peer),
-                _ => NOTHING.to_owned(),
-            });
-            lines.push(line(&row.network, speeds.chain(ratios)));
+    page += "\n## Training\n\nThousands of samples a second.\n\n";
+    let speed = Quantity {
+        of: &|figures| Some(figures.samples_per_second / 1e3),
+        ratio: ("Gradus / fastest peer", |gradus, peer| gradus / peer),
+        best: f64::max,
+    };
+    let mut rows = sheet.rows(&speed);
+    rows.push(sheet.row("Gradus, share of peak", |network| {
+        let shares = sheet.values(network, GRADUS.name, &|figures| figures.share_of_peak);
+        median(&shares).map_or(String::new(), |share| format!("{:.0} %", 100.0 * share))
+    }));
+    page += &sheet.table(rows);
+    page += "\nThe slowest and the fastest run:\n\n";
+    page += &sheet.table(sheet.spreads(&speed));
+
+    page += "\n## Inference\n";
+    for batch in BATCHES {
+        let samples = if batch == 1 { "one sample" } else { &format!("{batch} samples") };
+        page += &format!("\nMicroseconds for a call with {samples}.\n\n");
+        let time = Quantity {
+            of: &|figures| Some(1e6 * figures.inference_seconds.get(&batch)?),
+            ratio: ("fastest peer / Gradus", |gradus, peer| peer / gradus),
+            best: f64::min,
+        };
+        page += &sheet.table(sheet.rows(&time));
+    }
+
+    page += "\n## Start\n\nSeconds from the start of the process to the end of the first step.\n\n";
+    page += &sheet.table(sheet.rows(&Quantity {
+        of: &|figures| figures.startup_seconds,
+        ratio: ("fastest peer / Gradus", |gradus, peer| peer / gradus),
+        best: f64::min,
+    }));
+    page += "\n## Memory\n\nThe most resident memory of the process in training, in MB.\n\n";
+    page += &sheet.table(sheet.rows(&Quantity {
+        of: &|figures| Some(figures.peak_rss_bytes? as f64 / 1e6),
+        ratio: ("smallest peer / Gradus", |gradus, peer| peer / gradus),
+        best: f64::min,
+    }));
+
+    page += &sheet.gaps_section();
+    page + &sheet.method()
+}
+
+/// Something that is measured.
+struct Quantity<'a> {
+    of: &'a dyn Fn(&Figures) -> Option<f64>,
+    /// Name and value of Gradus against the best peer: above 1, Gradus is better.
+    ratio: (&'a str, fn(f64, f64) -> f64),
+    /// The better of two.
+    best: fn(f64, f64) -> f64,
+}
+
+/// Contestants that failed in the same way on the same networks.
+struct Gap<'a> {
+    contestants: Vec<&'a str>,
+    networks: Vec<&'a str>,
+    reason: &'a str,
+}
+
+/// The runs, and what heads their rows and columns.
+struct Sheet<'a> {
+    runs: &'a [Run],
+    networks: Vec<&'a Network>,
+    contestants: Vec<&'a str>,
+    gaps: Vec<Gap<'a>>,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(runs: &'a [Run], networks: &'a [Network], names: &[&'a str]) -> Self {
+        let is_measured = |network: &&Network| runs.iter().any(|run| run.network == network.name);
+        let mut contestants = names.to_vec();
+        // One that has left the registry keeps its rows.
+        for run in runs {
+            if !contestants.contains(&&*run.contestant) {
+                contestants.push(&run.contestant);
+            }
         }
-        lines.concat()
+        let networks = networks.iter().filter(is_measured).collect();
+        let mut sheet = Self { runs, networks, contestants, gaps: Vec::new() };
+        sheet.gaps = sheet.find_gaps();
+        sheet
+    }
+
+    fn of(&self, network: &str, contestant: &str) -> impl Iterator<Item = &'a Run> {
+        let is_of = move |run: &&Run| run.network == network && run.contestant == contestant;
+        self.runs.iter().filter(is_of)
+    }
+
+    fn values(
+        &self,
+        network: &str,
+        contestant: &str,
+        of: &dyn Fn(&Figures) -> Option<f64>,
+    ) -> Vec<f64> {
+        self.of(network, contestant).filter_map(|run| of(run.figures()?)).collect()
+    }
+
+    fn find_gaps(&self) -> Vec<Gap<'a>> {
+        let mut gaps: Vec<Gap<'a>> = Vec::new();
+        for &contestant in &self.contestants {
+            let mut own: Vec<Gap<'a>> = Vec::new();
+            for network in &self.networks {
+                for run in self.of(&network.name, contestant) {
+                    let Outcome::Failure(reason) = &run.outcome else { continue };
+                    match own.iter_mut().find(|gap| gap.reason == *reason) {
+                        Some(gap) => gap.networks.push(&network.name),
+                        None => own.push(Gap {
+                            contestants: vec![contestant],
+                            networks: vec![&network.name],
+                            reason,
+                        }),
+                    }
+                }
+            }
+            for gap in own {
+                let is_same =
+                    |old: &&mut Gap<'_>| (old.reason, &old.networks) == (gap.reason, &gap.networks);
+                match gaps.iter_mut().find(is_same) {
+                    Some(same) => same.contestants.push(contestant),
+                    None => gaps.push(gap),
+                }
+            }
+        }
+        gaps
+    }
+
+    fn row(&self, name: &str, cell: impl Fn(&str) -> String) -> Vec<String> {
+        let cells = self.networks.iter().map(|network| cell(&network.name));
+        std::iter::once(name.to_owned()).chain(cells).collect()
+    }
+
+    fn table(&self, rows: Vec<Vec<String>>) -> String {
+        table::markdown(&self.row("", str::to_owned), &rows)
+    }
+
+    /// The contestants that have any value of this quantity.
+    fn with(&self, quantity: &Quantity<'_>) -> impl Iterator<Item = &'a str> {
+        let has_value = |contestant: &&str| {
+            let values = |network: &&Network| {
+                !self.values(&network.name, contestant, quantity.of).is_empty()
+            };
+            self.networks.iter().any(values)
+        };
+        self.contestants.iter().copied().filter(has_value)
+    }
+
+    /// A row of medians for each contestant, and one of Gradus against the best of its peers.
+    fn rows(&self, quantity: &Quantity<'_>) -> Vec<Vec<String>> {
+        let median_of = |network: &str, contestant: &str| {
+            median(&self.values(network, contestant, quantity.of))
+        };
+        let cell = |network: &str, contestant: &str| {
+            self.noted(network, contestant, median_of(network, contestant).map(short))
+        };
+        let medians = self
+            .with(quantity)
+            .map(|contestant| self.row(contestant, |network| cell(network, contestant)));
+        let (name, ratio) = quantity.ratio;
+        let against_best = self.row(name, |network| {
+            let peers = self.contestants.iter().filter(|&&name| name != GRADUS.name);
+            let best = peers.filter_map(|&peer| Some((median_of(network, peer)?, peer))).reduce(
+                |best, other| if (quantity.best)(best.0, other.0) == best.0 { best } else { other },
+            );
+            match (median_of(network, GRADUS.name), best) {
+                (Some(gradus), Some((value, peer))) => {
+                    format!("**{}** {peer}", short(ratio(gradus, value)))
+                }
+                _ => String::new(),
+            }
+        });
+        medians.chain([against_best]).collect()
+    }
+
+    fn spreads(&self, quantity: &Quantity<'_>) -> Vec<Vec<String>> {
+        let cell = |network: &str, contestant: &str| {
+            let values = self.values(network, contestant, quantity.of);
+            self.noted(network, contestant, table::spread(&values))
+        };
+        let rows = self
+            .with(quantity)
+            .map(|contestant| self.row(contestant, |network| cell(network, contestant)));
+        rows.collect()
+    }
+
+    /// A cell with the number of its gap; empty where nothing was tried.
+    fn noted(&self, network: &str, contestant: &str, value: Option<String>) -> String {
+        let is_here = |gap: &Gap<'_>| {
+            gap.contestants.contains(&contestant) && gap.networks.contains(&network)
+        };
+        let number = self.gaps.iter().position(is_here).map(|i| format!(" ({})", i + 1));
+        if self.of(network, contestant).next().is_none() {
+            return String::new();
+        }
+        value.unwrap_or_else(|| NOTHING.to_owned()) + &number.unwrap_or_default()
+    }
+
+    fn gaps_section(&self) -> String {
+        if self.gaps.is_empty() {
+            return String::new();
+        }
+        let line = |(i, gap): (usize, &Gap<'_>)| {
+            let reason = gap.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (contestants, networks) = (gap.contestants.join(", "), gap.networks.join(", "));
+            format!("{}. {contestants} on {networks}: {reason}\n", i + 1)
+        };
+        let lines: String = self.gaps.iter().enumerate().map(line).collect();
+        format!("\n## Gaps\n\n{lines}")
+    }
+
+    fn method(&self) -> String {
+        let mut text = format!("\n## Method\n\n{METHOD}");
+        text += &format!("- Versions: {}.\n", self.versions().join(", "));
+        let mut conditions: Vec<_> = self.runs.iter().map(|run| &run.conditions).collect();
+        conditions.dedup();
+        conditions.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
+        conditions.dedup();
+        for each in conditions {
+            let is_under = |network: &&&Network| {
+                let mut runs = self.runs.iter();
+                runs.any(|run| run.network == network.name && run.conditions == *each)
+            };
+            let networks: Vec<&str> =
+                self.networks.iter().filter(is_under).map(|network| &*network.name).collect();
+            text += &format!(
+                "- {}: `cargo xtask bench-peers --rounds {} --seconds {} --threads {}` on {}.\n",
+                networks.join(", "),
+                each.rounds,
+                each.seconds,
+                each.threads,
+                each.machine
+            );
+        }
+        let other_work = self.runs.iter().map(|run| run.other_work).fold(0.0, f64::max);
+        text += &format!(
+            "- Other work on the machine before the rounds: at most {:.0} % of the processor.\n",
+            100.0 * other_work
+        );
+        if other_work > TOO_BUSY {
+            text += WARNING;
+        }
+        text
+    }
+
+    /// Each framework with its versions, once for all ways to use it.
+    fn versions(&self) -> Vec<String> {
+        let mut versions = Vec::new();
+        for &contestant in &self.contestants {
+            let framework = contestant.split(' ').next().unwrap_or_default();
+            let runs = self.runs.iter().filter(|run| run.contestant == contestant);
+            for figures in runs.filter_map(Run::figures) {
+                let version = format!("{framework} {}", figures.version);
+                if !versions.contains(&version) {
+                    versions.push(version);
+                }
+            }
+        }
+        versions
     }
 }
 
-/// Stands where no run succeeded.
-const NOTHING: &str = "–";
+const HEAD: &str = "\
+# Gradus and its peers
 
-fn line(first: &str, others: impl Iterator<Item = String>) -> String {
-    let others: Vec<_> = others.collect();
-    format!("| {first} | {} |\n", others.join(" | "))
-}
+Made by `cargo xtask bench-peers`; the runs are in `results.jsonl`, the networks in `networks`, the peers' programs in `peers`.
+Every number is the median of its runs; a ratio above 1 means that Gradus is better.
 
-/// Median, slowest and fastest run, in thousands of samples per second.
-fn summary(runs: &[f64]) -> String {
-    let Some(median) = median(runs) else { return NOTHING.to_owned() };
-    let slowest = runs.iter().copied().fold(f64::INFINITY, f64::min);
-    let fastest = runs.iter().copied().fold(0.0, f64::max);
-    format!("{:.2} ({:.2}..{:.2})", median / 1e3, slowest / 1e3, fastest / 1e3)
-}
+";
 
-/// The middle value, or the mean of the two in the middle.
-fn median(runs: &[f64]) -> Option<f64> {
-    let mut sorted = runs.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let upper = sorted.get(runs.len() / 2)?;
-    let lower = sorted[(runs.len() - 1) / 2];
-    Some((lower + upper) / 2.0)
-}
+const METHOD: &str = "\
+- The contestants take turns, a process for each run; every one may use the same number of threads.
+- Training counts all that a step needs: shuffling, gathering the batch, forward, loss, backward, update.
+- The clock starts after a warm-up, in which whatever compiles has compiled, and stops when the last step is done.
+- A call of inference has its samples in memory, and ends when the scores are there.
+- The start of a peer counts from the moment it is started; Gradus counts from its own first line, about a millisecond later.
+- The share of peak is that of needed multiply-adds, against multiply-adds on registers with the same threads.
+";
 
 #[cfg(test)]
 mod tests {
+    use super::super::run::tests::{failure, run};
     use super::*;
 
-    fn report(rows: Vec<Row>, other_work: f64) -> Report {
-        Report {
-            contestants: vec![("Gradus", "0.1.0".to_owned()), ("PyTorch", "2.15.0".to_owned())],
-            rows,
-            machine: "Xeon, 2 cores".to_owned(),
-            other_work,
-            method: "2 rounds".to_owned(),
+    fn network(name: &str) -> Network {
+        Network { name: name.to_owned(), about: format!("The network {name}.") }
+    }
+
+    /// The page of these runs.
+    fn page_of(runs: &[Run]) -> String {
+        let networks = ["w1", "w2", "w3"].map(network);
+        page(runs, &networks, &["Gradus", "A", "A tuned", "B", "C"])
+    }
+
+    /// The first line that begins with this name.
+    fn row<'a>(page: &'a str, name: &str) -> &'a str {
+        let start = format!("| {name} |");
+        page.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{page}"))
+    }
+
+    fn runs() -> Vec<Run> {
+        vec![
+            run("w1", "Gradus", 3e3),
+            run("w1", "Gradus", 1e3),
+            run("w1", "Gradus", 2e3),
+            run("w1", "A", 4e3),
+            run("w1", "A tuned", 8e3),
+            run("w2", "Gradus", 6e3),
+            run("w2", "A", 2e3),
+            failure("w2", "A tuned", "no such layer"),
+        ]
+    }
+
+    #[test]
+    fn a_row_is_a_contestant_and_a_column_a_network_that_was_measured() {
+        let page = page_of(&runs());
+        assert_eq!(row(&page, ""), "|  | w1 | w2 |");
+        assert_eq!(row(&page, "Gradus"), "| Gradus | 2.00 | 6.00 |");
+        assert_eq!(row(&page, "A"), "| A | 4.00 | 2.00 |");
+        assert!(page.contains("- w2: The network w2.\n") && !page.contains("w3"), "{page}");
+    }
+
+    #[test]
+    fn gradus_is_set_against_the_fastest_peer_which_is_named() {
+        let page = page_of(&runs());
+        let expected = "| Gradus / fastest peer | **0.250** A tuned | **3.00** A |";
+        assert_eq!(row(&page, "Gradus / fastest peer"), expected);
+    }
+
+    #[test]
+    fn the_slowest_and_the_fastest_run_are_shown() {
+        assert!(page_of(&runs()).contains("\n| Gradus | 1.00..3.00 | 6.00..6.00 |\n"));
+    }
+
+    #[test]
+    fn times_and_memory_are_better_if_smaller() {
+        let with = |contestant: &str, micros: f64| {
+            let mut run = run("w1", contestant, 1e3);
+            let Outcome::Figures(figures) = &mut run.outcome else { panic!("{run:?}") };
+            figures.inference_seconds = [(100, micros * 1e-6)].into();
+            figures.startup_seconds = Some(micros);
+            figures.peak_rss_bytes = Some(1_000_000 * micros as u64);
+            figures.share_of_peak = Some(0.416);
+            run
+        };
+        let page = page_of(&[with("Gradus", 5.0), with("A", 20.0), with("B", 10.0)]);
+        assert_eq!(page.matches("| fastest peer / Gradus | **2.00** B |").count(), 2, "{page}");
+        assert_eq!(page.matches("| smallest peer / Gradus | **2.00** B |").count(), 1, "{page}");
+        assert_eq!(row(&page, "Gradus, share of peak"), "| Gradus, share of peak | 42 % |");
+    }
+
+    #[test]
+    fn a_failure_is_a_gap_with_a_footnote() {
+        let mut runs = runs();
+        let reason = "cannot be installed: no network";
+        for contestant in ["B", "C"] {
+            runs.extend(["w1", "w2"].map(|network| failure(network, contestant, reason)));
         }
+        // One that failed in its second round has a number and a footnote.
+        runs.push(failure("w1", "A", "killed after 300 s"));
+        let page = page_of(&runs);
+        assert_eq!(row(&page, "A tuned"), "| A tuned | 8.00 | – (2) |");
+        assert_eq!(row(&page, "A"), "| A | 4.00 (1) | 2.00 |");
+        assert!(!page.contains("| B |"), "a row without any number is left out:\n{page}");
+        let gaps = "## Gaps\n\n1. A on w1: killed after 300 s\n2. A tuned on w2: no such layer\n3. B, C on w1, w2: cannot be installed: no network\n";
+        assert!(page.contains(gaps), "{page}");
     }
 
     #[test]
-    fn the_median_of_an_even_count_is_between_the_two_in_the_middle() {
-        assert_eq!(median(&[4.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-        assert_eq!(median(&[]), None);
+    fn what_was_not_tried_is_empty() {
+        let page = page_of(&[run("w1", "Gradus", 1e3), run("w2", "A", 1e3)]);
+        assert_eq!(row(&page, "Gradus"), "| Gradus | 1.00 |  |");
+        assert_eq!(row(&page, "Gradus / fastest peer"), "| Gradus / fastest peer |  |  |");
     }
 
     #[test]
-    fn a_row_has_medians_spreads_and_ratio() {
-        let speeds = vec![vec![3e3, 1e3, 2e3], vec![4e3, 4e3, 4e3]];
-        let table = report(vec![Row { network: "softmax".to_owned(), speeds }], 0.0).table();
-        let last = table.lines().last().unwrap();
-        assert_eq!(last, "| softmax | 2.00 (1.00..3.00) | 4.00 (4.00..4.00) | 0.50 |");
-    }
-
-    #[test]
-    fn a_contestant_that_never_succeeded_leaves_a_gap() {
-        let speeds = vec![vec![2e3], vec![]];
-        let table = report(vec![Row { network: "softmax".to_owned(), speeds }], 0.0).table();
-        assert_eq!(table.lines().last().unwrap(), "| softmax | 2.00 (2.00..2.00) | – | – |");
+    fn versions_and_conditions_are_told_once() {
+        let mut runs = runs();
+        runs[5].conditions.rounds = 7;
+        let page = page_of(&runs);
+        assert!(page.contains("- Versions: Gradus 1.0, A 1.0.\n"), "{page}");
+        for line in [
+            "- w1, w2: `cargo xtask bench-peers --rounds 2 --seconds 3 --threads 2` on Xeon.\n",
+            "- w2: `cargo xtask bench-peers --rounds 7 --seconds 3 --threads 2` on Xeon.\n",
+        ] {
+            assert_eq!(page.matches(line).count(), 1, "{line} in {page}");
+        }
     }
 
     #[test]
     fn a_busy_machine_is_told() {
-        assert!(report(vec![], 0.3).to_markdown().contains("not a fair comparison"));
-        assert!(!report(vec![], 0.01).to_markdown().contains("not a fair comparison"));
+        let mut runs = runs();
+        assert!(!page_of(&runs).contains("not a fair comparison"));
+        runs[0].other_work = 0.3;
+        assert!(page_of(&runs).contains("not a fair comparison"));
     }
 }

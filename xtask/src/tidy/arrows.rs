@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("train", &["graph", "nn", "data", "events", "kernels"]),
     ("gradus", &["graph", "nn", "data", "events", "train", "mnist", "kernels"]),
     ("cli", &["gradus"]),
-    ("xtask", &["mnist"]),
+    ("xtask", &["gradus"]),
 ];
 
 pub(super) fn check(repository: &Repository) -> Vec<String> {

@@ -15,6 +15,7 @@ const FOLDERS: &[&str] = &[
     "crates/nn/src/init",
     "crates/nn/src/optim",
     "crates/nn/src/schedule",
+    "crates/data/src/made",
     "crates/data/src/readers",
     "crates/cli/src/commands",
     "crates/train/src/metrics",

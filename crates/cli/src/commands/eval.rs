@@ -10,7 +10,7 @@ use gradus::graph::Pool;
 use gradus::train::{Evaluation, Evaluator, probabilities};
 
 use crate::saved;
-use crate::table::{self, Align, thousands};
+use crate::table::{self, Align, loss, thousands};
 use crate::threads::ThreadsArgs;
 
 /// Measure a saved network: loss, accuracy, confusion matrix, worst mistakes.
@@ -131,7 +131,7 @@ impl Report {
     fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "data      {}", self.data)?;
         writeln!(out, "samples   {}", thousands(self.samples as u64))?;
-        writeln!(out, "loss      {:.4}", self.loss)?;
+        writeln!(out, "loss      {}", loss(self.loss))?;
         let Some(accuracy) = self.accuracy else { return Ok(()) };
         let right: usize = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
         writeln!(

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use gradus::data::Targets;
 use gradus::events::{Reason, RunFinished};
 use gradus::graph::Pool;
 use gradus::train::{RunFolder, Trainer};
 
 use crate::experiment::ExperimentArgs;
 use crate::progress::Progress;
-use crate::table::thousands;
+use crate::table::{loss, thousands};
 use crate::threads::ThreadsArgs;
 
 /// Exit code of a run that was stopped from outside: 128 and the number of SIGINT.
@@ -83,6 +84,11 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         ("train.seed", args.seed.map(|seed| seed.to_string())),
     ])?;
     let split = experiment.data.open(gradus::mnist)?;
+    ensure!(
+        args.target_accuracy.is_none() || matches!(split.test.targets(), Targets::Labels { .. }),
+        "--target-accuracy: expected data with classes, found values in {}: leave it out",
+        split.test.name()
+    );
     let threads = args.threads.count();
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
     let folder = match &args.run {
@@ -144,23 +150,14 @@ fn report(
         writeln!(out, "{}", summary.to_line())?;
         return Ok(());
     }
-    let percent = |accuracy: Option<f64>| accuracy.map_or("none".into(), |a| format!("{a:.4}"));
     writeln!(out, "steps          {} ({:.2} epochs)", thousands(summary.steps), summary.epochs)?;
     writeln!(out, "train loss     {}", loss(summary.train_loss))?;
     writeln!(out, "test loss      {}", loss(summary.test_loss))?;
-    writeln!(
-        out,
-        "test accuracy  {} (best {})",
-        percent(summary.test_accuracy),
-        percent(summary.best_test_accuracy)
-    )?;
+    if let Some((last, best)) = summary.test_accuracy.zip(summary.best_test_accuracy) {
+        writeln!(out, "test accuracy  {last:.4} (best {best:.4})")?;
+    }
     let speed = thousands(summary.samples_per_second as u64);
     writeln!(out, "time           {:.1} s, {speed} samples/s in training", summary.wall_seconds)?;
     writeln!(out, "run            {}", folder.display())?;
     Ok(())
-}
-
-/// A loss that has run away is shown by its size, not by its digits.
-fn loss(loss: f64) -> String {
-    if loss.abs() < 1e6 { format!("{loss:.4}") } else { format!("{loss:.2e}") }
 }

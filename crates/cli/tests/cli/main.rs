@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mistakes;
+mod regression;
 mod reports;
 mod sandbox;
 mod training;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 const WATCH: Duration = Duration::from_millis(500);
 
 /// Name and size of the processor, such as `Xeon E5, 2 cores`.
-pub(super) fn name() -> String {
+pub(crate) fn name() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let n_cores = thread::available_parallelism().map_or(1, usize::from);
@@ -22,7 +22,7 @@ pub(super) fn name() -> String {
 /// # Errors
 ///
 /// Where there is no `/proc/stat`.
-pub(super) fn busy_share() -> anyhow::Result<f64> {
+pub(crate) fn busy_share() -> anyhow::Result<f64> {
     let before = Ticks::now()?;
     thread::sleep(WATCH);
     Ok(Ticks::now()?.busy_share_since(before))

@@ -1,0 +1,95 @@
+//! Data without classes: every command says what there is to say, and nothing of accuracy.
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+/// A small network that learns exponentials of matrices, all samples in one batch.
+const MATRICES: &str = r#"
+[data]
+source = { matrix_exponential = { samples = 200 } }
+divisor = 1
+
+[model]
+input = [4]
+layers = [{ linear = { units = 8 } }, "tanh", { linear = { units = 4 } }]
+
+[train]
+loss = "mean_squared_error"
+batch = 200
+steps = 250
+evaluate_every = 50
+"#;
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("matrices.toml", MATRICES);
+    sandbox
+}
+
+#[test]
+fn a_run_is_told_and_measured_by_its_loss() {
+    let sandbox = sandbox();
+    let ran = sandbox.line("train matrices.toml --run here");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let labels: Vec<&str> = ran.out.lines().map(|line| line[..15].trim_end()).collect();
+    assert_eq!(labels, ["steps", "train loss", "test loss", "time", "run"]);
+    assert!(!ran.err.contains("accuracy"), "{}", ran.err);
+
+    let measured = sandbox.line("eval here");
+    assert_eq!(measured.code, Some(0), "{measured:?}");
+    let lines: Vec<&str> = measured.out.lines().collect();
+    assert_eq!(lines[..2], ["data      matrix exponentials, test set", "samples   1,000"]);
+    let loss = |text: &str, label: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(label)).unwrap();
+        line.trim().to_owned()
+    };
+    assert_eq!((lines.len(), loss(&ran.out, "test loss")), (3, loss(&measured.out, "loss")));
+}
+
+#[test]
+fn a_step_that_is_an_epoch_is_not_a_line_of_its_own() {
+    let ran = sandbox().line("train matrices.toml");
+    let lines = ran.err.lines().filter(|line| line.starts_with("step ")).count();
+    // Every third of 250 epochs.
+    assert_eq!(lines, 83, "{}", ran.err);
+}
+
+#[test]
+fn json_has_no_accuracy() {
+    let sandbox = sandbox();
+    let ran = sandbox.line("train matrices.toml --run here --json");
+    let summary: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!(
+        (&summary["test_accuracy"], &summary["best_test_accuracy"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(summary["test_loss"].as_f64() < summary["train_loss"].as_f64().map(|loss| 4.0 * loss));
+    let ran = sandbox.line("eval here --json");
+    let measured: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!((&measured["accuracy"], &measured["loss"]), (&Value::Null, &summary["test_loss"]));
+    assert_eq!(measured["confusion"], serde_json::json!([]));
+}
+
+#[test]
+fn an_accuracy_that_cannot_be_reached_is_refused_before_the_run() {
+    let sandbox = sandbox();
+    let ran = sandbox.line("train matrices.toml --target-accuracy 0.9");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    let message = "error: --target-accuracy: expected data with classes, found values in matrix exponentials, test set: leave it out";
+    assert_eq!(ran.err.trim_end(), message);
+    assert!(sandbox.list("runs").is_empty());
+}
+
+#[test]
+fn the_commands_that_only_look_take_it_as_any_other() {
+    let sandbox = sandbox();
+    let summary = sandbox.line("summary matrices.toml");
+    let total: Vec<&str> = summary.out.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(total, ["total", "76", "64"], "{}", summary.out);
+    let check = sandbox.line("check matrices.toml");
+    assert!(check.out.ends_with("all 4 gradients agree to 1e-6\n"), "{check:?}");
+    let bench = sandbox.line("bench matrices.toml --seconds 0.05 --json");
+    let report: Value = serde_json::from_str(&bench.out).unwrap_or_else(|_| panic!("{bench:?}"));
+    assert!(report["samples_per_second"].as_f64() > Some(0.0), "{report}");
+}

@@ -1,0 +1,64 @@
+//! The networks of the benchmark: the experiment files in `bench/networks`.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+const FOLDER: &str = "bench/networks";
+
+/// A network's name, and what the first line of its file says it is.
+pub(super) struct Network {
+    pub(super) name: String,
+    pub(super) about: String,
+}
+
+/// The path and the text of a network's file.
+///
+/// # Errors
+///
+/// If there is no such file.
+pub(super) fn read(name: &str) -> anyhow::Result<(String, String)> {
+    let file = file_of(name);
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("expected a network of {FOLDER}, found `{name}`: {file}"))?;
+    Ok((file, text))
+}
+
+/// The path of a network's file.
+pub(super) fn file_of(name: &str) -> String {
+    format!("{FOLDER}/{name}.toml")
+}
+
+/// Every network, by name.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub(super) fn all() -> anyhow::Result<Vec<Network>> {
+    let entries = fs::read_dir(FOLDER).context(FOLDER)?;
+    let mut networks = Vec::new();
+    for entry in entries {
+        let file = entry.context(FOLDER)?.file_name().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix(".toml") else { continue };
+        let (_, text) = read(name)?;
+        networks.push(Network { name: name.to_owned(), about: about(&text) });
+    }
+    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(networks)
+}
+
+fn about(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    first.trim_start_matches('#').trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_what_a_network_is() {
+        assert_eq!(about("# One layer.\n# More.\n"), "One layer.");
+        assert_eq!(about(""), "");
+    }
+}

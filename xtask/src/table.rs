@@ -1,0 +1,76 @@
+//! Numbers and tables as they stand on a page.
+
+/// Stands where there is no number.
+pub(crate) const NOTHING: &str = "–";
+
+/// A Markdown table: a left-aligned column of names, then right-aligned ones.
+pub(crate) fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
+    let aligned = head.iter().enumerate().map(|(c, _)| if c == 0 { "---" } else { "--:" });
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut text = line(head) + &line(&aligned.map(str::to_owned).collect::<Vec<_>>());
+    text.extend(rows.iter().map(|row| line(row)));
+    text
+}
+
+/// A positive number with three digits, or all that stand before the point.
+pub(crate) fn short(number: f64) -> String {
+    // Of the rounded number: 9.996 has its three digits in 10.0.
+    let magnitude = format!("{number:.2e}").parse::<f64>().map_or(0.0, |n| n.log10().floor());
+    let decimals = if number == 0.0 { 0.0 } else { (2.0 - magnitude).clamp(0.0, 9.0) };
+    format!("{number:.*}", decimals as usize)
+}
+
+/// The middle value, or the mean of the two in the middle.
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(values.len() / 2)?;
+    let lower = sorted[(values.len() - 1) / 2];
+    Some((lower + upper) / 2.0)
+}
+
+/// The smallest and the largest value, as `low..high`.
+pub(crate) fn spread(values: &[f64]) -> Option<String> {
+    let low = values.iter().copied().reduce(f64::min)?;
+    let high = values.iter().copied().reduce(f64::max)?;
+    Some(format!("{}..{}", short(low), short(high)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_count_is_between_the_two_in_the_middle() {
+        assert_eq!(median(&[4.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn three_digits_are_shown_and_none_before_the_point_is_lost() {
+        let cases = [
+            (1198.04, "1198"),
+            (106.99, "107"),
+            (24.66, "24.7"),
+            (9.996, "10.0"),
+            (1.0, "1.00"),
+            (0.0432, "0.0432"),
+            (0.0, "0"),
+        ];
+        assert_eq!(cases.map(|(number, _)| short(number)), cases.map(|(_, text)| text));
+    }
+
+    #[test]
+    fn a_spread_is_from_the_least_to_the_most() {
+        assert_eq!(spread(&[3.0, 1.0, 200.0]).as_deref(), Some("1.00..200"));
+        assert_eq!(spread(&[]), None);
+    }
+
+    #[test]
+    fn a_table_is_aligned() {
+        let cells = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let table = markdown(&cells(["", "w1"]), &[cells(["Gradus", "2.0"])]);
+        assert_eq!(table, "|  | w1 |\n| --- | --: |\n| Gradus | 2.0 |\n");
+    }
+}
