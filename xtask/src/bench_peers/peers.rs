@@ -33,7 +33,11 @@ pub(super) const ALL: &[Peer] = &[
         kind: Kind::Cargo,
         variants: &[("flex", "Burn flex"), ("ndarray", "Burn ndarray")],
     },
-    Peer { folder: "candle", kind: Kind::Cargo, variants: &[("plain", "Candle")] },
+    Peer {
+        folder: "candle",
+        kind: Kind::Cargo,
+        variants: &[("plain", "Candle"), ("im2col", "Candle im2col")],
+    },
 ];
 
 /// Seconds after which an installation is given up.
