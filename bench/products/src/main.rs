@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use gradus_kernels::product::{Extent, Operand, product};
+use gradus_kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
 
 const ROUNDS: usize = 15;
 
@@ -44,10 +44,14 @@ fn main() {
         let b = vec![0.25f32; k * n];
         let mut c = vec![0.0f32; m * n];
         let mut ours = || {
-            let extent = Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k };
-            let left = Operand { values: &a, row_stride: a_row, inner_stride: a_inner };
-            let right = Operand { values: &b, row_stride: 0, inner_stride: n };
-            product(extent, left, right, &mut c, n);
+            let (adjacent, stride) =
+                if a_row == 1 { (Adjacent::Rows, a_inner) } else { (Adjacent::Steps, a_row) };
+            product(
+                Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k, repeats: 1 },
+                Left { values: &a, adjacent, stride },
+                Right { values: &b, inner_stride: n, repeat_stride: 0 },
+                Destination { values: &mut c, row_stride: n, repeat_stride: 0, adds: true, bias: &[] },
+            );
         };
         let mut times = [const { Vec::new() }; 3];
         let flop = 2.0 * (m * n * k) as f64;

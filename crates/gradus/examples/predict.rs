@@ -1,4 +1,4 @@
-//! Load a saved network and ask it what a digit is.
+//! Load a saved network and ask it what some digits are.
 //!
 //! `cargo run --release -p gradus --example predict` trains and saves a small network first, so that there
 //! is something to load.
@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 use gradus::prelude::*;
 use gradus::train::{Predictor, presets, probabilities};
+
+/// Digits that are asked about, all at once.
+const DIGITS: usize = 20;
 
 fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut experiment = presets::find("two-layer").ok_or("a preset")?.experiment();
@@ -24,7 +27,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         std::env::temp_dir().join(format!("gradus-predict-{}.safetensors", std::process::id()));
     train_and_save(&file)?;
 
-    let mut predictor = Predictor::new(SavedModel::read(&file)?)?;
+    let mut predictor = Predictor::with_batch(SavedModel::read(&file)?, DIGITS)?;
     std::fs::remove_file(&file)?;
 
     let digits = gradus::mnist()?.test;
@@ -33,10 +36,10 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     else {
         return Err("the digits are bytes with labels".into());
     };
+    let images: Vec<f32> = pixels[..DIGITS * 784].iter().map(|&pixel| f32::from(pixel)).collect();
     let mut right = 0;
-    for (image, &label) in pixels.chunks(784).zip(labels).take(20) {
-        let image: Vec<f32> = image.iter().map(|&pixel| f32::from(pixel)).collect();
-        let chances = probabilities(predictor.predict(&image));
+    for (scores, &label) in predictor.predict(&images).chunks(10).zip(labels) {
+        let chances = probabilities(scores);
         let guess =
             (0..10).max_by(|&a, &b| chances[a].total_cmp(&chances[b])).ok_or("ten classes")?;
         writeln!(
@@ -47,7 +50,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         right += usize::from(guess == label as usize);
     }
     if right < 17 {
-        return Err(format!("only {right} of 20 are right").into());
+        return Err(format!("only {right} of {DIGITS} are right").into());
     }
     Ok(())
 }

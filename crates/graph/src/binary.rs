@@ -1,6 +1,6 @@
 //! What the elementwise ops of two operands have in common: broadcasting, forward and backward.
 
-use kernels::{sum, vectorize};
+use kernels::{add_row_sums, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass};
 use crate::walk::Walk;
@@ -79,10 +79,19 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
     // The lanes of a shared operand are gathered in scratch rows and summed at the end.
     let gathers = pass.y_shape.is_batched() && !shape.is_batched();
     let scratch = pass.scratch.split_at_mut(if gathers { shape.len() * width } else { 0 }).0;
+    let is_saved = !(a.is_empty() && b.is_empty());
     vectorize(
         #[inline(always)]
         || {
             scratch.fill(T::ZERO);
+            let is_suffix = pass.y_shape.sizes().ends_with(shape.sizes());
+            if gathers && is_suffix && !is_saved {
+                // The gradient of a bias: whole positions at a time.
+                for dy in dy.chunks_exact(scratch.len().max(1)) {
+                    scratch.iter_mut().zip(dy).for_each(|(to, &dy)| *to += f(dy, T::ZERO, T::ZERO));
+                }
+                return;
+            }
             let to = if gathers { &mut *scratch } else { &mut *dx };
             let mut to_walk = Walk::broadcast(pass.y_shape.sizes(), shape.sizes());
             let mut a_walk = Walk::broadcast(pass.y_shape.sizes(), a_shape.sizes());
@@ -109,9 +118,8 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
         },
     );
     if gathers {
-        for (dx, row) in dx.iter_mut().zip(scratch.chunks_exact(width)) {
-            *dx += sum(&row[..pass.tile.valid]);
-        }
+        // The lanes behind the last sample have a gradient of 0.
+        add_row_sums(scratch, width, dx);
     }
 }
 

@@ -32,6 +32,7 @@
 
 mod binary;
 pub mod check;
+mod convolution;
 pub mod formula;
 mod graph;
 pub mod numeric;
@@ -47,7 +48,7 @@ mod window;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
-pub use program::{Compile, Program, Run, Source, Tensors};
+pub use program::{Compile, Direction, Program, Run, Source, Tensors, Times, Vectors};
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;
 pub use window::Padding;

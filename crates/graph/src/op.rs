@@ -38,9 +38,17 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
 
     /// Adds the gradient of one operand, `pass.operand`, to `pass.dx`.
     ///
-    /// Add, never assign: the operand may feed several nodes. For an operand without batch axis, sum over
-    /// the tile's samples, of which the first [`Tile::valid`] count.
+    /// Add, never assign, unless [`BackwardPass::adds`] says otherwise: the operand may feed several nodes.
+    /// For an operand without batch axis, sum over the tile's samples, of which the first [`Tile::valid`]
+    /// count.
     fn backward(&self, pass: BackwardPass<'_, T>);
+
+    /// Whether the backward pass for `operand` can also set `pass.dx`, whose old content then means
+    /// nothing. For an op that cannot it is cleared first.
+    fn sets_gradient(&self, operand: usize) -> bool {
+        let _ = operand;
+        false
+    }
 
     /// For a reduction over the batch: the result from the tiles' parts, which lie one after the other;
     /// tile `i` has `samples[i]` samples. The sum, unless an op says otherwise.
@@ -64,6 +72,20 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         let _ = (operand, operands, width);
         0
+    }
+
+    /// Whether the forward pass can add a bias, one value for each index of the last axis, to the result:
+    /// [`ForwardPass::bias`].
+    fn adds_bias(&self) -> bool {
+        false
+    }
+
+    /// Whether the op is the addition of a bias to its first operand: of its second one, without batch
+    /// axis, one value for each index of the last axis. It is then left to the op before, if that
+    /// [can](Self::adds_bias).
+    fn is_bias(&self, operands: &[Shape]) -> bool {
+        let _ = operands;
+        false
     }
 
     /// Whether the op can work over its first operand, of which nobody needs the old value.
@@ -109,7 +131,8 @@ pub trait SplitGradient<T: Float> {
     /// Puts into `workspace` what the rows need of this tile's gradient. Called once for each tile.
     fn prepare(&self, pass: &BackwardPass<'_, T>, workspace: &mut [T]);
 
-    /// Adds this tile's part of row `rows.start` and those after it to `dx`.
+    /// Adds this tile's part of row `first_row` and those after it to `dx`, or sets it, as
+    /// [`SplitTile::adds`] says.
     fn rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
 }
 
@@ -124,6 +147,8 @@ pub struct SplitTile<'a, T> {
     pub shapes: &'a [Shape],
     /// The tile.
     pub tile: Tile,
+    /// Whether to add to what other tiles have left, or to set.
+    pub adds: bool,
 }
 
 /// Which samples a pass works on.
@@ -141,6 +166,17 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// Fills the lanes of `values` behind the last sample with copies of it: as good as any sample, and
+    /// never counted.
+    pub fn repeat_last_sample<T: Copy>(&self, values: &mut [T]) {
+        if self.valid < self.width {
+            for row in values.chunks_exact_mut(self.width) {
+                let last = row[self.valid - 1];
+                row[self.valid..].fill(last);
+            }
+        }
+    }
+
     /// The one lane of a value without batch axis.
     pub(crate) fn whole(batch: usize) -> Self {
         Self { first: 0, valid: 1, width: 1, batch }
@@ -171,6 +207,8 @@ pub struct ForwardPass<'a, T> {
     pub x: &'a [&'a [T]],
     /// The result, whose old content means nothing.
     pub y: &'a mut [T],
+    /// What to add to the result along its last axis; empty unless the op [can](Op::adds_bias).
+    pub bias: &'a [T],
     /// The operands' shapes.
     pub shapes: &'a [Shape],
     /// The result's shape.
@@ -213,6 +251,9 @@ pub struct BackwardPass<'a, T> {
     pub dy: &'a [T],
     /// The gradient of the operand, to be added to.
     pub dx: &'a mut [T],
+    /// Whether to add to the gradient. If not, which only an op sees that [sets](Op::sets_gradient) it, its
+    /// old content means nothing.
+    pub adds: bool,
     /// The operands' shapes.
     pub shapes: &'a [Shape],
     /// The result's shape.

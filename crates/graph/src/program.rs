@@ -2,8 +2,10 @@
 
 mod buffer;
 mod context;
+mod describe;
 mod plan;
 mod source;
+mod times;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,9 +17,10 @@ use crate::op::{Choices, RandomKey, Tile};
 use crate::{Float, ShapeError, Tensor};
 
 use buffer::Buffer;
-use context::{Context, TileState, Worker, op};
+use context::{Context, Part, TileState, Worker, op};
 use plan::{Chunk, Extent, Place, Plan, Task};
 pub use source::{Source, Tensors};
+pub use times::{Direction, Times};
 
 /// How to compile a graph.
 #[derive(Clone, Debug)]
@@ -54,12 +57,15 @@ pub struct Run<'a, T> {
     pub seed: u64,
     /// The step, counted from 0: each step draws anew.
     pub step: u64,
+    /// Where to count how long each node takes, if anybody wants to know.
+    pub times: Option<&'a Times>,
 }
 
 impl<T: Float> Default for Run<'_, T> {
-    /// One thread, no parameters, no inputs, seed and step 0.
+    /// One thread, no parameters, no inputs, seed and step 0, no times.
     fn default() -> Self {
-        Self { pool: None, parameters: &[], inputs: &Tensors(&[]), seed: 0, step: 0 }
+        let inputs = &Tensors(&[]);
+        Self { pool: None, parameters: &[], inputs, seed: 0, step: 0, times: None }
     }
 }
 
@@ -72,6 +78,9 @@ impl<T> std::fmt::Debug for Run<'_, T> {
     }
 }
 
+/// The vector of parameters and two more of the same length, which an optimizer keeps; or pieces of them.
+pub type Vectors<'a, T> = [&'a mut [T]; 3];
+
 /// A graph compiled for one batch size.
 ///
 /// After the first run, running neither allocates nor fails. The results depend on graph, batch size,
@@ -81,6 +90,7 @@ pub struct Program<T> {
     graph: Arc<Graph<T>>,
     plan: Plan,
     batch: usize,
+    loss: Option<NodeId>,
     tiles: Vec<TileState<T>>,
     /// Samples in each tile.
     samples: Vec<usize>,
@@ -117,9 +127,11 @@ impl<T: Float> Program<T> {
             return Err(ShapeError::Rule { op: "loss", rule, found: shape.clone() });
         }
         let plan = plan::plan(&graph, options);
-        let tiles = (0..options.batch).step_by(plan.width).map(|first| {
-            let valid = plan.width.min(options.batch - first);
-            // The last tile may be narrower, as long as its rows stay whole vectors.
+        // As many samples in each tile as in any other, so that threads get equal shares.
+        let samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
+        let tiles = (0..options.batch).step_by(samples).map(|first| {
+            let valid = samples.min(options.batch - first);
+            // A tile may be narrower, as long as its rows stay whole vectors.
             let width = plan.width.min(valid.next_multiple_of(buffer::LANES));
             let tile = Tile { first, valid, width, batch: options.batch };
             let len = |&extent: &Extent| match extent {
@@ -133,6 +145,7 @@ impl<T: Float> Program<T> {
             TileState {
                 tile,
                 buffers: plan.tile_buffers.iter().map(len).map(Buffer::new).collect(),
+                is_tame: false,
             }
         });
         let tiles: Vec<_> = tiles.collect();
@@ -147,6 +160,7 @@ impl<T: Float> Program<T> {
         let largest_part = largest_part.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
         Ok(Self {
             batch: options.batch,
+            loss: options.loss,
             samples: tiles.iter().map(|state| state.tile.valid).collect(),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
@@ -179,6 +193,44 @@ impl<T: Float> Program<T> {
     ///
     /// If the parameter vector is not of the graph's length.
     pub fn run(&mut self, run: &Run<'_, T>) {
+        self.run_stages(run);
+        self.run_chunks(run, [&mut [], &mut [], &mut []], |_, _| ());
+    }
+
+    /// Computes all values and gradients, and calls `update` with every piece of the gradients and the same
+    /// piece of each of `vectors`, the first of which is the vector of parameters (empty ones stay empty),
+    /// on all threads: a training step. Returns whether it did: not if a gradient or the loss is infinite
+    /// or NaN; then the vectors are as before.
+    ///
+    /// Each thread updates what it has just computed while that is in its cache, if it is sure by then that
+    /// all gradients are finite.
+    ///
+    /// # Panics
+    ///
+    /// If there is no loss, or if a vector is neither empty nor of the graph's number of parameters.
+    pub fn step(
+        &mut self,
+        run: &Run<'_, T>,
+        mut vectors: Vectors<'_, T>,
+        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
+    ) -> bool {
+        let loss = self.loss.expect("a program that is trained has a loss");
+        let run = Run { parameters: &[], ..*run };
+        self.run_stages(&Run { parameters: vectors[0], ..run });
+        let is_finite = self.scalar(loss).is_finite();
+        if is_finite && self.tiles.iter().all(|tile| tile.is_tame) {
+            self.run_chunks(&run, vectors, update);
+            return true;
+        }
+        self.run_chunks(&run, [&mut [], &mut [], &mut []], |_, _| ());
+        let is_finite = is_finite && self.gradient_norm().is_finite();
+        if is_finite {
+            self.update(run.pool, vectors.each_mut().map(|vector| &mut **vector), update);
+        }
+        is_finite
+    }
+
+    fn run_stages(&mut self, run: &Run<'_, T>) {
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
         let threads = run.pool.map_or(1, Pool::threads);
@@ -201,7 +253,6 @@ impl<T: Float> Program<T> {
                 self.run_whole(stage, run);
             }
         }
-        self.run_chunks(run);
     }
 
     fn run_tiles(&mut self, stage: usize, run: &Run<'_, T>) {
@@ -210,14 +261,22 @@ impl<T: Float> Program<T> {
         let pool = run.pool.unwrap_or(serial);
         pool.each_with(tiles, workers, |_, tile, worker| {
             for &task in &context.plan.stages[stage].tasks {
-                context.tile_task(task, tile, worker, run.inputs);
+                let (node, direction) = task.counts_as();
+                Times::count(run.times, node, direction, || {
+                    context.tile_task(task, tile, worker, run.inputs);
+                });
+            }
+            if stage + 1 == context.plan.stages.len() {
+                tile.is_tame = context.is_tame(tile);
             }
         });
     }
 
     fn run_whole(&mut self, stage: usize, run: &Run<'_, T>) {
         for task in 0..self.plan.stages[stage].tasks.len() {
-            self.whole_task(self.plan.stages[stage].tasks[task], run);
+            let task = self.plan.stages[stage].tasks[task];
+            let (node, direction) = task.counts_as();
+            Times::count(run.times, node, direction, || self.whole_task(task, run));
         }
     }
 
@@ -243,11 +302,12 @@ impl<T: Float> Program<T> {
                 own.context(run.parameters).forward(i, tile, None, y, &mut scratch);
                 own.shared_scratch = scratch;
             }),
-            Task::Backward(i, operand) => {
+            Task::Backward { node: i, operand, adds } => {
                 let to = Slot::Gradient(self.node(i).operands()[operand].index());
                 self.with_taken(to, |own, dx| {
                     let mut scratch = std::mem::take(&mut own.shared_scratch);
-                    own.context(run.parameters).backward(i, operand, tile, None, dx, &mut scratch);
+                    let part = Part { node: i, operand, adds, tile, local: None };
+                    own.context(run.parameters).backward(part, dx, &mut scratch);
                     own.shared_scratch = scratch;
                 });
             }
@@ -264,36 +324,48 @@ impl<T: Float> Program<T> {
     }
 
     /// The gradients of the parameters, each chunk by one thread: the tiles' parts added up in order,
-    /// or rows made from all tiles in order.
-    fn run_chunks(&mut self, run: &Run<'_, T>) {
-        let Self {
-            graph,
-            plan,
-            tiles,
-            gradients,
+    /// or rows made from all tiles in order. Then `update` with the chunk.
+    fn run_chunks(
+        &mut self,
+        run: &Run<'_, T>,
+        vectors: Vectors<'_, T>,
+        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
+    ) {
+        self.check_lengths(&vectors);
+        let Self { graph, plan, tiles, gradients, chunk_bounds, chunk_squares, .. } = self;
+        let (shared, key, pool) = (&self.shared, self.key, run.pool.unwrap_or(&self.serial));
+        let context = Context { graph, plan, parameters: run.parameters, shared, key };
+        let [first, second, third] = vectors;
+        pool.split(
+            [gradients, first, second, third],
             chunk_bounds,
-            chunk_squares,
-            shared,
-            serial,
-            key,
-            ..
-        } = self;
-        let context = Context { graph, plan, parameters: run.parameters, shared, key: *key };
-        let pool = run.pool.unwrap_or(serial);
-        pool.split([gradients], chunk_bounds, |c, [dx]| {
-            let chunk = &context.plan.chunks[c];
-            let dx = &mut dx[..chunk.range.len()];
-            if chunk.clear {
-                dx.fill(T::ZERO);
-            }
-            if let Some(part) = context.plan.nodes[chunk.parameter].gradient_part {
-                for tile in tiles.iter() {
-                    add(dx, &tile.buffers[part][chunk.range.clone()]);
-                }
-            }
-            context.split_rows(chunk, tiles, dx);
-            chunk_squares[c].store(kernels::sum_of_squares(dx).to_bits(), Ordering::Relaxed);
-        });
+            |c, [dx, first, second, third]| {
+                let chunk = &context.plan.chunks[c];
+                Times::count(run.times, chunk.parameter, Direction::Backward, || {
+                    let mut adds = !chunk.clear;
+                    if let Some(part) = context.plan.nodes[chunk.parameter].gradient_part {
+                        for tile in tiles.iter() {
+                            let part = &tile.buffers[part][chunk.range.clone()];
+                            if std::mem::replace(&mut adds, true) {
+                                add(dx, part);
+                            } else {
+                                dx.copy_from_slice(part);
+                            }
+                        }
+                    }
+                    context.split_rows(chunk, tiles, adds, dx);
+                    chunk_squares[c]
+                        .store(kernels::sum_of_squares(dx).to_bits(), Ordering::Relaxed);
+                });
+                update(dx, [first, second, third]);
+            },
+        );
+    }
+
+    fn check_lengths(&self, vectors: &Vectors<'_, T>) {
+        let is_right =
+            |vector: &&mut [T]| vector.is_empty() || vector.len() == self.gradients.len();
+        assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
     }
 
     /// The gradients of the loss for the parameter vector.
@@ -308,29 +380,25 @@ impl<T: Float> Program<T> {
         squares.sum::<f64>().sqrt()
     }
 
-    /// Calls `change` with every piece of the gradients, on all threads of the pool.
-    pub fn change_gradients(&mut self, pool: &Pool, change: impl Fn(&mut [T]) + Sync) {
-        pool.split([&mut self.gradients], &self.chunk_bounds, |_, [gradients]| change(gradients));
-    }
-
     /// Calls `update` with every piece of the gradients and the same piece of each of `vectors` (empty
-    /// ones stay empty), on all threads of the pool: the work of an optimizer.
+    /// ones stay empty), on all threads of the pool: the work of an optimizer that needs to know the norm
+    /// of all gradients first. Without that, see [`step`](Self::step).
     ///
     /// # Panics
     ///
     /// If a vector is neither empty nor as long as the gradients.
-    pub fn update<const N: usize>(
-        &self,
-        pool: &Pool,
-        vectors: [&mut [T]; N],
-        update: impl Fn(&[T], [&mut [T]; N]) + Sync,
+    pub fn update(
+        &mut self,
+        pool: Option<&Pool>,
+        vectors: Vectors<'_, T>,
+        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) {
-        let bounds = &self.chunk_bounds;
-        let is_right =
-            |vector: &&mut [T]| vector.is_empty() || vector.len() == self.gradients.len();
-        assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
-        pool.split(vectors, bounds, |i, pieces| {
-            update(&self.gradients[bounds[i]..bounds[i + 1]], pieces);
+        self.check_lengths(&vectors);
+        let [first, second, third] = vectors;
+        let vectors = [&mut self.gradients[..], first, second, third];
+        let pool = pool.unwrap_or(&self.serial);
+        pool.split(vectors, &self.chunk_bounds, |_, [gradients, first, second, third]| {
+            update(gradients, [first, second, third]);
         });
     }
 
@@ -372,26 +440,39 @@ impl<T: Float> Program<T> {
         self.tensor(id, place)
     }
 
-    fn tensor(&self, id: NodeId, place: &Place) -> Option<Tensor<T>> {
+    /// Writes the value of a node to `to`, row-major, without allocating.
+    ///
+    /// # Panics
+    ///
+    /// If `to` is of another length, or the value was not kept.
+    pub fn copy_value(&self, id: NodeId, to: &mut [T]) {
         let shape = self.graph.shape(id);
-        let mut tensor = Tensor::full(shape.with_batch(self.batch), T::ZERO);
+        let expected = shape.len() * if shape.is_batched() { self.batch } else { 1 };
+        assert_eq!(to.len(), expected, "a value of {shape}: expected {expected} elements");
+        let is_kept = self.copy(id, &self.plan.nodes[id.index()].value, to);
+        assert!(is_kept, "node {id} of shape {shape} was not kept");
+    }
+
+    fn tensor(&self, id: NodeId, place: &Place) -> Option<Tensor<T>> {
+        let mut tensor = Tensor::full(self.graph.shape(id).with_batch(self.batch), T::ZERO);
+        self.copy(id, place, tensor.values_mut()).then_some(tensor)
+    }
+
+    /// Whether there was anything to copy.
+    fn copy(&self, id: NodeId, place: &Place, to: &mut [T]) -> bool {
+        let len = self.graph.shape(id).len();
         match place {
-            Place::Shared(place) => tensor.values_mut().copy_from_slice(&self.shared[*place]),
+            Place::Shared(place) => to.copy_from_slice(&self.shared[*place]),
             Place::Tile(place) => {
-                let len = shape.len();
                 for state in &self.tiles {
                     let Tile { first, valid, width, .. } = state.tile;
-                    for (f, row) in state.buffers[*place].chunks_exact(width).take(len).enumerate()
-                    {
-                        for (s, &value) in row[..valid].iter().enumerate() {
-                            tensor.values_mut()[(first + s) * len + f] = value;
-                        }
-                    }
+                    let from = (&state.buffers[*place][..], width);
+                    kernels::transpose(from, [len, valid], (&mut to[first * len..], len));
                 }
             }
-            _ => return None,
+            _ => return false,
         }
-        Some(tensor)
+        true
     }
 
     /// A fingerprint of every discrete choice of the last run: which side of each kink, which winner of

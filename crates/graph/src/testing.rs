@@ -179,13 +179,15 @@ impl<T: Float> Op<T> for Mutant<T> {
     }
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let mut right = vec![T::ZERO; pass.dx.len()];
-        let BackwardPass { operand, x, y, dy, shapes, y_shape, tile, random, scratch, dx } = pass;
+        let BackwardPass { operand, x, y, dy, dx, adds: _, shapes, y_shape, tile, random, scratch } =
+            pass;
         self.0.backward(BackwardPass {
             operand,
             x,
             y,
             dy,
             dx: &mut right,
+            adds: true,
             shapes,
             y_shape,
             tile,

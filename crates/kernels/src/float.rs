@@ -59,6 +59,12 @@ pub trait Float:
     fn powf(self, exponent: Self) -> Self;
     /// The square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// `self / (√square + epsilon)`, for `square` of 0 or more and `epsilon` above 0; see
+    /// [`math::over_root`].
+    #[inline(always)]
+    fn over_root(self, square: Self, epsilon: Self) -> Self {
+        self / (square.sqrt() + epsilon)
+    }
     /// The magnitude.
     fn abs(self) -> Self;
     /// Neither infinite nor NaN.
@@ -98,6 +104,10 @@ impl Float for f32 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self.into()
+    }
+    #[inline(always)]
+    fn over_root(self, square: Self, epsilon: Self) -> Self {
+        math::over_root(self, square, epsilon)
     }
     #[inline(always)]
     fn exp(self) -> Self {

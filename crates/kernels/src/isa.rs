@@ -37,7 +37,31 @@ impl Isa {
         Self::Portable
     }
 
-    /// The set in use: the widest there is, unless [`force`](Self::force) said otherwise.
+    /// Every set that both this machine and the kernels have, from narrow to wide.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let widest = Self::detect();
+        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(move |&isa| isa <= widest)
+    }
+
+    /// The set that the environment variable `GRADUS_ISA` asks for, by its [`name`](Self::name); the widest
+    /// there is if it is not set.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: no such set, or one that this machine does not have.
+    pub fn from_environment() -> Result<Self, String> {
+        let widest = Self::detect();
+        let Some(name) = std::env::var_os("GRADUS_ISA") else { return Ok(widest) };
+        let found = Self::available().find(|isa| name == isa.name());
+        found.ok_or_else(|| {
+            let names: Vec<_> = Self::available().map(Self::name).collect();
+            let names = names.join(", ");
+            format!("GRADUS_ISA: expected one that this machine has ({names}), found {name:?}")
+        })
+    }
+
+    /// The set in use: what [`force`](Self::force) said, else what
+    /// [`from_environment`](Self::from_environment) says, else the widest there is.
     #[inline]
     pub fn current() -> Self {
         match CURRENT.load(Ordering::Relaxed) {
@@ -45,7 +69,7 @@ impl Isa {
             2 => Self::Avx2,
             3 => Self::Avx512,
             _ => {
-                let isa = Self::detect();
+                let isa = Self::from_environment().unwrap_or_else(|_| Self::detect());
                 CURRENT.store(isa as u8, Ordering::Relaxed);
                 isa
             }

@@ -11,18 +11,24 @@
 //!
 //! Beside each tuned kernel stands a naive one, and the tests hold one against the other.
 
+mod bandwidth;
 mod float;
+mod gather;
 pub mod isa;
 pub mod math;
 pub mod pool;
+mod prefetch;
 pub mod product;
 pub mod random;
 mod reduce;
 mod transpose;
 
+pub use bandwidth::read_bandwidth;
 pub use float::Float;
+pub use gather::gather_bytes;
 pub use isa::{Isa, vectorize};
 pub use pool::Pool;
+pub use prefetch::prefetch_all;
 pub use product::product;
-pub use reduce::{sum, sum_of_squares};
+pub use reduce::{add_row_sums, all_below, sum, sum_of_squares};
 pub use transpose::transpose;

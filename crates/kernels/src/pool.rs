@@ -4,15 +4,18 @@
 //! the helpers spin for a moment after each job before they go to sleep, and whoever hands out a job
 //! never waits for a helper that has not joined it: it does the work itself and closes the job.
 //!
-//! Which thread takes which item is left to chance. Results do not depend on it as long as an item's
-//! work depends on the item alone; that is for the caller to keep, and the reason why every method
-//! hands out items, not threads.
+//! Each thread begins with a share of its own, the same in every job of as many items, so that what it
+//! has in its cache from the last step is there again; when that is done it takes from the others. So
+//! which thread takes which item is left to chance. Results do not depend on it as long as an item's work
+//! depends on the item alone; that is for the caller to keep, and the reason why every method hands out
+//! items, not threads.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// Rounds of spinning before a helper yields its core: some tens of microseconds, which bridges the
@@ -53,19 +56,18 @@ const QUIT: u64 = 1 << 63;
 
 struct Shared {
     state: AtomicU64,
-    /// The next item nobody has taken yet.
-    next: AtomicUsize,
+    /// For each thread what is left of its share.
+    shares: Vec<Share>,
     /// Helpers that are about to sleep or asleep.
     sleepers: AtomicUsize,
     job: UnsafeCell<Job>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// What the helpers call: `run(item)` for items below `items`.
+/// What the threads call: `run(thread, item)`.
 #[derive(Clone, Copy)]
 struct Job {
-    run: *const (dyn Fn(usize) + Sync),
-    items: usize,
+    run: *const (dyn Fn(usize, usize) + Sync),
 }
 
 // SAFETY: `job` is written only while the state is closed with no helper in it, and read only by
@@ -90,15 +92,15 @@ impl Pool {
         let n_helpers = threads.clamp(1, (HELPERS / HELPER) as usize) - 1;
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
-            next: AtomicUsize::new(0),
+            shares: (0..=n_helpers).map(|_| Share::default()).collect(),
             sleepers: AtomicUsize::new(0),
-            job: UnsafeCell::new(Job { run: &|_| (), items: 0 }),
+            job: UnsafeCell::new(Job { run: &|_, _| () }),
             panic: Mutex::new(None),
         });
         let helper = |i| {
             let shared = Arc::clone(&shared);
             let builder = thread::Builder::new().name(format!("gradus-{i}"));
-            builder.spawn(move || shared.help()).ok()
+            builder.spawn(move || shared.help(i)).ok()
         };
         let helpers = (1..=n_helpers).map_while(helper).collect();
         Self { shared, helpers, turn: Mutex::new(()) }
@@ -115,12 +117,18 @@ impl Pool {
     ///
     /// If `run` panics: with the first panic, after all threads have come to rest.
     pub fn run(&self, items: usize, run: impl Fn(usize) + Sync) {
+        self.share(items, |_, item| run(item));
+    }
+
+    /// Calls `run(thread, item)` for each item.
+    fn share(&self, items: usize, run: impl Fn(usize, usize) + Sync) {
         if self.helpers.is_empty() || items <= 1 {
-            return (0..items).for_each(run);
+            return (0..items).for_each(|item| run(0, item));
         }
+        assert!(u32::try_from(items).is_ok(), "{items} items are too many for one job");
         let _turn = lock(&self.turn);
         let job = self.open(items, &run);
-        self.shared.work(job);
+        self.shared.work(job, 0);
         self.close();
         if let Some(panic) = lock(&self.shared.panic).take() {
             resume_unwind(panic);
@@ -141,9 +149,10 @@ impl Pool {
         });
     }
 
-    /// As [`each`](Self::each), and lends each call one of `locals` that nobody else has at the time.
+    /// As [`each`](Self::each), and lends each call its thread's own one of `locals`.
     ///
-    /// What a local holds when a call begins is what some earlier call left there: scratch space.
+    /// What a local holds when a call begins is what some earlier call left there: scratch space. Callers
+    /// that use the same locals from different threads wait for each other.
     ///
     /// # Panics
     ///
@@ -160,15 +169,10 @@ impl Pool {
             locals.len(),
             self.threads()
         );
-        self.each(items, |i, item| {
-            // One of them is free: there are as many as threads.
-            let mut local = loop {
-                if let Some(local) = locals.iter().find_map(try_lock) {
-                    break local;
-                }
-                thread::yield_now();
-            };
-            run(i, item, &mut local);
+        let base = Shares(items.as_mut_ptr());
+        self.share(items.len(), |thread, i| {
+            // SAFETY: as in `each`.
+            run(i, unsafe { &mut *base.at(i) }, &mut lock(&locals[thread]));
         });
     }
 
@@ -203,13 +207,17 @@ impl Pool {
         });
     }
 
-    fn open(&self, items: usize, run: &(dyn Fn(usize) + Sync)) -> Job {
+    fn open(&self, items: usize, run: &(dyn Fn(usize, usize) + Sync)) -> Job {
         let shared = &*self.shared;
-        shared.next.store(0, Ordering::Relaxed);
+        // Also those of helpers that could not be started: others will do them.
+        for (i, share) in shared.shares.iter().enumerate() {
+            let bound = |i| i * items / shared.shares.len();
+            share.fill(bound(i)..bound(i + 1));
+        }
         // SAFETY: only the lifetime changes. `close` returns after the last helper has left, and `run`
         // calls it before its borrow ends: nothing between the two can panic (`work` catches).
-        let run: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(run) };
-        let job = Job { run, items };
+        let run: &'static (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(run) };
+        let job = Job { run };
         // SAFETY: the state is closed with no helper in it, so nobody reads the job.
         unsafe { *shared.job.get() = job };
         let jobs = shared.state.load(Ordering::Relaxed) & !(JOB - 1);
@@ -249,24 +257,26 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    /// Takes items until none is left. A panic ends the job early and is kept for the caller.
-    fn work(&self, job: Job) {
-        let work = || loop {
-            let item = self.next.fetch_add(1, Ordering::Relaxed);
-            if item >= job.items {
-                break;
+    /// Takes items until none is left, thread `me`'s own first. A panic ends the job early and is kept for
+    /// the caller.
+    fn work(&self, job: Job, me: usize) {
+        let work = || {
+            let others = self.shares[me + 1..].iter().chain(&self.shares[..me]);
+            let items = std::iter::from_fn(|| self.shares[me].take_first())
+                .chain(others.flat_map(|share| std::iter::from_fn(|| share.take_last())));
+            for item in items {
+                // SAFETY: the job's closure lives until `close` has returned, which waits for this thread.
+                unsafe { (*job.run)(me, item) };
             }
-            // SAFETY: the job's closure lives until `close` has returned, which waits for this thread.
-            unsafe { (*job.run)(item) };
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
-            self.next.store(job.items, Ordering::Relaxed);
+            self.shares.iter().for_each(|share| share.fill(0..0));
             lock(&self.panic).get_or_insert(panic);
         }
     }
 
-    /// The life of a helper: wait for a job, join it, work, leave.
-    fn help(&self) {
+    /// The life of helper `me`: wait for a job, join it, work, leave.
+    fn help(&self, me: usize) {
         let mut last_job = 0;
         loop {
             let state = self.wait_for(last_job);
@@ -285,7 +295,7 @@ impl Shared {
                 ) {
                     Ok(_) => {
                         // SAFETY: joined, so the job is not written until this helper has left.
-                        self.work(unsafe { *self.job.get() });
+                        self.work(unsafe { *self.job.get() }, me);
                         self.state.fetch_sub(HELPER, Ordering::Release);
                         break;
                     }
@@ -315,6 +325,36 @@ impl Shared {
             self.sleepers.fetch_sub(1, Ordering::SeqCst);
             patience = Patience::new();
         }
+    }
+}
+
+/// The items of a thread that nobody has taken yet: the first in the upper half of the word, the end in
+/// the lower one. On a cache line of its own, since its thread writes it for every item.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Share(AtomicU64);
+
+impl Share {
+    fn fill(&self, items: Range<usize>) {
+        // Relaxed, here and below: what an item's work reads is ordered by opening and joining the job.
+        self.0.store((items.start as u64) << 32 | items.end as u64, Ordering::Relaxed);
+    }
+
+    fn take_first(&self) -> Option<usize> {
+        let left = self.take(1 << 32)?;
+        Some((left >> 32) as usize)
+    }
+
+    fn take_last(&self) -> Option<usize> {
+        // One less than the end, and no borrow: the end is above 0 as long as an item is left.
+        let left = self.take(1_u64.wrapping_neg())?;
+        Some((left as u32 - 1) as usize)
+    }
+
+    /// Adds `step` if an item is left; returns what was there.
+    fn take(&self, step: u64) -> Option<u64> {
+        let next = |left: u64| (left >> 32 < left & 0xFFFF_FFFF).then(|| left.wrapping_add(step));
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()
     }
 }
 
@@ -353,14 +393,6 @@ unsafe impl<T: Send> Sync for Shares<T> {}
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The data is whole even if a holder panicked: it is taken and put in one statement.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,38 +3,27 @@
 //! Activations are kept with the **samples in the lanes**: a value of one feature for all samples of
 //! a tile is one contiguous row. In that layout a linear layer, a convolution and all their gradients
 //! are the same loop: rows of the right factor are loaded as vectors, elements of the left factor are
-//! broadcast, and a block of the result stays in registers until it is complete. Neither factor is
-//! packed or copied first.
+//! broadcast, and a block of the result stays in registers until it is complete.
 //!
 //! What differs is where the inner index goes. It is cut into *runs* of equal length, each with an
 //! offset into both factors: a matrix product is one run, a convolution has a run for each row of its
-//! kernel, its input gradient a run for each tap.
+//! kernel. And one left factor may meet many right ones, evenly spaced: the output positions along a row
+//! of an image are *repeats* of one product.
 //!
 //! The weight gradient of a convolution sums over samples and positions, so there the lanes themselves
 //! are summed: [`inner_product`].
 
+mod block;
 mod inner;
 mod peak;
+mod pieces;
 mod vector;
 
-pub use inner::{inner_product, inner_product_naive};
+pub use inner::{InnerExtent, LANES, Samples, inner_product, inner_product_naive};
 pub use peak::peak_flops;
 pub use vector::Simd;
 
 use crate::{Float, Isa};
-use peak::multiply_adds;
-use vector::Vector;
-
-/// A factor or result of a [`product()`]: values and the distances between their neighbours.
-#[derive(Clone, Copy, Debug)]
-pub struct Operand<'a, T> {
-    /// All values; the runs say where to start.
-    pub values: &'a [T],
-    /// Elements between two rows of the left factor. Not read for the right factor.
-    pub row_stride: usize,
-    /// Elements between two steps of the inner index.
-    pub inner_stride: usize,
-}
 
 /// Sizes of a [`product()`] and the walk along its inner index.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +36,61 @@ pub struct Extent<'a> {
     pub runs: &'a [[usize; 2]],
     /// Steps of the inner index in each run.
     pub run_length: usize,
+    /// How many right factors the left one is multiplied with.
+    pub repeats: usize,
 }
 
-/// Adds `left · right` to `result`, whose rows are `result_stride` apart.
+/// Which elements of the left factor are neighbours in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjacent {
+    /// Those of one step of the inner index, row by row.
+    Rows,
+    /// Those of one row, step by step of the inner index.
+    Steps,
+}
+
+/// The left factor of a [`product()`].
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a, T> {
+    /// All values; the runs say where to start.
+    pub values: &'a [T],
+    /// What lies side by side.
+    pub adjacent: Adjacent,
+    /// Elements from one of these groups of neighbours to the next.
+    pub stride: usize,
+}
+
+/// The right factor of a [`product()`].
+#[derive(Clone, Copy, Debug)]
+pub struct Right<'a, T> {
+    /// All values; the runs say where to start.
+    pub values: &'a [T],
+    /// Elements between two steps of the inner index.
+    pub inner_stride: usize,
+    /// Elements from one repeat to the next.
+    pub repeat_stride: usize,
+}
+
+/// Where the result of a [`product()`] goes.
+#[derive(Debug)]
+pub struct Destination<'a, T> {
+    /// Begins with the first element of the result.
+    pub values: &'a mut [T],
+    /// Elements between two rows.
+    pub row_stride: usize,
+    /// Elements from one repeat to the next.
+    pub repeat_stride: usize,
+    /// Whether the product is added to what stands there, or takes its place.
+    pub adds: bool,
+    /// One value for each row, added in the end; or empty.
+    pub bias: &'a [T],
+}
+
+/// Sets `result` to `left · right`, or adds it, as [`Destination::adds`] says.
 ///
-/// `result[m, n] += Σ_run Σ_k left[run.0 + m·row_stride + k·inner_stride] · right[run.1 + k·inner_stride + n]`
+/// With `left[m, k]` at `m + k·stride` or `m·stride + k`, as [`Left::adjacent`] says, for each repeat `r`:
+///
+/// `result[m, n] = Σ_run Σ_k left[run.0 + [m, k]] · right[run.1 + k·inner_stride + n + r·repeat_stride]`
 ///
 /// The sum runs in the order written, so its rounding depends on sizes and instruction set only.
 ///
@@ -62,206 +101,137 @@ pub struct Extent<'a> {
 /// # Examples
 ///
 /// ```
-/// use gradus_kernels::product::{Extent, Operand, product};
+/// use gradus_kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
 ///
 /// // [2, 3] · [3, 2]
 /// let (a, b) = ([1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
 /// let mut c = [0.0; 4];
-/// let extent = Extent { rows: 2, columns: 2, runs: &[[0, 0]], run_length: 3 };
-/// let left = Operand { values: &a, row_stride: 3, inner_stride: 1 };
-/// let right = Operand { values: &b, row_stride: 0, inner_stride: 2 };
-/// product(extent, left, right, &mut c, 2);
+/// product(
+///     Extent { rows: 2, columns: 2, runs: &[[0, 0]], run_length: 3, repeats: 1 },
+///     Left { values: &a, adjacent: Adjacent::Steps, stride: 3 },
+///     Right { values: &b, inner_stride: 2, repeat_stride: 0 },
+///     Destination { values: &mut c, row_stride: 2, repeat_stride: 0, adds: false, bias: &[] },
+/// );
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
 pub fn product<T: Float>(
     extent: Extent<'_>,
-    left: Operand<'_, T>,
-    right: Operand<'_, T>,
-    result: &mut [T],
-    result_stride: usize,
+    left: Left<'_, T>,
+    right: Right<'_, T>,
+    result: Destination<'_, T>,
 ) {
-    let Extent { rows, columns, runs, run_length } = extent;
-    if rows == 0 || columns == 0 || run_length == 0 || runs.is_empty() {
+    product_on(Isa::current(), extent, left, right, result);
+}
+
+/// [`product()`] on an instruction set that this machine has.
+fn product_on<T: Float>(
+    isa: Isa,
+    extent: Extent<'_>,
+    left: Left<'_, T>,
+    right: Right<'_, T>,
+    result: Destination<'_, T>,
+) {
+    let Extent { rows, columns, runs, run_length, repeats } = extent;
+    if rows == 0 || columns == 0 || repeats == 0 {
         return;
     }
-    let furthest = |side: usize| runs.iter().map(|run| run[side]).max().unwrap_or(0);
-    let last_step = (run_length - 1) * left.inner_stride;
-    let left_end = furthest(0) + (rows - 1) * left.row_stride + last_step;
-    assert!(left_end < left.values.len(), "left factor: index {left_end} of {}", left.values.len());
-    let right_end = furthest(1) + (run_length - 1) * right.inner_stride + columns - 1;
-    assert!(
-        right_end < right.values.len(),
-        "right factor: index {right_end} of {}",
-        right.values.len()
-    );
-    let result_end = (rows - 1) * result_stride + columns - 1;
-    assert!(result_end < result.len(), "result: index {result_end} of {}", result.len());
-    assert!(result_stride >= columns || rows == 1, "rows of the result overlap");
-
+    let result_end =
+        (repeats - 1) * result.repeat_stride + (rows - 1) * result.row_stride + columns - 1;
+    let len = result.values.len();
+    assert!(result_end < len, "result: index {result_end} of {len}");
+    assert!(result.row_stride >= columns || rows == 1, "rows of the result overlap");
+    if run_length > 0 && !runs.is_empty() {
+        let [row_stride, inner_stride] = left.strides();
+        let last_step = run_length - 1;
+        let furthest = runs.iter().fold([0, 0], |[a, b], run| [a.max(run[0]), b.max(run[1])]);
+        let left_end = furthest[0] + (rows - 1) * row_stride + last_step * inner_stride;
+        let len = left.values.len();
+        assert!(left_end < len, "left factor: index {left_end} of {len}");
+        let right_end = furthest[1]
+            + last_step * right.inner_stride
+            + (repeats - 1) * right.repeat_stride
+            + columns
+            - 1;
+        let len = right.values.len();
+        assert!(right_end < len, "right factor: index {right_end} of {len}");
+    }
+    let bias = if result.bias.is_empty() {
+        std::ptr::null()
+    } else {
+        assert!(result.bias.len() >= rows, "a bias of {} for {rows} rows", result.bias.len());
+        result.bias.as_ptr()
+    };
     let job = Job {
-        rows,
-        columns,
-        runs,
-        run_length,
+        extent,
         left: left.values.as_ptr(),
-        left_row: left.row_stride,
-        left_inner: left.inner_stride,
+        adjacent: left.adjacent,
+        left_stride: left.stride,
         right: right.values.as_ptr(),
         right_inner: right.inner_stride,
-        result: result.as_mut_ptr(),
-        result_row: result_stride,
+        right_repeat: right.repeat_stride,
+        result: result.values.as_mut_ptr(),
+        result_row: result.row_stride,
+        result_repeat: result.repeat_stride,
+        adds: result.adds,
+        bias,
     };
     // SAFETY: the assertions above hold every index the job can form inside its slice, `result` is
-    // borrowed mutably and so overlaps neither factor, and `Isa::current` was found on this machine.
-    unsafe { T::product(Isa::current(), &job) }
+    // borrowed mutably and so overlaps neither factor, and the machine has the instruction set.
+    unsafe { pieces::run(isa, &job) }
+}
+
+impl<T> Left<'_, T> {
+    /// Elements between two rows, and between two steps of the inner index.
+    fn strides(&self) -> [usize; 2] {
+        match self.adjacent {
+            Adjacent::Rows => [1, self.stride],
+            Adjacent::Steps => [self.stride, 1],
+        }
+    }
 }
 
 /// The plain loops that [`product()`] is held against.
 pub fn product_naive<T: Float>(
     extent: Extent<'_>,
-    left: Operand<'_, T>,
-    right: Operand<'_, T>,
-    result: &mut [T],
-    result_stride: usize,
+    left: Left<'_, T>,
+    right: Right<'_, T>,
+    result: Destination<'_, T>,
 ) {
-    for m in 0..extent.rows {
-        for n in 0..extent.columns {
-            for &[a, b] in extent.runs {
-                for k in 0..extent.run_length {
-                    result[m * result_stride + n] += left.values
-                        [a + m * left.row_stride + k * left.inner_stride]
-                        * right.values[b + k * right.inner_stride + n];
+    let [row_stride, inner_stride] = left.strides();
+    for repeat in 0..extent.repeats {
+        for m in 0..extent.rows {
+            for n in 0..extent.columns {
+                let at = repeat * result.repeat_stride + m * result.row_stride + n;
+                let mut sum = if result.adds { result.values[at] } else { T::ZERO };
+                for &[a, b] in extent.runs {
+                    for k in 0..extent.run_length {
+                        let b = b + repeat * right.repeat_stride + n;
+                        sum += left.values[a + m * row_stride + k * inner_stride]
+                            * right.values[b + k * right.inner_stride];
+                    }
                 }
+                result.values[at] = sum + result.bias.get(m).copied().unwrap_or(T::ZERO);
             }
         }
     }
 }
 
 /// A checked product, as pointers.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Job<'a, T> {
-    rows: usize,
-    columns: usize,
-    runs: &'a [[usize; 2]],
-    run_length: usize,
+    extent: Extent<'a>,
     left: *const T,
-    left_row: usize,
-    left_inner: usize,
+    adjacent: Adjacent,
+    left_stride: usize,
     right: *const T,
     right_inner: usize,
+    right_repeat: usize,
     result: *mut T,
     result_row: usize,
-}
-
-/// Cuts the result into blocks of rows, and these into blocks of at most two vectors.
-///
-/// Rows outside, columns inside: a block of rows of the left factor stays in the first-level cache
-/// while the result is written from left to right.
-///
-/// # Safety
-///
-/// The job's indices lie inside its slices, and the machine has the instructions of `V`.
-#[inline(always)]
-unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
-    let mut row = 0;
-    while row < job.rows {
-        // SAFETY: the caller's promise; no block has more rows than are left.
-        row += unsafe {
-            match job.rows - row {
-                12.. if V::ROWS >= 12 => rows::<V, 12>(job, row),
-                10.. if V::ROWS >= 10 => rows::<V, 10>(job, row),
-                8.. if V::ROWS >= 8 => rows::<V, 8>(job, row),
-                6.. => rows::<V, 6>(job, row),
-                4.. => rows::<V, 4>(job, row),
-                2.. => rows::<V, 2>(job, row),
-                _ => rows::<V, 1>(job, row),
-            }
-        };
-    }
-}
-
-/// `MR` rows of the result, from the first column to the last. Returns `MR`.
-///
-/// # Safety
-///
-/// As [`run`], and the rows lie inside the result.
-#[inline(always)]
-unsafe fn rows<V: Vector, const MR: usize>(job: &Job<'_, V::Scalar>, row: usize) -> usize {
-    let mut column = 0;
-    while column < job.columns {
-        let rest = job.columns - column;
-        // SAFETY: the caller's promise; a block ends at the last column.
-        unsafe {
-            if rest > V::LANES {
-                block::<V, MR, 2>(job, row, column, (rest - V::LANES).min(V::LANES));
-            } else {
-                block::<V, MR, 1>(job, row, column, rest);
-            }
-        }
-        column += 2 * V::LANES;
-    }
-    MR
-}
-
-/// One block of `MR` rows by `NV` vectors, the last of them with `last` lanes: in registers from its
-/// first term to its last.
-///
-/// # Safety
-///
-/// As [`run`], and the block lies inside the result.
-#[inline(always)]
-unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
-    job: &Job<'_, V::Scalar>,
-    row: usize,
-    column: usize,
-    last: usize,
-) {
-    // SAFETY: every pointer below stays inside the slice it starts from, by the caller's promise;
-    // the last vector of a row reads and writes `last` lanes only.
-    unsafe {
-        let result = job.result.add(row * job.result_row + column);
-        let mut sums = [[V::zero(); NV]; MR];
-        for (m, sums) in sums.iter_mut().enumerate() {
-            *sums = load_row::<V, NV>(result.add(m * job.result_row), last);
-        }
-        for &[a, b] in job.runs {
-            let mut left = job.left.add(a + row * job.left_row);
-            let mut right = job.right.add(b + column);
-            for _ in 0..job.run_length {
-                let values = load_row::<V, NV>(right, last);
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let factor = V::splat(*left.add(m * job.left_row));
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = factor.mul_add(value, *sum);
-                    }
-                }
-                // `wrapping_add`: after the last step the pointers may leave their slices, unread.
-                left = left.wrapping_add(job.left_inner);
-                right = right.wrapping_add(job.right_inner);
-            }
-        }
-        for (m, sums) in sums.iter().enumerate() {
-            let result = result.add(m * job.result_row);
-            for (v, sum) in sums.iter().enumerate() {
-                let lanes = if v + 1 == NV { last } else { V::LANES };
-                sum.store(result.add(v * V::LANES), lanes);
-            }
-        }
-    }
-}
-
-/// # Safety
-///
-/// `NV − 1` vectors and `last` lanes can be read from `from`, and the machine has the instructions.
-#[inline(always)]
-unsafe fn load_row<V: Vector, const NV: usize>(from: *const V::Scalar, last: usize) -> [V; NV] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        std::array::from_fn(|v| {
-            let lanes = if v + 1 == NV { last } else { V::LANES };
-            V::load(from.add(v * V::LANES), lanes)
-        })
-    }
+    result_repeat: usize,
+    adds: bool,
+    /// One value for each row, or null.
+    bias: *const T,
 }
 
 #[cfg(test)]
@@ -276,62 +246,66 @@ mod tests {
 
     /// The tuned kernel on every instruction set of the machine against the plain loops.
     fn agrees<T: Float>(tolerance: f64) {
-        let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70];
-        for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
-            if isa > Isa::detect() {
-                continue;
-            }
+        let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
+        for isa in Isa::available() {
             for rows in sizes {
                 for columns in sizes {
-                    for (inner, runs) in [(1, 1), (5, 1), (4, 3), (9, 2)] {
-                        one_case::<T>(isa, [rows, columns, inner, runs], tolerance);
+                    for (inner, runs, repeats) in [(1, 1, 1), (5, 1, 2), (4, 3, 1), (9, 2, 3)] {
+                        one_case::<T>(isa, [rows, columns, inner, runs, repeats], 0, tolerance);
                     }
                 }
+            }
+            // Long enough to be taken in pieces, and far enough apart to be copied together first.
+            for rows in [1, 11, 12, 25] {
+                one_case::<T>(isa, [rows, 33, 600, 1, 1], 0, tolerance);
+                one_case::<T>(isa, [rows, 33, 300, 1, 2], 520, tolerance);
             }
         }
     }
 
-    fn one_case<T: Float>(isa: Isa, [rows, columns, inner, runs]: [usize; 4], tolerance: f64) {
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 5], left_pad: usize, tolerance: f64) {
+        let [rows, columns, inner, n_runs, repeats] = sizes;
         let pad = 3;
-        let right: Vec<T> = random((columns + pad) * inner * runs, 2);
-        let right_operand = Operand { values: &right, row_stride: 0, inner_stride: columns + pad };
-        for transposed in [false, true] {
-            let left: Vec<T> = random(rows * inner * runs, 1);
-            let (row_stride, inner_stride) = if transposed { (1, rows) } else { (inner, 1) };
-            let left_operand = Operand { values: &left, row_stride, inner_stride };
-            let offsets: Vec<_> =
-                (0..runs).rev().map(|r| [r * rows * inner, r * (columns + pad) * inner]).collect();
-            let extent = Extent { rows, columns, runs: &offsets, run_length: inner };
-            let start: Vec<T> = random(rows * (columns + pad), 3);
-            let (mut tuned, mut naive) = (start.clone(), start);
-            // SAFETY: the same extents that `product` checks; `isa` is one the machine has.
-            unsafe {
-                T::product(
-                    isa,
-                    &Job {
-                        rows,
-                        columns,
-                        runs: &offsets,
-                        run_length: inner,
-                        left: left.as_ptr(),
-                        left_row: row_stride,
-                        left_inner: inner_stride,
-                        right: right.as_ptr(),
-                        right_inner: columns + pad,
-                        result: tuned.as_mut_ptr(),
-                        result_row: columns + pad,
-                    },
-                );
-            }
-            product_naive(extent, left_operand, right_operand, &mut naive, columns + pad);
-            for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
-                let (t, n) = (t.to_f64(), n.to_f64());
-                assert!(
-                    (t - n).abs() <= tolerance * (1.0 + n.abs()),
-                    "{} {}: [{rows}, {columns}] inner {inner} x {runs}, element {i}: {t} against {n}",
-                    isa.name(),
-                    T::NAME,
-                );
+        let right: Vec<T> = random((columns + pad) * inner * n_runs * repeats, 2);
+        let right = Right {
+            values: &right,
+            inner_stride: columns + pad,
+            repeat_stride: (columns + pad) * inner * n_runs,
+        };
+        for adjacent in [Adjacent::Rows, Adjacent::Steps] {
+            let (stride, left_len) = match adjacent {
+                Adjacent::Rows => (rows + left_pad, (rows + left_pad) * inner),
+                Adjacent::Steps => (inner + left_pad, rows * (inner + left_pad)),
+            };
+            let left: Vec<T> = random(left_len * n_runs, 1);
+            let left = Left { values: &left, adjacent, stride };
+            let runs: Vec<_> =
+                (0..n_runs).rev().map(|r| [r * left_len, r * (columns + pad) * inner]).collect();
+            let extent = Extent { rows, columns, runs: &runs, run_length: inner, repeats };
+            let start: Vec<T> = random(repeats * rows * (columns + pad), 3);
+            let bias: Vec<T> = random(rows, 4);
+            for (adds, bias) in [(false, &[][..]), (true, &[]), (false, &bias), (true, &bias)] {
+                let (mut tuned, mut naive) = (start.clone(), start.clone());
+                let strides = (columns + pad, rows * (columns + pad));
+                let to = |values| Destination {
+                    values,
+                    row_stride: strides.0,
+                    repeat_stride: strides.1,
+                    adds,
+                    bias,
+                };
+                product_on(isa, extent, left, right, to(&mut tuned));
+                product_naive(extent, left, right, to(&mut naive));
+                for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
+                    let (t, n) = (t.to_f64(), n.to_f64());
+                    assert!(
+                        (t - n).abs() <= tolerance * (1.0 + n.abs()) * (inner as f64).sqrt(),
+                        "{} {}: {sizes:?}, {adjacent:?}, adds {adds}, bias of {}, element {i}: {t} against {n}",
+                        isa.name(),
+                        T::NAME,
+                        bias.len(),
+                    );
+                }
             }
         }
     }
@@ -346,28 +320,58 @@ mod tests {
         agrees::<f64>(1e-14);
     }
 
+    /// A product of these sizes, everything contiguous, from an element `offset` of both factors.
+    fn attempt(
+        rows: usize,
+        columns: usize,
+        run_length: usize,
+        offset: usize,
+        factor: &[f32],
+        result: &mut [f32],
+    ) {
+        let runs = [[offset, offset]];
+        product(
+            Extent { rows, columns, runs: &runs, run_length, repeats: 1 },
+            Left { values: factor, adjacent: Adjacent::Steps, stride: 3 },
+            Right { values: factor, inner_stride: 2, repeat_stride: 0 },
+            Destination { values: result, row_stride: 8, repeat_stride: 0, adds: true, bias: &[] },
+        );
+    }
+
     #[test]
     fn an_empty_product_changes_nothing() {
-        let mut result = [5.0f32; 4];
-        let factor = Operand { values: &[] as &[f32], row_stride: 0, inner_stride: 1 };
+        let mut result = [5.0f32; 16];
         for (rows, columns, run_length) in [(0, 4, 1), (4, 0, 1), (2, 2, 0)] {
-            let extent = Extent { rows, columns, runs: &[[0, 0]], run_length };
-            product(extent, factor, factor, &mut result, 2);
+            attempt(rows, columns, run_length, 0, &[], &mut result);
         }
-        assert_eq!(result, [5.0; 4]);
+        assert_eq!(result, [5.0; 16]);
+    }
+
+    #[test]
+    fn a_sum_of_nothing_is_zero() {
+        let mut result = [5.0f32; 3];
+        product(
+            Extent { rows: 1, columns: 2, runs: &[], run_length: 4, repeats: 1 },
+            Left { values: &[], adjacent: Adjacent::Rows, stride: 1 },
+            Right { values: &[], inner_stride: 2, repeat_stride: 0 },
+            Destination {
+                values: &mut result,
+                row_stride: 2,
+                repeat_stride: 0,
+                adds: false,
+                bias: &[],
+            },
+        );
+        assert_eq!(result, [0.0, 0.0, 5.0]);
     }
 
     #[test]
     fn an_index_outside_is_refused() {
-        let values = [1.0f32; 6];
-        let factor = Operand { values: &values, row_stride: 3, inner_stride: 2 };
         for (rows, columns, run_length, offset) in
             [(3, 1, 1, 0), (1, 7, 1, 0), (1, 1, 4, 0), (1, 1, 1, 6)]
         {
             let refused = std::panic::catch_unwind(|| {
-                let runs = [[offset, offset]];
-                let extent = Extent { rows, columns, runs: &runs, run_length };
-                product(extent, factor, factor, &mut [0.0; 64], 8);
+                attempt(rows, columns, run_length, offset, &[1.0; 6], &mut [0.0; 64]);
             });
             assert!(refused.is_err(), "rows {rows}, columns {columns}, run {run_length}");
         }

@@ -1,13 +1,10 @@
 //! Sums of many numbers, in an order that does not depend on the instruction set.
 
-use crate::{Float, vectorize};
-
-/// Partial sums that run side by side; number `i` goes to partial sum `i` modulo this.
-const PARTIAL: usize = 16;
+use crate::{Float, transpose, vectorize};
 
 /// The sum of all values: sixteen partial sums, then those in order.
 pub fn sum<T: Float>(values: &[T]) -> T {
-    fold(
+    fold::<16, _, _>(
         values,
         T::ZERO,
         #[inline(always)]
@@ -15,9 +12,9 @@ pub fn sum<T: Float>(values: &[T]) -> T {
     )
 }
 
-/// The sum of all squares, in `f64`: no finite `f32` makes it overflow.
+/// The sum of all squares, in `f64`: no finite `f32` makes it overflow. Of 64 partial sums.
 pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    fold(
+    fold::<64, _, _>(
         values,
         0.0,
         #[inline(always)]
@@ -28,8 +25,75 @@ pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
     )
 }
 
+/// Adds to each element of `to` the sum of its row of `values`, which has `width` of them.
+///
+/// Sixteen partial sums of each row, number `i` of it in partial sum `i` modulo 16; then those in order.
+///
+/// # Panics
+///
+/// If there are too few values.
+pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
+    /// Rows at a time, and partial sums of each: a square, which is turned to add up its rows side by side.
+    const SIDE: usize = 16;
+    assert!(values.len() >= to.len() * width, "{} values for {}", values.len(), to.len());
+    if width == 0 {
+        return;
+    }
+    let (mut partial, mut turned) = ([T::ZERO; SIDE * SIDE], [T::ZERO; SIDE * SIDE]);
+    for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
+        vectorize(
+            #[inline(always)]
+            || {
+                for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
+                    let mut own = [T::ZERO; SIDE];
+                    let mut chunks = row.chunks_exact(SIDE);
+                    for chunk in &mut chunks {
+                        own.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
+                    }
+                    own.iter_mut().zip(chunks.remainder()).for_each(|(sum, &value)| *sum += value);
+                    sums.copy_from_slice(&own);
+                }
+            },
+        );
+        transpose((&partial, SIDE), [SIDE, SIDE], (&mut turned, SIDE));
+        vectorize(
+            #[inline(always)]
+            || {
+                let mut sums = [T::ZERO; SIDE];
+                for row in turned.chunks_exact(SIDE) {
+                    sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+                }
+                to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+            },
+        );
+    }
+}
+
+/// Whether the magnitude of every value is below `limit`; not so for NaN.
+pub fn all_below<T: Float>(values: &[T], limit: T) -> bool {
+    const BLOCK: usize = 64;
+    vectorize(
+        #[inline(always)]
+        || {
+            let mut chunks = values.chunks_exact(BLOCK);
+            let mut below = [u32::MAX; BLOCK];
+            for chunk in &mut chunks {
+                for (below, value) in below.iter_mut().zip(chunk) {
+                    *below &= if value.abs() < limit { u32::MAX } else { 0 };
+                }
+            }
+            below == [u32::MAX; BLOCK] && chunks.remainder().iter().all(|v| v.abs() < limit)
+        },
+    )
+}
+
+/// Adds with `PARTIAL` partial sums that run side by side; number `i` goes to partial sum `i` modulo that.
 #[inline(always)]
-fn fold<T: Float, S: Float>(values: &[T], zero: S, add: impl Fn(S, T) -> S) -> S {
+fn fold<const PARTIAL: usize, T: Float, S: Float>(
+    values: &[T],
+    zero: S,
+    add: impl Fn(S, T) -> S,
+) -> S {
     vectorize(
         #[inline(always)]
         || {
@@ -51,6 +115,35 @@ fn fold<T: Float, S: Float>(values: &[T], zero: S, add: impl Fn(S, T) -> S) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_row_is_summed_up_and_added() {
+        for width in [1, 5, 16, 31, 32, 33, 80] {
+            let values: Vec<f64> = (0..3 * width).map(|i| i as f64).collect();
+            let mut to = [100.0, 200.0, 300.0];
+            add_row_sums(&values, width, &mut to);
+            for (row, to) in to.into_iter().enumerate() {
+                let sum: f64 = values[row * width..][..width].iter().sum();
+                assert_eq!(to, (row + 1) as f64 * 100.0 + sum, "row {row} of {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_below_is_found_anywhere() {
+        for len in [1, 63, 64, 65, 200] {
+            let values = vec![-2.0f32; len];
+            assert!(all_below(&values, 2.5) && !all_below(&values, 2.0));
+            for (at, bad) in
+                (0..len).zip([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.0].into_iter().cycle())
+            {
+                let mut values = values.clone();
+                values[at] = bad;
+                assert!(!all_below(&values, 2.5), "{bad} at {at} of {len}");
+            }
+        }
+        assert!(all_below::<f64>(&[], 1.0));
+    }
 
     #[test]
     fn sums_count_every_element_of_every_length() {

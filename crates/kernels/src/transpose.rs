@@ -1,52 +1,153 @@
 //! Rows to columns.
 
-use crate::{Float, vectorize};
+use crate::{Float, Isa};
 
 /// Side of the blocks that are turned at once: both sides of a block stay in a few cache lines.
 const BLOCK: usize = 16;
 
-/// Writes `from`, `rows` rows of `columns` that begin `stride` apart, to `to` as `columns` rows of
-/// `rows`: `to[c · rows + r] = from[r · stride + c]`.
+/// Writes `from`, `rows` rows of `columns`, to `to` as `columns` rows of `rows`:
+/// `to[c · to_stride + r] = from[r · from_stride + c]`.
 ///
 /// # Panics
 ///
 /// If an index leaves its slice.
-pub fn transpose<T: Float>(from: &[T], stride: usize, rows: usize, columns: usize, to: &mut [T]) {
-    vectorize(
-        #[inline(always)]
-        || {
-            for row in (0..rows).step_by(BLOCK) {
-                for column in (0..columns).step_by(BLOCK) {
-                    let height = (rows - row).min(BLOCK);
-                    for c in column..(column + BLOCK).min(columns) {
-                        let to = &mut to[c * rows + row..][..height];
-                        for (r, to) in to.iter_mut().enumerate() {
-                            *to = from[(row + r) * stride + c];
-                        }
+pub fn transpose<T: Float>(
+    (from, from_stride): (&[T], usize),
+    [rows, columns]: [usize; 2],
+    (to, to_stride): (&mut [T], usize),
+) {
+    transpose_on(Isa::current(), (from, from_stride), [rows, columns], (to, to_stride));
+}
+
+/// [`transpose`] on an instruction set that this machine has.
+fn transpose_on<T: Float>(
+    isa: Isa,
+    (from, from_stride): (&[T], usize),
+    [rows, columns]: [usize; 2],
+    (to, to_stride): (&mut [T], usize),
+) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let end = (rows - 1) * from_stride + columns;
+    assert!(end <= from.len(), "rows end at {end} of {}", from.len());
+    let end = (columns - 1) * to_stride + rows;
+    assert!(end <= to.len(), "columns end at {end} of {}", to.len());
+    for row in (0..rows).step_by(BLOCK) {
+        for column in (0..columns).step_by(BLOCK) {
+            let (height, width) = ((rows - row).min(BLOCK), (columns - column).min(BLOCK));
+            let from = &from[row * from_stride + column..];
+            let to = &mut to[column * to_stride + row..];
+            // SAFETY: the assertions above hold a block of this height and width inside both slices,
+            // and the machine has the instruction set.
+            let done = height == BLOCK
+                && width == BLOCK
+                && unsafe { T::transpose_block(isa, from, from_stride, to, to_stride) };
+            if !done {
+                for c in 0..width {
+                    for (r, to) in to[c * to_stride..][..height].iter_mut().enumerate() {
+                        *to = from[r * from_stride + c];
                     }
                 }
             }
-        },
-    );
+        }
+    }
+}
+
+/// Turns a block of 16 by 16, if the machine can do that in registers; whether it could.
+///
+/// # Safety
+///
+/// `from` has 16 rows of 16 that begin `from_stride` apart, `to` has as many `to_stride` apart, and the
+/// machine has `isa`.
+#[cfg(target_arch = "x86_64")]
+pub(crate) unsafe fn transpose_f32(
+    isa: Isa,
+    from: &[f32],
+    from_stride: usize,
+    to: &mut [f32],
+    to_stride: usize,
+) -> bool {
+    if isa < Isa::Avx512 {
+        return false;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { x86::block(from.as_ptr(), from_stride, to.as_mut_ptr(), to_stride) };
+    true
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// # Safety
+    ///
+    /// 16 rows of 16 numbers, so far apart, can be read and written.
+    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+    pub(super) unsafe fn block(
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row: [__m512; 16] =
+                std::array::from_fn(|i| _mm512_loadu_ps(from.add(i * from_stride)));
+            // Pairs of rows, then fours: element 4·l + j of each of four rows is in quarter l.
+            let pairs: [__m512; 16] = std::array::from_fn(|i| match i % 2 {
+                0 => _mm512_unpacklo_ps(row[i], row[i + 1]),
+                _ => _mm512_unpackhi_ps(row[i - 1], row[i]),
+            });
+            let pair = |i: usize| _mm512_castps_pd(pairs[i]);
+            let fours: [__m512; 16] = std::array::from_fn(|i| {
+                let (first, j) = (i / 4 * 4, i % 4);
+                let (a, b) = (pair(first + j / 2), pair(first + j / 2 + 2));
+                _mm512_castpd_ps(match j % 2 {
+                    0 => _mm512_unpacklo_pd(a, b),
+                    _ => _mm512_unpackhi_pd(a, b),
+                })
+            });
+            for j in 0..4 {
+                let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
+                // Even quarters of two fours, and odd ones.
+                let even = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
+                let odd = [_mm512_shuffle_f32x4::<0xDD>(a, b), _mm512_shuffle_f32x4::<0xDD>(c, d)];
+                let columns = [
+                    _mm512_shuffle_f32x4::<0x88>(even[0], even[1]),
+                    _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]),
+                    _mm512_shuffle_f32x4::<0xDD>(even[0], even[1]),
+                    _mm512_shuffle_f32x4::<0xDD>(odd[0], odd[1]),
+                ];
+                for (quarter, column) in columns.into_iter().enumerate() {
+                    _mm512_storeu_ps(to.add((4 * quarter + j) * to_stride), column);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::transpose;
+    use super::*;
 
     #[test]
     fn every_element_finds_its_place() {
-        for (rows, columns) in [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10)] {
+        let sizes = [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10), (32, 50)];
+        for (isa, (rows, columns)) in Isa::available().flat_map(|isa| sizes.map(|size| (isa, size)))
+        {
             let stride = columns + 2;
             let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
-            let mut to = vec![-1.0; rows * columns];
-            transpose(&from, stride, rows, columns, &mut to);
+            let to_stride = rows + 1;
+            let mut to = vec![-1.0; to_stride * columns];
+            transpose_on(isa, (&from, stride), [rows, columns], (&mut to, to_stride));
             for r in 0..rows {
                 for c in 0..columns {
                     assert_eq!(
-                        to[c * rows + r],
+                        to[c * to_stride + r],
                         from[r * stride + c],
-                        "[{rows}, {columns}] at {r}, {c}"
+                        "{}: [{rows}, {columns}] at {r}, {c}",
+                        isa.name()
                     );
                 }
             }

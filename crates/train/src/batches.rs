@@ -4,7 +4,7 @@ use data::{DataError, Dataset, Draw, Sampler};
 use kernels::random::{below, philox};
 
 use crate::experiment::Experiment;
-use crate::gather::{Gather, byte_values};
+use crate::gather::Gather;
 
 /// Random draws of the order of samples: `"orde"`. Every purpose has its own.
 const ORDER: u32 = 0x6f72_6465;
@@ -16,9 +16,10 @@ pub(crate) struct Batches {
     sampler: Sampler,
     seed: u64,
     divisor: f32,
-    byte_values: Box<[f32; 256]>,
     /// The number of each sample of the batch in the dataset.
     pub(crate) indices: Vec<u32>,
+    /// The same for the batch of the step after, and that step.
+    next: (Vec<u32>, Option<u64>),
 }
 
 impl Batches {
@@ -29,13 +30,15 @@ impl Batches {
             sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
             seed: train.seed,
             divisor,
-            byte_values: Box::new(byte_values(divisor)),
             indices: Vec::with_capacity(train.batch),
+            next: (Vec::with_capacity(train.batch), None),
             dataset,
         })
     }
 
     /// Draws the batch of `step`, counted from 0. It depends on the seed and the step alone.
+    ///
+    /// The next one is drawn as well, so that its samples can be fetched from memory in time.
     pub(crate) fn draw(&mut self, step: u64) {
         let seed = self.seed;
         let random = |Draw { stream, counter, bound }| {
@@ -44,7 +47,16 @@ impl Batches {
             let words = philox([counter[0], counter[1], stream[0], stream[1]], seed);
             below(u64::from(words[0]) << 32 | u64::from(words[1]), bound)
         };
-        self.sampler.draw_batch(step, &random, &mut self.indices);
+        let (next, next_step) = &mut self.next;
+        if *next_step == Some(step) {
+            std::mem::swap(&mut self.indices, next);
+        } else {
+            self.sampler.draw_batch(step, &random, &mut self.indices);
+        }
+        *next_step = step.checked_add(1);
+        if let Some(step) = *next_step {
+            self.sampler.draw_batch(step, &random, next);
+        }
     }
 
     /// The batch as the inputs of a graph for training, which has no running averages.
@@ -52,7 +64,7 @@ impl Batches {
         Gather {
             dataset: &self.dataset,
             indices: &self.indices,
-            byte_values: &self.byte_values,
+            next: &self.next.0,
             divisor: self.divisor,
             averages: &[],
             average_starts: &[],

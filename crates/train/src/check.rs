@@ -6,7 +6,7 @@ use kernels::random::Stream;
 use nn::{Mode, Model};
 
 use crate::experiment::Experiment;
-use crate::gather::{Gather, byte_values};
+use crate::gather::Gather;
 use crate::sizes::{outputs_of, target_shape};
 use crate::trainer::TrainError;
 
@@ -63,7 +63,7 @@ pub fn check(
     let inputs = Gather {
         dataset,
         indices: &indices,
-        byte_values: &byte_values(experiment.data.divisor),
+        next: &[],
         divisor: experiment.data.divisor.into(),
         averages: &[],
         average_starts: &[],

@@ -4,7 +4,7 @@ use data::{Dataset, Targets};
 use graph::{Compile, Pool, Program, Run, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
-use crate::gather::{Gather, byte_values};
+use crate::gather::Gather;
 use crate::sizes::{average_starts, outputs_of, target_shape};
 
 /// Samples that go through the network together.
@@ -29,7 +29,6 @@ pub struct Evaluator {
     model: Model<f32>,
     /// For whole batches, and for what is left after the last of them.
     programs: Vec<Program<f32>>,
-    byte_values: Box<[f32; 256]>,
     divisor: f32,
     average_starts: Vec<usize>,
     indices: Vec<u32>,
@@ -60,8 +59,7 @@ impl Evaluator {
         };
         let programs = wanted.iter().filter(|&&batch| batch > 0).map(compile).collect();
         let average_starts = average_starts(&model.averages);
-        let byte_values = Box::new(byte_values(divisor));
-        Ok(Self { model, programs, byte_values, divisor, average_starts, indices: Vec::new() })
+        Ok(Self { model, programs, divisor, average_starts, indices: Vec::new() })
     }
 
     /// The graph for evaluation.
@@ -90,7 +88,7 @@ impl Evaluator {
             let inputs = Gather {
                 dataset,
                 indices: &self.indices,
-                byte_values: &self.byte_values,
+                next: &[],
                 divisor: self.divisor,
                 averages,
                 average_starts: &self.average_starts,

@@ -3,7 +3,7 @@
 use data::{Dataset, Features, Targets};
 use graph::Source;
 use graph::op::Tile;
-use kernels::{Float, vectorize};
+use kernels::{Float, gather_bytes, prefetch_all, vectorize};
 
 /// Features written at a time: so many rows of a tile stay in the first-level cache while they are
 /// filled sample by sample.
@@ -17,19 +17,14 @@ pub(crate) struct Gather<'a, T> {
     pub(crate) dataset: &'a Dataset,
     /// The number of each sample of the batch in the dataset.
     pub(crate) indices: &'a [u32],
-    /// What each byte becomes; see [`byte_values`].
-    pub(crate) byte_values: &'a [T; 256],
-    /// What features that are no bytes are divided by.
+    /// The same for the batch after it, if one is known.
+    pub(crate) next: &'a [u32],
+    /// What features are divided by.
     pub(crate) divisor: T,
     /// The running averages, one batch normalisation after the other.
     pub(crate) averages: &'a [T],
     /// Where each input from number 2 on begins in `averages`.
     pub(crate) average_starts: &'a [usize],
-}
-
-/// Every byte divided by `divisor`.
-pub(crate) fn byte_values<T: Float>(divisor: f32) -> [T; 256] {
-    std::array::from_fn(|byte| T::from_f64(byte as f64) / T::from_f64(divisor.into()))
 }
 
 impl<T: Float> Source<T> for Gather<'_, T> {
@@ -54,20 +49,20 @@ impl<T: Float> Gather<'_, T> {
         let len = self.dataset.sample_len();
         let indices = self.of_tile(tile);
         match self.dataset.features() {
-            Features::U8(bytes) => vectorize(
-                #[inline(always)]
-                || {
-                    spread(bytes, indices, len, tile.width, out, |byte| {
-                        self.byte_values[usize::from(byte)]
-                    })
-                },
-            ),
+            Features::U8(bytes) => {
+                gather_bytes(bytes, indices, len, self.divisor, tile.width, out);
+                let next = self.next.get(tile.first..tile.first + tile.valid).unwrap_or(&[]);
+                for &index in next {
+                    prefetch_all(&bytes[index as usize * len..][..len]);
+                }
+            }
             Features::F32(values) => vectorize(
                 #[inline(always)]
                 || {
                     spread(values, indices, len, tile.width, out, |value| {
                         T::from_f64(value.into()) / self.divisor
                     });
+                    tile.repeat_last_sample(out);
                 },
             ),
         }
@@ -85,6 +80,7 @@ impl<T: Float> Gather<'_, T> {
                 spread(values, indices, *width, tile.width, out, |value| T::from_f64(value.into()));
             }
         }
+        tile.repeat_last_sample(out);
     }
 }
 
@@ -122,7 +118,7 @@ mod tests {
         let gather = Gather {
             dataset: &dataset,
             indices: &[9, 2, 0],
-            byte_values: &byte_values::<f32>(255.0),
+            next: &[],
             divisor: 255.0,
             averages: &[1.0, 2.0, 3.0, 4.0],
             average_starts: &[0, 2],
@@ -134,7 +130,7 @@ mod tests {
             for (lane, sample) in [(0, 2), (1, 0)] {
                 assert_eq!(out[f * 4 + lane], f32::from(features[sample * 70 + f]) / 255.0);
             }
-            assert_eq!(out[f * 4 + 2..f * 4 + 4], [-1.0; 2]);
+            assert_eq!(out[f * 4 + 2..f * 4 + 4], [out[f * 4 + 1]; 2]);
         }
         gather.fill(1, tile, &mut out[..4]);
         assert_eq!(out[..2], [1.0, 2.0]);

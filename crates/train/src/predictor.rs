@@ -1,13 +1,16 @@
 //! A saved network, ready to answer.
 
+use std::sync::Arc;
+
 use graph::op::Tile;
-use graph::{Compile, Program, Run, Source};
+use graph::{Compile, Pool, Program, Run, Source};
+use kernels::{transpose, vectorize};
 use nn::{Model, NetworkError};
 
 use crate::saved::SavedModel;
 use crate::sizes::average_starts;
 
-/// A network that answers one sample at a time.
+/// A network that answers, one sample or some samples at a time.
 ///
 /// # Examples
 ///
@@ -25,22 +28,44 @@ pub struct Predictor {
     saved: SavedModel,
     model: Model<f32>,
     program: Program<f32>,
+    pool: Option<Arc<Pool>>,
     average_starts: Vec<usize>,
-    prediction: Vec<f32>,
+    predictions: Vec<f32>,
 }
 
 impl Predictor {
-    /// Compiles the network.
+    /// Compiles the network for one sample at a time.
     ///
     /// # Errors
     ///
     /// If it does not fit in itself.
     pub fn new(saved: SavedModel) -> Result<Self, NetworkError> {
+        Self::with_batch(saved, 1)
+    }
+
+    /// Compiles the network for `batch` samples at a time.
+    ///
+    /// # Errors
+    ///
+    /// If it does not fit in itself.
+    ///
+    /// # Panics
+    ///
+    /// For a batch of 0 samples.
+    pub fn with_batch(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         let model = saved.model()?;
-        let options = Compile { keep: vec![model.prediction], ..Compile::default() };
+        let options = Compile { batch, keep: vec![model.prediction], ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options).expect("no loss to be wrong");
         let average_starts = average_starts(&model.averages);
-        Ok(Self { saved, model, program, average_starts, prediction: Vec::new() })
+        let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
+        Ok(Self { saved, model, program, pool: None, average_starts, predictions })
+    }
+
+    /// Answers on the threads of `pool`, which is worth it for a large batch.
+    #[must_use]
+    pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     /// What was saved.
@@ -48,48 +73,63 @@ impl Predictor {
         &self.saved
     }
 
-    /// What the last layer says of a sample: scores of the classes, or values. The sample's numbers are as
-    /// in the dataset, pixels from 0 to 255 for the digits.
+    /// Samples at a time.
+    pub fn batch(&self) -> usize {
+        self.program.batch()
+    }
+
+    /// What the last layer says of each sample: scores of the classes, or values; sample after sample, as
+    /// the samples are. Their numbers are as in the dataset, pixels from 0 to 255 for the digits.
+    ///
+    /// After the first call, nothing is allocated.
     ///
     /// # Panics
     ///
-    /// If the sample is not of the size the network takes.
-    pub fn predict(&mut self, sample: &[f32]) -> &[f32] {
-        let expected = self.model.graph.shape(self.model.input);
-        assert_eq!(sample.len(), expected.len(), "expected a sample of {expected}");
-        let inputs = OneSample {
-            sample,
+    /// If there are not as many numbers as [`batch`](Self::batch) samples have.
+    pub fn predict(&mut self, samples: &[f32]) -> &[f32] {
+        let (shape, batch) = (self.model.graph.shape(self.model.input), self.batch());
+        let (found, expected) = (samples.len(), batch * shape.len());
+        assert_eq!(
+            found, expected,
+            "{found} numbers: expected {expected}, for {shape} with a batch of {batch}"
+        );
+        let inputs = Samples {
+            samples,
             divisor: self.saved.experiment.data.divisor,
             averages: &self.saved.averages,
             average_starts: &self.average_starts,
         };
         self.program.run(&Run {
+            pool: self.pool.as_deref(),
             parameters: &self.saved.parameters,
             inputs: &inputs,
             ..Run::default()
         });
-        self.prediction = self.program.value(self.model.prediction).expect("kept").into_values();
-        &self.prediction
+        self.program.copy_value(self.model.prediction, &mut self.predictions);
+        &self.predictions
     }
 }
 
-/// One sample and the running averages as inputs of a graph.
-struct OneSample<'a> {
-    sample: &'a [f32],
+/// Samples, one after the other, and the running averages as inputs of a graph.
+struct Samples<'a> {
+    samples: &'a [f32],
     divisor: f32,
     averages: &'a [f32],
     average_starts: &'a [usize],
 }
 
-impl Source<f32> for OneSample<'_> {
+impl Source<f32> for Samples<'_> {
     fn fill(&self, input: usize, tile: Tile, out: &mut [f32]) {
         match input {
-            // A batch of one sample has one lane.
             0 => {
-                debug_assert_eq!(tile.width, 1);
-                out.iter_mut()
-                    .zip(self.sample)
-                    .for_each(|(out, value)| *out = value / self.divisor);
+                let len = out.len() / tile.width;
+                let samples = &self.samples[tile.first * len..];
+                transpose((samples, len), [tile.valid, len], (out, tile.width));
+                tile.repeat_last_sample(out);
+                vectorize(
+                    #[inline(always)]
+                    || out.iter_mut().for_each(|value| *value /= self.divisor),
+                );
             }
             1 => unreachable!("a prediction needs no target"),
             average => {
@@ -111,7 +151,59 @@ pub fn probabilities(scores: &[f32]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::probabilities;
+    use super::*;
+    use crate::Experiment;
+
+    /// Weights of a first step, and averages that are not those before it.
+    fn saved() -> SavedModel {
+        let text = "data = { source = 'memory', divisor = 255 }\n\
+            train = { steps = 1 }\n[model]\ninput = [6, 6, 2]\n\
+            layers = [{ conv2d = { filters = 3, kernel = 3 } }, { batch_norm = {} }, 'relu', 'flatten', \
+            { linear = { units = 4 } }]";
+        let experiment = Experiment::parse("small.toml", text).unwrap();
+        let averages = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
+        let mut saved = SavedModel { experiment, outputs: 4, parameters: Vec::new(), averages };
+        saved.parameters = saved.model().unwrap().initial_parameters(1);
+        saved
+    }
+
+    fn samples(n: usize) -> Vec<f32> {
+        (0..n * 72).map(|i| (i * 37 % 256) as f32).collect()
+    }
+
+    #[test]
+    fn a_batch_is_answered_as_one_by_one() {
+        let pool = Arc::new(Pool::new(2));
+        for batch in [1, 5, 100] {
+            let samples = samples(batch);
+            let mut one = Predictor::new(saved()).unwrap();
+            let expected: Vec<f32> =
+                samples.chunks(72).flat_map(|sample| one.predict(sample).to_vec()).collect();
+            let mut alone = Predictor::with_batch(saved(), batch).unwrap();
+            let mut together =
+                Predictor::with_batch(saved(), batch).unwrap().with_pool(pool.clone());
+            assert_eq!(alone.predict(&samples), together.predict(&samples), "batch {batch}");
+            // Again, since the buffers now hold old values.
+            let found = alone.predict(&samples);
+            assert_eq!((found.len(), expected.len()), (4 * batch, 4 * batch));
+            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let error = (found - expected).abs() / expected.abs().max(1.0);
+                assert!(error < 1e-5, "batch {batch}, {i}: expected {expected}, found {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn samples_of_another_length_are_refused() {
+        for (batch, len) in [(1, 71), (1, 144), (5, 72), (5, 0)] {
+            let refused = std::panic::catch_unwind(|| {
+                Predictor::with_batch(saved(), batch).unwrap().predict(&vec![0.0; len]);
+            });
+            let message = refused.unwrap_err().downcast::<String>().unwrap();
+            let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
+            assert!(message.contains(&expected), "{message}");
+        }
+    }
 
     #[test]
     fn probabilities_sum_to_one_for_any_scores() {

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use data::{DataError, Dataset, Targets};
 use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
-use graph::{Compile, Pool, Program, Run};
+use graph::{Compile, Pool, Program, Run, Times, Vectors};
 use nn::optim::StepInfo;
-use nn::optim::clip::Clip;
 use nn::{Average, Mode, Model, NetworkError};
 
 use crate::batches::Batches;
@@ -79,6 +78,7 @@ pub struct Trainer {
     train_loss: f64,
     best_accuracy: Option<f64>,
     train_secs: f64,
+    times: Option<Times>,
 }
 
 /// Why a network cannot be trained.
@@ -205,6 +205,7 @@ impl Trainer {
             train_loss: f64::NAN,
             best_accuracy: None,
             train_secs: 0.0,
+            times: None,
             experiment,
             batches,
             test: split.test,
@@ -266,6 +267,17 @@ impl Trainer {
         }
     }
 
+    /// Counts from now on, from 0, how long each node takes; see [`times`](Self::times).
+    pub fn start_times(&mut self) {
+        self.times = Some(Times::new(&self.model.graph));
+    }
+
+    /// How long each node of the [`model`](Self::model)'s graph took since
+    /// [`start_times`](Self::start_times), without the optimizer's update.
+    pub fn times(&self) -> Option<&Times> {
+        self.times.as_ref()
+    }
+
     /// Does one step.
     ///
     /// # Errors
@@ -274,17 +286,40 @@ impl Trainer {
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
         self.batches.draw(self.step);
         let inputs = self.batches.inputs();
-        let pool = Some(&*self.pool);
         let train = &self.experiment.train;
-        let (parameters, seed, step) = (&self.parameters[..], train.seed, self.step);
-        self.program.run(&Run { pool, parameters, inputs: &inputs, seed, step });
-        let loss = f64::from(self.program.scalar(self.model.loss));
-        let grad_norm = self.program.gradient_norm();
-        if !(loss.is_finite() && grad_norm.is_finite()) {
+        let (pool, times) = (Some(&*self.pool), self.times.as_ref());
+        let (seed, step) = (train.seed, self.step);
+        let learning_rate = train.schedule.as_dyn().learning_rate(step);
+        let info = StepInfo { learning_rate, step: step + 1 };
+        let optimizer = train.optimizer.as_dyn::<f32>();
+        let update =
+            |scale, gradients: &mut [f32], [parameters, first, second]: Vectors<'_, f32>| {
+                train.clip.apply(scale, gradients);
+                optimizer.update(&info, parameters, gradients, [first, second]);
+            };
+        let run = Run { pool, parameters: &[], inputs: &inputs, seed, step, times };
+        let [first, second] = &mut self.slots;
+        let is_finite = if train.clip.norm.is_none() {
+            let vectors = [&mut self.parameters[..], first, second];
+            self.program.step(&run, vectors, |gradients, vectors| update(1.0, gradients, vectors))
+        } else {
+            self.program.run(&Run { parameters: &self.parameters, ..run });
+            let norm = self.program.gradient_norm();
+            let is_finite = norm.is_finite() && self.program.scalar(self.model.loss).is_finite();
+            if is_finite {
+                let vectors = [&mut self.parameters[..], first, second];
+                let scale = train.clip.scale(norm);
+                self.program.update(pool, vectors, |gradients, vectors| {
+                    update(scale, gradients, vectors);
+                });
+            }
+            is_finite
+        };
+        if !is_finite {
             return Err(self.find_not_finite());
         }
-        let learning_rate = train.schedule.as_dyn().learning_rate(self.step);
-        self.update(grad_norm, learning_rate);
+        let loss = f64::from(self.program.scalar(self.model.loss));
+        let grad_norm = self.program.gradient_norm();
         self.update_averages();
         self.step += 1;
         self.train_loss = f64::from(self.program.scalar(self.model.data_loss));
@@ -298,22 +333,6 @@ impl Trainer {
             learning_rate,
             grad_norm,
         })
-    }
-
-    fn update(&mut self, grad_norm: f64, learning_rate: f64) {
-        let train = &self.experiment.train;
-        if train.clip != Clip::default() {
-            let scale = train.clip.scale(grad_norm);
-            self.program
-                .change_gradients(&self.pool, |gradients| train.clip.apply(scale, gradients));
-        }
-        let info = StepInfo { learning_rate, step: self.step + 1 };
-        let optimizer = train.optimizer.as_dyn::<f32>();
-        let [first, second] = &mut self.slots;
-        let vectors = [&mut self.parameters[..], first, second];
-        self.program.update(&self.pool, vectors, |gradients, [parameters, first, second]| {
-            optimizer.update(&info, parameters, gradients, [first, second]);
-        });
     }
 
     fn update_averages(&mut self) {
@@ -350,7 +369,7 @@ impl Trainer {
             Program::new(self.model.graph.clone(), &options).expect("a model's loss is one number");
         let inputs = self.batches.inputs();
         let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
-        program.run(&Run { pool: None, parameters, inputs: &inputs, seed, step: self.step });
+        program.run(&Run { parameters, inputs: &inputs, seed, step: self.step, ..Run::default() });
         let graph = &self.model.graph;
         let is_bad = |tensor: Option<graph::Tensor<f32>>| {
             tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))

@@ -41,6 +41,11 @@ impl<T: Float> Op<T> for Add {
         true
     }
 
+    fn is_bias(&self, operands: &[Shape]) -> bool {
+        let [a, b] = operands else { return false };
+        !b.is_batched() && b.rank() == 1 && a.sizes().last() == b.sizes().first()
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         binary::forward(
             pass,

@@ -6,11 +6,17 @@
 //! Source: LeCun et al. (1989), "Backpropagation applied to handwritten zip code recognition".
 //!
 //! No patch matrix is built: with the samples in the lanes, the rows a kernel row covers lie side by
-//! side in memory, so each product walks over the image itself.
+//! side in memory, so each product walks over the image itself. Positions along a row of the image that
+//! meet the same part of the kernel, which are all but those at the edges, are one call.
 
-use kernels::product::{Extent, Operand, inner_product};
-use kernels::{product, vectorize};
+use std::ops::Range;
 
+use kernels::product::{
+    Adjacent, Destination, Extent, InnerExtent, LANES, Left, Right, Samples, inner_product, product,
+};
+use kernels::{add_row_sums, transpose};
+
+use crate::convolution::{Geometry, Segment};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -64,63 +70,6 @@ struct Conv2d {
     padding: Padding,
 }
 
-/// Runs that one call of a product kernel is given at most.
-const RUNS: usize = 64;
-
-/// Sizes of a convolution that is known to fit.
-struct Geometry {
-    window: Window,
-    ci: usize,
-    co: usize,
-    /// Height and width of the padded image.
-    padded: [usize; 2],
-}
-
-impl Geometry {
-    fn is_padded(&self) -> bool {
-        self.window.pad != [0; 4]
-    }
-
-    /// Elements of the padded image; none if there is no padding.
-    fn padded_len(&self, lanes: usize) -> usize {
-        if self.is_padded() { self.padded[0] * self.padded[1] * self.ci * lanes } else { 0 }
-    }
-
-    /// The image with zeros around it, in `scratch`; the image itself if there is no padding.
-    fn pad<'a, T: Float>(&self, x: &'a [T], lanes: usize, scratch: &'a mut [T]) -> &'a [T] {
-        if !self.is_padded() {
-            return x;
-        }
-        let padded = &mut scratch[..self.padded_len(lanes)];
-        let [top, _, left, _] = self.window.pad;
-        let (row, padded_row) =
-            (self.window.input[1] * self.ci * lanes, self.padded[1] * self.ci * lanes);
-        vectorize(
-            #[inline(always)]
-            || {
-                padded.fill(T::ZERO);
-                let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
-                for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
-                    to[left * self.ci * lanes..][..row].copy_from_slice(from);
-                }
-            },
-        );
-        padded
-    }
-
-    /// The output positions, row by row.
-    fn positions(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
-        let [height, width] = self.window.output;
-        (0..height).flat_map(move |y| (0..width).map(move |x| [y, x]))
-    }
-
-    /// First element of the padded image under kernel row `ky` at an output position.
-    fn under(&self, [oy, ox]: [usize; 2], ky: usize, lanes: usize) -> usize {
-        let [sy, sx] = self.window.stride;
-        ((oy * sy + ky) * self.padded[1] + ox * sx) * self.ci * lanes
-    }
-}
-
 impl Conv2d {
     fn geometry(&self, operands: &[Shape]) -> Result<Geometry, ShapeError> {
         let [x, weight] = operands else { unreachable!("two operands") };
@@ -136,74 +85,223 @@ impl Conv2d {
                 right: (weight.clone(), 2),
             });
         }
-        let [top, bottom, left, right] = window.pad;
-        let padded = [window.input[0] + top + bottom, window.input[1] + left + right];
-        Ok(Geometry { window, ci, co, padded })
+        Ok(Geometry { window, ci, co })
     }
 
     fn known_geometry(&self, operands: &[Shape]) -> Geometry {
         self.geometry(operands).expect("the shapes were checked when the graph was built")
     }
 
-    /// `dx[pixel, ci] += Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel gathers from
-    /// the positions whose kernel covered it.
-    fn backward_image<T: Float>(g: &Geometry, weight: &[T], dy: &[T], tile: Tile, dx: &mut [T]) {
-        let lanes = tile.width;
-        let [kh, kw] = g.window.kernel;
-        let [height, width] = g.window.input;
-        let [top, _, left, _] = g.window.pad;
-        let weight = Operand { values: weight, row_stride: g.co, inner_stride: 1 };
-        let dy = Operand { values: dy, row_stride: 0, inner_stride: lanes };
-        // The output position that a kernel tap at `tap` over `at` belongs to, if there is one.
-        let position = |at: usize, pad: usize, tap: usize, axis: usize| {
-            let offset = (at + pad).checked_sub(tap)?;
-            let position = offset / g.window.stride[axis];
-            let fits = offset % g.window.stride[axis] == 0 && position < g.window.output[axis];
-            fits.then_some(position)
-        };
-        for iy in 0..height {
-            for ix in 0..width {
-                let dx = &mut dx[(iy * width + ix) * g.ci * lanes..][..g.ci * lanes];
-                let mut runs = Runs::new();
-                let mut add = |runs: &[[usize; 2]]| {
-                    let extent = Extent { rows: g.ci, columns: lanes, runs, run_length: g.co };
-                    product(extent, weight, dy, dx, lanes);
-                };
-                for ky in 0..kh {
-                    let Some(oy) = position(iy, top, ky, 0) else { continue };
-                    for kx in 0..kw {
-                        let Some(ox) = position(ix, left, kx, 1) else { continue };
-                        let tap = (ky * kw + kx) * g.ci * g.co;
-                        runs.push([tap, (oy * g.window.output[1] + ox) * g.co * lanes], &mut add);
+    /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel gathers from
+    /// the positions whose kernel covered it. With a stride, pixels of different phase meet different
+    /// taps, each phase as in a convolution of stride 1.
+    fn backward_image<T: Float>(g: &Geometry, dy: &[T], pass: PassTo<'_, T>) {
+        let (rows, columns) = (g.axis(0), g.axis(1));
+        let PassTo { weight, lanes, dx, adds } = pass;
+        let (tap_len, position_len) = (g.ci * g.co, g.co * lanes);
+        for phase_x in 0..columns.stride {
+            // The taps of a phase lie side by side, the last first, as their positions do.
+            let taps_before: usize = (0..columns.kernel)
+                .filter(|tap| tap % columns.stride < columns.first_tap(phase_x))
+                .count();
+            let n_taps = columns.taps_of_phase(phase_x);
+            for y in 0..rows.input {
+                let (phase_y, at) = (y % rows.stride, y / rows.stride);
+                let position_y = rows.position(phase_y, at);
+                let end_y = (position_y + 1).min(rows.taps_of_phase(phase_y));
+                let start_y = (position_y + 1).saturating_sub(rows.output).min(end_y);
+                for segment in columns.segments_of_phase(phase_x) {
+                    let Segment { first, count, taps } = segment;
+                    let x = phase_x + first * columns.stride;
+                    if taps.is_empty() || start_y == end_y {
+                        if !adds {
+                            for x in (x..columns.input).step_by(columns.stride).take(count) {
+                                dx[(y * columns.input + x) * g.ci * lanes..][..g.ci * lanes]
+                                    .fill(T::ZERO);
+                            }
+                        }
+                        continue;
                     }
+                    let position_x = columns.position(phase_x, first) + 1 - taps.end;
+                    let run_of = |tap: usize| {
+                        let kernel_y = rows.first_tap(phase_y) + tap * rows.stride;
+                        let tap_x = taps_before + n_taps - taps.end;
+                        let position = (position_y - tap) * columns.output + position_x;
+                        [(kernel_y * columns.kernel + tap_x) * tap_len, position * position_len]
+                    };
+                    for_runs(start_y..end_y, run_of, |runs, part| {
+                        product(
+                            Extent {
+                                rows: g.ci,
+                                columns: lanes,
+                                runs,
+                                run_length: taps.len() * g.co,
+                                repeats: count,
+                            },
+                            Left { values: weight, adjacent: Adjacent::Rows, stride: g.ci },
+                            Right { values: dy, inner_stride: lanes, repeat_stride: position_len },
+                            Destination {
+                                values: &mut dx[(y * columns.input + x) * g.ci * lanes..],
+                                row_stride: lanes,
+                                repeat_stride: columns.stride * g.ci * lanes,
+                                adds: adds || !part.is_first,
+                                bias: &[],
+                            },
+                        );
+                    });
                 }
-                runs.flush(&mut add);
             }
         }
     }
 
-    /// `dweight[tap, ci, co] += Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one kernel
-    /// row at a time over a few positions, so that their gradients stay in the first-level cache.
-    fn backward_weight<T: Float>(g: &Geometry, x: &[T], dy: &[T], tile: Tile, dweight: &mut [T]) {
-        let lanes = tile.width;
-        let [kh, kw] = g.window.kernel;
-        let image = Operand { values: x, row_stride: lanes, inner_stride: 1 };
-        let dy = Operand { values: dy, row_stride: lanes, inner_stride: 1 };
-        let row_len = kw * g.ci * g.co;
-        let mut runs = Runs::new();
-        let mut add = |runs: &[[usize; 2]]| {
-            for ky in 0..kh {
-                let down = ky * g.padded[1] * g.ci * lanes;
-                let image = Operand { values: &image.values[down..], ..image };
-                let extent =
-                    Extent { rows: kw * g.ci, columns: g.co, runs, run_length: tile.valid };
-                inner_product(extent, image, dy, &mut dweight[ky * row_len..][..row_len], g.co);
+    /// The weight as the backward pass reads it: in each row of the kernel the taps of one phase side by
+    /// side, the last first, and of each tap `[co, ci]`.
+    fn turned<T: Float>(g: &Geometry, weight: &[T], to: &mut [T]) {
+        let (columns, tap_len) = (g.axis(1), g.ci * g.co);
+        let row_len = columns.kernel * tap_len;
+        let rows = to.chunks_exact_mut(row_len.max(1)).zip(weight.chunks_exact(row_len.max(1)));
+        for (to, from) in rows {
+            let mut to = to.chunks_exact_mut(tap_len.max(1));
+            for phase in 0..columns.stride {
+                for tap in (phase..columns.kernel).step_by(columns.stride).rev() {
+                    let to = to.next().expect("as many taps there as here");
+                    transpose((&from[tap * tap_len..], g.co), [g.ci, g.co], (to, g.ci));
+                }
             }
-        };
-        for (number, position) in g.positions().enumerate() {
-            runs.push([g.under(position, 0, lanes), number * g.co * lanes], &mut add);
         }
-        runs.flush(&mut add);
+    }
+
+    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one row of
+    /// the image and one of the kernel at a time, so that both stay in the first-level cache.
+    ///
+    /// With the channels in the lanes, for which the gradient is turned first.
+    fn backward_weight<T: Float>(g: &Geometry, x: &[T], dy: &[T], tile: Tile, to: WeightTo<'_, T>) {
+        let (rows, columns) = (g.axis(0), g.axis(1));
+        let (lanes, valid) = (tile.width, tile.valid);
+        let image_row = g.padded_width() * g.ci * lanes;
+        let channels = g.co.next_multiple_of(LANES);
+        let turned = &mut to.scratch[..columns.output * channels * valid];
+        let mut runs = [[0; 2]; RUNS];
+        for y in 0..rows.output {
+            let dy = &dy[y * columns.output * g.co * lanes..];
+            let positions = dy.chunks_exact(g.co * lanes);
+            for (dy, turned) in positions.zip(turned.chunks_exact_mut(channels * valid)) {
+                transpose((dy, lanes), [g.co, valid], (turned, channels));
+            }
+            for (tap, dweight) in to.dweight.chunks_exact_mut(g.weight_row_len()).enumerate() {
+                let image = &x[(y * rows.stride + tap) * image_row..];
+                for first in (0..columns.output).step_by(RUNS) {
+                    let count = RUNS.min(columns.output - first);
+                    for (run, x) in runs.iter_mut().zip(first..first + count) {
+                        *run = [x * columns.stride * g.ci * lanes, x * channels * valid];
+                    }
+                    product(
+                        Extent {
+                            rows: columns.kernel * g.ci,
+                            columns: g.co,
+                            runs: &runs[..count],
+                            run_length: valid,
+                            repeats: 1,
+                        },
+                        Left { values: image, adjacent: Adjacent::Steps, stride: lanes },
+                        Right { values: turned, inner_stride: channels, repeat_stride: 0 },
+                        Destination {
+                            values: &mut *dweight,
+                            row_stride: g.co,
+                            repeat_stride: 0,
+                            adds: to.adds || y > 0 || first > 0,
+                            bias: &[],
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// The same with the samples in the lanes, which are summed at the end: for channels that would leave
+    /// many lanes empty.
+    fn backward_thin_weight<T: Float>(
+        g: &Geometry,
+        x: &[T],
+        dy: &[T],
+        tile: Tile,
+        to: WeightTo<'_, T>,
+    ) {
+        let (rows, columns, lanes) = (g.axis(0), g.axis(1), tile.width);
+        let image_row = g.padded_width() * g.ci * lanes;
+        let dy_row = columns.output * g.co * lanes;
+        let sums = &mut to.scratch[..g.weight_len() * LANES];
+        for y in 0..rows.output {
+            let dy = Samples {
+                values: &dy[y * dy_row..],
+                row_stride: lanes,
+                repeat_stride: g.co * lanes,
+            };
+            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * LANES).enumerate() {
+                let image = Samples {
+                    values: &x[(y * rows.stride + tap) * image_row..],
+                    row_stride: lanes,
+                    repeat_stride: columns.stride * g.ci * lanes,
+                };
+                let extent = InnerExtent {
+                    rows: columns.kernel * g.ci,
+                    columns: g.co,
+                    run_length: lanes,
+                    repeats: columns.output,
+                };
+                inner_product(extent, image, dy, sums, y > 0);
+            }
+        }
+        if !to.adds {
+            to.dweight.fill(T::ZERO);
+        }
+        add_row_sums(sums, LANES, to.dweight);
+    }
+}
+
+/// Positions that one call of the product kernel takes at most.
+const RUNS: usize = 32;
+
+/// Where the gradient of the weight goes.
+struct WeightTo<'a, T> {
+    dweight: &'a mut [T],
+    adds: bool,
+    /// [`Geometry::weight_scratch`] elements.
+    scratch: &'a mut [T],
+}
+
+/// What the backward pass to the image needs beside the gradient it starts from.
+struct PassTo<'a, T> {
+    /// As [`Conv2d::turned`] left it.
+    weight: &'a [T],
+    lanes: usize,
+    dx: &'a mut [T],
+    adds: bool,
+}
+
+/// Which of the calls it is that a product is done in.
+#[derive(Clone, Copy)]
+struct Part {
+    is_first: bool,
+    is_last: bool,
+}
+
+/// Calls `call` with the runs of `taps`, a few at a time.
+fn for_runs(
+    taps: Range<usize>,
+    run_of: impl Fn(usize) -> [usize; 2],
+    mut call: impl FnMut(&[[usize; 2]], Part),
+) {
+    const MOST: usize = 16;
+    let mut runs = [[0; 2]; MOST];
+    let start = taps.start;
+    for first in taps.clone().step_by(MOST) {
+        let count = MOST.min(taps.end - first);
+        for (run, tap) in runs.iter_mut().zip(first..first + count) {
+            *run = run_of(tap);
+        }
+        let is_last = first + count == taps.end;
+        call(&runs[..count], Part { is_first: first == start, is_last });
     }
 }
 
@@ -225,61 +323,112 @@ impl<T: Float> Op<T> for Conv2d {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
         let lanes = pass.tile.width;
-        let x = g.pad(pass.x[0], lanes, pass.scratch);
-        let [kh, kw] = g.window.kernel;
-        let (run_length, kernel_row) = (kw * g.ci, kw * g.ci * g.co);
-        pass.y.fill(T::ZERO);
-        for (position, y) in g.positions().zip(pass.y.chunks_exact_mut((g.co * lanes).max(1))) {
-            let mut runs = Runs::new();
-            let mut add = |runs: &[[usize; 2]]| {
-                if lanes > 1 {
-                    // y[co, lane] += Σ weight[k, co] · x[k, lane]
-                    let extent = Extent { rows: g.co, columns: lanes, runs, run_length };
-                    let weight = Operand { values: pass.x[1], row_stride: 1, inner_stride: g.co };
-                    product(
-                        extent,
-                        weight,
-                        Operand { values: x, row_stride: 0, inner_stride: lanes },
-                        y,
-                        lanes,
-                    );
-                } else {
-                    // One sample: the lanes lie along the output channels.
-                    let extent = Extent { rows: 1, columns: g.co, runs, run_length };
-                    let image = Operand { values: x, row_stride: 0, inner_stride: 1 };
-                    product(
-                        extent,
-                        image,
-                        Operand { values: pass.x[1], row_stride: 0, inner_stride: g.co },
-                        y,
-                        g.co,
-                    );
+        let (rows, columns) = (g.axis(0), g.axis(1));
+        let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
+        for oy in 0..rows.output {
+            let taps_y = rows.taps(oy);
+            for segment in columns.segments() {
+                let taps = &segment.taps;
+                let y = &mut y[(oy * columns.output + segment.first) * g.co * lanes..];
+                if taps_y.is_empty() || taps.is_empty() {
+                    let rows = y[..segment.count * g.co * lanes].chunks_exact_mut(lanes);
+                    for (channel, row) in rows.enumerate() {
+                        row.fill(pass.bias.get(channel % g.co).copied().unwrap_or(T::ZERO));
+                    }
+                    continue;
                 }
-            };
-            for ky in 0..kh {
-                let (weight, image) = (ky * kernel_row, g.under(position, ky, lanes));
-                runs.push(if lanes > 1 { [weight, image] } else { [image, weight] }, &mut add);
+                let under = columns.under(&segment);
+                let run_of = |tap: usize| {
+                    let pixel = (oy * rows.stride + tap - rows.pad) * columns.input + under;
+                    let weight = (tap * columns.kernel + taps.start) * g.ci * g.co;
+                    [weight, pixel * g.ci * lanes]
+                };
+                let run_length = taps.len() * g.ci;
+                for_runs(taps_y.clone(), run_of, |runs, part| {
+                    let step = columns.stride * g.ci;
+                    let rows = segment.count;
+                    if lanes > 1 {
+                        // y[co, lane] = Σ weight[k, co] · x[k, lane]
+                        product(
+                            Extent { rows: g.co, columns: lanes, runs, run_length, repeats: rows },
+                            Left { values: weight, adjacent: Adjacent::Rows, stride: g.co },
+                            Right {
+                                values: image,
+                                inner_stride: lanes,
+                                repeat_stride: step * lanes,
+                            },
+                            Destination {
+                                values: y,
+                                row_stride: lanes,
+                                repeat_stride: g.co * lanes,
+                                adds: !part.is_first,
+                                bias: if part.is_last { pass.bias } else { &[] },
+                            },
+                        );
+                    } else {
+                        // One sample: positions are the rows, and the lanes lie along the channels.
+                        let mut turned = [[0; 2]; 16];
+                        let turned = &mut turned[..runs.len()];
+                        for (to, &[weight, pixel]) in turned.iter_mut().zip(runs) {
+                            *to = [pixel, weight];
+                        }
+                        product(
+                            Extent { rows, columns: g.co, runs: turned, run_length, repeats: 1 },
+                            Left { values: image, adjacent: Adjacent::Steps, stride: step },
+                            Right { values: weight, inner_stride: g.co, repeat_stride: 0 },
+                            Destination {
+                                values: y,
+                                row_stride: g.co,
+                                repeat_stride: 0,
+                                adds: !part.is_first,
+                                bias: &[],
+                            },
+                        );
+                        if part.is_last && !pass.bias.is_empty() {
+                            for y in y.chunks_exact_mut(g.co).take(rows) {
+                                y.iter_mut().zip(pass.bias).for_each(|(y, &bias)| *y += bias);
+                            }
+                        }
+                    }
+                });
             }
-            runs.flush(&mut add);
         }
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
+        let lanes = pass.tile.width;
         if pass.operand == 0 {
-            Self::backward_image(&g, pass.x[1], pass.dy, pass.tile, pass.dx);
+            let weight = &mut pass.scratch[..g.weight_len()];
+            Self::turned(&g, pass.x[1], weight);
+            let to = PassTo { weight, lanes, dx: pass.dx, adds: pass.adds };
+            Self::backward_image(&g, pass.dy, to);
         } else {
-            let x = g.pad(pass.x[0], pass.tile.width, pass.scratch);
-            Self::backward_weight(&g, x, pass.dy, pass.tile, pass.dx);
+            let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(lanes));
+            let to = WeightTo { dweight: pass.dx, adds: pass.adds, scratch };
+            let x = g.pad(pass.x[0], lanes, rest);
+            if g.weight_len() == 0 {
+                return;
+            }
+            if g.is_thin() {
+                Self::backward_thin_weight(&g, x, pass.dy, pass.tile, to);
+            } else {
+                Self::backward_weight(&g, x, pass.dy, pass.tile, to);
+            }
         }
     }
 
-    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        self.known_geometry(operands).padded_len(width)
+    fn adds_bias(&self) -> bool {
+        true
+    }
+
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        true
     }
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        if operand == 0 { 0 } else { self.known_geometry(operands).padded_len(width) }
+        let g = self.known_geometry(operands);
+        if operand == 0 { g.weight_len() } else { g.weight_scratch(width) + g.padded_len(width) }
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
@@ -290,33 +439,6 @@ impl<T: Float> Op<T> for Conv2d {
 
 fn wrong_weight(weight: &Shape) -> ShapeError {
     ShapeError::Rank { op: "conv2d", expected: "a weight [kh, kw, ci, co]", found: weight.clone() }
-}
-
-/// Runs, collected until a call of a product kernel is worth it.
-struct Runs {
-    offsets: [[usize; 2]; RUNS],
-    len: usize,
-}
-
-impl Runs {
-    fn new() -> Self {
-        Self { offsets: [[0; 2]; RUNS], len: 0 }
-    }
-
-    fn push(&mut self, run: [usize; 2], call: &mut impl FnMut(&[[usize; 2]])) {
-        if self.len == RUNS {
-            self.flush(call);
-        }
-        self.offsets[self.len] = run;
-        self.len += 1;
-    }
-
-    fn flush(&mut self, call: &mut impl FnMut(&[[usize; 2]])) {
-        if self.len > 0 {
-            call(&self.offsets[..self.len]);
-            self.len = 0;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -374,6 +496,13 @@ mod tests {
             ("N 1 1 1", "1 1 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 9 9 1", "9 9 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 5 5 1", "2 2 1 1", [3, 3], Padding::Valid, [0; 4]),
+            // So many output channels that they fill the lanes, more positions than one call takes, and
+            // more rows of the kernel.
+            ("N 4 5 2", "3 2 2 13", [2, 1], Padding::Same, [0, 1, 0, 1]),
+            ("N 2 40 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),
+            ("N 18 3 1", "17 2 1 2", [1, 1], Padding::Valid, [0; 4]),
+            // Positions that see nothing but padding.
+            ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
         ] {
             check_op(OpCase {
                 build: |g, v| g.conv2d(v[0], v[1], stride, padding),

@@ -6,10 +6,10 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
-use kernels::product::{Extent, Operand};
-use kernels::{product, transpose};
+use kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
+use kernels::transpose;
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, SplitGradient, SplitTile};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, SplitGradient, SplitTile, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -101,94 +101,68 @@ impl<T: Float> Op<T> for MatMul {
         let (a, b, y) = (pass.x[0], pass.x[1], pass.y);
         let [k, n] = matrix(&pass.shapes[1]);
         let width = pass.tile.lanes(pass.y_shape);
-        y.fill(T::ZERO);
         if pass.y_shape.is_batched() && width > 1 {
             // y[n, lane] = Σ_k b[k, n] · a[k, lane]
-            let extent = Extent { rows: n, columns: width, runs: &[[0, 0]], run_length: k };
-            let weight = Operand { values: b, row_stride: 1, inner_stride: n };
-            product(
-                extent,
-                weight,
-                Operand { values: a, row_stride: 0, inner_stride: width },
-                y,
-                width,
-            );
+            let weight = Left { values: b, adjacent: Adjacent::Rows, stride: n };
+            let y = Destination { bias: pass.bias, ..to(y, width, false) };
+            multiply([n, k, width], weight, a, y);
         } else {
             // One sample is a matrix of one row: then the lanes lie along `n`.
             let rows = if pass.y_shape.is_batched() { 1 } else { pass.y_shape.sizes()[0] };
-            let extent = Extent { rows, columns: n, runs: &[[0, 0]], run_length: k };
-            let left = Operand { values: a, row_stride: k, inner_stride: 1 };
-            product(extent, left, Operand { values: b, row_stride: 0, inner_stride: n }, y, n);
+            let a = Left { values: a, adjacent: Adjacent::Steps, stride: k };
+            multiply([rows, k, n], a, b, to(y, n, false));
+            if !pass.bias.is_empty() {
+                for y in y.chunks_exact_mut(n) {
+                    y.iter_mut().zip(pass.bias).for_each(|(y, &bias)| *y += bias);
+                }
+            }
         }
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        let (dx, dy) = (pass.dx, pass.dy);
+        let BackwardPass { x, dy, dx, adds, tile, .. } = pass;
         let [k, n] = matrix(&pass.shapes[1]);
         match (pass.operand, pass.y_shape.is_batched()) {
             (0, true) => {
-                // da[k, lane] += Σ_n b[k, n] · dy[n, lane]
-                let width = pass.tile.width;
-                let extent = Extent { rows: k, columns: width, runs: &[[0, 0]], run_length: n };
-                let weight = Operand { values: pass.x[1], row_stride: n, inner_stride: 1 };
-                product(
-                    extent,
-                    weight,
-                    Operand { values: dy, row_stride: 0, inner_stride: width },
-                    dx,
-                    width,
-                );
+                // da[k, lane] = Σ_n b[k, n] · dy[n, lane]
+                let weight = Left { values: x[1], adjacent: Adjacent::Steps, stride: n };
+                multiply([k, n, tile.width], weight, dy, to(dx, tile.width, adds));
             }
             (0, false) => {
-                // da[m, k] += Σ_n dy[m, n] · bᵀ[n, k]
+                // da[m, k] = Σ_n dy[m, n] · bᵀ[n, k]
+                let rows = pass.y_shape.sizes()[0];
                 let b = &mut pass.scratch[..n * k];
-                transpose(pass.x[1], n, k, n, b);
-                let extent = Extent {
-                    rows: pass.y_shape.sizes()[0],
-                    columns: k,
-                    runs: &[[0, 0]],
-                    run_length: n,
-                };
-                let left = Operand { values: dy, row_stride: n, inner_stride: 1 };
-                product(extent, left, Operand { values: b, row_stride: 0, inner_stride: k }, dx, k);
+                transpose((x[1], n), [k, n], (b, k));
+                let dy = Left { values: dy, adjacent: Adjacent::Steps, stride: n };
+                multiply([rows, n, k], dy, b, to(dx, k, adds));
             }
             (_, true) => {
-                let scratch = &mut pass.scratch[..n * pass.tile.width];
-                transpose(
-                    dy,
-                    pass.tile.width,
-                    n,
-                    pass.tile.valid,
-                    &mut scratch[..n * pass.tile.valid],
-                );
-                let (tile, shapes) = (pass.tile, pass.shapes);
-                self.rows(SplitTile { x: pass.x, workspace: scratch, shapes, tile }, 0, dx);
+                panels(dy, n, tile, pass.scratch);
+                let (workspace, shapes) = (&*pass.scratch, pass.shapes);
+                self.rows(SplitTile { x, workspace, shapes, tile, adds }, 0, dx);
             }
             (_, false) => {
-                // db[k, n] += Σ_m a[m, k] · dy[m, n]
-                let extent = Extent {
-                    rows: k,
-                    columns: n,
-                    runs: &[[0, 0]],
-                    run_length: pass.y_shape.sizes()[0],
-                };
-                let left = Operand { values: pass.x[0], row_stride: 1, inner_stride: k };
-                product(
-                    extent,
-                    left,
-                    Operand { values: dy, row_stride: 0, inner_stride: n },
-                    dx,
-                    n,
-                );
+                // db[k, n] = Σ_m a[m, k] · dy[m, n]
+                let rows = pass.y_shape.sizes()[0];
+                let a = Left { values: x[0], adjacent: Adjacent::Rows, stride: k };
+                multiply([k, rows, n], a, dy, to(dx, n, adds));
             }
         }
+    }
+
+    fn adds_bias(&self) -> bool {
+        true
+    }
+
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        true
     }
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         match (operand, operands[0].is_batched()) {
             (0, true) | (1, false) => 0,
             (0, false) => operands[1].len(),
-            _ => operands[1].sizes()[1] * width,
+            _ => whole_vectors(operands[1].sizes()[1]) * width,
         }
     }
 
@@ -207,41 +181,93 @@ impl<T: Float> SplitGradient<T> for MatMul {
         1
     }
 
-    /// The gradient of the result with the samples as rows, so that its features are the lanes.
+    /// The gradient of the result with the samples as rows, so that its features are the lanes, and cut
+    /// into panels of a few of them, so that a panel stays in the first-level cache.
     fn workspace(&self, operands: &[Shape], width: usize) -> usize {
-        operands[1].sizes()[1] * width
+        whole_vectors(operands[1].sizes()[1]) * width
     }
 
     fn prepare(&self, pass: &BackwardPass<'_, T>, workspace: &mut [T]) {
         let [_, n] = matrix(&pass.shapes[1]);
-        transpose(
-            pass.dy,
-            pass.tile.width,
-            n,
-            pass.tile.valid,
-            &mut workspace[..n * pass.tile.valid],
-        );
+        panels(pass.dy, n, pass.tile, workspace);
     }
 
-    /// `db[k, n] += Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
+    /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
     fn rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]) {
         let [_, n] = matrix(&tile.shapes[1]);
         if dx.is_empty() {
             return;
         }
-        let width = tile.tile.width;
-        let extent =
-            Extent { rows: dx.len() / n, columns: n, runs: &[[0, 0]], run_length: tile.tile.valid };
-        let left =
-            Operand { values: &tile.x[0][first_row * width..], row_stride: width, inner_stride: 1 };
-        product(
-            extent,
-            left,
-            Operand { values: tile.workspace, row_stride: 0, inner_stride: n },
-            dx,
-            n,
-        );
+        let Tile { width, valid, .. } = tile.tile;
+        let a = Left {
+            values: &tile.x[0][first_row * width..],
+            adjacent: Adjacent::Steps,
+            stride: width,
+        };
+        let rows = dx.len() / n;
+        let whole_panels = n / PANEL;
+        for (first, columns, repeats) in
+            [(0, PANEL, whole_panels), (whole_panels * PANEL, n % PANEL, 1)]
+        {
+            if columns * repeats > 0 {
+                product(
+                    Extent { rows, columns, runs: &[[0, 0]], run_length: valid, repeats },
+                    a,
+                    Right {
+                        values: &tile.workspace[first * valid..],
+                        inner_stride: whole_vectors(columns),
+                        repeat_stride: columns * valid,
+                    },
+                    Destination {
+                        values: &mut dx[first..],
+                        row_stride: n,
+                        repeat_stride: columns,
+                        adds: tile.adds,
+                        bias: &[],
+                    },
+                );
+            }
+        }
     }
+}
+
+/// Columns of a panel of the gradient of the result.
+const PANEL: usize = 32;
+
+/// Room for `n` columns, so that each row begins where vectors like it.
+fn whole_vectors(n: usize) -> usize {
+    n.next_multiple_of(16)
+}
+
+/// `dy` with the samples as rows, panel by panel.
+fn panels<T: Float>(dy: &[T], n: usize, tile: Tile, to: &mut [T]) {
+    let Tile { width, valid, .. } = tile;
+    for first in (0..n).step_by(PANEL) {
+        let columns = PANEL.min(n - first);
+        let panel = &mut to[first * valid..];
+        let size = [columns, valid];
+        transpose((&dy[first * width..], width), size, (panel, whole_vectors(columns)));
+    }
+}
+
+/// `result = left · right`: `[m, k]` times `[k, n]`, the rows of `right` side by side.
+fn multiply<T: Float>(
+    [m, k, n]: [usize; 3],
+    left: Left<'_, T>,
+    right: &[T],
+    result: Destination<'_, T>,
+) {
+    product(
+        Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k, repeats: 1 },
+        left,
+        Right { values: right, inner_stride: n, repeat_stride: 0 },
+        result,
+    );
+}
+
+/// Rows of `row_stride` side by side.
+fn to<T>(values: &mut [T], row_stride: usize, adds: bool) -> Destination<'_, T> {
+    Destination { values, row_stride, repeat_stride: 0, adds, bias: &[] }
 }
 
 fn matrix(shape: &Shape) -> [usize; 2] {

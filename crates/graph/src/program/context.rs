@@ -14,6 +14,8 @@ use super::plan::{Chunk, Place, Plan, Task};
 pub(super) struct TileState<T> {
     pub(super) tile: Tile,
     pub(super) buffers: Vec<Buffer<T>>,
+    /// Whether what the gradients of parameters will be made of is so small that they must be finite.
+    pub(super) is_tame: bool,
 }
 
 /// What a thread needs for the tile it works on.
@@ -28,6 +30,16 @@ pub(super) struct Worker<T> {
 pub(super) struct Local<'a, T> {
     tile: &'a [Buffer<T>],
     worker: &'a [Buffer<T>],
+}
+
+/// A backward pass: of which node, for which operand, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a, T> {
+    pub(super) node: usize,
+    pub(super) operand: usize,
+    pub(super) adds: bool,
+    pub(super) tile: Tile,
+    pub(super) local: Option<Local<'a, T>>,
 }
 
 /// What all tiles see.
@@ -63,7 +75,6 @@ impl<'a, T: Float> Context<'a, T> {
                 let len = self.node(i).shape().len() * tile.width;
                 let mut y = take(&plan[i].value, state, worker);
                 inputs.fill(input, tile, &mut y[..len]);
-                repeat_last_sample(tile, &mut y[..len]);
                 put(&plan[i].value, y, state, worker);
             }
             Task::Forward(i) => {
@@ -84,14 +95,15 @@ impl<'a, T: Float> Context<'a, T> {
                 dx[..len].fill(T::ZERO);
                 put(&place, dx, state, worker);
             }
-            Task::Backward(i, operand) => {
+            Task::Backward { node: i, operand, adds } => {
                 let to = self.node(i).operands()[operand].index();
                 let len = self.node(to).shape().len() * tile.lanes(self.node(to).shape());
                 let place = self.gradient_place(to);
                 let mut dx = take(&place, state, worker);
                 let mut scratch = std::mem::take(&mut worker.scratch);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                self.backward(i, operand, tile, Some(local), &mut dx[..len], &mut scratch);
+                let part = Part { node: i, operand, adds, tile, local: Some(local) };
+                self.backward(part, &mut dx[..len], &mut scratch);
                 worker.scratch = scratch;
                 put(&place, dx, state, worker);
             }
@@ -100,17 +112,11 @@ impl<'a, T: Float> Context<'a, T> {
                 let mut workspace = take(&place, state, worker);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
                 let split = op(self.graph, i).split_gradient().expect("planned as one");
-                self.with_backward(
-                    i,
-                    split.operand(),
-                    tile,
-                    Some(local),
-                    &mut [],
-                    &mut [],
-                    |pass| {
-                        split.prepare(&pass, &mut workspace);
-                    },
-                );
+                let operand = split.operand();
+                let part = Part { node: i, operand, adds: true, tile, local: Some(local) };
+                self.with_backward(part, &mut [], &mut [], |pass| {
+                    split.prepare(&pass, &mut workspace);
+                });
                 put(&place, workspace, state, worker);
             }
             Task::Finish(_) | Task::Seed(_) | Task::Reduce(_) => {
@@ -138,9 +144,11 @@ impl<'a, T: Float> Context<'a, T> {
         if plan.in_place {
             x[0] = &[];
         }
+        let bias = plan.bias.map(|bias| self.look(bias, &self.plan.nodes[bias].value, 1, local));
         op(self.graph, i).forward(ForwardPass {
             x: &x[..plan.shapes.len()],
             y,
+            bias: bias.unwrap_or(&[]),
             shapes: &plan.shapes,
             y_shape: self.node(i).shape(),
             tile,
@@ -149,31 +157,18 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    pub(super) fn backward(
-        &self,
-        i: usize,
-        operand: usize,
-        tile: Tile,
-        local: Option<Local<'_, T>>,
-        dx: &mut [T],
-        scratch: &mut [T],
-    ) {
-        self.with_backward(i, operand, tile, local, dx, scratch, |pass| {
-            op(self.graph, i).backward(pass)
-        });
+    pub(super) fn backward(&self, part: Part<'_, T>, dx: &mut [T], scratch: &mut [T]) {
+        self.with_backward(part, dx, scratch, |pass| op(self.graph, part.node).backward(pass));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a pass, put together here alone")]
     fn with_backward(
         &self,
-        i: usize,
-        operand: usize,
-        tile: Tile,
-        local: Option<Local<'_, T>>,
+        part: Part<'_, T>,
         dx: &mut [T],
         scratch: &mut [T],
         run: impl FnOnce(BackwardPass<'_, T>),
     ) {
+        let Part { node: i, operand, adds, tile, local } = part;
         let plan = &self.plan.nodes[i];
         let saved = op(self.graph, i).saved(operand);
         let mut x = self.operands(i, tile, local);
@@ -192,6 +187,7 @@ impl<'a, T: Float> Context<'a, T> {
             y,
             dy,
             dx,
+            adds,
             shapes: &plan.shapes,
             y_shape: self.node(i).shape(),
             tile,
@@ -200,8 +196,14 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    /// Adds the rows of split gradients to a chunk: node by node, tile by tile.
-    pub(super) fn split_rows(&self, chunk: &Chunk, tiles: &[TileState<T>], dx: &mut [T]) {
+    /// Adds the rows of split gradients to a chunk, or sets it to them: node by node, tile by tile.
+    pub(super) fn split_rows(
+        &self,
+        chunk: &Chunk,
+        tiles: &[TileState<T>],
+        mut adds: bool,
+        dx: &mut [T],
+    ) {
         for &i in &chunk.splits {
             let plan = &self.plan.nodes[i];
             let split = op(self.graph, i).split_gradient().expect("planned as one");
@@ -227,10 +229,34 @@ impl<'a, T: Float> Context<'a, T> {
                     workspace,
                     shapes: &plan.shapes,
                     tile: state.tile,
+                    adds: std::mem::replace(&mut adds, true),
                 };
                 split.rows(tile, chunk.range.start / row_len, dx);
             }
         }
+    }
+
+    /// Whether everything in the tile that gradients of parameters will be made of is small enough that
+    /// they must be finite: parts of sums, and factors of products.
+    pub(super) fn is_tame(&self, state: &TileState<T>) -> bool {
+        // The product of two, summed over any batch, is far below the largest `f32`.
+        let limit = T::from_f64(1e15);
+        let is_tame = |values: &[T]| kernels::all_below(values, limit);
+        let local = Local { tile: &state.buffers, worker: &[] };
+        self.plan.chunks.iter().all(|chunk| chunk.clear)
+            && self.graph.nodes().all(|(id, node)| {
+                let plan = &self.plan.nodes[id.index()];
+                let part = plan.gradient_part.filter(|_| node.leaf().is_some());
+                let factors = plan.workspace.is_none_or(|workspace| {
+                    let operand = op(self.graph, id.index()).split_gradient();
+                    let saved =
+                        op(self.graph, id.index()).saved(operand.expect("planned").operand());
+                    let x = self.operands(id.index(), state.tile, Some(local));
+                    let x = x.iter().enumerate().filter(|(k, _)| saved.has_operand(*k));
+                    is_tame(&state.buffers[workspace]) && x.into_iter().all(|(_, x)| is_tame(x))
+                });
+                factors && part.is_none_or(|part| is_tame(&state.buffers[part]))
+            })
     }
 
     /// Tells the choices of one node in one tile, or of one shared node.
@@ -253,6 +279,7 @@ impl<'a, T: Float> Context<'a, T> {
         let pass = ForwardPass {
             x: &x[..plan.shapes.len()],
             y: &mut y,
+            bias: &[],
             shapes: &plan.shapes,
             y_shape: node.shape(),
             tile,
@@ -328,15 +355,5 @@ fn put<T: Float>(
         Place::Tile(place) => state.buffers[*place] = buffer,
         Place::Worker(place) => worker.buffers[*place] = buffer,
         _ => unreachable!("planned for each tile"),
-    }
-}
-
-/// Fills the lanes behind the last sample with copies of it: as good as any sample, and never counted.
-fn repeat_last_sample<T: Float>(tile: Tile, values: &mut [T]) {
-    if tile.valid < tile.width {
-        for row in values.chunks_exact_mut(tile.width) {
-            let last = row[tile.valid - 1];
-            row[tile.valid..].fill(last);
-        }
     }
 }

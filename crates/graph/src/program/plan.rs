@@ -13,7 +13,7 @@ mod place;
 
 use crate::{Float, Graph, Shape};
 
-use super::Compile;
+use super::{Compile, Direction};
 use facts::Facts;
 use place::{chunk, place_batched, place_shared};
 
@@ -30,12 +30,26 @@ pub(super) enum Task {
     Zero(usize),
     /// Set the gradient of the loss to 1.
     Seed(usize),
-    /// Add to the gradient of an operand.
-    Backward(usize, usize),
+    /// Add to the gradient of an operand, or set it if nothing has been added before.
+    Backward { node: usize, operand: usize, adds: bool },
     /// Keep what the rows of a split gradient need.
     Prepare(usize),
     /// Add the tiles' parts of a shared gradient up.
     Reduce(usize),
+}
+
+impl Task {
+    /// The node, and the way through it, that the time for this task counts for.
+    pub(super) fn counts_as(self) -> (usize, Direction) {
+        match self {
+            Self::Fill(i) | Self::Forward(i) | Self::Finish(i) => (i, Direction::Forward),
+            Self::Zero(i)
+            | Self::Seed(i)
+            | Self::Backward { node: i, .. }
+            | Self::Prepare(i)
+            | Self::Reduce(i) => (i, Direction::Backward),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -87,6 +101,8 @@ pub(super) struct NodePlan {
     pub(super) in_place: bool,
     /// The gradient of the first operand is computed over that of the node.
     pub(super) backward_in_place: bool,
+    /// The node whose value is added to this one's as a bias.
+    pub(super) bias: Option<usize>,
     /// The shapes of the operands.
     pub(super) shapes: Vec<Shape>,
 }
@@ -121,7 +137,8 @@ pub(super) struct Plan {
 const TILE_BYTES: usize = 2 << 20;
 /// Lanes of a tile, from the widest, each with the smallest batch it is used for: wide tiles cost fewer
 /// calls, narrow ones leave no thread without work.
-const WIDTHS: [(usize, usize); 4] = [(128, 1024), (64, 512), (32, 64), (16, 8)];
+const WIDTHS: [(usize, usize); 6] =
+    [(512, 8192), (256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
 
 /// Makes the plan for a graph.
 pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {

@@ -9,8 +9,8 @@ use crate::{Float, Tensor};
 /// used.
 pub trait Source<T>: Sync {
     /// Writes the tile's part of input number `input`: feature `f` of the tile's sample `s` at
-    /// `out[f · tile.width + s]`, for the first `tile.valid` samples. For an input without batch axis,
-    /// all its elements.
+    /// `out[f · tile.width + s]`, the lanes behind the last of them [repeating it](Tile::repeat_last_sample).
+    /// For an input without batch axis, all its elements.
     fn fill(&self, input: usize, tile: Tile, out: &mut [T]);
 }
 
@@ -28,5 +28,6 @@ impl<T: Float> Source<T> for Tensors<'_, T> {
                 *value = values[(tile.first + s) * n_features + f];
             }
         }
+        tile.repeat_last_sample(out);
     }
 }

@@ -1,15 +1,40 @@
 //! The product whose inner index is the lanes: both factors are rows of samples.
 
 use super::vector::Vector;
-use super::{Extent, Job, Operand};
 use crate::{Float, Isa};
 
-/// Adds `left · rightᵀ` to `result`, whose rows are `result_stride` apart.
+/// Numbers that one lane sum takes: a vector of the widest instruction set.
+pub const LANES: usize = 16;
+
+/// Sizes of an [`inner_product`].
+#[derive(Clone, Copy, Debug)]
+pub struct InnerExtent {
+    /// Rows of the left factor and of the result.
+    pub rows: usize,
+    /// Rows of the right factor and columns of the result.
+    pub columns: usize,
+    /// Neighbours in memory that are multiplied with each other.
+    pub run_length: usize,
+    /// How often the factors meet, each time further on.
+    pub repeats: usize,
+}
+
+/// A factor of an [`inner_product`]: rows of samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a, T> {
+    /// All values, from the first to be read.
+    pub values: &'a [T],
+    /// Elements between two rows.
+    pub row_stride: usize,
+    /// Elements from one repeat to the next.
+    pub repeat_stride: usize,
+}
+
+/// Sets `sums` to `left · rightᵀ`, or adds it, lane by lane: `sums` holds [`LANES`] numbers for each
+/// element of the result, which together are that element; [`add_row_sums`](crate::add_row_sums) puts them
+/// together.
 ///
-/// `result[m, n] += Σ_run Σ_k left[run.0 + m·row_stride + k] · right[run.1 + n·row_stride + k]`
-///
-/// The inner strides of both factors are 1 and not read. Lanes are summed at the end of the call, so it
-/// pays when runs times run length is several vectors.
+/// `Σ sums[m, n, ..] = Σ_repeat Σ_k left[m·row_stride + k + r·repeat_stride] · right[n·row_stride + k + r·repeat_stride]`
 ///
 /// # Panics
 ///
@@ -18,159 +43,194 @@ use crate::{Float, Isa};
 /// # Examples
 ///
 /// ```
-/// use gradus_kernels::product::{Extent, Operand, inner_product};
+/// use gradus_kernels::add_row_sums;
+/// use gradus_kernels::product::{InnerExtent, LANES, Samples, inner_product};
 ///
 /// // [1, 3] · [2, 3]ᵀ
 /// let (a, b) = ([1.0f32, 2.0, 3.0], [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+/// let rows = |values| Samples { values, row_stride: 3, repeat_stride: 0 };
+/// let extent = InnerExtent { rows: 1, columns: 2, run_length: 3, repeats: 1 };
+/// let mut sums = [0.0; 2 * LANES];
+/// inner_product(extent, rows(&a), rows(&b), &mut sums, false);
 /// let mut c = [0.0; 2];
-/// let extent = Extent { rows: 1, columns: 2, runs: &[[0, 0]], run_length: 3 };
-/// let rows = |values| Operand { values, row_stride: 3, inner_stride: 1 };
-/// inner_product(extent, rows(&a), rows(&b), &mut c, 2);
+/// add_row_sums(&sums, LANES, &mut c);
 /// assert_eq!(c, [6.0, 3.0]);
 /// ```
 pub fn inner_product<T: Float>(
-    extent: Extent<'_>,
-    left: Operand<'_, T>,
-    right: Operand<'_, T>,
-    result: &mut [T],
-    result_stride: usize,
+    extent: InnerExtent,
+    left: Samples<'_, T>,
+    right: Samples<'_, T>,
+    sums: &mut [T],
+    adds: bool,
 ) {
-    let Extent { rows, columns, runs, run_length } = extent;
-    if rows == 0 || columns == 0 || run_length == 0 || runs.is_empty() {
-        return;
-    }
-    let furthest = |side: usize| runs.iter().map(|run| run[side]).max().unwrap_or(0);
-    let left_end = furthest(0) + (rows - 1) * left.row_stride + run_length - 1;
-    assert!(left_end < left.values.len(), "left factor: index {left_end} of {}", left.values.len());
-    let right_end = furthest(1) + (columns - 1) * right.row_stride + run_length - 1;
-    assert!(
-        right_end < right.values.len(),
-        "right factor: index {right_end} of {}",
-        right.values.len()
-    );
-    let result_end = (rows - 1) * result_stride + columns - 1;
-    assert!(result_end < result.len(), "result: index {result_end} of {}", result.len());
-    let job = Job {
-        rows,
-        columns,
-        runs,
-        run_length,
-        left: left.values.as_ptr(),
-        left_row: left.row_stride,
-        left_inner: 1,
-        right: right.values.as_ptr(),
-        right_inner: right.row_stride,
-        result: result.as_mut_ptr(),
-        result_row: result_stride,
-    };
-    // SAFETY: the assertions above hold every index the job can form inside its slice, `result` is
-    // borrowed mutably and so overlaps neither factor, and `Isa::current` was found on this machine.
-    unsafe { T::inner_product(Isa::current(), &job) }
+    inner_product_on(Isa::current(), extent, left, right, sums, adds);
 }
 
-/// The plain loops that [`inner_product`] is held against.
+/// [`inner_product`] on an instruction set that this machine has.
+fn inner_product_on<T: Float>(
+    isa: Isa,
+    extent: InnerExtent,
+    left: Samples<'_, T>,
+    right: Samples<'_, T>,
+    sums: &mut [T],
+    adds: bool,
+) {
+    let InnerExtent { rows, columns, run_length, repeats } = extent;
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let (found, expected) = (sums.len(), rows * columns * LANES);
+    assert!(found >= expected, "sums: expected {expected} elements, found {found}");
+    if run_length > 0 && repeats > 0 {
+        for (side, factor, n_rows) in [("left", left, rows), ("right", right, columns)] {
+            let end = (n_rows - 1) * factor.row_stride
+                + (repeats - 1) * factor.repeat_stride
+                + run_length
+                - 1;
+            let len = factor.values.len();
+            assert!(end < len, "{side} factor: index {end} of {len}");
+        }
+    }
+    let job = InnerJob { extent, left, right, sums: sums.as_mut_ptr(), adds };
+    // SAFETY: the assertions above hold every index the job can form inside its slice, `sums` is
+    // borrowed mutably and so overlaps neither factor, and the machine has the instruction set.
+    unsafe { T::inner_product(isa, &job) }
+}
+
+/// The plain loops that [`inner_product`] is held against; `result` takes one number for each element.
 pub fn inner_product_naive<T: Float>(
-    extent: Extent<'_>,
-    left: Operand<'_, T>,
-    right: Operand<'_, T>,
+    extent: InnerExtent,
+    left: Samples<'_, T>,
+    right: Samples<'_, T>,
     result: &mut [T],
-    result_stride: usize,
 ) {
     for m in 0..extent.rows {
         for n in 0..extent.columns {
-            for &[a, b] in extent.runs {
+            for repeat in 0..extent.repeats {
                 for k in 0..extent.run_length {
-                    result[m * result_stride + n] += left.values[a + m * left.row_stride + k]
-                        * right.values[b + n * right.row_stride + k];
+                    result[m * extent.columns + n] += left.values
+                        [m * left.row_stride + repeat * left.repeat_stride + k]
+                        * right.values[n * right.row_stride + repeat * right.repeat_stride + k];
                 }
             }
         }
     }
 }
 
-/// Cuts the result into blocks of at most four columns.
+/// A checked inner product.
+#[derive(Debug)]
+pub struct InnerJob<'a, T> {
+    extent: InnerExtent,
+    left: Samples<'a, T>,
+    right: Samples<'a, T>,
+    sums: *mut T,
+    adds: bool,
+}
+
+/// Cuts the result into blocks of at most four columns, and these into blocks of rows.
 ///
 /// # Safety
 ///
 /// The job's indices lie inside its slices, and the machine has the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
+pub(super) unsafe fn run<V: Vector>(job: &InnerJob<'_, V::Scalar>) {
+    // `V::ROWS` rows of two vectors fit into the registers, so half as many of four do.
+    let most_rows = V::ROWS / 2;
     let mut column = 0;
-    while column < job.columns {
-        // SAFETY: the caller's promise; no block has more columns than are left.
-        column += unsafe {
-            match job.columns - column {
-                4.. => columns::<V, 4>(job, column),
-                2.. => columns::<V, 2>(job, column),
-                _ => columns::<V, 1>(job, column),
+    while column < job.extent.columns {
+        let n_columns = part(job.extent.columns - column, 4);
+        let mut row = 0;
+        while row < job.extent.rows {
+            let n_rows = part(job.extent.rows - row, most_rows);
+            macro_rules! one_of {
+                ($($rows:literal x $columns:literal),*) => {
+                    match (n_rows, n_columns) {
+                        // SAFETY: the caller's promise; the block ends with the result.
+                        $(($rows, $columns) if const { V::ROWS / 2 >= $rows } => unsafe {
+                            block::<V, $rows, $columns>(job, row, column);
+                        })*
+                        _ => unreachable!("no block is larger than the largest"),
+                    }
+                };
             }
-        };
+            one_of!(
+                6 x 4, 6 x 3, 6 x 2, 6 x 1, 5 x 4, 5 x 3, 5 x 2, 5 x 1, 4 x 4, 4 x 3, 4 x 2, 4 x 1,
+                3 x 4, 3 x 3, 3 x 2, 3 x 1, 2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1
+            );
+            row += n_rows;
+        }
+        column += n_columns;
     }
 }
 
-/// All rows of `NR` columns. Returns `NR`.
-///
-/// # Safety
-///
-/// As [`run`], and the columns lie inside the result.
+/// The next part of `rest`: at most `most`, and the last two about the same.
 #[inline(always)]
-unsafe fn columns<V: Vector, const NR: usize>(job: &Job<'_, V::Scalar>, column: usize) -> usize {
-    let mut row = 0;
-    while row < job.rows {
-        // SAFETY: the caller's promise; no block has more rows than are left. `V::ROWS` rows of two
-        // vectors fit into the registers, so half as many of four do.
-        row += unsafe {
-            match job.rows - row {
-                6.. if V::ROWS >= 12 => block::<V, 6, NR>(job, row, column),
-                4.. if V::ROWS >= 8 => block::<V, 4, NR>(job, row, column),
-                3.. => block::<V, 3, NR>(job, row, column),
-                2.. => block::<V, 2, NR>(job, row, column),
-                _ => block::<V, 1, NR>(job, row, column),
-            }
-        };
+pub(super) fn part(rest: usize, most: usize) -> usize {
+    if rest >= 2 * most {
+        most
+    } else if rest > most {
+        rest.div_ceil(2)
+    } else {
+        rest
     }
-    NR
 }
 
-/// One block: `MR · NR` vectors of partial sums, their lanes summed at the end. Returns `MR`.
+/// One block of `MR · NR` vectors of partial sums.
 ///
 /// # Safety
 ///
 /// As [`run`], and the block lies inside the result.
 #[inline(always)]
 unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
-    job: &Job<'_, V::Scalar>,
+    job: &InnerJob<'_, V::Scalar>,
     row: usize,
     column: usize,
-) -> usize {
-    // SAFETY: every pointer stays inside the slice it starts from, by the caller's promise; the last
-    // vector of a run reads no more lanes than are left.
+) {
+    let InnerExtent { columns, run_length, repeats, .. } = job.extent;
+    // SAFETY: every pointer that is read stays inside the slice it starts from, by the caller's promise;
+    // the last vector of a run reads no more lanes than are left, and sums have room for `LANES` each.
     unsafe {
+        let place = |m: usize, n: usize| job.sums.add(((row + m) * columns + column + n) * LANES);
         let mut sums = [[V::zero(); NR]; MR];
-        for &[a, b] in job.runs {
-            let left = job.left.add(a + row * job.left_row);
-            let right = job.right.add(b + column * job.right_inner);
-            let mut k = 0;
-            while k < job.run_length {
-                let lanes = (job.run_length - k).min(V::LANES);
+        if job.adds {
+            for (m, sums) in sums.iter_mut().enumerate() {
+                *sums = std::array::from_fn(|n| V::load(place(m, n), V::LANES));
+            }
+        }
+        let (mut left_repeat, mut right_repeat) = (
+            job.left.values.as_ptr().add(row * job.left.row_stride),
+            job.right.values.as_ptr().add(column * job.right.row_stride),
+        );
+        for _ in 0..repeats {
+            let (mut left, mut right) = (left_repeat, right_repeat);
+            let mut rest = run_length;
+            while rest > 0 {
+                let lanes = rest.min(V::LANES);
                 let values: [V; NR] =
-                    std::array::from_fn(|n| V::load(right.add(n * job.right_inner + k), lanes));
+                    std::array::from_fn(|n| V::load(right.add(n * job.right.row_stride), lanes));
                 for (m, sums) in sums.iter_mut().enumerate() {
-                    let factor = V::load(left.add(m * job.left_row + k), lanes);
+                    let factor = V::load(left.add(m * job.left.row_stride), lanes);
                     for (sum, value) in sums.iter_mut().zip(values) {
                         *sum = factor.mul_add(value, *sum);
                     }
                 }
-                k += V::LANES;
+                left = left.wrapping_add(lanes);
+                right = right.wrapping_add(lanes);
+                rest -= lanes;
             }
+            // `wrapping_add`: after the last repeat the pointers may leave their slices, unread.
+            left_repeat = left_repeat.wrapping_add(job.left.repeat_stride);
+            right_repeat = right_repeat.wrapping_add(job.right.repeat_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             for (n, sum) in sums.iter().enumerate() {
-                *job.result.add((row + m) * job.result_row + column + n) += sum.sum_lanes();
+                sum.store(place(m, n), V::LANES);
+                for lane in (V::LANES..LANES).step_by(V::LANES) {
+                    V::zero().store(place(m, n).add(lane), V::LANES);
+                }
             }
         }
     }
-    MR
 }
 
 #[cfg(test)]
@@ -180,62 +240,46 @@ mod tests {
 
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
-        for isa in
-            [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|&isa| isa <= Isa::detect())
-        {
+        for isa in Isa::available() {
             for rows in sizes {
                 for columns in sizes {
-                    for (length, runs) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1)] {
-                        one_case::<T>(isa, [rows, columns, length, runs], tolerance);
+                    for (length, repeats) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
+                        one_case::<T>(isa, [rows, columns, length, repeats], tolerance);
                     }
                 }
             }
         }
     }
 
-    fn one_case<T: Float>(isa: Isa, [rows, columns, length, runs]: [usize; 4], tolerance: f64) {
-        let stride = length + 3;
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 4], tolerance: f64) {
+        let [rows, columns, run_length, repeats] = sizes;
+        let stride = run_length + 3;
         let mut stream = Stream::new(11, 0);
         let mut random =
             |count| -> Vec<T> { (0..count).map(|_| T::from_f64(stream.normal())).collect() };
-        let (left, right) = (random(rows * runs * stride), random(columns * runs * stride));
-        let offsets: Vec<_> =
-            (0..runs).map(|r| [r * rows * stride, r * columns * stride]).collect();
-        let start = random(rows * (columns + 2));
+        let (left, right) = (random(rows * repeats * stride), random(columns * repeats * stride));
+        let extent = InnerExtent { rows, columns, run_length, repeats };
+        let left = Samples { values: &left, row_stride: stride, repeat_stride: rows * stride };
+        let right = Samples { values: &right, row_stride: stride, repeat_stride: columns * stride };
+        let start = random(rows * columns);
         let (mut tuned, mut naive) = (start.clone(), start);
-        // SAFETY: every index below lies inside its slice, and the machine has `isa`.
-        unsafe {
-            T::inner_product(
-                isa,
-                &Job {
-                    rows,
-                    columns,
-                    runs: &offsets,
-                    run_length: length,
-                    left: left.as_ptr(),
-                    left_row: stride,
-                    left_inner: 1,
-                    right: right.as_ptr(),
-                    right_inner: stride,
-                    result: tuned.as_mut_ptr(),
-                    result_row: columns + 2,
-                },
-            );
+        // What stood in the sums before must not count, and what the first call left must.
+        let mut sums = vec![T::from_f64(7.0); rows * columns * LANES];
+        for adds in [false, true] {
+            inner_product_on(isa, extent, left, right, &mut sums, adds);
+            inner_product_naive(extent, left, right, &mut naive);
         }
-        let extent = Extent { rows, columns, runs: &offsets, run_length: length };
-        let operand = |values| Operand { values, row_stride: stride, inner_stride: 1 };
-        inner_product_naive(extent, operand(&left), operand(&right), &mut naive, columns + 2);
+        crate::add_row_sums(&sums, LANES, &mut tuned);
         for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
             let (t, n) = (t.to_f64(), n.to_f64());
             assert!(
                 (t - n).abs() <= tolerance * (1.0 + n.abs()),
-                "{} {}: [{rows}, {columns}] length {length} x {runs}, element {i}: {t} against {n}",
+                "{} {}: {sizes:?}, element {i}: {t} against {n}",
                 isa.name(),
                 T::NAME,
             );
         }
     }
-
     #[test]
     fn tuned_and_naive_agree_in_f32() {
         agrees::<f32>(2e-5);
@@ -248,15 +292,13 @@ mod tests {
 
     #[test]
     fn an_index_outside_is_refused() {
-        let values = [1.0f32; 6];
-        let factor = Operand { values: &values, row_stride: 3, inner_stride: 1 };
-        for (rows, columns, run_length, offset) in
-            [(3, 1, 1, 0), (1, 3, 1, 0), (1, 1, 7, 0), (1, 1, 1, 6)]
+        for (rows, columns, run_length, n_sums) in
+            [(3, 1, 1, 48), (1, 3, 1, 48), (1, 1, 7, 16), (1, 1, 1, 15)]
         {
             let refused = std::panic::catch_unwind(|| {
-                let runs = [[offset, offset]];
-                let extent = Extent { rows, columns, runs: &runs, run_length };
-                inner_product(extent, factor, factor, &mut [0.0; 64], 8);
+                let factor = Samples { values: &[1.0f32; 6], row_stride: 3, repeat_stride: 0 };
+                let extent = InnerExtent { rows, columns, run_length, repeats: 1 };
+                inner_product(extent, factor, factor, &mut vec![0.0; n_sums], false);
             });
             assert!(refused.is_err(), "rows {rows}, columns {columns}, run {run_length}");
         }

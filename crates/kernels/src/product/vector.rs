@@ -1,7 +1,11 @@
 //! Vectors of each instruction set, as far as a product needs them.
 
-use super::{Job, inner, multiply_adds, run};
+use super::inner::{self, InnerJob};
+use super::peak::multiply_adds;
+use super::{Job, block};
 use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::{gather::gather_f32, transpose::transpose_f32};
 
 /// A vector register full of numbers.
 pub(super) trait Vector: Copy {
@@ -27,6 +31,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn splat(value: Self::Scalar) -> Self;
+    /// `self + term`.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn add(self, term: Self) -> Self;
     /// `self · factor + term`.
     ///
     /// # Safety
@@ -58,13 +67,51 @@ pub trait Simd: Sized {
     #[doc(hidden)]
     unsafe fn multiply_adds(isa: Isa, rounds: u64) -> u64;
 
+    /// Turns a block of 16 by 16, if the machine can do that in registers; whether it could.
+    ///
+    /// # Safety
+    ///
+    /// `from` has 16 rows of 16 that begin `from_stride` apart, `to` has as many `to_stride` apart, and the
+    /// machine has `isa`.
+    #[doc(hidden)]
+    unsafe fn transpose_block(
+        isa: Isa,
+        from: &[Self],
+        from_stride: usize,
+        to: &mut [Self],
+        to_stride: usize,
+    ) -> bool {
+        let _ = (isa, from, from_stride, to, to_stride);
+        false
+    }
+
+    /// Gathers as many lanes as fit whole vectors; returns how many that are.
+    ///
+    /// # Safety
+    ///
+    /// The machine has `isa`, every sample lies inside `bytes`, `to` has `len` rows of `lanes`, and there is
+    /// a sample.
+    #[doc(hidden)]
+    unsafe fn gather(
+        isa: Isa,
+        bytes: &[u8],
+        indices: &[u32],
+        len: usize,
+        divisor: Self,
+        lanes: usize,
+        to: &mut [Self],
+    ) -> usize {
+        let _ = (isa, bytes, indices, len, divisor, lanes, to);
+        0
+    }
+
     /// Runs a checked inner product on `isa`.
     ///
     /// # Safety
     ///
     /// As [`product`](Self::product).
     #[doc(hidden)]
-    unsafe fn inner_product(isa: Isa, job: &Job<'_, Self>);
+    unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>);
 }
 
 /// Numbers of no instruction set in particular. Multiplies and adds in two steps: without hardware
@@ -102,6 +149,10 @@ macro_rules! portable {
                 Self([value; $lanes])
             }
             #[inline(always)]
+            unsafe fn add(self, term: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] + term.0[i]))
+            }
+            #[inline(always)]
             unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + term.0[i]))
             }
@@ -120,7 +171,7 @@ portable!(f64, 2);
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Job, Vector, inner, multiply_adds, run};
+    use super::{InnerJob, Job, Vector, block, inner, multiply_adds};
 
     /// 256 bits with 16 registers.
     #[derive(Clone, Copy)]
@@ -137,7 +188,7 @@ mod x86 {
     macro_rules! vector {
         (
             $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
-            zero $zero:ident, splat $splat:ident, fma $fma:ident,
+            zero $zero:ident, splat $splat:ident, add $add:ident, fma $fma:ident,
             load |$from:ident, $count:ident| $load:expr,
             store |$to:ident, $value:ident, $many:ident| $store:expr,
             sum |$lanes_in:ident| $sum:expr
@@ -169,6 +220,11 @@ mod x86 {
                     Self(unsafe { $splat(value) })
                 }
                 #[inline(always)]
+                unsafe fn add(self, term: Self) -> Self {
+                    // SAFETY: the caller's promise about the machine.
+                    Self(unsafe { $add(self.0, term.0) })
+                }
+                #[inline(always)]
                 unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
                     // SAFETY: the caller's promise about the machine.
                     Self(unsafe { $fma(self.0, factor.0, term.0) })
@@ -185,21 +241,21 @@ mod x86 {
 
     vector!(
         Avx512<__m512>, f32, lanes 16, rows 12,
-        zero _mm512_setzero_ps, splat _mm512_set1_ps, fma _mm512_fmadd_ps,
+        zero _mm512_setzero_ps, splat _mm512_set1_ps, add _mm512_add_ps, fma _mm512_fmadd_ps,
         load |from, lanes| _mm512_maskz_loadu_ps(u16::MAX >> (16 - lanes), from),
         store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value),
         sum |value| _mm512_reduce_add_ps(value)
     );
     vector!(
-        Avx512<__m512d>, f64, lanes 8, rows 12,
-        zero _mm512_setzero_pd, splat _mm512_set1_pd, fma _mm512_fmadd_pd,
+        Avx512<__m512d>, f64, lanes 8, rows 6,
+        zero _mm512_setzero_pd, splat _mm512_set1_pd, add _mm512_add_pd, fma _mm512_fmadd_pd,
         load |from, lanes| _mm512_maskz_loadu_pd(u8::MAX >> (8 - lanes), from),
         store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value),
         sum |value| _mm512_reduce_add_pd(value)
     );
     vector!(
         Avx2<__m256>, f32, lanes 8, rows 6,
-        zero _mm256_setzero_ps, splat _mm256_set1_ps, fma _mm256_fmadd_ps,
+        zero _mm256_setzero_ps, splat _mm256_set1_ps, add _mm256_add_ps, fma _mm256_fmadd_ps,
         load |from, lanes| if lanes == 8 {
             _mm256_loadu_ps(from)
         } else {
@@ -216,7 +272,7 @@ mod x86 {
     );
     vector!(
         Avx2<__m256d>, f64, lanes 4, rows 6,
-        zero _mm256_setzero_pd, splat _mm256_set1_pd, fma _mm256_fmadd_pd,
+        zero _mm256_setzero_pd, splat _mm256_set1_pd, add _mm256_add_pd, fma _mm256_fmadd_pd,
         load |from, lanes| if lanes == 4 {
             _mm256_loadu_pd(from)
         } else {
@@ -246,13 +302,13 @@ mod x86 {
             #[target_feature(enable = $features)]
             pub(super) unsafe fn $product(job: &Job<'_, $scalar>) {
                 // SAFETY: the caller's promise; the instructions are those of this function.
-                unsafe { run::<$vector>(job) }
+                unsafe { block::run::<$vector>(job) }
             }
 
             /// # Safety
             /// Every index of the job lies inside its slices.
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn $inner(job: &Job<'_, $scalar>) {
+            pub(super) unsafe fn $inner(job: &InnerJob<'_, $scalar>) {
                 // SAFETY: the caller's promise; the instructions are those of this function.
                 unsafe { inner::run::<$vector>(job) }
             }
@@ -283,7 +339,8 @@ macro_rules! dispatch {
     (
         $scalar:ty, $portable:ty,
         $avx2:ident, $inner_avx2:ident, $peak_avx2:ident,
-        $avx512:ident, $inner_avx512:ident, $peak_avx512:ident
+        $avx512:ident, $inner_avx512:ident, $peak_avx512:ident,
+        own { $($own:item)* }
     ) => {
         impl Simd for $scalar {
             unsafe fn multiply_adds(isa: Isa, rounds: u64) -> u64 {
@@ -299,6 +356,8 @@ macro_rules! dispatch {
                 }
             }
 
+            $($own)*
+
             unsafe fn product(isa: Isa, job: &Job<'_, Self>) {
                 // SAFETY: the caller's promises, handed on.
                 unsafe {
@@ -307,12 +366,12 @@ macro_rules! dispatch {
                         Isa::Avx512 => x86::$avx512(job),
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx2 => x86::$avx2(job),
-                        _ => run::<$portable>(job),
+                        _ => block::run::<$portable>(job),
                     }
                 }
             }
 
-            unsafe fn inner_product(isa: Isa, job: &Job<'_, Self>) {
+            unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>) {
                 // SAFETY: the caller's promises, handed on.
                 unsafe {
                     match isa {
@@ -331,10 +390,38 @@ macro_rules! dispatch {
 dispatch!(
     f32, Portable<f32, 4>,
     avx2_f32, inner_avx2_f32, peak_avx2_f32,
-    avx512_f32, inner_avx512_f32, peak_avx512_f32
+    avx512_f32, inner_avx512_f32, peak_avx512_f32,
+    own {
+        #[cfg(target_arch = "x86_64")]
+        unsafe fn gather(
+            isa: Isa,
+            bytes: &[u8],
+            indices: &[u32],
+            len: usize,
+            divisor: f32,
+            lanes: usize,
+            to: &mut [f32],
+        ) -> usize {
+            // SAFETY: the caller's promises, handed on.
+            unsafe { gather_f32(isa, bytes, indices, len, divisor, lanes, to) }
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        unsafe fn transpose_block(
+            isa: Isa,
+            from: &[f32],
+            from_stride: usize,
+            to: &mut [f32],
+            to_stride: usize,
+        ) -> bool {
+            // SAFETY: the caller's promises, handed on.
+            unsafe { transpose_f32(isa, from, from_stride, to, to_stride) }
+        }
+    }
 );
 dispatch!(
     f64, Portable<f64, 2>,
     avx2_f64, inner_avx2_f64, peak_avx2_f64,
-    avx512_f64, inner_avx512_f64, peak_avx512_f64
+    avx512_f64, inner_avx512_f64, peak_avx512_f64,
+    own {}
 );

@@ -48,6 +48,14 @@ impl Validate for Adam {
     }
 }
 
+/// Gradients and averages below these count as 0. The averages of a pixel that is rarely lit, and the squares
+/// of gradients when the network is sure, would otherwise be subnormal, and each multiplication of a subnormal
+/// `f32` takes a hundred times as long. Such a mean moves no weight, and the root of such a square is nothing
+/// beside any useful epsilon.
+const NO_GRADIENT: f64 = 1e-17;
+const NO_MEAN: f64 = 1e-30;
+const NO_SQUARE: f64 = 1e-36;
+
 impl<T: Float> Optimize<T> for Adam {
     fn slots(&self) -> usize {
         2
@@ -77,13 +85,17 @@ impl Adam {
         let (beta1, fresh1) = (T::from_f64(self.beta1), T::from_f64(1.0 - self.beta1));
         let (beta2, fresh2) = (T::from_f64(self.beta2), T::from_f64(1.0 - self.beta2));
         let (shrink, epsilon) = (T::from_f64(shrink), T::from_f64(self.epsilon));
+        let [no_gradient, no_mean, no_square] = [NO_GRADIENT, NO_MEAN, NO_SQUARE].map(T::from_f64);
         vectorize(
             #[inline(always)]
             || {
                 for (((w, &g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                    *m = beta1 * *m + fresh1 * g;
-                    *v = beta2 * *v + fresh2 * g * g;
-                    *w = shrink * *w - rate * *m / ((*v * correction2).sqrt() + epsilon);
+                    let g = if g.abs() < no_gradient { T::ZERO } else { g };
+                    let mean = beta1 * *m + fresh1 * g;
+                    let square = beta2 * *v + fresh2 * g * g;
+                    *m = if mean.abs() < no_mean { T::ZERO } else { mean };
+                    *v = if square < no_square { T::ZERO } else { square };
+                    *w = shrink * *w - (rate * *m).over_root(*v * correction2, epsilon);
                 }
             },
         );

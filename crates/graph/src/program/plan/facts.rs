@@ -212,10 +212,12 @@ impl<'a, T: Float> Facts<'a, T> {
                 if !self.has_gradient[to] || self.is_split(i, operand) {
                     continue;
                 }
-                if (self.is_batched(to) || self.is_tiled(i)) && zeroed.insert(to) {
+                let is_first = (self.is_batched(to) || self.is_tiled(i)) && zeroed.insert(to);
+                let sets = is_first && self.op(i).sets_gradient(operand);
+                if is_first && !sets {
                     tasks.push(Task::Zero(to));
                 }
-                tasks.push(Task::Backward(i, operand));
+                tasks.push(Task::Backward { node: i, operand, adds: !sets });
             }
         }
         Stage { tiled: stage % 2 == 1, tasks }
@@ -257,7 +259,7 @@ impl<'a, T: Float> Facts<'a, T> {
         };
         match task {
             Task::Forward(i) => self.node(i).operands.iter().map(|id| id.index()).collect(),
-            Task::Backward(i, operand) => saved(i, operand),
+            Task::Backward { node, operand, .. } => saved(node, operand),
             Task::Prepare(i) => saved(i, self.split_operand(i)),
             _ => Vec::new(),
         }
@@ -267,7 +269,9 @@ impl<'a, T: Float> Facts<'a, T> {
     pub(super) fn gradients_touched(&self, task: Task) -> Vec<usize> {
         match task {
             Task::Zero(i) | Task::Seed(i) | Task::Prepare(i) | Task::Reduce(i) => vec![i],
-            Task::Backward(i, operand) => vec![i, self.node(i).operands[operand].index()],
+            Task::Backward { node, operand, .. } => {
+                vec![node, self.node(node).operands[operand].index()]
+            }
             _ => Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::{Chunk, Extent, Place, Plan, Task};
 
 /// Elements of a parameter's gradient that one thread makes at a time.
-const CHUNK: usize = 8192;
+const CHUNK: usize = 4096;
 /// Rows that the product kernel takes at a time, at most.
 const ROW_BLOCK: usize = 12;
 
@@ -110,10 +110,33 @@ pub(super) fn place_batched<T: Float>(options: &Compile, facts: &Facts<'_, T>, p
         let is_needless = |i: usize| stage.tiled && homes[n + i] != n + i;
         stage.tasks.retain(|task| !matches!(task, Task::Zero(i) if is_needless(*i)));
     }
+    fuse_biases(facts, plan);
     let places = allot(&lives, plan);
     for i in (0..n).filter(|&i| facts.is_batched(i)) {
         plan.nodes[i].value = places[homes[i]].clone();
         plan.nodes[i].gradient = places[homes[n + i]].clone();
+    }
+}
+
+/// Leaves the addition of a bias to the op before, where it would be done in place.
+fn fuse_biases<T: Float>(facts: &Facts<'_, T>, plan: &mut Plan) {
+    let mut fused = vec![false; plan.nodes.len()];
+    for (i, fused) in fused.iter_mut().enumerate() {
+        if !plan.nodes[i].in_place {
+            continue;
+        }
+        let [before, bias] = facts.node(i).operands[..] else { continue };
+        let is_bias = facts.op(i).is_bias(&plan.nodes[i].shapes);
+        let before_adds = facts.node(before.index()).op().is_some_and(|op| op.adds_bias());
+        // What tiles compute is not there for sure, nor is what a later stage computes.
+        let is_there = facts.node(bias.index()).leaf().is_some();
+        if is_bias && before_adds && is_there {
+            plan.nodes[before.index()].bias = Some(bias.index());
+            *fused = true;
+        }
+    }
+    for stage in &mut plan.stages {
+        stage.tasks.retain(|task| !matches!(task, Task::Forward(i) if fused[*i]));
     }
 }
 
@@ -128,7 +151,7 @@ fn in_place<T: Float>(
     task: Task,
 ) -> Option<(usize, usize)> {
     let n = plan.nodes.len();
-    let (Task::Forward(i) | Task::Backward(i, 0)) = task else { return None };
+    let (Task::Forward(i) | Task::Backward { node: i, operand: 0, .. }) = task else { return None };
     let node = facts.node(i);
     let first = node.operands.first()?.index();
     let is_as_long = facts.is_batched(first) && facts.node(first).shape.len() == node.shape.len();

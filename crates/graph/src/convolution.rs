@@ -1,0 +1,169 @@
+//! Which positions of a convolution meet which part of the image, and where it all lies.
+
+use std::ops::Range;
+
+use kernels::product::LANES;
+use kernels::vectorize;
+
+use crate::Float;
+use crate::window::Window;
+
+/// Sizes of a convolution that is known to fit.
+pub(crate) struct Geometry {
+    pub(crate) window: Window,
+    pub(crate) ci: usize,
+    pub(crate) co: usize,
+}
+
+/// Places next to each other along an axis that meet the same taps of the kernel.
+pub(crate) struct Segment {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) taps: Range<usize>,
+}
+
+/// Cuts `0..n` into segments.
+fn segments(n: usize, taps_at: impl Fn(usize) -> Range<usize>) -> impl Iterator<Item = Segment> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        (first < n).then(|| {
+            let taps = taps_at(first);
+            let count = (first..n).take_while(|&at| taps_at(at) == taps).count();
+            first += count;
+            Segment { first: first - count, count, taps }
+        })
+    })
+}
+
+/// One axis of a convolution, with what lies in front of the image.
+#[derive(Clone, Copy)]
+pub(crate) struct Axis {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) pad: usize,
+}
+
+impl Axis {
+    /// The taps that lie over the image at an output position.
+    pub(crate) fn taps(&self, position: usize) -> Range<usize> {
+        let start = self.pad.saturating_sub(position * self.stride);
+        let end = (self.input + self.pad).saturating_sub(position * self.stride).min(self.kernel);
+        start.min(end)..end
+    }
+
+    /// The input under the first tap of a segment's first position.
+    pub(crate) fn under(&self, segment: &Segment) -> usize {
+        segment.first * self.stride + segment.taps.start - self.pad
+    }
+
+    pub(crate) fn segments(self) -> impl Iterator<Item = Segment> {
+        segments(self.output, move |position| self.taps(position))
+    }
+
+    /// Every `stride`-th input from `phase` on meets the same taps, from this one on every `stride`-th.
+    pub(crate) fn first_tap(&self, phase: usize) -> usize {
+        (phase + self.pad) % self.stride
+    }
+
+    /// How many taps the inputs of a phase meet at most.
+    pub(crate) fn taps_of_phase(&self, phase: usize) -> usize {
+        self.kernel.saturating_sub(self.first_tap(phase)).div_ceil(self.stride)
+    }
+
+    /// The output position that an input's first tap belongs to; tap `u` belongs to that minus `u`.
+    pub(crate) fn position(&self, phase: usize, at: usize) -> usize {
+        at + (phase + self.pad - self.first_tap(phase)) / self.stride
+    }
+
+    /// The inputs of a phase, as segments of `at` with input `phase + at · stride`.
+    pub(crate) fn segments_of_phase(self, phase: usize) -> impl Iterator<Item = Segment> {
+        let n = self.input.saturating_sub(phase).div_ceil(self.stride);
+        segments(n, move |at| {
+            let position = self.position(phase, at);
+            let end = (position + 1).min(self.taps_of_phase(phase));
+            (position + 1).saturating_sub(self.output).min(end)..end
+        })
+    }
+}
+
+impl Geometry {
+    pub(crate) fn axis(&self, axis: usize) -> Axis {
+        let Window { input, output, kernel, stride, pad } = &self.window;
+        Axis {
+            input: input[axis],
+            output: output[axis],
+            kernel: kernel[axis],
+            stride: stride[axis],
+            pad: pad[2 * axis],
+        }
+    }
+
+    pub(crate) fn is_padded(&self) -> bool {
+        self.window.pad != [0; 4]
+    }
+
+    /// Width of the padded image.
+    pub(crate) fn padded_width(&self) -> usize {
+        let [_, _, left, right] = self.window.pad;
+        self.window.input[1] + left + right
+    }
+
+    /// Elements of the padded image; none if there is no padding.
+    pub(crate) fn padded_len(&self, lanes: usize) -> usize {
+        let [top, bottom, ..] = self.window.pad;
+        let height = self.window.input[0] + top + bottom;
+        if self.is_padded() { height * self.padded_width() * self.ci * lanes } else { 0 }
+    }
+
+    pub(crate) fn weight_len(&self) -> usize {
+        self.window.kernel[0] * self.weight_row_len()
+    }
+
+    /// Elements of the weight in one row of the kernel.
+    pub(crate) fn weight_row_len(&self) -> usize {
+        self.window.kernel[1] * self.ci * self.co
+    }
+
+    /// Whether the output channels would leave more than three in ten lanes of a vector empty.
+    pub(crate) fn is_thin(&self) -> bool {
+        10 * self.co < 7 * self.co.next_multiple_of(LANES)
+    }
+
+    /// Elements that the backward pass to the weight needs beside the padded image.
+    pub(crate) fn weight_scratch(&self, lanes: usize) -> usize {
+        if self.is_thin() {
+            self.weight_len() * LANES
+        } else {
+            self.window.output[1] * self.co.next_multiple_of(LANES) * lanes
+        }
+    }
+
+    /// The image with zeros around it, in `scratch`; the image itself if there is no padding.
+    pub(crate) fn pad<'a, T: Float>(
+        &self,
+        x: &'a [T],
+        lanes: usize,
+        scratch: &'a mut [T],
+    ) -> &'a [T] {
+        if !self.is_padded() {
+            return x;
+        }
+        let padded = &mut scratch[..self.padded_len(lanes)];
+        let [top, _, left, _] = self.window.pad;
+        let (row, padded_row) =
+            (self.window.input[1] * self.ci * lanes, self.padded_width() * self.ci * lanes);
+        vectorize(
+            #[inline(always)]
+            || {
+                padded.fill(T::ZERO);
+                let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
+                for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
+                    to[left * self.ci * lanes..][..row].copy_from_slice(from);
+                }
+            },
+        );
+        padded
+    }
+}

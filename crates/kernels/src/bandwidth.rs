@@ -1,0 +1,77 @@
+//! How fast memory can be read, by all threads together.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::vectorize;
+
+/// Numbers that each thread reads: 32 MB, more than a core's own caches hold. Where a cache that all cores
+/// share is larger than what the threads read together, this is the speed of that cache.
+const LEN: usize = 8 << 20;
+/// The first round warms up, the best of all counts.
+const ROUNDS: usize = 10;
+
+/// Bytes a second that `threads` threads read together, each summing up 32 MB of its own: the best of several
+/// rounds, from when the first thread begins to when the last has ended.
+///
+/// # Panics
+///
+/// For 0 threads.
+pub fn read_bandwidth(threads: usize) -> f64 {
+    assert!(threads > 0, "expected 1 thread or more to read, found 0");
+    let barrier = Barrier::new(threads);
+    let start = Instant::now();
+    let nanos = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let rounds: [_; ROUNDS] =
+        std::array::from_fn(|_| (AtomicU64::new(u64::MAX), AtomicU64::new(0)));
+    let read = || {
+        let memory = vec![1.0_f32; LEN];
+        for (begin, end) in &rounds {
+            barrier.wait();
+            begin.fetch_min(nanos(), Ordering::Relaxed);
+            black_box(sum(black_box(&memory)));
+            end.fetch_max(nanos(), Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(read);
+        }
+    });
+    let took = rounds.into_iter().map(|(begin, end)| end.into_inner() - begin.into_inner());
+    let best = took.min().unwrap_or(0).max(1);
+    (threads * LEN * size_of::<f32>()) as f64 / (best as f64 * 1e-9)
+}
+
+/// The sum with so many partial sums that reading is what takes the time, not one addition waiting for
+/// another.
+fn sum(values: &[f32]) -> f32 {
+    const PARTIAL: usize = 128;
+    vectorize(
+        #[inline(always)]
+        || {
+            let mut sums = [0.0; PARTIAL];
+            for chunk in values.chunks_exact(PARTIAL) {
+                sums.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
+            }
+            sums.iter().sum()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_at_more_than_a_hundred_megabytes_a_second() {
+        assert!(read_bandwidth(2) > 1e8);
+    }
+
+    #[test]
+    fn every_number_is_read() {
+        assert_eq!(sum(&[1.0; 1280]), 1280.0);
+    }
+}

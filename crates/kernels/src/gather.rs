@@ -1,0 +1,238 @@
+//! Scattered samples of bytes, brought side by side as numbers.
+
+use crate::{Float, Isa};
+
+/// Divides bytes by one divisor and writes them feature by feature:
+/// `to[f · lanes + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
+/// rounded.
+///
+/// The lanes behind the last sample repeat it.
+///
+/// # Panics
+///
+/// If there are no samples or more than lanes, or an index leaves its slice.
+///
+/// # Examples
+///
+/// ```
+/// let bytes = [0, 51, 102, 153];
+/// let mut to = [0.0f32; 6];
+/// gradus_kernels::gather_bytes(&bytes, &[1, 0], 2, 255.0, 3, &mut to);
+/// assert_eq!(to, [0.4, 0.0, 0.0, 0.6, 0.2, 0.2]);
+/// ```
+pub fn gather_bytes<T: Float>(
+    bytes: &[u8],
+    indices: &[u32],
+    len: usize,
+    divisor: T,
+    lanes: usize,
+    to: &mut [T],
+) {
+    gather_on(Isa::current(), bytes, indices, len, divisor, lanes, to);
+}
+
+/// [`gather_bytes`] on an instruction set that this machine has.
+fn gather_on<T: Float>(
+    isa: Isa,
+    bytes: &[u8],
+    indices: &[u32],
+    len: usize,
+    divisor: T,
+    lanes: usize,
+    to: &mut [T],
+) {
+    assert!((1..=lanes).contains(&indices.len()), "{} samples in {lanes} lanes", indices.len());
+    let end = (*indices.iter().max().expect("at least one") as usize + 1) * len;
+    assert!(end <= bytes.len(), "samples end at {end} of {}", bytes.len());
+    assert!(len * lanes <= to.len(), "{len} features of {lanes} lanes in {}", to.len());
+    // SAFETY: the assertions above hold every index inside its slice, and the machine has the set.
+    let first = unsafe { T::gather(isa, bytes, indices, len, divisor, lanes, to) };
+    if first < lanes {
+        one_by_one(bytes, indices, len, divisor, lanes, first, to);
+    }
+}
+
+/// The lanes from `first` on, sample by sample.
+fn one_by_one<T: Float>(
+    bytes: &[u8],
+    indices: &[u32],
+    len: usize,
+    divisor: T,
+    lanes: usize,
+    first: usize,
+    to: &mut [T],
+) {
+    /// Features written at a time: so many rows stay in the first-level cache while they are filled.
+    const BLOCK: usize = 64;
+    let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
+    for feature in (0..len).step_by(BLOCK) {
+        let block = feature..(feature + BLOCK).min(len);
+        for lane in first..lanes {
+            let start = indices[lane.min(indices.len() - 1)] as usize * len;
+            let sample = &bytes[start + block.start..start + block.end];
+            let rows = to[block.start * lanes..block.end * lanes].chunks_exact_mut(lanes);
+            for (row, &byte) in rows.zip(sample) {
+                row[lane] = quotients[usize::from(byte)];
+            }
+        }
+    }
+}
+
+/// As many lanes as fit whole vectors; how many that are.
+///
+/// # Safety
+///
+/// Every sample lies inside `bytes`, `to` has `len` rows of `lanes`, there is a sample, and the machine has
+/// `isa`.
+#[cfg(target_arch = "x86_64")]
+pub(crate) unsafe fn gather_f32(
+    isa: Isa,
+    bytes: &[u8],
+    indices: &[u32],
+    len: usize,
+    divisor: f32,
+    lanes: usize,
+    to: &mut [f32],
+) -> usize {
+    let start = |lane: usize| indices[lane.min(indices.len() - 1)] as usize * len;
+    let fits = i32::try_from(bytes.len()).is_ok();
+    if isa < Isa::Avx512 || !fits || lanes < x86::LANES || !x86::is_exact(divisor) {
+        return 0;
+    }
+    let done = lanes - lanes % x86::LANES;
+    for first in (0..done).step_by(x86::LANES) {
+        let starts = std::array::from_fn(|lane| start(first + lane) as i32);
+        // SAFETY: the caller's promise; the offsets fit into `i32`.
+        unsafe { x86::gather(bytes, starts, len, divisor, lanes, first, to) };
+    }
+    done
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// Samples that are taken at a time.
+    pub(super) const LANES: usize = 16;
+
+    /// Whether [`quotient`] is correctly rounded for every byte.
+    pub(super) fn is_exact(divisor: f32) -> bool {
+        let reciprocal = 1.0 / divisor;
+        (0..=255_u8).all(|byte| {
+            let byte = f32::from(byte);
+            let quotient = byte * reciprocal;
+            let rest = (-quotient).mul_add(divisor, byte);
+            rest.mul_add(reciprocal, quotient) == byte / divisor
+        })
+    }
+
+    /// Sixteen samples, four features at a time: a gather brings four bytes of each.
+    ///
+    /// # Safety
+    ///
+    /// `starts[i] + len` bytes can be read, `to` has `len` rows of `lanes`, of which `first + LANES` are
+    /// there, and the machine has AVX-512.
+    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+    pub(super) unsafe fn gather(
+        bytes: &[u8],
+        starts: [i32; LANES],
+        len: usize,
+        divisor: f32,
+        lanes: usize,
+        first: usize,
+        to: &mut [f32],
+    ) {
+        // SAFETY: a gather at feature `f` reads bytes `f` to `f + 3` of each sample, and is made only where
+        // the sample has them; rows are written where the caller promised room.
+        unsafe {
+            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
+            let (divisor, reciprocal) = (_mm512_set1_ps(divisor), _mm512_set1_ps(1.0 / divisor));
+            let low_byte = _mm512_set1_epi32(0xFF);
+            let mut to = to.as_mut_ptr().add(first);
+            let mut feature = 0;
+            while feature < len {
+                let count = (len - feature).min(4);
+                let words = if feature + 4 <= len {
+                    _mm512_i32gather_epi32::<1>(starts, bytes.as_ptr().add(feature).cast())
+                } else {
+                    let mut words = [0_u32; LANES];
+                    let mut offsets = [0_i32; LANES];
+                    _mm512_storeu_si512(offsets.as_mut_ptr().cast(), starts);
+                    for (word, offset) in words.iter_mut().zip(offsets) {
+                        for i in 0..count {
+                            let byte = *bytes.get_unchecked(offset as usize + feature + i);
+                            *word |= u32::from(byte) << (8 * i);
+                        }
+                    }
+                    _mm512_loadu_si512(words.as_ptr().cast())
+                };
+                let mut rest = words;
+                for _ in 0..count {
+                    let byte = _mm512_cvtepi32_ps(_mm512_and_si512(rest, low_byte));
+                    _mm512_storeu_ps(to, quotient(byte, divisor, reciprocal));
+                    rest = _mm512_srli_epi32::<8>(rest);
+                    to = to.wrapping_add(lanes);
+                }
+                feature += count;
+            }
+        }
+    }
+
+    /// `byte / divisor`: the product with the reciprocal, corrected by what it leaves over.
+    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+    fn quotient(byte: __m512, divisor: __m512, reciprocal: __m512) -> __m512 {
+        let quotient = _mm512_mul_ps(byte, reciprocal);
+        let rest = _mm512_fnmadd_ps(quotient, divisor, byte);
+        _mm512_fmadd_ps(rest, reciprocal, quotient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    fn agrees<T: Float>(divisor: f64) {
+        let mut random = Stream::new(3, 0);
+        let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
+        for isa in Isa::available() {
+            for (len, lanes, samples) in
+                [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)]
+            {
+                let indices: Vec<u32> =
+                    (0..samples).map(|i| (i * 37) % (bytes.len() / len) as u32).collect();
+                let mut to = vec![T::ZERO; len * lanes];
+                gather_on(isa, &bytes, &indices, len, T::from_f64(divisor), lanes, &mut to);
+                for f in 0..len {
+                    for lane in 0..lanes {
+                        let sample = indices[lane.min(samples as usize - 1)] as usize;
+                        let byte = bytes[sample * len + f];
+                        let expected = T::from_f64(byte.into()) / T::from_f64(divisor);
+                        let case = format!("{} of {len}, {lanes}, {samples}", isa.name());
+                        assert_eq!(to[f * lanes + lane], expected, "{case}: {f}, {lane}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_divided_exactly_and_stands_in_its_lane() {
+        for divisor in [255.0, 256.0, 1.0, 3.7, 0.1, 1e-30, 1e38] {
+            agrees::<f32>(divisor);
+            agrees::<f64>(divisor);
+        }
+    }
+
+    #[test]
+    fn samples_outside_are_refused() {
+        for (indices, len, lanes) in
+            [(vec![1], 3, 2), (vec![], 1, 2), (vec![0; 3], 1, 2), (vec![0], 4, 3)]
+        {
+            let refused = std::panic::catch_unwind(|| {
+                gather_bytes(&[0; 4], &indices, len, 255.0, lanes, &mut [0.0f32; 8]);
+            });
+            assert!(refused.is_err(), "{indices:?}, {len}, {lanes}");
+        }
+    }
+}

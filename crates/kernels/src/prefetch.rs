@@ -1,0 +1,26 @@
+//! Hints to fetch memory early.
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for the cache lines of `values` in the second-level cache, where the machine can be asked.
+pub fn prefetch_all<T>(values: &[T]) {
+    let bytes = values.as_ptr_range();
+    let mut line = bytes.start.cast::<u8>();
+    while line < bytes.end.cast() {
+        prefetch(line);
+        line = line.wrapping_add(LINE);
+    }
+}
+
+/// Asks for the cache line of `address` in the second-level cache, where the machine can be asked. Any address will do.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint: it reads nothing, and an address that is not mapped is ignored.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
