@@ -7,10 +7,22 @@ mod saved;
 mod table;
 mod threads;
 
+use std::alloc::System;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
+use gradus::kernels::Isa;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// The allocator of the system, which counts, so that `bench` can tell what a step allocates.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// When `main` began.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Exit code of wrong use or bad input; 1 says that a requested threshold was not met.
 const WRONG_USE: u8 = 2;
@@ -33,6 +45,7 @@ To begin:
 Exit codes: 0 done, 1 a requested threshold was not met, 2 wrong use or bad input, 130 interrupted.";
 
 fn main() -> ExitCode {
+    LazyLock::force(&START);
     let cli = Cli::parse();
     let mut out = io::stdout().lock();
     let Some(command) = cli.command else {
@@ -40,7 +53,8 @@ fn main() -> ExitCode {
         let _ = write!(out, "{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
-    match command.run(&mut out) {
+    let known_isa = Isa::from_environment().map_err(anyhow::Error::msg);
+    match known_isa.and_then(|_| command.run(&mut out)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -177,3 +177,21 @@ fn models_that_are_no_models_are_refused() {
     );
     assert_refused(&sandbox, &["eval", "nothing"], "nothing: ");
 }
+
+#[test]
+fn an_instruction_set_that_the_machine_does_not_have_is_refused() {
+    let sandbox = Sandbox::new();
+    let run = |isa: &str| {
+        let mut command = sandbox.command(&["bench", "tiny.toml", "--seconds", "0.01", "--json"]);
+        command.env("GRADUS_ISA", isa).output().unwrap()
+    };
+    let refused = run("sse9");
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(
+        message.starts_with("error: GRADUS_ISA: expected one that this machine has"),
+        "{message}"
+    );
+    let portable = run("portable");
+    assert!(String::from_utf8_lossy(&portable.stdout).contains("\"isa\":\"portable\""));
+}

@@ -146,10 +146,56 @@ fn speed_is_measured() {
         "inference_samples_per_second",
         "gflops",
         "peak_gflops",
+        "share_of_peak",
+        "bandwidth_gbytes_per_second",
         "startup_seconds",
     ] {
         assert!(report[number].as_f64() > Some(0.0), "{number} in {report}");
     }
+    for batch in ["1", "100", "1000"] {
+        assert!(report["inference_seconds"][batch].as_f64() > Some(0.0), "{batch} in {report}");
+    }
+    assert_eq!(report["allocations_per_step"], 0.0);
+    assert!(report["update_us"].as_f64() >= Some(0.0), "{report}");
+    let layers = report["layers"].as_array().unwrap();
+    let names: Vec<_> = layers.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["the data", "layer 1 (flatten)", "layer 2 (linear)", "loss"]);
+    for time in ["forward_us", "backward_us"] {
+        assert!(layers[2][time].as_f64() > Some(0.0), "{time} in {report}");
+    }
+}
+
+#[test]
+fn speed_is_told_to_people() {
+    let ran = Sandbox::new().line("bench tiny.toml --seconds 0.05 --threads 1");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for part in [
+        "network    tiny, 1 threads, ",
+        " µs for a batch of 1000\n",
+        " GB/s read\n",
+        "           0 allocations a step\n",
+        "\nµs a step, all threads  forward  backward\nthe data ",
+        "\nupdate ",
+    ] {
+        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
+    }
+}
+
+#[test]
+fn a_plan_is_printed_instead_of_measuring() {
+    let ran = Sandbox::new().line("bench tiny.toml --plan");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for part in [
+        "batch 4: 1 tiles of 4 lanes, 4 samples each\n",
+        "forward   the data              fill input",
+        "forward   layer 2 (linear)      ",
+        "backward  layer 2 (linear)      ",
+        "chunks of gradients\n  2.linear.weight ",
+        "\nbytes: ",
+    ] {
+        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("samples/s"), "{}", ran.out);
 }
 
 #[test]

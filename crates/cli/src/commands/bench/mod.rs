@@ -1,0 +1,119 @@
+//! `bench`: how fast a network trains and answers on this machine.
+
+mod answers;
+mod layers;
+mod machine;
+mod report;
+mod training;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use gradus::graph::{Compile, Pool, Program};
+use gradus::kernels::Isa;
+use gradus::train::Trainer;
+
+use crate::START;
+use crate::experiment::ExperimentArgs;
+use crate::threads::ThreadsArgs;
+use layers::StepParts;
+use report::Report;
+
+/// Measure how fast a network trains and answers on this machine.
+///
+/// Training counts everything a step does, gathering the batch among it; the digits are real. Operations are
+/// those that are needed: two for each multiply-add forward and for each of both gradients, without the
+/// gradient of the input, which nobody needs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+
+    #[command(flatten)]
+    threads: ThreadsArgs,
+
+    /// Seconds to measure training for.
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+
+    /// Print the results as one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    /// Print how a step is done, its tiles, tasks and memory, instead of measuring.
+    #[arg(long, conflicts_with = "json")]
+    plan: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(seconds),
+        _ => Err("expected a number above 0 and up to 3600".into()),
+    }
+}
+
+/// Measures.
+///
+/// # Errors
+///
+/// A wrong experiment or data that cannot be read.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let mut experiment = args.experiment.read(&[])?;
+    // Measured until time is up, not until the experiment's end.
+    (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
+    let threads = args.threads.count();
+    let pool = Arc::new(Pool::new(threads));
+    let split = experiment.data.open(gradus::mnist)?;
+    let mut trainer = Trainer::new(experiment, split, Arc::clone(&pool))?;
+    if args.plan {
+        write!(out, "{}", plan(&trainer)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    trainer.step()?;
+    let startup_seconds = START.elapsed().as_secs_f64();
+
+    let samples_per_second = training::samples_per_second(&mut trainer, args.seconds)?;
+    // Before anything else takes memory.
+    let peak_rss_bytes = machine::peak_rss_bytes();
+    let parts = StepParts::measure(&mut trainer, &pool, args.seconds / 3.0)?;
+    let gflops = samples_per_second * training::needed_flop(&trainer) * 1e-9;
+    let peak_gflops = machine::peak_gflops(threads);
+    let report = Report {
+        network: trainer.experiment().name.clone(),
+        threads,
+        isa: Isa::current().name(),
+        samples_per_second,
+        inference_samples_per_second: answers::samples_per_second(
+            &trainer,
+            &pool,
+            args.seconds / 3.0,
+        )?,
+        inference_seconds: answers::seconds(&trainer, &pool, args.seconds / 5.0)?,
+        gflops,
+        peak_gflops,
+        share_of_peak: gflops / peak_gflops,
+        bandwidth_gbytes_per_second: machine::bandwidth_gbytes_per_second(threads),
+        peak_rss_bytes,
+        startup_seconds,
+        parts,
+    };
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        report.write(out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The plan of a step, compiled as the trainer compiles it.
+fn plan(trainer: &Trainer) -> anyhow::Result<String> {
+    let model = trainer.model();
+    let options = Compile {
+        batch: trainer.experiment().train.batch,
+        loss: Some(model.loss),
+        keep: vec![model.prediction],
+        ..Compile::default()
+    };
+    Ok(Program::new(model.graph.clone(), &options)?.describe())
+}
