@@ -126,9 +126,11 @@ impl Geometry {
         self.window.kernel[1] * self.ci * self.co
     }
 
-    /// Whether the output channels would leave more than three in ten lanes of a vector empty.
+    /// Whether the output channels would leave too many lanes empty: a quarter of one vector, or three in ten of
+    /// several.
     pub(crate) fn is_thin(&self) -> bool {
-        10 * self.co < 7 * self.co.next_multiple_of(LANES)
+        let used = if self.co < LANES { 8 } else { 7 };
+        10 * self.co < used * self.co.next_multiple_of(LANES)
     }
 
     /// Elements that the backward pass to the weight needs beside the padded image.

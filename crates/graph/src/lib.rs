@@ -45,6 +45,7 @@ mod tensor;
 pub mod testing;
 mod walk;
 mod window;
+mod winograd;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};

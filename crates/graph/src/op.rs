@@ -97,8 +97,8 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
         false
     }
 
-    /// How the op makes the gradient of its weight in independent parts, if it can.
-    fn split_gradient(&self) -> Option<&dyn SplitGradient<T>> {
+    /// How the op works on rows of its weight alone, if it can.
+    fn split_weight(&self) -> Option<&dyn SplitWeight<T>> {
         None
     }
 
@@ -115,33 +115,67 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
     }
 }
 
-/// The gradient of a large weight, made row by row over the whole batch.
+/// An op that multiplies its first operand with a weight, its second one, and can do so row by row.
 ///
+/// The gradient of a weight that is large beside the activations is made in rows over the whole batch.
 /// Instead of a partial sum for each tile, which for a large weight costs more than the product itself,
 /// each thread makes some rows of the gradient from all tiles in order: no partial sums, and the same
 /// bytes with any number of threads.
-pub trait SplitGradient<T: Float> {
-    /// The operand whose gradient this is.
-    fn operand(&self) -> usize;
+///
+/// A weight too large for the caches is read once a pass, not once a tile: then all samples are put side by
+/// side, as one wide tile, and each thread makes some rows of the result.
+pub trait SplitWeight<T: Float>: Sync {
+    /// Elements of the workspace for the first `rows` rows of the result, which are all or a multiple of
+    /// [`WORKSPACE_ROWS`], with `width` samples; it is kept from [`prepare`](Self::prepare) to
+    /// [`gradient_rows`](Self::gradient_rows).
+    fn workspace(&self, rows: usize, width: usize) -> usize;
 
-    /// Elements of the tile's workspace, which is kept from [`prepare`](Self::prepare) to
-    /// [`rows`](Self::rows).
-    fn workspace(&self, operands: &[Shape], width: usize) -> usize;
+    /// Puts into `workspace` what the rows need of `dy`, some rows of the gradient of the result. Called once
+    /// for each tile and row.
+    fn prepare(&self, dy: &[T], tile: Tile, workspace: &mut [T]);
 
-    /// Puts into `workspace` what the rows need of this tile's gradient. Called once for each tile.
-    fn prepare(&self, pass: &BackwardPass<'_, T>, workspace: &mut [T]);
+    /// Adds this tile's part of row `first_row` of the weight's gradient and those after it to `dx`, or sets
+    /// it, as [`SplitTile::adds`] says.
+    fn gradient_rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
 
-    /// Adds this tile's part of row `first_row` and those after it to `dx`, or sets it, as
-    /// [`SplitTile::adds`] says.
-    fn rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
+    /// Sets `y` to row `first_row` of the result and those after it.
+    fn forward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]);
+
+    /// Sets `dx` to row `first_row` of the gradient of the first operand and those after it.
+    fn backward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]);
 }
 
-/// One tile, as [`SplitGradient::rows`] sees it.
+/// Which operand of a [`SplitWeight`] the weight is.
+pub const WEIGHT: usize = 1;
+
+/// Rows of a result that belong together in a workspace.
+pub const WORKSPACE_ROWS: usize = 96;
+
+/// All samples side by side, as [`SplitWeight`] sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct RowsPass<'a, T> {
+    /// The first operand, or the gradient of the result.
+    pub x: &'a [T],
+    /// The weight.
+    pub weight: &'a [T],
+    /// What to add to the result along its last axis; or empty.
+    pub bias: &'a [T],
+    /// The operands' shapes.
+    pub shapes: &'a [Shape],
+    /// Lanes of a row.
+    pub lanes: usize,
+    /// Elements from one row to the next.
+    pub stride: usize,
+    /// Whether to add to what is there, or to set.
+    pub adds: bool,
+}
+
+/// One tile, as [`SplitWeight::gradient_rows`] sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct SplitTile<'a, T> {
     /// The operands' values, where [`Op::saved`] asked for them.
     pub x: &'a [&'a [T]],
-    /// What [`SplitGradient::prepare`] wrote.
+    /// What [`SplitWeight::prepare`] wrote.
     pub workspace: &'a [T],
     /// The operands' shapes.
     pub shapes: &'a [Shape],

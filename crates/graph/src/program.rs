@@ -6,6 +6,7 @@ mod describe;
 mod plan;
 mod source;
 mod times;
+mod wide;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,9 +19,10 @@ use crate::{Float, ShapeError, Tensor};
 
 use buffer::Buffer;
 use context::{Context, Part, TileState, Worker, op};
-use plan::{Chunk, Extent, Place, Plan, Task};
+use plan::{Chunk, Extent, Place, Plan, Task, WidePlan};
 pub use source::{Source, Tensors};
 pub use times::{Direction, Times};
+use wide::{Passes, Wide};
 
 /// How to compile a graph.
 #[derive(Clone, Debug)]
@@ -96,6 +98,7 @@ pub struct Program<T> {
     samples: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
+    wide: Vec<Wide<T>>,
     shared_scratch: Buffer<T>,
     /// The tiles' parts of a reduction, one after the other.
     parts: Vec<T>,
@@ -129,6 +132,7 @@ impl<T: Float> Program<T> {
         let plan = plan::plan(&graph, options);
         // As many samples in each tile as in any other, so that threads get equal shares.
         let samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
+        let mut first_lane = 0;
         let tiles = (0..options.batch).step_by(samples).map(|first| {
             let valid = samples.min(options.batch - first);
             // A tile may be narrower, as long as its rows stay whole vectors.
@@ -138,17 +142,27 @@ impl<T: Float> Program<T> {
                 Extent::Rows(rows) => rows * width,
                 Extent::Fixed(len) => len,
                 Extent::Workspace(node) => {
-                    let split = op(&graph, node).split_gradient().expect("planned as one");
-                    split.workspace(&plan.nodes[node].shapes, width)
+                    let split = op(&graph, node).split_weight().expect("planned as one");
+                    split.workspace(graph.shape(NodeId(node as u32)).len(), width)
                 }
             };
+            first_lane += width;
             TileState {
                 tile,
+                first_lane: first_lane - width,
                 buffers: plan.tile_buffers.iter().map(len).map(Buffer::new).collect(),
                 is_tame: false,
             }
         });
         let tiles: Vec<_> = tiles.collect();
+        let all_tiles: Vec<_> = tiles.iter().map(|state| state.tile).collect();
+        let wide = plan.wide.iter().map(|&WidePlan { node, wants }| {
+            let operand = plan.nodes[node].shapes[0].len();
+            let result = graph.shape(NodeId(node as u32)).len();
+            let split = op(&graph, node).split_weight().expect("planned as one");
+            Wide::new(node, [operand, result], wants, split, &all_tiles)
+        });
+        let wide = wide.collect();
         let element = |chunk: &Chunk, offset: usize| match &plan.nodes[chunk.parameter].value {
             Place::Parameter(range) => range.start + offset,
             _ => unreachable!("chunks are of parameters"),
@@ -164,6 +178,7 @@ impl<T: Float> Program<T> {
             samples: tiles.iter().map(|state| state.tile.valid).collect(),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
+            wide,
             shared_scratch: Buffer::new(scratch_len(&graph, &plan, 1)),
             parts: vec![T::ZERO; largest_part * tiles.len()],
             gradients: vec![T::ZERO; graph.n_parameters()],
@@ -218,7 +233,9 @@ impl<T: Float> Program<T> {
         let run = Run { parameters: &[], ..*run };
         self.run_stages(&Run { parameters: vectors[0], ..run });
         let is_finite = self.scalar(loss).is_finite();
-        if is_finite && self.tiles.iter().all(|tile| tile.is_tame) {
+        let is_tame =
+            self.tiles.iter().all(|tile| tile.is_tame) && self.wide.iter().all(Wide::is_tame);
+        if is_finite && is_tame {
             self.run_chunks(&run, vectors, update);
             return true;
         }
@@ -234,6 +251,9 @@ impl<T: Float> Program<T> {
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
         let threads = run.pool.map_or(1, Pool::threads);
+        if self.workers.len() < threads {
+            self.wide.iter_mut().for_each(|wide| wide.share_among(threads));
+        }
         while self.workers.len() < threads {
             self.workers.push(Mutex::new(Worker {
                 buffers: self
@@ -256,8 +276,8 @@ impl<T: Float> Program<T> {
     }
 
     fn run_tiles(&mut self, stage: usize, run: &Run<'_, T>) {
-        let Self { graph, plan, tiles, workers, shared, serial, key, .. } = self;
-        let context = Context { graph, plan, parameters: run.parameters, shared, key: *key };
+        let Self { graph, plan, tiles, workers, shared, wide, serial, key, .. } = self;
+        let context = Context { graph, plan, parameters: run.parameters, shared, wide, key: *key };
         let pool = run.pool.unwrap_or(serial);
         pool.each_with(tiles, workers, |_, tile, worker| {
             for &task in &context.plan.stages[stage].tasks {
@@ -275,9 +295,30 @@ impl<T: Float> Program<T> {
     fn run_whole(&mut self, stage: usize, run: &Run<'_, T>) {
         for task in 0..self.plan.stages[stage].tasks.len() {
             let task = self.plan.stages[stage].tasks[task];
+            if let Task::Wide(i) | Task::WideBackward(i) = task {
+                self.wide_task(i, task == Task::Wide(i), run);
+                continue;
+            }
             let (node, direction) = task.counts_as();
             Times::count(run.times, node, direction, || self.whole_task(task, run));
         }
+    }
+
+    fn wide_task(&mut self, i: usize, is_forward: bool, run: &Run<'_, T>) {
+        let mut wide = std::mem::take(&mut self.wide);
+        let layer = &mut wide[self.plan.nodes[i].wide.expect("planned as a wide layer")];
+        let passes = Passes {
+            context: self.context(run.parameters),
+            tiles: &self.tiles,
+            pool: run.pool.unwrap_or(&self.serial),
+            times: run.times,
+        };
+        if is_forward {
+            layer.forward(&passes);
+        } else {
+            layer.backward(&passes);
+        }
+        self.wide = wide;
     }
 
     fn whole_task(&mut self, task: Task, run: &Run<'_, T>) {
@@ -319,7 +360,11 @@ impl<T: Float> Program<T> {
                     add(dx, &tile.buffers[part]);
                 }
             }),
-            Task::Prepare(_) => unreachable!("split gradients are prepared in tiles"),
+            Task::Prepare(_)
+            | Task::Wide(_)
+            | Task::Take(_)
+            | Task::WideBackward(_)
+            | Task::TakeGradient { .. } => unreachable!("planned for tiles or all threads"),
         }
     }
 
@@ -334,7 +379,8 @@ impl<T: Float> Program<T> {
         self.check_lengths(&vectors);
         let Self { graph, plan, tiles, gradients, chunk_bounds, chunk_squares, .. } = self;
         let (shared, key, pool) = (&self.shared, self.key, run.pool.unwrap_or(&self.serial));
-        let context = Context { graph, plan, parameters: run.parameters, shared, key };
+        let wide = &self.wide;
+        let context = Context { graph, plan, parameters: run.parameters, shared, wide, key };
         let [first, second, third] = vectors;
         pool.split(
             [gradients, first, second, third],
@@ -503,6 +549,7 @@ impl<T: Float> Program<T> {
             plan: &self.plan,
             parameters,
             shared: &self.shared,
+            wide: &self.wide,
             key: self.key,
         }
     }

@@ -59,11 +59,10 @@ pub trait Float:
     fn powf(self, exponent: Self) -> Self;
     /// The square root, correctly rounded.
     fn sqrt(self) -> Self;
-    /// `self / (√square + epsilon)`, for `square` of 0 or more and `epsilon` above 0; see
-    /// [`math::over_root`].
+    /// The square roots of numbers from 0 up, quickly; see [`math::square_roots`].
     #[inline(always)]
-    fn over_root(self, square: Self, epsilon: Self) -> Self {
-        self / (square.sqrt() + epsilon)
+    fn square_roots<const N: usize>(squares: [Self; N]) -> [Self; N] {
+        squares.map(Self::sqrt)
     }
     /// The magnitude.
     fn abs(self) -> Self;
@@ -106,8 +105,8 @@ impl Float for f32 {
         self.into()
     }
     #[inline(always)]
-    fn over_root(self, square: Self, epsilon: Self) -> Self {
-        math::over_root(self, square, epsilon)
+    fn square_roots<const N: usize>(squares: [Self; N]) -> [Self; N] {
+        math::square_roots(squares)
     }
     #[inline(always)]
     fn exp(self) -> Self {

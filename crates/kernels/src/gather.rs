@@ -1,6 +1,11 @@
-//! Scattered samples of bytes, brought side by side as numbers.
+//! Scattered samples, brought side by side as numbers.
 
-use crate::{Float, Isa};
+use crate::{Float, Isa, vectorize};
+
+/// Features written at a time: so many rows stay in the first-level cache while they are filled.
+const BLOCK: usize = 64;
+/// Features of a sample that are read one by one, since they lie in one cache line anyway.
+const FEW: usize = 16;
 
 /// Divides bytes by one divisor and writes them feature by feature:
 /// `to[f · lanes + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
@@ -41,15 +46,66 @@ fn gather_on<T: Float>(
     lanes: usize,
     to: &mut [T],
 ) {
-    assert!((1..=lanes).contains(&indices.len()), "{} samples in {lanes} lanes", indices.len());
-    let end = (*indices.iter().max().expect("at least one") as usize + 1) * len;
-    assert!(end <= bytes.len(), "samples end at {end} of {}", bytes.len());
-    assert!(len * lanes <= to.len(), "{len} features of {lanes} lanes in {}", to.len());
-    // SAFETY: the assertions above hold every index inside its slice, and the machine has the set.
+    check(bytes, indices, len, lanes, to);
+    // SAFETY: the check holds every index inside its slice, and the machine has the set.
     let first = unsafe { T::gather(isa, bytes, indices, len, divisor, lanes, to) };
     if first < lanes {
         one_by_one(bytes, indices, len, divisor, lanes, first, to);
     }
+}
+
+/// Panics if there are no samples or more than lanes, or an index leaves its slice.
+fn check<V, T>(values: &[V], indices: &[u32], len: usize, lanes: usize, to: &[T]) {
+    assert!((1..=lanes).contains(&indices.len()), "{} samples in {lanes} lanes", indices.len());
+    let end = (*indices.iter().max().expect("at least one") as usize + 1) * len;
+    assert!(end <= values.len(), "samples end at {end} of {}", values.len());
+    assert!(len * lanes <= to.len(), "{len} features of {lanes} lanes in {}", to.len());
+}
+
+/// Writes numbers feature by feature: `to[f · lanes + i] = values[indices[i] · len + f]` for `f` below `len`.
+///
+/// The lanes behind the last sample repeat it.
+///
+/// # Panics
+///
+/// As [`gather_bytes`].
+pub fn gather_values<T: Float>(
+    values: &[f32],
+    indices: &[u32],
+    len: usize,
+    lanes: usize,
+    to: &mut [T],
+) {
+    check(values, indices, len, lanes, to);
+    let value = |index: u32, feature: usize| {
+        // SAFETY: the check holds every sample inside the values, and the feature is one of its `len`.
+        T::from_f64(unsafe { *values.get_unchecked(index as usize * len + feature) }.into())
+    };
+    let n = indices.len();
+    vectorize(
+        #[inline(always)]
+        || {
+            if len <= FEW {
+                for (feature, row) in to.chunks_exact_mut(lanes).take(len).enumerate() {
+                    for (to, &index) in row.iter_mut().zip(indices) {
+                        *to = value(index, feature);
+                    }
+                }
+            } else {
+                for (block, rows) in to[..len * lanes].chunks_mut(BLOCK * lanes).enumerate() {
+                    for (lane, &index) in indices.iter().enumerate() {
+                        for (i, row) in rows.chunks_exact_mut(lanes).enumerate() {
+                            row[lane] = value(index, block * BLOCK + i);
+                        }
+                    }
+                }
+            }
+            for row in to.chunks_exact_mut(lanes).take(len) {
+                let last = row[n - 1];
+                row[n..].fill(last);
+            }
+        },
+    );
 }
 
 /// The lanes from `first` on, sample by sample.
@@ -62,8 +118,6 @@ fn one_by_one<T: Float>(
     first: usize,
     to: &mut [T],
 ) {
-    /// Features written at a time: so many rows stay in the first-level cache while they are filled.
-    const BLOCK: usize = 64;
     let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
     for feature in (0..len).step_by(BLOCK) {
         let block = feature..(feature + BLOCK).min(len);
@@ -225,12 +279,33 @@ mod tests {
     }
 
     #[test]
+    fn every_number_stands_in_its_lane() {
+        let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
+        for (len, lanes, samples) in
+            [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
+        {
+            let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
+            let len = len as usize;
+            let mut to = vec![0.0f64; len * lanes];
+            gather_values(&values, &indices, len, lanes, &mut to);
+            for (at, &found) in to.iter().enumerate() {
+                let sample = indices[(at % lanes).min(samples as usize - 1)] as usize;
+                assert_eq!(found, f64::from(values[sample * len + at / lanes]), "{len}: {at}");
+            }
+        }
+    }
+
+    #[test]
     fn samples_outside_are_refused() {
         for (indices, len, lanes) in
             [(vec![1], 3, 2), (vec![], 1, 2), (vec![0; 3], 1, 2), (vec![0], 4, 3)]
         {
             let refused = std::panic::catch_unwind(|| {
                 gather_bytes(&[0; 4], &indices, len, 255.0, lanes, &mut [0.0f32; 8]);
+            });
+            assert!(refused.is_err(), "{indices:?}, {len}, {lanes}");
+            let refused = std::panic::catch_unwind(|| {
+                gather_values(&[0.0; 4], &indices, len, lanes, &mut [0.0f32; 8]);
             });
             assert!(refused.is_err(), "{indices:?}, {len}, {lanes}");
         }

@@ -22,10 +22,11 @@ pub mod product;
 pub mod random;
 mod reduce;
 mod transpose;
+pub mod winograd;
 
 pub use bandwidth::read_bandwidth;
 pub use float::Float;
-pub use gather::gather_bytes;
+pub use gather::{gather_bytes, gather_values};
 pub use isa::{Isa, vectorize};
 pub use pool::Pool;
 pub use prefetch::prefetch_all;

@@ -22,6 +22,7 @@ mod vector;
 pub use inner::{InnerExtent, LANES, Samples, inner_product, inner_product_naive};
 pub use peak::peak_flops;
 pub use vector::Simd;
+pub(crate) use vector::Vector;
 
 use crate::{Float, Isa};
 
@@ -174,6 +175,10 @@ fn product_on<T: Float>(
         result_repeat: result.repeat_stride,
         adds: result.adds,
         bias,
+        ahead: std::ptr::null(),
+        ahead_stride: 0,
+        right_vector: 0,
+        result_vector: 0,
     };
     // SAFETY: the assertions above hold every index the job can form inside its slice, `result` is
     // borrowed mutably and so overlaps neither factor, and the machine has the instruction set.
@@ -232,6 +237,14 @@ pub struct Job<'a, T> {
     adds: bool,
     /// One value for each row, or null.
     bias: *const T,
+    /// What to ask for while a block is made, one line a step; if null, the rows behind those of the block.
+    ahead: *const T,
+    /// Elements from the line of one step to that of the next.
+    ahead_stride: usize,
+    /// Elements from one vector of a block to the next, in the right factor and in the result; as the blocks
+    /// are cut.
+    right_vector: usize,
+    result_vector: usize,
 }
 
 #[cfg(test)]

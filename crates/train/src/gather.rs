@@ -3,11 +3,7 @@
 use data::{Dataset, Features, Targets};
 use graph::Source;
 use graph::op::Tile;
-use kernels::{Float, gather_bytes, prefetch_all, vectorize};
-
-/// Features written at a time: so many rows of a tile stay in the first-level cache while they are
-/// filled sample by sample.
-const BLOCK: usize = 64;
+use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
 
 /// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
 /// running averages.
@@ -56,15 +52,10 @@ impl<T: Float> Gather<'_, T> {
                     prefetch_all(&bytes[index as usize * len..][..len]);
                 }
             }
-            Features::F32(values) => vectorize(
-                #[inline(always)]
-                || {
-                    spread(values, indices, len, tile.width, out, |value| {
-                        T::from_f64(value.into()) / self.divisor
-                    });
-                    tile.repeat_last_sample(out);
-                },
-            ),
+            Features::F32(values) => {
+                gather_values(values, indices, len, tile.width, out);
+                divide(out, self.divisor);
+            }
         }
     }
 
@@ -75,34 +66,22 @@ impl<T: Float> Gather<'_, T> {
                 for (out, &index) in out.iter_mut().zip(indices) {
                     *out = T::from_f64(values[index as usize].into());
                 }
+                tile.repeat_last_sample(out);
             }
             Targets::Values { values, width } => {
-                spread(values, indices, *width, tile.width, out, |value| T::from_f64(value.into()));
+                gather_values(values, indices, *width, tile.width, out);
             }
         }
-        tile.repeat_last_sample(out);
     }
 }
 
-/// Writes samples as rows of features: `out[f · lanes + s] = convert(values[indices[s] · len + f])`.
-#[inline(always)]
-fn spread<V: Copy, T: Copy>(
-    values: &[V],
-    indices: &[u32],
-    len: usize,
-    lanes: usize,
-    out: &mut [T],
-    convert: impl Fn(V) -> T,
-) {
-    for start in (0..len).step_by(BLOCK) {
-        let end = (start + BLOCK).min(len);
-        for (lane, &index) in indices.iter().enumerate() {
-            let sample = &values[index as usize * len..][start..end];
-            for (row, &value) in out[start * lanes..end * lanes].chunks_exact_mut(lanes).zip(sample)
-            {
-                row[lane] = convert(value);
-            }
-        }
+/// Divides every value, each quotient correctly rounded.
+pub(crate) fn divide<T: Float>(values: &mut [T], divisor: T) {
+    if divisor != T::ONE {
+        vectorize(
+            #[inline(always)]
+            || values.iter_mut().for_each(|value| *value = *value / divisor),
+        );
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use graph::op::Tile;
 use graph::{Compile, Pool, Program, Run, Source};
-use kernels::{transpose, vectorize};
+use kernels::transpose;
 use nn::{Model, NetworkError};
 
+use crate::gather::divide;
 use crate::saved::SavedModel;
 use crate::sizes::average_starts;
 
@@ -126,10 +127,7 @@ impl Source<f32> for Samples<'_> {
                 let samples = &self.samples[tile.first * len..];
                 transpose((samples, len), [tile.valid, len], (out, tile.width));
                 tile.repeat_last_sample(out);
-                vectorize(
-                    #[inline(always)]
-                    || out.iter_mut().for_each(|value| *value /= self.divisor),
-                );
+                divide(out, self.divisor);
             }
             1 => unreachable!("a prediction needs no target"),
             average => {

@@ -5,6 +5,8 @@
 //! Gradient: `dL/da = dL/db = dL/dy`, summed over what the operand was broadcast to.
 //! Source: the sum rule; broadcasting as in NumPy.
 
+use kernels::add_row_sums;
+
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::walk::broadcast_shape;
@@ -55,6 +57,15 @@ impl<T: Float> Op<T> for Add {
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
+        let width = pass.tile.width;
+        let is_bias =
+            pass.operand == 1 && pass.y_shape.is_batched() && Op::<T>::is_bias(self, pass.shapes);
+        if is_bias && pass.y_shape.rank() == 2 {
+            // One position: its rows are those to be summed. The lanes behind the last sample have a gradient
+            // of 0.
+            add_row_sums(pass.dy, width, pass.dx);
+            return;
+        }
         // In place there is nothing to do: the gradient of `a` is that of `y`.
         binary::backward(
             pass,

@@ -14,11 +14,13 @@ use std::ops::Range;
 use kernels::product::{
     Adjacent, Destination, Extent, InnerExtent, LANES, Left, Right, Samples, inner_product, product,
 };
+use kernels::winograd::Plus;
 use kernels::{add_row_sums, transpose};
 
 use crate::convolution::{Geometry, Segment};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::window::{Padding, Window};
+use crate::winograd::Winograd;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -325,6 +327,13 @@ impl<T: Float> Op<T> for Conv2d {
         let lanes = pass.tile.width;
         let (rows, columns) = (g.axis(0), g.axis(1));
         let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
+        if let Some(winograd) = Winograd::of(&g).filter(|_| Winograd::takes(lanes)) {
+            let tap = |row, column| (row * columns.kernel + column) * g.ci * g.co;
+            let plus =
+                if pass.bias.is_empty() { Plus::Nothing } else { Plus::Bias(pass.bias, lanes) };
+            winograd.forward(image, weight, tap, y, plus, (lanes, pass.scratch));
+            return;
+        }
         for oy in 0..rows.output {
             let taps_y = rows.taps(oy);
             for segment in columns.segments() {
@@ -399,10 +408,24 @@ impl<T: Float> Op<T> for Conv2d {
         let g = self.known_geometry(pass.shapes);
         let lanes = pass.tile.width;
         if pass.operand == 0 {
-            let weight = &mut pass.scratch[..g.weight_len()];
+            let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
             Self::turned(&g, pass.x[1], weight);
+            if let Some(winograd) = Winograd::of(&g).filter(|_| Winograd::takes(lanes)) {
+                // The columns of a row are turned already.
+                let kernel = g.axis(0).kernel;
+                let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
+                let plus = if pass.adds { Plus::Old } else { Plus::Nothing };
+                let scratch = (lanes, rest);
+                winograd.backward().forward(pass.dy, weight, tap, pass.dx, plus, scratch);
+                return;
+            }
             let to = PassTo { weight, lanes, dx: pass.dx, adds: pass.adds };
             Self::backward_image(&g, pass.dy, to);
+        } else if let Some(winograd) =
+            Winograd::of(&g).filter(|_| lanes > 1 && Winograd::takes(lanes))
+        {
+            let to = (pass.dx, pass.adds);
+            winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
         } else {
             let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(lanes));
             let to = WeightTo { dweight: pass.dx, adds: pass.adds, scratch };
@@ -418,6 +441,11 @@ impl<T: Float> Op<T> for Conv2d {
         }
     }
 
+    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
+        let winograd = Winograd::of(&self.known_geometry(operands));
+        winograd.map_or(0, |winograd| winograd.scratch(width))
+    }
+
     fn adds_bias(&self) -> bool {
         true
     }
@@ -428,7 +456,12 @@ impl<T: Float> Op<T> for Conv2d {
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         let g = self.known_geometry(operands);
-        if operand == 0 { g.weight_len() } else { g.weight_scratch(width) + g.padded_len(width) }
+        let winograd = Winograd::of(&g).map_or(0, |winograd| winograd.scratch(width));
+        if operand == 0 {
+            g.weight_len() + winograd
+        } else {
+            winograd.max(g.weight_scratch(width) + g.padded_len(width))
+        }
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
@@ -501,6 +534,11 @@ mod tests {
             ("N 4 5 2", "3 2 2 13", [2, 1], Padding::Same, [0, 1, 0, 1]),
             ("N 2 40 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),
             ("N 18 3 1", "17 2 1 2", [1, 1], Padding::Valid, [0; 4]),
+            // So many channels that Winograd's algorithm is worth it, with patches that end at the edge and
+            // beyond, and more padding than the kernel has.
+            ("N 6 7 12", "3 3 12 13", [1, 1], Padding::Same, [1; 4]),
+            ("N 9 8 12", "5 5 12 12", [1, 1], explicit([4, 1, 0, 3]), [4, 1, 0, 3]),
+            ("N 6 6 13", "3 3 13 12", [1, 1], explicit([3, 3, 0, 2]), [3, 3, 0, 2]),
             // Positions that see nothing but padding.
             ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
         ] {

@@ -6,10 +6,12 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
-use kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
-use kernels::transpose;
+use kernels::product::{
+    Adjacent, Destination, Extent, InnerExtent, LANES, Left, Right, Samples, inner_product, product,
+};
+use kernels::{add_row_sums, transpose};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, SplitGradient, SplitTile, Tile};
+use crate::op::{BackwardPass, ForwardPass, Op, RowsPass, Saved, SplitTile, SplitWeight, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -98,35 +100,28 @@ impl<T: Float> Op<T> for MatMul {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        let (a, b, y) = (pass.x[0], pass.x[1], pass.y);
-        let [k, n] = matrix(&pass.shapes[1]);
-        let width = pass.tile.lanes(pass.y_shape);
-        if pass.y_shape.is_batched() && width > 1 {
-            // y[n, lane] = Σ_k b[k, n] · a[k, lane]
-            let weight = Left { values: b, adjacent: Adjacent::Rows, stride: n };
-            let y = Destination { bias: pass.bias, ..to(y, width, false) };
-            multiply([n, k, width], weight, a, y);
+        let (x, weight) = (pass.x[0], pass.x[1]);
+        if pass.y_shape.is_batched() {
+            let (bias, shapes, lanes) = (pass.bias, pass.shapes, pass.tile.width);
+            let rows = RowsPass { x, weight, bias, shapes, lanes, stride: lanes, adds: false };
+            self.forward_rows(rows, 0, pass.y);
         } else {
-            // One sample is a matrix of one row: then the lanes lie along `n`.
-            let rows = if pass.y_shape.is_batched() { 1 } else { pass.y_shape.sizes()[0] };
-            let a = Left { values: a, adjacent: Adjacent::Steps, stride: k };
-            multiply([rows, k, n], a, b, to(y, n, false));
-            if !pass.bias.is_empty() {
-                for y in y.chunks_exact_mut(n) {
-                    y.iter_mut().zip(pass.bias).for_each(|(y, &bias)| *y += bias);
-                }
-            }
+            let [k, n] = matrix(&pass.shapes[1]);
+            let rows = pass.y_shape.sizes()[0];
+            let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
+            multiply([rows, k, n], a, (weight, n), to(pass.y, n, false));
         }
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        let BackwardPass { x, dy, dx, adds, tile, .. } = pass;
-        let [k, n] = matrix(&pass.shapes[1]);
+        let BackwardPass { x, dy, dx, adds, tile, shapes, .. } = pass;
+        let [k, n] = matrix(&shapes[1]);
         match (pass.operand, pass.y_shape.is_batched()) {
             (0, true) => {
-                // da[k, lane] = Σ_n b[k, n] · dy[n, lane]
-                let weight = Left { values: x[1], adjacent: Adjacent::Steps, stride: n };
-                multiply([k, n, tile.width], weight, dy, to(dx, tile.width, adds));
+                let (weight, lanes) = (x[1], tile.width);
+                let bias = &[];
+                let pass = RowsPass { x: dy, weight, bias, shapes, lanes, stride: lanes, adds };
+                self.backward_rows(pass, 0, dx);
             }
             (0, false) => {
                 // da[m, k] = Σ_n dy[m, n] · bᵀ[n, k]
@@ -134,18 +129,29 @@ impl<T: Float> Op<T> for MatMul {
                 let b = &mut pass.scratch[..n * k];
                 transpose((x[1], n), [k, n], (b, k));
                 let dy = Left { values: dy, adjacent: Adjacent::Steps, stride: n };
-                multiply([rows, n, k], dy, b, to(dx, k, adds));
+                multiply([rows, n, k], dy, (b, k), to(dx, k, adds));
+            }
+            (_, true) if sums_lanes(tile.width, &shapes[1]) => {
+                let samples = |values| Samples { values, row_stride: tile.width, repeat_stride: 0 };
+                let extent =
+                    InnerExtent { rows: k, columns: n, run_length: tile.width, repeats: 1 };
+                let sums = &mut pass.scratch[..k * n * LANES];
+                inner_product(extent, samples(x[0]), samples(dy), sums, false);
+                if !adds {
+                    dx.fill(T::ZERO);
+                }
+                add_row_sums(sums, LANES, dx);
             }
             (_, true) => {
-                panels(dy, n, tile, pass.scratch);
-                let (workspace, shapes) = (&*pass.scratch, pass.shapes);
-                self.rows(SplitTile { x, workspace, shapes, tile, adds }, 0, dx);
+                self.prepare(dy, tile, pass.scratch);
+                let workspace = &*pass.scratch;
+                self.gradient_rows(SplitTile { x, workspace, shapes, tile, adds }, 0, dx);
             }
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
                 let rows = pass.y_shape.sizes()[0];
                 let a = Left { values: x[0], adjacent: Adjacent::Rows, stride: k };
-                multiply([k, rows, n], a, dy, to(dx, n, adds));
+                multiply([k, rows, n], a, (dy, n), to(dx, n, adds));
             }
         }
     }
@@ -162,11 +168,12 @@ impl<T: Float> Op<T> for MatMul {
         match (operand, operands[0].is_batched()) {
             (0, true) | (1, false) => 0,
             (0, false) => operands[1].len(),
+            _ if sums_lanes(width, &operands[1]) => operands[1].len() * LANES,
             _ => whole_vectors(operands[1].sizes()[1]) * width,
         }
     }
 
-    fn split_gradient(&self) -> Option<&dyn SplitGradient<T>> {
+    fn split_weight(&self) -> Option<&dyn SplitWeight<T>> {
         Some(self)
     }
 
@@ -176,24 +183,55 @@ impl<T: Float> Op<T> for MatMul {
     }
 }
 
-impl<T: Float> SplitGradient<T> for MatMul {
-    fn operand(&self) -> usize {
-        1
-    }
-
+impl<T: Float> SplitWeight<T> for MatMul {
     /// The gradient of the result with the samples as rows, so that its features are the lanes, and cut
     /// into panels of a few of them, so that a panel stays in the first-level cache.
-    fn workspace(&self, operands: &[Shape], width: usize) -> usize {
-        whole_vectors(operands[1].sizes()[1]) * width
+    fn workspace(&self, rows: usize, width: usize) -> usize {
+        whole_vectors(rows) * width
     }
 
-    fn prepare(&self, pass: &BackwardPass<'_, T>, workspace: &mut [T]) {
+    fn prepare(&self, dy: &[T], tile: Tile, workspace: &mut [T]) {
+        let Tile { width, valid, .. } = tile;
+        let n = dy.len() / width;
+        for first in (0..n).step_by(PANEL) {
+            let columns = PANEL.min(n - first);
+            let panel = &mut workspace[first * valid..];
+            let size = [columns, valid];
+            transpose((&dy[first * width..], width), size, (panel, whole_vectors(columns)));
+        }
+    }
+
+    fn forward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]) {
+        let RowsPass { x, weight, lanes, stride, adds, .. } = pass;
+        let [k, n] = matrix(&pass.shapes[1]);
+        let bias = pass.bias.get(first_row..).unwrap_or(&[]);
+        let weight = weight.get(first_row..).unwrap_or(&[]);
+        if lanes > 1 {
+            // y[n, lane] = Σ_k b[k, n] · a[k, lane]
+            let rows = y.len() / stride;
+            let weight = Left { values: weight, adjacent: Adjacent::Rows, stride: n };
+            let y = Destination { bias, ..to(y, stride, adds) };
+            multiply([rows, k, lanes], weight, (x, stride), y);
+        } else {
+            // One sample is a matrix of one row: then the lanes lie along `n`.
+            let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
+            multiply([1, k, y.len()], a, (weight, n), to(y, n, adds));
+            y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
+        }
+    }
+
+    fn backward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]) {
+        let RowsPass { x: dy, weight, lanes, stride, adds, .. } = pass;
         let [_, n] = matrix(&pass.shapes[1]);
-        panels(pass.dy, n, pass.tile, workspace);
+        // da[k, lane] = Σ_n b[k, n] · dy[n, lane]
+        let weight = weight.get(first_row * n..).unwrap_or(&[]);
+        let rows = dx.len() / stride;
+        let weight = Left { values: weight, adjacent: Adjacent::Steps, stride: n };
+        multiply([rows, n, lanes], weight, (dy, stride), to(dx, stride, adds));
     }
 
     /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
-    fn rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]) {
+    fn gradient_rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]) {
         let [_, n] = matrix(&tile.shapes[1]);
         if dx.is_empty() {
             return;
@@ -231,6 +269,13 @@ impl<T: Float> SplitGradient<T> for MatMul {
     }
 }
 
+/// Whether the gradient of a weight is better made with the samples in the lanes, which are summed at the end:
+/// of a weight too small to fill lanes or blocks otherwise, if that costs little beside many samples.
+fn sums_lanes(width: usize, weight: &Shape) -> bool {
+    let [k, n] = matrix(weight);
+    width >= 256 && (k < 8 || n < 12) && k * n <= 4096
+}
+
 /// Columns of a panel of the gradient of the result.
 const PANEL: usize = 32;
 
@@ -239,28 +284,17 @@ fn whole_vectors(n: usize) -> usize {
     n.next_multiple_of(16)
 }
 
-/// `dy` with the samples as rows, panel by panel.
-fn panels<T: Float>(dy: &[T], n: usize, tile: Tile, to: &mut [T]) {
-    let Tile { width, valid, .. } = tile;
-    for first in (0..n).step_by(PANEL) {
-        let columns = PANEL.min(n - first);
-        let panel = &mut to[first * valid..];
-        let size = [columns, valid];
-        transpose((&dy[first * width..], width), size, (panel, whole_vectors(columns)));
-    }
-}
-
-/// `result = left · right`: `[m, k]` times `[k, n]`, the rows of `right` side by side.
+/// `result = left · right`: `[m, k]` times `[k, n]`, the rows of `right` so far apart.
 fn multiply<T: Float>(
     [m, k, n]: [usize; 3],
     left: Left<'_, T>,
-    right: &[T],
+    (right, inner_stride): (&[T], usize),
     result: Destination<'_, T>,
 ) {
     product(
         Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k, repeats: 1 },
         left,
-        Right { values: right, inner_stride: n, repeat_stride: 0 },
+        Right { values: right, inner_stride, repeat_stride: 0 },
         result,
     );
 }
@@ -281,9 +315,16 @@ mod tests {
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for (a, b) in
-            [("N 5", "5 3"), ("N 1", "1 1"), ("N 40", "40 17"), ("4 5", "5 3"), ("1 7", "7 2")]
-        {
+        // The last two weights are so large that all tiles meet them at once.
+        for (a, b) in [
+            ("N 5", "5 3"),
+            ("N 1", "1 1"),
+            ("N 40", "40 17"),
+            ("4 5", "5 3"),
+            ("1 7", "7 2"),
+            ("N 520", "520 510"),
+            ("N 33", "33 8000"),
+        ] {
             check_op(OpCase {
                 build: |g, x| g.matmul(x[0], x[1]),
                 reference: |x| matmul(&x[0], &x[1]),

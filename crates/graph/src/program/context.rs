@@ -3,16 +3,21 @@
 use kernels::Float;
 
 use crate::graph::{Graph, Leaf, NodeId};
-use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, Tile};
+use crate::op::{
+    BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, Tile, WEIGHT,
+};
 
 use super::Source;
 use super::buffer::Buffer;
 use super::plan::{Chunk, Place, Plan, Task};
+use super::wide::Wide;
 
 /// A tile and what is kept of it from stage to stage.
 #[derive(Debug)]
 pub(super) struct TileState<T> {
     pub(super) tile: Tile,
+    /// Lanes of the tiles before it.
+    pub(super) first_lane: usize,
     pub(super) buffers: Vec<Buffer<T>>,
     /// Whether what the gradients of parameters will be made of is so small that they must be finite.
     pub(super) is_tame: bool,
@@ -49,6 +54,7 @@ pub(super) struct Context<'a, T> {
     pub(super) plan: &'a Plan,
     pub(super) parameters: &'a [T],
     pub(super) shared: &'a [Buffer<T>],
+    pub(super) wide: &'a [Wide<T>],
     pub(super) key: RandomKey,
 }
 
@@ -111,15 +117,38 @@ impl<'a, T: Float> Context<'a, T> {
                 let place = Place::Tile(plan[i].workspace.expect("planned with a workspace"));
                 let mut workspace = take(&place, state, worker);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let split = op(self.graph, i).split_gradient().expect("planned as one");
-                let operand = split.operand();
-                let part = Part { node: i, operand, adds: true, tile, local: Some(local) };
-                self.with_backward(part, &mut [], &mut [], |pass| {
-                    split.prepare(&pass, &mut workspace);
-                });
+                let split = op(self.graph, i).split_weight().expect("planned as one");
+                let dy = self.look(i, &plan[i].gradient, tile.width, Some(local));
+                split.prepare(dy, tile, &mut workspace);
                 put(&place, workspace, state, worker);
             }
-            Task::Finish(_) | Task::Seed(_) | Task::Reduce(_) => {
+            Task::Take(i) => {
+                let wide = self.wide_of(i);
+                let mut y = take(&plan[i].value, state, worker);
+                for (to, from) in y.chunks_exact_mut(tile.width).zip(wide.of_tile(&wide.y, state)) {
+                    to.copy_from_slice(from);
+                }
+                put(&plan[i].value, y, state, worker);
+            }
+            Task::TakeGradient { node: i, adds } => {
+                let wide = self.wide_of(i);
+                let place = &plan[self.node(i).operands()[0].index()].gradient;
+                let mut dx = take(place, state, worker);
+                for (to, from) in dx.chunks_exact_mut(tile.width).zip(wide.of_tile(&wide.dx, state))
+                {
+                    if adds {
+                        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+                    } else {
+                        to.copy_from_slice(from);
+                    }
+                }
+                put(place, dx, state, worker);
+            }
+            Task::Finish(_)
+            | Task::Seed(_)
+            | Task::Reduce(_)
+            | Task::Wide(_)
+            | Task::WideBackward(_) => {
                 unreachable!("planned for all tiles at once")
             }
         }
@@ -206,9 +235,17 @@ impl<'a, T: Float> Context<'a, T> {
     ) {
         for &i in &chunk.splits {
             let plan = &self.plan.nodes[i];
-            let split = op(self.graph, i).split_gradient().expect("planned as one");
-            let saved = op(self.graph, i).saved(split.operand());
-            let row_len = plan.shapes[split.operand()].sizes().last().map_or(1, |&len| len.max(1));
+            let split = op(self.graph, i).split_weight().expect("planned as one");
+            let saved = op(self.graph, i).saved(WEIGHT);
+            let row_len = plan.shapes[WEIGHT].sizes().last().map_or(1, |&len| len.max(1));
+            if plan.wide.is_some() {
+                let Wide { x, workspace, tile, .. } = self.wide_of(i);
+                let (x, shapes, tile) = (&[&x[..], &[]], &plan.shapes[..], *tile);
+                let adds = std::mem::replace(&mut adds, true);
+                let tile = SplitTile { x, workspace, shapes, tile, adds };
+                split.gradient_rows(tile, chunk.range.start / row_len, dx);
+                continue;
+            }
             for state in tiles {
                 let local = Local { tile: &state.buffers, worker: &[] };
                 let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
@@ -231,7 +268,7 @@ impl<'a, T: Float> Context<'a, T> {
                     tile: state.tile,
                     adds: std::mem::replace(&mut adds, true),
                 };
-                split.rows(tile, chunk.range.start / row_len, dx);
+                split.gradient_rows(tile, chunk.range.start / row_len, dx);
             }
         }
     }
@@ -239,18 +276,13 @@ impl<'a, T: Float> Context<'a, T> {
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
     pub(super) fn is_tame(&self, state: &TileState<T>) -> bool {
-        // The product of two, summed over any batch, is far below the largest `f32`.
-        let limit = T::from_f64(1e15);
-        let is_tame = |values: &[T]| kernels::all_below(values, limit);
         let local = Local { tile: &state.buffers, worker: &[] };
         self.plan.chunks.iter().all(|chunk| chunk.clear)
             && self.graph.nodes().all(|(id, node)| {
                 let plan = &self.plan.nodes[id.index()];
                 let part = plan.gradient_part.filter(|_| node.leaf().is_some());
                 let factors = plan.workspace.is_none_or(|workspace| {
-                    let operand = op(self.graph, id.index()).split_gradient();
-                    let saved =
-                        op(self.graph, id.index()).saved(operand.expect("planned").operand());
+                    let saved = op(self.graph, id.index()).saved(WEIGHT);
                     let x = self.operands(id.index(), state.tile, Some(local));
                     let x = x.iter().enumerate().filter(|(k, _)| saved.has_operand(*k));
                     is_tame(&state.buffers[workspace]) && x.into_iter().all(|(_, x)| is_tame(x))
@@ -303,7 +335,7 @@ impl<'a, T: Float> Context<'a, T> {
     }
 
     /// The `lanes` of each row of a value or gradient of node `i`; nothing if it was not kept.
-    fn look<'b>(
+    pub(super) fn look<'b>(
         &self,
         i: usize,
         place: &Place,
@@ -328,13 +360,23 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    fn node(&self, i: usize) -> &'a crate::Node<T> {
+    fn wide_of(&self, i: usize) -> &'a Wide<T> {
+        &self.wide[self.plan.nodes[i].wide.expect("planned as a wide layer")]
+    }
+
+    pub(super) fn node(&self, i: usize) -> &'a crate::Node<T> {
         self.graph.node(NodeId(i as u32))
     }
 
     fn key_of(&self, i: usize) -> RandomKey {
         RandomKey { node: i as u32, ..self.key }
     }
+}
+
+/// Whether values are so small that the product of two of them, summed over any batch, is far below the largest
+/// `f32`.
+pub(super) fn is_tame<T: Float>(values: &[T]) -> bool {
+    kernels::all_below(values, T::from_f64(1e15))
 }
 
 fn take<T: Float>(place: &Place, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {

@@ -66,6 +66,15 @@ impl<T: Float> Program<T> {
             }
             Task::Prepare(i) => format!("prepare {}", name(i)),
             Task::Reduce(i) => format!("add up {}", name(i)),
+            Task::Wide(i) => {
+                let bias = if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
+                format!("{}{bias}, all tiles at once", name(i))
+            }
+            Task::Take(i) => format!("take {}", name(i)),
+            Task::WideBackward(i) => format!("{} →, all tiles at once", name(i)),
+            Task::TakeGradient { node, .. } => {
+                format!("take {} →", name(node))
+            }
         }
     }
 

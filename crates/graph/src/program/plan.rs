@@ -4,7 +4,9 @@
 //! stage before its core takes the next tile, so its values stay in cache. A *whole* stage works on
 //! values without batch axis, once. A stage ends where a value needs all tiles: the result of a
 //! reduction over the batch going forward, the gradient of a shared value going backward. A network
-//! without batch normalisation has one tiled stage, forward and backward in one go.
+//! without batch normalisation has one tiled stage, forward and backward in one go; but for *wide* layers,
+//! whose weight is so large that it is better read once for all tiles: each has a whole stage of its own,
+//! forward and backward.
 //!
 //! Everything here depends on the graph and the batch size, never on the number of threads.
 
@@ -36,18 +38,30 @@ pub(super) enum Task {
     Prepare(usize),
     /// Add the tiles' parts of a shared gradient up.
     Reduce(usize),
+    /// Compute a wide layer, for all tiles at once.
+    Wide(usize),
+    /// Take the tile's samples from a wide layer.
+    Take(usize),
+    /// The backward pass of a wide layer.
+    WideBackward(usize),
+    /// Add the tile's samples to the gradient of a wide layer's operand, or set it.
+    TakeGradient { node: usize, adds: bool },
 }
 
 impl Task {
     /// The node, and the way through it, that the time for this task counts for.
     pub(super) fn counts_as(self) -> (usize, Direction) {
         match self {
-            Self::Fill(i) | Self::Forward(i) | Self::Finish(i) => (i, Direction::Forward),
+            Self::Fill(i) | Self::Forward(i) | Self::Finish(i) | Self::Wide(i) | Self::Take(i) => {
+                (i, Direction::Forward)
+            }
             Self::Zero(i)
             | Self::Seed(i)
             | Self::Backward { node: i, .. }
             | Self::Prepare(i)
-            | Self::Reduce(i) => (i, Direction::Backward),
+            | Self::Reduce(i)
+            | Self::WideBackward(i)
+            | Self::TakeGradient { node: i, .. } => (i, Direction::Backward),
         }
     }
 }
@@ -101,10 +115,20 @@ pub(super) struct NodePlan {
     pub(super) in_place: bool,
     /// The gradient of the first operand is computed over that of the node.
     pub(super) backward_in_place: bool,
+    /// Which of the wide layers it is.
+    pub(super) wide: Option<usize>,
     /// The node whose value is added to this one's as a bias.
     pub(super) bias: Option<usize>,
     /// The shapes of the operands.
     pub(super) shapes: Vec<Shape>,
+}
+
+/// A layer with so large a weight that it is read once for all tiles, each thread some rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WidePlan {
+    pub(super) node: usize,
+    /// Whether somebody wants the gradient of the first operand, and that of the weight.
+    pub(super) wants: [bool; 2],
 }
 
 /// Some elements of one parameter's gradient, to be made by one thread.
@@ -128,6 +152,8 @@ pub(super) struct Plan {
     /// Rows of each of a worker's buffers.
     pub(super) worker_rows: Vec<usize>,
     pub(super) shared_lens: Vec<usize>,
+    /// The wide layers.
+    pub(super) wide: Vec<WidePlan>,
     /// Lanes of a tile.
     pub(super) width: usize,
 }

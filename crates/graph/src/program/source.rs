@@ -1,5 +1,7 @@
 //! Where the inputs of a run come from.
 
+use kernels::transpose;
+
 use crate::op::Tile;
 use crate::{Float, Tensor};
 
@@ -23,11 +25,8 @@ impl<T: Float> Source<T> for Tensors<'_, T> {
     fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
         let values = self.0[input].values();
         let n_features = out.len() / tile.width;
-        for (f, row) in out.chunks_exact_mut(tile.width).enumerate() {
-            for (s, value) in row[..tile.valid].iter_mut().enumerate() {
-                *value = values[(tile.first + s) * n_features + f];
-            }
-        }
+        let samples = &values[tile.first * n_features..];
+        transpose((samples, n_features), [tile.valid, n_features], (&mut *out, tile.width));
         tile.repeat_last_sample(out);
     }
 }

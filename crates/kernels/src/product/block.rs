@@ -22,11 +22,35 @@ const SINGLE: usize = 8;
 #[inline(always)]
 pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
     let Extent { rows, columns, repeats, .. } = job.extent;
-    for repeat in 0..repeats {
+    // Where a repeat is one vector wide, two repeats are a block's two vectors.
+    let n_pairs = if columns == V::LANES { repeats / 2 } else { 0 };
+    if n_pairs > 0 {
+        let [right_vector, result_vector] = [job.right_repeat, job.result_repeat];
+        for pair in 0..n_pairs {
+            let mut row = 0;
+            while row < rows {
+                let n_rows = part(rows - row, V::ROWS);
+                // SAFETY: the caller's promise; a block ends at the last row.
+                unsafe {
+                    let result = job.result.add(2 * pair * result_vector + row * job.result_row);
+                    let right = job.right.add(2 * pair * right_vector);
+                    let job = Job { right, result, right_vector, result_vector, ..*job };
+                    if job.adjacent == Adjacent::Rows {
+                        rows_of_block::<V, 2, true>(&job, row, n_rows, 2 * V::LANES);
+                    } else {
+                        rows_of_block::<V, 2, false>(&job, row, n_rows, 2 * V::LANES);
+                    }
+                }
+                row += n_rows;
+            }
+        }
+    }
+    let job = &Job { right_vector: V::LANES, result_vector: V::LANES, ..*job };
+    for repeat in 2 * n_pairs..repeats {
         let (mut row, mut column) = (0, 0);
         while row < rows && column < columns {
-            let n_rows = part(rows - row, V::ROWS);
             let rest = columns - column;
+            let n_rows = part(rows - row, V::ROWS);
             // A single row would wait for its own sums, so it takes as many vectors as it can.
             let is_single = rows == 1 && rest >= SINGLE * V::LANES;
             let n_columns = if is_single { SINGLE } else { 2 } * V::LANES;
@@ -117,7 +141,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
         let mut sums = [[V::zero(); NV]; MR];
         if job.adds {
             for (m, sums) in sums.iter_mut().enumerate() {
-                *sums = load_row::<V, NV>(result.add(m * job.result_row), last);
+                *sums = load_row(result.add(m * job.result_row), job.result_vector, last);
             }
         }
         for &[a, b] in job.extent.runs {
@@ -125,14 +149,20 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
             // `wrapping_add`: after the last step the pointers may leave their slices, unread.
             if ROWS_ADJACENT {
                 let mut left = job.left.add(a + row);
+                // The rows of the next block, of which no hardware sees that they come.
+                let (mut ahead, ahead_stride) = if job.ahead.is_null() {
+                    (left.wrapping_add(2 * MR - 1), job.left_stride)
+                } else {
+                    (job.ahead.wrapping_add(row + row / 3), job.ahead_stride)
+                };
                 for _ in 0..job.extent.run_length {
-                    let values = load_row::<V, NV>(right, last);
+                    let values: [V; NV] = load_row(right, job.right_vector, last);
                     for (m, sums) in sums.iter_mut().enumerate() {
                         multiply_add(V::splat(*left.add(m)), values, sums);
                     }
-                    // The rows of the next block, of which no hardware sees that they come.
-                    if NV == 2 {
-                        prefetch(left.wrapping_add(2 * MR - 1));
+                    if NV > 1 {
+                        prefetch(ahead);
+                        ahead = ahead.wrapping_add(ahead_stride);
                     }
                     left = left.wrapping_add(job.left_stride);
                     right = right.wrapping_add(job.right_inner);
@@ -144,13 +174,13 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
                 let mut lefts: [_; ROWS / 3] =
                     std::array::from_fn(|i| first.wrapping_add(3 * i * job.left_stride));
                 for _ in 0..job.extent.run_length {
-                    let values = load_row::<V, NV>(right, last);
+                    let values: [V; NV] = load_row(right, job.right_vector, last);
                     for (m, sums) in sums.iter_mut().enumerate() {
                         let left = lefts[m / 3].wrapping_add(m % 3 * job.left_stride);
                         multiply_add(V::splat(*left), values, sums);
                     }
                     for left in &mut lefts {
-                        *left = left.wrapping_add(1);
+                        *left = opaque(left.wrapping_add(1));
                     }
                     right = right.wrapping_add(job.right_inner);
                 }
@@ -166,10 +196,22 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
             let result = result.add(m * job.result_row);
             for (v, sum) in sums.iter().enumerate() {
                 let lanes = if v + 1 == NV { last } else { V::LANES };
-                sum.store(result.add(v * V::LANES), lanes);
+                sum.store(result.add(v * job.result_vector), lanes);
             }
         }
     }
+}
+
+/// The pointer itself, of which the compiler does not see where it comes from: it would otherwise compute all
+/// pointers of a block from one, an addition each, on ports that multiply-adds need.
+#[inline(always)]
+fn opaque<T>(mut pointer: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
+    }
+    pointer
 }
 
 /// `sums += factor · values`.
@@ -187,14 +229,18 @@ unsafe fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], s
 
 /// # Safety
 ///
-/// `NV − 1` vectors and `last` lanes can be read from `from`, and the machine has the instructions.
+/// `NV − 1` vectors and `last` lanes can be read, one every `stride`, and the machine has the instructions.
 #[inline(always)]
-unsafe fn load_row<V: Vector, const NV: usize>(from: *const V::Scalar, last: usize) -> [V; NV] {
+unsafe fn load_row<V: Vector, const NV: usize>(
+    from: *const V::Scalar,
+    stride: usize,
+    last: usize,
+) -> [V; NV] {
     // SAFETY: the caller's promise.
     unsafe {
         std::array::from_fn(|v| {
             let lanes = if v + 1 == NV { last } else { V::LANES };
-            V::load(from.add(v * V::LANES), lanes)
+            V::load(from.add(v * stride), lanes)
         })
     }
 }

@@ -175,6 +175,31 @@ pub(super) fn part(rest: usize, most: usize) -> usize {
     }
 }
 
+/// `sums += left · right`, row by row, for so many lanes.
+///
+/// # Safety
+///
+/// `lanes` numbers can be read from each row of the block, and the machine has the instructions of `V`.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
+    job: &InnerJob<'_, V::Scalar>,
+    (left, right): (*const V::Scalar, *const V::Scalar),
+    lanes: usize,
+    sums: &mut [[V; NR]; MR],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let values: [V; NR] =
+            std::array::from_fn(|n| V::load(right.add(n * job.right.row_stride), lanes));
+        for (m, sums) in sums.iter_mut().enumerate() {
+            let factor = V::load(left.add(m * job.left.row_stride), lanes);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = factor.mul_add(value, *sum);
+            }
+        }
+    }
+}
+
 /// One block of `MR · NR` vectors of partial sums.
 ///
 /// # Safety
@@ -203,20 +228,14 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
         );
         for _ in 0..repeats {
             let (mut left, mut right) = (left_repeat, right_repeat);
-            let mut rest = run_length;
-            while rest > 0 {
-                let lanes = rest.min(V::LANES);
-                let values: [V; NR] =
-                    std::array::from_fn(|n| V::load(right.add(n * job.right.row_stride), lanes));
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let factor = V::load(left.add(m * job.left.row_stride), lanes);
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = factor.mul_add(value, *sum);
-                    }
-                }
-                left = left.wrapping_add(lanes);
-                right = right.wrapping_add(lanes);
-                rest -= lanes;
+            for _ in 0..run_length / V::LANES {
+                add_products(job, (left, right), V::LANES, &mut sums);
+                left = left.wrapping_add(V::LANES);
+                right = right.wrapping_add(V::LANES);
+            }
+            let rest = run_length % V::LANES;
+            if rest > 0 {
+                add_products(job, (left, right), rest, &mut sums);
             }
             // `wrapping_add`: after the last repeat the pointers may leave their slices, unread.
             left_repeat = left_repeat.wrapping_add(job.left.repeat_stride);

@@ -3,7 +3,6 @@
 use std::mem::MaybeUninit;
 
 use super::{Adjacent, Extent, Job};
-use crate::prefetch::prefetch;
 use crate::{Float, Isa, vectorize};
 
 /// Steps of the inner index that are taken for the whole result before the next ones: two vectors of so
@@ -11,6 +10,8 @@ use crate::{Float, Isa, vectorize};
 const STEPS: usize = 256;
 /// The same where rows of the left factor are copied first, which then share that cache.
 const FAR_STEPS: usize = 128;
+/// The same for a single row of the left factor and a wide right one.
+const SINGLE_STEPS: usize = 32;
 /// Rows of the left factor that are copied together: whole blocks and whole cache lines.
 const GROUP: usize = 48;
 /// Bytes between two steps of the left factor from which its rows are copied together first. Wider
@@ -25,28 +26,41 @@ const WIDE: usize = 32;
 ///
 /// The job's indices lie inside its slices, and the machine has `isa`.
 pub(super) unsafe fn run<T: Float>(isa: Isa, job: &Job<'_, T>) {
-    let Extent { columns, runs, run_length, repeats, .. } = job.extent;
+    let Extent { rows, columns, runs, run_length, repeats } = job.extent;
     let &[[a, b]] = runs else {
         // SAFETY: the caller's promise.
         return unsafe { T::product(isa, job) };
     };
-    if job.adjacent == Adjacent::Steps {
+    let stride = if job.adjacent == Adjacent::Rows { job.left_stride } else { 0 };
+    // A single row reads the right factor once, from its first step to its last; where that is wide, all of
+    // some steps before the next ones, so that few pages are visited at a time.
+    let is_single = rows == 1 && job.right_inner * size_of::<T>() >= FAR;
+    if job.adjacent == Adjacent::Steps && !is_single {
         // Each row of the left factor is read once, from its first step to its last: as fast as it comes.
         // SAFETY: the caller's promise.
         return unsafe { T::product(isa, job) };
     }
-    let is_far = job.left_stride * size_of::<T>() >= FAR && columns * repeats >= WIDE;
-    let steps = if is_far { FAR_STEPS } else { STEPS };
+    let is_far = stride * size_of::<T>() >= FAR && columns * repeats >= WIDE;
+    let steps = match (is_single, is_far) {
+        (true, _) => SINGLE_STEPS,
+        (false, true) => FAR_STEPS,
+        (false, false) => STEPS,
+    };
     let n_pieces = run_length.div_ceil(steps).max(1);
     let mut first = 0;
     for piece in 0..n_pieces {
         let next = (piece + 1) * run_length / n_pieces;
-        let runs = [[a + first * job.left_stride, b + first * job.right_inner]];
+        let left = match job.adjacent {
+            Adjacent::Rows => first * job.left_stride,
+            Adjacent::Steps => first,
+        };
+        let runs = [[a + left, b + first * job.right_inner]];
         let extent = Extent { runs: &runs, run_length: next - first, ..job.extent };
         let bias = if piece + 1 == n_pieces { job.bias } else { std::ptr::null() };
+        let next_piece = job.left.wrapping_add(a + next * job.left_stride);
         let job = Job { extent, adds: job.adds || piece > 0, bias, ..*job };
         // SAFETY: the piece lies inside the job.
-        unsafe { if is_far { gathered(isa, &job) } else { T::product(isa, &job) } }
+        unsafe { if is_far { gathered(isa, &job, next_piece) } else { T::product(isa, &job) } }
         first = next;
     }
 }
@@ -56,7 +70,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, job: &Job<'_, T>) {
 /// # Safety
 ///
 /// As [`run`]; and the job has one run of at most `FAR_STEPS`.
-unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>) {
+unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>, next_piece: *const T) {
     let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; GROUP * FAR_STEPS]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let Extent { rows, runs, run_length, .. } = job.extent;
@@ -68,9 +82,6 @@ unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>) {
             || {
                 for k in 0..run_length {
                     let from = job.left.wrapping_add(a + first + k * job.left_stride);
-                    for ahead in (GROUP..2 * GROUP).step_by(LINE / size_of::<T>()) {
-                        prefetch(from.wrapping_add(ahead));
-                    }
                     // SAFETY: the rows lie inside the left factor, and the copy has room for `GROUP` rows
                     // of `FAR_STEPS`.
                     unsafe {
@@ -89,6 +100,12 @@ unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>) {
                 extent: Extent { rows: n_rows, runs: &[[0, b]], ..job.extent },
                 left: copy,
                 left_stride: n_rows,
+                ahead: if first + GROUP < rows {
+                    job.left.wrapping_add(a + first + GROUP)
+                } else {
+                    next_piece
+                },
+                ahead_stride: job.left_stride,
                 result: job.result.add(first * job.result_row),
                 bias: if job.bias.is_null() { job.bias } else { job.bias.add(first) },
                 ..*job
@@ -97,9 +114,6 @@ unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>) {
         }
     }
 }
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Begins at a cache line.
 #[repr(align(64))]

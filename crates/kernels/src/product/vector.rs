@@ -3,12 +3,12 @@
 use super::inner::{self, InnerJob};
 use super::peak::multiply_adds;
 use super::{Job, block};
-use crate::Isa;
+use crate::{Isa, winograd};
 #[cfg(target_arch = "x86_64")]
 use crate::{gather::gather_f32, transpose::transpose_f32};
 
 /// A vector register full of numbers.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// The type of one lane.
     type Scalar: Copy + std::ops::AddAssign;
     /// Numbers in one register.
@@ -31,6 +31,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// The machine has the instructions.
     unsafe fn splat(value: Self::Scalar) -> Self;
+    /// `value` in every lane.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    unsafe fn of(value: f64) -> Self;
     /// `self + term`.
     ///
     /// # Safety
@@ -112,6 +117,14 @@ pub trait Simd: Sized {
     /// As [`product`](Self::product).
     #[doc(hidden)]
     unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>);
+
+    /// Runs a checked transform on `isa`.
+    ///
+    /// # Safety
+    ///
+    /// The machine has `isa`, and every row of the job lies inside its slice.
+    #[doc(hidden)]
+    unsafe fn winograd(isa: Isa, job: &winograd::Job<'_, Self>);
 }
 
 /// Numbers of no instruction set in particular. Multiplies and adds in two steps: without hardware
@@ -149,6 +162,10 @@ macro_rules! portable {
                 Self([value; $lanes])
             }
             #[inline(always)]
+            unsafe fn of(value: f64) -> Self {
+                Self([value as $scalar; $lanes])
+            }
+            #[inline(always)]
             unsafe fn add(self, term: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] + term.0[i]))
             }
@@ -171,7 +188,7 @@ portable!(f64, 2);
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{InnerJob, Job, Vector, block, inner, multiply_adds};
+    use super::{InnerJob, Job, Vector, block, inner, multiply_adds, winograd};
 
     /// 256 bits with 16 registers.
     #[derive(Clone, Copy)]
@@ -218,6 +235,11 @@ mod x86 {
                 unsafe fn splat(value: $scalar) -> Self {
                     // SAFETY: the caller's promise about the machine.
                     Self(unsafe { $splat(value) })
+                }
+                #[inline(always)]
+                unsafe fn of(value: f64) -> Self {
+                    // SAFETY: the caller's promise about the machine.
+                    Self(unsafe { $splat(value as $scalar) })
                 }
                 #[inline(always)]
                 unsafe fn add(self, term: Self) -> Self {
@@ -288,7 +310,7 @@ mod x86 {
     );
 
     macro_rules! entry {
-        ($product:ident, $inner:ident, $peak:ident, $vector:ty, $scalar:ty, $features:literal) => {
+        ($product:ident, $inner:ident, $winograd:ident, $peak:ident, $vector:ty, $scalar:ty, $features:literal) => {
             /// # Safety
             /// None but the instructions.
             #[target_feature(enable = $features)]
@@ -312,12 +334,21 @@ mod x86 {
                 // SAFETY: the caller's promise; the instructions are those of this function.
                 unsafe { inner::run::<$vector>(job) }
             }
+
+            /// # Safety
+            /// Every row of the job lies inside its slice.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn $winograd(job: &winograd::Job<'_, $scalar>) {
+                // SAFETY: the caller's promise; the instructions are those of this function.
+                unsafe { winograd::run::<$vector>(job) }
+            }
         };
     }
 
     entry!(
         avx512_f32,
         inner_avx512_f32,
+        winograd_avx512_f32,
         peak_avx512_f32,
         Avx512<__m512>,
         f32,
@@ -326,20 +357,37 @@ mod x86 {
     entry!(
         avx512_f64,
         inner_avx512_f64,
+        winograd_avx512_f64,
         peak_avx512_f64,
         Avx512<__m512d>,
         f64,
         "avx512f,avx512vl,avx2,fma"
     );
-    entry!(avx2_f32, inner_avx2_f32, peak_avx2_f32, Avx2<__m256>, f32, "avx2,fma");
-    entry!(avx2_f64, inner_avx2_f64, peak_avx2_f64, Avx2<__m256d>, f64, "avx2,fma");
+    entry!(
+        avx2_f32,
+        inner_avx2_f32,
+        winograd_avx2_f32,
+        peak_avx2_f32,
+        Avx2<__m256>,
+        f32,
+        "avx2,fma"
+    );
+    entry!(
+        avx2_f64,
+        inner_avx2_f64,
+        winograd_avx2_f64,
+        peak_avx2_f64,
+        Avx2<__m256d>,
+        f64,
+        "avx2,fma"
+    );
 }
 
 macro_rules! dispatch {
     (
         $scalar:ty, $portable:ty,
-        $avx2:ident, $inner_avx2:ident, $peak_avx2:ident,
-        $avx512:ident, $inner_avx512:ident, $peak_avx512:ident,
+        $avx2:ident, $inner_avx2:ident, $winograd_avx2:ident, $peak_avx2:ident,
+        $avx512:ident, $inner_avx512:ident, $winograd_avx512:ident, $peak_avx512:ident,
         own { $($own:item)* }
     ) => {
         impl Simd for $scalar {
@@ -383,14 +431,27 @@ macro_rules! dispatch {
                     }
                 }
             }
+
+            unsafe fn winograd(isa: Isa, job: &winograd::Job<'_, Self>) {
+                // SAFETY: the caller's promises, handed on.
+                unsafe {
+                    match isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx512 => x86::$winograd_avx512(job),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => x86::$winograd_avx2(job),
+                        _ => winograd::run::<$portable>(job),
+                    }
+                }
+            }
         }
     };
 }
 
 dispatch!(
     f32, Portable<f32, 4>,
-    avx2_f32, inner_avx2_f32, peak_avx2_f32,
-    avx512_f32, inner_avx512_f32, peak_avx512_f32,
+    avx2_f32, inner_avx2_f32, winograd_avx2_f32, peak_avx2_f32,
+    avx512_f32, inner_avx512_f32, winograd_avx512_f32, peak_avx512_f32,
     own {
         #[cfg(target_arch = "x86_64")]
         unsafe fn gather(
@@ -421,7 +482,7 @@ dispatch!(
 );
 dispatch!(
     f64, Portable<f64, 2>,
-    avx2_f64, inner_avx2_f64, peak_avx2_f64,
-    avx512_f64, inner_avx512_f64, peak_avx512_f64,
+    avx2_f64, inner_avx2_f64, winograd_avx2_f64, peak_avx2_f64,
+    avx512_f64, inner_avx512_f64, winograd_avx512_f64, peak_avx512_f64,
     own {}
 );

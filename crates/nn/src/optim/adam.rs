@@ -10,6 +10,8 @@
 //! only where gradients are as small as that.
 //! Source: Kingma, Ba (ICLR 2015), "Adam: a method for stochastic optimization".
 
+use std::array::{from_mut, from_ref};
+
 use kernels::{Float, vectorize};
 use serde::{Deserialize, Serialize};
 
@@ -48,13 +50,16 @@ impl Validate for Adam {
     }
 }
 
-/// Gradients and averages below these count as 0. The averages of a pixel that is rarely lit, and the squares
-/// of gradients when the network is sure, would otherwise be subnormal, and each multiplication of a subnormal
-/// `f32` takes a hundred times as long. Such a mean moves no weight, and the root of such a square is nothing
-/// beside any useful epsilon.
-const NO_GRADIENT: f64 = 1e-17;
-const NO_MEAN: f64 = 1e-30;
-const NO_SQUARE: f64 = 1e-36;
+/// Added and taken away again, they let gradients below about 6e-18 and means below 6e-30 become 0; squares stay
+/// above the third. The averages of a pixel that is rarely lit, and the squares of gradients when the network
+/// is sure, would otherwise be subnormal, and each multiplication of a subnormal `f32` takes a hundred times as
+/// long. Such a mean moves no weight, and the root of such a square is nothing beside any useful epsilon.
+const COARSE: f64 = 1e-10;
+const FINE: f64 = 1e-22;
+const LEAST_SQUARE: f64 = 1e-37;
+
+/// Parameters updated side by side: four vectors, since each waits long for its own root.
+const BLOCK: usize = 64;
 
 impl<T: Float> Optimize<T> for Adam {
     fn slots(&self) -> usize {
@@ -80,25 +85,66 @@ impl Adam {
         assert_same_length(params, [grads, means, squares]);
         // The corrections are the same for all parameters, and so computed once, in f64.
         let correction = |beta: f64| 1.0 / (1.0 - Float::powf(beta, step.step as f64));
-        let rate = T::from_f64(step.learning_rate * correction(self.beta1));
-        let correction2 = T::from_f64(correction(self.beta2));
-        let (beta1, fresh1) = (T::from_f64(self.beta1), T::from_f64(1.0 - self.beta1));
-        let (beta2, fresh2) = (T::from_f64(self.beta2), T::from_f64(1.0 - self.beta2));
-        let (shrink, epsilon) = (T::from_f64(shrink), T::from_f64(self.epsilon));
-        let [no_gradient, no_mean, no_square] = [NO_GRADIENT, NO_MEAN, NO_SQUARE].map(T::from_f64);
+        let factors = Factors {
+            shrink: T::from_f64(shrink),
+            betas: [self.beta1, self.beta2].map(T::from_f64),
+            fresh: [1.0 - self.beta1, 1.0 - self.beta2].map(T::from_f64),
+            rate: T::from_f64(step.learning_rate * correction(self.beta1)),
+            correction2: T::from_f64(correction(self.beta2)),
+            epsilon: T::from_f64(self.epsilon),
+        };
         vectorize(
             #[inline(always)]
             || {
-                for (((w, &g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                    let g = if g.abs() < no_gradient { T::ZERO } else { g };
-                    let mean = beta1 * *m + fresh1 * g;
-                    let square = beta2 * *v + fresh2 * g * g;
-                    *m = if mean.abs() < no_mean { T::ZERO } else { mean };
-                    *v = if square < no_square { T::ZERO } else { square };
-                    *w = shrink * *w - (rate * *m).over_root(*v * correction2, epsilon);
+                let (params, last_params) = params.as_chunks_mut::<BLOCK>();
+                let (grads, last_grads) = grads.as_chunks::<BLOCK>();
+                let (means, last_means) = means.as_chunks_mut::<BLOCK>();
+                let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
+                for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
+                    factors.update(w, g, m, v);
+                }
+                let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
+                for (((w, g), m), v) in rest {
+                    factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
                 }
             },
         );
+    }
+}
+
+/// The numbers of one step that are the same for all parameters.
+struct Factors<T> {
+    shrink: T,
+    betas: [T; 2],
+    fresh: [T; 2],
+    rate: T,
+    correction2: T,
+    epsilon: T,
+}
+
+impl<T: Float> Factors<T> {
+    #[inline(always)]
+    fn update<const N: usize>(
+        &self,
+        params: &mut [T; N],
+        grads: &[T; N],
+        means: &mut [T; N],
+        squares: &mut [T; N],
+    ) {
+        let ([beta1, beta2], [fresh1, fresh2]) = (self.betas, self.fresh);
+        let [coarse, fine, least] = [COARSE, FINE, LEAST_SQUARE].map(T::from_f64);
+        let mut corrected = [T::ZERO; N];
+        for i in 0..N {
+            let g = (grads[i] + coarse) - coarse;
+            means[i] = (beta1 * means[i] + fresh1 * g + fine) - fine;
+            let v = (beta2 * squares[i] + fresh2 * g * g).maximum(least);
+            squares[i] = v;
+            corrected[i] = v * self.correction2;
+        }
+        let roots = T::square_roots(corrected);
+        for ((w, &m), root) in params.iter_mut().zip(&*means).zip(roots) {
+            *w = self.shrink * *w - self.rate * m / (root + self.epsilon);
+        }
     }
 }
 

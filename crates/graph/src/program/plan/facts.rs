@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Kind, Leaf, NodeId};
-use crate::op::{Op, Saved};
+use crate::op::{Op, Saved, WEIGHT};
 use crate::{Float, Node, Shape};
 
 use super::super::Compile;
 use super::{Stage, Task};
+
+/// Elements of a weight that is read once for all tiles.
+const WIDE: usize = 1 << 18;
 
 /// What the planner knows of each node before anything is placed.
 pub(super) struct Facts<'a, T> {
@@ -24,6 +27,8 @@ pub(super) struct Facts<'a, T> {
     complete: Vec<usize>,
     /// Nodes whose weight gradient is made in rows.
     pub(super) splits: Vec<bool>,
+    /// Nodes whose weight is so large that all tiles pass them at once.
+    pub(super) wide: Vec<bool>,
     /// For each node the nodes with a gradient that read it, and the operand they read it as.
     pub(super) readers: Vec<Vec<(usize, usize)>>,
 }
@@ -40,6 +45,7 @@ impl<'a, T: Float> Facts<'a, T> {
             backward: vec![0; n],
             complete: vec![0; n],
             splits: vec![false; n],
+            wide: vec![false; n],
             readers: vec![Vec::new(); n],
         };
         for id in options.loss.iter().chain(&options.keep) {
@@ -56,6 +62,7 @@ impl<'a, T: Float> Facts<'a, T> {
                 facts.readers[operand.index()].push((id.index(), k));
             }
         }
+        facts.choose_wide();
         facts.number_stages();
         facts.choose_splits(options.batch);
         facts
@@ -82,7 +89,11 @@ impl<'a, T: Float> Facts<'a, T> {
             let i = id.index();
             let ready = node.operands().iter().map(|operand| self.available(operand.index()));
             let ready = ready.max().unwrap_or(0);
-            self.forward[i] = if self.is_tiled(i) { ready | 1 } else { ready };
+            self.forward[i] = match (self.wide[i], self.is_tiled(i)) {
+                (true, _) => (ready | 1) + 1,
+                (false, true) => ready | 1,
+                (false, false) => ready,
+            };
         }
         for (id, node) in self.graph.nodes().rev() {
             let i = id.index();
@@ -91,13 +102,30 @@ impl<'a, T: Float> Facts<'a, T> {
             }
             // By now every node that reads this one has said when its gradient is complete.
             let complete = self.complete[i];
-            self.backward[i] = if self.is_tiled(i) { complete | 1 } else { complete };
+            self.backward[i] = match (self.wide[i], self.is_tiled(i)) {
+                (true, _) => (complete | 1) + 1,
+                (false, true) => complete | 1,
+                (false, false) => complete,
+            };
             for operand in node.operands().iter().map(|operand| operand.index()) {
-                // A shared value's gradient is complete when the tiles' parts are added up.
+                // A shared value's gradient is complete when the tiles' parts are added up, and the operand's
+                // of a wide layer when the tiles have taken it.
                 let adds_up = self.is_tiled(i) && !self.is_batched(operand);
-                let ready = self.backward[i] + usize::from(adds_up);
+                let ready = self.backward[i] + usize::from(adds_up || self.wide[i]);
                 self.complete[operand] = self.complete[operand].max(ready);
             }
+        }
+    }
+
+    /// A weight that does not fit into a core's second-level cache beside the activations.
+    fn choose_wide(&mut self) {
+        for (id, node) in self.graph.nodes() {
+            let can = node.op().is_some_and(|op| op.split_weight().is_some());
+            let is_wide = can && node.shape().is_batched() && {
+                let weight = self.graph.node(node.operands()[WEIGHT]);
+                matches!(weight.leaf(), Some(Leaf::Parameter(_))) && weight.shape().len() >= WIDE
+            };
+            self.wide[id.index()] = is_wide && self.needed[id.index()];
         }
     }
 
@@ -106,16 +134,18 @@ impl<'a, T: Float> Facts<'a, T> {
     fn choose_splits(&mut self, batch: usize) {
         let n_tiles = batch.div_ceil(32);
         for (id, node) in self.graph.nodes() {
-            let Some(split) = node.op().and_then(|op| op.split_gradient()) else { continue };
-            let weight = self.graph.node(node.operands()[split.operand()]);
+            if node.op().is_none_or(|op| op.split_weight().is_none()) {
+                continue;
+            }
+            let weight = self.graph.node(node.operands()[WEIGHT]);
             let is_parameter = matches!(weight.leaf(), Some(Leaf::Parameter(_)));
             let batched = node.operands().iter().map(|&operand| self.graph.shape(operand));
             let batched = batched.chain([node.shape()]).filter(|shape| shape.is_batched());
             let activations: usize = batched.map(Shape::len).sum();
             self.splits[id.index()] = is_parameter
                 && node.shape().is_batched()
-                && self.has_gradient[node.operands()[split.operand()].index()]
-                && weight.shape().len() * n_tiles > activations * batch;
+                && self.has_gradient[node.operands()[WEIGHT].index()]
+                && (self.wide[id.index()] || weight.shape().len() * n_tiles > activations * batch);
         }
     }
 
@@ -147,7 +177,7 @@ impl<'a, T: Float> Facts<'a, T> {
 
     /// The first stage that may read the node's value.
     fn available(&self, node: usize) -> usize {
-        self.forward[node] + usize::from(self.is_reduction(node))
+        self.forward[node] + usize::from(self.is_reduction(node) || self.wide[node])
     }
 
     pub(super) fn stages(&self) -> Vec<Stage> {
@@ -176,10 +206,13 @@ impl<'a, T: Float> Facts<'a, T> {
                 tasks.push(Task::Finish(i));
             }
         }
+        let took = |&&i: &&usize| self.wide[i] && self.available(i) == stage;
+        tasks.extend(needed.iter().filter(took).map(|&i| Task::Take(i)));
         for &i in needed.iter().filter(|&&i| self.forward[i] == stage) {
             match self.node(i).leaf() {
                 Some(Leaf::Input(_)) => tasks.push(Task::Fill(i)),
                 Some(_) => {}
+                None if self.wide[i] => tasks.push(Task::Wide(i)),
                 None => tasks.push(Task::Forward(i)),
             }
         }
@@ -196,11 +229,21 @@ impl<'a, T: Float> Facts<'a, T> {
             tasks.extend(nodes.iter().filter(grows).map(|&i| Task::Zero(i)));
             tasks.extend(self.loss.map(Task::Seed));
         }
+        for &i in nodes.iter().rev().filter(|&&i| self.wide[i] && self.backward[i] + 1 == stage) {
+            let to = self.node(i).operands[0].index();
+            if self.has_gradient[to] {
+                tasks.push(Task::TakeGradient { node: i, adds: !zeroed.insert(to) });
+            }
+        }
         for &i in nodes.iter().rev() {
             if self.has_parts(i) && !self.is_parameter(i) && self.complete[i] == stage {
                 tasks.push(Task::Reduce(i));
             }
             if self.backward[i] != stage || self.is_leaf(i) {
+                continue;
+            }
+            if self.wide[i] {
+                tasks.push(Task::WideBackward(i));
                 continue;
             }
             if self.splits[i] {
@@ -260,7 +303,8 @@ impl<'a, T: Float> Facts<'a, T> {
         match task {
             Task::Forward(i) => self.node(i).operands.iter().map(|id| id.index()).collect(),
             Task::Backward { node, operand, .. } => saved(node, operand),
-            Task::Prepare(i) => saved(i, self.split_operand(i)),
+            Task::Prepare(i) if !self.wide[i] => saved(i, WEIGHT),
+            Task::Wide(i) => vec![self.node(i).operands[0].index()],
             _ => Vec::new(),
         }
     }
@@ -268,7 +312,12 @@ impl<'a, T: Float> Facts<'a, T> {
     /// The nodes whose gradients a task reads or adds to.
     pub(super) fn gradients_touched(&self, task: Task) -> Vec<usize> {
         match task {
-            Task::Zero(i) | Task::Seed(i) | Task::Prepare(i) | Task::Reduce(i) => vec![i],
+            Task::Zero(i)
+            | Task::Seed(i)
+            | Task::Prepare(i)
+            | Task::Reduce(i)
+            | Task::WideBackward(i) => vec![i],
+            Task::TakeGradient { node, .. } => vec![self.node(node).operands[0].index()],
             Task::Backward { node, operand, .. } => {
                 vec![node, self.node(node).operands[operand].index()]
             }
@@ -276,12 +325,8 @@ impl<'a, T: Float> Facts<'a, T> {
         }
     }
 
-    fn split_operand(&self, node: usize) -> usize {
-        self.op(node).split_gradient().expect("the node has a split gradient").operand()
-    }
-
     pub(super) fn is_split(&self, node: usize, operand: usize) -> bool {
-        self.splits[node] && self.split_operand(node) == operand
+        self.splits[node] && operand == WEIGHT
     }
 
     fn is_parameter(&self, node: usize) -> bool {

@@ -2,13 +2,16 @@
 
 use crate::Float;
 use crate::graph::{Graph, Leaf, NodeId};
+use crate::op::WEIGHT;
 
 use super::super::Compile;
 use super::facts::Facts;
-use super::{Chunk, Extent, Place, Plan, Task};
+use super::{Chunk, Extent, Place, Plan, Task, WidePlan};
 
 /// Elements of a parameter's gradient that one thread makes at a time.
 const CHUNK: usize = 4096;
+/// The same where the samples come from farther away.
+const WIDE_CHUNK: usize = 32768;
 /// Rows that the product kernel takes at a time, at most.
 const ROW_BLOCK: usize = 12;
 
@@ -47,7 +50,11 @@ pub(super) fn place_shared<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, pla
         if facts.has_gradient[i] && facts.has_parts(i) {
             plan.nodes[i].gradient_part = in_tile(Extent::Fixed(len));
         }
-        if facts.splits[i] {
+        if facts.wide[i] {
+            plan.nodes[i].wide = Some(plan.wide.len());
+            let wants = |operand: usize| facts.has_gradient[node.operands()[operand].index()];
+            plan.wide.push(WidePlan { node: i, wants: [wants(0), wants(WEIGHT)] });
+        } else if facts.splits[i] {
             plan.nodes[i].workspace = in_tile(Extent::Workspace(i));
         }
     }
@@ -81,7 +88,7 @@ pub(super) fn place_batched<T: Float>(options: &Compile, facts: &Facts<'_, T>, p
     for (s, stage) in plan.stages.iter().enumerate() {
         for (t, &task) in stage.tasks.iter().enumerate() {
             moments.push(((s, t), task));
-            if let Task::Fill(i) | Task::Forward(i) = task {
+            if let Task::Fill(i) | Task::Forward(i) | Task::Take(i) = task {
                 touch(i, (s, t));
             }
             facts.values_read(task).into_iter().for_each(|i| touch(i, (s, t)));
@@ -219,7 +226,8 @@ pub(super) fn chunk<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut
         let step = if splits.is_empty() {
             CHUNK
         } else {
-            (CHUNK / row / ROW_BLOCK).max(1) * ROW_BLOCK * row
+            let is_wide = splits.iter().any(|&i| facts.wide[i]);
+            (if is_wide { WIDE_CHUNK } else { CHUNK } / row / ROW_BLOCK).max(1) * ROW_BLOCK * row
         };
         for start in (0..range.len()).step_by(step) {
             plan.chunks.push(Chunk {
