@@ -41,6 +41,8 @@ pub trait Float:
 
     /// The nearest value to `value`.
     fn from_f64(value: f64) -> Self;
+    /// The nearest value to `value`.
+    fn from_f32(value: f32) -> Self;
     /// The value as `f64`, exactly.
     fn to_f64(self) -> f64;
     /// `eˣ`.
@@ -99,6 +101,10 @@ impl Float for f32 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as Self
+    }
+    #[inline(always)]
+    fn from_f32(value: f32) -> Self {
+        value
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {
@@ -162,6 +168,10 @@ impl Float for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
+    }
+    #[inline(always)]
+    fn from_f32(value: f32) -> Self {
+        value.into()
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {

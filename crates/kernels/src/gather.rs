@@ -79,7 +79,7 @@ pub fn gather_values<T: Float>(
     check(values, indices, len, lanes, to);
     let value = |index: u32, feature: usize| {
         // SAFETY: the check holds every sample inside the values, and the feature is one of its `len`.
-        T::from_f64(unsafe { *values.get_unchecked(index as usize * len + feature) }.into())
+        T::from_f32(unsafe { *values.get_unchecked(index as usize * len + feature) })
     };
     let n = indices.len();
     vectorize(

@@ -10,7 +10,7 @@
 //! | `exp`    | 1.5 ULP; below -87.33 (where results would be subnormal) it is 0 |
 //! | `ln`     | 1 ULP         |
 //! | `ln_1p`  | 3 ULP         |
-//! | `tanh`   | 2 ULP         |
+//! | `tanh`   | 3.5 ULP       |
 //! | `square_roots` | 7 ULP   |
 
 /// Adding and subtracting `1.5 · 2²³` rounds an `f32` below `2²²` to the nearest integer.
@@ -88,29 +88,22 @@ pub fn ln_1p(x: f32) -> f32 {
 
 /// The hyperbolic tangent.
 ///
-/// With `t = e^{−2|x|} − 1`, which is computed without cancellation, `tanh |x| = −t / (2 + t)`. Beyond 10
-/// the result is 1.
+/// From −9 to 9, where the result rounds to −1 and 1, `x · P(x²) / Q(x²)` with polynomials of degree 4, whose
+/// relative error is 2.1e-8 at most. Their coefficients are a least-squares fit with weights moved, step by
+/// step, to where the error is largest (Lawson 1961).
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    let a = x.abs();
-    // In this order NaN stays.
-    let exponent = -2.0 * if a > 10.0 { 10.0 } else { a };
-    let shifted = exponent * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = exponent - n * LN2_HIGH - n * LN2_LOW;
-    let tail = 1.0 / 720.0 + r * (1.0 / 5040.0);
-    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * tail);
-    // eʳ − 1; times 2ⁿ with n from −29 to 0, and 2ⁿ − 1 is exact or beside nothing.
-    let power = r + r * r * (0.5 + r * (1.0 / 6.0 + r * tail));
-    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let scale = f32::from_bits((n.wrapping_add(127) << 23) as u32);
-    let t = scale * power + (scale - 1.0);
-    let y = -t / (2.0 + t);
-    f32::from_bits(y.to_bits() & !SIGN | x.to_bits() & SIGN)
+    // In this order, here and below, NaN stays.
+    let x = if x > 9.0 { 9.0 } else { x };
+    let x = if x < -9.0 { -9.0 } else { x };
+    let t = x * x;
+    let p = 3.494_033_6e-3 + t * (2.058_346_8e-5 + t * 1.331_905_5e-8);
+    let p = x * (1.0 + t * (0.133_797_17 + t * p));
+    let q = 2.587_107e-2 + t * (3.283_091_4e-4 + t * 7.762_012e-7);
+    let y = p / (1.0 + t * (0.467_130_33 + t * q));
+    let y = if y > 1.0 { 1.0 } else { y };
+    if y < -1.0 { -1.0 } else { y }
 }
-
-/// The sign bit.
-const SIGN: u32 = 1 << 31;
 
 /// The square roots of numbers from 0 up; of infinity something as large as that of the largest number.
 ///
@@ -171,8 +164,8 @@ mod tests {
             ("ln of subnormal", super::ln, libm::log, 1e-44, 1e-38, 1.0),
             ("ln_1p", super::ln_1p, libm::log1p, -0.999, 3.0, 3.0),
             ("ln_1p near 0", super::ln_1p, libm::log1p, -1e-3, 1e-3, 3.0),
-            ("tanh", super::tanh, libm::tanh, -10.0, 10.0, 2.0),
-            ("tanh near 0", super::tanh, libm::tanh, -0.7, 0.7, 2.0),
+            ("tanh", super::tanh, libm::tanh, -10.0, 10.0, 3.5),
+            ("tanh near 0", super::tanh, libm::tanh, -0.7, 0.7, 3.5),
         ];
         for (name, f, exact, low, high, bound) in cases {
             let (error, x) = worst_ulp(f, exact, low, high);

@@ -9,6 +9,8 @@ use crate::{Float, Node, Shape};
 use super::super::Compile;
 use super::{Stage, Task};
 
+/// Samples of a batch whose tiles are so wide that each may read all weights.
+const MANY: usize = 1024;
 /// Elements of a weight that is read once for all tiles.
 const WIDE: usize = 1 << 18;
 
@@ -62,7 +64,7 @@ impl<'a, T: Float> Facts<'a, T> {
                 facts.readers[operand.index()].push((id.index(), k));
             }
         }
-        facts.choose_wide();
+        facts.choose_wide(options.batch);
         facts.number_stages();
         facts.choose_splits(options.batch);
         facts
@@ -117,8 +119,12 @@ impl<'a, T: Float> Facts<'a, T> {
         }
     }
 
-    /// A weight that does not fit into a core's second-level cache beside the activations.
-    fn choose_wide(&mut self) {
+    /// A weight that does not fit into a core's second-level cache beside the activations, and a batch whose
+    /// tiles have too few samples to make up for that.
+    fn choose_wide(&mut self, batch: usize) {
+        if batch >= MANY {
+            return;
+        }
         for (id, node) in self.graph.nodes() {
             let can = node.op().is_some_and(|op| op.split_weight().is_some());
             let is_wide = can && node.shape().is_batched() && {
