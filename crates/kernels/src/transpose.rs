@@ -33,6 +33,10 @@ fn transpose_on<T: Float>(
     assert!(end <= from.len(), "rows end at {end} of {}", from.len());
     let end = (columns - 1) * to_stride + rows;
     assert!(end <= to.len(), "columns end at {end} of {}", to.len());
+    if rows == 1 && to_stride == 1 {
+        to[..columns].copy_from_slice(&from[..columns]);
+        return;
+    }
     for row in (0..rows).step_by(BLOCK) {
         for column in (0..columns).step_by(BLOCK) {
             let (height, width) = ((rows - row).min(BLOCK), (columns - column).min(BLOCK));
@@ -138,7 +142,7 @@ mod tests {
         {
             let stride = columns + 2;
             let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
-            let to_stride = rows + 1;
+            let to_stride = if rows == 1 { 1 } else { rows + 1 };
             let mut to = vec![-1.0; to_stride * columns];
             transpose_on(isa, (&from, stride), [rows, columns], (&mut to, to_stride));
             for r in 0..rows {

@@ -7,8 +7,6 @@ use crate::prefetch::prefetch;
 
 /// Rows of the largest block of any instruction set.
 const ROWS: usize = 12;
-/// Vectors of a block of one row.
-const SINGLE: usize = 8;
 
 /// Cuts the result of each repeat into blocks.
 ///
@@ -46,14 +44,16 @@ pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
         }
     }
     let job = &Job { right_vector: V::LANES, result_vector: V::LANES, ..*job };
+    if rows == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { single_rows::<V>(job, 2 * n_pairs) };
+    }
     for repeat in 2 * n_pairs..repeats {
         let (mut row, mut column) = (0, 0);
         while row < rows && column < columns {
             let rest = columns - column;
             let n_rows = part(rows - row, V::ROWS);
-            // A single row would wait for its own sums, so it takes as many vectors as it can.
-            let is_single = rows == 1 && rest >= SINGLE * V::LANES;
-            let n_columns = if is_single { SINGLE } else { 2 } * V::LANES;
+            let n_columns = 2 * V::LANES;
             // SAFETY: the caller's promise; a block ends at the last row and column.
             unsafe {
                 let job = Job {
@@ -64,12 +64,6 @@ pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
                     ..*job
                 };
                 match (job.adjacent, rest > V::LANES) {
-                    (Adjacent::Steps, _) if is_single => {
-                        block::<V, 1, SINGLE, false>(&job, row, V::LANES);
-                    }
-                    (Adjacent::Rows, _) if is_single => {
-                        block::<V, 1, SINGLE, true>(&job, row, V::LANES);
-                    }
                     (Adjacent::Rows, true) => rows_of_block::<V, 2, true>(&job, row, n_rows, rest),
                     (Adjacent::Rows, false) => rows_of_block::<V, 1, true>(&job, row, n_rows, rest),
                     (Adjacent::Steps, true) => {
@@ -91,6 +85,48 @@ pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
                     (row, column) = (row + n_rows, 0);
                 }
             }
+        }
+    }
+}
+
+/// The repeats from `first` on of a product with one row, which would wait for its own sums: so it takes as many
+/// vectors at a time as there are registers.
+///
+/// # Safety
+///
+/// As [`run`].
+#[inline(always)]
+unsafe fn single_rows<V: Vector>(job: &Job<'_, V::Scalar>, first: usize) {
+    let Extent { columns, repeats, .. } = job.extent;
+    // The step from one element of the row to the next is that of its only row.
+    let left_stride = if job.adjacent == Adjacent::Rows { job.left_stride } else { 1 };
+    for repeat in first..repeats {
+        let mut column = 0;
+        while column < columns {
+            let n_vectors = part((columns - column).div_ceil(V::LANES), V::ROWS + V::ROWS / 3);
+            let rest = columns - column;
+            let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
+            // SAFETY: the caller's promise; a block ends at the last column.
+            unsafe {
+                let job = Job {
+                    left_stride,
+                    right: job.right.add(repeat * job.right_repeat + column),
+                    result: job.result.add(repeat * job.result_repeat + column),
+                    ..*job
+                };
+                macro_rules! one_of {
+                    ($($count:literal)*) => {
+                        match n_vectors {
+                            $($count if const { V::ROWS + V::ROWS / 3 >= $count } => {
+                                block::<V, 1, $count, true>(&job, 0, last);
+                            })*
+                            _ => unreachable!("no block has more vectors than the largest"),
+                        }
+                    };
+                }
+                one_of!(16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
+            }
+            column += n_vectors * V::LANES;
         }
     }
 }
@@ -160,7 +196,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
                     for (m, sums) in sums.iter_mut().enumerate() {
                         multiply_add(V::splat(*left.add(m)), values, sums);
                     }
-                    if NV > 1 {
+                    if NV == 2 {
                         prefetch(ahead);
                         ahead = ahead.wrapping_add(ahead_stride);
                     }
