@@ -138,10 +138,10 @@ pub trait SplitWeight<T: Float>: Sync {
     /// it, as [`SplitTile::adds`] says.
     fn gradient_rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
 
-    /// Sets `y` to row `first_row` of the result and those after it.
+    /// Sets `y` to row `first_row` of the result and those after it, or adds them, as [`RowsPass::adds`] says.
     fn forward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]);
 
-    /// Sets `dx` to row `first_row` of the gradient of the first operand and those after it.
+    /// The same for `dx` and the gradient of the first operand.
     fn backward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]);
 }
 

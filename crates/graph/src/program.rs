@@ -18,7 +18,7 @@ use crate::op::{Choices, RandomKey, Tile};
 use crate::{Float, ShapeError, Tensor};
 
 use buffer::Buffer;
-use context::{Context, Part, TileState, Worker, op};
+use context::{Context, Part, TileState, Worker, op, split_weight};
 use plan::{Chunk, Extent, Place, Plan, Task, WidePlan};
 pub use source::{Source, Tensors};
 pub use times::{Direction, Times};
@@ -142,7 +142,7 @@ impl<T: Float> Program<T> {
                 Extent::Rows(rows) => rows * width,
                 Extent::Fixed(len) => len,
                 Extent::Workspace(node) => {
-                    let split = op(&graph, node).split_weight().expect("planned as one");
+                    let split = split_weight(&graph, node);
                     split.workspace(graph.shape(NodeId(node as u32)).len(), width)
                 }
             };
@@ -159,7 +159,7 @@ impl<T: Float> Program<T> {
         let wide = plan.wide.iter().map(|&WidePlan { node, wants }| {
             let operand = plan.nodes[node].shapes[0].len();
             let result = graph.shape(NodeId(node as u32)).len();
-            let split = op(&graph, node).split_weight().expect("planned as one");
+            let split = split_weight(&graph, node);
             Wide::new(node, [operand, result], wants, split, &all_tiles)
         });
         let wide = wide.collect();

@@ -23,9 +23,9 @@ const LARGE: usize = 6;
 
 /// A plane of pixels, each with some channels, and what of it a patch sees.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plane {
-    pub(crate) size: [usize; 2],
-    pub(crate) channels: usize,
+struct Plane {
+    size: [usize; 2],
+    channels: usize,
 }
 
 impl Plane {
@@ -52,8 +52,8 @@ impl Plane {
 /// A convolution of stride 1 with square filters: sizes, and how it is cut into patches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Winograd {
-    pub(crate) from: Plane,
-    pub(crate) to: Plane,
+    from: Plane,
+    to: Plane,
     /// Side of the filters.
     filter: usize,
     /// Rows and columns of zeros in front of the plane; below 0, rows and columns that are left out.
@@ -61,6 +61,11 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
+    /// If it is worth it for this convolution, and lanes are whole vectors, or one, as the algorithm needs them.
+    pub(crate) fn with_lanes(g: &Geometry, lanes: usize) -> Option<Self> {
+        Self::of(g).filter(|_| lanes == 1 || lanes.is_multiple_of(LINE))
+    }
+
     /// If it is worth it for this convolution.
     pub(crate) fn of(g: &Geometry) -> Option<Self> {
         let [rows, columns] = [g.axis(0), g.axis(1)];
@@ -82,18 +87,9 @@ impl Winograd {
         Self { from: self.to, to: self.from, pad, ..self }
     }
 
-    /// Whether lanes are whole vectors, or one, as the algorithm needs them.
-    pub(crate) fn takes(lanes: usize) -> bool {
-        lanes == 1 || lanes.is_multiple_of(16)
-    }
-
     /// Results of a patch along each axis.
     fn side(&self) -> usize {
         POINTS + 1 - self.filter
-    }
-
-    fn weight_len(&self) -> usize {
-        self.from.channels * self.to.channels
     }
 
     /// Values at one point of one patch: of the image, and of what the filters make of it.
@@ -111,7 +107,7 @@ impl Winograd {
         let points = POINTS * POINTS;
         let gradient = self.side() * self.side() * to;
         let group = GROUP_VALUES.max(points * (from + to)) + 4 * points * LINE;
-        points * apart(self.weight_len()) + group + gradient
+        points * apart(self.from.channels * self.to.channels) + group + gradient
     }
 
     /// The patches, a few at a time: the number of the first of them, and the first pixel of each one's results.

@@ -327,7 +327,7 @@ impl<T: Float> Op<T> for Conv2d {
         let lanes = pass.tile.width;
         let (rows, columns) = (g.axis(0), g.axis(1));
         let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
-        if let Some(winograd) = Winograd::of(&g).filter(|_| Winograd::takes(lanes)) {
+        if let Some(winograd) = Winograd::with_lanes(&g, lanes) {
             let tap = |row, column| (row * columns.kernel + column) * g.ci * g.co;
             let plus =
                 if pass.bias.is_empty() { Plus::Nothing } else { Plus::Bias(pass.bias, lanes) };
@@ -410,7 +410,7 @@ impl<T: Float> Op<T> for Conv2d {
         if pass.operand == 0 {
             let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
             Self::turned(&g, pass.x[1], weight);
-            if let Some(winograd) = Winograd::of(&g).filter(|_| Winograd::takes(lanes)) {
+            if let Some(winograd) = Winograd::with_lanes(&g, lanes) {
                 // The columns of a row are turned already.
                 let kernel = g.axis(0).kernel;
                 let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
@@ -421,9 +421,7 @@ impl<T: Float> Op<T> for Conv2d {
             }
             let to = PassTo { weight, lanes, dx: pass.dx, adds: pass.adds };
             Self::backward_image(&g, pass.dy, to);
-        } else if let Some(winograd) =
-            Winograd::of(&g).filter(|_| lanes > 1 && Winograd::takes(lanes))
-        {
+        } else if let Some(winograd) = Winograd::with_lanes(&g, lanes).filter(|_| lanes > 1) {
             let to = (pass.dx, pass.adds);
             winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
         } else {

@@ -4,13 +4,14 @@ use kernels::Float;
 
 use crate::graph::{Graph, Leaf, NodeId};
 use crate::op::{
-    BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, Tile, WEIGHT,
+    BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, SplitWeight, Tile,
+    WEIGHT,
 };
 
-use super::Source;
 use super::buffer::Buffer;
 use super::plan::{Chunk, Place, Plan, Task};
 use super::wide::Wide;
+use super::{Source, add};
 
 /// A tile and what is kept of it from stage to stage.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ pub(super) struct Context<'a, T> {
 
 pub(super) fn op<T: Float>(graph: &Graph<T>, i: usize) -> &dyn Op<T> {
     graph.node(NodeId(i as u32)).op().expect("planned as an op")
+}
+
+pub(super) fn split_weight<T: Float>(graph: &Graph<T>, i: usize) -> &dyn SplitWeight<T> {
+    op(graph, i).split_weight().expect("planned as one with a weight to split")
 }
 
 impl<'a, T: Float> Context<'a, T> {
@@ -117,7 +122,7 @@ impl<'a, T: Float> Context<'a, T> {
                 let place = Place::Tile(plan[i].workspace.expect("planned with a workspace"));
                 let mut workspace = take(&place, state, worker);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let split = op(self.graph, i).split_weight().expect("planned as one");
+                let split = split_weight(self.graph, i);
                 let dy = self.look(i, &plan[i].gradient, tile.width, Some(local));
                 split.prepare(dy, tile, &mut workspace);
                 put(&place, workspace, state, worker);
@@ -137,7 +142,7 @@ impl<'a, T: Float> Context<'a, T> {
                 for (to, from) in dx.chunks_exact_mut(tile.width).zip(wide.of_tile(&wide.dx, state))
                 {
                     if adds {
-                        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+                        add(to, from);
                     } else {
                         to.copy_from_slice(from);
                     }
@@ -235,7 +240,7 @@ impl<'a, T: Float> Context<'a, T> {
     ) {
         for &i in &chunk.splits {
             let plan = &self.plan.nodes[i];
-            let split = op(self.graph, i).split_weight().expect("planned as one");
+            let split = split_weight(self.graph, i);
             let saved = op(self.graph, i).saved(WEIGHT);
             let row_len = plan.shapes[WEIGHT].sizes().last().map_or(1, |&len| len.max(1));
             if plan.wide.is_some() {

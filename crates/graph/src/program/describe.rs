@@ -48,12 +48,12 @@ impl<T: Float> Program<T> {
 
     fn describe_task(&self, task: Task) -> String {
         let name = |i| self.name(i);
+        let bias = |i: usize| if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
         match task {
             Task::Fill(i) => format!("fill {}", name(i)),
             Task::Forward(i) => {
-                let bias = if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
                 let place = if self.plan.nodes[i].in_place { " in place" } else { "" };
-                format!("{}{bias}{place}", name(i))
+                format!("{}{}{place}", name(i), bias(i))
             }
             Task::Finish(i) => format!("finish {}", name(i)),
             Task::Zero(i) => format!("clear {}", name(i)),
@@ -66,15 +66,10 @@ impl<T: Float> Program<T> {
             }
             Task::Prepare(i) => format!("prepare {}", name(i)),
             Task::Reduce(i) => format!("add up {}", name(i)),
-            Task::Wide(i) => {
-                let bias = if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
-                format!("{}{bias}, all tiles at once", name(i))
-            }
+            Task::Wide(i) => format!("{}{}, all tiles at once", name(i), bias(i)),
             Task::Take(i) => format!("take {}", name(i)),
             Task::WideBackward(i) => format!("{} →, all tiles at once", name(i)),
-            Task::TakeGradient { node, .. } => {
-                format!("take {} →", name(node))
-            }
+            Task::TakeGradient { node, .. } => format!("take {} →", name(node)),
         }
     }
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kernels::{Float, Pool};
 
 use super::buffer::{Buffer, LANES};
-use super::context::{Context, TileState, is_tame, op};
+use super::context::{Context, TileState, is_tame, split_weight};
 use super::plan::Place;
 use super::times::{Direction, Times};
-use crate::op::{RowsPass, SplitWeight, Tile, WORKSPACE_ROWS};
+use crate::op::{RowsPass, SplitWeight, Tile, WEIGHT, WORKSPACE_ROWS};
 
 /// The values of all tiles of one layer, side by side.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl<T: Float> Wide<T> {
         passes.join(way, place, (x, x_bounds), is_tame);
         let pass = RowsPass { x, ..passes.rows(i, *tile) };
         passes.split(way, (y, y_bounds), |first_row, y| {
-            split(context, i).forward_rows(pass, first_row, y);
+            split_weight(context.graph, i).forward_rows(pass, first_row, y);
         });
     }
 
@@ -98,7 +98,7 @@ impl<T: Float> Wide<T> {
     pub(super) fn backward(&mut self, passes: &Passes<'_, T>) {
         let Self { node, tile, y, dx, workspace, x_bounds, y_bounds, is_tame, .. } = self;
         let Passes { context, .. } = passes;
-        let (i, split) = (*node, split(context, *node));
+        let (i, split) = (*node, split_weight(context.graph, *node));
         let way = (i, Direction::Backward, *tile);
         passes.join(way, &context.plan.nodes[i].gradient, (y, y_bounds), is_tame);
         if !workspace.is_empty() {
@@ -140,10 +140,6 @@ fn bounds(n: usize, rows: usize, at: impl Fn(usize) -> usize) -> Vec<usize> {
     (0..n).step_by(rows).chain([n]).map(at).collect()
 }
 
-fn split<'a, T: Float>(context: &Context<'a, T>, i: usize) -> &'a dyn SplitWeight<T> {
-    op(context.graph, i).split_weight().expect("planned as one")
-}
-
 impl<'a, T: Float> Passes<'a, T> {
     /// What a pass of a layer needs beside the rows it reads.
     fn rows(&self, i: usize, tile: Tile) -> RowsPass<'a, T> {
@@ -151,7 +147,7 @@ impl<'a, T: Float> Passes<'a, T> {
         let value = |i: usize| self.context.look(i, &plan.nodes[i].value, 1, None);
         RowsPass {
             x: &[],
-            weight: value(self.context.node(i).operands()[1].index()),
+            weight: value(self.context.node(i).operands()[WEIGHT].index()),
             bias: plan.nodes[i].bias.map_or(&[], value),
             shapes: &plan.nodes[i].shapes,
             lanes: tile.valid,

@@ -22,25 +22,23 @@ pub(super) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
     let Extent { rows, columns, repeats, .. } = job.extent;
     // Where a repeat is one vector wide, two repeats are a block's two vectors.
     let n_pairs = if columns == V::LANES { repeats / 2 } else { 0 };
-    if n_pairs > 0 {
-        let [right_vector, result_vector] = [job.right_repeat, job.result_repeat];
-        for pair in 0..n_pairs {
-            let mut row = 0;
-            while row < rows {
-                let n_rows = part(rows - row, V::ROWS);
-                // SAFETY: the caller's promise; a block ends at the last row.
-                unsafe {
-                    let result = job.result.add(2 * pair * result_vector + row * job.result_row);
-                    let right = job.right.add(2 * pair * right_vector);
-                    let job = Job { right, result, right_vector, result_vector, ..*job };
-                    if job.adjacent == Adjacent::Rows {
-                        rows_of_block::<V, 2, true>(&job, row, n_rows, 2 * V::LANES);
-                    } else {
-                        rows_of_block::<V, 2, false>(&job, row, n_rows, 2 * V::LANES);
-                    }
+    let [right_vector, result_vector] = [job.right_repeat, job.result_repeat];
+    for pair in 0..n_pairs {
+        let mut row = 0;
+        while row < rows {
+            let n_rows = part(rows - row, V::ROWS);
+            // SAFETY: the caller's promise; a block ends at the last row.
+            unsafe {
+                let result = job.result.add(2 * pair * result_vector + row * job.result_row);
+                let right = job.right.add(2 * pair * right_vector);
+                let job = Job { right, result, right_vector, result_vector, ..*job };
+                if job.adjacent == Adjacent::Rows {
+                    rows_of_block::<V, 2, true>(&job, row, n_rows, 2 * V::LANES);
+                } else {
+                    rows_of_block::<V, 2, false>(&job, row, n_rows, 2 * V::LANES);
                 }
-                row += n_rows;
             }
+            row += n_rows;
         }
     }
     let job = &Job { right_vector: V::LANES, result_vector: V::LANES, ..*job };

@@ -309,7 +309,7 @@ impl<'a, T: Float> Facts<'a, T> {
         match task {
             Task::Forward(i) => self.node(i).operands.iter().map(|id| id.index()).collect(),
             Task::Backward { node, operand, .. } => saved(node, operand),
-            Task::Prepare(i) if !self.wide[i] => saved(i, WEIGHT),
+            Task::Prepare(i) => saved(i, WEIGHT),
             Task::Wide(i) => vec![self.node(i).operands[0].index()],
             _ => Vec::new(),
         }

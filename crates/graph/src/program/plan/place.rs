@@ -95,8 +95,8 @@ pub(super) fn place_batched<T: Float>(options: &Compile, facts: &Facts<'_, T>, p
             facts.gradients_touched(task).into_iter().for_each(|i| touch(n + i, (s, t)));
         }
     }
-    // Split gradients read values after the last stage.
-    for i in (0..n).filter(|&i| facts.splits[i]) {
+    // Split gradients read values after the last stage; those of wide layers have them joined.
+    for i in (0..n).filter(|&i| facts.splits[i] && !facts.wide[i]) {
         facts
             .values_read(Task::Prepare(i))
             .into_iter()
