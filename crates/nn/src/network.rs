@@ -309,12 +309,15 @@ impl<T: Float> Model<T> {
         /// Streams of one seed that belong to the parameters: `"init"`, then the parameter's number.
         const STREAM: u64 = 0x696e_6974 << 32;
         let mut values = vec![T::ZERO; self.graph.n_parameters()];
+        let mut buffer = [0.0; 1024];
         for (i, spec) in self.parameters.iter().enumerate() {
-            let mut drawn = vec![0.0; spec.range.len()];
             let mut random = Stream::new(seed, STREAM + i as u64);
-            spec.initializer.as_dyn().fill(spec.fan_in, spec.fan_out, &mut random, &mut drawn);
-            for (value, drawn) in values[spec.range.clone()].iter_mut().zip(drawn) {
-                *value = T::from_f64(drawn);
+            for values in values[spec.range.clone()].chunks_mut(buffer.len()) {
+                let drawn = &mut buffer[..values.len()];
+                spec.initializer.as_dyn().fill(spec.fan_in, spec.fan_out, &mut random, drawn);
+                for (value, &drawn) in values.iter_mut().zip(&*drawn) {
+                    *value = T::from_f64(drawn);
+                }
             }
         }
         values

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use std::fmt;
+use std::iter::repeat_n;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -196,7 +197,9 @@ impl Trainer {
             Evaluator::new(&experiment.model, &objective, &split.test, experiment.data.divisor)?;
         let parameters = model.initial_parameters(train.seed);
         let n_slots = train.optimizer.as_dyn::<f32>().slots();
-        let slot = |i| if i < n_slots { vec![0.0; parameters.len()] } else { Vec::new() };
+        // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
+        // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
+        let slot = |i| repeat_n(0.0, if i < n_slots { parameters.len() } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train).map_err(TrainError::Data)?;
         Ok(Self {
             slots: [slot(0), slot(1)],

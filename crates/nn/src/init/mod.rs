@@ -40,7 +40,7 @@ impl Validate for Initializer {
 
 /// The rule of an initializer.
 pub trait Initialize: Validate {
-    /// Fills `values`, the weights of one layer, in order.
+    /// Fills `values`, the next weights of one layer, in order.
     ///
     /// Numbers are drawn in `f64`, whatever the parameters are kept in, so that `f32` and `f64` begin
     /// at the same point. A fan of 0 counts as 1: such a layer has no weights, or none that matter.
@@ -50,7 +50,8 @@ pub trait Initialize: Validate {
 /// Independent numbers with mean 0 and the given variance, normally distributed.
 fn fill_normal(variance: f64, random: &mut Stream, values: &mut [f64]) {
     let deviation = variance.sqrt();
-    values.fill_with(|| deviation * random.normal());
+    random.fill_normal(values);
+    values.iter_mut().for_each(|value| *value *= deviation);
 }
 
 /// Independent numbers with mean 0 and the given variance, uniformly distributed.

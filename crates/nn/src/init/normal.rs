@@ -38,7 +38,8 @@ impl Validate for Normal {
 
 impl Initialize for Normal {
     fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
-        values.fill_with(|| self.mean + self.deviation * random.normal());
+        random.fill_normal(values);
+        values.iter_mut().for_each(|value| *value = self.mean + self.deviation * *value);
     }
 }
 
