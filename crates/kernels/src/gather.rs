@@ -1,11 +1,9 @@
 //! Scattered samples, brought side by side as numbers.
 
-use crate::{Float, Isa, vectorize};
+use crate::{Float, Isa};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
-/// Features of a sample that are read one by one, since they lie in one cache line anyway.
-const FEW: usize = 16;
 
 /// Divides bytes by one divisor and writes them feature by feature:
 /// `to[f · lanes + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
@@ -76,36 +74,29 @@ pub fn gather_values<T: Float>(
     lanes: usize,
     to: &mut [T],
 ) {
+    gather_values_on(Isa::current(), values, indices, len, lanes, to);
+}
+
+/// [`gather_values`] on an instruction set that this machine has.
+fn gather_values_on<T: Float>(
+    isa: Isa,
+    values: &[f32],
+    indices: &[u32],
+    len: usize,
+    lanes: usize,
+    to: &mut [T],
+) {
     check(values, indices, len, lanes, to);
-    let value = |index: u32, feature: usize| {
-        // SAFETY: the check holds every sample inside the values, and the feature is one of its `len`.
-        T::from_f32(unsafe { *values.get_unchecked(index as usize * len + feature) })
-    };
-    let n = indices.len();
-    vectorize(
-        #[inline(always)]
-        || {
-            if len <= FEW {
-                for (feature, row) in to.chunks_exact_mut(lanes).take(len).enumerate() {
-                    for (to, &index) in row.iter_mut().zip(indices) {
-                        *to = value(index, feature);
-                    }
-                }
-            } else {
-                for (block, rows) in to[..len * lanes].chunks_mut(BLOCK * lanes).enumerate() {
-                    for (lane, &index) in indices.iter().enumerate() {
-                        for (i, row) in rows.chunks_exact_mut(lanes).enumerate() {
-                            row[lane] = value(index, block * BLOCK + i);
-                        }
-                    }
-                }
+    // SAFETY: the check holds every index inside its slice, and the machine has the set.
+    let first = unsafe { T::gather_values(isa, values, indices, len, lanes, to) };
+    for (block, rows) in to[..len * lanes].chunks_mut(BLOCK * lanes).enumerate() {
+        for lane in first..lanes {
+            let start = indices[lane.min(indices.len() - 1)] as usize * len + block * BLOCK;
+            for (row, &value) in rows.chunks_exact_mut(lanes).zip(&values[start..]) {
+                row[lane] = T::from_f32(value);
             }
-            for row in to.chunks_exact_mut(lanes).take(len) {
-                let last = row[n - 1];
-                row[n..].fill(last);
-            }
-        },
-    );
+        }
+    }
 }
 
 /// The lanes from `first` on, sample by sample.
@@ -148,16 +139,52 @@ pub(crate) unsafe fn gather_f32(
     lanes: usize,
     to: &mut [f32],
 ) -> usize {
-    let start = |lane: usize| indices[lane.min(indices.len() - 1)] as usize * len;
     let fits = i32::try_from(bytes.len()).is_ok();
-    if isa < Isa::Avx512 || !fits || lanes < x86::LANES || !x86::is_exact(divisor) {
+    if isa < Isa::Avx512 || !fits || !x86::is_exact(divisor) {
         return 0;
     }
+    // SAFETY: the caller's promise; the offsets fit into `i32`.
+    in_sixteens(indices, len, lanes, |first, starts| unsafe {
+        x86::gather(bytes, starts, len, divisor, lanes, first, to);
+    })
+}
+
+/// As [`gather_f32`], of numbers that are not divided.
+///
+/// # Safety
+///
+/// As there.
+#[cfg(target_arch = "x86_64")]
+pub(crate) unsafe fn gather_values_f32(
+    isa: Isa,
+    values: &[f32],
+    indices: &[u32],
+    len: usize,
+    lanes: usize,
+    to: &mut [f32],
+) -> usize {
+    if isa < Isa::Avx512 || i32::try_from(values.len()).is_err() {
+        return 0;
+    }
+    // SAFETY: the caller's promise; the offsets fit into `i32`.
+    in_sixteens(indices, len, lanes, |first, starts| unsafe {
+        x86::gather_values(values, starts, len, lanes, first, to);
+    })
+}
+
+/// Calls `gather` for every sixteen lanes with the first of them and where their samples begin; how many lanes
+/// that were.
+#[cfg(target_arch = "x86_64")]
+fn in_sixteens(
+    indices: &[u32],
+    len: usize,
+    lanes: usize,
+    mut gather: impl FnMut(usize, [i32; x86::LANES]),
+) -> usize {
+    let start = |lane: usize| indices[lane.min(indices.len() - 1)] as usize * len;
     let done = lanes - lanes % x86::LANES;
     for first in (0..done).step_by(x86::LANES) {
-        let starts = std::array::from_fn(|lane| start(first + lane) as i32);
-        // SAFETY: the caller's promise; the offsets fit into `i32`.
-        unsafe { x86::gather(bytes, starts, len, divisor, lanes, first, to) };
+        gather(first, std::array::from_fn(|lane| start(first + lane) as i32));
     }
     done
 }
@@ -232,6 +259,32 @@ mod x86 {
         }
     }
 
+    /// Sixteen samples, feature by feature.
+    ///
+    /// # Safety
+    ///
+    /// `starts[i] + len` numbers can be read, `to` has `len` rows of `lanes`, of which `first + LANES` are
+    /// there, and the machine has AVX-512.
+    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+    pub(super) unsafe fn gather_values(
+        values: &[f32],
+        starts: [i32; LANES],
+        len: usize,
+        lanes: usize,
+        first: usize,
+        to: &mut [f32],
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
+            let (mut from, mut to) = (values.as_ptr(), to.as_mut_ptr().add(first));
+            for _ in 0..len {
+                _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
+                (from, to) = (from.wrapping_add(1), to.wrapping_add(lanes));
+            }
+        }
+    }
+
     /// `byte / divisor`: the product with the reciprocal, corrected by what it leaves over.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
     fn quotient(byte: __m512, divisor: __m512, reciprocal: __m512) -> __m512 {
@@ -280,18 +333,25 @@ mod tests {
 
     #[test]
     fn every_number_stands_in_its_lane() {
-        let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
-        for (len, lanes, samples) in
-            [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
-        {
-            let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
-            let len = len as usize;
-            let mut to = vec![0.0f64; len * lanes];
-            gather_values(&values, &indices, len, lanes, &mut to);
-            for (at, &found) in to.iter().enumerate() {
-                let sample = indices[(at % lanes).min(samples as usize - 1)] as usize;
-                assert_eq!(found, f64::from(values[sample * len + at / lanes]), "{len}: {at}");
+        fn agrees<T: Float>(isa: Isa) {
+            let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
+            for (len, lanes, samples) in
+                [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
+            {
+                let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
+                let len = len as usize;
+                let mut to = vec![T::ZERO; len * lanes];
+                gather_values_on(isa, &values, &indices, len, lanes, &mut to);
+                for (at, &found) in to.iter().enumerate() {
+                    let sample = indices[(at % lanes).min(samples as usize - 1)] as usize;
+                    let expected = T::from_f32(values[sample * len + at / lanes]);
+                    assert_eq!(found, expected, "{}, {len}: {at}", isa.name());
+                }
             }
+        }
+        for isa in Isa::available() {
+            agrees::<f32>(isa);
+            agrees::<f64>(isa);
         }
     }
 

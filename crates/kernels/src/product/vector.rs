@@ -5,7 +5,10 @@ use super::peak::multiply_adds;
 use super::{Job, block};
 use crate::{Isa, winograd};
 #[cfg(target_arch = "x86_64")]
-use crate::{gather::gather_f32, transpose::transpose_f32};
+use crate::{
+    gather::{gather_f32, gather_values_f32},
+    transpose::transpose_f32,
+};
 
 /// A vector register full of numbers.
 pub(crate) trait Vector: Copy {
@@ -107,6 +110,24 @@ pub trait Simd: Sized {
         to: &mut [Self],
     ) -> usize {
         let _ = (isa, bytes, indices, len, divisor, lanes, to);
+        0
+    }
+
+    /// The same of numbers that are not divided.
+    ///
+    /// # Safety
+    ///
+    /// As [`gather`](Self::gather).
+    #[doc(hidden)]
+    unsafe fn gather_values(
+        isa: Isa,
+        values: &[f32],
+        indices: &[u32],
+        len: usize,
+        lanes: usize,
+        to: &mut [Self],
+    ) -> usize {
+        let _ = (isa, values, indices, len, lanes, to);
         0
     }
 
@@ -465,6 +486,19 @@ dispatch!(
         ) -> usize {
             // SAFETY: the caller's promises, handed on.
             unsafe { gather_f32(isa, bytes, indices, len, divisor, lanes, to) }
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        unsafe fn gather_values(
+            isa: Isa,
+            values: &[f32],
+            indices: &[u32],
+            len: usize,
+            lanes: usize,
+            to: &mut [f32],
+        ) -> usize {
+            // SAFETY: the caller's promises, handed on.
+            unsafe { gather_values_f32(isa, values, indices, len, lanes, to) }
         }
 
         #[cfg(target_arch = "x86_64")]
