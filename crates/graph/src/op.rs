@@ -97,6 +97,11 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether the result is the operand itself, in another shape.
+    fn is_view(&self) -> bool {
+        false
+    }
+
     /// How the op works on rows of its weight alone, if it can.
     fn split_weight(&self) -> Option<&dyn SplitWeight<T>> {
         None

@@ -279,6 +279,7 @@ impl<T: Float> Program<T> {
         let Self { graph, plan, tiles, workers, shared, wide, serial, key, .. } = self;
         let context = Context { graph, plan, parameters: run.parameters, shared, wide, key: *key };
         let pool = run.pool.unwrap_or(serial);
+        let is_last = !plan.stages[stage + 1..].iter().any(|stage| stage.tiled);
         pool.each_with(tiles, workers, |_, tile, worker| {
             for &task in &context.plan.stages[stage].tasks {
                 let (node, direction) = task.counts_as();
@@ -286,8 +287,8 @@ impl<T: Float> Program<T> {
                     context.tile_task(task, tile, worker, run.inputs);
                 });
             }
-            if stage + 1 == context.plan.stages.len() {
-                tile.is_tame = context.is_tame(tile);
+            if is_last {
+                tile.is_tame = context.is_tame(tile, run.inputs);
             }
         });
     }

@@ -24,6 +24,11 @@ pub(crate) struct Gather<'a, T> {
 }
 
 impl<T: Float> Source<T> for Gather<'_, T> {
+    fn is_tame(&self, input: usize) -> bool {
+        let is_bytes = matches!(self.dataset.features(), Features::U8(_));
+        input == 0 && is_bytes && self.divisor.abs() > T::from_f64(1e-10)
+    }
+
     fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
         match input {
             0 => self.fill_samples(tile, out),

@@ -67,6 +67,10 @@ impl<T: Float> Op<T> for Reshape {
         true
     }
 
+    fn is_view(&self) -> bool {
+        true
+    }
+
     /// In place `x` is empty, and the values are there already.
     fn forward(&self, pass: ForwardPass<'_, T>) {
         pass.y.iter_mut().zip(pass.x[0]).for_each(|(y, &x)| *y = x);

@@ -280,7 +280,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
-    pub(super) fn is_tame(&self, state: &TileState<T>) -> bool {
+    pub(super) fn is_tame(&self, state: &TileState<T>, inputs: &dyn Source<T>) -> bool {
         let local = Local { tile: &state.buffers, worker: &[] };
         self.plan.chunks.iter().all(|chunk| chunk.clear)
             && self.graph.nodes().all(|(id, node)| {
@@ -289,8 +289,14 @@ impl<'a, T: Float> Context<'a, T> {
                 let factors = plan.workspace.is_none_or(|workspace| {
                     let saved = op(self.graph, id.index()).saved(WEIGHT);
                     let x = self.operands(id.index(), state.tile, Some(local));
-                    let x = x.iter().enumerate().filter(|(k, _)| saved.has_operand(*k));
-                    is_tame(&state.buffers[workspace]) && x.into_iter().all(|(_, x)| is_tame(x))
+                    let mut x = node.operands().iter().zip(x).enumerate();
+                    is_tame(&state.buffers[workspace])
+                        && x.all(|(k, (operand, x))| {
+                            let input = self.plan.nodes[operand.index()].input;
+                            !saved.has_operand(k)
+                                || input.is_some_and(|input| inputs.is_tame(input))
+                                || is_tame(x)
+                        })
                 });
                 factors && part.is_none_or(|part| is_tame(&state.buffers[part]))
             })
@@ -402,5 +408,48 @@ fn put<T: Float>(
         Place::Tile(place) => state.buffers[*place] = buffer,
         Place::Worker(place) => worker.buffers[*place] = buffer,
         _ => unreachable!("planned for each tile"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Compile, Graph, Program, Run, Shape, Source, Tensor, Tensors, op::Tile};
+
+    /// An input of which is known that it is small.
+    struct Known<'a>(Tensors<'a, f32>);
+
+    impl Source<f32> for Known<'_> {
+        fn fill(&self, input: usize, tile: Tile, out: &mut [f32]) {
+            self.0.fill(input, tile, out);
+        }
+
+        fn is_tame(&self, _: usize) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn gradients_that_must_be_finite_are_known_before_they_are_made() {
+        let mut g = Graph::new();
+        let x = g.input("x", Shape::batch([2, 300]));
+        let weight = g.parameter("weight", [600, 64]);
+        let flat = g.flatten(x);
+        let y = g.matmul(flat, weight).unwrap();
+        let y = g.relu(y);
+        let loss = g.mean_all(y).unwrap();
+        let options = Compile { batch: 40, loss: Some(loss), ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let parameters = vec![0.01; 600 * 64];
+        let mut is_tame = |value: f32, is_known: bool| {
+            let x = Tensor::full([40, 2, 300], value);
+            let tensors = [&x];
+            let (plain, known) = (Tensors(&tensors), Known(Tensors(&tensors)));
+            let inputs: &dyn Source<f32> = if is_known { &known } else { &plain };
+            program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
+            program.tiles.iter().all(|tile| tile.is_tame)
+        };
+        assert!(is_tame(3.0, false));
+        assert!(!is_tame(1e16, false) && !is_tame(f32::NAN, false));
+        assert!(is_tame(1e16, true), "values are looked at only where that is needed");
     }
 }

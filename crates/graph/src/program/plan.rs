@@ -13,8 +13,9 @@
 mod facts;
 mod place;
 
-use crate::{Float, Graph, Shape};
+use crate::{Float, Graph, Leaf, Shape};
 
+use super::buffer::LANES;
 use super::{Compile, Direction};
 use facts::Facts;
 use place::{chunk, place_batched, place_shared};
@@ -119,6 +120,8 @@ pub(super) struct NodePlan {
     pub(super) wide: Option<usize>,
     /// The node whose value is added to this one's as a bias.
     pub(super) bias: Option<usize>,
+    /// The number of the input that the value is, be it in another shape.
+    pub(super) input: Option<usize>,
     /// The shapes of the operands.
     pub(super) shapes: Vec<Shape>,
 }
@@ -163,8 +166,10 @@ pub(super) struct Plan {
 const TILE_BYTES: usize = 2 << 20;
 /// Lanes of a tile, from the widest, each with the smallest batch it is used for: wide tiles cost fewer
 /// calls, narrow ones leave no thread without work.
-const WIDTHS: [(usize, usize); 6] =
-    [(512, 8192), (256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
+const WIDTHS: [(usize, usize); 5] = [(256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
+/// The most lanes of a tile, and the smallest batch of which one has more than those above.
+const WIDEST: usize = 35 * LANES;
+const WIDEST_BATCH: usize = 8192;
 
 /// Makes the plan for a graph.
 pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
@@ -174,6 +179,13 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
         ..NodePlan::default()
     });
     let mut plan = Plan { nodes: nodes.collect(), stages: facts.stages(), ..Plan::default() };
+    for (id, node) in graph.nodes() {
+        plan.nodes[id.index()].input = match (node.leaf(), node.op()) {
+            (Some(&Leaf::Input(input)), _) => Some(input),
+            (_, Some(op)) if op.is_view() => plan.nodes[node.operands()[0].index()].input,
+            _ => None,
+        };
+    }
     place_shared(graph, &facts, &mut plan);
     place_batched(options, &facts, &mut plan);
     chunk(graph, &facts, &mut plan);
@@ -186,6 +198,13 @@ fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
     let fits = |&&(width, min_batch): &&(usize, usize)| {
         batch >= min_batch && (row_bytes * width <= TILE_BYTES || width == 16)
     };
+    // An even number of tiles, for two threads; and rows an odd number of cache lines apart, since those of
+    // 512 lanes all meet the same sets of the first-level cache.
+    let tiles = batch.max(1).div_ceil(WIDEST).next_multiple_of(2);
+    let widest = (batch.div_ceil(tiles).div_ceil(LANES) | 1) * LANES;
+    if fits(&&(widest, WIDEST_BATCH)) {
+        return widest;
+    }
     // A batch too small for any of them is one tile without padding.
     WIDTHS.iter().find(fits).map_or(batch.max(1), |&(width, _)| width)
 }

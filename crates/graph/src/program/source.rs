@@ -14,6 +14,14 @@ pub trait Source<T>: Sync {
     /// `out[f · tile.width + s]`, the lanes behind the last of them [repeating it](Tile::repeat_last_sample).
     /// For an input without batch axis, all its elements.
     fn fill(&self, input: usize, tile: Tile, out: &mut [T]);
+
+    /// Whether the magnitude of every value of this input is known to be below 1e15, as it is of pixels.
+    /// Otherwise a training step looks at all of them, to know before the first update that no gradient
+    /// will be infinite.
+    fn is_tame(&self, input: usize) -> bool {
+        let _ = input;
+        false
+    }
 }
 
 /// Row-major tensors, one for each input of the graph in order, with the batch as their first axis where

@@ -6,10 +6,9 @@ use super::{Adjacent, Extent, Job};
 use crate::{Float, Isa, vectorize};
 
 /// Steps of the inner index that are taken for the whole result before the next ones: two vectors of so
-/// many steps of the right factor stay in the first-level cache while all rows of the left one pass.
-const STEPS: usize = 256;
-/// The same where rows of the left factor are copied first, which then share that cache.
-const FAR_STEPS: usize = 128;
+/// many steps of the right factor stay in the first-level cache while all rows of the left one pass, beside
+/// those of a block and the next, or a copy of some rows.
+const STEPS: usize = 128;
 /// The same for a single row of the left factor and a wide right one.
 const SINGLE_STEPS: usize = 32;
 /// Rows of the left factor that are copied together: whole blocks and whole cache lines.
@@ -41,11 +40,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, job: &Job<'_, T>) {
         return unsafe { T::product(isa, job) };
     }
     let is_far = stride * size_of::<T>() >= FAR && columns * repeats >= WIDE;
-    let steps = match (is_single, is_far) {
-        (true, _) => SINGLE_STEPS,
-        (false, true) => FAR_STEPS,
-        (false, false) => STEPS,
-    };
+    let steps = if is_single { SINGLE_STEPS } else { STEPS };
     let n_pieces = run_length.div_ceil(steps).max(1);
     let mut first = 0;
     for piece in 0..n_pieces {
@@ -69,9 +64,9 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, job: &Job<'_, T>) {
 ///
 /// # Safety
 ///
-/// As [`run`]; and the job has one run of at most `FAR_STEPS`.
+/// As [`run`]; and the job has one run of at most `STEPS`.
 unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>, next_piece: *const T) {
-    let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; GROUP * FAR_STEPS]);
+    let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; GROUP * STEPS]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let Extent { rows, runs, run_length, .. } = job.extent;
     let [a, b] = runs[0];
@@ -83,7 +78,7 @@ unsafe fn gathered<T: Float>(isa: Isa, job: &Job<'_, T>, next_piece: *const T) {
                 for k in 0..run_length {
                     let from = job.left.wrapping_add(a + first + k * job.left_stride);
                     // SAFETY: the rows lie inside the left factor, and the copy has room for `GROUP` rows
-                    // of `FAR_STEPS`.
+                    // of `STEPS`.
                     unsafe {
                         if n_rows == GROUP {
                             std::ptr::copy_nonoverlapping(from, copy.add(k * GROUP), GROUP);
