@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: all that CI checks beside the tests.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
+    Step { name: "neon", run: neon },
     Step { name: "docs", run: docs },
     Step { name: "tidy", run: tidy::run },
 ];
@@ -40,6 +42,21 @@ fn format() -> anyhow::Result<()> {
 fn clippy() -> anyhow::Result<()> {
     let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     process::run(Command::new("cargo").args(args))
+}
+
+/// The engine for AArch64, whose vectors are NEON's. The rest needs a C compiler for that machine.
+fn neon() -> anyhow::Result<()> {
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?.stdout;
+    let sysroot = String::from_utf8(sysroot)?;
+    if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib").is_dir() {
+        println!("NEON was not built: {TARGET} is not installed (rustup target add {TARGET})");
+        return Ok(());
+    }
+    let packages = ["-p", "gradus-kernels", "-p", "gradus-graph", "-p", "gradus-nn"];
+    let mut clippy = Command::new("cargo");
+    clippy.args(["clippy", "--all-targets", "--target", TARGET]).args(packages);
+    process::run(clippy.args(["--", "-D", "warnings"]))
 }
 
 fn docs() -> anyhow::Result<()> {

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum Isa {
     /// What the compiler assumes of the target: runs everywhere.
     Portable = 1,
+    /// 128-bit vectors with fused multiply-add and 32 registers (every AArch64).
+    Neon = 2,
     /// 256-bit vectors with fused multiply-add (x86-64, from 2013).
-    Avx2 = 2,
+    Avx2 = 3,
     /// AVX2 with masks and 32 registers (x86-64, from 2017).
-    Avx512 = 3,
+    Avx512 = 4,
 }
 
 /// 0 until the first question, then an [`Isa`]. Relaxed is enough: every thread that finds 0
@@ -21,6 +23,8 @@ static CURRENT: AtomicU8 = AtomicU8::new(0);
 impl Isa {
     /// The widest set that both this machine and the kernels have.
     pub fn detect() -> Self {
+        #[cfg(target_arch = "aarch64")]
+        return Self::Neon;
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
@@ -34,13 +38,19 @@ impl Isa {
                 return Self::Avx2;
             }
         }
+        #[cfg(not(target_arch = "aarch64"))]
         Self::Portable
     }
 
     /// Every set that both this machine and the kernels have, from narrow to wide.
     pub fn available() -> impl Iterator<Item = Self> {
         let widest = Self::detect();
-        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(move |&isa| isa <= widest)
+        let all = if cfg!(target_arch = "aarch64") {
+            &[Self::Portable, Self::Neon][..]
+        } else {
+            &[Self::Portable, Self::Avx2, Self::Avx512]
+        };
+        all.iter().copied().filter(move |&isa| isa <= widest)
     }
 
     /// The set that the environment variable `GRADUS_ISA` asks for, by its [`name`](Self::name); the widest
@@ -66,8 +76,9 @@ impl Isa {
     pub fn current() -> Self {
         match CURRENT.load(Ordering::Relaxed) {
             1 => Self::Portable,
-            2 => Self::Avx2,
-            3 => Self::Avx512,
+            2 => Self::Neon,
+            3 => Self::Avx2,
+            4 => Self::Avx512,
             _ => {
                 let isa = Self::from_environment().unwrap_or_else(|_| Self::detect());
                 CURRENT.store(isa as u8, Ordering::Relaxed);
@@ -90,10 +101,11 @@ impl Isa {
         Ok(())
     }
 
-    /// The name people know: `"portable"`, `"avx2"`, `"avx512"`.
+    /// The name people know: `"portable"`, `"neon"`, `"avx2"`, `"avx512"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -123,7 +135,7 @@ pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
         Isa::Avx512 => return unsafe { avx512(body) },
         // SAFETY: as above.
         Isa::Avx2 => return unsafe { avx2(body) },
-        Isa::Portable => {}
+        Isa::Portable | Isa::Neon => {}
     }
     body()
 }

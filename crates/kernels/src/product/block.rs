@@ -239,12 +239,17 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const ROWS_ADJACENT
 /// The pointer itself, of which the compiler does not see where it comes from: it would otherwise compute all
 /// pointers of a block from one, an addition each, on ports that multiply-adds need.
 #[inline(always)]
-fn opaque<T>(mut pointer: *const T) -> *const T {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: no instruction at all.
-    unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
+fn opaque<T>(pointer: *const T) -> *const T {
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    {
+        let mut pointer = pointer;
+        // SAFETY: no instruction at all.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
+        }
+        return pointer;
     }
+    #[allow(unreachable_code, reason = "the only line where there is no assembler")]
     pointer
 }
 

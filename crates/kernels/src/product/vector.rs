@@ -206,207 +206,14 @@ portable!(f32, 4);
 portable!(f64, 2);
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
+mod x86;
 
-    use super::{InnerJob, Job, Vector, block, inner, multiply_adds, winograd};
-
-    /// 256 bits with 16 registers.
-    #[derive(Clone, Copy)]
-    struct Avx2<R>(R);
-
-    /// 512 bits with masks and 32 registers.
-    #[derive(Clone, Copy)]
-    struct Avx512<R>(R);
-
-    /// Lane masks: the eight (four) integers from index `8 − lanes` (`4 − lanes`).
-    const MASKS_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-    const MASKS_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
-
-    macro_rules! vector {
-        (
-            $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
-            zero $zero:ident, splat $splat:ident, add $add:ident, fma $fma:ident,
-            load |$from:ident, $count:ident| $load:expr,
-            store |$to:ident, $value:ident, $many:ident| $store:expr,
-            sum |$lanes_in:ident| $sum:expr
-        ) => {
-            impl Vector for $name<$register> {
-                type Scalar = $scalar;
-                const LANES: usize = $lanes;
-                const ROWS: usize = $rows;
-
-                #[inline(always)]
-                unsafe fn zero() -> Self {
-                    // SAFETY: the caller's promise about the machine.
-                    Self(unsafe { $zero() })
-                }
-                #[inline(always)]
-                unsafe fn load($from: *const $scalar, $count: usize) -> Self {
-                    // SAFETY: masked lanes are not read; the rest is the caller's promise.
-                    Self(unsafe { $load })
-                }
-                #[inline(always)]
-                unsafe fn store(self, $to: *mut $scalar, $many: usize) {
-                    let $value = self.0;
-                    // SAFETY: masked lanes are not written; the rest is the caller's promise.
-                    unsafe { $store }
-                }
-                #[inline(always)]
-                unsafe fn splat(value: $scalar) -> Self {
-                    // SAFETY: the caller's promise about the machine.
-                    Self(unsafe { $splat(value) })
-                }
-                #[inline(always)]
-                unsafe fn of(value: f64) -> Self {
-                    // SAFETY: the caller's promise about the machine.
-                    Self(unsafe { $splat(value as $scalar) })
-                }
-                #[inline(always)]
-                unsafe fn add(self, term: Self) -> Self {
-                    // SAFETY: the caller's promise about the machine.
-                    Self(unsafe { $add(self.0, term.0) })
-                }
-                #[inline(always)]
-                unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
-                    // SAFETY: the caller's promise about the machine.
-                    Self(unsafe { $fma(self.0, factor.0, term.0) })
-                }
-                #[inline(always)]
-                unsafe fn sum_lanes(self) -> $scalar {
-                    let $lanes_in = self.0;
-                    // SAFETY: the caller's promise about the machine.
-                    unsafe { $sum }
-                }
-            }
-        };
-    }
-
-    vector!(
-        Avx512<__m512>, f32, lanes 16, rows 12,
-        zero _mm512_setzero_ps, splat _mm512_set1_ps, add _mm512_add_ps, fma _mm512_fmadd_ps,
-        load |from, lanes| _mm512_maskz_loadu_ps(u16::MAX >> (16 - lanes), from),
-        store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value),
-        sum |value| _mm512_reduce_add_ps(value)
-    );
-    vector!(
-        Avx512<__m512d>, f64, lanes 8, rows 6,
-        zero _mm512_setzero_pd, splat _mm512_set1_pd, add _mm512_add_pd, fma _mm512_fmadd_pd,
-        load |from, lanes| _mm512_maskz_loadu_pd(u8::MAX >> (8 - lanes), from),
-        store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value),
-        sum |value| _mm512_reduce_add_pd(value)
-    );
-    vector!(
-        Avx2<__m256>, f32, lanes 8, rows 6,
-        zero _mm256_setzero_ps, splat _mm256_set1_ps, add _mm256_add_ps, fma _mm256_fmadd_ps,
-        load |from, lanes| if lanes == 8 {
-            _mm256_loadu_ps(from)
-        } else {
-            _mm256_maskload_ps(from, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - lanes).cast()))
-        },
-        store |to, value, lanes| {
-            _mm256_maskstore_ps(to, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - lanes).cast()), value)
-        },
-        sum |value| {
-            let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
-            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-        }
-    );
-    vector!(
-        Avx2<__m256d>, f64, lanes 4, rows 6,
-        zero _mm256_setzero_pd, splat _mm256_set1_pd, add _mm256_add_pd, fma _mm256_fmadd_pd,
-        load |from, lanes| if lanes == 4 {
-            _mm256_loadu_pd(from)
-        } else {
-            _mm256_maskload_pd(from, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - lanes).cast()))
-        },
-        store |to, value, lanes| {
-            _mm256_maskstore_pd(to, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - lanes).cast()), value)
-        },
-        sum |value| {
-            let two = _mm_add_pd(_mm256_castpd256_pd128(value), _mm256_extractf128_pd::<1>(value));
-            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
-        }
-    );
-
-    macro_rules! entry {
-        ($product:ident, $inner:ident, $winograd:ident, $peak:ident, $vector:ty, $scalar:ty, $features:literal) => {
-            /// # Safety
-            /// None but the instructions.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn $peak(rounds: u64) -> u64 {
-                // SAFETY: the instructions are those of this function.
-                unsafe { multiply_adds::<$vector>(rounds) }
-            }
-
-            /// # Safety
-            /// Every index of the job lies inside its slices.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn $product(job: &Job<'_, $scalar>) {
-                // SAFETY: the caller's promise; the instructions are those of this function.
-                unsafe { block::run::<$vector>(job) }
-            }
-
-            /// # Safety
-            /// Every index of the job lies inside its slices.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn $inner(job: &InnerJob<'_, $scalar>) {
-                // SAFETY: the caller's promise; the instructions are those of this function.
-                unsafe { inner::run::<$vector>(job) }
-            }
-
-            /// # Safety
-            /// Every row of the job lies inside its slice.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn $winograd(job: &winograd::Job<'_, $scalar>) {
-                // SAFETY: the caller's promise; the instructions are those of this function.
-                unsafe { winograd::run::<$vector>(job) }
-            }
-        };
-    }
-
-    entry!(
-        avx512_f32,
-        inner_avx512_f32,
-        winograd_avx512_f32,
-        peak_avx512_f32,
-        Avx512<__m512>,
-        f32,
-        "avx512f,avx512vl,avx2,fma"
-    );
-    entry!(
-        avx512_f64,
-        inner_avx512_f64,
-        winograd_avx512_f64,
-        peak_avx512_f64,
-        Avx512<__m512d>,
-        f64,
-        "avx512f,avx512vl,avx2,fma"
-    );
-    entry!(
-        avx2_f32,
-        inner_avx2_f32,
-        winograd_avx2_f32,
-        peak_avx2_f32,
-        Avx2<__m256>,
-        f32,
-        "avx2,fma"
-    );
-    entry!(
-        avx2_f64,
-        inner_avx2_f64,
-        winograd_avx2_f64,
-        peak_avx2_f64,
-        Avx2<__m256d>,
-        f64,
-        "avx2,fma"
-    );
-}
+#[cfg(target_arch = "aarch64")]
+mod arm;
 
 macro_rules! dispatch {
     (
-        $scalar:ty, $portable:ty,
+        $scalar:ty, $portable:ty, $neon:ident,
         $avx2:ident, $inner_avx2:ident, $winograd_avx2:ident, $peak_avx2:ident,
         $avx512:ident, $inner_avx512:ident, $winograd_avx512:ident, $peak_avx512:ident,
         own { $($own:item)* }
@@ -420,6 +227,8 @@ macro_rules! dispatch {
                         Isa::Avx512 => x86::$peak_avx512(rounds),
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx2 => x86::$peak_avx2(rounds),
+                        #[cfg(target_arch = "aarch64")]
+                        Isa::Neon => multiply_adds::<arm::Neon<std::arch::aarch64::$neon>>(rounds),
                         _ => multiply_adds::<$portable>(rounds),
                     }
                 }
@@ -435,6 +244,8 @@ macro_rules! dispatch {
                         Isa::Avx512 => x86::$avx512(job),
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx2 => x86::$avx2(job),
+                        #[cfg(target_arch = "aarch64")]
+                        Isa::Neon => block::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
                         _ => block::run::<$portable>(job),
                     }
                 }
@@ -448,6 +259,8 @@ macro_rules! dispatch {
                         Isa::Avx512 => x86::$inner_avx512(job),
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx2 => x86::$inner_avx2(job),
+                        #[cfg(target_arch = "aarch64")]
+                        Isa::Neon => inner::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
                         _ => inner::run::<$portable>(job),
                     }
                 }
@@ -461,6 +274,8 @@ macro_rules! dispatch {
                         Isa::Avx512 => x86::$winograd_avx512(job),
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx2 => x86::$winograd_avx2(job),
+                        #[cfg(target_arch = "aarch64")]
+                        Isa::Neon => winograd::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
                         _ => winograd::run::<$portable>(job),
                     }
                 }
@@ -470,7 +285,7 @@ macro_rules! dispatch {
 }
 
 dispatch!(
-    f32, Portable<f32, 4>,
+    f32, Portable<f32, 4>, float32x4_t,
     avx2_f32, inner_avx2_f32, winograd_avx2_f32, peak_avx2_f32,
     avx512_f32, inner_avx512_f32, winograd_avx512_f32, peak_avx512_f32,
     own {
@@ -515,7 +330,7 @@ dispatch!(
     }
 );
 dispatch!(
-    f64, Portable<f64, 2>,
+    f64, Portable<f64, 2>, float64x2_t,
     avx2_f64, inner_avx2_f64, winograd_avx2_f64, peak_avx2_f64,
     avx512_f64, inner_avx512_f64, winograd_avx512_f64, peak_avx512_f64,
     own {}
