@@ -259,13 +259,13 @@ mod x86 {
         }
     }
 
-    /// Sixteen samples, feature by feature.
+    /// Sixteen samples, four features at a time, the last ones one by one.
     ///
     /// # Safety
     ///
     /// `starts[i] + len` numbers can be read, `to` has `len` rows of `lanes`, of which `first + LANES` are
     /// there, and the machine has AVX-512.
-    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
     pub(super) unsafe fn gather_values(
         values: &[f32],
         starts: [i32; LANES],
@@ -276,9 +276,37 @@ mod x86 {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
             let (mut from, mut to) = (values.as_ptr(), to.as_mut_ptr().add(first));
-            for _ in 0..len {
+            for _ in 0..len / 4 {
+                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
+                // Quarter `l` of row `i` is sample 4·l + i: turned within the quarters, samples are in order.
+                let row: [__m512; 4] = std::array::from_fn(|i| {
+                    let two = _mm256_set_m128(four(i + 4), four(i));
+                    let low = _mm512_castps256_ps512(two);
+                    let high = _mm256_set_m128(four(i + 12), four(i + 8));
+                    _mm512_insertf32x8::<1>(low, high)
+                });
+                let pairs = [
+                    _mm512_unpacklo_ps(row[0], row[1]),
+                    _mm512_unpackhi_ps(row[0], row[1]),
+                    _mm512_unpacklo_ps(row[2], row[3]),
+                    _mm512_unpackhi_ps(row[2], row[3]),
+                ]
+                .map(|pair| _mm512_castps_pd(pair));
+                let features = [
+                    _mm512_unpacklo_pd(pairs[0], pairs[2]),
+                    _mm512_unpackhi_pd(pairs[0], pairs[2]),
+                    _mm512_unpacklo_pd(pairs[1], pairs[3]),
+                    _mm512_unpackhi_pd(pairs[1], pairs[3]),
+                ];
+                for feature in features {
+                    _mm512_storeu_ps(to, _mm512_castpd_ps(feature));
+                    to = to.wrapping_add(lanes);
+                }
+                from = from.wrapping_add(4);
+            }
+            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
+            for _ in 0..len % 4 {
                 _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
                 (from, to) = (from.wrapping_add(1), to.wrapping_add(lanes));
             }

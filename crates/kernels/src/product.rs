@@ -94,6 +94,7 @@ pub struct Destination<'a, T> {
 /// `result[m, n] = Σ_run Σ_k left[run.0 + [m, k]] · right[run.1 + k·inner_stride + n + r·repeat_stride]`
 ///
 /// The sum runs in the order written, so its rounding depends on sizes and instruction set only.
+/// Where the left factor has a single row, its zeros take no part, whatever they meet: 0 · ∞ is 0 there.
 ///
 /// # Panics
 ///
@@ -290,7 +291,9 @@ mod tests {
                 Adjacent::Rows => (rows + left_pad, (rows + left_pad) * inner),
                 Adjacent::Steps => (inner + left_pad, rows * (inner + left_pad)),
             };
-            let left: Vec<T> = random(left_len * n_runs, 1);
+            let mut left: Vec<T> = random(left_len * n_runs, 1);
+            // Zeros, as a ReLU leaves them.
+            left.iter_mut().for_each(|value| *value = value.maximum(T::ZERO));
             let left = Left { values: &left, adjacent, stride };
             let runs: Vec<_> =
                 (0..n_runs).rev().map(|r| [r * left_len, r * (columns + pad) * inner]).collect();
@@ -376,6 +379,30 @@ mod tests {
             },
         );
         assert_eq!(result, [0.0, 0.0, 5.0]);
+    }
+
+    #[test]
+    fn zeros_of_a_single_row_meet_nothing() {
+        for (rows, expected) in [(1, [2.0, 4.0]), (2, [f32::NAN; 2])] {
+            let (left, mut result) = ([0.0, 2.0].repeat(rows), vec![0.0; 2 * rows]);
+            product(
+                Extent { rows, columns: 2, runs: &[[0, 0]], run_length: 2, repeats: 1 },
+                Left { values: &left, adjacent: Adjacent::Steps, stride: 2 },
+                Right {
+                    values: &[f32::INFINITY, f32::NAN, 1.0, 2.0],
+                    inner_stride: 2,
+                    repeat_stride: 0,
+                },
+                Destination {
+                    values: &mut result,
+                    row_stride: 2,
+                    repeat_stride: 0,
+                    adds: false,
+                    bias: &[],
+                },
+            );
+            assert_eq!(format!("{:?}", &result[..2]), format!("{expected:?}"), "{rows} rows");
+        }
     }
 
     #[test]

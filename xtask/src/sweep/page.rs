@@ -20,6 +20,34 @@ impl Step {
 
 /// The page of all that was measured; `runs` is how.
 pub(super) fn page(measured: &[Measured], runs: &str, machine: &str) -> String {
+    format!(
+        "{HEAD}{}{WITHOUT_START_UP}{}\n\
+         - Machine: {machine}.\n\
+         - Runs at each of the {} points: {runs}.\n",
+        table(measured),
+        table(&without_start_up(measured)),
+        measured.len()
+    )
+}
+
+/// What is left of each point when the start-up of a step is taken off: the time of a step with one sample.
+/// Only points of which at least half is left: of the others nothing can be said.
+fn without_start_up(measured: &[Measured]) -> Vec<Measured> {
+    let start_up = |point: Point| {
+        let key = |point: Point| Point { samples: 0, ..point.besides(Axis::Batch) };
+        let mut ones = measured.iter().filter(|one| one.point.batch == 1);
+        ones.find(|one| key(one.point) == key(point)).map(|one| one.picoseconds)
+    };
+    let rest = measured.iter().filter_map(|&Measured { point, picoseconds }| {
+        let (batch, start_up) = (point.batch as f64, start_up(point)?);
+        let rest = picoseconds * batch - start_up;
+        (rest >= start_up).then(|| Measured { point, picoseconds: rest / (batch - 1.0).max(1.0) })
+    });
+    rest.collect()
+}
+
+/// The largest steps along each axis.
+fn table(measured: &[Measured]) -> String {
     let head = ["size", "from", "to", "largest rise", "where", "largest fall", "where"];
     let row = |axis: Axis| {
         let steps = steps(measured, axis);
@@ -34,13 +62,7 @@ pub(super) fn page(measured: &[Measured], runs: &str, machine: &str) -> String {
         let (least, most) = (number(sizes().min()), number(sizes().max()));
         vec![axis.name().into(), least, most, rise_ratio, rise_place, fall_ratio, fall_place]
     };
-    let table = table::markdown(&head.map(str::to_owned), &Axis::ALL.map(row));
-    format!(
-        "{HEAD}{table}\n\
-         - Machine: {machine}.\n\
-         - Runs at each of the {} points: {runs}.\n",
-        measured.len()
-    )
+    table::markdown(&head.map(str::to_owned), &Axis::ALL.map(row))
 }
 
 /// The ratio of a step and where it is.
@@ -82,11 +104,17 @@ const HEAD: &str = "\
 
 Made by `cargo xtask sweep`: a network 784-width-width-10 with ReLU, trained with Adam on the digits.
 What is shown is the time of training for each operation that it needs: two for each multiply-add, forward and for both gradients, without the gradient of the input.
-A small batch has the whole update of the parameters to carry, so its operations take longer; what should not be there are steps between neighbours.
+A small batch has the whole update of the parameters to carry, so its operations take longer.
 
 ![Time of an operation over batch, width and number of samples](sweep.svg)
 
 The largest steps between neighbouring sizes, the others being equal; a rise means that the larger size is slower:
+
+";
+
+const WITHOUT_START_UP: &str = "
+The same without the start-up of a step, which is the time of a step with one sample of the same width on as many threads: mostly the update of all parameters.
+It is taken off every step, and its sample off the operations; points where it is more than half of the step are left out.
 
 ";
 
@@ -117,6 +145,21 @@ mod tests {
         ] {
             assert!(page.lines().any(|line| line == row), "{row}\nis not in\n{page}");
         }
+    }
+
+    #[test]
+    fn the_start_up_of_a_step_is_taken_off_where_it_is_not_most_of_it() {
+        // Steps of 60, 80, 120 and 200: 60 of them start-up, and 20 for each sample after the first.
+        let batches = [(1, 60.0), (2, 40.0), (4, 30.0), (8, 25.0)];
+        let all = batches.map(|(batch, picoseconds)| measured(batch, 32, 1, picoseconds));
+        assert_eq!(
+            without_start_up(&all),
+            [measured(4, 32, 1, 20.0), measured(8, 32, 1, 20.0)],
+            "a step with 2 samples is mostly start-up"
+        );
+        let others = Point { samples: 1000, ..measured(8, 32, 1, 0.0).point };
+        let all = [all[0], Measured { point: others, picoseconds: 25.0 }];
+        assert_eq!(without_start_up(&all)[0].picoseconds, 20.0, "whatever the number of samples");
     }
 
     #[test]

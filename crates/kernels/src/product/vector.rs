@@ -13,7 +13,7 @@ use crate::{
 /// A vector register full of numbers.
 pub(crate) trait Vector: Copy {
     /// The type of one lane.
-    type Scalar: Copy + std::ops::AddAssign;
+    type Scalar: Copy + Default + PartialEq + std::ops::AddAssign;
     /// Numbers in one register.
     const LANES: usize;
     /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
