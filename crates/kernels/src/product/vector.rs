@@ -205,6 +205,69 @@ macro_rules! portable {
 portable!(f32, 4);
 portable!(f64, 2);
 
+/// Vectors of an instruction set, from its intrinsics.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! vector {
+    (
+        $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
+        splat $splat:ident, add $add:ident,
+        fma |$factor:ident, $other:ident, $term:ident| $fma:expr,
+        load |$from:ident, $count:ident| $load:expr,
+        store |$to:ident, $value:ident, $many:ident| $store:expr,
+        sum |$lanes_in:ident| $sum:expr
+    ) => {
+        impl Vector for $name<$register> {
+            type Scalar = $scalar;
+            const LANES: usize = $lanes;
+            const ROWS: usize = $rows;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: the caller's promise about the machine.
+                Self(unsafe { $splat(0.0) })
+            }
+            #[inline(always)]
+            unsafe fn load($from: *const $scalar, $count: usize) -> Self {
+                // SAFETY: no more lanes are read; the rest is the caller's promise.
+                Self(unsafe { $load })
+            }
+            #[inline(always)]
+            unsafe fn store(self, $to: *mut $scalar, $many: usize) {
+                let $value = self.0;
+                // SAFETY: no more lanes are written; the rest is the caller's promise.
+                unsafe { $store }
+            }
+            #[inline(always)]
+            unsafe fn splat(value: $scalar) -> Self {
+                // SAFETY: the caller's promise about the machine.
+                Self(unsafe { $splat(value) })
+            }
+            #[inline(always)]
+            unsafe fn of(value: f64) -> Self {
+                // SAFETY: the caller's promise about the machine.
+                Self(unsafe { $splat(value as $scalar) })
+            }
+            #[inline(always)]
+            unsafe fn add(self, term: Self) -> Self {
+                // SAFETY: the caller's promise about the machine.
+                Self(unsafe { $add(self.0, term.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+                let ($factor, $other, $term) = (self.0, factor.0, term.0);
+                // SAFETY: the caller's promise about the machine.
+                Self(unsafe { $fma })
+            }
+            #[inline(always)]
+            unsafe fn sum_lanes(self) -> $scalar {
+                let $lanes_in = self.0;
+                // SAFETY: the caller's promise about the machine.
+                unsafe { $sum }
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

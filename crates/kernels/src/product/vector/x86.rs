@@ -16,82 +16,23 @@ struct Avx512<R>(R);
 const MASKS_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 const MASKS_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
-macro_rules! vector {
-    (
-        $name:ident<$register:ty>, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
-        zero $zero:ident, splat $splat:ident, add $add:ident, fma $fma:ident,
-        load |$from:ident, $count:ident| $load:expr,
-        store |$to:ident, $value:ident, $many:ident| $store:expr,
-        sum |$lanes_in:ident| $sum:expr
-    ) => {
-        impl Vector for $name<$register> {
-            type Scalar = $scalar;
-            const LANES: usize = $lanes;
-            const ROWS: usize = $rows;
-
-            #[inline(always)]
-            unsafe fn zero() -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $zero() })
-            }
-            #[inline(always)]
-            unsafe fn load($from: *const $scalar, $count: usize) -> Self {
-                // SAFETY: masked lanes are not read; the rest is the caller's promise.
-                Self(unsafe { $load })
-            }
-            #[inline(always)]
-            unsafe fn store(self, $to: *mut $scalar, $many: usize) {
-                let $value = self.0;
-                // SAFETY: masked lanes are not written; the rest is the caller's promise.
-                unsafe { $store }
-            }
-            #[inline(always)]
-            unsafe fn splat(value: $scalar) -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $splat(value) })
-            }
-            #[inline(always)]
-            unsafe fn of(value: f64) -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $splat(value as $scalar) })
-            }
-            #[inline(always)]
-            unsafe fn add(self, term: Self) -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $add(self.0, term.0) })
-            }
-            #[inline(always)]
-            unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $fma(self.0, factor.0, term.0) })
-            }
-            #[inline(always)]
-            unsafe fn sum_lanes(self) -> $scalar {
-                let $lanes_in = self.0;
-                // SAFETY: the caller's promise about the machine.
-                unsafe { $sum }
-            }
-        }
-    };
-}
-
 vector!(
     Avx512<__m512>, f32, lanes 16, rows 12,
-    zero _mm512_setzero_ps, splat _mm512_set1_ps, add _mm512_add_ps, fma _mm512_fmadd_ps,
+    splat _mm512_set1_ps, add _mm512_add_ps, fma |a, b, c| _mm512_fmadd_ps(a, b, c),
     load |from, lanes| _mm512_maskz_loadu_ps(u16::MAX >> (16 - lanes), from),
     store |to, value, lanes| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - lanes), value),
     sum |value| _mm512_reduce_add_ps(value)
 );
 vector!(
     Avx512<__m512d>, f64, lanes 8, rows 6,
-    zero _mm512_setzero_pd, splat _mm512_set1_pd, add _mm512_add_pd, fma _mm512_fmadd_pd,
+    splat _mm512_set1_pd, add _mm512_add_pd, fma |a, b, c| _mm512_fmadd_pd(a, b, c),
     load |from, lanes| _mm512_maskz_loadu_pd(u8::MAX >> (8 - lanes), from),
     store |to, value, lanes| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - lanes), value),
     sum |value| _mm512_reduce_add_pd(value)
 );
 vector!(
     Avx2<__m256>, f32, lanes 8, rows 6,
-    zero _mm256_setzero_ps, splat _mm256_set1_ps, add _mm256_add_ps, fma _mm256_fmadd_ps,
+    splat _mm256_set1_ps, add _mm256_add_ps, fma |a, b, c| _mm256_fmadd_ps(a, b, c),
     load |from, lanes| if lanes == 8 {
         _mm256_loadu_ps(from)
     } else {
@@ -108,7 +49,7 @@ vector!(
 );
 vector!(
     Avx2<__m256d>, f64, lanes 4, rows 6,
-    zero _mm256_setzero_pd, splat _mm256_set1_pd, add _mm256_add_pd, fma _mm256_fmadd_pd,
+    splat _mm256_set1_pd, add _mm256_add_pd, fma |a, b, c| _mm256_fmadd_pd(a, b, c),
     load |from, lanes| if lanes == 4 {
         _mm256_loadu_pd(from)
     } else {
