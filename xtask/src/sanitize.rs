@@ -23,6 +23,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             .args(["--target", &host])
             .env("RUSTFLAGS", FLAGS)
             .env("RUSTDOCFLAGS", FLAGS)
+            // Instrumented code compiled in part anew does not always link.
+            .env("CARGO_INCREMENTAL", "0")
             // Stable Rust ships the sanitizer's runtime, but keeps its flag for nightly.
             .env("RUSTC_BOOTSTRAP", "1"),
     )

@@ -183,11 +183,8 @@ impl Winograd {
                         Left { values: filter, adjacent: Adjacent::Rows, stride: co },
                         Right { values: image, inner_stride: lanes, repeat_stride: from_len },
                         Destination {
-                            values,
-                            row_stride: lanes,
                             repeat_stride: to_len,
-                            adds: false,
-                            bias: &[],
+                            ..Destination::rows(values, lanes, false)
                         },
                     );
                 } else {
@@ -202,13 +199,7 @@ impl Winograd {
                         },
                         Left { values: image, adjacent: Adjacent::Steps, stride: ci },
                         Right { values: filter, inner_stride: co, repeat_stride: 0 },
-                        Destination {
-                            values,
-                            row_stride: co,
-                            repeat_stride: 0,
-                            adds: false,
-                            bias: &[],
-                        },
+                        Destination::rows(values, co, false),
                     );
                 }
             }
@@ -281,13 +272,7 @@ impl Winograd {
                     },
                     Left { values: image, adjacent: Adjacent::Steps, stride: lanes },
                     Right { values: gradient, inner_stride: co, repeat_stride: 0 },
-                    Destination {
-                        values,
-                        row_stride: co,
-                        repeat_stride: 0,
-                        adds: first > 0,
-                        bias: &[],
-                    },
+                    Destination::rows(values, co, first > 0),
                 );
             }
         });

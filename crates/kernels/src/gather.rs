@@ -48,7 +48,9 @@ fn gather_on<T: Float>(
     // SAFETY: the check holds every index inside its slice, and the machine has the set.
     let first = unsafe { T::gather(isa, bytes, indices, len, divisor, lanes, to) };
     if first < lanes {
-        one_by_one(bytes, indices, len, divisor, lanes, first, to);
+        let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
+        let quotient = |byte| quotients[usize::from(byte)];
+        one_by_one(bytes, indices, len, lanes, first, to, quotient);
     }
 }
 
@@ -89,35 +91,27 @@ fn gather_values_on<T: Float>(
     check(values, indices, len, lanes, to);
     // SAFETY: the check holds every index inside its slice, and the machine has the set.
     let first = unsafe { T::gather_values(isa, values, indices, len, lanes, to) };
-    for (block, rows) in to[..len * lanes].chunks_mut(BLOCK * lanes).enumerate() {
-        for lane in first..lanes {
-            let start = indices[lane.min(indices.len() - 1)] as usize * len + block * BLOCK;
-            for (row, &value) in rows.chunks_exact_mut(lanes).zip(&values[start..]) {
-                row[lane] = T::from_f32(value);
-            }
-        }
-    }
+    one_by_one(values, indices, len, lanes, first, to, T::from_f32);
 }
 
 /// The lanes from `first` on, sample by sample.
-fn one_by_one<T: Float>(
-    bytes: &[u8],
+fn one_by_one<V: Copy, T>(
+    values: &[V],
     indices: &[u32],
     len: usize,
-    divisor: T,
     lanes: usize,
     first: usize,
     to: &mut [T],
+    convert: impl Fn(V) -> T,
 ) {
-    let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
     for feature in (0..len).step_by(BLOCK) {
         let block = feature..(feature + BLOCK).min(len);
         for lane in first..lanes {
             let start = indices[lane.min(indices.len() - 1)] as usize * len;
-            let sample = &bytes[start + block.start..start + block.end];
+            let sample = &values[start + block.start..start + block.end];
             let rows = to[block.start * lanes..block.end * lanes].chunks_exact_mut(lanes);
-            for (row, &byte) in rows.zip(sample) {
-                row[lane] = quotients[usize::from(byte)];
+            for (row, &value) in rows.zip(sample) {
+                row[lane] = convert(value);
             }
         }
     }

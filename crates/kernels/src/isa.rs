@@ -93,9 +93,8 @@ impl Isa {
     ///
     /// The widest available set, if the machine does not have `isa`.
     pub fn force(isa: Self) -> Result<(), Self> {
-        let widest = Self::detect();
-        if isa > widest {
-            return Err(widest);
+        if !Self::available().any(|available| available == isa) {
+            return Err(Self::detect());
         }
         CURRENT.store(isa as u8, Ordering::Relaxed);
         Ok(())
@@ -150,4 +149,18 @@ fn avx512<R>(body: impl FnOnce() -> R) -> R {
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn avx2<R>(body: impl FnOnce() -> R) -> R {
     body()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_another_machine_is_refused() {
+        for isa in [Isa::Neon, Isa::Avx2, Isa::Avx512] {
+            if Isa::available().all(|available| available != isa) {
+                assert_eq!(Isa::force(isa), Err(Isa::detect()), "{}", isa.name());
+            }
+        }
+    }
 }

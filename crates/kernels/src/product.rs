@@ -87,6 +87,13 @@ pub struct Destination<'a, T> {
     pub bias: &'a [T],
 }
 
+impl<'a, T> Destination<'a, T> {
+    /// Rows so far apart, for a product without repeats or bias.
+    pub fn rows(values: &'a mut [T], row_stride: usize, adds: bool) -> Self {
+        Self { values, row_stride, repeat_stride: 0, adds, bias: &[] }
+    }
+}
+
 /// Sets `result` to `left · right`, or adds it, as [`Destination::adds`] says.
 ///
 /// With `left[m, k]` at `m + k·stride` or `m·stride + k`, as [`Left::adjacent`] says, for each repeat `r`:
@@ -94,7 +101,7 @@ pub struct Destination<'a, T> {
 /// `result[m, n] = Σ_run Σ_k left[run.0 + [m, k]] · right[run.1 + k·inner_stride + n + r·repeat_stride]`
 ///
 /// The sum runs in the order written, so its rounding depends on sizes and instruction set only.
-/// Where the left factor has a single row, its zeros take no part, whatever they meet: 0 · ∞ is 0 there.
+/// Where the left factor has a single row, its zeros may be left out, whatever they meet: 0 · ∞ is 0 then.
 ///
 /// # Panics
 ///
@@ -112,7 +119,7 @@ pub struct Destination<'a, T> {
 ///     Extent { rows: 2, columns: 2, runs: &[[0, 0]], run_length: 3, repeats: 1 },
 ///     Left { values: &a, adjacent: Adjacent::Steps, stride: 3 },
 ///     Right { values: &b, inner_stride: 2, repeat_stride: 0 },
-///     Destination { values: &mut c, row_stride: 2, repeat_stride: 0, adds: false, bias: &[] },
+///     Destination::rows(&mut c, 2, false),
 /// );
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
@@ -350,7 +357,7 @@ mod tests {
             Extent { rows, columns, runs: &runs, run_length, repeats: 1 },
             Left { values: factor, adjacent: Adjacent::Steps, stride: 3 },
             Right { values: factor, inner_stride: 2, repeat_stride: 0 },
-            Destination { values: result, row_stride: 8, repeat_stride: 0, adds: true, bias: &[] },
+            Destination::rows(result, 8, true),
         );
     }
 
@@ -370,13 +377,7 @@ mod tests {
             Extent { rows: 1, columns: 2, runs: &[], run_length: 4, repeats: 1 },
             Left { values: &[], adjacent: Adjacent::Rows, stride: 1 },
             Right { values: &[], inner_stride: 2, repeat_stride: 0 },
-            Destination {
-                values: &mut result,
-                row_stride: 2,
-                repeat_stride: 0,
-                adds: false,
-                bias: &[],
-            },
+            Destination::rows(&mut result, 2, false),
         );
         assert_eq!(result, [0.0, 0.0, 5.0]);
     }
@@ -393,13 +394,7 @@ mod tests {
                     inner_stride: 2,
                     repeat_stride: 0,
                 },
-                Destination {
-                    values: &mut result,
-                    row_stride: 2,
-                    repeat_stride: 0,
-                    adds: false,
-                    bias: &[],
-                },
+                Destination::rows(&mut result, 2, false),
             );
             assert_eq!(format!("{:?}", &result[..2]), format!("{expected:?}"), "{rows} rows");
         }

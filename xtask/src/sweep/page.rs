@@ -41,7 +41,7 @@ fn without_start_up(measured: &[Measured]) -> Vec<Measured> {
     let rest = measured.iter().filter_map(|&Measured { point, picoseconds }| {
         let (batch, start_up) = (point.batch as f64, start_up(point)?);
         let rest = picoseconds * batch - start_up;
-        (rest >= start_up).then(|| Measured { point, picoseconds: rest / (batch - 1.0).max(1.0) })
+        (rest >= start_up).then(|| Measured { point, picoseconds: rest / (batch - 1.0) })
     });
     rest.collect()
 }

@@ -143,11 +143,12 @@ impl Conv2d {
                             Left { values: weight, adjacent: Adjacent::Rows, stride: g.ci },
                             Right { values: dy, inner_stride: lanes, repeat_stride: position_len },
                             Destination {
-                                values: &mut dx[(y * columns.input + x) * g.ci * lanes..],
-                                row_stride: lanes,
                                 repeat_stride: columns.stride * g.ci * lanes,
-                                adds: adds || !part.is_first,
-                                bias: &[],
+                                ..Destination::rows(
+                                    &mut dx[(y * columns.input + x) * g.ci * lanes..],
+                                    lanes,
+                                    adds || !part.is_first,
+                                )
                             },
                         );
                     });
@@ -207,13 +208,7 @@ impl Conv2d {
                         },
                         Left { values: image, adjacent: Adjacent::Steps, stride: lanes },
                         Right { values: turned, inner_stride: channels, repeat_stride: 0 },
-                        Destination {
-                            values: &mut *dweight,
-                            row_stride: g.co,
-                            repeat_stride: 0,
-                            adds: to.adds || y > 0 || first > 0,
-                            bias: &[],
-                        },
+                        Destination::rows(&mut *dweight, g.co, to.adds || y > 0 || first > 0),
                     );
                 }
             }
@@ -385,13 +380,7 @@ impl<T: Float> Op<T> for Conv2d {
                             Extent { rows, columns: g.co, runs: turned, run_length, repeats: 1 },
                             Left { values: image, adjacent: Adjacent::Steps, stride: step },
                             Right { values: weight, inner_stride: g.co, repeat_stride: 0 },
-                            Destination {
-                                values: y,
-                                row_stride: g.co,
-                                repeat_stride: 0,
-                                adds: !part.is_first,
-                                bias: &[],
-                            },
+                            Destination::rows(y, g.co, !part.is_first),
                         );
                         if part.is_last && !pass.bias.is_empty() {
                             for y in y.chunks_exact_mut(g.co).take(rows) {

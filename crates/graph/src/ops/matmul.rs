@@ -109,7 +109,7 @@ impl<T: Float> Op<T> for MatMul {
             let [k, n] = matrix(&pass.shapes[1]);
             let rows = pass.y_shape.sizes()[0];
             let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
-            multiply([rows, k, n], a, (weight, n), to(pass.y, n, false));
+            multiply([rows, k, n], a, (weight, n), Destination::rows(pass.y, n, false));
         }
     }
 
@@ -129,7 +129,7 @@ impl<T: Float> Op<T> for MatMul {
                 let b = &mut pass.scratch[..n * k];
                 transpose((x[1], n), [k, n], (b, k));
                 let dy = Left { values: dy, adjacent: Adjacent::Steps, stride: n };
-                multiply([rows, n, k], dy, (b, k), to(dx, k, adds));
+                multiply([rows, n, k], dy, (b, k), Destination::rows(dx, k, adds));
             }
             (_, true) if sums_lanes(tile.width, &shapes[1]) => {
                 let samples = |values| Samples { values, row_stride: tile.width, repeat_stride: 0 };
@@ -151,7 +151,7 @@ impl<T: Float> Op<T> for MatMul {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
                 let rows = pass.y_shape.sizes()[0];
                 let a = Left { values: x[0], adjacent: Adjacent::Rows, stride: k };
-                multiply([k, rows, n], a, (dy, n), to(dx, n, adds));
+                multiply([k, rows, n], a, (dy, n), Destination::rows(dx, n, adds));
             }
         }
     }
@@ -210,12 +210,12 @@ impl<T: Float> SplitWeight<T> for MatMul {
             // y[n, lane] = Σ_k b[k, n] · a[k, lane]
             let rows = y.len() / stride;
             let weight = Left { values: weight, adjacent: Adjacent::Rows, stride: n };
-            let y = Destination { bias, ..to(y, stride, adds) };
+            let y = Destination { bias, ..Destination::rows(y, stride, adds) };
             multiply([rows, k, lanes], weight, (x, stride), y);
         } else {
             // One sample is a matrix of one row: then the lanes lie along `n`.
             let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
-            multiply([1, k, y.len()], a, (weight, n), to(y, n, adds));
+            multiply([1, k, y.len()], a, (weight, n), Destination::rows(y, n, adds));
             y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
         }
     }
@@ -227,7 +227,7 @@ impl<T: Float> SplitWeight<T> for MatMul {
         let weight = weight.get(first_row * n..).unwrap_or(&[]);
         let rows = dx.len() / stride;
         let weight = Left { values: weight, adjacent: Adjacent::Steps, stride: n };
-        multiply([rows, n, lanes], weight, (dy, stride), to(dx, stride, adds));
+        multiply([rows, n, lanes], weight, (dy, stride), Destination::rows(dx, stride, adds));
     }
 
     /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
@@ -257,11 +257,8 @@ impl<T: Float> SplitWeight<T> for MatMul {
                         repeat_stride: columns * valid,
                     },
                     Destination {
-                        values: &mut dx[first..],
-                        row_stride: n,
                         repeat_stride: columns,
-                        adds: tile.adds,
-                        bias: &[],
+                        ..Destination::rows(&mut dx[first..], n, tile.adds)
                     },
                 );
             }
@@ -297,11 +294,6 @@ fn multiply<T: Float>(
         Right { values: right, inner_stride, repeat_stride: 0 },
         result,
     );
-}
-
-/// Rows of `row_stride` side by side.
-fn to<T>(values: &mut [T], row_stride: usize, adds: bool) -> Destination<'_, T> {
-    Destination { values, row_stride, repeat_stride: 0, adds, bias: &[] }
 }
 
 fn matrix(shape: &Shape) -> [usize; 2] {

@@ -1,8 +1,7 @@
 //! Vectors of each instruction set, as far as a product needs them.
 
 use super::inner::{self, InnerJob};
-use super::peak::multiply_adds;
-use super::{Job, block};
+use super::{Job, block, peak};
 use crate::{Isa, winograd};
 #[cfg(target_arch = "x86_64")]
 use crate::{
@@ -22,7 +21,11 @@ pub(crate) trait Vector: Copy {
 
     /// # Safety
     /// The machine has the instructions. This holds for every function below.
-    unsafe fn zero() -> Self;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self::of(0.0) }
+    }
     /// The first `lanes` numbers at `from`, the others 0.
     ///
     /// # Safety
@@ -161,10 +164,6 @@ macro_rules! portable {
             const ROWS: usize = 6;
 
             #[inline(always)]
-            unsafe fn zero() -> Self {
-                Self([0.0; $lanes])
-            }
-            #[inline(always)]
             unsafe fn load(from: *const $scalar, lanes: usize) -> Self {
                 let mut values = [0.0; $lanes];
                 // SAFETY: the caller's promise.
@@ -222,11 +221,6 @@ macro_rules! vector {
             const ROWS: usize = $rows;
 
             #[inline(always)]
-            unsafe fn zero() -> Self {
-                // SAFETY: the caller's promise about the machine.
-                Self(unsafe { $splat(0.0) })
-            }
-            #[inline(always)]
             unsafe fn load($from: *const $scalar, $count: usize) -> Self {
                 // SAFETY: no more lanes are read; the rest is the caller's promise.
                 Self(unsafe { $load })
@@ -274,6 +268,24 @@ mod x86;
 #[cfg(target_arch = "aarch64")]
 mod arm;
 
+/// A kernel on `isa`: the entry compiled for it, or the kernel itself where no entry is needed.
+macro_rules! on {
+    ($isa:ident, $avx512:ident, $avx2:ident, $module:ident::$kernel:ident::<$neon:ident, $portable:ty>($argument:ident)) => {
+        // SAFETY: the caller's promises, handed on.
+        unsafe {
+            match $isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => x86::$avx512($argument),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => x86::$avx2($argument),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => $module::$kernel::<arm::Neon<std::arch::aarch64::$neon>>($argument),
+                _ => $module::$kernel::<$portable>($argument),
+            }
+        }
+    };
+}
+
 macro_rules! dispatch {
     (
         $scalar:ty, $portable:ty, $neon:ident,
@@ -283,65 +295,21 @@ macro_rules! dispatch {
     ) => {
         impl Simd for $scalar {
             unsafe fn multiply_adds(isa: Isa, rounds: u64) -> u64 {
-                // SAFETY: the caller's promise, handed on.
-                unsafe {
-                    match isa {
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx512 => x86::$peak_avx512(rounds),
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx2 => x86::$peak_avx2(rounds),
-                        #[cfg(target_arch = "aarch64")]
-                        Isa::Neon => multiply_adds::<arm::Neon<std::arch::aarch64::$neon>>(rounds),
-                        _ => multiply_adds::<$portable>(rounds),
-                    }
-                }
+                on!(isa, $peak_avx512, $peak_avx2, peak::multiply_adds::<$neon, $portable>(rounds))
             }
 
             $($own)*
 
             unsafe fn product(isa: Isa, job: &Job<'_, Self>) {
-                // SAFETY: the caller's promises, handed on.
-                unsafe {
-                    match isa {
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx512 => x86::$avx512(job),
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx2 => x86::$avx2(job),
-                        #[cfg(target_arch = "aarch64")]
-                        Isa::Neon => block::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
-                        _ => block::run::<$portable>(job),
-                    }
-                }
+                on!(isa, $avx512, $avx2, block::run::<$neon, $portable>(job))
             }
 
             unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>) {
-                // SAFETY: the caller's promises, handed on.
-                unsafe {
-                    match isa {
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx512 => x86::$inner_avx512(job),
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx2 => x86::$inner_avx2(job),
-                        #[cfg(target_arch = "aarch64")]
-                        Isa::Neon => inner::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
-                        _ => inner::run::<$portable>(job),
-                    }
-                }
+                on!(isa, $inner_avx512, $inner_avx2, inner::run::<$neon, $portable>(job))
             }
 
             unsafe fn winograd(isa: Isa, job: &winograd::Job<'_, Self>) {
-                // SAFETY: the caller's promises, handed on.
-                unsafe {
-                    match isa {
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx512 => x86::$winograd_avx512(job),
-                        #[cfg(target_arch = "x86_64")]
-                        Isa::Avx2 => x86::$winograd_avx2(job),
-                        #[cfg(target_arch = "aarch64")]
-                        Isa::Neon => winograd::run::<arm::Neon<std::arch::aarch64::$neon>>(job),
-                        _ => winograd::run::<$portable>(job),
-                    }
-                }
+                on!(isa, $winograd_avx512, $winograd_avx2, winograd::run::<$neon, $portable>(job))
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{InnerJob, Job, Vector, block, inner, multiply_adds, winograd};
+use super::{InnerJob, Job, Vector, block, inner, peak, winograd};
 
 /// 256 bits with 16 registers.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ macro_rules! entry {
         #[target_feature(enable = $features)]
         pub(super) unsafe fn $peak(rounds: u64) -> u64 {
             // SAFETY: the instructions are those of this function.
-            unsafe { multiply_adds::<$vector>(rounds) }
+            unsafe { peak::multiply_adds::<$vector>(rounds) }
         }
 
         /// # Safety
