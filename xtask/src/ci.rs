@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{process, tidy};
+use crate::{browser, process, tidy};
 
 /// A named check.
 struct Step {
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { name: "neon", run: neon },
     Step { name: "docs", run: docs },
     Step { name: "tidy", run: tidy::run },
+    Step { name: "browser", run: || browser::run(&browser::Args::default()) },
 ];
 
 /// Runs every step, and prints its name and time.

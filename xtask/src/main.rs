@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench_live;
 mod bench_peers;
+mod browser;
 mod ci;
 mod machine;
 mod process;
@@ -28,6 +30,10 @@ enum Chore {
     Ci,
     /// The rules of the house that no compiler knows, such as which crate may use which.
     Tidy,
+    /// The pages of the studio in a real Chromium, with real runs behind them. Part of `ci`.
+    ///
+    /// Installs Chromium with apt where there is none.
+    Browser(browser::Args),
     /// The tests of the kernels under AddressSanitizer, which finds reads and writes out of bounds.
     ///
     /// Not part of `ci`: it builds everything again, in a folder of its own.
@@ -40,6 +46,10 @@ enum Chore {
     /// takes some GB from the package index, and builds the Rust ones. What is measured again replaces what
     /// was measured before, so that a part can be done at a time. Let the machine do nothing else meanwhile.
     BenchPeers(bench_peers::Args),
+    /// Measures what it costs to record a run, to serve it and to show it on a page, and fails if it is too much.
+    ///
+    /// Takes about three minutes. Let the machine do nothing else meanwhile.
+    BenchLive(bench_live::Args),
     /// Trains every preset and writes `docs/results.md`: what was published, and what came out.
     ///
     /// Takes half an hour to an hour on two cores, and goes on where it was stopped.
@@ -67,8 +77,10 @@ fn run(chore: Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),
+        Chore::Browser(args) => browser::run(&args),
         Chore::Sanitize => sanitize::run(),
         Chore::BenchPeers(args) => bench_peers::run(&args),
+        Chore::BenchLive(args) => bench_live::run(&args),
         Chore::Results(args) => results::run(&args),
         Chore::Sweep(args) => sweep::run(&args),
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use gradus::train::{Experiment, presets};
+use gradus::runs::{Experiment, presets};
 
 /// A preset or an experiment file, with settings replaced.
 #[derive(Clone, Debug, clap::Args)]

@@ -4,6 +4,8 @@ mod commands;
 mod experiment;
 mod progress;
 mod saved;
+mod served;
+mod signal;
 mod table;
 mod threads;
 
@@ -37,8 +39,9 @@ struct Cli {
 
 const GUIDE: &str = "\
 To begin:
-  gradus train                      a convolutional network learns the embedded digits
+  gradus train --live --open        a convolutional network learns the embedded digits, and a page shows how
   gradus presets                    the published networks that are ready to train
+  gradus studio                     all runs so far, on pages in the browser
   gradus eval runs/conv-dropout-1   what it learned, and where it errs
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 

@@ -4,12 +4,16 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::events::{Event, RunStarted, StepFinished};
-use gradus::train::{Observer, RunFolder, RunFolderError, Trainer};
+use gradus::events::{Command, Event, RunStarted, StepFinished};
+use gradus::runs::{RunFolder, RunFolderError};
+use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use studio::LiveLink;
 
 use crate::table::{loss, thousands};
 
+/// Parts of a run after each of which the network is saved, so that one can look back.
+const PARTS: u64 = 10;
 /// Lines of a run at most. With all samples in one batch, every step is an epoch.
 const MOST_LINES: f64 = 100.0;
 
@@ -18,26 +22,37 @@ const MOST_LINES: f64 = 100.0;
 pub(crate) struct Progress {
     folder: RunFolder,
     stop: Arc<AtomicBool>,
+    live: Option<LiveLink>,
     bar: Option<ProgressBar>,
     loss: f64,
     test: Option<(f64, Option<f64>)>,
     /// Epochs from one line to the next, and how many lines there were.
     epochs_apart: f64,
     lines_told: u64,
+    /// Steps from one saved network to the next, the step of the next, and the last step, whose network is saved as
+    /// such.
+    saves_apart: u64,
+    next_save: u64,
+    last_step: u64,
     failure: Option<RunFolderError>,
 }
 
 impl Progress {
-    /// Progress of a run that is recorded in `folder` and stops when `stop` is set.
-    pub(crate) fn new(folder: RunFolder, stop: Arc<AtomicBool>) -> Self {
+    /// Progress of a run that is recorded in `folder`, stops when `stop` is set, and listens to the pages that `live`
+    /// leads to.
+    pub(crate) fn new(folder: RunFolder, stop: Arc<AtomicBool>, live: Option<LiveLink>) -> Self {
         Self {
             folder,
             stop,
+            live,
             bar: None,
             loss: f64::NAN,
             test: None,
             epochs_apart: 1.0,
             lines_told: 0,
+            saves_apart: 1,
+            next_save: 1,
+            last_step: 0,
             failure: None,
         }
     }
@@ -61,6 +76,9 @@ impl Progress {
         self.tell(&format!(
             "{preset}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
         ));
+        self.saves_apart = (started.steps_planned.unwrap_or(0) / PARTS).max(1);
+        self.next_save = self.saves_apart;
+        self.last_step = started.steps_planned.unwrap_or(u64::MAX);
         let samples_planned = started.steps_planned.unwrap_or(0) as f64 * started.batch as f64;
         let epochs_planned = samples_planned / started.train_samples as f64;
         self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);
@@ -113,15 +131,28 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn event(&mut self, event: &Event, _trainer: &Trainer) {
+    fn event(&mut self, event: &Event, trainer: &Trainer) {
         if let Err(failure) = self.folder.record(event) {
             self.failure.get_or_insert(failure);
+        }
+        let step = trainer.steps_done();
+        match (&self.live, event) {
+            (Some(live), Event::Measured(_)) => live.offer(step, || trainer.saved()),
+            (Some(live), Event::Paused(_) | Event::RunFinished(_)) => {
+                live.hand_out(step, trainer.saved());
+            }
+            _ => {}
         }
         match event {
             Event::RunStarted(started) => self.start(started),
             Event::StepFinished(step) => self.step(step),
             Event::EvaluationFinished(evaluation) => {
                 self.test = Some((evaluation.loss_nats, evaluation.accuracy));
+                if step >= self.next_save && step < self.last_step {
+                    self.next_save = step + self.saves_apart;
+                    let saved = self.folder.save_step(step, &trainer.saved());
+                    self.failure = self.failure.take().or(saved.err());
+                }
             }
             Event::RunFinished(_) => {
                 if let Some(bar) = &self.bar {
@@ -132,8 +163,11 @@ impl Observer for Progress {
         }
     }
 
-    fn wants_stop(&self) -> bool {
+    fn command(&mut self, is_paused: bool) -> Option<Command> {
         // A full disk must not cost hours of training that nobody will ever see.
-        self.failure.is_some() || self.stop.load(Ordering::Relaxed)
+        if self.failure.is_some() || self.stop.load(Ordering::Relaxed) {
+            return Some(Command::Stop);
+        }
+        self.live.as_ref()?.command(is_paused)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use gradus::train::{RunFolder, SavedModel};
+use gradus::runs::{RunFolder, SavedModel};
 
 /// Reads a MODEL: a run folder, or a safetensors file that describes itself.
 ///

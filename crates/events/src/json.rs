@@ -1,14 +1,13 @@
 //! The text form of events: one JSON object a line.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead};
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Event, Summary};
-
-/// The kinds of [`Event`], as its lines spell them.
-const KINDS: [&str; 4] = ["run_started", "step_finished", "evaluation_finished", "run_finished"];
+use crate::{Command, Event, Summary};
 
 impl Event {
     /// The event as one line, without the line break.
@@ -34,25 +33,92 @@ impl Summary {
     }
 }
 
+/// What a line is about, without all that it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// A [`StepFinished`](crate::StepFinished), and whether it has an accuracy.
+    Step {
+        /// Whether the accuracy of the batch was measured.
+        is_reported: bool,
+    },
+    /// An [`EvaluationFinished`](crate::EvaluationFinished).
+    Evaluation,
+    /// A [`Measured`](crate::Measured).
+    Measured,
+    /// An event that comes a few times in a run.
+    Rare,
+    /// The last one.
+    Finished,
+}
+
+impl Glance {
+    /// Tells what a line is about, three times as fast as [`Event::parse`] reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::parse`], but that a field of its kind is missing or wrong is not seen.
+    pub fn at(line: &[u8]) -> Result<Self, ParseError> {
+        let tag: Tag<'_> = serde_json::from_slice(line).map_err(malformed)?;
+        Ok(match &*tag.event {
+            "step_finished" => Self::Step { is_reported: tag.accuracy.is_some() },
+            "evaluation_finished" => Self::Evaluation,
+            "measured" => Self::Measured,
+            "run_started" | "paused" | "resumed" | "learning_rate_set" => Self::Rare,
+            "run_finished" => Self::Finished,
+            _ => return Err(ParseError::UnknownKind(tag.event.into_owned())),
+        })
+    }
+}
+
+/// The fields of a line that tell what it is about.
+#[derive(Deserialize)]
+#[serde(expecting = "an event")]
+struct Tag<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(default)]
+    accuracy: Option<IgnoredAny>,
+}
+
+impl Command {
+    /// Reads a command from its text form.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError::Malformed`] for everything that is none.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        serde_json::from_slice(text).map_err(malformed)
+    }
+}
+
 fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structs have a text form")
 }
 
 fn parse(line: &[u8]) -> Result<Event, ParseError> {
-    #[derive(Deserialize)]
-    #[serde(expecting = "an event")]
-    struct Tag {
-        event: String,
+    fn of<T: DeserializeOwned>(line: &[u8], event: fn(T) -> Event) -> serde_json::Result<Event> {
+        serde_json::from_slice(line).map(event)
     }
-    let malformed = |error: serde_json::Error| {
-        // It is one line: only the column says something.
-        ParseError::Malformed(error.to_string().replace(" at line 1 column ", " at column "))
+    let Tag { event: kind, .. } = serde_json::from_slice(line).map_err(malformed)?;
+    // Each kind is read as what it is: as a tagged enum, a line would be taken apart and kept in between,
+    // which takes three times as long.
+    let event = match &*kind {
+        "run_started" => of(line, Event::RunStarted),
+        "step_finished" => of(line, Event::StepFinished),
+        "evaluation_finished" => of(line, Event::EvaluationFinished),
+        "measured" => of(line, Event::Measured),
+        "paused" => of(line, Event::Paused),
+        "resumed" => of(line, Event::Resumed),
+        "learning_rate_set" => of(line, Event::LearningRateSet),
+        "run_finished" => of(line, Event::RunFinished),
+        _ => return Err(ParseError::UnknownKind(kind.into_owned())),
     };
-    let Tag { event: kind } = serde_json::from_slice(line).map_err(malformed)?;
-    if !KINDS.contains(&kind.as_str()) {
-        return Err(ParseError::UnknownKind(kind));
-    }
-    serde_json::from_slice(line).map_err(malformed)
+    event.map_err(malformed)
+}
+
+fn malformed(error: serde_json::Error) -> ParseError {
+    // It is one line: only the column says something.
+    ParseError::Malformed(error.to_string().replace(" at line 1 column ", " at column "))
 }
 
 /// Reads a number, and `null` as NaN: that is how infinities and NaN were written.
@@ -180,7 +246,10 @@ impl std::error::Error for ReadError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EvaluationFinished, Reason, RunFinished, RunStarted, StepFinished};
+    use crate::{
+        EvaluationFinished, LearningRateSet, Measured, ParameterMeasured, Paused, Reason, Resumed,
+        RunFinished, RunStarted, Spread, StepFinished,
+    };
 
     fn summary(number: f64) -> Summary {
         Summary {
@@ -235,6 +304,33 @@ mod tests {
             accuracy: Some(0.25),
             samples: 10_000,
             best_accuracy: Some(0.25),
+            wrong: vec![(7, 2), (9_999, 0)],
+        };
+        let single = number as f32;
+        // A number too large for a single is not infinite here.
+        let is_infinite = single.is_infinite() && number.is_finite();
+        let values = Spread([if is_infinite { f32::MAX } else { single }; 8]);
+        let measured = Measured {
+            step: 20,
+            train_secs: number,
+            batch: vec![59_999, 0],
+            guesses: vec![3, 9],
+            weights: Some(values),
+            biases: None,
+            parameters: vec![
+                ParameterMeasured {
+                    name: "1.conv2d.weight".into(),
+                    values,
+                    gradients: Some(values),
+                    updates: Some(values),
+                },
+                ParameterMeasured {
+                    name: "1.conv2d.bias".into(),
+                    values,
+                    gradients: None,
+                    updates: None,
+                },
+            ],
         };
         let mut events = vec![
             Event::RunStarted(RunStarted { steps_planned: None, ..started.clone() }),
@@ -244,9 +340,15 @@ mod tests {
             Event::EvaluationFinished(EvaluationFinished {
                 accuracy: None,
                 best_accuracy: None,
+                wrong: Vec::new(),
                 ..evaluation.clone()
             }),
             Event::EvaluationFinished(evaluation),
+            Event::Measured(measured),
+            Event::Paused(Paused { step: 21 }),
+            Event::Resumed(Resumed { step: 21 }),
+            Event::LearningRateSet(LearningRateSet { step: 21, learning_rate: Some(0.1) }),
+            Event::LearningRateSet(LearningRateSet { step: 22, learning_rate: None }),
         ];
         for reason in reasons {
             events.push(Event::RunFinished(RunFinished { reason, summary: summary(number) }));
@@ -263,10 +365,16 @@ mod tests {
         for event in events(0.1) {
             let line = event.to_line();
             assert!(!line.contains('\n'), "{line}");
+            let glance = match &event {
+                Event::StepFinished(step) => Glance::Step { is_reported: step.accuracy.is_some() },
+                Event::EvaluationFinished(_) => Glance::Evaluation,
+                Event::Measured(_) => Glance::Measured,
+                Event::RunFinished(_) => Glance::Finished,
+                _ => Glance::Rare,
+            };
+            assert_eq!(Glance::at(line.as_bytes()), Ok(glance), "{line}");
             assert_eq!(Event::parse(&line), Ok(event), "{line}");
         }
-        let unknown = KINDS.into_iter().filter(|kind| !log().contains(&format!("\"{kind}\"")));
-        assert_eq!(unknown.count(), 0, "a kind that no event is of");
     }
 
     #[test]
@@ -355,11 +463,14 @@ mod tests {
                 r#"{"event":7}"#,
                 "no event: invalid type: integer `7`, expected a string at column 10",
             ),
-            (r#"{"event":"step_finished"}"#, "no event: missing field `step`"),
+            (r#"{"event":"step_finished"}"#, "no event: missing field `step` at column 25"),
             (r#"{"event":"step_back"}"#, "unknown kind of event \"step_back\""),
         ];
         for (line, want) in cases {
             assert_eq!(Event::parse(line).expect_err(line).to_string(), want);
+            if !want.contains("missing field `step`") {
+                assert_eq!(Glance::at(line.as_bytes()).expect_err(line).to_string(), want);
+            }
         }
     }
 
@@ -384,14 +495,14 @@ mod tests {
     fn a_foreign_line_is_named_and_the_next_one_read() {
         let log = [b"\xff\xfe\n".as_slice(), log().as_bytes(), b"epoch 3: 0.99\n"].concat();
         let (events, errors): (Vec<_>, Vec<_>) = Reader::new(&log[..]).partition(Result::is_ok);
-        assert_eq!(events.len(), 10);
+        assert_eq!(events.len(), 15);
         let errors: Vec<String> =
             errors.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
         assert_eq!(
             errors,
             [
                 "line 1: no event: expected value at column 1",
-                "line 12: no event: expected value at column 1"
+                "line 17: no event: expected value at column 1"
             ]
         );
     }

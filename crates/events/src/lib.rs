@@ -13,8 +13,9 @@
 //!     accuracy: Some(0.975),
 //!     samples: 10_000,
 //!     best_accuracy: Some(0.975),
+//!     wrong: vec![(8, 6)],
 //! });
-//! let line = r#"{"event":"evaluation_finished","step":600,"epoch":1.0,"loss_nats":0.25,"accuracy":0.975,"samples":10000,"best_accuracy":0.975}"#;
+//! let line = r#"{"event":"evaluation_finished","step":600,"epoch":1.0,"loss_nats":0.25,"accuracy":0.975,"samples":10000,"best_accuracy":0.975,"wrong":[[8,6]]}"#;
 //! assert_eq!(event.to_line(), line);
 //! assert_eq!(Event::parse(line)?, event);
 //! # Ok::<(), gradus_events::ParseError>(())
@@ -28,11 +29,15 @@
 //! Every finite number reads back equal. JSON has no infinity and no NaN: both are written as `null`,
 //! and `null` is read as NaN. An optional number is `null` if there is none; it is never NaN.
 
+mod command;
 mod json;
+mod spread;
 
 use serde::{Deserialize, Serialize};
 
-pub use json::{ParseError, ReadError, Reader};
+pub use command::Command;
+pub use json::{Glance, ParseError, ReadError, Reader};
+pub use spread::Spread;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +50,14 @@ pub enum Event {
     StepFinished(StepFinished),
     /// The network was measured on the test set.
     EvaluationFinished(EvaluationFinished),
+    /// The network was looked into.
+    Measured(Measured),
+    /// The run waits.
+    Paused(Paused),
+    /// The run goes on.
+    Resumed(Resumed),
+    /// Someone has set the learning rate.
+    LearningRateSet(LearningRateSet),
     /// The run is over. The last event.
     RunFinished(RunFinished),
 }
@@ -115,6 +128,79 @@ pub struct EvaluationFinished {
     pub samples: usize,
     /// The best accuracy of the run so far, this one included.
     pub best_accuracy: Option<f64>,
+    /// The samples that were not recognised, the first [`MOST_WRONG`](Self::MOST_WRONG) of them: the number of
+    /// each in the test set, and the class it was taken for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<(u32, u32)>,
+}
+
+impl EvaluationFinished {
+    /// Samples that `wrong` names at most: a tenth of MNIST's test set.
+    pub const MOST_WRONG: usize = 1000;
+}
+
+/// What a run looks like inside: before the first step, and then now and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Optimizer updates so far.
+    pub step: u64,
+    /// Seconds spent in steps so far, without evaluations and pauses.
+    #[serde(deserialize_with = "json::number")]
+    pub train_secs: f64,
+    /// The batch that was learned last, the first [`MOST_SAMPLES`](Self::MOST_SAMPLES) of it: numbers of
+    /// samples in the training set. Empty before the first step.
+    pub batch: Vec<u32>,
+    /// The class that each sample of `batch` was taken for before the update; empty without classes.
+    pub guesses: Vec<u32>,
+    /// All weights of all layers, if there are any.
+    pub weights: Option<Spread>,
+    /// All biases of all layers, if there are any.
+    pub biases: Option<Spread>,
+    /// The parameters one by one.
+    pub parameters: Vec<ParameterMeasured>,
+}
+
+impl Measured {
+    /// Samples of the batch that are named at most.
+    pub const MOST_SAMPLES: usize = 100;
+}
+
+/// The numbers of one parameter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParameterMeasured {
+    /// Layer and part: `"3.conv2d.weight"`, layers counted from 1.
+    pub name: String,
+    /// Its numbers.
+    pub values: Spread,
+    /// The gradients of the last step, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradients: Option<Spread>,
+    /// What the last step added to its numbers, if that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<Spread>,
+}
+
+/// A run waits until it is told to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Optimizer updates so far.
+    pub step: u64,
+}
+
+/// A run goes on after it has waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Optimizer updates so far.
+    pub step: u64,
+}
+
+/// From the next step on, the learning rate is another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearningRateSet {
+    /// Optimizer updates so far.
+    pub step: u64,
+    /// The learning rate of all steps to come; `None` if it follows the schedule again.
+    pub learning_rate: Option<f64>,
 }
 
 /// How a run ended.

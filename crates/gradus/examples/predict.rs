@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gradus::prelude::*;
-use gradus::train::{Predictor, presets, probabilities};
+use gradus::runs::{Predictor, presets, probabilities};
 
 /// Digits that are asked about, all at once.
 const DIGITS: usize = 20;

@@ -5,7 +5,7 @@
 //! use gradus::prelude::*;
 //!
 //! // A preset with a few steps, on the digits inside the library.
-//! let experiment = gradus::train::presets::find("softmax").unwrap();
+//! let experiment = gradus::runs::presets::find("softmax").unwrap();
 //! let mut experiment = experiment.experiment();
 //! (experiment.train.steps, experiment.train.evaluate_every) = (Some(200), None);
 //!
@@ -23,7 +23,8 @@
 //! | [`graph`]   | graphs, gradients, programs, the gradient check, formulas, ops of your own |
 //! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions  |
 //! | [`data`]    | datasets, readers, the order of samples                                    |
-//! | [`train`]   | experiment files, presets, the loop, evaluation, saved networks            |
+//! | [`runs`]    | experiment files, presets, saved networks and their answers, run folders   |
+//! | [`train`]   | the training loop, the gradient check                                      |
 //! | [`events`]  | what happens in a run, as JSON lines                                       |
 //! | [`kernels`] | products, threads, random numbers, vectorised loops                        |
 
@@ -32,10 +33,11 @@ pub use events;
 pub use graph;
 pub use kernels;
 pub use nn;
+pub use runs;
 pub use train;
 
 use data::{Dataset, Features, Targets};
-use train::Split;
+use runs::Split;
 
 /// What most programs need.
 pub mod prelude {
@@ -45,7 +47,8 @@ pub mod prelude {
         Compile, Graph, NodeId, Pool, Program, Run, Shape, ShapeError, Tensor, Tensors,
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
-    pub use train::{Evaluator, Experiment, Observer, SavedModel, Silent, Split, Trainer};
+    pub use runs::{Evaluator, Experiment, SavedModel, Split};
+    pub use train::{Observer, Silent, Trainer};
 }
 
 /// The MNIST digits inside the library: 60,000 to learn from and 10,000 to measure on, as bytes.

@@ -167,6 +167,8 @@ pub struct LayerSummary {
     pub number: usize,
     /// Kind.
     pub kind: &'static str,
+    /// Its output.
+    pub node: NodeId,
     /// Shape of its output.
     pub output: Shape,
     /// Trained numbers.

@@ -121,7 +121,7 @@ impl Evaluation {
 }
 
 /// The share of rows whose largest element is the labelled one.
-pub(crate) fn accuracy(
+pub fn accuracy(
     predictions: &[f32],
     outputs: usize,
     labels: impl ExactSizeIterator<Item = u32>,
@@ -133,7 +133,7 @@ pub(crate) fn accuracy(
 }
 
 /// The position of the largest element, the first of equals. NaN is never the largest.
-fn largest(row: &[f32]) -> usize {
+pub fn largest(row: &[f32]) -> usize {
     let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &value)| {
         if value > best.1 { (i, value) } else { best }
     });

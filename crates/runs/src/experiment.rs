@@ -30,10 +30,10 @@ pub use source::{DataSource, DataSpec, Split};
 ///     batch = 100
 ///     epochs = 3.0
 /// "#;
-/// let experiment = gradus_train::Experiment::parse("softmax.toml", text)?;
+/// let experiment = gradus_runs::Experiment::parse("softmax.toml", text)?;
 /// assert_eq!(experiment.name, "softmax");
 /// assert_eq!(experiment.train.steps_for(60_000), 1800);
-/// # Ok::<(), gradus_train::ExperimentError>(())
+/// # Ok::<(), gradus_runs::ExperimentError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -303,6 +303,15 @@ impl Experiment {
         toml::to_string(self).expect("every setting has a text form")
     }
 
+    /// Every setting by its dotted path, such as `train.batch`, with its value as TOML; of the model, each layer by
+    /// its number.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        let table = toml::Table::try_from(self).expect("every setting has a text form");
+        flatten("", &table.into(), &mut settings);
+        settings
+    }
+
     fn checked(file: &str, mut experiment: Self) -> Result<Self, ExperimentError> {
         let of_file = |setting| ExperimentError::Setting { file: file.to_owned(), setting };
         let train = &experiment.train;
@@ -327,6 +336,23 @@ impl Experiment {
             ));
         }
         Ok(experiment)
+    }
+}
+
+fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>) {
+    let below =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        toml::Value::Table(table) if !table.is_empty() => {
+            table.iter().for_each(|(name, value)| flatten(&below(name), value, settings));
+        }
+        toml::Value::Array(values) if path == "model.layers" => {
+            let numbered = values.iter().enumerate();
+            settings.extend(
+                numbered.map(|(i, layer)| (below(&(i + 1).to_string()), layer.to_string())),
+            );
+        }
+        other => settings.push((path.to_owned(), other.to_string())),
     }
 }
 

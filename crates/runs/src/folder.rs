@@ -10,8 +10,8 @@ use events::Event;
 use crate::experiment::Experiment;
 use crate::saved::{SavedError, SavedModel};
 
-/// A folder with `experiment.toml`, `events.jsonl` and, when the run has ended,
-/// `checkpoints/last.safetensors`.
+/// A folder with `experiment.toml`, `events.jsonl`, networks on the way in `checkpoints/step-000600.safetensors` and
+/// so on and, when the run has ended, `checkpoints/last.safetensors`.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -56,6 +56,11 @@ impl fmt::Display for RunFolderError {
 
 impl std::error::Error for RunFolderError {}
 
+/// Where networks are saved, and how the names of those on the way begin and end.
+const CHECKPOINTS: &str = "checkpoints";
+const STEP: &str = "step-";
+const ENDING: &str = ".safetensors";
+
 impl RunFolder {
     /// The name of the saved network within the folder.
     pub const LAST: &str = "checkpoints/last.safetensors";
@@ -78,7 +83,7 @@ impl RunFolder {
         }
         fs::create_dir(path).map_err(of(path))?;
         let file = |name: &str| path.join(name);
-        let checkpoints = file("checkpoints");
+        let checkpoints = file(CHECKPOINTS);
         fs::create_dir(&checkpoints).map_err(of(&checkpoints))?;
         let text = file("experiment.toml");
         fs::write(&text, experiment.to_text()).map_err(of(&text))?;
@@ -131,6 +136,28 @@ impl RunFolder {
     pub fn save(&self, model: &SavedModel) -> Result<(), RunFolderError> {
         model.write(&self.path.join(Self::LAST)).map_err(RunFolderError::Saved)
     }
+
+    /// Saves the network as it is after `step`, beside those of other steps.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn save_step(&self, step: u64, model: &SavedModel) -> Result<(), RunFolderError> {
+        let name = format!("{STEP}{step:06}{ENDING}");
+        model.write(&self.path.join(CHECKPOINTS).join(name)).map_err(RunFolderError::Saved)
+    }
+
+    /// The networks that the run in the folder `path` saved on its way: the step of each and its file, in order.
+    pub fn checkpoints(path: &Path) -> Vec<(u64, PathBuf)> {
+        let entries = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
+        let step_of = |path: &Path| -> Option<u64> {
+            path.file_name()?.to_str()?.strip_prefix(STEP)?.strip_suffix(ENDING)?.parse().ok()
+        };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut found: Vec<_> = paths.filter_map(|path| Some((step_of(&path)?, path))).collect();
+        found.sort();
+        found
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +179,23 @@ mod tests {
         assert!(matches!(error, RunFolderError::Exists { .. }), "{error}");
         let written = fs::read_to_string(runs.path().join("softmax-1/experiment.toml")).unwrap();
         assert_eq!(Experiment::parse("experiment.toml", &written).unwrap(), experiment());
+    }
+
+    #[test]
+    fn networks_on_the_way_are_found_in_order() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+        let parameters = vec![0.0; 7850];
+        let model =
+            SavedModel { experiment: experiment(), outputs: 10, parameters, averages: Vec::new() };
+        for step in [600, 20, 1_200_000] {
+            folder.save_step(step, &model).unwrap();
+        }
+        folder.save(&model).unwrap();
+        fs::write(folder.path().join("checkpoints/step-x.safetensors"), "").unwrap();
+        let found = RunFolder::checkpoints(folder.path());
+        assert_eq!(found.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [20, 600, 1_200_000]);
+        assert_eq!(SavedModel::read(&found[1].1).unwrap(), model);
+        assert!(RunFolder::checkpoints(runs.path()).is_empty());
     }
 }

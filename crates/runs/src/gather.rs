@@ -8,19 +8,19 @@ use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
 /// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
 /// running averages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gather<'a, T> {
+pub struct Gather<'a, T> {
     /// The dataset.
-    pub(crate) dataset: &'a Dataset,
+    pub dataset: &'a Dataset,
     /// The number of each sample of the batch in the dataset.
-    pub(crate) indices: &'a [u32],
+    pub indices: &'a [u32],
     /// The same for the batch after it, if one is known.
-    pub(crate) next: &'a [u32],
+    pub next: &'a [u32],
     /// What features are divided by.
-    pub(crate) divisor: T,
+    pub divisor: T,
     /// The running averages, one batch normalisation after the other.
-    pub(crate) averages: &'a [T],
+    pub averages: &'a [T],
     /// Where each input from number 2 on begins in `averages`.
-    pub(crate) average_starts: &'a [usize],
+    pub average_starts: &'a [usize],
 }
 
 impl<T: Float> Source<T> for Gather<'_, T> {

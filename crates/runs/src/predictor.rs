@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graph::op::Tile;
-use graph::{Compile, Pool, Program, Run, Source};
+use graph::{Compile, Pool, Program, Run, Source, Tensor};
 use kernels::transpose;
 use nn::{Model, NetworkError};
 
@@ -16,7 +16,7 @@ use crate::sizes::average_starts;
 /// # Examples
 ///
 /// ```no_run
-/// use gradus_train::{Predictor, SavedModel, probabilities};
+/// use gradus_runs::{Predictor, SavedModel, probabilities};
 ///
 /// let saved = SavedModel::read("runs/softmax-1/checkpoints/last.safetensors".as_ref())?;
 /// let mut predictor = Predictor::new(saved)?;
@@ -54,8 +54,30 @@ impl Predictor {
     ///
     /// For a batch of 0 samples.
     pub fn with_batch(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
+        Self::compile(saved, batch, false)
+    }
+
+    /// Compiles the network for `batch` samples at a time, with what every layer says kept:
+    /// [`activations`](Self::activations).
+    ///
+    /// # Errors
+    ///
+    /// If it does not fit in itself.
+    ///
+    /// # Panics
+    ///
+    /// For a batch of 0 samples.
+    pub fn looking_inside(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
+        Self::compile(saved, batch, true)
+    }
+
+    fn compile(saved: SavedModel, batch: usize, keeps_layers: bool) -> Result<Self, NetworkError> {
         let model = saved.model()?;
-        let options = Compile { batch, keep: vec![model.prediction], ..Compile::default() };
+        let mut keep = vec![model.prediction];
+        if keeps_layers {
+            keep.extend(model.layers.iter().map(|layer| layer.node));
+        }
+        let options = Compile { batch, keep, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options).expect("no loss to be wrong");
         let average_starts = average_starts(&model.averages);
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
@@ -77,6 +99,17 @@ impl Predictor {
     /// Samples at a time.
     pub fn batch(&self) -> usize {
         self.program.batch()
+    }
+
+    /// The graph for evaluation.
+    pub fn model(&self) -> &Model<f32> {
+        &self.model
+    }
+
+    /// What a layer, counted from 0, said of the samples that were predicted last; none unless the network was
+    /// compiled for [looking inside](Self::looking_inside).
+    pub fn activations(&self, layer: usize) -> Option<Tensor<f32>> {
+        self.program.value(self.model.layers.get(layer)?.node)
     }
 
     /// What the last layer says of each sample: scores of the classes, or values; sample after sample, as
@@ -209,5 +242,23 @@ mod tests {
             let chances = probabilities(scores);
             assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{chances:?}");
         }
+    }
+
+    #[test]
+    fn activations_of_the_last_layer_are_the_prediction_and_those_of_relu_are_not_negative() {
+        let samples = samples(3);
+        let mut inside = Predictor::looking_inside(saved(), 3).unwrap();
+        let predicted = inside.predict(&samples).to_vec();
+        let names: Vec<_> = inside.model().layers.iter().map(|layer| layer.kind).collect();
+        assert_eq!(names, ["conv2d", "batch_norm", "relu", "flatten", "linear"]);
+        let layer = |i| inside.activations(i).unwrap();
+        assert_eq!(layer(4).values(), predicted);
+        assert_eq!((layer(0).sizes(), layer(3).sizes()), (&[3, 4, 4, 3][..], &[3, 48][..]));
+        assert!(layer(2).values().iter().all(|&value| value >= 0.0));
+        let relu: Vec<f32> = layer(1).values().iter().map(|value| value.max(0.0)).collect();
+        assert_eq!(layer(2).values(), relu);
+        assert!(inside.activations(5).is_none());
+        let mut outside = Predictor::with_batch(saved(), 3).unwrap();
+        assert_eq!(outside.predict(&samples), predicted);
     }
 }

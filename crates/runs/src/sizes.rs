@@ -5,7 +5,7 @@ use graph::Shape;
 use nn::Average;
 
 /// Where each batch normalisation's running averages begin.
-pub(crate) fn average_starts(averages: &[Average]) -> Vec<usize> {
+pub fn average_starts(averages: &[Average]) -> Vec<usize> {
     let ends = averages.iter().scan(0, |end, average| {
         let start = *end;
         *end += 2 * average.channels;
@@ -15,7 +15,7 @@ pub(crate) fn average_starts(averages: &[Average]) -> Vec<usize> {
 }
 
 /// Outputs that a network for this dataset needs.
-pub(crate) fn outputs_of(dataset: &Dataset) -> usize {
+pub fn outputs_of(dataset: &Dataset) -> usize {
     match dataset.targets() {
         Targets::Labels { classes, .. } => *classes,
         Targets::Values { width, .. } => *width,
@@ -23,7 +23,7 @@ pub(crate) fn outputs_of(dataset: &Dataset) -> usize {
 }
 
 /// The shape of the target input for this dataset.
-pub(crate) fn target_shape(dataset: &Dataset) -> Shape {
+pub fn target_shape(dataset: &Dataset) -> Shape {
     match dataset.targets() {
         Targets::Labels { .. } => Shape::batch([]),
         Targets::Values { width, .. } => Shape::batch([*width]),

@@ -4,7 +4,7 @@
 use std::alloc::System;
 use std::sync::{Arc, Barrier};
 
-use gradus_train::{Experiment, Predictor, SavedModel};
+use gradus_runs::{Experiment, Predictor, SavedModel};
 use graph::Pool;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 

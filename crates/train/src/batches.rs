@@ -3,8 +3,7 @@
 use data::{DataError, Dataset, Draw, Sampler};
 use kernels::random::{below, philox};
 
-use crate::experiment::Experiment;
-use crate::gather::Gather;
+use runs::{Experiment, Gather};
 
 /// Random draws of the order of samples: `"orde"`. Every purpose has its own.
 const ORDER: u32 = 0x6f72_6465;

@@ -5,9 +5,8 @@ use graph::check::{Check, Checked};
 use kernels::random::Stream;
 use nn::{Mode, Model};
 
-use crate::experiment::Experiment;
-use crate::gather::Gather;
-use crate::sizes::{outputs_of, target_shape};
+use runs::{Experiment, Gather, outputs_of, target_shape};
+
 use crate::trainer::TrainError;
 
 /// Deviation of the biases during the check. Zero biases would put every blank patch of an image exactly

@@ -1,41 +1,23 @@
-//! The training loop.
+//! A network in training: one step at a time.
+
+mod course;
+mod look;
 
 use std::fmt;
 use std::iter::repeat_n;
 use std::sync::Arc;
-use std::time::Instant;
 
 use data::{DataError, Dataset, Targets};
-use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
+use events::StepFinished;
 use graph::{Compile, Pool, Program, Run, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Average, Mode, Model, NetworkError};
 
+use runs::{Evaluator, Experiment, SavedModel, Split, accuracy, outputs_of, target_shape};
+
 use crate::batches::Batches;
-use crate::digest::weights_digest;
-use crate::evaluate::{Evaluator, accuracy};
-use crate::experiment::{Experiment, Split};
-use crate::saved::SavedModel;
-use crate::sizes::{outputs_of, target_shape};
 
-/// Who is told what happens, and may stop it.
-pub trait Observer {
-    /// Something happened.
-    fn event(&mut self, event: &Event, trainer: &Trainer);
-
-    /// Whether to stop after the step that was just done.
-    fn wants_stop(&self) -> bool {
-        false
-    }
-}
-
-/// An observer that does nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn event(&mut self, _event: &Event, _trainer: &Trainer) {}
-}
+pub use course::{Observer, Silent};
 
 /// A network in training.
 ///
@@ -43,7 +25,9 @@ impl Observer for Silent {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use gradus_train::{Dataset, Experiment, Features, Silent, Split, Targets, Trainer};
+/// use data::{Dataset, Features, Targets};
+/// use runs::{Experiment, Split};
+/// use gradus_train::{Silent, Trainer};
 ///
 /// // Is the first number larger than the second?
 /// let features: Vec<f32> = (0..200).map(|i| ((i * 37) % 100) as f32 / 100.0).collect();
@@ -79,6 +63,10 @@ pub struct Trainer {
     train_loss: f64,
     best_accuracy: Option<f64>,
     train_secs: f64,
+    /// What was set in place of the schedule's.
+    learning_rate: Option<f64>,
+    /// The parameters before a step that is looked into, and how many steps were done then.
+    before: (Vec<f32>, Option<u64>),
     times: Option<Times>,
 }
 
@@ -208,6 +196,8 @@ impl Trainer {
             train_loss: f64::NAN,
             best_accuracy: None,
             train_secs: 0.0,
+            learning_rate: None,
+            before: (Vec::new(), None),
             times: None,
             experiment,
             batches,
@@ -270,6 +260,11 @@ impl Trainer {
         }
     }
 
+    /// Sets the learning rate of all steps to come, or lets it follow the schedule again.
+    pub fn set_learning_rate(&mut self, learning_rate: Option<f64>) {
+        self.learning_rate = learning_rate;
+    }
+
     /// Counts from now on, from 0, how long each node takes; see [`times`](Self::times).
     pub fn start_times(&mut self) {
         self.times = Some(Times::new(&self.model.graph));
@@ -292,7 +287,8 @@ impl Trainer {
         let train = &self.experiment.train;
         let (pool, times) = (Some(&*self.pool), self.times.as_ref());
         let (seed, step) = (train.seed, self.step);
-        let learning_rate = train.schedule.as_dyn().learning_rate(step);
+        let learning_rate =
+            self.learning_rate.unwrap_or_else(|| train.schedule.as_dyn().learning_rate(step));
         let info = StepInfo { learning_rate, step: step + 1 };
         let optimizer = train.optimizer.as_dyn::<f32>();
         let update =
@@ -393,120 +389,6 @@ impl Trainer {
             layer: node.map_or("loss".into(), |id| graph.scope(id).to_owned()),
             tensor: node.map_or("the sum of squares of the gradient".into(), name),
             step: self.step + 1,
-        }
-    }
-
-    /// Measures on the test set.
-    pub fn evaluate(&mut self) -> EvaluationFinished {
-        let evaluation =
-            self.evaluator.evaluate(Some(&self.pool), &self.test, &self.parameters, &self.averages);
-        // `Option` orders nothing below every number.
-        self.best_accuracy = match (self.best_accuracy, evaluation.accuracy) {
-            (Some(best), Some(now)) => Some(best.max(now)),
-            (best, now) => best.or(now),
-        };
-        EvaluationFinished {
-            step: self.step,
-            epoch: self.epochs_done(),
-            loss_nats: evaluation.loss,
-            accuracy: evaluation.accuracy,
-            samples: evaluation.samples,
-            best_accuracy: self.best_accuracy,
-        }
-    }
-
-    /// Trains to the end of the experiment, or until an evaluation reaches `target_accuracy`, or until the
-    /// observer wants to stop, or until a number is not finite. An evaluation follows the last step.
-    pub fn run(
-        &mut self,
-        target_accuracy: Option<f64>,
-        observer: &mut dyn Observer,
-    ) -> RunFinished {
-        let begin = Instant::now();
-        let n_samples = self.batches.dataset.len();
-        let n_steps = self.experiment.train.steps_for(n_samples);
-        let interval = self.experiment.train.evaluation_interval(n_samples);
-        observer.event(&Event::RunStarted(self.started(n_steps)), self);
-        let mut last = None;
-        let mut reason = Reason::Completed;
-        while self.step < n_steps {
-            let step_begin = Instant::now();
-            let step = self.step();
-            self.train_secs += step_begin.elapsed().as_secs_f64();
-            match step {
-                Ok(step) => observer.event(&Event::StepFinished(step), self),
-                Err(NotFinite { layer, tensor, step }) => {
-                    reason = Reason::NotFinite { layer, tensor, step };
-                    break;
-                }
-            }
-            if observer.wants_stop() {
-                reason = Reason::Interrupted;
-                break;
-            }
-            if self.step.is_multiple_of(interval) || self.step == n_steps {
-                let evaluation = self.evaluate();
-                observer.event(&Event::EvaluationFinished(evaluation.clone()), self);
-                let reached =
-                    target_accuracy.is_some_and(|target| evaluation.accuracy >= Some(target));
-                last = Some(evaluation);
-                if reached {
-                    reason = Reason::TargetReached;
-                    break;
-                }
-            }
-        }
-        let evaluation = match last.filter(|evaluation| evaluation.step == self.step) {
-            Some(evaluation) => evaluation,
-            None => {
-                let evaluation = self.evaluate();
-                observer.event(&Event::EvaluationFinished(evaluation.clone()), self);
-                evaluation
-            }
-        };
-        if target_accuracy.is_some_and(|target| evaluation.accuracy >= Some(target))
-            && reason == Reason::Completed
-        {
-            reason = Reason::TargetReached;
-        }
-        let finished = RunFinished {
-            reason,
-            summary: self.summary(&evaluation, begin.elapsed().as_secs_f64()),
-        };
-        observer.event(&Event::RunFinished(finished.clone()), self);
-        finished
-    }
-
-    fn started(&self, n_steps: u64) -> RunStarted {
-        RunStarted {
-            version: env!("CARGO_PKG_VERSION").into(),
-            preset: self.experiment.name.clone(),
-            seed: self.experiment.train.seed,
-            threads: self.pool.threads(),
-            isa: kernels::Isa::current().name().into(),
-            parameters: self.parameters.len(),
-            train_samples: self.batches.dataset.len(),
-            test_samples: self.test.len(),
-            batch: self.experiment.train.batch,
-            steps_planned: Some(n_steps),
-        }
-    }
-
-    fn summary(&self, evaluation: &EvaluationFinished, wall_seconds: f64) -> Summary {
-        Summary {
-            preset: self.experiment.name.clone(),
-            seed: self.experiment.train.seed,
-            steps: self.step,
-            epochs: self.epochs_done(),
-            train_loss: self.train_loss,
-            test_loss: evaluation.loss_nats,
-            test_accuracy: evaluation.accuracy,
-            best_test_accuracy: self.best_accuracy,
-            weights_digest: weights_digest(&self.parameters, &self.averages),
-            samples_per_second: self.step as f64 * self.experiment.train.batch as f64
-                / self.train_secs,
-            wall_seconds,
-            threads: self.pool.threads(),
         }
     }
 }

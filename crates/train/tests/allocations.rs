@@ -4,8 +4,10 @@
 use std::alloc::System;
 use std::sync::{Arc, Barrier};
 
-use gradus_train::{Dataset, Experiment, Features, Split, Targets, Trainer};
+use data::{Dataset, Features, Targets};
+use gradus_train::Trainer;
 use graph::Pool;
+use runs::{Experiment, Split};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]

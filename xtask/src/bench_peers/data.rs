@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, bail};
 use gradus::data::{Dataset, Features, Targets};
-use gradus::train::Experiment;
+use gradus::runs::Experiment;
 
 use super::networks;
 

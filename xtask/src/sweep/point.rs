@@ -128,7 +128,7 @@ pub(super) fn all(args: &Args) -> Vec<Point> {
 mod tests {
     use clap::Parser as _;
     use gradus::nn::Mode;
-    use gradus::train::Experiment;
+    use gradus::runs::Experiment;
 
     use super::*;
 

@@ -10,9 +10,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("data", &[]),
     ("graph", &["kernels"]),
     ("nn", &["graph", "kernels"]),
-    ("train", &["graph", "nn", "data", "events", "kernels"]),
-    ("gradus", &["graph", "nn", "data", "events", "train", "mnist", "kernels"]),
-    ("cli", &["gradus"]),
+    ("runs", &["graph", "nn", "data", "events", "kernels"]),
+    ("train", &["runs", "graph", "nn", "data", "events", "kernels"]),
+    ("gradus", &["graph", "nn", "data", "events", "runs", "train", "mnist", "kernels"]),
+    ("studio", &["runs", "graph", "nn", "data", "events"]),
+    ("cli", &["gradus", "studio"]),
     ("xtask", &["gradus"]),
 ];
 

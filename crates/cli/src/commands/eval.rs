@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use gradus::data::{Dataset, Targets, readers};
 use gradus::graph::Pool;
-use gradus::train::{Evaluation, Evaluator, probabilities};
+use gradus::runs::{Evaluation, Evaluator, probabilities};
 
 use crate::saved;
 use crate::table::{self, Align, loss, thousands};

@@ -5,6 +5,8 @@ pub(crate) mod check;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod presets;
+pub(crate) mod report;
+pub(crate) mod studio;
 pub(crate) mod summary;
 pub(crate) mod train;
 
@@ -42,5 +44,7 @@ commands! {
     eval => Eval,
     check => Check,
     explain => Explain,
+    studio => Studio,
+    report => Report,
     bench => Bench,
 }

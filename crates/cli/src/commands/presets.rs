@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gradus::nn::{Mode, Model};
-use gradus::train::presets::{self, Preset};
+use gradus::runs::presets::{self, Preset};
 use serde::Serialize;
 
 use crate::table::{self, Align, thousands};

@@ -4,21 +4,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use gradus::data::Targets;
 use gradus::events::{Reason, RunFinished};
 use gradus::graph::Pool;
-use gradus::train::{RunFolder, Trainer};
+use gradus::runs::RunFolder;
+use gradus::train::Trainer;
 
 use crate::experiment::ExperimentArgs;
 use crate::progress::Progress;
+use crate::served::{self, ServeArgs};
+use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::table::{loss, thousands};
 use crate::threads::ThreadsArgs;
-
-/// Exit code of a run that was stopped from outside: 128 and the number of SIGINT.
-const INTERRUPTED: u8 = 130;
 
 /// Train a network and keep the run in a folder.
 ///
@@ -51,6 +50,13 @@ pub(crate) struct Args {
     /// Stop as soon as an evaluation reaches this accuracy; exit 1 if none does.
     #[arg(long, value_name = "F", value_parser = accuracy)]
     target_accuracy: Option<f64>,
+
+    /// Show the run in a browser while it goes on; the page stays when it has ended, until Ctrl-C.
+    #[arg(long)]
+    live: bool,
+
+    #[command(flatten)]
+    serve: ServeArgs,
 
     /// Print the results as one JSON object.
     #[arg(long)]
@@ -91,11 +97,18 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     );
     let threads = args.threads.count();
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
+    let is_live = args.live || args.serve.is_given();
+    let place = if is_live { Some(args.serve.place()?) } else { None };
     let folder = match &args.run {
         Some(path) => RunFolder::create(path, &experiment)?,
         None => RunFolder::create_next(Path::new("runs"), &experiment)?,
     };
-    let mut progress = Progress::new(folder, stop_on_signal()?);
+    let stop = stop_on_signal()?;
+    let live = match place {
+        Some(place) => Some(args.serve.serve_live(place, folder.path())?),
+        None => None,
+    };
+    let mut progress = Progress::new(folder, Arc::clone(&stop), live);
     let finished = trainer.run(args.target_accuracy, &mut progress);
     let folder = progress.finish()?;
     folder.save(&trainer.saved())?;
@@ -104,6 +117,9 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}
     }
+    if is_live {
+        served::stay(&stop);
+    }
     let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
     Ok(match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),
@@ -111,19 +127,6 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         _ if reached => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
-}
-
-/// A flag that is set by Ctrl-C or a polite request to end. A second one ends the process at once.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let on_signal = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    };
-    ctrlc::set_handler(on_signal).context("listening for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn report(

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mistakes;
+mod pages;
 mod regression;
 mod reports;
 mod sandbox;

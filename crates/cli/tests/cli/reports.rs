@@ -217,5 +217,8 @@ fn a_closed_output_is_no_error() {
         assert_eq!(output.status.code(), Some(0), "{line}: {err}");
         assert!(!err.contains("error"), "{line}: {err}");
     }
-    assert_eq!(sandbox.list("runs/tiny-1/checkpoints"), ["last.safetensors"]);
+    assert_eq!(
+        sandbox.list("runs/tiny-1/checkpoints"),
+        ["last.safetensors", "step-000003.safetensors"]
+    );
 }

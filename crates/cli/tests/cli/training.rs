@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use gradus::events::{Event, Reader};
-use gradus::train::Experiment;
+use gradus::runs::Experiment;
 use serde_json::Value;
 
 use crate::sandbox::{Ran, Sandbox};
@@ -84,7 +84,7 @@ fn a_run_folder_keeps_experiment_events_and_network() {
         sandbox.line("train tiny.toml --steps 6 --set train.evaluate_every=4 --run here --json");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(sandbox.list("here"), ["checkpoints", "events.jsonl", "experiment.toml"]);
-    assert_eq!(sandbox.list("here/checkpoints"), ["last.safetensors"]);
+    assert_eq!(sandbox.list("here/checkpoints"), ["last.safetensors", "step-000004.safetensors"]);
     let experiment = Experiment::parse("experiment.toml", &sandbox.read("here/experiment.toml"));
     let experiment = experiment.unwrap();
     assert_eq!((experiment.name.as_str(), experiment.train.steps), ("tiny", Some(6)));
@@ -97,7 +97,7 @@ fn a_run_folder_keeps_experiment_events_and_network() {
         Event::EvaluationFinished(evaluation) => Some(evaluation.step),
         _ => None,
     });
-    assert_eq!((steps, evaluations.collect::<Vec<_>>()), (6, vec![4, 6]));
+    assert_eq!((steps, evaluations.collect::<Vec<_>>()), (6, vec![0, 4, 6]));
     assert!(matches!(events[0], Event::RunStarted(_)));
     let Some(Event::RunFinished(finished)) = events.last() else { panic!("{events:?}") };
     assert_eq!(finished.summary.to_line(), ran.out.trim_end());

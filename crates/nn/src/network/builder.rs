@@ -180,6 +180,7 @@ impl<'a, T: Float> Builder<'a, T> {
         LayerSummary {
             number,
             kind,
+            node: output,
             output: self.graph.shape(output).clone(),
             parameters: of_layer.map(|spec| spec.range.len()).sum(),
             multiply_adds: multiply_adds.sum(),

@@ -1,6 +1,6 @@
 //! The networks of `bench/networks`: that they are those the peers build.
 
-use gradus_train::Experiment;
+use gradus_runs::Experiment;
 use nn::Mode;
 
 macro_rules! network {

@@ -1,6 +1,6 @@
 //! Experiment files: mistakes are shown where they stand, settings are replaced, defaults written out.
 
-use gradus_train::{Experiment, ExperimentError, presets};
+use gradus_runs::{Experiment, ExperimentError, presets};
 use nn::Mode;
 
 const FILE: &str = r#"
@@ -180,7 +180,7 @@ fn settings_are_replaced_by_their_path() {
     assert_eq!(changed.train.batch, 50);
     assert_eq!(changed.train.optimizer.name(), "sgd");
     assert_eq!(changed.train.clip.norm, Some(1.0));
-    assert_eq!(changed.data.source, gradus_train::DataSource::Memory);
+    assert_eq!(changed.data.source, gradus_runs::DataSource::Memory);
     assert_eq!(changed.model.n_parameters(), Ok(7850));
     // The rest is as it was.
     assert_eq!((changed.name, changed.train.epochs), (original.name, original.train.epochs));

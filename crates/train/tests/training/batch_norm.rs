@@ -1,6 +1,7 @@
 //! Batch normalisation in training: its running averages, and evaluation by them.
 
-use gradus_train::{Evaluator, Trainer};
+use gradus_train::Trainer;
+use runs::Evaluator;
 
 use crate::made_up::{assert_close, features, points, trainer};
 

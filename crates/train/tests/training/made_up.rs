@@ -1,11 +1,14 @@
 //! Datasets, trainers and an observer for these tests.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use events::{EvaluationFinished, Event, RunFinished, StepFinished};
-use gradus_train::{Dataset, Experiment, Features, Observer, Split, Targets, Trainer};
+use data::{Dataset, Features, Targets};
+use events::{Command, EvaluationFinished, Event, Measured, RunFinished, StepFinished};
+use gradus_train::{Observer, Trainer};
 use graph::Pool;
 use kernels::random::Stream;
+use runs::{Experiment, Split};
 
 /// Images of 8 × 8 bytes, of which one quarter is brighter than the noise: which one is the class.
 pub(crate) fn images(n: usize) -> Dataset {
@@ -70,6 +73,8 @@ pub(crate) struct Recorder {
     pub(crate) parameters: Vec<f32>,
     /// Wants to stop after this step.
     pub(crate) stop_after: Option<u64>,
+    /// What to ask for, each as soon as so many steps are done.
+    pub(crate) commands: VecDeque<(u64, Command)>,
 }
 
 impl Observer for Recorder {
@@ -78,8 +83,14 @@ impl Observer for Recorder {
         self.parameters = trainer.parameters().to_vec();
     }
 
-    fn wants_stop(&self) -> bool {
-        self.steps().last().is_some_and(|step| Some(step.step) == self.stop_after)
+    fn command(&mut self, is_paused: bool) -> Option<Command> {
+        let step = self.steps().next_back().map_or(0, |step| step.step);
+        if self.stop_after == Some(step) {
+            return Some(Command::Stop);
+        }
+        assert!(!is_paused || !self.commands.is_empty(), "nobody will ever resume this run");
+        let is_due = self.commands.front().is_some_and(|(after, _)| step >= *after);
+        if is_due { self.commands.pop_front().map(|(_, command)| command) } else { None }
     }
 }
 
@@ -94,6 +105,13 @@ impl Recorder {
     pub(crate) fn evaluations(&self) -> impl DoubleEndedIterator<Item = &EvaluationFinished> {
         self.events.iter().filter_map(|event| match event {
             Event::EvaluationFinished(evaluation) => Some(evaluation),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn looks(&self) -> impl Iterator<Item = &Measured> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Measured(measured) => Some(measured),
             _ => None,
         })
     }

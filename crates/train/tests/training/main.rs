@@ -1,8 +1,6 @@
 //! Training from outside, on made-up data: the loop and the files around it.
 
 mod batch_norm;
-mod benchmarks;
-mod experiment;
 mod made_up;
 mod not_finite;
 mod runs;

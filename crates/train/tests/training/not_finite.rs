@@ -1,7 +1,9 @@
 //! Numbers that are infinite or NaN stop a run before they reach the weights.
 
+use data::{Dataset, Features, Targets};
 use events::{Event, Reason};
-use gradus_train::{Dataset, Features, Targets, Trainer, weights_digest};
+use gradus_train::Trainer;
+use runs::weights_digest;
 
 use crate::made_up::{Recorder, points, trainer};
 
@@ -45,10 +47,10 @@ fn a_run_stops_with_the_weights_before_the_step() {
     assert_eq!((recorder.steps().count(), finished.summary.steps), (1, 1));
     assert!(trainer.parameters().iter().all(|weight| weight.is_finite()));
     assert_eq!(finished.summary.weights_digest, weights_digest(trainer.parameters(), &[]));
-    let (evaluation, end) = (&recorder.events[2], &recorder.events[3]);
+    let (evaluation, end) = (&recorder.events[4], &recorder.events[5]);
     assert!(matches!(evaluation, Event::EvaluationFinished(evaluation) if evaluation.step == 1));
     assert!(matches!(end, Event::RunFinished(_)));
-    assert_eq!(recorder.events.len(), 4);
+    assert_eq!(recorder.events.len(), 6);
 }
 
 #[test]

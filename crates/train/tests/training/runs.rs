@@ -1,7 +1,7 @@
 //! Whole runs: how long they are, when they measure, why they end.
 
-use events::{Event, Reason};
-use gradus_train::{Dataset, Features, Targets};
+use data::{Dataset, Features, Targets};
+use events::{Command, Event, LearningRateSet, Paused, Reason, Resumed};
 
 use crate::made_up::{Recorder, images, points, run, trainer};
 
@@ -15,14 +15,14 @@ fn undecided() -> Dataset {
 }
 
 #[test]
-fn an_evaluation_always_follows_the_last_step() {
+fn an_evaluation_comes_before_the_first_step_and_follows_the_last() {
     let cases = [
-        ("steps = 7\nevaluate_every = 3", vec![3, 6, 7]),
-        ("steps = 6\nevaluate_every = 3", vec![3, 6]),
-        ("steps = 2\nevaluate_every = 100", vec![2]),
+        ("steps = 7\nevaluate_every = 3", vec![0, 3, 6, 7]),
+        ("steps = 6\nevaluate_every = 3", vec![0, 3, 6]),
+        ("steps = 2\nevaluate_every = 100", vec![0, 2]),
         // Without a word, after each epoch: 50 samples are two whole batches of 20.
-        ("epochs = 2", vec![2, 4, 5]),
-        ("epochs = 1e-9", vec![1]),
+        ("epochs = 2", vec![0, 2, 4, 5]),
+        ("epochs = 1e-9", vec![0, 1]),
     ];
     for (length, evaluated) in cases {
         let mut trainer = trainer(LINEAR, &format!("batch = 20\n{length}"), &points(50));
@@ -55,7 +55,7 @@ fn an_observer_stops_a_run_which_is_then_measured() {
     let mut recorder = Recorder { stop_after: Some(4), ..Recorder::default() };
     let finished = trainer.run(Some(1.0), &mut recorder);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
-    assert_eq!(recorder.evaluated(), [3, 4]);
+    assert_eq!(recorder.evaluated(), [0, 3, 4]);
     assert_eq!(recorder.parameters, trainer.parameters());
 }
 
@@ -117,4 +117,123 @@ fn the_speed_leaves_evaluations_out() {
     let summary = &finished.summary;
     let training_seconds = 200.0 / summary.samples_per_second;
     assert!(training_seconds < 0.5 * summary.wall_seconds, "{summary:?}");
+}
+
+#[test]
+fn a_run_pauses_takes_single_steps_and_epochs_and_goes_on() {
+    // An epoch is three steps: 50 samples are two whole batches of 20.
+    let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12\nevaluate_every = 100", &points(50));
+    let commands = [
+        (1, Command::Pause),
+        (1, Command::Pause),
+        (1, Command::Step),
+        (2, Command::Epoch),
+        (3, Command::Epoch),
+        (5, Command::Resume),
+    ];
+    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    let finished = trainer.run(None, &mut recorder);
+    assert_eq!((finished.reason, finished.summary.steps), (Reason::Completed, 12));
+    let (paused, resumed) =
+        (|step| Event::Paused(Paused { step }), |step| Event::Resumed(Resumed { step }));
+    let told: Vec<Event> = recorder
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Paused(_) | Event::Resumed(_)))
+        .cloned()
+        .collect();
+    let expected = [1, 2, 3, 5].map(|step| [paused(step), resumed(step)]);
+    assert_eq!(told, expected.concat());
+    // Whoever pauses sees how things are, and a pause changes nothing.
+    assert_eq!(recorder.evaluated(), [0, 1, 2, 3, 5, 12]);
+    let (unbroken, _) =
+        run(&mut crate::made_up::trainer(LINEAR, "batch = 20\nsteps = 12", &points(50)), None);
+    assert_eq!(unbroken.summary.weights_digest, finished.summary.weights_digest);
+}
+
+#[test]
+fn a_paused_run_can_be_stopped() {
+    let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12", &points(50));
+    let commands = [(4, Command::Pause), (4, Command::Stop)];
+    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    let finished = trainer.run(None, &mut recorder);
+    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
+}
+
+#[test]
+fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
+    let train = "batch = 20\nsteps = 6\nschedule = { constant = { learning_rate = 0.5 } }";
+    let mut trainer = trainer(LINEAR, train, &points(50));
+    let set = |learning_rate| Command::SetLearningRate { learning_rate };
+    let commands = [(2, set(Some(0.25))), (4, set(None))];
+    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    trainer.run(None, &mut recorder);
+    let rates: Vec<f64> = recorder.steps().map(|step| step.learning_rate).collect();
+    assert_eq!(rates, [0.5, 0.5, 0.25, 0.25, 0.5, 0.5]);
+    let told: Vec<_> = recorder
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::LearningRateSet(set) => Some(*set),
+            _ => None,
+        })
+        .collect();
+    let expected = [(2, Some(0.25)), (4, None)];
+    assert_eq!(told, expected.map(|(step, learning_rate)| LearningRateSet { step, learning_rate }));
+}
+
+#[test]
+fn a_run_is_looked_into_with_its_reports_but_not_more_often_than_can_be_shown() {
+    for (steps, report_every, looks) in
+        [(7, 3, vec![0, 3, 6, 7]), (2, 5, vec![0, 2]), (600, 2, (0..=150).map(|i| 4 * i).collect())]
+    {
+        let train = format!("batch = 10\nsteps = {steps}\nreport_every = {report_every}");
+        let mut trainer = trainer(LINEAR, &train, &points(50));
+        let (_, recorder) = run(&mut trainer, None);
+        let found: Vec<_> = recorder.looks().collect();
+        assert_eq!(found.iter().map(|look| look.step).collect::<Vec<_>>(), looks);
+        assert!(found[0].batch.is_empty() && found[0].guesses.is_empty());
+        let last = found.last().unwrap();
+        assert_eq!((last.batch.len(), last.guesses.len()), (10, 10));
+        let names: Vec<&str> = last.parameters.iter().map(|each| &*each.name).collect();
+        assert_eq!(names, ["1.linear.weight", "1.linear.bias"]);
+        assert_eq!(last.weights, Some(last.parameters[0].values));
+        assert_eq!(last.biases, Some(last.parameters[1].values));
+        assert!(
+            found[0]
+                .parameters
+                .iter()
+                .all(|each| each.gradients.is_none() && each.updates.is_none())
+        );
+    }
+}
+
+#[test]
+fn an_evaluation_names_the_samples_that_were_not_recognised() {
+    let set = undecided();
+    let mut trainer = trainer(LINEAR, "batch = 6\nsteps = 1", &set);
+    let Targets::Labels { values, .. } = set.targets() else { panic!("no classes") };
+    let wrong = trainer.evaluate().wrong;
+    // One of each pair of equal points.
+    assert_eq!(wrong.len(), 6);
+    for (sample, guess) in wrong {
+        assert_eq!(guess, 1 - values[sample as usize]);
+    }
+}
+
+#[test]
+fn what_a_step_added_is_the_gradient_times_the_rate() {
+    let train = "batch = 10\nsteps = 4\nreport_every = 1\noptimizer = 'sgd'\nschedule = { constant = { learning_rate = 0.5 } }";
+    let mut trainer = trainer(LINEAR, train, &points(50));
+    let (_, recorder) = run(&mut trainer, None);
+    let looks: Vec<_> = recorder.looks().skip(1).collect();
+    assert_eq!(looks.len(), 4);
+    for parameter in looks.iter().flat_map(|look| &look.parameters) {
+        let (gradients, updates) = (parameter.gradients.unwrap(), parameter.updates.unwrap());
+        // The largest gradient takes the most away.
+        for (gradient, update) in [(gradients.0[7], updates.0[0]), (gradients.0[0], updates.0[7])] {
+            assert!((update + 0.5 * gradient).abs() < 1e-6, "{parameter:?}");
+        }
+        assert!(gradients.0[7] > 0.0);
+    }
 }

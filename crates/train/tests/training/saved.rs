@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use gradus_train::{Evaluator, SavedModel, Trainer};
+use gradus_train::Trainer;
+use runs::{Evaluator, SavedModel};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::made_up::{images, trainer};

@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use gradus_train::{DataSource, Experiment, Features, Silent, Split, Targets, Trainer};
+use data::{Features, Targets};
+use gradus_train::{Silent, Trainer};
 use graph::Pool;
+use runs::{DataSource, Experiment, Split};
 
 /// The experiment with this line as its data.
 fn experiment(data: &str) -> Result<Experiment, String> {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use gradus_train::{Dataset, Evaluator, Silent, Split, Targets, Trainer, weights_digest};
+use data::{Dataset, Targets};
+use gradus_train::{Silent, Trainer};
 use graph::Pool;
+use runs::{Evaluator, Split, weights_digest};
 
 use crate::made_up::{assert_close, experiment, heights, images, points, run, trainer};
 
@@ -143,7 +145,7 @@ fn a_step_is_clipped_by_norm_and_by_value() {
     let (x, t) = ([[1.0, 0.5], [-2.0, 1.0], [0.25, -1.5], [3.0, 2.0]], [0.5, -1.0, 2.0, 1.0]);
     let targets = Targets::Values { values: t.map(|t| t as f32).to_vec(), width: 1 };
     let numbers = x.as_flattened().iter().map(|&x| x as f32).collect();
-    let set = Dataset::new("four", [2], gradus_train::Features::F32(numbers), targets).unwrap();
+    let set = Dataset::new("four", [2], data::Features::F32(numbers), targets).unwrap();
     // d/dw of the mean of (w·x + b − t)², at w = (−1, −1) and b = 0.
     let error: Vec<f64> = x.iter().zip(t).map(|(x, t)| -x[0] - x[1] - t).collect();
     let mean = |f: &dyn Fn(usize) -> f64| (0..4).map(|i| 2.0 * error[i] * f(i)).sum::<f64>() / 4.0;

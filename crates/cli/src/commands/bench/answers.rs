@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use gradus::data::Features;
 use gradus::graph::Pool;
-use gradus::train::{Evaluator, Features, Predictor, Trainer};
+use gradus::runs::{Evaluator, Predictor};
+use gradus::train::Trainer;
 
 /// Samples that are asked for at a time.
 const BATCHES: [usize; 3] = [1, 100, 1000];

@@ -1,0 +1,111 @@
+//! Pages: the link that is printed, and how a program that serves ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command};
+
+use crate::sandbox::Sandbox;
+
+/// A started program that serves.
+struct Served {
+    child: Child,
+    /// What it says after its link.
+    err: BufReader<ChildStderr>,
+    link: String,
+}
+
+impl Served {
+    fn start(sandbox: &Sandbox, line: &str) -> Self {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut child = sandbox.command(&words).spawn().unwrap();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Self { child, err, link: String::new() };
+        while served.link.is_empty() {
+            let mut said = String::new();
+            assert!(served.err.read_line(&mut said).unwrap() > 0, "no link");
+            served.link = said.strip_prefix("page ").unwrap_or_default().trim().to_owned();
+        }
+        served
+    }
+
+    fn interrupt(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the server answers to a request with the token of the link.
+fn get(link: &str, path: &str) -> String {
+    let (address, token) = link.strip_prefix("http://").unwrap().split_once("/?token=").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_live_run_is_shown_and_its_page_stays_until_it_is_interrupted() {
+    let sandbox = Sandbox::new();
+    let mut served = Served::start(
+        &sandbox,
+        "train tiny.toml --run here/first --live --addr 127.0.0.1:0 --json",
+    );
+    let mut said = String::new();
+    while !said.contains("the page stays until Ctrl-C") {
+        assert!(served.err.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let runs = get(&served.link, "/api/runs");
+    assert!(runs.contains(r#""live":"first""#) && runs.contains(r#""state":"finished""#), "{runs}");
+    let events = get(&served.link, "/api/runs/first/events");
+    assert!(events.contains("run_started") && events.contains("run_finished"), "{events}");
+    assert!(!sandbox.read("here/first/events.jsonl").contains("token"));
+    // It had ended: the interruption is of the page only.
+    assert_eq!(served.interrupt(), Some(0));
+    let mut out = String::new();
+    served.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert!(out.contains(r#""steps":5"#), "{out}");
+}
+
+#[test]
+fn a_studio_shows_runs_and_ends_when_it_is_interrupted() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
+    let mut served = Served::start(&sandbox, "studio --addr :0");
+    assert!(get(&served.link, "/api/runs").contains(r#""id":"tiny-1""#));
+    assert_eq!(served.interrupt(), Some(0));
+}
+
+#[test]
+fn a_port_in_use_and_a_folder_that_is_not_there_are_said() {
+    let sandbox = Sandbox::new();
+    let served = Served::start(&sandbox, "studio --addr 127.0.0.1:0");
+    let address = served.link.strip_prefix("http://").unwrap().split_once('/').unwrap().0;
+    let ran = sandbox.line(&format!("studio --addr {address}"));
+    assert_eq!(ran.code, Some(2));
+    let expected = format!("error: {address}: something else listens there; --addr 127.0.0.1:");
+    assert!(
+        ran.err.starts_with(&expected) && ran.err.trim_end().ends_with(" is free"),
+        "{}",
+        ran.err
+    );
+    let ran = sandbox.line("studio nowhere");
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(2), "error: nowhere: expected a folder with runs, found none\n")
+    );
+    // Nothing was trained for a page that could not be served.
+    let ran = sandbox.line(&format!("train tiny.toml --live --addr {address}"));
+    assert_eq!((ran.code, sandbox.list("runs")), (Some(2), Vec::new()));
+}

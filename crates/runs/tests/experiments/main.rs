@@ -1,0 +1,4 @@
+//! Experiments from outside: files, and the networks of the benchmark.
+
+mod benchmarks;
+mod files;

@@ -1,0 +1,141 @@
+// The page of a network: its layers, what they have learned, how they behave, and one digit on its way through them.
+
+import { h, say, table } from "../dom.js";
+import { few, percent, whole } from "../format.js";
+import { chances } from "../digit.js";
+import { layerMaps, mapCanvas, weightMaps } from "../maps.js";
+import { behaviour, inside, parameter } from "../network.js";
+import { Pictures, drawGrid } from "../pictures.js";
+import { Run, latest } from "../run.js";
+import { t } from "../text.js";
+
+/** Milliseconds between two looks at a network that learns. */
+const PACE = 1500;
+/** Shares of dead units and of saturated values from which on they are named. */
+const [DEAD, SATURATED] = [0.1, 0.5];
+
+export default {
+  name: "network",
+  needsRun: true,
+  title: () => t("network"),
+  async open(main, { about }) {
+    const page = new NetworkPage(main, about);
+    return () => page.leave();
+  },
+};
+
+class NetworkPage {
+  constructor(main, about) {
+    this.about = about;
+    this.sample = 0;
+    this.at = null;
+    this.run = new Run(about, () => {});
+    this.pictures = new Pictures(about, "test", () => this.drawSample());
+    this.build(main);
+    this.timer = setInterval(() => { if (!document.hidden && about.is_live && !this.run.finished && this.at === null) this.look(); }, PACE);
+    this.look();
+  }
+
+  leave() {
+    clearInterval(this.timer);
+    this.run.close();
+  }
+
+  build(main) {
+    const { about } = this;
+    const rows = about.layers.map((layer) => [layer.number, layer.kind, layer.output, whole(layer.parameters), whole(layer.multiply_adds)]);
+    const total = (name) => whole(about.layers.reduce((sum, layer) => sum + layer[name], 0));
+    rows.push(["", t("total"), "", total("parameters"), total("multiply_adds")]);
+    this.seenAt = h("p", { class: "lead", id: "seen-at" });
+    this.warnings = h("ul", { class: "warnings", role: "status" });
+    const steps = about.saved_steps;
+    this.time = h("select", { id: "saved-step", "aria-label": t("time"), change: () => { this.at = this.time.value === "" ? null : Number(this.time.value); this.look(); } },
+      h("option", { value: "" }, t("latest_network")), ...steps.map((step) => h("option", { value: step }, t("at_step", { step: whole(step) }))));
+    this.learned = h("div", { class: "layers", id: "learned" });
+    this.spread = h("div", { class: "runs", id: "behaviour" });
+    this.changes = h("div", { class: "runs", id: "changes" });
+    this.number = h("input", { type: "number", id: "sample", min: "0", max: String(Math.max(0, about.test_samples - 1)), value: "0", change: () => { this.sample = Number(this.number.value); this.lookAtSample(); } });
+    this.picture = h("canvas", { class: "one", role: "img" });
+    this.answer = h("div", { id: "answer" });
+    this.layers = h("div", { class: "layers", id: "activations" }, ...about.layers.map((layer) => {
+      const name = `${layer.number} ${layer.kind} ${layer.output}`;
+      return h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)));
+    }));
+    main.append(h("div", { class: "page" },
+      h("h1", {}, about.id), h("div", { class: "filter" }, this.time), this.seenAt, this.warnings,
+      h("h2", {}, t("layers")), h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows)),
+      h("h2", {}, t("learned")), h("p", { class: "lead" }, t("two_colours")), this.learned,
+      h("h2", {}, t("behaviour")), h("p", { class: "lead" }, t("behaviour_lead")), this.spread,
+      h("h2", {}, t("changes")), h("p", { class: "lead" }, t("changes_lead")), this.changes,
+      h("section", { hidden: !about.picture },
+        h("h2", {}, t("one_digit")),
+        h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
+        h("div", { class: "drawing" }, h("figure", {}, this.picture), h("figure", { class: "wide" }, this.answer))),
+      this.layers));
+  }
+
+  /** Everything anew, of the network as it is now or was at the chosen step. */
+  async look() {
+    const [found, weights] = await Promise.all([behaviour(this.about.id, this.at), this.weights()]);
+    if (!found) {
+      say(this.seenAt, t("no_network"));
+      return;
+    }
+    say(this.seenAt, t("network_at", { step: whole(found.step) }));
+    this.drawLearned(weights);
+    this.drawBehaviour(found.layers);
+    this.drawChanges(latest(this.run.looks, found.step));
+    await this.lookAtSample();
+  }
+
+  weights() {
+    const name = this.about.parameters.find((each) => each.endsWith(".weight"));
+    return name ? parameter(this.about.id, name, this.at) : null;
+  }
+
+  drawLearned(weights) {
+    if (!weights) return;
+    const canvas = this.learned.querySelector("canvas") ?? mapCanvas(t("learned"));
+    const isShown = weightMaps(canvas, weights, this.about.picture);
+    const name = this.about.parameters.find((each) => each.endsWith(".weight"));
+    if (!this.learned.children.length) this.learned.append(h("figure", { class: "layer" }, h("figcaption", {}, `${name} [${weights.sizes.join(", ")}]`), h("div", { class: "scroll" }, isShown ? canvas : t("no_form"))));
+  }
+
+  drawBehaviour(layers) {
+    const found = [];
+    const rows = layers.map(({ number, kind, edges, units, dead, saturated }) => {
+      if (dead / units >= DEAD) found.push(t("warn_dead", { layer: `${number} ${kind}`, dead, units }));
+      if (saturated !== null && saturated >= SATURATED) found.push(t("warn_saturated", { layer: `${number} ${kind}`, share: percent(saturated, 0) }));
+      const ends = saturated === null ? "–" : percent(saturated, 1);
+      return [`${number} ${kind}`, few(edges[0]), few(edges[3]), few(edges[4]), few(edges[7]), kind === "relu" ? `${dead} / ${units}` : "–", ends];
+    });
+    this.spread.replaceChildren(table([t("layer"), t("smallest"), t("sevenths", { i: 3 }), t("sevenths", { i: 4 }), t("largest"), t("dead"), t("saturated")], rows));
+    this.warnings.replaceChildren(...found.map((text) => h("li", {}, text)));
+  }
+
+  drawChanges(look) {
+    const rows = (look?.parameters ?? []).map(({ name, values, gradients, updates }) => {
+      const middle = (edges) => (edges ? `${few(edges[1])} … ${few(edges[6])}` : "–");
+      const size = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
+      return [name, middle(values), middle(gradients), middle(updates), updates && size(values) ? few(size(updates) / size(values)) : "–"];
+    });
+    this.changes.replaceChildren(table([t("parameter"), t("values"), t("gradients"), t("updates"), t("ratio")], rows));
+  }
+
+  async lookAtSample() {
+    if (!this.about.picture) return;
+    this.pictures.fetch([this.sample]);
+    const found = await inside(this.about.id, "test", this.sample, this.at);
+    if (!found) return;
+    this.answer.replaceChildren(chances(found.probabilities));
+    found.layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
+    this.drawSample();
+  }
+
+  drawSample() {
+    const picture = this.pictures.get(this.sample);
+    if (!picture) return;
+    drawGrid(this.picture, this.about, [{ picture }], 1, 1);
+    this.picture.setAttribute("aria-label", t("it_is", { truth: picture.label }));
+  }
+}

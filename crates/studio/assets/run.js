@@ -1,0 +1,95 @@
+// A run as its events tell it: the lines of its log, the same live and afterwards.
+
+import { listen } from "./server.js";
+
+/** Steps kept at most. A chart has no more columns, and beyond them every second one is dropped. */
+const MOST_STEPS = 4000;
+
+export class Run {
+  /** Listens to the run called `id`; `changed` is called after each message. */
+  constructor(about, changed) {
+    this.about = about;
+    this.changed = changed;
+    this.clear();
+    this.close = listen(about.id, {
+      history: (data) => { this.clear(); this.take(data); },
+      lines: (data) => this.take(data),
+      problem: (why) => { this.problem = why; changed(); },
+      end: () => { this.isLost = false; changed(); },
+      isLost: (isLost) => { this.isLost = isLost; changed(); },
+    });
+  }
+
+  clear() {
+    Object.assign(this, {
+      started: null, finished: null, isPaused: false, isLost: false, problem: null, leftOut: 0,
+      steps: [], evaluations: [], looks: [], rates: [], last: null,
+    });
+  }
+
+  take(data) {
+    const [leftOut, ...lines] = data.split("\n");
+    this.leftOut += Number(leftOut);
+    for (const line of lines) if (line !== "") this.note(JSON.parse(line));
+    if (this.steps.length > MOST_STEPS) this.steps = this.steps.filter((_, i) => i % 2 === 1);
+    this.changed();
+  }
+
+  note(event) {
+    switch (event.event) {
+      case "run_started": this.started = event; break;
+      case "step_finished": this.steps.push(event); this.last = event; break;
+      case "evaluation_finished": this.evaluations.push(event); break;
+      case "measured": this.looks.push(event); break;
+      case "learning_rate_set": this.rates.push(event); break;
+      case "paused": this.isPaused = true; break;
+      case "resumed": this.isPaused = false; break;
+      case "run_finished": this.finished = event; this.isPaused = false; break;
+      // A newer version may know more. What we know is shown.
+    }
+  }
+
+  /** The step that it has reached. */
+  get step() {
+    const ends = [this.steps, this.evaluations, this.looks].map((events) => events.at(-1)?.step ?? 0);
+    return Math.max(...ends, this.finished?.steps ?? 0);
+  }
+
+  /** The step at which the horizontal axes end. */
+  get end() {
+    return this.finished ? Math.max(1, this.finished.steps) : Math.max(1, this.started?.steps_planned ?? this.step);
+  }
+
+  get state() {
+    if (this.finished) {
+      const reason = this.finished.reason;
+      return reason === "interrupted" ? "stopped" : typeof reason === "object" ? "not_finite" : "finished";
+    }
+    return this.isPaused ? "paused" : "running";
+  }
+
+  /** Training samples in a second, at a step: over the last looks before it. */
+  speedAt(step) {
+    const looks = this.looks.slice(0, countUpTo(this.looks, step));
+    const to = looks.at(-1);
+    const from = looks.at(-9) ?? looks[0];
+    if (!to || to.step === from.step) return NaN;
+    return ((to.step - from.step) * this.started.batch) / (to.train_secs - from.train_secs);
+  }
+}
+
+/** How many events, in order of their steps, come no later than `step`. */
+export function countUpTo(events, step) {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (events[middle].step <= step) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The last of some events that comes no later than `step`. */
+export function latest(events, step) {
+  return events[countUpTo(events, step) - 1];
+}

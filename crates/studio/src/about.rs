@@ -1,0 +1,92 @@
+//! What a run is, but for its events.
+
+use data::{Dataset, Targets};
+use nn::{Mode, Objective};
+use runs::Split;
+use serde::Serialize;
+
+use crate::library::OpenRun;
+use crate::pictures;
+
+/// A run, but for its events.
+#[derive(Debug, Serialize)]
+pub(crate) struct About {
+    pub(crate) id: String,
+    pub(crate) is_live: bool,
+    pub(crate) may_steer: bool,
+    pub(crate) name: String,
+    pub(crate) settings: Vec<(String, String)>,
+    /// The learning rate of the first step.
+    pub(crate) learning_rate: f64,
+    pub(crate) layers: Vec<AboutLayer>,
+    /// The names of the parameters, in order.
+    pub(crate) parameters: Vec<String>,
+    /// Classes, if there are any.
+    pub(crate) classes: Option<usize>,
+    /// Height, width and channels, if the samples are pictures.
+    pub(crate) picture: Option<[usize; 3]>,
+    pub(crate) train_samples: usize,
+    pub(crate) test_samples: usize,
+    /// The steps at which the network was saved.
+    pub(crate) saved_steps: Vec<u64>,
+    /// Lines of the log that are no events, and those that only a newer version knows.
+    pub(crate) damaged_lines: usize,
+    pub(crate) unknown_lines: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AboutLayer {
+    number: usize,
+    kind: &'static str,
+    output: String,
+    parameters: usize,
+    multiply_adds: u64,
+}
+
+impl About {
+    /// Tells what `run` is.
+    ///
+    /// # Errors
+    ///
+    /// If its experiment cannot be read.
+    pub(crate) fn new(run: &OpenRun) -> Result<Self, String> {
+        let experiment = run.experiment()?;
+        let wrong = |error: nn::NetworkError| format!("experiment.toml: {error}");
+        let outputs = experiment.model.outputs().map_err(wrong)?;
+        let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs);
+        let model = model.map_err(wrong)?;
+        // Data that are gone leave two panels empty.
+        let data = run.data().ok();
+        let set = |choose: fn(&Split) -> &Dataset| data.as_deref().map(choose);
+        let test = set(|split| &split.test);
+        let classes = test.and_then(|set| match set.targets() {
+            Targets::Labels { classes, .. } => Some(*classes),
+            Targets::Values { .. } => None,
+        });
+        let layers = model.layers.iter().map(|layer| AboutLayer {
+            number: layer.number,
+            kind: layer.kind,
+            output: layer.output.to_string(),
+            parameters: layer.parameters,
+            multiply_adds: layer.multiply_adds,
+        });
+        let (damaged_lines, unknown_lines) = run.log().strange();
+        Ok(Self {
+            id: run.id.clone(),
+            is_live: false,
+            may_steer: false,
+            learning_rate: experiment.train.schedule.as_dyn().learning_rate(0),
+            settings: experiment.settings(),
+            name: experiment.name,
+            layers: layers.collect(),
+            parameters: model.parameters.into_iter().map(|spec| spec.name).collect(),
+            classes,
+            picture: test.and_then(pictures::size),
+            train_samples: set(|split| &split.train).map_or(0, Dataset::len),
+            test_samples: test.map_or(0, Dataset::len),
+            saved_steps: run.saved_steps(),
+            damaged_lines,
+            unknown_lines,
+        })
+    }
+}

@@ -1,0 +1,376 @@
+//! What can be asked of the studio.
+//!
+//! | request                                       | answer                                                |
+//! |-----------------------------------------------|-------------------------------------------------------|
+//! | `GET /`, `/main.js`, …                        | the pages                                             |
+//! | `GET /api/runs`                               | all runs, a row each                                  |
+//! | `GET /api/runs/ID`                            | settings and layers of a run, and what one may do     |
+//! | `GET /api/runs/ID/events`                     | its events as they come                               |
+//! | `GET /api/runs/ID/pictures?set=test&samples=` | labels and pixels of some samples                     |
+//! | `GET /api/runs/ID/inside?set=test&sample=`    | what the network says of a sample, layer by layer     |
+//! | `POST /api/runs/ID/inside`                    | the same of the bytes that are sent                   |
+//! | `GET /api/runs/ID/behaviour`                  | how the layers behave over some test samples          |
+//! | `GET /api/runs/ID/parameter?name=`            | the numbers of a parameter                            |
+//! | `POST /api/runs/ID/commands`                  | something is asked of the run                         |
+//!
+//! What is asked of a network may say `step=`: then it is the one that was saved nearest to that step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::Sse;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use data::Dataset;
+use events::Command;
+use serde::{Deserialize, Serialize};
+
+use crate::about::About;
+use crate::assets;
+use crate::guard::{self, Guard, Role};
+use crate::inside::{self, Answer, Behaviour, Networks};
+use crate::library::{Library, OpenRun};
+use crate::live::Snapshot;
+use crate::pictures;
+use crate::row::Row;
+use crate::stream::{self, Streams};
+
+/// The largest body that is read: a picture and more.
+const LARGEST_BODY: usize = 1 << 16;
+/// Samples that are sent at a time.
+const MOST_SAMPLES: usize = 2000;
+/// Numbers of a parameter that are sent at a time.
+const MOST_NUMBERS: usize = 1 << 22;
+/// How long an answer may take, with the body that is asked about.
+const TIME: Duration = Duration::from_secs(20);
+/// The largest learning rate that is no slip of the pen.
+const LARGEST_RATE: f64 = 1e6;
+
+#[derive(Clone, Debug)]
+struct Shared {
+    library: Arc<Library>,
+    networks: Arc<Networks>,
+    streams: Streams,
+}
+
+/// Everything that the server answers to.
+pub(crate) fn router(library: Arc<Library>, guard: Guard) -> Router {
+    let shared = Shared { library, networks: Arc::default(), streams: Streams::default() };
+    Router::new()
+        .route("/api/runs", get(list))
+        .route("/api/runs/{id}", get(about))
+        .route("/api/runs/{id}/events", get(events))
+        .route("/api/runs/{id}/pictures", get(some_pictures))
+        .route("/api/runs/{id}/inside", get(inside_of_sample).post(inside_of_body))
+        .route("/api/runs/{id}/behaviour", get(behaviour))
+        .route("/api/runs/{id}/parameter", get(parameter))
+        .route("/api/runs/{id}/commands", post(command))
+        .route(
+            "/api/{*rest}",
+            get(|| async { Refusal(StatusCode::NOT_FOUND, "no such request".into()) }),
+        )
+        .fallback(get(assets::serve))
+        .with_state(shared)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(guard, guard::pass))
+}
+
+/// Why a request is not answered.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, self.1 + "\n").into_response()
+    }
+}
+
+fn not_found(what: impl Into<String>) -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, what.into())
+}
+
+fn bad(what: impl Into<String>) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, what.into())
+}
+
+/// Ends what takes too long, and refuses a body that is too large before it comes.
+async fn in_time(request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LARGEST_BODY as u64) {
+        let why = format!("expected a body of at most {LARGEST_BODY} bytes");
+        return Refusal(StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+    }
+    match tokio::time::timeout(TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "it took too long".into()).into_response(),
+    }
+}
+
+/// Does what reads files or computes on a thread of its own, so that others are answered meanwhile.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+}
+
+fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, Refusal> {
+    library.open(id).ok_or_else(|| not_found("there is no such run"))
+}
+
+/// All runs.
+#[derive(Serialize)]
+struct List {
+    /// The run that goes on in this process.
+    live: Option<String>,
+    runs: Vec<Row>,
+}
+
+async fn list(State(shared): State<Shared>) -> Result<Json<List>, Refusal> {
+    let library = shared.library;
+    let list =
+        aside(move || Ok(List { live: library.live().map(|(id, _)| id), runs: library.rows() }));
+    Ok(Json(list.await?))
+}
+
+async fn about(
+    State(shared): State<Shared>,
+    Extension(role): Extension<Role>,
+    Path(id): Path<String>,
+) -> Result<Json<About>, Refusal> {
+    let library = shared.library;
+    let about = aside(move || {
+        let run = open(&library, &id)?;
+        let is_live = library.trainer_of(&run).is_some();
+        let about = About::new(&run).map_err(not_found)?;
+        Ok(About { is_live, may_steer: is_live && role == Role::Owner, ..about })
+    });
+    Ok(Json(about.await?))
+}
+
+async fn events(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let Some(ticket) = shared.streams.ticket() else {
+        let why = format!("{} pages listen already", stream::MOST_STREAMS);
+        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, why));
+    };
+    let library = shared.library;
+    let run = aside(move || open(&library, &id)).await?;
+    // A page whose connection broke says how far it was.
+    let start = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    Ok(Sse::new(stream::events(run, start, ticket)).into_response())
+}
+
+/// Which set of the data.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Set {
+    Train,
+    Test,
+}
+
+impl Set {
+    fn of(self, split: &runs::Split) -> &Dataset {
+        match self {
+            Self::Train => &split.train,
+            Self::Test => &split.test,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PicturesQuery {
+    set: Set,
+    /// Numbers with commas between them.
+    samples: String,
+}
+
+async fn some_pictures(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<PicturesQuery>,
+) -> Result<Response, Refusal> {
+    let samples: Result<Vec<usize>, _> = query.samples.split(',').map(str::parse).collect();
+    let samples = samples.map_err(|_| bad("samples: expected numbers with commas between them"))?;
+    if samples.len() > MOST_SAMPLES {
+        return Err(bad(format!(
+            "samples: expected at most {MOST_SAMPLES}, found {}",
+            samples.len()
+        )));
+    }
+    let library = shared.library;
+    let bytes = aside(move || {
+        let data = open(&library, &id)?.data().map_err(not_found)?;
+        let bytes = pictures::some(query.set.of(&data), &samples);
+        bytes.ok_or_else(|| not_found("there are no such pictures"))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes.await?).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleQuery {
+    set: Set,
+    sample: usize,
+    step: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepQuery {
+    step: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParameterQuery {
+    name: String,
+    step: Option<u64>,
+}
+
+/// A line of JSON, and behind it numbers, four bytes each, the lowest first.
+fn numbers(about: &impl Serialize, values: &[f32]) -> Response {
+    let mut bytes = serde_json::to_vec(about).expect("plain structs have a text form");
+    bytes.push(b'\n');
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
+}
+
+async fn inside_of_sample(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<SampleQuery>,
+) -> Result<Response, Refusal> {
+    let answer: Answer = aside(move || {
+        let run = open(&shared.library, &id)?;
+        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let data = run.data().map_err(not_found)?;
+        let sample = inside::sample(query.set.of(&data), query.sample);
+        let sample = sample.ok_or_else(|| not_found("there is no such sample"))?;
+        shared.networks.answer(&snapshot, &sample).map_err(bad)
+    })
+    .await?;
+    Ok(numbers(&answer, &answer.activations))
+}
+
+async fn inside_of_body(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<StepQuery>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let answer: Answer = aside(move || {
+        let run = open(&shared.library, &id)?;
+        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
+        shared.networks.answer(&snapshot, &sample).map_err(bad)
+    })
+    .await?;
+    Ok(numbers(&answer, &answer.activations))
+}
+
+/// How a network behaves.
+#[derive(Serialize)]
+struct Behaviours {
+    step: u64,
+    layers: Vec<Behaviour>,
+}
+
+async fn behaviour(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<StepQuery>,
+) -> Result<Json<Behaviours>, Refusal> {
+    let found = aside(move || {
+        let run = open(&shared.library, &id)?;
+        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let data = run.data().map_err(not_found)?;
+        let layers = shared.networks.behaviour(&snapshot, &data.test).map_err(not_found)?;
+        Ok(Behaviours { step: snapshot.step, layers })
+    });
+    Ok(Json(found.await?))
+}
+
+/// Which parameter, of which network.
+#[derive(Serialize)]
+struct AboutParameter {
+    step: u64,
+    sizes: Vec<usize>,
+}
+
+async fn parameter(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<ParameterQuery>,
+) -> Result<Response, Refusal> {
+    aside(move || {
+        let run = open(&shared.library, &id)?;
+        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let model = snapshot.model.model().map_err(|error| not_found(error.to_string()))?;
+        let spec = model.parameters.iter().find(|spec| spec.name == query.name);
+        let spec = spec.ok_or_else(|| not_found("there is no such parameter"))?;
+        let values = &snapshot.model.parameters[spec.range.clone()];
+        if values.len() > MOST_NUMBERS {
+            return Err(bad(format!(
+                "expected at most {MOST_NUMBERS} numbers, found {}",
+                values.len()
+            )));
+        }
+        Ok(numbers(&AboutParameter { step: snapshot.step, sizes: spec.sizes.clone() }, values))
+    })
+    .await
+}
+
+/// The network of a run: the latest that its trainer handed out, or the one that was saved nearest to `step`.
+fn snapshot(library: &Library, run: &OpenRun, step: Option<u64>) -> Result<Snapshot, Refusal> {
+    let handed_out = library.trainer_of(run).and_then(|live| live.snapshot());
+    match (handed_out, step) {
+        (Some(snapshot), None) => Ok(snapshot),
+        (Some(snapshot), Some(step)) => match run.saved(Some(step)) {
+            Ok(saved) if saved.step.abs_diff(step) < snapshot.step.abs_diff(step) => Ok(saved),
+            _ => Ok(snapshot),
+        },
+        (None, step) => run.saved(step).map_err(not_found),
+    }
+}
+
+async fn command(
+    State(shared): State<Shared>,
+    Extension(role): Extension<Role>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    if role != Role::Owner {
+        return Err(Refusal(StatusCode::FORBIDDEN, "this link only shows".into()));
+    }
+    let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;
+    if let Command::SetLearningRate { learning_rate: Some(rate) } = command
+        && !(rate > 0.0 && rate <= LARGEST_RATE)
+    {
+        return Err(bad(format!(
+            "learning_rate: expected above 0 and at most {LARGEST_RATE}, found {rate}"
+        )));
+    }
+    aside(move || {
+        let run = open(&shared.library, &id)?;
+        let conflict = |why: &str| Refusal(StatusCode::CONFLICT, why.into());
+        let Some(live) = shared.library.trainer_of(&run) else {
+            return Err(conflict("the run does not go on in this process"));
+        };
+        match live.send(command) {
+            true => Ok(StatusCode::ACCEPTED),
+            false => Err(conflict("the run has ended, or does not listen")),
+        }
+    })
+    .await
+}

@@ -1,0 +1,186 @@
+//! What a network says, layer by layer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use data::{Dataset, Features};
+use runs::{Predictor, SavedModel, probabilities};
+use serde::Serialize;
+
+use crate::live::Snapshot;
+
+/// Samples over which it is seen how the layers behave.
+const SAMPLES: usize = 100;
+/// A sigmoid within this of 0 or 1, or a tanh within twice this of -1 or 1, hardly passes a gradient on.
+const SATURATED: f32 = 0.02;
+
+/// The networks that were asked last, for one sample and for some at a time. A page asks the same one again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Networks {
+    one: Mutex<Option<Compiled>>,
+    some: Mutex<Option<Compiled>>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    of: Arc<SavedModel>,
+    predictor: Predictor,
+}
+
+/// What the network says of one sample.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    /// Steps that the network had learned for.
+    pub(crate) step: u64,
+    /// The probability of each class, or the values.
+    pub(crate) probabilities: Vec<f64>,
+    /// The sizes of what each layer says.
+    pub(crate) layers: Vec<Vec<usize>>,
+    /// What the layers say, one after the other.
+    #[serde(skip)]
+    pub(crate) activations: Vec<f32>,
+}
+
+/// How a layer behaves over some samples.
+#[derive(Debug, Serialize)]
+pub(crate) struct Behaviour {
+    number: usize,
+    kind: &'static str,
+    /// What seven equal shares of its values lie between.
+    edges: [f32; 8],
+    /// Channels or neurons, and those that were 0 for every sample.
+    units: usize,
+    dead: usize,
+    /// The share of its values that are as good as at their end, for layers that have ends.
+    saturated: Option<f64>,
+}
+
+impl Networks {
+    /// What the network says of `sample`, whose numbers are as in the dataset.
+    ///
+    /// # Errors
+    ///
+    /// If the sample has another size than those the network takes.
+    pub(crate) fn answer(&self, snapshot: &Snapshot, sample: &[f32]) -> Result<Answer, String> {
+        let model = &snapshot.model;
+        let expected: usize = model.experiment.model.input.iter().product();
+        if sample.len() != expected {
+            return Err(format!("expected a sample of {expected} numbers, found {}", sample.len()));
+        }
+        let mut slot = compiled(&self.one, model, 1)?;
+        let predictor = &mut slot.as_mut().expect("just put there").predictor;
+        let scores = predictor.predict(sample);
+        let is_probability = model.experiment.train.loss.name() == "cross_entropy_of_probabilities";
+        let probabilities = match is_probability || scores.len() < 2 {
+            true => scores.iter().copied().map(f64::from).collect(),
+            false => probabilities(scores),
+        };
+        let mut answer = Answer {
+            step: snapshot.step,
+            probabilities,
+            layers: Vec::new(),
+            activations: Vec::new(),
+        };
+        for layer in (0..).map_while(|layer| predictor.activations(layer)) {
+            answer.layers.push(layer.sizes()[1..].to_vec());
+            answer.activations.extend(layer.values());
+        }
+        Ok(answer)
+    }
+
+    /// How each layer behaves over the first samples of `set`.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not take the samples of the set.
+    pub(crate) fn behaviour(
+        &self,
+        snapshot: &Snapshot,
+        set: &Dataset,
+    ) -> Result<Vec<Behaviour>, String> {
+        let n = SAMPLES.min(set.len());
+        let samples: Vec<f32> = (0..n).filter_map(|i| sample(set, i)).flatten().collect();
+        let expected: usize = snapshot.model.experiment.model.input.iter().product();
+        if n == 0 || samples.len() != n * expected {
+            return Err("the samples are not those of this network".into());
+        }
+        let mut slot = compiled(&self.some, &snapshot.model, n)?;
+        let predictor = &mut slot.as_mut().expect("just put there").predictor;
+        predictor.predict(&samples);
+        let kinds: Vec<_> =
+            predictor.model().layers.iter().map(|layer| (layer.number, layer.kind)).collect();
+        let layers = kinds.into_iter().enumerate();
+        Ok(layers
+            .filter_map(|(i, (number, kind))| {
+                let values = predictor.activations(i)?;
+                let units = values.sizes().last().copied().unwrap_or(1).max(1);
+                Some(behaviour(number, kind, values.values(), units))
+            })
+            .collect())
+    }
+}
+
+fn compiled<'a>(
+    slot: &'a Mutex<Option<Compiled>>,
+    model: &Arc<SavedModel>,
+    batch: usize,
+) -> Result<MutexGuard<'a, Option<Compiled>>, String> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_known = slot
+        .as_ref()
+        .is_some_and(|known| Arc::ptr_eq(&known.of, model) && known.predictor.batch() == batch);
+    if !is_known {
+        let predictor = Predictor::looking_inside(model.as_ref().clone(), batch);
+        let predictor = predictor.map_err(|error| error.to_string())?;
+        *slot = Some(Compiled { of: Arc::clone(model), predictor });
+    }
+    Ok(slot)
+}
+
+/// `units` follow each other in `values`, again and again.
+fn behaviour(number: usize, kind: &'static str, values: &[f32], units: usize) -> Behaviour {
+    let mut is_dead = vec![kind == "relu"; units];
+    for row in values.chunks_exact(units) {
+        is_dead.iter_mut().zip(row).for_each(|(is_dead, &value)| *is_dead &= value == 0.0);
+    }
+    let share = |is_at_end: fn(f32) -> bool| {
+        values.iter().filter(|&&value| is_at_end(value)).count() as f64 / values.len().max(1) as f64
+    };
+    let saturated = match kind {
+        "sigmoid" => Some(share(|value| !(SATURATED..=1.0 - SATURATED).contains(&value))),
+        "tanh" => Some(share(|value| value.abs() > 1.0 - 2.0 * SATURATED)),
+        _ => None,
+    };
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    let edges = std::array::from_fn(|i| sorted.get(i * last / 7).copied().unwrap_or(0.0));
+    let dead = is_dead.iter().filter(|&&is_dead| is_dead).count();
+    Behaviour { number, kind, edges, units, dead, saturated }
+}
+
+/// The numbers of one sample, as in the dataset.
+pub(crate) fn sample(set: &Dataset, index: usize) -> Option<Vec<f32>> {
+    let len = set.sample_len();
+    let range = index.checked_mul(len)?..index.checked_add(1)?.checked_mul(len)?;
+    match set.features() {
+        Features::U8(bytes) => Some(bytes.get(range)?.iter().copied().map(f32::from).collect()),
+        Features::F32(values) => Some(values.get(range)?.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_units_and_saturated_values_are_counted() {
+        let values = [0.0, 1.0, 0.0, 0.0, 0.0, 3.0];
+        let relu = behaviour(2, "relu", &values, 3);
+        assert_eq!((relu.units, relu.dead, relu.saturated), (3, 1, None));
+        assert_eq!(behaviour(2, "linear", &values, 3).dead, 0);
+        let sigmoid = behaviour(1, "sigmoid", &[0.001, 0.5, 0.999, 0.9], 2);
+        assert_eq!((sigmoid.dead, sigmoid.saturated), (0, Some(0.5)));
+        assert_eq!(behaviour(1, "tanh", &[-0.99, 0.5, 0.0, 0.9], 2).saturated, Some(0.25));
+        assert_eq!((sigmoid.edges[0], sigmoid.edges[7]), (0.001, 0.999));
+    }
+}

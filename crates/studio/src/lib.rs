@@ -1,0 +1,32 @@
+//! The studio: web pages that show runs, while they go on and afterwards.
+//!
+//! It reads run folders, whose events another thread or another program writes, and never knows the trainer: what
+//! the page of a run shows are the lines of its log. A run in the same process can be told what to do through its
+//! [`LiveRun`]; the trainer never waits for that.
+//!
+//! Everything is served by one thread from the binary itself. No request leaves the machine.
+
+mod about;
+mod api;
+mod assets;
+mod guard;
+mod inside;
+mod library;
+mod live;
+mod log;
+mod picture;
+mod pictures;
+mod report;
+mod row;
+mod server;
+mod stream;
+
+use runs::{DataSpec, ExperimentError, Split};
+
+pub use live::{LiveLink, LiveRun, live};
+pub use picture::{png, svg};
+pub use report::{ReportError, html};
+pub use server::{Options, Place, Studio, StudioError};
+
+/// Reads the data of an experiment: the studio does not know where the embedded digits are.
+pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;

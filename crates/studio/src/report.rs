@@ -1,0 +1,210 @@
+//! A run as one file that needs no server: the page itself, with all it would have asked for.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use data::{Dataset, Features, Targets};
+use events::{EvaluationFinished, Event};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::OpenData;
+use crate::about::About;
+use crate::assets::Assets;
+use crate::library::OpenRun;
+use crate::pictures;
+
+/// Looks into the network whose batch can be seen: pictures are most of the file.
+const BATCHES: usize = 20;
+
+/// Why there is no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportError(String);
+
+impl ReportError {
+    pub(crate) fn new(run: &Path, why: &str) -> Self {
+        Self(format!("{}: {why}", run.display()))
+    }
+}
+
+impl fmt::Display for ReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ReportError {}
+
+/// Some samples of a set as they stand in the file.
+#[derive(Serialize)]
+struct Pictures {
+    samples: Vec<u32>,
+    labels: Vec<u32>,
+    /// Their pixels one after the other, deflated, as Base64.
+    pixels: String,
+}
+
+/// The page of the run in `folder`, in one file: the six panels, with time to go back in, and its results.
+///
+/// # Errors
+///
+/// If the run cannot be read.
+pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
+    let wrong = |why: String| ReportError::new(folder, &why);
+    let run = OpenRun::at(folder, open_data);
+    let lines = run.history().map_err(|error| wrong(format!("events.jsonl: {error}")))?;
+    let about = About::new(&run).map_err(wrong)?;
+    let events: Vec<Event> =
+        lines.text.lines().filter_map(|line| Event::parse(line).ok()).collect();
+    let (train, test) = samples(&events, about.test_samples);
+    let data = run.data().ok().filter(|_| about.picture.is_some());
+    let pack = |choose: fn(&runs::Split) -> &Dataset, wanted: &BTreeSet<u32>| {
+        data.as_deref().and_then(|split| packed(choose(split), wanted))
+    };
+    let finished = events.iter().find_map(|event| match event {
+        Event::RunFinished(finished) => Some(finished),
+        _ => None,
+    });
+    let mut about = serde_json::to_value(&about).expect("plain structs have a text form");
+    about["result"] = json!(finished.map(|finished| &finished.summary));
+    about["state"] = json!(finished.map(|finished| match finished.reason {
+        events::Reason::Interrupted => "stopped",
+        events::Reason::NotFinite { .. } => "not_finite",
+        _ => "finished",
+    }));
+    let report = json!({
+        "about": about,
+        "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),
+        "pictures": { "train": pack(|split| &split.train, &train), "test": pack(|split| &split.test, &test) },
+    });
+    Ok(page(&run.id, &report.to_string()))
+}
+
+/// The samples that can be seen: those of some batches, and those of the test panel at every evaluation.
+fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let batches: Vec<&Vec<u32>> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Measured(measured) => Some(&measured.batch),
+            _ => None,
+        })
+        .collect();
+    let stride = batches.len().div_ceil(BATCHES).max(1);
+    let train = batches.into_iter().rev().step_by(stride).flatten().copied().collect();
+    let shown = EvaluationFinished::MOST_WRONG.min(n_test) as u32;
+    let wrong = events.iter().flat_map(|event| match event {
+        Event::EvaluationFinished(evaluation) => &evaluation.wrong[..],
+        _ => &[],
+    });
+    let mut test: BTreeSet<u32> = wrong.map(|(sample, _)| *sample).collect();
+    // Where those that are not recognised come first, others follow in order.
+    test.extend(0..shown);
+    (train, test)
+}
+
+fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Pictures> {
+    let len = pictures::size(set)?.iter().product::<usize>();
+    let (Features::U8(pixels), Targets::Labels { values, .. }) = (set.features(), set.targets())
+    else {
+        return None;
+    };
+    let samples: Vec<u32> =
+        wanted.iter().copied().filter(|&sample| (sample as usize) < set.len()).collect();
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
+    for &sample in &samples {
+        packer.write_all(&pixels[sample as usize * len..][..len]).expect("memory takes all");
+    }
+    let bytes = packer.finish().expect("memory takes all");
+    let labels = samples.iter().map(|&sample| values[sample as usize]).collect();
+    Some(Pictures { samples, labels, pixels: STANDARD.encode(bytes) })
+}
+
+/// The page with all its modules, each by the name `gradus/…` that the others import it by.
+fn page(title: &str, report: &str) -> String {
+    let mut imports = serde_json::Map::new();
+    for name in Assets::iter().filter(|name| name.ends_with(".js")) {
+        // A report has no server to ask.
+        let source = if name == "server.js" { "report/server.js" } else { &name };
+        let file = Assets::get(source).expect("one of those that were built in");
+        let text = String::from_utf8_lossy(&file.data);
+        let module = STANDARD.encode(named_imports(source, &text));
+        let url = format!("data:text/javascript;base64,{module}");
+        imports.insert(format!("gradus/{name}"), url.into());
+    }
+    let style = Assets::get("style.css").expect("built in");
+    let style = String::from_utf8_lossy(&style.data).into_owned();
+    let imports = json!({ "imports": imports });
+    // Within a script, only this could end it.
+    let report = report.replace("</", "<\\/");
+    let title: String = title.chars().filter(|c| !"<>&".contains(*c)).collect();
+    let mut page = String::new();
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · gradus</title>\n\
+         <style>\n{style}</style>\n\
+         <script type=\"importmap\">{imports}</script>\n\
+         <script type=\"application/json\" id=\"report\">{report}</script>\n\
+         <script type=\"module\">import \"gradus/report/main.js\";</script>\n\
+         </head>\n<body>\n</body>\n</html>\n"
+    );
+    page
+}
+
+/// A module whose imports name others by `gradus/…` instead of by their place beside it.
+fn named_imports(name: &str, text: &str) -> String {
+    let folder: Vec<&str> = name.split('/').collect();
+    let folder = &folder[..folder.len() - 1];
+    let rename = |line: &str| {
+        let Some((before, path)) = line.strip_suffix("\";").and_then(|line| line.rsplit_once('"'))
+        else {
+            return line.to_owned();
+        };
+        let mut parts = folder.to_vec();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        format!("{before}\"gradus/{}\";", parts.join("/"))
+    };
+    let lines = text.lines().map(|line| match line.starts_with("import ") {
+        true => rename(line),
+        false => line.to_owned(),
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_named_by_where_they_lead() {
+        let text =
+            "import a from \"../a.js\";\nimport { b } from \"./b.js\";\nconst x = \"./c.js\";\n";
+        let expected = "import a from \"gradus/a.js\";\nimport { b } from \"gradus/pages/b.js\";\nconst x = \"./c.js\";\n";
+        assert_eq!(named_imports("pages/x.js", text), expected);
+        assert_eq!(
+            named_imports("x.js", "import \"./report/main.js\";\n"),
+            "import \"gradus/report/main.js\";\n"
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_run_can_end_the_script_it_stands_in() {
+        let page = page("</title><script>", "{\"x\":\"</script><script>alert(1)\"}");
+        assert_eq!(page.matches("</script>").count(), 3);
+        assert!(page.contains("<\\/script>"));
+        assert!(page.contains("<title>/titlescript · gradus</title>"));
+    }
+}

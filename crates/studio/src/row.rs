@@ -1,0 +1,202 @@
+//! What the list of runs says of one of them, read from both ends of its log.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use events::{Event, ParseError, Reason};
+use runs::Experiment;
+use serde::Serialize;
+
+/// Bytes at the beginning and at the end of a log that are read.
+const HEAD: u64 = 1 << 12;
+const TAIL: u64 = 1 << 16;
+/// A log that was not written for so long is not being written.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A line of the list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) state: State,
+    /// Why the run cannot be shown, or not all of it.
+    pub(crate) problem: Option<String>,
+    pub(crate) preset: Option<String>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) parameters: Option<usize>,
+    pub(crate) step: u64,
+    pub(crate) steps_planned: Option<u64>,
+    pub(crate) train_loss: Option<f64>,
+    pub(crate) test_loss: Option<f64>,
+    pub(crate) test_accuracy: Option<f64>,
+    pub(crate) best_accuracy: Option<f64>,
+    pub(crate) samples_per_second: Option<f64>,
+    pub(crate) wall_seconds: Option<f64>,
+    /// When something was written last, in seconds since 1970.
+    pub(crate) modified: u64,
+    /// Every setting with its dotted path.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// How a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// It goes on.
+    Running,
+    /// It did all its steps, or reached its target.
+    Finished,
+    /// Someone stopped it.
+    Stopped,
+    /// A number was not finite.
+    NotFinite,
+    /// Its log ends before the run did.
+    Cut,
+    /// It was written by a newer version.
+    Newer,
+    /// It is no run.
+    Foreign,
+}
+
+impl Row {
+    /// Reads what a folder says. Whatever is wrong with it stands in the row.
+    pub(crate) fn read(id: &str, folder: &Path, is_live: bool) -> Self {
+        let mut row = Self::empty(id);
+        match fs::read_to_string(folder.join("experiment.toml")) {
+            Ok(text) => match Experiment::parse("experiment.toml", &text) {
+                Ok(experiment) => row.settings = experiment.settings(),
+                Err(error) => row.problem = Some(error.to_string()),
+            },
+            Err(error) => row.problem = Some(format!("experiment.toml: {error}")),
+        }
+        if let Err(error) = row.read_log(&folder.join("events.jsonl"), is_live) {
+            row.state = State::Foreign;
+            row.problem = Some(format!("events.jsonl: {error}"));
+        }
+        row
+    }
+
+    fn empty(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: State::Foreign,
+            problem: None,
+            preset: None,
+            seed: None,
+            threads: None,
+            parameters: None,
+            step: 0,
+            steps_planned: None,
+            train_loss: None,
+            test_loss: None,
+            test_accuracy: None,
+            best_accuracy: None,
+            samples_per_second: None,
+            wall_seconds: None,
+            modified: 0,
+            settings: Vec::new(),
+        }
+    }
+
+    fn read_log(&mut self, log: &Path, is_live: bool) -> std::io::Result<()> {
+        let mut file = File::open(log)?;
+        let metadata = file.metadata()?;
+        let modified = metadata.modified()?;
+        self.modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let head = read_at(&mut file, 0, HEAD)?;
+        let first = head.split_inclusive(|&byte| byte == b'\n').next().unwrap_or(&[]);
+        match parse(first) {
+            Ok(Event::RunStarted(started)) => {
+                self.preset = Some(started.preset);
+                self.seed = Some(started.seed);
+                self.threads = Some(started.threads);
+                self.parameters = Some(started.parameters);
+                self.steps_planned = started.steps_planned;
+            }
+            Ok(_) => {
+                self.problem = Some("events.jsonl: its first event is no `run_started`".into())
+            }
+            Err(ParseError::UnknownKind(kind)) => {
+                self.state = State::Newer;
+                let problem = "written by a newer version, which begins with";
+                self.problem = Some(format!("events.jsonl: {problem} {kind:?}"));
+                return Ok(());
+            }
+            Err(error) if head.is_empty() => {
+                let _ = error;
+                self.problem = Some("events.jsonl: it is empty".into());
+            }
+            Err(error) => return Err(std::io::Error::other(format!("line 1: {error}"))),
+        }
+        let begin = metadata.len().saturating_sub(TAIL);
+        let tail = read_at(&mut file, begin, TAIL)?;
+        let is_fresh = SystemTime::now().duration_since(modified).unwrap_or_default() < SILENCE;
+        self.state = if is_live || is_fresh { State::Running } else { State::Cut };
+        // The latest line of each kind; a line that begins before the tail is no event and passed over.
+        let lines = tail.split(|&byte| byte == b'\n').rev();
+        let mut unknown = 0;
+        for event in lines.map(parse) {
+            match event {
+                Ok(event) => self.note(event),
+                Err(ParseError::UnknownKind(_)) => unknown += 1,
+                Err(_) => {}
+            }
+        }
+        if self.state == State::Cut && self.problem.is_none() {
+            self.problem = Some(format!("events.jsonl: it ends after step {}", self.step));
+        }
+        if unknown > 0 && self.problem.is_none() {
+            self.problem = Some("events.jsonl: has events that only a newer version knows".into());
+        }
+        Ok(())
+    }
+
+    /// Notes an event that is followed by those noted before.
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::RunFinished(finished) => {
+                let summary = finished.summary;
+                self.state = match finished.reason {
+                    Reason::Interrupted => State::Stopped,
+                    Reason::NotFinite { layer, tensor, step } => {
+                        let problem = format!("step {step}: {tensor} of {layer} is not finite");
+                        self.problem.get_or_insert(problem);
+                        State::NotFinite
+                    }
+                    _ => State::Finished,
+                };
+                self.step = summary.steps;
+                (self.train_loss, self.test_loss) =
+                    (Some(summary.train_loss), Some(summary.test_loss));
+                self.test_accuracy = summary.test_accuracy;
+                self.best_accuracy = summary.best_test_accuracy;
+                self.samples_per_second = Some(summary.samples_per_second);
+                self.wall_seconds = Some(summary.wall_seconds);
+            }
+            Event::EvaluationFinished(evaluation) => {
+                self.step = self.step.max(evaluation.step);
+                self.test_loss.get_or_insert(evaluation.loss_nats);
+                self.test_accuracy = self.test_accuracy.or(evaluation.accuracy);
+                self.best_accuracy = self.best_accuracy.or(evaluation.best_accuracy);
+            }
+            Event::StepFinished(step) => {
+                self.step = self.step.max(step.step);
+                self.train_loss.get_or_insert(step.loss_nats);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Result<Event, ParseError> {
+    Event::parse(std::str::from_utf8(line).unwrap_or("").trim_end())
+}
+
+fn read_at(file: &mut File, start: u64, most: u64) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

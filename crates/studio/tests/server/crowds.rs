@@ -1,0 +1,156 @@
+//! Many at once, and those who do not behave.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::made_up::{Server, connect, finished, send_and_leave, started, step, write_run};
+
+fn listen(server: &Server) -> TcpStream {
+    let port = server.studio.address().port();
+    let mut stream = connect(server.studio.address());
+    let head = format!(
+        "GET /api/runs/live/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\n\r\n",
+        server.token()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn two_hundred_pages_listen_and_half_of_them_never_read() {
+    let server = Server::new();
+    let mute: Vec<TcpStream> = (0..100).map(|_| listen(&server)).collect();
+    let readers: Vec<TcpStream> = (0..100).map(|_| listen(&server)).collect();
+    let n_whole = AtomicUsize::new(0);
+    let last = 20_000;
+    std::thread::scope(|scope| {
+        for reader in &readers {
+            let n_whole = &n_whole;
+            scope.spawn(move || {
+                let lines = BufReader::new(reader).lines();
+                let end = format!("{{\"event\":\"step_finished\",\"step\":{last},");
+                // The newest step arrives, though not all steps between.
+                if lines.map_while(Result::ok).any(|line| line.contains(&end)) {
+                    n_whole.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut log =
+            OpenOptions::new().append(true).open(server.run("live").join("events.jsonl")).unwrap();
+        for first in (2..=last).step_by(500) {
+            let text: String = (first..=last.min(first + 499)).map(step).collect();
+            let begin = Instant::now();
+            log.write_all(text.as_bytes()).unwrap();
+            // Whoever writes the log is not held up.
+            assert!(begin.elapsed() < Duration::from_secs(1));
+            std::thread::sleep(Duration::from_millis(25));
+        }
+    });
+    assert_eq!(n_whole.into_inner(), 100);
+    let begin = Instant::now();
+    assert_eq!(server.get("/api/runs").status, 200);
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    drop(mute);
+}
+
+#[test]
+fn more_listeners_than_there_are_places_are_told_so() {
+    let server = Server::new();
+    let places: Vec<TcpStream> = (0..256).map(|_| listen(&server)).collect();
+    for mut place in &places {
+        let mut first = [0; 12];
+        place.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+    }
+    let answer = server.get("/api/runs/live/events");
+    assert_eq!((answer.status, answer.text().as_str()), (503, "256 pages listen already\n"));
+    drop(places);
+    // Places that are left are free again, as soon as that is noticed.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(15) {
+        let mut again = listen(&server);
+        let mut first = [0; 12];
+        again.read_exact(&mut first).unwrap();
+        if &first == b"HTTP/1.1 200" {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("nobody gets a place any more");
+}
+
+#[test]
+fn ten_thousand_malformed_requests_harm_nothing() {
+    let server = Server::new();
+    let address = server.studio.address();
+    let port = address.port();
+    let good = format!(
+        "Host: 127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\nConnection: close\r\n",
+        server.token()
+    );
+    let mut bits = 1_u64;
+    let mut random = move |bound: usize| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (bits >> 33) as usize % bound
+    };
+    let targets = [
+        "/api/runs/%",
+        "/api/runs/done/events?x",
+        "/api/runs/done/inside?set=test&sample=-1",
+        "/api/runs/done/pictures",
+        "/api/runs//events",
+        "/api/runs/live/commands",
+        "/api/runs/done/inside?set=test",
+        "/%%%",
+        "/api/runs/\u{1f600}",
+        "/api/\u{0}",
+        "?",
+        "*",
+        "api/runs",
+    ];
+    let methods =
+        ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "G\u{0}T", "", "POST POST"];
+    for i in 0..10_000 {
+        let junk: Vec<u8> = (0..random(200)).map(|_| random(256) as u8).collect();
+        let request = match i % 5 {
+            0 => junk,
+            1 => [b"GET / HTTP/1.1\r\n".as_slice(), &junk, b"\r\n\r\n"].concat(),
+            2 => format!("{} {} HTTP/1.1\r\n{good}\r\n", methods[random(methods.len())], targets[random(targets.len())]).into_bytes(),
+            3 => [format!("POST /api/runs/live/commands HTTP/1.1\r\n{good}Origin: http://127.0.0.1:{port}\r\nContent-Length: {}\r\n\r\n", junk.len()).as_bytes(), &junk].concat(),
+            _ => format!("GET {} HTTP/{}.{}\r\n{good}\r\n", targets[random(3)], random(4), random(4)).into_bytes(),
+        };
+        let status = send_and_leave(address, &request).status;
+        // An event stream is the one thing among them that is fine.
+        let is_fine = status == 0
+            || (400..600).contains(&status) && status != 500
+            || request.starts_with(b"GET /api/runs/done/events?x");
+        assert!(is_fine, "{status} to {:?}", String::from_utf8_lossy(&request));
+    }
+    assert_eq!(server.link.command(false), None);
+    assert_eq!(server.get("/api/runs/done").json()["id"], "done");
+}
+
+#[test]
+fn a_thousand_runs_and_a_run_of_a_million_events_open_in_two_seconds() {
+    let server = Server::new();
+    let log: String = (1..=50).map(step).collect();
+    for i in 0..1000 {
+        write_run(&server.run(&format!("run-{i:04}")), &(started() + &log + &finished()));
+    }
+    let begin = Instant::now();
+    let list = server.get("/api/runs").json();
+    let listed = begin.elapsed();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 1002);
+    assert!(listed < Duration::from_secs(2), "{listed:?}");
+    let long: String = (1..=1_000_000).map(step).collect();
+    write_run(&server.run("long"), &(started() + &long + &finished()));
+    let begin = Instant::now();
+    let events = server.get("/api/runs/long/events").text();
+    let opened = begin.elapsed();
+    let n_steps = events.matches("step_finished").count();
+    assert!((1000..=1500).contains(&n_steps) && events.contains("run_finished"), "{n_steps}");
+    assert!(opened < Duration::from_secs(2), "{opened:?}");
+}

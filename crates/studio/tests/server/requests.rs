@@ -1,0 +1,285 @@
+//! What is answered to those who may ask.
+
+use std::fs;
+
+use events::Command;
+use gradus_studio::{Place, StudioError};
+
+use crate::made_up::{Answer, EXPERIMENT, Server, finished, saved, started, step, write_run};
+
+#[test]
+fn pages_come_from_the_binary() {
+    let server = Server::new();
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/main.js", "text/javascript"),
+        ("/style.css", "text/css"),
+        ("/panels/loss.js", "text/javascript"),
+        ("/text/zh.js", "text/javascript"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(answer.head.contains(&format!("content-type: {kind}")), "{path}: {}", answer.head);
+    }
+    assert_eq!(server.get("/no-such.js").status, 404);
+    assert_eq!(server.get("/api/no-such").status, 404);
+}
+
+#[test]
+fn every_module_that_a_page_imports_is_there() {
+    let server = Server::new();
+    let mut seen = vec!["/main.js".to_owned()];
+    let mut next = 0;
+    while next < seen.len() {
+        let path = seen[next].clone();
+        next += 1;
+        let answer = server.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        let text = answer.text();
+        let imports = text.lines().filter(|line| line.starts_with("import "));
+        for import in imports {
+            let name = import.rsplit('"').nth(1).unwrap();
+            let mut parts: Vec<&str> = path.rsplit_once('/').unwrap().0.split('/').collect();
+            for part in name.split('/') {
+                match part {
+                    "." => {}
+                    ".." => drop(parts.pop()),
+                    part => parts.push(part),
+                }
+            }
+            let found = parts.join("/");
+            if !seen.contains(&found) {
+                seen.push(found);
+            }
+        }
+    }
+    assert!(seen.len() > 15, "{seen:?}");
+}
+
+#[test]
+fn both_languages_have_the_same_texts() {
+    let server = Server::new();
+    let keys = |language: &str| {
+        let text = server.get(&format!("/text/{language}.js")).text();
+        // Keys are lower case, before a colon and a quote.
+        let words = text.split(": \"").map(|before| {
+            let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next();
+            key.unwrap_or_default().to_owned()
+        });
+        let mut keys: Vec<String> = words.filter(|key| !key.is_empty()).collect();
+        keys.sort();
+        keys
+    };
+    let english = keys("en");
+    assert!(english.len() > 80, "{english:?}");
+    assert_eq!(english, keys("zh"));
+}
+
+#[test]
+fn runs_are_listed_with_what_is_wrong_with_them() {
+    let server = Server::new();
+    let runs = server.runs.path();
+    write_run(&runs.join("newer"), "{\"event\":\"run_dreamt\"}\n");
+    write_run(&runs.join("empty"), "");
+    write_run(&runs.join("strange"), "hello\n");
+    fs::create_dir(runs.join("photos")).unwrap();
+    write_run(&runs.join("half"), &(started() + &step(1) + &step(2)[..30]));
+    let old = fs::File::options().append(true).open(runs.join("half/events.jsonl")).unwrap();
+    old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    write_run(&runs.join("typo"), &(started() + &finished()));
+    fs::write(runs.join("typo/experiment.toml"), EXPERIMENT.replace("steps", "stepps")).unwrap();
+    let list = server.get("/api/runs").json();
+    assert_eq!(list["live"], "live");
+    let row = |id: &str| {
+        let rows = list["runs"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}: {list}")).clone()
+    };
+    let cases = [
+        ("live", "running", ""),
+        ("done", "finished", ""),
+        (
+            "newer",
+            "newer",
+            "events.jsonl: written by a newer version, which begins with \"run_dreamt\"",
+        ),
+        ("half", "cut", "events.jsonl: it ends after step 1"),
+        ("empty", "running", "events.jsonl: it is empty"),
+        ("strange", "foreign", "events.jsonl: line 1: no event: expected value at column 1"),
+        ("photos", "foreign", "events.jsonl: "),
+        ("typo", "finished", "experiment.toml"),
+    ];
+    for (id, state, problem) in cases {
+        let row = row(id);
+        assert_eq!(row["state"], state, "{id}: {row}");
+        let found = row["problem"].as_str().unwrap_or_default();
+        assert!(
+            found.starts_with(problem) && found.is_empty() == problem.is_empty(),
+            "{id}: {found}"
+        );
+    }
+    let done = row("done");
+    assert_eq!((&done["step"], &done["best_accuracy"]), (&3.into(), &0.75.into()));
+    let settings = done["settings"].to_string();
+    assert!(settings.contains(r#"["train.batch","2"]"#), "{settings}");
+    // The others are unharmed.
+    assert_eq!(server.get("/api/runs/done").json()["classes"], 3);
+    assert_eq!(server.get("/api/runs/typo").status, 404);
+}
+
+#[test]
+fn a_run_tells_its_layers_and_who_may_steer() {
+    let server = Server::new();
+    let about = server.get("/api/runs/live").json();
+    assert_eq!((&about["is_live"], &about["may_steer"]), (&true.into(), &true.into()));
+    assert_eq!(about["picture"], serde_json::json!([2, 2, 1]));
+    assert_eq!(about["parameters"], serde_json::json!(["2.linear.weight", "2.linear.bias"]));
+    assert_eq!(about["layers"][1]["kind"], "linear");
+    let done = server.get("/api/runs/done").json();
+    assert_eq!((&done["is_live"], &done["may_steer"]), (&false.into(), &false.into()));
+}
+
+#[test]
+fn events_of_a_finished_run_come_whole_and_end() {
+    let server = Server::new();
+    let text = server.get("/api/runs/done/events").text();
+    let log = fs::read_to_string(server.run("done").join("events.jsonl")).unwrap();
+    let lines: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("data: {").map(|_| &line[6..])).collect();
+    assert_eq!(lines, log.lines().collect::<Vec<_>>());
+    assert!(text.starts_with("event: history\n") && text.contains("event: end\n"), "{text}");
+    // A page whose connection broke goes on where it was.
+    let id: u64 = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().parse().unwrap();
+    assert_eq!(id, log.len() as u64);
+    let more = format!("Last-Event-ID: {}\r\n", started().len());
+    let rest = server.ask("GET /api/runs/done/events", &more, &[]).text();
+    assert!(!rest.contains("run_started") && rest.contains("run_finished"), "{rest}");
+}
+
+#[test]
+fn pictures_and_answers_are_those_of_the_data_and_the_network() {
+    let server = Server::new();
+    let answer = server.get("/api/runs/done/pictures?set=test&samples=2,0");
+    assert_eq!(answer.body, [2, 0, 0, 0, 0, 0, 0, 0, 8, 9, 10, 11, 0, 1, 2, 3]);
+    for query in ["set=test&samples=3", "set=test&samples=4294967296"] {
+        assert_eq!(server.get(&format!("/api/runs/done/pictures?{query}")).status, 404, "{query}");
+    }
+    let many = ["0"; 2001].join(",");
+    for query in [
+        "set=test&samples=",
+        "set=test&samples=-1",
+        "set=other&samples=0",
+        "samples=0",
+        &format!("set=test&samples={many}"),
+    ] {
+        assert_eq!(server.get(&format!("/api/runs/done/pictures?{query}")).status, 400, "{query}");
+    }
+    let mut predictor = runs::Predictor::new(saved()).unwrap();
+    let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).to_vec();
+    let expected = serde_json::json!(runs::probabilities(&scores));
+    let of_sample = server.get("/api/runs/done/inside?set=test&sample=1");
+    let (about, values) = numbers(&of_sample);
+    assert_eq!((&about["probabilities"], &about["step"]), (&expected, &3.into()));
+    // The pixels as they are, and then the scores.
+    assert_eq!(about["layers"], serde_json::json!([[4], [3]]));
+    assert_eq!(values, [&[4.0, 5.0, 6.0, 7.0], &scores[..]].concat());
+    let of_body = server.post("/api/runs/done/inside", &[4, 5, 6, 7]);
+    assert_eq!(of_body.body, of_sample.body);
+    assert_eq!(server.post("/api/runs/done/inside", &[4, 5, 6]).status, 400);
+    let weight = server.get("/api/runs/done/parameter?name=2.linear.weight");
+    let (about, values) = numbers(&weight);
+    assert_eq!(
+        (&about["sizes"], values),
+        (&serde_json::json!([4, 3]), saved().parameters[..12].to_vec())
+    );
+    assert_eq!(server.get("/api/runs/done/parameter?name=../x").status, 404);
+    let behaviour = server.get("/api/runs/done/behaviour").json();
+    assert_eq!(
+        (&behaviour["layers"][1]["kind"], &behaviour["layers"][1]["units"]),
+        (&"linear".into(), &3.into())
+    );
+    // The run that goes on hands its network out when it has it.
+    assert_eq!(server.get("/api/runs/live/inside?set=test&sample=1").status, 404);
+    server.link.offer(7, saved);
+    let (about, _) = numbers(&server.get("/api/runs/live/inside?set=test&sample=1"));
+    assert_eq!(about["step"], 7);
+}
+
+/// A line of JSON and the numbers behind it.
+fn numbers(answer: &Answer) -> (serde_json::Value, Vec<f32>) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let end = answer.body.iter().position(|&byte| byte == b'\n').unwrap();
+    let values = answer.body[end + 1..].chunks_exact(4);
+    let values = values.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+    (serde_json::from_slice(&answer.body[..end]).unwrap(), values)
+}
+
+#[test]
+fn of_several_saved_networks_the_nearest_answers() {
+    let server = Server::new();
+    for step in [1, 2] {
+        let name = format!("done/checkpoints/step-{step:06}.safetensors");
+        saved().write(&server.run(&name)).unwrap();
+    }
+    assert_eq!(server.get("/api/runs/done").json()["saved_steps"], serde_json::json!([1, 2, 3]));
+    for (asked, step) in [("", 3), ("&step=0", 1), ("&step=2", 2), ("&step=99", 3)] {
+        let (about, _) =
+            numbers(&server.get(&format!("/api/runs/done/inside?set=test&sample=1{asked}")));
+        assert_eq!(about["step"], step, "{asked}");
+    }
+}
+
+#[test]
+fn commands_reach_the_run_that_goes_on_here() {
+    let server = Server::new();
+    for (body, command) in [
+        (r#"{"command":"pause"}"#, Command::Pause),
+        (r#"{"command":"step"}"#, Command::Step),
+        (r#"{"command":"epoch"}"#, Command::Epoch),
+        (r#"{"command":"resume"}"#, Command::Resume),
+        (
+            r#"{"command":"set_learning_rate","learning_rate":0.25}"#,
+            Command::SetLearningRate { learning_rate: Some(0.25) },
+        ),
+        (
+            r#"{"command":"set_learning_rate","learning_rate":null}"#,
+            Command::SetLearningRate { learning_rate: None },
+        ),
+        (r#"{"command":"stop"}"#, Command::Stop),
+    ] {
+        assert_eq!(server.post("/api/runs/live/commands", body.as_bytes()).status, 202, "{body}");
+        assert_eq!(server.link.command(true), Some(command));
+    }
+    for body in [
+        "",
+        "{}",
+        "pause",
+        r#"{"command":"fly"}"#,
+        r#"{"command":"set_learning_rate","learning_rate":-1}"#,
+        r#"{"command":"set_learning_rate","learning_rate":0}"#,
+        r#"{"command":"set_learning_rate","learning_rate":1e300}"#,
+    ] {
+        assert_eq!(server.post("/api/runs/live/commands", body.as_bytes()).status, 400, "{body}");
+    }
+    assert_eq!(server.post("/api/runs/done/commands", br#"{"command":"pause"}"#).status, 409);
+    assert_eq!(server.post("/api/runs/nobody/commands", br#"{"command":"pause"}"#).status, 404);
+    assert_eq!(server.link.command(false), None);
+}
+
+#[test]
+fn an_address_in_use_is_said_with_the_next_one_that_is_free() {
+    let server = Server::new();
+    let address = server.studio.address();
+    let take = |address: &str| Place::take(Some(address));
+    let error = take(&address.to_string()).unwrap_err();
+    let StudioError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
+    assert_eq!(
+        error.to_string(),
+        format!("{address}: something else listens there; --addr 127.0.0.1:{free} is free")
+    );
+    assert!(take(&free.to_string()).is_ok());
+    let error = take("nowhere.invalid:1").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "nowhere.invalid:1: expected an address of this machine and a port, such as 127.0.0.1:8000"
+    );
+}

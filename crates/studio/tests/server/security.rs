@@ -1,0 +1,293 @@
+//! Each way in which local servers have been broken into, and what this one says to it.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use gradus_studio::{Options, Place};
+
+use crate::made_up::{Server, connect, pictures, send};
+
+const PAUSE: &[u8] = br#"{"command":"pause"}"#;
+
+/// A request with these header lines, from `GET` or `POST` of `target`.
+fn raw(server: &Server, method: &str, target: &str, lines: &[String]) -> u16 {
+    let body = if method == "POST" { PAUSE } else { &[] };
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\n{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        lines.join("\r\n"),
+        body.len()
+    );
+    send(server.studio.address(), &[head.as_bytes(), body].concat()).status
+}
+
+#[test]
+fn only_our_own_names_are_answered() {
+    let server = Server::new();
+    let port = server.studio.address().port();
+    let cookie = format!("Cookie: gradus-{port}={}", server.token());
+    let with = |host: String| raw(&server, "GET", "/api/runs", &[host, cookie.clone()]);
+    for host in [
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        format!("LOCALHOST:{port}"),
+        format!("[::1]:{port}"),
+    ] {
+        assert_eq!(with(format!("Host: {host}")), 200, "{host}");
+    }
+    let foreign = [
+        format!("evil.example:{port}"),
+        "127.0.0.1".into(),
+        format!("127.0.0.1:{}", port.wrapping_add(1)),
+        format!("127.0.0.1.evil.example:{port}"),
+        format!("localhost.:{port}"),
+        format!("evil@127.0.0.1:{port}"),
+        format!("127.0.0.1:{port}, evil.example"),
+        format!("127.1:{port}"),
+        format!("2130706433:{port}"),
+        format!("0.0.0.0:{port}"),
+        String::new(),
+    ];
+    for host in foreign {
+        let status = with(format!("Host: {host}"));
+        assert!((400..500).contains(&status), "{host}: {status}");
+    }
+    assert_eq!(with("X-Host: none".into()), 403);
+    // Two hosts, or another one in the request line.
+    let two = [format!("Host: 127.0.0.1:{port}"), "Host: evil.example".into(), cookie.clone()];
+    assert!((400..500).contains(&raw(&server, "GET", "/api/runs", &two)));
+    let good = [format!("Host: 127.0.0.1:{port}"), cookie.clone()];
+    assert_eq!(raw(&server, "GET", &format!("http://evil.example:{port}/api/runs"), &good), 403);
+    // A proxy's word for the host counts nothing.
+    let forwarded = [
+        format!("Host: evil.example:{port}"),
+        format!("X-Forwarded-Host: 127.0.0.1:{port}"),
+        cookie,
+    ];
+    assert_eq!(raw(&server, "GET", "/api/runs", &forwarded), 403);
+}
+
+#[test]
+fn pages_of_others_cannot_ask_and_only_ours_can_change_anything() {
+    let server = Server::new();
+    let port = server.studio.address().port();
+    let with = |method: &str, target: &str, origin: Option<String>| {
+        let mut lines = vec![
+            format!("Host: 127.0.0.1:{port}"),
+            format!("Cookie: gradus-{port}={}", server.token()),
+        ];
+        lines.extend(origin.map(|origin| format!("Origin: {origin}")));
+        raw(&server, method, target, &lines)
+    };
+    let commands = "/api/runs/live/commands";
+    for origin in
+        ["http://evil.example", "null", "", "https://127.0.0.1", "http://127.0.0.1", "file://"]
+    {
+        assert_eq!(with("POST", commands, Some(origin.into())), 403, "{origin}");
+        assert_eq!(with("GET", "/api/runs", Some(origin.into())), 403, "{origin}");
+    }
+    assert_eq!(with("POST", commands, Some(format!("https://127.0.0.1:{port}"))), 403);
+    assert_eq!(
+        with("POST", commands, None),
+        403,
+        "a form of another page needs no origin to be sent"
+    );
+    assert_eq!(server.link.command(false), None);
+    assert_eq!(with("POST", commands, Some(format!("http://127.0.0.1:{port}"))), 202);
+    assert_eq!(with("POST", commands, Some(format!("http://localhost:{port}"))), 202);
+    // No page of others may read an answer, whatever it sends.
+    let answer = server.get("/api/runs");
+    assert!(!answer.head.to_ascii_lowercase().contains("access-control-allow"), "{}", answer.head);
+    assert!((400..500).contains(&with("OPTIONS", commands, Some("http://evil.example".into()))));
+}
+
+#[test]
+fn nothing_is_shown_without_the_token() {
+    let server = Server::new();
+    let port = server.studio.address().port();
+    let host = format!("Host: 127.0.0.1:{port}");
+    let token = server.token();
+    let wrong = "0".repeat(token.len());
+    for path in ["/", "/main.js", "/api/runs", "/api/runs/done/events", "/no-such"] {
+        assert_eq!(raw(&server, "GET", path, std::slice::from_ref(&host)), 401, "{path}");
+    }
+    for line in [
+        format!("Cookie: gradus-{port}={wrong}"),
+        format!("Cookie: gradus-{port}="),
+        format!("Cookie: gradus-{}={token}", port.wrapping_add(1)),
+        format!("Cookie: gradus-{port}={}", &token[..token.len() - 1]),
+        format!("Cookie: gradus-{port}={token}0"),
+        format!("Authorization: Bearer {wrong}"),
+    ] {
+        assert_eq!(raw(&server, "GET", "/api/runs", &[host.clone(), line.clone()]), 401, "{line}");
+    }
+    for line in [
+        format!("Cookie: other=1; gradus-{port}={token}"),
+        format!("Authorization: Bearer {token}"),
+    ] {
+        assert_eq!(raw(&server, "GET", "/api/runs", &[host.clone(), line.clone()]), 200, "{line}");
+    }
+    // The link sets the cookie, which no script can read and no other page can send.
+    let address = server.studio.address();
+    let first = send(
+        address,
+        format!("GET /?token={token} HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n").as_bytes(),
+    );
+    let cookie = format!("set-cookie: gradus-{port}={token}; Path=/; HttpOnly; SameSite=Strict");
+    assert!(first.status == 200 && first.head.contains(&cookie), "{}", first.head);
+    // The log holds no token, and two servers have two.
+    assert_ne!(Server::new().token(), token);
+}
+
+#[test]
+fn the_browser_is_told_to_trust_nothing_else() {
+    let server = Server::new();
+    for answer in [
+        server.get("/"),
+        server.get("/api/runs"),
+        server.get("/no-such"),
+        server.post("/api/runs/live/commands", b"?"),
+    ] {
+        let head = answer.head.to_ascii_lowercase();
+        for line in [
+            "content-security-policy: default-src 'self';",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cross-origin-resource-policy: same-origin",
+            "frame-ancestors 'none'",
+            "cache-control: no-store",
+        ] {
+            assert!(head.contains(line), "{line}: {head}");
+        }
+        assert!(!head.contains("unsafe-inline") && !head.contains("unsafe-eval"));
+    }
+}
+
+#[test]
+fn no_request_names_a_path() {
+    let server = Server::new();
+    std::fs::write(server.runs.path().join("secret.txt"), "secret").unwrap();
+    std::fs::write(server.runs.path().parent().unwrap().join("experiment.toml"), "secret")
+        .unwrap_or_default();
+    let attempts = [
+        "/../secret.txt",
+        "/..%2fsecret.txt",
+        "/%2e%2e/secret.txt",
+        "/%2e%2e%2fsecret.txt",
+        "/..%252fsecret.txt",
+        "/..%5csecret.txt",
+        "/..;/secret.txt",
+        "/assets/..;/..;/secret.txt",
+        "//etc/passwd",
+        "/etc/passwd",
+        "/%00",
+        "/main.js%00.html",
+        "/api/runs/..",
+        "/api/runs/../secret.txt",
+        "/api/runs/%2e%2e",
+        "/api/runs/..%2f..",
+        "/api/runs/..%252f..",
+        "/api/runs/.",
+        "/api/runs/%2e",
+        "/api/runs/..%5c..",
+        "/api/runs/done%2f..%2flive",
+        "/api/runs/done%00",
+        "/api/runs/%2fetc",
+        "/api/runs/done;x",
+        "/api/runs/..%2fdone/events",
+        "/api/runs/%2e%2e%2f%2e%2e%2fetc%2fpasswd/events",
+        "/api/runs/%c0%ae%c0%ae/events",
+        "/api/runs/%ff",
+        "/api/runs/..;/events",
+        "/api/runs/done/../live",
+    ];
+    for path in attempts {
+        let answer = server.get(path);
+        assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        assert!(!answer.text().contains("secret") && !answer.text().contains("root:"), "{path}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_not_read() {
+    let server = Server::new();
+    assert_eq!(server.post("/api/runs/live/commands", &vec![b' '; 1 << 17]).status, 413);
+    assert_eq!(server.post("/api/runs/done/inside", &vec![0; 1 << 17]).status, 413);
+    // One that only says so is refused before it comes.
+    let port = server.studio.address().port();
+    let head = format!(
+        "POST /api/runs/live/commands HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\nContent-Length: 1000000000000\r\n\r\n",
+        server.token()
+    );
+    assert_eq!(send(server.studio.address(), head.as_bytes()).status, 413);
+    // And a head that never ends.
+    let endless =
+        format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    assert!([0, 400, 431].contains(&send(server.studio.address(), endless.as_bytes()).status));
+    assert_eq!(server.get("/api/runs").status, 200);
+}
+
+#[test]
+fn a_slow_client_is_let_go_and_others_are_answered_meanwhile() {
+    let server = Server::new();
+    let address = server.studio.address();
+    let begin = Instant::now();
+    let mut slow: Vec<_> = (0..50).map(|_| connect(address)).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0").unwrap();
+    }
+    // A body that never comes is waited for no longer than a head.
+    let port = address.port();
+    let mut hesitant = connect(address);
+    let head = format!(
+        "POST /api/runs/live/commands HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\nContent-Length: 10\r\n\r\n{{",
+        server.token()
+    );
+    hesitant.write_all(head.as_bytes()).unwrap();
+    while begin.elapsed() < Duration::from_secs(3) {
+        let asked = Instant::now();
+        assert_eq!(server.get("/api/runs").status, 200);
+        assert!(asked.elapsed() < Duration::from_secs(1));
+        // They go on, a letter at a time.
+        slow.iter_mut().for_each(|stream| drop(stream.write_all(b".")));
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    for stream in &mut slow {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+    let _ = hesitant.read_to_end(&mut Vec::new());
+    assert!(begin.elapsed() < Duration::from_secs(28), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn viewers_see_everything_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, link) = gradus_studio::live(&folder.path().join("live"));
+    crate::made_up::write_run(&folder.path().join("live"), &crate::made_up::started());
+    let studio = Place::take(Some("0.0.0.0:0"))
+        .unwrap()
+        .serve(Options {
+            roots: vec![folder.path().to_owned()],
+            live: Some(run),
+            open_data: pictures,
+        })
+        .unwrap();
+    let port = studio.address().port();
+    let viewer = studio.viewer_link().expect("others can reach it");
+    let token = viewer.split_once("token=").unwrap().1;
+    assert_ne!(viewer, studio.link());
+    let ask = |first: &str, body: &[u8], host: &str| {
+        let head = format!(
+            "{first} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: http://{host}:{port}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        send(([127, 0, 0, 1], port).into(), &[head.as_bytes(), body].concat())
+    };
+    let about = ask("GET /api/runs/live", &[], "127.0.0.1");
+    assert_eq!(about.json()["may_steer"], false);
+    assert_eq!(ask("POST /api/runs/live/commands", PAUSE, "127.0.0.1").status, 403);
+    assert_eq!(link.command(false), None);
+    // An open address answers to addresses, not to names that strangers make up.
+    assert_eq!(ask("GET /api/runs", &[], "evil.example").status, 403);
+    assert!(Server::new().studio.viewer_link().is_none(), "nobody else can reach it");
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask bench-live`: what it costs to record a run, to serve it and to show it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use gradus::events::{Event, Reader};
+use serde_json::Value;
+
+use crate::browser::driver::{self, Browser, Driver};
+use crate::browser::program::Program;
+use crate::process;
+
+/// What recording and serving may cost, and what a page may cost on top, as shares of the speed without any of it.
+const MOST_FOR_SERVER: f64 = 0.05;
+const MOST_FOR_PAGE: f64 = 0.15;
+
+const PRESET: &str = "conv-dropout";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Runs of each kind, in turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+
+    /// Steps of a run.
+    #[arg(long, default_value_t = 6000)]
+    steps: u64,
+}
+
+/// Ways to train, each with what it does more than the one before.
+const WAYS: [&str; 4] = ["steps alone", "recorded", "served", "shown on a page"];
+
+/// Measures each way in turns and prints the medians.
+///
+/// # Errors
+///
+/// If one costs more than it may, or does not run.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    driver::install()?;
+    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
+    let gradus = std::env::current_dir()?.join("target/release/gradus");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut speeds = WAYS.map(|_| Vec::new());
+    for round in 1..=args.rounds {
+        for (way, speeds) in WAYS.iter().zip(&mut speeds) {
+            let folder = tempfile::tempdir()?;
+            let bench = Bench { gradus: &gradus, folder: folder.path(), steps: args.steps };
+            let speed = match *way {
+                "steps alone" => bench.alone()?,
+                "recorded" => bench.recorded()?,
+                "served" => bench.served()?,
+                _ => runtime.block_on(bench.shown())?,
+            };
+            println!("round {round}, {way}: {speed:.0} samples/s");
+            speeds.push(speed);
+        }
+    }
+    let medians = speeds.map(|mut speeds| {
+        speeds.sort_by(f64::total_cmp);
+        speeds[speeds.len() / 2]
+    });
+    let alone = medians[0];
+    println!(
+        "\n| {PRESET}, {} steps, two threads | samples/s | of the speed alone |\n|---|---|---|",
+        args.steps
+    );
+    for (way, speed) in WAYS.iter().zip(medians) {
+        println!("| {way} | {speed:.0} | {:.3} |", speed / alone);
+    }
+    let server = 1.0 - medians[2] / alone;
+    let page = 1.0 - medians[3] / medians[2];
+    println!(
+        "\nrecording and serving cost {:.1} %, a page {:.1} % more",
+        100.0 * server,
+        100.0 * page
+    );
+    ensure!(server <= MOST_FOR_SERVER, "recording and serving cost more than {MOST_FOR_SERVER}");
+    ensure!(page <= MOST_FOR_PAGE, "a page costs more than {MOST_FOR_PAGE}");
+    Ok(())
+}
+
+struct Bench<'a> {
+    gradus: &'a Path,
+    folder: &'a Path,
+    steps: u64,
+}
+
+impl Bench<'_> {
+    fn alone(&self) -> anyhow::Result<f64> {
+        let mut bench = Command::new(self.gradus);
+        bench.args(["bench", PRESET, "--threads", "2", "--seconds", "3", "--json"]);
+        let found: Value = serde_json::from_str(&process::read(&mut bench)?)?;
+        found["samples_per_second"].as_f64().context("no samples_per_second")
+    }
+
+    /// The words of a run that is measured on the test set at its ends only.
+    fn words(&self) -> Vec<String> {
+        let steps = self.steps.to_string();
+        let every = format!("train.evaluate_every={steps}");
+        ["train", PRESET, "--threads", "2", "--steps", &steps, "--set", &every, "--run", "run"]
+            .map(str::to_owned)
+            .into()
+    }
+
+    fn recorded(&self) -> anyhow::Result<f64> {
+        let mut train = Command::new(self.gradus);
+        process::read(train.args(self.words()).current_dir(self.folder))?;
+        self.speed()?.context("the run has no end")
+    }
+
+    fn start(&self) -> anyhow::Result<Program> {
+        let words =
+            self.words().into_iter().chain(["--live", "--addr", "127.0.0.1:0"].map(str::to_owned));
+        let words: Vec<String> = words.collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Program::start(self.gradus, self.folder, &words)
+    }
+
+    fn served(&self) -> anyhow::Result<f64> {
+        let _program = self.start()?;
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            if let Some(speed) = self.speed()? {
+                return Ok(speed);
+            }
+        }
+    }
+
+    async fn shown(&self) -> anyhow::Result<f64> {
+        let driver = Driver::start()?;
+        let browser: Browser = driver.browser().await?;
+        let program = self.start()?;
+        browser.open(&program.link).await?;
+        let speed = loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if let Some(speed) = self.speed()? {
+                break speed;
+            }
+        };
+        browser.until("document.querySelector('.dot.finished')").await?;
+        browser.close().await;
+        Ok(speed)
+    }
+
+    /// Samples in a second, all told; none while the run goes on.
+    fn speed(&self) -> anyhow::Result<Option<f64>> {
+        let Ok(log) = fs::read(self.folder.join("run/events.jsonl")) else { return Ok(None) };
+        // Of a log of many lines, only the last one says it.
+        let start = log[..log.len().saturating_sub(1)]
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let finished =
+            Reader::new(&log[start..]).filter_map(Result::ok).find_map(|event| match event {
+                Event::RunFinished(finished) => Some(finished.summary),
+                _ => None,
+            });
+        const BATCH: f64 = 100.0;
+        Ok(finished.map(|summary| summary.steps as f64 * BATCH / summary.wall_seconds))
+    }
+}

@@ -1,0 +1,129 @@
+//! The page on which one writes digits, and that of the network.
+
+use std::f64::consts::TAU;
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use super::Stage;
+use super::train::picture;
+
+/// A stroke of the pen, in the unit square, from the upper left corner.
+type Stroke = Vec<(f64, f64)>;
+
+/// A part of an ellipse, from one angle to another in turns: 0 is at the right, a quarter at the bottom.
+fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {
+    let point = |i: i32| {
+        let angle = TAU * (from + (to - from) * f64::from(i) / 20.0);
+        (x + rx * angle.cos(), y + ry * angle.sin())
+    };
+    (0..=20).map(point).collect()
+}
+
+/// The ten digits as a hand writes them.
+fn digits() -> [Vec<Stroke>; 10] {
+    let join = |parts: &[Stroke]| vec![parts.concat()];
+    [
+        vec![arc((0.5, 0.5), (0.25, 0.37), -0.25, 0.78)],
+        vec![vec![(0.56, 0.1), (0.46, 0.9)]],
+        join(&[arc((0.5, 0.3), (0.2, 0.18), -0.45, 0.12), vec![(0.3, 0.84), (0.75, 0.84)]]),
+        join(&[
+            arc((0.45, 0.3), (0.22, 0.18), -0.42, 0.2),
+            arc((0.45, 0.67), (0.26, 0.2), -0.2, 0.42),
+        ]),
+        vec![vec![(0.34, 0.1), (0.26, 0.52), (0.72, 0.5)], vec![(0.68, 0.12), (0.64, 0.9)]],
+        vec![
+            vec![(0.72, 0.13), (0.38, 0.14), (0.34, 0.45)],
+            arc((0.47, 0.63), (0.22, 0.22), -0.35, 0.38),
+        ],
+        join(&[
+            vec![(0.62, 0.1), (0.42, 0.3), (0.32, 0.6)],
+            arc((0.49, 0.68), (0.17, 0.18), 0.45, -0.6),
+        ]),
+        vec![vec![(0.26, 0.18), (0.74, 0.16), (0.48, 0.9)]],
+        join(&[
+            arc((0.5, 0.3), (0.17, 0.17), 0.25, -0.75),
+            arc((0.5, 0.67), (0.21, 0.2), -0.25, 0.77),
+        ]),
+        join(&[
+            arc((0.48, 0.32), (0.18, 0.19), 0.0, -1.0),
+            vec![(0.66, 0.32), (0.64, 0.6), (0.58, 0.92)],
+        ]),
+    ]
+}
+
+/// Draws every digit by mouse on a network that has learned for two epochs.
+pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, .. } = &stage;
+    stage.run(&["train", "conv-dropout", "--epochs", "2"])?;
+    let program = stage.serve(&["studio"])?;
+    browser.open(&program.link).await?;
+    browser.until("document.querySelector('.bar nav')").await?;
+    browser.click(".bar nav a:nth-child(3)").await?;
+    browser.until("document.querySelector('#pad')").await?;
+    let mut found = Vec::new();
+    for (digit, strokes) in digits().iter().enumerate() {
+        browser.click("#clear").await?;
+        browser.until("document.querySelectorAll('#chances i').length === 0").await?;
+        let [left, top, side]: [f64; 3] = browser
+            .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")
+            .await?;
+        for stroke in strokes {
+            let points =
+                stroke.iter().map(|(x, y)| (left + x * side, top + y * side)).collect::<Vec<_>>();
+            browser.stroke(&points).await?;
+        }
+        // The last stroke is answered too.
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        browser.until("document.querySelectorAll('#chances i').length === 10").await?;
+        let guess: usize =
+            browser.js("Number(document.querySelector('#chances .top').textContent)").await?;
+        found.push((digit, guess));
+        if digit == 3 {
+            browser.until("document.querySelectorAll('.layers canvas').length === 11").await?;
+            // The prepared picture has its mass in the middle.
+            let centre: [f64; 2] = browser
+                .js("(() => { const data = document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data; let [m, x, y] = [0, 0, 0]; for (let i = 0; i < 784; i++) { const a = data[4 * i + 3]; m += a; x += a * (i % 28); y += a * Math.floor(i / 28); } return [x / m, y / m]; })()")
+                .await?;
+            ensure!(
+                centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
+                "the centre of mass is at {centre:?}"
+            );
+            picture_of_drawing(&stage).await?;
+        }
+    }
+    let n_right = found.iter().filter(|(digit, guess)| digit == guess).count();
+    ensure!(n_right >= 9, "{n_right} of ten digits are right: {found:?}");
+    println!("    drawn and read: {found:?}");
+
+    browser.click(".bar nav a:nth-child(2)").await?;
+    browser.until("document.querySelectorAll('#answer i').length === 10").await?;
+    browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
+    browser.until("document.querySelectorAll('#behaviour tbody tr').length === 11").await?;
+    browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
+    browser.until("document.querySelector('#seen-at').textContent.includes('1,200')").await?;
+    let steps: Vec<String> = browser
+        .js("[...document.querySelectorAll('#saved-step option')].map((option) => option.value)")
+        .await?;
+    ensure!(steps.len() > 5, "{steps:?}");
+    browser.js::<Value>("(() => { const select = document.querySelector('#saved-step'); select.selectedIndex = 1; select.dispatchEvent(new Event('change')); })()").await?;
+    browser
+        .until(&format!(
+            "document.querySelector('#seen-at').textContent.includes(' {}.')",
+            steps[1]
+        ))
+        .await?;
+    picture(&stage, "network").await?;
+    drop(program);
+    Ok(())
+}
+
+/// A picture in each light; another language would begin a new drawing.
+async fn picture_of_drawing(stage: &Stage) -> anyhow::Result<()> {
+    let Some(folder) = &stage.pictures else { return Ok(()) };
+    for scheme in ["dark", "light"] {
+        stage.browser.light(scheme).await?;
+        stage.browser.picture(&folder.join(format!("draw-{scheme}-en.png"))).await?;
+    }
+    Ok(())
+}

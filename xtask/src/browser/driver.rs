@@ -1,0 +1,230 @@
+//! Chromium, driven by WebDriver.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction};
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How long something may take to appear.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked for.
+const PERIOD: Duration = Duration::from_millis(40);
+
+/// Installs Chromium where there is none.
+///
+/// # Errors
+///
+/// If the packages cannot be installed.
+pub(crate) fn install() -> anyhow::Result<()> {
+    let is_there = |program: &str| {
+        Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
+    };
+    if is_there("chromium") && is_there("chromedriver") {
+        return Ok(());
+    }
+    let apt = |words: &[&str]| {
+        let is_root =
+            crate::process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
+        if !is_root {
+            command.arg("apt-get");
+        }
+        crate::process::run(command.args(words).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "-qq"])?;
+    apt(&[
+        "install",
+        "-y",
+        "-qq",
+        "--no-install-recommends",
+        "chromium",
+        "chromium-driver",
+        "fonts-noto-cjk",
+    ])
+    .context("installing Chromium for the browser tests")
+}
+
+/// A running chromedriver.
+pub(crate) struct Driver {
+    child: Child,
+    address: String,
+}
+
+impl Driver {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let mut child =
+            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn()?;
+        let out = BufReader::new(child.stdout.take().context("no standard output")?);
+        for line in out.lines() {
+            let line = line?;
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                let address = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+                return Ok(Self { child, address });
+            }
+        }
+        bail!("chromedriver did not start")
+    }
+
+    /// A new window, with no memory of others.
+    pub(crate) async fn browser(&self) -> anyhow::Result<Browser> {
+        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en-GB", "--window-size=1344,840"] });
+        let capabilities =
+            json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+        let Value::Object(capabilities) = capabilities else { unreachable!("an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&self.address)
+            .await?;
+        Ok(Browser { client })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command of Chromium's own.
+#[derive(Debug)]
+struct Own {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+/// A window.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    client: Client,
+}
+
+impl Browser {
+    pub(crate) async fn open(&self, link: &str) -> anyhow::Result<()> {
+        Ok(self.client.goto(link).await?)
+    }
+
+    /// The value of an expression on the page.
+    pub(crate) async fn js<T: DeserializeOwned>(&self, expression: &str) -> anyhow::Result<T> {
+        let script = format!("return ({expression});");
+        let value = self
+            .client
+            .execute(&script, Vec::new())
+            .await
+            .with_context(|| expression.to_owned())?;
+        serde_json::from_value(value.clone()).with_context(|| format!("{expression} is {value}"))
+    }
+
+    /// Waits until an expression on the page is true.
+    pub(crate) async fn until(&self, expression: &str) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            if self.js::<Value>(&format!("Boolean({expression})")).await? == Value::Bool(true) {
+                return Ok(());
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+        let text: String = self.js("document.body.innerText").await?;
+        bail!("not true within {PATIENCE:?}: {expression}; the page says:\n{text}")
+    }
+
+    pub(crate) async fn click(&self, css: &str) -> anyhow::Result<()> {
+        let element = self.client.find(Locator::Css(css)).await.with_context(|| css.to_owned())?;
+        element.click().await.with_context(|| css.to_owned())
+    }
+
+    /// Presses a key and lets it go.
+    pub(crate) async fn press(&self, key: char) -> anyhow::Result<()> {
+        let keys = KeyActions::new("keyboard".into())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        Ok(self.client.perform_actions(keys).await?)
+    }
+
+    /// Clicks at a place within the window.
+    pub(crate) async fn click_at(&self, x: f64, y: f64) -> anyhow::Result<()> {
+        let moved = PointerAction::MoveTo { duration: None, x, y };
+        let (down, up) = (PointerAction::Down { button: 0 }, PointerAction::Up { button: 0 });
+        let mouse = MouseActions::new("mouse".into()).then(moved).then(down).then(up);
+        Ok(self.client.perform_actions(mouse).await?)
+    }
+
+    /// Draws with the mouse from point to point.
+    pub(crate) async fn stroke(&self, points: &[(f64, f64)]) -> anyhow::Result<()> {
+        let moved = |&(x, y): &(f64, f64)| PointerAction::MoveTo {
+            duration: Some(Duration::from_millis(4)),
+            x,
+            y,
+        };
+        let Some((first, rest)) = points.split_first() else { return Ok(()) };
+        let start = MouseActions::new("mouse".into())
+            .then(moved(first))
+            .then(PointerAction::Down { button: 0 });
+        let drawn = rest.iter().fold(start, |mouse, point| mouse.then(moved(point)));
+        Ok(self.client.perform_actions(drawn.then(PointerAction::Up { button: 0 })).await?)
+    }
+
+    pub(crate) async fn reload(&self) -> anyhow::Result<()> {
+        Ok(self.client.refresh().await?)
+    }
+
+    pub(crate) async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
+        Ok(self.client.set_window_size(width, height).await?)
+    }
+
+    /// Shows pages as the system's setting `light` or `dark` asks for.
+    pub(crate) async fn light(&self, scheme: &str) -> anyhow::Result<()> {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let body =
+            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.client.issue_cmd(Own { path: "goog/cdp/execute", body }).await?;
+        Ok(())
+    }
+
+    /// The errors that the console has shown.
+    pub(crate) async fn errors(&self) -> anyhow::Result<Vec<String>> {
+        let entries = self
+            .client
+            .issue_cmd(Own { path: "se/log", body: json!({ "type": "browser" }) })
+            .await?;
+        let entries = entries.as_array().context("no list of messages")?;
+        let bad = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        Ok(bad.map(|entry| entry["message"].to_string()).collect())
+    }
+
+    pub(crate) async fn picture(&self, file: &Path) -> anyhow::Result<()> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let png = self.client.screenshot().await?;
+        ensure!(png.starts_with(b"\x89PNG"), "no picture");
+        Ok(std::fs::write(file, png)?)
+    }
+
+    pub(crate) async fn close(self) {
+        // Whether it can still be closed says nothing about the page.
+        let _ = self.client.close().await;
+    }
+}

@@ -1,0 +1,67 @@
+//! The page of all runs.
+
+use std::fs;
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use super::Stage;
+
+const ROWS: &str = "document.querySelectorAll('.runs tbody tr').length";
+
+/// Rows appear, are sorted and filtered.
+pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, folder, .. } = &stage;
+    for (preset, steps) in [("softmax", "300"), ("five-relu", "120")] {
+        stage.run(&["train", preset, "--steps", steps])?;
+    }
+    let runs = folder.path().join("runs");
+    for i in 2..=999 {
+        let copy = runs.join(format!("softmax-{i}"));
+        fs::create_dir(&copy)?;
+        for name in ["experiment.toml", "events.jsonl"] {
+            fs::copy(runs.join("softmax-1").join(name), copy.join(name))?;
+        }
+    }
+    let program = stage.serve(&["studio"])?;
+    browser.open(&program.link).await?;
+    browser.until(&format!("{ROWS} === 1000")).await?;
+    let took: f64 = browser.js("Math.max(...performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/runs')).map((entry) => entry.responseEnd))").await?;
+    ensure!(took < 2000.0, "the list of 1,000 runs took {took} ms from the beginning of the page");
+
+    browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = 'five train.steps=120'; filter.dispatchEvent(new Event('input')); })()").await?;
+    browser
+        .until(&format!(
+            "{ROWS} === 1 && document.querySelector('.runs tbody a').textContent === 'five-relu-1'"
+        ))
+        .await?;
+    browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = ''; filter.dispatchEvent(new Event('input')); })()").await?;
+    browser.until(&format!("{ROWS} === 1000")).await?;
+    // The steps, most first, then fewest first.
+    let first = "document.querySelector('.runs tbody tr').children[2].textContent";
+    for expected in ["300", "120"] {
+        browser.click(".runs th:nth-child(3) button").await?;
+        browser.until(&format!("{first} === '{expected}'")).await?;
+    }
+    // Two runs over each other, and what is different about them.
+    for id in ["five-relu-1", "softmax-1"] {
+        browser.js::<Value>(&format!("[...document.querySelectorAll('.runs input')].find((box) => box.getAttribute('aria-label').includes(' {id} ')).click()")).await?;
+    }
+    browser.until("document.querySelectorAll('#difference tbody tr').length > 2").await?;
+    let difference: String = browser.js("document.querySelector('#difference').innerText").await?;
+    ensure!(
+        difference.contains("train.steps")
+            && difference.contains("120")
+            && difference.contains("300"),
+        "{difference}"
+    );
+    ensure!(
+        !difference.contains("data.source"),
+        "what they have in common is no difference: {difference}"
+    );
+    browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
+    browser.click(".runs tbody a").await?;
+    browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
+    drop(program);
+    Ok(())
+}

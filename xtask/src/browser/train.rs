@@ -1,0 +1,334 @@
+//! The page of one run.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use gradus::events::{Event, Reader};
+use gradus::runs::SavedModel;
+use serde_json::Value;
+
+use super::{Browser, Stage};
+
+/// Keys of WebDriver.
+const ESCAPE: char = '\u{e00c}';
+const LEFT: char = '\u{e012}';
+
+/// The step that the page shows.
+const STEP: &str =
+    "Number(document.querySelector('#where').textContent.match(/[\\d,]+/)[0].replaceAll(',', ''))";
+/// The names of the panels that are shown, in order.
+const SHOWN: &str = "[...document.querySelectorAll('.panel')].filter((panel) => panel.getClientRects().length).map((panel) => panel.id).join(' ')";
+
+/// Colours on the canvas of a panel: paints of one colour only say that nothing was drawn.
+pub(super) fn colours(panel: &str) -> String {
+    format!(
+        "(() => {{ const canvas = document.querySelector('#{panel} canvas'); if (!canvas || !canvas.width || !canvas.height) return 0; const data = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer); return new Set(data).size; }})()"
+    )
+}
+
+async fn every_panel_is_drawn(browser: &Browser, panels: &[&str]) -> anyhow::Result<()> {
+    for panel in panels {
+        browser.until(&format!("{} > 8", colours(panel))).await?;
+    }
+    Ok(())
+}
+
+fn events(run: &Path) -> anyhow::Result<Vec<Event>> {
+    let log = fs::File::open(run.join("events.jsonl"))?;
+    Ok(Reader::new(std::io::BufReader::new(log)).collect::<Result<_, _>>()?)
+}
+
+/// The main test: everything that one can do to a run.
+pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, folder, .. } = &stage;
+    let run = folder.path().join("runs/lesson");
+    let program = stage.serve(&[
+        "train",
+        "conv-dropout",
+        "--steps",
+        "100000",
+        "--run",
+        "runs/lesson",
+        "--live",
+    ])?;
+    browser.open(&program.link).await?;
+    browser.until("document.querySelector('#where')").await?;
+    let address: String = browser.js("location.href").await?;
+    ensure!(!address.contains("token"), "the token stays in the address: {address}");
+
+    // Real values, from the first step on.
+    browser.until("/^9\\d/.test(document.querySelector('#test_accuracy').textContent)").await?;
+    browser.until("/k\\/s/.test(document.querySelector('#samples').textContent)").await?;
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+        .await?;
+    browser.click("#accuracy .tools button").await?;
+    browser.until("document.querySelectorAll('#accuracy tbody tr').length > 3").await?;
+    let first: String = browser
+        .js("[...document.querySelectorAll('#accuracy tbody tr')].at(-1).textContent")
+        .await?;
+    ensure!(
+        first.starts_with('0'),
+        "the first evaluation is that before the first step, not {first}"
+    );
+    browser.click("#accuracy .tools button").await?;
+
+    // Every key.
+    for (key, shown) in [
+        ('1', "accuracy"),
+        ('2', "loss"),
+        ('3', "batch"),
+        ('4', "weights"),
+        ('5', "biases"),
+        ('6', "digits"),
+        ('7', "accuracy loss"),
+        ('8', "weights biases"),
+        ('9', "batch digits"),
+        ('0', "accuracy loss batch weights biases digits"),
+        ('1', "accuracy"),
+        (ESCAPE, "accuracy loss batch weights biases digits"),
+    ] {
+        browser.press(key).await?;
+        browser
+            .until(&format!("{SHOWN} === '{shown}'"))
+            .await
+            .with_context(|| format!("key {key:?}"))?;
+    }
+
+    // Pause: the step stands still. One step, one epoch.
+    browser.press(' ').await?;
+    browser.until("document.querySelector('.dot.paused')").await?;
+    let at: u64 = browser.js(STEP).await?;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    ensure!(browser.js::<u64>(STEP).await? == at, "a paused run went on");
+    browser.click("#one-step").await?;
+    browser.until(&format!("{STEP} === {}", at + 1)).await?;
+    browser.click("#one-epoch").await?;
+    let epoch = (at + 1) / 600 * 600 + 600;
+    browser.until(&format!("{STEP} === {epoch} && document.querySelector('.dot.paused')")).await?;
+
+    // A digit, enlarged, with ten probabilities.
+    browser.until("document.querySelector('#digits canvas')").await?;
+    let place: [f64; 2] = browser
+        .js("(() => { const box = document.querySelector('#digits canvas').getBoundingClientRect(); return [box.left + 20, box.top + box.height - 8]; })()")
+        .await?;
+    browser.click_at(place[0], place[1]).await?;
+    browser.until("document.querySelectorAll('dialog .chances i').length === 10").await?;
+    let sum: f64 = browser
+        .js("[...document.querySelectorAll('dialog .chances span:last-child, dialog .chances i')].length && [...document.querySelectorAll('dialog .chances > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
+        .await?;
+    ensure!((sum - 100.0).abs() < 1.0, "probabilities sum up to {sum} %");
+    picture(&stage, "digit").await?;
+    browser.press(ESCAPE).await?;
+    browser.until("!document.querySelector('dialog')").await?;
+
+    // The learning rate: seen in the next event.
+    browser.js::<Value>("document.querySelector('#rate').focus()").await?;
+    for _ in 0..10 {
+        browser.press(LEFT).await?;
+    }
+    browser.until("!document.querySelector('#schedule').hidden").await?;
+    browser.click("#one-step").await?;
+    browser.until(&format!("{STEP} === {}", epoch + 1)).await?;
+    let told = events(&run)?;
+    let set = told.iter().rev().find_map(|event| match event {
+        Event::LearningRateSet(set) => set.learning_rate,
+        _ => None,
+    });
+    let used = told.iter().rev().find_map(|event| match event {
+        Event::StepFinished(step) => Some(step.learning_rate),
+        _ => None,
+    });
+    ensure!(set.is_some() && set == used, "set {set:?}, used {used:?}");
+    browser.click("#schedule").await?;
+    browser.until("document.querySelector('#schedule').hidden").await?;
+
+    // A reload in mid-run loses nothing.
+    browser.click("#pause").await?;
+    browser.until("document.querySelector('.dot.running')").await?;
+    browser.until(&format!("{STEP} > {epoch} + 700")).await?;
+    browser.reload().await?;
+    browser.until("document.querySelector('#where')").await?;
+    browser.until(&format!("{STEP} > {epoch} + 700")).await?;
+    browser.click("#weights .tools button").await?;
+    browser.until("[...document.querySelectorAll('#weights tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
+    browser.click("#weights .tools button").await?;
+
+    // Back in time, while it goes on.
+    scrub(browser, 0.25).await?;
+    browser.until("!document.querySelector('#go-live').hidden").await?;
+    let early: u64 = browser.js(STEP).await?;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    ensure!(browser.js::<u64>(STEP).await? == early, "what was is shown, not what is");
+    browser.click("#go-live").await?;
+    browser.until(&format!("{STEP} > {early}")).await?;
+
+    for (language, title) in [("zh", "准确率"), ("en", "Accuracy")] {
+        browser.click(&format!(".languages [lang={language}]")).await?;
+        browser
+            .until(&format!("document.querySelector('#accuracy h2')?.textContent === '{title}'"))
+            .await?;
+    }
+    one_column_on_a_phone(browser).await?;
+
+    // Stop: with a checkpoint.
+    browser.click("#stop").await?;
+    browser.click("#yes-stop").await?;
+    browser.until("document.querySelector('.dot.stopped')").await?;
+    let file = run.join("checkpoints/last.safetensors");
+    wait_for(&file).await?;
+    let saved = SavedModel::read(&file)?;
+    ensure!(saved.parameters.len() == 244_076, "{} parameters", saved.parameters.len());
+    let code = program.interrupt()?;
+    ensure!(code == Some(130), "exit code {code:?}");
+    Ok(())
+}
+
+async fn wait_for(file: &Path) -> anyhow::Result<()> {
+    for _ in 0..100 {
+        if file.exists() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("{} is not there", file.display())
+}
+
+/// Moves the slider of time to a share of what has been.
+async fn scrub(browser: &Browser, share: f64) -> anyhow::Result<()> {
+    let script = format!(
+        "(() => {{ const time = document.querySelector('#time'); time.value = Math.round({share} * time.max); time.dispatchEvent(new Event('input')); }})()"
+    );
+    browser.js::<Value>(&script).await?;
+    Ok(())
+}
+
+async fn one_column_on_a_phone(browser: &Browser) -> anyhow::Result<()> {
+    browser.resize(420, 900).await?;
+    browser.until("new Set([...document.querySelectorAll('.panel')].map((panel) => Math.round(panel.getBoundingClientRect().left))).size === 1").await?;
+    let overflow: f64 = browser.js("document.documentElement.scrollWidth - innerWidth").await?;
+    ensure!(overflow <= 0.0, "{overflow} px beyond the screen of a phone");
+    browser.resize(1344, 840).await
+}
+
+/// A run that is over, from its folder alone.
+pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, folder, .. } = &stage;
+    stage.run(&["train", "conv-dropout", "--epochs", "3"])?;
+    let size = fs::metadata(folder.path().join("runs/conv-dropout-1/events.jsonl"))?.len();
+    // A run of 10,000 steps stays below 30 MB: this one has 1,800.
+    ensure!(size < 30_000_000 * 18 / 100, "{size} bytes of events");
+    let program = stage.serve(&["studio"])?;
+    browser.open(&program.link).await?;
+    browser.until("document.querySelector('.runs tbody a')").await?;
+    picture(&stage, "runs").await?;
+    browser.click(".runs tbody a").await?;
+    browser.until("document.querySelector('.dot.finished')").await?;
+    browser.until("document.querySelector('#where').textContent.endsWith('finished')").await?;
+    ensure!(browser.js::<u64>(STEP).await? == 1800, "the last step is not the last");
+    ensure!(
+        !browser.js::<bool>("document.querySelector('#pause').getClientRects().length > 0").await?,
+        "a run that is over cannot be paused"
+    );
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+        .await?;
+    picture(&stage, "train").await?;
+
+    let accuracy = "parseFloat(document.querySelector('#test_accuracy').textContent)";
+    let end: f64 = browser.js(accuracy).await?;
+    let label = "document.querySelector('#digits canvas').getAttribute('aria-label')";
+    let last_digits: String = browser.js(label).await?;
+    scrub(browser, 0.0).await?;
+    browser.until(&format!("{STEP} === 0 && {accuracy} < 30")).await?;
+    browser
+        .until("document.querySelector('#batch .note').textContent.includes('yet to come')")
+        .await?;
+    browser.until(&format!("{label} !== {last_digits:?}")).await?;
+    scrub(browser, 0.5).await?;
+    browser.until(&format!("{STEP} === 900 && {accuracy} > 90")).await?;
+    scrub(browser, 1.0).await?;
+    browser.until(&format!("{STEP} === 1800 && {accuracy} === {end}")).await?;
+
+    // One layer instead of all.
+    browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;
+    browser.click("#weights .tools button").await?;
+    browser.until("document.querySelectorAll('#weights tbody tr').length > 50").await?;
+    drop(program);
+
+    // The same without a server, from one file.
+    let file = folder.path().join("report.html");
+    stage.run(&[
+        "report",
+        "runs/conv-dropout-1",
+        "--html",
+        "report.html",
+        "--svg",
+        "panels.svg",
+        "--png",
+        "panels.png",
+    ])?;
+    browser.open(&format!("file://{}", file.display())).await?;
+    browser.until("document.querySelector('.dot.finished')").await?;
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+        .await?;
+    ensure!(
+        browser.js::<f64>(accuracy).await? == end,
+        "the report says something else than the page"
+    );
+    scrub(browser, 0.5).await?;
+    browser.until(&format!("{STEP} === 900 && {accuracy} > 90")).await?;
+    let results: String = browser.js("document.querySelector('#results').innerText").await?;
+    ensure!(
+        results.contains("train.batch")
+            && results.contains("244,076") | results.contains("235,400"),
+        "{results}"
+    );
+    if let Some(pictures) = &stage.pictures {
+        fs::copy(folder.path().join("panels.png"), pictures.join("report.png"))?;
+    }
+    Ok(())
+}
+
+/// A run that is no classification of pictures.
+pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, .. } = &stage;
+    let network = std::env::current_dir()?.join("bench/networks/w8.toml");
+    let network = network.to_str().context("a path that is text")?;
+    let program =
+        stage.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
+    browser.open(&program.link).await?;
+    every_panel_is_drawn(browser, &["loss", "weights", "biases"]).await?;
+    for panel in ["batch", "digits"] {
+        browser
+            .until(&format!(
+                "document.querySelector('#{panel} .empty').textContent.includes('no pictures')"
+            ))
+            .await?;
+    }
+    browser.until("document.querySelector('#test_accuracy').textContent === '–'").await?;
+    browser.open("about:blank").await?;
+    drop(program);
+    Ok(())
+}
+
+/// Pictures of a page in both lights and both languages, if they are wanted.
+pub(super) async fn picture(stage: &Stage, page: &str) -> anyhow::Result<()> {
+    let Some(folder) = &stage.pictures else { return Ok(()) };
+    let browser = &stage.browser;
+    for scheme in ["light", "dark"] {
+        browser.light(scheme).await?;
+        let has_window: bool = browser.js("document.querySelector('dialog') !== null").await?;
+        for language in ["zh", "en"] {
+            if !has_window {
+                browser.click(&format!(".languages [lang={language}]")).await?;
+            } else if language == "zh" {
+                continue;
+            }
+            // Everything is drawn within a beat of the page.
+            tokio::time::sleep(Duration::from_millis(900)).await;
+            browser.picture(&folder.join(format!("{page}-{scheme}-{language}.png"))).await?;
+        }
+    }
+    browser.light("light").await
+}
