@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::browser::driver::{self, Browser, Driver};
 use crate::browser::program::Program;
 use crate::process;
+use crate::table::{markdown, median};
 
 /// What recording and serving may cost, and what a page may cost on top, as shares of the speed without any of it.
 const MOST_FOR_SERVER: f64 = 0.05;
@@ -58,22 +59,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             speeds.push(speed);
         }
     }
-    let medians = speeds.map(|mut speeds| {
-        speeds.sort_by(f64::total_cmp);
-        speeds[speeds.len() / 2]
-    });
+    let medians = speeds.map(|speeds| median(&speeds).unwrap_or(f64::NAN));
     let alone = medians[0];
-    println!(
-        "\n| {PRESET}, {} steps, two threads | samples/s | of the speed alone |\n|---|---|---|",
-        args.steps
-    );
-    for (way, speed) in WAYS.iter().zip(medians) {
-        println!("| {way} | {speed:.0} | {:.3} |", speed / alone);
-    }
+    let head = [
+        format!("{PRESET}, {} steps", args.steps),
+        "samples/s".into(),
+        "of the speed alone".into(),
+    ];
+    let row = |(way, speed): (&&str, f64)| {
+        vec![(*way).to_owned(), format!("{speed:.0}"), format!("{:.3}", speed / alone)]
+    };
+    let rows: Vec<_> = WAYS.iter().zip(medians).map(row).collect();
+    println!("\n{}", markdown(&head, &rows));
     let server = 1.0 - medians[2] / alone;
     let page = 1.0 - medians[3] / medians[2];
     println!(
-        "\nrecording and serving cost {:.1} %, a page {:.1} % more",
+        "recording and serving cost {:.1} %, a page {:.1} % more",
         100.0 * server,
         100.0 * page
     );

@@ -81,6 +81,7 @@ export class Chart {
     const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
     g.font = `${Math.max(11, size * 0.8)}px system-ui, sans-serif`;
     const steps = this.zoom ?? [0, this.data.end];
+    this.canvas.title = this.zoom ? t("zoomed") : "";
     this.frame = new Frame({ width, height, steps, range: this.range(steps), isLog: this.data.isLog });
     this.axes(g);
     g.save();

@@ -12,15 +12,21 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-/** A table of texts. */
+/** A table of texts and elements. */
 export function table(head, rows) {
-  const cells = (kind, texts) => h("tr", {}, ...texts.map((text) => h(kind, {}, String(text))));
+  const cells = (kind, texts) => h("tr", {}, ...texts.map((text) => h(kind, {}, text instanceof Node ? text : String(text))));
   return h("table", {}, h("thead", {}, cells("th", head)), h("tbody", {}, ...rows.map((row) => cells("td", row))));
 }
 
 /** The value of a colour of the style sheet, in the light that is on now. */
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** The three parts of a colour of the style sheet, such as `#3b63e6`. */
+export function rgb(name) {
+  const value = parseInt(colour(name).slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** Sets a text only if it has changed: nothing else is laid out anew. */

@@ -29,6 +29,11 @@ export function speed(perSecond) {
   return `${Number((perSecond / size).toPrecision(3))} ${unit}/s`;
 }
 
+/** A moment, from seconds since 1970. */
+export function moment(seconds) {
+  return seconds ? new Date(1000 * seconds).toLocaleString(locale()) : "–";
+}
+
 /** A time: `21 s`, `3 min 5 s`, `2 h 7 min`. */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -39,7 +39,7 @@ async function visit() {
     location.replace(other ? `#/${page.name}/${encodeURIComponent(other)}` : "#/runs");
     return;
   }
-  state.id = id ?? state.id;
+  if (page.needsRun) state.id = id;
   document.documentElement.lang = language();
   const main = h("main");
   document.body.replaceChildren(bar(page), main);

@@ -1,15 +1,9 @@
 // Numbers as pictures: maps of what layers say, and of what they have learned, in two colours for the sign.
 
-import { colour, h } from "./dom.js";
+import { colour, h, rgb } from "./dom.js";
 
 /** Maps or neurons of a layer that are drawn at most. */
 const MOST = 128;
-
-/** The three parts of a colour such as `#3b63e6`. */
-function rgb(name) {
-  const value = parseInt(colour(name).slice(1), 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
-}
 
 /**
  * Draws maps of `height` × `width`, several in a row. `at(map, y, x)` is the number there, `most` the magnitude that has
@@ -84,6 +78,18 @@ export function weightMaps(canvas, { sizes, values }, picture) {
 
 function scale(canvas, factor) {
   canvas.style.width = `${canvas.width * factor}px`;
+}
+
+/** How numbers are spread, as nested bars on a scale from `-most` to `most`: all of them lightest, the middle darkest. */
+export function spreadBar(edges, most, rgbName, label) {
+  const canvas = h("canvas", { class: "spread", width: 220, height: 16, role: "img", "aria-label": label });
+  const g = canvas.getContext("2d");
+  const x = (value) => 110 + (109 * value) / (most || 1);
+  g.fillStyle = colour("--line");
+  g.fillRect(109.5, 0, 1, 16);
+  g.fillStyle = `rgba(${colour(rgbName)}, ${1.6 / 7})`;
+  for (const [low, high] of [[3, 4], [2, 5], [1, 6], [0, 7]]) g.fillRect(x(edges[low]), 2, Math.max(1, x(edges[high]) - x(edges[low])), 12);
+  return canvas;
 }
 
 /** A canvas for maps. */

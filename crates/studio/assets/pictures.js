@@ -1,6 +1,6 @@
 // Pictures of samples: fetched once, drawn side by side.
 
-import { colour } from "./dom.js";
+import { rgb } from "./dom.js";
 import { pictures } from "./server.js";
 
 /** Samples that are asked for at a time. */
@@ -60,7 +60,7 @@ export function drawGrid(canvas, about, cells, columns, rows, fills = false) {
   const source = (canvas.source ??= document.createElement("canvas"));
   if (source.width !== w || source.height !== hgt) Object.assign(source, { width: w, height: hgt });
   const g = source.getContext("2d");
-  const [ink, card, wrong] = ["--ink", "--card", "--wrong"].map((name) => rgb(colour(name)));
+  const [ink, card, wrong] = ["--ink", "--card", "--wrong"].map(rgb);
   const image = g.createImageData(w, hgt);
   const put = (at, ground, share) => {
     for (let c = 0; c < 3; c++) image.data[at + c] = ground[c] + (ink[c] - ground[c]) * share;
@@ -104,12 +104,6 @@ function fit(canvas, source, fills) {
   // Small pictures are the mean of what they cover; large ones show their pixels.
   Object.assign(g, { imageSmoothingEnabled: factor < 2, imageSmoothingQuality: "high" });
   g.drawImage(source, (w - width) / 2, (hgt - height) / 2, width, height);
-}
-
-/** The three parts of a colour such as `#ffc4c4`. */
-function rgb(text) {
-  const value = parseInt(text.slice(1), 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** The cell under a pointer on a canvas that was drawn; -1 if there is none. */

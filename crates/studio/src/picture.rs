@@ -1,6 +1,7 @@
 //! The six panels of a run as one picture, for where there is no browser.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -217,20 +218,15 @@ impl Curves<'_> {
             let most = seen.get(seen.len() * 95 / 100).copied().unwrap_or(1.0);
             (0.0, (1.5 * most).max(1e-9))
         });
-        let failed = |error: DrawingAreaErrorKind<_>| -> String { format!("{error}") };
-        let mut chart = ChartBuilder::on(area)
-            .margin(12)
-            .caption(self.title, font(16, &INK))
-            .x_label_area_size(36)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..end as f64, low..high)
-            .map_err(failed)?;
-        mesh(&mut chart, self.axis)?;
+        let mut chart = axes(area, self.title, self.axis, end, low..high)?;
+        for (name, colour, x) in [("training", TRAIN, 72), ("test", TEST, 132)] {
+            write(area, name, &font(13, &colour), (x, 16))?;
+        }
         for (points, colour, width) in [(&self.train, TRAIN, 1), (&self.test, TEST, 3)] {
             let points = points.iter().filter(|(_, value)| value.is_finite());
             let points = points.map(|&(step, value)| (step as f64, value.clamp(low, high)));
             let line = LineSeries::new(points, colour.stroke_width(width));
-            chart.draw_series(line).map_err(failed)?;
+            chart.draw_series(line).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -242,12 +238,30 @@ type Chart<'a, 'b> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn mesh(chart: &mut Chart<'_, '_>, axis: &str) -> Result<()> {
+/// A chart over the steps of a run, with its axes.
+fn axes<'a, 'b>(
+    area: &'a Area<'b>,
+    title: &str,
+    axis: &str,
+    end: u64,
+    range: Range<f64>,
+) -> Result<Chart<'a, 'b>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .caption(title, font(16, &INK))
+        .x_label_area_size(36)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.0..end as f64, range)
+        .map_err(|error| error.to_string())?;
+    // Six digits say enough, and adding 0 makes 0 of -0.
+    let number = |value: &f64| ((value * 1e6).round() / 1e6 + 0.0).to_string();
     let style = font(12, &QUIET);
     let mut mesh = chart.configure_mesh();
     mesh.x_desc("step").y_desc(axis).axis_desc_style(style.clone()).label_style(style);
     mesh.light_line_style(WHITE).bold_line_style(LINE).axis_style(LINE).x_labels(6).y_labels(6);
-    mesh.draw().map_err(|error| error.to_string())
+    mesh.x_label_formatter(&number).y_label_formatter(&number);
+    mesh.draw().map_err(|error| error.to_string())?;
+    Ok(chart)
 }
 
 fn draw_bands(
@@ -266,22 +280,14 @@ fn draw_bands(
     };
     let pad = f64::from((high - low).max(1e-6)) * 0.06;
     let range = f64::from(low) - pad..f64::from(high) + pad;
-    let failed = |error: DrawingAreaErrorKind<_>| -> String { format!("{error}") };
-    let mut chart = ChartBuilder::on(area)
-        .margin(12)
-        .caption(title, font(16, &INK))
-        .x_label_area_size(36)
-        .y_label_area_size(60)
-        .build_cartesian_2d(0.0..end as f64, range)
-        .map_err(failed)?;
-    mesh(&mut chart, "value")?;
+    let mut chart = axes(area, title, "value", end, range)?;
     for (lower, upper) in [(3, 4), (2, 5), (1, 6), (0, 7)] {
         let at =
             |i: usize| move |&(step, spread): &(u64, Spread)| (step as f64, f64::from(spread.0[i]));
         let above = spreads.iter().map(at(upper));
         let outline: Vec<_> = above.chain(spreads.iter().rev().map(at(lower))).collect();
         let band = Polygon::new(outline, colour.mix(BAND_OPACITY).filled());
-        chart.draw_series(std::iter::once(band)).map_err(failed)?;
+        chart.draw_series(std::iter::once(band)).map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -124,8 +124,7 @@ impl Row {
                 self.problem = Some(format!("events.jsonl: {problem} {kind:?}"));
                 return Ok(());
             }
-            Err(error) if head.is_empty() => {
-                let _ = error;
+            Err(_) if head.is_empty() => {
                 self.problem = Some("events.jsonl: it is empty".into());
             }
             Err(error) => return Err(std::io::Error::other(format!("line 1: {error}"))),

@@ -5,8 +5,8 @@ use std::f64::consts::TAU;
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::Stage;
 use super::train::picture;
+use super::{Browser, Stage};
 
 /// A stroke of the pen, in the unit square, from the upper left corner.
 type Stroke = Vec<(f64, f64)>;
@@ -65,17 +65,7 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     for (digit, strokes) in digits().iter().enumerate() {
         browser.click("#clear").await?;
         browser.until("document.querySelectorAll('#chances i').length === 0").await?;
-        let [left, top, side]: [f64; 3] = browser
-            .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")
-            .await?;
-        for stroke in strokes {
-            let points =
-                stroke.iter().map(|(x, y)| (left + x * side, top + y * side)).collect::<Vec<_>>();
-            browser.stroke(&points).await?;
-        }
-        // The last stroke is answered too.
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-        browser.until("document.querySelectorAll('#chances i').length === 10").await?;
+        draw(browser, strokes).await?;
         let guess: usize =
             browser.js("Number(document.querySelector('#chances .top').textContent)").await?;
         found.push((digit, guess));
@@ -89,7 +79,7 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
                 "the centre of mass is at {centre:?}"
             );
-            picture_of_drawing(&stage).await?;
+            picture_of_drawing(&stage, strokes).await?;
         }
     }
     let n_right = found.iter().filter(|(digit, guess)| digit == guess).count();
@@ -118,12 +108,37 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A picture in each light; another language would begin a new drawing.
-async fn picture_of_drawing(stage: &Stage) -> anyhow::Result<()> {
+/// A picture of a drawn digit in each light and language.
+async fn picture_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Result<()> {
     let Some(folder) = &stage.pictures else { return Ok(()) };
-    for scheme in ["dark", "light"] {
-        stage.browser.light(scheme).await?;
-        stage.browser.picture(&folder.join(format!("draw-{scheme}-en.png"))).await?;
+    let browser = &stage.browser;
+    for language in ["zh", "en"] {
+        // Another language begins with an empty pad.
+        browser.click(&format!(".languages [lang={language}]")).await?;
+        browser
+            .until("document.querySelector('#pad') && !document.querySelector('#chances i')")
+            .await?;
+        draw(browser, strokes).await?;
+        for scheme in ["dark", "light"] {
+            browser.light(scheme).await?;
+            // What is drawn takes the colours of the light with the next answer.
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+            browser.picture(&folder.join(format!("draw-{scheme}-{language}.png"))).await?;
+        }
     }
     Ok(())
+}
+
+/// Draws on the pad and waits for the answer to the last stroke.
+async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Result<()> {
+    let [left, top, side]: [f64; 3] = browser
+        .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")
+        .await?;
+    for stroke in strokes {
+        let points: Vec<_> =
+            stroke.iter().map(|(x, y)| (left + x * side, top + y * side)).collect();
+        browser.stroke(&points).await?;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    browser.until("document.querySelectorAll('#chances i').length === 10").await
 }

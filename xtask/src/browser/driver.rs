@@ -171,6 +171,12 @@ impl Browser {
         Ok(self.client.perform_actions(mouse).await?)
     }
 
+    /// Moves the mouse to a place within the window.
+    pub(crate) async fn hover(&self, x: f64, y: f64) -> anyhow::Result<()> {
+        let moved = PointerAction::MoveTo { duration: None, x, y };
+        Ok(self.client.perform_actions(MouseActions::new("mouse".into()).then(moved)).await?)
+    }
+
     /// Draws with the mouse from point to point.
     pub(crate) async fn stroke(&self, points: &[(f64, f64)]) -> anyhow::Result<()> {
         let moved = |&(x, y): &(f64, f64)| PointerAction::MoveTo {

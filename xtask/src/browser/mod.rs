@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         test("a finished run is opened and scrubbed", &house, train::scrubbed).await?;
         test("ten digits are drawn, and the network shown", &house, draw::drawn).await?;
         test("a run of another kind has its own panels", &house, train::regression).await?;
+        test("what goes wrong in a run is said", &house, train::warned).await?;
         test("a thousand runs are listed, sorted and filtered", &house, runs::listed).await
     })
 }

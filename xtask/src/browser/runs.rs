@@ -6,6 +6,7 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use super::Stage;
+use super::train::picture;
 
 const ROWS: &str = "document.querySelectorAll('.runs tbody tr').length";
 
@@ -37,6 +38,16 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
         .await?;
     browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = ''; filter.dispatchEvent(new Event('input')); })()").await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
+    // A setting as a column, by which they are sorted as well.
+    browser.js::<Value>("(() => { const setting = document.querySelector('#setting'); setting.value = 'train.steps'; setting.dispatchEvent(new Event('change')); })()").await?;
+    browser.click(".runs th:last-child button").await?;
+    browser
+        .until("document.querySelector('.runs tbody tr').lastChild.textContent === '300'")
+        .await?;
+    browser.click(".runs th:last-child button").await?;
+    browser
+        .until("document.querySelector('.runs tbody tr').lastChild.textContent === '120'")
+        .await?;
     // The steps, most first, then fewest first.
     let first = "document.querySelector('.runs tbody tr').children[2].textContent";
     for expected in ["300", "120"] {
@@ -60,8 +71,10 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
         "what they have in common is no difference: {difference}"
     );
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
+    picture(&stage, "runs").await?;
     browser.click(".runs tbody a").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }

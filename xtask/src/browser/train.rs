@@ -222,7 +222,6 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     let program = stage.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('.runs tbody a')").await?;
-    picture(&stage, "runs").await?;
     browser.click(".runs tbody a").await?;
     browser.until("document.querySelector('.dot.finished')").await?;
     browser.until("document.querySelector('#where').textContent.endsWith('finished')").await?;
@@ -249,6 +248,23 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{STEP} === 900 && {accuracy} > 90")).await?;
     scrub(browser, 1.0).await?;
     browser.until(&format!("{STEP} === 1800 && {accuracy} === {end}")).await?;
+
+    // The values at a step, under the pointer; a part of the steps, enlarged; and all of them again.
+    let [left, top, width, height]: [f64; 4] = browser
+        .js("(() => { const box = document.querySelector('#accuracy canvas').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; })()")
+        .await?;
+    let middle = (left + 0.6 * width, top + 0.5 * height);
+    browser.hover(middle.0, middle.1).await?;
+    browser
+        .until(
+            "/test 9\\d\\.\\d\\d %/.test(document.querySelector('#accuracy .readout').textContent)",
+        )
+        .await?;
+    let is_zoomed = "document.querySelector('#accuracy canvas').title !== ''";
+    browser.stroke(&[(left + 0.4 * width, middle.1), (left + 0.7 * width, middle.1)]).await?;
+    browser.until(is_zoomed).await?;
+    browser.js::<Value>("document.querySelector('#accuracy canvas').dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))").await?;
+    browser.until(&format!("!({is_zoomed})")).await?;
 
     // One layer instead of all.
     browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;
@@ -309,6 +325,37 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
     browser.until("document.querySelector('#test_accuracy').textContent === '–'").await?;
     browser.open("about:blank").await?;
     drop(program);
+    Ok(())
+}
+
+/// Runs that go wrong: numbers that run away, and numbers that are none.
+pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, .. } = &stage;
+    for (preset, rate, said) in
+        [("softmax", "300", "reach"), ("five-relu", "1e30", "was not finite")]
+    {
+        let schedule = format!("train.schedule={{constant={{learning_rate={rate}}}}}");
+        let run = format!("runs/{preset}");
+        let words = [
+            "train",
+            preset,
+            "--steps",
+            "200",
+            "--set",
+            "train.optimizer=sgd",
+            "--set",
+            &schedule,
+            "--run",
+            &run,
+            "--live",
+        ];
+        let program = stage.serve(&words)?;
+        browser.open(&program.link).await?;
+        let warnings = "document.querySelector('.warnings')?.textContent";
+        browser.until(&format!("{warnings}?.includes('{said}')")).await?;
+        browser.open("about:blank").await?;
+        drop(program);
+    }
     Ok(())
 }
 

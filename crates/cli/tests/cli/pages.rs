@@ -109,3 +109,31 @@ fn a_port_in_use_and_a_folder_that_is_not_there_are_said() {
     let ran = sandbox.line(&format!("train tiny.toml --live --addr {address}"));
     assert_eq!((ran.code, sandbox.list("runs")), (Some(2), Vec::new()));
 }
+
+#[test]
+fn a_report_is_one_file_that_asks_nobody_for_anything() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
+    let ran = sandbox.line("report runs/tiny-1 --html page.html --svg panels.svg --png panels.png");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
+    let page = sandbox.read("page.html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("run_finished"));
+    for outside in ["src=\"http", "href=\"http", "url(http", "import \"http", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let svg = sandbox.read("panels.svg");
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+    // The curves, and the pictures of the batch and of the test set.
+    assert!(svg.contains("<polyline") && svg.matches("<image").count() == 2, "{svg}");
+    assert!(std::fs::read(sandbox.path("panels.png")).unwrap().starts_with(b"\x89PNG"));
+    // A run that was cut short has a report too, and what is no run is said to be none.
+    let log = sandbox.read("runs/tiny-1/events.jsonl");
+    sandbox.write("runs/tiny-1/events.jsonl", &log[..log.len() / 2]);
+    assert_eq!(sandbox.line("report runs/tiny-1 --html cut.html --svg cut.svg").code, Some(0));
+    let ran = sandbox.line("report nowhere --html page.html");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("error: nowhere: events.jsonl: "), "{}", ran.err);
+    let ran = sandbox.line("report runs/tiny-1");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}

@@ -47,8 +47,9 @@ class DrawPage {
       this.layers));
     this.g = this.pad.getContext("2d", { willReadFrequently: true });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.repaint = () => this.paintInk();
+    this.dark.addEventListener("change", this.repaint);
     this.pen = null;
-    this.ink = [];
     this.isAsked = false;
     this.listen();
     this.timer = setInterval(() => this.ask(), PACE);
@@ -58,6 +59,16 @@ class DrawPage {
 
   leave() {
     clearInterval(this.timer);
+    this.dark?.removeEventListener("change", this.repaint);
+  }
+
+  /** Gives what is drawn the colour of the light that is on now. */
+  paintInk() {
+    this.g.globalCompositeOperation = "source-in";
+    this.g.fillStyle = colour("--ink");
+    this.g.fillRect(0, 0, SIDE, SIDE);
+    this.g.globalCompositeOperation = "source-over";
+    this.isChanged = this.bytes !== null;
   }
 
   listen() {

@@ -3,7 +3,7 @@
 import { h, say, table } from "../dom.js";
 import { few, percent, whole } from "../format.js";
 import { chances } from "../digit.js";
-import { layerMaps, mapCanvas, weightMaps } from "../maps.js";
+import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
 import { behaviour, inside, parameter } from "../network.js";
 import { Pictures, drawGrid } from "../pictures.js";
 import { Run, latest } from "../run.js";
@@ -61,22 +61,22 @@ class NetworkPage {
       const name = `${layer.number} ${layer.kind} ${layer.output}`;
       return h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)));
     }));
+    const section = (title, lead, ...parts) => [h("h2", {}, t(title)), lead ? h("p", { class: "lead" }, t(lead)) : null, ...parts];
     main.append(h("div", { class: "page" },
-      h("h1", {}, about.id), h("div", { class: "filter" }, this.time), this.seenAt, this.warnings,
-      h("h2", {}, t("layers")), h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows)),
-      h("h2", {}, t("learned")), h("p", { class: "lead" }, t("two_colours")), this.learned,
-      h("h2", {}, t("behaviour")), h("p", { class: "lead" }, t("behaviour_lead")), this.spread,
-      h("h2", {}, t("changes")), h("p", { class: "lead" }, t("changes_lead")), this.changes,
-      h("section", { hidden: !about.picture },
-        h("h2", {}, t("one_digit")),
+      h("h1", {}, about.id), h("div", { class: "filter" }, this.time, this.seenAt), this.warnings,
+      h("section", { hidden: !about.picture }, ...section("one_digit", null,
         h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
-        h("div", { class: "drawing" }, h("figure", {}, this.picture), h("figure", { class: "wide" }, this.answer))),
-      this.layers));
+        h("div", { class: "drawing" }, h("figure", {}, this.picture), h("figure", { class: "wide" }, this.answer))).filter(Boolean)),
+      this.layers,
+      ...section("learned", "two_colours", this.learned),
+      ...section("behaviour", "behaviour_lead", this.spread),
+      ...section("changes", "changes_lead", this.changes),
+      ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows))).filter(Boolean)));
   }
 
   /** Everything anew, of the network as it is now or was at the chosen step. */
   async look() {
-    const [found, weights] = await Promise.all([behaviour(this.about.id, this.at), this.weights()]);
+    const [found, ...weights] = await Promise.all([behaviour(this.about.id, this.at), ...this.weights()]);
     if (!found) {
       say(this.seenAt, t("no_network"));
       return;
@@ -88,17 +88,21 @@ class NetworkPage {
     await this.lookAtSample();
   }
 
+  /** The weights that have a form: those of the first layer that has any, and the filters of convolutions. */
   weights() {
-    const name = this.about.parameters.find((each) => each.endsWith(".weight"));
-    return name ? parameter(this.about.id, name, this.at) : null;
+    const weights = this.about.parameters.filter((name) => name.endsWith(".weight"));
+    this.shown = weights.filter((name, i) => i === 0 || name.includes("conv2d"));
+    return this.shown.map((name) => parameter(this.about.id, name, this.at));
   }
 
   drawLearned(weights) {
-    if (!weights) return;
-    const canvas = this.learned.querySelector("canvas") ?? mapCanvas(t("learned"));
-    const isShown = weightMaps(canvas, weights, this.about.picture);
-    const name = this.about.parameters.find((each) => each.endsWith(".weight"));
-    if (!this.learned.children.length) this.learned.append(h("figure", { class: "layer" }, h("figcaption", {}, `${name} [${weights.sizes.join(", ")}]`), h("div", { class: "scroll" }, isShown ? canvas : t("no_form"))));
+    if (!this.learned.children.length) this.learned.append(...this.shown.map((name) => h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)))));
+    weights.forEach((each, i) => {
+      const figure = this.learned.children[i];
+      if (!each) return;
+      say(figure.querySelector("figcaption"), `${this.shown[i]} [${each.sizes.join(", ")}]`);
+      if (!weightMaps(figure.querySelector("canvas"), each, this.about.picture)) figure.querySelector(".scroll").replaceChildren(t("no_form"));
+    });
   }
 
   drawBehaviour(layers) {
@@ -107,15 +111,20 @@ class NetworkPage {
       if (dead / units >= DEAD) found.push(t("warn_dead", { layer: `${number} ${kind}`, dead, units }));
       if (saturated !== null && saturated >= SATURATED) found.push(t("warn_saturated", { layer: `${number} ${kind}`, share: percent(saturated, 0) }));
       const ends = saturated === null ? "–" : percent(saturated, 1);
-      return [`${number} ${kind}`, few(edges[0]), few(edges[3]), few(edges[4]), few(edges[7]), kind === "relu" ? `${dead} / ${units}` : "–", ends];
+      const bar = spreadBar(edges, Math.max(-edges[0], edges[7]), "--weights", kind);
+      return [`${number} ${kind}`, bar, few(edges[0]), few(edges[3]), few(edges[4]), few(edges[7]), kind === "relu" ? `${dead} / ${units}` : "–", ends];
     });
-    this.spread.replaceChildren(table([t("layer"), t("smallest"), t("sevenths", { i: 3 }), t("sevenths", { i: 4 }), t("largest"), t("dead"), t("saturated")], rows));
+    this.spread.replaceChildren(table([t("layer"), "", t("smallest"), t("sevenths", { i: 3 }), t("sevenths", { i: 4 }), t("largest"), t("dead"), t("saturated")], rows));
     this.warnings.replaceChildren(...found.map((text) => h("li", {}, text)));
   }
 
   drawChanges(look) {
     const rows = (look?.parameters ?? []).map(({ name, values, gradients, updates }) => {
-      const middle = (edges) => (edges ? `${few(edges[1])} … ${few(edges[6])}` : "–");
+      const middle = (edges) => {
+        if (!edges) return "–";
+        const text = `${few(edges[1])} … ${few(edges[6])}`;
+        return h("span", { class: "spread-cell" }, spreadBar(edges, Math.max(-edges[0], edges[7]), "--biases", text), text);
+      };
       const size = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
       return [name, middle(values), middle(gradients), middle(updates), updates && size(values) ? few(size(updates) / size(values)) : "–"];
     });

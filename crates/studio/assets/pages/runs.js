@@ -2,7 +2,7 @@
 
 import { Chart } from "../chart.js";
 import { h, say, table } from "../dom.js";
-import { duration, few, percent, whole } from "../format.js";
+import { duration, few, moment, percent, whole } from "../format.js";
 import { Run } from "../run.js";
 import { list } from "../server.js";
 import { t } from "../text.js";
@@ -21,7 +21,7 @@ const COLUMNS = [
   { name: "parameters", value: (run) => run.parameters, text: (run) => whole(run.parameters) },
   { name: "seed", value: (run) => run.seed, text: (run) => run.seed ?? "–" },
   { name: "wall", value: (run) => run.wall_seconds, text: (run) => duration(run.wall_seconds ?? NaN) },
-  { name: "modified", value: (run) => run.modified, text: (run) => (run.modified ? new Date(1000 * run.modified).toLocaleString() : "–") },
+  { name: "modified", value: (run) => run.modified, text: (run) => moment(run.modified) },
 ];
 /** Milliseconds between two looks at the folders. */
 const PACE = 3000;
@@ -32,6 +32,7 @@ export default {
   async open(main) {
     const page = new RunsPage(main);
     await page.load();
+    page.compareChosen();
     const timer = setInterval(() => { if (!document.hidden) page.load(); }, PACE);
     return () => {
       clearInterval(timer);
@@ -45,19 +46,29 @@ class RunsPage {
     this.runs = [];
     this.order = { column: COLUMNS.find(({ name }) => name === "modified"), isDown: true };
     this.filter = h("input", { type: "search", id: "filter", placeholder: t("filter_hint"), "aria-label": t("filter"), input: () => this.draw() });
+    this.setting = h("select", { id: "setting", "aria-label": t("setting"), change: () => this.draw() });
     this.count = h("span", { class: "note", id: "count" });
     this.body = h("div", { class: "runs" });
     this.comparison = new Comparison();
-    main.append(h("div", { class: "page" }, h("h1", {}, t("runs")), h("div", { class: "filter" }, this.filter, this.count), this.comparison.element, this.body));
+    main.append(h("div", { class: "page" }, h("h1", {}, t("runs")), h("div", { class: "filter" }, this.filter, h("label", {}, t("show_setting"), " ", this.setting), this.count), this.comparison.element, this.body));
   }
 
   leave() {
     this.comparison.show([]);
   }
 
+  /** The runs that the address names are laid over each other. */
+  compareChosen() {
+    const ids = (location.hash.split("/")[2] ?? "").split(",").map(decodeURIComponent);
+    this.comparison.show(ids.map((id) => this.runs.find((run) => run.id === id)).filter(Boolean).slice(0, MOST_COMPARED));
+    this.draw();
+  }
+
   compare(run, isChosen) {
     const others = this.comparison.rows.filter((other) => other.id !== run.id);
     this.comparison.show(isChosen ? [...others, run] : others);
+    const ids = this.comparison.rows.map((row) => encodeURIComponent(row.id));
+    history.replaceState(null, "", ["#/runs", ...(ids.length ? [ids.join(",")] : [])].join("/"));
     this.draw();
   }
 
@@ -69,12 +80,28 @@ class RunsPage {
     this.draw();
   }
 
+  /** The columns, and one of the setting that was chosen. */
+  columns() {
+    const paths = [...new Set(this.runs.flatMap((run) => run.settings.map(([path]) => path)))].sort();
+    if (paths.length + 1 !== this.setting.options.length) {
+      const chosen = this.setting.value;
+      this.setting.replaceChildren(h("option", { value: "" }, "–"), ...paths.map((path) => h("option", { value: path }, path)));
+      this.setting.value = paths.includes(chosen) ? chosen : "";
+    }
+    const path = this.setting.value;
+    if (path === "") return COLUMNS;
+    const value = (run) => run.settings.find(([other]) => other === path)?.[1];
+    this.chosen = this.chosen?.label === path ? this.chosen : { name: "setting", label: path, value: (run) => asNumber(value(run)), text: (run) => value(run) ?? "–" };
+    return [...COLUMNS, this.chosen];
+  }
+
   sortBy(column) {
     this.order = { column, isDown: this.order.column === column ? !this.order.isDown : true };
     this.draw();
   }
 
   draw() {
+    const columns = this.columns();
     const words = this.filter.value.toLowerCase().split(/\s+/).filter((word) => word !== "");
     const texts = (run) => [run.id, run.state, t(run.state), ...run.settings.map(([path, value]) => `${path}=${value}`)].map((text) => text.toLowerCase());
     const shown = this.runs.filter((run) => words.every((word) => texts(run).some((text) => text.includes(word))));
@@ -86,13 +113,13 @@ class RunsPage {
       this.body.replaceChildren(h("p", { class: "page" }, t("no_runs"), " ", h("code", {}, "gradus train --live")));
       return;
     }
-    const head = COLUMNS.map((each) => {
+    const head = columns.map((each) => {
       const arrow = each === column ? (isDown ? " ↓" : " ↑") : "";
       const sort = each === column ? (isDown ? "descending" : "ascending") : "none";
-      return h("th", { "aria-sort": sort }, h("button", { type: "button", click: () => this.sortBy(each) }, t(each.name) + arrow));
+      return h("th", { "aria-sort": sort }, h("button", { type: "button", click: () => this.sortBy(each) }, (each.label ?? t(each.name)) + arrow));
     });
     const rows = shown.map((run) => {
-      const cells = COLUMNS.slice(1).map((each) => h("td", {}, String(each.text(run))));
+      const cells = columns.slice(1).map((each) => h("td", {}, String(each.text(run))));
       const link = run.state === "foreign" || run.state === "newer" ? run.id : h("a", { href: `#/train/${encodeURIComponent(run.id)}` }, run.id);
       const problem = run.problem ? h("div", { class: "problem" }, run.problem) : null;
       const isChosen = this.comparison.rows.some((other) => other.id === run.id);
@@ -103,6 +130,11 @@ class RunsPage {
     });
     this.body.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
   }
+}
+
+/** A text as the number that it is, or as it stands. */
+function asNumber(text) {
+  return text !== undefined && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 /** Runs laid over each other, and what their settings have not in common. */
