@@ -72,7 +72,7 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
     );
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
     picture(&stage, "runs").await?;
-    browser.click(".runs tbody a").await?;
+    browser.js::<Value>("[...document.querySelectorAll('.runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
     browser.open("about:blank").await?;
     drop(program);
