@@ -4,6 +4,7 @@
 
 import { colour, h, say } from "./dom.js";
 import { few } from "./format.js";
+import { nearest } from "./search.js";
 import { t } from "./text.js";
 
 const MARGIN = { left: 54, right: 12, top: 10, bottom: 34 };
@@ -278,15 +279,4 @@ export function ticks(low, high, most) {
 function stepText(step) {
   const [unit, size] = step >= 1e6 ? ["M", 1e6] : step >= 1e4 ? ["k", 1e3] : ["", 1];
   return `${Number((step / size).toPrecision(4))}${unit}`;
-}
-
-function nearest(steps, step) {
-  if (steps.length === 0) return -1;
-  let [low, high] = [0, steps.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (steps[middle] < step) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && step - steps[low - 1] < steps[low] - step ? low - 1 : low;
 }

@@ -1,5 +1,6 @@
 // A run as its events tell it: the lines of its log, the same live and afterwards.
 
+import { countUpTo } from "./search.js";
 import { listen } from "./server.js";
 
 /** Steps kept at most. A chart has no more columns, and beyond them every second one is dropped. */
@@ -76,20 +77,4 @@ export class Run {
     if (!to || to.step === from.step) return NaN;
     return ((to.step - from.step) * this.started.batch) / (to.train_secs - from.train_secs);
   }
-}
-
-/** How many events, in order of their steps, come no later than `step`. */
-export function countUpTo(events, step) {
-  let [low, high] = [0, events.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (events[middle].step <= step) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** The last of some events that comes no later than `step`. */
-export function latest(events, step) {
-  return events[countUpTo(events, step) - 1];
 }

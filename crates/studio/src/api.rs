@@ -36,7 +36,7 @@ use crate::guard::{self, Guard, Role};
 use crate::inside::{self, Answer, Behaviour, Networks};
 use crate::library::{Library, OpenRun};
 use crate::live::Snapshot;
-use crate::pictures;
+use crate::pictures::{self, Pictures};
 use crate::row::Row;
 use crate::stream::{self, Streams};
 
@@ -208,11 +208,17 @@ async fn some_pictures(
             samples.len()
         )));
     }
+    // No set has as many samples: what is beyond is not there.
+    let number = |&sample: &usize| u32::try_from(sample).unwrap_or(u32::MAX);
+    let samples: Vec<u32> = samples.iter().map(number).collect();
     let library = shared.library;
     let bytes = aside(move || {
         let data = open(&library, &id)?.data().map_err(not_found)?;
-        let bytes = pictures::some(query.set.of(&data), &samples);
-        bytes.ok_or_else(|| not_found("there are no such pictures"))
+        let found = pictures::some(query.set.of(&data), &samples);
+        let Pictures { labels, pixels } =
+            found.ok_or_else(|| not_found("there are no such pictures"))?;
+        let labels = labels.into_iter().flat_map(u32::to_le_bytes);
+        Ok(labels.chain(pixels).collect::<Vec<u8>>())
     });
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes.await?).into_response())
 }
@@ -252,8 +258,7 @@ async fn inside_of_sample(
     Query(query): Query<SampleQuery>,
 ) -> Result<Response, Refusal> {
     let answer: Answer = aside(move || {
-        let run = open(&shared.library, &id)?;
-        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let (run, snapshot) = network(&shared.library, &id, query.step)?;
         let data = run.data().map_err(not_found)?;
         let sample = inside::sample(query.set.of(&data), query.sample);
         let sample = sample.ok_or_else(|| not_found("there is no such sample"))?;
@@ -270,8 +275,7 @@ async fn inside_of_body(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let answer: Answer = aside(move || {
-        let run = open(&shared.library, &id)?;
-        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let (_, snapshot) = network(&shared.library, &id, query.step)?;
         let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
         shared.networks.answer(&snapshot, &sample).map_err(bad)
     })
@@ -292,8 +296,7 @@ async fn behaviour(
     Query(query): Query<StepQuery>,
 ) -> Result<Json<Behaviours>, Refusal> {
     let found = aside(move || {
-        let run = open(&shared.library, &id)?;
-        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let (run, snapshot) = network(&shared.library, &id, query.step)?;
         let data = run.data().map_err(not_found)?;
         let layers = shared.networks.behaviour(&snapshot, &data.test).map_err(not_found)?;
         Ok(Behaviours { step: snapshot.step, layers })
@@ -314,8 +317,7 @@ async fn parameter(
     Query(query): Query<ParameterQuery>,
 ) -> Result<Response, Refusal> {
     aside(move || {
-        let run = open(&shared.library, &id)?;
-        let snapshot = snapshot(&shared.library, &run, query.step)?;
+        let (_, snapshot) = network(&shared.library, &id, query.step)?;
         let model = snapshot.model.model().map_err(|error| not_found(error.to_string()))?;
         let spec = model.parameters.iter().find(|spec| spec.name == query.name);
         let spec = spec.ok_or_else(|| not_found("there is no such parameter"))?;
@@ -331,17 +333,23 @@ async fn parameter(
     .await
 }
 
-/// The network of a run: the latest that its trainer handed out, or the one that was saved nearest to `step`.
-fn snapshot(library: &Library, run: &OpenRun, step: Option<u64>) -> Result<Snapshot, Refusal> {
-    let handed_out = library.trainer_of(run).and_then(|live| live.snapshot());
-    match (handed_out, step) {
-        (Some(snapshot), None) => Ok(snapshot),
+/// A run and its network: the latest that its trainer handed out, or the one that was saved nearest to `step`.
+fn network(
+    library: &Library,
+    id: &str,
+    step: Option<u64>,
+) -> Result<(Arc<OpenRun>, Snapshot), Refusal> {
+    let run = open(library, id)?;
+    let handed_out = library.trainer_of(&run).and_then(|live| live.snapshot());
+    let snapshot = match (handed_out, step) {
+        (Some(snapshot), None) => snapshot,
         (Some(snapshot), Some(step)) => match run.saved(Some(step)) {
-            Ok(saved) if saved.step.abs_diff(step) < snapshot.step.abs_diff(step) => Ok(saved),
-            _ => Ok(snapshot),
+            Ok(saved) if saved.step.abs_diff(step) < snapshot.step.abs_diff(step) => saved,
+            _ => snapshot,
         },
-        (None, step) => run.saved(step).map_err(not_found),
-    }
+        (None, step) => run.saved(step).map_err(not_found)?,
+    };
+    Ok((run, snapshot))
 }
 
 async fn command(

@@ -73,10 +73,10 @@ impl Library {
         folders.dedup();
         let mut taken: HashMap<String, usize> = HashMap::new();
         let named = folders.into_iter().map(|folder| {
-            let name = folder.file_name().map_or("run".into(), |name| name.to_string_lossy());
-            let count = taken.entry(name.to_string()).or_default();
+            let name = name_of(&folder);
+            let count = taken.entry(name.clone()).or_default();
             *count += 1;
-            let id = if *count == 1 { name.to_string() } else { format!("{name}~{count}") };
+            let id = if *count == 1 { name } else { format!("{name}~{count}") };
             (id, folder)
         });
         named.collect()
@@ -131,9 +131,8 @@ impl Library {
 impl OpenRun {
     /// The run in a folder, by whose name it is called.
     pub(crate) fn at(folder: &Path, open_data: OpenData) -> Self {
-        let name = folder.file_name().map_or("run".into(), |name| name.to_string_lossy());
         Self {
-            id: name.into_owned(),
+            id: name_of(folder),
             folder: folder.to_owned(),
             log: Mutex::new(RunLog::new(folder.join("events.jsonl"))),
             data: Mutex::default(),
@@ -216,7 +215,7 @@ impl OpenRun {
         let mut files = RunFolder::checkpoints(&self.folder);
         let last = self.folder.join(RunFolder::LAST);
         if last.exists() {
-            let step = Row::read(&self.id, &self.folder, false).step;
+            let step = Row::steps_of(&self.folder);
             files.retain(|(other, _)| *other != step);
             files.push((step, last));
         }
@@ -226,6 +225,10 @@ impl OpenRun {
 
 fn is_run(folder: &Path) -> bool {
     ["events.jsonl", "experiment.toml"].iter().any(|name| folder.join(name).is_file())
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().map_or("run".into(), |name| name.to_string_lossy().into_owned())
 }
 
 fn stamp(folder: &Path) -> Stamp {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use events::{Glance, ParseError};
+use events::{Event, Glance, ParseError};
 
 /// Step lines that a page gets of a run at most; a chart has no more columns.
 const MOST_STEPS: usize = 1500;
@@ -47,6 +47,13 @@ pub(crate) struct Lines {
     pub(crate) end: u64,
     /// Step lines left out, since a page cannot show them.
     pub(crate) left_out: usize,
+}
+
+impl Lines {
+    /// What the lines say.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.text.lines().filter_map(|line| Event::parse(line).ok()).collect()
+    }
 }
 
 impl RunLog {
@@ -203,7 +210,7 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
 
-    use events::{EvaluationFinished, Event, Paused, StepFinished};
+    use events::{EvaluationFinished, Paused, StepFinished};
 
     use super::*;
 

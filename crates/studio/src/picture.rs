@@ -13,7 +13,7 @@ use plotters::prelude::*;
 
 use crate::OpenData;
 use crate::library::OpenRun;
-use crate::pictures;
+use crate::pictures::{self, Pictures};
 use crate::report::ReportError;
 
 /// The window of the codelab.
@@ -46,8 +46,7 @@ pub fn svg(folder: &Path, open_data: OpenData) -> std::result::Result<String, Re
     let wrong = |why: String| ReportError::new(folder, &why);
     let run = OpenRun::at(folder, open_data);
     let lines = run.history().map_err(|error| wrong(format!("events.jsonl: {error}")))?;
-    let events: Vec<Event> =
-        lines.text.lines().filter_map(|line| Event::parse(line).ok()).collect();
+    let events = lines.events();
     let story = Story::of(&events);
     let data = run.data().ok();
     let mut text = String::new();
@@ -303,17 +302,15 @@ fn draw_grid(
 ) -> Result<()> {
     write(area, title, &font(16, &INK), (20, 14))?;
     let pixels = set.and_then(|set| {
-        let samples: Vec<usize> = cells.iter().map(|(sample, _)| *sample as usize).collect();
+        let samples: Vec<u32> = cells.iter().map(|(sample, _)| *sample).collect();
         Some((pictures::size(set)?, pictures::some(set, &samples)?))
     });
-    let Some(([height, width, channels], bytes)) = pixels else {
+    let Some(([height, width, channels], Pictures { labels, pixels })) = pixels else {
         return write(area, "no pictures with classes", &font(14, &QUIET), (20, 44));
     };
-    let (labels, pixels) = bytes.split_at(4 * cells.len());
     let mut image = vec![255; rows * height * columns * width * 3];
     for (i, (_, guess)) in cells.iter().enumerate() {
-        let label = u32::from_le_bytes([0, 1, 2, 3].map(|byte| labels[4 * i + byte]));
-        let ground = if guess.is_some_and(|guess| guess != label) { WRONG } else { [255; 3] };
+        let ground = if guess.is_some_and(|guess| guess != labels[i]) { WRONG } else { [255; 3] };
         let sample = &pixels[i * height * width * channels..];
         for y in 0..height {
             for x in 0..width {

@@ -8,21 +8,24 @@ pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {
     matches!((set.features(), shape), (Features::U8(_), [_, _, 1 | 3])).then_some(shape)
 }
 
-/// Some samples: the label of each as four bytes, the lowest first, then the pictures. None if a sample is not there or
-/// there are no pictures with labels.
-pub(crate) fn some(set: &Dataset, samples: &[usize]) -> Option<Vec<u8>> {
+/// Some samples as pictures.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    /// The label of each.
+    pub(crate) labels: Vec<u32>,
+    /// Their pixels, one picture after the other.
+    pub(crate) pixels: Vec<u8>,
+}
+
+/// Some samples. None if one of them is not there or there are no pictures with labels.
+pub(crate) fn some(set: &Dataset, samples: &[u32]) -> Option<Pictures> {
     let len = size(set)?.iter().product::<usize>();
-    let (Features::U8(pixels), Targets::Labels { values: labels, .. }) =
-        (set.features(), set.targets())
+    let (Features::U8(pixels), Targets::Labels { values, .. }) = (set.features(), set.targets())
     else {
         return None;
     };
-    let mut bytes = Vec::with_capacity(samples.len() * (4 + len));
-    for &sample in samples {
-        bytes.extend(labels.get(sample)?.to_le_bytes());
-    }
-    for &sample in samples {
-        bytes.extend(&pixels[sample * len..][..len]);
-    }
-    Some(bytes)
+    let labels = samples.iter().map(|&sample| values.get(sample as usize).copied());
+    let labels: Vec<u32> = labels.collect::<Option<_>>()?;
+    let chosen = samples.iter().flat_map(|&sample| &pixels[sample as usize * len..][..len]);
+    Some(Pictures { labels, pixels: chosen.copied().collect() })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use data::{Dataset, Features, Targets};
+use data::Dataset;
 use events::{EvaluationFinished, Event};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -18,7 +18,8 @@ use crate::OpenData;
 use crate::about::About;
 use crate::assets::Assets;
 use crate::library::OpenRun;
-use crate::pictures;
+use crate::pictures::{self, Pictures};
+use crate::row::State;
 
 /// Looks into the network whose batch can be seen: pictures are most of the file.
 const BATCHES: usize = 20;
@@ -43,7 +44,7 @@ impl std::error::Error for ReportError {}
 
 /// Some samples of a set as they stand in the file.
 #[derive(Serialize)]
-struct Pictures {
+struct Packed {
     samples: Vec<u32>,
     labels: Vec<u32>,
     /// Their pixels one after the other, deflated, as Base64.
@@ -60,8 +61,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     let run = OpenRun::at(folder, open_data);
     let lines = run.history().map_err(|error| wrong(format!("events.jsonl: {error}")))?;
     let about = About::new(&run).map_err(wrong)?;
-    let events: Vec<Event> =
-        lines.text.lines().filter_map(|line| Event::parse(line).ok()).collect();
+    let events = lines.events();
     let (train, test) = samples(&events, about.test_samples);
     let data = run.data().ok().filter(|_| about.picture.is_some());
     let pack = |choose: fn(&runs::Split) -> &Dataset, wanted: &BTreeSet<u32>| {
@@ -73,11 +73,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     });
     let mut about = serde_json::to_value(&about).expect("plain structs have a text form");
     about["result"] = json!(finished.map(|finished| &finished.summary));
-    about["state"] = json!(finished.map(|finished| match finished.reason {
-        events::Reason::Interrupted => "stopped",
-        events::Reason::NotFinite { .. } => "not_finite",
-        _ => "finished",
-    }));
+    about["state"] = json!(finished.map(|finished| State::from(&finished.reason)));
     let report = json!({
         "about": about,
         "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),
@@ -108,21 +104,14 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     (train, test)
 }
 
-fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Pictures> {
-    let len = pictures::size(set)?.iter().product::<usize>();
-    let (Features::U8(pixels), Targets::Labels { values, .. }) = (set.features(), set.targets())
-    else {
-        return None;
-    };
-    let samples: Vec<u32> =
-        wanted.iter().copied().filter(|&sample| (sample as usize) < set.len()).collect();
+fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Packed> {
+    let is_there = |&sample: &u32| (sample as usize) < set.len();
+    let samples: Vec<u32> = wanted.iter().copied().filter(is_there).collect();
+    let Pictures { labels, pixels } = pictures::some(set, &samples)?;
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
-    for &sample in &samples {
-        packer.write_all(&pixels[sample as usize * len..][..len]).expect("memory takes all");
-    }
+    packer.write_all(&pixels).expect("memory takes all");
     let bytes = packer.finish().expect("memory takes all");
-    let labels = samples.iter().map(|&sample| values[sample as usize]).collect();
-    Some(Pictures { samples, labels, pixels: STANDARD.encode(bytes) })
+    Some(Packed { samples, labels, pixels: STANDARD.encode(bytes) })
 }
 
 /// The page with all its modules, each by the name `gradus/…` that the others import it by.

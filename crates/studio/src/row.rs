@@ -60,7 +60,25 @@ pub(crate) enum State {
     Foreign,
 }
 
+impl From<&Reason> for State {
+    fn from(reason: &Reason) -> Self {
+        match reason {
+            Reason::Interrupted => Self::Stopped,
+            Reason::NotFinite { .. } => Self::NotFinite,
+            _ => Self::Finished,
+        }
+    }
+}
+
 impl Row {
+    /// The steps that the run in a folder has done, by its log alone.
+    pub(crate) fn steps_of(folder: &Path) -> u64 {
+        let mut row = Self::empty("");
+        // What cannot be read has done none.
+        let _ = row.read_log(&folder.join("events.jsonl"), false);
+        row.step
+    }
+
     /// Reads what a folder says. Whatever is wrong with it stands in the row.
     pub(crate) fn read(id: &str, folder: &Path, is_live: bool) -> Self {
         let mut row = Self::empty(id);
@@ -157,15 +175,11 @@ impl Row {
         match event {
             Event::RunFinished(finished) => {
                 let summary = finished.summary;
-                self.state = match finished.reason {
-                    Reason::Interrupted => State::Stopped,
-                    Reason::NotFinite { layer, tensor, step } => {
-                        let problem = format!("step {step}: {tensor} of {layer} is not finite");
-                        self.problem.get_or_insert(problem);
-                        State::NotFinite
-                    }
-                    _ => State::Finished,
-                };
+                self.state = State::from(&finished.reason);
+                if let Reason::NotFinite { layer, tensor, step } = finished.reason {
+                    let problem = format!("step {step}: {tensor} of {layer} is not finite");
+                    self.problem.get_or_insert(problem);
+                }
                 self.step = summary.steps;
                 (self.train_loss, self.test_loss) =
                     (Some(summary.train_loss), Some(summary.test_loss));

@@ -163,21 +163,13 @@ impl Browser {
         Ok(self.client.perform_actions(keys).await?)
     }
 
-    /// Clicks at a place within the window.
-    pub(crate) async fn click_at(&self, x: f64, y: f64) -> anyhow::Result<()> {
-        let moved = PointerAction::MoveTo { duration: None, x, y };
-        let (down, up) = (PointerAction::Down { button: 0 }, PointerAction::Up { button: 0 });
-        let mouse = MouseActions::new("mouse".into()).then(moved).then(down).then(up);
-        Ok(self.client.perform_actions(mouse).await?)
-    }
-
     /// Moves the mouse to a place within the window.
     pub(crate) async fn hover(&self, x: f64, y: f64) -> anyhow::Result<()> {
         let moved = PointerAction::MoveTo { duration: None, x, y };
         Ok(self.client.perform_actions(MouseActions::new("mouse".into()).then(moved)).await?)
     }
 
-    /// Draws with the mouse from point to point.
+    /// Draws with the mouse from point to point; with a single one, clicks there.
     pub(crate) async fn stroke(&self, points: &[(f64, f64)]) -> anyhow::Result<()> {
         let moved = |&(x, y): &(f64, f64)| PointerAction::MoveTo {
             duration: Some(Duration::from_millis(4)),

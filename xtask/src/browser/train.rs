@@ -113,7 +113,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     let place: [f64; 2] = browser
         .js("(() => { const box = document.querySelector('#digits canvas').getBoundingClientRect(); return [box.left + 20, box.top + box.height - 8]; })()")
         .await?;
-    browser.click_at(place[0], place[1]).await?;
+    browser.stroke(&[(place[0], place[1])]).await?;
     browser.until("document.querySelectorAll('dialog .chances i').length === 10").await?;
     let sum: f64 = browser
         .js("[...document.querySelectorAll('dialog .chances span:last-child, dialog .chances i')].length && [...document.querySelectorAll('dialog .chances > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")

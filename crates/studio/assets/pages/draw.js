@@ -1,7 +1,7 @@
 // The page on which one writes a digit, and sees what the network makes of it.
 
 import { chances } from "../digit.js";
-import { colour, h, say } from "../dom.js";
+import { colour, h, rgb, say } from "../dom.js";
 import { layerMaps, mapCanvas } from "../maps.js";
 import { insideOf } from "../network.js";
 import { prepare } from "../prepare.js";
@@ -136,8 +136,8 @@ class DrawPage {
   show(bytes) {
     const g = this.seen.getContext("2d");
     const image = g.createImageData(28, 28);
-    const ink = this.dark.matches ? 236 : 29;
-    bytes.forEach((value, i) => image.data.set([ink, ink, ink, value], 4 * i));
+    const ink = rgb("--ink");
+    bytes.forEach((value, i) => image.data.set([...ink, value], 4 * i));
     g.putImageData(image, 0, 0);
   }
 

@@ -6,7 +6,8 @@ import { chances } from "../digit.js";
 import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
 import { behaviour, inside, parameter } from "../network.js";
 import { Pictures, drawGrid } from "../pictures.js";
-import { Run, latest } from "../run.js";
+import { Run } from "../run.js";
+import { latest } from "../search.js";
 import { t } from "../text.js";
 
 /** Milliseconds between two looks at a network that learns. */

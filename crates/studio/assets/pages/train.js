@@ -11,7 +11,8 @@ import loss from "../panels/loss.js";
 import weights from "../panels/weights.js";
 import { openDigit } from "../digit.js";
 import { Pictures } from "../pictures.js";
-import { Run, latest } from "../run.js";
+import { Run } from "../run.js";
+import { countUpTo, latest } from "../search.js";
 import { command } from "../server.js";
 import { t } from "../text.js";
 
@@ -183,7 +184,7 @@ class TrainPage {
   drawHead({ run, step, isLatest }) {
     this.dot.className = `dot ${run.state}`;
     const evaluation = latest(run.evaluations, step);
-    const recent = run.steps.slice(0, run.steps.findLastIndex((event) => event.step <= step) + 1);
+    const recent = run.steps.slice(0, countUpTo(run.steps, step));
     const reported = recent.filter((event) => event.accuracy !== null).slice(-20);
     const mean = reported.reduce((sum, event) => sum + event.accuracy, 0) / reported.length;
     say(this.numbers.test_accuracy, percent(evaluation?.accuracy ?? NaN));

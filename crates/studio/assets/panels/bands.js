@@ -3,7 +3,7 @@
 import { Chart } from "../chart.js";
 import { h, table } from "../dom.js";
 import { few, whole } from "../format.js";
-import { countUpTo } from "../run.js";
+import { countUpTo } from "../search.js";
 import { t } from "../text.js";
 
 /** `pooled` names the spread of all layers in an event, `parts` the parameters that belong to it. */

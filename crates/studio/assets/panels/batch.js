@@ -1,6 +1,6 @@
 // Panel 3: the digits that were learned last.
 
-import { latest } from "../run.js";
+import { latest } from "../search.js";
 import { whole } from "../format.js";
 import { t } from "../text.js";
 import { grid } from "./grid.js";

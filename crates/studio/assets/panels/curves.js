@@ -3,7 +3,7 @@
 import { Chart } from "../chart.js";
 import { h, table } from "../dom.js";
 import { whole } from "../format.js";
-import { countUpTo } from "../run.js";
+import { countUpTo } from "../search.js";
 import { t } from "../text.js";
 
 /** `of(event)` is what is drawn of an event, `text(value)` writes it. */
@@ -38,7 +38,7 @@ export function curves({ of, text, axis, tools = () => [], options = () => ({}) 
       table(view) {
         const { training, test } = read(view);
         const rows = test.x.map((step, i) => {
-          const before = countUpTo(training.x.map((x) => ({ step: x })), step) - 1;
+          const before = countUpTo(training.x, step, (x) => x) - 1;
           return [whole(step), before >= 0 ? text(training.y[before], true) : "–", text(test.y[i], true)];
         });
         return table([t("step"), t("training"), t("test")], rows.reverse());

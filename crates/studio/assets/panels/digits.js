@@ -3,7 +3,7 @@
 
 import { h } from "../dom.js";
 import { percent, whole } from "../format.js";
-import { latest } from "../run.js";
+import { latest } from "../search.js";
 import { t } from "../text.js";
 import { grid } from "./grid.js";
 
