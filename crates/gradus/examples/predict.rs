@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gradus::prelude::*;
-use gradus::runs::{Predictor, presets, probabilities};
+use gradus::runs::{Predictor, presets};
 
 /// Digits that are asked about, all at once.
 const DIGITS: usize = 20;
@@ -27,8 +27,10 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         std::env::temp_dir().join(format!("gradus-predict-{}.safetensors", std::process::id()));
     train_and_save(&file)?;
 
-    let mut predictor = Predictor::with_batch(SavedModel::read(&file)?, DIGITS)?;
+    let saved = SavedModel::read(&file)?;
     std::fs::remove_file(&file)?;
+    let prediction = saved.experiment.train.loss.prediction();
+    let mut predictor = Predictor::with_batch(saved, DIGITS)?;
 
     let digits = gradus::mnist()?.test;
     let (Features::U8(pixels), Targets::Labels { values: labels, .. }) =
@@ -39,7 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let images: Vec<f32> = pixels[..DIGITS * 784].iter().map(|&pixel| f32::from(pixel)).collect();
     let mut right = 0;
     for (scores, &label) in predictor.predict(&images).chunks(10).zip(labels) {
-        let chances = probabilities(scores);
+        let chances = prediction.probabilities(scores).ok_or("the loss takes logits")?;
         let guess =
             (0..10).max_by(|&a, &b| chances[a].total_cmp(&chances[b])).ok_or("ten classes")?;
         writeln!(

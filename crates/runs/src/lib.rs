@@ -21,6 +21,6 @@ pub use experiment::{
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use gather::Gather;
-pub use predictor::{Predictor, probabilities};
+pub use predictor::Predictor;
 pub use saved::{SavedError, SavedModel};
 pub use sizes::{average_starts, outputs_of, target_shape};

@@ -16,12 +16,13 @@ use crate::sizes::average_starts;
 /// # Examples
 ///
 /// ```no_run
-/// use gradus_runs::{Predictor, SavedModel, probabilities};
+/// use gradus_runs::{Predictor, SavedModel};
 ///
 /// let saved = SavedModel::read("runs/softmax-1/checkpoints/last.safetensors".as_ref())?;
+/// let prediction = saved.experiment.train.loss.prediction();
 /// let mut predictor = Predictor::new(saved)?;
 /// let blank = [0.0; 784];
-/// let chances = probabilities(predictor.predict(&blank));
+/// let chances = prediction.probabilities(predictor.predict(&blank));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -171,15 +172,6 @@ impl Source<f32> for Samples<'_> {
     }
 }
 
-/// The probability of each class, by softmax of their scores.
-pub fn probabilities(scores: &[f32]) -> Vec<f64> {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    // The exponents are at most 0, so nothing overflows, and one of them is 0, so the sum is not 0.
-    let powers: Vec<f64> = scores.iter().map(|score| f64::from(score - largest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,14 +225,6 @@ mod tests {
             let message = refused.unwrap_err().downcast::<String>().unwrap();
             let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
             assert!(message.contains(&expected), "{message}");
-        }
-    }
-
-    #[test]
-    fn probabilities_sum_to_one_for_any_scores() {
-        for scores in [&[1e4, -1e4, 0.0][..], &[0.0; 10], &[3.2, 5.1, -1.7]] {
-            let chances = probabilities(scores);
-            assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{chances:?}");
         }
     }
 

@@ -7,7 +7,7 @@ import { few } from "./format.js";
 import { nearest } from "./search.js";
 import { t } from "./text.js";
 
-const MARGIN = { left: 54, right: 12, top: 10, bottom: 34 };
+const MARGIN = { left: 54, right: 12, top: 22, bottom: 34 };
 /** Opacity of a band; four of them lie over each other in the middle. */
 const BAND_OPACITY = 1.6 / 7;
 
@@ -152,7 +152,8 @@ export class Chart {
     g.textBaseline = "bottom";
     g.fillText(t("step_axis"), frame.width - MARGIN.right, frame.height);
     g.textAlign = "left";
-    g.fillText(this.options.yLabel(), MARGIN.left, frame.height);
+    g.textBaseline = "top";
+    g.fillText(this.options.yLabel(), 0, 0);
   }
 
   line(g, { x, y, colour: name, width }) {

@@ -1,21 +1,28 @@
 // One digit, enlarged, with what the network says of it.
 
 import { h } from "./dom.js";
-import { percent } from "./format.js";
+import { few, percent, whole } from "./format.js";
 import { inside } from "./network.js";
 import { drawGrid } from "./pictures.js";
 import { t } from "./text.js";
 
-/** The probability of each class as bars. */
-export function chances(probabilities) {
-  const top = Math.max(...probabilities);
-  return h("div", { class: "chances" }, ...probabilities.flatMap((share, label) => {
-    const kind = share === top ? "top" : "";
+/** What the network says of each class as bars: probabilities, or the scores where its loss knows none. */
+export function chances({ probabilities, scores }) {
+  const values = [...(probabilities ?? scores)];
+  const top = Math.max(...values);
+  const [low, high] = probabilities ? [0, 1] : [Math.min(0, ...values), Math.max(0, top)];
+  return h("div", { class: "chances" }, ...values.flatMap((value, label) => {
+    const kind = value === top ? "top" : "";
     const bar = h("i");
-    bar.style.width = `${100 * share}%`;
-    return [h("span", { class: kind }, label), h("span", {}, bar), h("span", { class: kind }, percent(share, 1))];
+    const from = Math.min(0, value);
+    bar.style.width = `${(100 * Math.abs(value)) / (high - low || 1)}%`;
+    bar.style.marginLeft = `${(100 * (from - low)) / (high - low || 1)}%`;
+    return [h("span", { class: kind }, label), h("span", {}, bar), h("span", { class: kind }, probabilities ? percent(value, 1) : few(value))];
   }));
 }
+
+/** The name of what `chances` shows. */
+export const chancesTitle = ({ probabilities }) => t(probabilities ? "probabilities" : "scores");
 
 /** Opens a window with a sample of `set`, and what the network says of it now or near the step `at`. */
 export async function openDigit(about, pictures, set, sample, guess, at) {
@@ -38,5 +45,5 @@ export async function openDigit(about, pictures, set, sample, guess, at) {
   drawGrid(canvas, about, [{ picture, guess: undefined }], 1, 1);
   const found = await inside(about.id, set, sample, at);
   if (!found) answer.append(h("p", { class: "note" }, t("no_network")));
-  else answer.append(h("p", {}, t("chances_at", { step: found.step })), chances(found.probabilities));
+  else answer.append(h("p", {}, `${chancesTitle(found)} · ${t("network_at", { step: whole(found.step) })}`), chances(found));
 }

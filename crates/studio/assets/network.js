@@ -20,7 +20,8 @@ function split(found) {
     start += length;
     return { sizes, values: found.values.subarray(start - length, start) };
   });
-  return { step: found.about.step, probabilities: found.about.probabilities, layers };
+  const { step, probabilities } = found.about;
+  return { step, probabilities, scores: layers.at(-1)?.values ?? [], layers };
 }
 
 /** What the network says of a sample of a set. */

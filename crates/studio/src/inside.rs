@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use data::{Dataset, Features};
-use runs::{Predictor, SavedModel, probabilities};
+use runs::{Predictor, SavedModel};
 use serde::Serialize;
 
 use crate::live::Snapshot;
@@ -31,8 +31,8 @@ struct Compiled {
 pub(crate) struct Answer {
     /// Steps that the network had learned for.
     pub(crate) step: u64,
-    /// The probability of each class, or the values.
-    pub(crate) probabilities: Vec<f64>,
+    /// The probability of each class, unless the last layer gives scores or values that have no such meaning.
+    pub(crate) probabilities: Option<Vec<f64>>,
     /// The sizes of what each layer says.
     pub(crate) layers: Vec<Vec<usize>>,
     /// What the layers say, one after the other.
@@ -69,11 +69,7 @@ impl Networks {
         let mut slot = compiled(&self.one, model, 1)?;
         let predictor = &mut slot.as_mut().expect("just put there").predictor;
         let scores = predictor.predict(sample);
-        let is_probability = model.experiment.train.loss.name() == "cross_entropy_of_probabilities";
-        let probabilities = match is_probability || scores.len() < 2 {
-            true => scores.iter().copied().map(f64::from).collect(),
-            false => probabilities(scores),
-        };
+        let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
         let mut answer = Answer {
             step: snapshot.step,
             probabilities,

@@ -11,7 +11,7 @@ use runs::{Experiment, ExperimentError, RunFolder, SavedModel, Split};
 use crate::OpenData;
 use crate::live::{LiveRun, Snapshot};
 use crate::log::{Lines, RunLog};
-use crate::row::Row;
+use crate::row::{Row, State};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
 const MOST_OPEN: usize = 16;
@@ -24,6 +24,7 @@ pub(crate) struct Library {
     roots: Vec<PathBuf>,
     live: Option<LiveRun>,
     open_data: OpenData,
+    /// What is known of runs that are over. One that goes on may be cut short without a further byte.
     rows: Mutex<HashMap<PathBuf, (Stamp, Row)>>,
     /// The runs that were opened, the latest last.
     open: Mutex<Vec<Arc<OpenRun>>>,
@@ -95,7 +96,9 @@ impl Library {
                     Some((old, row)) if *old == stamp && row.id == id => row.clone(),
                     _ => {
                         let row = Row::read(&id, &folder, live == Some(&*folder));
-                        known.insert(folder, (stamp, row.clone()));
+                        if row.state != State::Running {
+                            known.insert(folder, (stamp, row.clone()));
+                        }
                         row
                     }
                 }

@@ -21,6 +21,8 @@ const SIZE: (u32, u32) = (1344, 756);
 const HEAD: u32 = 64;
 /// Test samples that are shown, in rows and columns; a tenth of MNIST's.
 const GRID: (usize, usize) = (25, 40);
+/// Once this share is right, the axis of accuracy begins here.
+const GOOD: f64 = 0.9;
 const BATCH: (usize, usize) = (10, 10);
 
 const TRAIN: RGBColor = RGBColor(0x3b, 0x63, 0xe6);
@@ -123,10 +125,11 @@ fn draw(
     draw_head(&head, name, story)?;
     let panels = body.split_evenly((2, 3));
     let accuracy = |step: &StepFinished| step.accuracy;
+    let is_good = story.evaluations.iter().any(|test| test.accuracy > Some(GOOD));
     let curves = Curves {
         title: "Accuracy",
         axis: "share right",
-        range: Some((0.0, 1.0)),
+        range: Some((if is_good { GOOD } else { 0.0 }, 1.0)),
         train: story.steps.iter().filter_map(|step| Some((step.step, accuracy(step)?))).collect(),
         test: story
             .evaluations
@@ -153,10 +156,14 @@ fn draw(
         look.batch.iter().copied().zip(guesses).collect()
     });
     let train = data.map(|split| &split.train);
-    draw_grid(&panels[2], "Training digits", train, &batch, BATCH, images)?;
+    let grid = Grid { title: "Training digits", cells: &batch, size: BATCH, scale: None };
+    grid.draw(&panels[2], train, images)?;
     let test = data.map(|split| &split.test);
     let shown = test_samples(story.evaluations.last().copied(), test.map_or(0, Dataset::len));
-    draw_grid(&panels[5], "Test digits, mistakes first", test, &shown, GRID, images)
+    let (n_cells, n) = (GRID.0 * GRID.1, test.map_or(0, Dataset::len));
+    let scale = (n >= n_cells).then(|| n_cells as f64 / n as f64);
+    let title = "Test digits, mistakes first";
+    Grid { title, cells: &shown, size: GRID, scale }.draw(&panels[5], test, images)
 }
 
 /// Those that are not recognised first, then the others in order.
@@ -223,12 +230,39 @@ impl Curves<'_> {
         }
         for (points, colour, width) in [(&self.train, TRAIN, 1), (&self.test, TEST, 3)] {
             let points = points.iter().filter(|(_, value)| value.is_finite());
-            let points = points.map(|&(step, value)| (step as f64, value.clamp(low, high)));
-            let line = LineSeries::new(points, colour.stroke_width(width));
-            chart.draw_series(line).map_err(|error| error.to_string())?;
+            let points: Vec<_> = points.map(|&(step, value)| (step as f64, value)).collect();
+            for part in within(&points, low..high) {
+                let line = LineSeries::new(part, colour.stroke_width(width));
+                chart.draw_series(line).map_err(|error| error.to_string())?;
+            }
         }
         Ok(())
     }
+}
+
+/// The parts of a line whose values lie in a range.
+fn within(points: &[(f64, f64)], range: Range<f64>) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    for pair in points.windows(2) {
+        let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+        let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+        // The shares of the way at which it comes in and goes out.
+        let crossings = [range.start, range.end].map(|bound| (bound - y0) / (y1 - y0));
+        let [into, out] = match y0 == y1 {
+            true if range.start <= y0 && y0 <= range.end => [0.0, 1.0],
+            true => continue,
+            false => [crossings[0].min(crossings[1]), crossings[0].max(crossings[1])],
+        };
+        let (into, out) = (into.max(0.0), out.min(1.0));
+        if into > out {
+            continue;
+        }
+        match parts.last_mut() {
+            Some(part) if into == 0.0 && part.last() == Some(&(x0, y0)) => part.push(at(out)),
+            _ => parts.push(vec![at(into), at(out)]),
+        }
+    }
+    parts
 }
 
 type Chart<'a, 'b> = ChartContext<
@@ -291,55 +325,98 @@ fn draw_bands(
     Ok(())
 }
 
-/// Pictures of samples in rows, those with a guess that is not the label on a red ground.
-fn draw_grid(
-    area: &Area<'_>,
-    title: &str,
-    set: Option<&Dataset>,
-    cells: &[(u32, Option<u32>)],
-    (rows, columns): (usize, usize),
-    images: &mut String,
-) -> Result<()> {
-    write(area, title, &font(16, &INK), (20, 14))?;
-    let pixels = set.and_then(|set| {
-        let samples: Vec<u32> = cells.iter().map(|(sample, _)| *sample).collect();
-        Some((pictures::size(set)?, pictures::some(set, &samples)?))
-    });
-    let Some(([height, width, channels], Pictures { labels, pixels })) = pixels else {
-        return write(area, "no pictures with classes", &font(14, &QUIET), (20, 44));
-    };
-    let mut image = vec![255; rows * height * columns * width * 3];
-    for (i, (_, guess)) in cells.iter().enumerate() {
-        let ground = if guess.is_some_and(|guess| guess != labels[i]) { WRONG } else { [255; 3] };
-        let sample = &pixels[i * height * width * channels..];
-        for y in 0..height {
-            for x in 0..width {
-                let at =
-                    ((i / columns * height + y) * columns * width + i % columns * width + x) * 3;
-                for colour in 0..3 {
-                    let from = (y * width + x) * channels;
-                    image[at + colour] = match channels {
-                        1 => {
-                            let (ground, ink) =
-                                (u32::from(ground[colour]), u32::from(sample[from]));
-                            (ground * (255 - ink) / 255) as u8
-                        }
-                        _ => sample[from + colour],
-                    };
+/// Figures of 3 × 5 points, a row of bits each line.
+const FIGURES: [[u8; 5]; 10] = [
+    [7, 5, 5, 5, 7],
+    [2, 6, 2, 2, 7],
+    [7, 1, 7, 4, 7],
+    [7, 1, 7, 1, 7],
+    [5, 5, 7, 1, 1],
+    [7, 4, 7, 1, 7],
+    [7, 4, 7, 5, 7],
+    [7, 1, 2, 2, 2],
+    [7, 5, 7, 5, 7],
+    [7, 5, 7, 1, 7],
+];
+
+/// Pictures of samples in rows, those with a guess that is not the label on a red ground: the label stands at the left,
+/// the guess at the right.
+struct Grid<'a> {
+    title: &'a str,
+    /// Samples, and what each was taken for.
+    cells: &'a [(u32, Option<u32>)],
+    /// Rows and columns.
+    size: (usize, usize),
+    /// The share of all samples that a full grid is, for a scale of accuracy beside it.
+    scale: Option<f64>,
+}
+
+impl Grid<'_> {
+    fn draw(&self, area: &Area<'_>, set: Option<&Dataset>, images: &mut String) -> Result<()> {
+        write(area, self.title, &font(16, &INK), (20, 14))?;
+        let pixels = set.and_then(|set| {
+            let samples: Vec<u32> = self.cells.iter().map(|(sample, _)| *sample).collect();
+            Some((pictures::size(set)?, pictures::some(set, &samples)?))
+        });
+        let Some((size, pictures)) = pixels else {
+            return write(area, "no pictures with classes", &font(14, &QUIET), (20, 44));
+        };
+        let (rows, columns) = self.size;
+        let image = self.image(size, &pictures);
+        let file = encoded(&image, columns * size[1], rows * size[0])?;
+        let (x, y) = area.get_pixel_range();
+        let indent = if self.scale.is_some() { 48 } else { 0 };
+        let (left, top) = (x.start + 20 + indent, y.start + 40);
+        let (w, h) = (x.end - left - 20, y.end - top - 16);
+        // A scale beside it needs it from top to bottom.
+        let fit = if self.scale.is_some() { "none" } else { "xMidYMid" };
+        let data = STANDARD.encode(file);
+        let _ = writeln!(
+            images,
+            "<image x=\"{left}\" y=\"{top}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"{fit}\" href=\"data:image/png;base64,{data}\"/>"
+        );
+        for i in 0..=5 {
+            let Some(share) = self.scale else { break };
+            let accuracy = 100.0 * (1.0 - share * f64::from(i) / 5.0);
+            let text = format!("{} %", (accuracy * 10.0).round() / 10.0);
+            write(area, &text, &font(12, &QUIET), (20, 40 + h * i / 5 - 6))?;
+        }
+        Ok(())
+    }
+
+    /// The pixels in red, green and blue.
+    fn image(&self, [height, width, channels]: [usize; 3], pictures: &Pictures) -> Vec<u8> {
+        let (rows, columns) = self.size;
+        let mut image = vec![255; rows * height * columns * width * 3];
+        for (i, &(_, guess)) in self.cells.iter().enumerate() {
+            let label = pictures.labels[i];
+            let mistake = guess.filter(|&guess| guess != label);
+            let ground = if mistake.is_some() { WRONG } else { [255; 3] };
+            let corner = i / columns * height * columns * width + i % columns * width;
+            let mut put = |x: usize, y: usize, colour: [u8; 3]| {
+                image[(corner + y * columns * width + x) * 3..][..3].copy_from_slice(&colour);
+            };
+            let sample = pictures.pixels[i * height * width * channels..].chunks(channels);
+            for (at, pixel) in sample.take(height * width).enumerate() {
+                let colour = match pixel {
+                    &[ink] => {
+                        ground.map(|light| (u32::from(light) * u32::from(255 - ink) / 255) as u8)
+                    }
+                    _ => std::array::from_fn(|c| pixel[c]),
+                };
+                put(at % width, at / width, colour);
+            }
+            let Some(guess) = mistake.filter(|_| height >= 8 && width >= 10) else { continue };
+            for (figure, left) in [(label, 1), (guess, width - 4)] {
+                let lines = FIGURES.get(figure as usize).into_iter().flatten().enumerate();
+                for (y, line) in lines {
+                    let points = (0..3).filter(|x| line & (4 >> x) != 0);
+                    points.for_each(|x| put(left + x, height - 6 + y, [0; 3]));
                 }
             }
         }
+        image
     }
-    let file = encoded(&image, columns * width, rows * height)?;
-    let (x, y) = area.get_pixel_range();
-    let (left, top) = (x.start + 20, y.start + 40);
-    let (w, h) = (x.end - left - 20, y.end - top - 16);
-    let data = STANDARD.encode(file);
-    let _ = writeln!(
-        images,
-        "<image x=\"{left}\" y=\"{top}\" width=\"{w}\" height=\"{h}\" href=\"data:image/png;base64,{data}\"/>"
-    );
-    Ok(())
 }
 
 fn encoded(rgb: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
@@ -350,4 +427,50 @@ fn encoded(rgb: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(rgb));
     written.map_err(|error| error.to_string())?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_where_it_leaves_the_range() {
+        let line = [(0.0, -1.0), (2.0, 1.0), (3.0, 1.0), (5.0, 5.0), (7.0, 1.0), (8.0, 9.0)];
+        let cut = [
+            vec![(1.0, 0.0), (2.0, 1.0), (3.0, 1.0), (4.0, 3.0)],
+            vec![(6.0, 3.0), (7.0, 1.0), (7.25, 3.0)],
+        ];
+        assert_eq!(within(&line, 0.0..3.0), cut);
+        assert_eq!(within(&line, -9.0..9.0), [line]);
+        assert!(
+            within(&line, 20.0..30.0).is_empty()
+                && within(&[(0.0, 5.0), (1.0, 5.0)], 0.0..1.0).is_empty()
+        );
+        assert_eq!(within(&[(0.0, -1.0), (1.0, 9.0)], 1.0..4.0), [[(0.2, 1.0), (0.5, 4.0)]]);
+    }
+
+    #[test]
+    fn a_mistake_is_red_with_its_label_left_and_its_guess_right() {
+        let cells = [(0, None), (1, Some(7)), (2, Some(2))];
+        let grid = Grid { title: "", cells: &cells, size: (1, 3), scale: None };
+        let pictures = Pictures { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
+        let image = grid.image([8, 10, 1], &pictures);
+        let row = |y: usize| -> String {
+            let name = |pixel: &[u8]| match pixel {
+                [255, 255, 255] => '.',
+                [0, 0, 0] => '#',
+                pixel if pixel == WRONG => 'r',
+                _ => '?',
+            };
+            image[y * 90..][..90].chunks(3).map(name).collect()
+        };
+        let rows: Vec<String> = (0..8).map(row).collect();
+        let plain = "..........rrrrrrrrrr..........";
+        assert_eq!((&rows[0][..], &rows[1][..]), (plain, plain));
+        assert_eq!(rows[2], "..........rr#rrr###r..........");
+        assert_eq!(rows[3], "..........r##rrrrr#r..........");
+        assert_eq!(rows[4], "..........rr#rrrr#rr..........");
+        assert_eq!(rows[6], "..........r###rrr#rr..........");
+        assert_eq!(rows[7], plain);
+    }
 }

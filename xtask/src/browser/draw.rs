@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::train::picture;
+use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, Stage};
 
 /// A stroke of the pen, in the unit square, from the upper left corner.
@@ -79,7 +79,7 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
                 "the centre of mass is at {centre:?}"
             );
-            picture_of_drawing(&stage, strokes).await?;
+            pictures_of_drawing(&stage, strokes).await?;
         }
     }
     let n_right = found.iter().filter(|(digit, guess)| digit == guess).count();
@@ -103,28 +103,22 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
             steps[1]
         ))
         .await?;
-    picture(&stage, "network").await?;
+    pictures(&stage, "network", Frame::Whole).await?;
     drop(program);
     Ok(())
 }
 
-/// A picture of a drawn digit in each light and language.
-async fn picture_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Result<()> {
-    let Some(folder) = &stage.pictures else { return Ok(()) };
-    let browser = &stage.browser;
+/// Pictures of a drawn digit in each light and language.
+async fn pictures_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Result<()> {
     for language in ["zh", "en"] {
         // Another language begins with an empty pad.
-        browser.click(&format!(".languages [lang={language}]")).await?;
-        browser
+        stage.browser.click(&format!(".languages [lang={language}]")).await?;
+        stage
+            .browser
             .until("document.querySelector('#pad') && !document.querySelector('#chances i')")
             .await?;
-        draw(browser, strokes).await?;
-        for scheme in ["dark", "light"] {
-            browser.light(scheme).await?;
-            // What is drawn takes the colours of the light with the next answer.
-            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-            browser.picture(&folder.join(format!("draw-{scheme}-{language}.png"))).await?;
-        }
+        draw(&stage.browser, strokes).await?;
+        in_both_lights(stage, &format!("draw-{language}"), Frame::Whole).await?;
     }
     Ok(())
 }

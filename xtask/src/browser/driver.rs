@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Width and height of a window on a desk, and of a phone.
+pub(crate) const WINDOW: (u32, u32) = (1344, 800);
+pub(crate) const PHONE: (u32, u32) = (390, 844);
 /// How often it is looked for.
 const PERIOD: Duration = Duration::from_millis(40);
 
@@ -75,7 +78,7 @@ impl Driver {
 
     /// A new window, with no memory of others.
     pub(crate) async fn browser(&self) -> anyhow::Result<Browser> {
-        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en-GB", "--window-size=1344,840"] });
+        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en-GB"] });
         let capabilities =
             json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let Value::Object(capabilities) = capabilities else { unreachable!("an object") };
@@ -83,7 +86,9 @@ impl Driver {
             .capabilities(capabilities)
             .connect(&self.address)
             .await?;
-        Ok(Browser { client })
+        let browser = Browser { client };
+        browser.screen(WINDOW).await?;
+        Ok(browser)
     }
 }
 
@@ -188,17 +193,25 @@ impl Browser {
         Ok(self.client.refresh().await?)
     }
 
-    pub(crate) async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
-        Ok(self.client.set_window_size(width, height).await?)
+    /// Shows pages as a screen of this width and height does.
+    pub(crate) async fn screen(&self, (width, height): (u32, u32)) -> anyhow::Result<()> {
+        let is_phone = width <= PHONE.0;
+        let screen =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
+        self.own("Emulation.setDeviceMetricsOverride", &screen).await
+    }
+
+    /// Gives a command of Chromium's own.
+    async fn own(&self, command: &str, settings: &Value) -> anyhow::Result<()> {
+        let body = json!({ "cmd": command, "params": settings });
+        self.client.issue_cmd(Own { path: "goog/cdp/execute", body }).await?;
+        Ok(())
     }
 
     /// Shows pages as the system's setting `light` or `dark` asks for.
     pub(crate) async fn light(&self, scheme: &str) -> anyhow::Result<()> {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        let body =
-            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
-        self.client.issue_cmd(Own { path: "goog/cdp/execute", body }).await?;
-        Ok(())
+        self.own("Emulation.setEmulatedMedia", &json!({ "features": features })).await
     }
 
     /// The errors that the console has shown.

@@ -2,6 +2,7 @@
 
 mod draw;
 pub(crate) mod driver;
+mod pictures;
 pub(crate) mod program;
 mod runs;
 mod train;

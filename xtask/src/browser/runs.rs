@@ -6,7 +6,7 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use super::Stage;
-use super::train::picture;
+use super::pictures::{Frame, pictures};
 
 const ROWS: &str = "document.querySelectorAll('.runs tbody tr').length";
 
@@ -71,7 +71,7 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
         "what they have in common is no difference: {difference}"
     );
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
-    picture(&stage, "runs").await?;
+    pictures(&stage, "runs", Frame::Window).await?;
     browser.js::<Value>("[...document.querySelectorAll('.runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
     browser.open("about:blank").await?;

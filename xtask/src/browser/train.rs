@@ -9,6 +9,8 @@ use gradus::events::{Event, Reader};
 use gradus::runs::SavedModel;
 use serde_json::Value;
 
+use super::driver::{PHONE, WINDOW};
+use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, Stage};
 
 /// Keys of WebDriver.
@@ -63,7 +65,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until("/k\\/s/.test(document.querySelector('#samples').textContent)").await?;
     every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
         .await?;
-    browser.click("#accuracy .tools button").await?;
+    browser.click("#accuracy .tools .as-table").await?;
     browser.until("document.querySelectorAll('#accuracy tbody tr').length > 3").await?;
     let first: String = browser
         .js("[...document.querySelectorAll('#accuracy tbody tr')].at(-1).textContent")
@@ -72,7 +74,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         first.starts_with('0'),
         "the first evaluation is that before the first step, not {first}"
     );
-    browser.click("#accuracy .tools button").await?;
+    browser.click("#accuracy .tools .as-table").await?;
 
     // Every key.
     for (key, shown) in [
@@ -119,7 +121,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         .js("[...document.querySelectorAll('dialog .chances span:last-child, dialog .chances i')].length && [...document.querySelectorAll('dialog .chances > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
         .await?;
     ensure!((sum - 100.0).abs() < 1.0, "probabilities sum up to {sum} %");
-    picture(&stage, "digit").await?;
+    in_both_lights(&stage, "digit", Frame::Window).await?;
     browser.press(ESCAPE).await?;
     browser.until("!document.querySelector('dialog')").await?;
 
@@ -151,9 +153,9 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.reload().await?;
     browser.until("document.querySelector('#where')").await?;
     browser.until(&format!("{STEP} > {epoch} + 700")).await?;
-    browser.click("#weights .tools button").await?;
+    browser.click("#weights .tools .as-table").await?;
     browser.until("[...document.querySelectorAll('#weights tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
-    browser.click("#weights .tools button").await?;
+    browser.click("#weights .tools .as-table").await?;
 
     // Back in time, while it goes on.
     scrub(browser, 0.25).await?;
@@ -205,11 +207,11 @@ async fn scrub(browser: &Browser, share: f64) -> anyhow::Result<()> {
 }
 
 async fn one_column_on_a_phone(browser: &Browser) -> anyhow::Result<()> {
-    browser.resize(420, 900).await?;
+    browser.screen(PHONE).await?;
     browser.until("new Set([...document.querySelectorAll('.panel')].map((panel) => Math.round(panel.getBoundingClientRect().left))).size === 1").await?;
     let overflow: f64 = browser.js("document.documentElement.scrollWidth - innerWidth").await?;
     ensure!(overflow <= 0.0, "{overflow} px beyond the screen of a phone");
-    browser.resize(1344, 840).await
+    browser.screen(WINDOW).await
 }
 
 /// A run that is over, from its folder alone.
@@ -232,7 +234,8 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     );
     every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
         .await?;
-    picture(&stage, "train").await?;
+    pictures(&stage, "train", Frame::Window).await?;
+    pictures(&stage, "phone", Frame::Phone).await?;
 
     let accuracy = "parseFloat(document.querySelector('#test_accuracy').textContent)";
     let end: f64 = browser.js(accuracy).await?;
@@ -268,7 +271,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
 
     // One layer instead of all.
     browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;
-    browser.click("#weights .tools button").await?;
+    browser.click("#weights .tools .as-table").await?;
     browser.until("document.querySelectorAll('#weights tbody tr').length > 50").await?;
     drop(program);
 
@@ -357,25 +360,4 @@ pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
         drop(program);
     }
     Ok(())
-}
-
-/// Pictures of a page in both lights and both languages, if they are wanted.
-pub(super) async fn picture(stage: &Stage, page: &str) -> anyhow::Result<()> {
-    let Some(folder) = &stage.pictures else { return Ok(()) };
-    let browser = &stage.browser;
-    for scheme in ["light", "dark"] {
-        browser.light(scheme).await?;
-        let has_window: bool = browser.js("document.querySelector('dialog') !== null").await?;
-        for language in ["zh", "en"] {
-            if !has_window {
-                browser.click(&format!(".languages [lang={language}]")).await?;
-            } else if language == "zh" {
-                continue;
-            }
-            // Everything is drawn within a beat of the page.
-            tokio::time::sleep(Duration::from_millis(900)).await;
-            browser.picture(&folder.join(format!("{page}-{scheme}-{language}.png"))).await?;
-        }
-    }
-    browser.light("light").await
 }

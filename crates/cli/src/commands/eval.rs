@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use gradus::data::{Dataset, Targets, readers};
 use gradus::graph::Pool;
-use gradus::runs::{Evaluation, Evaluator, probabilities};
+use gradus::nn::losses::Prediction;
+use gradus::runs::{Evaluation, Evaluator};
 
 use crate::saved;
 use crate::table::{self, Align, loss, thousands};
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         Evaluator::new(&experiment.model, &objective, &dataset, experiment.data.divisor)?;
     let pool = Pool::new(ThreadsArgs::default().count());
     let evaluation = evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.averages);
-    let report = Report::new(&dataset, &evaluation, args.mistakes);
+    let prediction = experiment.train.loss.prediction();
+    let report = Report::new(&dataset, &evaluation, prediction, args.mistakes);
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
@@ -86,14 +88,27 @@ struct Mistake {
     sample: usize,
     truth: usize,
     guess: usize,
-    /// The probability that the network gave its guess.
-    probability_of_guess: f64,
-    /// The probability that it gave the truth.
-    probability_of_truth: f64,
+    /// What the last layer says of the guess and of the truth.
+    score_of_guess: f64,
+    score_of_truth: f64,
+    /// The probabilities of both, if the loss is taken of probabilities.
+    probability_of_guess: Option<f64>,
+    probability_of_truth: Option<f64>,
+}
+
+impl Mistake {
+    fn belief_in_truth(&self) -> f64 {
+        self.probability_of_truth.unwrap_or(self.score_of_truth)
+    }
 }
 
 impl Report {
-    fn new(dataset: &Dataset, evaluation: &Evaluation, n_mistakes: usize) -> Self {
+    fn new(
+        dataset: &Dataset,
+        evaluation: &Evaluation,
+        prediction: Prediction,
+        n_mistakes: usize,
+    ) -> Self {
         let mut report = Self {
             data: dataset.name().to_owned(),
             samples: evaluation.samples,
@@ -111,19 +126,20 @@ impl Report {
             let truth = truth as usize;
             report.confusion[truth][guess] += 1;
             if guess != truth {
-                let probability = probabilities(scores);
+                let probability = prediction.probabilities(scores);
+                let of = |class: usize| probability.as_ref().map(|each| each[class]);
                 report.worst_mistakes.push(Mistake {
                     sample,
                     truth,
                     guess,
-                    probability_of_guess: probability[guess],
-                    probability_of_truth: probability[truth],
+                    score_of_guess: f64::from(scores[guess]),
+                    score_of_truth: f64::from(scores[truth]),
+                    probability_of_guess: of(guess),
+                    probability_of_truth: of(truth),
                 });
             }
         }
-        report
-            .worst_mistakes
-            .sort_by(|a, b| a.probability_of_truth.total_cmp(&b.probability_of_truth));
+        report.worst_mistakes.sort_by(|a, b| a.belief_in_truth().total_cmp(&b.belief_in_truth()));
         report.worst_mistakes.truncate(n_mistakes);
         report
     }
@@ -154,16 +170,23 @@ impl Report {
         }
         writeln!(out, "\nworst mistakes, the truth least believed first:")?;
         let rows = self.worst_mistakes.iter().map(|mistake| {
-            [
-                mistake.sample.to_string(),
-                mistake.truth.to_string(),
-                mistake.guess.to_string(),
-                format!("{:.4}", mistake.probability_of_guess),
-                format!("{:.2e}", mistake.probability_of_truth),
-            ]
+            let beliefs = match (mistake.probability_of_guess, mistake.probability_of_truth) {
+                (Some(guess), Some(truth)) => [format!("{guess:.4}"), format!("{truth:.2e}")],
+                _ => [mistake.score_of_guess, mistake.score_of_truth]
+                    .map(|score| format!("{score:.4}")),
+            };
+            let [sample, truth, guess] =
+                [mistake.sample, mistake.truth, mistake.guess].map(|n| n.to_string());
+            let [of_guess, of_truth] = beliefs;
+            [sample, truth, guess, of_guess, of_truth]
         });
+        let has_probabilities = self.worst_mistakes[0].probability_of_guess.is_some();
+        let beliefs = match has_probabilities {
+            true => ["p(guess)", "p(truth)"],
+            false => ["score(guess)", "score(truth)"],
+        };
         let columns =
-            ["sample", "truth", "guess", "p(guess)", "p(truth)"].map(|name| (name, Align::Right));
+            ["sample", "truth", "guess", beliefs[0], beliefs[1]].map(|name| (name, Align::Right));
         table::write(out, columns, &rows.collect::<Vec<_>>())
     }
 }

@@ -86,6 +86,26 @@ sample  truth  guess  p(guess)  p(truth)
 }
 
 #[test]
+fn a_loss_without_probabilities_shows_scores() {
+    let sandbox = Sandbox::new();
+    let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 \
+        --set train.loss=hinge --run here";
+    assert_eq!(sandbox.line(train).code, Some(0));
+    let ran = sandbox.line("eval here --mistakes 1");
+    let mistake = "\
+sample  truth  guess  score(guess)  score(truth)
+     1      1      0        0.0000        0.0000
+";
+    assert!(ran.out.ends_with(mistake), "{}", ran.out);
+    let json: Value = serde_json::from_str(&sandbox.line("eval here --json").out).unwrap();
+    let first = &json["worst_mistakes"][0];
+    assert_eq!(
+        (&first["probability_of_truth"], &first["score_of_truth"]),
+        (&Value::Null, &0.0.into())
+    );
+}
+
+#[test]
 fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
     let sandbox = Sandbox::new();
     for (line, parameters) in

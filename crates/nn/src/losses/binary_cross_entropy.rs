@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, target_rows};
+use super::{Build, Prediction, target_rows};
 
 /// The loss `binary_cross_entropy`.
 ///
@@ -25,5 +25,9 @@ impl<T: Float> Build<T> for BinaryCrossEntropy {
         let agreement = g.mul(prediction, target)?;
         let losses = g.sub(softplus, agreement)?;
         g.mean_all(losses)
+    }
+
+    fn prediction(&self) -> Prediction {
+        Prediction::SeparateLogits
     }
 }

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, target_rows};
+use super::{Build, Prediction, target_rows};
 
 /// The loss `cross_entropy_of_probabilities`.
 ///
@@ -29,5 +29,9 @@ impl<T: Float> Build<T> for CrossEntropyOfProbabilities {
         let picked = g.sum(picked, &[1])?;
         let mean = g.mean(picked, &[0])?;
         Ok(g.neg(mean))
+    }
+
+    fn prediction(&self) -> Prediction {
+        Prediction::Probabilities
     }
 }

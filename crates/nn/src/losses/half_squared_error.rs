@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, target_rows};
+use super::{Build, Prediction, target_rows};
 
 /// The loss `half_squared_error`.
 ///
@@ -26,5 +26,9 @@ impl<T: Float> Build<T> for HalfSquaredError {
         let mean = g.mean(sums, &[0])?;
         let half = g.scalar(0.5);
         g.mul(mean, half)
+    }
+
+    fn prediction(&self) -> Prediction {
+        Prediction::Scores
     }
 }

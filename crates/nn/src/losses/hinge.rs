@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, target_rows};
+use super::{Build, Prediction, target_rows};
 
 /// The loss `hinge`.
 ///
@@ -34,5 +34,9 @@ impl<T: Float> Build<T> for Hinge {
         let short = g.mul(short, others)?;
         let sums = g.sum(short, &[1])?;
         g.mean(sums, &[0])
+    }
+
+    fn prediction(&self) -> Prediction {
+        Prediction::Scores
     }
 }

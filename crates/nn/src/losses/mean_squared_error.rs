@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, target_rows};
+use super::{Build, Prediction, target_rows};
 
 /// The loss `mean_squared_error`.
 ///
@@ -23,5 +23,9 @@ impl<T: Float> Build<T> for MeanSquaredError {
         let difference = g.sub(prediction, target)?;
         let squares = g.mul(difference, difference)?;
         g.mean_all(squares)
+    }
+
+    fn prediction(&self) -> Prediction {
+        Prediction::Scores
     }
 }

@@ -45,6 +45,60 @@ pub trait Build<T: Float> {
         prediction: NodeId,
         target: NodeId,
     ) -> Result<NodeId, ShapeError>;
+
+    /// What the numbers of the prediction are.
+    fn prediction(&self) -> Prediction;
+}
+
+impl Loss {
+    /// What the numbers of a prediction are that learns by this loss.
+    pub fn prediction(&self) -> Prediction {
+        self.as_dyn::<f32>().prediction()
+    }
+}
+
+/// What the numbers of a prediction are.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_nn::losses::{Loss, hinge::Hinge};
+///
+/// let equal = Loss::default().prediction().probabilities(&[3.0, 3.0]);
+/// assert_eq!(equal, Some(vec![0.5, 0.5]));
+/// assert_eq!(Loss::from(Hinge {}).prediction().probabilities(&[3.0, 3.0]), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// Logits of classes of which one is right.
+    Logits,
+    /// Logits of classes of which each may be right or not.
+    SeparateLogits,
+    /// Probabilities of the classes.
+    Probabilities,
+    /// Scores of classes or other values, from which no probability follows.
+    Scores,
+}
+
+impl Prediction {
+    /// The probability of each class, from the prediction for one sample; none if it has no such meaning.
+    pub fn probabilities(self, predicted: &[f32]) -> Option<Vec<f64>> {
+        let wide = || predicted.iter().copied().map(f64::from);
+        match self {
+            Self::Logits => {
+                let largest = wide().fold(f64::NEG_INFINITY, f64::max);
+                // The exponents are at most 0, so nothing overflows, and one of them is 0, so the sum is not 0.
+                let powers: Vec<f64> = wide().map(|logit| (logit - largest).exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                Some(powers.into_iter().map(|power| power / sum).collect())
+            }
+            Self::SeparateLogits => {
+                Some(wide().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
+            }
+            Self::Probabilities => Some(wide().collect()),
+            Self::Scores => None,
+        }
+    }
 }
 
 /// The target as rows of the prediction's shape: class numbers become one-hot rows.
@@ -72,6 +126,8 @@ fn target_rows<T: Float>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use graph::{Compile, Program, Run, Shape, Tensor, Tensors};
 
     use super::*;
@@ -109,6 +165,12 @@ mod tests {
 
     fn loss(kind: impl Into<Loss>, rows: &[&[f64]], labels: &[usize]) -> f64 {
         loss_of(&kind.into(), rows, labels).0
+    }
+
+    fn by_name(name: &str) -> Loss {
+        let text = format!("loss = \"{name}\"");
+        let mut table: BTreeMap<String, Loss> = toml::from_str(&text).unwrap();
+        table.remove("loss").unwrap()
     }
 
     fn close(found: f64, wanted: f64, tolerance: f64) {
@@ -210,14 +272,32 @@ mod tests {
     }
 
     #[test]
+    fn probabilities_are_those_that_the_loss_is_taken_of() {
+        let predicted = [0.25_f32, 0.75, 2.0];
+        for name in Loss::NAMES {
+            let loss = by_name(name);
+            let Some(found) = loss.prediction().probabilities(&predicted) else { continue };
+            let wanted = match *name {
+                "cross_entropy" => -found[1].ln(),
+                "cross_entropy_of_probabilities" => -(found[1] + 1e-7).ln(),
+                "binary_cross_entropy" => {
+                    -((1.0 - found[0]).ln() + found[1].ln() + (1.0 - found[2]).ln()) / 3.0
+                }
+                other => panic!("{other} has no probabilities"),
+            };
+            let (taken, _) = loss_of(&loss, &[&predicted.map(f64::from)], &[1]);
+            close(taken, wanted, 1e-12);
+        }
+        let far = Prediction::Logits.probabilities(&[1e30, -1e30, f32::MAX]);
+        assert_eq!(far, Some(vec![0.0, 0.0, 1.0]), "nothing overflows");
+        assert_eq!(Prediction::SeparateLogits.probabilities(&[-1e30, 1e30]), Some(vec![0.0, 1.0]));
+        let sum = Prediction::Logits.probabilities(&[3.2, 5.1, -1.7]).unwrap().iter().sum();
+        close(sum, 1.0, 1e-15);
+    }
+
+    #[test]
     fn targets_that_do_not_fit_are_refused_with_both_shapes() {
-        for loss in Loss::NAMES {
-            let loss: Loss = toml::from_str::<std::collections::BTreeMap<String, Loss>>(&format!(
-                "loss = \"{loss}\""
-            ))
-            .unwrap()
-            .remove("loss")
-            .unwrap();
+        for loss in Loss::NAMES.iter().map(|name| by_name(name)) {
             let mut g = Graph::<f32>::new();
             let (x, t) = (g.input("x", Shape::batch([10])), g.input("t", Shape::batch([9])));
             let error = loss.as_dyn().build(&mut g, x, t).unwrap_err().to_string();

@@ -1,7 +1,8 @@
 // The page on which one writes a digit, and sees what the network makes of it.
 
-import { chances } from "../digit.js";
+import { chances, chancesTitle } from "../digit.js";
 import { colour, h, rgb, say } from "../dom.js";
+import { whole } from "../format.js";
 import { layerMaps, mapCanvas } from "../maps.js";
 import { insideOf } from "../network.js";
 import { prepare } from "../prepare.js";
@@ -34,6 +35,7 @@ class DrawPage {
     this.pad = h("canvas", { id: "pad", width: SIDE, height: SIDE, tabindex: "0", role: "img", "aria-label": t("draw_here") });
     this.seen = h("canvas", { id: "seen", width: 28, height: 28, role: "img", "aria-label": t("as_seen") });
     this.chances = h("div", { id: "chances", "aria-live": "polite" });
+    this.kind = h("figcaption", {}, t("probabilities"));
     this.step = h("p", { class: "note" });
     this.layers = h("div", { class: "layers" });
     const clear = h("button", { type: "button", id: "clear", click: () => this.clear() }, t("clear"));
@@ -43,7 +45,7 @@ class DrawPage {
       h("div", { class: "drawing" },
         h("figure", {}, h("figcaption", {}, t("draw_here")), this.pad, h("div", { class: "buttons" }, clear)),
         h("figure", {}, h("figcaption", {}, t("as_seen")), this.seen),
-        h("figure", { class: "wide" }, h("figcaption", {}, t("probabilities")), this.step, this.chances)),
+        h("figure", { class: "wide" }, this.kind, this.step, this.chances)),
       this.layers));
     this.g = this.pad.getContext("2d", { willReadFrequently: true });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
@@ -141,9 +143,11 @@ class DrawPage {
     g.putImageData(image, 0, 0);
   }
 
-  tell({ step, probabilities, layers }) {
-    this.chances.replaceChildren(chances(probabilities));
-    say(this.step, t("chances_at", { step }));
+  tell(found) {
+    const { step, layers } = found;
+    this.chances.replaceChildren(chances(found));
+    say(this.kind, chancesTitle(found));
+    say(this.step, t("network_at", { step: whole(step) }));
     if (this.layers.children.length !== layers.length) {
       this.layers.replaceChildren(...this.about.layers.map((layer) => {
         const name = `${layer.number} ${layer.kind} ${layer.output}`;

@@ -2,7 +2,7 @@
 
 import { h, say, table } from "../dom.js";
 import { few, percent, whole } from "../format.js";
-import { chances } from "../digit.js";
+import { chances, chancesTitle } from "../digit.js";
 import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
 import { behaviour, inside, parameter } from "../network.js";
 import { Pictures, drawGrid } from "../pictures.js";
@@ -137,7 +137,7 @@ class NetworkPage {
     this.pictures.fetch([this.sample]);
     const found = await inside(this.about.id, "test", this.sample, this.at);
     if (!found) return;
-    this.answer.replaceChildren(chances(found.probabilities));
+    this.answer.replaceChildren(h("p", { class: "note" }, chancesTitle(found)), chances(found));
     found.layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
     this.drawSample();
   }

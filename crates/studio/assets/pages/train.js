@@ -79,7 +79,7 @@ class TrainPage {
     const fields = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples"]].map(([name, kind]) => [name, ...number(name, kind)]);
     this.numbers = Object.fromEntries(fields.map(([name, value]) => [name, value]));
     this.dot = h("span", { class: "dot" });
-    this.where = h("p", { id: "where" });
+    this.where = h("span", { id: "where" });
     this.warnings = h("ul", { class: "warnings", role: "status" });
     this.grid = h("section", { class: "panels", "aria-label": t("keys") }, ...this.panels.map(({ element }) => element));
     this.time = h("input", { type: "range", id: "time", min: "0", max: "1", value: "1", input: () => this.goTo(Number(this.time.value)) });
@@ -87,7 +87,7 @@ class TrainPage {
     this.goLive = h("button", { type: "button", id: "go-live", hidden: true, click: () => { this.at = null; this.redraw(); this.draw(); } }, t("go_live"));
     main.append(
       h("section", { class: "head" },
-        h("div", {}, h("h1", {}, this.dot, this.about.id), this.where),
+        h("div", {}, h("h1", {}, this.dot, this.about.id), h("p", {}, h("span", { id: "preset", title: t("preset") }, this.about.name), " · ", this.where)),
         h("dl", { class: "numbers" }, ...fields.map(([, , element]) => element))),
       this.warnings, this.grid,
       h("section", { class: "controls" },

@@ -6,22 +6,22 @@ import { whole } from "../format.js";
 import { countUpTo } from "../search.js";
 import { t } from "../text.js";
 
-/** `of(event)` is what is drawn of an event, `text(value)` writes it. */
-export function curves({ of, text, axis, tools = () => [], options = () => ({}) }) {
+/** `of(event)` is what is drawn of an event, `text(value)` writes it, and the legend is in the `corner` where no curve goes. */
+export function curves({ of, text, axis, corner, tools = () => [], options = () => ({}) }) {
   return (context) => {
     const chart = new Chart({ yText: text, yLabel: axis });
-    const notes = [
-      h("span", { class: "note" },
+    chart.element.append(
+      h("div", { class: `in-plot ${corner}`, "aria-hidden": "true" },
         h("span", {}, h("i", { class: "swatch" }), t("training")),
         h("span", {}, h("i", { class: "swatch test" }), t("test"))),
-    ];
+    );
     const columns = (events, step) => {
       const shown = events.slice(0, countUpTo(events, step)).filter((event) => of(event) !== null);
       return { x: shown.map((event) => event.step), y: shown.map(of) };
     };
     const read = ({ run, step }) => ({ training: columns(run.steps, step), test: columns(run.evaluations, step) });
     return {
-      element: chart.element, notes, tools: tools(context),
+      element: chart.element, tools: tools(context),
       draw(view) {
         const { training, test } = read(view);
         const last = (column) => (column.y.length ? text(column.y.at(-1), true) : "–");

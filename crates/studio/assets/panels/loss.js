@@ -18,6 +18,7 @@ export default {
     const build = curves({
       of: (event) => event.loss_nats === null ? null : event.loss_nats * state.factor,
       text: (value, isExact) => few(value, isExact ? 4 : 3),
+      corner: "above",
       axis: () => isCrossEntropy(context.about) ? t(state.factor === 1 ? "loss_axis" : "loss_axis_100") : t("other_loss"),
       tools: () => [
         switchButton(t("times_100"), t("show_100"), (isOn) => set({ factor: isOn ? CODELAB : 1 })),

@@ -1,6 +1,7 @@
 //! What is answered to those who may ask.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use events::Command;
 use gradus_studio::{Place, StudioError};
@@ -85,7 +86,7 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
     fs::create_dir(runs.join("photos")).unwrap();
     write_run(&runs.join("half"), &(started() + &step(1) + &step(2)[..30]));
     let old = fs::File::options().append(true).open(runs.join("half/events.jsonl")).unwrap();
-    old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     write_run(&runs.join("typo"), &(started() + &finished()));
     fs::write(runs.join("typo/experiment.toml"), EXPERIMENT.replace("steps", "stepps")).unwrap();
     let list = server.get("/api/runs").json();
@@ -124,6 +125,24 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
     // The others are unharmed.
     assert_eq!(server.get("/api/runs/done").json()["classes"], 3);
     assert_eq!(server.get("/api/runs/typo").status, 404);
+}
+
+#[test]
+fn a_run_that_falls_silent_does_not_stay_running() {
+    let server = Server::new();
+    write_run(&server.runs.path().join("killed"), &(started() + &step(1)));
+    let log = server.runs.path().join("killed/events.jsonl");
+    let state = || {
+        let list = server.get("/api/runs").json();
+        let rows = list["runs"].as_array().unwrap().iter();
+        rows.cloned().find(|row| row["id"] == "killed").unwrap()["state"].clone()
+    };
+    // Silent for almost a minute, and a little later for a whole one.
+    let almost = SystemTime::now() - Duration::from_secs(58);
+    fs::File::options().append(true).open(log).unwrap().set_modified(almost).unwrap();
+    assert_eq!(state(), "running");
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(state(), "cut");
 }
 
 #[test]
@@ -175,7 +194,8 @@ fn pictures_and_answers_are_those_of_the_data_and_the_network() {
     }
     let mut predictor = runs::Predictor::new(saved()).unwrap();
     let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).to_vec();
-    let expected = serde_json::json!(runs::probabilities(&scores));
+    let prediction = saved().experiment.train.loss.prediction();
+    let expected = serde_json::json!(prediction.probabilities(&scores));
     let of_sample = server.get("/api/runs/done/inside?set=test&sample=1");
     let (about, values) = numbers(&of_sample);
     assert_eq!((&about["probabilities"], &about["step"]), (&expected, &3.into()));
