@@ -24,7 +24,6 @@ export class Chart {
     this.drag = null;
     this.listen();
     new ResizeObserver(() => this.paint()).observe(this.element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
   }
 
   /**

@@ -1,6 +1,6 @@
 // One digit, enlarged, with what the network says of it.
 
-import { h } from "./dom.js";
+import { h, whenLightChanges } from "./dom.js";
 import { few, percent, whole } from "./format.js";
 import { inside } from "./network.js";
 import { drawGrid } from "./pictures.js";
@@ -38,11 +38,13 @@ export async function openDigit(about, pictures, set, sample, guess, at) {
     h("p", {}, t("it_is", { truth: picture.label }), " ", isRight ? t("recognised") : t("taken_for", { guess })),
     h("form", { method: "dialog", class: "buttons" }, h("button", { class: "main" }, t("close"))),
   );
-  dialog.addEventListener("close", () => dialog.remove());
+  const draw = () => drawGrid(canvas, about, [{ picture, guess: undefined }], 1, 1);
+  const endLight = whenLightChanges(draw);
+  dialog.addEventListener("close", () => { endLight(); dialog.remove(); });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   document.body.append(dialog);
   dialog.showModal();
-  drawGrid(canvas, about, [{ picture, guess: undefined }], 1, 1);
+  draw();
   const found = await inside(about.id, set, sample, at);
   if (!found) answer.append(h("p", { class: "note" }, t("no_network")));
   else answer.append(h("p", {}, `${chancesTitle(found)} · ${t("network_at", { step: whole(found.step) })}`), chances(found));

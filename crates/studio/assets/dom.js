@@ -29,6 +29,13 @@ export function rgb(name) {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
+/** Calls `changed` whenever the system turns light or dark. Returns what ends that. */
+export function whenLightChanges(changed) {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", changed);
+  return () => dark.removeEventListener("change", changed);
+}
+
 /** Sets a text only if it has changed: nothing else is laid out anew. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -6,25 +6,29 @@ import { colour, h, rgb } from "./dom.js";
 const MOST = 128;
 
 /**
- * Draws maps of `height` × `width`, several in a row. `at(map, y, x)` is the number there, `most` the magnitude that has
- * the full colour.
+ * Draws framed maps of `height` × `width`, several in a row, each number as a square of `pixel` points. `at(map, y, x)` is
+ * the number there, `most` the magnitude that has the full colour. Without a `gap`, neighbours share their frames.
  */
-export function drawMaps(canvas, { count, height, width, at, most, columns }) {
-  const gap = 1;
-  const rows = Math.ceil(count / columns);
-  Object.assign(canvas, { width: columns * (width + gap) - gap, height: rows * (height + gap) - gap });
+function drawMaps(canvas, { count, height, width, at, most, columns, pixel, gap = 0 }) {
+  const [w, hgt] = [width * pixel + 1, height * pixel + 1];
+  Object.assign(canvas, { width: columns * (w + gap) + 1, height: Math.ceil(count / columns) * (hgt + gap) + 1 });
   const g = canvas.getContext("2d");
   const image = g.createImageData(canvas.width, canvas.height);
-  const [paper, positive, negative] = [rgb("--card"), rgb("--test"), rgb("--train")];
+  const [paper, positive, negative, frame] = [rgb("--card"), rgb("--test"), rgb("--train"), rgb("--frame")];
+  const fill = (left, top, w, hgt, ink) => {
+    for (let y = top; y < top + hgt; y++) {
+      for (let x = left; x < left + w; x++) image.data.set(ink, 4 * (y * canvas.width + x));
+    }
+  };
   for (let map = 0; map < count; map++) {
-    const [left, top] = [(map % columns) * (width + gap), Math.floor(map / columns) * (height + gap)];
+    const [left, top] = [(map % columns) * (w + gap), Math.floor(map / columns) * (hgt + gap)];
+    fill(left, top, w + 1, hgt + 1, [...frame, 255]);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const share = Math.max(-1, Math.min(1, at(map, y, x) / most || 0));
         const ink = share < 0 ? negative : positive;
-        const to = 4 * ((top + y) * canvas.width + left + x);
-        for (let c = 0; c < 3; c++) image.data[to + c] = paper[c] + (ink[c] - paper[c]) * Math.abs(share);
-        image.data[to + 3] = 255;
+        const mixed = paper.map((light, c) => light + (ink[c] - light) * Math.abs(share));
+        fill(left + 1 + x * pixel, top + 1 + y * pixel, pixel, pixel, [...mixed, 255]);
       }
     }
   }
@@ -39,12 +43,11 @@ export function layerMaps(canvas, { sizes, values }) {
   if (sizes.length === 3) {
     const [height, width, channels] = sizes;
     const count = Math.min(channels, MOST);
-    drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), at: (map, y, x) => values[(y * width + x) * channels + map] });
-    scale(canvas, height < 8 ? 4 : height < 16 ? 3 : 2);
+    const pixel = height < 8 ? 4 : height < 16 ? 3 : 2;
+    drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), pixel, at: (map, y, x) => values[(y * width + x) * channels + map] });
   } else {
-    const columns = Math.min(values.length, 50);
-    drawMaps(canvas, { count: values.length, height: 1, width: 1, most, columns, at: (map) => values[map] });
-    scale(canvas, values.length <= 50 ? 12 : 7);
+    const columns = Math.min(values.length, values.length > 400 ? 100 : 50);
+    drawMaps(canvas, { count: values.length, height: 1, width: 1, most, columns, pixel: values.length > 50 ? 6 : 12, at: (map) => values[map] });
   }
 }
 
@@ -61,23 +64,17 @@ export function weightMaps(canvas, { sizes, values }, picture) {
       return sum / channels;
     };
     const shown = channels === 1 ? most : most / Math.sqrt(channels);
-    drawMaps(canvas, { count, height, width, most: shown, columns: Math.min(count, 16), at });
-    scale(canvas, 8);
+    drawMaps(canvas, { count, height, width, most: shown, columns: Math.min(count, 16), pixel: 8, gap: 6, at });
     return true;
   }
   const [inputs, outputs] = sizes;
   if (sizes.length === 2 && picture && picture[0] * picture[1] * picture[2] === inputs) {
     const [height, width, channels] = picture;
     const count = Math.min(outputs, MOST);
-    drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), at: (map, y, x) => values[(y * width + x) * channels * outputs + map] });
-    scale(canvas, 2);
+    drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), pixel: 2, gap: 6, at: (map, y, x) => values[(y * width + x) * channels * outputs + map] });
     return true;
   }
   return false;
-}
-
-function scale(canvas, factor) {
-  canvas.style.width = `${canvas.width * factor}px`;
 }
 
 /** How numbers are spread, as nested bars on a scale from `-most` to `most`: all of them lightest, the middle darkest. */

@@ -101,9 +101,10 @@ impl Guard {
             return Err((StatusCode::FORBIDDEN, "Origin: expected a page of this server"));
         }
         let given = self.tokens(request.uri().query().unwrap_or(""), headers);
-        let role = [Role::Owner, Role::Viewer].into_iter().find(|&role| {
-            let token = self.token(role).as_bytes();
-            given.iter().any(|given| given.as_bytes().ct_eq(token).into())
+        let role = given.into_iter().find_map(|given| {
+            let is_token =
+                |role: &Role| self.token(*role).as_bytes().ct_eq(given.as_bytes()).into();
+            [Role::Owner, Role::Viewer].into_iter().find(is_token)
         });
         role.ok_or((
             StatusCode::UNAUTHORIZED,
@@ -161,10 +162,14 @@ pub(crate) async fn pass(
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Browsers know this one from pages that nobody on the way could have changed, and complain about others.
+    if arrived.ip().to_canonical().is_loopback() {
+        let name = header::HeaderName::from_static("cross-origin-opener-policy");
+        headers.insert(name, HeaderValue::from_static("same-origin"));
     }
     response
 }

@@ -124,7 +124,7 @@ async fn pictures_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Resul
 }
 
 /// Draws on the pad and waits for the answer to the last stroke.
-async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Result<()> {
+pub(super) async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Result<()> {
     let [left, top, side]: [f64; 3] = browser
         .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")
         .await?;

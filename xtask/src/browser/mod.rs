@@ -43,9 +43,14 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts `gradus` with these words, which make it serve pages.
+    /// Starts `gradus` with these words, which make it serve pages to this machine.
     fn serve(&self, words: &[&str]) -> anyhow::Result<Program> {
-        let words = [words, &["--addr", "127.0.0.1:0"]].concat();
+        self.serve_at("127.0.0.1:0", words)
+    }
+
+    /// Starts `gradus` with these words, which make it serve pages at an address.
+    fn serve_at(&self, address: &str, words: &[&str]) -> anyhow::Result<Program> {
+        let words = [words, &["--addr", address]].concat();
         Program::start(&self.gradus, self.folder.path(), &words)
     }
 }
@@ -67,6 +72,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     runtime.block_on(async {
         let house = House { driver: Driver::start()?, gradus, pictures };
         test("a run is watched, steered and stopped", &house, train::steered).await?;
+        test("viewers see a run and cannot steer it", &house, train::viewed).await?;
         test("a finished run is opened and scrubbed", &house, train::scrubbed).await?;
         test("ten digits are drawn, and the network shown", &house, draw::drawn).await?;
         test("a run of another kind has its own panels", &house, train::regression).await?;

@@ -13,6 +13,8 @@ pub(crate) struct Program {
     _messages: std::thread::JoinHandle<()>,
     /// The link that it printed.
     pub(crate) link: String,
+    /// The link for those who may only look, if others in the network can.
+    pub(super) viewers: Option<String>,
 }
 
 impl Program {
@@ -25,9 +27,11 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()?;
         let mut messages = BufReader::new(child.stderr.take().context("no standard error")?);
-        let link = link(&mut messages)?;
+        let link = link(&mut messages, "page ")?;
+        let is_open = words.iter().any(|word| word.starts_with("0.0.0.0"));
+        let viewers = is_open.then(|| self::link(&mut messages, "for viewers ")).transpose()?;
         let drain = move || messages.lines().map_while(Result::ok).for_each(drop);
-        Ok(Self { child, _messages: std::thread::spawn(drain), link })
+        Ok(Self { child, _messages: std::thread::spawn(drain), link, viewers })
     }
 
     /// Asks it to end, as Ctrl-C does, and returns its exit code.
@@ -45,12 +49,13 @@ impl Drop for Program {
     }
 }
 
-fn link(messages: &mut BufReader<ChildStderr>) -> anyhow::Result<String> {
+/// The link behind these words.
+fn link(messages: &mut BufReader<ChildStderr>, words: &str) -> anyhow::Result<String> {
     let mut said = String::new();
     loop {
         let begin = said.len();
         anyhow::ensure!(messages.read_line(&mut said)? > 0, "gradus printed no link, but {said:?}");
-        if let Some(link) = said[begin..].trim().strip_prefix("page ") {
+        if let Some(link) = said[begin..].trim().strip_prefix(words) {
             return Ok(link.trim().to_owned());
         }
     }

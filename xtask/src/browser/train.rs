@@ -187,6 +187,35 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Two windows on one run: who began it steers it, and whoever has the other link sees what happens.
+pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, .. } = &stage;
+    // A loss without probabilities, whose digits have scores.
+    let words = ["train", "softmax", "--steps", "1000000", "--set", "train.loss=hinge", "--live"];
+    let program = stage.serve_at("0.0.0.0:0", &words)?;
+    browser.open(program.viewers.as_ref().context("no link for viewers")?).await?;
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+        .await?;
+    let is_off = |id: &str| format!("document.querySelector('#{id}').disabled");
+    for id in ["pause", "one-step", "one-epoch", "stop", "rate"] {
+        ensure!(browser.js::<bool>(&is_off(id)).await?, "a viewer may use {id}");
+    }
+    browser.press(' ').await?;
+    let step: u64 = browser.js(STEP).await?;
+    browser.until(&format!("{STEP} > {step} && document.querySelector('.dot.running')")).await?;
+    browser.js::<Value>("location.hash = '#/draw/softmax-1'").await?;
+    browser.until("document.querySelector('#pad')").await?;
+    super::draw::draw(browser, &[vec![(0.5, 0.1), (0.5, 0.9)]]).await?;
+    browser
+        .until("document.querySelector('#chances').parentElement.textContent.startsWith('Scores')")
+        .await?;
+
+    browser.open(&program.link).await?;
+    browser.until("document.querySelector('#pause')?.disabled === false").await?;
+    browser.open("about:blank").await?;
+    Ok(())
+}
+
 async fn wait_for(file: &Path) -> anyhow::Result<()> {
     for _ in 0..100 {
         if file.exists() {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command};
+use std::time::{Duration, Instant};
 
 use crate::sandbox::Sandbox;
 
@@ -17,7 +18,11 @@ struct Served {
 impl Served {
     fn start(sandbox: &Sandbox, line: &str) -> Self {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let mut child = sandbox.command(&words).spawn().unwrap();
+        Self::start_command(&mut sandbox.command(&words))
+    }
+
+    fn start_command(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
         let mut served = Self { child, err, link: String::new() };
         while served.link.is_empty() {
@@ -85,6 +90,25 @@ fn a_studio_shows_runs_and_ends_when_it_is_interrupted() {
     let mut served = Served::start(&sandbox, "studio --addr :0");
     assert!(get(&served.link, "/api/runs").contains(r#""id":"tiny-1""#));
     assert_eq!(served.interrupt(), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_page_is_opened_in_the_browser_that_the_system_names() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("browser", "#!/bin/sh\nprintf %s \"$1\" > opened.part && mv opened.part opened\n");
+    let browser = sandbox.path("browser");
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let words = ["train", "tiny.toml", "--live", "--open", "--addr", ":0"];
+    let served = Served::start_command(sandbox.command(&words).env("BROWSER", browser));
+    let begin = Instant::now();
+    while !sandbox.path("opened").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "no browser was asked");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(sandbox.read("opened"), served.link);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // The page on which one writes a digit, and sees what the network makes of it.
 
 import { chances, chancesTitle } from "../digit.js";
-import { colour, h, rgb, say } from "../dom.js";
+import { colour, h, rgb, say, whenLightChanges } from "../dom.js";
 import { whole } from "../format.js";
 import { layerMaps, mapCanvas } from "../maps.js";
 import { insideOf } from "../network.js";
@@ -48,9 +48,7 @@ class DrawPage {
         h("figure", { class: "wide" }, this.kind, this.step, this.chances)),
       this.layers));
     this.g = this.pad.getContext("2d", { willReadFrequently: true });
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.repaint = () => this.paintInk();
-    this.dark.addEventListener("change", this.repaint);
+    this.endLight = whenLightChanges(() => this.paintInk());
     this.pen = null;
     this.isAsked = false;
     this.listen();
@@ -61,7 +59,7 @@ class DrawPage {
 
   leave() {
     clearInterval(this.timer);
-    this.dark?.removeEventListener("change", this.repaint);
+    this.endLight?.();
   }
 
   /** Gives what is drawn the colour of the light that is on now. */

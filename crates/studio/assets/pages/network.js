@@ -1,6 +1,6 @@
 // The page of a network: its layers, what they have learned, how they behave, and one digit on its way through them.
 
-import { h, say, table } from "../dom.js";
+import { h, say, table, whenLightChanges } from "../dom.js";
 import { few, percent, whole } from "../format.js";
 import { chances, chancesTitle } from "../digit.js";
 import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
@@ -34,10 +34,12 @@ class NetworkPage {
     this.pictures = new Pictures(about, "test", () => this.drawSample());
     this.build(main);
     this.timer = setInterval(() => { if (!document.hidden && about.is_live && !this.run.finished && this.at === null) this.look(); }, PACE);
+    this.endLight = whenLightChanges(() => this.look());
     this.look();
   }
 
   leave() {
+    this.endLight();
     clearInterval(this.timer);
     this.run.close();
   }

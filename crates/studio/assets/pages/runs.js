@@ -1,7 +1,7 @@
 // The page of all runs.
 
 import { Chart } from "../chart.js";
-import { h, say, table } from "../dom.js";
+import { h, say, table, whenLightChanges } from "../dom.js";
 import { duration, few, moment, percent, whole } from "../format.js";
 import { Run } from "../run.js";
 import { list } from "../server.js";
@@ -50,10 +50,12 @@ class RunsPage {
     this.count = h("span", { class: "note", id: "count" });
     this.body = h("div", { class: "runs" });
     this.comparison = new Comparison();
+    this.endLight = whenLightChanges(() => this.comparison.draw());
     main.append(h("div", { class: "page" }, h("h1", {}, t("runs")), h("div", { class: "filter" }, this.filter, h("label", {}, t("show_setting"), " ", this.setting), this.count), this.comparison.element, this.body));
   }
 
   leave() {
+    this.endLight();
     this.comparison.show([]);
   }
 
@@ -142,8 +144,8 @@ class Comparison {
   constructor() {
     this.rows = [];
     this.runs = new Map();
-    this.accuracy = new Chart({ yText: (share) => percent(share, 1), yLabel: () => t("test_accuracy") });
-    this.loss = new Chart({ yLabel: () => t("test_loss") });
+    this.accuracy = new Chart({ yText: (share) => percent(share, 1), yLabel: () => t("accuracy_axis") });
+    this.loss = new Chart({ yLabel: () => t("loss_axis") });
     this.legend = h("p", { class: "legend" });
     this.settings = h("div", { class: "runs", id: "difference" });
     const panel = (name, chart) => h("figure", { class: "panel" }, h("figcaption", {}, h("h2", {}, t(name))), chart.element);

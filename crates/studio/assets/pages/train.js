@@ -1,6 +1,6 @@
 // The page of one run: six panels, what to do with it, and the way back in time.
 
-import { h, say } from "../dom.js";
+import { h, say, whenLightChanges } from "../dom.js";
 import { duration, few, percent, speed, whole } from "../format.js";
 import { frame } from "../panel.js";
 import accuracy from "../panels/accuracy.js";
@@ -45,7 +45,6 @@ class TrainPage {
     this.at = null;
     this.isDirty = true;
     const redraw = () => this.redraw();
-    this.redrawAll = redraw;
     this.run = new Run(about, redraw);
     const [trainPictures, testPictures] = ["train", "test"].map((set) => new Pictures(about, set, redraw));
     const context = {
@@ -58,8 +57,7 @@ class TrainPage {
     this.choose("0");
     this.listener = (event) => this.key(event);
     document.addEventListener("keydown", this.listener);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.dark.addEventListener("change", redraw);
+    this.endLight = whenLightChanges(redraw);
     this.timer = setInterval(() => this.draw(), PACE);
     this.draw();
   }
@@ -68,7 +66,7 @@ class TrainPage {
     clearInterval(this.timer);
     this.run.close();
     document.removeEventListener("keydown", this.listener);
-    this.dark.removeEventListener("change", this.redrawAll);
+    this.endLight();
   }
 
   build(main) {

@@ -16,7 +16,7 @@ export default {
   time: "Time", live: "live", go_live: "back to live", at_step: "step {step}", at_end: "the end",
   learning_rate: "Learning rate", schedule: "follow the schedule", set_by_hand: "set by hand",
   this_batch: "this batch of {n}", first_of_batch: "the first {n} of this batch of {batch}", before_first: "the first batch is yet to come",
-  mistakes_first: "{shown} of {all}, mistakes first", no_pictures: "The samples of this run are no pictures with classes.", no_data: "The data of this run cannot be read here.",
+  mistakes_first: "{shown} of {all}, wrong first", no_pictures: "The samples of this run are no pictures with classes.", no_data: "The data of this run cannot be read here.",
   all_layers: "all layers", layer: "Layer", bands: "bands hold 1, 3, 5 and all 7 sevenths of the values",
   as_table: "Table", show_table: "Show the values as a table", whole_axis: "0–100 %", show_whole: "The whole axis, as in the codelab", log_axis: "log", show_log: "Logarithmic axis", times_100: "× 100", show_100: "As in the codelab: 100 times the mean",
   smallest: "smallest", largest: "largest", sevenths: "{i}/7 below",

@@ -134,8 +134,8 @@ fn a_run_that_falls_silent_does_not_stay_running() {
     let log = server.runs.path().join("killed/events.jsonl");
     let state = || {
         let list = server.get("/api/runs").json();
-        let rows = list["runs"].as_array().unwrap().iter();
-        rows.cloned().find(|row| row["id"] == "killed").unwrap()["state"].clone()
+        let mut rows = list["runs"].as_array().unwrap().iter();
+        rows.find(|row| row["id"] == "killed").unwrap()["state"].clone()
     };
     // Silent for almost a minute, and a little later for a whole one.
     let almost = SystemTime::now() - Duration::from_secs(58);

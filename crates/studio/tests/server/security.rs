@@ -287,6 +287,17 @@ fn viewers_see_everything_and_change_nothing() {
     assert_eq!(about.json()["may_steer"], false);
     assert_eq!(ask("POST /api/runs/live/commands", PAUSE, "127.0.0.1").status, 403);
     assert_eq!(link.command(false), None);
+    // Whoever began the run and follows the link for viewers sees what they see.
+    let owner = studio.link().split_once("token=").unwrap().1.to_owned();
+    let get = |query: &str, cookie: &str| {
+        let head = format!(
+            "GET /api/runs/live{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: gradus-{port}={cookie}\r\nConnection: close\r\n\r\n"
+        );
+        send(([127, 0, 0, 1], port).into(), head.as_bytes()).json()["may_steer"].clone()
+    };
+    assert_eq!(get("", &owner), true);
+    assert_eq!(get(&format!("?token={token}"), &owner), false);
+    assert_eq!(get(&format!("?token={owner}"), token), true);
     // An open address answers to addresses, not to names that strangers make up.
     assert_eq!(ask("GET /api/runs", &[], "evil.example").status, 403);
     assert!(Server::new().studio.viewer_link().is_none(), "nobody else can reach it");
