@@ -360,28 +360,20 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs that go wrong: numbers that run away, and numbers that are none.
+/// Runs that go wrong: numbers that run away, numbers that are none, and digits that are learned by heart.
 pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
     let Stage { browser, .. } = &stage;
-    for (preset, rate, said) in
-        [("softmax", "300", "reach"), ("five-relu", "1e30", "was not finite")]
-    {
-        let schedule = format!("train.schedule={{constant={{learning_rate={rate}}}}}");
-        let run = format!("runs/{preset}");
-        let words = [
-            "train",
-            preset,
-            "--steps",
-            "200",
-            "--set",
-            "train.optimizer=sgd",
-            "--set",
-            &schedule,
-            "--run",
-            &run,
-            "--live",
-        ];
-        let program = stage.serve(&words)?;
+    let rate = |rate: &str| format!("train.schedule={{constant={{learning_rate={rate}}}}}");
+    let [high, far_too_high] = ["300", "1e30"].map(rate);
+    let sgd = "train.optimizer=sgd";
+    for (preset, settings, said) in [
+        ("softmax", &[sgd, &high][..], "reach"),
+        ("five-relu", &[sgd, &far_too_high], "was not finite"),
+        ("five-relu", &[], "learns by heart"),
+    ] {
+        let words = ["train", preset, "--steps", "20000", "--live"];
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let program = stage.serve(&words.into_iter().chain(settings).collect::<Vec<_>>())?;
         browser.open(&program.link).await?;
         let warnings = "document.querySelector('.warnings')?.textContent";
         browser.until(&format!("{warnings}?.includes('{said}')")).await?;

@@ -25,7 +25,7 @@ const PACE = 250;
 /** Magnitudes at which weights or biases are large, and at which they have run away. */
 const [LARGE, HUGE] = [100, 1000];
 /** How far training accuracy may be above test accuracy before it is said. */
-const GAP = 0.03;
+const GAP = 0.015;
 
 export default {
   name: "train",
