@@ -58,15 +58,8 @@ impl Glance {
     ///
     /// As [`Event::parse`], but that a field of its kind is missing or wrong is not seen.
     pub fn at(line: &[u8]) -> Result<Self, ParseError> {
-        let tag: Tag<'_> = serde_json::from_slice(line).map_err(malformed)?;
-        Ok(match &*tag.event {
-            "step_finished" => Self::Step { is_reported: tag.accuracy.is_some() },
-            "evaluation_finished" => Self::Evaluation,
-            "measured" => Self::Measured,
-            "run_started" | "paused" | "resumed" | "learning_rate_set" => Self::Rare,
-            "run_finished" => Self::Finished,
-            _ => return Err(ParseError::UnknownKind(tag.event.into_owned())),
-        })
+        let tag = tag(line)?;
+        Ok((kind(&tag)?.glance)(&tag))
     }
 }
 
@@ -95,25 +88,66 @@ fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structs have a text form")
 }
 
+/// What is known of a kind of event.
+///
+/// Each is read as what it is: as a tagged enum, a line would be taken apart and kept in between, which takes three times
+/// as long.
+struct Kind {
+    name: &'static str,
+    glance: fn(&Tag<'_>) -> Glance,
+    read: fn(&[u8]) -> serde_json::Result<Event>,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "step_finished",
+        glance: |tag| Glance::Step { is_reported: tag.accuracy.is_some() },
+        read: |line| read(line, Event::StepFinished),
+    },
+    Kind {
+        name: "evaluation_finished",
+        glance: |_| Glance::Evaluation,
+        read: |line| read(line, Event::EvaluationFinished),
+    },
+    Kind {
+        name: "measured",
+        glance: |_| Glance::Measured,
+        read: |line| read(line, Event::Measured),
+    },
+    Kind {
+        name: "run_started",
+        glance: |_| Glance::Rare,
+        read: |line| read(line, Event::RunStarted),
+    },
+    Kind { name: "paused", glance: |_| Glance::Rare, read: |line| read(line, Event::Paused) },
+    Kind { name: "resumed", glance: |_| Glance::Rare, read: |line| read(line, Event::Resumed) },
+    Kind {
+        name: "learning_rate_set",
+        glance: |_| Glance::Rare,
+        read: |line| read(line, Event::LearningRateSet),
+    },
+    Kind {
+        name: "run_finished",
+        glance: |_| Glance::Finished,
+        read: |line| read(line, Event::RunFinished),
+    },
+];
+
+fn read<T: DeserializeOwned>(line: &[u8], event: fn(T) -> Event) -> serde_json::Result<Event> {
+    serde_json::from_slice(line).map(event)
+}
+
+fn tag(line: &[u8]) -> Result<Tag<'_>, ParseError> {
+    serde_json::from_slice(line).map_err(malformed)
+}
+
+fn kind(tag: &Tag<'_>) -> Result<&'static Kind, ParseError> {
+    let known = KINDS.iter().find(|kind| kind.name == tag.event);
+    known.ok_or_else(|| ParseError::UnknownKind(tag.event.to_string()))
+}
+
 fn parse(line: &[u8]) -> Result<Event, ParseError> {
-    fn of<T: DeserializeOwned>(line: &[u8], event: fn(T) -> Event) -> serde_json::Result<Event> {
-        serde_json::from_slice(line).map(event)
-    }
-    let Tag { event: kind, .. } = serde_json::from_slice(line).map_err(malformed)?;
-    // Each kind is read as what it is: as a tagged enum, a line would be taken apart and kept in between,
-    // which takes three times as long.
-    let event = match &*kind {
-        "run_started" => of(line, Event::RunStarted),
-        "step_finished" => of(line, Event::StepFinished),
-        "evaluation_finished" => of(line, Event::EvaluationFinished),
-        "measured" => of(line, Event::Measured),
-        "paused" => of(line, Event::Paused),
-        "resumed" => of(line, Event::Resumed),
-        "learning_rate_set" => of(line, Event::LearningRateSet),
-        "run_finished" => of(line, Event::RunFinished),
-        _ => return Err(ParseError::UnknownKind(kind.into_owned())),
-    };
-    event.map_err(malformed)
+    (kind(&tag(line)?)?.read)(line).map_err(malformed)
 }
 
 fn malformed(error: serde_json::Error) -> ParseError {
