@@ -7,7 +7,7 @@ import { few } from "./format.js";
 import { nearest } from "./search.js";
 import { t } from "./text.js";
 
-const MARGIN = { left: 54, right: 12, top: 22, bottom: 34 };
+const MARGIN = { left: 54, right: 12, top: 24, bottom: 38 };
 /** Opacity of a band; four of them lie over each other in the middle. */
 const BAND_OPACITY = 1.6 / 7;
 
@@ -140,8 +140,9 @@ export class Chart {
     }
     g.textBaseline = "top";
     const bottom = frame.height - MARGIN.bottom + 5;
-    for (const step of frame.stepTicks()) {
-      const text = stepText(step);
+    const steps = frame.stepTicks();
+    for (const step of steps) {
+      const text = stepText(step, steps.at(-1));
       const half = g.measureText(text).width / 2;
       const x = Math.min(frame.x(step), frame.width - half - 1);
       g.textAlign = "center";
@@ -276,7 +277,8 @@ export function ticks(low, high, most) {
   return found;
 }
 
-function stepText(step) {
-  const [unit, size] = step >= 1e6 ? ["M", 1e6] : step >= 1e4 ? ["k", 1e3] : ["", 1];
+/** A step in the unit that the largest on the axis has. */
+function stepText(step, largest) {
+  const [unit, size] = step === 0 ? ["", 1] : largest >= 1e6 ? ["M", 1e6] : largest >= 1e4 ? ["k", 1e3] : ["", 1];
   return `${Number((step / size).toPrecision(4))}${unit}`;
 }

@@ -6,6 +6,15 @@ import { listen } from "./server.js";
 /** Steps kept at most. A chart has no more columns, and beyond them every second one is dropped. */
 const MOST_STEPS = 4000;
 
+/** The steps that a horizontal axis has at least while a run goes on. */
+const FEWEST = 1000;
+
+/** The smallest of 1, 2, 5, 10, 20, … that is not below a number of steps. */
+function roundUp(steps) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(steps, FEWEST)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((round) => round >= steps);
+}
+
 export class Run {
   /** Listens to the run called `id`; `changed` is called after each message. */
   constructor(about, changed) {
@@ -56,9 +65,10 @@ export class Run {
     return Math.max(...ends, this.finished?.steps ?? 0);
   }
 
-  /** The step at which the horizontal axes end. */
+  /** The step at which the horizontal axes end: that of the run, or a round one while that is far away. */
   get end() {
-    return this.finished ? Math.max(1, this.finished.steps) : Math.max(1, this.started?.steps_planned ?? this.step);
+    const last = this.finished?.steps ?? this.started?.steps_planned ?? Infinity;
+    return Math.max(1, this.finished ? last : Math.min(last, roundUp(1.25 * this.step)));
   }
 
   get state() {

@@ -2,11 +2,12 @@
 
 import { percent } from "../format.js";
 import { switchButton } from "../panel.js";
+import { latest } from "../search.js";
 import { t } from "../text.js";
 import { curves } from "./curves.js";
 
-/** Once this share is right, the axis begins here: what is learned from then on is in the last tenth. */
-const GOOD = 0.9;
+/** Once so much is right, the axis begins higher: what is learned from then on happens near its upper end. */
+const FLOORS = [[0.95, 0.9], [0.9, 0.8]];
 
 export default {
   name: "accuracy",
@@ -22,9 +23,10 @@ export default {
       axis: () => t("accuracy_axis"),
       tools: () => [whole],
       options: ({ run, step }) => {
-        const isGood = run.evaluations.some((event) => event.step <= step && event.accuracy > GOOD);
-        whole.hidden = !isGood;
-        return { range: [isGood && !state.isWhole ? GOOD : 0, 1] };
+        const best = latest(run.evaluations, step)?.best_accuracy ?? 0;
+        const floor = FLOORS.find(([good]) => best > good)?.[1] ?? 0;
+        whole.hidden = floor === 0;
+        return { range: [state.isWhole ? 0 : floor, 1] };
       },
     });
     return build(context);
