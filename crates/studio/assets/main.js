@@ -13,21 +13,34 @@ import { language, t } from "./text.js";
 const PAGES = [train, network, draw, runs];
 
 /** All that is remembered between two pages. What one looks at stands in the address. */
-const state = { leave: () => {}, id: null, visit: 0 };
+const state = { leave: () => {}, id: null, step: null, visit: 0, links: [] };
 
 // The token has done its work: a cookie carries it from here on, and nobody is to copy it from the address.
 if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
 
 function place() {
-  const [, name, id] = location.hash.split("/");
-  return { page: PAGES.find((page) => page.name === name), id: id ? decodeURIComponent(id) : null };
+  const [, name, id, step] = location.hash.split("/");
+  return { page: PAGES.find((page) => page.name === name), id: id ? decodeURIComponent(id) : null, step: step ? Number(step) || 0 : null };
+}
+
+/** The address of a page for the run, and the step of it, that one looks at. */
+function address(page) {
+  const parts = page.needsRun && state.id ? [encodeURIComponent(state.id), ...(state.step === null ? [] : [state.step])] : [];
+  return ["#", page.name, ...parts].join("/");
+}
+
+/** Notes that `page` shows the run as it was at a step, or as it is. */
+function wentTo(page, step) {
+  state.step = step;
+  history.replaceState(null, "", address(page));
+  for (const [other, link] of state.links) link.setAttribute("href", address(other));
 }
 
 async function visit() {
   const number = ++state.visit;
   state.leave();
   state.leave = () => {};
-  const { page, id } = place();
+  const { page, id, step } = place();
   if (!page) {
     const { live, runs } = await list();
     const running = live ?? runs.find((run) => run.state === "running")?.id;
@@ -35,24 +48,25 @@ async function visit() {
     return;
   }
   if (page.needsRun && !id) {
-    const other = state.id ?? (await firstRun());
-    location.replace(other ? `#/${page.name}/${encodeURIComponent(other)}` : "#/runs");
+    state.id ??= await firstRun();
+    location.replace(state.id ? address(page) : "#/runs");
     return;
   }
-  if (page.needsRun) state.id = id;
+  if (page.needsRun) Object.assign(state, { id, step });
   document.documentElement.lang = language();
   const main = h("main");
   document.body.replaceChildren(bar(page), main);
-  const leave = page.needsRun ? await openRun(page, main, id) : await page.open(main, {});
+  const leave = page.needsRun ? await openRun(page, main) : await page.open(main, {});
   // Someone who goes on before it is there leaves it at once.
   if (number === state.visit) state.leave = leave;
   else leave();
 }
 
 /** Opens a page of a run, or says that there is none. */
-async function openRun(page, main, id) {
+async function openRun(page, main) {
+  const { id, step } = state;
   const found = await about(id);
-  if (found.about) return page.open(main, found);
+  if (found.about) return page.open(main, { about: found.about, step, wentTo: (step) => wentTo(page, step) });
   main.append(h("div", { class: "page" }, h("h1", {}, t("no_run", { id })), h("p", { class: "lead" }, found.why), h("p", {}, h("a", { href: "#/runs" }, t("choose")))));
   return () => {};
 }
@@ -64,11 +78,10 @@ async function firstRun() {
 }
 
 function bar(current) {
-  const address = (page) => (page.needsRun && state.id ? `#/${page.name}/${encodeURIComponent(state.id)}` : `#/${page.name}`);
-  const link = (page) => h("a", { href: address(page), "aria-current": page === current ? "page" : null }, page.title());
+  state.links = PAGES.map((page) => [page, h("a", { href: address(page), "aria-current": page === current ? "page" : null }, page.title())]);
   return h("header", { class: "bar" },
     h("a", { class: "mark", href: "#/", "aria-label": "gradus" }, "grad", h("i", {}, "u"), "s"),
-    h("nav", { "aria-label": t("pages") }, ...PAGES.map(link)),
+    h("nav", { "aria-label": t("pages") }, ...state.links.map(([, link]) => link)),
     languageSwitch(visit));
 }
 

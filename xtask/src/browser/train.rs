@@ -229,7 +229,7 @@ async fn wait_for(file: &Path) -> anyhow::Result<()> {
 /// Moves the slider of time to a share of what has been.
 async fn scrub(browser: &Browser, share: f64) -> anyhow::Result<()> {
     let script = format!(
-        "(() => {{ const time = document.querySelector('#time'); time.value = Math.round({share} * time.max); time.dispatchEvent(new Event('input')); }})()"
+        "(() => {{ const time = document.querySelector('#time'); time.value = Math.round({share} * time.max); time.dispatchEvent(new Event('input')); time.dispatchEvent(new Event('change')); }})()"
     );
     browser.js::<Value>(&script).await?;
     Ok(())
@@ -278,6 +278,21 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{label} !== {last_digits:?}")).await?;
     scrub(browser, 0.5).await?;
     browser.until(&format!("{STEP} === 900 && {accuracy} > 90")).await?;
+    // The network of then, and back to where one was; the address keeps it.
+    browser.click(".bar nav a:nth-child(2)").await?;
+    browser
+        .until("/step (800|900|1,000)\\b/.test(document.querySelector('#seen-at')?.textContent)")
+        .await?;
+    browser.click(".bar nav a:nth-child(1)").await?;
+    browser
+        .until(&format!("document.querySelector('#where') && {STEP} === 900 && {accuracy} > 90"))
+        .await?;
+    browser.reload().await?;
+    browser
+        .until(&format!(
+            "document.querySelector('#where')?.textContent.includes('finished') && {STEP} === 900"
+        ))
+        .await?;
     scrub(browser, 1.0).await?;
     browser.until(&format!("{STEP} === 1800 && {accuracy} === {end}")).await?;
 

@@ -19,17 +19,19 @@ export default {
   name: "network",
   needsRun: true,
   title: () => t("network"),
-  async open(main, { about }) {
-    const page = new NetworkPage(main, about);
+  async open(main, { about, step, wentTo }) {
+    const page = new NetworkPage(main, about, step, wentTo);
     return () => page.leave();
   },
 };
 
 class NetworkPage {
-  constructor(main, about) {
+  constructor(main, about, step, wentTo) {
     this.about = about;
     this.sample = 0;
-    this.at = null;
+    /** The step whose network is shown, or the one saved nearest to it; nothing for the latest. */
+    this.at = step;
+    this.wentTo = wentTo;
     this.run = new Run(about, () => {});
     this.pictures = new Pictures(about, "test", () => this.drawSample());
     this.build(main);
@@ -52,7 +54,7 @@ class NetworkPage {
     this.seenAt = h("p", { class: "lead", id: "seen-at" });
     this.warnings = h("ul", { class: "warnings", role: "status" });
     const steps = about.saved_steps;
-    this.time = h("select", { id: "saved-step", "aria-label": t("time"), change: () => { this.at = this.time.value === "" ? null : Number(this.time.value); this.look(); } },
+    this.time = h("select", { id: "saved-step", "aria-label": t("time"), change: () => this.goTo(this.time.value === "" ? null : Number(this.time.value)) },
       h("option", { value: "" }, t("latest_network")), ...steps.map((step) => h("option", { value: step }, t("at_step", { step: whole(step) }))));
     this.learned = h("div", { class: "layers", id: "learned" });
     this.spread = h("div", { class: "runs", id: "behaviour" });
@@ -77,6 +79,12 @@ class NetworkPage {
       ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows))).filter(Boolean)));
   }
 
+  goTo(step) {
+    this.at = step;
+    this.wentTo(step);
+    this.look();
+  }
+
   /** Everything anew, of the network as it is now or was at the chosen step. */
   async look() {
     const [found, ...weights] = await Promise.all([behaviour(this.about.id, this.at), ...this.weights()]);
@@ -84,7 +92,12 @@ class NetworkPage {
       say(this.seenAt, t("no_network"));
       return;
     }
-    say(this.seenAt, t("network_at", { step: whole(found.step) }));
+    const shown = this.at === null ? "" : String(found.step);
+    // One that was saved since the page was opened.
+    if (!this.time.querySelector(`[value="${shown}"]`)) this.time.append(h("option", { value: shown }, t("at_step", { step: whole(found.step) })));
+    this.time.value = shown;
+    const isNear = this.at !== null && this.at !== found.step;
+    say(this.seenAt, t(isNear ? "network_near" : "network_at", { step: whole(found.step), wanted: whole(this.at) }));
     this.drawLearned(weights);
     this.drawBehaviour(found.layers);
     this.drawChanges(latest(this.run.looks, found.step));

@@ -31,18 +31,19 @@ export default {
   name: "train",
   needsRun: true,
   title: () => t("train"),
-  /** Shows a run; returns what to do when the page is left. */
-  async open(main, { about }) {
-    const page = new TrainPage(main, about);
+  /** Shows a run, as it was at a step or as it is; `wentTo` is told of other steps. Returns what to do when the page is left. */
+  async open(main, { about, step = null, wentTo = () => {} }) {
+    const page = new TrainPage(main, about, step, wentTo);
     return () => page.leave();
   },
 };
 
 class TrainPage {
-  constructor(main, about) {
+  constructor(main, about, step, wentTo) {
     this.about = about;
     /** The step that is shown; nothing for the latest. */
-    this.at = null;
+    this.at = step;
+    this.wentTo = wentTo;
     this.isDirty = true;
     const redraw = () => this.redraw();
     this.run = new Run(about, redraw);
@@ -80,9 +81,9 @@ class TrainPage {
     this.where = h("span", { id: "where" });
     this.warnings = h("ul", { class: "warnings", role: "status" });
     this.grid = h("section", { class: "panels", "aria-label": t("keys") }, ...this.panels.map(({ element }) => element));
-    this.time = h("input", { type: "range", id: "time", min: "0", max: "1", value: "1", input: () => this.goTo(Number(this.time.value)) });
+    this.time = h("input", { type: "range", id: "time", min: "0", max: "1", value: "1", input: () => this.goTo(Number(this.time.value)), change: () => this.wentTo(this.at) });
     this.timeText = h("span");
-    this.goLive = h("button", { type: "button", id: "go-live", hidden: true, click: () => { this.at = null; this.redraw(); this.draw(); } }, t("go_live"));
+    this.liveButton = h("button", { type: "button", id: "go-live", hidden: true, click: () => { this.goLive(); this.draw(); } }, t("go_live"));
     main.append(
       h("section", { class: "head" },
         h("div", {}, h("h1", {}, this.dot, this.about.id), h("p", {}, h("span", { id: "preset", title: t("preset") }, this.about.name), " · ", this.where)),
@@ -90,7 +91,7 @@ class TrainPage {
       this.warnings, this.grid,
       h("section", { class: "controls" },
         this.buttons(),
-        h("div", { class: "slider wide" }, h("label", { for: "time" }, h("span", {}, t("time")), h("span", {}, this.timeText, " ", this.goLive)), this.time),
+        h("div", { class: "slider wide" }, h("label", { for: "time" }, h("span", {}, t("time")), h("span", {}, this.timeText, " ", this.liveButton)), this.time),
         this.rateSlider()),
     );
   }
@@ -123,7 +124,7 @@ class TrainPage {
   }
 
   async ask(order) {
-    this.at = null;
+    this.goLive();
     this.refusal = await command(this.about.id, order);
     this.redraw();
   }
@@ -165,6 +166,12 @@ class TrainPage {
     this.redraw();
   }
 
+  goLive() {
+    this.at = null;
+    this.wentTo(null);
+    this.redraw();
+  }
+
   redraw() {
     this.isDirty = true;
   }
@@ -173,7 +180,7 @@ class TrainPage {
     if (!this.isDirty || document.hidden) return;
     this.isDirty = false;
     const { run } = this;
-    const view = { run, step: this.at ?? run.step, isLatest: this.at === null };
+    const view = { run, step: Math.min(this.at ?? run.step, run.step), isLatest: this.at === null };
     this.drawHead(view);
     this.drawControls(view);
     for (const panel of this.panels) if (!panel.element.hidden) panel.draw(view);
@@ -228,10 +235,10 @@ class TrainPage {
     for (const button of this.steering) button.disabled = isOver || !this.about.may_steer;
     say(this.pauseButton, run.isPaused ? `▶ ${t("resume")}` : `❚❚ ${t("pause")}`);
     this.time.max = String(run.step);
-    if (isLatest) this.time.value = String(run.step);
+    this.time.value = String(step);
     const end = isOver ? "at_end" : "live";
     say(this.timeText, `${t("at_step", { step: whole(step) })}${isLatest ? ` · ${t(end)}` : ""}`);
-    this.goLive.hidden = isLatest || isOver;
+    this.liveButton.hidden = isLatest || isOver;
     const last = latest(run.steps, step);
     const set = latest(run.rates, step)?.learning_rate ?? null;
     const rate = set ?? last?.learning_rate ?? this.about.learning_rate;

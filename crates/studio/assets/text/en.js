@@ -38,6 +38,6 @@ export default {
   total: "total", output: "Output", multiply_adds: "Multiply-adds", layers: "Layers", learned: "What the layers have learned", two_colours: "Red is positive, blue is negative.", no_form: "Its weights have no form that can be drawn.",
   behaviour: "How the layers behave", behaviour_lead: "Over 100 test samples: between which numbers the values lie, units that are 0 for every sample, values that are as good as at an end.", dead: "Dead", saturated: "Saturated",
   changes: "Values, gradients and updates", changes_lead: "The middle five sevenths of each, and how large the updates are beside the values.", parameter: "Parameter", values: "Values", gradients: "Gradients", updates: "Updates", ratio: "Updates / values",
-  one_digit: "One digit on its way", test_sample: "Test sample", latest_network: "the latest network", network_at: "The network of step {step}.",
+  one_digit: "One digit on its way", test_sample: "Test sample", latest_network: "the latest network", network_at: "The network of step {step}.", network_near: "The network of step {step}, the saved one nearest to step {wanted}.",
   warn_dead: "Layer {layer}: {dead} of {units} units are dead ReLUs, 0 for every sample", warn_saturated: "Layer {layer}: {share} of its values are saturated and hardly pass a gradient on",
 };

@@ -38,6 +38,6 @@ export default {
   total: "合计", output: "输出", multiply_adds: "乘加次数", layers: "各层", learned: "各层学到了什么", two_colours: "红色为正，蓝色为负。", no_form: "它的权重没有可以画出的形状。",
   behaviour: "各层的表现", behaviour_lead: "在 100 个测试样本上：数值所在的范围、对所有样本都为 0 的单元、几乎到达极限的数值。", dead: "失活", saturated: "饱和",
   changes: "数值、梯度与更新", changes_lead: "各自中间的 5/7，以及更新相对于数值的大小。", parameter: "参数", values: "数值", gradients: "梯度", updates: "更新", ratio: "更新 / 数值",
-  one_digit: "一个数字的旅程", test_sample: "测试样本", latest_network: "最新的网络", network_at: "第 {step} 步的网络。",
+  one_digit: "一个数字的旅程", test_sample: "测试样本", latest_network: "最新的网络", network_at: "第 {step} 步的网络。", network_near: "第 {step} 步的网络，是已保存的网络中最接近第 {wanted} 步的。",
   warn_dead: "层 {layer}：{units} 个单元中有 {dead} 个是失活的 ReLU，对所有样本都为 0", warn_saturated: "层 {layer}：{share} 的数值已饱和，几乎不传递梯度",
 };
