@@ -12,7 +12,7 @@ export function frame(panel, context) {
   const title = panel.title(context.about);
   const values = h("div", { class: "values", tabindex: "0", role: "region", "aria-label": title, hidden: true });
   const toggle = h("button", { type: "button", class: "as-table", title: t("show_table"), "aria-pressed": "false", click: () => show(values.hidden) }, t("as_table"));
-  const key = h("button", { type: "button", class: "key", "aria-keyshortcuts": panel.key, click: () => context.choose(panel.key) }, panel.key);
+  const key = h("button", { type: "button", class: "key", title: t("keys"), "aria-keyshortcuts": panel.key, click: () => context.choose(panel.key) }, panel.key);
   const stage = body.element;
   stage.append(values);
   const element = h(

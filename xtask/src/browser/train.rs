@@ -313,6 +313,14 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.js::<Value>("document.querySelector('#accuracy canvas').dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))").await?;
     browser.until(&format!("!({is_zoomed})")).await?;
 
+    // What a digit is and what it was taken for: the first is a mistake.
+    let [left, top]: [f64; 2] = browser
+        .js("(() => { const box = document.querySelector('#digits canvas').getBoundingClientRect(); return [box.left, box.top]; })()")
+        .await?;
+    browser.hover(left + 3.0, top + 3.0).await?;
+    let readout = "document.querySelector('#digits .readout').textContent";
+    browser.until(&format!("/true (\\d) · guess (?!\\1)\\d/.test({readout})")).await?;
+
     // One layer instead of all.
     browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;
     browser.click("#weights .tools .as-table").await?;

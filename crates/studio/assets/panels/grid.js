@@ -11,7 +11,8 @@ import { t } from "../text.js";
 export function grid({ about, redraw, pictures, columns, rows, cells, note, open, beside = null, fills = false }) {
   const canvas = h("canvas", { class: "pictures", tabindex: "0", role: "img" });
   const empty = h("div", { class: "empty" });
-  const element = h("div", { class: "stage" }, canvas, empty, ...(beside ? [beside] : []));
+  const readout = h("div", { class: "readout", hidden: true });
+  const element = h("div", { class: "stage" }, canvas, empty, readout, ...(beside ? [beside] : []));
   const text = h("span", { class: "note" });
   let shown = [];
   let drawnAs = "";
@@ -21,6 +22,22 @@ export function grid({ about, redraw, pictures, columns, rows, cells, note, open
     const cell = shown[cellAt(canvas, event, columns, rows)];
     if (cell) open(cell.sample, cell.guess);
   });
+  const tell = (event) => {
+    const cell = shown[cellAt(canvas, event, columns, rows)];
+    const picture = cell && pictures.get(cell.sample);
+    readout.hidden = !picture;
+    if (!picture) return;
+    const guess = cell.guess ?? picture.label;
+    say(readout, `${t("number")} ${cell.sample} · ${t("truth")} ${picture.label} · ${t("guess")} ${guess}`);
+    const box = element.getBoundingClientRect();
+    const [isRight, isLow] = [event.clientX > box.left + box.width / 2, event.clientY > box.top + box.height / 2];
+    Object.assign(readout.style, {
+      left: isRight ? "auto" : `${event.clientX - box.left + 14}px`, right: isRight ? `${box.right - event.clientX + 10}px` : "auto",
+      top: isLow ? "auto" : `${event.clientY - box.top + 14}px`, bottom: isLow ? `${box.bottom - event.clientY + 10}px` : "auto",
+    });
+  };
+  canvas.addEventListener("pointermove", tell);
+  canvas.addEventListener("pointerleave", () => { readout.hidden = true; });
   return {
     element, notes: [text],
     draw(view) {
