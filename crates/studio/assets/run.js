@@ -16,13 +16,13 @@ function roundUp(steps) {
 }
 
 export class Run {
-  /** Listens to the run called `id`; `changed` is called after each message. */
-  constructor(about, changed) {
+  /** Listens to a run, or hears its history only; `changed` is called after each message. */
+  constructor(about, changed, goesOn = true) {
     this.about = about;
     this.changed = changed;
     this.clear();
     this.close = listen(about.id, {
-      history: (data) => { this.clear(); this.take(data); },
+      history: (data) => { this.clear(); this.take(data); if (!goesOn) this.close(); },
       lines: (data) => this.take(data),
       problem: (why) => { this.problem = why; changed(); },
       end: () => { this.isLost = false; changed(); },

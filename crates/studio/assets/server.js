@@ -17,19 +17,37 @@ export async function about(id) {
 }
 
 /**
- * Listens to the events of a run. `history` and `lines` are called with lines of its log, the first of which is the
+ * Listens to the events of a run, while the page is seen: a browser has six connections to a server for all its pages, and
+ * what nobody looks at is not to cost anything. `history` and `lines` are called with lines of its log, the first of which is the
  * number of steps that were left out; `problem` with what is wrong; `end` when nothing more will come; `isLost` with
- * whether the connection is. Returns what ends it.
+ * whether the connection is. Returns what ends it. A page that is seen again gets the whole history again.
  */
 export function listen(id, { history, lines, problem, end, isLost }) {
-  const source = new EventSource(path(id, "/events"));
-  source.addEventListener("history", (message) => history(message.data));
-  source.addEventListener("lines", (message) => lines(message.data));
-  source.addEventListener("problem", (message) => { source.close(); problem(message.data); });
-  source.addEventListener("end", () => { source.close(); end(); });
-  source.onopen = () => isLost(false);
-  source.onerror = () => isLost(source.readyState !== EventSource.OPEN);
-  return () => source.close();
+  let source = null;
+  const open = () => {
+    source = new EventSource(path(id, "/events"));
+    source.addEventListener("history", (message) => history(message.data));
+    source.addEventListener("lines", (message) => lines(message.data));
+    source.addEventListener("problem", (message) => { stop(); problem(message.data); });
+    source.addEventListener("end", () => { stop(); end(); });
+    source.onopen = () => isLost(false);
+    source.onerror = (event) => isLost(event.target.readyState !== EventSource.OPEN);
+  };
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  const follow = () => {
+    if (document.hidden) close();
+    else if (!source) open();
+  };
+  const stop = () => {
+    document.removeEventListener("visibilitychange", follow);
+    close();
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+  return stop;
 }
 
 /** Labels and pixels of some samples; nothing if they cannot be had. */

@@ -157,6 +157,16 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until("[...document.querySelectorAll('#weights tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
     browser.click("#weights .tools .as-table").await?;
 
+    // A page that nobody sees does not listen, and knows everything when it is seen again.
+    see(browser, false).await?;
+    let unseen: u64 = browser.js("document.querySelector('#time').max * 1").await?;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    see(browser, true).await?;
+    browser.until(&format!("{STEP} > {unseen}")).await?;
+    browser.click("#biases .tools .as-table").await?;
+    browser.until("[...document.querySelectorAll('#biases tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
+    browser.click("#biases .tools .as-table").await?;
+
     // Back in time, while it goes on.
     scrub(browser, 0.25).await?;
     browser.until("!document.querySelector('#go-live').hidden").await?;
@@ -224,6 +234,16 @@ async fn wait_for(file: &Path) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("{} is not there", file.display())
+}
+
+/// Has the page believe that its window is seen, or not.
+async fn see(browser: &Browser, is_seen: bool) -> anyhow::Result<()> {
+    let script = format!(
+        "(() => {{ Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }}); document.dispatchEvent(new Event('visibilitychange')); }})()",
+        !is_seen
+    );
+    browser.js::<Value>(&script).await?;
+    Ok(())
 }
 
 /// Moves the slider of time to a share of what has been.

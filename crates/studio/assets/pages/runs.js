@@ -9,6 +9,8 @@ import { t } from "../text.js";
 
 /** Runs that are laid over each other at most: more colours are not told apart. */
 const MOST_COMPARED = 8;
+/** Runs of them that are followed while they go on: each needs one of the six connections of a browser. */
+const MOST_FOLLOWED = 3;
 
 /** What stands in each column: a value to sort by, and its text. */
 const COLUMNS = [
@@ -160,7 +162,8 @@ class Comparison {
       run.close();
       this.runs.delete(id);
     }
-    for (const row of rows) if (!this.runs.has(row.id)) this.runs.set(row.id, new Run(row, () => this.draw()));
+    const running = rows.filter((row) => row.state === "running").slice(0, MOST_FOLLOWED);
+    for (const row of rows) if (!this.runs.has(row.id)) this.runs.set(row.id, new Run(row, () => this.draw(), running.includes(row)));
     this.element.hidden = rows.length === 0;
     this.draw();
     this.drawSettings();
