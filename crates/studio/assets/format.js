@@ -2,11 +2,15 @@
 
 import { language, t } from "./text.js";
 
-const locale = () => (language() === "zh" ? "zh-CN" : "en-GB");
+/** How numbers and moments are written in each language. Made once: that takes longer than to write a thousand of them. */
+const forms = Object.fromEntries([["en", "en-GB"], ["zh", "zh-CN"]].map(([name, locale]) => [name, {
+  number: new Intl.NumberFormat(locale),
+  moment: new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" }),
+}]));
 
 /** A whole number with its thousands apart. */
 export function whole(value) {
-  return value === null || value === undefined ? "–" : Math.round(value).toLocaleString(locale());
+  return value === null || value === undefined ? "–" : forms[language()].number.format(Math.round(value));
 }
 
 /** A share as a percentage with `digits` decimals. */
@@ -31,14 +35,14 @@ export function speed(perSecond) {
 
 /** A moment, from seconds since 1970. */
 export function moment(seconds) {
-  return seconds ? new Date(1000 * seconds).toLocaleString(locale()) : "–";
+  return seconds ? forms[language()].moment.format(1000 * seconds) : "–";
 }
 
 /** A time: `21 s`, `3 min 5 s`, `2 h 7 min`. */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";
   const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return t("seconds", { s: seconds < 10 ? Number(seconds.toFixed(1)) : s });
+  if (s < 60) return t("seconds", { s: seconds < 10 ? Number(seconds.toPrecision(2)) : s });
   if (s < 3600) return t("minutes", { m: Math.floor(s / 60), s: s % 60 });
   return t("hours", { h: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) });
 }

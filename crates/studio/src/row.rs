@@ -156,7 +156,14 @@ impl Row {
         let mut unknown = 0;
         for event in lines.map(parse) {
             match event {
-                Ok(event) => self.note(event),
+                Ok(event) => {
+                    let is_end = matches!(event, Event::RunFinished(_));
+                    self.note(event);
+                    // The last event says all that the list does.
+                    if is_end {
+                        break;
+                    }
+                }
                 Err(ParseError::UnknownKind(_)) => unknown += 1,
                 Err(_) => {}
             }

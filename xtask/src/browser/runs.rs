@@ -27,8 +27,9 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
     let program = stage.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
-    let took: f64 = browser.js("Math.max(...performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('/api/runs')).map((entry) => entry.responseEnd))").await?;
+    let took: f64 = browser.js("performance.now()").await?;
     ensure!(took < 2000.0, "the list of 1,000 runs took {took} ms from the beginning of the page");
+    println!("    1,000 runs are shown after {took:.0} ms");
 
     browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = 'five train.steps=120'; filter.dispatchEvent(new Event('input')); })()").await?;
     browser
