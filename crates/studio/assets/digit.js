@@ -22,7 +22,7 @@ export function chances({ probabilities, scores }) {
 }
 
 /** The name of what `chances` shows. */
-export const chancesTitle = ({ probabilities }) => t(probabilities ? "probabilities" : "scores");
+export const chancesTitle = ({ probabilities }, { classes }) => t(probabilities ? "probabilities" : classes ? "scores" : "values");
 
 /** Opens a window with a sample of `set`, and what the network says of it now or near the step `at`. */
 export async function openDigit(about, pictures, set, sample, guess, at) {
@@ -47,5 +47,5 @@ export async function openDigit(about, pictures, set, sample, guess, at) {
   draw();
   const found = await inside(about.id, set, sample, at);
   if (!found) answer.append(h("p", { class: "note" }, t("no_network")));
-  else answer.append(h("p", {}, `${chancesTitle(found)} · ${t("network_at", { step: whole(found.step) })}`), chances(found));
+  else answer.append(h("p", {}, `${chancesTitle(found, about)} · ${t("network_at", { step: whole(found.step) })}`), chances(found));
 }

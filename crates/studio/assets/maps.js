@@ -74,6 +74,11 @@ export function weightMaps(canvas, { sizes, values }, picture) {
     drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), pixel: 2, gap: 6, at: (map, y, x) => values[(y * width + x) * channels * outputs + map] });
     return true;
   }
+  if (sizes.length === 2 && Math.max(inputs, outputs) <= MOST) {
+    // A row for each input, a column for each output.
+    drawMaps(canvas, { count: 1, height: inputs, width: outputs, most, columns: 1, pixel: 8, at: (_, y, x) => values[y * outputs + x] });
+    return true;
+  }
   return false;
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct About {
     pub(crate) may_steer: bool,
     pub(crate) name: String,
     pub(crate) settings: Vec<(String, String)>,
+    /// The name of the loss.
+    pub(crate) loss: &'static str,
     /// The learning rate of the first step.
     pub(crate) learning_rate: f64,
     pub(crate) layers: Vec<AboutLayer>,
@@ -75,6 +77,7 @@ impl About {
             id: run.id.clone(),
             is_live: false,
             may_steer: false,
+            loss: experiment.train.loss.name(),
             learning_rate: experiment.train.schedule.as_dyn().learning_rate(0),
             settings: experiment.settings(),
             name: experiment.name,

@@ -55,7 +55,8 @@ pub fn svg(folder: &Path, open_data: OpenData) -> std::result::Result<String, Re
     let mut images = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        let drawn = draw(&root, &run.id, &story, data.as_deref(), &mut images);
+        let unit = run.experiment().map_or("loss".into(), |experiment| unit(&experiment));
+        let drawn = draw(&root, &run.id, &story, &unit, data.as_deref(), &mut images);
         drawn.map_err(|error| wrong(format!("drawing: {error}")))?;
     }
     // The library has no pictures in SVG.
@@ -113,10 +114,19 @@ impl<'a> Story<'a> {
     }
 }
 
+/// What the loss of an experiment is counted in.
+fn unit(experiment: &runs::Experiment) -> String {
+    match experiment.train.loss.name() {
+        name if name.contains("cross_entropy") => "nats per sample".into(),
+        name => format!("{}, mean per sample", name.replace('_', " ")),
+    }
+}
+
 fn draw(
     root: &Area<'_>,
     name: &str,
     story: &Story<'_>,
+    unit: &str,
     data: Option<&runs::Split>,
     images: &mut String,
 ) -> Result<()> {
@@ -138,10 +148,16 @@ fn draw(
             .filter_map(|test| Some((test.step, test.accuracy?)))
             .collect(),
     };
-    curves.draw(&panels[0], story.end)?;
+    match curves.test.is_empty() && !story.evaluations.is_empty() {
+        true => {
+            write(&panels[0], curves.title, &font(16, &INK), (20, 14))?;
+            write(&panels[0], "no classes that could be recognised", &font(14, &QUIET), (20, 44))?;
+        }
+        false => curves.draw(&panels[0], story.end)?,
+    }
     let curves = Curves {
         title: "Loss",
-        axis: "nats per sample",
+        axis: unit,
         range: None,
         train: story.steps.iter().map(|step| (step.step, step.loss_nats)).collect(),
         test: story.evaluations.iter().map(|test| (test.step, test.loss_nats)).collect(),

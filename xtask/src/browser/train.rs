@@ -397,7 +397,13 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
             ))
             .await?;
     }
-    browser.until("document.querySelector('#test_accuracy').textContent === '–'").await?;
+    browser
+        .until("document.querySelector('#accuracy .empty').textContent.includes('no classes')")
+        .await?;
+    ensure!(
+        browser.js::<bool>("document.querySelector('#test_accuracy') === null").await?,
+        "where nothing is recognised there is no accuracy"
+    );
     browser.open("about:blank").await?;
     drop(program);
     Ok(())

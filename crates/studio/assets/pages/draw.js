@@ -144,7 +144,7 @@ class DrawPage {
   tell(found) {
     const { step, layers } = found;
     this.chances.replaceChildren(chances(found));
-    say(this.kind, chancesTitle(found));
+    say(this.kind, chancesTitle(found, this.about));
     say(this.step, t("network_at", { step: whole(step) }));
     if (this.layers.children.length !== layers.length) {
       this.layers.replaceChildren(...this.about.layers.map((layer) => {

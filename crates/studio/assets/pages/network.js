@@ -69,10 +69,10 @@ class NetworkPage {
     const section = (title, lead, ...parts) => [h("h2", {}, t(title)), lead ? h("p", { class: "lead" }, t(lead)) : null, ...parts];
     main.append(h("div", { class: "page" },
       h("h1", {}, about.id), h("div", { class: "filter" }, this.time, this.seenAt), this.warnings,
-      h("section", { hidden: !about.picture }, ...section("one_digit", null,
+      h("section", { hidden: about.test_samples === 0 }, ...section(about.picture ? "one_digit" : "one_sample", null,
         h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
-        h("div", { class: "drawing" }, h("figure", {}, this.picture), h("figure", { class: "wide" }, this.answer))).filter(Boolean)),
-      this.layers,
+        h("div", { class: "drawing" }, h("figure", { hidden: !about.picture }, this.picture), h("figure", { class: "wide" }, this.answer)),
+        this.layers).filter(Boolean)),
       ...section("learned", "two_colours", this.learned),
       ...section("behaviour", "behaviour_lead", this.spread),
       ...section("changes", "changes_lead", this.changes),
@@ -148,11 +148,10 @@ class NetworkPage {
   }
 
   async lookAtSample() {
-    if (!this.about.picture) return;
-    this.pictures.fetch([this.sample]);
+    if (this.about.picture) this.pictures.fetch([this.sample]);
     const found = await inside(this.about.id, "test", this.sample, this.at);
     if (!found) return;
-    this.answer.replaceChildren(h("p", { class: "note" }, chancesTitle(found)), chances(found));
+    this.answer.replaceChildren(h("p", { class: "note" }, chancesTitle(found, this.about)), chances(found));
     found.layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
     this.drawSample();
   }

@@ -147,7 +147,7 @@ class Comparison {
     this.rows = [];
     this.runs = new Map();
     this.accuracy = new Chart({ yText: (share) => percent(share, 1), yLabel: () => t("accuracy_axis") });
-    this.loss = new Chart({ yLabel: () => t("loss_axis") });
+    this.loss = new Chart({ yLabel: () => t("loss_mean") });
     this.legend = h("p", { class: "legend" });
     this.settings = h("div", { class: "runs", id: "difference" });
     const panel = (name, chart) => h("figure", { class: "panel" }, h("figcaption", {}, h("h2", {}, t(name))), chart.element);

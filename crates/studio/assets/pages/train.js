@@ -7,7 +7,7 @@ import accuracy from "../panels/accuracy.js";
 import batch from "../panels/batch.js";
 import biases from "../panels/biases.js";
 import digits from "../panels/digits.js";
-import loss from "../panels/loss.js";
+import loss, { isCrossEntropy } from "../panels/loss.js";
 import weights from "../panels/weights.js";
 import { openDigit } from "../digit.js";
 import { Pictures } from "../pictures.js";
@@ -20,6 +20,8 @@ import { t } from "../text.js";
 const PANELS = [accuracy, loss, batch, weights, biases, digits];
 /** The panels that each key shows, as in the codelab's window. */
 const VIEWS = { 1: "1", 2: "2", 3: "3", 4: "4", 5: "5", 6: "6", 7: "12", 8: "45", 9: "36", 0: "123456", Escape: "123456" };
+/** The numbers of the head line, and how each looks. */
+const NUMBERS = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples"]];
 /** Milliseconds between two drawings. Four a second are smooth enough, and the trainer needs the cores. */
 const PACE = 250;
 /** Magnitudes at which weights or biases are large, and at which they have run away. */
@@ -73,9 +75,10 @@ class TrainPage {
   build(main) {
     const number = (name, kind = "") => {
       const value = h("dd", { id: name }, "–");
-      return [value, h("div", { class: kind }, h("dt", {}, t(name)), value)];
+      const title = name === "test_loss" && isCrossEntropy(this.about) ? t("test_loss_nats") : t(name);
+      return [value, h("div", { class: kind }, h("dt", {}, title), value)];
     };
-    const fields = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples"]].map(([name, kind]) => [name, ...number(name, kind)]);
+    const fields = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy")).map(([name, kind]) => [name, ...number(name, kind)]);
     this.numbers = Object.fromEntries(fields.map(([name, value]) => [name, value]));
     this.dot = h("span", { class: "dot" });
     this.where = h("span", { id: "where" });
@@ -192,11 +195,12 @@ class TrainPage {
     const recent = run.steps.slice(0, countUpTo(run.steps, step));
     const reported = recent.filter((event) => event.accuracy !== null).slice(-20);
     const mean = reported.reduce((sum, event) => sum + event.accuracy, 0) / reported.length;
-    say(this.numbers.test_accuracy, percent(evaluation?.accuracy ?? NaN));
-    say(this.numbers.training_accuracy, percent(mean, 1));
-    say(this.numbers.test_loss, few(evaluation?.loss_nats ?? NaN));
+    const tell = (name, text) => this.numbers[name] && say(this.numbers[name], text);
+    tell("test_accuracy", percent(evaluation?.accuracy ?? NaN));
+    tell("training_accuracy", percent(mean, 1));
+    tell("test_loss", few(evaluation?.loss_nats ?? NaN));
     const rate = isLatest && run.finished ? run.finished.samples_per_second : run.speedAt(step);
-    say(this.numbers.samples, speed(rate));
+    tell("samples", speed(rate));
     const epoch = run.started ? (step * run.started.batch) / run.started.train_samples : 0;
     const planned = run.started?.steps_planned;
     const parts = [t(planned ? "where" : "where_open", { step: whole(step), planned: whole(planned), epoch: epoch.toFixed(1) })];
@@ -204,7 +208,8 @@ class TrainPage {
     else if (isLatest && run.state === "running" && planned && rate > 0) parts.push(t("left", { time: duration(((planned - step) * run.started.batch) / rate) }));
     parts.push(run.isLost ? t("lost") : t(run.state));
     say(this.where, parts.join(" · "));
-    document.title = `${percent(evaluation?.accuracy ?? NaN)} ${this.about.id} · gradus`;
+    const result = this.about.classes ? percent(evaluation?.accuracy ?? NaN) : few(evaluation?.loss_nats ?? NaN);
+    document.title = `${result} ${this.about.id} · gradus`;
     this.warn(view(run, step), mean - evaluation?.accuracy);
   }
 

@@ -16,12 +16,14 @@ export default {
   build(context) {
     const state = { isWhole: false };
     const whole = switchButton(t("whole_axis"), t("show_whole"), (isOn) => { state.isWhole = isOn; context.redraw(); });
+    whole.hidden = true;
     const build = curves({
       of: (event) => event.accuracy,
       text: (share, isExact) => percent(share, isExact ? 2 : Number.isInteger(Math.round(share * 1e6) / 1e4) ? 0 : 1),
       corner: "below",
       axis: () => t("accuracy_axis"),
       tools: () => [whole],
+      without: context.about.test_samples && !context.about.classes ? t("no_classes") : null,
       options: ({ run, step }) => {
         const best = latest(run.evaluations, step)?.best_accuracy ?? 0;
         const floor = FLOORS.find(([good]) => best > good)?.[1] ?? 0;

@@ -6,8 +6,11 @@ import { whole } from "../format.js";
 import { countUpTo } from "../search.js";
 import { t } from "../text.js";
 
-/** `of(event)` is what is drawn of an event, `text(value)` writes it, and the legend is in the `corner` where no curve goes. */
-export function curves({ of, text, axis, corner, tools = () => [], options = () => ({}) }) {
+/**
+ * `of(event)` is what is drawn of an event, `text(value)` writes it, and the legend is in the `corner` where no curve goes.
+ * Of a run that has no such events, `without` says so.
+ */
+export function curves({ of, text, axis, corner, tools = () => [], options = () => ({}), without = null }) {
   return (context) => {
     const chart = new Chart({ yText: text, yLabel: axis });
     chart.element.append(
@@ -15,6 +18,7 @@ export function curves({ of, text, axis, corner, tools = () => [], options = () 
         h("span", {}, h("i", { class: "swatch" }), t("training")),
         h("span", {}, h("i", { class: "swatch test" }), t("test"))),
     );
+    if (without) chart.element.replaceChildren(h("div", { class: "empty" }, without));
     const columns = (events, step) => {
       const shown = events.slice(0, countUpTo(events, step)).filter((event) => of(event) !== null);
       return { x: shown.map((event) => event.step), y: shown.map(of) };
@@ -23,6 +27,7 @@ export function curves({ of, text, axis, corner, tools = () => [], options = () 
     return {
       element: chart.element, tools: tools(context),
       draw(view) {
+        if (without) return;
         const { training, test } = read(view);
         const last = (column) => (column.y.length ? text(column.y.at(-1), true) : "–");
         chart.draw({
