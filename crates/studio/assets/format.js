@@ -1,9 +1,9 @@
 // Numbers as people read them.
 
-import { language, t } from "./text.js";
+import { language, languages, t } from "./text.js";
 
 /** How numbers and moments are written in each language. Made once: that takes longer than to write a thousand of them. */
-const forms = Object.fromEntries([["en", "en-GB"], ["zh", "zh-CN"]].map(([name, locale]) => [name, {
+const forms = Object.fromEntries(Object.entries(languages).map(([name, { locale }]) => [name, {
   number: new Intl.NumberFormat(locale),
   moment: new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" }),
 }]));

@@ -30,8 +30,8 @@ export async function inside(id, set, sample, step) {
 }
 
 /** What the network says of some bytes. */
-export async function insideOf(id, bytes) {
-  return split(numbers(await ask(id, "inside", {}, bytes)));
+export async function insideOf(id, bytes, step) {
+  return split(numbers(await ask(id, "inside", { step }, bytes)));
 }
 
 /** The numbers of a parameter: `{ step, sizes, values }`. */

@@ -18,7 +18,9 @@ export async function about(id) {
 
 /**
  * Listens to the events of a run, while the page is seen: a browser has six connections to a server for all its pages, and
- * what nobody looks at is not to cost anything. `history` and `lines` are called with lines of its log, the first of which is the
+ * what nobody looks at is not to cost anything.
+ *
+ * `history` and `lines` are called with lines of its log, the first of which is the
  * number of steps that were left out; `problem` with what is wrong; `end` when nothing more will come; `isLost` with
  * whether the connection is. Returns what ends it. A page that is seen again gets the whole history again.
  */

@@ -86,25 +86,36 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     ensure!(n_right >= 9, "{n_right} of ten digits are right: {found:?}");
     println!("    drawn and read: {found:?}");
 
-    browser.click(".bar nav a:nth-child(2)").await?;
-    browser.until("document.querySelectorAll('#answer i').length === 10").await?;
-    browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
-    browser.until("document.querySelectorAll('#behaviour tbody tr').length === 11").await?;
-    browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
-    browser.until("document.querySelector('#seen-at').textContent.includes('1,200')").await?;
+    // What an earlier network makes of the same drawing.
     let steps: Vec<String> = browser
         .js("[...document.querySelectorAll('#saved-step option')].map((option) => option.value)")
         .await?;
     ensure!(steps.len() > 5, "{steps:?}");
-    browser.js::<Value>("(() => { const select = document.querySelector('#saved-step'); select.selectedIndex = 1; select.dispatchEvent(new Event('change')); })()").await?;
-    browser
-        .until(&format!(
-            "document.querySelector('#seen-at').textContent.includes(' {}.')",
-            steps[1]
-        ))
-        .await?;
+    let early =
+        format!("document.querySelector('#seen-at')?.textContent.includes(' {}.')", steps[1]);
+    let latest = "document.querySelector('#seen-at')?.textContent.includes('1,200')";
+    choose_saved(browser, 1).await?;
+    browser.until(&early).await?;
+    // The page of the network is of the same step.
+    browser.click(".bar nav a:nth-child(2)").await?;
+    browser.until("document.querySelectorAll('#answer i').length === 10").await?;
+    browser.until(&early).await?;
+    choose_saved(browser, 0).await?;
+    browser.until(latest).await?;
+    browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
+    browser.until("document.querySelectorAll('#behaviour tbody tr').length === 11").await?;
+    browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
     pictures(&stage, "network", Frame::Whole).await?;
     drop(program);
+    Ok(())
+}
+
+/// Chooses one of the saved networks.
+async fn choose_saved(browser: &Browser, index: usize) -> anyhow::Result<()> {
+    let script = format!(
+        "(() => {{ const select = document.querySelector('#saved-step'); select.selectedIndex = {index}; select.dispatchEvent(new Event('change')); }})()"
+    );
+    browser.js::<Value>(&script).await?;
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 import { chances, chancesTitle } from "../digit.js";
 import { colour, h, rgb, say, whenLightChanges } from "../dom.js";
-import { whole } from "../format.js";
 import { layerMaps, mapCanvas } from "../maps.js";
 import { insideOf } from "../network.js";
 import { prepare } from "../prepare.js";
+import { SavedStep } from "../saved.js";
 import { t } from "../text.js";
 
 /** Points along a side of the drawing, and the width of the pen: two to three pixels of the prepared picture. */
@@ -18,15 +18,16 @@ export default {
   name: "draw",
   needsRun: true,
   title: () => t("draw"),
-  async open(main, { about }) {
-    const page = new DrawPage(main, about);
+  async open(main, { about, step, wentTo }) {
+    const page = new DrawPage(main, about, step, wentTo);
     return () => page.leave();
   },
 };
 
 class DrawPage {
-  constructor(main, about) {
+  constructor(main, about, step, wentTo) {
     this.about = about;
+    this.saved = new SavedStep(about, step, (step) => { wentTo(step); this.isChanged = this.bytes !== null; });
     const isFit = about.picture?.join() === "28,28,1" && about.classes;
     if (!isFit) {
       main.append(h("div", { class: "page" }, h("h1", {}, t("draw")), h("p", { class: "lead" }, t("no_digits"))));
@@ -36,16 +37,16 @@ class DrawPage {
     this.seen = h("canvas", { id: "seen", width: 28, height: 28, role: "img", "aria-label": t("as_seen") });
     this.chances = h("div", { id: "chances", "aria-live": "polite" });
     this.kind = h("figcaption", {}, t("probabilities"));
-    this.step = h("p", { class: "note" });
     this.layers = h("div", { class: "layers" });
     const clear = h("button", { type: "button", id: "clear", click: () => this.clear() }, t("clear"));
     main.append(h("div", { class: "page" },
       h("h1", {}, about.id),
+      this.saved.element,
       h("p", { class: "lead" }, t("draw_lead")),
       h("div", { class: "drawing" },
         h("figure", {}, h("figcaption", {}, t("draw_here")), this.pad, h("div", { class: "buttons" }, clear)),
         h("figure", {}, h("figcaption", {}, t("as_seen")), this.seen),
-        h("figure", { class: "wide" }, this.kind, this.step, this.chances)),
+        h("figure", { class: "wide" }, this.kind, this.chances)),
       this.layers));
     this.g = this.pad.getContext("2d", { willReadFrequently: true });
     this.endLight = whenLightChanges(() => this.paintInk());
@@ -110,13 +111,12 @@ class DrawPage {
     this.seen.getContext("2d").clearRect(0, 0, 28, 28);
     this.chances.replaceChildren(h("p", { class: "note" }, t("nothing_drawn")));
     this.layers.replaceChildren();
-    say(this.step, "");
     this.isChanged = false;
     this.bytes = null;
   }
 
   async ask() {
-    const isDue = this.isChanged || (this.bytes && this.about.is_live && performance.now() - this.asked > CALM_PACE);
+    const isDue = this.isChanged || (this.bytes && this.about.is_live && this.saved.at === null && performance.now() - this.asked > CALM_PACE);
     if (!isDue || this.isAsked || document.hidden) return;
     this.isChanged = false;
     this.isAsked = true;
@@ -125,10 +125,10 @@ class DrawPage {
     this.bytes = prepare(opacity, SIDE);
     if (this.bytes) {
       this.show(this.bytes);
-      const found = await insideOf(this.about.id, this.bytes);
+      const found = await insideOf(this.about.id, this.bytes, this.saved.at);
       // Someone may have wiped it meanwhile.
       if (found && this.bytes) this.tell(found);
-      else if (!found) this.chances.replaceChildren(h("p", { class: "note" }, t("no_network")));
+      else if (!found) this.saved.tell(null);
     }
     this.isAsked = false;
   }
@@ -145,7 +145,7 @@ class DrawPage {
     const { step, layers } = found;
     this.chances.replaceChildren(chances(found));
     say(this.kind, chancesTitle(found, this.about));
-    say(this.step, t("network_at", { step: whole(step) }));
+    this.saved.tell(step);
     if (this.layers.children.length !== layers.length) {
       this.layers.replaceChildren(...this.about.layers.map((layer) => {
         const name = `${layer.number} ${layer.kind} ${layer.output}`;

@@ -7,6 +7,7 @@ import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
 import { behaviour, inside, parameter } from "../network.js";
 import { Pictures, drawGrid } from "../pictures.js";
 import { Run } from "../run.js";
+import { SavedStep } from "../saved.js";
 import { latest } from "../search.js";
 import { t } from "../text.js";
 
@@ -29,13 +30,11 @@ class NetworkPage {
   constructor(main, about, step, wentTo) {
     this.about = about;
     this.sample = 0;
-    /** The step whose network is shown, or the one saved nearest to it; nothing for the latest. */
-    this.at = step;
-    this.wentTo = wentTo;
+    this.saved = new SavedStep(about, step, (step) => { wentTo(step); this.look(); });
     this.run = new Run(about, () => {});
     this.pictures = new Pictures(about, "test", () => this.drawSample());
     this.build(main);
-    this.timer = setInterval(() => { if (!document.hidden && about.is_live && !this.run.finished && this.at === null) this.look(); }, PACE);
+    this.timer = setInterval(() => { if (!document.hidden && about.is_live && !this.run.finished && this.saved.at === null) this.look(); }, PACE);
     this.endLight = whenLightChanges(() => this.look());
     this.look();
   }
@@ -51,11 +50,7 @@ class NetworkPage {
     const rows = about.layers.map((layer) => [layer.number, layer.kind, layer.output, whole(layer.parameters), whole(layer.multiply_adds)]);
     const total = (name) => whole(about.layers.reduce((sum, layer) => sum + layer[name], 0));
     rows.push(["", t("total"), "", total("parameters"), total("multiply_adds")]);
-    this.seenAt = h("p", { class: "lead", id: "seen-at" });
     this.warnings = h("ul", { class: "warnings", role: "status" });
-    const steps = about.saved_steps;
-    this.time = h("select", { id: "saved-step", "aria-label": t("time"), change: () => this.goTo(this.time.value === "" ? null : Number(this.time.value)) },
-      h("option", { value: "" }, t("latest_network")), ...steps.map((step) => h("option", { value: step }, t("at_step", { step: whole(step) }))));
     this.learned = h("div", { class: "layers", id: "learned" });
     this.spread = h("div", { class: "runs", id: "behaviour" });
     this.changes = h("div", { class: "runs", id: "changes" });
@@ -68,7 +63,7 @@ class NetworkPage {
     }));
     const section = (title, lead, ...parts) => [h("h2", {}, t(title)), lead ? h("p", { class: "lead" }, t(lead)) : null, ...parts];
     main.append(h("div", { class: "page" },
-      h("h1", {}, about.id), h("div", { class: "filter" }, this.time, this.seenAt), this.warnings,
+      h("h1", {}, about.id), this.saved.element, this.warnings,
       h("section", { hidden: about.test_samples === 0 }, ...section(about.picture ? "one_digit" : "one_sample", null,
         h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
         h("div", { class: "drawing" }, h("figure", { hidden: !about.picture }, this.picture), h("figure", { class: "wide" }, this.answer)),
@@ -79,25 +74,11 @@ class NetworkPage {
       ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows))).filter(Boolean)));
   }
 
-  goTo(step) {
-    this.at = step;
-    this.wentTo(step);
-    this.look();
-  }
-
   /** Everything anew, of the network as it is now or was at the chosen step. */
   async look() {
-    const [found, ...weights] = await Promise.all([behaviour(this.about.id, this.at), ...this.weights()]);
-    if (!found) {
-      say(this.seenAt, t("no_network"));
-      return;
-    }
-    const shown = this.at === null ? "" : String(found.step);
-    // One that was saved since the page was opened.
-    if (!this.time.querySelector(`[value="${shown}"]`)) this.time.append(h("option", { value: shown }, t("at_step", { step: whole(found.step) })));
-    this.time.value = shown;
-    const isNear = this.at !== null && this.at !== found.step;
-    say(this.seenAt, t(isNear ? "network_near" : "network_at", { step: whole(found.step), wanted: whole(this.at) }));
+    const [found, ...weights] = await Promise.all([behaviour(this.about.id, this.saved.at), ...this.weights()]);
+    this.saved.tell(found?.step ?? null);
+    if (!found) return;
     this.drawLearned(weights);
     this.drawBehaviour(found.layers);
     this.drawChanges(latest(this.run.looks, found.step));
@@ -108,7 +89,7 @@ class NetworkPage {
   weights() {
     const weights = this.about.parameters.filter((name) => name.endsWith(".weight"));
     this.shown = weights.filter((name, i) => i === 0 || name.includes("conv2d"));
-    return this.shown.map((name) => parameter(this.about.id, name, this.at));
+    return this.shown.map((name) => parameter(this.about.id, name, this.saved.at));
   }
 
   drawLearned(weights) {
@@ -149,7 +130,7 @@ class NetworkPage {
 
   async lookAtSample() {
     if (this.about.picture) this.pictures.fetch([this.sample]);
-    const found = await inside(this.about.id, "test", this.sample, this.at);
+    const found = await inside(this.about.id, "test", this.sample, this.saved.at);
     if (!found) return;
     this.answer.replaceChildren(h("p", { class: "note" }, chancesTitle(found, this.about)), chances(found));
     found.layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));

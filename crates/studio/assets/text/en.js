@@ -1,7 +1,7 @@
 // English.
 
 export default {
-  language: "English",
+  language: "English", locale: "en-GB",
   train: "Train", network: "Network", draw: "Draw", runs: "Runs", pages: "Pages",
   accuracy: "Accuracy", loss: "Cross-entropy loss", other_loss: "Loss", batch: "Training digits", other_batch: "Training samples",
   weights: "Weights", biases: "Biases", digits: "Test digits", other_digits: "Test samples",

@@ -1,7 +1,7 @@
 // 简体中文。
 
 export default {
-  language: "中文",
+  language: "中文", locale: "zh-CN",
   train: "训练", network: "网络", draw: "手写", runs: "运行记录", pages: "页面",
   accuracy: "准确率", loss: "交叉熵损失", other_loss: "损失", batch: "训练数字", other_batch: "训练样本",
   weights: "权重", biases: "偏置", digits: "测试数字", other_digits: "测试样本",
