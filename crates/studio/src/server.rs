@@ -140,9 +140,11 @@ impl Place {
         let guard = Guard::new(address.port(), &hosts).map_err(StudioError::Random)?;
         let host = match hosts.into_iter().next() {
             Some(name) => name,
-            None if address.ip().is_unspecified() => {
-                own_address().unwrap_or_else(|| url_ip(address))
-            }
+            None if address.ip().is_unspecified() => own_address().unwrap_or_else(|| {
+                // Without a network nobody but this machine can come, and all addresses are none.
+                let own = if address.is_ipv4() { "127.0.0.1" } else { "[::1]" };
+                own.to_owned()
+            }),
             None => url_ip(address),
         };
         let library = Library::new(options.roots, options.live, options.open_data);
