@@ -129,8 +129,8 @@ fn page(title: &str, report: &str) -> String {
     let style = Assets::get("style.css").expect("built in");
     let style = String::from_utf8_lossy(&style.data).into_owned();
     let imports = json!({ "imports": imports });
-    // Within a script, only this could end it.
-    let report = report.replace("</", "<\\/");
+    // Texts of a log could end the script, or begin a comment in it. In JSON this letter stands in texts only.
+    let report = report.replace('<', "\\u003c");
     let title: String = title.chars().filter(|c| !"<>&".contains(*c)).collect();
     let mut page = String::new();
     let _ = write!(
@@ -191,9 +191,13 @@ mod tests {
 
     #[test]
     fn nothing_of_a_run_can_end_the_script_it_stands_in() {
-        let page = page("</title><script>", "{\"x\":\"</script><script>alert(1)\"}");
-        assert_eq!(page.matches("</script>").count(), 3);
-        assert!(page.contains("<\\/script>"));
+        let text = "</script><!--<script>alert(1)</script>";
+        let page = page("</title><script>", &json!({ "x": text }).to_string());
+        assert_eq!((page.matches("</script>").count(), page.matches("<!--").count()), (3, 0));
+        let (_, rest) = page.split_once("id=\"report\">").unwrap();
+        let (report, _) = rest.split_once("</script>").unwrap();
+        let report: serde_json::Value = serde_json::from_str(report).unwrap();
+        assert_eq!(report["x"], text);
         assert!(page.contains("<title>/titlescript · gradus</title>"));
     }
 }
