@@ -106,6 +106,14 @@ function fit(canvas, source, fills) {
   g.drawImage(source, (w - width) / 2, (hgt - height) / 2, width, height);
 }
 
+/** The middle of a cell of a canvas that was drawn, in the window. */
+export function placeOf(canvas, cell, columns, rows) {
+  const box = canvas.getBoundingClientRect();
+  const { left, top, width, height } = canvas.frame;
+  const [column, row] = [cell % columns, Math.floor(cell / columns)];
+  return { clientX: box.left + (left + ((column + 0.5) / columns) * width) * box.width, clientY: box.top + (top + ((row + 0.5) / rows) * height) * box.height };
+}
+
 /** The cell under a pointer on a canvas that was drawn; -1 if there is none. */
 export function cellAt(canvas, event, columns, rows) {
   if (!canvas.frame) return -1;

@@ -16,6 +16,8 @@ use super::{Browser, Stage};
 /// Keys of WebDriver.
 const ESCAPE: char = '\u{e00c}';
 const LEFT: char = '\u{e012}';
+const DOWN: char = '\u{e015}';
+const ENTER: char = '\u{e007}';
 
 /// The step that the page shows.
 const STEP: &str =
@@ -340,6 +342,17 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.hover(left + 3.0, top + 3.0).await?;
     let readout = "document.querySelector('#digits .readout').textContent";
     browser.until(&format!("/true (\\d) · guess (?!\\1)\\d/.test({readout})")).await?;
+
+    // The same by keys: the first, the one below it, enlarged.
+    browser.js::<Value>("document.querySelector('#digits canvas').focus()").await?;
+    for _ in 0..2 {
+        browser.press(DOWN).await?;
+    }
+    browser.until(&format!("/true (\\d) · guess (?!\\1)\\d/.test({readout})")).await?;
+    browser.press(ENTER).await?;
+    browser.until("document.querySelectorAll('dialog .chances i').length === 10").await?;
+    browser.press(ESCAPE).await?;
+    browser.until("!document.querySelector('dialog')").await?;
 
     // One layer instead of all.
     browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;

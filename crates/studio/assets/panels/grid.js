@@ -1,7 +1,7 @@
 // Pictures side by side: what the panels of training and of test digits have in common.
 
 import { colour, h, say, table } from "../dom.js";
-import { cellAt, drawGrid } from "../pictures.js";
+import { cellAt, drawGrid, placeOf } from "../pictures.js";
 import { t } from "../text.js";
 
 /**
@@ -18,26 +18,37 @@ export function grid({ about, redraw, pictures, columns, rows, cells, note, open
   let drawnAs = "";
   // A window that is made larger has room for larger pictures.
   new ResizeObserver(redraw).observe(element);
-  canvas.addEventListener("click", (event) => {
-    const cell = shown[cellAt(canvas, event, columns, rows)];
-    if (cell) open(cell.sample, cell.guess);
-  });
-  const tell = (event) => {
-    const cell = shown[cellAt(canvas, event, columns, rows)];
-    const picture = cell && pictures.get(cell.sample);
+  /** The cell that the arrow keys have chosen. */
+  let chosen = -1;
+  const enlarge = (cell) => { if (shown[cell]) open(shown[cell].sample, shown[cell].guess); };
+  /** Says beside a place what a cell there shows. */
+  const tell = (cell, { clientX, clientY }) => {
+    const { sample, guess } = shown[cell] ?? {};
+    const picture = pictures.get(sample);
     readout.hidden = !picture;
     if (!picture) return;
-    const guess = cell.guess ?? picture.label;
-    say(readout, `${t("number")} ${cell.sample} · ${t("truth")} ${picture.label} · ${t("guess")} ${guess}`);
+    say(readout, `${t("number")} ${sample} · ${t("truth")} ${picture.label} · ${t("guess")} ${guess ?? picture.label}`);
     const box = element.getBoundingClientRect();
-    const [isRight, isLow] = [event.clientX > box.left + box.width / 2, event.clientY > box.top + box.height / 2];
+    const [isRight, isLow] = [clientX > box.left + box.width / 2, clientY > box.top + box.height / 2];
     Object.assign(readout.style, {
-      left: isRight ? "auto" : `${event.clientX - box.left + 14}px`, right: isRight ? `${box.right - event.clientX + 10}px` : "auto",
-      top: isLow ? "auto" : `${event.clientY - box.top + 14}px`, bottom: isLow ? `${box.bottom - event.clientY + 10}px` : "auto",
+      left: isRight ? "auto" : `${clientX - box.left + 14}px`, right: isRight ? `${box.right - clientX + 10}px` : "auto",
+      top: isLow ? "auto" : `${clientY - box.top + 14}px`, bottom: isLow ? `${box.bottom - clientY + 10}px` : "auto",
     });
   };
-  canvas.addEventListener("pointermove", tell);
-  canvas.addEventListener("pointerleave", () => { readout.hidden = true; });
+  const hide = () => { readout.hidden = true; };
+  canvas.addEventListener("click", (event) => enlarge(cellAt(canvas, event, columns, rows)));
+  canvas.addEventListener("pointermove", (event) => tell(cellAt(canvas, event, columns, rows), event));
+  canvas.addEventListener("pointerleave", hide);
+  canvas.addEventListener("blur", hide);
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if ((!move && event.key !== "Enter") || shown.length === 0) return;
+    // The key is not to press the button of the window that opens.
+    event.preventDefault();
+    if (!move) return enlarge(chosen);
+    chosen = chosen < 0 ? 0 : Math.min(shown.length - 1, Math.max(0, chosen + move));
+    tell(chosen, placeOf(canvas, chosen, columns, rows));
+  });
   return {
     element, notes: [text],
     draw(view) {
