@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::events::{Command, Event, RunStarted, StepFinished};
+use gradus::events::{Command, EvaluationFinished, Event, RunStarted, StepFinished};
 use gradus::runs::{RunFolder, RunFolderError};
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,10 +25,13 @@ pub(crate) struct Progress {
     live: Option<LiveLink>,
     bar: Option<ProgressBar>,
     loss: f64,
-    test: Option<(f64, Option<f64>)>,
+    /// The last evaluation; none if a line has told it.
+    test: Option<EvaluationFinished>,
     /// Epochs from one line to the next, and how many lines there were.
     epochs_apart: f64,
     lines_told: u64,
+    /// The step and the epoch of a line that waits for the evaluation after its step.
+    due: Option<(u64, f64)>,
     /// Steps from one saved network to the next, the step of the next, and the last step, whose network is saved as
     /// such.
     saves_apart: u64,
@@ -50,6 +53,7 @@ impl Progress {
             test: None,
             epochs_apart: 1.0,
             lines_told: 0,
+            due: None,
             saves_apart: 1,
             next_save: 1,
             last_step: 0,
@@ -94,6 +98,7 @@ impl Progress {
     }
 
     fn step(&mut self, step: &StepFinished) {
+        self.tell_due();
         // A running mean over the last twenty steps or so: single batches are noisy.
         const KEPT: f64 = 0.95;
         self.loss = if self.loss.is_nan() {
@@ -111,15 +116,26 @@ impl Progress {
         let lines = (step.epoch / self.epochs_apart) as u64;
         if lines > self.lines_told {
             self.lines_told = lines;
-            self.tell(&format!("step {}  {}", step.step, self.state(step.epoch)));
+            self.due = Some((step.step, step.epoch));
         }
     }
 
+    /// Tells the line that is due.
+    fn tell_due(&mut self) {
+        let Some((step, epoch)) = self.due.take() else { return };
+        let of = match &self.test {
+            Some(test) if test.step < step => format!(" (step {})", test.step),
+            _ => String::new(),
+        };
+        self.tell(&format!("step {step}  {}{of}", self.state(epoch)));
+        self.test = None;
+    }
+
     fn state(&self, epoch: f64) -> String {
-        let test = self.test.map_or(String::new(), |(test_loss, accuracy)| {
+        let test = self.test.as_ref().map_or(String::new(), |test| {
             let accuracy =
-                accuracy.map_or(String::new(), |accuracy| format!(" accuracy {accuracy:.4}"));
-            format!("  test loss {}{accuracy}", loss(test_loss))
+                test.accuracy.map_or(String::new(), |accuracy| format!(" accuracy {accuracy:.4}"));
+            format!("  test loss {}{accuracy}", loss(test.loss_nats))
         });
         format!("epoch {epoch:.2}  loss {}{test}", loss(self.loss))
     }
@@ -147,14 +163,16 @@ impl Observer for Progress {
             Event::RunStarted(started) => self.start(started),
             Event::StepFinished(step) => self.step(step),
             Event::EvaluationFinished(evaluation) => {
-                self.test = Some((evaluation.loss_nats, evaluation.accuracy));
+                self.test = Some(evaluation.clone());
                 if step >= self.next_save && step < self.last_step {
                     self.next_save = step + self.saves_apart;
                     let saved = self.folder.save_step(step, &trainer.saved());
                     self.failure = self.failure.take().or(saved.err());
                 }
             }
+            Event::Paused(_) => self.tell_due(),
             Event::RunFinished(_) => {
+                self.tell_due();
                 if let Some(bar) = &self.bar {
                     bar.finish_and_clear();
                 }

@@ -147,6 +147,26 @@ fn what_happened_is_told_in_words() {
 }
 
 #[test]
+fn a_line_has_the_evaluation_of_its_step_or_says_of_which() {
+    let sandbox = Sandbox::new();
+    // An epoch has three steps.
+    for (every, step, of) in [(3, 3, ""), (2, 2, " (step 2)"), (9, 0, " (step 0)")] {
+        let run = format!("every-{every}");
+        let ran = sandbox
+            .line(&format!("train tiny.toml --set train.evaluate_every={every} --run {run}"));
+        let line = ran.err.lines().find(|line| line.starts_with("step 3  epoch 1.00")).unwrap();
+        let log = sandbox.read(&format!("{run}/events.jsonl"));
+        let evaluation = log.lines().find_map(|line| match Event::parse(line) {
+            Ok(Event::EvaluationFinished(test)) if test.step == step => Some(test),
+            _ => None,
+        });
+        let test = format!("  test loss {:.4} accuracy ", evaluation.unwrap().loss_nats);
+        assert!(line.contains(&test) && line.ends_with(of), "{line}");
+        assert_eq!(line.contains('('), !of.is_empty(), "{line}");
+    }
+}
+
+#[test]
 fn a_number_that_is_not_finite_exits_1_and_names_layer_tensor_and_step() {
     let sandbox = Sandbox::new();
     let ran =
