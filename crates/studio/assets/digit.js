@@ -11,12 +11,12 @@ export function chances({ probabilities, scores }) {
   const values = [...(probabilities ?? scores)];
   const top = Math.max(...values);
   const [low, high] = probabilities ? [0, 1] : [Math.min(0, ...values), Math.max(0, top)];
+  const share = (length) => `${(100 * length) / (high - low || 1)}%`;
   return h("div", { class: "chances" }, ...values.flatMap((value, label) => {
     const kind = value === top ? "top" : "";
     const bar = h("i");
-    const from = Math.min(0, value);
-    bar.style.width = `${(100 * Math.abs(value)) / (high - low || 1)}%`;
-    bar.style.marginLeft = `${(100 * (from - low)) / (high - low || 1)}%`;
+    bar.style.width = share(Math.abs(value));
+    bar.style.marginLeft = share(Math.min(0, value) - low);
     return [h("span", { class: kind }, label), h("span", {}, bar), h("span", { class: kind }, probabilities ? percent(value, 1) : few(value))];
   }));
 }

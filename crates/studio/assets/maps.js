@@ -94,7 +94,13 @@ export function spreadBar(edges, most, rgbName, label) {
   return canvas;
 }
 
-/** A canvas for maps. */
-export function mapCanvas(label) {
-  return h("canvas", { class: "maps", role: "img", "aria-label": label });
+/** A figure with a canvas for maps. */
+export function mapFigure(name) {
+  const canvas = h("canvas", { class: "maps", role: "img", "aria-label": name });
+  return h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, canvas));
+}
+
+/** A figure for each layer of a network. */
+export function layerFigures(about) {
+  return about.layers.map(({ number, kind, output }) => mapFigure(`${number} ${kind} ${output}`));
 }

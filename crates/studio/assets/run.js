@@ -67,8 +67,8 @@ export class Run {
 
   /** The step at which the horizontal axes end: that of the run, or a round one while that is far away. */
   get end() {
-    const last = this.finished?.steps ?? this.started?.steps_planned ?? Infinity;
-    return Math.max(1, this.finished ? last : Math.min(last, roundUp(1.25 * this.step)));
+    if (this.finished) return Math.max(1, this.finished.steps);
+    return Math.max(1, Math.min(this.started?.steps_planned ?? Infinity, roundUp(1.25 * this.step)));
   }
 
   get state() {

@@ -18,6 +18,8 @@ pub(crate) struct About {
     pub(crate) settings: Vec<(String, String)>,
     /// The name of the loss.
     pub(crate) loss: &'static str,
+    /// Whether it is a cross-entropy, counted in nats.
+    pub(crate) is_loss_in_nats: bool,
     /// The learning rate of the first step.
     pub(crate) learning_rate: f64,
     pub(crate) layers: Vec<AboutLayer>,
@@ -78,6 +80,7 @@ impl About {
             is_live: false,
             may_steer: false,
             loss: experiment.train.loss.name(),
+            is_loss_in_nats: experiment.train.loss.is_in_nats(),
             learning_rate: experiment.train.schedule.as_dyn().learning_rate(0),
             settings: experiment.settings(),
             name: experiment.name,

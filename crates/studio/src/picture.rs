@@ -21,9 +21,9 @@ const SIZE: (u32, u32) = (1344, 756);
 const HEAD: u32 = 64;
 /// Test samples that are shown, in rows and columns; a tenth of MNIST's.
 const GRID: (usize, usize) = (25, 40);
+const BATCH: (usize, usize) = (10, 10);
 /// Once so much is right, the axis of accuracy begins higher.
 const FLOORS: [(f64, f64); 2] = [(0.95, 0.9), (0.9, 0.8)];
-const BATCH: (usize, usize) = (10, 10);
 
 const TRAIN: RGBColor = RGBColor(0x3b, 0x63, 0xe6);
 const TEST: RGBColor = RGBColor(0xd4, 0x34, 0x3a);
@@ -116,9 +116,10 @@ impl<'a> Story<'a> {
 
 /// What the loss of an experiment is counted in.
 fn unit(experiment: &runs::Experiment) -> String {
-    match experiment.train.loss.name() {
-        name if name.contains("cross_entropy") => "nats per sample".into(),
-        name => format!("{}, mean per sample", name.replace('_', " ")),
+    let loss = &experiment.train.loss;
+    match loss.is_in_nats() {
+        true => "nats per sample".into(),
+        false => format!("{}, mean per sample", loss.name().replace('_', " ")),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::f64::consts::TAU;
 
 use anyhow::ensure;
-use serde_json::Value;
 
 use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, Stage};
@@ -94,28 +93,19 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     let early =
         format!("document.querySelector('#seen-at')?.textContent.includes(' {}.')", steps[1]);
     let latest = "document.querySelector('#seen-at')?.textContent.includes('1,200')";
-    choose_saved(browser, 1).await?;
+    browser.fill("#saved-step", &steps[1]).await?;
     browser.until(&early).await?;
     // The page of the network is of the same step.
     browser.click(".bar nav a:nth-child(2)").await?;
     browser.until("document.querySelectorAll('#answer i').length === 10").await?;
     browser.until(&early).await?;
-    choose_saved(browser, 0).await?;
+    browser.fill("#saved-step", "''").await?;
     browser.until(latest).await?;
     browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
     browser.until("document.querySelectorAll('#behaviour tbody tr').length === 11").await?;
     browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
     pictures(&stage, "network", Frame::Whole).await?;
     drop(program);
-    Ok(())
-}
-
-/// Chooses one of the saved networks.
-async fn choose_saved(browser: &Browser, index: usize) -> anyhow::Result<()> {
-    let script = format!(
-        "(() => {{ const select = document.querySelector('#saved-step'); select.selectedIndex = {index}; select.dispatchEvent(new Event('change')); }})()"
-    );
-    browser.js::<Value>(&script).await?;
     Ok(())
 }
 

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked for.
+const PERIOD: Duration = Duration::from_millis(40);
 /// Width and height of a window on a desk, and of a phone.
 pub(crate) const WINDOW: (u32, u32) = (1344, 800);
 pub(crate) const PHONE: (u32, u32) = (390, 844);
-/// How often it is looked for.
-const PERIOD: Duration = Duration::from_millis(40);
 
 /// Installs Chromium where there is none.
 ///
@@ -158,6 +158,15 @@ impl Browser {
     pub(crate) async fn click(&self, css: &str) -> anyhow::Result<()> {
         let element = self.client.find(Locator::Css(css)).await.with_context(|| css.to_owned())?;
         element.click().await.with_context(|| css.to_owned())
+    }
+
+    /// Gives a field a value, as someone does who changes it: an expression, in which `it` is the field.
+    pub(crate) async fn fill(&self, css: &str, value: &str) -> anyhow::Result<()> {
+        let script = format!(
+            "(() => {{ const it = document.querySelector('{css}'); it.value = {value}; for (const kind of ['input', 'change']) it.dispatchEvent(new Event(kind)); }})()"
+        );
+        self.js::<Value>(&script).await?;
+        Ok(())
     }
 
     /// Presses a key and lets it go.

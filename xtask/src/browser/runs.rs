@@ -31,16 +31,16 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
     ensure!(took < 2000.0, "the list of 1,000 runs took {took} ms from the beginning of the page");
     println!("    1,000 runs are shown after {took:.0} ms");
 
-    browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = 'five train.steps=120'; filter.dispatchEvent(new Event('input')); })()").await?;
+    browser.fill("#filter", "'five train.steps=120'").await?;
     browser
         .until(&format!(
             "{ROWS} === 1 && document.querySelector('.runs tbody a').textContent === 'five-relu-1'"
         ))
         .await?;
-    browser.js::<Value>("(() => { const filter = document.querySelector('#filter'); filter.value = ''; filter.dispatchEvent(new Event('input')); })()").await?;
+    browser.fill("#filter", "''").await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
     // A setting as a column, by which they are sorted as well.
-    browser.js::<Value>("(() => { const setting = document.querySelector('#setting'); setting.value = 'train.steps'; setting.dispatchEvent(new Event('change')); })()").await?;
+    browser.fill("#setting", "'train.steps'").await?;
     browser.click(".runs th:last-child button").await?;
     browser
         .until("document.querySelector('.runs tbody tr').lastChild.textContent === '300'")

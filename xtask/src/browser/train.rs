@@ -155,9 +155,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.reload().await?;
     browser.until("document.querySelector('#where')").await?;
     browser.until(&format!("{STEP} > {epoch} + 700")).await?;
-    browser.click("#weights .tools .as-table").await?;
-    browser.until("[...document.querySelectorAll('#weights tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
-    browser.click("#weights .tools .as-table").await?;
+    begins_at_step_0(browser, "weights").await?;
 
     // A page that nobody sees does not listen, and knows everything when it is seen again.
     see(browser, false).await?;
@@ -165,9 +163,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_millis(800)).await;
     see(browser, true).await?;
     browser.until(&format!("{STEP} > {unseen}")).await?;
-    browser.click("#biases .tools .as-table").await?;
-    browser.until("[...document.querySelectorAll('#biases tbody tr')].at(-1)?.textContent.startsWith('0')").await?;
-    browser.click("#biases .tools .as-table").await?;
+    begins_at_step_0(browser, "biases").await?;
 
     // Back in time, while it goes on.
     scrub(browser, 0.25).await?;
@@ -250,11 +246,15 @@ async fn see(browser: &Browser, is_seen: bool) -> anyhow::Result<()> {
 
 /// Moves the slider of time to a share of what has been.
 async fn scrub(browser: &Browser, share: f64) -> anyhow::Result<()> {
-    let script = format!(
-        "(() => {{ const time = document.querySelector('#time'); time.value = Math.round({share} * time.max); time.dispatchEvent(new Event('input')); time.dispatchEvent(new Event('change')); }})()"
-    );
-    browser.js::<Value>(&script).await?;
-    Ok(())
+    browser.fill("#time", &format!("Math.round({share} * it.max)")).await
+}
+
+/// Looks into the table of a panel: it begins before the first step.
+async fn begins_at_step_0(browser: &Browser, panel: &str) -> anyhow::Result<()> {
+    browser.click(&format!("#{panel} .as-table")).await?;
+    let first = format!("[...document.querySelectorAll('#{panel} tbody tr')].at(-1)?.textContent");
+    browser.until(&format!("{first}?.startsWith('0')")).await?;
+    browser.click(&format!("#{panel} .as-table")).await
 }
 
 async fn one_column_on_a_phone(browser: &Browser) -> anyhow::Result<()> {
@@ -355,7 +355,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.until("!document.querySelector('dialog')").await?;
 
     // One layer instead of all.
-    browser.js::<Value>("(() => { const select = document.querySelector('#weights select'); select.value = '1.conv2d.weight'; select.dispatchEvent(new Event('change')); })()").await?;
+    browser.fill("#weights select", "'1.conv2d.weight'").await?;
     browser.click("#weights .tools .as-table").await?;
     browser.until("document.querySelectorAll('#weights tbody tr').length > 50").await?;
     drop(program);

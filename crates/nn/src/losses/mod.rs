@@ -55,6 +55,11 @@ impl Loss {
     pub fn prediction(&self) -> Prediction {
         self.as_dyn::<f32>().prediction()
     }
+
+    /// Whether it is a cross-entropy, which is counted in nats: those are the losses that are taken of probabilities.
+    pub fn is_in_nats(&self) -> bool {
+        self.prediction() != Prediction::Scores
+    }
 }
 
 /// What the numbers of a prediction are.
@@ -269,6 +274,13 @@ mod tests {
             wanted,
             1e-15,
         );
+    }
+
+    #[test]
+    fn cross_entropies_are_in_nats_and_no_others() {
+        for name in Loss::NAMES {
+            assert_eq!(by_name(name).is_in_nats(), name.contains("cross_entropy"), "{name}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 import { chances, chancesTitle } from "../digit.js";
 import { colour, h, rgb, say, whenLightChanges } from "../dom.js";
-import { layerMaps, mapCanvas } from "../maps.js";
+import { layerFigures, layerMaps } from "../maps.js";
 import { insideOf } from "../network.js";
 import { prepare } from "../prepare.js";
 import { SavedStep } from "../saved.js";
@@ -147,10 +147,7 @@ class DrawPage {
     say(this.kind, chancesTitle(found, this.about));
     this.saved.tell(step);
     if (this.layers.children.length !== layers.length) {
-      this.layers.replaceChildren(...this.about.layers.map((layer) => {
-        const name = `${layer.number} ${layer.kind} ${layer.output}`;
-        return h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)));
-      }));
+      this.layers.replaceChildren(...layerFigures(this.about));
     }
     layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
   }

@@ -3,7 +3,7 @@
 import { h, say, table, whenLightChanges } from "../dom.js";
 import { few, percent, whole } from "../format.js";
 import { chances, chancesTitle } from "../digit.js";
-import { layerMaps, mapCanvas, spreadBar, weightMaps } from "../maps.js";
+import { layerFigures, layerMaps, mapFigure, spreadBar, weightMaps } from "../maps.js";
 import { behaviour, inside, parameter } from "../network.js";
 import { Pictures, drawGrid } from "../pictures.js";
 import { Run } from "../run.js";
@@ -57,21 +57,18 @@ class NetworkPage {
     this.number = h("input", { type: "number", id: "sample", min: "0", max: String(Math.max(0, about.test_samples - 1)), value: "0", change: () => { this.sample = Number(this.number.value); this.lookAtSample(); } });
     this.picture = h("canvas", { class: "one", role: "img" });
     this.answer = h("div", { id: "answer" });
-    this.layers = h("div", { class: "layers", id: "activations" }, ...about.layers.map((layer) => {
-      const name = `${layer.number} ${layer.kind} ${layer.output}`;
-      return h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)));
-    }));
+    this.layers = h("div", { class: "layers", id: "activations" }, ...layerFigures(about));
     const section = (title, lead, ...parts) => [h("h2", {}, t(title)), lead ? h("p", { class: "lead" }, t(lead)) : null, ...parts];
     main.append(h("div", { class: "page" },
       h("h1", {}, about.id), this.saved.element, this.warnings,
       h("section", { hidden: about.test_samples === 0 }, ...section(about.picture ? "one_digit" : "one_sample", null,
         h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
         h("div", { class: "drawing" }, h("figure", { hidden: !about.picture }, this.picture), h("figure", { class: "wide" }, this.answer)),
-        this.layers).filter(Boolean)),
+        this.layers)),
       ...section("learned", "two_colours", this.learned),
       ...section("behaviour", "behaviour_lead", this.spread),
       ...section("changes", "changes_lead", this.changes),
-      ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows))).filter(Boolean)));
+      ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows)))));
   }
 
   /** Everything anew, of the network as it is now or was at the chosen step. */
@@ -93,7 +90,7 @@ class NetworkPage {
   }
 
   drawLearned(weights) {
-    if (!this.learned.children.length) this.learned.append(...this.shown.map((name) => h("figure", { class: "layer" }, h("figcaption", {}, name), h("div", { class: "scroll" }, mapCanvas(name)))));
+    if (!this.learned.children.length) this.learned.append(...this.shown.map(mapFigure));
     weights.forEach((each, i) => {
       const figure = this.learned.children[i];
       if (!each) return;

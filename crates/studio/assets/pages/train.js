@@ -7,7 +7,7 @@ import accuracy from "../panels/accuracy.js";
 import batch from "../panels/batch.js";
 import biases from "../panels/biases.js";
 import digits from "../panels/digits.js";
-import loss, { isCrossEntropy } from "../panels/loss.js";
+import loss from "../panels/loss.js";
 import weights from "../panels/weights.js";
 import { openDigit } from "../digit.js";
 import { Pictures } from "../pictures.js";
@@ -75,7 +75,7 @@ class TrainPage {
   build(main) {
     const number = (name, kind = "") => {
       const value = h("dd", { id: name }, "–");
-      const title = name === "test_loss" && isCrossEntropy(this.about) ? t("test_loss_nats") : t(name);
+      const title = name === "test_loss" && this.about.is_loss_in_nats ? t("test_loss_nats") : t(name);
       return [value, h("div", { class: kind }, h("dt", {}, title), value)];
     };
     const fields = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy")).map(([name, kind]) => [name, ...number(name, kind)]);

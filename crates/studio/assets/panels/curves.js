@@ -13,12 +13,11 @@ import { t } from "../text.js";
 export function curves({ of, text, axis, corner, tools = () => [], options = () => ({}), without = null }) {
   return (context) => {
     const chart = new Chart({ yText: text, yLabel: axis });
-    chart.element.append(
-      h("div", { class: `in-plot ${corner}`, "aria-hidden": "true" },
-        h("span", {}, h("i", { class: "swatch" }), t("training")),
-        h("span", {}, h("i", { class: "swatch test" }), t("test"))),
-    );
+    const legend = h("div", { class: `in-plot ${corner}`, "aria-hidden": "true" },
+      h("span", {}, h("i", { class: "swatch" }), t("training")),
+      h("span", {}, h("i", { class: "swatch test" }), t("test")));
     if (without) chart.element.replaceChildren(h("div", { class: "empty" }, without));
+    else chart.element.append(legend);
     const columns = (events, step) => {
       const shown = events.slice(0, countUpTo(events, step)).filter((event) => of(event) !== null);
       return { x: shown.map((event) => event.step), y: shown.map(of) };

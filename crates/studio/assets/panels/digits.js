@@ -18,7 +18,7 @@ export default {
     const scale = h("div", { class: "scale", "aria-hidden": "true" });
     // A full grid is this share of all. Fewer samples than it has cells need no scale.
     const share = SHOWN / about.test_samples;
-    const isFull = about.picture && about.classes && about.test_samples >= SHOWN;
+    const isFull = Boolean(about.picture && about.classes) && about.test_samples >= SHOWN;
     for (let i = 0; isFull && i <= 5; i++) scale.append(h("span", {}, percent(1 - (share * i) / 5, share * 100 >= 5 ? 0 : 1)));
     const cells = ({ run, step }) => {
       const evaluation = latest(run.evaluations, step);
@@ -36,7 +36,7 @@ export default {
       note: (_, shown) => t("mistakes_first", { shown: whole(shown.length), all: whole(about.test_samples) }),
       open: (sample, guess) => openDigit("test", sample, guess), beside: scale, fills: true,
     });
-    body.element.classList.toggle("scaled", Boolean(isFull));
+    body.element.classList.toggle("scaled", isFull);
     return body;
   },
 };

@@ -11,7 +11,7 @@ const CODELAB = 100;
 export default {
   name: "loss",
   key: "2",
-  title: (about) => (isCrossEntropy(about) ? t("loss") : t("other_loss")),
+  title: (about) => (about.is_loss_in_nats ? t("loss") : t("other_loss")),
   build(context) {
     const state = { factor: 1, isLog: false };
     const set = (change) => { Object.assign(state, change); context.redraw(); };
@@ -19,9 +19,9 @@ export default {
       of: (event) => event.loss_nats === null ? null : event.loss_nats * state.factor,
       text: (value, isExact) => few(value, isExact ? 4 : 3),
       corner: "above",
-      axis: () => isCrossEntropy(context.about) ? t(state.factor === 1 ? "loss_axis" : "loss_axis_100") : `${context.about.loss.replaceAll("_", " ")}, ${t("loss_mean")}`,
+      axis: () => context.about.is_loss_in_nats ? t(state.factor === 1 ? "loss_axis" : "loss_axis_100") : `${context.about.loss.replaceAll("_", " ")}, ${t("loss_mean")}`,
       tools: () => [
-        ...(isCrossEntropy(context.about) ? [switchButton(t("times_100"), t("show_100"), (isOn) => set({ factor: isOn ? CODELAB : 1 }))] : []),
+        ...(context.about.is_loss_in_nats ? [switchButton(t("times_100"), t("show_100"), (isOn) => set({ factor: isOn ? CODELAB : 1 }))] : []),
         switchButton(t("log_axis"), t("show_log"), (isOn) => set({ isLog: isOn })),
       ],
       // The first losses are far above all others: the axis of the codelab cuts them off, and ours does.
@@ -30,9 +30,6 @@ export default {
     return build(context);
   },
 };
-
-/** Whether the loss of a run is measured in nats. */
-export const isCrossEntropy = (about) => about.loss.includes("cross_entropy");
 
 /** Twice the test loss of the first third that was learned, but all that was seen while that is little. */
 function top(run) {
