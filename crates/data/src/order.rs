@@ -22,7 +22,7 @@ pub enum Order {
     ShuffledEpochs,
     /// Shuffled once, then walked again and again in that order; what is left after the last whole
     /// batch is never drawn. Needed to compare with the codelab, which does this.
-    FixedWalk,
+    FixedOrder,
     /// Each sample of each batch drawn independently from all. Needed to compare with the book,
     /// which does this.
     WithReplacement,
@@ -90,11 +90,11 @@ impl Sampler {
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
         let error = DataError::Batch { order, batch_size, n_samples };
         let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
-        if batch_size == 0 || (order == Order::FixedWalk && batch_size > n_samples) {
+        if batch_size == 0 || (order == Order::FixedOrder && batch_size > n_samples) {
             return Err(error);
         }
         let permutation = match order {
-            Order::ShuffledEpochs | Order::FixedWalk => (0..count).collect(),
+            Order::ShuffledEpochs | Order::FixedOrder => (0..count).collect(),
             Order::WithReplacement => Vec::new(),
         };
         Ok(Self { order, n_samples, batch_size, permutation, shuffled_epoch: None })
@@ -116,7 +116,7 @@ impl Sampler {
             Order::ShuffledEpochs => {
                 ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
             }
-            Order::FixedWalk => {
+            Order::FixedOrder => {
                 let walk_len = n_samples - n_samples % batch_size;
                 (0, (position % walk_len as u128) as usize)
             }
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    const ORDERS: [Order; 3] = [Order::ShuffledEpochs, Order::FixedWalk, Order::WithReplacement];
+    const ORDERS: [Order; 3] = [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement];
 
     /// Both keys through a 64-bit mixer: random enough to test with, and stateless.
     fn random(draw: Draw) -> u64 {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_fixed_walk_repeats_its_whole_batches_and_never_draws_the_rest() {
         for (n_samples, batch_size, period) in [(12, 4, 3), (13, 4, 3), (7, 1, 7), (5, 5, 1)] {
-            let mut sampler = sampler(Order::FixedWalk, n_samples, batch_size);
+            let mut sampler = sampler(Order::FixedOrder, n_samples, batch_size);
             let first = walk(&mut sampler, period);
             let distinct = sorted(&first).windows(2).all(|pair| pair[0] < pair[1]);
             assert!(distinct, "{first:?} draws a sample twice");
@@ -303,14 +303,14 @@ mod tests {
             assert!(Sampler::new(order, 1, 0).is_err(), "{order}");
             assert!(Sampler::new(order, u32::MAX as usize + 1, 1).is_err(), "{order}");
         }
-        let error = Sampler::new(Order::FixedWalk, 99, 100).unwrap_err();
-        assert_eq!(error.to_string(), "fixed_walk: no batches of 100 from 99 samples");
+        let error = Sampler::new(Order::FixedOrder, 99, 100).unwrap_err();
+        assert_eq!(error.to_string(), "fixed_order: no batches of 100 from 99 samples");
     }
 
     #[test]
     fn names_are_those_of_the_experiment_file() {
         for (order, name) in
-            ORDERS.iter().zip(["shuffled_epochs", "fixed_walk", "with_replacement"])
+            ORDERS.iter().zip(["shuffled_epochs", "fixed_order", "with_replacement"])
         {
             assert_eq!(order.to_string(), name);
             assert_eq!(Order::deserialize(name.into_deserializer()), Ok::<_, Error>(*order));

@@ -281,8 +281,8 @@ impl std::error::Error for ReadError {}
 mod tests {
     use super::*;
     use crate::{
-        EvaluationFinished, LearningRateSet, Measured, ParameterMeasured, Paused, Reason, Resumed,
-        RunFinished, RunStarted, Spread, StepFinished,
+        EvaluationFinished, LearningRateSet, Measured, ParameterMeasured, Paused, Quantiles,
+        Reason, Resumed, RunFinished, RunStarted, StepFinished,
     };
 
     fn summary(number: f64) -> Summary {
@@ -343,7 +343,7 @@ mod tests {
         let single = number as f32;
         // A number too large for a single is not infinite here.
         let is_infinite = single.is_infinite() && number.is_finite();
-        let values = Spread([if is_infinite { f32::MAX } else { single }; 8]);
+        let values = Quantiles([if is_infinite { f32::MAX } else { single }; 8]);
         let measured = Measured {
             step: 20,
             train_secs: number,

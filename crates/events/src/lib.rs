@@ -31,13 +31,13 @@
 
 mod command;
 mod json;
-mod spread;
+mod quantiles;
 
 use serde::{Deserialize, Serialize};
 
 pub use command::Command;
 pub use json::{Glance, ParseError, ReadError, Reader};
-pub use spread::Spread;
+pub use quantiles::Quantiles;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,9 +153,9 @@ pub struct Measured {
     /// The class that each sample of `batch` was taken for before the update; empty without classes.
     pub guesses: Vec<u32>,
     /// All weights of all layers, if there are any.
-    pub weights: Option<Spread>,
+    pub weights: Option<Quantiles>,
     /// All biases of all layers, if there are any.
-    pub biases: Option<Spread>,
+    pub biases: Option<Quantiles>,
     /// The parameters one by one.
     pub parameters: Vec<ParameterMeasured>,
 }
@@ -171,13 +171,13 @@ pub struct ParameterMeasured {
     /// Layer and part: `"3.conv2d.weight"`, layers counted from 1.
     pub name: String,
     /// Its numbers.
-    pub values: Spread,
+    pub values: Quantiles,
     /// The gradients of the last step, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gradients: Option<Spread>,
+    pub gradients: Option<Quantiles>,
     /// What the last step added to its numbers, if that was noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub updates: Option<Spread>,
+    pub updates: Option<Quantiles>,
 }
 
 /// A run waits until it is told to go on.
@@ -257,7 +257,7 @@ pub struct Summary {
     pub test_accuracy: Option<f64>,
     /// The best accuracy of all evaluations.
     pub best_test_accuracy: Option<f64>,
-    /// SHA-256 of the final parameters and then of the batch-normalisation averages, in hexadecimal:
+    /// SHA-256 of the final parameters and then of the batch-normalisation running statistics, in hexadecimal:
     /// little-endian `f32`, layer by layer, weight before bias.
     pub weights_digest: String,
     /// Training samples per second, evaluations left out.

@@ -57,7 +57,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         "#,
     )?;
     let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(1)))?;
-    let finished = trainer.run(None, &mut Silent);
+    let finished = trainer.run(None, &mut NoopObserver);
 
     let accuracy = finished.summary.test_accuracy.ok_or("the data has classes")?;
     writeln!(io::stdout(), "test accuracy {accuracy:.3}")?;

@@ -18,7 +18,7 @@ fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut experiment = presets::find("two-layer").ok_or("a preset")?.experiment();
     experiment.train.steps = Some(1000);
     let mut trainer = Trainer::new(experiment, gradus::mnist()?, Arc::new(Pool::new(2)))?;
-    trainer.run(None, &mut Silent);
+    trainer.run(None, &mut NoopObserver);
     Ok(trainer.saved().write(file)?)
 }
 

@@ -11,7 +11,7 @@
 //!
 //! let digits = gradus::mnist()?;
 //! let mut trainer = Trainer::new(experiment, digits, Arc::new(Pool::new(2)))?;
-//! let finished = trainer.run(None, &mut Silent);
+//! let finished = trainer.run(None, &mut NoopObserver);
 //! assert!(finished.summary.test_accuracy > Some(0.85));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -48,7 +48,7 @@ pub mod prelude {
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
     pub use runs::{Evaluator, Experiment, SavedModel, Split};
-    pub use train::{Observer, Silent, Trainer};
+    pub use train::{NoopObserver, Observer, Trainer};
 }
 
 /// The MNIST digits inside the library: 60,000 to learn from and 10,000 to measure on, as bytes.

@@ -31,9 +31,9 @@
 //! as row-major [`Tensor`]s.
 
 mod binary;
-pub mod check;
 mod convolution;
 pub mod formula;
+pub mod gradient_check;
 mod graph;
 pub mod numeric;
 pub mod op;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kernels::random::Stream;
 
-use crate::check::{Check, Checked, check};
+use crate::gradient_check::{GradCheckOptions, GradCheckReport, gradient_check};
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::{Compile, Float, Graph, NodeId, Program, Run, Shape, ShapeError, Tensor, Tensors};
 
@@ -151,11 +151,12 @@ impl Trial {
         program.value(self.y).expect("kept")
     }
 
-    fn check(&self) -> Vec<Checked> {
+    fn check(&self) -> Vec<GradCheckReport> {
         let parameters = vec![0.0; self.graph.n_parameters()];
         let inputs = self.inputs();
-        let options = Check { batch: self.batch, tile: self.tile, ..Check::default() };
-        check(self.graph.clone(), self.loss, &parameters, &Tensors(&inputs), &options)
+        let options =
+            GradCheckOptions { batch: self.batch, tile: self.tile, ..GradCheckOptions::default() };
+        gradient_check(self.graph.clone(), self.loss, &parameters, &Tensors(&inputs), &options)
             .expect("a loss")
     }
 }

@@ -15,6 +15,6 @@ mod setting;
 pub use layers::Layer;
 pub use losses::Loss;
 pub use network::{
-    Average, Builder, LayerSummary, Mode, Model, Network, NetworkError, Objective, ParameterSpec,
-    Penalty,
+    Builder, LayerSummary, Mode, Model, Network, NetworkError, Objective, ParameterSpec, Penalty,
+    RunningStatistics,
 };

@@ -37,7 +37,7 @@ pub struct Network {
     pub input: Vec<usize>,
     /// Initializer of the weights of layers that do not name one.
     #[serde(default = "he_normal")]
-    pub weights: Initializer,
+    pub weight_init: Initializer,
     /// First value of the biases of layers that do not name one.
     #[serde(default)]
     pub bias: f64,
@@ -54,7 +54,7 @@ fn he_normal() -> Initializer {
 pub enum Mode {
     /// Dropout is at work, batch normalisation uses the batch.
     Train,
-    /// No dropout, batch normalisation uses running averages.
+    /// No dropout, batch normalisation uses running statistics.
     Evaluate,
 }
 
@@ -87,7 +87,7 @@ impl Validate for Penalty {
 /// A network as a graph, with what is needed to train or evaluate it.
 ///
 /// Input 0 of the graph are the samples, input 1 the targets, and from input 2 on come the running
-/// averages, in the order of [`averages`](Self::averages), if the graph is for evaluation.
+/// running statistics, in the order of [`running_statistics`](Self::running_statistics), if the graph is for evaluation.
 #[derive(Clone, Debug)]
 pub struct Model<T> {
     /// All nodes.
@@ -106,8 +106,8 @@ pub struct Model<T> {
     pub loss: NodeId,
     /// The parameters, in the order of the parameter vector.
     pub parameters: Vec<ParameterSpec>,
-    /// The running averages, in order.
-    pub averages: Vec<Average>,
+    /// The running statistics, in order.
+    pub running_statistics: Vec<RunningStatistics>,
     /// One line for each layer.
     pub layers: Vec<LayerSummary>,
 }
@@ -131,32 +131,32 @@ pub struct ParameterSpec {
     pub fan_out: usize,
 }
 
-/// A running average of the moments of one batch normalisation.
+/// A running statistic of the moments of one batch normalisation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Average {
+pub struct RunningStatistics {
     /// Layer and part: `"2.batch_norm.moments"`.
     pub name: String,
-    /// In training the moments of the batch, in evaluation the input that takes their averages.
+    /// In training the moments of the batch, in evaluation the input that takes their running statistics.
     pub moments: NodeId,
     /// Channels: there are as many means, then as many variances.
     pub channels: usize,
     /// Share of the average that a step keeps.
-    pub decay: f64,
+    pub momentum: f64,
     /// Whether the first steps keep less.
     pub warmup: bool,
 }
 
-impl Average {
-    /// What the averages are before the first step: mean 0, variance 1.
+impl RunningStatistics {
+    /// What the running statistics are before the first step: mean 0, variance 1.
     pub fn initial(&self) -> impl Iterator<Item = f32> + use<> {
         let channels = self.channels;
         (0..2 * channels).map(move |i| if i < channels { 0.0 } else { 1.0 })
     }
 
     /// The share of the average that is kept at `step`, counted from 0.
-    pub fn kept(&self, step: u64) -> f64 {
+    pub fn momentum_at(&self, step: u64) -> f64 {
         let warm = (1.0 + step as f64) / (10.0 + step as f64);
-        if self.warmup { self.decay.min(warm) } else { self.decay }
+        if self.warmup { self.momentum.min(warm) } else { self.momentum }
     }
 }
 
@@ -229,7 +229,7 @@ impl Network {
             Some(penalty) => builder.graph.add(data_loss, penalty).map_err(in_loss)?,
             None => data_loss,
         };
-        let Builder { mut graph, parameters, averages, .. } = builder;
+        let Builder { mut graph, parameters, running_statistics, .. } = builder;
         for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
             graph.set_name(node, name);
         }
@@ -242,7 +242,7 @@ impl Network {
             penalty,
             loss,
             parameters,
-            averages,
+            running_statistics,
             layers,
         })
     }
@@ -280,7 +280,7 @@ impl Network {
         }
         let of_model = |setting| NetworkError::Setting { layer: None, setting };
         finite("bias", self.bias).map_err(of_model)?;
-        self.weights.validate().map_err(|setting| of_model(setting.within("weights")))?;
+        self.weight_init.validate().map_err(|setting| of_model(setting.within("weight_init")))?;
         let mut builder = Builder::new(self, mode);
         builder.graph.begin_scope("the data");
         let input = builder.graph.input("input", Shape::batch(&self.input));

@@ -348,9 +348,9 @@ mod tests {
 
     #[test]
     fn ranges_end_where_they_say() {
-        type Check = fn(&str, f64) -> Result<(), InvalidSetting>;
+        type GradCheckOptions = fn(&str, f64) -> Result<(), InvalidSetting>;
         let (inf, nan) = (f64::INFINITY, f64::NAN);
-        let cases: [(Check, &[f64], &[f64]); 4] = [
+        let cases: [(GradCheckOptions, &[f64], &[f64]); 4] = [
             (finite, &[-1e300, 0.0], &[inf, -inf, nan]),
             (positive, &[1e-300, 1e300], &[0.0, -1.0, inf, nan]),
             (not_negative, &[0.0, 1e300], &[-1e-300, inf, nan]),

@@ -4,8 +4,8 @@ use data::{Dataset, Targets};
 use graph::{Compile, Pool, Program, Run, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
-use crate::gather::Gather;
-use crate::sizes::{average_starts, outputs_of, target_shape};
+use crate::batch_source::BatchSource;
+use crate::sizes::{outputs_of, statistics_starts, target_shape};
 
 /// Samples that go through the network together.
 const BATCH: usize = 1000;
@@ -30,7 +30,7 @@ pub struct Evaluator {
     /// For whole batches, and for what is left after the last of them.
     programs: Vec<Program<f32>>,
     divisor: f32,
-    average_starts: Vec<usize>,
+    statistics_starts: Vec<usize>,
     indices: Vec<u32>,
 }
 
@@ -58,8 +58,8 @@ impl Evaluator {
             Program::new(std::sync::Arc::clone(&graph), &options).expect("no loss to be wrong")
         };
         let programs = wanted.iter().filter(|&&batch| batch > 0).map(compile).collect();
-        let average_starts = average_starts(&model.averages);
-        Ok(Self { model, programs, divisor, average_starts, indices: Vec::new() })
+        let statistics_starts = statistics_starts(&model.running_statistics);
+        Ok(Self { model, programs, divisor, statistics_starts, indices: Vec::new() })
     }
 
     /// The graph for evaluation.
@@ -73,7 +73,7 @@ impl Evaluator {
         pool: Option<&Pool>,
         dataset: &Dataset,
         parameters: &[f32],
-        averages: &[f32],
+        running_statistics: &[f32],
     ) -> Evaluation {
         let outputs = outputs_of(dataset);
         let mut predictions = Vec::with_capacity(dataset.len() * outputs);
@@ -85,13 +85,13 @@ impl Evaluator {
             let program = program.expect("made for a dataset of this size");
             self.indices.clear();
             self.indices.extend((first..first + program.batch()).map(|i| i as u32));
-            let inputs = Gather {
+            let inputs = BatchSource {
                 dataset,
                 indices: &self.indices,
                 next: &[],
                 divisor: self.divisor,
-                averages,
-                average_starts: &self.average_starts,
+                running_statistics,
+                statistics_starts: &self.statistics_starts,
             };
             program.run(&Run { pool, parameters, inputs: &inputs, ..Run::default() });
             loss_sum += f64::from(program.scalar(self.model.data_loss)) * program.batch() as f64;
@@ -128,12 +128,12 @@ pub fn accuracy(
 ) -> f64 {
     let n = labels.len();
     let rows = predictions.chunks_exact(outputs.max(1));
-    let correct = rows.zip(labels).filter(|(row, label)| largest(row) == *label as usize).count();
+    let correct = rows.zip(labels).filter(|(row, label)| argmax(row) == *label as usize).count();
     correct as f64 / n as f64
 }
 
 /// The position of the largest element, the first of equals. NaN is never the largest.
-pub fn largest(row: &[f32]) -> usize {
+pub fn argmax(row: &[f32]) -> usize {
     let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &value)| {
         if value > best.1 { (i, value) } else { best }
     });

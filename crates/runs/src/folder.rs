@@ -186,8 +186,12 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
         let parameters = vec![0.0; 7850];
-        let model =
-            SavedModel { experiment: experiment(), outputs: 10, parameters, averages: Vec::new() };
+        let model = SavedModel {
+            experiment: experiment(),
+            outputs: 10,
+            parameters,
+            running_statistics: Vec::new(),
+        };
         for step in [600, 20, 1_200_000] {
             folder.save_step(step, &model).unwrap();
         }

@@ -7,9 +7,9 @@ use graph::{Compile, Pool, Program, Run, Source, Tensor};
 use kernels::transpose;
 use nn::{Model, NetworkError};
 
-use crate::gather::divide;
+use crate::batch_source::divide;
 use crate::saved::SavedModel;
-use crate::sizes::average_starts;
+use crate::sizes::statistics_starts;
 
 /// A network that answers, one sample or some samples at a time.
 ///
@@ -31,7 +31,7 @@ pub struct Predictor {
     model: Model<f32>,
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
-    average_starts: Vec<usize>,
+    statistics_starts: Vec<usize>,
     predictions: Vec<f32>,
 }
 
@@ -80,9 +80,9 @@ impl Predictor {
         }
         let options = Compile { batch, keep, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options).expect("no loss to be wrong");
-        let average_starts = average_starts(&model.averages);
+        let statistics_starts = statistics_starts(&model.running_statistics);
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
-        Ok(Self { saved, model, program, pool: None, average_starts, predictions })
+        Ok(Self { saved, model, program, pool: None, statistics_starts, predictions })
     }
 
     /// Answers on the threads of `pool`, which is worth it for a large batch.
@@ -131,8 +131,8 @@ impl Predictor {
         let inputs = Samples {
             samples,
             divisor: self.saved.experiment.data.divisor,
-            averages: &self.saved.averages,
-            average_starts: &self.average_starts,
+            running_statistics: &self.saved.running_statistics,
+            statistics_starts: &self.statistics_starts,
         };
         self.program.run(&Run {
             pool: self.pool.as_deref(),
@@ -145,12 +145,12 @@ impl Predictor {
     }
 }
 
-/// Samples, one after the other, and the running averages as inputs of a graph.
+/// Samples, one after the other, and the running statistics as inputs of a graph.
 struct Samples<'a> {
     samples: &'a [f32],
     divisor: f32,
-    averages: &'a [f32],
-    average_starts: &'a [usize],
+    running_statistics: &'a [f32],
+    statistics_starts: &'a [usize],
 }
 
 impl Source<f32> for Samples<'_> {
@@ -165,8 +165,8 @@ impl Source<f32> for Samples<'_> {
             }
             1 => unreachable!("a prediction needs no target"),
             average => {
-                let start = self.average_starts[average - 2];
-                out.copy_from_slice(&self.averages[start..start + out.len()]);
+                let start = self.statistics_starts[average - 2];
+                out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
             }
         }
     }
@@ -177,15 +177,16 @@ mod tests {
     use super::*;
     use crate::Experiment;
 
-    /// Weights of a first step, and averages that are not those before it.
+    /// Weights of a first step, and running statistics that are not those before it.
     fn saved() -> SavedModel {
         let text = "data = { source = 'memory', divisor = 255 }\n\
             train = { steps = 1 }\n[model]\ninput = [6, 6, 2]\n\
             layers = [{ conv2d = { filters = 3, kernel = 3 } }, { batch_norm = {} }, 'relu', 'flatten', \
             { linear = { units = 4 } }]";
         let experiment = Experiment::parse("small.toml", text).unwrap();
-        let averages = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
-        let mut saved = SavedModel { experiment, outputs: 4, parameters: Vec::new(), averages };
+        let running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
+        let mut saved =
+            SavedModel { experiment, outputs: 4, parameters: Vec::new(), running_statistics };
         saved.parameters = saved.model().unwrap().initial_parameters(1);
         saved
     }

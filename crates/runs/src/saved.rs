@@ -14,7 +14,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
 use crate::experiment::{Experiment, ExperimentError};
 
-/// A network with its parameters and running averages.
+/// A network with its parameters and running statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedModel {
     /// How it was trained, the network among it.
@@ -23,8 +23,8 @@ pub struct SavedModel {
     pub outputs: usize,
     /// The parameter vector.
     pub parameters: Vec<f32>,
-    /// The running averages, one batch normalisation after the other.
-    pub averages: Vec<f32>,
+    /// The running statistics, one batch normalisation after the other.
+    pub running_statistics: Vec<f32>,
 }
 
 /// Why a saved network cannot be read or written. Each names the file.
@@ -158,7 +158,8 @@ impl SavedModel {
             .map_err(|error| SavedError::Experiment { file: of_file(), error: Box::new(error) })?;
         let network = |error| SavedError::Network { file: of_file(), error: Box::new(error) };
         let outputs = experiment.model.outputs().map_err(network)?;
-        let mut saved = Self { experiment, outputs, parameters: Vec::new(), averages: Vec::new() };
+        let mut saved =
+            Self { experiment, outputs, parameters: Vec::new(), running_statistics: Vec::new() };
         let model = saved.model().map_err(network)?;
         let numbers = |name: &str, sizes: &[usize]| {
             let wrong = |found| SavedError::Tensor {
@@ -178,8 +179,8 @@ impl SavedModel {
         for spec in &model.parameters {
             saved.parameters.extend(numbers(&spec.name, &spec.sizes)?);
         }
-        for average in &model.averages {
-            saved.averages.extend(numbers(&average.name, &[2, average.channels])?);
+        for average in &model.running_statistics {
+            saved.running_statistics.extend(numbers(&average.name, &[2, average.channels])?);
         }
         Ok(saved)
     }
@@ -199,16 +200,16 @@ impl SavedModel {
             (spec.name.clone(), spec.sizes.clone(), bytes(&self.parameters[spec.range.clone()]))
         });
         let mut start = 0;
-        let averages = model.averages.iter().map(|average| {
+        let running_statistics = model.running_statistics.iter().map(|average| {
             let end = start + 2 * average.channels;
             let named = (
                 average.name.clone(),
                 vec![2, average.channels],
-                bytes(&self.averages[start..end]),
+                bytes(&self.running_statistics[start..end]),
             );
             start = end;
             named
         });
-        parameters.chain(averages).collect()
+        parameters.chain(running_statistics).collect()
     }
 }

@@ -2,11 +2,11 @@
 
 use data::{Dataset, Targets};
 use graph::Shape;
-use nn::Average;
+use nn::RunningStatistics;
 
-/// Where each batch normalisation's running averages begin.
-pub fn average_starts(averages: &[Average]) -> Vec<usize> {
-    let ends = averages.iter().scan(0, |end, average| {
+/// Where each batch normalisation's running statistics begin.
+pub fn statistics_starts(running_statistics: &[RunningStatistics]) -> Vec<usize> {
+    let ends = running_statistics.iter().scan(0, |end, average| {
         let start = *end;
         *end += 2 * average.channels;
         Some(start)

@@ -149,7 +149,7 @@ mod tests {
             experiment: experiment.clone(),
             outputs: 1,
             parameters: vec![0.0; 3],
-            averages: Vec::new(),
+            running_statistics: Vec::new(),
         };
         let (run, link) = live("here".as_ref());
         let step = || run.snapshot().map(|snapshot| snapshot.step);

@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::Dataset;
-use events::{EvaluationFinished, Event, Measured, RunStarted, Spread, StepFinished};
+use events::{EvaluationFinished, Event, Measured, Quantiles, RunStarted, StepFinished};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -164,7 +164,7 @@ fn draw(
         test: story.evaluations.iter().map(|test| (test.step, test.loss_nats)).collect(),
     };
     curves.draw(&panels[1], story.end)?;
-    let spreads = |of: fn(&Measured) -> Option<Spread>| -> Vec<(u64, Spread)> {
+    let spreads = |of: fn(&Measured) -> Option<Quantiles>| -> Vec<(u64, Quantiles)> {
         story.looks.iter().filter_map(|look| Some((look.step, of(look)?))).collect()
     };
     draw_bands(&panels[3], "Weights", WEIGHTS, &spreads(|look| look.weights), story.end)?;
@@ -319,7 +319,7 @@ fn draw_bands(
     area: &Area<'_>,
     title: &str,
     colour: RGBColor,
-    spreads: &[(u64, Spread)],
+    spreads: &[(u64, Quantiles)],
     end: u64,
 ) -> Result<()> {
     let edge = |of: fn(f32, f32) -> f32, i: usize, start: f32| {
@@ -333,8 +333,9 @@ fn draw_bands(
     let range = f64::from(low) - pad..f64::from(high) + pad;
     let mut chart = axes(area, title, "value", end, range)?;
     for (lower, upper) in [(3, 4), (2, 5), (1, 6), (0, 7)] {
-        let at =
-            |i: usize| move |&(step, spread): &(u64, Spread)| (step as f64, f64::from(spread.0[i]));
+        let at = |i: usize| {
+            move |&(step, spread): &(u64, Quantiles)| (step as f64, f64::from(spread.0[i]))
+        };
         let above = spreads.iter().map(at(upper));
         let outline: Vec<_> = above.chain(spreads.iter().rev().map(at(lower))).collect();
         let band = Polygon::new(outline, colour.mix(BAND_OPACITY).filled());

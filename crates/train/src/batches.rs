@@ -3,7 +3,7 @@
 use data::{DataError, Dataset, Draw, Sampler};
 use kernels::random::{below, philox};
 
-use runs::{Experiment, Gather};
+use runs::{BatchSource, Experiment};
 
 /// Random draws of the order of samples: `"orde"`. Every purpose has its own.
 const ORDER: u32 = 0x6f72_6465;
@@ -58,15 +58,15 @@ impl Batches {
         }
     }
 
-    /// The batch as the inputs of a graph for training, which has no running averages.
-    pub(crate) fn inputs(&self) -> Gather<'_, f32> {
-        Gather {
+    /// The batch as the inputs of a graph for training, which has no running statistics.
+    pub(crate) fn inputs(&self) -> BatchSource<'_, f32> {
+        BatchSource {
             dataset: &self.dataset,
             indices: &self.indices,
             next: &self.next.0,
             divisor: self.divisor,
-            averages: &[],
-            average_starts: &[],
+            running_statistics: &[],
+            statistics_starts: &[],
         }
     }
 }

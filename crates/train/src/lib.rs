@@ -3,8 +3,8 @@
 //! The trainer tells an [`Observer`] what happens and never knows who listens.
 
 mod batches;
-pub mod check;
-mod spread;
+pub mod gradient_check;
+mod quantiles;
 mod trainer;
 
-pub use trainer::{NotFinite, Observer, Silent, TrainError, Trainer};
+pub use trainer::{NoopObserver, NotFinite, Observer, TrainError, Trainer};

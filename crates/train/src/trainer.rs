@@ -11,13 +11,13 @@ use data::{DataError, Dataset, Targets};
 use events::StepFinished;
 use graph::{Compile, Pool, Program, Run, Times, Vectors};
 use nn::optim::StepInfo;
-use nn::{Average, Mode, Model, NetworkError};
+use nn::{Mode, Model, NetworkError, RunningStatistics};
 
 use runs::{Evaluator, Experiment, SavedModel, Split, accuracy, outputs_of, target_shape};
 
 use crate::batches::Batches;
 
-pub use course::{Observer, Silent};
+pub use course::{NoopObserver, Observer};
 
 /// A network in training.
 ///
@@ -27,7 +27,7 @@ pub use course::{Observer, Silent};
 /// use std::sync::Arc;
 /// use data::{Dataset, Features, Targets};
 /// use runs::{Experiment, Split};
-/// use gradus_train::{Silent, Trainer};
+/// use gradus_train::{NoopObserver, Trainer};
 ///
 /// // Is the first number larger than the second?
 /// let features: Vec<f32> = (0..200).map(|i| ((i * 37) % 100) as f32 / 100.0).collect();
@@ -42,7 +42,7 @@ pub use course::{Observer, Silent};
 /// "#)?;
 /// let split = Split { train: set.clone(), test: set };
 /// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
-/// let finished = trainer.run(None, &mut Silent);
+/// let finished = trainer.run(None, &mut NoopObserver);
 /// assert!(finished.summary.test_accuracy > Some(0.9));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -56,8 +56,8 @@ pub struct Trainer {
     program: Program<f32>,
     evaluator: Evaluator,
     parameters: Vec<f32>,
-    averages: Vec<f32>,
-    slots: [Vec<f32>; 2],
+    running_statistics: Vec<f32>,
+    state_vectors: [Vec<f32>; 2],
     /// Steps done.
     step: u64,
     train_loss: f64,
@@ -184,14 +184,18 @@ impl Trainer {
         let evaluator =
             Evaluator::new(&experiment.model, &objective, &split.test, experiment.data.divisor)?;
         let parameters = model.initial_parameters(train.seed);
-        let n_slots = train.optimizer.as_dyn::<f32>().slots();
+        let n_slots = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
         let slot = |i| repeat_n(0.0, if i < n_slots { parameters.len() } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train).map_err(TrainError::Data)?;
         Ok(Self {
-            slots: [slot(0), slot(1)],
-            averages: model.averages.iter().flat_map(Average::initial).collect(),
+            state_vectors: [slot(0), slot(1)],
+            running_statistics: model
+                .running_statistics
+                .iter()
+                .flat_map(RunningStatistics::initial)
+                .collect(),
             step: 0,
             train_loss: f64::NAN,
             best_accuracy: None,
@@ -235,9 +239,9 @@ impl Trainer {
         &self.parameters
     }
 
-    /// The running averages of batch normalisations as they are now.
-    pub fn averages(&self) -> &[f32] {
-        &self.averages
+    /// The running statistics of batch normalisations as they are now.
+    pub fn running_statistics(&self) -> &[f32] {
+        &self.running_statistics
     }
 
     /// Optimizer updates so far.
@@ -256,7 +260,7 @@ impl Trainer {
             experiment: self.experiment.clone(),
             outputs: outputs_of(&self.batches.dataset),
             parameters: self.parameters.clone(),
-            averages: self.averages.clone(),
+            running_statistics: self.running_statistics.clone(),
         }
     }
 
@@ -297,7 +301,7 @@ impl Trainer {
                 optimizer.update(&info, parameters, gradients, [first, second]);
             };
         let run = Run { pool, parameters: &[], inputs: &inputs, seed, step, times };
-        let [first, second] = &mut self.slots;
+        let [first, second] = &mut self.state_vectors;
         let is_finite = if train.clip.norm.is_none() {
             let vectors = [&mut self.parameters[..], first, second];
             self.program.step(&run, vectors, |gradients, vectors| update(1.0, gradients, vectors))
@@ -319,7 +323,7 @@ impl Trainer {
         }
         let loss = f64::from(self.program.scalar(self.model.loss));
         let grad_norm = self.program.gradient_norm();
-        self.update_averages();
+        self.update_running_statistics();
         self.step += 1;
         self.train_loss = f64::from(self.program.scalar(self.model.data_loss));
         let reports = self.step.is_multiple_of(self.experiment.train.report_every);
@@ -334,15 +338,15 @@ impl Trainer {
         })
     }
 
-    fn update_averages(&mut self) {
-        let mut rest = &mut self.averages[..];
-        for average in &self.model.averages {
-            let kept = average.kept(self.step) as f32;
+    fn update_running_statistics(&mut self) {
+        let mut rest = &mut self.running_statistics[..];
+        for average in &self.model.running_statistics {
+            let momentum = average.momentum_at(self.step) as f32;
             let moments =
                 self.program.shared_value(average.moments).expect("computed for all tiles");
             let (own, others) = rest.split_at_mut(moments.len());
             for (own, &moment) in own.iter_mut().zip(moments) {
-                *own = kept * *own + (1.0 - kept) * moment;
+                *own = momentum * *own + (1.0 - momentum) * moment;
             }
             rest = others;
         }

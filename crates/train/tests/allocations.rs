@@ -18,7 +18,7 @@ const LAYERS: &str = r#"
     { conv2d = { filters = 4, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
     { max_pool2d = { size = 2 } }, { avg_pool2d = { size = 2 } }, "flatten",
     { linear = { units = 300 } }, "sigmoid", { linear = { units = 20 } }, { leaky_relu = {} },
-    { dropout = { ratio = 0.25 } }, "tanh", { linear = { units = 10 } }, "softplus", { linear = { units = 4 } },
+    { dropout = { rate = 0.25 } }, "tanh", { linear = { units = 10 } }, "softplus", { linear = { units = 4 } },
 "#;
 
 fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
@@ -47,7 +47,7 @@ fn a_warm_step_allocates_nothing() {
         "optimizer = 'sgd'",
         "optimizer = 'adam'\nclip = { norm = 1, value = 0.1 }",
         "optimizer = 'nesterov'\norder = 'with_replacement'\nl1 = 0.001\nl2 = 0.001",
-        "order = 'fixed_walk'\nloss = 'hinge'",
+        "order = 'fixed_order'\nloss = 'hinge'",
     ] {
         let mut trainer = trainer(train, &pool);
         for _ in 0..3 {

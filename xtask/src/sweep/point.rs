@@ -76,10 +76,10 @@ impl Point {
         format!(
             "# A network of the sweep.\n\n\
              [data]\n\
-             samples = {samples}\n\n\
+             limit = {samples}\n\n\
              [model]\n\
              input = [28, 28, 1]\n\
-             weights = \"he_normal\"\n\
+             weight_init = \"he_normal\"\n\
              layers = [\n  \
                \"flatten\",\n  \
                {{ linear = {{ units = {width} }} }},\n  \
@@ -163,6 +163,6 @@ mod tests {
         let objective = experiment.train.objective();
         let model = experiment.model.model::<f32>(Mode::Train, &objective, 10).unwrap();
         assert_eq!(model.graph.n_parameters(), 785 * 32 + 33 * 32 + 33 * 10);
-        assert_eq!((experiment.train.batch, experiment.data.samples), (8, Some(4000)));
+        assert_eq!((experiment.train.batch, experiment.data.limit), (8, Some(4000)));
     }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use gradus::graph::check::Check;
-use gradus::train::check::{TensorCheck, check};
+use gradus::graph::gradient_check::GradCheckOptions;
+use gradus::train::gradient_check::{ParameterGradCheck, gradient_check};
 
 use crate::experiment::ExperimentArgs;
 use crate::table::{self, Align};
@@ -54,11 +54,11 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let experiment = args.experiment.read(&[])?;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
     let dataset = experiment.data.open(gradus::mnist)?.train;
-    let options = Check {
+    let options = GradCheckOptions {
         batch: args.samples.into(),
         directions: (!args.every).then_some(args.directions),
         seed: args.seed,
-        ..Check::default()
+        ..GradCheckOptions::default()
     };
     if args.every {
         let n = experiment.model.n_parameters()?;
@@ -67,9 +67,9 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
             "--every: {n} parameters are too many to try one by one, expected at most {FEW}"
         );
     }
-    let report = check(&experiment, &dataset, &options)?;
+    let report = gradient_check(&experiment, &dataset, &options)?;
     // NaN does not pass.
-    let passes = |tensor: &TensorCheck| tensor.checked.error <= args.tolerance;
+    let passes = |tensor: &ParameterGradCheck| tensor.checked.error <= args.tolerance;
     let rows: Vec<[String; 6]> = report
         .iter()
         .map(|tensor| {

@@ -59,7 +59,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let mut evaluator =
         Evaluator::new(&experiment.model, &objective, &dataset, experiment.data.divisor)?;
     let pool = Pool::new(ThreadsArgs::default().count());
-    let evaluation = evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.averages);
+    let evaluation =
+        evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.running_statistics);
     let prediction = experiment.train.loss.prediction();
     let report = Report::new(&dataset, &evaluation, prediction, args.mistakes);
     if args.json {

@@ -42,7 +42,7 @@ commands! {
     presets => Presets,
     summary => Summary,
     eval => Eval,
-    check => Check,
+    check => GradCheckOptions,
     explain => Explain,
     studio => Studio,
     report => Report,

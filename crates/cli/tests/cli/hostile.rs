@@ -28,9 +28,9 @@ model.layers=[{conv2d={filters=1,kernel=3,stride=HUGE,padding=HUGE}},'flatten']
 model.layers=[{conv2d={filters=1,kernel=9,padding=[MOST,MOST,MOST,MOST]}},'flatten']
 model.layers=[{max_pool2d={size=0}},'flatten',{linear={units=3}}]
 model.layers=[{max_pool2d={size=HUGE,stride=HUGE,padding='same'}},'flatten',{linear={units=3}}]
-model.layers=[{dropout={ratio=0.999999999}},'flatten',{linear={units=3}}]
-model.weights={normal={deviation=1e300}}
-model.weights={constant={value=nan}}
+model.layers=[{dropout={rate=0.999999999}},'flatten',{linear={units=3}}]
+model.weight_init={normal={deviation=1e300}}
+model.weight_init={constant={value=nan}}
 model.bias=1e300
 train.batch=0
 train.batch=HUGE
@@ -54,8 +54,8 @@ data.divisor=0
 data.divisor=1e-300
 data.divisor=1e-45
 data.divisor=inf
-data.samples=MOST
-data.samples=1
+data.limit=MOST
+data.limit=1
 data.source=memory
 data.source={}
 data.source={idx={}}

@@ -30,7 +30,7 @@ classes = 3
 
 [model]
 input = [4, 4, 1]
-weights = { constant = { value = 0 } }
+weight_init = { constant = { value = 0 } }
 layers = ["flatten", { linear = { units = 3 } }]
 
 [train]

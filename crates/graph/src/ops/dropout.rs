@@ -1,4 +1,4 @@
-//! Dropout: each element is set to 0 with probability `ratio`, anew in each step.
+//! Dropout: each element is set to 0 with probability `rate`, anew in each step.
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
 //! Gradient: that of `y` where the element was kept, times the same factor; 0 where it was dropped. The
@@ -17,43 +17,43 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 /// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DropoutForm {
-    /// In training: what is kept is divided by `1 − ratio`, and evaluation has nothing to do. The form of
+pub enum DropoutScaling {
+    /// In training: what is kept is divided by `1 − rate`, and evaluation has nothing to do. The form of
     /// today's frameworks.
     #[default]
-    Inverted,
-    /// After training: what is kept stays as it is, and evaluation multiplies everything by `1 − ratio`.
+    AtTraining,
+    /// After training: what is kept stays as it is, and evaluation multiplies everything by `1 − rate`.
     /// The form of the paper, and of "Deep Learning from Scratch".
-    Book,
+    AtEvaluation,
 }
 
 impl<T: Float> Graph<T> {
     /// Adds `x` with a random part of its elements set to 0. See the [module docs](self).
     ///
     /// Only for graphs that train: an evaluation graph leaves the node out, and for
-    /// [`DropoutForm::Book`] multiplies by `1 − ratio` in its place.
+    /// [`DropoutScaling::AtEvaluation`] multiplies by `1 − rate` in its place.
     ///
     /// | name    | usual       | unit                        | range    |
     /// |---------|-------------|-----------------------------|----------|
-    /// | `ratio` | 0.25 to 0.5 | share of elements dropped   | `[0, 1)` |
+    /// | `rate` | 0.25 to 0.5 | share of elements dropped   | `[0, 1)` |
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if the ratio is out of range.
+    /// [`ShapeError::Rule`] if the rate is out of range.
     pub fn dropout(
         &mut self,
         x: NodeId,
-        ratio: f64,
-        form: DropoutForm,
+        rate: f64,
+        scaling: DropoutScaling,
     ) -> Result<NodeId, ShapeError> {
-        self.push(Dropout { ratio, form }, &[x])
+        self.push(Dropout { rate, scaling }, &[x])
     }
 }
 
 #[derive(Debug)]
 struct Dropout {
-    ratio: f64,
-    form: DropoutForm,
+    rate: f64,
+    scaling: DropoutScaling,
 }
 
 /// Samples whose masks are drawn side by side: a vector of the widest instruction set.
@@ -75,11 +75,11 @@ impl Dropout {
         random: RandomKey,
         mut visit: impl FnMut(Range<usize>, &[T]),
     ) {
-        let kept = match self.form {
-            DropoutForm::Inverted => T::from_f64(1.0 / (1.0 - self.ratio)),
-            DropoutForm::Book => T::ONE,
+        let kept = match self.scaling {
+            DropoutScaling::AtTraining => T::from_f64(1.0 / (1.0 - self.rate)),
+            DropoutScaling::AtEvaluation => T::ONE,
         };
-        let ratio = self.ratio as f32;
+        let rate = self.rate as f32;
         let width = tile.lanes(shape);
         let (step_low, step_high) = (random.step as u32, (random.step >> 32) as u32);
         let node = random.node ^ step_high.rotate_left(16);
@@ -92,7 +92,7 @@ impl Dropout {
                     let counter = [sample as u32, (first / WORDS) as u32, step_low, node];
                     let words = philox(counter, random.seed);
                     for (factors, word) in factors.iter_mut().zip(words) {
-                        factors[lane] = if unit(word) >= ratio { kept } else { T::ZERO };
+                        factors[lane] = if unit(word) >= rate { kept } else { T::ZERO };
                     }
                 }
                 let end = width.min(start + LANES);
@@ -110,8 +110,8 @@ impl<T: Float> Op<T> for Dropout {
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        if !(0.0..1.0).contains(&self.ratio) {
-            let rule = format!("expected a ratio from 0 to below 1, got {}", self.ratio);
+        if !(0.0..1.0).contains(&self.rate) {
+            let rule = format!("expected a rate from 0 to below 1, got {}", self.rate);
             return Err(ShapeError::Rule { op: "dropout", rule, found: operands[0].clone() });
         }
         same_shape(operands)
@@ -168,7 +168,7 @@ mod tests {
 
     use kernels::random::{philox, unit};
 
-    use super::DropoutForm;
+    use super::DropoutScaling;
     use crate::testing::{OpCase, check_op, uniform};
     use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
 
@@ -177,14 +177,14 @@ mod tests {
 
     /// Dropout of all ones: the factors themselves.
     fn factors(
-        ratio: f64,
-        form: DropoutForm,
+        rate: f64,
+        scaling: DropoutScaling,
         tile: Option<usize>,
         [seed, step]: [u64; 2],
     ) -> Vec<f32> {
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([FEATURES]));
-        let y = g.dropout(x, ratio, form).unwrap();
+        let y = g.dropout(x, rate, scaling).unwrap();
         let options = Compile { batch: BATCH, tile, keep: vec![y], ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         let ones = Tensor::full([BATCH, FEATURES], 1.0);
@@ -194,17 +194,17 @@ mod tests {
 
     #[test]
     fn matches_reference_and_finite_differences_for_any_tile() {
-        for (shape, form, kept) in [
-            ("N 10", DropoutForm::Inverted, 1.0 / 0.7),
-            ("N 10", DropoutForm::Book, 1.0),
-            ("N", DropoutForm::Inverted, 1.0 / 0.7),
-            ("N 3 3", DropoutForm::Book, 1.0),
-            ("3 7", DropoutForm::Inverted, 1.0 / 0.7),
+        for (shape, scaling, kept) in [
+            ("N 10", DropoutScaling::AtTraining, 1.0 / 0.7),
+            ("N 10", DropoutScaling::AtEvaluation, 1.0),
+            ("N", DropoutScaling::AtTraining, 1.0 / 0.7),
+            ("N 3 3", DropoutScaling::AtEvaluation, 1.0),
+            ("3 7", DropoutScaling::AtTraining, 1.0 / 0.7),
         ] {
             let node = Cell::new(0);
             check_op(OpCase {
                 build: |g, x| {
-                    let y = g.dropout(x[0], 0.3, form)?;
+                    let y = g.dropout(x[0], 0.3, scaling)?;
                     node.set(y.index() as u32);
                     Ok(y)
                 },
@@ -226,15 +226,19 @@ mod tests {
 
     #[test]
     fn the_mask_does_not_depend_on_the_tile() {
-        let whole = factors(0.5, DropoutForm::Inverted, None, [1, 2]);
+        let whole = factors(0.5, DropoutScaling::AtTraining, None, [1, 2]);
         for tile in [1, 2, 5, 16, 20, 100] {
-            assert_eq!(factors(0.5, DropoutForm::Inverted, Some(tile), [1, 2]), whole, "{tile}");
+            assert_eq!(
+                factors(0.5, DropoutScaling::AtTraining, Some(tile), [1, 2]),
+                whole,
+                "{tile}"
+            );
         }
     }
 
     #[test]
     fn every_seed_and_step_has_a_mask_of_its_own() {
-        let mask = |key| factors(0.5, DropoutForm::Book, None, key);
+        let mask = |key| factors(0.5, DropoutScaling::AtEvaluation, None, key);
         assert_eq!(mask([1, 1]), mask([1, 1]));
         for key in [[2, 1], [1, 2], [1, 1 + (1 << 32)]] {
             let same = mask([1, 1]).iter().zip(mask(key)).filter(|(a, b)| *a == b).count();
@@ -247,7 +251,7 @@ mod tests {
     fn every_node_has_a_mask_of_its_own() {
         let mut g = Graph::<f32>::new();
         let x = g.constant(Tensor::full([1000], 1.0));
-        let masks = [0; 2].map(|_| g.dropout(x, 0.5, DropoutForm::Book).unwrap());
+        let masks = [0; 2].map(|_| g.dropout(x, 0.5, DropoutScaling::AtEvaluation).unwrap());
         let options = Compile { keep: masks.to_vec(), ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         program.run(&Run::default());
@@ -256,41 +260,41 @@ mod tests {
 
     #[test]
     fn the_share_of_dropped_elements_is_the_ratio_and_the_mean_is_kept() {
-        for ratio in [0.1, 0.25, 0.5, 0.9] {
+        for rate in [0.1, 0.25, 0.5, 0.9] {
             let draws: Vec<f32> = (0..100)
-                .flat_map(|step| factors(ratio, DropoutForm::Inverted, None, [7, step]))
+                .flat_map(|step| factors(rate, DropoutScaling::AtTraining, None, [7, step]))
                 .collect();
             let n = draws.len() as f64;
             let dropped = draws.iter().filter(|&&factor| factor == 0.0).count() as f64 / n;
-            let deviation = (ratio * (1.0 - ratio) / n).sqrt();
-            assert!((dropped - ratio).abs() < 5.0 * deviation, "ratio {ratio}: {dropped} dropped");
+            let deviation = (rate * (1.0 - rate) / n).sqrt();
+            assert!((dropped - rate).abs() < 5.0 * deviation, "rate {rate}: {dropped} dropped");
             let mean = draws.iter().map(|&factor| f64::from(factor)).sum::<f64>() / n;
-            assert!((mean - 1.0).abs() < 5.0 * deviation / (1.0 - ratio), "ratio {ratio}: {mean}");
+            assert!((mean - 1.0).abs() < 5.0 * deviation / (1.0 - rate), "rate {rate}: {mean}");
         }
     }
 
     #[test]
     fn t14_inverted_divides_what_is_kept_and_the_book_does_not() {
-        let inverted = factors(0.75, DropoutForm::Inverted, None, [0, 0]);
-        let book = factors(0.75, DropoutForm::Book, None, [0, 0]);
+        let inverted = factors(0.75, DropoutScaling::AtTraining, None, [0, 0]);
+        let book = factors(0.75, DropoutScaling::AtEvaluation, None, [0, 0]);
         assert!(book.iter().all(|factor| [0.0, 1.0].contains(factor)));
         assert!(inverted.iter().zip(&book).all(|(inverted, book)| *inverted == 4.0 * book));
     }
 
     #[test]
     fn a_ratio_of_zero_keeps_everything() {
-        assert!(factors(0.0, DropoutForm::Inverted, None, [3, 3]).iter().all(|&f| f == 1.0));
+        assert!(factors(0.0, DropoutScaling::AtTraining, None, [3, 3]).iter().all(|&f| f == 1.0));
     }
 
     #[test]
     fn a_ratio_out_of_range_is_refused() {
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([3]));
-        for ratio in [1.0, -0.1, f64::NAN] {
-            let error = g.dropout(x, ratio, DropoutForm::Inverted).unwrap_err();
+        for rate in [1.0, -0.1, f64::NAN] {
+            let error = g.dropout(x, rate, DropoutScaling::AtTraining).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("dropout: expected a ratio from 0 to below 1, got {ratio}, found [N, 3]")
+                format!("dropout: expected a rate from 0 to below 1, got {rate}, found [N, 3]")
             );
         }
     }

@@ -7,7 +7,7 @@
 //! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization".
 //!
 //! In training the moments are those of the batch ([`moments`](super::moments)), so their gradient flows
-//! back into `x`; in evaluation they are running averages.
+//! back into `x`; in evaluation they are running statistics.
 
 use kernels::vectorize;
 

@@ -17,10 +17,10 @@ use crate::registry::{InvalidSetting, Validate, finite, fraction, positive};
 /// | `offset`  | `true`  |                   | whether a term for each channel is trained                  |
 /// | `bias`    | 0       | any finite        | first value of the offset                                   |
 /// | `epsilon` | 1e-5    | above 0           | added to the variance under the root                        |
-/// | `decay`   | 0.99    | from 0 to below 1 | share of the running average that a step keeps              |
+/// | `momentum`   | 0.99    | from 0 to below 1 | share of the running statistic that a step keeps              |
 /// | `warmup`  | `true`  |                   | whether the first steps keep less: `(1 + n) / (10 + n)`     |
 ///
-/// Evaluation uses running averages of mean and (biased) variance. The book has `epsilon` 1e-6 and `decay`
+/// Evaluation uses running statistics of mean and (biased) variance. The book has `epsilon` 1e-6 and `momentum`
 /// 0.9, the codelab 1e-5 and 0.998 or 0.999 with the warm-up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,15 +33,15 @@ pub struct BatchNorm {
     pub bias: f64,
     /// Added to the variance under the root.
     pub epsilon: f64,
-    /// Share of the running average that a step keeps.
-    pub decay: f64,
+    /// Share of the running statistic that a step keeps.
+    pub momentum: f64,
     /// Whether the first steps keep less.
     pub warmup: bool,
 }
 
 impl Default for BatchNorm {
     fn default() -> Self {
-        Self { scale: true, offset: true, bias: 0.0, epsilon: 1e-5, decay: 0.99, warmup: true }
+        Self { scale: true, offset: true, bias: 0.0, epsilon: 1e-5, momentum: 0.99, warmup: true }
     }
 }
 
@@ -49,14 +49,14 @@ impl Validate for BatchNorm {
     fn validate(&self) -> Result<(), InvalidSetting> {
         finite("bias", self.bias)?;
         positive("epsilon", self.epsilon)?;
-        fraction("decay", self.decay)
+        fraction("momentum", self.momentum)
     }
 }
 
 impl<T: Float> Build<T> for BatchNorm {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let channels = builder.graph.shape(x).sizes().last().copied().unwrap_or(0);
-        let moments = builder.moments(x, self.decay, self.warmup)?;
+        let moments = builder.moments(x, self.momentum, self.warmup)?;
         let mut y = builder.graph.normalize(x, moments, self.epsilon)?;
         if self.scale {
             let scale =

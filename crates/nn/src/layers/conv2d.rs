@@ -18,7 +18,7 @@ use crate::setting::{Bias, PaddingSetting, Pair};
 /// | `kernel`  |             | a size or `[height, width]`                    | size of a filter            |
 /// | `stride`  | 1           | a size or `[height, width]`                    | pixels from window to window |
 /// | `padding` | `"valid"`   | `"valid"`, `"same"`, a number, or four of them | zeros around the image      |
-/// | `weights` | the model's |                                                | initializer of the weight   |
+/// | `weight_init` | the model's |                                                | initializer of the weight   |
 /// | `bias`    | the model's | or `false`                                     | first value of the bias     |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ pub struct Conv2d {
     pub padding: PaddingSetting,
     /// Initializer of the weight, if not the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<Initializer>,
+    pub weight_init: Option<Initializer>,
     /// First value of the bias, if not the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<Bias>,
@@ -49,8 +49,8 @@ impl Validate for Conv2d {
     fn validate(&self) -> Result<(), InvalidSetting> {
         require(self.filters > 0, "filters", self.filters as f64, "1 or more")?;
         self.padding.validate()?;
-        let weights = self.weights.as_ref().map_or(Ok(()), Validate::validate);
-        weights.map_err(|setting| setting.within("weights"))
+        let weight_init = self.weight_init.as_ref().map_or(Ok(()), Validate::validate);
+        weight_init.map_err(|setting| setting.within("weight_init"))
     }
 }
 
@@ -72,7 +72,7 @@ impl<T: Float> Build<T> for Conv2d {
             &[kh, kw, channels, self.filters],
             fan_in,
             fan_out,
-            self.weights.as_ref(),
+            self.weight_init.as_ref(),
         )?;
         let y = builder.graph.conv2d(x, weight, self.stride.0, self.padding.0)?;
         builder.add_bias(y, self.filters, self.bias)

@@ -1,6 +1,6 @@
 //! Dropout: in training some features of each sample are silenced at random.
 
-use graph::ops::dropout::DropoutForm;
+use graph::ops::dropout::DropoutScaling;
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
@@ -12,19 +12,19 @@ use crate::{Builder, Mode};
 ///
 /// | setting | default      | range                    | meaning                             |
 /// |---------|--------------|--------------------------|-------------------------------------|
-/// | `ratio` |              | from 0 to below 1        | share of features that is silenced  |
-/// | `form`  | `"inverted"` | `"inverted"` or `"book"` | where the scale is corrected        |
+/// | `rate` |              | from 0 to below 1        | share of features that is silenced  |
+/// | `scaling`  | `"at_training"` | `"at_training"` or `"at_evaluation"` | where the scale is corrected        |
 ///
-/// The inverted form divides what is kept by `1 − ratio` in training and does nothing in evaluation. The
-/// form of "Deep Learning from Scratch" leaves it as it is and multiplies by `1 − ratio` in evaluation.
+/// The inverted form divides what is kept by `1 − rate` in training and does nothing in evaluation. The
+/// form of "Deep Learning from Scratch" leaves it as it is and multiplies by `1 − rate` in evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
     /// Share of features that is silenced.
-    pub ratio: f64,
+    pub rate: f64,
     /// Where the scale is corrected.
     #[serde(default)]
-    pub form: Form,
+    pub scaling: Form,
 }
 
 /// Where dropout corrects the scale.
@@ -33,27 +33,29 @@ pub struct Dropout {
 pub enum Form {
     /// In training.
     #[default]
-    Inverted,
+    AtTraining,
     /// In evaluation.
-    Book,
+    AtEvaluation,
 }
 
 impl Validate for Dropout {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("ratio", self.ratio)
+        fraction("rate", self.rate)
     }
 }
 
 impl<T: Float> Build<T> for Dropout {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        match (builder.mode(), self.form) {
-            (Mode::Train, Form::Inverted) => {
-                builder.graph.dropout(x, self.ratio, DropoutForm::Inverted)
+        match (builder.mode(), self.scaling) {
+            (Mode::Train, Form::AtTraining) => {
+                builder.graph.dropout(x, self.rate, DropoutScaling::AtTraining)
             }
-            (Mode::Train, Form::Book) => builder.graph.dropout(x, self.ratio, DropoutForm::Book),
-            (Mode::Evaluate, Form::Inverted) => Ok(x),
-            (Mode::Evaluate, Form::Book) => {
-                let kept = builder.graph.scalar(1.0 - self.ratio);
+            (Mode::Train, Form::AtEvaluation) => {
+                builder.graph.dropout(x, self.rate, DropoutScaling::AtEvaluation)
+            }
+            (Mode::Evaluate, Form::AtTraining) => Ok(x),
+            (Mode::Evaluate, Form::AtEvaluation) => {
+                let kept = builder.graph.scalar(1.0 - self.rate);
                 builder.graph.mul(x, kept)
             }
         }

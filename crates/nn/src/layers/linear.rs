@@ -14,7 +14,7 @@ use crate::setting::Bias;
 /// | setting   | default     | range      | meaning                               |
 /// |-----------|-------------|------------|---------------------------------------|
 /// | `units`   |             | 1 or more  | output features                       |
-/// | `weights` | the model's |            | initializer of the weight             |
+/// | `weight_init` | the model's |            | initializer of the weight             |
 /// | `bias`    | the model's | or `false` | first value of the bias, or no bias   |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +23,7 @@ pub struct Linear {
     pub units: usize,
     /// Initializer of the weight, if not the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<Initializer>,
+    pub weight_init: Option<Initializer>,
     /// First value of the bias, if not the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<Bias>,
@@ -32,15 +32,15 @@ pub struct Linear {
 impl Linear {
     /// A layer of `units` output features with the model's initializers.
     pub fn new(units: usize) -> Self {
-        Self { units, weights: None, bias: None }
+        Self { units, weight_init: None, bias: None }
     }
 }
 
 impl Validate for Linear {
     fn validate(&self) -> Result<(), InvalidSetting> {
         require(self.units > 0, "units", self.units as f64, "1 or more")?;
-        let weights = self.weights.as_ref().map_or(Ok(()), Validate::validate);
-        weights.map_err(|setting| setting.within("weights"))
+        let weight_init = self.weight_init.as_ref().map_or(Ok(()), Validate::validate);
+        weight_init.map_err(|setting| setting.within("weight_init"))
     }
 }
 
@@ -55,7 +55,7 @@ impl<T: Float> Build<T> for Linear {
             }
         };
         let weight =
-            builder.weight(&[fan_in, self.units], fan_in, self.units, self.weights.as_ref())?;
+            builder.weight(&[fan_in, self.units], fan_in, self.units, self.weight_init.as_ref())?;
         let y = builder.graph.matmul(x, weight)?;
         builder.add_bias(y, self.units, self.bias)
     }

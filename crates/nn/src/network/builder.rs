@@ -2,7 +2,7 @@
 
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
-use super::{Average, LayerSummary, Mode, Network, NetworkError, ParameterSpec, Penalty};
+use super::{LayerSummary, Mode, Network, NetworkError, ParameterSpec, Penalty, RunningStatistics};
 use crate::Layer;
 use crate::init::Initializer;
 use crate::init::constant::Constant;
@@ -29,7 +29,7 @@ pub struct Builder<'a, T> {
     /// `"3.conv2d"`, for the layer being built.
     layer: String,
     pub(super) parameters: Vec<ParameterSpec>,
-    pub(super) averages: Vec<Average>,
+    pub(super) running_statistics: Vec<RunningStatistics>,
     /// Weights that a penalty counts.
     weights: Vec<NodeId>,
     /// Where the layer being built begins in the graph.
@@ -44,7 +44,7 @@ impl<'a, T: Float> Builder<'a, T> {
             network,
             layer: String::new(),
             parameters: Vec::new(),
-            averages: Vec::new(),
+            running_statistics: Vec::new(),
             weights: Vec::new(),
             first_node: 0,
         }
@@ -100,7 +100,7 @@ impl<'a, T: Float> Builder<'a, T> {
         fan_out: usize,
         initializer: Option<&Initializer>,
     ) -> Result<NodeId, ShapeError> {
-        let initializer = initializer.unwrap_or(&self.network.weights).clone();
+        let initializer = initializer.unwrap_or(&self.network.weight_init).clone();
         let node = self.parameter("weight", sizes, initializer, fan_in, fan_out)?;
         self.weights.push(node);
         Ok(node)
@@ -123,19 +123,30 @@ impl<'a, T: Float> Builder<'a, T> {
     }
 
     /// Adds mean and variance of each channel of `x`: those of the batch in training, which are noted for
-    /// the running averages, and these averages in evaluation.
+    /// the running statistics, and these in evaluation.
     ///
     /// # Errors
     ///
     /// If `x` has no channels.
-    pub fn moments(&mut self, x: NodeId, decay: f64, warmup: bool) -> Result<NodeId, ShapeError> {
+    pub fn moments(
+        &mut self,
+        x: NodeId,
+        momentum: f64,
+        warmup: bool,
+    ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.moments", self.layer);
         let channels = self.graph.shape(x).sizes().last().copied().unwrap_or(0);
         let moments = match self.mode {
             Mode::Train => self.graph.moments(x)?,
             Mode::Evaluate => self.graph.input(&name, [2, channels]),
         };
-        self.averages.push(Average { name, moments, channels, decay, warmup });
+        self.running_statistics.push(RunningStatistics {
+            name,
+            moments,
+            channels,
+            momentum,
+            warmup,
+        });
         Ok(moments)
     }
 

@@ -36,7 +36,7 @@ impl Validate for AdaGrad {
 }
 
 impl<T: Float> Optimize<T> for AdaGrad {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         1
     }
 

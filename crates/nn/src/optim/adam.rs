@@ -1,4 +1,4 @@
-//! Adam: averages of the gradient and of its square, `w ← w − η·m̂ / (√v̂ + ε)`.
+//! Adam: moving averages of the gradient and of its square, `w ← w − η·m̂ / (√v̂ + ε)`.
 //!
 //! `m ← β₁·m + (1 − β₁)·g` and `v ← β₂·v + (1 − β₂)·g²` start at 0 and are corrected for it:
 //! `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
@@ -51,7 +51,7 @@ impl Validate for Adam {
 }
 
 /// Added and taken away again, they let gradients below about 6e-18 and means below 6e-30 become 0; squares stay
-/// above the third. The averages of a pixel that is rarely lit, and the squares of gradients when the network
+/// above the third. The running statistics of a pixel that is rarely lit, and the squares of gradients when the network
 /// is sure, would otherwise be subnormal, and each multiplication of a subnormal `f32` takes a hundred times as
 /// long. Such a mean moves no weight, and the root of such a square is nothing beside any useful epsilon.
 const COARSE: f64 = 1e-10;
@@ -62,12 +62,12 @@ const LEAST_SQUARE: f64 = 1e-37;
 const BLOCK: usize = 64;
 
 impl<T: Float> Optimize<T> for Adam {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         2
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], slots: [&mut [T]; 2]) {
-        self.update_shrunk(1.0, step, params, grads, slots);
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]) {
+        self.update_shrunk(1.0, step, params, grads, state);
     }
 }
 

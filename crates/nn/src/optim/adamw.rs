@@ -54,13 +54,13 @@ impl Validate for AdamW {
 }
 
 impl<T: Float> Optimize<T> for AdamW {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         2
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], slots: [&mut [T]; 2]) {
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]) {
         let shrink = 1.0 - step.learning_rate * self.weight_decay;
-        self.adam().update_shrunk(shrink, step, params, grads, slots);
+        self.adam().update_shrunk(shrink, step, params, grads, state);
     }
 }
 

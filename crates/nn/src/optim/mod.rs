@@ -46,12 +46,12 @@ impl Validate for Optimizer {
 /// The rule of an optimizer.
 pub trait Optimize<T: Float>: Validate + Sync {
     /// How many vectors of the parameters' size the rule keeps between steps: 0, 1 or 2.
-    fn slots(&self) -> usize;
+    fn state_vectors(&self) -> usize;
 
     /// Applies one step to `params`, a piece of the parameters.
     ///
-    /// `grads` and the first [`slots`](Self::slots) of `slots` are the same piece of the other
-    /// vectors, and the slots beyond are empty. All slots are 0 before the first step.
+    /// `grads` and the first [`state_vectors`](Self::state_vectors) of `state_vectors` are the same piece of the other
+    /// vectors, and the state beyond are empty. All state are 0 before the first step.
     ///
     /// # Cost
     ///
@@ -60,7 +60,7 @@ pub trait Optimize<T: Float>: Validate + Sync {
     /// # Panics
     ///
     /// If the slices differ in length.
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], slots: [&mut [T]; 2]);
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]);
 }
 
 /// What changes from step to step.
@@ -76,7 +76,7 @@ pub struct StepInfo {
 #[track_caller]
 fn assert_same_length<T, const N: usize>(params: &[T], others: [&[T]; N]) {
     for other in others {
-        assert_eq!(other.len(), params.len(), "pieces of parameters, gradients and slots differ");
+        assert_eq!(other.len(), params.len(), "pieces of parameters, gradients and state differ");
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "pieces of parameters, gradients and slots differ")]
+    #[should_panic(expected = "pieces of parameters, gradients and state differ")]
     fn pieces_of_different_length_are_a_bug() {
         let info = StepInfo { learning_rate: 0.1, step: 1 };
         sgd::Sgd {}.update(&info, &mut [0f32; 3], &[0.0; 2], [&mut [], &mut []]);

@@ -36,7 +36,7 @@ impl Validate for Momentum {
 }
 
 impl<T: Float> Optimize<T> for Momentum {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         1
     }
 

@@ -38,7 +38,7 @@ impl Validate for Nesterov {
 }
 
 impl<T: Float> Optimize<T> for Nesterov {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         1
     }
 

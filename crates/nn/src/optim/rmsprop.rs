@@ -41,7 +41,7 @@ impl Validate for RmsProp {
 }
 
 impl<T: Float> Optimize<T> for RmsProp {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         1
     }
 

@@ -20,7 +20,7 @@ impl Validate for Sgd {
 }
 
 impl<T: Float> Optimize<T> for Sgd {
-    fn slots(&self) -> usize {
+    fn state_vectors(&self) -> usize {
         0
     }
 

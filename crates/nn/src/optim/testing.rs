@@ -4,7 +4,7 @@ use kernels::{Float, random::Stream};
 
 use super::{Optimize, StepInfo};
 
-/// One step of one parameter as the source writes it: `(step, w, g, slots)` to the new `w`.
+/// One step of one parameter as the source writes it: `(step, w, g, state)` to the new `w`.
 pub(super) type Formula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
 
 /// Checks five steps against `formula`, in `f32` and `f64`, and that updates in pieces give the bits
@@ -23,16 +23,16 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
     for piece in [1, 7, 64] {
         let pieces = State::after_five_steps(optimizer, n, piece);
         assert!(pieces.params == whole.params, "{} n={n} in pieces of {piece}", T::NAME);
-        assert!(pieces.slots == whole.slots, "{} n={n} in pieces of {piece}", T::NAME);
+        assert!(pieces.state == whole.state, "{} n={n} in pieces of {piece}", T::NAME);
     }
 
     let mut random = Stream::new(7, n as u64);
     let mut expected: Vec<f64> = draw::<T>(&mut random, n).iter().map(|w| w.to_f64()).collect();
-    let mut slots = vec![[0.0; 2]; n];
+    let mut state = vec![[0.0; 2]; n];
     for step in 1..=5 {
         let grads = draw::<T>(&mut random, n);
-        for ((w, g), slots) in expected.iter_mut().zip(grads).zip(&mut slots) {
-            *w = formula(info(step), *w, g.to_f64(), slots);
+        for ((w, g), state) in expected.iter_mut().zip(grads).zip(&mut state) {
+            *w = formula(info(step), *w, g.to_f64(), state);
         }
     }
     for (i, (found, want)) in whole.params.iter().zip(expected).enumerate() {
@@ -47,15 +47,15 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
 #[track_caller]
 pub(super) fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];
-    let mut state = State { params: vec![-7.0, 2.0], slots: empty_slots(optimizer, 2) };
-    let (mut point, mut slots) = ([-7.0, 2.0], [[0.0; 2]; 2]);
+    let mut state = State { params: vec![-7.0, 2.0], state: empty_slots(optimizer, 2) };
+    let (mut point, mut state) = ([-7.0, 2.0], [[0.0; 2]; 2]);
     for step in 1..=30 {
         let info = StepInfo { learning_rate, step };
         let grads = gradient([state.params[0], state.params[1]]);
         state.update(optimizer, info, &grads, 2);
         let grads = gradient(point);
         for i in 0..2 {
-            point[i] = formula(info, point[i], grads[i], &mut slots[i]);
+            point[i] = formula(info, point[i], grads[i], &mut state[i]);
             let error = (state.params[i] - point[i]).abs();
             assert!(error < 1e-12, "step {step}: {:?}, expected {point:?}", state.params);
         }
@@ -68,20 +68,20 @@ pub(super) fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, f
 /// Checks that 0 / 0 does not happen.
 #[track_caller]
 pub(super) fn check_zero_gradient(optimizer: &dyn Optimize<f32>) {
-    let mut state = State { params: vec![1.5], slots: empty_slots(optimizer, 1) };
+    let mut state = State { params: vec![1.5], state: empty_slots(optimizer, 1) };
     state.update(optimizer, info(1), &[0.0], 1);
     assert_eq!(state.params, [1.5]);
 }
 
 struct State<T> {
     params: Vec<T>,
-    slots: [Vec<T>; 2],
+    state: [Vec<T>; 2],
 }
 
 impl<T: Float> State<T> {
     fn after_five_steps(optimizer: &dyn Optimize<T>, n: usize, piece: usize) -> Self {
         let mut random = Stream::new(7, n as u64);
-        let mut state = Self { params: draw(&mut random, n), slots: empty_slots(optimizer, n) };
+        let mut state = Self { params: draw(&mut random, n), state: empty_slots(optimizer, n) };
         for step in 1..=5 {
             state.update(optimizer, info(step), &draw(&mut random, n), piece);
         }
@@ -89,20 +89,20 @@ impl<T: Float> State<T> {
     }
 
     fn update(&mut self, optimizer: &dyn Optimize<T>, info: StepInfo, grads: &[T], piece: usize) {
-        let [first, second] = &mut self.slots;
+        let [first, second] = &mut self.state;
         if piece >= grads.len() {
             return optimizer.update(&info, &mut self.params, grads, [first, second]);
         }
         let (mut first, mut second) = (first.chunks_mut(piece), second.chunks_mut(piece));
         for (params, grads) in self.params.chunks_mut(piece).zip(grads.chunks(piece)) {
-            let slots = [&mut first, &mut second].map(|slot| slot.next().unwrap_or_default());
-            optimizer.update(&info, params, grads, slots);
+            let state = [&mut first, &mut second].map(|slot| slot.next().unwrap_or_default());
+            optimizer.update(&info, params, grads, state);
         }
     }
 }
 
 fn empty_slots<T: Float>(optimizer: &dyn Optimize<T>, n: usize) -> [Vec<T>; 2] {
-    [0, 1].map(|slot| if slot < optimizer.slots() { vec![T::ZERO; n] } else { Vec::new() })
+    [0, 1].map(|slot| if slot < optimizer.state_vectors() { vec![T::ZERO; n] } else { Vec::new() })
 }
 
 /// A rate that changes, so that a rule which keeps an old one is found out.

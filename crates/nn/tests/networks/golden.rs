@@ -1,7 +1,7 @@
 //! Worked values of the tutorials that a whole network has: each test is named after its row.
 
 use gradus_nn::{Mode, Network, Objective, Penalty};
-use graph::check::numerical_gradient;
+use graph::gradient_check::numerical_gradient;
 use graph::numeric::STEP;
 use graph::{Compile, Graph, NodeId, Program, Run, Shape, Tensor, Tensors};
 use kernels::random::Stream;
@@ -121,7 +121,7 @@ fn g24_a_hundred_digits_give_a_hundred_rows_of_ten_scores() {
 fn g27_two_layer_gradients_are_those_of_differences() {
     let layers = r#"{ linear = { units = 50 } }, "relu", { linear = { units = 10 } }"#;
     let network = Network {
-        weights: toml::from_str("normal = { deviation = 0.01 }").unwrap(),
+        weight_init: toml::from_str("normal = { deviation = 0.01 }").unwrap(),
         ..network("[784]", layers)
     };
     let (batch, mut random) = (3, Stream::new(2, 0));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gradus_nn::init::Initializer;
 use gradus_nn::{Layer, Loss, Mode, Model, Network, Objective, Penalty};
-use graph::check::{Check, check};
+use graph::gradient_check::{GradCheckOptions, gradient_check};
 use graph::{Compile, Float, Program, Run, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
@@ -16,11 +16,11 @@ const NETWORKS: &[(&str, &str)] = &[
     ("[6]", r#"{ linear = { units = 5 } }, { batch_norm = {} }, { linear = { units = 3 } }"#),
     (
         "[6]",
-        r#"{ linear = { units = 5 } }, { dropout = { ratio = 0.4 } }, { linear = { units = 3 } }"#,
+        r#"{ linear = { units = 5 } }, { dropout = { rate = 0.4 } }, { linear = { units = 3 } }"#,
     ),
     (
         "[6]",
-        r#"{ linear = { units = 5 } }, { dropout = { ratio = 0.4, form = "book" } }, { linear = { units = 3 } }"#,
+        r#"{ linear = { units = 5 } }, { dropout = { rate = 0.4, scaling = "at_evaluation" } }, { linear = { units = 3 } }"#,
     ),
     ("[6]", r#"{ linear = { units = 5 } }, "relu", { linear = { units = 3 } }"#),
     ("[6]", r#"{ linear = { units = 5 } }, { leaky_relu = {} }, { linear = { units = 3 } }"#),
@@ -54,7 +54,7 @@ const DEEP: (&str, &str) = (
        { max_pool2d = { size = 2 } },
        { conv2d = { filters = 6, kernel = 3, stride = 2, padding = "same" } }, { leaky_relu = {} },
        { avg_pool2d = { size = 2 } }, "flatten",
-       { linear = { units = 12, bias = false } }, { batch_norm = { scale = false } }, "sigmoid", { dropout = { ratio = 0.25 } },
+       { linear = { units = 12, bias = false } }, { batch_norm = { scale = false } }, "sigmoid", { dropout = { rate = 0.25 } },
        { linear = { units = 9 } }, "tanh", { linear = { units = 8 } }, "softplus", { linear = { units = 3 } }"#,
 );
 
@@ -104,10 +104,12 @@ fn loss(name: &str) -> Loss {
 /// Checks every parameter, one number after the other.
 #[track_caller]
 fn assert_gradients_agree(trial: &Trial<f64>, what: &str) {
-    let options = Check { batch: trial.batch, directions: None, ..Check::default() };
+    let options =
+        GradCheckOptions { batch: trial.batch, directions: None, ..GradCheckOptions::default() };
     let inputs = &Tensors(&trial.inputs.each_ref());
     let graph = trial.model.graph.clone();
-    let report = check(graph, trial.model.loss, &trial.parameters, inputs, &options).unwrap();
+    let report =
+        gradient_check(graph, trial.model.loss, &trial.parameters, inputs, &options).unwrap();
     assert_eq!(report.len(), trial.model.parameters.len());
     for (checked, spec) in report.iter().zip(&trial.model.parameters) {
         assert!(checked.error <= 1e-6, "{what}: {}: {checked:?}", spec.name);
@@ -183,7 +185,7 @@ fn gradients_are_the_same_whatever_is_kept() {
 fn both_precisions_begin_with_the_same_parameters() {
     for name in Initializer::NAMES {
         let text = format!(
-            "input = [5, 5, 2]\nweights = '{name}'\nbias = 0.1\nlayers = [{}]",
+            "input = [5, 5, 2]\nweight_init = '{name}'\nbias = 0.1\nlayers = [{}]",
             r#"{ conv2d = { filters = 3, kernel = 2 } }, "flatten", { linear = { units = 4 } }"#
         );
         let network: Network = toml::from_str(&text).unwrap();

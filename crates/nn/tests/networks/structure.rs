@@ -4,7 +4,7 @@ use gradus_nn::{Layer, Mode, Model, Network, Objective, Penalty};
 
 use crate::common::network;
 
-/// A layer, its input and output sizes, and its parameters and running averages with their sizes.
+/// A layer, its input and output sizes, and its parameters and running statistics with their sizes.
 type Row =
     (&'static str, &'static str, &'static [usize], &'static [(&'static str, &'static [usize])]);
 
@@ -47,8 +47,8 @@ const LAYERS: &[Row] = &[
         &[6],
         &[("1.batch_norm.moments", &[2, 6])],
     ),
-    ("{ dropout = { ratio = 0.5 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
-    ("{ dropout = { ratio = 0.5, form = 'book' } }", "[6]", &[6], &[]),
+    ("{ dropout = { rate = 0.5 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
+    ("{ dropout = { rate = 0.5, scaling = 'at_evaluation' } }", "[6]", &[6], &[]),
     ("'flatten'", "[5, 7, 2]", &[70], &[]),
     ("'relu'", "[5, 7, 2]", &[5, 7, 2], &[]),
     ("{ leaky_relu = {} }", "[6]", &[6], &[]),
@@ -71,8 +71,9 @@ fn every_layer_has_its_shape_and_its_parameters_in_both_modes() {
             assert_eq!(model.layers[0].output.sizes(), output, "{layer}");
             assert!(model.layers[0].output.is_batched(), "{layer}");
             let parameters = model.parameters.iter().map(|p| (p.name.clone(), p.sizes.clone()));
-            let averages = model.averages.iter().map(|a| (a.name.clone(), vec![2, a.channels]));
-            let found: Vec<_> = parameters.chain(averages).collect();
+            let running_statistics =
+                model.running_statistics.iter().map(|a| (a.name.clone(), vec![2, a.channels]));
+            let found: Vec<_> = parameters.chain(running_statistics).collect();
             let wanted = named.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec()));
             assert_eq!(found, wanted.collect::<Vec<_>>(), "{layer}");
             let count: usize =
@@ -89,7 +90,7 @@ fn every_layer_has_its_shape_and_its_parameters_in_both_modes() {
 #[test]
 fn both_modes_have_one_vector_of_parameters() {
     let layers = "{ conv2d = { filters = 3, kernel = 2 } }, { batch_norm = {} }, 'relu', 'flatten',
-                  { dropout = { ratio = 0.5 } }, { linear = { units = 4 } }";
+                  { dropout = { rate = 0.5 } }, { linear = { units = 4 } }";
     let network = network("[5, 5, 1]", layers);
     let (train, evaluate) = (model(&network, Mode::Train), model(&network, Mode::Evaluate));
     let ranges = |model: &Model<f32>| -> Vec<_> {
@@ -103,7 +104,7 @@ fn both_modes_have_one_vector_of_parameters() {
         Some(is_next)
     });
     assert!(ends.collect::<Vec<_>>().iter().all(|is_next| *is_next), "one behind the other");
-    assert_eq!(train.averages.len(), evaluate.averages.len());
+    assert_eq!(train.running_statistics.len(), evaluate.running_statistics.len());
     assert_eq!((train.graph.n_inputs(), evaluate.graph.n_inputs()), (2, 3));
 }
 
@@ -184,16 +185,16 @@ fn settings_outside_their_range_are_named_with_their_layer() {
     let cases = [
         ("{ linear = { units = 0 } }", "layer 1 (linear): units: expected 1 or more, found 0"),
         (
-            "'relu', { dropout = { ratio = 1 } }",
-            "layer 2 (dropout): ratio: expected a number from 0 to below 1, found 1",
+            "'relu', { dropout = { rate = 1 } }",
+            "layer 2 (dropout): rate: expected a number from 0 to below 1, found 1",
         ),
         (
             "{ batch_norm = { epsilon = 0 } }",
             "layer 1 (batch_norm): epsilon: expected a number above 0, found 0",
         ),
         (
-            "{ linear = { units = 2, weights = { normal = { deviation = -1 } } } }",
-            "layer 1 (linear): weights.deviation: expected a number above 0, found -1",
+            "{ linear = { units = 2, weight_init = { normal = { deviation = -1 } } } }",
+            "layer 1 (linear): weight_init.deviation: expected a number above 0, found -1",
         ),
         (
             "{ conv2d = { filters = 2, kernel = 3, padding = 1025 } }",

@@ -24,7 +24,7 @@ const MATRICES: u64 = 0x6d61_7472;
 /// |-----------|-----------|-------------------|------------------------------------------------------|
 /// | `source`  | `"mnist"` |                   | see [`DataSource`]                                   |
 /// | `divisor` | 255       | above 0           | features are divided by it                           |
-/// | `samples` | all       | 1 or more         | how many of the training samples to use, from the first |
+/// | `limit`   | all       | 1 or more         | how many of the training samples to use, from the first |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSpec {
@@ -35,12 +35,12 @@ pub struct DataSpec {
     pub divisor: f32,
     /// How many of the training samples to use, from the first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub samples: Option<usize>,
+    pub limit: Option<usize>,
 }
 
 impl Default for DataSpec {
     fn default() -> Self {
-        Self { source: DataSource::Mnist, divisor: 255.0, samples: None }
+        Self { source: DataSource::Mnist, divisor: 255.0, limit: None }
     }
 }
 
@@ -116,7 +116,7 @@ impl DataSpec {
                 return Err(ExperimentError::Data(error.into()));
             }
         };
-        let train = match self.samples {
+        let train = match self.limit {
             Some(n) => split.train.take(n),
             None => split.train,
         };
@@ -133,8 +133,8 @@ impl Validate for DataSpec {
         if !(divisor.is_finite() && divisor > 0.0) {
             return invalid("divisor", divisor.into(), "a number above 0");
         }
-        if self.samples == Some(0) {
-            return invalid("samples", 0.0, "1 or more");
+        if self.limit == Some(0) {
+            return invalid("limit", 0.0, "1 or more");
         }
         match &self.source {
             DataSource::MatrixExponential(made)

@@ -55,7 +55,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
         (
             "kernel = 5",
             "kernal = 5",
-            r#"digits.toml:5:31: unknown field `kernal`, expected one of `filters`, `kernel`, `stride`, `padding`, `weights`, `bias`
+            r#"digits.toml:5:31: unknown field `kernal`, expected one of `filters`, `kernel`, `stride`, `padding`, `weight_init`, `bias`
   did you mean `kernel`?
   |
 5 |     { conv2d = { filters = 4, kernal = 5 } },
@@ -73,7 +73,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
         (
             "batch = 100",
             "batch = 100\norder = \"shuffled\"",
-            r#"digits.toml:14:9: unknown variant `shuffled`, expected one of `shuffled_epochs`, `fixed_walk`, `with_replacement`
+            r#"digits.toml:14:9: unknown variant `shuffled`, expected one of `shuffled_epochs`, `fixed_order`, `with_replacement`
   did you mean `shuffled_epochs`?
    |
 14 | order = "shuffled"
@@ -151,7 +151,7 @@ fn a_setting_outside_its_range_is_named() {
             "data.divisor = 0\n[model]",
             "data.divisor: expected a number above 0, found 0",
         ),
-        ("[model]", "data.samples = 0\n[model]", "data.samples: expected 1 or more, found 0"),
+        ("[model]", "data.limit = 0\n[model]", "data.limit: expected 1 or more, found 0"),
         (
             "[model]",
             "name = '../digits'\n[model]",
@@ -284,7 +284,7 @@ fn hostile_numbers_are_errors_or_harmless() {
         "train.evaluate_every",
         "train.report_every",
         "train.seed",
-        "data.samples",
+        "data.limit",
     ] {
         for value in [
             &most[..],

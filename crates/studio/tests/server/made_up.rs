@@ -34,8 +34,12 @@ pub(crate) fn pictures(_: &DataSpec) -> Result<Split, ExperimentError> {
 
 pub(crate) fn saved() -> SavedModel {
     let experiment = runs::Experiment::parse("small.toml", EXPERIMENT).unwrap();
-    let mut saved =
-        SavedModel { experiment, outputs: 3, parameters: Vec::new(), averages: Vec::new() };
+    let mut saved = SavedModel {
+        experiment,
+        outputs: 3,
+        parameters: Vec::new(),
+        running_statistics: Vec::new(),
+    };
     saved.parameters = saved.model().unwrap().initial_parameters(1);
     saved
 }

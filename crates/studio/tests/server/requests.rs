@@ -137,7 +137,7 @@ fn a_run_that_falls_silent_does_not_stay_running() {
         let mut rows = list["runs"].as_array().unwrap().iter();
         rows.find(|row| row["id"] == "killed").unwrap()["state"].clone()
     };
-    // Silent for almost a minute, and a little later for a whole one.
+    // NoopObserver for almost a minute, and a little later for a whole one.
     let almost = SystemTime::now() - Duration::from_secs(58);
     fs::File::options().append(true).open(log).unwrap().set_modified(almost).unwrap();
     assert_eq!(state(), "running");

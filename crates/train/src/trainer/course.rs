@@ -22,9 +22,9 @@ pub trait Observer {
 
 /// An observer that does nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Silent;
+pub struct NoopObserver;
 
-impl Observer for Silent {
+impl Observer for NoopObserver {
     fn event(&mut self, _event: &Event, _trainer: &Trainer) {}
 }
 

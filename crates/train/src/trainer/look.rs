@@ -2,16 +2,20 @@
 
 use data::Targets;
 use events::{EvaluationFinished, Measured, ParameterMeasured, RunStarted, Summary};
-use runs::{largest, outputs_of, weights_digest};
+use runs::{argmax, outputs_of, weights_digest};
 
 use super::Trainer;
-use crate::spread::spread;
+use crate::quantiles::quantiles;
 
 impl Trainer {
     /// Measures on the test set.
     pub fn evaluate(&mut self) -> EvaluationFinished {
-        let evaluation =
-            self.evaluator.evaluate(Some(&self.pool), &self.test, &self.parameters, &self.averages);
+        let evaluation = self.evaluator.evaluate(
+            Some(&self.pool),
+            &self.test,
+            &self.parameters,
+            &self.running_statistics,
+        );
         // `Option` orders nothing below every number.
         self.best_accuracy = match (self.best_accuracy, evaluation.accuracy) {
             (Some(best), Some(now)) => Some(best.max(now)),
@@ -68,7 +72,7 @@ impl Trainer {
             .flat_map(|numbers| specs.iter().map(move |spec| vec![&numbers[spec.range.clone()]]));
         let groups: Vec<_> = pooled.into_iter().chain(singles).collect();
         let mut spreads = vec![None; groups.len()];
-        self.pool.each(&mut spreads, |i, found| *found = spread(&groups[i]));
+        self.pool.each(&mut spreads, |i, found| *found = quantiles(&groups[i]));
         // Values, gradients and updates of all parameters stand one kind after the other.
         let mut kinds_found = spreads[2..].chunks(specs.len().max(1));
         let mut next = |is_there: bool| if is_there { kinds_found.next() } else { None };
@@ -115,7 +119,7 @@ impl Trainer {
         let prediction = self.program.value(self.model.prediction);
         let Some(prediction) = prediction.filter(|_| has_classes) else { return Vec::new() };
         let rows = prediction.values().chunks_exact(outputs.max(1)).take(n_samples);
-        rows.map(|row| largest(row) as u32).collect()
+        rows.map(|row| argmax(row) as u32).collect()
     }
 
     pub(super) fn started(&self, n_steps: u64) -> RunStarted {
@@ -143,7 +147,7 @@ impl Trainer {
             test_loss: evaluation.loss_nats,
             test_accuracy: evaluation.accuracy,
             best_test_accuracy: self.best_accuracy,
-            weights_digest: weights_digest(&self.parameters, &self.averages),
+            weights_digest: weights_digest(&self.parameters, &self.running_statistics),
             samples_per_second: self.step as f64 * self.experiment.train.batch as f64
                 / self.train_secs,
             wall_seconds,

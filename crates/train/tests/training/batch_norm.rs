@@ -1,4 +1,4 @@
-//! Batch normalisation in training: its running averages, and evaluation by them.
+//! Batch normalisation in training: its running statistics, and evaluation by them.
 
 use gradus_train::Trainer;
 use runs::Evaluator;
@@ -45,40 +45,42 @@ fn moments(scores: &[[f64; 3]]) -> Vec<f64> {
 fn running_averages_are_those_of_a_plain_computation() {
     let warm = |n: f64| ((1.0 + n) / (10.0 + n)).min(0.4);
     let cases: [(&str, &dyn Fn(f64) -> f64); 3] = [
-        ("decay = 0.9, warmup = false", &|_| 0.9),
-        ("decay = 0.4, warmup = true", &warm),
+        ("momentum = 0.9, warmup = false", &|_| 0.9),
+        ("momentum = 0.4, warmup = true", &warm),
         // All of the last batch.
-        ("decay = 0, warmup = false", &|_| 0.0),
+        ("momentum = 0, warmup = false", &|_| 0.0),
     ];
     for (settings, kept) in cases {
         let mut trainer = normalised(settings);
-        let mut averages = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
-        assert_close(trainer.averages(), averages.clone(), 0.0);
+        let mut running_statistics = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        assert_close(trainer.running_statistics(), running_statistics.clone(), 0.0);
         for step in 0..12 {
             let kept = kept(f64::from(step));
-            for (average, moment) in averages.iter_mut().zip(moments(&scores(&trainer))) {
+            for (average, moment) in running_statistics.iter_mut().zip(moments(&scores(&trainer))) {
                 *average = kept * *average + (1.0 - kept) * moment;
             }
             trainer.step().unwrap();
-            assert_close(trainer.averages(), averages.clone(), 1e-5);
+            assert_close(trainer.running_statistics(), running_statistics.clone(), 1e-5);
         }
     }
 }
 
 #[test]
 fn evaluation_normalises_with_the_averages() {
-    let mut trainer = normalised("decay = 0.9");
+    let mut trainer = normalised("momentum = 0.9");
     for _ in 0..12 {
         trainer.step().unwrap();
     }
-    let averages: Vec<f64> = trainer.averages().iter().copied().map(f64::from).collect();
+    let running_statistics: Vec<f64> =
+        trainer.running_statistics().iter().copied().map(f64::from).collect();
     let [scale, offset, weight, bias] =
         ["2.batch_norm.scale", "2.batch_norm.offset", "4.linear.weight", "4.linear.bias"]
             .map(|name| parameters(&trainer, name));
     let predictions = scores(&trainer).into_iter().flat_map(|scores| {
         let hidden = [0, 1, 2].map(|unit| {
-            let deviation = (averages[3 + unit] + EPSILON).sqrt();
-            ((scores[unit] - averages[unit]) / deviation * scale[unit] + offset[unit]).max(0.0)
+            let deviation = (running_statistics[3 + unit] + EPSILON).sqrt();
+            ((scores[unit] - running_statistics[unit]) / deviation * scale[unit] + offset[unit])
+                .max(0.0)
         });
         let class =
             |class: usize| (0..3).map(|unit| hidden[unit] * weight[2 * unit + class]).sum::<f64>();
@@ -89,10 +91,10 @@ fn evaluation_normalises_with_the_averages() {
     let (experiment, test) = (trainer.experiment().clone(), trainer.test_set().clone());
     let objective = experiment.train.objective();
     let mut evaluator = Evaluator::new(&experiment.model, &objective, &test, 1.0).unwrap();
-    let found = evaluator.evaluate(None, &test, trainer.parameters(), trainer.averages());
+    let found = evaluator.evaluate(None, &test, trainer.parameters(), trainer.running_statistics());
     assert_close(found.predictions.values(), predictions, 1e-5);
     assert_eq!(trainer.evaluate().loss_nats, found.loss);
-    // The averages matter: with others, it says something else.
+    // The running statistics matter: with others, it says something else.
     let others = vec![1.0; 6];
     let other = evaluator.evaluate(None, &test, trainer.parameters(), &others);
     assert_ne!(other.predictions, found.predictions);

@@ -55,7 +55,7 @@ fn a_run_stops_with_the_weights_before_the_step() {
 
 #[test]
 fn the_first_bad_number_is_named_with_layer_tensor_and_step() {
-    let linear = "input = [1]\nweights = { constant = { value = 0.01 } }\nlayers = [{ linear = { units = 1 } }]";
+    let linear = "input = [1]\nweight_init = { constant = { value = 0.01 } }\nlayers = [{ linear = { units = 1 } }]";
     let cases = [
         (
             trainer(TWO_LAYERS, &descent(1e30), &points(20)),
@@ -89,5 +89,5 @@ fn optimizer_state_and_averages_stay_finite_too() {
         failure(&mut trainer),
         "step 1: value of moments [2, 1] of layer 1 (batch_norm) is not finite; the step was not taken"
     );
-    assert_eq!(trainer.averages(), [0.0, 1.0]);
+    assert_eq!(trainer.running_statistics(), [0.0, 1.0]);
 }

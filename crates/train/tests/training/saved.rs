@@ -68,8 +68,8 @@ fn what_is_written_is_read_back() {
     let read = SavedModel::read(&file).unwrap();
     assert_eq!(read, trainer.saved());
     assert_eq!(
-        (&read.parameters[..], &read.averages[..]),
-        (trainer.parameters(), trainer.averages())
+        (&read.parameters[..], &read.running_statistics[..]),
+        (trainer.parameters(), trainer.running_statistics())
     );
     // Written again it is the same file, and nothing else is left beside it.
     let first = fs::read(&file).unwrap();
@@ -83,13 +83,13 @@ fn a_network_says_the_same_after_reading() {
     let (_folder, file) = file();
     let (trainer, read) = (trained(), SavedModel::read(&file).unwrap());
     let test = trainer.test_set();
-    let evaluate = |parameters: &[f32], averages: &[f32]| {
+    let evaluate = |parameters: &[f32], running_statistics: &[f32]| {
         let objective = read.experiment.train.objective();
         let mut evaluator = Evaluator::new(&read.experiment.model, &objective, test, 1.0).unwrap();
-        evaluator.evaluate(None, test, parameters, averages)
+        evaluator.evaluate(None, test, parameters, running_statistics)
     };
-    let before = evaluate(trainer.parameters(), trainer.averages());
-    assert_eq!(evaluate(&read.parameters, &read.averages), before);
+    let before = evaluate(trainer.parameters(), trainer.running_statistics());
+    assert_eq!(evaluate(&read.parameters, &read.running_statistics), before);
 }
 
 #[test]

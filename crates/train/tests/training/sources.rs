@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use data::{Features, Targets};
-use gradus_train::{Silent, Trainer};
+use gradus_train::{NoopObserver, Trainer};
 use graph::Pool;
 use runs::{DataSource, Experiment, Split};
 
@@ -92,7 +92,7 @@ fn matrices_depend_on_the_seed_and_the_set_alone() {
     assert!(mean.abs() < 0.02 && (square - 1.0).abs() < 0.03, "mean {mean}, square {square}");
 
     let fewer = open("{ source = { matrix_exponential = { samples = 100 } } }");
-    let first = open("{ source = 'matrix_exponential', samples = 100 }");
+    let first = open("{ source = 'matrix_exponential', limit = 100 }");
     assert_eq!(features(&fewer), [train[..400].to_vec(), test]);
     assert_eq!(fewer.train, first.train);
     let other = open("{ source = { matrix_exponential = { seed = 1 } } }");
@@ -108,7 +108,7 @@ fn a_network_learns_the_exponential() {
     let without = values.iter().map(|y| f64::from(y * y)).sum::<f64>() / values.len() as f64;
     let mut trainer =
         Trainer::new(experiment(data).unwrap(), split.clone(), Arc::new(Pool::new(1))).unwrap();
-    let summary = trainer.run(None, &mut Silent).summary;
+    let summary = trainer.run(None, &mut NoopObserver).summary;
     assert_eq!((summary.test_accuracy, summary.best_test_accuracy), (None, None));
     assert!(summary.test_loss < 0.2 * without, "{} of {without}", summary.test_loss);
 }

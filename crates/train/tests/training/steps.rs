@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use data::{Dataset, Targets};
-use gradus_train::{Silent, Trainer};
+use gradus_train::{NoopObserver, Trainer};
 use graph::Pool;
 use runs::{Evaluator, Split, weights_digest};
 
@@ -14,7 +14,7 @@ const CONVOLUTIONAL: &str = r#"
     layers = [
         { conv2d = { filters = 6, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
         { max_pool2d = { size = 2 } }, "flatten",
-        { linear = { units = 20 } }, "relu", { dropout = { ratio = 0.25 } },
+        { linear = { units = 20 } }, "relu", { dropout = { rate = 0.25 } },
         { linear = { units = 4 } },
     ]
 "#;
@@ -27,11 +27,11 @@ fn any_number_of_threads_gives_the_same_weights() {
         let split = Split { train: set.clone(), test: set.clone() };
         let experiment = experiment(CONVOLUTIONAL, &train);
         let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(threads))).unwrap();
-        let summary = trainer.run(None, &mut Silent).summary;
+        let summary = trainer.run(None, &mut NoopObserver).summary;
         assert_eq!(summary.threads, threads);
         assert_eq!(
             summary.weights_digest,
-            weights_digest(trainer.parameters(), trainer.averages())
+            weights_digest(trainer.parameters(), trainer.running_statistics())
         );
         (summary.weights_digest, summary.train_loss.to_bits(), summary.test_loss.to_bits())
     };
@@ -83,7 +83,7 @@ fn evaluation_measures_every_sample_once() {
 
 #[test]
 fn batches_of_every_size_and_order_learn() {
-    for order in ["shuffled_epochs", "fixed_walk", "with_replacement"] {
+    for order in ["shuffled_epochs", "fixed_order", "with_replacement"] {
         for (batch, steps) in [(1, 600), (20, 150), (90, 150)] {
             let train = format!(
                 "order = '{order}'\nbatch = {batch}\nsteps = {steps}\noptimizer = 'sgd'\n\
@@ -116,7 +116,7 @@ fn values_are_met_by_regression() {
 
 #[test]
 fn the_penalty_is_reported_apart_and_moves_weights_only() {
-    let model = "input = [2]\nbias = 3\nweights = { constant = { value = 0.5 } }\nlayers = [{ linear = { units = 2 } }]";
+    let model = "input = [2]\nbias = 3\nweight_init = { constant = { value = 0.5 } }\nlayers = [{ linear = { units = 2 } }]";
     let after_a_step = |penalty: &str| {
         let train = format!(
             "batch = 30\nsteps = 1\noptimizer = 'sgd'\nschedule = {{ constant = {{ learning_rate = 0.1 }} }}\n{penalty}"
@@ -141,7 +141,7 @@ fn the_penalty_is_reported_apart_and_moves_weights_only() {
 
 #[test]
 fn a_step_is_clipped_by_norm_and_by_value() {
-    let model = "input = [2]\nweights = { constant = { value = -1 } }\nlayers = [{ linear = { units = 1 } }]";
+    let model = "input = [2]\nweight_init = { constant = { value = -1 } }\nlayers = [{ linear = { units = 1 } }]";
     let (x, t) = ([[1.0, 0.5], [-2.0, 1.0], [0.25, -1.5], [3.0, 2.0]], [0.5, -1.0, 2.0, 1.0]);
     let targets = Targets::Values { values: t.map(|t| t as f32).to_vec(), width: 1 };
     let numbers = x.as_flattened().iter().map(|&x| x as f32).collect();

@@ -29,7 +29,7 @@ pub(super) fn samples_per_second(
     let mut evaluator =
         Evaluator::new(&experiment.model, &objective, test, experiment.data.divisor)?;
     let mut evaluate =
-        || evaluator.evaluate(Some(pool), test, trainer.parameters(), trainer.averages());
+        || evaluator.evaluate(Some(pool), test, trainer.parameters(), trainer.running_statistics());
     evaluate();
     let (begin, mut rounds) = (Instant::now(), 0);
     while rounds == 0 || begin.elapsed().as_secs_f64() < seconds {

@@ -1,6 +1,6 @@
 //! How the numbers of a parameter are spread.
 
-use events::Spread;
+use events::Quantiles;
 
 /// Buckets of equal count between the edges.
 const BUCKETS: usize = 7;
@@ -13,12 +13,12 @@ const FEW: usize = 2048;
 /// An edge within is the mean of its two neighbours in order, as in the codelab's window. Of many numbers only those
 /// near an edge are sorted: all are counted by their upper 16 bits first. Of 244,000 weights it takes 0.5 ms, where
 /// sorting them takes 7.
-pub(crate) fn spread(parts: &[&[f32]]) -> Option<Spread> {
+pub(crate) fn quantiles(parts: &[&[f32]]) -> Option<Quantiles> {
     let n: usize = parts.iter().map(|part| part.len()).sum();
     let ranks = ranks(n)?;
     let all = || parts.iter().flat_map(|part| part.iter().copied());
     let at = if n < FEW { by_sorting(all().collect(), &ranks) } else { by_counting(all, &ranks) };
-    Some(Spread(std::array::from_fn(|edge| f32::midpoint(at[2 * edge], at[2 * edge + 1]))))
+    Some(Quantiles(std::array::from_fn(|edge| f32::midpoint(at[2 * edge], at[2 * edge + 1]))))
 }
 
 /// For each edge, the places in order of the two numbers that it lies between.
@@ -73,11 +73,11 @@ mod tests {
 
     use super::*;
 
-    fn by_definition(values: &[f32]) -> Spread {
+    fn by_definition(values: &[f32]) -> Quantiles {
         let mut sorted = values.to_vec();
         sorted.sort_by(f32::total_cmp);
         let n = sorted.len();
-        Spread(std::array::from_fn(|edge| match edge {
+        Quantiles(std::array::from_fn(|edge| match edge {
             0 => sorted[0],
             7 => sorted[n - 1],
             _ => f32::midpoint(sorted[(edge * n / 7).max(1) - 1], sorted[edge * n / 7]),
@@ -92,7 +92,7 @@ mod tests {
                 let values: Vec<f32> = (0..n).map(|_| (scale * random.normal()) as f32).collect();
                 let (left, right) = values.split_at(n / 3);
                 assert_eq!(
-                    spread(&[left, &[], right]),
+                    quantiles(&[left, &[], right]),
                     Some(by_definition(&values)),
                     "{n} {scale}"
                 );
@@ -104,9 +104,9 @@ mod tests {
     fn edges_lie_between_their_neighbours() {
         let values: Vec<f32> = (0..14).rev().map(|i| i as f32).collect();
         let edges = [0.0, 1.5, 3.5, 5.5, 7.5, 9.5, 11.5, 13.0];
-        assert_eq!(spread(&[&values]), Some(Spread(edges)));
-        assert_eq!(spread(&[]), None);
-        assert_eq!(spread(&[&[-2.0]]), Some(Spread([-2.0; 8])));
+        assert_eq!(quantiles(&[&values]), Some(Quantiles(edges)));
+        assert_eq!(quantiles(&[]), None);
+        assert_eq!(quantiles(&[&[-2.0]]), Some(Quantiles([-2.0; 8])));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use graph::op::Tile;
 use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
 
 /// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
-/// running averages.
+/// running statistics.
 #[derive(Clone, Copy, Debug)]
-pub struct Gather<'a, T> {
+pub struct BatchSource<'a, T> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// The number of each sample of the batch in the dataset.
@@ -17,13 +17,13 @@ pub struct Gather<'a, T> {
     pub next: &'a [u32],
     /// What features are divided by.
     pub divisor: T,
-    /// The running averages, one batch normalisation after the other.
-    pub averages: &'a [T],
-    /// Where each input from number 2 on begins in `averages`.
-    pub average_starts: &'a [usize],
+    /// The running statistics, one batch normalisation after the other.
+    pub running_statistics: &'a [T],
+    /// Where each input from number 2 on begins in `running_statistics`.
+    pub statistics_starts: &'a [usize],
 }
 
-impl<T: Float> Source<T> for Gather<'_, T> {
+impl<T: Float> Source<T> for BatchSource<'_, T> {
     fn is_tame(&self, input: usize) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
         input == 0 && is_bytes && self.divisor.abs() > T::from_f64(1e-10)
@@ -34,14 +34,14 @@ impl<T: Float> Source<T> for Gather<'_, T> {
             0 => self.fill_samples(tile, out),
             1 => self.fill_targets(tile, out),
             average => {
-                let start = self.average_starts[average - 2];
-                out.copy_from_slice(&self.averages[start..start + out.len()]);
+                let start = self.statistics_starts[average - 2];
+                out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
             }
         }
     }
 }
 
-impl<T: Float> Gather<'_, T> {
+impl<T: Float> BatchSource<'_, T> {
     fn of_tile(&self, tile: Tile) -> &[u32] {
         &self.indices[tile.first..tile.first + tile.valid]
     }
@@ -99,13 +99,13 @@ mod tests {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
-        let gather = Gather {
+        let gather = BatchSource {
             dataset: &dataset,
             indices: &[9, 2, 0],
             next: &[],
             divisor: 255.0,
-            averages: &[1.0, 2.0, 3.0, 4.0],
-            average_starts: &[0, 2],
+            running_statistics: &[1.0, 2.0, 3.0, 4.0],
+            statistics_starts: &[0, 2],
         };
         let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
         let mut out = vec![-1.0; 70 * 4];

@@ -1,11 +1,11 @@
 //! The gradient check of a whole network.
 
 use data::{DataError, Dataset};
-use graph::check::{Check, Checked};
+use graph::gradient_check::{GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
 use nn::{Mode, Model};
 
-use runs::{Experiment, Gather, outputs_of, target_shape};
+use runs::{BatchSource, Experiment, outputs_of, target_shape};
 
 use crate::trainer::TrainError;
 
@@ -15,13 +15,13 @@ const BIAS_DEVIATION: f64 = 0.1;
 
 /// What the check found for one parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TensorCheck {
+pub struct ParameterGradCheck {
     /// Layer and part: `"3.conv2d.weight"`.
     pub name: String,
     /// Its sizes.
     pub sizes: Vec<usize>,
     /// What was found.
-    pub checked: Checked,
+    pub checked: GradCheckReport,
 }
 
 /// Compares the gradient of an experiment's loss with differences, in `f64`, one parameter at a time.
@@ -32,11 +32,11 @@ pub struct TensorCheck {
 /// # Errors
 ///
 /// If the network does not fit, or `dataset` has fewer samples than the check takes.
-pub fn check(
+pub fn gradient_check(
     experiment: &Experiment,
     dataset: &Dataset,
-    options: &Check,
-) -> Result<Vec<TensorCheck>, TrainError> {
+    options: &GradCheckOptions,
+) -> Result<Vec<ParameterGradCheck>, TrainError> {
     if dataset.len() < options.batch {
         let error = DataError::Batch {
             order: experiment.train.order,
@@ -59,20 +59,26 @@ pub fn check(
         parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
     }
     let indices: Vec<u32> = (0..options.batch as u32).collect();
-    let inputs = Gather {
+    let inputs = BatchSource {
         dataset,
         indices: &indices,
         next: &[],
         divisor: experiment.data.divisor.into(),
-        averages: &[],
-        average_starts: &[],
+        running_statistics: &[],
+        statistics_starts: &[],
     };
-    let report = graph::check::check(model.graph, model.loss, &parameters, &inputs, options);
+    let report = graph::gradient_check::gradient_check(
+        model.graph,
+        model.loss,
+        &parameters,
+        &inputs,
+        options,
+    );
     let report = report.expect("a model's loss is one number");
     Ok(model
         .parameters
         .into_iter()
         .zip(report)
-        .map(|(spec, checked)| TensorCheck { name: spec.name, sizes: spec.sizes, checked })
+        .map(|(spec, checked)| ParameterGradCheck { name: spec.name, sizes: spec.sizes, checked })
         .collect())
 }

@@ -9,7 +9,7 @@ use crate::{Compile, Graph, NodeId, Program, Run, ShapeError, Source, numeric};
 
 /// How to check the gradients of a graph.
 #[derive(Clone, Copy, Debug)]
-pub struct Check {
+pub struct GradCheckOptions {
     /// Samples to check with.
     pub batch: usize,
     /// Samples in a tile; the planner's choice if not given.
@@ -20,7 +20,7 @@ pub struct Check {
     pub seed: u64,
 }
 
-impl Default for Check {
+impl Default for GradCheckOptions {
     /// Four samples, three directions, seed 0.
     fn default() -> Self {
         Self { batch: 4, tile: None, directions: Some(3), seed: 0 }
@@ -29,7 +29,7 @@ impl Default for Check {
 
 /// What the check found for one parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checked {
+pub struct GradCheckReport {
     /// The parameter.
     pub parameter: NodeId,
     /// Derivatives compared.
@@ -65,28 +65,22 @@ const ATTEMPTS: usize = 20;
 /// # Panics
 ///
 /// If `parameters` is not of the graph's length.
-pub fn check(
+pub fn gradient_check(
     graph: impl Into<Arc<Graph<f64>>>,
     loss: NodeId,
     parameters: &[f64],
     inputs: &dyn Source<f64>,
-    check: &Check,
-) -> Result<Vec<Checked>, ShapeError> {
+    options: &GradCheckOptions,
+) -> Result<Vec<GradCheckReport>, ShapeError> {
     let graph = graph.into();
-    let options =
-        Compile { batch: check.batch, tile: check.tile, loss: Some(loss), ..Compile::default() };
-    let mut trained = Program::new(Arc::clone(&graph), &options)?;
-    trained.run(&Run { parameters, inputs, seed: check.seed, ..Run::default() });
-    let options = Compile {
-        batch: check.batch,
-        tile: check.tile,
-        keep: vec![loss],
-        keep_all: true,
-        loss: None,
-    };
-    let mut program = Program::new(Arc::clone(&graph), &options)?;
+    let (batch, tile) = (options.batch, options.tile);
+    let compile = Compile { batch, tile, loss: Some(loss), ..Compile::default() };
+    let mut trained = Program::new(Arc::clone(&graph), &compile)?;
+    trained.run(&Run { parameters, inputs, seed: options.seed, ..Run::default() });
+    let compile = Compile { batch, tile, keep: vec![loss], keep_all: true, loss: None };
+    let mut program = Program::new(Arc::clone(&graph), &compile)?;
     let mut evaluate = |parameters: &[f64]| {
-        program.run(&Run { parameters, inputs, seed: check.seed, ..Run::default() });
+        program.run(&Run { parameters, inputs, seed: options.seed, ..Run::default() });
         (program.scalar(loss), program.choices(parameters))
     };
     let (value, choices) = evaluate(parameters);
@@ -94,21 +88,21 @@ pub fn check(
         Line { at: parameters.to_vec(), start: parameters, choices, evaluate: &mut evaluate };
     // Rounding of the loss itself: derivatives below this cannot be told from 0.
     let noise = 1e-6 * value.abs().max(1e-3);
-    let mut random = Stream::new(check.seed, 0x0063_6865_636b);
+    let mut random = Stream::new(options.seed, 0x0063_6865_636b);
     let mut report = Vec::new();
     for (parameter, range) in graph.parameters() {
         let gradient = &trained.gradients()[range.clone()];
         let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         let typical = (norm / (range.len() as f64).sqrt()).max(noise);
         let mut checked =
-            Checked { parameter, compared: 0, error: 0.0, worst_element: None, redrawn: 0 };
-        for turn in 0..check.directions.unwrap_or(range.len()) {
+            GradCheckReport { parameter, compared: 0, error: 0.0, worst_element: None, redrawn: 0 };
+        for turn in 0..options.directions.unwrap_or(range.len()) {
             if range.is_empty() {
                 break;
             }
             let mut step = STEP;
             for attempt in 0..ATTEMPTS {
-                let direction = match check.directions {
+                let direction = match options.directions {
                     Some(_) => unit_direction(range.len(), &mut random),
                     None => (0..range.len()).map(|i| f64::from(u8::from(i == turn))).collect(),
                 };
@@ -126,7 +120,7 @@ pub fn check(
                     (numerical - analytic).abs() / numerical.abs().max(analytic.abs()).max(typical);
                 if error.is_nan() || error > checked.error {
                     checked.error = error;
-                    checked.worst_element = check.directions.is_none().then_some(turn);
+                    checked.worst_element = options.directions.is_none().then_some(turn);
                 }
                 checked.compared += 1;
                 break;
@@ -147,7 +141,7 @@ pub fn check(
 /// # Examples
 ///
 /// ```
-/// use gradus_graph::check::numerical_gradient;
+/// use gradus_graph::gradient_check::numerical_gradient;
 /// use gradus_graph::numeric::STEP;
 /// use gradus_graph::{Compile, Graph, Program, Run};
 ///

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The text form is an array, with `null` for what is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "[Option<f32>; 8]")]
-pub struct Spread(pub [f32; 8]);
+pub struct Quantiles(pub [f32; 8]);
 
-impl From<[Option<f32>; 8]> for Spread {
+impl From<[Option<f32>; 8]> for Quantiles {
     fn from(edges: [Option<f32>; 8]) -> Self {
         Self(edges.map(|edge| edge.unwrap_or(f32::NAN)))
     }
