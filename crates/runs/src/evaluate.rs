@@ -116,7 +116,7 @@ impl Evaluator {
 impl Evaluation {
     /// The class with the largest output for each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        self.predictions.values().chunks_exact(self.predictions.sizes()[1].max(1)).map(largest)
+        self.predictions.values().chunks_exact(self.predictions.sizes()[1].max(1)).map(argmax)
     }
 }
 

@@ -48,14 +48,14 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
 pub(super) fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];
     let mut state = State { params: vec![-7.0, 2.0], state: empty_slots(optimizer, 2) };
-    let (mut point, mut state) = ([-7.0, 2.0], [[0.0; 2]; 2]);
+    let (mut point, mut moments) = ([-7.0, 2.0], [[0.0; 2]; 2]);
     for step in 1..=30 {
         let info = StepInfo { learning_rate, step };
         let grads = gradient([state.params[0], state.params[1]]);
         state.update(optimizer, info, &grads, 2);
         let grads = gradient(point);
         for i in 0..2 {
-            point[i] = formula(info, point[i], grads[i], &mut state[i]);
+            point[i] = formula(info, point[i], grads[i], &mut moments[i]);
             let error = (state.params[i] - point[i]).abs();
             assert!(error < 1e-12, "step {step}: {:?}, expected {point:?}", state.params);
         }
