@@ -28,7 +28,7 @@ pub struct XavierNormal {
 pub enum Mode {
     /// `(fan_in + fan_out) / 2`, the paper's compromise between the two passes.
     #[default]
-    RunningStatistics,
+    Average,
     /// `fan_in`, which serves the forward pass alone: the book's Xavier, deviation `√(1 / fan_in)`.
     FanIn,
 }
@@ -42,7 +42,7 @@ impl Validate for XavierNormal {
 impl Initialize for XavierNormal {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
         let variance = match self.mode {
-            Mode::RunningStatistics => 2.0 / fan(fan_in + fan_out),
+            Mode::Average => 2.0 / fan(fan_in + fan_out),
             Mode::FanIn => 1.0 / fan(fan_in),
         };
         fill_normal(variance, random, values);
@@ -58,7 +58,7 @@ mod tests {
     fn average_has_the_deviation_of_the_paper() {
         let deviation = (2.0 / 150.0f64).sqrt();
         let expected = Distribution { mean: 0.0, deviation, limit: f64::INFINITY };
-        check_distribution(&XavierNormal { mode: Mode::RunningStatistics }, expected);
+        check_distribution(&XavierNormal { mode: Mode::Average }, expected);
     }
 
     #[test]
