@@ -6,13 +6,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use diagnostics::table::markdown;
 use gradus::events::{Event, Reader};
 use serde_json::Value;
 
 use crate::browser::driver::{self, Browser, Driver};
 use crate::browser::program::Program;
 use crate::process;
-use crate::table::{markdown, median};
+use crate::table::median;
 
 /// What recording and serving may cost, and what a page may cost on top, as shares of the speed without any of it.
 const MOST_FOR_SERVER: f64 = 0.05;

@@ -1,16 +1,7 @@
-//! Numbers and tables as they stand on a page.
+//! Numbers as text.
 
 /// Stands where there is no number.
 pub(crate) const NOTHING: &str = "–";
-
-/// A Markdown table: a left-aligned column of names, then right-aligned ones.
-pub(crate) fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
-    let aligned = head.iter().enumerate().map(|(c, _)| if c == 0 { "---" } else { "--:" });
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = line(head) + &line(&aligned.map(str::to_owned).collect::<Vec<_>>());
-    text.extend(rows.iter().map(|row| line(row)));
-    text
-}
 
 /// A positive number with three digits, or all that stand before the point.
 pub(crate) fn short(number: f64) -> String {
@@ -65,12 +56,5 @@ mod tests {
     fn a_spread_is_from_the_least_to_the_most() {
         assert_eq!(spread(&[3.0, 1.0, 200.0]).as_deref(), Some("1.00..200"));
         assert_eq!(spread(&[]), None);
-    }
-
-    #[test]
-    fn a_table_is_aligned() {
-        let cells = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-        let table = markdown(&cells(["", "w1"]), &[cells(["Gradus", "2.0"])]);
-        assert_eq!(table, "|  | w1 |\n| --- | --: |\n| Gradus | 2.0 |\n");
     }
 }

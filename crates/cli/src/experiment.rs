@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use diagnostics::did_you_mean;
 use gradus::runs::{Experiment, presets};
 
 /// A preset or an experiment file, with settings replaced.
@@ -53,9 +54,8 @@ impl ExperimentArgs {
             let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
             return Ok((name.clone(), text));
         }
-        let hint = presets::nearest(name)
-            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
+        let hint = did_you_mean(name, names.iter().copied());
         bail!(
             "unknown preset `{name}`{hint}\n  expected a file ending in .toml or one of {}",
             names.join(", ")

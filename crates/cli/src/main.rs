@@ -2,11 +2,11 @@
 
 mod commands;
 mod experiment;
+mod numbers;
 mod progress;
 mod saved;
 mod served;
 mod signal;
-mod table;
 mod threads;
 
 use std::alloc::System;

@@ -10,7 +10,7 @@ use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use studio::LiveLink;
 
-use crate::table::{loss, thousands};
+use crate::numbers::{loss, thousands};
 
 /// Parts of a run after each of which the network is saved, so that one can look back.
 const PARTS: u64 = 10;

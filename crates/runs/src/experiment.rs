@@ -5,14 +5,13 @@ mod source;
 use std::fmt;
 
 use data::Order;
+use diagnostics::{Excerpt, nearest};
 use nn::optim::Optimizer;
 use nn::optim::clip::Clip;
 use nn::registry::{InvalidSetting, Validate};
 use nn::schedule::Schedule;
 use nn::{Loss, Network, Objective, Penalty};
 use serde::{Deserialize, Serialize};
-
-use crate::nearest::nearest;
 
 pub use source::{DataSource, DataSpec, Split};
 
@@ -202,10 +201,8 @@ pub enum ExperimentError {
     Text {
         /// The file.
         file: String,
-        /// Line and column, from 1, if it is known.
-        place: Option<(usize, usize)>,
-        /// The line itself.
-        line: Option<String>,
+        /// The mistake's place, if it is known.
+        excerpt: Option<Excerpt>,
         /// What was found and expected.
         message: String,
         /// The nearest known name, where an unknown one was found.
@@ -225,26 +222,16 @@ pub enum ExperimentError {
 impl fmt::Display for ExperimentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text { file, place, line, message, suggestion } => {
+            Self::Text { file, excerpt, message, suggestion } => {
                 write!(f, "{file}:")?;
-                if let Some((row, column)) = place {
-                    write!(f, "{row}:{column}:")?;
+                if let Some(Excerpt { line, column, .. }) = excerpt {
+                    write!(f, "{line}:{column}:")?;
                 }
                 write!(f, " {message}")?;
                 if let Some(suggestion) = suggestion {
                     write!(f, "\n  did you mean `{suggestion}`?")?;
                 }
-                if let (Some((row, column)), Some(line)) = (place, line) {
-                    let margin = row.to_string();
-                    let indent: String = line
-                        .chars()
-                        .take(column - 1)
-                        .map(|c| if c == '\t' { c } else { ' ' })
-                        .collect();
-                    let empty = " ".repeat(margin.len());
-                    write!(f, "\n{empty} |\n{margin} | {line}\n{empty} | {indent}^")?;
-                }
-                Ok(())
+                excerpt.as_ref().map_or(Ok(()), |excerpt| write!(f, "\n{excerpt}"))
             }
             Self::Setting { file, setting } => write!(f, "{file}: {setting}"),
             Self::Data(message) => write!(f, "{message}"),
@@ -357,26 +344,15 @@ fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>
 }
 
 fn text_error(file: &str, text: &str, error: &toml::de::Error) -> ExperimentError {
-    let place = error.span().map(|span| {
-        let before = &text[..span.start.min(text.len())];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, text[start..before.len()].chars().count() + 1)
-    });
-    let line = place.and_then(|(row, _)| text.lines().nth(row - 1)).map(str::to_owned);
-    let message = error.message().to_owned();
-    ExperimentError::Text {
-        file: file.to_owned(),
-        place,
-        line,
-        suggestion: suggestion(&message),
-        message,
-    }
+    let excerpt = error.span().map(|span| Excerpt::new(text, span));
+    let (file, message) = (file.to_owned(), error.message().to_owned());
+    ExperimentError::Text { file, excerpt, suggestion: suggestion(&message), message }
 }
 
-/// A mistake that stands in no line of the file.
+/// A mistake without a line of the file.
 fn placeless(file: &str, message: String) -> ExperimentError {
     let (file, suggestion) = (file.to_owned(), suggestion(&message));
-    ExperimentError::Text { file, place: None, line: None, message, suggestion }
+    ExperimentError::Text { file, excerpt: None, message, suggestion }
 }
 
 /// The known name nearest to the unknown one, both taken from serde's message: "unknown field `epocs`,

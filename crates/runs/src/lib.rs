@@ -8,7 +8,6 @@ mod digest;
 mod evaluate;
 mod experiment;
 mod folder;
-mod nearest;
 mod predictor;
 pub mod presets;
 mod saved;

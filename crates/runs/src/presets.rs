@@ -41,11 +41,6 @@ pub fn find(name: &str) -> Option<&'static Preset> {
     ALL.iter().find(|preset| preset.name == name)
 }
 
-/// The preset whose name is nearest to `name`, if one is near enough to be meant.
-pub fn nearest(name: &str) -> Option<&'static str> {
-    crate::nearest::nearest(name, ALL.iter().map(|preset| preset.name))
-}
-
 impl Preset {
     /// The preset's experiment.
     ///
@@ -100,11 +95,5 @@ mod tests {
         for preset in ALL {
             assert!(preset.experiment().reference.is_some(), "{}", preset.name);
         }
-    }
-
-    #[test]
-    fn a_slip_of_the_pen_finds_its_preset() {
-        assert_eq!(nearest("conv-dropuot"), Some("conv-dropout"));
-        assert_eq!(nearest("qqqq"), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The results as a Markdown page.
 
+use diagnostics::table::markdown;
+
 use super::contestant::GRADUS;
 use super::networks::Network;
 use super::run::{Figures, Outcome, Run};
@@ -155,7 +157,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn table(&self, rows: Vec<Vec<String>>) -> String {
-        table::markdown(&self.row("", str::to_owned), &rows)
+        markdown(&self.row("", str::to_owned), &rows)
     }
 
     /// The contestants that have any value of this quantity.

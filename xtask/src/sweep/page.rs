@@ -1,8 +1,10 @@
 //! The largest steps between neighbouring sizes, as a Markdown page.
 
+use diagnostics::table::markdown;
+
 use super::Measured;
 use super::point::{Axis, Point};
-use crate::table::{self, NOTHING, short};
+use crate::table::{NOTHING, short};
 
 /// Two points that are neighbours along an axis, the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +64,7 @@ fn table(measured: &[Measured]) -> String {
         let (least, most) = (number(sizes().min()), number(sizes().max()));
         vec![axis.name().into(), least, most, rise_ratio, rise_place, fall_ratio, fall_place]
     };
-    table::markdown(&head.map(str::to_owned), &Axis::ALL.map(row))
+    markdown(&head.map(str::to_owned), &Axis::ALL.map(row))
 }
 
 /// The ratio of a step and where it is.

@@ -4,18 +4,19 @@ use super::repository::{Crate, Repository};
 
 /// Each crate of the workspace and the crates of the workspace it may use.
 const ALLOWED: &[(&str, &[&str])] = &[
+    ("diagnostics", &[]),
     ("kernels", &[]),
     ("events", &[]),
     ("mnist", &[]),
     ("data", &[]),
-    ("graph", &["kernels"]),
+    ("graph", &["kernels", "diagnostics"]),
     ("nn", &["graph", "kernels"]),
-    ("runs", &["graph", "nn", "data", "events", "kernels"]),
+    ("runs", &["graph", "nn", "data", "events", "kernels", "diagnostics"]),
     ("train", &["runs", "graph", "nn", "data", "events", "kernels"]),
     ("gradus", &["graph", "nn", "data", "events", "runs", "train", "mnist", "kernels"]),
     ("studio", &["runs", "graph", "nn", "data", "events"]),
-    ("cli", &["gradus", "studio"]),
-    ("xtask", &["gradus"]),
+    ("cli", &["gradus", "studio", "diagnostics"]),
+    ("xtask", &["gradus", "diagnostics"]),
 ];
 
 pub(super) fn check(repository: &Repository) -> Vec<String> {

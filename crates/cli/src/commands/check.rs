@@ -4,11 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use diagnostics::table::{self, Align};
 use gradus::graph::gradient_check::GradCheckOptions;
 use gradus::train::gradient_check::{ParameterGradCheck, gradient_check};
 
 use crate::experiment::ExperimentArgs;
-use crate::table::{self, Align};
 
 /// Parameters that `--every` checks at most: each costs four forward passes.
 const FEW: usize = 200_000;

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use diagnostics::table::{self, Align};
 use gradus::data::{Dataset, Targets, readers};
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
 use gradus::runs::{Evaluation, Evaluator};
 
+use crate::numbers::{loss, thousands};
 use crate::saved;
-use crate::table::{self, Align, loss, thousands};
 use crate::threads::ThreadsArgs;
 
 /// Measure a saved network: loss, accuracy, confusion matrix, worst mistakes.

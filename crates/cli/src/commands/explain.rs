@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, ensure};
+use diagnostics::did_you_mean;
+use diagnostics::table::{self, Align};
 use gradus::graph::formula::{self, Formula, FormulaError};
 use gradus::graph::{Compile, Graph, Leaf, Node, NodeId, Program, Run, ShapeError, Tensor};
 use serde::Serialize;
@@ -61,7 +63,7 @@ fn values(names: &[String], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
         ensure!(
             known.contains(&name.as_str()),
             "--at: the formula has no name `{name}`{}",
-            suggestion(name, &known)
+            did_you_mean(name, known.iter().copied())
         );
         ensure!(
             at[..i].iter().all(|(earlier, _)| earlier != name),
@@ -77,18 +79,8 @@ fn values(names: &[String], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
 
 /// What is wrong with the formula, and the formula with a caret under the mistake.
 fn diagnosis(error: &FormulaError) -> String {
-    let hint = suggestion(&error.text[error.span.clone()], &error.known);
+    let hint = did_you_mean(&error.text[error.span.clone()], error.known.iter().copied());
     format!("{error}{hint}\n\n{}", error.render())
-}
-
-/// A hint at the known name most like `name`, if one is like it.
-fn suggestion(name: &str, known: &[&str]) -> String {
-    let likeness = known.iter().map(|known| (strsim::jaro(name, known), known));
-    match likeness.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
-        // The measure and the bound by which clap suggests a flag.
-        Some((likeness, known)) if likeness > 0.7 => format!("; did you mean `{known}`?"),
-        _ => String::new(),
-    }
 }
 
 /// A formula with all that was computed.
@@ -137,19 +129,17 @@ impl<'a> Explanation<'a> {
     }
 
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let head = ["#", "operation", "value", "gradient"].map(str::to_owned);
+        let columns = [
+            ("#", Align::Right),
+            ("operation", Align::Left),
+            ("value", Align::Right),
+            ("gradient", Align::Right),
+        ];
         let cells = |row: &Row| {
             let (value, gradient) = (six_digits(row.value), six_digits(row.gradient));
             [row.node.to_string(), self.operation(row), value, gradient]
         };
-        let lines: Vec<[String; 4]> =
-            std::iter::once(head).chain(self.nodes.iter().map(cells)).collect();
-        let [node, operation, value, gradient] = std::array::from_fn(|column| {
-            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
-        });
-        for [n, op, v, g] in &lines {
-            writeln!(out, "{n:>node$}  {op:<operation$}  {v:>value$}  {g:>gradient$}")?;
-        }
+        table::write(out, columns, &self.nodes.iter().map(cells).collect::<Vec<_>>())?;
         writeln!(out, "\nresult = {}", six_digits(self.result))
     }
 

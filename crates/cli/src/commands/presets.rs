@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use diagnostics::table::{self, Align};
 use gradus::nn::{Mode, Model};
 use gradus::runs::presets::{self, Preset};
 use serde::Serialize;
 
-use crate::table::{self, Align, thousands};
+use crate::numbers::thousands;
 
 /// List the networks that are ready to train, with their published accuracy.
 #[derive(Debug, clap::Args)]

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use diagnostics::table::{self, Align};
 use gradus::nn::{Mode, Model, Objective};
 
 use crate::experiment::ExperimentArgs;
+use crate::numbers::thousands;
 use crate::saved;
-use crate::table::{self, Align, thousands};
 
 /// Show the layers of a network: shapes, parameters, multiply-adds of a forward pass for one sample.
 ///

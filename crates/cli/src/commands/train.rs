@@ -13,10 +13,10 @@ use gradus::runs::RunFolder;
 use gradus::train::Trainer;
 
 use crate::experiment::ExperimentArgs;
+use crate::numbers::{loss, thousands};
 use crate::progress::Progress;
 use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
-use crate::table::{loss, thousands};
 use crate::threads::ThreadsArgs;
 
 /// Train a network and keep the run in a folder.

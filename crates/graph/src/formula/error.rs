@@ -1,24 +1,22 @@
 //! A mistake in a formula, shown under it.
 
-use std::fmt;
-use std::iter::{once, repeat_n};
 use std::ops::Range;
 
-/// Characters shown on either side of a mistake.
-const CONTEXT: usize = 60;
+use diagnostics::Excerpt;
 
 /// The first mistake in a formula.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}, found {found}")]
 pub struct FormulaError {
     /// The formula.
     pub text: String,
     /// The bytes of the text that do not fit; empty at its end.
     pub span: Range<usize>,
-    /// What stands there.
+    /// The text there.
     pub found: String,
-    /// What could stand there.
+    /// What the formula could continue with.
     pub expected: String,
-    /// If a name does not fit, those that do: the functions.
+    /// Where a name is unknown, the known ones: the functions.
     pub known: Vec<&'static str>,
 }
 
@@ -26,69 +24,15 @@ impl FormulaError {
     pub(super) fn new(text: &str, span: Range<usize>, expected: String) -> Self {
         let found = match &text[span.clone()] {
             "" => "the end of the formula".into(),
-            found => format!("`{}`", found.chars().map(printable).collect::<String>()),
+            found => format!("`{}`", diagnostics::printable(found)),
         };
         Self { text: text.into(), span, found, expected, known: Vec::new() }
     }
 
     /// The line with the mistake, and carets under it.
-    ///
-    /// The carets stand right whatever the script: wide characters and combining marks count as the
-    /// columns they take, and a tab is repeated as a tab. Of a long line, the part near the mistake is
-    /// shown.
     pub fn render(&self) -> String {
-        let (before, rest) = self.text.split_at(self.span.start);
-        let (wrong, after) = rest.split_at(self.span.len());
-        let before = before.rsplit('\n').next().unwrap_or_default();
-        let after = after.split('\n').next().unwrap_or_default();
-
-        let cut = before.chars().count().saturating_sub(CONTEXT);
-        let before = once('…').take(cut).chain(before.chars().skip(cut)).map(printable);
-        let wrong = wrong.chars().take(CONTEXT).map(printable);
-        let after = after.chars().take(CONTEXT).map(printable);
-
-        let indent = before.clone().flat_map(|c| match c {
-            '\t' => repeat_n('\t', 1),
-            _ => repeat_n(' ', columns(c)),
-        });
-        let carets = "^".repeat(wrong.clone().map(columns).sum::<usize>().max(1));
-        let line: String = before.clone().chain(wrong).chain(after).collect();
-        format!("{line}\n{}{carets}", indent.collect::<String>())
-    }
-}
-
-impl fmt::Display for FormulaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, found {}", self.expected, self.found)
-    }
-}
-
-impl std::error::Error for FormulaError {}
-
-/// What is shown for `c`: a control character could move the cursor of a terminal.
-fn printable(c: char) -> char {
-    if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
-}
-
-/// Columns that a terminal gives to `c`: none for marks that combine with the character before, two for
-/// East Asian wide characters and pictographs. The ranges are the larger blocks of Unicode's
-/// EastAsianWidth.txt, enough for names.
-fn columns(c: char) -> usize {
-    match c {
-        '\u{300}'..='\u{36f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{20d0}'..='\u{20ff}'
-        | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
+        let Excerpt { source, underline, .. } = Excerpt::new(&self.text, self.span.clone());
+        format!("{source}\n{underline}")
     }
 }
 

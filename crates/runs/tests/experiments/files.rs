@@ -41,7 +41,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `epochs`?
    |
 14 | epocs = 3.0
-   | ^"#,
+   | ^^^^^"#,
         ),
         (
             r#""relu""#,
@@ -50,7 +50,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `relu`?
   |
 6 |     "rellu",
-  |     ^"#,
+  |     ^^^^^^^"#,
         ),
         (
             "kernel = 5",
@@ -59,7 +59,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `kernel`?
   |
 5 |     { conv2d = { filters = 4, kernal = 5 } },
-  |                               ^"#,
+  |                               ^^^^^^"#,
         ),
         (
             "{ adam =",
@@ -68,7 +68,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `adam`?
    |
 12 | optimizer = { adom = { beta1 = 0.8 } }
-   |               ^"#,
+   |               ^^^^"#,
         ),
         (
             "batch = 100",
@@ -77,7 +77,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `shuffled_epochs`?
    |
 14 | order = "shuffled"
-   |         ^"#,
+   |         ^^^^^^^^^^"#,
         ),
         (
             "[model]",
@@ -86,7 +86,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
   did you mean `model`?
   |
 2 | [modle]
-  |  ^"#,
+  |  ^^^^^"#,
         ),
         (
             "{ linear = { units = 10 } }",
@@ -94,7 +94,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
             r#"digits.toml:8:26: invalid type: string "ten", expected usize
   |
 8 |     { linear = { units = "ten" } },
-  |                          ^"#,
+  |                          ^^^^^"#,
         ),
         (
             "{ linear = { units = 10 } }",
@@ -102,7 +102,7 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
             r#"digits.toml:8:5: missing field `units`
   |
 8 |     "linear",
-  |     ^"#,
+  |     ^^^^^^^^"#,
         ),
         // What stands before the mistake is counted in letters, and tabs stay tabs.
         (
@@ -111,7 +111,15 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
             "digits.toml:13:2: unknown field `name`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`
    |
 13 | \tname.\"größe\" = 1
-   | \t^",
+   | \t^^^^",
+        ),
+        (
+            "batch = 100",
+            "batch = 100\n\"数量\" = 3",
+            "digits.toml:14:1: unknown field `数量`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`
+   |
+14 | \"数量\" = 3
+   | ^^^^^^",
         ),
         (
             "batch = 100",

@@ -6,7 +6,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::layers::StepParts;
-use crate::table::{self, Align, thousands};
+use diagnostics::table::{self, Align};
+
+use crate::numbers::thousands;
 
 /// What was measured.
 #[derive(Debug, Serialize)]

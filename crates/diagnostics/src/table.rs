@@ -1,0 +1,80 @@
+//! Text tables: aligned for a terminal, or in Markdown.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+/// Alignment of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Padded on the right.
+    Left,
+    /// Padded on the left.
+    Right,
+}
+
+/// Writes rows under a heading, each column as wide as its widest cell.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
+pub fn write<const N: usize>(
+    out: &mut dyn Write,
+    columns: [(&str, Align); N],
+    rows: &[[String; N]],
+) -> io::Result<()> {
+    let width = |c: usize| {
+        let cells = rows.iter().map(|row| row[c].width());
+        cells.chain([columns[c].0.width()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let headings: [String; N] = std::array::from_fn(|c| columns[c].0.to_owned());
+    for row in std::iter::once(&headings).chain(rows) {
+        let cells = row.iter().zip(widths).zip(&columns).map(|((cell, width), (_, align))| {
+            // The padding of `format!` counts characters, which may be two cells wide.
+            let padding = " ".repeat(width - cell.width());
+            match align {
+                Align::Left => cell.clone() + &padding,
+                Align::Right => padding + cell,
+            }
+        });
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// A Markdown table: a left-aligned column of names, then right-aligned ones.
+pub fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
+    let aligned = head.iter().enumerate().map(|(c, _)| if c == 0 { "---" } else { "--:" });
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut text = line(head) + &line(&aligned.map(str::to_owned).collect::<Vec<_>>());
+    text.extend(rows.iter().map(|row| line(row)));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut out = Vec::new();
+        let rows = [["a".into(), "10".into()], ["long".into(), "9".into()]];
+        write(&mut out, [("name", Align::Left), ("n", Align::Right)], &rows).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "name   n\na     10\nlong   9\n");
+    }
+
+    #[test]
+    fn columns_are_aligned_by_terminal_cells() {
+        let mut out = Vec::new();
+        let rows = [["苹果".into(), "1".into()], ["größe".into(), "2".into()]];
+        write(&mut out, [("name", Align::Left), ("n", Align::Right)], &rows).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "name   n\n苹果   1\ngröße  2\n");
+    }
+
+    #[test]
+    fn a_markdown_table_names_its_alignment() {
+        let text = markdown(&["".into(), "n".into()], &[vec!["a".into(), "1".into()]]);
+        assert_eq!(text, "|  | n |\n| --- | --: |\n| a | 1 |\n");
+    }
+}
