@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use kernels::product::LANES;
-use kernels::vectorize;
+use kernels::gemm::PARTIAL_SUMS;
+use kernels::{MAX_LANES, vectorize};
 
 use crate::Float;
 use crate::window::Window;
@@ -111,10 +111,10 @@ impl Geometry {
     }
 
     /// Elements of the padded image; none if there is no padding.
-    pub(crate) fn padded_len(&self, lanes: usize) -> usize {
+    pub(crate) fn padded_len(&self, width: usize) -> usize {
         let [top, bottom, ..] = self.window.pad;
         let height = self.window.input[0] + top + bottom;
-        if self.is_padded() { height * self.padded_width() * self.ci * lanes } else { 0 }
+        if self.is_padded() { height * self.padded_width() * self.ci * width } else { 0 }
     }
 
     pub(crate) fn weight_len(&self) -> usize {
@@ -129,16 +129,16 @@ impl Geometry {
     /// Whether the output channels would leave too many lanes empty: a quarter of one vector, or three in ten of
     /// several.
     pub(crate) fn is_thin(&self) -> bool {
-        let used = if self.co < LANES { 8 } else { 7 };
-        10 * self.co < used * self.co.next_multiple_of(LANES)
+        let used = if self.co < MAX_LANES { 8 } else { 7 };
+        10 * self.co < used * self.co.next_multiple_of(MAX_LANES)
     }
 
     /// Elements that the backward pass to the weight needs beside the padded image.
-    pub(crate) fn weight_scratch(&self, lanes: usize) -> usize {
+    pub(crate) fn weight_scratch(&self, width: usize) -> usize {
         if self.is_thin() {
-            self.weight_len() * LANES
+            self.weight_len() * PARTIAL_SUMS
         } else {
-            self.window.output[1] * self.co.next_multiple_of(LANES) * lanes
+            self.window.output[1] * self.co.next_multiple_of(MAX_LANES) * width
         }
     }
 
@@ -146,23 +146,23 @@ impl Geometry {
     pub(crate) fn pad<'a, T: Float>(
         &self,
         x: &'a [T],
-        lanes: usize,
+        width: usize,
         scratch: &'a mut [T],
     ) -> &'a [T] {
         if !self.is_padded() {
             return x;
         }
-        let padded = &mut scratch[..self.padded_len(lanes)];
+        let padded = &mut scratch[..self.padded_len(width)];
         let [top, _, left, _] = self.window.pad;
         let (row, padded_row) =
-            (self.window.input[1] * self.ci * lanes, self.padded_width() * self.ci * lanes);
+            (self.window.input[1] * self.ci * width, self.padded_width() * self.ci * width);
         vectorize(
             #[inline(always)]
             || {
                 padded.fill(T::ZERO);
                 let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
                 for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
-                    to[left * self.ci * lanes..][..row].copy_from_slice(from);
+                    to[left * self.ci * width..][..row].copy_from_slice(from);
                 }
             },
         );

@@ -151,7 +151,7 @@ impl<T: Float> Program<T> {
                 tile,
                 first_lane: first_lane - width,
                 buffers: plan.tile_buffers.iter().map(len).map(Buffer::new).collect(),
-                is_tame: false,
+                is_bounded: false,
             }
         });
         let tiles: Vec<_> = tiles.collect();
@@ -233,9 +233,9 @@ impl<T: Float> Program<T> {
         let run = Run { parameters: &[], ..*run };
         self.run_stages(&Run { parameters: vectors[0], ..run });
         let is_finite = self.scalar(loss).is_finite();
-        let is_tame =
-            self.tiles.iter().all(|tile| tile.is_tame) && self.wide.iter().all(Wide::is_tame);
-        if is_finite && is_tame {
+        let is_bounded =
+            self.tiles.iter().all(|tile| tile.is_bounded) && self.wide.iter().all(Wide::is_bounded);
+        if is_finite && is_bounded {
             self.run_chunks(&run, vectors, update);
             return true;
         }
@@ -288,7 +288,7 @@ impl<T: Float> Program<T> {
                 });
             }
             if is_last {
-                tile.is_tame = context.is_tame(tile, run.inputs);
+                tile.is_bounded = context.is_bounded(tile, run.inputs);
             }
         });
     }

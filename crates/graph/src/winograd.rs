@@ -1,12 +1,13 @@
 //! Convolutions with many channels, by Winograd's algorithm: see [`kernels::winograd`].
 //!
 //! The image is cut into patches of 8 × 8 pixels, one for each square of results. At each of the 64 points the
-//! values of all patches, `[patch, ci, lanes]`, meet those of the filters, `[ci, co]`, in one product. Patches
+//! values of all patches, `[patch, ci, width]`, are multiplied with those of the filters, `[ci, co]`, in one
+//! product. Patches
 //! are taken a few at a time, so that their values stay in the second-level cache.
 
-use kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
-use kernels::transpose;
-use kernels::winograd::{OUTSIDE, POINTS, Plus, Square, Transform, winograd};
+use kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
+use kernels::winograd::{Epilogue, OUTSIDE, POINTS, Square, Transform, winograd};
+use kernels::{MAX_LANES, transpose};
 
 use crate::Float;
 use crate::convolution::Geometry;
@@ -34,7 +35,7 @@ impl Plane {
         &self,
         side: usize,
         corner: [isize; 2],
-        lanes: usize,
+        width: usize,
         starts: &'a mut [usize; POINTS * POINTS],
     ) -> Square<'a> {
         let inside = |at: isize, size: usize| usize::try_from(at).ok().filter(|&at| at < size);
@@ -42,7 +43,7 @@ impl Plane {
             let row = inside(corner[0] + (i / side) as isize, self.size[0]);
             let column = inside(corner[1] + (i % side) as isize, self.size[1]);
             *start = row.zip(column).map_or(OUTSIDE, |(row, column)| {
-                (row * self.size[1] + column) * self.channels * lanes
+                (row * self.size[1] + column) * self.channels * width
             });
         }
         Square { side, starts: &starts[..side * side] }
@@ -61,9 +62,10 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    /// If it is worth it for this convolution, and lanes are whole vectors, or one, as the algorithm needs them.
-    pub(crate) fn with_lanes(g: &Geometry, lanes: usize) -> Option<Self> {
-        Self::of(g).filter(|_| lanes == 1 || lanes.is_multiple_of(LINE))
+    /// If it is worth it for this convolution, and the tile is one sample or whole vectors wide, as the
+    /// algorithm needs it.
+    pub(crate) fn with_width(g: &Geometry, width: usize) -> Option<Self> {
+        Self::of(g).filter(|_| width == 1 || width.is_multiple_of(MAX_LANES))
     }
 
     /// If it is worth it for this convolution.
@@ -81,7 +83,7 @@ impl Winograd {
         })
     }
 
-    /// The convolution of the gradient of the result with the turned filters: the gradient of the image.
+    /// The convolution of the gradient of the result with the filters rotated by 180°: the gradient of the image.
     pub(crate) fn backward(self) -> Self {
         let pad = self.pad.map(|pad| self.filter as isize - 1 - pad);
         Self { from: self.to, to: self.from, pad, ..self }
@@ -93,26 +95,26 @@ impl Winograd {
     }
 
     /// Values at one point of one patch: of the image, and of what the filters make of it.
-    fn patch_lens(&self, lanes: usize) -> [usize; 2] {
-        [self.from.channels * lanes, self.to.channels * lanes]
+    fn patch_lens(&self, width: usize) -> [usize; 2] {
+        [self.from.channels * width, self.to.channels * width]
     }
 
     fn patches(&self) -> [usize; 2] {
         self.to.size.map(|size| size.div_ceil(self.side()))
     }
 
-    /// Elements that [`forward`](Self::forward) or [`weight`](Self::weight) need for a tile of up to `lanes`.
-    pub(crate) fn scratch(&self, lanes: usize) -> usize {
-        let [from, to] = self.patch_lens(lanes);
+    /// Elements that [`forward`](Self::forward) or [`weight`](Self::weight) need for a tile of up to `width`.
+    pub(crate) fn scratch(&self, width: usize) -> usize {
+        let [from, to] = self.patch_lens(width);
         let points = POINTS * POINTS;
         let gradient = self.side() * self.side() * to;
-        let group = GROUP_VALUES.max(points * (from + to)) + 4 * points * LINE;
+        let group = GROUP_VALUES.max(points * (from + to)) + 4 * points * MAX_LANES;
         points * apart(self.from.channels * self.to.channels) + group + gradient
     }
 
     /// The patches, a few at a time: the number of the first of them, and the first pixel of each one's results.
-    fn for_groups(&self, lanes: usize, mut group: impl FnMut(usize, &[[usize; 2]])) {
-        let [from, to] = self.patch_lens(lanes);
+    fn for_groups(&self, width: usize, mut group: impl FnMut(usize, &[[usize; 2]])) {
+        let [from, to] = self.patch_lens(width);
         // Two patches fill a block of the product where each is one vector.
         let most = (GROUP_VALUES / (POINTS * POINTS * (from + to))).clamp(1, MOST);
         let most = if most > 1 { most / 2 * 2 } else { 1 };
@@ -127,16 +129,16 @@ impl Winograd {
         }
     }
 
-    /// The values of a group's patches of `x`, `[point, patch, ci, lanes]`.
-    fn image<T: Float>(&self, x: &[T], corners: &[[usize; 2]], lanes: usize, values: &mut [T]) {
-        let [len, _] = self.patch_lens(lanes);
+    /// The values of a group's patches of `x`, `[point, patch, ci, width]`.
+    fn image<T: Float>(&self, x: &[T], corners: &[[usize; 2]], width: usize, values: &mut [T]) {
+        let [len, _] = self.patch_lens(width);
         let mut starts = [0; POINTS * POINTS];
         for (patch, corner) in corners.iter().enumerate() {
             let corner = [0, 1].map(|axis| corner[axis] as isize - self.pad[axis]);
-            let from = self.from.square(POINTS, corner, lanes, &mut starts);
+            let from = self.from.square(POINTS, corner, width, &mut starts);
             let points = every(corners.len() * len);
             let to = (&mut values[patch * len..], Square { side: POINTS, starts: &points });
-            winograd(Transform::Image, len, (x, from), to, Plus::Nothing);
+            winograd(Transform::Input, len, (x, from), to, Epilogue::Overwrite);
         }
     }
 
@@ -147,11 +149,11 @@ impl Winograd {
         weight: &[T],
         tap: impl Fn(usize, usize) -> usize,
         y: &mut [T],
-        plus: Plus<'_, T>,
-        (lanes, scratch): (usize, &mut [T]),
+        epilogue: Epilogue<'_, T>,
+        (width, scratch): (usize, &mut [T]),
     ) {
         let (ci, co) = (self.from.channels, self.to.channels);
-        let [from_len, to_len] = self.patch_lens(lanes);
+        let [from_len, to_len] = self.patch_lens(width);
         let (filters, rest) = scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
         let mut taps = [0; POINTS * POINTS];
         let n_taps = self.filter * self.filter;
@@ -161,45 +163,45 @@ impl Winograd {
         let points = every(ci * co);
         let from = (weight, Square { side: self.filter, starts: &taps[..n_taps] });
         let to = (&mut *filters, Square { side: POINTS, starts: &points });
-        winograd(Transform::Filter, ci * co, from, to, Plus::Nothing);
-        self.for_groups(lanes, |_, corners| {
+        winograd(Transform::Filter, ci * co, from, to, Epilogue::Overwrite);
+        self.for_groups(width, |_, corners| {
             let n = corners.len();
             let (images, results) = rest.split_at_mut(POINTS * POINTS * apart(n * from_len));
-            self.image(x, corners, lanes, images);
+            self.image(x, corners, width, images);
             let values =
                 images.chunks_exact(apart(n * from_len)).zip(filters.chunks_exact(apart(ci * co)));
             for ((image, filter), values) in values.zip(results.chunks_exact_mut(apart(n * to_len)))
             {
-                if lanes > 1 {
-                    // [co, lane] = Σ_ci filter[ci, co] · image[ci, lane], for each patch
-                    product(
-                        Extent {
-                            rows: co,
-                            columns: lanes,
-                            runs: &[[0, 0]],
-                            run_length: ci,
-                            repeats: n,
+                if width > 1 {
+                    // [co, sample] = Σ_ci filter[ci, co] · image[ci, sample], for each patch
+                    gemm(
+                        GemmSize {
+                            m: co,
+                            n: width,
+                            k_segments: &[[0, 0]],
+                            segment_len: ci,
+                            batch_count: n,
                         },
-                        Left { values: filter, adjacent: Adjacent::Rows, stride: co },
-                        Right { values: image, inner_stride: lanes, repeat_stride: from_len },
-                        Destination {
-                            repeat_stride: to_len,
-                            ..Destination::rows(values, lanes, false)
+                        MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
+                        MatrixB { values: image, ldb: width, batch_stride: from_len },
+                        MatrixC {
+                            batch_stride: to_len,
+                            ..MatrixC::new(values, width, false)
                         },
                     );
                 } else {
-                    // One sample: patches are the rows, and the lanes lie along the channels.
-                    product(
-                        Extent {
-                            rows: n,
-                            columns: co,
-                            runs: &[[0, 0]],
-                            run_length: ci,
-                            repeats: 1,
+                    // One sample: patches are the rows, and the vectors run along the channels.
+                    gemm(
+                        GemmSize {
+                            m: n,
+                            n: co,
+                            k_segments: &[[0, 0]],
+                            segment_len: ci,
+                            batch_count: 1,
                         },
-                        Left { values: image, adjacent: Adjacent::Steps, stride: ci },
-                        Right { values: filter, inner_stride: co, repeat_stride: 0 },
-                        Destination::rows(values, co, false),
+                        MatrixA { values: image, layout: Layout::RowMajor, lda: ci },
+                        MatrixB { values: filter, ldb: co, batch_stride: 0 },
+                        MatrixC::new(values, co, false),
                     );
                 }
             }
@@ -207,10 +209,10 @@ impl Winograd {
             let mut starts = [0; POINTS * POINTS];
             for (patch, corner) in corners.iter().enumerate() {
                 let corner = corner.map(|at| at as isize);
-                let to = self.to.square(self.side(), corner, lanes, &mut starts);
+                let to = self.to.square(self.side(), corner, width, &mut starts);
                 let from = Square { side: POINTS, starts: &points };
                 let from = (&results[patch * to_len..], from);
-                winograd(Transform::Result, to_len, from, (&mut *y, to), plus);
+                winograd(Transform::Output, to_len, from, (&mut *y, to), epilogue);
             }
         });
     }
@@ -226,53 +228,53 @@ impl Winograd {
         scratch: &mut [T],
     ) {
         let (ci, co) = (self.from.channels, self.to.channels);
-        let Tile { width: lanes, valid, .. } = tile;
-        let [from_len, to_len] = self.patch_lens(lanes);
-        let turned_len = valid * co;
+        let Tile { width, valid, .. } = tile;
+        let [from_len, to_len] = self.patch_lens(width);
+        let transposed_len = valid * co;
         let (sums, rest) = scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
-        let (turned, rest) = rest.split_at_mut(self.side() * self.side() * to_len);
+        let (transposed, rest) = rest.split_at_mut(self.side() * self.side() * to_len);
         let mut starts = [0; POINTS * POINTS];
-        self.for_groups(lanes, |first, corners| {
+        self.for_groups(width, |first, corners| {
             let n = corners.len();
             let (images, gradients) = rest.split_at_mut(POINTS * POINTS * apart(n * from_len));
-            self.image(x, corners, lanes, images);
-            let points = every(n * turned_len);
+            self.image(x, corners, width, images);
+            let points = every(n * transposed_len);
             for (patch, corner) in corners.iter().enumerate() {
                 let corner = corner.map(|at| at as isize);
-                let pixels = self.to.square(self.side(), corner, lanes, &mut starts);
-                let mut places = [OUTSIDE; POINTS * POINTS];
-                let squares = turned.chunks_exact_mut(turned_len);
-                for (i, (&start, turned)) in pixels.starts.iter().zip(squares).enumerate() {
+                let pixels = self.to.square(self.side(), corner, width, &mut starts);
+                let mut starts_of = [OUTSIDE; POINTS * POINTS];
+                let squares = transposed.chunks_exact_mut(transposed_len);
+                for (i, (&start, transposed)) in pixels.starts.iter().zip(squares).enumerate() {
                     if start != OUTSIDE {
-                        transpose((&dy[start..], lanes), [co, valid], (turned, co));
-                        places[i] = i * turned_len;
+                        transpose((&dy[start..], width), [co, valid], (transposed, co));
+                        starts_of[i] = i * transposed_len;
                     }
                 }
-                let places = Square { side: self.side(), starts: &places[..pixels.starts.len()] };
+                let squares = Square { side: self.side(), starts: &starts_of[..pixels.starts.len()] };
                 let to = Square { side: POINTS, starts: &points };
-                let to = (&mut gradients[patch * turned_len..], to);
-                winograd(Transform::Filter, turned_len, (&*turned, places), to, Plus::Nothing);
+                let to = (&mut gradients[patch * transposed_len..], to);
+                winograd(Transform::Filter, transposed_len, (&*transposed, squares), to, Epilogue::Overwrite);
             }
-            let mut runs = [[0; 2]; MOST];
-            for (patch, run) in runs[..n].iter_mut().enumerate() {
-                *run = [patch * from_len, patch * turned_len];
+            let mut k_segments = [[0; 2]; MOST];
+            for (patch, segment) in k_segments[..n].iter_mut().enumerate() {
+                *segment = [patch * from_len, patch * transposed_len];
             }
             let values = images
                 .chunks_exact(apart(n * from_len))
-                .zip(gradients.chunks_exact(apart(n * turned_len)));
+                .zip(gradients.chunks_exact(apart(n * transposed_len)));
             for ((image, gradient), values) in values.zip(sums.chunks_exact_mut(apart(ci * co))) {
                 // [ci, co] = Σ_patch Σ_sample image[ci, sample] · gradient[sample, co]
-                product(
-                    Extent {
-                        rows: ci,
-                        columns: co,
-                        runs: &runs[..n],
-                        run_length: valid,
-                        repeats: 1,
+                gemm(
+                    GemmSize {
+                        m: ci,
+                        n: co,
+                        k_segments: &k_segments[..n],
+                        segment_len: valid,
+                        batch_count: 1,
                     },
-                    Left { values: image, adjacent: Adjacent::Steps, stride: lanes },
-                    Right { values: gradient, inner_stride: co, repeat_stride: 0 },
-                    Destination::rows(values, co, first > 0),
+                    MatrixA { values: image, layout: Layout::RowMajor, lda: width },
+                    MatrixB { values: gradient, ldb: co, batch_stride: 0 },
+                    MatrixC::new(values, co, first > 0),
                 );
             }
         });
@@ -281,19 +283,16 @@ impl Winograd {
         let from = (&*sums, Square { side: POINTS, starts: &points });
         let taps: [_; POINTS * POINTS] = std::array::from_fn(|tap| tap * ci * co);
         let to = (dweight, Square { side: self.filter, starts: &taps[..n_taps] });
-        let plus = if adds { Plus::Old } else { Plus::Nothing };
-        winograd(Transform::Result, ci * co, from, to, plus);
+        let epilogue = if adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
+        winograd(Transform::Output, ci * co, from, to, epilogue);
     }
 }
 
-/// Room for so many values at one point. A cache line more than they take, so that the values at all points of
-/// one place, which are read or written together, lie in different sets of the first-level cache.
+/// The distance between the values at one point and the next. A cache line more than they take, so that the
+/// values at all points for one element, which are read or written together, lie in different sets of the first-level cache.
 fn apart(len: usize) -> usize {
-    len.next_multiple_of(LINE) + LINE
+    len.next_multiple_of(MAX_LANES) + MAX_LANES
 }
-
-/// Elements of a cache line, at most.
-const LINE: usize = 16;
 
 /// Where the values at each point begin, with `len` values at each.
 fn every(len: usize) -> [usize; POINTS * POINTS] {

@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::math;
-use crate::product::Simd;
+use crate::gemm::Simd;
 
 /// A floating-point type that a network can be computed in.
 ///

@@ -1,6 +1,6 @@
 //! Scattered samples, brought side by side as numbers.
 
-use crate::{Float, Isa};
+use crate::{Float, Isa, bounds};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
@@ -57,9 +57,9 @@ fn gather_on<T: Float>(
 /// Panics if there are no samples or more than lanes, or an index leaves its slice.
 fn check<V, T>(values: &[V], indices: &[u32], len: usize, lanes: usize, to: &[T]) {
     assert!((1..=lanes).contains(&indices.len()), "{} samples in {lanes} lanes", indices.len());
-    let end = (*indices.iter().max().expect("at least one") as usize + 1) * len;
-    assert!(end <= values.len(), "samples end at {end} of {}", values.len());
-    assert!(len * lanes <= to.len(), "{len} features of {lanes} lanes in {}", to.len());
+    let last = *indices.iter().max().expect("at least one") as usize;
+    bounds::check("samples", bounds::end([(last, len)], 0, len), values.len());
+    bounds::check("result", len.checked_mul(lanes), to.len());
 }
 
 /// Writes numbers feature by feature: `to[f · lanes + i] = values[indices[i] · len + f]` for `f` below `len`.
@@ -380,7 +380,16 @@ mod tests {
     #[test]
     fn samples_outside_are_refused() {
         for (indices, len, lanes) in
-            [(vec![1], 3, 2), (vec![], 1, 2), (vec![0; 3], 1, 2), (vec![0], 4, 3)]
+            [
+            (vec![1], 3, 2),
+            (vec![], 1, 2),
+            (vec![0; 3], 1, 2),
+            (vec![0], 4, 3),
+            // With plain arithmetic these ends would wrap to small numbers.
+            (vec![1], usize::MAX / 2 + 1, 2),
+            (vec![3], usize::MAX / 4 + 1, 4),
+            (vec![0], 2, usize::MAX / 2 + 1),
+        ]
         {
             let refused = std::panic::catch_unwind(|| {
                 gather_bytes(&[0; 4], &indices, len, 255.0, lanes, &mut [0.0f32; 8]);

@@ -1,24 +1,34 @@
 //! Numerical kernels: slices in, slices out.
 //!
 //! This is the only crate of the workspace with `unsafe` code, and it knows nothing of tensors,
-//! graphs or layers. Four rooms:
+//! graphs or layers.
 //!
-//! - [`isa`]: which instruction set the machine has, and [`vectorize`], which compiles a plain
-//!   loop for it;
-//! - [`product()`]: the one kernel behind matrix products and all three products of a convolution;
-//! - [`pool`]: threads that share the work of one step without being put to sleep in between;
-//! - [`random`]: numbers that depend on a key and a counter, never on who asks first.
+//! | module | content |
+//! |--------|---------|
+//! | [`isa`] | the instruction sets, and [`vectorize`], which compiles a plain loop for the best one |
+//! | [`gemm`] | matrix products: [`gemm()`] and [`gemm_nt`](gemm::gemm_nt), and the peak FLOP/s of a core |
+//! | [`winograd`] | the transforms of Winograd's convolution |
+//! | `gather`, `transpose` | [`gather_bytes`], [`gather_values`] and [`transpose`]: into the batch-innermost layout |
+//! | `reduce` | [`sum`], [`sum_of_squares`], [`add_row_sums`], [`all_below`] |
+//! | [`math`] | `exp`, `ln`, `tanh` and the square root, without branches |
+//! | `float` | the trait [`Float`] of `f32` and `f64` |
+//! | [`random`] | counter-based random numbers |
+//! | [`pool`] | the thread pool |
+//! | `prefetch`, `bandwidth` | [`prefetch_all`] and [`read_bandwidth`] |
+//! | `bounds` | checks of slices that pointers walk over |
 //!
-//! Beside each tuned kernel stands a naive one, and the tests hold one against the other.
+//! Beside each tuned kernel stands a naive one, and tests compare the two on every instruction set that
+//! the machine has.
 
 mod bandwidth;
+mod bounds;
 mod float;
 mod gather;
+pub mod gemm;
 pub mod isa;
 pub mod math;
 pub mod pool;
 mod prefetch;
-pub mod product;
 pub mod random;
 mod reduce;
 mod transpose;
@@ -27,9 +37,13 @@ pub mod winograd;
 pub use bandwidth::read_bandwidth;
 pub use float::Float;
 pub use gather::{gather_bytes, gather_values};
+pub use gemm::gemm;
 pub use isa::{Isa, vectorize};
 pub use pool::Pool;
 pub use prefetch::prefetch_all;
-pub use product::product;
 pub use reduce::{add_row_sums, all_below, sum, sum_of_squares};
 pub use transpose::transpose;
+
+/// The most lanes of a vector register on any instruction set: 512 bits of `f32`, which are also a cache
+/// line. Rows that are padded to a multiple of it begin at a vector and at a cache line.
+pub const MAX_LANES: usize = 16;

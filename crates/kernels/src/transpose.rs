@@ -1,5 +1,6 @@
 //! Rows to columns.
 
+use crate::bounds::{check, end};
 use crate::{Float, Isa};
 
 /// Side of the blocks that are turned at once: both sides of a block stay in a few cache lines.
@@ -29,10 +30,8 @@ fn transpose_on<T: Float>(
     if rows == 0 || columns == 0 {
         return;
     }
-    let end = (rows - 1) * from_stride + columns;
-    assert!(end <= from.len(), "rows end at {end} of {}", from.len());
-    let end = (columns - 1) * to_stride + rows;
-    assert!(end <= to.len(), "columns end at {end} of {}", to.len());
+    check("from", end([(rows - 1, from_stride)], 0, columns), from.len());
+    check("to", end([(columns - 1, to_stride)], 0, rows), to.len());
     if rows == 1 && to_stride == 1 {
         to[..columns].copy_from_slice(&from[..columns]);
         return;
@@ -155,6 +154,26 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_index_outside_is_refused() {
+        const MAX: usize = usize::MAX;
+        for (from_stride, [rows, columns], to_stride) in [
+            (3, [3, 3], 3),
+            (3, [2, 4], 2),
+            (4, [2, 3], 3),
+            // With plain arithmetic these ends would wrap to small numbers.
+            (MAX / 2 + 1, [3, 2], 3),
+            (MAX, [2, 2], 2),
+            (2, [2, 3], MAX / 2 + 1),
+            (2, [2, 2], MAX),
+        ] {
+            let refused = std::panic::catch_unwind(|| {
+                transpose((&[0.0f32; 6], from_stride), [rows, columns], (&mut [0.0; 7], to_stride));
+            });
+            assert!(refused.is_err(), "{rows} rows of {columns}, {from_stride} to {to_stride}");
         }
     }
 }

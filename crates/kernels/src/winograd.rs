@@ -10,8 +10,8 @@
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
-use crate::product::Vector;
-use crate::{Float, Isa};
+use crate::gemm::Vector;
+use crate::{Float, Isa, MAX_LANES};
 
 /// Points of each axis, and so the side of a patch.
 pub const POINTS: usize = 8;
@@ -20,33 +20,34 @@ pub const POINTS: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transform {
     /// From a patch of 8 × 8 pixels to 8 × 8 values.
-    Image,
+    Input,
     /// From a square filter of side 3 to 6 to 8 × 8 values.
     Filter,
     /// From 8 × 8 products of values to a square of results of side 3 to 6.
-    Result,
+    Output,
 }
 
-/// Rows of numbers, one for each place of a square: those of one row of it, then those of the next.
+/// Rows of numbers, one for each pixel of a square, in row-major order.
 #[derive(Clone, Copy, Debug)]
 pub struct Square<'a> {
     /// The side.
     pub side: usize,
-    /// Where each of the `side²` rows begins. [`OUTSIDE`] is a row of zeros to read, and nowhere to write.
+    /// The offset of each of the `side²` rows. A row at [`OUTSIDE`] reads as zeros and is not written.
     pub starts: &'a [usize],
 }
 
-/// A place that is no place.
+/// The offset of a pixel outside the plane.
 pub const OUTSIDE: usize = usize::MAX;
 
-/// What a transform adds to its results.
+/// How a transform stores its results.
 #[derive(Clone, Copy, Debug)]
-pub enum Plus<'a, T> {
-    /// Nothing: the results take the place of what stood there.
-    Nothing,
-    /// What stands there.
-    Old,
-    /// One number for so many neighbours along a row, which are 1 or a multiple of 16.
+pub enum Epilogue<'a, T> {
+    /// The results overwrite the old values.
+    Overwrite,
+    /// The results are added to the old values.
+    Accumulate,
+    /// The results overwrite the old values, with a bias added: one number for so many neighbours along a row,
+    /// 1 or a multiple of [`MAX_LANES`].
     Bias(&'a [T], usize),
 }
 
@@ -60,9 +61,9 @@ pub fn winograd<T: Float>(
     len: usize,
     (values, from): (&[T], Square<'_>),
     (results, to): (&mut [T], Square<'_>),
-    plus: Plus<'_, T>,
+    epilogue: Epilogue<'_, T>,
 ) {
-    winograd_on(Isa::current(), transform, len, (values, from), (results, to), plus);
+    winograd_on(Isa::current(), transform, len, (values, from), (results, to), epilogue);
 }
 
 /// [`winograd`] on an instruction set that this machine has.
@@ -72,13 +73,13 @@ fn winograd_on<T: Float>(
     len: usize,
     (values, from): (&[T], Square<'_>),
     (results, to): (&mut [T], Square<'_>),
-    plus: Plus<'_, T>,
+    epilogue: Epilogue<'_, T>,
 ) {
     let small = |side| (3..=6).contains(&side);
     let is_known = match transform {
-        Transform::Image => from.side == POINTS && to.side == POINTS,
+        Transform::Input => from.side == POINTS && to.side == POINTS,
         Transform::Filter => small(from.side) && to.side == POINTS,
-        Transform::Result => from.side == POINTS && small(to.side),
+        Transform::Output => from.side == POINTS && small(to.side),
     };
     assert!(is_known, "{transform:?} from side {} to side {}", from.side, to.side);
     for (square, slice_len) in [(&from, values.len()), (&to, results.len())] {
@@ -88,39 +89,39 @@ fn winograd_on<T: Float>(
             assert!(is_inside, "a row of {len} from {start} of {slice_len}");
         }
     }
-    let (bias, bias_run) = match plus {
-        Plus::Bias(bias, run) => {
-            assert!(run == 1 || run % 16 == 0 && run > 0, "a bias for {run} neighbours");
+    let (bias, bias_run) = match epilogue {
+        Epilogue::Bias(bias, run) => {
+            assert!(run == 1 || run % MAX_LANES == 0 && run > 0, "a bias for {run} neighbours");
             assert!(bias.len() >= len.div_ceil(run), "a bias of {} for {len}", bias.len());
             (bias.as_ptr(), run)
         }
         _ => (std::ptr::null(), 1),
     };
-    let job = Job {
+    let args = TransformArgs {
         transform,
         len,
         values: values.as_ptr(),
         from,
         results: results.as_mut_ptr(),
         to,
-        adds: matches!(plus, Plus::Old),
+        accumulate: matches!(epilogue, Epilogue::Accumulate),
         bias,
         bias_run,
     };
     // SAFETY: the assertions above hold every row inside its slice, and the machine has the instruction set.
-    unsafe { T::winograd(isa, &job) }
+    unsafe { T::winograd(isa, &args) }
 }
 
 /// A checked transform, as pointers.
 #[derive(Debug)]
-pub struct Job<'a, T> {
+pub struct TransformArgs<'a, T> {
     transform: Transform,
     len: usize,
     values: *const T,
     from: Square<'a>,
     results: *mut T,
     to: Square<'a>,
-    adds: bool,
+    accumulate: bool,
     /// One number for each `bias_run` elements of a row, or null.
     bias: *const T,
     bias_run: usize,
@@ -128,21 +129,21 @@ pub struct Job<'a, T> {
 
 /// # Safety
 ///
-/// Every row of the job lies inside its slice, and the machine has the instructions of `V`.
+/// Every row of the args lies inside its slice, and the machine has the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
+pub(crate) unsafe fn run<V: Vector>(args: &TransformArgs<'_, V::Scalar>) {
     // SAFETY: the caller's promise.
     unsafe {
-        match (job.transform, job.from.side, job.to.side) {
-            (Transform::Image, ..) => each::<V, 8, 8, Image>(job),
-            (Transform::Filter, 3, _) => each::<V, 3, 8, Filter>(job),
-            (Transform::Filter, 4, _) => each::<V, 4, 8, Filter>(job),
-            (Transform::Filter, 5, _) => each::<V, 5, 8, Filter>(job),
-            (Transform::Filter, ..) => each::<V, 6, 8, Filter>(job),
-            (Transform::Result, _, 3) => each::<V, 8, 3, Result>(job),
-            (Transform::Result, _, 4) => each::<V, 8, 4, Result>(job),
-            (Transform::Result, _, 5) => each::<V, 8, 5, Result>(job),
-            (Transform::Result, ..) => each::<V, 8, 6, Result>(job),
+        match (args.transform, args.from.side, args.to.side) {
+            (Transform::Input, ..) => each::<V, 8, 8, InputTransform>(args),
+            (Transform::Filter, 3, _) => each::<V, 3, 8, FilterTransform>(args),
+            (Transform::Filter, 4, _) => each::<V, 4, 8, FilterTransform>(args),
+            (Transform::Filter, 5, _) => each::<V, 5, 8, FilterTransform>(args),
+            (Transform::Filter, ..) => each::<V, 6, 8, FilterTransform>(args),
+            (Transform::Output, _, 3) => each::<V, 8, 3, OutputTransform>(args),
+            (Transform::Output, _, 4) => each::<V, 8, 4, OutputTransform>(args),
+            (Transform::Output, _, 5) => each::<V, 8, 5, OutputTransform>(args),
+            (Transform::Output, ..) => each::<V, 8, 6, OutputTransform>(args),
         }
     }
 }
@@ -153,38 +154,38 @@ pub(crate) unsafe fn run<V: Vector>(job: &Job<'_, V::Scalar>) {
 ///
 /// As [`run`], and the squares have sides `FROM` and `TO`.
 #[inline(always)]
-unsafe fn each<V: Vector, const FROM: usize, const TO: usize, A: Along<FROM, TO>>(
-    job: &Job<'_, V::Scalar>,
+unsafe fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>(
+    args: &TransformArgs<'_, V::Scalar>,
 ) {
-    for at in (0..job.len).step_by(V::LANES) {
-        let lanes = V::LANES.min(job.len - at);
+    for at in (0..args.len).step_by(V::LANES) {
+        let lanes = V::LANES.min(args.len - at);
         // SAFETY: `lanes` elements from `at` on lie inside each row, by the caller's promise; a bias for more
-        // than one neighbour is one for a whole vector, since vectors have 16 lanes at most.
+        // than one neighbour is one for a whole vector, since `bias_run` is a multiple of `MAX_LANES`.
         unsafe {
             let mut between = [[V::zero(); FROM]; TO];
             for column in 0..FROM {
                 let mut values = [V::zero(); FROM];
                 for (row, value) in values.iter_mut().enumerate() {
-                    let start = job.from.starts[row * FROM + column];
+                    let start = args.from.starts[row * FROM + column];
                     if start != OUTSIDE {
-                        *value = V::load(job.values.add(start + at), lanes);
+                        *value = V::load(args.values.add(start + at), lanes);
                     }
                 }
                 for (between, value) in between.iter_mut().zip(A::along(values)) {
                     between[column] = value;
                 }
             }
-            let bias = match job.bias_run {
-                _ if job.bias.is_null() => V::zero(),
-                1 => V::load(job.bias.add(at), lanes),
-                run => V::splat(*job.bias.add(at / run)),
+            let bias = match args.bias_run {
+                _ if args.bias.is_null() => V::zero(),
+                1 => V::load(args.bias.add(at), lanes),
+                run => V::splat(*args.bias.add(at / run)),
             };
             for (row, between) in between.into_iter().enumerate() {
                 for (column, value) in A::along(between).into_iter().enumerate() {
-                    let start = job.to.starts[row * TO + column];
+                    let start = args.to.starts[row * TO + column];
                     if start != OUTSIDE {
-                        let to = job.results.add(start + at);
-                        let old = if job.adds { V::load(to, lanes) } else { bias };
+                        let to = args.results.add(start + at);
+                        let old = if args.accumulate { V::load(to, lanes) } else { bias };
                         old.add(value).store(to, lanes);
                     }
                 }
@@ -193,8 +194,8 @@ unsafe fn each<V: Vector, const FROM: usize, const TO: usize, A: Along<FROM, TO>
     }
 }
 
-/// A transform along one axis.
-trait Along<const FROM: usize, const TO: usize> {
+/// The transform of one axis.
+trait Transform1d<const FROM: usize, const TO: usize> {
     /// # Safety
     ///
     /// The machine has the instructions of `V`.
@@ -202,9 +203,9 @@ trait Along<const FROM: usize, const TO: usize> {
 }
 
 /// From eight pixels to their values at the points, without the factors of the points.
-struct Image;
+struct InputTransform;
 
-impl Along<8, 8> for Image {
+impl Transform1d<8, 8> for InputTransform {
     #[inline(always)]
     unsafe fn along<V: Vector>([a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
         // SAFETY: the caller's promise.
@@ -232,9 +233,9 @@ impl Along<8, 8> for Image {
 }
 
 /// From the weights of a filter to its values at the points, with their factors.
-struct Filter;
+struct FilterTransform;
 
-impl<const SIDE: usize> Along<SIDE, 8> for Filter {
+impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
     #[inline(always)]
     unsafe fn along<V: Vector>(weights: [V; SIDE]) -> [V; 8] {
         // SAFETY: the caller's promise.
@@ -263,9 +264,9 @@ impl<const SIDE: usize> Along<SIDE, 8> for Filter {
 }
 
 /// From products at the points to the results.
-struct Result;
+struct OutputTransform;
 
-impl<const SIDE: usize> Along<8, SIDE> for Result {
+impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
     unsafe fn along<V: Vector>([a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
         // SAFETY: the caller's promise.
@@ -312,40 +313,40 @@ mod tests {
                 let square = |side, starts| Square { side, starts };
                 let all = square(POINTS, &points);
                 let image = (&x[..], square(POINTS, &patch));
-                winograd_on(isa, Transform::Image, len, image, (&mut vx, all), Plus::Nothing);
+                winograd_on(isa, Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
                 let weights = (&w[..], square(side, &filter));
-                winograd_on(isa, Transform::Filter, len, weights, (&mut vw, all), Plus::Nothing);
+                winograd_on(isa, Transform::Filter, len, weights, (&mut vw, all), Epilogue::Overwrite);
                 vx.iter_mut().zip(&vw).for_each(|(x, &w)| *x *= w);
-                let mut places = starts(n_results);
-                places[1] = OUTSIDE;
+                let mut target = starts(n_results);
+                target[1] = OUTSIDE;
                 let (old, bias) = (random::<T>(36 * (len + 3), 3), random::<T>(len, 4));
-                for plus in [Plus::Nothing, Plus::Old, Plus::Bias(&bias, 1), Plus::Bias(&bias, 16)]
+                for epilogue in [Epilogue::Overwrite, Epilogue::Accumulate, Epilogue::Bias(&bias, 1), Epilogue::Bias(&bias, 16)]
                 {
                     let mut y = old.clone();
-                    let to = (&mut y[..], square(n_results, &places));
-                    winograd_on(isa, Transform::Result, len, (&vx, all), to, plus);
-                    for (place, i) in (0..n_results * n_results * len).map(|i| (i / len, i % len)) {
-                        let mut sum = match plus {
-                            Plus::Nothing => 0.0,
-                            Plus::Old => old[place * (len + 3) + i].to_f64(),
-                            Plus::Bias(bias, run) => bias[i / run].to_f64(),
+                    let to = (&mut y[..], square(n_results, &target));
+                    winograd_on(isa, Transform::Output, len, (&vx, all), to, epilogue);
+                    for (pixel, i) in (0..n_results * n_results * len).map(|i| (i / len, i % len)) {
+                        let mut sum = match epilogue {
+                            Epilogue::Overwrite => 0.0,
+                            Epilogue::Accumulate => old[pixel * (len + 3) + i].to_f64(),
+                            Epilogue::Bias(bias, run) => bias[i / run].to_f64(),
                         };
                         for tap in 0..side * side {
-                            let row = place / n_results + tap / side;
-                            match patch[row * POINTS + place % n_results + tap % side] {
+                            let row = pixel / n_results + tap / side;
+                            match patch[row * POINTS + pixel % n_results + tap % side] {
                                 OUTSIDE => {}
                                 start => {
                                     sum += x[start + i].to_f64() * w[filter[tap] + i].to_f64();
                                 }
                             }
                         }
-                        let is_outside = places[place] == OUTSIDE;
+                        let is_outside = target[pixel] == OUTSIDE;
                         let expected =
-                            if is_outside { old[place * (len + 3) + i].to_f64() } else { sum };
-                        let found = y[place * (len + 3) + i].to_f64();
+                            if is_outside { old[pixel * (len + 3) + i].to_f64() } else { sum };
+                        let found = y[pixel * (len + 3) + i].to_f64();
                         assert!(
                             (found - expected).abs() <= tolerance * 100.0,
-                            "{} {}: side {side}, {len} long, place {place}: {found}, expected {expected}",
+                            "{} {}: side {side}, {len} long, pixel {pixel}: {found}, expected {expected}",
                             isa.name(),
                             T::NAME,
                         );
@@ -368,18 +369,18 @@ mod tests {
         for (len, from, to) in [(2, 64, 99), (2, 99, 64), (100, 99, 99)] {
             let refused = std::panic::catch_unwind(|| {
                 let (values, mut results) = (vec![0.0f32; from], vec![0.0; to]);
-                winograd(Transform::Image, len, (&values, all), (&mut results, all), Plus::Nothing);
+                winograd(Transform::Input, len, (&values, all), (&mut results, all), Epilogue::Overwrite);
             });
             assert!(refused.is_err(), "rows of {len}, {from} and {to}");
         }
         let few = Square { side: 2, starts: &starts[..4] };
         let refused = std::panic::catch_unwind(|| {
             winograd(
-                Transform::Image,
+                Transform::Input,
                 1,
                 (&[0.0f32; 99], few),
                 (&mut [0.0; 99], all),
-                Plus::Nothing,
+                Epilogue::Overwrite,
             );
         });
         assert!(refused.is_err(), "a side of 2");

@@ -24,7 +24,7 @@ pub struct BatchSource<'a, T> {
 }
 
 impl<T: Float> Source<T> for BatchSource<'_, T> {
-    fn is_tame(&self, input: usize) -> bool {
+    fn is_bounded(&self, input: usize) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
         input == 0 && is_bytes && self.divisor.abs() > T::from_f64(1e-10)
     }

@@ -5,17 +5,17 @@
 //! of `x` with `dL/dy`, summed over the batch.
 //! Source: LeCun et al. (1989), "Backpropagation applied to handwritten zip code recognition".
 //!
-//! No patch matrix is built: with the samples in the lanes, the rows a kernel row covers lie side by
-//! side in memory, so each product walks over the image itself. Positions along a row of the image that
+//! No patch matrix is built: in the batch-innermost layout the pixels under a row of the kernel are
+//! contiguous, so each product reads the image itself. Positions along a row of the image that
 //! meet the same part of the kernel, which are all but those at the edges, are one call.
 
 use std::ops::Range;
 
-use kernels::product::{
-    Adjacent, Destination, Extent, InnerExtent, LANES, Left, Right, Samples, inner_product, product,
+use kernels::gemm::{
+    GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
-use kernels::winograd::Plus;
-use kernels::{add_row_sums, transpose};
+use kernels::winograd::Epilogue;
+use kernels::{MAX_LANES, add_row_sums, transpose};
 
 use crate::convolution::{Geometry, Segment};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
@@ -99,8 +99,8 @@ impl Conv2d {
     /// taps, each phase as in a convolution of stride 1.
     fn backward_image<T: Float>(g: &Geometry, dy: &[T], pass: PassTo<'_, T>) {
         let (rows, columns) = (g.axis(0), g.axis(1));
-        let PassTo { weight, lanes, dx, adds } = pass;
-        let (tap_len, position_len) = (g.ci * g.co, g.co * lanes);
+        let PassTo { weight, width, dx, adds } = pass;
+        let (tap_len, position_len) = (g.ci * g.co, g.co * width);
         for phase_x in 0..columns.stride {
             // The taps of a phase lie side by side, the last first, as their positions do.
             let taps_before: usize = (0..columns.kernel)
@@ -118,35 +118,35 @@ impl Conv2d {
                     if taps.is_empty() || start_y == end_y {
                         if !adds {
                             for x in (x..columns.input).step_by(columns.stride).take(count) {
-                                dx[(y * columns.input + x) * g.ci * lanes..][..g.ci * lanes]
+                                dx[(y * columns.input + x) * g.ci * width..][..g.ci * width]
                                     .fill(T::ZERO);
                             }
                         }
                         continue;
                     }
                     let position_x = columns.position(phase_x, first) + 1 - taps.end;
-                    let run_of = |tap: usize| {
+                    let segment_of = |tap: usize| {
                         let kernel_y = rows.first_tap(phase_y) + tap * rows.stride;
                         let tap_x = taps_before + n_taps - taps.end;
                         let position = (position_y - tap) * columns.output + position_x;
                         [(kernel_y * columns.kernel + tap_x) * tap_len, position * position_len]
                     };
-                    for_runs(start_y..end_y, run_of, |runs, part| {
-                        product(
-                            Extent {
-                                rows: g.ci,
-                                columns: lanes,
-                                runs,
-                                run_length: taps.len() * g.co,
-                                repeats: count,
+                    for_segments(start_y..end_y, segment_of, |k_segments, part| {
+                        gemm(
+                            GemmSize {
+                                m: g.ci,
+                                n: width,
+                                k_segments,
+                                segment_len: taps.len() * g.co,
+                                batch_count: count,
                             },
-                            Left { values: weight, adjacent: Adjacent::Rows, stride: g.ci },
-                            Right { values: dy, inner_stride: lanes, repeat_stride: position_len },
-                            Destination {
-                                repeat_stride: columns.stride * g.ci * lanes,
-                                ..Destination::rows(
-                                    &mut dx[(y * columns.input + x) * g.ci * lanes..],
-                                    lanes,
+                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.ci },
+                            MatrixB { values: dy, ldb: width, batch_stride: position_len },
+                            MatrixC {
+                                batch_stride: columns.stride * g.ci * width,
+                                ..MatrixC::new(
+                                    &mut dx[(y * columns.input + x) * g.ci * width..],
+                                    width,
                                     adds || !part.is_first,
                                 )
                             },
@@ -159,7 +159,7 @@ impl Conv2d {
 
     /// The weight as the backward pass reads it: in each row of the kernel the taps of one phase side by
     /// side, the last first, and of each tap `[co, ci]`.
-    fn turned<T: Float>(g: &Geometry, weight: &[T], to: &mut [T]) {
+    fn transpose_weight<T: Float>(g: &Geometry, weight: &[T], to: &mut [T]) {
         let (columns, tap_len) = (g.axis(1), g.ci * g.co);
         let row_len = columns.kernel * tap_len;
         let rows = to.chunks_exact_mut(row_len.max(1)).zip(weight.chunks_exact(row_len.max(1)));
@@ -177,46 +177,46 @@ impl Conv2d {
     /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one row of
     /// the image and one of the kernel at a time, so that both stay in the first-level cache.
     ///
-    /// With the channels in the lanes, for which the gradient is turned first.
+    /// The vectors run along the channels, for which the gradient is transposed first.
     fn backward_weight<T: Float>(g: &Geometry, x: &[T], dy: &[T], tile: Tile, to: WeightTo<'_, T>) {
         let (rows, columns) = (g.axis(0), g.axis(1));
-        let (lanes, valid) = (tile.width, tile.valid);
-        let image_row = g.padded_width() * g.ci * lanes;
-        let channels = g.co.next_multiple_of(LANES);
-        let turned = &mut to.scratch[..columns.output * channels * valid];
-        let mut runs = [[0; 2]; RUNS];
+        let (width, valid) = (tile.width, tile.valid);
+        let image_row = g.padded_width() * g.ci * width;
+        let channels = g.co.next_multiple_of(MAX_LANES);
+        let transposed = &mut to.scratch[..columns.output * channels * valid];
+        let mut k_segments = [[0; 2]; MAX_SEGMENTS];
         for y in 0..rows.output {
-            let dy = &dy[y * columns.output * g.co * lanes..];
-            let positions = dy.chunks_exact(g.co * lanes);
-            for (dy, turned) in positions.zip(turned.chunks_exact_mut(channels * valid)) {
-                transpose((dy, lanes), [g.co, valid], (turned, channels));
+            let dy = &dy[y * columns.output * g.co * width..];
+            let positions = dy.chunks_exact(g.co * width);
+            for (dy, transposed) in positions.zip(transposed.chunks_exact_mut(channels * valid)) {
+                transpose((dy, width), [g.co, valid], (transposed, channels));
             }
             for (tap, dweight) in to.dweight.chunks_exact_mut(g.weight_row_len()).enumerate() {
                 let image = &x[(y * rows.stride + tap) * image_row..];
-                for first in (0..columns.output).step_by(RUNS) {
-                    let count = RUNS.min(columns.output - first);
-                    for (run, x) in runs.iter_mut().zip(first..first + count) {
-                        *run = [x * columns.stride * g.ci * lanes, x * channels * valid];
+                for first in (0..columns.output).step_by(MAX_SEGMENTS) {
+                    let count = MAX_SEGMENTS.min(columns.output - first);
+                    for (segment, x) in k_segments.iter_mut().zip(first..first + count) {
+                        *segment = [x * columns.stride * g.ci * width, x * channels * valid];
                     }
-                    product(
-                        Extent {
-                            rows: columns.kernel * g.ci,
-                            columns: g.co,
-                            runs: &runs[..count],
-                            run_length: valid,
-                            repeats: 1,
+                    gemm(
+                        GemmSize {
+                            m: columns.kernel * g.ci,
+                            n: g.co,
+                            k_segments: &k_segments[..count],
+                            segment_len: valid,
+                            batch_count: 1,
                         },
-                        Left { values: image, adjacent: Adjacent::Steps, stride: lanes },
-                        Right { values: turned, inner_stride: channels, repeat_stride: 0 },
-                        Destination::rows(&mut *dweight, g.co, to.adds || y > 0 || first > 0),
+                        MatrixA { values: image, layout: Layout::RowMajor, lda: width },
+                        MatrixB { values: transposed, ldb: channels, batch_stride: 0 },
+                        MatrixC::new(&mut *dweight, g.co, to.adds || y > 0 || first > 0),
                     );
                 }
             }
         }
     }
 
-    /// The same with the samples in the lanes, which are summed at the end: for channels that would leave
-    /// many lanes empty.
+    /// The same with vectors along the samples, in partial sums that are added up at the end: for so few
+    /// channels that they would leave many lanes empty.
     fn backward_thin_weight<T: Float>(
         g: &Geometry,
         x: &[T],
@@ -224,40 +224,40 @@ impl Conv2d {
         tile: Tile,
         to: WeightTo<'_, T>,
     ) {
-        let (rows, columns, lanes) = (g.axis(0), g.axis(1), tile.width);
-        let image_row = g.padded_width() * g.ci * lanes;
-        let dy_row = columns.output * g.co * lanes;
-        let sums = &mut to.scratch[..g.weight_len() * LANES];
+        let (rows, columns, width) = (g.axis(0), g.axis(1), tile.width);
+        let image_row = g.padded_width() * g.ci * width;
+        let dy_row = columns.output * g.co * width;
+        let sums = &mut to.scratch[..g.weight_len() * PARTIAL_SUMS];
         for y in 0..rows.output {
-            let dy = Samples {
+            let dy = NtOperand {
                 values: &dy[y * dy_row..],
-                row_stride: lanes,
-                repeat_stride: g.co * lanes,
+                ld: width,
+                segment_stride: g.co * width,
             };
-            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * LANES).enumerate() {
-                let image = Samples {
+            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * PARTIAL_SUMS).enumerate() {
+                let image = NtOperand {
                     values: &x[(y * rows.stride + tap) * image_row..],
-                    row_stride: lanes,
-                    repeat_stride: columns.stride * g.ci * lanes,
+                    ld: width,
+                    segment_stride: columns.stride * g.ci * width,
                 };
-                let extent = InnerExtent {
-                    rows: columns.kernel * g.ci,
-                    columns: g.co,
-                    run_length: lanes,
-                    repeats: columns.output,
+                let size = GemmNtSize {
+                    m: columns.kernel * g.ci,
+                    n: g.co,
+                    segment_len: width,
+                    segment_count: columns.output,
                 };
-                inner_product(extent, image, dy, sums, y > 0);
+                gemm_nt(size, image, dy, sums, y > 0);
             }
         }
         if !to.adds {
             to.dweight.fill(T::ZERO);
         }
-        add_row_sums(sums, LANES, to.dweight);
+        add_row_sums(sums, PARTIAL_SUMS, to.dweight);
     }
 }
 
-/// Positions that one call of the product kernel takes at most.
-const RUNS: usize = 32;
+/// Positions that one [`gemm`] sums over at most.
+const MAX_SEGMENTS: usize = 32;
 
 /// Where the gradient of the weight goes.
 struct WeightTo<'a, T> {
@@ -269,36 +269,36 @@ struct WeightTo<'a, T> {
 
 /// What the backward pass to the image needs beside the gradient it starts from.
 struct PassTo<'a, T> {
-    /// As [`Conv2d::turned`] left it.
+    /// As [`Conv2d::transpose_weight`] left it.
     weight: &'a [T],
-    lanes: usize,
+    width: usize,
     dx: &'a mut [T],
     adds: bool,
 }
 
-/// Which of the calls it is that a product is done in.
+/// Whether a call is the first or the last of those that one product takes.
 #[derive(Clone, Copy)]
 struct Part {
     is_first: bool,
     is_last: bool,
 }
 
-/// Calls `call` with the runs of `taps`, a few at a time.
-fn for_runs(
+/// Calls `call` with the segments of `taps`, a few at a time.
+fn for_segments(
     taps: Range<usize>,
-    run_of: impl Fn(usize) -> [usize; 2],
+    segment_of: impl Fn(usize) -> [usize; 2],
     mut call: impl FnMut(&[[usize; 2]], Part),
 ) {
     const MOST: usize = 16;
-    let mut runs = [[0; 2]; MOST];
+    let mut segments = [[0; 2]; MOST];
     let start = taps.start;
     for first in taps.clone().step_by(MOST) {
         let count = MOST.min(taps.end - first);
-        for (run, tap) in runs.iter_mut().zip(first..first + count) {
-            *run = run_of(tap);
+        for (segment, tap) in segments.iter_mut().zip(first..first + count) {
+            *segment = segment_of(tap);
         }
         let is_last = first + count == taps.end;
-        call(&runs[..count], Part { is_first: first == start, is_last });
+        call(&segments[..count], Part { is_first: first == start, is_last });
     }
 }
 
@@ -319,71 +319,81 @@ impl<T: Float> Op<T> for Conv2d {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
-        let lanes = pass.tile.width;
+        let width = pass.tile.width;
         let (rows, columns) = (g.axis(0), g.axis(1));
         let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
-        if let Some(winograd) = Winograd::with_lanes(&g, lanes) {
+        if let Some(winograd) = Winograd::with_width(&g, width) {
             let tap = |row, column| (row * columns.kernel + column) * g.ci * g.co;
-            let plus =
-                if pass.bias.is_empty() { Plus::Nothing } else { Plus::Bias(pass.bias, lanes) };
-            winograd.forward(image, weight, tap, y, plus, (lanes, pass.scratch));
+            let epilogue = match pass.bias {
+                [] => Epilogue::Overwrite,
+                bias => Epilogue::Bias(bias, width),
+            };
+            winograd.forward(image, weight, tap, y, epilogue, (width, pass.scratch));
             return;
         }
         for oy in 0..rows.output {
             let taps_y = rows.taps(oy);
             for segment in columns.segments() {
                 let taps = &segment.taps;
-                let y = &mut y[(oy * columns.output + segment.first) * g.co * lanes..];
+                let y = &mut y[(oy * columns.output + segment.first) * g.co * width..];
                 if taps_y.is_empty() || taps.is_empty() {
-                    let rows = y[..segment.count * g.co * lanes].chunks_exact_mut(lanes);
+                    let rows = y[..segment.count * g.co * width].chunks_exact_mut(width);
                     for (channel, row) in rows.enumerate() {
                         row.fill(pass.bias.get(channel % g.co).copied().unwrap_or(T::ZERO));
                     }
                     continue;
                 }
                 let under = columns.under(&segment);
-                let run_of = |tap: usize| {
+                let segment_of = |tap: usize| {
                     let pixel = (oy * rows.stride + tap - rows.pad) * columns.input + under;
                     let weight = (tap * columns.kernel + taps.start) * g.ci * g.co;
-                    [weight, pixel * g.ci * lanes]
+                    [weight, pixel * g.ci * width]
                 };
-                let run_length = taps.len() * g.ci;
-                for_runs(taps_y.clone(), run_of, |runs, part| {
+                let segment_len = taps.len() * g.ci;
+                for_segments(taps_y.clone(), segment_of, |k_segments, part| {
                     let step = columns.stride * g.ci;
-                    let rows = segment.count;
-                    if lanes > 1 {
-                        // y[co, lane] = Σ weight[k, co] · x[k, lane]
-                        product(
-                            Extent { rows: g.co, columns: lanes, runs, run_length, repeats: rows },
-                            Left { values: weight, adjacent: Adjacent::Rows, stride: g.co },
-                            Right {
-                                values: image,
-                                inner_stride: lanes,
-                                repeat_stride: step * lanes,
+                    let positions = segment.count;
+                    if width > 1 {
+                        // y[co, sample] = Σ_k weight[k, co] · x[k, sample]
+                        gemm(
+                            GemmSize {
+                                m: g.co,
+                                n: width,
+                                k_segments,
+                                segment_len,
+                                batch_count: positions,
                             },
-                            Destination {
+                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.co },
+                            MatrixB { values: image, ldb: width, batch_stride: step * width },
+                            MatrixC {
                                 values: y,
-                                row_stride: lanes,
-                                repeat_stride: g.co * lanes,
-                                adds: !part.is_first,
+                                ldc: width,
+                                batch_stride: g.co * width,
+                                accumulate: !part.is_first,
                                 bias: if part.is_last { pass.bias } else { &[] },
                             },
                         );
                     } else {
-                        // One sample: positions are the rows, and the lanes lie along the channels.
-                        let mut turned = [[0; 2]; 16];
-                        let turned = &mut turned[..runs.len()];
-                        for (to, &[weight, pixel]) in turned.iter_mut().zip(runs) {
+                        // One sample: positions are the rows, and the vectors run along the channels.
+                        let mut swapped = [[0; 2]; 16];
+                        let swapped = &mut swapped[..k_segments.len()];
+                        for (to, &[weight, pixel]) in swapped.iter_mut().zip(k_segments) {
                             *to = [pixel, weight];
                         }
-                        product(
-                            Extent { rows, columns: g.co, runs: turned, run_length, repeats: 1 },
-                            Left { values: image, adjacent: Adjacent::Steps, stride: step },
-                            Right { values: weight, inner_stride: g.co, repeat_stride: 0 },
-                            Destination::rows(y, g.co, !part.is_first),
+                        gemm(
+                            GemmSize {
+                                m: positions,
+                                n: g.co,
+                                k_segments: swapped,
+                                segment_len,
+                                batch_count: 1,
+                            },
+                            MatrixA { values: image, layout: Layout::RowMajor, lda: step },
+                            MatrixB { values: weight, ldb: g.co, batch_stride: 0 },
+                            MatrixC::new(y, g.co, !part.is_first),
                         );
                         if part.is_last && !pass.bias.is_empty() {
-                            for y in y.chunks_exact_mut(g.co).take(rows) {
+                            for y in y.chunks_exact_mut(g.co).take(positions) {
                                 y.iter_mut().zip(pass.bias).for_each(|(y, &bias)| *y += bias);
                             }
                         }
@@ -395,28 +405,29 @@ impl<T: Float> Op<T> for Conv2d {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
-        let lanes = pass.tile.width;
+        let width = pass.tile.width;
         if pass.operand == 0 {
             let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
-            Self::turned(&g, pass.x[1], weight);
-            if let Some(winograd) = Winograd::with_lanes(&g, lanes) {
-                // The columns of a row are turned already.
+            Self::transpose_weight(&g, pass.x[1], weight);
+            if let Some(winograd) = Winograd::with_width(&g, width) {
+                // Each row of the kernel is reversed already.
                 let kernel = g.axis(0).kernel;
                 let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
-                let plus = if pass.adds { Plus::Old } else { Plus::Nothing };
-                let scratch = (lanes, rest);
-                winograd.backward().forward(pass.dy, weight, tap, pass.dx, plus, scratch);
+                let epilogue =
+                    if pass.adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
+                let scratch = (width, rest);
+                winograd.backward().forward(pass.dy, weight, tap, pass.dx, epilogue, scratch);
                 return;
             }
-            let to = PassTo { weight, lanes, dx: pass.dx, adds: pass.adds };
+            let to = PassTo { weight, width, dx: pass.dx, adds: pass.adds };
             Self::backward_image(&g, pass.dy, to);
-        } else if let Some(winograd) = Winograd::with_lanes(&g, lanes).filter(|_| lanes > 1) {
+        } else if let Some(winograd) = Winograd::with_width(&g, width).filter(|_| width > 1) {
             let to = (pass.dx, pass.adds);
             winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
         } else {
-            let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(lanes));
+            let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
             let to = WeightTo { dweight: pass.dx, adds: pass.adds, scratch };
-            let x = g.pad(pass.x[0], lanes, rest);
+            let x = g.pad(pass.x[0], width, rest);
             if g.weight_len() == 0 {
                 return;
             }
@@ -516,7 +527,7 @@ mod tests {
             ("N 1 1 1", "1 1 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 9 9 1", "9 9 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 5 5 1", "2 2 1 1", [3, 3], Padding::Valid, [0; 4]),
-            // So many output channels that they fill the lanes, more positions than one call takes, and
+            // So many output channels that they fill vectors, more positions than one call takes, and
             // more rows of the kernel.
             ("N 4 5 2", "3 2 2 13", [2, 1], Padding::Same, [0, 1, 0, 1]),
             ("N 2 40 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),

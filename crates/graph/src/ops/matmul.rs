@@ -1,4 +1,4 @@
-//! Matrix product, `y = a · b`.
+//! Matrix gemm, `y = a · b`.
 //!
 //! Shapes: `a [N, k]` or `[m, k]`, `b [k, n]` → `y [N, n]` or `[m, n]`; with the batch axis a row of `a`
 //! is a sample and `b` a weight.
@@ -6,10 +6,10 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
-use kernels::product::{
-    Adjacent, Destination, Extent, InnerExtent, LANES, Left, Right, Samples, inner_product, product,
+use kernels::gemm::{
+    GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
-use kernels::{add_row_sums, transpose};
+use kernels::{MAX_LANES, add_row_sums, transpose};
 
 use crate::op::{BackwardPass, ForwardPass, Op, RowsPass, Saved, SplitTile, SplitWeight, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -108,8 +108,8 @@ impl<T: Float> Op<T> for MatMul {
         } else {
             let [k, n] = matrix(&pass.shapes[1]);
             let rows = pass.y_shape.sizes()[0];
-            let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
-            multiply([rows, k, n], a, (weight, n), Destination::rows(pass.y, n, false));
+            let a = MatrixA { values: x, layout: Layout::RowMajor, lda: k };
+            multiply([rows, n, k], a, (weight, n), MatrixC::new(pass.y, n, false));
         }
     }
 
@@ -128,19 +128,18 @@ impl<T: Float> Op<T> for MatMul {
                 let rows = pass.y_shape.sizes()[0];
                 let b = &mut pass.scratch[..n * k];
                 transpose((x[1], n), [k, n], (b, k));
-                let dy = Left { values: dy, adjacent: Adjacent::Steps, stride: n };
-                multiply([rows, n, k], dy, (b, k), Destination::rows(dx, k, adds));
+                let dy = MatrixA { values: dy, layout: Layout::RowMajor, lda: n };
+                multiply([rows, k, n], dy, (b, k), MatrixC::new(dx, k, adds));
             }
-            (_, true) if sums_lanes(tile.width, &shapes[1]) => {
-                let samples = |values| Samples { values, row_stride: tile.width, repeat_stride: 0 };
-                let extent =
-                    InnerExtent { rows: k, columns: n, run_length: tile.width, repeats: 1 };
-                let sums = &mut pass.scratch[..k * n * LANES];
-                inner_product(extent, samples(x[0]), samples(dy), sums, false);
+            (_, true) if sums_samples(tile.width, &shapes[1]) => {
+                let operand = |values| NtOperand { values, ld: tile.width, segment_stride: 0 };
+                let size = GemmNtSize { m: k, n, segment_len: tile.width, segment_count: 1 };
+                let sums = &mut pass.scratch[..k * n * PARTIAL_SUMS];
+                gemm_nt(size, operand(x[0]), operand(dy), sums, false);
                 if !adds {
                     dx.fill(T::ZERO);
                 }
-                add_row_sums(sums, LANES, dx);
+                add_row_sums(sums, PARTIAL_SUMS, dx);
             }
             (_, true) => {
                 self.prepare(dy, tile, pass.scratch);
@@ -150,8 +149,8 @@ impl<T: Float> Op<T> for MatMul {
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
                 let rows = pass.y_shape.sizes()[0];
-                let a = Left { values: x[0], adjacent: Adjacent::Rows, stride: k };
-                multiply([k, rows, n], a, (dy, n), Destination::rows(dx, n, adds));
+                let a = MatrixA { values: x[0], layout: Layout::ColumnMajor, lda: k };
+                multiply([k, n, rows], a, (dy, n), MatrixC::new(dx, n, adds));
             }
         }
     }
@@ -168,7 +167,7 @@ impl<T: Float> Op<T> for MatMul {
         match (operand, operands[0].is_batched()) {
             (0, true) | (1, false) => 0,
             (0, false) => operands[1].len(),
-            _ if sums_lanes(width, &operands[1]) => operands[1].len() * LANES,
+            _ if sums_samples(width, &operands[1]) => operands[1].len() * PARTIAL_SUMS,
             _ => whole_vectors(operands[1].sizes()[1]) * width,
         }
     }
@@ -184,8 +183,8 @@ impl<T: Float> Op<T> for MatMul {
 }
 
 impl<T: Float> SplitWeight<T> for MatMul {
-    /// The gradient of the result with the samples as rows, so that its features are the lanes, and cut
-    /// into panels of a few of them, so that a panel stays in the first-level cache.
+    /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
+    /// features, so that a panel stays in the first-level cache.
     fn workspace(&self, rows: usize, width: usize) -> usize {
         whole_vectors(rows) * width
     }
@@ -209,13 +208,13 @@ impl<T: Float> SplitWeight<T> for MatMul {
         if lanes > 1 {
             // y[n, lane] = Σ_k b[k, n] · a[k, lane]
             let rows = y.len() / stride;
-            let weight = Left { values: weight, adjacent: Adjacent::Rows, stride: n };
-            let y = Destination { bias, ..Destination::rows(y, stride, adds) };
-            multiply([rows, k, lanes], weight, (x, stride), y);
+            let weight = MatrixA { values: weight, layout: Layout::ColumnMajor, lda: n };
+            let y = MatrixC { bias, ..MatrixC::new(y, stride, adds) };
+            multiply([rows, lanes, k], weight, (x, stride), y);
         } else {
-            // One sample is a matrix of one row: then the lanes lie along `n`.
-            let a = Left { values: x, adjacent: Adjacent::Steps, stride: k };
-            multiply([1, k, y.len()], a, (weight, n), Destination::rows(y, n, adds));
+            // One sample: a matrix of one row, so the vectors run along `n`.
+            let a = MatrixA { values: x, layout: Layout::RowMajor, lda: k };
+            multiply([1, y.len(), k], a, (weight, n), MatrixC::new(y, n, adds));
             y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
         }
     }
@@ -226,8 +225,8 @@ impl<T: Float> SplitWeight<T> for MatMul {
         // da[k, lane] = Σ_n b[k, n] · dy[n, lane]
         let weight = weight.get(first_row * n..).unwrap_or(&[]);
         let rows = dx.len() / stride;
-        let weight = Left { values: weight, adjacent: Adjacent::Steps, stride: n };
-        multiply([rows, n, lanes], weight, (dy, stride), Destination::rows(dx, stride, adds));
+        let weight = MatrixA { values: weight, layout: Layout::RowMajor, lda: n };
+        multiply([rows, lanes, n], weight, (dy, stride), MatrixC::new(dx, stride, adds));
     }
 
     /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
@@ -237,28 +236,34 @@ impl<T: Float> SplitWeight<T> for MatMul {
             return;
         }
         let Tile { width, valid, .. } = tile.tile;
-        let a = Left {
+        let a = MatrixA {
             values: &tile.x[0][first_row * width..],
-            adjacent: Adjacent::Steps,
-            stride: width,
+            layout: Layout::RowMajor,
+            lda: width,
         };
-        let rows = dx.len() / n;
+        let m = dx.len() / n;
         let whole_panels = n / PANEL;
-        for (first, columns, repeats) in
+        for (first, n_columns, batch_count) in
             [(0, PANEL, whole_panels), (whole_panels * PANEL, n % PANEL, 1)]
         {
-            if columns * repeats > 0 {
-                product(
-                    Extent { rows, columns, runs: &[[0, 0]], run_length: valid, repeats },
-                    a,
-                    Right {
-                        values: &tile.workspace[first * valid..],
-                        inner_stride: whole_vectors(columns),
-                        repeat_stride: columns * valid,
+            if n_columns * batch_count > 0 {
+                gemm(
+                    GemmSize {
+                        m,
+                        n: n_columns,
+                        k_segments: &[[0, 0]],
+                        segment_len: valid,
+                        batch_count,
                     },
-                    Destination {
-                        repeat_stride: columns,
-                        ..Destination::rows(&mut dx[first..], n, tile.adds)
+                    a,
+                    MatrixB {
+                        values: &tile.workspace[first * valid..],
+                        ldb: whole_vectors(n_columns),
+                        batch_stride: n_columns * valid,
+                    },
+                    MatrixC {
+                        batch_stride: n_columns,
+                        ..MatrixC::new(&mut dx[first..], n, tile.adds)
                     },
                 );
             }
@@ -266,9 +271,9 @@ impl<T: Float> SplitWeight<T> for MatMul {
     }
 }
 
-/// Whether the gradient of a weight is better made with the samples in the lanes, which are summed at the end:
-/// of a weight too small to fill lanes or blocks otherwise, if that costs little beside many samples.
-fn sums_lanes(width: usize, weight: &Shape) -> bool {
+/// Whether the gradient of a weight is better made by [`gemm_nt`], in partial sums over the samples: if the
+/// weight is too small to fill vectors or blocks otherwise, and adding up costs little beside many samples.
+fn sums_samples(width: usize, weight: &Shape) -> bool {
     let [k, n] = matrix(weight);
     width >= 256 && (k < 8 || n < 12) && k * n <= 4096
 }
@@ -276,24 +281,20 @@ fn sums_lanes(width: usize, weight: &Shape) -> bool {
 /// Columns of a panel of the gradient of the result.
 const PANEL: usize = 32;
 
-/// Room for `n` columns, so that each row begins where vectors like it.
+/// The distance between rows of `n` columns that lets each begin at a vector.
 fn whole_vectors(n: usize) -> usize {
-    n.next_multiple_of(16)
+    n.next_multiple_of(MAX_LANES)
 }
 
-/// `result = left · right`: `[m, k]` times `[k, n]`, the rows of `right` so far apart.
+/// `C = A · B`: `[m, k]` times `[k, n]`, in one segment.
 fn multiply<T: Float>(
-    [m, k, n]: [usize; 3],
-    left: Left<'_, T>,
-    (right, inner_stride): (&[T], usize),
-    result: Destination<'_, T>,
+    [m, n, k]: [usize; 3],
+    a: MatrixA<'_, T>,
+    (b, ldb): (&[T], usize),
+    c: MatrixC<'_, T>,
 ) {
-    product(
-        Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k, repeats: 1 },
-        left,
-        Right { values: right, inner_stride, repeat_stride: 0 },
-        result,
-    );
+    let size = GemmSize { m, n, k_segments: &[[0, 0]], segment_len: k, batch_count: 1 };
+    gemm(size, a, MatrixB { values: b, ldb, batch_stride: 0 }, c);
 }
 
 fn matrix(shape: &Shape) -> [usize; 2] {

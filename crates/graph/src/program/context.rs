@@ -21,7 +21,7 @@ pub(super) struct TileState<T> {
     pub(super) first_lane: usize,
     pub(super) buffers: Vec<Buffer<T>>,
     /// Whether what the gradients of parameters will be made of is so small that they must be finite.
-    pub(super) is_tame: bool,
+    pub(super) is_bounded: bool,
 }
 
 /// What a thread needs for the tile it works on.
@@ -280,7 +280,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
-    pub(super) fn is_tame(&self, state: &TileState<T>, inputs: &dyn Source<T>) -> bool {
+    pub(super) fn is_bounded(&self, state: &TileState<T>, inputs: &dyn Source<T>) -> bool {
         let local = Local { tile: &state.buffers, worker: &[] };
         self.plan.chunks.iter().all(|chunk| chunk.clear)
             && self.graph.nodes().all(|(id, node)| {
@@ -290,15 +290,15 @@ impl<'a, T: Float> Context<'a, T> {
                     let saved = op(self.graph, id.index()).saved(WEIGHT);
                     let x = self.operands(id.index(), state.tile, Some(local));
                     let mut x = node.operands().iter().zip(x).enumerate();
-                    is_tame(&state.buffers[workspace])
+                    is_bounded(&state.buffers[workspace])
                         && x.all(|(k, (operand, x))| {
                             let input = self.plan.nodes[operand.index()].input;
                             !saved.has_operand(k)
-                                || input.is_some_and(|input| inputs.is_tame(input))
-                                || is_tame(x)
+                                || input.is_some_and(|input| inputs.is_bounded(input))
+                                || is_bounded(x)
                         })
                 });
-                factors && part.is_none_or(|part| is_tame(&state.buffers[part]))
+                factors && part.is_none_or(|part| is_bounded(&state.buffers[part]))
             })
     }
 
@@ -386,7 +386,7 @@ impl<'a, T: Float> Context<'a, T> {
 
 /// Whether values are so small that the product of two of them, summed over any batch, is far below the largest
 /// `f32`.
-pub(super) fn is_tame<T: Float>(values: &[T]) -> bool {
+pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {
     kernels::all_below(values, T::from_f64(1e15))
 }
 
@@ -423,7 +423,7 @@ mod tests {
             self.0.fill(input, tile, out);
         }
 
-        fn is_tame(&self, _: usize) -> bool {
+        fn is_bounded(&self, _: usize) -> bool {
             true
         }
     }
@@ -440,16 +440,16 @@ mod tests {
         let options = Compile { batch: 40, loss: Some(loss), ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         let parameters = vec![0.01; 600 * 64];
-        let mut is_tame = |value: f32, is_known: bool| {
+        let mut is_bounded = |value: f32, is_known: bool| {
             let x = Tensor::full([40, 2, 300], value);
             let tensors = [&x];
             let (plain, known) = (Tensors(&tensors), Known(Tensors(&tensors)));
             let inputs: &dyn Source<f32> = if is_known { &known } else { &plain };
             program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
-            program.tiles.iter().all(|tile| tile.is_tame)
+            program.tiles.iter().all(|tile| tile.is_bounded)
         };
-        assert!(is_tame(3.0, false));
-        assert!(!is_tame(1e16, false) && !is_tame(f32::NAN, false));
-        assert!(is_tame(1e16, true), "values are looked at only where that is needed");
+        assert!(is_bounded(3.0, false));
+        assert!(!is_bounded(1e16, false) && !is_bounded(f32::NAN, false));
+        assert!(is_bounded(1e16, true), "values are looked at only where that is needed");
     }
 }

@@ -18,7 +18,7 @@ pub trait Source<T>: Sync {
     /// Whether the magnitude of every value of this input is known to be below 1e15, as it is of pixels.
     /// Otherwise a training step looks at all of them, to know before the first update that no gradient
     /// will be infinite.
-    fn is_tame(&self, input: usize) -> bool {
+    fn is_bounded(&self, input: usize) -> bool {
         let _ = input;
         false
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kernels::{Float, Pool};
 
 use super::buffer::{Buffer, LANES};
-use super::context::{Context, TileState, is_tame, split_weight};
+use super::context::{Context, TileState, is_bounded, split_weight};
 use super::plan::Place;
 use super::times::{Direction, Times};
 use crate::op::{RowsPass, SplitWeight, Tile, WEIGHT, WORKSPACE_ROWS};
@@ -28,7 +28,7 @@ pub(super) struct Wide<T> {
     y_bounds: Vec<usize>,
     workspace_bounds: Vec<usize>,
     /// Whether what the gradient of the weight will be made of is so small that it must be finite.
-    is_tame: AtomicBool,
+    is_bounded: AtomicBool,
 }
 
 /// What the passes of all wide layers need.
@@ -63,7 +63,7 @@ impl<T: Float> Wide<T> {
             x_bounds: Vec::new(),
             y_bounds: Vec::new(),
             workspace_bounds: bounds(n, WORKSPACE_ROWS, |row| split.workspace(row, lanes)),
-            is_tame: AtomicBool::new(true),
+            is_bounded: AtomicBool::new(true),
         }
     }
 
@@ -81,13 +81,13 @@ impl<T: Float> Wide<T> {
 
     /// Makes the result from the operand in the tiles.
     pub(super) fn forward(&mut self, passes: &Passes<'_, T>) {
-        let Self { node, tile, x, y, x_bounds, y_bounds, is_tame, .. } = self;
+        let Self { node, tile, x, y, x_bounds, y_bounds, is_bounded, .. } = self;
         let Passes { context, .. } = passes;
         let (i, operand) = (*node, context.node(*node).operands()[0].index());
-        is_tame.store(true, Ordering::Relaxed);
+        is_bounded.store(true, Ordering::Relaxed);
         let place = &context.plan.nodes[operand].value;
         let way = (i, Direction::Forward, *tile);
-        passes.join(way, place, (x, x_bounds), is_tame);
+        passes.join(way, place, (x, x_bounds), is_bounded);
         let pass = RowsPass { x, ..passes.rows(i, *tile) };
         passes.split(way, (y, y_bounds), |first_row, y| {
             split_weight(context.graph, i).forward_rows(pass, first_row, y);
@@ -96,11 +96,11 @@ impl<T: Float> Wide<T> {
 
     /// Makes the gradient of the operand and what that of the weight needs, as far as they are wanted.
     pub(super) fn backward(&mut self, passes: &Passes<'_, T>) {
-        let Self { node, tile, y, dx, workspace, x_bounds, y_bounds, is_tame, .. } = self;
+        let Self { node, tile, y, dx, workspace, x_bounds, y_bounds, is_bounded, .. } = self;
         let Passes { context, .. } = passes;
         let (i, split) = (*node, split_weight(context.graph, *node));
         let way = (i, Direction::Backward, *tile);
-        passes.join(way, &context.plan.nodes[i].gradient, (y, y_bounds), is_tame);
+        passes.join(way, &context.plan.nodes[i].gradient, (y, y_bounds), is_bounded);
         if !workspace.is_empty() {
             let bounds = &self.workspace_bounds;
             let dy = y.chunks(WORKSPACE_ROWS * tile.width);
@@ -120,8 +120,8 @@ impl<T: Float> Wide<T> {
     }
 
     /// Whether what the gradient of the weight will be made of is so small that it must be finite.
-    pub(super) fn is_tame(&self) -> bool {
-        self.is_tame.load(Ordering::Relaxed)
+    pub(super) fn is_bounded(&self) -> bool {
+        self.is_bounded.load(Ordering::Relaxed)
     }
 
     /// The lanes of `tile` of each of some `values`, which are rows of this layer.
@@ -162,7 +162,7 @@ impl<'a, T: Float> Passes<'a, T> {
         way: (usize, Direction, Tile),
         place: &Place,
         (rows, bounds): (&mut Buffer<T>, &[usize]),
-        tame: &AtomicBool,
+        bounded: &AtomicBool,
     ) {
         let Place::Tile(place) = *place else {
             unreachable!("planned to last until the next stage")
@@ -176,8 +176,8 @@ impl<'a, T: Float> Passes<'a, T> {
                     to[state.first_lane..][..width].copy_from_slice(from);
                 }
             }
-            if !is_tame(rows) {
-                tame.store(false, Ordering::Relaxed);
+            if !is_bounded(rows) {
+                bounded.store(false, Ordering::Relaxed);
             }
         });
     }

@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use gradus::kernels::product::peak_flops;
+use gradus::kernels::gemm::peak_flops;
 use gradus::kernels::read_bandwidth;
 
 /// Multiply-adds on registers, in 10⁹ operations a second. All threads at once, since together they may run

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{InnerJob, Job, Vector, block, inner, peak, winograd};
+use super::{GemmNtArgs, GemmArgs, Vector, microkernel, nt, peak, winograd};
 
 /// 256 bits with 16 registers.
 #[derive(Clone, Copy)]
@@ -75,27 +75,27 @@ macro_rules! entry {
         }
 
         /// # Safety
-        /// Every index of the job lies inside its slices.
+        /// Every index of the args lies inside its slices.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $product(job: &Job<'_, $scalar>) {
+        pub(super) unsafe fn $product(args: &GemmArgs<'_, $scalar>) {
             // SAFETY: the caller's promise; the instructions are those of this function.
-            unsafe { block::run::<$vector>(job) }
+            unsafe { microkernel::run::<$vector>(args) }
         }
 
         /// # Safety
-        /// Every index of the job lies inside its slices.
+        /// Every index of the args lies inside its slices.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $inner(job: &InnerJob<'_, $scalar>) {
+        pub(super) unsafe fn $inner(args: &GemmNtArgs<'_, $scalar>) {
             // SAFETY: the caller's promise; the instructions are those of this function.
-            unsafe { inner::run::<$vector>(job) }
+            unsafe { nt::run::<$vector>(args) }
         }
 
         /// # Safety
-        /// Every row of the job lies inside its slice.
+        /// Every row of the args lies inside its slice.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $winograd(job: &winograd::Job<'_, $scalar>) {
+        pub(super) unsafe fn $winograd(args: &winograd::TransformArgs<'_, $scalar>) {
             // SAFETY: the caller's promise; the instructions are those of this function.
-            unsafe { winograd::run::<$vector>(job) }
+            unsafe { winograd::run::<$vector>(args) }
         }
     };
 }

@@ -1,7 +1,7 @@
 //! Vectors of each instruction set, as far as a product needs them.
 
-use super::inner::{self, InnerJob};
-use super::{Job, block, peak};
+use super::nt::{self, GemmNtArgs};
+use super::{GemmArgs, microkernel, peak};
 use crate::{Isa, winograd};
 #[cfg(target_arch = "x86_64")]
 use crate::{
@@ -59,15 +59,15 @@ pub(crate) trait Vector: Copy {
     unsafe fn sum_lanes(self) -> Self::Scalar;
 }
 
-/// A number type with a product kernel for every instruction set. Implemented for `f32` and `f64`.
+/// A number type with a GEMM kernel for every instruction set. Implemented for `f32` and `f64`.
 pub trait Simd: Sized {
-    /// Runs a checked product on `isa`.
+    /// Runs a checked `gemm` on `isa`.
     ///
     /// # Safety
     ///
-    /// The machine has `isa`, and every index of the job lies inside its slices.
+    /// The machine has `isa`, and every index of the args lies inside its slices.
     #[doc(hidden)]
-    unsafe fn product(isa: Isa, job: &Job<'_, Self>);
+    unsafe fn gemm(isa: Isa, args: &GemmArgs<'_, Self>);
 
     /// Multiplies and adds in registers, `rounds` times [`CHAINS`](super::CHAINS) vectors; returns the
     /// multiply-adds done.
@@ -134,21 +134,21 @@ pub trait Simd: Sized {
         0
     }
 
-    /// Runs a checked inner product on `isa`.
+    /// Runs a checked `gemm_nt` on `isa`.
     ///
     /// # Safety
     ///
-    /// As [`product`](Self::product).
+    /// As [`gemm`](Self::gemm).
     #[doc(hidden)]
-    unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>);
+    unsafe fn gemm_nt(isa: Isa, args: &GemmNtArgs<'_, Self>);
 
     /// Runs a checked transform on `isa`.
     ///
     /// # Safety
     ///
-    /// The machine has `isa`, and every row of the job lies inside its slice.
+    /// The machine has `isa`, and every row of the args lies inside its slice.
     #[doc(hidden)]
-    unsafe fn winograd(isa: Isa, job: &winograd::Job<'_, Self>);
+    unsafe fn winograd(isa: Isa, args: &winograd::TransformArgs<'_, Self>);
 }
 
 /// Numbers of no instruction set in particular. Multiplies and adds in two steps: without hardware
@@ -300,16 +300,16 @@ macro_rules! dispatch {
 
             $($own)*
 
-            unsafe fn product(isa: Isa, job: &Job<'_, Self>) {
-                on!(isa, $avx512, $avx2, block::run::<$neon, $portable>(job))
+            unsafe fn gemm(isa: Isa, args: &GemmArgs<'_, Self>) {
+                on!(isa, $avx512, $avx2, microkernel::run::<$neon, $portable>(args))
             }
 
-            unsafe fn inner_product(isa: Isa, job: &InnerJob<'_, Self>) {
-                on!(isa, $inner_avx512, $inner_avx2, inner::run::<$neon, $portable>(job))
+            unsafe fn gemm_nt(isa: Isa, args: &GemmNtArgs<'_, Self>) {
+                on!(isa, $inner_avx512, $inner_avx2, nt::run::<$neon, $portable>(args))
             }
 
-            unsafe fn winograd(isa: Isa, job: &winograd::Job<'_, Self>) {
-                on!(isa, $winograd_avx512, $winograd_avx2, winograd::run::<$neon, $portable>(job))
+            unsafe fn winograd(isa: Isa, args: &winograd::TransformArgs<'_, Self>) {
+                on!(isa, $winograd_avx512, $winograd_avx2, winograd::run::<$neon, $portable>(args))
             }
         }
     };

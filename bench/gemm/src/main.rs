@@ -1,12 +1,12 @@
-//! Our product kernel against matrix-product crates, on the shapes of the presets.
+//! Our GEMM kernel against the crates `gemm` and `matrixmultiply`, on the shapes of the presets.
 //!
 //! `cargo run --release` in this folder. One thread; each shape is a layer seen by one tile of 16, 32
-//! or 64 samples, in the layout of the engine: forward (weights transposed on the fly), input gradient,
+//! or 64 samples, in the layout of the engine: forward (`A` is column-major), input gradient,
 //! weight gradient. Alternating rounds, median GFLOP/s of each.
 
 use std::time::Instant;
 
-use gradus_kernels::product::{Adjacent, Destination, Extent, Left, Right, product};
+use gradus_kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
 
 const ROUNDS: usize = 15;
 
@@ -44,13 +44,13 @@ fn main() {
         let b = vec![0.25f32; k * n];
         let mut c = vec![0.0f32; m * n];
         let mut ours = || {
-            let (adjacent, stride) =
-                if a_row == 1 { (Adjacent::Rows, a_inner) } else { (Adjacent::Steps, a_row) };
-            product(
-                Extent { rows: m, columns: n, runs: &[[0, 0]], run_length: k, repeats: 1 },
-                Left { values: &a, adjacent, stride },
-                Right { values: &b, inner_stride: n, repeat_stride: 0 },
-                Destination { values: &mut c, row_stride: n, repeat_stride: 0, adds: true, bias: &[] },
+            let (layout, lda) =
+                if a_row == 1 { (Layout::ColumnMajor, a_inner) } else { (Layout::RowMajor, a_row) };
+            gemm(
+                GemmSize { m, n, k_segments: &[[0, 0]], segment_len: k, batch_count: 1 },
+                MatrixA { values: &a, layout, lda },
+                MatrixB { values: &b, ldb: n, batch_stride: 0 },
+                MatrixC::new(&mut c, n, true),
             );
         };
         let mut times = [const { Vec::new() }; 3];

@@ -1,0 +1,462 @@
+//! Matrix products of the forms that layers and convolutions need.
+//!
+//! Activations are kept in a **batch-innermost layout**: the values of one feature for all samples of a
+//! tile are one contiguous row. In that layout a linear layer, a convolution and all their gradients are
+//! the same loop: rows of `B` are loaded as vectors, elements of `A` are broadcast, and a block of `C`
+//! stays in registers until it is complete.
+//!
+//! What differs is where the inner index `k` goes. It is cut into *segments* of equal length, each with an
+//! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one
+//! for each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the
+//! output positions along a row of an image.
+//!
+//! The weight gradient of a convolution sums over samples and positions, the contiguous axis of both
+//! operands: [`gemm_nt`].
+
+mod microkernel;
+mod nt;
+mod peak;
+mod packing;
+mod vector;
+
+
+pub use microkernel::MAX_BLOCK_ROWS;
+pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt, gemm_nt_naive};
+pub use peak::peak_flops;
+pub use vector::Simd;
+pub(crate) use vector::Vector;
+
+use crate::bounds::{check, end};
+use crate::{Float, Isa};
+
+/// The sizes of a [`gemm()`] and the segments of its inner index.
+#[derive(Clone, Copy, Debug)]
+pub struct GemmSize<'a> {
+    /// Rows of `A` and `C`.
+    pub m: usize,
+    /// Columns of `B` and `C`, contiguous in memory.
+    pub n: usize,
+    /// For each segment of the inner index the offset of its first element in `A` and in `B`.
+    pub k_segments: &'a [[usize; 2]],
+    /// Length of every segment.
+    pub segment_len: usize,
+    /// How many `B` the one `A` is multiplied with.
+    pub batch_count: usize,
+}
+
+/// The order of a matrix's elements in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The elements of a row are contiguous.
+    RowMajor,
+    /// The elements of a column are contiguous: the transposed matrix is row-major.
+    ColumnMajor,
+}
+
+/// The operand `A` of a [`gemm()`], `[m, k]`.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixA<'a, T> {
+    /// All values; the segments give the offsets into them.
+    pub values: &'a [T],
+    /// The order of the elements.
+    pub layout: Layout,
+    /// The leading dimension: elements from one row (row-major) or column (column-major) to the next.
+    pub lda: usize,
+}
+
+/// The operand `B` of a [`gemm()`], `[k, n]` and row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixB<'a, T> {
+    /// All values; the segments give the offsets into them.
+    pub values: &'a [T],
+    /// The leading dimension: elements from one row to the next.
+    pub ldb: usize,
+    /// Elements from one matrix of the batch to the next.
+    pub batch_stride: usize,
+}
+
+/// The result `C` of a [`gemm()`], `[m, n]` and row-major.
+#[derive(Debug)]
+pub struct MatrixC<'a, T> {
+    /// Begins with the first element of `C`.
+    pub values: &'a mut [T],
+    /// The leading dimension: elements from one row to the next.
+    pub ldc: usize,
+    /// Elements from one matrix of the batch to the next.
+    pub batch_stride: usize,
+    /// Whether the product is added to `C` (`β = 1`) or overwrites it (`β = 0`).
+    pub accumulate: bool,
+    /// One value for each row, added in the end; or empty.
+    pub bias: &'a [T],
+}
+
+impl<'a, T> MatrixC<'a, T> {
+    /// A single matrix without bias.
+    pub fn new(values: &'a mut [T], ldc: usize, accumulate: bool) -> Self {
+        Self { values, ldc, batch_stride: 0, accumulate, bias: &[] }
+    }
+}
+
+/// `C = A · B`, or `C += A · B`, as [`MatrixC::accumulate`] says, for each matrix of the batch.
+///
+/// With `a[i, k]` at `i·lda + k` or `i + k·lda`, as [`MatrixA::layout`] says, and `p` the index in the batch:
+///
+/// `c[p·batch_stride + i·ldc + j] = Σ_segment Σ_k a[segment.0 + [i, k]] · b[segment.1 + k·ldb + j + p·batch_stride]`
+///
+/// The sum runs in the order written, so its rounding depends on sizes and instruction set only.
+/// With `m = 1` a zero of `A` may be skipped, whatever it is multiplied with: 0 · ∞ is 0 then.
+///
+/// # Panics
+///
+/// If an index leaves its slice.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
+///
+/// // [2, 3] · [3, 2]
+/// let (a, b) = ([1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+/// let mut c = [0.0; 4];
+/// gemm(
+///     GemmSize { m: 2, n: 2, k_segments: &[[0, 0]], segment_len: 3, batch_count: 1 },
+///     MatrixA { values: &a, layout: Layout::RowMajor, lda: 3 },
+///     MatrixB { values: &b, ldb: 2, batch_stride: 0 },
+///     MatrixC::new(&mut c, 2, false),
+/// );
+/// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
+/// ```
+pub fn gemm<T: Float>(
+    size: GemmSize<'_>,
+    a: MatrixA<'_, T>,
+    b: MatrixB<'_, T>,
+    c: MatrixC<'_, T>,
+) {
+    gemm_on(Isa::current(), size, a, b, c);
+}
+
+/// [`gemm()`] on an instruction set that this machine has.
+fn gemm_on<T: Float>(
+    isa: Isa,
+    size: GemmSize<'_>,
+    a: MatrixA<'_, T>,
+    b: MatrixB<'_, T>,
+    c: MatrixC<'_, T>,
+) {
+    let GemmSize { m, n, k_segments, segment_len, batch_count } = size;
+    if m == 0 || n == 0 || batch_count == 0 {
+        return;
+    }
+    let last_batch = batch_count - 1;
+    let c_end = end([(last_batch, c.batch_stride), (m - 1, c.ldc)], 0, n);
+    check("C", c_end, c.values.len());
+    assert!(c.ldc >= n || m == 1, "rows of C overlap: {n} columns, {} from row to row", c.ldc);
+    let k_segments = if segment_len == 0 { &[] } else { k_segments };
+    if !k_segments.is_empty() {
+        let [row_stride, k_stride] = a.strides();
+        let last = segment_len - 1;
+        let furthest = k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)]);
+        check("A", end([(m - 1, row_stride), (last, k_stride)], furthest[0], 1), a.values.len());
+        let b_end = end([(last_batch, b.batch_stride), (last, b.ldb)], furthest[1], n);
+        check("B", b_end, b.values.len());
+    }
+    let bias = if c.bias.is_empty() {
+        std::ptr::null()
+    } else {
+        assert!(c.bias.len() >= m, "a bias of {} for {m} rows", c.bias.len());
+        c.bias.as_ptr()
+    };
+    // A stride that is longer than its slice is never taken: no product of it may overflow.
+    let args = GemmArgs {
+        size: GemmSize { k_segments, ..size },
+        a: a.values.as_ptr(),
+        layout: a.layout,
+        lda: a.lda.min(a.values.len()),
+        b: b.values.as_ptr(),
+        ldb: b.ldb.min(b.values.len()),
+        b_batch_stride: b.batch_stride.min(b.values.len()),
+        c: c.values.as_mut_ptr(),
+        ldc: c.ldc.min(c.values.len()),
+        c_batch_stride: c.batch_stride.min(c.values.len()),
+        accumulate: c.accumulate,
+        bias,
+        prefetch: std::ptr::null(),
+        prefetch_stride: 0,
+        b_vector_stride: 0,
+        c_vector_stride: 0,
+    };
+    // SAFETY: the checks above hold every index that the kernel forms inside its slice, `c` is borrowed
+    // mutably and so overlaps neither operand, and the machine has the instruction set.
+    unsafe { packing::run(isa, &args) }
+}
+
+impl<T> MatrixA<'_, T> {
+    /// Elements between two rows, and between two columns.
+    fn strides(&self) -> [usize; 2] {
+        match self.layout {
+            Layout::RowMajor => [self.lda, 1],
+            Layout::ColumnMajor => [1, self.lda],
+        }
+    }
+}
+
+/// The plain loops that [`gemm()`] is tested against.
+pub fn gemm_naive<T: Float>(
+    size: GemmSize<'_>,
+    a: MatrixA<'_, T>,
+    b: MatrixB<'_, T>,
+    c: MatrixC<'_, T>,
+) {
+    let [row_stride, k_stride] = a.strides();
+    for batch in 0..size.batch_count {
+        for i in 0..size.m {
+            for j in 0..size.n {
+                let at = batch * c.batch_stride + i * c.ldc + j;
+                let mut sum = if c.accumulate { c.values[at] } else { T::ZERO };
+                for &[a_start, b_start] in size.k_segments {
+                    for k in 0..size.segment_len {
+                        sum += a.values[a_start + i * row_stride + k * k_stride]
+                            * b.values[b_start + batch * b.batch_stride + k * b.ldb + j];
+                    }
+                }
+                c.values[at] = sum + c.bias.get(i).copied().unwrap_or(T::ZERO);
+            }
+        }
+    }
+}
+
+/// A checked [`gemm()`], as pointers.
+#[derive(Clone, Copy, Debug)]
+pub struct GemmArgs<'a, T> {
+    size: GemmSize<'a>,
+    a: *const T,
+    layout: Layout,
+    lda: usize,
+    b: *const T,
+    ldb: usize,
+    b_batch_stride: usize,
+    c: *mut T,
+    ldc: usize,
+    c_batch_stride: usize,
+    accumulate: bool,
+    /// One value for each row, or null.
+    bias: *const T,
+    /// What a block prefetches, one line for each step of `k`; if null, the rows of `A` after its own.
+    prefetch: *const T,
+    /// Elements from the line of one step to that of the next.
+    prefetch_stride: usize,
+    /// Elements from one vector of a block to the next, in `B` and in `C`; set when blocks are cut.
+    b_vector_stride: usize,
+    c_vector_stride: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    fn random<T: Float>(count: usize, stream: u64) -> Vec<T> {
+        let mut stream = Stream::new(7, stream);
+        (0..count).map(|_| T::from_f64(stream.normal())).collect()
+    }
+
+    /// The tuned kernel on every instruction set of the machine against the plain loops.
+    fn agrees<T: Float>(tolerance: f64) {
+        let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
+        for isa in Isa::available() {
+            for m in sizes {
+                for n in sizes {
+                    for (k, segments, batch) in [(1, 1, 1), (5, 1, 2), (4, 3, 1), (9, 2, 3)] {
+                        one_case::<T>(isa, [m, n, k, segments, batch], 0, tolerance);
+                    }
+                }
+            }
+            // Long enough for several blocks of `k`, and columns of A far enough apart to be packed.
+            for m in [1, 11, 12, 25] {
+                one_case::<T>(isa, [m, 33, 600, 1, 1], 0, tolerance);
+                one_case::<T>(isa, [m, 33, 300, 1, 2], 520, tolerance);
+            }
+        }
+    }
+
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
+        let [m, n, k, n_segments, batch_count] = sizes;
+        let pad = 3;
+        let b: Vec<T> = random((n + pad) * k * n_segments * batch_count, 2);
+        let b = MatrixB {
+            values: &b,
+            ldb: n + pad,
+            batch_stride: (n + pad) * k * n_segments,
+        };
+        for layout in [Layout::ColumnMajor, Layout::RowMajor] {
+            let (lda, a_len) = match layout {
+                Layout::ColumnMajor => (m + a_pad, (m + a_pad) * k),
+                Layout::RowMajor => (k + a_pad, m * (k + a_pad)),
+            };
+            let mut a: Vec<T> = random(a_len * n_segments, 1);
+            // Zeros, as a ReLU leaves them.
+            a.iter_mut().for_each(|value| *value = value.maximum(T::ZERO));
+            let a = MatrixA { values: &a, layout, lda };
+            let k_segments: Vec<_> =
+                (0..n_segments).rev().map(|s| [s * a_len, s * (n + pad) * k]).collect();
+            let size = GemmSize { m, n, k_segments: &k_segments, segment_len: k, batch_count };
+            let start: Vec<T> = random(batch_count * m * (n + pad), 3);
+            let bias: Vec<T> = random(m, 4);
+            for (accumulate, bias) in [(false, &[][..]), (true, &[]), (false, &bias), (true, &bias)] {
+                let (mut tuned, mut naive) = (start.clone(), start.clone());
+                let (ldc, batch_stride) = (n + pad, m * (n + pad));
+                let c = |values| MatrixC { values, ldc, batch_stride, accumulate, bias };
+                gemm_on(isa, size, a, b, c(&mut tuned));
+                gemm_naive(size, a, b, c(&mut naive));
+                for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
+                    let (t, n) = (t.to_f64(), n.to_f64());
+                    assert!(
+                        (t - n).abs() <= tolerance * (1.0 + n.abs()) * (k as f64).sqrt(),
+                        "{} {}: {sizes:?}, {layout:?}, accumulate {accumulate}, bias of {}, element {i}: {t} against {n}",
+                        isa.name(),
+                        T::NAME,
+                        bias.len(),
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tuned_and_naive_agree_in_f32() {
+        agrees::<f32>(4e-6);
+    }
+
+    #[test]
+    fn tuned_and_naive_agree_in_f64() {
+        agrees::<f64>(1e-14);
+    }
+
+    /// A product of these sizes, everything contiguous, from an element `offset` of both operands.
+    fn attempt(
+        [m, n, k]: [usize; 3],
+        offset: usize,
+        operand: &[f32],
+        c: &mut [f32],
+    ) {
+        let k_segments = &[[offset, offset]];
+        gemm(
+            GemmSize { m, n, k_segments, segment_len: k, batch_count: 1 },
+            MatrixA { values: operand, layout: Layout::RowMajor, lda: 3 },
+            MatrixB { values: operand, ldb: 2, batch_stride: 0 },
+            MatrixC::new(c, 8, true),
+        );
+    }
+
+    #[test]
+    fn an_empty_product_changes_nothing() {
+        let mut c = [5.0f32; 16];
+        for size in [[0, 4, 1], [4, 0, 1], [2, 2, 0]] {
+            attempt(size, 0, &[], &mut c);
+        }
+        assert_eq!(c, [5.0; 16]);
+    }
+
+    #[test]
+    fn an_empty_sum_is_zero() {
+        let mut c = [5.0f32; 3];
+        gemm(
+            GemmSize { m: 1, n: 2, k_segments: &[], segment_len: 4, batch_count: 1 },
+            MatrixA { values: &[], layout: Layout::ColumnMajor, lda: 1 },
+            MatrixB { values: &[], ldb: 2, batch_stride: 0 },
+            MatrixC::new(&mut c, 2, false),
+        );
+        assert_eq!(c, [0.0, 0.0, 5.0]);
+    }
+
+    #[test]
+    fn zeros_of_a_single_row_are_skipped() {
+        for (m, expected) in [(1, [2.0, 4.0]), (2, [f32::NAN; 2])] {
+            let (a, mut c) = ([0.0, 2.0].repeat(m), vec![0.0; 2 * m]);
+            gemm(
+                GemmSize { m, n: 2, k_segments: &[[0, 0]], segment_len: 2, batch_count: 1 },
+                MatrixA { values: &a, layout: Layout::RowMajor, lda: 2 },
+                MatrixB {
+                    values: &[f32::INFINITY, f32::NAN, 1.0, 2.0],
+                    ldb: 2,
+                    batch_stride: 0,
+                },
+                MatrixC::new(&mut c, 2, false),
+            );
+            assert_eq!(format!("{:?}", &c[..2]), format!("{expected:?}"), "{m} rows");
+        }
+    }
+
+    #[test]
+    fn an_index_outside_is_refused() {
+        for (size, offset) in
+            [([3, 1, 1], 0), ([1, 7, 1], 0), ([1, 1, 4], 0), ([1, 1, 1], 6)]
+        {
+            let refused = std::panic::catch_unwind(|| {
+                attempt(size, offset, &[1.0; 6], &mut [0.0; 64]);
+            });
+            assert!(refused.is_err(), "{size:?} from {offset}");
+        }
+    }
+
+    /// Strides and batch strides of A, B and C, and the offset into A and B.
+    #[derive(Clone, Copy, Debug)]
+    struct Strides {
+        lda: usize,
+        ldb: usize,
+        ldc: usize,
+        b_batch: usize,
+        c_batch: usize,
+        offset: usize,
+    }
+
+    fn strided([m, n, k, batch_count]: [usize; 4], layout: Layout, strides: Strides) -> [f32; 24] {
+        let Strides { lda, ldb, ldc, b_batch, c_batch, offset } = strides;
+        let mut c = [0.0; 24];
+        let (values, k_segments) = (&[1.0; 24], &[[offset; 2]]);
+        gemm(
+            GemmSize { m, n, k_segments, segment_len: k, batch_count },
+            MatrixA { values, layout, lda },
+            MatrixB { values, ldb, batch_stride: b_batch },
+            MatrixC { batch_stride: c_batch, ..MatrixC::new(&mut c, ldc, false) },
+        );
+        c
+    }
+
+    const FITTING: Strides = Strides { lda: 2, ldb: 2, ldc: 2, b_batch: 4, c_batch: 6, offset: 0 };
+
+    #[test]
+    fn strides_that_would_wrap_are_refused() {
+        const HALF: usize = usize::MAX / 2 + 1;
+        for layout in [Layout::RowMajor, Layout::ColumnMajor] {
+            let size = [3, 1, 3, 3];
+            assert_eq!(strided(size, layout, FITTING).iter().sum::<f32>(), 27.0);
+            // Three rows, steps or matrices: with plain arithmetic the last would be at 2 · HALF = 0.
+            for strides in [
+                Strides { lda: HALF, ..FITTING },
+                Strides { ldb: HALF, ..FITTING },
+                Strides { ldc: HALF, ..FITTING },
+                Strides { b_batch: HALF, ..FITTING },
+                Strides { c_batch: HALF, ..FITTING },
+                Strides { offset: usize::MAX, ..FITTING },
+            ] {
+                let refused =
+                    std::panic::catch_unwind(|| strided(size, layout, strides));
+                assert!(refused.is_err(), "{layout:?}, {strides:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stride_that_is_never_taken_may_be_any() {
+        const MAX: usize = usize::MAX;
+        for layout in [Layout::RowMajor, Layout::ColumnMajor] {
+            let strides =
+                Strides { lda: MAX, ldb: MAX, ldc: MAX, b_batch: MAX, c_batch: MAX, offset: 7 };
+            assert_eq!(strided([1, 1, 1, 1], layout, strides)[0], 1.0);
+            // No step: the offset is not read either.
+            let strides = Strides { offset: MAX, ..strides };
+            assert_eq!(strided([1, 1, 0, 1], layout, strides)[0], 0.0);
+        }
+    }
+}

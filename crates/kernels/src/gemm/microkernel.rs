@@ -1,0 +1,292 @@
+//! The micro-kernel: a block of `C` that stays in registers from its first term to its last.
+
+use super::nt::part;
+use super::vector::Vector;
+use super::{GemmArgs, GemmSize, Layout};
+use crate::prefetch::prefetch;
+
+/// Rows of the largest block of any instruction set.
+pub const MAX_BLOCK_ROWS: usize = 12;
+
+/// Cuts each `C` of the batch into blocks.
+///
+/// If `A` is column-major, columns are the outer loop and rows the inner one: a panel of `B` stays in the
+/// first-level cache while the rows of `A` pass. If it is row-major, the other way round: each row of `A`
+/// is read once, from its first element to its last.
+///
+/// # Safety
+///
+/// All indices lie inside their slices, and the machine has the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
+    let GemmSize { m, n, batch_count, .. } = args.size;
+    // Where `C` is one vector wide, two of the batch are the two vectors of a block.
+    let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };
+    for pair in 0..n_pairs {
+        let mut row = 0;
+        while row < m {
+            let n_rows = part(m - row, V::ROWS);
+            // SAFETY: the caller's promise; a block ends at the last row.
+            unsafe {
+                let args = GemmArgs {
+                    b: args.b.add(2 * pair * args.b_batch_stride),
+                    c: args.c.add(2 * pair * args.c_batch_stride + row * args.ldc),
+                    b_vector_stride: args.b_batch_stride,
+                    c_vector_stride: args.c_batch_stride,
+                    ..*args
+                };
+                if args.layout == Layout::ColumnMajor {
+                    rows_of_block::<V, 2, true>(&args, row, n_rows, 2 * V::LANES);
+                } else {
+                    rows_of_block::<V, 2, false>(&args, row, n_rows, 2 * V::LANES);
+                }
+            }
+            row += n_rows;
+        }
+    }
+    let args = &GemmArgs { b_vector_stride: V::LANES, c_vector_stride: V::LANES, ..*args };
+    if m == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { single_row::<V>(args, 2 * n_pairs) };
+    }
+    for batch in 2 * n_pairs..batch_count {
+        let (mut row, mut column) = (0, 0);
+        while row < m && column < n {
+            let rest = n - column;
+            let n_rows = part(m - row, V::ROWS);
+            // SAFETY: the caller's promise; a block ends at the last row and column.
+            unsafe {
+                let args = GemmArgs {
+                    b: args.b.add(batch * args.b_batch_stride + column),
+                    c: args.c.add(batch * args.c_batch_stride + row * args.ldc + column),
+                    ..*args
+                };
+                match (args.layout, rest > V::LANES) {
+                    (Layout::ColumnMajor, true) => {
+                        rows_of_block::<V, 2, true>(&args, row, n_rows, rest);
+                    }
+                    (Layout::ColumnMajor, false) => {
+                        rows_of_block::<V, 1, true>(&args, row, n_rows, rest);
+                    }
+                    (Layout::RowMajor, true) => {
+                        rows_of_block::<V, 2, false>(&args, row, n_rows, rest);
+                    }
+                    (Layout::RowMajor, false) => {
+                        rows_of_block::<V, 1, false>(&args, row, n_rows, rest);
+                    }
+                }
+            }
+            if args.layout == Layout::ColumnMajor {
+                row += n_rows;
+                if row == m {
+                    (row, column) = (0, column + 2 * V::LANES);
+                }
+            } else {
+                column += 2 * V::LANES;
+                if column >= n {
+                    (row, column) = (row + n_rows, 0);
+                }
+            }
+        }
+    }
+}
+
+/// The matrices of the batch from `first` on, if `m = 1`. A block of one row and two vectors would wait for
+/// its own sums, so this takes as many vectors at a time as there are registers.
+///
+/// # Safety
+///
+/// As [`run`].
+#[inline(always)]
+unsafe fn single_row<V: Vector>(args: &GemmArgs<'_, V::Scalar>, first: usize) {
+    let GemmSize { n, batch_count, .. } = args.size;
+    let lda = if args.layout == Layout::ColumnMajor { args.lda } else { 1 };
+    for batch in first..batch_count {
+        let mut column = 0;
+        while column < n {
+            let rest = n - column;
+            let n_vectors = part(rest.div_ceil(V::LANES), V::ROWS + V::ROWS / 3);
+            let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
+            // SAFETY: the caller's promise; a block ends at the last column.
+            unsafe {
+                let args = GemmArgs {
+                    lda,
+                    b: args.b.add(batch * args.b_batch_stride + column),
+                    c: args.c.add(batch * args.c_batch_stride + column),
+                    ..*args
+                };
+                macro_rules! one_of {
+                    ($($count:literal)*) => {
+                        match n_vectors {
+                            $($count if const { V::ROWS + V::ROWS / 3 >= $count } => {
+                                block::<V, 1, $count, true>(&args, 0, last);
+                            })*
+                            _ => unreachable!("no block has more vectors than the largest"),
+                        }
+                    };
+                }
+                one_of!(16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
+            }
+            column += n_vectors * V::LANES;
+        }
+    }
+}
+
+/// A block of `n_rows` rows by `NV` vectors, of which there are `rest` columns or more.
+///
+/// # Safety
+///
+/// As [`run`], and the block lies inside `C`.
+#[inline(always)]
+unsafe fn rows_of_block<V: Vector, const NV: usize, const COLUMN_MAJOR: bool>(
+    args: &GemmArgs<'_, V::Scalar>,
+    row: usize,
+    n_rows: usize,
+    rest: usize,
+) {
+    let last = (rest - (NV - 1) * V::LANES).min(V::LANES);
+    macro_rules! one_of {
+        ($($count:literal)*) => {
+            match n_rows {
+                // SAFETY: the caller's promise.
+                $($count if const { V::ROWS >= $count } => unsafe {
+                    block::<V, $count, NV, COLUMN_MAJOR>(args, row, last);
+                })*
+                _ => unreachable!("no block has more rows than the largest"),
+            }
+        };
+    }
+    one_of!(12 11 10 9 8 7 6 5 4 3 2 1);
+}
+
+/// One block: `MR` rows of `A` from `row` on by `NV` vectors of `B`, the last of which has `last` columns.
+///
+/// # Safety
+///
+/// As [`run`], and the block lies inside `C`.
+#[inline(always)]
+unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR: bool>(
+    args: &GemmArgs<'_, V::Scalar>,
+    row: usize,
+    last: usize,
+) {
+    // SAFETY: every pointer below that is read or written stays inside the slice it starts from, by the
+    // caller's promise; the last vector of a row reads and writes `last` columns only.
+    unsafe {
+        let mut sums = [[V::zero(); NV]; MR];
+        if args.accumulate {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                *sums = load_row(args.c.add(i * args.ldc), args.c_vector_stride, last);
+            }
+        }
+        for &[a_start, b_start] in args.size.k_segments {
+            let mut b = args.b.add(b_start);
+            // `wrapping_add`: after the last step the pointers may leave their slices, unread.
+            if COLUMN_MAJOR {
+                let mut a = args.a.add(a_start + row);
+                // The rows of the next block: no hardware prefetcher foresees them.
+                let (mut ahead, ahead_stride) = if args.prefetch.is_null() {
+                    (a.wrapping_add(2 * MR - 1), args.lda)
+                } else {
+                    (args.prefetch.wrapping_add(row + row / 3), args.prefetch_stride)
+                };
+                for _ in 0..args.size.segment_len {
+                    // A single row is bound by the loads of `B`, of which no row is needed that is
+                    // multiplied by zero: most pixels of a digit, and half of what a ReLU leaves.
+                    if MR > 1 || *a != V::Scalar::default() {
+                        let b_row: [V; NV] = load_row(b, args.b_vector_stride, last);
+                        for (i, sums) in sums.iter_mut().enumerate() {
+                            multiply_add(V::splat(*a.add(i)), b_row, sums);
+                        }
+                    }
+                    if NV == 2 {
+                        prefetch(ahead);
+                        ahead = ahead.wrapping_add(ahead_stride);
+                    }
+                    a = a.wrapping_add(args.lda);
+                    b = b.wrapping_add(args.ldb);
+                }
+            } else {
+                // One pointer for three rows: the others are reached by scaled strides, which cost no
+                // instruction of their own.
+                let first = args.a.add(a_start + row * args.lda);
+                let mut a: [_; MAX_BLOCK_ROWS / 3] =
+                    std::array::from_fn(|i| first.wrapping_add(3 * i * args.lda));
+                for _ in 0..args.size.segment_len {
+                    let b_row: [V; NV] = load_row(b, args.b_vector_stride, last);
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        let a = a[i / 3].wrapping_add(i % 3 * args.lda);
+                        multiply_add(V::splat(*a), b_row, sums);
+                    }
+                    for a in &mut a {
+                        *a = opaque(a.wrapping_add(1));
+                    }
+                    b = b.wrapping_add(args.ldb);
+                }
+            }
+        }
+        if !args.bias.is_null() {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let bias = V::splat(*args.bias.add(row + i));
+                *sums = sums.map(|sum| sum.add(bias));
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            let c = args.c.add(i * args.ldc);
+            for (v, sum) in sums.iter().enumerate() {
+                let count = if v + 1 == NV { last } else { V::LANES };
+                sum.store(c.add(v * args.c_vector_stride), count);
+            }
+        }
+    }
+}
+
+/// The pointer itself, with its origin hidden from the compiler, which would otherwise compute all pointers
+/// of a block from one, an addition each, on ports that multiply-adds need.
+#[inline(always)]
+fn opaque<T>(pointer: *const T) -> *const T {
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    {
+        let mut pointer = pointer;
+        // SAFETY: no instruction at all.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
+        }
+        return pointer;
+    }
+    #[allow(unreachable_code, reason = "the only line where there is no assembler")]
+    pointer
+}
+
+/// `sums += factor · values`.
+///
+/// # Safety
+///
+/// The machine has the instructions of `V`.
+#[inline(always)]
+unsafe fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], sums: &mut [V; NV]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        // SAFETY: the caller's promise.
+        *sum = unsafe { factor.mul_add(value, *sum) };
+    }
+}
+
+/// `NV` vectors, one every `stride`, with `last` elements in the last of them.
+///
+/// # Safety
+///
+/// So many elements can be read, and the machine has the instructions.
+#[inline(always)]
+unsafe fn load_row<V: Vector, const NV: usize>(
+    from: *const V::Scalar,
+    stride: usize,
+    last: usize,
+) -> [V; NV] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        std::array::from_fn(|v| {
+            let count = if v + 1 == NV { last } else { V::LANES };
+            V::load(from.add(v * stride), count)
+        })
+    }
+}

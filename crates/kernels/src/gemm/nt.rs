@@ -1,0 +1,355 @@
+//! The product whose inner index is the contiguous axis of both operands, `A · Bᵀ`.
+
+use super::vector::Vector;
+use crate::bounds::{check, end};
+use crate::{Float, Isa, MAX_LANES};
+
+/// Partial sums of each element of a [`gemm_nt`] result.
+pub const PARTIAL_SUMS: usize = MAX_LANES;
+
+/// The sizes of a [`gemm_nt`].
+#[derive(Clone, Copy, Debug)]
+pub struct GemmNtSize {
+    /// Rows of `A` and of the result.
+    pub m: usize,
+    /// Rows of `B` and columns of the result.
+    pub n: usize,
+    /// Contiguous elements of each segment of the inner index.
+    pub segment_len: usize,
+    /// Segments of the inner index.
+    pub segment_count: usize,
+}
+
+/// An operand of a [`gemm_nt`]: a row-major matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct NtOperand<'a, T> {
+    /// All values, from the first to be read.
+    pub values: &'a [T],
+    /// The leading dimension: elements from one row to the next.
+    pub ld: usize,
+    /// Elements from one segment of the inner index to the next.
+    pub segment_stride: usize,
+}
+
+/// `A · Bᵀ` in partial sums: `sums` holds [`PARTIAL_SUMS`] numbers for each element of the result, whose sum
+/// is that element; [`add_row_sums`](crate::add_row_sums) adds them up.
+///
+/// `Σ sums[i, j, ..] = Σ_segment Σ_k a[i·ld + segment·segment_stride + k] · b[j·ld + segment·segment_stride + k]`
+///
+/// With `accumulate` it is added to what `sums` holds.
+///
+/// # Panics
+///
+/// If an index leaves its slice.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_kernels::add_row_sums;
+/// use gradus_kernels::gemm::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt};
+///
+/// // [1, 3] · [2, 3]ᵀ
+/// let (a, b) = ([1.0f32, 2.0, 3.0], [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+/// let rows = |values| NtOperand { values, ld: 3, segment_stride: 0 };
+/// let size = GemmNtSize { m: 1, n: 2, segment_len: 3, segment_count: 1 };
+/// let mut sums = [0.0; 2 * PARTIAL_SUMS];
+/// gemm_nt(size, rows(&a), rows(&b), &mut sums, false);
+/// let mut c = [0.0; 2];
+/// add_row_sums(&sums, PARTIAL_SUMS, &mut c);
+/// assert_eq!(c, [6.0, 3.0]);
+/// ```
+pub fn gemm_nt<T: Float>(
+    size: GemmNtSize,
+    a: NtOperand<'_, T>,
+    b: NtOperand<'_, T>,
+    sums: &mut [T],
+    accumulate: bool,
+) {
+    gemm_nt_on(Isa::current(), size, a, b, sums, accumulate);
+}
+
+/// [`gemm_nt`] on an instruction set that this machine has.
+fn gemm_nt_on<T: Float>(
+    isa: Isa,
+    size: GemmNtSize,
+    a: NtOperand<'_, T>,
+    b: NtOperand<'_, T>,
+    sums: &mut [T],
+    accumulate: bool,
+) {
+    let GemmNtSize { m, n, segment_len, segment_count } = size;
+    if m == 0 || n == 0 {
+        return;
+    }
+    check("sums", m.checked_mul(n).and_then(|len| len.checked_mul(PARTIAL_SUMS)), sums.len());
+    let is_empty = segment_len == 0 || segment_count == 0;
+    let (size, a, b) = if is_empty {
+        (GemmNtSize { segment_count: 0, ..size }, NtOperand::EMPTY, NtOperand::EMPTY)
+    } else {
+        (size, a.checked("A", m, size), b.checked("B", n, size))
+    };
+    let args = GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate };
+    // SAFETY: the checks above hold every index that the kernel forms inside its slice, `sums` is borrowed
+    // mutably and so overlaps neither operand, and the machine has the instruction set.
+    unsafe { T::gemm_nt(isa, &args) }
+}
+
+impl<T> NtOperand<'_, T> {
+    const EMPTY: Self = Self { values: &[], ld: 0, segment_stride: 0 };
+
+    /// Panics unless all of `rows` rows lie inside `values`.
+    fn checked(self, operand: &str, rows: usize, size: GemmNtSize) -> Self {
+        let strides = [(rows - 1, self.ld), (size.segment_count - 1, self.segment_stride)];
+        let len = self.values.len();
+        check(operand, end(strides, 0, size.segment_len), len);
+        // A stride that is longer than the slice is never taken: no product of it may overflow.
+        Self { ld: self.ld.min(len), segment_stride: self.segment_stride.min(len), ..self }
+    }
+}
+
+/// The plain loops that [`gemm_nt`] is tested against; `c` takes one number for each element.
+pub fn gemm_nt_naive<T: Float>(
+    size: GemmNtSize,
+    a: NtOperand<'_, T>,
+    b: NtOperand<'_, T>,
+    c: &mut [T],
+) {
+    for i in 0..size.m {
+        for j in 0..size.n {
+            for segment in 0..size.segment_count {
+                for k in 0..size.segment_len {
+                    c[i * size.n + j] += a.values[i * a.ld + segment * a.segment_stride + k]
+                        * b.values[j * b.ld + segment * b.segment_stride + k];
+                }
+            }
+        }
+    }
+}
+
+/// A checked [`gemm_nt`].
+#[derive(Debug)]
+pub struct GemmNtArgs<'a, T> {
+    size: GemmNtSize,
+    a: NtOperand<'a, T>,
+    b: NtOperand<'a, T>,
+    sums: *mut T,
+    accumulate: bool,
+}
+
+/// Cuts the result into blocks of at most four columns, and these into blocks of rows.
+///
+/// # Safety
+///
+/// All indices lie inside their slices, and the machine has the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn run<V: Vector>(args: &GemmNtArgs<'_, V::Scalar>) {
+    // `V::ROWS` rows of two vectors fit into the registers, so half as many of four do.
+    let max_rows = V::ROWS / 2;
+    let mut column = 0;
+    while column < args.size.n {
+        let n_columns = part(args.size.n - column, 4);
+        let mut row = 0;
+        while row < args.size.m {
+            let n_rows = part(args.size.m - row, max_rows);
+            macro_rules! one_of {
+                ($($rows:literal x $columns:literal),*) => {
+                    match (n_rows, n_columns) {
+                        // SAFETY: the caller's promise; the block ends with the result.
+                        $(($rows, $columns) if const { V::ROWS / 2 >= $rows } => unsafe {
+                            block::<V, $rows, $columns>(args, row, column);
+                        })*
+                        _ => unreachable!("no block is larger than the largest"),
+                    }
+                };
+            }
+            one_of!(
+                6 x 4, 6 x 3, 6 x 2, 6 x 1, 5 x 4, 5 x 3, 5 x 2, 5 x 1, 4 x 4, 4 x 3, 4 x 2, 4 x 1,
+                3 x 4, 3 x 3, 3 x 2, 3 x 1, 2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1
+            );
+            row += n_rows;
+        }
+        column += n_columns;
+    }
+}
+
+/// The next part of `rest`: at most `max`, and the last two about the same.
+#[inline(always)]
+pub(super) fn part(rest: usize, max: usize) -> usize {
+    if rest >= 2 * max {
+        max
+    } else if rest > max {
+        rest.div_ceil(2)
+    } else {
+        rest
+    }
+}
+
+/// `sums += A · B`, row by row, for `count` columns.
+///
+/// # Safety
+///
+/// `count` numbers can be read from each row of the block, and the machine has the instructions of `V`.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
+    args: &GemmNtArgs<'_, V::Scalar>,
+    (a, b): (*const V::Scalar, *const V::Scalar),
+    count: usize,
+    sums: &mut [[V; NR]; MR],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let values: [V; NR] = std::array::from_fn(|j| V::load(b.add(j * args.b.ld), count));
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let factor = V::load(a.add(i * args.a.ld), count);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = factor.mul_add(value, *sum);
+            }
+        }
+    }
+}
+
+/// One block of `MR · NR` vectors of partial sums.
+///
+/// # Safety
+///
+/// As [`run`], and the block lies inside the result.
+#[inline(always)]
+unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
+    args: &GemmNtArgs<'_, V::Scalar>,
+    row: usize,
+    column: usize,
+) {
+    let GemmNtSize { n, segment_len, segment_count, .. } = args.size;
+    // SAFETY: every pointer that is read stays inside the slice it starts from, by the caller's promise;
+    // the last vector of a segment reads no more elements than are left, and there are `PARTIAL_SUMS` sums
+    // for each element of the result.
+    unsafe {
+        let sums_of = |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
+        let mut sums = [[V::zero(); NR]; MR];
+        if args.accumulate {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                *sums = std::array::from_fn(|j| V::load(sums_of(i, j), V::LANES));
+            }
+        }
+        // `wrapping_add`: after the last segment, or without any, the pointers may leave their slices, unread.
+        let (mut a_segment, mut b_segment) = (
+            args.a.values.as_ptr().wrapping_add(row * args.a.ld),
+            args.b.values.as_ptr().wrapping_add(column * args.b.ld),
+        );
+        for _ in 0..segment_count {
+            let (mut a, mut b) = (a_segment, b_segment);
+            for _ in 0..segment_len / V::LANES {
+                add_products(args, (a, b), V::LANES, &mut sums);
+                a = a.wrapping_add(V::LANES);
+                b = b.wrapping_add(V::LANES);
+            }
+            let rest = segment_len % V::LANES;
+            if rest > 0 {
+                add_products(args, (a, b), rest, &mut sums);
+            }
+            a_segment = a_segment.wrapping_add(args.a.segment_stride);
+            b_segment = b_segment.wrapping_add(args.b.segment_stride);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                sum.store(sums_of(i, j), V::LANES);
+                for lane in (V::LANES..PARTIAL_SUMS).step_by(V::LANES) {
+                    V::zero().store(sums_of(i, j).add(lane), V::LANES);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    fn agrees<T: Float>(tolerance: f64) {
+        let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
+        for isa in Isa::available() {
+            for m in sizes {
+                for n in sizes {
+                    for (length, count) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
+                        one_case::<T>(isa, [m, n, length, count], tolerance);
+                    }
+                }
+            }
+        }
+    }
+
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 4], tolerance: f64) {
+        let [m, n, segment_len, segment_count] = sizes;
+        let ld = segment_len + 3;
+        let mut stream = Stream::new(11, 0);
+        let mut random =
+            |count| -> Vec<T> { (0..count).map(|_| T::from_f64(stream.normal())).collect() };
+        let (a, b) = (random(m * segment_count * ld), random(n * segment_count * ld));
+        let size = GemmNtSize { m, n, segment_len, segment_count };
+        let a = NtOperand { values: &a, ld, segment_stride: m * ld };
+        let b = NtOperand { values: &b, ld, segment_stride: n * ld };
+        let start = random(m * n);
+        let (mut tuned, mut naive) = (start.clone(), start);
+        // What the sums held before must not count, and what the first call left must.
+        let mut sums = vec![T::from_f64(7.0); m * n * PARTIAL_SUMS];
+        for accumulate in [false, true] {
+            gemm_nt_on(isa, size, a, b, &mut sums, accumulate);
+            gemm_nt_naive(size, a, b, &mut naive);
+        }
+        crate::add_row_sums(&sums, PARTIAL_SUMS, &mut tuned);
+        for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
+            let (t, n) = (t.to_f64(), n.to_f64());
+            assert!(
+                (t - n).abs() <= tolerance * (1.0 + n.abs()),
+                "{} {}: {sizes:?}, element {i}: {t} against {n}",
+                isa.name(),
+                T::NAME,
+            );
+        }
+    }
+
+    #[test]
+    fn tuned_and_naive_agree_in_f32() {
+        agrees::<f32>(2e-5);
+    }
+
+    #[test]
+    fn tuned_and_naive_agree_in_f64() {
+        agrees::<f64>(1e-13);
+    }
+
+    #[test]
+    fn an_index_outside_is_refused() {
+        const MAX: usize = usize::MAX;
+        for (size, [ld, segment_stride], n_sums) in [
+            ([3, 1, 1, 1], [3, 0], 48),
+            ([1, 3, 1, 1], [3, 0], 48),
+            ([1, 1, 7, 1], [3, 0], 16),
+            ([1, 1, 1, 1], [3, 0], 15),
+            // With plain arithmetic these ends would wrap to small numbers.
+            ([3, 1, 1, 1], [MAX / 2 + 1, 0], 48),
+            ([1, 2, 2, 1], [MAX, 0], 48),
+            ([1, 1, 1, 3], [0, MAX / 2 + 1], 16),
+            ([MAX / 16 + 2, 1, 0, 1], [0, 0], 16),
+        ] {
+            let refused = std::panic::catch_unwind(|| {
+                let operand = NtOperand { values: &[1.0f32; 6], ld, segment_stride };
+                let [m, n, segment_len, segment_count] = size;
+                let size = GemmNtSize { m, n, segment_len, segment_count };
+                gemm_nt(size, operand, operand, &mut vec![0.0; n_sums], false);
+            });
+            assert!(refused.is_err(), "{size:?}, strides {ld}, {segment_stride}");
+        }
+    }
+
+    #[test]
+    fn a_stride_that_is_never_taken_may_be_any() {
+        let operand =
+            NtOperand { values: &[1.0f32; 6], ld: usize::MAX, segment_stride: usize::MAX };
+        let size = GemmNtSize { m: 1, n: 1, segment_len: 6, segment_count: 1 };
+        let mut sums = [0.0; PARTIAL_SUMS];
+        gemm_nt(size, operand, operand, &mut sums, false);
+        assert_eq!(sums.iter().sum::<f32>(), 6.0);
+    }
+}

@@ -1,0 +1,116 @@
+//! Blocking of `k` for the caches, and packing of `A`.
+
+use std::mem::MaybeUninit;
+
+use super::{GemmArgs, GemmSize, Layout};
+use crate::{Float, Isa, vectorize};
+
+/// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
+/// so many steps long stays in the first-level cache while all rows of `A` pass, beside those of a block and
+/// the next, or a packed copy of some rows.
+const BLOCK_K: usize = 128;
+/// The same for a single row of `A` and a wide `B`.
+const SINGLE_ROW_BLOCK_K: usize = 32;
+/// Rows of `A` that are packed together: whole blocks and whole cache lines.
+const PACKED_ROWS: usize = 48;
+/// Bytes between two columns of `A` from which its rows are packed first. Wider strides, of powers of two
+/// above all, meet few sets of the first-level cache and a page each.
+const FAR: usize = 2048;
+/// Columns of `C`, of the whole batch, for which packing is worth it.
+const WIDE: usize = 32;
+
+/// Multiplies block by block.
+///
+/// # Safety
+///
+/// All indices lie inside their slices, and the machine has `isa`.
+pub(super) unsafe fn run<T: Float>(isa: Isa, args: &GemmArgs<'_, T>) {
+    let GemmSize { m, n, k_segments, segment_len, batch_count } = args.size;
+    let &[[a, b]] = k_segments else {
+        // SAFETY: the caller's promise.
+        return unsafe { T::gemm(isa, args) };
+    };
+    let column_stride = if args.layout == Layout::ColumnMajor { args.lda } else { 0 };
+    // A single row reads `B` once, from its first step to its last; where that is wide, all of some steps
+    // before the next ones, so that few pages are visited at a time.
+    let is_single = m == 1 && args.ldb * size_of::<T>() >= FAR;
+    if args.layout == Layout::RowMajor && !is_single {
+        // Each row of `A` is read once, from its first step to its last: as fast as it comes.
+        // SAFETY: the caller's promise.
+        return unsafe { T::gemm(isa, args) };
+    }
+    let packs = column_stride * size_of::<T>() >= FAR && n * batch_count >= WIDE;
+    let block_k = if is_single { SINGLE_ROW_BLOCK_K } else { BLOCK_K };
+    let n_blocks = segment_len.div_ceil(block_k).max(1);
+    let mut first = 0;
+    for block in 0..n_blocks {
+        let next = (block + 1) * segment_len / n_blocks;
+        let a_start = match args.layout {
+            Layout::ColumnMajor => first * args.lda,
+            Layout::RowMajor => first,
+        };
+        let k_segments = [[a + a_start, b + first * args.ldb]];
+        let size = GemmSize { k_segments: &k_segments, segment_len: next - first, ..args.size };
+        let bias = if block + 1 == n_blocks { args.bias } else { std::ptr::null() };
+        let next_block = args.a.wrapping_add(a + next * args.lda);
+        let args = GemmArgs { size, accumulate: args.accumulate || block > 0, bias, ..*args };
+        // SAFETY: the block lies inside the product.
+        unsafe { if packs { packed(isa, &args, next_block) } else { T::gemm(isa, &args) } }
+        first = next;
+    }
+}
+
+/// Packs some rows of `A` and multiplies them, then the next ones.
+///
+/// # Safety
+///
+/// As [`run`]; and there is one segment, of at most [`BLOCK_K`].
+unsafe fn packed<T: Float>(isa: Isa, args: &GemmArgs<'_, T>, next_block: *const T) {
+    let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; PACKED_ROWS * BLOCK_K]);
+    let copy = copy.0.as_mut_ptr().cast::<T>();
+    let GemmSize { m, k_segments, segment_len, .. } = args.size;
+    let [a, b] = k_segments[0];
+    for first in (0..m).step_by(PACKED_ROWS) {
+        let n_rows = PACKED_ROWS.min(m - first);
+        vectorize(
+            #[inline(always)]
+            || {
+                for k in 0..segment_len {
+                    let from = args.a.wrapping_add(a + first + k * args.lda);
+                    // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` rows of
+                    // `BLOCK_K`.
+                    unsafe {
+                        if n_rows == PACKED_ROWS {
+                            let to = copy.add(k * PACKED_ROWS);
+                            std::ptr::copy_nonoverlapping(from, to, PACKED_ROWS);
+                        } else {
+                            std::ptr::copy_nonoverlapping(from, copy.add(k * n_rows), n_rows);
+                        }
+                    }
+                }
+            },
+        );
+        // SAFETY: the rows lie inside the copy and inside `C`.
+        unsafe {
+            let args = GemmArgs {
+                size: GemmSize { m: n_rows, k_segments: &[[0, b]], ..args.size },
+                a: copy,
+                lda: n_rows,
+                prefetch: if first + PACKED_ROWS < m {
+                    args.a.wrapping_add(a + first + PACKED_ROWS)
+                } else {
+                    next_block
+                },
+                prefetch_stride: args.lda,
+                c: args.c.add(first * args.ldc),
+                bias: if args.bias.is_null() { args.bias } else { args.bias.add(first) },
+                ..*args
+            };
+            T::gemm(isa, &args);
+        }
+    }
+}
+
+/// Begins at a cache line.
+#[repr(align(64))]
+struct Aligned<T>(T);
