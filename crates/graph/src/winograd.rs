@@ -184,10 +184,7 @@ impl Winograd {
                         },
                         MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
                         MatrixB { values: image, ldb: width, batch_stride: from_len },
-                        MatrixC {
-                            batch_stride: to_len,
-                            ..MatrixC::new(values, width, false)
-                        },
+                        MatrixC { batch_stride: to_len, ..MatrixC::new(values, width, false) },
                     );
                 } else {
                     // One sample: patches are the rows, and the vectors run along the channels.
@@ -250,10 +247,17 @@ impl Winograd {
                         starts_of[i] = i * transposed_len;
                     }
                 }
-                let squares = Square { side: self.side(), starts: &starts_of[..pixels.starts.len()] };
+                let squares =
+                    Square { side: self.side(), starts: &starts_of[..pixels.starts.len()] };
                 let to = Square { side: POINTS, starts: &points };
                 let to = (&mut gradients[patch * transposed_len..], to);
-                winograd(Transform::Filter, transposed_len, (&*transposed, squares), to, Epilogue::Overwrite);
+                winograd(
+                    Transform::Filter,
+                    transposed_len,
+                    (&*transposed, squares),
+                    to,
+                    Epilogue::Overwrite,
+                );
             }
             let mut k_segments = [[0; 2]; MOST];
             for (patch, segment) in k_segments[..n].iter_mut().enumerate() {

@@ -379,8 +379,7 @@ mod tests {
 
     #[test]
     fn samples_outside_are_refused() {
-        for (indices, len, lanes) in
-            [
+        for (indices, len, lanes) in [
             (vec![1], 3, 2),
             (vec![], 1, 2),
             (vec![0; 3], 1, 2),
@@ -389,8 +388,7 @@ mod tests {
             (vec![1], usize::MAX / 2 + 1, 2),
             (vec![3], usize::MAX / 4 + 1, 4),
             (vec![0], 2, usize::MAX / 2 + 1),
-        ]
-        {
+        ] {
             let refused = std::panic::catch_unwind(|| {
                 gather_bytes(&[0; 4], &indices, len, 255.0, lanes, &mut [0.0f32; 8]);
             });

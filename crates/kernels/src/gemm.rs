@@ -15,10 +15,9 @@
 
 mod microkernel;
 mod nt;
-mod peak;
 mod packing;
+mod peak;
 mod vector;
-
 
 pub use microkernel::MAX_BLOCK_ROWS;
 pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt, gemm_nt_naive};
@@ -126,12 +125,7 @@ impl<'a, T> MatrixC<'a, T> {
 /// );
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
-pub fn gemm<T: Float>(
-    size: GemmSize<'_>,
-    a: MatrixA<'_, T>,
-    b: MatrixB<'_, T>,
-    c: MatrixC<'_, T>,
-) {
+pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, c: MatrixC<'_, T>) {
     gemm_on(Isa::current(), size, a, b, c);
 }
 
@@ -283,11 +277,7 @@ mod tests {
         let [m, n, k, n_segments, batch_count] = sizes;
         let pad = 3;
         let b: Vec<T> = random((n + pad) * k * n_segments * batch_count, 2);
-        let b = MatrixB {
-            values: &b,
-            ldb: n + pad,
-            batch_stride: (n + pad) * k * n_segments,
-        };
+        let b = MatrixB { values: &b, ldb: n + pad, batch_stride: (n + pad) * k * n_segments };
         for layout in [Layout::ColumnMajor, Layout::RowMajor] {
             let (lda, a_len) = match layout {
                 Layout::ColumnMajor => (m + a_pad, (m + a_pad) * k),
@@ -302,7 +292,8 @@ mod tests {
             let size = GemmSize { m, n, k_segments: &k_segments, segment_len: k, batch_count };
             let start: Vec<T> = random(batch_count * m * (n + pad), 3);
             let bias: Vec<T> = random(m, 4);
-            for (accumulate, bias) in [(false, &[][..]), (true, &[]), (false, &bias), (true, &bias)] {
+            for (accumulate, bias) in [(false, &[][..]), (true, &[]), (false, &bias), (true, &bias)]
+            {
                 let (mut tuned, mut naive) = (start.clone(), start.clone());
                 let (ldc, batch_stride) = (n + pad, m * (n + pad));
                 let c = |values| MatrixC { values, ldc, batch_stride, accumulate, bias };
@@ -333,12 +324,7 @@ mod tests {
     }
 
     /// A product of these sizes, everything contiguous, from an element `offset` of both operands.
-    fn attempt(
-        [m, n, k]: [usize; 3],
-        offset: usize,
-        operand: &[f32],
-        c: &mut [f32],
-    ) {
+    fn attempt([m, n, k]: [usize; 3], offset: usize, operand: &[f32], c: &mut [f32]) {
         let k_segments = &[[offset, offset]];
         gemm(
             GemmSize { m, n, k_segments, segment_len: k, batch_count: 1 },
@@ -376,11 +362,7 @@ mod tests {
             gemm(
                 GemmSize { m, n: 2, k_segments: &[[0, 0]], segment_len: 2, batch_count: 1 },
                 MatrixA { values: &a, layout: Layout::RowMajor, lda: 2 },
-                MatrixB {
-                    values: &[f32::INFINITY, f32::NAN, 1.0, 2.0],
-                    ldb: 2,
-                    batch_stride: 0,
-                },
+                MatrixB { values: &[f32::INFINITY, f32::NAN, 1.0, 2.0], ldb: 2, batch_stride: 0 },
                 MatrixC::new(&mut c, 2, false),
             );
             assert_eq!(format!("{:?}", &c[..2]), format!("{expected:?}"), "{m} rows");
@@ -389,9 +371,7 @@ mod tests {
 
     #[test]
     fn an_index_outside_is_refused() {
-        for (size, offset) in
-            [([3, 1, 1], 0), ([1, 7, 1], 0), ([1, 1, 4], 0), ([1, 1, 1], 6)]
-        {
+        for (size, offset) in [([3, 1, 1], 0), ([1, 7, 1], 0), ([1, 1, 4], 0), ([1, 1, 1], 6)] {
             let refused = std::panic::catch_unwind(|| {
                 attempt(size, offset, &[1.0; 6], &mut [0.0; 64]);
             });
@@ -440,8 +420,7 @@ mod tests {
                 Strides { c_batch: HALF, ..FITTING },
                 Strides { offset: usize::MAX, ..FITTING },
             ] {
-                let refused =
-                    std::panic::catch_unwind(|| strided(size, layout, strides));
+                let refused = std::panic::catch_unwind(|| strided(size, layout, strides));
                 assert!(refused.is_err(), "{layout:?}, {strides:?}");
             }
         }

@@ -315,13 +315,24 @@ mod tests {
                 let image = (&x[..], square(POINTS, &patch));
                 winograd_on(isa, Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
                 let weights = (&w[..], square(side, &filter));
-                winograd_on(isa, Transform::Filter, len, weights, (&mut vw, all), Epilogue::Overwrite);
+                winograd_on(
+                    isa,
+                    Transform::Filter,
+                    len,
+                    weights,
+                    (&mut vw, all),
+                    Epilogue::Overwrite,
+                );
                 vx.iter_mut().zip(&vw).for_each(|(x, &w)| *x *= w);
                 let mut target = starts(n_results);
                 target[1] = OUTSIDE;
                 let (old, bias) = (random::<T>(36 * (len + 3), 3), random::<T>(len, 4));
-                for epilogue in [Epilogue::Overwrite, Epilogue::Accumulate, Epilogue::Bias(&bias, 1), Epilogue::Bias(&bias, 16)]
-                {
+                for epilogue in [
+                    Epilogue::Overwrite,
+                    Epilogue::Accumulate,
+                    Epilogue::Bias(&bias, 1),
+                    Epilogue::Bias(&bias, 16),
+                ] {
                     let mut y = old.clone();
                     let to = (&mut y[..], square(n_results, &target));
                     winograd_on(isa, Transform::Output, len, (&vx, all), to, epilogue);
@@ -369,7 +380,13 @@ mod tests {
         for (len, from, to) in [(2, 64, 99), (2, 99, 64), (100, 99, 99)] {
             let refused = std::panic::catch_unwind(|| {
                 let (values, mut results) = (vec![0.0f32; from], vec![0.0; to]);
-                winograd(Transform::Input, len, (&values, all), (&mut results, all), Epilogue::Overwrite);
+                winograd(
+                    Transform::Input,
+                    len,
+                    (&values, all),
+                    (&mut results, all),
+                    Epilogue::Overwrite,
+                );
             });
             assert!(refused.is_err(), "rows of {len}, {from} and {to}");
         }

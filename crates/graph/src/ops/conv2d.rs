@@ -229,12 +229,10 @@ impl Conv2d {
         let dy_row = columns.output * g.co * width;
         let sums = &mut to.scratch[..g.weight_len() * PARTIAL_SUMS];
         for y in 0..rows.output {
-            let dy = NtOperand {
-                values: &dy[y * dy_row..],
-                ld: width,
-                segment_stride: g.co * width,
-            };
-            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * PARTIAL_SUMS).enumerate() {
+            let dy =
+                NtOperand { values: &dy[y * dy_row..], ld: width, segment_stride: g.co * width };
+            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * PARTIAL_SUMS).enumerate()
+            {
                 let image = NtOperand {
                     values: &x[(y * rows.stride + tap) * image_row..],
                     ld: width,
@@ -413,8 +411,7 @@ impl<T: Float> Op<T> for Conv2d {
                 // Each row of the kernel is reversed already.
                 let kernel = g.axis(0).kernel;
                 let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
-                let epilogue =
-                    if pass.adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
+                let epilogue = if pass.adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
                 let scratch = (width, rest);
                 winograd.backward().forward(pass.dy, weight, tap, pass.dx, epilogue, scratch);
                 return;

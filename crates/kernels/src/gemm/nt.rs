@@ -224,7 +224,8 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
     // the last vector of a segment reads no more elements than are left, and there are `PARTIAL_SUMS` sums
     // for each element of the result.
     unsafe {
-        let sums_of = |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
+        let sums_of =
+            |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
         let mut sums = [[V::zero(); NR]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{GemmNtArgs, GemmArgs, Vector, microkernel, nt, peak, winograd};
+use super::{GemmArgs, GemmNtArgs, Vector, microkernel, nt, peak, winograd};
 
 /// 256 bits with 16 registers.
 #[derive(Clone, Copy)]
