@@ -62,7 +62,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut program = Program::new(g, &Compile { loss: Some(y), ..Compile::default() })?;
     let mut at = [0.0];
     for _ in 0..1000 {
-        program.run(&Run { parameters: &at, ..Run::default() });
+        program.run(&RunArgs { parameters: &at, ..RunArgs::default() });
         at[0] -= 0.5 * program.gradients()[0];
     }
     writeln!(io::stdout(), "smallest at x = {:.4}, where it is {:.4}", at[0], program.scalar(y))?;

@@ -3,18 +3,18 @@
 use kernels::{add_row_sums, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass};
-use crate::walk::Walk;
+use crate::strided_indices::StridedIndices;
 use crate::{Float, Shape};
 
 /// A row of an operand: one value for each lane, or one for all.
 #[derive(Clone, Copy)]
-enum Row<'a, T> {
+enum OperandRow<'a, T> {
     Lanes(&'a [T]),
     One(T),
 }
 
-impl<'a, T: Float> Row<'a, T> {
-    /// Row `at` of an operand; a value that was not saved reads as 0.
+impl<'a, T: Float> OperandRow<'a, T> {
+    /// OperandRow `at` of an operand; a value that was not saved reads as 0.
     #[inline(always)]
     fn of(values: &'a [T], shape: &Shape, at: usize, width: usize) -> Self {
         match values {
@@ -32,7 +32,7 @@ impl<'a, T: Float> Row<'a, T> {
 pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T) {
     let (a, b, y) = (pass.x[0], pass.x[1], pass.y);
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
-    let width = pass.tile.lanes(pass.y_shape);
+    let width = pass.tile.row_len(pass.y_shape);
     let is_in_place = a.is_empty();
     vectorize(
         #[inline(always)]
@@ -40,28 +40,30 @@ pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T)
             if a_shape == b_shape && !is_in_place {
                 return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
             }
-            let mut a_walk = Walk::broadcast(pass.y_shape.sizes(), a_shape.sizes());
-            let mut b_walk = Walk::broadcast(pass.y_shape.sizes(), b_shape.sizes());
+            let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+            let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
             for y in y.chunks_exact_mut(width) {
-                let b = Row::of(b, b_shape, b_walk.next(), width);
+                let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
                 if is_in_place {
                     match b {
-                        Row::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
-                        Row::Lanes(b) => y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b)),
+                        OperandRow::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
+                        OperandRow::Lanes(b) => {
+                            y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b))
+                        }
                     }
                     continue;
                 }
-                match (Row::of(a, a_shape, a_walk.next(), width), b) {
-                    (Row::Lanes(a), Row::Lanes(b)) => {
+                match (OperandRow::of(a, a_shape, a_indices.advance(), width), b) {
+                    (OperandRow::Lanes(a), OperandRow::Lanes(b)) => {
                         y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b))
                     }
-                    (Row::Lanes(a), Row::One(b)) => {
+                    (OperandRow::Lanes(a), OperandRow::One(b)) => {
                         y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b))
                     }
-                    (Row::One(a), Row::Lanes(b)) => {
+                    (OperandRow::One(a), OperandRow::Lanes(b)) => {
                         y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b))
                     }
-                    (Row::One(a), Row::One(b)) => y.fill(f(a, b)),
+                    (OperandRow::One(a), OperandRow::One(b)) => y.fill(f(a, b)),
                 }
             }
         },
@@ -75,49 +77,51 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
     let (a, b, dx, dy) = (pass.x[0], pass.x[1], pass.dx, pass.dy);
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
     let shape = &pass.shapes[pass.operand];
-    let width = pass.tile.lanes(pass.y_shape);
+    let width = pass.tile.row_len(pass.y_shape);
     // The lanes of a shared operand are gathered in scratch rows and summed at the end.
-    let gathers = pass.y_shape.is_batched() && !shape.is_batched();
-    let scratch = pass.scratch.split_at_mut(if gathers { shape.len() * width } else { 0 }).0;
+    let is_broadcast = pass.y_shape.is_batched() && !shape.is_batched();
+    let scratch = pass.scratch.split_at_mut(if is_broadcast { shape.len() * width } else { 0 }).0;
     let is_saved = !(a.is_empty() && b.is_empty());
     vectorize(
         #[inline(always)]
         || {
             scratch.fill(T::ZERO);
-            let is_suffix = pass.y_shape.sizes().ends_with(shape.sizes());
-            if gathers && is_suffix && !is_saved {
+            let is_suffix = pass.y_shape.dims().ends_with(shape.dims());
+            if is_broadcast && is_suffix && !is_saved {
                 // The gradient of a bias: whole positions at a time.
                 for dy in dy.chunks_exact(scratch.len().max(1)) {
                     scratch.iter_mut().zip(dy).for_each(|(to, &dy)| *to += f(dy, T::ZERO, T::ZERO));
                 }
                 return;
             }
-            let to = if gathers { &mut *scratch } else { &mut *dx };
-            let mut to_walk = Walk::broadcast(pass.y_shape.sizes(), shape.sizes());
-            let mut a_walk = Walk::broadcast(pass.y_shape.sizes(), a_shape.sizes());
-            let mut b_walk = Walk::broadcast(pass.y_shape.sizes(), b_shape.sizes());
+            let to = if is_broadcast { &mut *scratch } else { &mut *dx };
+            let mut to_indices = StridedIndices::broadcast(pass.y_shape.dims(), shape.dims());
+            let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+            let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
             for dy in dy.chunks_exact(width) {
-                let a = Row::of(a, a_shape, a_walk.next(), width);
-                let b = Row::of(b, b_shape, b_walk.next(), width);
-                let to = &mut to[to_walk.next() * width..][..width];
+                let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
+                let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
+                let to = &mut to[to_indices.advance() * width..][..width];
                 let to = to.iter_mut().zip(dy);
                 match (a, b) {
-                    (Row::Lanes(a), Row::Lanes(b)) => {
+                    (OperandRow::Lanes(a), OperandRow::Lanes(b)) => {
                         to.zip(a.iter().zip(b))
                             .for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
                     }
-                    (Row::Lanes(a), Row::One(b)) => {
+                    (OperandRow::Lanes(a), OperandRow::One(b)) => {
                         to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
                     }
-                    (Row::One(a), Row::Lanes(b)) => {
+                    (OperandRow::One(a), OperandRow::Lanes(b)) => {
                         to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
                     }
-                    (Row::One(a), Row::One(b)) => to.for_each(|(to, &dy)| *to += f(dy, a, b)),
+                    (OperandRow::One(a), OperandRow::One(b)) => {
+                        to.for_each(|(to, &dy)| *to += f(dy, a, b))
+                    }
                 }
             }
         },
     );
-    if gathers {
+    if is_broadcast {
         // The lanes behind the last sample have a gradient of 0.
         add_row_sums(scratch, width, dx);
     }
@@ -125,6 +129,6 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
 
 /// The scratch space of [`backward`].
 pub(crate) fn backward_scratch(operand: usize, operands: &[Shape], width: usize) -> usize {
-    let gathers = !operands[operand].is_batched() && operands.iter().any(Shape::is_batched);
-    if gathers { operands[operand].len() * width } else { 0 }
+    let is_broadcast = !operands[operand].is_batched() && operands.iter().any(Shape::is_batched);
+    if is_broadcast { operands[operand].len() * width } else { 0 }
 }

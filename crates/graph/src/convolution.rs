@@ -37,7 +37,7 @@ fn segments(n: usize, taps_at: impl Fn(usize) -> Range<usize>) -> impl Iterator<
 
 /// One axis of a convolution, with what lies in front of the image.
 #[derive(Clone, Copy)]
-pub(crate) struct Axis {
+pub(crate) struct ConvAxis {
     pub(crate) input: usize,
     pub(crate) output: usize,
     pub(crate) kernel: usize,
@@ -45,7 +45,7 @@ pub(crate) struct Axis {
     pub(crate) pad: usize,
 }
 
-impl Axis {
+impl ConvAxis {
     /// The taps that lie over the image at an output position.
     pub(crate) fn taps(&self, position: usize) -> Range<usize> {
         let start = self.pad.saturating_sub(position * self.stride);
@@ -56,6 +56,11 @@ impl Axis {
     /// The input under the first tap of a segment's first position.
     pub(crate) fn under(&self, segment: &Segment) -> usize {
         segment.first * self.stride + segment.taps.start - self.pad
+    }
+
+    /// The phases that have an input: a stride may be larger than the image.
+    pub(crate) fn phases(&self) -> Range<usize> {
+        0..self.stride.min(self.input)
     }
 
     pub(crate) fn segments(self) -> impl Iterator<Item = Segment> {
@@ -89,9 +94,9 @@ impl Axis {
 }
 
 impl Geometry {
-    pub(crate) fn axis(&self, axis: usize) -> Axis {
+    pub(crate) fn axis(&self, axis: usize) -> ConvAxis {
         let Window { input, output, kernel, stride, pad } = &self.window;
-        Axis {
+        ConvAxis {
             input: input[axis],
             output: output[axis],
             kernel: kernel[axis],
@@ -114,7 +119,9 @@ impl Geometry {
     pub(crate) fn padded_len(&self, width: usize) -> usize {
         let [top, bottom, ..] = self.window.pad;
         let height = self.window.input[0] + top + bottom;
-        if self.is_padded() { height * self.padded_width() * self.ci * width } else { 0 }
+        let factors = [height, self.padded_width(), self.ci, width];
+        // Padding has no bound: a length that no memory holds is refused before anything is allocated.
+        if self.is_padded() { factors.into_iter().fold(1, usize::saturating_mul) } else { 0 }
     }
 
     pub(crate) fn weight_len(&self) -> usize {

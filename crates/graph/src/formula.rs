@@ -64,7 +64,7 @@ enum Term {
 /// # Examples
 ///
 /// ```
-/// use gradus_graph::{Compile, Graph, Program, Run, formula};
+/// use gradus_graph::{Compile, Graph, Program, RunArgs, formula};
 ///
 /// let formula = formula::parse("(x + y)^2")?;
 /// assert_eq!(formula.names(), ["x", "y"]);
@@ -72,7 +72,7 @@ enum Term {
 /// let mut g = Graph::new();
 /// let z = formula.build(&mut g);
 /// let mut program = Program::new(g, &Compile { loss: Some(z), ..Compile::default() })?;
-/// program.run(&Run { parameters: &[3.0, 2.0], ..Run::default() });
+/// program.run(&RunArgs { parameters: &[3.0, 2.0], ..RunArgs::default() });
 /// assert_eq!(program.scalar(z), 25.0);
 /// assert_eq!(program.gradients(), [10.0, 10.0]);
 ///
@@ -299,7 +299,7 @@ fn number_len(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Compile, Program, Run};
+    use crate::{Compile, Program, RunArgs};
 
     /// The value of a formula and its gradients, in the order of the names.
     fn explain(text: &str, at: &[f64]) -> (f64, Vec<f64>) {
@@ -308,7 +308,7 @@ mod tests {
             parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).build(&mut graph);
         let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
         let mut program = Program::new(graph, &options).expect("the result is one number");
-        program.run(&Run { parameters: at, ..Run::default() });
+        program.run(&RunArgs { parameters: at, ..RunArgs::default() });
         // A parameter's value is the caller's own.
         let value = program.value(result).map_or_else(|| at[0], |value| value.values()[0]);
         (value, program.gradients().to_vec())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernels::random::Stream;
 
 use crate::op::Choices;
-use crate::{Compile, Graph, NodeId, Program, Run, ShapeError, Source, numeric};
+use crate::{Compile, Graph, InputSource, NodeId, Program, RunArgs, ShapeError, numeric};
 
 /// How to check the gradients of a graph.
 #[derive(Clone, Copy, Debug)]
@@ -69,18 +69,18 @@ pub fn gradient_check(
     graph: impl Into<Arc<Graph<f64>>>,
     loss: NodeId,
     parameters: &[f64],
-    inputs: &dyn Source<f64>,
+    inputs: &dyn InputSource<f64>,
     options: &GradCheckOptions,
 ) -> Result<Vec<GradCheckReport>, ShapeError> {
     let graph = graph.into();
     let (batch, tile) = (options.batch, options.tile);
     let compile = Compile { batch, tile, loss: Some(loss), ..Compile::default() };
     let mut trained = Program::new(Arc::clone(&graph), &compile)?;
-    trained.run(&Run { parameters, inputs, seed: options.seed, ..Run::default() });
+    trained.run(&RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() });
     let compile = Compile { batch, tile, keep: vec![loss], keep_all: true, loss: None };
     let mut program = Program::new(Arc::clone(&graph), &compile)?;
     let mut evaluate = |parameters: &[f64]| {
-        program.run(&Run { parameters, inputs, seed: options.seed, ..Run::default() });
+        program.run(&RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() });
         (program.scalar(loss), program.choices(parameters))
     };
     let (value, choices) = evaluate(parameters);
@@ -143,7 +143,7 @@ pub fn gradient_check(
 /// ```
 /// use gradus_graph::gradient_check::numerical_gradient;
 /// use gradus_graph::numeric::STEP;
-/// use gradus_graph::{Compile, Graph, Program, Run};
+/// use gradus_graph::{Compile, Graph, Program, RunArgs};
 ///
 /// let mut g = Graph::<f64>::new();
 /// let [x, y] = ["x", "y"].map(|name| g.parameter(name, []));
@@ -151,7 +151,7 @@ pub fn gradient_check(
 /// let square = g.mul(sum, sum)?;
 ///
 /// let mut program = Program::new(g, &Compile { keep: vec![square], ..Compile::default() })?;
-/// let at = Run { parameters: &[1.0, 2.0], ..Run::default() };
+/// let at = RunArgs { parameters: &[1.0, 2.0], ..RunArgs::default() };
 /// let slope = numerical_gradient(&mut program, square, &at, STEP);
 /// assert!(slope.iter().all(|slope| (slope - 6.0).abs() < 1e-9));
 /// # Ok::<(), gradus_graph::ShapeError>(())
@@ -159,11 +159,11 @@ pub fn gradient_check(
 pub fn numerical_gradient(
     program: &mut Program<f64>,
     loss: NodeId,
-    at: &Run<'_, f64>,
+    at: &RunArgs<'_, f64>,
     step: f64,
 ) -> Vec<f64> {
     let value = |parameters: &[f64]| {
-        program.run(&Run { parameters, ..*at });
+        program.run(&RunArgs { parameters, ..*at });
         program.scalar(loss)
     };
     numeric::gradient(value, at.parameters, step)

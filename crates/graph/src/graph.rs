@@ -31,7 +31,7 @@ pub enum Leaf<T> {
 
 /// What a node computes.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind<T> {
+pub(crate) enum NodeKind<T> {
     Leaf(Leaf<T>),
     Op(Arc<dyn Op<T>>),
 }
@@ -39,7 +39,7 @@ pub(crate) enum Kind<T> {
 /// One node: an op and its operands, or a leaf.
 #[derive(Clone, Debug)]
 pub struct Node<T> {
-    pub(crate) kind: Kind<T>,
+    pub(crate) kind: NodeKind<T>,
     pub(crate) operands: Vec<NodeId>,
     pub(crate) shape: Shape,
     pub(crate) name: String,
@@ -60,10 +60,10 @@ impl<T: Float> Node<T> {
     /// The op's name; `"input"`, `"parameter"` or `"constant"` for a leaf.
     pub fn op_name(&self) -> &'static str {
         match &self.kind {
-            Kind::Op(op) => op.name(),
-            Kind::Leaf(Leaf::Input(_)) => "input",
-            Kind::Leaf(Leaf::Parameter(_)) => "parameter",
-            Kind::Leaf(Leaf::Constant(_)) => "constant",
+            NodeKind::Op(op) => op.name(),
+            NodeKind::Leaf(Leaf::Input(_)) => "input",
+            NodeKind::Leaf(Leaf::Parameter(_)) => "parameter",
+            NodeKind::Leaf(Leaf::Constant(_)) => "constant",
         }
     }
 
@@ -75,16 +75,16 @@ impl<T: Float> Node<T> {
     /// Where the value comes from, for a node without operands.
     pub fn leaf(&self) -> Option<&Leaf<T>> {
         match &self.kind {
-            Kind::Leaf(leaf) => Some(leaf),
-            Kind::Op(_) => None,
+            NodeKind::Leaf(leaf) => Some(leaf),
+            NodeKind::Op(_) => None,
         }
     }
 
     /// The op, for a node that is no leaf.
     pub fn op(&self) -> Option<&dyn Op<T>> {
         match &self.kind {
-            Kind::Leaf(_) => None,
-            Kind::Op(op) => Some(op.as_ref()),
+            NodeKind::Leaf(_) => None,
+            NodeKind::Op(op) => Some(op.as_ref()),
         }
     }
 }
@@ -141,7 +141,7 @@ impl<T: Float> Graph<T> {
 
     /// Adds a fixed value.
     pub fn constant(&mut self, value: Tensor<T>) -> NodeId {
-        let shape = Shape::from(value.sizes());
+        let shape = Shape::from(value.shape());
         self.leaf(String::new(), shape, Leaf::Constant(value))
     }
 
@@ -163,7 +163,7 @@ impl<T: Float> Graph<T> {
         assert!(operands.len() <= MAX_OPERANDS, "{}: more than {MAX_OPERANDS} operands", op.name());
         let shapes: Vec<Shape> = operands.iter().map(|&id| self.shape(id).clone()).collect();
         let shape = op.infer_shape(&shapes)?;
-        Ok(self.add_node(Kind::Op(Arc::new(op)), operands.to_vec(), shape, String::new()))
+        Ok(self.add_node(NodeKind::Op(Arc::new(op)), operands.to_vec(), shape, String::new()))
     }
 
     /// Adds an op of one operand whose shape rule accepts every shape.
@@ -172,12 +172,12 @@ impl<T: Float> Graph<T> {
     }
 
     fn leaf(&mut self, name: String, shape: Shape, leaf: Leaf<T>) -> NodeId {
-        self.add_node(Kind::Leaf(leaf), Vec::new(), shape, name)
+        self.add_node(NodeKind::Leaf(leaf), Vec::new(), shape, name)
     }
 
     fn add_node(
         &mut self,
-        kind: Kind<T>,
+        kind: NodeKind<T>,
         operands: Vec<NodeId>,
         shape: Shape,
         name: String,
@@ -252,8 +252,8 @@ impl<T: Float> Graph<T> {
         replace: impl FnOnce(Arc<dyn Op<T>>) -> Arc<dyn Op<T>>,
     ) {
         let node = &mut self.nodes[id.index()];
-        if let Kind::Op(op) = &node.kind {
-            node.kind = Kind::Op(replace(Arc::clone(op)));
+        if let NodeKind::Op(op) = &node.kind {
+            node.kind = NodeKind::Op(replace(Arc::clone(op)));
         }
     }
 }

@@ -6,7 +6,7 @@
 //! the drawing of a formula all read the same graph.
 //!
 //! ```
-//! use gradus_graph::{Compile, Graph, Program, Run};
+//! use gradus_graph::{Compile, Graph, Program, RunArgs};
 //!
 //! // (apple · count) · tax
 //! let mut g = Graph::<f64>::new();
@@ -15,13 +15,13 @@
 //! let total = g.mul(pay, tax)?;
 //!
 //! let mut program = Program::new(g, &Compile { loss: Some(total), ..Compile::default() })?;
-//! program.run(&Run { parameters: &[10.0, 2.0, 1.1], ..Run::default() });
+//! program.run(&RunArgs { parameters: &[10.0, 2.0, 1.1], ..RunArgs::default() });
 //! assert_eq!(program.scalar(total), 22.0);
 //! assert_eq!(program.gradients(), [2.2, 11.0, 20.0]);
 //! # Ok::<(), gradus_graph::ShapeError>(())
 //! ```
 //!
-//! # Samples in the lanes
+//! # Batch-innermost layout
 //!
 //! A shape may begin with the batch axis `N`. Such a value is kept in **tiles** of samples, feature by
 //! feature: element `f` of sample `s` stands at `f · width + s`, so that a row of one feature holds all
@@ -41,15 +41,15 @@ pub mod ops;
 mod program;
 mod reduction;
 mod shape;
+mod strided_indices;
 mod tensor;
 pub mod testing;
-mod walk;
 mod window;
 mod winograd;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
-pub use program::{Compile, Direction, Program, Run, Source, Tensors, Times, Vectors};
+pub use program::{Compile, Direction, InputSource, Program, RunArgs, Tensors, Times, Vectors};
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;
 pub use window::Padding;

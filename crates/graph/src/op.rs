@@ -14,7 +14,7 @@ pub const MAX_OPERANDS: usize = 6;
 
 /// An operation of a graph.
 ///
-/// An op sees one tile of samples at a time ([layout](crate#samples-in-the-lanes)). It must treat each
+/// An op sees one tile of samples at a time ([layout](crate#batch-innermost-layout)). It must treat each
 /// sample alike and alone, with one exception: an op whose operands have the batch axis and whose result
 /// has not is a *reduction over the batch*. Its forward pass writes the tile's part of the result, and
 /// [`finish`](Self::finish) puts the parts together.
@@ -131,13 +131,13 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
 /// side, as one wide tile, and each thread makes some rows of the result.
 pub trait SplitWeight<T: Float>: Sync {
     /// Elements of the workspace for the first `rows` rows of the result, which are all or a multiple of
-    /// [`WORKSPACE_ROWS`], with `width` samples; it is kept from [`prepare`](Self::prepare) to
+    /// [`WORKSPACE_ROWS`], with `width` samples; it is kept from [`prepare`](Self::pack) to
     /// [`gradient_rows`](Self::gradient_rows).
     fn workspace(&self, rows: usize, width: usize) -> usize;
 
     /// Puts into `workspace` what the rows need of `dy`, some rows of the gradient of the result. Called once
     /// for each tile and row.
-    fn prepare(&self, dy: &[T], tile: Tile, workspace: &mut [T]);
+    fn pack(&self, dy: &[T], tile: Tile, workspace: &mut [T]);
 
     /// Adds this tile's part of row `first_row` of the weight's gradient and those after it to `dx`, or sets
     /// it, as [`SplitTile::adds`] says.
@@ -180,7 +180,7 @@ pub struct RowsPass<'a, T> {
 pub struct SplitTile<'a, T> {
     /// The operands' values, where [`Op::saved`] asked for them.
     pub x: &'a [&'a [T]],
-    /// What [`SplitWeight::prepare`] wrote.
+    /// What [`SplitWeight::pack`] wrote.
     pub workspace: &'a [T],
     /// The operands' shapes.
     pub shapes: &'a [Shape],
@@ -197,8 +197,11 @@ pub struct Tile {
     pub first: usize,
     /// Samples of the tile.
     pub valid: usize,
-    /// Lanes of a row: at least `valid`, a multiple of the vector length. The lanes from `valid` on repeat
-    /// the last sample, and their gradients are 0.
+    /// Columns of a row, at least `valid`. The columns from `valid` on repeat the last sample, and their
+    /// gradients are 0.
+    ///
+    /// Usually a multiple of 16, so that rows are whole vectors; but a small batch is one tile of its own
+    /// size, and [`Compile::tile`](crate::Compile::tile) may ask for any. An op must accept every width.
     pub width: usize,
     /// Samples of the batch.
     pub batch: usize,
@@ -222,7 +225,7 @@ impl Tile {
     }
 
     /// Lanes of a row of a value of `shape`: 1 without batch axis.
-    pub fn lanes(&self, shape: &Shape) -> usize {
+    pub fn row_len(&self, shape: &Shape) -> usize {
         if shape.is_batched() { self.width } else { 1 }
     }
 }
@@ -392,5 +395,63 @@ impl Choices {
         // A step of FNV-1a over a whole word, with a rotation so that high bits count too.
         self.0 = (self.0.rotate_left(23) ^ choice ^ 0xcbf2_9ce4_8422_2325)
             .wrapping_mul(0x0000_0100_0000_01b3);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{Compile, Graph, Program, RunArgs, Tensor, Tensors};
+
+    /// Notes the tiles that its forward pass is called for.
+    #[derive(Debug)]
+    struct TileProbe(Arc<Mutex<Vec<Tile>>>);
+
+    impl Op<f32> for TileProbe {
+        fn name(&self) -> &'static str {
+            "tile_probe"
+        }
+
+        fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+            same_shape(operands)
+        }
+
+        fn saved(&self, _: usize) -> Saved {
+            Saved::NOTHING
+        }
+
+        fn forward(&self, pass: ForwardPass<'_, f32>) {
+            assert_eq!((pass.x[0].len(), pass.y.len()), (3 * pass.tile.width, 3 * pass.tile.width));
+            self.0.lock().unwrap().push(pass.tile);
+            pass.y.copy_from_slice(pass.x[0]);
+        }
+
+        fn backward(&self, _: BackwardPass<'_, f32>) {}
+    }
+
+    #[test]
+    fn a_tile_is_as_wide_as_documented() {
+        for (batch, tile, widths) in [
+            (1, None, &[1][..]),
+            (5, None, &[5]),
+            (20, None, &[16, 16]),
+            (100, None, &[64, 64]),
+            (5, Some(2), &[2, 2, 2]),
+        ] {
+            let tiles = Arc::new(Mutex::new(Vec::new()));
+            let mut g = Graph::new();
+            let x = g.input("x", Shape::batch([3]));
+            let y = g.push(TileProbe(Arc::clone(&tiles)), &[x]).unwrap();
+            let options = Compile { batch, tile, keep: vec![y], ..Compile::default() };
+            let mut program = Program::new(g, &options).unwrap();
+            let values = Tensor::full([batch, 3], 1.0);
+            program.run(&RunArgs { inputs: &Tensors(&[&values]), ..RunArgs::default() });
+            let tiles = tiles.lock().unwrap();
+            assert_eq!(tiles.iter().map(|tile| tile.width).collect::<Vec<_>>(), widths, "{batch}");
+            assert_eq!(tiles.iter().map(|tile| tile.valid).sum::<usize>(), batch);
+            assert!(tiles.iter().all(|tile| (1..=tile.width).contains(&tile.valid)), "{batch}");
+        }
     }
 }

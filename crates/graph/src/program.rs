@@ -3,10 +3,10 @@
 mod buffer;
 mod context;
 mod describe;
+mod input_source;
 mod plan;
-mod source;
+mod row_parallel;
 mod times;
-mod wide;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,11 +18,11 @@ use crate::op::{Choices, RandomKey, Tile};
 use crate::{Float, ShapeError, Tensor};
 
 use buffer::Buffer;
-use context::{Context, Part, TileState, Worker, op, split_weight};
-use plan::{Chunk, Extent, Place, Plan, Task, WidePlan};
-pub use source::{Source, Tensors};
+use context::{BackwardTask, Context, TileState, Worker, op, split_weight};
+pub use input_source::{InputSource, Tensors};
+use plan::{BufferLen, Chunk, Plan, RowParallelPlan, Storage, Task};
+use row_parallel::{Passes, RowParallelLayer};
 pub use times::{Direction, Times};
-use wide::{Passes, Wide};
 
 /// How to compile a graph.
 #[derive(Clone, Debug)]
@@ -48,13 +48,13 @@ impl Default for Compile {
 
 /// What a run needs from outside.
 #[derive(Clone, Copy)]
-pub struct Run<'a, T> {
+pub struct RunArgs<'a, T> {
     /// The threads to use; the caller's alone if not given.
     pub pool: Option<&'a Pool>,
     /// The parameter vector.
     pub parameters: &'a [T],
     /// The inputs.
-    pub inputs: &'a dyn Source<T>,
+    pub inputs: &'a dyn InputSource<T>,
     /// The seed of the random draws (dropout).
     pub seed: u64,
     /// The step, counted from 0: each step draws anew.
@@ -63,7 +63,7 @@ pub struct Run<'a, T> {
     pub times: Option<&'a Times>,
 }
 
-impl<T: Float> Default for Run<'_, T> {
+impl<T: Float> Default for RunArgs<'_, T> {
     /// One thread, no parameters, no inputs, seed and step 0, no times.
     fn default() -> Self {
         let inputs = &Tensors(&[]);
@@ -71,7 +71,7 @@ impl<T: Float> Default for Run<'_, T> {
     }
 }
 
-impl<T> std::fmt::Debug for Run<'_, T> {
+impl<T> std::fmt::Debug for RunArgs<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Run")
             .field("seed", &self.seed)
@@ -98,7 +98,7 @@ pub struct Program<T> {
     samples: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
-    wide: Vec<Wide<T>>,
+    row_parallel: Vec<RowParallelLayer<T>>,
     shared_scratch: Buffer<T>,
     /// The tiles' parts of a reduction, one after the other.
     parts: Vec<T>,
@@ -132,39 +132,39 @@ impl<T: Float> Program<T> {
         let plan = plan::plan(&graph, options);
         // As many samples in each tile as in any other, so that threads get equal shares.
         let samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
-        let mut first_lane = 0;
+        let mut first_column = 0;
         let tiles = (0..options.batch).step_by(samples).map(|first| {
             let valid = samples.min(options.batch - first);
             // A tile may be narrower, as long as its rows stay whole vectors.
-            let width = plan.width.min(valid.next_multiple_of(buffer::LANES));
+            let width = plan.width.min(valid.next_multiple_of(buffer::ROW_ALIGNMENT));
             let tile = Tile { first, valid, width, batch: options.batch };
-            let len = |&extent: &Extent| match extent {
-                Extent::Rows(rows) => rows * width,
-                Extent::Fixed(len) => len,
-                Extent::Workspace(node) => {
+            let len = |&extent: &BufferLen| match extent {
+                BufferLen::Rows(rows) => rows * width,
+                BufferLen::Fixed(len) => len,
+                BufferLen::Workspace(node) => {
                     let split = split_weight(&graph, node);
                     split.workspace(graph.shape(NodeId(node as u32)).len(), width)
                 }
             };
-            first_lane += width;
+            first_column += width;
             TileState {
                 tile,
-                first_lane: first_lane - width,
+                first_column: first_column - width,
                 buffers: plan.tile_buffers.iter().map(len).map(Buffer::new).collect(),
                 is_bounded: false,
             }
         });
         let tiles: Vec<_> = tiles.collect();
         let all_tiles: Vec<_> = tiles.iter().map(|state| state.tile).collect();
-        let wide = plan.wide.iter().map(|&WidePlan { node, wants }| {
+        let row_parallel = plan.row_parallel.iter().map(|&RowParallelPlan { node, wants }| {
             let operand = plan.nodes[node].shapes[0].len();
             let result = graph.shape(NodeId(node as u32)).len();
             let split = split_weight(&graph, node);
-            Wide::new(node, [operand, result], wants, split, &all_tiles)
+            RowParallelLayer::new(node, [operand, result], wants, split, &all_tiles)
         });
-        let wide = wide.collect();
+        let row_parallel = row_parallel.collect();
         let element = |chunk: &Chunk, offset: usize| match &plan.nodes[chunk.parameter].value {
-            Place::Parameter(range) => range.start + offset,
+            Storage::Parameter(range) => range.start + offset,
             _ => unreachable!("chunks are of parameters"),
         };
         let starts = plan.chunks.iter().map(|chunk| element(chunk, chunk.range.start));
@@ -178,7 +178,7 @@ impl<T: Float> Program<T> {
             samples: tiles.iter().map(|state| state.tile.valid).collect(),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
-            wide,
+            row_parallel,
             shared_scratch: Buffer::new(scratch_len(&graph, &plan, 1)),
             parts: vec![T::ZERO; largest_part * tiles.len()],
             gradients: vec![T::ZERO; graph.n_parameters()],
@@ -207,7 +207,7 @@ impl<T: Float> Program<T> {
     /// # Panics
     ///
     /// If the parameter vector is not of the graph's length.
-    pub fn run(&mut self, run: &Run<'_, T>) {
+    pub fn run(&mut self, run: &RunArgs<'_, T>) {
         self.run_stages(run);
         self.run_chunks(run, [&mut [], &mut [], &mut []], |_, _| ());
     }
@@ -225,16 +225,16 @@ impl<T: Float> Program<T> {
     /// If there is no loss, or if a vector is neither empty nor of the graph's number of parameters.
     pub fn step(
         &mut self,
-        run: &Run<'_, T>,
+        run: &RunArgs<'_, T>,
         mut vectors: Vectors<'_, T>,
         update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) -> bool {
         let loss = self.loss.expect("a program that is trained has a loss");
-        let run = Run { parameters: &[], ..*run };
-        self.run_stages(&Run { parameters: vectors[0], ..run });
+        let run = RunArgs { parameters: &[], ..*run };
+        self.run_stages(&RunArgs { parameters: vectors[0], ..run });
         let is_finite = self.scalar(loss).is_finite();
-        let is_bounded =
-            self.tiles.iter().all(|tile| tile.is_bounded) && self.wide.iter().all(Wide::is_bounded);
+        let is_bounded = self.tiles.iter().all(|tile| tile.is_bounded)
+            && self.row_parallel.iter().all(RowParallelLayer::is_bounded);
         if is_finite && is_bounded {
             self.run_chunks(&run, vectors, update);
             return true;
@@ -247,12 +247,12 @@ impl<T: Float> Program<T> {
         is_finite
     }
 
-    fn run_stages(&mut self, run: &Run<'_, T>) {
+    fn run_stages(&mut self, run: &RunArgs<'_, T>) {
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
         let threads = run.pool.map_or(1, Pool::threads);
         if self.workers.len() < threads {
-            self.wide.iter_mut().for_each(|wide| wide.share_among(threads));
+            self.row_parallel.iter_mut().for_each(|layer| layer.share_among(threads));
         }
         while self.workers.len() < threads {
             self.workers.push(Mutex::new(Worker {
@@ -275,9 +275,10 @@ impl<T: Float> Program<T> {
         }
     }
 
-    fn run_tiles(&mut self, stage: usize, run: &Run<'_, T>) {
-        let Self { graph, plan, tiles, workers, shared, wide, serial, key, .. } = self;
-        let context = Context { graph, plan, parameters: run.parameters, shared, wide, key: *key };
+    fn run_tiles(&mut self, stage: usize, run: &RunArgs<'_, T>) {
+        let Self { graph, plan, tiles, workers, shared, row_parallel, serial, key, .. } = self;
+        let context =
+            Context { graph, plan, parameters: run.parameters, shared, row_parallel, key: *key };
         let pool = run.pool.unwrap_or(serial);
         let is_last = !plan.stages[stage + 1..].iter().any(|stage| stage.tiled);
         pool.each_with(tiles, workers, |_, tile, worker| {
@@ -293,11 +294,11 @@ impl<T: Float> Program<T> {
         });
     }
 
-    fn run_whole(&mut self, stage: usize, run: &Run<'_, T>) {
+    fn run_whole(&mut self, stage: usize, run: &RunArgs<'_, T>) {
         for task in 0..self.plan.stages[stage].tasks.len() {
             let task = self.plan.stages[stage].tasks[task];
-            if let Task::Wide(i) | Task::WideBackward(i) = task {
-                self.wide_task(i, task == Task::Wide(i), run);
+            if let Task::RowParallel(i) | Task::RowParallelBackward(i) = task {
+                self.row_parallel_task(i, task == Task::RowParallel(i), run);
                 continue;
             }
             let (node, direction) = task.counts_as();
@@ -305,9 +306,10 @@ impl<T: Float> Program<T> {
         }
     }
 
-    fn wide_task(&mut self, i: usize, is_forward: bool, run: &Run<'_, T>) {
-        let mut wide = std::mem::take(&mut self.wide);
-        let layer = &mut wide[self.plan.nodes[i].wide.expect("planned as a wide layer")];
+    fn row_parallel_task(&mut self, i: usize, is_forward: bool, run: &RunArgs<'_, T>) {
+        let mut row_parallel = std::mem::take(&mut self.row_parallel);
+        let layer = &mut row_parallel
+            [self.plan.nodes[i].row_parallel.expect("planned as a row-parallel layer")];
         let passes = Passes {
             context: self.context(run.parameters),
             tiles: &self.tiles,
@@ -319,17 +321,17 @@ impl<T: Float> Program<T> {
         } else {
             layer.backward(&passes);
         }
-        self.wide = wide;
+        self.row_parallel = row_parallel;
     }
 
-    fn whole_task(&mut self, task: Task, run: &Run<'_, T>) {
+    fn whole_task(&mut self, task: Task, run: &RunArgs<'_, T>) {
         let tile = Tile::whole(self.batch);
         match task {
-            Task::Fill(i) => {
+            Task::Load(i) => {
                 let Some(&Leaf::Input(input)) = self.node(i).leaf() else {
                     unreachable!("planned as an input")
                 };
-                run.inputs.fill(input, tile, self.shared_mut(Slot::Value(i)));
+                run.inputs.load(input, tile, self.shared_mut(Slot::Value(i)));
             }
             Task::Finish(i) => self.with_taken(Slot::Value(i), |own, y| {
                 let part = own.plan.nodes[i].part.expect("planned with a part");
@@ -348,7 +350,7 @@ impl<T: Float> Program<T> {
                 let to = Slot::Gradient(self.node(i).operands()[operand].index());
                 self.with_taken(to, |own, dx| {
                     let mut scratch = std::mem::take(&mut own.shared_scratch);
-                    let part = Part { node: i, operand, adds, tile, local: None };
+                    let part = BackwardTask { node: i, operand, adds, tile, local: None };
                     own.context(run.parameters).backward(part, dx, &mut scratch);
                     own.shared_scratch = scratch;
                 });
@@ -361,11 +363,11 @@ impl<T: Float> Program<T> {
                     add(dx, &tile.buffers[part]);
                 }
             }),
-            Task::Prepare(_)
-            | Task::Wide(_)
-            | Task::Take(_)
-            | Task::WideBackward(_)
-            | Task::TakeGradient { .. } => unreachable!("planned for tiles or all threads"),
+            Task::Pack(_)
+            | Task::RowParallel(_)
+            | Task::Scatter(_)
+            | Task::RowParallelBackward(_)
+            | Task::ScatterGradient { .. } => unreachable!("planned for tiles or all threads"),
         }
     }
 
@@ -373,15 +375,16 @@ impl<T: Float> Program<T> {
     /// or rows made from all tiles in order. Then `update` with the chunk.
     fn run_chunks(
         &mut self,
-        run: &Run<'_, T>,
+        run: &RunArgs<'_, T>,
         vectors: Vectors<'_, T>,
         update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) {
         self.check_lengths(&vectors);
         let Self { graph, plan, tiles, gradients, chunk_bounds, chunk_squares, .. } = self;
         let (shared, key, pool) = (&self.shared, self.key, run.pool.unwrap_or(&self.serial));
-        let wide = &self.wide;
-        let context = Context { graph, plan, parameters: run.parameters, shared, wide, key };
+        let row_parallel = &self.row_parallel;
+        let context =
+            Context { graph, plan, parameters: run.parameters, shared, row_parallel, key };
         let [first, second, third] = vectors;
         pool.split(
             [gradients, first, second, third],
@@ -456,7 +459,7 @@ impl<T: Float> Program<T> {
     /// If the node has the batch axis or another number of elements, or was not computed.
     pub fn scalar(&self, id: NodeId) -> T {
         match self.plan.nodes[id.index()].value {
-            Place::Shared(place) if self.shared[place].len() == 1 => self.shared[place][0],
+            Storage::Shared(place) if self.shared[place].len() == 1 => self.shared[place][0],
             _ => panic!("node {id} of shape {} is not a computed number", self.graph.shape(id)),
         }
     }
@@ -465,7 +468,7 @@ impl<T: Float> Program<T> {
     /// computed.
     pub fn shared_value(&self, id: NodeId) -> Option<&[T]> {
         match self.plan.nodes[id.index()].value {
-            Place::Shared(place) => Some(&self.shared[place]),
+            Storage::Shared(place) => Some(&self.shared[place]),
             _ => None,
         }
     }
@@ -481,8 +484,8 @@ impl<T: Float> Program<T> {
     /// The gradient of the loss for a node's value, if it was kept.
     pub fn gradient(&self, id: NodeId) -> Option<Tensor<T>> {
         let place = &self.plan.nodes[id.index()].gradient;
-        if let Place::Parameter(range) = place {
-            return Some(Tensor::new(self.graph.shape(id).sizes(), &self.gradients[range.clone()]));
+        if let Storage::Parameter(range) = place {
+            return Some(Tensor::new(self.graph.shape(id).dims(), &self.gradients[range.clone()]));
         }
         self.tensor(id, place)
     }
@@ -500,17 +503,17 @@ impl<T: Float> Program<T> {
         assert!(is_kept, "node {id} of shape {shape} was not kept");
     }
 
-    fn tensor(&self, id: NodeId, place: &Place) -> Option<Tensor<T>> {
+    fn tensor(&self, id: NodeId, place: &Storage) -> Option<Tensor<T>> {
         let mut tensor = Tensor::full(self.graph.shape(id).with_batch(self.batch), T::ZERO);
         self.copy(id, place, tensor.values_mut()).then_some(tensor)
     }
 
     /// Whether there was anything to copy.
-    fn copy(&self, id: NodeId, place: &Place, to: &mut [T]) -> bool {
+    fn copy(&self, id: NodeId, place: &Storage, to: &mut [T]) -> bool {
         let len = self.graph.shape(id).len();
         match place {
-            Place::Shared(place) => to.copy_from_slice(&self.shared[*place]),
-            Place::Tile(place) => {
+            Storage::Shared(place) => to.copy_from_slice(&self.shared[*place]),
+            Storage::Tile(place) => {
                 for state in &self.tiles {
                     let Tile { first, valid, width, .. } = state.tile;
                     let from = (&state.buffers[*place][..], width);
@@ -550,12 +553,12 @@ impl<T: Float> Program<T> {
             plan: &self.plan,
             parameters,
             shared: &self.shared,
-            wide: &self.wide,
+            row_parallel: &self.row_parallel,
             key: self.key,
         }
     }
 
-    fn place(&self, slot: Slot) -> &Place {
+    fn place(&self, slot: Slot) -> &Storage {
         match slot {
             Slot::Value(i) => &self.plan.nodes[i].value,
             Slot::Gradient(i) => &self.plan.nodes[i].gradient,
@@ -566,12 +569,12 @@ impl<T: Float> Program<T> {
     /// read.
     fn with_taken(&mut self, slot: Slot, work: impl FnOnce(&mut Self, &mut [T])) {
         match *self.place(slot) {
-            Place::Shared(place) => {
+            Storage::Shared(place) => {
                 let mut buffer = std::mem::take(&mut self.shared[place]);
                 work(self, &mut buffer);
                 self.shared[place] = buffer;
             }
-            Place::Parameter(ref range) => {
+            Storage::Parameter(ref range) => {
                 // With those of all parameters, of which no pass reads any.
                 let range = range.clone();
                 let mut gradients = std::mem::take(&mut self.gradients);
@@ -584,8 +587,8 @@ impl<T: Float> Program<T> {
 
     fn shared_mut(&mut self, slot: Slot) -> &mut [T] {
         match *self.place(slot) {
-            Place::Shared(place) => &mut self.shared[place],
-            Place::Parameter(ref range) => {
+            Storage::Shared(place) => &mut self.shared[place],
+            Storage::Parameter(ref range) => {
                 let range = range.clone();
                 &mut self.gradients[range]
             }

@@ -3,7 +3,7 @@
 use kernels::vectorize;
 
 use crate::op::{BackwardPass, ForwardPass};
-use crate::walk::{MAX_AXES, Walk};
+use crate::strided_indices::{MAX_AXES, StridedIndices};
 use crate::{Float, Shape, ShapeError};
 
 /// Axes to reduce over.
@@ -21,7 +21,7 @@ impl Reduction {
         if let Some(axis) = axes.iter().find(|&&axis| axis >= x.rank()) {
             return refuse(format!("there is no axis {axis}"));
         }
-        if x.sizes().len() > MAX_AXES {
+        if x.dims().len() > MAX_AXES {
             return refuse(format!("expected at most {MAX_AXES} axes"));
         }
         let batch = usize::from(x.is_batched());
@@ -34,19 +34,19 @@ impl Reduction {
     }
 
     pub(crate) fn shape(&self, x: &Shape) -> Shape {
-        let left = x.sizes().iter().enumerate().filter(|(axis, _)| !self.axes.contains(axis));
-        let sizes: Vec<usize> = left.map(|(_, &size)| size).collect();
-        if self.over_batch { Shape::from(&sizes[..]) } else { x.with_sizes(sizes) }
+        let left = x.dims().iter().enumerate().filter(|(axis, _)| !self.axes.contains(axis));
+        let dims: Vec<usize> = left.map(|(_, &size)| size).collect();
+        if self.over_batch { Shape::from(&dims[..]) } else { x.with_dims(dims) }
     }
 
     /// How many elements become one.
     pub(crate) fn count(&self, x: &Shape, batch: usize) -> usize {
-        let behind: usize = self.axes.iter().map(|&axis| x.sizes()[axis]).product();
+        let behind: usize = self.axes.iter().map(|&axis| x.dims()[axis]).product();
         behind * if self.over_batch { batch } else { 1 }
     }
 
-    pub(crate) fn walk(&self, x: &Shape) -> Walk {
-        Walk::reduce(x.sizes(), &self.axes)
+    pub(crate) fn indices(&self, x: &Shape) -> StridedIndices {
+        StridedIndices::reduce(x.dims(), &self.axes)
     }
 
     /// Lanes of the sums before the batch is summed over.
@@ -57,16 +57,16 @@ impl Reduction {
     /// `y = scale · Σ x`; over the batch, the tile's part of it.
     pub(crate) fn sum<T: Float>(&self, pass: ForwardPass<'_, T>, scale: T) {
         let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
-        let width = pass.tile.lanes(shape);
+        let width = pass.tile.row_len(shape);
         let rows = pass.scratch.split_at_mut(self.scratch(shape, width)).0;
-        let mut walk = self.walk(shape);
+        let mut indices = self.indices(shape);
         vectorize(
             #[inline(always)]
             || {
                 let to = if self.over_batch { &mut *rows } else { &mut *y };
                 to.fill(T::ZERO);
                 for x in x.chunks_exact(width) {
-                    let to = &mut to[walk.next() * width..][..width];
+                    let to = &mut to[indices.advance() * width..][..width];
                     to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
                 }
                 if !self.over_batch {
@@ -82,15 +82,15 @@ impl Reduction {
     }
 
     /// `dx += scale · dy`, for each element that was summed. Lanes behind the last sample stay 0.
-    pub(crate) fn spread<T: Float>(&self, pass: BackwardPass<'_, T>, scale: T) {
+    pub(crate) fn broadcast_grad<T: Float>(&self, pass: BackwardPass<'_, T>, scale: T) {
         let (dx, dy, shape) = (pass.dx, pass.dy, &pass.shapes[0]);
-        let width = pass.tile.lanes(shape);
-        let mut walk = self.walk(shape);
+        let width = pass.tile.row_len(shape);
+        let mut indices = self.indices(shape);
         vectorize(
             #[inline(always)]
             || {
                 for dx in dx.chunks_exact_mut(width) {
-                    let at = walk.next();
+                    let at = indices.advance();
                     if self.over_batch {
                         let dy = scale * dy[at];
                         dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);

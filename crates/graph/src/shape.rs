@@ -1,8 +1,8 @@
-//! Sizes of values, and what can be wrong with them.
+//! Shapes of values, and what can be wrong with them.
 
 use std::fmt;
 
-/// The sizes of a value, axis by axis, with or without a leading batch axis `N`.
+/// The dimensions of a value, axis by axis, with or without a leading batch axis `N`.
 ///
 /// The batch axis has no size here: one graph serves every batch size.
 ///
@@ -15,18 +15,18 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     batched: bool,
-    sizes: Vec<usize>,
+    dims: Vec<usize>,
 }
 
 impl Shape {
     /// The shape of a value that every sample of the batch has one of.
-    pub fn batch(sizes: impl AsRef<[usize]>) -> Self {
-        Self { batched: true, sizes: sizes.as_ref().to_vec() }
+    pub fn batch(dims: impl AsRef<[usize]>) -> Self {
+        Self { batched: true, dims: dims.as_ref().to_vec() }
     }
 
-    /// The shape with the same batch axis (or none) and other sizes after it.
-    pub fn with_sizes(&self, sizes: impl AsRef<[usize]>) -> Self {
-        Self { batched: self.batched, sizes: sizes.as_ref().to_vec() }
+    /// The shape with the same batch axis (or none) and other dimensions after it.
+    pub fn with_dims(&self, dims: impl AsRef<[usize]>) -> Self {
+        Self { batched: self.batched, dims: dims.as_ref().to_vec() }
     }
 
     /// Whether the shape begins with the batch axis.
@@ -34,22 +34,23 @@ impl Shape {
         self.batched
     }
 
-    /// The sizes behind the batch axis.
-    pub fn sizes(&self) -> &[usize] {
-        &self.sizes
+    /// The sizes of the axes after the batch axis.
+    pub fn dims(&self) -> &[usize] {
+        &self.dims
     }
 
     /// The number of axes, the batch axis included.
     pub fn rank(&self) -> usize {
-        self.sizes.len() + usize::from(self.batched)
+        self.dims.len() + usize::from(self.batched)
     }
 
-    /// Elements behind the batch axis: of one sample, or of the whole value if there is no such axis.
+    /// Elements after the batch axis: of one sample, or of the whole value if there is no such axis.
     pub fn len(&self) -> usize {
-        self.sizes.iter().product()
+        // A product that overflows is larger than any memory either way.
+        self.dims.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
     }
 
-    /// Whether an axis behind the batch axis has size 0.
+    /// Whether an axis after the batch axis has size 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -57,14 +58,14 @@ impl Shape {
     /// The sizes with the batch axis, if there is one, as `batch`.
     pub fn with_batch(&self, batch: usize) -> Vec<usize> {
         let first = self.batched.then_some(batch);
-        first.into_iter().chain(self.sizes.iter().copied()).collect()
+        first.into_iter().chain(self.dims.iter().copied()).collect()
     }
 
     /// The size of `axis` as people write it: `N` for the batch axis.
     fn axis(&self, axis: usize) -> String {
         match axis.checked_sub(usize::from(self.batched)) {
             None => "N".into(),
-            Some(axis) => self.sizes.get(axis).map_or("missing".into(), usize::to_string),
+            Some(axis) => self.dims.get(axis).map_or("missing".into(), usize::to_string),
         }
     }
 }
@@ -76,22 +77,22 @@ impl AsRef<Shape> for Shape {
 }
 
 impl<const R: usize> From<[usize; R]> for Shape {
-    fn from(sizes: [usize; R]) -> Self {
-        Self { batched: false, sizes: sizes.to_vec() }
+    fn from(dims: [usize; R]) -> Self {
+        Self { batched: false, dims: dims.to_vec() }
     }
 }
 
 impl From<&[usize]> for Shape {
-    fn from(sizes: &[usize]) -> Self {
-        Self { batched: false, sizes: sizes.to_vec() }
+    fn from(dims: &[usize]) -> Self {
+        Self { batched: false, dims: dims.to_vec() }
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let batch = self.batched.then(|| "N".to_owned());
-        let sizes = batch.into_iter().chain(self.sizes.iter().map(usize::to_string));
-        write!(f, "[{}]", sizes.collect::<Vec<_>>().join(", "))
+        let dims = batch.into_iter().chain(self.dims.iter().map(usize::to_string));
+        write!(f, "[{}]", dims.collect::<Vec<_>>().join(", "))
     }
 }
 

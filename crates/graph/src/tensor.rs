@@ -1,36 +1,36 @@
-//! Values as they are handed in and out: sizes and row-major numbers.
+//! Values as they are passed in and out: a shape and row-major numbers.
 
 use crate::Float;
 
 /// Numbers with a shape, the last axis running fastest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor<T> {
-    sizes: Vec<usize>,
+    shape: Vec<usize>,
     values: Vec<T>,
 }
 
 impl<T: Float> Tensor<T> {
-    /// A tensor of `sizes` from its row-major values.
+    /// A tensor of `shape` from its row-major values.
     ///
     /// # Panics
     ///
-    /// If the number of values is not the product of the sizes.
-    pub fn new(sizes: impl AsRef<[usize]>, values: impl Into<Vec<T>>) -> Self {
-        let (sizes, values) = (sizes.as_ref().to_vec(), values.into());
-        let expected: usize = sizes.iter().product();
-        assert_eq!(values.len(), expected, "{} values for the sizes {sizes:?}", values.len());
-        Self { sizes, values }
+    /// If the number of values is not the product of the sizes of its axes.
+    pub fn new(shape: impl AsRef<[usize]>, values: impl Into<Vec<T>>) -> Self {
+        let (shape, values) = (shape.as_ref().to_vec(), values.into());
+        let expected: usize = shape.iter().product();
+        assert_eq!(values.len(), expected, "{} values for the shape {shape:?}", values.len());
+        Self { shape, values }
     }
 
     /// A tensor with every element equal to `value`.
-    pub fn full(sizes: impl AsRef<[usize]>, value: T) -> Self {
-        let len = sizes.as_ref().iter().product();
-        Self::new(sizes, vec![value; len])
+    pub fn full(shape: impl AsRef<[usize]>, value: T) -> Self {
+        let len = shape.as_ref().iter().product();
+        Self::new(shape, vec![value; len])
     }
 
-    /// The sizes of the axes.
-    pub fn sizes(&self) -> &[usize] {
-        &self.sizes
+    /// The size of each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
     /// The row-major values.
@@ -51,6 +51,6 @@ impl<T: Float> Tensor<T> {
     /// `f` of each element.
     #[must_use]
     pub fn map(&self, f: impl FnMut(T) -> T) -> Self {
-        Self { sizes: self.sizes.clone(), values: self.values.iter().copied().map(f).collect() }
+        Self { shape: self.shape.clone(), values: self.values.iter().copied().map(f).collect() }
     }
 }

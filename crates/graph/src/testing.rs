@@ -8,7 +8,7 @@ use kernels::random::Stream;
 
 use crate::gradient_check::{GradCheckOptions, GradCheckReport, gradient_check};
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
-use crate::{Compile, Float, Graph, NodeId, Program, Run, Shape, ShapeError, Tensor, Tensors};
+use crate::{Compile, Float, Graph, NodeId, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
 /// The largest relative error of a gradient that passes.
 pub const TOLERANCE: f64 = 1e-6;
@@ -70,7 +70,7 @@ where
         let trial = Trial::new(&case, batch, tile);
         let want = (case.reference)(&trial.values);
         let got = trial.forward();
-        assert_eq!(got.sizes(), want.sizes(), "{place}: sizes of the result");
+        assert_eq!(got.shape(), want.shape(), "{place}: sizes of the result");
         for (i, (got, want)) in got.values().iter().zip(want.values()).enumerate() {
             let close = (got - want).abs() <= 1e-12 * (1.0 + want.abs()) || got == want;
             assert!(close, "{place}: element {i} is {got}, the reference says {want}");
@@ -116,7 +116,7 @@ impl Trial {
         let (mut operands, mut values) = (Vec::new(), Vec::new());
         for (i, Uniform { shape, range }) in case.inputs.iter().enumerate() {
             let value = graph.input(format!("value {i}"), shape.clone());
-            let shift = graph.parameter(i.to_string(), Shape::from(shape.sizes()));
+            let shift = graph.parameter(i.to_string(), Shape::from(shape.dims()));
             operands.push(graph.add(value, shift).expect("shapes agree"));
             let sizes = shape.with_batch(batch);
             let draw = |_| range.start + (range.end - range.start) * random.uniform();
@@ -147,7 +147,11 @@ impl Trial {
         let mut program = Program::new(self.graph.clone(), &options).expect("there is no loss");
         let parameters = vec![0.0; self.graph.n_parameters()];
         let inputs = self.inputs();
-        program.run(&Run { parameters: &parameters, inputs: &Tensors(&inputs), ..Run::default() });
+        program.run(&RunArgs {
+            parameters: &parameters,
+            inputs: &Tensors(&inputs),
+            ..RunArgs::default()
+        });
         program.value(self.y).expect("kept")
     }
 
@@ -220,8 +224,8 @@ impl<T: Float> Op<T> for Mutant<T> {
 /// If the sizes neither agree nor are 1, from the last axis on.
 pub fn zip(a: &Tensor<f64>, b: &Tensor<f64>, f: impl Fn(f64, f64) -> f64) -> Tensor<f64> {
     // A batched value is only ever as long as the other behind the batch axis, which comes first.
-    let rank = a.sizes().len().max(b.sizes().len());
-    let padded = |t: &Tensor<f64>| [vec![1; rank - t.sizes().len()], t.sizes().to_vec()].concat();
+    let rank = a.shape().len().max(b.shape().len());
+    let padded = |t: &Tensor<f64>| [vec![1; rank - t.shape().len()], t.shape().to_vec()].concat();
     let (a_sizes, b_sizes) = (padded(a), padded(b));
     let sizes: Vec<usize> = a_sizes.iter().zip(&b_sizes).map(|(&a, &b)| a.max(b)).collect();
     let element = |t: &Tensor<f64>, own: &[usize], index: &[usize]| {
@@ -239,11 +243,11 @@ pub fn zip(a: &Tensor<f64>, b: &Tensor<f64>, f: impl Fn(f64, f64) -> f64) -> Ten
 
 /// `f` of the elements along `axes`, for each element of what is left.
 pub fn reduce(x: &Tensor<f64>, axes: &[usize], f: impl Fn(&[f64]) -> f64) -> Tensor<f64> {
-    let kept: Vec<usize> = (0..x.sizes().len()).filter(|axis| !axes.contains(axis)).collect();
-    let sizes: Vec<usize> = kept.iter().map(|&axis| x.sizes()[axis]).collect();
+    let kept: Vec<usize> = (0..x.shape().len()).filter(|axis| !axes.contains(axis)).collect();
+    let sizes: Vec<usize> = kept.iter().map(|&axis| x.shape()[axis]).collect();
     let group = |of: Vec<usize>| {
         let belongs = |index: &Vec<usize>| kept.iter().zip(&of).all(|(&axis, &i)| index[axis] == i);
-        let members = indices(x.sizes()).zip(x.values()).filter(|(index, _)| belongs(index));
+        let members = indices(x.shape()).zip(x.values()).filter(|(index, _)| belongs(index));
         f(&members.map(|(_, &value)| value).collect::<Vec<_>>())
     };
     let values: Vec<f64> = indices(&sizes).map(group).collect();
@@ -252,7 +256,7 @@ pub fn reduce(x: &Tensor<f64>, axes: &[usize], f: impl Fn(&[f64]) -> f64) -> Ten
 
 /// The matrix product by three loops.
 pub fn matmul(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
-    let ([m, k], [_, n]) = ([a.sizes()[0], a.sizes()[1]], [b.sizes()[0], b.sizes()[1]]);
+    let ([m, k], [_, n]) = ([a.shape()[0], a.shape()[1]], [b.shape()[0], b.shape()[1]]);
     let cell =
         |i: usize, j: usize| (0..k).map(|l| a.values()[i * k + l] * b.values()[l * n + j]).sum();
     let values: Vec<f64> = (0..m * n).map(|at| cell(at / n, at % n)).collect();
@@ -288,6 +292,6 @@ fn run_f32(build: impl Fn(&mut Graph<f32>, NodeId) -> NodeId, x: &[f32]) -> (Vec
     let loss = graph.sum_all(y).expect("the axes are there");
     let options = Compile { loss: Some(loss), keep: vec![y], ..Compile::default() };
     let mut program = Program::new(graph, &options).expect("the loss is one number");
-    program.run(&Run { parameters: x, ..Run::default() });
+    program.run(&RunArgs { parameters: x, ..RunArgs::default() });
     (program.value(y).expect("kept").into_values(), program.gradients().to_vec())
 }

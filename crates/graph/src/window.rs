@@ -49,7 +49,7 @@ impl Window {
         stride: [usize; 2],
         padding: Padding,
     ) -> Result<Self, ShapeError> {
-        let &[height, width, _] = x.sizes() else { return Err(not_an_image(op, x)) };
+        let &[height, width, _] = x.dims() else { return Err(not_an_image(op, x)) };
         if !x.is_batched() {
             return Err(not_an_image(op, x));
         }
@@ -70,12 +70,17 @@ impl Window {
             Padding::Same => [same(0), same(1)],
             Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]],
         };
-        // Padding beyond all reason saturates; no kernel fits into it, or no memory holds the result.
-        let padded: [usize; 2] =
-            std::array::from_fn(|i| input[i].saturating_add(pad[i][0]).saturating_add(pad[i][1]));
+        let padded = |i: usize| input[i].checked_add(pad[i][0])?.checked_add(pad[i][1]);
+        let (Some(height), Some(width)) = (padded(0), padded(1)) else {
+            return refuse(format!("padding {pad:?} is larger than any image"));
+        };
+        let padded = [height, width];
         if kernel[0] > padded[0] || kernel[1] > padded[1] {
             return refuse(format!("kernel {kernel:?} is larger than the padded image {padded:?}"));
         }
+        // A stride beyond the padded image leaves one window, as one of its size does. It must not be
+        // larger, since addresses are multiples of it.
+        let stride: [usize; 2] = std::array::from_fn(|i| stride[i].min(padded[i]));
         let output = std::array::from_fn(|i| (padded[i] - kernel[i]) / stride[i] + 1);
         let [[top, bottom], [left, right]] = pad;
         Ok(Self { kernel, stride, input, output, pad: [top, bottom, left, right] })
@@ -169,7 +174,7 @@ pub(crate) fn pool_by_loops(
     case: &PoolCase,
     f: impl Fn(&[f64]) -> f64,
 ) -> crate::Tensor<f64> {
-    let &[batch, height, width, channels] = x.sizes() else { panic!("an image has four axes") };
+    let &[batch, height, width, channels] = x.shape() else { panic!("an image has four axes") };
     let sizes = [batch, case.output[0], case.output[1], channels];
     let pixel = |index: &[usize]| {
         let mut seen = Vec::new();
@@ -214,6 +219,25 @@ mod tests {
     fn same_padding_is_nothing_where_windows_do_not_touch() {
         let window = window(5, 1, 3, Padding::Same);
         assert_eq!((window.output, window.pad), ([2; 2], [0; 4]));
+    }
+
+    #[test]
+    fn a_stride_beyond_the_image_leaves_one_window() {
+        for stride in [6, 1 << 60, usize::MAX] {
+            for padding in [Padding::Valid, Padding::Same] {
+                let window = window(5, 3, stride, padding);
+                assert_eq!(window.output, [1; 2], "{stride} {padding:?}");
+                assert!(window.stride[0] <= 5, "{stride} {padding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_that_overflows_is_refused() {
+        let image = Shape::batch([5, 5, 1]);
+        let padding = Padding::Explicit { top: usize::MAX, bottom: 1, left: 0, right: 0 };
+        let error = Window::new("conv2d", &image, [3, 3], [1, 1], padding).unwrap_err();
+        assert!(error.to_string().contains("is larger than any image"), "{error}");
     }
 
     #[test]

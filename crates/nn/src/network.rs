@@ -119,8 +119,8 @@ pub struct ParameterSpec {
     pub node: NodeId,
     /// Layer and part: `"3.conv2d.weight"`, layers counted from 1.
     pub name: String,
-    /// Its sizes.
-    pub sizes: Vec<usize>,
+    /// Its shape.
+    pub shape: Vec<usize>,
     /// Its elements of the parameter vector.
     pub range: Range<usize>,
     /// How it begins.

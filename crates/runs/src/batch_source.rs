@@ -1,7 +1,7 @@
 //! A batch, gathered from the dataset where it is used.
 
 use data::{Dataset, Features, Targets};
-use graph::Source;
+use graph::InputSource;
 use graph::op::Tile;
 use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
 
@@ -23,13 +23,13 @@ pub struct BatchSource<'a, T> {
     pub statistics_starts: &'a [usize],
 }
 
-impl<T: Float> Source<T> for BatchSource<'_, T> {
+impl<T: Float> InputSource<T> for BatchSource<'_, T> {
     fn is_bounded(&self, input: usize) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
         input == 0 && is_bytes && self.divisor.abs() > T::from_f64(1e-10)
     }
 
-    fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
+    fn load(&self, input: usize, tile: Tile, out: &mut [T]) {
         match input {
             0 => self.fill_samples(tile, out),
             1 => self.fill_targets(tile, out),
@@ -99,7 +99,7 @@ mod tests {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
-        let gather = BatchSource {
+        let source = BatchSource {
             dataset: &dataset,
             indices: &[9, 2, 0],
             next: &[],
@@ -109,16 +109,16 @@ mod tests {
         };
         let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
         let mut out = vec![-1.0; 70 * 4];
-        gather.fill(0, tile, &mut out);
+        source.load(0, tile, &mut out);
         for f in 0..70 {
             for (lane, sample) in [(0, 2), (1, 0)] {
                 assert_eq!(out[f * 4 + lane], f32::from(features[sample * 70 + f]) / 255.0);
             }
             assert_eq!(out[f * 4 + 2..f * 4 + 4], [out[f * 4 + 1]; 2]);
         }
-        gather.fill(1, tile, &mut out[..4]);
+        source.load(1, tile, &mut out[..4]);
         assert_eq!(out[..2], [1.0, 2.0]);
-        gather.fill(3, tile, &mut out[..2]);
+        source.load(3, tile, &mut out[..2]);
         assert_eq!(out[..2], [3.0, 4.0]);
     }
 }

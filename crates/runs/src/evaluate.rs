@@ -1,7 +1,7 @@
 //! Measuring a network on a dataset.
 
 use data::{Dataset, Targets};
-use graph::{Compile, Pool, Program, Run, Tensor};
+use graph::{Compile, Pool, Program, RunArgs, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
 use crate::batch_source::BatchSource;
@@ -93,7 +93,7 @@ impl Evaluator {
                 running_statistics,
                 statistics_starts: &self.statistics_starts,
             };
-            program.run(&Run { pool, parameters, inputs: &inputs, ..Run::default() });
+            program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
             loss_sum += f64::from(program.scalar(self.model.data_loss)) * program.batch() as f64;
             predictions.extend(program.value(self.model.prediction).expect("kept").values());
             first += program.batch();
@@ -116,7 +116,7 @@ impl Evaluator {
 impl Evaluation {
     /// The class with the largest output for each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        self.predictions.values().chunks_exact(self.predictions.sizes()[1].max(1)).map(argmax)
+        self.predictions.values().chunks_exact(self.predictions.shape()[1].max(1)).map(argmax)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graph::op::Tile;
-use graph::{Compile, Pool, Program, Run, Source, Tensor};
+use graph::{Compile, InputSource, Pool, Program, RunArgs, Tensor};
 use kernels::transpose;
 use nn::{Model, NetworkError};
 
@@ -134,11 +134,11 @@ impl Predictor {
             running_statistics: &self.saved.running_statistics,
             statistics_starts: &self.statistics_starts,
         };
-        self.program.run(&Run {
+        self.program.run(&RunArgs {
             pool: self.pool.as_deref(),
             parameters: &self.saved.parameters,
             inputs: &inputs,
-            ..Run::default()
+            ..RunArgs::default()
         });
         self.program.copy_value(self.model.prediction, &mut self.predictions);
         &self.predictions
@@ -153,8 +153,8 @@ struct Samples<'a> {
     statistics_starts: &'a [usize],
 }
 
-impl Source<f32> for Samples<'_> {
-    fn fill(&self, input: usize, tile: Tile, out: &mut [f32]) {
+impl InputSource<f32> for Samples<'_> {
+    fn load(&self, input: usize, tile: Tile, out: &mut [f32]) {
         match input {
             0 => {
                 let len = out.len() / tile.width;
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(names, ["conv2d", "batch_norm", "relu", "flatten", "linear"]);
         let layer = |i| inside.activations(i).unwrap();
         assert_eq!(layer(4).values(), predicted);
-        assert_eq!((layer(0).sizes(), layer(3).sizes()), (&[3, 4, 4, 3][..], &[3, 48][..]));
+        assert_eq!((layer(0).shape(), layer(3).shape()), (&[3, 4, 4, 3][..], &[3, 48][..]));
         assert!(layer(2).values().iter().all(|&value| value >= 0.0));
         let relu: Vec<f32> = layer(1).values().iter().map(|value| value.max(0.0)).collect();
         assert_eq!(layer(2).values(), relu);

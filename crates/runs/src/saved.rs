@@ -109,7 +109,7 @@ impl std::error::Error for SavedError {}
 
 const EXPERIMENT: &str = "gradus.experiment";
 
-/// A tensor's name, sizes and numbers as bytes.
+/// A tensor's name, shape and numbers as bytes.
 type Named = (String, Vec<usize>, Vec<u8>);
 
 impl SavedModel {
@@ -125,11 +125,11 @@ impl SavedModel {
         // One entry only: several would be written in any order, and the same network not as the same file.
         let metadata = HashMap::from([(EXPERIMENT.to_owned(), self.experiment.to_text())]);
         let tensors = self.tensors(&model);
-        let views = tensors.iter().map(|(name, sizes, bytes)| {
+        let views = tensors.iter().map(|(name, shape, bytes)| {
             (
                 name,
-                TensorView::new(Dtype::F32, sizes.clone(), bytes)
-                    .expect("as many numbers as the sizes say"),
+                TensorView::new(Dtype::F32, shape.clone(), bytes)
+                    .expect("as many numbers as the shape says"),
             )
         });
         let bytes =
@@ -161,15 +161,15 @@ impl SavedModel {
         let mut saved =
             Self { experiment, outputs, parameters: Vec::new(), running_statistics: Vec::new() };
         let model = saved.model().map_err(network)?;
-        let numbers = |name: &str, sizes: &[usize]| {
+        let numbers = |name: &str, shape: &[usize]| {
             let wrong = |found| SavedError::Tensor {
                 file: of_file(),
                 name: name.to_owned(),
                 found,
-                expected: format!("F32 {sizes:?}"),
+                expected: format!("F32 {shape:?}"),
             };
             let tensor = tensors.tensor(name).map_err(|_| wrong(None))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != sizes {
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
                 return Err(wrong(Some(format!("{:?} {:?}", tensor.dtype(), tensor.shape()))));
             }
             let number =
@@ -177,7 +177,7 @@ impl SavedModel {
             Ok(tensor.data().chunks_exact(4).map(number).collect::<Vec<_>>())
         };
         for spec in &model.parameters {
-            saved.parameters.extend(numbers(&spec.name, &spec.sizes)?);
+            saved.parameters.extend(numbers(&spec.name, &spec.shape)?);
         }
         for average in &model.running_statistics {
             saved.running_statistics.extend(numbers(&average.name, &[2, average.channels])?);
@@ -197,7 +197,7 @@ impl SavedModel {
     fn tensors(&self, model: &Model<f32>) -> Vec<Named> {
         let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let parameters = model.parameters.iter().map(|spec| {
-            (spec.name.clone(), spec.sizes.clone(), bytes(&self.parameters[spec.range.clone()]))
+            (spec.name.clone(), spec.shape.clone(), bytes(&self.parameters[spec.range.clone()]))
         });
         let mut start = 0;
         let running_statistics = model.running_statistics.iter().map(|average| {

@@ -38,10 +38,10 @@ function drawMaps(canvas, { count, height, width, at, most, columns, pixel, gap 
 const magnitude = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
 
 /** What a layer says of one sample: maps side by side, or neurons as cells of a row. */
-export function layerMaps(canvas, { sizes, values }) {
+export function layerMaps(canvas, { shape, values }) {
   const most = magnitude(values);
-  if (sizes.length === 3) {
-    const [height, width, channels] = sizes;
+  if (shape.length === 3) {
+    const [height, width, channels] = shape;
     const count = Math.min(channels, MOST);
     const pixel = height < 8 ? 4 : height < 16 ? 3 : 2;
     drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), pixel, at: (map, y, x) => values[(y * width + x) * channels + map] });
@@ -52,11 +52,11 @@ export function layerMaps(canvas, { sizes, values }) {
 }
 
 /** What a layer has learned, as pictures of its input; nothing if it has no such form. */
-export function weightMaps(canvas, { sizes, values }, picture) {
+export function weightMaps(canvas, { shape, values }, picture) {
   const most = magnitude(values);
-  if (sizes.length === 4) {
+  if (shape.length === 4) {
     // Filters: height, width, channels in, channels out. Of several channels in, their mean is shown.
-    const [height, width, channels, filters] = sizes;
+    const [height, width, channels, filters] = shape;
     const count = Math.min(filters, MOST);
     const at = (map, y, x) => {
       let sum = 0;
@@ -67,14 +67,14 @@ export function weightMaps(canvas, { sizes, values }, picture) {
     drawMaps(canvas, { count, height, width, most: shown, columns: Math.min(count, 16), pixel: 8, gap: 6, at });
     return true;
   }
-  const [inputs, outputs] = sizes;
-  if (sizes.length === 2 && picture && picture[0] * picture[1] * picture[2] === inputs) {
+  const [inputs, outputs] = shape;
+  if (shape.length === 2 && picture && picture[0] * picture[1] * picture[2] === inputs) {
     const [height, width, channels] = picture;
     const count = Math.min(outputs, MOST);
     drawMaps(canvas, { count, height, width, most, columns: Math.min(count, 12), pixel: 2, gap: 6, at: (map, y, x) => values[(y * width + x) * channels * outputs + map] });
     return true;
   }
-  if (sizes.length === 2 && Math.max(inputs, outputs) <= MOST) {
+  if (shape.length === 2 && Math.max(inputs, outputs) <= MOST) {
     // A row for each input, a column for each output.
     drawMaps(canvas, { count: 1, height: inputs, width: outputs, most, columns: 1, pixel: 8, at: (_, y, x) => values[y * outputs + x] });
     return true;

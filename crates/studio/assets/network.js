@@ -11,14 +11,14 @@ function numbers(buffer) {
   return { about, values: new Float32Array(buffer.slice(end + 1)) };
 }
 
-/** The layers of an answer: `{ sizes, values }` each. */
+/** The layers of an answer: `{ shape, values }` each. */
 function split(found) {
   if (!found) return null;
   let start = 0;
-  const layers = found.about.layers.map((sizes) => {
-    const length = sizes.reduce((product, size) => product * size, 1);
+  const layers = found.about.layers.map((shape) => {
+    const length = shape.reduce((product, size) => product * size, 1);
     start += length;
-    return { sizes, values: found.values.subarray(start - length, start) };
+    return { shape, values: found.values.subarray(start - length, start) };
   });
   const { step, probabilities } = found.about;
   return { step, probabilities, scores: layers.at(-1)?.values ?? [], layers };
@@ -34,7 +34,7 @@ export async function insideOf(id, bytes, step) {
   return split(numbers(await ask(id, "inside", { step }, bytes)));
 }
 
-/** The numbers of a parameter: `{ step, sizes, values }`. */
+/** The numbers of a parameter: `{ step, shape, values }`. */
 export async function parameter(id, name, step) {
   const found = numbers(await ask(id, "parameter", { name, step }));
   return found && { ...found.about, values: found.values };

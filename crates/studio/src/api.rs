@@ -308,7 +308,7 @@ async fn behaviour(
 #[derive(Serialize)]
 struct AboutParameter {
     step: u64,
-    sizes: Vec<usize>,
+    shape: Vec<usize>,
 }
 
 async fn parameter(
@@ -328,7 +328,7 @@ async fn parameter(
                 values.len()
             )));
         }
-        Ok(numbers(&AboutParameter { step: snapshot.step, sizes: spec.sizes.clone() }, values))
+        Ok(numbers(&AboutParameter { step: snapshot.step, shape: spec.shape.clone() }, values))
     })
     .await
 }

@@ -77,7 +77,7 @@ impl Networks {
             activations: Vec::new(),
         };
         for layer in (0..).map_while(|layer| predictor.activations(layer)) {
-            answer.layers.push(layer.sizes()[1..].to_vec());
+            answer.layers.push(layer.shape()[1..].to_vec());
             answer.activations.extend(layer.values());
         }
         Ok(answer)
@@ -108,7 +108,7 @@ impl Networks {
         Ok(layers
             .filter_map(|(i, (number, kind))| {
                 let values = predictor.activations(i)?;
-                let units = values.sizes().last().copied().unwrap_or(1).max(1);
+                let units = values.shape().last().copied().unwrap_or(1).max(1);
                 Some(behaviour(number, kind, values.values(), units))
             })
             .collect())

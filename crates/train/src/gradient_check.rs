@@ -18,8 +18,8 @@ const BIAS_DEVIATION: f64 = 0.1;
 pub struct ParameterGradCheck {
     /// Layer and part: `"3.conv2d.weight"`.
     pub name: String,
-    /// Its sizes.
-    pub sizes: Vec<usize>,
+    /// Its shape.
+    pub shape: Vec<usize>,
     /// What was found.
     pub checked: GradCheckReport,
 }
@@ -79,6 +79,6 @@ pub fn gradient_check(
         .parameters
         .into_iter()
         .zip(report)
-        .map(|(spec, checked)| ParameterGradCheck { name: spec.name, sizes: spec.sizes, checked })
+        .map(|(spec, checked)| ParameterGradCheck { name: spec.name, shape: spec.shape, checked })
         .collect())
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use data::{DataError, Dataset, Targets};
 use events::StepFinished;
-use graph::{Compile, Pool, Program, Run, Times, Vectors};
+use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
 
@@ -300,13 +300,13 @@ impl Trainer {
                 train.clip.apply(scale, gradients);
                 optimizer.update(&info, parameters, gradients, [first, second]);
             };
-        let run = Run { pool, parameters: &[], inputs: &inputs, seed, step, times };
+        let run = RunArgs { pool, parameters: &[], inputs: &inputs, seed, step, times };
         let [first, second] = &mut self.state_vectors;
         let is_finite = if train.clip.norm.is_none() {
             let vectors = [&mut self.parameters[..], first, second];
             self.program.step(&run, vectors, |gradients, vectors| update(1.0, gradients, vectors))
         } else {
-            self.program.run(&Run { parameters: &self.parameters, ..run });
+            self.program.run(&RunArgs { parameters: &self.parameters, ..run });
             let norm = self.program.gradient_norm();
             let is_finite = norm.is_finite() && self.program.scalar(self.model.loss).is_finite();
             if is_finite {
@@ -372,7 +372,13 @@ impl Trainer {
             Program::new(self.model.graph.clone(), &options).expect("a model's loss is one number");
         let inputs = self.batches.inputs();
         let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
-        program.run(&Run { parameters, inputs: &inputs, seed, step: self.step, ..Run::default() });
+        program.run(&RunArgs {
+            parameters,
+            inputs: &inputs,
+            seed,
+            step: self.step,
+            ..RunArgs::default()
+        });
         let graph = &self.model.graph;
         let is_bad = |tensor: Option<graph::Tensor<f32>>| {
             tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))

@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
                 .map_or(String::new(), |element| format!(" at {element}"));
             [
                 tensor.name.clone(),
-                format!("{:?}", tensor.sizes),
+                format!("{:?}", tensor.shape),
                 tensor.checked.compared.to_string(),
                 tensor.checked.redrawn.to_string(),
                 format!("{:.1e}{place}", tensor.checked.error),

@@ -7,7 +7,7 @@ use anyhow::{anyhow, ensure};
 use diagnostics::did_you_mean;
 use diagnostics::table::{self, Align};
 use gradus::graph::formula::{self, Formula, FormulaError};
-use gradus::graph::{Compile, Graph, Leaf, Node, NodeId, Program, Run, ShapeError, Tensor};
+use gradus::graph::{Compile, Graph, Leaf, Node, NodeId, Program, RunArgs, ShapeError, Tensor};
 use serde::Serialize;
 
 /// Show a formula as a computational graph: each value, and the gradient of the result with respect to it.
@@ -110,7 +110,7 @@ impl<'a> Explanation<'a> {
         let result = formula.build(&mut graph);
         let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
         let mut program = Program::new(graph, &options)?;
-        program.run(&Run { parameters: values, ..Run::default() });
+        program.run(&RunArgs { parameters: values, ..RunArgs::default() });
 
         let number = |kept: Option<Tensor<f64>>| kept.expect("everything is kept").values()[0];
         let row = |(id, node): (NodeId, &Node<f64>)| Row {

@@ -90,7 +90,7 @@ fn outline(model: &Model<f32>) -> String {
     let input = model.graph.shape(model.input);
     let shapes = std::iter::once(input).chain(model.layers.iter().map(|layer| &layer.output));
     let mut sizes: Vec<String> = shapes
-        .map(|shape| shape.sizes().iter().map(usize::to_string).collect::<Vec<_>>().join("x"))
+        .map(|shape| shape.dims().iter().map(usize::to_string).collect::<Vec<_>>().join("x"))
         .collect();
     sizes.dedup();
     sizes.join(" → ")

@@ -206,7 +206,7 @@ fn a_plan_is_printed_instead_of_measuring() {
     let ran = Sandbox::new().line("bench tiny.toml --plan");
     assert_eq!(ran.code, Some(0), "{ran:?}");
     for part in [
-        "batch 4: 1 tiles of 4 lanes, 4 samples each\n",
+        "batch 4: 1 tiles of width 4, 4 samples each\n",
         "forward   the data              fill input",
         "forward   layer 2 (linear)      ",
         "backward  layer 2 (linear)      ",

@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `|x|`, elementwise. See the [module docs](self).
     pub fn abs(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Abs, x)
+        self.push_unary(AbsOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Abs;
+struct AbsOp;
 
-impl<T: Float> Op<T> for Abs {
+impl<T: Float> Op<T> for AbsOp {
     fn name(&self) -> &'static str {
         "abs"
     }

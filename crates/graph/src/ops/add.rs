@@ -9,7 +9,7 @@ use kernels::add_row_sums;
 
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::walk::broadcast_shape;
+use crate::strided_indices::broadcast_shape;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -19,14 +19,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn add(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Add, &[a, b])
+        self.push(AddOp, &[a, b])
     }
 }
 
 #[derive(Debug)]
-struct Add;
+struct AddOp;
 
-impl<T: Float> Op<T> for Add {
+impl<T: Float> Op<T> for AddOp {
     fn name(&self) -> &'static str {
         "add"
     }
@@ -45,7 +45,7 @@ impl<T: Float> Op<T> for Add {
 
     fn is_bias(&self, operands: &[Shape]) -> bool {
         let [a, b] = operands else { return false };
-        !b.is_batched() && b.rank() == 1 && a.sizes().last() == b.sizes().first()
+        !b.is_batched() && b.rank() == 1 && a.dims().last() == b.dims().first()
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -41,27 +41,27 @@ impl<T: Float> Graph<T> {
         padding: Padding,
     ) -> Result<NodeId, ShapeError> {
         let window = Window::pool("avg_pool2d", self.shape(x), kernel, stride, padding)?;
-        self.push(AvgPool2d(window), &[x])
+        self.push(AvgPool2dOp(window), &[x])
     }
 }
 
 #[derive(Debug)]
-struct AvgPool2d(Window);
+struct AvgPool2dOp(Window);
 
-impl AvgPool2d {
+impl AvgPool2dOp {
     /// `1 / count` for a window, which sees one pixel at least.
     fn share<T: Float>(&self, out: usize) -> T {
         T::ONE / T::from_f64(self.0.pixels(out).count() as f64)
     }
 }
 
-impl<T: Float> Op<T> for AvgPool2d {
+impl<T: Float> Op<T> for AvgPool2dOp {
     fn name(&self) -> &'static str {
         "avg_pool2d"
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        Ok(self.0.shape(operands[0].sizes()[2]))
+        Ok(self.0.shape(operands[0].dims()[2]))
     }
 
     fn saved(&self, _operand: usize) -> Saved {
@@ -70,7 +70,7 @@ impl<T: Float> Op<T> for AvgPool2d {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
-        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(
             #[inline(always)]
             || {
@@ -89,7 +89,7 @@ impl<T: Float> Op<T> for AvgPool2d {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy) = (pass.dx, pass.dy);
-        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(
             #[inline(always)]
             || {

@@ -62,25 +62,25 @@ impl<T: Float> Graph<T> {
         stride: [usize; 2],
         padding: Padding,
     ) -> Result<NodeId, ShapeError> {
-        self.push(Conv2d { stride, padding }, &[x, weight])
+        self.push(Conv2dOp { stride, padding }, &[x, weight])
     }
 }
 
 #[derive(Debug)]
-struct Conv2d {
+struct Conv2dOp {
     stride: [usize; 2],
     padding: Padding,
 }
 
-impl Conv2d {
+impl Conv2dOp {
     fn geometry(&self, operands: &[Shape]) -> Result<Geometry, ShapeError> {
         let [x, weight] = operands else { unreachable!("two operands") };
-        let &[kh, kw, ci, co] = weight.sizes() else { return Err(wrong_weight(weight)) };
+        let &[kh, kw, ci, co] = weight.dims() else { return Err(wrong_weight(weight)) };
         if weight.is_batched() {
             return Err(wrong_weight(weight));
         }
         let window = Window::new("conv2d", x, [kh, kw], self.stride, self.padding)?;
-        if x.sizes()[2] != ci {
+        if x.dims()[2] != ci {
             return Err(ShapeError::AxisMismatch {
                 op: "conv2d",
                 left: (x.clone(), 3),
@@ -101,7 +101,7 @@ impl Conv2d {
         let (rows, columns) = (g.axis(0), g.axis(1));
         let PassTo { weight, width, dx, adds } = pass;
         let (tap_len, position_len) = (g.ci * g.co, g.co * width);
-        for phase_x in 0..columns.stride {
+        for phase_x in columns.phases() {
             // The taps of a phase lie side by side, the last first, as their positions do.
             let taps_before: usize = (0..columns.kernel)
                 .filter(|tap| tap % columns.stride < columns.first_tap(phase_x))
@@ -143,7 +143,7 @@ impl Conv2d {
                             MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.ci },
                             MatrixB { values: dy, ldb: width, batch_stride: position_len },
                             MatrixC {
-                                batch_stride: columns.stride * g.ci * width,
+                                batch_stride: columns.stride.saturating_mul(g.ci * width),
                                 ..MatrixC::new(
                                     &mut dx[(y * columns.input + x) * g.ci * width..],
                                     width,
@@ -165,7 +165,8 @@ impl Conv2d {
         let rows = to.chunks_exact_mut(row_len.max(1)).zip(weight.chunks_exact(row_len.max(1)));
         for (to, from) in rows {
             let mut to = to.chunks_exact_mut(tap_len.max(1));
-            for phase in 0..columns.stride {
+            // A stride may be larger than the kernel.
+            for phase in 0..columns.stride.min(columns.kernel) {
                 for tap in (phase..columns.kernel).step_by(columns.stride).rev() {
                     let to = to.next().expect("as many taps there as here");
                     transpose((&from[tap * tap_len..], g.co), [g.ci, g.co], (to, g.ci));
@@ -236,7 +237,7 @@ impl Conv2d {
                 let image = NtOperand {
                     values: &x[(y * rows.stride + tap) * image_row..],
                     ld: width,
-                    segment_stride: columns.stride * g.ci * width,
+                    segment_stride: columns.stride.saturating_mul(g.ci * width),
                 };
                 let size = GemmNtSize {
                     m: columns.kernel * g.ci,
@@ -267,7 +268,7 @@ struct WeightTo<'a, T> {
 
 /// What the backward pass to the image needs beside the gradient it starts from.
 struct PassTo<'a, T> {
-    /// As [`Conv2d::transpose_weight`] left it.
+    /// As [`Conv2dOp::transpose_weight`] left it.
     weight: &'a [T],
     width: usize,
     dx: &'a mut [T],
@@ -276,7 +277,7 @@ struct PassTo<'a, T> {
 
 /// Whether a call is the first or the last of those that one product takes.
 #[derive(Clone, Copy)]
-struct Part {
+struct CallPosition {
     is_first: bool,
     is_last: bool,
 }
@@ -285,7 +286,7 @@ struct Part {
 fn for_segments(
     taps: Range<usize>,
     segment_of: impl Fn(usize) -> [usize; 2],
-    mut call: impl FnMut(&[[usize; 2]], Part),
+    mut call: impl FnMut(&[[usize; 2]], CallPosition),
 ) {
     const MOST: usize = 16;
     let mut segments = [[0; 2]; MOST];
@@ -296,11 +297,11 @@ fn for_segments(
             *segment = segment_of(tap);
         }
         let is_last = first + count == taps.end;
-        call(&segments[..count], Part { is_first: first == start, is_last });
+        call(&segments[..count], CallPosition { is_first: first == start, is_last });
     }
 }
 
-impl<T: Float> Op<T> for Conv2d {
+impl<T: Float> Op<T> for Conv2dOp {
     fn name(&self) -> &'static str {
         "conv2d"
     }
@@ -349,7 +350,8 @@ impl<T: Float> Op<T> for Conv2d {
                 };
                 let segment_len = taps.len() * g.ci;
                 for_segments(taps_y.clone(), segment_of, |k_segments, part| {
-                    let step = columns.stride * g.ci;
+                    // A stride that has only one position is not used.
+                    let step = columns.stride.saturating_mul(g.ci);
                     let positions = segment.count;
                     if width > 1 {
                         // y[co, sample] = Σ_k weight[k, co] · x[k, sample]
@@ -362,7 +364,11 @@ impl<T: Float> Op<T> for Conv2d {
                                 batch_count: positions,
                             },
                             MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.co },
-                            MatrixB { values: image, ldb: width, batch_stride: step * width },
+                            MatrixB {
+                                values: image,
+                                ldb: width,
+                                batch_stride: step.saturating_mul(width),
+                            },
                             MatrixC {
                                 values: y,
                                 ldc: width,
@@ -481,7 +487,7 @@ mod tests {
         stride: [usize; 2],
         pad: [usize; 4],
     ) -> Tensor<f64> {
-        let (&[n, h, w, ci], &[kh, kw, _, co]) = (x.sizes(), weight.sizes()) else {
+        let (&[n, h, w, ci], &[kh, kw, _, co]) = (x.shape(), weight.shape()) else {
             panic!("ranks")
         };
         let out = |size: usize, pad: usize, kernel: usize, stride: usize| {
@@ -536,6 +542,24 @@ mod tests {
             ("N 6 6 13", "3 3 13 12", [1, 1], explicit([3, 3, 0, 2]), [3, 3, 0, 2]),
             // Positions that see nothing but padding.
             ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
+        ] {
+            check_op(OpCase {
+                build: |g, v| g.conv2d(v[0], v[1], stride, padding),
+                reference: |v| reference(&v[0], &v[1], stride, pad),
+                inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
+            });
+        }
+    }
+
+    #[test]
+    fn a_stride_beyond_the_image_leaves_one_position() {
+        const HUGE: usize = 1_000_000_000_000_000_000;
+        // Thin and other weights, and channels that Winograd's algorithm would take with a stride of 1.
+        for (x, weight, stride, padding, pad) in [
+            ("N 5 4 2", "3 2 2 3", [HUGE, HUGE], Padding::Valid, [0; 4]),
+            ("N 5 4 2", "3 2 2 16", [HUGE, 1], Padding::Valid, [0; 4]),
+            ("N 6 6 12", "3 3 12 12", [1, HUGE], Padding::Valid, [0; 4]),
+            ("N 3 3 1", "2 2 1 2", [HUGE, 7], Padding::Same, [0, 0, 0, 0]),
         ] {
             check_op(OpCase {
                 build: |g, v| g.conv2d(v[0], v[1], stride, padding),

@@ -10,14 +10,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `cos x`, elementwise. See the [module docs](self).
     pub fn cos(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Cos, x)
+        self.push_unary(CosOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Cos;
+struct CosOp;
 
-impl<T: Float> Op<T> for Cos {
+impl<T: Float> Op<T> for CosOp {
     fn name(&self) -> &'static str {
         "cos"
     }

@@ -7,7 +7,7 @@
 
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::walk::broadcast_shape;
+use crate::strided_indices::broadcast_shape;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -17,14 +17,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn div(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Div, &[a, b])
+        self.push(DivOp, &[a, b])
     }
 }
 
 #[derive(Debug)]
-struct Div;
+struct DivOp;
 
-impl<T: Float> Op<T> for Div {
+impl<T: Float> Op<T> for DivOp {
     fn name(&self) -> &'static str {
         "div"
     }

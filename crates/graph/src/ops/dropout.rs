@@ -46,12 +46,12 @@ impl<T: Float> Graph<T> {
         rate: f64,
         scaling: DropoutScaling,
     ) -> Result<NodeId, ShapeError> {
-        self.push(Dropout { rate, scaling }, &[x])
+        self.push(DropoutOp { rate, scaling }, &[x])
     }
 }
 
 #[derive(Debug)]
-struct Dropout {
+struct DropoutOp {
     rate: f64,
     scaling: DropoutScaling,
 }
@@ -61,7 +61,7 @@ const LANES: usize = 16;
 /// Words of one draw.
 const WORDS: usize = 4;
 
-impl Dropout {
+impl DropoutOp {
     /// Tells `visit` the factor of each element, 0 if it is dropped: some elements in a row at a time.
     ///
     /// One draw, counted by sample, elements, step and node, serves four elements of a sample. Node 0 is
@@ -80,7 +80,7 @@ impl Dropout {
             DropoutScaling::AtEvaluation => T::ONE,
         };
         let rate = self.rate as f32;
-        let width = tile.lanes(shape);
+        let width = tile.row_len(shape);
         let (step_low, step_high) = (random.step as u32, (random.step >> 32) as u32);
         let node = random.node ^ step_high.rotate_left(16);
         for first in (0..shape.len()).step_by(WORDS) {
@@ -104,7 +104,7 @@ impl Dropout {
     }
 }
 
-impl<T: Float> Op<T> for Dropout {
+impl<T: Float> Op<T> for DropoutOp {
     fn name(&self) -> &'static str {
         "dropout"
     }
@@ -170,7 +170,7 @@ mod tests {
 
     use super::DropoutScaling;
     use crate::testing::{OpCase, check_op, uniform};
-    use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
+    use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
     const BATCH: usize = 37;
     const FEATURES: usize = 30;
@@ -188,7 +188,7 @@ mod tests {
         let options = Compile { batch: BATCH, tile, keep: vec![y], ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         let ones = Tensor::full([BATCH, FEATURES], 1.0);
-        program.run(&Run { inputs: &Tensors(&[&ones]), seed, step, ..Run::default() });
+        program.run(&RunArgs { inputs: &Tensors(&[&ones]), seed, step, ..RunArgs::default() });
         program.value(y).unwrap().into_values()
     }
 
@@ -209,7 +209,7 @@ mod tests {
                     Ok(y)
                 },
                 reference: |x| {
-                    let samples = if shape.starts_with('N') { x[0].sizes()[0] } else { 1 };
+                    let samples = if shape.starts_with('N') { x[0].shape()[0] } else { 1 };
                     let len = x[0].values().len() / samples;
                     let mut i = 0;
                     x[0].map(|value| {
@@ -254,7 +254,7 @@ mod tests {
         let masks = [0; 2].map(|_| g.dropout(x, 0.5, DropoutScaling::AtEvaluation).unwrap());
         let options = Compile { keep: masks.to_vec(), ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
-        program.run(&Run::default());
+        program.run(&RunArgs::default());
         assert_ne!(program.value(masks[0]), program.value(masks[1]));
     }
 

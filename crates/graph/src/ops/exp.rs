@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `eˣ`, elementwise. See the [module docs](self).
     pub fn exp(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Exp, x)
+        self.push_unary(ExpOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Exp;
+struct ExpOp;
 
-impl<T: Float> Op<T> for Exp {
+impl<T: Float> Op<T> for ExpOp {
     fn name(&self) -> &'static str {
         "exp"
     }

@@ -20,16 +20,16 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Rule`] if the slope is negative or not finite.
     pub fn leaky_relu(&mut self, x: NodeId, slope: f64) -> Result<NodeId, ShapeError> {
-        self.push(LeakyRelu { slope }, &[x])
+        self.push(LeakyReluOp { slope }, &[x])
     }
 }
 
 #[derive(Debug)]
-struct LeakyRelu {
+struct LeakyReluOp {
     slope: f64,
 }
 
-impl<T: Float> Op<T> for LeakyRelu {
+impl<T: Float> Op<T> for LeakyReluOp {
     fn name(&self) -> &'static str {
         "leaky_relu"
     }

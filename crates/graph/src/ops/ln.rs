@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `ln x`, elementwise. See the [module docs](self).
     pub fn ln(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Ln, x)
+        self.push_unary(LnOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Ln;
+struct LnOp;
 
-impl<T: Float> Op<T> for Ln {
+impl<T: Float> Op<T> for LnOp {
     fn name(&self) -> &'static str {
         "ln"
     }

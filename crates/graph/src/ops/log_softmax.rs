@@ -20,14 +20,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
     pub fn log_softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(LogSoftmax, &[x])
+        self.push(LogSoftmaxOp, &[x])
     }
 }
 
 #[derive(Debug)]
-struct LogSoftmax;
+struct LogSoftmaxOp;
 
-impl<T: Float> Op<T> for LogSoftmax {
+impl<T: Float> Op<T> for LogSoftmaxOp {
     fn name(&self) -> &'static str {
         "log_softmax"
     }
@@ -41,7 +41,7 @@ impl<T: Float> Op<T> for LogSoftmax {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        let width = pass.tile.lanes(pass.y_shape);
+        let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
         vectorize(
@@ -69,7 +69,7 @@ impl<T: Float> Op<T> for LogSoftmax {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy, y) = (pass.dx, pass.dy, pass.y);
-        let width = pass.tile.lanes(pass.y_shape);
+        let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let sums = &mut pass.scratch[..width];
         vectorize(
@@ -110,9 +110,9 @@ mod tests {
     }
 
     fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
-        let last = x.sizes().len() - 1;
+        let last = x.shape().len() - 1;
         let sums = reduce(x, &[last], |group| group.iter().map(|v| v.exp()).sum::<f64>().ln());
-        let sizes = [sums.sizes(), &[1]].concat();
+        let sizes = [sums.shape(), &[1]].concat();
         zip(x, &Tensor::new(sizes, sums.into_values()), |x, ln| x - ln)
     }
 

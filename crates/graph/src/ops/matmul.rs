@@ -1,4 +1,4 @@
-//! Matrix gemm, `y = a · b`.
+//! Matrix product, `y = a · b`.
 //!
 //! Shapes: `a [N, k]` or `[m, k]`, `b [k, n]` → `y [N, n]` or `[m, n]`; with the batch axis a row of `a`
 //! is a sample and `b` a weight.
@@ -55,14 +55,14 @@ impl<T: Float> Graph<T> {
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
     pub fn matmul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(MatMul, &[a, b])
+        self.push(MatMulOp, &[a, b])
     }
 }
 
 #[derive(Debug)]
-struct MatMul;
+struct MatMulOp;
 
-impl<T: Float> Op<T> for MatMul {
+impl<T: Float> Op<T> for MatMulOp {
     fn name(&self) -> &'static str {
         "matmul"
     }
@@ -83,16 +83,16 @@ impl<T: Float> Op<T> for MatMul {
                 found: b.clone(),
             });
         }
-        if a.sizes().last() != b.sizes().first() {
+        if a.dims().last() != b.dims().first() {
             return Err(ShapeError::AxisMismatch {
                 op: "matmul",
                 left: (a.clone(), 1),
                 right: (b.clone(), 0),
             });
         }
-        let mut sizes = a.sizes().to_vec();
-        sizes[usize::from(!a.is_batched())] = b.sizes()[1];
-        Ok(a.with_sizes(sizes))
+        let mut dims = a.dims().to_vec();
+        dims[usize::from(!a.is_batched())] = b.dims()[1];
+        Ok(a.with_dims(dims))
     }
 
     fn saved(&self, operand: usize) -> Saved {
@@ -107,7 +107,7 @@ impl<T: Float> Op<T> for MatMul {
             self.forward_rows(rows, 0, pass.y);
         } else {
             let [k, n] = matrix(&pass.shapes[1]);
-            let rows = pass.y_shape.sizes()[0];
+            let rows = pass.y_shape.dims()[0];
             let a = MatrixA { values: x, layout: Layout::RowMajor, lda: k };
             multiply([rows, n, k], a, (weight, n), MatrixC::new(pass.y, n, false));
         }
@@ -125,7 +125,7 @@ impl<T: Float> Op<T> for MatMul {
             }
             (0, false) => {
                 // da[m, k] = Σ_n dy[m, n] · bᵀ[n, k]
-                let rows = pass.y_shape.sizes()[0];
+                let rows = pass.y_shape.dims()[0];
                 let b = &mut pass.scratch[..n * k];
                 transpose((x[1], n), [k, n], (b, k));
                 let dy = MatrixA { values: dy, layout: Layout::RowMajor, lda: n };
@@ -142,13 +142,13 @@ impl<T: Float> Op<T> for MatMul {
                 add_row_sums(sums, PARTIAL_SUMS, dx);
             }
             (_, true) => {
-                self.prepare(dy, tile, pass.scratch);
+                self.pack(dy, tile, pass.scratch);
                 let workspace = &*pass.scratch;
                 self.gradient_rows(SplitTile { x, workspace, shapes, tile, adds }, 0, dx);
             }
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
-                let rows = pass.y_shape.sizes()[0];
+                let rows = pass.y_shape.dims()[0];
                 let a = MatrixA { values: x[0], layout: Layout::ColumnMajor, lda: k };
                 multiply([k, n, rows], a, (dy, n), MatrixC::new(dx, n, adds));
             }
@@ -168,7 +168,7 @@ impl<T: Float> Op<T> for MatMul {
             (0, true) | (1, false) => 0,
             (0, false) => operands[1].len(),
             _ if sums_samples(width, &operands[1]) => operands[1].len() * PARTIAL_SUMS,
-            _ => whole_vectors(operands[1].sizes()[1]) * width,
+            _ => whole_vectors(operands[1].dims()[1]) * width,
         }
     }
 
@@ -177,19 +177,19 @@ impl<T: Float> Op<T> for MatMul {
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
-        let rows = if operands[0].is_batched() { 1 } else { operands[0].sizes()[0] };
+        let rows = if operands[0].is_batched() { 1 } else { operands[0].dims()[0] };
         (rows * operands[1].len()) as u64
     }
 }
 
-impl<T: Float> SplitWeight<T> for MatMul {
+impl<T: Float> SplitWeight<T> for MatMulOp {
     /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
     /// features, so that a panel stays in the first-level cache.
     fn workspace(&self, rows: usize, width: usize) -> usize {
         whole_vectors(rows) * width
     }
 
-    fn prepare(&self, dy: &[T], tile: Tile, workspace: &mut [T]) {
+    fn pack(&self, dy: &[T], tile: Tile, workspace: &mut [T]) {
         let Tile { width, valid, .. } = tile;
         let n = dy.len() / width;
         for first in (0..n).step_by(PANEL) {
@@ -298,7 +298,7 @@ fn multiply<T: Float>(
 }
 
 fn matrix(shape: &Shape) -> [usize; 2] {
-    [shape.sizes()[0], shape.sizes()[1]]
+    [shape.dims()[0], shape.dims()[1]]
 }
 
 #[cfg(test)]

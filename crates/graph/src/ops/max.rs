@@ -22,7 +22,7 @@ impl<T: Float> Graph<T> {
     /// [`ShapeError::Rule`] if `x` has no such axis or no elements along the axes, or if one is the batch.
     pub fn max(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
         let reduction = Reduction::new("max", self.shape(x), axes)?;
-        self.push(Max(reduction), &[x])
+        self.push(MaxOp(reduction), &[x])
     }
 }
 
@@ -46,9 +46,9 @@ pub(super) fn give_to_winners<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y
 }
 
 #[derive(Debug)]
-struct Max(Reduction);
+struct MaxOp(Reduction);
 
-impl<T: Float> Op<T> for Max {
+impl<T: Float> Op<T> for MaxOp {
     fn name(&self) -> &'static str {
         "max"
     }
@@ -72,14 +72,14 @@ impl<T: Float> Op<T> for Max {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
-        let width = pass.tile.lanes(shape);
-        let mut walk = self.0.walk(shape);
+        let width = pass.tile.row_len(shape);
+        let mut indices = self.0.indices(shape);
         vectorize(
             #[inline(always)]
             || {
                 y.fill(T::from_f64(f64::NEG_INFINITY));
                 for x in x.chunks_exact(width) {
-                    let y = &mut y[walk.next() * width..][..width];
+                    let y = &mut y[indices.advance() * width..][..width];
                     y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
                 }
             },
@@ -88,15 +88,15 @@ impl<T: Float> Op<T> for Max {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, shape) = (pass.x[0], pass.y, pass.dx, &pass.shapes[0]);
-        let width = pass.tile.lanes(shape);
+        let width = pass.tile.row_len(shape);
         let left = &mut pass.scratch[..y.len()];
         left.copy_from_slice(pass.dy);
-        let mut walk = self.0.walk(shape);
+        let mut indices = self.0.indices(shape);
         vectorize(
             #[inline(always)]
             || {
                 for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                    let at = walk.next() * width;
+                    let at = indices.advance() * width;
                     give_to_winners(dx, &mut left[at..][..width], x, &y[at..][..width]);
                 }
             },
@@ -108,10 +108,10 @@ impl<T: Float> Op<T> for Max {
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        let width = pass.tile.lanes(pass.y_shape);
-        let mut walk = self.0.walk(&pass.shapes[0]);
+        let width = pass.tile.row_len(pass.y_shape);
+        let mut indices = self.0.indices(&pass.shapes[0]);
         for x in pass.x[0].chunks_exact(width) {
-            let y = &pass.y[walk.next() * width..][..width];
+            let y = &pass.y[indices.advance() * width..][..width];
             x.iter().zip(y).for_each(|(x, y)| choices.add(u64::from(x == y)));
         }
     }

@@ -43,20 +43,20 @@ impl<T: Float> Graph<T> {
         padding: Padding,
     ) -> Result<NodeId, ShapeError> {
         let window = Window::pool("max_pool2d", self.shape(x), kernel, stride, padding)?;
-        self.push(MaxPool2d(window), &[x])
+        self.push(MaxPool2dOp(window), &[x])
     }
 }
 
 #[derive(Debug)]
-struct MaxPool2d(Window);
+struct MaxPool2dOp(Window);
 
-impl<T: Float> Op<T> for MaxPool2d {
+impl<T: Float> Op<T> for MaxPool2dOp {
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        Ok(self.0.shape(operands[0].sizes()[2]))
+        Ok(self.0.shape(operands[0].dims()[2]))
     }
 
     fn saved(&self, _operand: usize) -> Saved {
@@ -65,7 +65,7 @@ impl<T: Float> Op<T> for MaxPool2d {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
-        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(
             #[inline(always)]
             || {
@@ -82,7 +82,7 @@ impl<T: Float> Op<T> for MaxPool2d {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, dy) = (pass.x[0], pass.y, pass.dx, pass.dy);
-        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         let left = &mut pass.scratch[..pixel];
         vectorize(
             #[inline(always)]
@@ -100,11 +100,11 @@ impl<T: Float> Op<T> for MaxPool2d {
     }
 
     fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {
-        operands[0].sizes()[2] * width
+        operands[0].dims()[2] * width
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        let pixel = pass.y_shape.sizes()[2] * pass.tile.width;
+        let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         for (out, y) in pass.y.chunks_exact(pixel.max(1)).enumerate() {
             for at in self.0.pixels(out) {
                 let x = &pass.x[0][at * pixel..][..pixel];
@@ -118,7 +118,7 @@ impl<T: Float> Op<T> for MaxPool2d {
 mod tests {
     use crate::testing::{OpCase, check_op, uniform};
     use crate::window::{POOLS, pool_by_loops};
-    use crate::{Compile, Graph, Padding, Program, Run, Shape, ShapeError, Tensor, Tensors};
+    use crate::{Compile, Graph, Padding, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
     #[test]
     fn matches_reference_and_finite_differences_away_from_ties() {
@@ -149,7 +149,7 @@ mod tests {
         let image = Tensor::new([1, sizes[0], sizes[1], 1], image);
         let parameters = vec![0.0; image.values().len()];
         let inputs = &Tensors(&[&image]);
-        program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
+        program.run(&RunArgs { parameters: &parameters, inputs, ..RunArgs::default() });
         (program.value(y).unwrap().into_values(), program.gradients().to_vec())
     }
 

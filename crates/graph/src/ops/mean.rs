@@ -17,7 +17,7 @@ impl<T: Float> Graph<T> {
     /// [`ShapeError::Rule`] if `x` has no such axis, or no elements along the axes.
     pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
         let reduction = Reduction::new("mean", self.shape(x), axes)?;
-        self.push(Mean(reduction), &[x])
+        self.push(MeanOp(reduction), &[x])
     }
 
     /// Adds the mean of all elements of `x`, the batch axis included.
@@ -32,15 +32,15 @@ impl<T: Float> Graph<T> {
 }
 
 #[derive(Debug)]
-struct Mean(Reduction);
+struct MeanOp(Reduction);
 
-impl Mean {
+impl MeanOp {
     fn scale<T: Float>(&self, x: &Shape, tile: Tile) -> T {
         T::ONE / T::from_f64(self.0.count(x, tile.batch) as f64)
     }
 }
 
-impl<T: Float> Op<T> for Mean {
+impl<T: Float> Op<T> for MeanOp {
     fn name(&self) -> &'static str {
         "mean"
     }
@@ -65,7 +65,7 @@ impl<T: Float> Op<T> for Mean {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let scale = self.scale(&pass.shapes[0], pass.tile);
-        self.0.spread(pass, scale);
+        self.0.broadcast_grad(pass, scale);
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {

@@ -19,20 +19,20 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Rank`] if `x` has no batch axis or no channels.
     pub fn moments(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Moments, &[x])
+        self.push(MomentsOp, &[x])
     }
 }
 
 #[derive(Debug)]
-struct Moments;
+struct MomentsOp;
 
-impl<T: Float> Op<T> for Moments {
+impl<T: Float> Op<T> for MomentsOp {
     fn name(&self) -> &'static str {
         "moments"
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        match operands[0].sizes().last() {
+        match operands[0].dims().last() {
             Some(&channels) if operands[0].is_batched() => Ok(Shape::from([2, channels])),
             _ => Err(ShapeError::Rank {
                 op: "moments",
@@ -49,7 +49,7 @@ impl<T: Float> Op<T> for Moments {
     /// Mean and variance of the tile, in two passes over it.
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, width, valid) = (pass.x[0], pass.tile.width, pass.tile.valid);
-        let channels = pass.y_shape.sizes()[1];
+        let channels = pass.y_shape.dims()[1];
         let (means, variances) = pass.y.split_at_mut(channels);
         let positions = pass.shapes[0].len() / channels.max(1);
         let count = T::from_f64((positions * valid).max(1) as f64);
@@ -78,7 +78,7 @@ impl<T: Float> Op<T> for Moments {
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        operands[0].sizes().last().map_or(0, |channels| channels * width)
+        operands[0].dims().last().map_or(0, |channels| channels * width)
     }
 
     fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
@@ -103,7 +103,7 @@ impl<T: Float> Op<T> for Moments {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dy, dx) = (pass.x[0], pass.y, pass.dy, pass.dx);
-        let channels = pass.y_shape.sizes()[1];
+        let channels = pass.y_shape.dims()[1];
         let width = pass.tile.width;
         let count = (pass.shapes[0].len() / channels.max(1) * pass.tile.batch) as f64;
         let (share, twice) = (T::from_f64(1.0 / count), T::from_f64(2.0 / count));
@@ -153,7 +153,7 @@ pub(super) fn channel_sums<T: Float>(
 #[cfg(test)]
 mod tests {
     use crate::testing::{OpCase, check_op, reduce, uniform};
-    use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
+    use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
     fn mean(values: &[f64]) -> f64 {
         values.iter().sum::<f64>() / values.len() as f64
@@ -190,8 +190,10 @@ mod tests {
         let options = Compile { batch: 1000, keep: vec![y], ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         let values: Vec<f32> = (0..1000).map(|i| 10_000.0 + (i % 2) as f32).collect();
-        program
-            .run(&Run { inputs: &Tensors(&[&Tensor::new([1000, 1], values)]), ..Run::default() });
+        program.run(&RunArgs {
+            inputs: &Tensors(&[&Tensor::new([1000, 1], values)]),
+            ..RunArgs::default()
+        });
         let y = program.value(y).unwrap();
         assert!((y.values()[0] - 10_000.5).abs() < 0.01, "{y:?}");
         assert!((y.values()[1] - 0.25).abs() < 0.001, "{y:?}");

@@ -12,14 +12,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `−x`, elementwise. See the [module docs](self).
     pub fn neg(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Neg, x)
+        self.push_unary(NegOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Neg;
+struct NegOp;
 
-impl<T: Float> Op<T> for Neg {
+impl<T: Float> Op<T> for NegOp {
     fn name(&self) -> &'static str {
         "neg"
     }

@@ -30,43 +30,43 @@ impl<T: Float> Graph<T> {
         moments: NodeId,
         epsilon: f64,
     ) -> Result<NodeId, ShapeError> {
-        self.push(Normalize { epsilon }, &[x, moments])
+        self.push(NormalizeOp { epsilon }, &[x, moments])
     }
 }
 
 #[derive(Debug)]
-struct Normalize {
+struct NormalizeOp {
     epsilon: f64,
 }
 
-impl Normalize {
+impl NormalizeOp {
     fn inverse_deviation<T: Float>(&self, variance: T) -> T {
         T::ONE / (variance + T::from_f64(self.epsilon)).sqrt()
     }
 }
 
-impl<T: Float> Op<T> for Normalize {
+impl<T: Float> Op<T> for NormalizeOp {
     fn name(&self) -> &'static str {
         "normalize"
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         let [x, moments] = operands else { unreachable!("two operands") };
-        let Some(&channels) = x.sizes().last().filter(|_| x.is_batched()) else {
+        let Some(&channels) = x.dims().last().filter(|_| x.is_batched()) else {
             return Err(ShapeError::Rank {
                 op: "normalize",
                 expected: "[N, .., channels]",
                 found: x.clone(),
             });
         };
-        if moments.rank() != 2 || moments.is_batched() || moments.sizes()[0] != 2 {
+        if moments.rank() != 2 || moments.is_batched() || moments.dims()[0] != 2 {
             return Err(ShapeError::Rank {
                 op: "normalize",
                 expected: "moments [2, channels]",
                 found: moments.clone(),
             });
         }
-        if moments.sizes()[1] != channels {
+        if moments.dims()[1] != channels {
             let (left, right) = ((x.clone(), x.rank() - 1), (moments.clone(), 1));
             return Err(ShapeError::AxisMismatch { op: "normalize", left, right });
         }
@@ -150,13 +150,13 @@ mod tests {
             check_op(OpCase {
                 build: |g, v| g.normalize(v[0], v[1], 1e-3),
                 reference: |v| {
-                    let channels = v[1].sizes()[1];
+                    let channels = v[1].shape()[1];
                     let values = v[0].values().iter().enumerate().map(|(i, x)| {
                         let (mean, variance) =
                             (v[1].values()[i % channels], v[1].values()[channels + i % channels]);
                         (x - mean) / (variance + 1e-3).sqrt()
                     });
-                    Tensor::new(v[0].sizes(), values.collect::<Vec<_>>())
+                    Tensor::new(v[0].shape(), values.collect::<Vec<_>>())
                 },
                 inputs: &[uniform(x, -2.0..2.0), uniform(moments, 0.5..1.5)],
             });

@@ -16,16 +16,16 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Rank`] if the labels are not a list.
     pub fn one_hot(&mut self, labels: NodeId, classes: usize) -> Result<NodeId, ShapeError> {
-        self.push(OneHot { classes }, &[labels])
+        self.push(OneHotOp { classes }, &[labels])
     }
 }
 
 #[derive(Debug)]
-struct OneHot {
+struct OneHotOp {
     classes: usize,
 }
 
-impl<T: Float> Op<T> for OneHot {
+impl<T: Float> Op<T> for OneHotOp {
     fn name(&self) -> &'static str {
         "one_hot"
     }
@@ -36,7 +36,7 @@ impl<T: Float> Op<T> for OneHot {
             let expected = "labels [N] or [m]";
             return Err(ShapeError::Rank { op: "one_hot", expected, found: labels.clone() });
         }
-        Ok(labels.with_sizes([labels.sizes(), &[self.classes]].concat()))
+        Ok(labels.with_dims([labels.dims(), &[self.classes]].concat()))
     }
 
     fn saved(&self, _operand: usize) -> Saved {
@@ -81,7 +81,7 @@ mod tests {
                                 .map(move |c| f64::from(u8::from((label - c as f64).abs() < 0.5)))
                         };
                         let y: Vec<f64> = x[0].values().iter().flat_map(row).collect();
-                        Tensor::new([x[0].sizes()[0], classes], y)
+                        Tensor::new([x[0].shape()[0], classes], y)
                     },
                     inputs: &[uniform(shape, -1.0..10.0)],
                 });

@@ -9,7 +9,7 @@
 
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::walk::broadcast_shape;
+use crate::strided_indices::broadcast_shape;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -19,14 +19,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn pow(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Pow, &[a, b])
+        self.push(PowOp, &[a, b])
     }
 }
 
 #[derive(Debug)]
-struct Pow;
+struct PowOp;
 
-impl<T: Float> Op<T> for Pow {
+impl<T: Float> Op<T> for PowOp {
     fn name(&self) -> &'static str {
         "pow"
     }
@@ -72,7 +72,7 @@ impl<T: Float> Op<T> for Pow {
 #[cfg(test)]
 mod tests {
     use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform, zip};
-    use crate::{Compile, Graph, NodeId, Program, Run};
+    use crate::{Compile, Graph, NodeId, Program, RunArgs};
 
     fn to_the(exponent: f64) -> impl Fn(&mut Graph<f32>, NodeId) -> NodeId {
         move |g, x| {
@@ -135,7 +135,7 @@ mod tests {
         let z = g.pow(sum, two).unwrap();
         let options = Compile { loss: Some(z), ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
-        program.run(&Run { parameters: &[3.0, 4.0], ..Run::default() });
+        program.run(&RunArgs { parameters: &[3.0, 4.0], ..RunArgs::default() });
         assert_eq!((program.scalar(z), program.gradients()), (49.0, &[14.0, 14.0][..]));
     }
 }

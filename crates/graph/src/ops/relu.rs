@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `max(x, 0)`, elementwise. See the [module docs](self).
     pub fn relu(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Relu, x)
+        self.push_unary(ReluOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Relu;
+struct ReluOp;
 
-impl<T: Float> Op<T> for Relu {
+impl<T: Float> Op<T> for ReluOp {
     fn name(&self) -> &'static str {
         "relu"
     }

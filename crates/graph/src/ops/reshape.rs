@@ -1,6 +1,6 @@
 //! The same elements in another shape.
 //!
-//! Shapes: `x [..]` → `y [sizes]`, `x [N, ..]` → `y [N, sizes]`, with as many elements behind the batch
+//! Shapes: `x [..]` → `y [dims]`, `x [N, ..]` → `y [N, dims]`, with as many elements behind the batch
 //! axis as before, in row-major order.
 //! Gradient: `dL/dx = dL/dy`, in the shape of `x`.
 //! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
@@ -9,11 +9,11 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds `x` with other sizes behind the batch axis, if it has one. See the [module docs](self).
+    /// Adds `x` with other dims behind the batch axis, if it has one. See the [module docs](self).
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Reshape`] if the sizes have another number of elements.
+    /// [`ShapeError::Reshape`] if the dims have another number of elements.
     ///
     /// # Examples
     ///
@@ -29,30 +29,30 @@ impl<T: Float> Graph<T> {
     /// assert_eq!(error.to_string(), "reshape: [N, 784] has 784 elements but [N, 28, 27] has 756");
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
-    pub fn reshape(&mut self, x: NodeId, sizes: impl AsRef<[usize]>) -> Result<NodeId, ShapeError> {
-        self.push(Reshape { sizes: sizes.as_ref().to_vec() }, &[x])
+    pub fn reshape(&mut self, x: NodeId, dims: impl AsRef<[usize]>) -> Result<NodeId, ShapeError> {
+        self.push(ReshapeOp { dims: dims.as_ref().to_vec() }, &[x])
     }
 
     /// Adds `x` with one axis behind the batch axis, if it has one: `[N, 28, 28, 6]` becomes `[N, 4704]`.
     pub fn flatten(&mut self, x: NodeId) -> NodeId {
-        let sizes = vec![self.shape(x).len()];
-        self.push_unary(Reshape { sizes }, x)
+        let dims = vec![self.shape(x).len()];
+        self.push_unary(ReshapeOp { dims }, x)
     }
 }
 
 #[derive(Debug)]
-struct Reshape {
-    sizes: Vec<usize>,
+struct ReshapeOp {
+    dims: Vec<usize>,
 }
 
-impl<T: Float> Op<T> for Reshape {
+impl<T: Float> Op<T> for ReshapeOp {
     fn name(&self) -> &'static str {
         "reshape"
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         let from = &operands[0];
-        let to = from.with_sizes(&self.sizes);
+        let to = from.with_dims(&self.dims);
         if from.len() != to.len() {
             return Err(ShapeError::Reshape { from: from.clone(), to });
         }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for (x, sizes) in [
+        for (x, dims) in [
             ("N 2 3", &[6][..]),
             ("N 6", &[3, 1, 2]),
             ("N 1", &[]),
@@ -98,11 +98,11 @@ mod tests {
             ("", &[1]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.reshape(v[0], sizes),
+                build: |g, v| g.reshape(v[0], dims),
                 reference: |v| {
-                    let batch = x.starts_with('N').then(|| v[0].sizes()[0]);
-                    let sizes: Vec<usize> = batch.into_iter().chain(sizes.to_vec()).collect();
-                    Tensor::new(sizes, v[0].values())
+                    let batch = x.starts_with('N').then(|| v[0].shape()[0]);
+                    let dims: Vec<usize> = batch.into_iter().chain(dims.to_vec()).collect();
+                    Tensor::new(dims, v[0].values())
                 },
                 inputs: &[uniform(x, -2.0..2.0)],
             });
@@ -117,7 +117,7 @@ mod tests {
                 let (square, again) = (g.mul(flat, flat)?, g.flatten(v[0]));
                 g.mul(square, again)
             },
-            reference: |v| Tensor::new([v[0].sizes()[0], 6], v[0].map(|x| x * x * x).values()),
+            reference: |v| Tensor::new([v[0].shape()[0], 6], v[0].map(|x| x * x * x).values()),
             inputs: &[uniform("N 2 3", -2.0..2.0)],
         });
     }

@@ -10,14 +10,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `1 / (1 + e⁻ˣ)`, elementwise. See the [module docs](self).
     pub fn sigmoid(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Sigmoid, x)
+        self.push_unary(SigmoidOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Sigmoid;
+struct SigmoidOp;
 
-impl<T: Float> Op<T> for Sigmoid {
+impl<T: Float> Op<T> for SigmoidOp {
     fn name(&self) -> &'static str {
         "sigmoid"
     }

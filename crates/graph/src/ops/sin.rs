@@ -10,14 +10,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `sin x`, elementwise. See the [module docs](self).
     pub fn sin(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Sin, x)
+        self.push_unary(SinOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Sin;
+struct SinOp;
 
-impl<T: Float> Op<T> for Sin {
+impl<T: Float> Op<T> for SinOp {
     fn name(&self) -> &'static str {
         "sin"
     }

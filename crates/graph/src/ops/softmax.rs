@@ -20,14 +20,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
     pub fn softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Softmax, &[x])
+        self.push(SoftmaxOp, &[x])
     }
 }
 
 #[derive(Debug)]
-struct Softmax;
+struct SoftmaxOp;
 
-impl<T: Float> Op<T> for Softmax {
+impl<T: Float> Op<T> for SoftmaxOp {
     fn name(&self) -> &'static str {
         "softmax"
     }
@@ -41,7 +41,7 @@ impl<T: Float> Op<T> for Softmax {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        let width = pass.tile.lanes(pass.y_shape);
+        let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
         vectorize(
@@ -69,7 +69,7 @@ impl<T: Float> Op<T> for Softmax {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy, y) = (pass.dx, pass.dy, pass.y);
-        let width = pass.tile.lanes(pass.y_shape);
+        let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let sums = &mut pass.scratch[..width];
         vectorize(
@@ -103,7 +103,7 @@ impl<T: Float> Op<T> for Softmax {
 
 /// The operand's shape, if its last axis can be one of classes.
 pub(super) fn classes_last(op: &'static str, x: &Shape) -> Result<Shape, ShapeError> {
-    if x.sizes().is_empty() {
+    if x.dims().is_empty() {
         let expected = "scores [.., classes]";
         return Err(ShapeError::Rank { op, expected, found: x.clone() });
     }
@@ -113,7 +113,7 @@ pub(super) fn classes_last(op: &'static str, x: &Shape) -> Result<Shape, ShapeEr
 /// Elements that are normalised together, for all lanes: one row for each class.
 pub(super) fn group_len(shape: &Shape, width: usize) -> usize {
     // Without classes there are no groups; their length must not be 0 all the same.
-    shape.sizes().last().map_or(1, |classes| classes * width).max(1)
+    shape.dims().last().map_or(1, |classes| classes * width).max(1)
 }
 
 /// The largest score of each lane.
@@ -136,9 +136,9 @@ mod tests {
 
     fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
         let powers = x.map(f64::exp);
-        let last = x.sizes().len() - 1;
+        let last = x.shape().len() - 1;
         let sums = reduce(&powers, &[last], |group| group.iter().sum());
-        let sizes = [sums.sizes(), &[1]].concat();
+        let sizes = [sums.shape(), &[1]].concat();
         zip(&powers, &Tensor::new(sizes, sums.into_values()), |power, sum| power / sum)
     }
 

@@ -13,14 +13,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `ln(1 + eˣ)`, elementwise. See the [module docs](self).
     pub fn softplus(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Softplus, x)
+        self.push_unary(SoftplusOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Softplus;
+struct SoftplusOp;
 
-impl<T: Float> Op<T> for Softplus {
+impl<T: Float> Op<T> for SoftplusOp {
     fn name(&self) -> &'static str {
         "softplus"
     }

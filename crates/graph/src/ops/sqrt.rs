@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `√x`, elementwise. See the [module docs](self).
     pub fn sqrt(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Sqrt, x)
+        self.push_unary(SqrtOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Sqrt;
+struct SqrtOp;
 
-impl<T: Float> Op<T> for Sqrt {
+impl<T: Float> Op<T> for SqrtOp {
     fn name(&self) -> &'static str {
         "sqrt"
     }

@@ -11,14 +11,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds 1 where `x > 0`, else 0, elementwise. See the [module docs](self).
     pub fn step(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Step, x)
+        self.push_unary(StepOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Step;
+struct StepOp;
 
-impl<T: Float> Op<T> for Step {
+impl<T: Float> Op<T> for StepOp {
     fn name(&self) -> &'static str {
         "step"
     }

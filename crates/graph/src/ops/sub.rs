@@ -6,7 +6,7 @@
 
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::walk::broadcast_shape;
+use crate::strided_indices::broadcast_shape;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -16,14 +16,14 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn sub(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(Sub, &[a, b])
+        self.push(SubOp, &[a, b])
     }
 }
 
 #[derive(Debug)]
-struct Sub;
+struct SubOp;
 
-impl<T: Float> Op<T> for Sub {
+impl<T: Float> Op<T> for SubOp {
     fn name(&self) -> &'static str {
         "sub"
     }

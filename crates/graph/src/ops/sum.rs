@@ -31,7 +31,7 @@ impl<T: Float> Graph<T> {
     /// ```
     pub fn sum(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
         let reduction = Reduction::new("sum", self.shape(x), axes)?;
-        self.push(Sum(reduction), &[x])
+        self.push(SumOp(reduction), &[x])
     }
 
     /// Adds the sum of all elements of `x`, the batch axis included.
@@ -46,9 +46,9 @@ impl<T: Float> Graph<T> {
 }
 
 #[derive(Debug)]
-struct Sum(Reduction);
+struct SumOp(Reduction);
 
-impl<T: Float> Op<T> for Sum {
+impl<T: Float> Op<T> for SumOp {
     fn name(&self) -> &'static str {
         "sum"
     }
@@ -66,7 +66,7 @@ impl<T: Float> Op<T> for Sum {
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        self.0.spread(pass, T::ONE);
+        self.0.broadcast_grad(pass, T::ONE);
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {

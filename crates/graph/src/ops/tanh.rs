@@ -10,14 +10,14 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds `tanh x`, elementwise. See the [module docs](self).
     pub fn tanh(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(Tanh, x)
+        self.push_unary(TanhOp, x)
     }
 }
 
 #[derive(Debug)]
-struct Tanh;
+struct TanhOp;
 
-impl<T: Float> Op<T> for Tanh {
+impl<T: Float> Op<T> for TanhOp {
     fn name(&self) -> &'static str {
         "tanh"
     }

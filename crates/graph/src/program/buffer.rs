@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 /// Numbers that a row of a tile is rounded up to: a vector of the widest instruction set, 64 bytes of
 /// `f32`.
-pub(super) const LANES: usize = 16;
+pub(super) const ROW_ALIGNMENT: usize = 16;
 /// A cache line.
 const ALIGNMENT: usize = 64;
 

@@ -9,16 +9,16 @@ use crate::op::{
 };
 
 use super::buffer::Buffer;
-use super::plan::{Chunk, Place, Plan, Task};
-use super::wide::Wide;
-use super::{Source, add};
+use super::plan::{Chunk, Plan, Storage, Task};
+use super::row_parallel::RowParallelLayer;
+use super::{InputSource, add};
 
 /// A tile and what is kept of it from stage to stage.
 #[derive(Debug)]
 pub(super) struct TileState<T> {
     pub(super) tile: Tile,
     /// Lanes of the tiles before it.
-    pub(super) first_lane: usize,
+    pub(super) first_column: usize,
     pub(super) buffers: Vec<Buffer<T>>,
     /// Whether what the gradients of parameters will be made of is so small that they must be finite.
     pub(super) is_bounded: bool,
@@ -40,7 +40,7 @@ pub(super) struct Local<'a, T> {
 
 /// A backward pass: of which node, for which operand, and where.
 #[derive(Clone, Copy)]
-pub(super) struct Part<'a, T> {
+pub(super) struct BackwardTask<'a, T> {
     pub(super) node: usize,
     pub(super) operand: usize,
     pub(super) adds: bool,
@@ -55,7 +55,7 @@ pub(super) struct Context<'a, T> {
     pub(super) plan: &'a Plan,
     pub(super) parameters: &'a [T],
     pub(super) shared: &'a [Buffer<T>],
-    pub(super) wide: &'a [Wide<T>],
+    pub(super) row_parallel: &'a [RowParallelLayer<T>],
     pub(super) key: RandomKey,
 }
 
@@ -74,24 +74,24 @@ impl<'a, T: Float> Context<'a, T> {
         task: Task,
         state: &mut TileState<T>,
         worker: &mut Worker<T>,
-        inputs: &dyn Source<T>,
+        inputs: &dyn InputSource<T>,
     ) {
         let tile = state.tile;
         let plan = &self.plan.nodes;
         match task {
-            Task::Fill(i) => {
+            Task::Load(i) => {
                 let Some(&Leaf::Input(input)) = self.node(i).leaf() else {
                     unreachable!("planned as an input")
                 };
                 let len = self.node(i).shape().len() * tile.width;
                 let mut y = take(&plan[i].value, state, worker);
-                inputs.fill(input, tile, &mut y[..len]);
+                inputs.load(input, tile, &mut y[..len]);
                 put(&plan[i].value, y, state, worker);
             }
             Task::Forward(i) => {
                 // The part of a reduction has a place of its own.
-                let place = plan[i].part.map_or(plan[i].value.clone(), Place::Tile);
-                let len = self.node(i).shape().len() * tile.lanes(self.node(i).shape());
+                let place = plan[i].part.map_or(plan[i].value.clone(), Storage::Tile);
+                let len = self.node(i).shape().len() * tile.row_len(self.node(i).shape());
                 let mut y = take(&place, state, worker);
                 let mut scratch = std::mem::take(&mut worker.scratch);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
@@ -100,7 +100,7 @@ impl<'a, T: Float> Context<'a, T> {
                 put(&place, y, state, worker);
             }
             Task::Zero(i) => {
-                let len = self.node(i).shape().len() * tile.lanes(self.node(i).shape());
+                let len = self.node(i).shape().len() * tile.row_len(self.node(i).shape());
                 let place = self.gradient_place(i);
                 let mut dx = take(&place, state, worker);
                 dx[..len].fill(T::ZERO);
@@ -108,38 +108,42 @@ impl<'a, T: Float> Context<'a, T> {
             }
             Task::Backward { node: i, operand, adds } => {
                 let to = self.node(i).operands()[operand].index();
-                let len = self.node(to).shape().len() * tile.lanes(self.node(to).shape());
+                let len = self.node(to).shape().len() * tile.row_len(self.node(to).shape());
                 let place = self.gradient_place(to);
                 let mut dx = take(&place, state, worker);
                 let mut scratch = std::mem::take(&mut worker.scratch);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let part = Part { node: i, operand, adds, tile, local: Some(local) };
+                let part = BackwardTask { node: i, operand, adds, tile, local: Some(local) };
                 self.backward(part, &mut dx[..len], &mut scratch);
                 worker.scratch = scratch;
                 put(&place, dx, state, worker);
             }
-            Task::Prepare(i) => {
-                let place = Place::Tile(plan[i].workspace.expect("planned with a workspace"));
+            Task::Pack(i) => {
+                let place = Storage::Tile(plan[i].workspace.expect("planned with a workspace"));
                 let mut workspace = take(&place, state, worker);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
                 let split = split_weight(self.graph, i);
-                let dy = self.look(i, &plan[i].gradient, tile.width, Some(local));
-                split.prepare(dy, tile, &mut workspace);
+                let dy = self.read(i, &plan[i].gradient, tile.width, Some(local));
+                split.pack(dy, tile, &mut workspace);
                 put(&place, workspace, state, worker);
             }
-            Task::Take(i) => {
-                let wide = self.wide_of(i);
+            Task::Scatter(i) => {
+                let row_parallel = self.row_parallel_layer(i);
                 let mut y = take(&plan[i].value, state, worker);
-                for (to, from) in y.chunks_exact_mut(tile.width).zip(wide.of_tile(&wide.y, state)) {
+                for (to, from) in
+                    y.chunks_exact_mut(tile.width).zip(row_parallel.of_tile(&row_parallel.y, state))
+                {
                     to.copy_from_slice(from);
                 }
                 put(&plan[i].value, y, state, worker);
             }
-            Task::TakeGradient { node: i, adds } => {
-                let wide = self.wide_of(i);
+            Task::ScatterGradient { node: i, adds } => {
+                let row_parallel = self.row_parallel_layer(i);
                 let place = &plan[self.node(i).operands()[0].index()].gradient;
                 let mut dx = take(place, state, worker);
-                for (to, from) in dx.chunks_exact_mut(tile.width).zip(wide.of_tile(&wide.dx, state))
+                for (to, from) in dx
+                    .chunks_exact_mut(tile.width)
+                    .zip(row_parallel.of_tile(&row_parallel.dx, state))
                 {
                     if adds {
                         add(to, from);
@@ -152,17 +156,17 @@ impl<'a, T: Float> Context<'a, T> {
             Task::Finish(_)
             | Task::Seed(_)
             | Task::Reduce(_)
-            | Task::Wide(_)
-            | Task::WideBackward(_) => {
+            | Task::RowParallel(_)
+            | Task::RowParallelBackward(_) => {
                 unreachable!("planned for all tiles at once")
             }
         }
     }
 
     /// In a tile, the gradient of a shared value is the tile's part of it.
-    fn gradient_place(&self, i: usize) -> Place {
+    fn gradient_place(&self, i: usize) -> Storage {
         let plan = &self.plan.nodes[i];
-        plan.gradient_part.map_or_else(|| plan.gradient.clone(), Place::Tile)
+        plan.gradient_part.map_or_else(|| plan.gradient.clone(), Storage::Tile)
     }
 
     pub(super) fn forward(
@@ -178,7 +182,7 @@ impl<'a, T: Float> Context<'a, T> {
         if plan.in_place {
             x[0] = &[];
         }
-        let bias = plan.bias.map(|bias| self.look(bias, &self.plan.nodes[bias].value, 1, local));
+        let bias = plan.bias.map(|bias| self.read(bias, &self.plan.nodes[bias].value, 1, local));
         op(self.graph, i).forward(ForwardPass {
             x: &x[..plan.shapes.len()],
             y,
@@ -191,18 +195,18 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    pub(super) fn backward(&self, part: Part<'_, T>, dx: &mut [T], scratch: &mut [T]) {
+    pub(super) fn backward(&self, part: BackwardTask<'_, T>, dx: &mut [T], scratch: &mut [T]) {
         self.with_backward(part, dx, scratch, |pass| op(self.graph, part.node).backward(pass));
     }
 
     fn with_backward(
         &self,
-        part: Part<'_, T>,
+        part: BackwardTask<'_, T>,
         dx: &mut [T],
         scratch: &mut [T],
         run: impl FnOnce(BackwardPass<'_, T>),
     ) {
-        let Part { node: i, operand, adds, tile, local } = part;
+        let BackwardTask { node: i, operand, adds, tile, local } = part;
         let plan = &self.plan.nodes[i];
         let saved = op(self.graph, i).saved(operand);
         let mut x = self.operands(i, tile, local);
@@ -211,10 +215,10 @@ impl<'a, T: Float> Context<'a, T> {
                 *x = &[];
             }
         }
-        let lanes = tile.lanes(self.node(i).shape());
-        let y = if saved.has_result() { self.look(i, &plan.value, lanes, local) } else { &[] };
+        let lanes = tile.row_len(self.node(i).shape());
+        let y = if saved.has_result() { self.read(i, &plan.value, lanes, local) } else { &[] };
         let over = plan.backward_in_place && operand == 0;
-        let dy = if over { &[] } else { self.look(i, &plan.gradient, lanes, local) };
+        let dy = if over { &[] } else { self.read(i, &plan.gradient, lanes, local) };
         run(BackwardPass {
             operand,
             x: &x[..plan.shapes.len()],
@@ -242,9 +246,9 @@ impl<'a, T: Float> Context<'a, T> {
             let plan = &self.plan.nodes[i];
             let split = split_weight(self.graph, i);
             let saved = op(self.graph, i).saved(WEIGHT);
-            let row_len = plan.shapes[WEIGHT].sizes().last().map_or(1, |&len| len.max(1));
-            if plan.wide.is_some() {
-                let Wide { x, workspace, tile, .. } = self.wide_of(i);
+            let row_len = plan.shapes[WEIGHT].dims().last().map_or(1, |&len| len.max(1));
+            if plan.row_parallel.is_some() {
+                let RowParallelLayer { x, workspace, tile, .. } = self.row_parallel_layer(i);
                 let (x, shapes, tile) = (&[&x[..], &[]], &plan.shapes[..], *tile);
                 let adds = std::mem::replace(&mut adds, true);
                 let tile = SplitTile { x, workspace, shapes, tile, adds };
@@ -256,8 +260,8 @@ impl<'a, T: Float> Context<'a, T> {
                 let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
                 for (k, operand) in self.node(i).operands().iter().enumerate() {
                     if saved.has_operand(k) {
-                        let lanes = state.tile.lanes(&plan.shapes[k]);
-                        x[k] = self.look(
+                        let lanes = state.tile.row_len(&plan.shapes[k]);
+                        x[k] = self.read(
                             operand.index(),
                             &self.plan.nodes[operand.index()].value,
                             lanes,
@@ -280,7 +284,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
-    pub(super) fn is_bounded(&self, state: &TileState<T>, inputs: &dyn Source<T>) -> bool {
+    pub(super) fn is_bounded(&self, state: &TileState<T>, inputs: &dyn InputSource<T>) -> bool {
         let local = Local { tile: &state.buffers, worker: &[] };
         self.plan.chunks.iter().all(|chunk| chunk.clear)
             && self.graph.nodes().all(|(id, node)| {
@@ -317,7 +321,7 @@ impl<'a, T: Float> Context<'a, T> {
         let mut y = if plan.part.is_some() {
             Vec::new()
         } else {
-            self.look(i, &plan.value, tile.lanes(node.shape()), local).to_vec()
+            self.read(i, &plan.value, tile.row_len(node.shape()), local).to_vec()
         };
         let pass = ForwardPass {
             x: &x[..plan.shapes.len()],
@@ -339,17 +343,17 @@ impl<'a, T: Float> Context<'a, T> {
         let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
         for (x, operand) in x.iter_mut().zip(self.node(i).operands()) {
             let operand = operand.index();
-            let lanes = tile.lanes(self.node(operand).shape());
-            *x = self.look(operand, &self.plan.nodes[operand].value, lanes, local);
+            let lanes = tile.row_len(self.node(operand).shape());
+            *x = self.read(operand, &self.plan.nodes[operand].value, lanes, local);
         }
         x
     }
 
     /// The `lanes` of each row of a value or gradient of node `i`; nothing if it was not kept.
-    pub(super) fn look<'b>(
+    pub(super) fn read<'b>(
         &self,
         i: usize,
-        place: &Place,
+        place: &Storage,
         lanes: usize,
         local: Option<Local<'b, T>>,
     ) -> &'b [T]
@@ -359,11 +363,11 @@ impl<'a, T: Float> Context<'a, T> {
         let len = self.node(i).shape().len() * lanes;
         match (place, local) {
             // A buffer that was taken out to be written over, in place, is empty.
-            (Place::Tile(place), Some(local)) => local.tile[*place].get(..len).unwrap_or(&[]),
-            (Place::Worker(place), Some(local)) => local.worker[*place].get(..len).unwrap_or(&[]),
-            (Place::Shared(place), _) => &self.shared[*place],
-            (Place::Parameter(range), _) => &self.parameters[range.clone()],
-            (Place::Constant, _) => match self.node(i).leaf() {
+            (Storage::Tile(place), Some(local)) => local.tile[*place].get(..len).unwrap_or(&[]),
+            (Storage::Worker(place), Some(local)) => local.worker[*place].get(..len).unwrap_or(&[]),
+            (Storage::Shared(place), _) => &self.shared[*place],
+            (Storage::Parameter(range), _) => &self.parameters[range.clone()],
+            (Storage::Constant, _) => match self.node(i).leaf() {
                 Some(Leaf::Constant(value)) => value.values(),
                 _ => unreachable!("planned as a constant"),
             },
@@ -371,8 +375,9 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    fn wide_of(&self, i: usize) -> &'a Wide<T> {
-        &self.wide[self.plan.nodes[i].wide.expect("planned as a wide layer")]
+    fn row_parallel_layer(&self, i: usize) -> &'a RowParallelLayer<T> {
+        &self.row_parallel
+            [self.plan.nodes[i].row_parallel.expect("planned as a row-parallel layer")]
     }
 
     pub(super) fn node(&self, i: usize) -> &'a crate::Node<T> {
@@ -390,37 +395,37 @@ pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {
     kernels::all_below(values, T::from_f64(1e15))
 }
 
-fn take<T: Float>(place: &Place, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {
+fn take<T: Float>(place: &Storage, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {
     match place {
-        Place::Tile(place) => std::mem::take(&mut state.buffers[*place]),
-        Place::Worker(place) => std::mem::take(&mut worker.buffers[*place]),
+        Storage::Tile(place) => std::mem::take(&mut state.buffers[*place]),
+        Storage::Worker(place) => std::mem::take(&mut worker.buffers[*place]),
         _ => unreachable!("planned for each tile"),
     }
 }
 
 fn put<T: Float>(
-    place: &Place,
+    place: &Storage,
     buffer: Buffer<T>,
     state: &mut TileState<T>,
     worker: &mut Worker<T>,
 ) {
     match place {
-        Place::Tile(place) => state.buffers[*place] = buffer,
-        Place::Worker(place) => worker.buffers[*place] = buffer,
+        Storage::Tile(place) => state.buffers[*place] = buffer,
+        Storage::Worker(place) => worker.buffers[*place] = buffer,
         _ => unreachable!("planned for each tile"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Compile, Graph, Program, Run, Shape, Source, Tensor, Tensors, op::Tile};
+    use crate::{Compile, Graph, InputSource, Program, RunArgs, Shape, Tensor, Tensors, op::Tile};
 
     /// An input of which is known that it is small.
     struct Known<'a>(Tensors<'a, f32>);
 
-    impl Source<f32> for Known<'_> {
-        fn fill(&self, input: usize, tile: Tile, out: &mut [f32]) {
-            self.0.fill(input, tile, out);
+    impl InputSource<f32> for Known<'_> {
+        fn load(&self, input: usize, tile: Tile, out: &mut [f32]) {
+            self.0.load(input, tile, out);
         }
 
         fn is_bounded(&self, _: usize) -> bool {
@@ -444,8 +449,8 @@ mod tests {
             let x = Tensor::full([40, 2, 300], value);
             let tensors = [&x];
             let (plain, known) = (Tensors(&tensors), Known(Tensors(&tensors)));
-            let inputs: &dyn Source<f32> = if is_known { &known } else { &plain };
-            program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
+            let inputs: &dyn InputSource<f32> = if is_known { &known } else { &plain };
+            program.run(&RunArgs { parameters: &parameters, inputs, ..RunArgs::default() });
             program.tiles.iter().all(|tile| tile.is_bounded)
         };
         assert!(is_bounded(3.0, false));

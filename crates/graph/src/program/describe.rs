@@ -26,7 +26,7 @@ impl<T: Float> Program<T> {
         let last = self.samples[tiles - 1];
         let rest = if last == samples { String::new() } else { format!(", {last} in the last") };
         format!(
-            "batch {}: {tiles} tiles of {lanes} lanes, {samples} samples each{rest}",
+            "batch {}: {tiles} tiles of width {lanes}, {samples} samples each{rest}",
             self.batch
         )
     }
@@ -50,7 +50,7 @@ impl<T: Float> Program<T> {
         let name = |i| self.name(i);
         let bias = |i: usize| if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
         match task {
-            Task::Fill(i) => format!("fill {}", name(i)),
+            Task::Load(i) => format!("load {}", name(i)),
             Task::Forward(i) => {
                 let place = if self.plan.nodes[i].in_place { " in place" } else { "" };
                 format!("{}{}{place}", name(i), bias(i))
@@ -64,12 +64,12 @@ impl<T: Float> Program<T> {
                 let place = if over { " in place" } else { "" };
                 format!("{} → {}{place}", name(node), name(to))
             }
-            Task::Prepare(i) => format!("prepare {}", name(i)),
+            Task::Pack(i) => format!("pack {}", name(i)),
             Task::Reduce(i) => format!("add up {}", name(i)),
-            Task::Wide(i) => format!("{}{}, all tiles at once", name(i), bias(i)),
-            Task::Take(i) => format!("take {}", name(i)),
-            Task::WideBackward(i) => format!("{} →, all tiles at once", name(i)),
-            Task::TakeGradient { node, .. } => format!("take {} →", name(node)),
+            Task::RowParallel(i) => format!("{}{}, all tiles at once", name(i), bias(i)),
+            Task::Scatter(i) => format!("scatter {}", name(i)),
+            Task::RowParallelBackward(i) => format!("{} →, all tiles at once", name(i)),
+            Task::ScatterGradient { node, .. } => format!("scatter {} →", name(node)),
         }
     }
 
@@ -126,8 +126,9 @@ mod tests {
         let options = Compile { batch: 20, loss: Some(loss), ..Compile::default() };
         let text = Program::new(g, &options).unwrap().describe();
         for part in [
-            "batch 20: 2 tiles of 16 lanes, 10 samples each\nstage 1, once\n",
-            "forward   the data              fill x\n",
+            "batch 20: 2 tiles of width 16, 10 samples each\nstage 1, once\n",
+            "forward   the data              load x
+",
             "stage 2, for each tile\n",
             "forward   layer 1               matmul, relu",
             "chunks of gradients\n  weight  ",

@@ -55,7 +55,7 @@ impl Validate for BatchNorm {
 
 impl<T: Float> Build<T> for BatchNorm {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        let channels = builder.graph.shape(x).sizes().last().copied().unwrap_or(0);
+        let channels = builder.graph.shape(x).dims().last().copied().unwrap_or(0);
         let moments = builder.moments(x, self.momentum, self.warmup)?;
         let mut y = builder.graph.normalize(x, moments, self.epsilon)?;
         if self.scale {

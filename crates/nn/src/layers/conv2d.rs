@@ -57,7 +57,7 @@ impl Validate for Conv2d {
 impl<T: Float> Build<T> for Conv2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
-        let channels = match (shape.is_batched(), shape.sizes()) {
+        let channels = match (shape.is_batched(), shape.dims()) {
             (true, &[_, _, channels]) => channels,
             _ => {
                 let expected = "images [N, height, width, channels]";

@@ -47,7 +47,7 @@ impl Validate for Linear {
 impl<T: Float> Build<T> for Linear {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
-        let fan_in = match (shape.is_batched(), shape.sizes()) {
+        let fan_in = match (shape.is_batched(), shape.dims()) {
             (true, &[fan_in]) => fan_in,
             _ => {
                 let expected = "[N, features] (put a flatten layer before it)";

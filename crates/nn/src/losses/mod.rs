@@ -115,8 +115,8 @@ fn target_rows<T: Float>(
     target: NodeId,
 ) -> Result<NodeId, ShapeError> {
     let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
-    let is_number = target_shape.is_batched() && target_shape.sizes().is_empty();
-    match (shape.is_batched(), shape.sizes()) {
+    let is_number = target_shape.is_batched() && target_shape.dims().is_empty();
+    match (shape.is_batched(), shape.dims()) {
         _ if shape == target_shape && shape.rank() == 2 => Ok(target),
         (true, &[1]) if is_number => g.reshape(target, [1]),
         (true, &[classes]) if is_number => g.one_hot(target, classes),
@@ -133,7 +133,7 @@ fn target_rows<T: Float>(
 mod tests {
     use std::collections::BTreeMap;
 
-    use graph::{Compile, Program, Run, Shape, Tensor, Tensors};
+    use graph::{Compile, Program, RunArgs, Shape, Tensor, Tensors};
 
     use super::*;
 
@@ -160,7 +160,10 @@ mod tests {
                     ..Compile::default()
                 };
                 let mut program = Program::new(g, &options).unwrap();
-                program.run(&Run { inputs: &Tensors(&[&prediction, &target]), ..Run::default() });
+                program.run(&RunArgs {
+                    inputs: &Tensors(&[&prediction, &target]),
+                    ..RunArgs::default()
+                });
                 (program.scalar(y), program.gradient(x).unwrap().into_values())
             });
         let [one_hot, label] = both;

@@ -13,9 +13,9 @@ use crate::setting::Bias;
 /// would only run out of memory later.
 pub(super) const MAX_ELEMENTS: usize = 1 << 30;
 
-/// The product of `sizes`, if it is no more than a network can have.
-pub(super) fn checked_len(sizes: &[usize]) -> Option<usize> {
-    let len = sizes.iter().try_fold(1usize, |len, &size| len.checked_mul(size))?;
+/// The number of elements of `shape`, if it is no more than a network can have.
+pub(super) fn checked_len(shape: &[usize]) -> Option<usize> {
+    let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size))?;
     (len <= MAX_ELEMENTS).then_some(len)
 }
 
@@ -63,23 +63,23 @@ impl<'a, T: Float> Builder<'a, T> {
     pub fn parameter(
         &mut self,
         part: &str,
-        sizes: &[usize],
+        shape: &[usize],
         initializer: Initializer,
         fan_in: usize,
         fan_out: usize,
     ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.{part}", self.layer);
         let start = self.graph.n_parameters();
-        if checked_len(sizes).is_none_or(|len| len > MAX_ELEMENTS - start) {
+        if checked_len(shape).is_none_or(|len| len > MAX_ELEMENTS - start) {
             let rule = format!("a network has at most {MAX_ELEMENTS} parameters");
-            return Err(ShapeError::Rule { op: "parameter", rule, found: Shape::from(sizes) });
+            return Err(ShapeError::Rule { op: "parameter", rule, found: Shape::from(shape) });
         }
-        let node = self.graph.parameter(&name, Shape::from(sizes));
+        let node = self.graph.parameter(&name, Shape::from(shape));
         let range = start..self.graph.n_parameters();
         self.parameters.push(ParameterSpec {
             node,
             name,
-            sizes: sizes.to_vec(),
+            shape: shape.to_vec(),
             range,
             initializer,
             fan_in,
@@ -95,13 +95,13 @@ impl<'a, T: Float> Builder<'a, T> {
     /// As [`parameter`](Self::parameter).
     pub fn weight(
         &mut self,
-        sizes: &[usize],
+        shape: &[usize],
         fan_in: usize,
         fan_out: usize,
         initializer: Option<&Initializer>,
     ) -> Result<NodeId, ShapeError> {
         let initializer = initializer.unwrap_or(&self.network.weight_init).clone();
-        let node = self.parameter("weight", sizes, initializer, fan_in, fan_out)?;
+        let node = self.parameter("weight", shape, initializer, fan_in, fan_out)?;
         self.weights.push(node);
         Ok(node)
     }
@@ -135,7 +135,7 @@ impl<'a, T: Float> Builder<'a, T> {
         warmup: bool,
     ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.moments", self.layer);
-        let channels = self.graph.shape(x).sizes().last().copied().unwrap_or(0);
+        let channels = self.graph.shape(x).dims().last().copied().unwrap_or(0);
         let moments = match self.mode {
             Mode::Train => self.graph.moments(x)?,
             Mode::Evaluate => self.graph.input(&name, [2, channels]),
@@ -169,7 +169,7 @@ impl<'a, T: Float> Builder<'a, T> {
             error,
         })?;
         let mut nodes = self.graph.nodes().skip(self.first_node);
-        if nodes.any(|(_, node)| checked_len(node.shape().sizes()).is_none()) {
+        if nodes.any(|(_, node)| checked_len(node.shape().dims()).is_none()) {
             return Err(NetworkError::TooLarge { number, kind });
         }
         Ok(y)

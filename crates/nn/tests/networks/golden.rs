@@ -3,7 +3,7 @@
 use gradus_nn::{Mode, Network, Objective, Penalty};
 use graph::gradient_check::numerical_gradient;
 use graph::numeric::STEP;
-use graph::{Compile, Graph, NodeId, Program, Run, Shape, Tensor, Tensors};
+use graph::{Compile, Graph, NodeId, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
 use crate::common::{network, normal, samples};
@@ -12,11 +12,15 @@ use crate::common::{network, normal, samples};
 fn predict(network: &Network, parameters: &[f64], samples: &Tensor<f64>) -> Tensor<f64> {
     let outputs = network.outputs().unwrap();
     let model = network.model::<f64>(Mode::Evaluate, &Objective::default(), outputs).unwrap();
-    let batch = samples.sizes()[0];
+    let batch = samples.shape()[0];
     let options = Compile { batch, keep: vec![model.prediction], ..Compile::default() };
     let mut program = Program::new(model.graph, &options).unwrap();
     let targets = Tensor::full([batch], 0.0);
-    program.run(&Run { parameters, inputs: &Tensors(&[samples, &targets]), ..Run::default() });
+    program.run(&RunArgs {
+        parameters,
+        inputs: &Tensors(&[samples, &targets]),
+        ..RunArgs::default()
+    });
     program.value(model.prediction).unwrap()
 }
 
@@ -51,7 +55,7 @@ fn g16_l2_penalty_prefers_spread_weights() {
     let inputs = [Tensor::full([1, 4], 1.0), Tensor::full([1], 0.0)];
     for (parameters, cost) in [([1.0, 0.0, 0.0, 0.0], 1.0), ([0.25; 4], 0.25)] {
         let inputs = &Tensors(&inputs.each_ref());
-        program.run(&Run { parameters: &parameters, inputs, ..Run::default() });
+        program.run(&RunArgs { parameters: &parameters, inputs, ..RunArgs::default() });
         assert_eq!(program.scalar(penalty), cost);
         assert_eq!(program.value(model.prediction).unwrap().values(), [1.0], "the same score");
     }
@@ -84,7 +88,7 @@ fn g22_perceptrons_are_gates_and_two_layers_make_xor() {
     let options = Compile { batch: 4, keep: gates.clone(), ..Compile::default() };
     let mut program = Program::new(g, &options).unwrap();
     let table = Tensor::new([4, 2], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-    program.run(&Run { inputs: &Tensors(&[&table]), ..Run::default() });
+    program.run(&RunArgs { inputs: &Tensors(&[&table]), ..RunArgs::default() });
     let truth = [[0., 0., 0., 1.], [1., 1., 1., 0.], [0., 1., 1., 1.], [0., 1., 1., 0.]];
     for (gate, wanted) in gates.into_iter().zip(truth) {
         assert_eq!(program.value(gate).unwrap().values(), wanted);
@@ -101,13 +105,13 @@ fn g23_the_softmax_layer_has_7850_parameters() {
 fn g24_a_hundred_digits_give_a_hundred_rows_of_ten_scores() {
     let network = network("[784]", "{ linear = { units = 10 } }");
     let model = network.model::<f64>(Mode::Train, &Objective::default(), 10).unwrap();
-    let sizes: Vec<_> = model.parameters.iter().map(|spec| spec.sizes.as_slice()).collect();
+    let sizes: Vec<_> = model.parameters.iter().map(|spec| spec.shape.as_slice()).collect();
     assert_eq!(sizes, [&[784, 10][..], &[10]]);
     let (batch, mut random) = (100, Stream::new(1, 0));
     let parameters = normal(7850, 1.0, &mut random);
     let digits = samples(&network, batch, &mut random);
     let scores = predict(&network, &parameters, &digits);
-    assert_eq!(scores.sizes(), [100, 10]);
+    assert_eq!(scores.shape(), [100, 10]);
     // The bias is added to every row.
     let (weight, bias) = parameters.split_at(7840);
     let last = &digits.values()[99 * 784..];
@@ -134,7 +138,7 @@ fn g27_two_layer_gradients_are_those_of_differences() {
         Program::new(model.graph.clone(), &options).unwrap()
     };
     let inputs = &Tensors(&inputs.each_ref());
-    let at = Run { parameters: &parameters, inputs, ..Run::default() };
+    let at = RunArgs { parameters: &parameters, inputs, ..RunArgs::default() };
     let mut trained = compile(Some(model.loss), vec![]);
     trained.run(&at);
     let numerical = numerical_gradient(&mut compile(None, vec![model.loss]), model.loss, &at, STEP);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradus_nn::init::Initializer;
 use gradus_nn::{Layer, Loss, Mode, Model, Network, Objective, Penalty};
 use graph::gradient_check::{GradCheckOptions, gradient_check};
-use graph::{Compile, Float, Program, Run, Shape, Tensor, Tensors};
+use graph::{Compile, Float, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
 use crate::common::{network, normal, samples};
@@ -79,7 +79,7 @@ impl<T: Float> Trial<T> {
         let parameters = normal(model.graph.n_parameters(), 0.5, &mut random);
         let samples = samples(network, batch, &mut random);
         let sizes = target.with_batch(batch);
-        let drawn: Vec<T> = if target.sizes().is_empty() {
+        let drawn: Vec<T> = if target.dims().is_empty() {
             (0..batch).map(|_| T::from_f64(random.below(outputs as u64) as f64)).collect()
         } else {
             normal(sizes.iter().product(), 0.5, &mut random)
@@ -92,7 +92,12 @@ impl<T: Float> Trial<T> {
         let options = Compile { batch: self.batch, loss: Some(self.model.loss), ..options };
         let mut program = Program::new(self.model.graph.clone(), &options).unwrap();
         let inputs = &Tensors(&self.inputs.each_ref());
-        program.run(&Run { parameters: &self.parameters, inputs, seed: 5, ..Run::default() });
+        program.run(&RunArgs {
+            parameters: &self.parameters,
+            inputs,
+            seed: 5,
+            ..RunArgs::default()
+        });
         (program.scalar(self.model.loss), program.gradients().to_vec())
     }
 }

@@ -68,16 +68,16 @@ fn every_layer_has_its_shape_and_its_parameters_in_both_modes() {
         // The flatten layer makes every output one that a loss takes, and has no parameters.
         let network = network(input, &format!("{layer}, 'flatten'"));
         for model in [Mode::Train, Mode::Evaluate].map(|mode| model(&network, mode)) {
-            assert_eq!(model.layers[0].output.sizes(), output, "{layer}");
+            assert_eq!(model.layers[0].output.dims(), output, "{layer}");
             assert!(model.layers[0].output.is_batched(), "{layer}");
-            let parameters = model.parameters.iter().map(|p| (p.name.clone(), p.sizes.clone()));
+            let parameters = model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone()));
             let running_statistics =
                 model.running_statistics.iter().map(|a| (a.name.clone(), vec![2, a.channels]));
             let found: Vec<_> = parameters.chain(running_statistics).collect();
             let wanted = named.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec()));
             assert_eq!(found, wanted.collect::<Vec<_>>(), "{layer}");
             let count: usize =
-                model.parameters.iter().map(|p| p.sizes.iter().product::<usize>()).sum();
+                model.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
             assert_eq!(model.layers[0].parameters, count, "{layer}");
             assert_eq!(network.n_parameters(), Ok(count), "{layer}");
         }

@@ -94,7 +94,7 @@ class NetworkPage {
     weights.forEach((each, i) => {
       const figure = this.learned.children[i];
       if (!each) return;
-      say(figure.querySelector("figcaption"), `${this.shown[i]} [${each.sizes.join(", ")}]`);
+      say(figure.querySelector("figcaption"), `${this.shown[i]} [${each.shape.join(", ")}]`);
       if (!weightMaps(figure.querySelector("canvas"), each, this.about.picture)) figure.querySelector(".scroll").replaceChildren(t("no_form"));
     });
   }

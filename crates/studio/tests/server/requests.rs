@@ -208,7 +208,7 @@ fn pictures_and_answers_are_those_of_the_data_and_the_network() {
     let weight = server.get("/api/runs/done/parameter?name=2.linear.weight");
     let (about, values) = numbers(&weight);
     assert_eq!(
-        (&about["sizes"], values),
+        (&about["shape"], values),
         (&serde_json::json!([4, 3]), saved().parameters[..12].to_vec())
     );
     assert_eq!(server.get("/api/runs/done/parameter?name=../x").status, 404);

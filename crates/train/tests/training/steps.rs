@@ -73,7 +73,7 @@ fn evaluation_measures_every_sample_once() {
         Evaluator::new(network, &objective, set, 1.0).unwrap().evaluate(None, set, &parameters, &[])
     };
     let whole = evaluate(&all);
-    assert_eq!((whole.samples, whole.predictions.sizes()), (2345, &[2345, 2][..]));
+    assert_eq!((whole.samples, whole.predictions.shape()), (2345, &[2345, 2][..]));
     let first = evaluate(&all.clone().take(7));
     assert_eq!(whole.predictions.values()[..14], *first.predictions.values());
     let Targets::Labels { values, .. } = all.targets() else { unreachable!() };

@@ -10,19 +10,19 @@ pub(crate) const MAX_AXES: usize = 6;
 /// Each axis of the large value moves on by a stride in the small one: 0 where the small value repeats
 /// (broadcasting) or gathers (a reduction).
 #[derive(Clone, Debug)]
-pub(crate) struct Walk {
-    sizes: [usize; MAX_AXES],
+pub(crate) struct StridedIndices {
+    dims: [usize; MAX_AXES],
     strides: [usize; MAX_AXES],
     counters: [usize; MAX_AXES],
     n_axes: usize,
     at: usize,
 }
 
-impl Walk {
+impl StridedIndices {
     /// Along `large`, where the axis `i` of the small value is `small(i)` elements long.
     fn new(large: &[usize], small: impl Fn(usize) -> usize) -> Self {
-        let mut walk = Self {
-            sizes: [1; MAX_AXES],
+        let mut indices = Self {
+            dims: [1; MAX_AXES],
             strides: [0; MAX_AXES],
             counters: [0; MAX_AXES],
             n_axes: large.len(),
@@ -30,11 +30,11 @@ impl Walk {
         };
         let mut stride = 1;
         for axis in (0..large.len()).rev() {
-            walk.sizes[axis] = large[axis];
-            walk.strides[axis] = if small(axis) == 1 { 0 } else { stride };
+            indices.dims[axis] = large[axis];
+            indices.strides[axis] = if small(axis) == 1 { 0 } else { stride };
             stride *= small(axis);
         }
-        walk
+        indices
     }
 
     /// Along `large`, for a value that is broadcast to it: its axes count from the last.
@@ -50,12 +50,12 @@ impl Walk {
 
     /// The element number of the small value, and on to the next of the large one.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> usize {
+    pub(crate) fn advance(&mut self) -> usize {
         let at = self.at;
         for axis in (0..self.n_axes).rev() {
             self.counters[axis] += 1;
             self.at += self.strides[axis];
-            if self.counters[axis] < self.sizes[axis] {
+            if self.counters[axis] < self.dims[axis] {
                 break;
             }
             self.at -= self.strides[axis] * self.counters[axis];
@@ -65,26 +65,26 @@ impl Walk {
     }
 }
 
-/// The shape of two values broadcast together: sizes agree or one of them is 1, from the last axis on.
+/// The shape of two values broadcast together: dims agree or one of them is 1, from the last axis on.
 pub(crate) fn broadcast_shape(
     op: &'static str,
     left: &Shape,
     right: &Shape,
 ) -> Result<Shape, ShapeError> {
-    let (l, r) = (left.sizes(), right.sizes());
+    let (l, r) = (left.dims(), right.dims());
     let n_axes = l.len().max(r.len());
-    let size = |sizes: &[usize], axis: usize| {
-        (axis + sizes.len()).checked_sub(n_axes).map_or(1, |axis| sizes[axis])
+    let size = |dims: &[usize], axis: usize| {
+        (axis + dims.len()).checked_sub(n_axes).map_or(1, |axis| dims[axis])
     };
     let both = |axis| match (size(l, axis), size(r, axis)) {
         (a, b) if a == b => Some(a),
         (1, size) | (size, 1) => Some(size),
         _ => None,
     };
-    let sizes: Option<Vec<usize>> = (0..n_axes).map(both).collect();
-    match sizes {
-        Some(sizes) if n_axes <= MAX_AXES => {
-            Ok((if left.is_batched() { left } else { right }).with_sizes(sizes))
+    let dims: Option<Vec<usize>> = (0..n_axes).map(both).collect();
+    match dims {
+        Some(dims) if n_axes <= MAX_AXES => {
+            Ok((if left.is_batched() { left } else { right }).with_dims(dims))
         }
         _ => Err(ShapeError::Broadcast { op, left: left.clone(), right: right.clone() }),
     }
@@ -94,23 +94,26 @@ pub(crate) fn broadcast_shape(
 mod tests {
     use super::*;
 
-    fn steps(mut walk: Walk, count: usize) -> Vec<usize> {
-        (0..count).map(|_| walk.next()).collect()
+    fn steps(mut indices: StridedIndices, count: usize) -> Vec<usize> {
+        (0..count).map(|_| indices.advance()).collect()
     }
 
     #[test]
     fn a_broadcast_value_repeats() {
-        assert_eq!(steps(Walk::broadcast(&[2, 3], &[3]), 6), [0, 1, 2, 0, 1, 2]);
-        assert_eq!(steps(Walk::broadcast(&[2, 3], &[2, 1]), 6), [0, 0, 0, 1, 1, 1]);
-        assert_eq!(steps(Walk::broadcast(&[2, 2], &[]), 4), [0; 4]);
-        assert_eq!(steps(Walk::broadcast(&[2, 2, 2], &[2, 1, 2]), 8), [0, 1, 0, 1, 2, 3, 2, 3]);
+        assert_eq!(steps(StridedIndices::broadcast(&[2, 3], &[3]), 6), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(steps(StridedIndices::broadcast(&[2, 3], &[2, 1]), 6), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(steps(StridedIndices::broadcast(&[2, 2], &[]), 4), [0; 4]);
+        assert_eq!(
+            steps(StridedIndices::broadcast(&[2, 2, 2], &[2, 1, 2]), 8),
+            [0, 1, 0, 1, 2, 3, 2, 3]
+        );
     }
 
     #[test]
-    fn a_reduced_value_gathers() {
-        assert_eq!(steps(Walk::reduce(&[2, 3], &[0]), 6), [0, 1, 2, 0, 1, 2]);
-        assert_eq!(steps(Walk::reduce(&[2, 3], &[1]), 6), [0, 0, 0, 1, 1, 1]);
-        assert_eq!(steps(Walk::reduce(&[2, 3], &[0, 1]), 6), [0; 6]);
+    fn a_reduced_value_sums_into_one_element() {
+        assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[0]), 6), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[1]), 6), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[0, 1]), 6), [0; 6]);
     }
 
     #[test]

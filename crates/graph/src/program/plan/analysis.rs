@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{Graph, Kind, Leaf, NodeId};
+use crate::graph::{Graph, Leaf, NodeId, NodeKind};
 use crate::op::{Op, Saved, WEIGHT};
 use crate::{Float, Node, Shape};
 
 use super::super::Compile;
 use super::{Stage, Task};
 
-/// Samples of a batch whose tiles are so wide that each may read all weights.
-const MANY: usize = 1024;
+/// Samples of a batch whose tiles are so large that each may read all weights.
+const ROW_PARALLEL_MAX_BATCH: usize = 1024;
 /// Elements of a weight that is read once for all tiles.
-const WIDE: usize = 1 << 18;
+const ROW_PARALLEL_WEIGHT: usize = 1 << 18;
 
 /// What the planner knows of each node before anything is placed.
-pub(super) struct Facts<'a, T> {
+pub(super) struct Analysis<'a, T> {
     graph: &'a Graph<T>,
     loss: Option<usize>,
     pub(super) needed: Vec<bool>,
@@ -30,15 +30,15 @@ pub(super) struct Facts<'a, T> {
     /// Nodes whose weight gradient is made in rows.
     pub(super) splits: Vec<bool>,
     /// Nodes whose weight is so large that all tiles pass them at once.
-    pub(super) wide: Vec<bool>,
+    pub(super) row_parallel: Vec<bool>,
     /// For each node the nodes with a gradient that read it, and the operand they read it as.
     pub(super) readers: Vec<Vec<(usize, usize)>>,
 }
 
-impl<'a, T: Float> Facts<'a, T> {
+impl<'a, T: Float> Analysis<'a, T> {
     pub(super) fn of(graph: &'a Graph<T>, options: &Compile) -> Self {
         let n = graph.nodes().len();
-        let mut facts = Self {
+        let mut analysis = Self {
             graph,
             loss: options.loss.map(NodeId::index),
             needed: vec![options.keep_all; n],
@@ -47,27 +47,27 @@ impl<'a, T: Float> Facts<'a, T> {
             backward: vec![0; n],
             complete: vec![0; n],
             splits: vec![false; n],
-            wide: vec![false; n],
+            row_parallel: vec![false; n],
             readers: vec![Vec::new(); n],
         };
         for id in options.loss.iter().chain(&options.keep) {
-            facts.needed[id.index()] = true;
+            analysis.needed[id.index()] = true;
         }
         for (id, node) in graph.nodes().rev() {
-            if facts.needed[id.index()] {
-                node.operands().iter().for_each(|operand| facts.needed[operand.index()] = true);
+            if analysis.needed[id.index()] {
+                node.operands().iter().for_each(|operand| analysis.needed[operand.index()] = true);
             }
         }
-        facts.find_gradients(options);
-        for (id, node) in graph.nodes().filter(|(id, _)| facts.has_gradient[id.index()]) {
+        analysis.find_gradients(options);
+        for (id, node) in graph.nodes().filter(|(id, _)| analysis.has_gradient[id.index()]) {
             for (k, operand) in node.operands().iter().enumerate() {
-                facts.readers[operand.index()].push((id.index(), k));
+                analysis.readers[operand.index()].push((id.index(), k));
             }
         }
-        facts.choose_wide(options.batch);
-        facts.number_stages();
-        facts.choose_splits(options.batch);
-        facts
+        analysis.choose_row_parallel(options.batch);
+        analysis.number_stages();
+        analysis.choose_splits(options.batch);
+        analysis
     }
 
     fn find_gradients(&mut self, options: &Compile) {
@@ -91,7 +91,7 @@ impl<'a, T: Float> Facts<'a, T> {
             let i = id.index();
             let ready = node.operands().iter().map(|operand| self.available(operand.index()));
             let ready = ready.max().unwrap_or(0);
-            self.forward[i] = match (self.wide[i], self.is_tiled(i)) {
+            self.forward[i] = match (self.row_parallel[i], self.is_tiled(i)) {
                 (true, _) => (ready | 1) + 1,
                 (false, true) => ready | 1,
                 (false, false) => ready,
@@ -104,16 +104,16 @@ impl<'a, T: Float> Facts<'a, T> {
             }
             // By now every node that reads this one has said when its gradient is complete.
             let complete = self.complete[i];
-            self.backward[i] = match (self.wide[i], self.is_tiled(i)) {
+            self.backward[i] = match (self.row_parallel[i], self.is_tiled(i)) {
                 (true, _) => (complete | 1) + 1,
                 (false, true) => complete | 1,
                 (false, false) => complete,
             };
             for operand in node.operands().iter().map(|operand| operand.index()) {
                 // A shared value's gradient is complete when the tiles' parts are added up, and the operand's
-                // of a wide layer when the tiles have taken it.
+                // of a row-parallel layer when the tiles have taken it.
                 let adds_up = self.is_tiled(i) && !self.is_batched(operand);
-                let ready = self.backward[i] + usize::from(adds_up || self.wide[i]);
+                let ready = self.backward[i] + usize::from(adds_up || self.row_parallel[i]);
                 self.complete[operand] = self.complete[operand].max(ready);
             }
         }
@@ -121,17 +121,18 @@ impl<'a, T: Float> Facts<'a, T> {
 
     /// A weight that does not fit into a core's second-level cache beside the activations, and a batch whose
     /// tiles have too few samples to make up for that.
-    fn choose_wide(&mut self, batch: usize) {
-        if batch >= MANY {
+    fn choose_row_parallel(&mut self, batch: usize) {
+        if batch >= ROW_PARALLEL_MAX_BATCH {
             return;
         }
         for (id, node) in self.graph.nodes() {
             let can = node.op().is_some_and(|op| op.split_weight().is_some());
-            let is_wide = can && node.shape().is_batched() && {
+            let is_row_parallel = can && node.shape().is_batched() && {
                 let weight = self.graph.node(node.operands()[WEIGHT]);
-                matches!(weight.leaf(), Some(Leaf::Parameter(_))) && weight.shape().len() >= WIDE
+                matches!(weight.leaf(), Some(Leaf::Parameter(_)))
+                    && weight.shape().len() >= ROW_PARALLEL_WEIGHT
             };
-            self.wide[id.index()] = is_wide && self.needed[id.index()];
+            self.row_parallel[id.index()] = is_row_parallel && self.needed[id.index()];
         }
     }
 
@@ -151,7 +152,8 @@ impl<'a, T: Float> Facts<'a, T> {
             self.splits[id.index()] = is_parameter
                 && node.shape().is_batched()
                 && self.has_gradient[node.operands()[WEIGHT].index()]
-                && (self.wide[id.index()] || weight.shape().len() * n_tiles > activations * batch);
+                && (self.row_parallel[id.index()]
+                    || weight.shape().len() * n_tiles > activations * batch);
         }
     }
 
@@ -178,12 +180,12 @@ impl<'a, T: Float> Facts<'a, T> {
     }
 
     fn is_leaf(&self, node: usize) -> bool {
-        matches!(self.node(node).kind, Kind::Leaf(_))
+        matches!(self.node(node).kind, NodeKind::Leaf(_))
     }
 
     /// The first stage that may read the node's value.
     fn available(&self, node: usize) -> usize {
-        self.forward[node] + usize::from(self.is_reduction(node) || self.wide[node])
+        self.forward[node] + usize::from(self.is_reduction(node) || self.row_parallel[node])
     }
 
     pub(super) fn stages(&self) -> Vec<Stage> {
@@ -212,13 +214,13 @@ impl<'a, T: Float> Facts<'a, T> {
                 tasks.push(Task::Finish(i));
             }
         }
-        let took = |&&i: &&usize| self.wide[i] && self.available(i) == stage;
-        tasks.extend(needed.iter().filter(took).map(|&i| Task::Take(i)));
+        let took = |&&i: &&usize| self.row_parallel[i] && self.available(i) == stage;
+        tasks.extend(needed.iter().filter(took).map(|&i| Task::Scatter(i)));
         for &i in needed.iter().filter(|&&i| self.forward[i] == stage) {
             match self.node(i).leaf() {
-                Some(Leaf::Input(_)) => tasks.push(Task::Fill(i)),
+                Some(Leaf::Input(_)) => tasks.push(Task::Load(i)),
                 Some(_) => {}
-                None if self.wide[i] => tasks.push(Task::Wide(i)),
+                None if self.row_parallel[i] => tasks.push(Task::RowParallel(i)),
                 None => tasks.push(Task::Forward(i)),
             }
         }
@@ -235,10 +237,12 @@ impl<'a, T: Float> Facts<'a, T> {
             tasks.extend(nodes.iter().filter(grows).map(|&i| Task::Zero(i)));
             tasks.extend(self.loss.map(Task::Seed));
         }
-        for &i in nodes.iter().rev().filter(|&&i| self.wide[i] && self.backward[i] + 1 == stage) {
+        for &i in
+            nodes.iter().rev().filter(|&&i| self.row_parallel[i] && self.backward[i] + 1 == stage)
+        {
             let to = self.node(i).operands[0].index();
             if self.has_gradient[to] {
-                tasks.push(Task::TakeGradient { node: i, adds: !zeroed.insert(to) });
+                tasks.push(Task::ScatterGradient { node: i, adds: !zeroed.insert(to) });
             }
         }
         for &i in nodes.iter().rev() {
@@ -248,12 +252,12 @@ impl<'a, T: Float> Facts<'a, T> {
             if self.backward[i] != stage || self.is_leaf(i) {
                 continue;
             }
-            if self.wide[i] {
-                tasks.push(Task::WideBackward(i));
+            if self.row_parallel[i] {
+                tasks.push(Task::RowParallelBackward(i));
                 continue;
             }
             if self.splits[i] {
-                tasks.push(Task::Prepare(i));
+                tasks.push(Task::Pack(i));
             }
             // The first operand last: its gradient may then be computed over that of the node.
             for operand in (0..self.node(i).operands.len()).rev() {
@@ -309,8 +313,8 @@ impl<'a, T: Float> Facts<'a, T> {
         match task {
             Task::Forward(i) => self.node(i).operands.iter().map(|id| id.index()).collect(),
             Task::Backward { node, operand, .. } => saved(node, operand),
-            Task::Prepare(i) => saved(i, WEIGHT),
-            Task::Wide(i) => vec![self.node(i).operands[0].index()],
+            Task::Pack(i) => saved(i, WEIGHT),
+            Task::RowParallel(i) => vec![self.node(i).operands[0].index()],
             _ => Vec::new(),
         }
     }
@@ -320,10 +324,10 @@ impl<'a, T: Float> Facts<'a, T> {
         match task {
             Task::Zero(i)
             | Task::Seed(i)
-            | Task::Prepare(i)
+            | Task::Pack(i)
             | Task::Reduce(i)
-            | Task::WideBackward(i) => vec![i],
-            Task::TakeGradient { node, .. } => vec![self.node(node).operands[0].index()],
+            | Task::RowParallelBackward(i) => vec![i],
+            Task::ScatterGradient { node, .. } => vec![self.node(node).operands[0].index()],
             Task::Backward { node, operand, .. } => {
                 vec![node, self.node(node).operands[operand].index()]
             }

@@ -9,11 +9,11 @@ use crate::{Float, Tensor};
 ///
 /// Called from several threads at once, each for other samples, so that a batch is gathered where it is
 /// used.
-pub trait Source<T>: Sync {
+pub trait InputSource<T>: Sync {
     /// Writes the tile's part of input number `input`: feature `f` of the tile's sample `s` at
     /// `out[f · tile.width + s]`, the lanes behind the last of them [repeating it](Tile::repeat_last_sample).
     /// For an input without batch axis, all its elements.
-    fn fill(&self, input: usize, tile: Tile, out: &mut [T]);
+    fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
     /// Whether the magnitude of every value of this input is known to be below 1e15, as it is of pixels.
     /// Otherwise a training step looks at all of them, to know before the first update that no gradient
@@ -29,8 +29,8 @@ pub trait Source<T>: Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Tensors<'a, T>(pub &'a [&'a Tensor<T>]);
 
-impl<T: Float> Source<T> for Tensors<'_, T> {
-    fn fill(&self, input: usize, tile: Tile, out: &mut [T]) {
+impl<T: Float> InputSource<T> for Tensors<'_, T> {
+    fn load(&self, input: usize, tile: Tile, out: &mut [T]) {
         let values = self.0[input].values();
         let n_features = out.len() / tile.width;
         let samples = &values[tile.first * n_features..];

@@ -4,17 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernels::{Float, Pool};
 
-use super::buffer::{Buffer, LANES};
+use super::buffer::{Buffer, ROW_ALIGNMENT};
 use super::context::{Context, TileState, is_bounded, split_weight};
-use super::plan::Place;
+use super::plan::Storage;
 use super::times::{Direction, Times};
 use crate::op::{RowsPass, SplitWeight, Tile, WEIGHT, WORKSPACE_ROWS};
 
 /// The values of all tiles of one layer, side by side.
 #[derive(Debug)]
-pub(super) struct Wide<T> {
+pub(super) struct RowParallelLayer<T> {
     node: usize,
-    /// The lanes of all tiles, as one tile that is as wide as rows are apart.
+    /// The lanes of all tiles, as one tile that is whose width is the distance between rows.
     pub(super) tile: Tile,
     /// The first operand.
     pub(super) x: Buffer<T>,
@@ -31,7 +31,7 @@ pub(super) struct Wide<T> {
     is_bounded: AtomicBool,
 }
 
-/// What the passes of all wide layers need.
+/// What the passes of all row-parallel layers need.
 pub(super) struct Passes<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) tiles: &'a [TileState<T>],
@@ -39,7 +39,7 @@ pub(super) struct Passes<'a, T> {
     pub(super) times: Option<&'a Times>,
 }
 
-impl<T: Float> Wide<T> {
+impl<T: Float> RowParallelLayer<T> {
     /// Room for `node`, and for gradients as far as they are wanted.
     pub(super) fn new(
         node: usize,
@@ -50,8 +50,11 @@ impl<T: Float> Wide<T> {
     ) -> Self {
         let lanes: usize = tiles.iter().map(|tile| tile.width).sum();
         // Rows an even number of cache lines apart would meet few sets of the first-level cache.
-        let stride =
-            if lanes.is_multiple_of(LANES) { ((lanes / LANES) | 1) * LANES } else { lanes };
+        let stride = if lanes.is_multiple_of(ROW_ALIGNMENT) {
+            ((lanes / ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT
+        } else {
+            lanes
+        };
         let workspace = if wants_dweight { split.workspace(n, lanes) } else { 0 };
         Self {
             node,
@@ -73,7 +76,7 @@ impl<T: Float> Wide<T> {
         let pieces = |len: usize| {
             let rows = len / stride;
             // Whole cache lines of the weight.
-            let piece = rows.div_ceil(threads).next_multiple_of(LANES);
+            let piece = rows.div_ceil(threads).next_multiple_of(ROW_ALIGNMENT);
             bounds(rows, piece, |row| row * stride)
         };
         (self.x_bounds, self.y_bounds) = (pieces(self.x.len()), pieces(self.y.len()));
@@ -107,7 +110,7 @@ impl<T: Float> Wide<T> {
             passes.pool.split([workspace], bounds, |piece, [workspace]| {
                 Times::count(passes.times, i, Direction::Backward, || {
                     let dy = dy.clone().nth(piece).expect("a piece of each");
-                    split.prepare(dy, *tile, workspace);
+                    split.pack(dy, *tile, workspace);
                 });
             });
         }
@@ -130,7 +133,7 @@ impl<T: Float> Wide<T> {
         values: &'a [T],
         tile: &TileState<T>,
     ) -> impl Iterator<Item = &'a [T]> {
-        let lanes = tile.first_lane..tile.first_lane + tile.tile.width;
+        let lanes = tile.first_column..tile.first_column + tile.tile.width;
         values.chunks_exact(self.tile.width).map(move |row| &row[lanes.clone()])
     }
 }
@@ -144,7 +147,7 @@ impl<'a, T: Float> Passes<'a, T> {
     /// What a pass of a layer needs beside the rows it reads.
     fn rows(&self, i: usize, tile: Tile) -> RowsPass<'a, T> {
         let Context { plan, .. } = self.context;
-        let value = |i: usize| self.context.look(i, &plan.nodes[i].value, 1, None);
+        let value = |i: usize| self.context.read(i, &plan.nodes[i].value, 1, None);
         RowsPass {
             x: &[],
             weight: value(self.context.node(i).operands()[WEIGHT].index()),
@@ -160,20 +163,20 @@ impl<'a, T: Float> Passes<'a, T> {
     fn join(
         &self,
         way: (usize, Direction, Tile),
-        place: &Place,
+        place: &Storage,
         (rows, bounds): (&mut Buffer<T>, &[usize]),
         bounded: &AtomicBool,
     ) {
-        let Place::Tile(place) = *place else {
+        let Storage::Tile(place) = *place else {
             unreachable!("planned to last until the next stage")
         };
-        let (.., wide) = way;
+        let (.., row_parallel) = way;
         self.split(way, (rows, bounds), |first_row, rows| {
-            for (row, to) in (first_row..).zip(rows.chunks_exact_mut(wide.width)) {
+            for (row, to) in (first_row..).zip(rows.chunks_exact_mut(row_parallel.width)) {
                 for state in self.tiles {
                     let width = state.tile.width;
                     let from = &state.buffers[place][row * width..][..width];
-                    to[state.first_lane..][..width].copy_from_slice(from);
+                    to[state.first_column..][..width].copy_from_slice(from);
                 }
             }
             if !is_bounded(rows) {
@@ -198,7 +201,7 @@ impl<'a, T: Float> Passes<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Compile, Graph, Program, Run, Shape, Tensor, Tensors};
+    use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
     use kernels::random::Stream;
 
     fn random(count: usize, stream: u64) -> Vec<f32> {
@@ -206,7 +209,7 @@ mod tests {
         (0..count).map(|_| stream.normal() as f32 * 0.1).collect()
     }
 
-    /// Two wide layers, one of which follows the other at once, and whose operand has another reader.
+    /// Two row-parallel layers, one of which follows the other at once, and whose operand has another reader.
     fn graph() -> Graph<f32> {
         let mut g = Graph::new();
         let x = g.input("x", Shape::batch([600]));
@@ -216,9 +219,9 @@ mod tests {
         let y = g.add(y, bias).unwrap();
         let between = g.relu(y);
         let product = g.matmul(between, second).unwrap();
-        let wide = g.matmul(product, second).unwrap();
-        let wide = g.add(wide, shift).unwrap();
-        let both = g.mul(wide, between).unwrap();
+        let row_parallel = g.matmul(product, second).unwrap();
+        let row_parallel = g.add(row_parallel, shift).unwrap();
+        let both = g.mul(row_parallel, between).unwrap();
         g.mean_all(both).unwrap();
         g
     }
@@ -231,13 +234,13 @@ mod tests {
         let x = Tensor::new(vec![batch, 600], random(batch * 600, 2));
         let options = Compile { batch, loss, tile: Some(16.min(batch)), ..Compile::default() };
         let mut program = Program::new(graph, &options).unwrap();
-        assert_eq!(program.wide.len(), 3);
+        assert_eq!(program.row_parallel.len(), 3);
         let pool = Pool::new(threads);
-        let run = Run {
+        let run = RunArgs {
             pool: Some(&pool),
             parameters: &parameters,
             inputs: &Tensors(&[&x]),
-            ..Run::default()
+            ..RunArgs::default()
         };
         program.run(&run);
         let first = program.gradients().to_vec();
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_the_same_layers_tile_by_tile() {
-        // A row of zeros more or less makes the weights wide or not.
+        // A row of zeros more or less makes the layer row-parallel or not.
         let gradients = |outputs: usize| {
             let mut g = Graph::<f64>::new();
             let x = g.input("x", Shape::batch([512]));
@@ -280,19 +283,22 @@ mod tests {
             let options =
                 Compile { batch: 37, loss: Some(loss), tile: Some(16), ..Compile::default() };
             let mut program = Program::new(g, &options).unwrap();
-            program.run(&Run {
+            program.run(&RunArgs {
                 parameters: &parameters,
                 inputs: &Tensors(&[&x]),
-                ..Run::default()
+                ..RunArgs::default()
             });
             let scale = outputs as f64;
             let rows = program.gradients().chunks(outputs).flat_map(|row| row[..500].to_vec());
-            (program.wide.len(), rows.map(|g| g * scale).collect::<Vec<_>>())
+            (program.row_parallel.len(), rows.map(|g| g * scale).collect::<Vec<_>>())
         };
-        let ((none, tiles), (one, wide)) = (gradients(500), gradients(512));
+        let ((none, tiles), (one, row_parallel)) = (gradients(500), gradients(512));
         assert_eq!((none, one), (0, 1));
-        for (i, (tile, wide)) in tiles.iter().zip(&wide).enumerate() {
-            assert!((tile - wide).abs() <= 1e-12 * (1.0 + tile.abs()), "{i}: {tile}, {wide}");
+        for (i, (tile, row_parallel)) in tiles.iter().zip(&row_parallel).enumerate() {
+            assert!(
+                (tile - row_parallel).abs() <= 1e-12 * (1.0 + tile.abs()),
+                "{i}: {tile}, {row_parallel}"
+            );
         }
     }
 }

@@ -5,37 +5,41 @@ use crate::graph::{Graph, Leaf, NodeId};
 use crate::op::WEIGHT;
 
 use super::super::Compile;
-use super::facts::Facts;
-use super::{Chunk, Extent, Place, Plan, Task, WidePlan};
+use super::analysis::Analysis;
+use super::{BufferLen, Chunk, Plan, RowParallelPlan, Storage, Task};
 
 /// Elements of a parameter's gradient that one thread makes at a time.
 const CHUNK: usize = 4096;
 /// The same where the samples come from farther away.
-const WIDE_CHUNK: usize = 32768;
+const ROW_PARALLEL_CHUNK: usize = 32768;
 /// Rows that the product kernel takes at a time, at most.
 const ROW_BLOCK: usize = 12;
 
-/// Shared values and gradients, and the tiles' parts of them, have places of their own.
-pub(super) fn place_shared<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
+/// Shared values and gradients, and the tiles' parts of them, have storages of their own.
+pub(super) fn place_shared<T: Float>(
+    graph: &Graph<T>,
+    analysis: &Analysis<'_, T>,
+    plan: &mut Plan,
+) {
     for (id, node) in graph.nodes() {
         let i = id.index();
-        if !facts.needed[i] {
+        if !analysis.needed[i] {
             continue;
         }
         let len = node.shape().len();
         let mut shared = || {
             plan.shared_lens.push(len);
-            Place::Shared(plan.shared_lens.len() - 1)
+            Storage::Shared(plan.shared_lens.len() - 1)
         };
-        if !facts.is_batched(i) {
+        if !analysis.is_batched(i) {
             plan.nodes[i].value = match node.leaf() {
-                Some(Leaf::Parameter(range)) => Place::Parameter(range.clone()),
-                Some(Leaf::Constant(_)) => Place::Constant,
+                Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
+                Some(Leaf::Constant(_)) => Storage::Constant,
                 _ => shared(),
             };
-            if facts.has_gradient[i] {
+            if analysis.has_gradient[i] {
                 plan.nodes[i].gradient = match node.leaf() {
-                    Some(Leaf::Parameter(range)) => Place::Parameter(range.clone()),
+                    Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
                     _ => shared(),
                 };
             }
@@ -44,25 +48,25 @@ pub(super) fn place_shared<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, pla
             plan.tile_buffers.push(extent);
             Some(plan.tile_buffers.len() - 1)
         };
-        if facts.is_reduction(i) {
-            plan.nodes[i].part = in_tile(Extent::Fixed(len));
+        if analysis.is_reduction(i) {
+            plan.nodes[i].part = in_tile(BufferLen::Fixed(len));
         }
-        if facts.has_gradient[i] && facts.has_parts(i) {
-            plan.nodes[i].gradient_part = in_tile(Extent::Fixed(len));
+        if analysis.has_gradient[i] && analysis.has_parts(i) {
+            plan.nodes[i].gradient_part = in_tile(BufferLen::Fixed(len));
         }
-        if facts.wide[i] {
-            plan.nodes[i].wide = Some(plan.wide.len());
-            let wants = |operand: usize| facts.has_gradient[node.operands()[operand].index()];
-            plan.wide.push(WidePlan { node: i, wants: [wants(0), wants(WEIGHT)] });
-        } else if facts.splits[i] {
-            plan.nodes[i].workspace = in_tile(Extent::Workspace(i));
+        if analysis.row_parallel[i] {
+            plan.nodes[i].row_parallel = Some(plan.row_parallel.len());
+            let wants = |operand: usize| analysis.has_gradient[node.operands()[operand].index()];
+            plan.row_parallel.push(RowParallelPlan { node: i, wants: [wants(0), wants(WEIGHT)] });
+        } else if analysis.splits[i] {
+            plan.nodes[i].workspace = in_tile(BufferLen::Workspace(i));
         }
     }
 }
 
 /// A batched value or gradient from its first task to its last.
 #[derive(Clone, Debug)]
-struct Life {
+struct LiveRange {
     rows: usize,
     /// Stage and task.
     first: (usize, usize),
@@ -72,71 +76,75 @@ struct Life {
 
 /// Batched values that live within one stage share the buffers of the worker; the others get one in
 /// each tile.
-pub(super) fn place_batched<T: Float>(options: &Compile, facts: &Facts<'_, T>, plan: &mut Plan) {
+pub(super) fn place_batched<T: Float>(
+    options: &Compile,
+    analysis: &Analysis<'_, T>,
+    plan: &mut Plan,
+) {
     let n = plan.nodes.len();
     // Values are lives 0 to n, gradients n to 2n.
-    let mut lives: Vec<Option<Life>> = vec![None; 2 * n];
+    let mut lives: Vec<Option<LiveRange>> = vec![None; 2 * n];
     let mut touch = |life: usize, at: (usize, usize)| {
         let i = life % n;
-        if facts.is_batched(i) {
+        if analysis.is_batched(i) {
             let kept = options.keep_all || (life < n && options.keep.contains(&NodeId(i as u32)));
-            let rows = facts.node(i).shape().len();
-            lives[life].get_or_insert(Life { rows, first: at, last: at, kept }).last = at;
+            let rows = analysis.node(i).shape().len();
+            lives[life].get_or_insert(LiveRange { rows, first: at, last: at, kept }).last = at;
         }
     };
     let mut moments = Vec::new();
     for (s, stage) in plan.stages.iter().enumerate() {
         for (t, &task) in stage.tasks.iter().enumerate() {
             moments.push(((s, t), task));
-            if let Task::Fill(i) | Task::Forward(i) | Task::Take(i) = task {
+            if let Task::Load(i) | Task::Forward(i) | Task::Scatter(i) = task {
                 touch(i, (s, t));
             }
-            facts.values_read(task).into_iter().for_each(|i| touch(i, (s, t)));
-            facts.gradients_touched(task).into_iter().for_each(|i| touch(n + i, (s, t)));
+            analysis.values_read(task).into_iter().for_each(|i| touch(i, (s, t)));
+            analysis.gradients_touched(task).into_iter().for_each(|i| touch(n + i, (s, t)));
         }
     }
-    // Split gradients read values after the last stage; those of wide layers have them joined.
-    for i in (0..n).filter(|&i| facts.splits[i] && !facts.wide[i]) {
-        facts
-            .values_read(Task::Prepare(i))
+    // Split gradients read values after the last stage; those of row-parallel layers have them joined.
+    for i in (0..n).filter(|&i| analysis.splits[i] && !analysis.row_parallel[i]) {
+        analysis
+            .values_read(Task::Pack(i))
             .into_iter()
             .for_each(|v| touch(v, (plan.stages.len(), 0)));
     }
-    let mut homes: Vec<usize> = (0..2 * n).collect();
+    let mut buffers: Vec<usize> = (0..2 * n).collect();
     for (at, task) in moments {
-        if let Some((from, to)) = in_place(facts, plan, &lives, &homes, at, task) {
+        if let Some((from, to)) = in_place(analysis, plan, &lives, &buffers, at, task) {
             // The new value moves into the home of the old one, which lives on as long.
             let moved = lives[to].take().expect("the task writes it");
-            let home = lives[homes[from]].as_mut().expect("the task reads it");
+            let home = lives[buffers[from]].as_mut().expect("the task reads it");
             home.last = moved.last;
             home.kept |= moved.kept;
-            homes[to] = homes[from];
+            buffers[to] = buffers[from];
         }
     }
     for stage in &mut plan.stages {
-        let is_needless = |i: usize| stage.tiled && homes[n + i] != n + i;
+        let is_needless = |i: usize| stage.tiled && buffers[n + i] != n + i;
         stage.tasks.retain(|task| !matches!(task, Task::Zero(i) if is_needless(*i)));
     }
-    fuse_biases(facts, plan);
-    let places = allot(&lives, plan);
-    for i in (0..n).filter(|&i| facts.is_batched(i)) {
-        plan.nodes[i].value = places[homes[i]].clone();
-        plan.nodes[i].gradient = places[homes[n + i]].clone();
+    fuse_biases(analysis, plan);
+    let storages = allocate(&lives, plan);
+    for i in (0..n).filter(|&i| analysis.is_batched(i)) {
+        plan.nodes[i].value = storages[buffers[i]].clone();
+        plan.nodes[i].gradient = storages[buffers[n + i]].clone();
     }
 }
 
 /// Leaves the addition of a bias to the op before, where it would be done in place.
-fn fuse_biases<T: Float>(facts: &Facts<'_, T>, plan: &mut Plan) {
+fn fuse_biases<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
     let mut fused = vec![false; plan.nodes.len()];
     for (i, fused) in fused.iter_mut().enumerate() {
         if !plan.nodes[i].in_place {
             continue;
         }
-        let [before, bias] = facts.node(i).operands[..] else { continue };
-        let is_bias = facts.op(i).is_bias(&plan.nodes[i].shapes);
-        let before_adds = facts.node(before.index()).op().is_some_and(|op| op.adds_bias());
+        let [before, bias] = analysis.node(i).operands[..] else { continue };
+        let is_bias = analysis.op(i).is_bias(&plan.nodes[i].shapes);
+        let before_adds = analysis.node(before.index()).op().is_some_and(|op| op.adds_bias());
         // What tiles compute is not there for sure, nor is what a later stage computes.
-        let is_there = facts.node(bias.index()).leaf().is_some();
+        let is_there = analysis.node(bias.index()).leaf().is_some();
         if is_bias && before_adds && is_there {
             plan.nodes[before.index()].bias = Some(bias.index());
             *fused = true;
@@ -150,21 +158,22 @@ fn fuse_biases<T: Float>(facts: &Facts<'_, T>, plan: &mut Plan) {
 /// The two lives that become one if the task may write its result over what it reads, and notes that
 /// in the plan.
 fn in_place<T: Float>(
-    facts: &Facts<'_, T>,
+    analysis: &Analysis<'_, T>,
     plan: &mut Plan,
-    lives: &[Option<Life>],
-    homes: &[usize],
+    lives: &[Option<LiveRange>],
+    buffers: &[usize],
     at: (usize, usize),
     task: Task,
 ) -> Option<(usize, usize)> {
     let n = plan.nodes.len();
     let (Task::Forward(i) | Task::Backward { node: i, operand: 0, .. }) = task else { return None };
-    let node = facts.node(i);
+    let node = analysis.node(i);
     let first = node.operands.first()?.index();
-    let is_as_long = facts.is_batched(first) && facts.node(first).shape.len() == node.shape.len();
-    let fits = facts.op(i).in_place() && facts.is_batched(i) && is_as_long;
+    let is_as_long =
+        analysis.is_batched(first) && analysis.node(first).shape.len() == node.shape.len();
+    let fits = analysis.op(i).in_place() && analysis.is_batched(i) && is_as_long;
     let is_last =
-        |life: usize| lives[homes[life]].as_ref().is_some_and(|l| l.last == at && !l.kept);
+        |life: usize| lives[buffers[life]].as_ref().is_some_and(|l| l.last == at && !l.kept);
     if let Task::Forward(_) = task {
         let is_only = node.operands.iter().filter(|id| id.index() == first).count() == 1;
         if !(fits && is_only && is_last(first)) {
@@ -173,7 +182,7 @@ fn in_place<T: Float>(
         plan.nodes[i].in_place = true;
         Some((first, i))
     } else {
-        if !(fits && facts.readers[first].len() == 1 && is_last(n + i)) {
+        if !(fits && analysis.readers[first].len() == 1 && is_last(n + i)) {
             return None;
         }
         plan.nodes[i].backward_in_place = true;
@@ -183,15 +192,15 @@ fn in_place<T: Float>(
 
 /// Gives each life a buffer: of the worker within one stage, where later lives take over what earlier
 /// ones have left, else of the tile.
-fn allot(lives: &[Option<Life>], plan: &mut Plan) -> Vec<Place> {
-    let mut places = vec![Place::Nowhere; lives.len()];
-    let mut of_worker: Vec<(usize, &Life)> = Vec::new();
+fn allocate(lives: &[Option<LiveRange>], plan: &mut Plan) -> Vec<Storage> {
+    let mut storages = vec![Storage::None; lives.len()];
+    let mut of_worker: Vec<(usize, &LiveRange)> = Vec::new();
     for (i, life) in lives.iter().enumerate() {
         match life {
             Some(life) if !life.kept && life.first.0 == life.last.0 => of_worker.push((i, life)),
             Some(life) => {
-                plan.tile_buffers.push(Extent::Rows(life.rows));
-                places[i] = Place::Tile(plan.tile_buffers.len() - 1);
+                plan.tile_buffers.push(BufferLen::Rows(life.rows));
+                storages[i] = Storage::Tile(plan.tile_buffers.len() - 1);
             }
             None => {}
         }
@@ -210,31 +219,33 @@ fn allot(lives: &[Option<Life>], plan: &mut Plan) -> Vec<Place> {
         });
         taken[slot] = life.last;
         plan.worker_rows[slot] = plan.worker_rows[slot].max(life.rows);
-        places[i] = Place::Worker(slot);
+        storages[i] = Storage::Worker(slot);
     }
-    places
+    storages
 }
 
 /// Cuts the gradients of the parameters into chunks, one thread's work each.
-pub(super) fn chunk<T: Float>(graph: &Graph<T>, facts: &Facts<'_, T>, plan: &mut Plan) {
-    for (id, range) in graph.parameters().filter(|(id, _)| facts.has_gradient[id.index()]) {
+pub(super) fn chunk<T: Float>(graph: &Graph<T>, analysis: &Analysis<'_, T>, plan: &mut Plan) {
+    for (id, range) in graph.parameters().filter(|(id, _)| analysis.has_gradient[id.index()]) {
         let parameter = id.index();
-        let readers = facts.readers[parameter].iter().rev();
+        let readers = analysis.readers[parameter].iter().rev();
         let splits: Vec<usize> =
-            readers.filter(|&&(i, k)| facts.is_split(i, k)).map(|&(i, _)| i).collect();
-        let row = graph.shape(id).sizes().last().copied().unwrap_or(1).max(1);
+            readers.filter(|&&(i, k)| analysis.is_split(i, k)).map(|&(i, _)| i).collect();
+        let row = graph.shape(id).dims().last().copied().unwrap_or(1).max(1);
         let step = if splits.is_empty() {
             CHUNK
         } else {
-            let is_wide = splits.iter().any(|&i| facts.wide[i]);
-            (if is_wide { WIDE_CHUNK } else { CHUNK } / row / ROW_BLOCK).max(1) * ROW_BLOCK * row
+            let is_row_parallel = splits.iter().any(|&i| analysis.row_parallel[i]);
+            (if is_row_parallel { ROW_PARALLEL_CHUNK } else { CHUNK } / row / ROW_BLOCK).max(1)
+                * ROW_BLOCK
+                * row
         };
         for start in (0..range.len()).step_by(step) {
             plan.chunks.push(Chunk {
                 parameter,
                 range: start..(start + step).min(range.len()),
                 splits: splits.clone(),
-                clear: !facts.has_whole_reader(parameter),
+                clear: !analysis.has_whole_reader(parameter),
             });
         }
     }
