@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gradus::runs::{DataSpec, ExperimentError, Split};
-use studio::{LiveLink, LiveRun, Options, Place};
+use studio::{LiveLink, LiveRun, Options, BoundAddress};
 
 /// Where pages are served, and whether they are opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,8 +32,8 @@ impl ServeArgs {
     /// # Errors
     ///
     /// If it is not free or not of this machine.
-    pub(crate) fn place(&self) -> anyhow::Result<Place> {
-        Ok(Place::take(self.addr.as_deref())?)
+    pub(crate) fn place(&self) -> anyhow::Result<BoundAddress> {
+        Ok(BoundAddress::take(self.addr.as_deref())?)
     }
 
     /// Serves the run that is kept in `folder` and begins now, and those beside it.
@@ -41,7 +41,7 @@ impl ServeArgs {
     /// # Errors
     ///
     /// If the system has no thread for it.
-    pub(crate) fn serve_live(&self, place: Place, folder: &Path) -> anyhow::Result<LiveLink> {
+    pub(crate) fn serve_live(&self, place: BoundAddress, folder: &Path) -> anyhow::Result<LiveLink> {
         let (run, link) = studio::live(folder);
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Beside a folder without a name before it there is anything: only the run itself is shown.
@@ -57,7 +57,7 @@ impl ServeArgs {
     /// If the system has no thread for it.
     pub(crate) fn serve(
         &self,
-        place: Place,
+        place: BoundAddress,
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
     ) -> anyhow::Result<()> {

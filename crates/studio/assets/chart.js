@@ -1,23 +1,33 @@
 // A chart on a canvas: lines and nested bands over steps, a pure function of its columns.
 //
-// Hover or touch shows the values at a step, dragging enlarges a range of steps, a double click shows all again.
+// Hovering or touching shows the values at a step, dragging zooms into a range of steps, a double click shows
+// all again.
 
-import { colour, h, say } from "./dom.js";
-import { few } from "./format.js";
+import { createElement, cssColor, setText } from "./dom.js";
+import { formatNumber } from "./format.js";
 import { nearest } from "./search.js";
-import { t } from "./text.js";
+import { translate } from "./text.js";
 
 const MARGIN = { left: 54, right: 12, top: 24, bottom: 38 };
-/** Opacity of a band; four of them lie over each other in the middle. */
+/** The quantiles between which each band lies, the central seventh first. */
+const BANDS = [
+  [3, 4],
+  [2, 5],
+  [1, 6],
+  [0, 7],
+];
+/** Opacity of a band; the four overlap in the middle. */
 const BAND_OPACITY = 1.6 / 7;
+/** Pixels from which on a drag zooms. */
+const MIN_DRAG = 12;
 
 export class Chart {
-  /** `yText` writes a value of the vertical axis, `yLabel` names it. */
-  constructor({ yText = (value) => few(value), yLabel }) {
+  /** `yText` formats a value of the vertical axis, `yLabel` names the axis. */
+  constructor({ yText = (value) => formatNumber(value), yLabel }) {
     this.options = { yText, yLabel };
-    this.canvas = h("canvas", { tabindex: "0", role: "img" });
-    this.readout = h("div", { class: "readout", hidden: true });
-    this.element = h("div", { class: "stage" }, this.canvas, this.readout);
+    this.canvas = createElement("canvas", { tabindex: "0", role: "img" });
+    this.readout = createElement("div", { class: "readout", hidden: true });
+    this.element = createElement("div", { class: "plot" }, this.canvas, this.readout);
     this.data = null;
     this.zoom = null;
     this.hover = null;
@@ -27,8 +37,8 @@ export class Chart {
   }
 
   /**
-   * Draws `series` (`{ label, colour, width, x, y }`), `bands` (`{ label, rgb, x, edges }`, eight edges a step) and
-   * a line at the step `at`. The axes go to step `end` and over `range`, or as far as the values do.
+   * Draws `series` (`{ label, color, width, x, y }`), `bands` (`{ label, rgb, x, edges }`, eight edges a step) and a
+   * vertical line at the step `at`. The axes end at step `end` and span `range`, or the values if there is none.
    */
   draw(data) {
     this.data = data;
@@ -37,14 +47,18 @@ export class Chart {
   }
 
   listen() {
-    const canvas = this.canvas;
-    const stepAt = (event) => this.frame?.step(event.clientX - canvas.getBoundingClientRect().left);
-    canvas.addEventListener("pointermove", (event) => {
-      this.hover = stepAt(event);
-      if (this.drag) this.drag.to = this.hover;
+    const { canvas } = this;
+    const stepAt = (event) => this.area?.step(event.clientX - canvas.getBoundingClientRect().left) ?? null;
+    const set = (change) => {
+      Object.assign(this, change);
       this.paint();
+    };
+    canvas.addEventListener("pointermove", (event) => {
+      const hover = stepAt(event);
+      if (this.drag) this.drag.to = hover;
+      set({ hover });
     });
-    canvas.addEventListener("pointerleave", () => { this.hover = null; this.paint(); });
+    canvas.addEventListener("pointerleave", () => set({ hover: null }));
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
@@ -52,233 +66,244 @@ export class Chart {
     });
     canvas.addEventListener("pointerup", () => {
       const { from, to } = this.drag ?? {};
-      this.drag = null;
       const [low, high] = [Math.min(from, to), Math.max(from, to)];
-      if (this.frame && this.frame.x(high) - this.frame.x(low) > 12) this.zoom = [low, high];
-      this.paint();
+      const isZoom = this.area && this.area.x(high) - this.area.x(low) > MIN_DRAG;
+      set({ drag: null, zoom: isZoom ? [low, high] : this.zoom });
     });
-    canvas.addEventListener("pointercancel", () => { this.drag = null; this.paint(); });
-    canvas.addEventListener("dblclick", () => { this.zoom = null; this.paint(); });
+    canvas.addEventListener("pointercancel", () => set({ drag: null }));
+    canvas.addEventListener("dblclick", () => set({ zoom: null }));
     canvas.addEventListener("keydown", (event) => {
       const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!move || !this.data) return;
       event.preventDefault();
       const [low, high] = this.zoom ?? [0, this.data.end];
-      this.hover = Math.min(high, Math.max(low, (this.hover ?? low) + (move * (high - low)) / 50));
-      this.paint();
+      const next = (this.hover ?? low) + (move * (high - low)) / 50;
+      set({ hover: Math.min(high, Math.max(low, next)) });
     });
   }
 
   paint() {
     const { width, height } = this.element.getBoundingClientRect();
     if (!this.data || width < 20 || height < 20) return;
-    const scale = devicePixelRatio || 1;
-    const [w, hgt] = [Math.round(width * scale), Math.round(height * scale)];
-    if (this.canvas.width !== w || this.canvas.height !== hgt) Object.assign(this.canvas, { width: w, height: hgt });
-    const g = this.canvas.getContext("2d");
-    g.setTransform(scale, 0, 0, scale, 0, 0);
-    g.clearRect(0, 0, width, height);
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    g.font = `${Math.max(11, size * 0.8)}px system-ui, sans-serif`;
-    const steps = this.zoom ?? [0, this.data.end];
-    this.canvas.title = this.zoom ? t("zoomed") : "";
-    this.frame = new Frame({ width, height, steps, range: this.range(steps), isLog: this.data.isLog });
-    this.axes(g);
-    g.save();
-    g.beginPath();
-    g.rect(MARGIN.left, MARGIN.top - 3, width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom + 6);
-    g.clip();
-    for (const band of this.data.bands ?? []) this.band(g, band);
-    for (const line of this.data.series ?? []) this.line(g, line);
-    if (this.data.at !== null && this.data.at !== undefined) this.upright(g, this.data.at, "--quiet", [4, 3]);
-    if (this.hover !== null && this.hover !== undefined) this.upright(g, this.hover, "--line", []);
-    if (this.drag) {
-      const [a, b] = [this.frame.x(this.drag.from), this.frame.x(this.drag.to)];
-      g.fillStyle = colour("--quiet");
-      g.globalAlpha = 0.15;
-      g.fillRect(Math.min(a, b), MARGIN.top, Math.abs(b - a), height - MARGIN.top - MARGIN.bottom);
-    }
-    g.restore();
-    this.tell();
+    const { at = null, bands = [], end, isLog, series = [] } = this.data;
+    const context = this.clear(width, height);
+    const steps = this.zoom ?? [0, end];
+    this.canvas.title = this.zoom ? translate("panel.zoomed") : "";
+    this.area = new PlotArea({ width, height, steps, range: this.range(steps), isLog });
+    this.drawAxes(context);
+    context.save();
+    context.beginPath();
+    context.rect(MARGIN.left, MARGIN.top - 3, this.area.innerWidth, this.area.innerHeight + 6);
+    context.clip();
+    for (const band of bands) this.drawBand(context, band);
+    for (const line of series) this.drawLine(context, line);
+    if (at !== null) this.drawStep(context, at, "--quiet", [4, 3]);
+    if (this.hover !== null) this.drawStep(context, this.hover, "--line", []);
+    if (this.drag) this.drawSelection(context);
+    context.restore();
+    this.showReadout();
   }
 
-  /** The values between which the vertical axis lies. */
-  range([from, to]) {
+  /** Fits the canvas to its element and clears it. */
+  clear(width, height) {
+    const ratio = devicePixelRatio || 1;
+    const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+    if (this.canvas.width !== size.width || this.canvas.height !== size.height) Object.assign(this.canvas, size);
+    const context = this.canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const fontSize = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    context.font = `${Math.max(11, fontSize * 0.8)}px system-ui, sans-serif`;
+    return context;
+  }
+
+  /** The range of the vertical axis. */
+  range(steps) {
     const { range, isLog } = this.data;
-    if (range && !this.zoom && !isLog) return range;
-    let [low, high] = [Infinity, -Infinity];
-    const see = (value) => {
-      if (!Number.isFinite(value) || (isLog && value <= 0)) return;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    };
-    const inside = (x) => x >= from && x <= to;
-    for (const line of this.data.series ?? []) line.x.forEach((x, i) => inside(x) && see(line.y[i]));
-    for (const band of this.data.bands ?? []) band.x.forEach((x, i) => inside(x) && (see(band.edges[i][0]), see(band.edges[i][7])));
-    if (low > high) return isLog ? [0.01, 1] : range ?? [0, 1];
-    if (isLog) return [low / 1.1, high * 1.1];
-    const pad = (high - low || Math.abs(high) || 1) * 0.06;
-    const bounds = range && !this.zoom ? range : [low - pad, high + pad];
-    // Shares and losses do not go below 0 only for a margin.
-    return [low >= 0 ? Math.max(0, bounds[0]) : bounds[0], bounds[1]];
+    const fixed = this.zoom || isLog ? null : range;
+    return fixed ?? valueRange(this.data, steps) ?? (isLog ? [0.01, 1] : (range ?? [0, 1]));
   }
 
-  axes(g) {
-    const { frame } = this;
-    g.fillStyle = colour("--quiet");
-    g.strokeStyle = colour("--line");
-    g.lineWidth = 1;
-    g.textBaseline = "middle";
-    g.textAlign = "right";
-    for (const value of frame.valueTicks()) {
-      const y = Math.round(frame.y(value)) + 0.5;
-      g.beginPath();
-      g.moveTo(MARGIN.left, y);
-      g.lineTo(frame.width - MARGIN.right, y);
-      g.stroke();
-      g.fillText(this.options.yText(value), MARGIN.left - 6, y);
+  drawAxes(context) {
+    const { area } = this;
+    context.fillStyle = cssColor("--quiet");
+    context.strokeStyle = cssColor("--line");
+    context.lineWidth = 1;
+    context.textBaseline = "middle";
+    context.textAlign = "right";
+    for (const value of area.valueTicks()) {
+      const y = Math.round(area.y(value)) + 0.5;
+      context.beginPath();
+      context.moveTo(MARGIN.left, y);
+      context.lineTo(area.width - MARGIN.right, y);
+      context.stroke();
+      context.fillText(this.options.yText(value), MARGIN.left - 6, y);
     }
-    g.textBaseline = "top";
-    const bottom = frame.height - MARGIN.bottom + 5;
-    const steps = frame.stepTicks();
+    context.textBaseline = "top";
+    context.textAlign = "center";
+    const steps = area.stepTicks();
     for (const step of steps) {
       const text = stepText(step, steps.at(-1));
-      const half = g.measureText(text).width / 2;
-      const x = Math.min(frame.x(step), frame.width - half - 1);
-      g.textAlign = "center";
-      g.fillText(text, x, bottom);
+      const x = Math.min(area.x(step), area.width - context.measureText(text).width / 2 - 1);
+      context.fillText(text, x, area.height - MARGIN.bottom + 5);
     }
-    g.textAlign = "right";
-    g.textBaseline = "bottom";
-    g.fillText(t("step_axis"), frame.width - MARGIN.right, frame.height);
-    g.textAlign = "left";
-    g.textBaseline = "top";
-    g.fillText(this.options.yLabel(), 0, 0);
+    context.textAlign = "right";
+    context.textBaseline = "bottom";
+    context.fillText(translate("axis.step"), area.width - MARGIN.right, area.height);
+    context.textAlign = "left";
+    context.textBaseline = "top";
+    context.fillText(this.options.yLabel(), 0, 0);
   }
 
-  line(g, { x, y, colour: name, width }) {
-    g.beginPath();
-    let isDown = false;
+  drawLine(context, { x, y, color, width }) {
+    const { area } = this;
+    context.beginPath();
+    let isDrawing = false;
     x.forEach((step, i) => {
-      const value = y[i];
-      const isGap = !Number.isFinite(value) || (this.frame.isLog && value <= 0);
-      if (isGap) isDown = false;
-      else if (isDown) g.lineTo(this.frame.x(step), this.frame.y(value));
-      else { g.moveTo(this.frame.x(step), this.frame.y(value)); isDown = true; }
+      const isDrawable = Number.isFinite(y[i]) && (!area.isLog || y[i] > 0);
+      if (isDrawable) context[isDrawing ? "lineTo" : "moveTo"](area.x(step), area.y(y[i]));
+      isDrawing = isDrawable;
     });
-    g.strokeStyle = colour(name);
-    g.lineWidth = width;
-    g.lineJoin = "round";
-    g.stroke();
-    if (x.length === 1 && Number.isFinite(y[0])) {
-      g.beginPath();
-      g.arc(this.frame.x(x[0]), this.frame.y(y[0]), width + 0.5, 0, 7);
-      g.fillStyle = colour(name);
-      g.fill();
-    }
+    Object.assign(context, { strokeStyle: cssColor(color), lineWidth: width, lineJoin: "round" });
+    context.stroke();
+    if (x.length !== 1 || !Number.isFinite(y[0])) return;
+    context.beginPath();
+    context.arc(area.x(x[0]), area.y(y[0]), width + 0.5, 0, 7);
+    context.fillStyle = cssColor(color);
+    context.fill();
   }
 
-  band(g, { x, edges, rgb }) {
-    g.fillStyle = `rgba(${colour(rgb)}, ${BAND_OPACITY})`;
-    // A single look is a short stroke, so that it can be seen.
+  drawBand(context, { x, edges, rgb }) {
+    const { area } = this;
+    context.fillStyle = `rgba(${cssColor(rgb)}, ${BAND_OPACITY})`;
+    // A single snapshot is drawn with a small width, so that it is visible.
     const steps = x.length === 1 ? [x[0], x[0] + this.data.end / 200] : x;
-    const at = (i) => edges[Math.min(i, edges.length - 1)];
-    for (const [low, high] of [[3, 4], [2, 5], [1, 6], [0, 7]]) {
-      g.beginPath();
-      steps.forEach((step, i) => g.lineTo(this.frame.x(step), this.frame.y(at(i)[high])));
-      for (let i = steps.length - 1; i >= 0; i--) g.lineTo(this.frame.x(steps[i]), this.frame.y(at(i)[low]));
-      g.fill();
+    const edgesAt = (i) => edges[Math.min(i, edges.length - 1)];
+    for (const [low, high] of BANDS) {
+      context.beginPath();
+      steps.forEach((step, i) => context.lineTo(area.x(step), area.y(edgesAt(i)[high])));
+      for (let i = steps.length - 1; i >= 0; i--) context.lineTo(area.x(steps[i]), area.y(edgesAt(i)[low]));
+      context.fill();
     }
   }
 
-  upright(g, step, name, dash) {
-    const x = this.frame.x(step);
-    g.strokeStyle = colour(name);
-    g.lineWidth = 1.5;
-    g.setLineDash(dash);
-    g.beginPath();
-    g.moveTo(x, MARGIN.top);
-    g.lineTo(x, this.frame.height - MARGIN.bottom);
-    g.stroke();
-    g.setLineDash([]);
+  /** Draws a vertical line at a step. */
+  drawStep(context, step, color, dash) {
+    const x = this.area.x(step);
+    Object.assign(context, { strokeStyle: cssColor(color), lineWidth: 1.5 });
+    context.setLineDash(dash);
+    context.beginPath();
+    context.moveTo(x, MARGIN.top);
+    context.lineTo(x, this.area.height - MARGIN.bottom);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  drawSelection(context) {
+    const [from, to] = [this.area.x(this.drag.from), this.area.x(this.drag.to)];
+    Object.assign(context, { fillStyle: cssColor("--quiet"), globalAlpha: 0.15 });
+    context.fillRect(Math.min(from, to), MARGIN.top, Math.abs(to - from), this.area.innerHeight);
   }
 
   /** Shows the values at the step under the pointer. */
-  tell() {
-    const rows = this.hover === null || this.hover === undefined ? [] : this.valuesAt(this.hover);
+  showReadout() {
+    const rows = this.hover === null ? [] : this.valuesAt(this.hover);
     this.readout.hidden = rows.length === 0;
     if (rows.length === 0) return;
-    say(this.readout, rows.join("\n"));
-    const isRight = this.frame.x(this.hover) > this.frame.width / 2;
+    setText(this.readout, rows.join("\n"));
+    const isRight = this.area.x(this.hover) > this.area.width / 2;
     this.readout.style.left = isRight ? `${MARGIN.left + 6}px` : "auto";
     this.readout.style.right = isRight ? "auto" : `${MARGIN.right + 6}px`;
   }
 
-  valuesAt(step) {
+  valuesAt(hover) {
     const rows = [];
     for (const { label, x, y } of this.data.series ?? []) {
-      const i = nearest(x, step);
-      if (i >= 0) rows.push(`${t("at_step", { step: x[i] })}  ${label} ${this.options.yText(y[i], true)}`);
+      const i = nearest(x, hover);
+      if (i >= 0) rows.push(`${translate("train.step", { step: x[i] })}  ${label} ${this.options.yText(y[i], true)}`);
     }
     for (const { x, edges } of this.data.bands ?? []) {
-      const i = nearest(x, step);
+      const i = nearest(x, hover);
       if (i < 0) continue;
-      rows.push(t("at_step", { step: x[i] }));
-      for (const [low, high] of [[3, 4], [2, 5], [1, 6], [0, 7]]) rows.push(`${few(edges[i][low])} … ${few(edges[i][high])}`);
+      rows.push(translate("train.step", { step: x[i] }));
+      for (const band of BANDS) rows.push(band.map((edge) => formatNumber(edges[i][edge])).join(" … "));
     }
     return rows;
   }
 }
 
-/** Where steps and values lie on the canvas. */
-class Frame {
+/** The range of the values within some steps, with a margin; null if there are none that can be drawn. */
+export function valueRange({ series = [], bands = [], isLog = false }, [from, to]) {
+  let [low, high] = [Infinity, -Infinity];
+  const include = (step, value) => {
+    if (step < from || step > to || !Number.isFinite(value) || (isLog && value <= 0)) return;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  };
+  for (const { x, y } of series) x.forEach((step, i) => include(step, y[i]));
+  for (const { x, edges } of bands) {
+    x.forEach((step, i) => [0, 7].forEach((edge) => include(step, edges[i][edge])));
+  }
+  if (low > high) return null;
+  if (isLog) return [low / 1.1, high * 1.1];
+  const padding = (high - low || Math.abs(high) || 1) * 0.06;
+  // Accuracies and losses are never negative: the axis does not go below 0 for the margin alone.
+  return [low >= 0 ? Math.max(0, low - padding) : low - padding, high + padding];
+}
+
+/** Maps steps and values to positions on the canvas. */
+class PlotArea {
   constructor({ width, height, steps, range, isLog }) {
     Object.assign(this, { width, height, steps, isLog });
+    this.innerWidth = width - MARGIN.left - MARGIN.right;
+    this.innerHeight = height - MARGIN.top - MARGIN.bottom;
     this.range = isLog ? range.map(Math.log10) : range;
   }
 
   x(step) {
     const [from, to] = this.steps;
-    return MARGIN.left + ((this.width - MARGIN.left - MARGIN.right) * (step - from)) / (to - from || 1);
+    return MARGIN.left + (this.innerWidth * (step - from)) / (to - from || 1);
   }
 
   step(x) {
     const [from, to] = this.steps;
-    const share = (x - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right);
-    return from + (to - from) * Math.min(1, Math.max(0, share));
+    const fraction = (x - MARGIN.left) / this.innerWidth;
+    return from + (to - from) * Math.min(1, Math.max(0, fraction));
   }
 
   y(value) {
     const [low, high] = this.range;
-    const at = this.isLog ? Math.log10(value) : value;
-    return MARGIN.top + (this.height - MARGIN.top - MARGIN.bottom) * (1 - (at - low) / (high - low || 1));
+    const position = this.isLog ? Math.log10(value) : value;
+    return MARGIN.top + this.innerHeight * (1 - (position - low) / (high - low || 1));
   }
 
   valueTicks() {
-    const [low, high] = this.range;
-    const most = Math.max(2, Math.floor((this.height - MARGIN.top - MARGIN.bottom) / 34));
-    if (!this.isLog) return ticks(low, high, most);
-    const powers = ticks(low, high, most).map((power) => 10 ** power);
-    return powers.map((value) => Number(value.toPrecision(1))).filter((value, i, all) => all.indexOf(value) === i);
+    const found = ticks(...this.range, Math.max(2, Math.floor(this.innerHeight / 34)));
+    if (!this.isLog) return found;
+    const rounded = found.map((power) => Number((10 ** power).toPrecision(1)));
+    return rounded.filter((value, i) => rounded.indexOf(value) === i);
   }
 
   stepTicks() {
-    return ticks(...this.steps, Math.max(2, Math.floor((this.width - MARGIN.left) / 70))).filter((step) => Number.isInteger(step));
+    const found = ticks(...this.steps, Math.max(2, Math.floor((this.width - MARGIN.left) / 70)));
+    return found.filter((step) => Number.isInteger(step));
   }
 }
 
-/** Round numbers between two bounds, at most `most` of them. */
-export function ticks(low, high, most) {
-  const rough = (high - low) / most || 1;
+/** Round numbers between two bounds, about `count` of them at most. */
+export function ticks(low, high, count) {
+  const rough = (high - low) / count || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const apart = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const distance = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const found = [];
-  for (let i = Math.ceil(low / apart - 1e-9); i * apart <= high + apart * 1e-9; i++) found.push(Number((i * apart).toPrecision(12)));
+  for (let i = Math.ceil(low / distance - 1e-9); i * distance <= high + distance * 1e-9; i++) {
+    found.push(Number((i * distance).toPrecision(12)));
+  }
   return found;
 }
 
-/** A step in the unit that the largest on the axis has. */
-function stepText(step, largest) {
-  const [unit, size] = step === 0 ? ["", 1] : largest >= 1e6 ? ["M", 1e6] : largest >= 1e4 ? ["k", 1e3] : ["", 1];
-  return `${Number((step / size).toPrecision(4))}${unit}`;
+/** A step as text, in the unit of the largest on the axis. */
+export function stepText(step, largest) {
+  const [unit, factor] = largest >= 1e6 ? ["M", 1e6] : largest >= 1e4 ? ["k", 1e3] : ["", 1];
+  return step === 0 ? "0" : `${Number((step / factor).toPrecision(4))}${unit}`;
 }

@@ -1,7 +1,10 @@
-// Elements, made from names and texts. Texts are never read as HTML.
+// Helpers to build and change elements. Texts are never parsed as HTML.
 
-/** Makes an element: `h("p", { class: "note" }, "text", other)`. A function among the attributes listens. */
-export function h(name, attributes = {}, ...children) {
+/**
+ * Creates an element: `createElement("p", { class: "note" }, "text", other)`. An attribute whose value is a
+ * function is an event listener.
+ */
+export function createElement(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(key, value);
@@ -13,30 +16,32 @@ export function h(name, attributes = {}, ...children) {
 }
 
 /** A table of texts and elements. */
-export function table(head, rows) {
-  const cells = (kind, texts) => h("tr", {}, ...texts.map((text) => h(kind, {}, text instanceof Node ? text : String(text))));
-  return h("table", {}, h("thead", {}, cells("th", head)), h("tbody", {}, ...rows.map((row) => cells("td", row))));
+export function createTable(head, rows) {
+  const cell = (kind, content) => createElement(kind, {}, content instanceof Node ? content : String(content));
+  const row = (kind, contents) => createElement("tr", {}, ...contents.map((content) => cell(kind, content)));
+  const body = rows.map((contents) => row("td", contents));
+  return createElement("table", {}, createElement("thead", {}, row("th", head)), createElement("tbody", {}, ...body));
 }
 
-/** The value of a colour of the style sheet, in the light that is on now. */
-export function colour(name) {
+/** The value of a colour of the style sheet in the current colour scheme. */
+export function cssColor(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The three parts of a colour of the style sheet, such as `#3b63e6`. */
-export function rgb(name) {
-  const value = parseInt(colour(name).slice(1), 16);
+/** Red, green and blue of a colour of the style sheet, such as `#3b63e6`. */
+export function cssRgb(name) {
+  const value = parseInt(cssColor(name).slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/** Calls `changed` whenever the system turns light or dark. Returns what ends that. */
-export function whenLightChanges(changed) {
+/** Calls `changed` when the system switches between light and dark. Returns a function that removes the listener. */
+export function onColorSchemeChange(changed) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", changed);
   return () => dark.removeEventListener("change", changed);
 }
 
-/** Sets a text only if it has changed: nothing else is laid out anew. */
-export function say(element, text) {
+/** Sets a text only if it differs, to avoid layout. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,36 +1,49 @@
-// The way into every page: which one the address names, and the bar above it.
+// Shows the page that the address names, with the navigation bar above it.
 
-import { h } from "./dom.js";
+import { createElement } from "./dom.js";
 import { languageSwitch } from "./languages.js";
-import draw from "./pages/draw.js";
-import network from "./pages/network.js";
-import runs from "./pages/runs.js";
-import train from "./pages/train.js";
-import { about, list } from "./server.js";
-import { language, t } from "./text.js";
+import * as allPages from "./pages/all.js";
+import { aboutRun, listRuns } from "./server.js";
+import { language, translate } from "./text.js";
 
-/** In the order of the bar. */
-const PAGES = [train, network, draw, runs];
+const PAGES = Object.values(allPages).sort((a, b) => a.position - b.position);
 
-/** All that is remembered between two pages. What one looks at stands in the address. */
-const state = { leave: () => {}, id: null, step: null, visit: 0, links: [] };
+/** What is kept between two pages. The run and step shown are also in the address. */
+const state = { close: () => {}, id: null, step: null, visit: 0, links: [] };
 
-// The token has done its work: a cookie carries it from here on, and nobody is to copy it from the address.
+// A cookie carries the token from here on: it must not be copied from the address bar.
 if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
 
-function place() {
+function parseAddress() {
   const [, name, id, step] = location.hash.split("/");
-  return { page: PAGES.find((page) => page.name === name), id: id ? decodeURIComponent(id) : null, step: step ? Number(step) || 0 : null };
+  return {
+    page: PAGES.find((page) => page.name === name),
+    id: id ? decode(id) : null,
+    step: step ? Number(step) || 0 : null,
+  };
 }
 
-/** The address of a page for the run, and the step of it, that one looks at. */
+/** Decodes a part of an address; a malformed one is left as it is. */
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The address of a page for the current run and step. */
 function address(page) {
-  const parts = page.needsRun && state.id ? [encodeURIComponent(state.id), ...(state.step === null ? [] : [state.step])] : [];
-  return ["#", page.name, ...parts].join("/");
+  const parts = ["#", page.name];
+  if (page.needsRun && state.id) {
+    parts.push(encodeURIComponent(state.id));
+    if (state.step !== null) parts.push(state.step);
+  }
+  return parts.join("/");
 }
 
-/** Notes that `page` shows the run as it was at a step, or as it is. */
-function wentTo(page, step) {
+/** Records that `page` shows another step of the run; null is the latest. */
+function stepChanged(page, step) {
   state.step = step;
   history.replaceState(null, "", address(page));
   for (const [other, link] of state.links) link.setAttribute("href", address(other));
@@ -38,11 +51,11 @@ function wentTo(page, step) {
 
 async function visit() {
   const number = ++state.visit;
-  state.leave();
-  state.leave = () => {};
-  const { page, id, step } = place();
+  state.close();
+  state.close = () => {};
+  const { page, id, step } = parseAddress();
   if (!page) {
-    const { live, runs } = await list();
+    const { live, runs } = await listRuns();
     const running = live ?? runs.find((run) => run.state === "running")?.id;
     location.replace(running ? `#/train/${encodeURIComponent(running)}` : "#/runs");
     return;
@@ -54,35 +67,50 @@ async function visit() {
   }
   if (page.needsRun) Object.assign(state, { id, step });
   document.documentElement.lang = language();
-  const main = h("main");
+  const main = createElement("main");
   document.body.replaceChildren(bar(page), main);
-  const leave = page.needsRun ? await openRun(page, main) : await page.open(main, {});
-  // Someone who goes on before it is there leaves it at once.
-  if (number === state.visit) state.leave = leave;
-  else leave();
+  const close = page.needsRun ? await openRun(page, main) : await page.open(main, {});
+  // The visitor may have gone to another page meanwhile.
+  if (number === state.visit) state.close = close;
+  else close();
 }
 
-/** Opens a page of a run, or says that there is none. */
+/** Opens a page of a run, or shows why it cannot be opened. */
 async function openRun(page, main) {
   const { id, step } = state;
-  const found = await about(id);
-  if (found.about) return page.open(main, { about: found.about, step, wentTo: (step) => wentTo(page, step) });
-  main.append(h("div", { class: "page" }, h("h1", {}, t("no_run", { id })), h("p", { class: "lead" }, found.why), h("p", {}, h("a", { href: "#/runs" }, t("choose")))));
+  const { about, problem } = await aboutRun(id);
+  if (about) return page.open(main, { about, step, stepChanged: (other) => stepChanged(page, other) });
+  main.append(
+    createElement(
+      "div",
+      { class: "page" },
+      createElement("h1", {}, translate("page.run_not_found", { id })),
+      createElement("p", { class: "lead" }, problem),
+      createElement("p", {}, createElement("a", { href: "#/runs" }, translate("page.choose_run"))),
+    ),
+  );
   return () => {};
 }
 
-/** The run that pages show if none is named: the latest that can be shown. */
+/** The run to show if the address names none: the latest that can be shown. */
 async function firstRun() {
-  const { live, runs } = await list();
-  return live ?? runs.find((run) => run.state !== "foreign" && run.state !== "newer")?.id;
+  const { live, runs } = await listRuns();
+  return live ?? runs.find((run) => run.state !== "not_a_run" && run.state !== "newer")?.id;
 }
 
 function bar(current) {
-  state.links = PAGES.map((page) => [page, h("a", { href: address(page), "aria-current": page === current ? "page" : null }, page.title())]);
-  return h("header", { class: "bar" },
-    h("a", { class: "mark", href: "#/", "aria-label": "gradus" }, "grad", h("i", {}, "u"), "s"),
-    h("nav", { "aria-label": t("pages") }, ...state.links.map(([, link]) => link)),
-    languageSwitch(visit));
+  state.links = PAGES.map((page) => {
+    const attributes = { href: address(page), "aria-current": page === current ? "page" : null };
+    return [page, createElement("a", attributes, page.title())];
+  });
+  const logo = ["grad", createElement("i", {}, "u"), "s"];
+  return createElement(
+    "header",
+    { class: "bar" },
+    createElement("a", { class: "logo", href: "#/", "aria-label": "gradus" }, ...logo),
+    createElement("nav", { "aria-label": translate("page.all") }, ...state.links.map(([, link]) => link)),
+    languageSwitch(visit),
+  );
 }
 
 addEventListener("hashchange", visit);

@@ -1,34 +1,41 @@
-// What all panels have: a frame with a title, its key, and the values as a table for those who want or need them.
+// What all panels have in common: a frame with a title, a key, and the values as a table.
 
-import { h } from "./dom.js";
-import { t } from "./text.js";
+import { createElement } from "./dom.js";
+import { translate } from "./text.js";
 
 /**
- * A panel is `{ name, key, title(about), build(context) }`; `build` returns `{ element, notes, tools, draw(view),
- * table(view) }`. `view` is the run, the step it is shown at, and whether that is the latest.
+ * A panel is `{ name, key, group, title(about), build(context) }`; `build` returns `{ element, notes, tools,
+ * draw(view), table(view) }`. A `view` is the run, the step shown, and whether that is the latest.
  */
-export function frame(panel, context) {
+export function panelFrame(panel, context) {
   const body = panel.build(context);
   const title = panel.title(context.about);
-  const values = h("div", { class: "values", tabindex: "0", role: "region", "aria-label": title, hidden: true });
-  const toggle = h("button", { type: "button", class: "as-table", title: t("show_table"), "aria-pressed": "false", click: () => show(values.hidden) }, t("as_table"));
-  const key = h("button", { type: "button", class: "key", title: t("keys"), "aria-keyshortcuts": panel.key, click: () => context.choose(panel.key) }, panel.key);
-  const stage = body.element;
-  stage.append(values);
-  const element = h(
-    "figure", { class: "panel", id: panel.name },
-    h("figcaption", {}, h("h2", {}, title), ...(body.notes ?? []), h("span", { class: "tools" }, ...(body.tools ?? []), toggle, key)),
-    stage,
-  );
+  const attributes = { class: "values", tabindex: "0", role: "region", "aria-label": title, hidden: true };
+  const values = createElement("div", attributes);
   let last = null;
   const fill = () => values.replaceChildren(body.table(last));
-  function show(isTable) {
-    values.hidden = !isTable;
-    toggle.setAttribute("aria-pressed", String(isTable));
-    if (isTable && last) fill();
-  }
+  const table = switchButton(translate("panel.as_table"), translate("panel.as_table_title"), (isPressed) => {
+    values.hidden = !isPressed;
+    if (isPressed && last) fill();
+  });
+  table.classList.add("as-table");
+  const click = () => context.choose(panel.key);
+  const key = createElement(
+    "button",
+    { type: "button", class: "key", title: translate("panel.keys"), "aria-keyshortcuts": panel.key, click },
+    panel.key,
+  );
+  body.element.append(values);
+  const caption = createElement(
+    "figcaption",
+    {},
+    createElement("h2", {}, title),
+    ...(body.notes ?? []),
+    createElement("span", { class: "tools" }, ...(body.tools ?? []), table, key),
+  );
   return {
-    element, panel,
+    element: createElement("figure", { class: "panel", id: panel.name }, caption, body.element),
+    panel,
     draw(view) {
       last = view;
       if (!values.hidden) fill();
@@ -37,12 +44,13 @@ export function frame(panel, context) {
   };
 }
 
-/** A button that is on or off. */
+/** A toggle button. */
 export function switchButton(label, title, changed) {
-  const button = h("button", { type: "button", title, "aria-pressed": "false", click: () => {
-    const isOn = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(isOn));
-    changed(isOn);
-  } }, label);
+  const click = () => {
+    const isPressed = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(isPressed));
+    changed(isPressed);
+  };
+  const button = createElement("button", { type: "button", title, "aria-pressed": "false", click }, label);
   return button;
 }

@@ -1,33 +1,27 @@
-// A drawing, prepared as the digits of MNIST were: its box is made 20 × 20 with its shape kept, every pixel the mean of
-// what it covers, and the centre of its mass is put at the centre of 28 × 28. This decides what the network sees.
+// Converts a drawing to the model's input as MNIST was made: the bounding box of the ink is scaled to fit 20
+// × 20 with its aspect ratio kept (each pixel is the mean of the area it covers), and its centre of mass is
+// placed at the centre of 28 × 28.
 
 const BOX = 20;
 const SIDE = 28;
+/** Ink fainter than this, of 255, does not count for the bounding box. */
+const MIN_INK = 16;
 
-/** The 28 × 28 bytes of a square of ink, whose numbers are 0 to 255; nothing if there is no ink. */
+/** The 28 × 28 bytes for a square of ink with values from 0 to 255; null if there is no ink. */
 export function prepare(ink, side) {
   const bounds = inkBounds(ink, side);
   if (!bounds) return null;
-  const { left, top, width, height } = bounds;
-  const scale = BOX / Math.max(width, height);
-  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-  const small = new Float64Array(w * h);
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) small[y * w + x] = mean(ink, side, left + (x * width) / w, left + ((x + 1) * width) / w, top + (y * height) / h, top + ((y + 1) * height) / h);
-  }
-  let [mass, cx, cy] = [0, 0, 0];
-  small.forEach((value, i) => {
-    mass += value;
-    cx += value * (i % w);
-    cy += value * Math.floor(i / w);
-  });
+  const scaled = scaleToBox(ink, side, bounds);
+  const { width, height, values } = scaled;
+  const [centerX, centerY] = centerOfMass(scaled);
   // The centre of 28 pixels lies between the two in the middle.
-  const [x0, y0] = [Math.round((SIDE - 1) / 2 - cx / mass), Math.round((SIDE - 1) / 2 - cy / mass)];
+  const [left, top] = [centerX, centerY].map((center) => Math.round((SIDE - 1) / 2 - center));
   const bytes = new Uint8Array(SIDE * SIDE);
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) {
-      const [tx, ty] = [x0 + x, y0 + y];
-      if (tx >= 0 && tx < SIDE && ty >= 0 && ty < SIDE) bytes[ty * SIDE + tx] = Math.round(small[y * w + x]);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [column, row] = [left + x, top + y];
+      const isInside = column >= 0 && column < SIDE && row >= 0 && row < SIDE;
+      if (isInside) bytes[row * SIDE + column] = Math.round(values[y * width + x]);
     }
   }
   return bytes;
@@ -37,7 +31,7 @@ function inkBounds(ink, side) {
   let [left, right, top, bottom] = [side, -1, side, -1];
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
-      if (ink[y * side + x] < 16) continue;
+      if (ink[y * side + x] < MIN_INK) continue;
       left = Math.min(left, x);
       right = Math.max(right, x);
       top = Math.min(top, y);
@@ -47,13 +41,37 @@ function inkBounds(ink, side) {
   return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** The mean over a rectangle whose sides need not fall on pixels. */
-function mean(ink, side, x0, x1, y0, y1) {
+function scaleToBox(ink, side, bounds) {
+  const scale = BOX / Math.max(bounds.width, bounds.height);
+  const [width, height] = [bounds.width, bounds.height].map((size) => Math.max(1, Math.round(size * scale)));
+  const edgeX = (x) => bounds.left + (x * bounds.width) / width;
+  const edgeY = (y) => bounds.top + (y * bounds.height) / height;
+  const values = new Float64Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      values[y * width + x] = mean(ink, side, edgeX(x), edgeX(x + 1), edgeY(y), edgeY(y + 1));
+    }
+  }
+  return { width, height, values };
+}
+
+function centerOfMass({ width, values }) {
+  let [mass, momentX, momentY] = [0, 0, 0];
+  values.forEach((value, i) => {
+    mass += value;
+    momentX += value * (i % width);
+    momentY += value * Math.floor(i / width);
+  });
+  return [momentX / mass, momentY / mass];
+}
+
+/** The mean over a rectangle whose edges may lie within pixels. */
+function mean(ink, side, left, right, top, bottom) {
   let [sum, area] = [0, 0];
-  for (let y = Math.floor(y0); y < y1; y++) {
-    const dy = Math.min(y + 1, y1) - Math.max(y, y0);
-    for (let x = Math.floor(x0); x < x1; x++) {
-      const part = dy * (Math.min(x + 1, x1) - Math.max(x, x0));
+  for (let y = Math.floor(top); y < bottom; y++) {
+    const height = Math.min(y + 1, bottom) - Math.max(y, top);
+    for (let x = Math.floor(left); x < right; x++) {
+      const part = height * (Math.min(x + 1, right) - Math.max(x, left));
       sum += part * (ink[y * side + x] ?? 0);
       area += part;
     }

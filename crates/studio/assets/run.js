@@ -1,90 +1,123 @@
-// A run as its events tell it: the lines of its log, the same live and afterwards.
+// A run as reported by the events of its log: the same lines for a live run and for a finished one.
 
 import { countUpTo } from "./search.js";
 import { listen } from "./server.js";
 
-/** Steps kept at most. A chart has no more columns, and beyond them every second one is dropped. */
-const MOST_STEPS = 4000;
+/** Steps kept at most: a chart has no more columns. Beyond them every second one is dropped. */
+const MAX_STEPS = 4000;
 
-/** The steps that a horizontal axis has at least while a run goes on. */
-const FEWEST = 1000;
+/** The fewest steps that a horizontal axis has while a run goes on. */
+const MIN_AXIS_STEPS = 1000;
 
-/** The smallest of 1, 2, 5, 10, 20, … that is not below a number of steps. */
-function roundUp(steps) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(steps, FEWEST)));
+/** The smallest of 1, 2, 5, 10, 20, … that is at least `steps`. */
+export function roundUp(steps) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(steps, MIN_AXIS_STEPS)));
   return [1, 2, 5, 10].map((factor) => factor * power).find((round) => round >= steps);
 }
 
 export class Run {
-  /** Listens to a run, or hears its history only; `changed` is called after each message. */
-  constructor(about, changed, goesOn = true) {
+  /** Listens to a run, or reads only its history unless `follow`; `changed` is called after each message. */
+  constructor(about, changed, follow = true) {
     this.about = about;
     this.changed = changed;
     this.clear();
     this.close = listen(about.id, {
-      history: (data) => { this.clear(); this.take(data); if (!goesOn) this.close(); },
-      lines: (data) => this.take(data),
-      problem: (why) => { this.problem = why; changed(); },
-      end: () => { this.isLost = false; changed(); },
-      isLost: (isLost) => { this.isLost = isLost; changed(); },
+      history: (data) => {
+        this.clear();
+        this.add(data);
+        if (!follow) this.close();
+      },
+      lines: (data) => this.add(data),
+      problem: (reason) => this.set({ problem: reason }),
+      end: () => this.set({ isLost: false }),
+      isLost: (isLost) => this.set({ isLost }),
     });
   }
 
-  clear() {
-    Object.assign(this, {
-      started: null, finished: null, isPaused: false, isLost: false, problem: null, leftOut: 0,
-      steps: [], evaluations: [], looks: [], rates: [], last: null,
-    });
-  }
-
-  take(data) {
-    const [leftOut, ...lines] = data.split("\n");
-    this.leftOut += Number(leftOut);
-    for (const line of lines) if (line !== "") this.note(JSON.parse(line));
-    if (this.steps.length > MOST_STEPS) this.steps = this.steps.filter((_, i) => i % 2 === 1);
+  set(values) {
+    Object.assign(this, values);
     this.changed();
   }
 
-  note(event) {
+  clear() {
+    Object.assign(this, { started: null, finished: null, isPaused: false, isLost: false, problem: null });
+    Object.assign(this, {
+      skippedSteps: 0,
+      steps: [],
+      evaluations: [],
+      snapshots: [],
+      learningRates: [],
+      others: [],
+    });
+  }
+
+  /** Adds lines of the log, preceded by a line with the number of steps that were left out. */
+  add(data) {
+    const [skipped, ...lines] = data.split("\n");
+    this.skippedSteps += Number(skipped);
+    for (const line of lines) if (line !== "") this.addEvent(JSON.parse(line));
+    if (this.steps.length > MAX_STEPS) this.steps = this.steps.filter((_, i) => i % 2 === 1);
+    this.changed();
+  }
+
+  addEvent(event) {
     switch (event.event) {
-      case "run_started": this.started = event; break;
-      case "step_finished": this.steps.push(event); this.last = event; break;
-      case "evaluation_finished": this.evaluations.push(event); break;
-      case "measured": this.looks.push(event); break;
-      case "learning_rate_set": this.rates.push(event); break;
-      case "paused": this.isPaused = true; break;
-      case "resumed": this.isPaused = false; break;
-      case "run_finished": this.finished = event; this.isPaused = false; break;
-      // A newer version may know more. What we know is shown.
+      case "run_started":
+        // A run may start several times; it goes on from the last start.
+        Object.assign(this, { started: event, finished: null, isPaused: false });
+        break;
+      case "step_finished":
+        this.steps.push(event);
+        break;
+      case "evaluation_finished":
+        this.evaluations.push(event);
+        break;
+      case "measured":
+        this.snapshots.push(event);
+        break;
+      case "learning_rate_set":
+        this.learningRates.push(event);
+        break;
+      case "paused":
+        this.isPaused = true;
+        break;
+      case "resumed":
+        this.isPaused = false;
+        break;
+      case "run_finished":
+        Object.assign(this, { finished: event, isPaused: false });
+        break;
+      default:
+        // A newer version may write other events: they are kept.
+        this.others.push(event);
     }
   }
 
-  /** The step that it has reached. */
+  /** The last step so far. */
   get step() {
-    const ends = [this.steps, this.evaluations, this.looks].map((events) => events.at(-1)?.step ?? 0);
-    return Math.max(...ends, this.finished?.steps ?? 0);
+    const steps = [this.steps, this.evaluations, this.snapshots].map((events) => events.at(-1)?.step ?? 0);
+    return Math.max(...steps, this.finished?.steps ?? 0);
   }
 
-  /** The step at which the horizontal axes end: that of the run, or a round one while that is far away. */
+  /** The last step on horizontal axes: that of the run, or a round number while that is far away. */
   get end() {
     if (this.finished) return Math.max(1, this.finished.steps);
     return Math.max(1, Math.min(this.started?.steps_planned ?? Infinity, roundUp(1.25 * this.step)));
   }
 
   get state() {
-    if (this.finished) {
-      const reason = this.finished.reason;
-      return reason === "interrupted" ? "stopped" : typeof reason === "object" ? "not_finite" : "finished";
-    }
-    return this.isPaused ? "paused" : "running";
+    if (!this.finished) return this.isPaused ? "paused" : "running";
+    const { reason } = this.finished;
+    if (reason === "interrupted") return "stopped";
+    return typeof reason === "object" ? "not_finite" : "finished";
   }
 
-  /** Training samples in a second, at a step: over the last looks before it. */
+  /** Training samples per second at a step, over the last snapshots before it. */
   speedAt(step) {
-    const looks = this.looks.slice(0, countUpTo(this.looks, step));
-    const to = looks.at(-1);
-    const from = looks.at(-9) ?? looks[0];
-    if (!to || to.step === from.step) return NaN;
-    return ((to.step - from.step) * this.started.batch) / (to.train_secs - from.train_secs);
+    const snapshots = this.snapshots.slice(0, countUpTo(this.snapshots, step));
+    const last = snapshots.at(-1);
+    const first = snapshots.at(-9) ?? snapshots[0];
+    if (!last || last.step === first.step) return NaN;
+    return ((last.step - first.step) * this.started.batch) / (last.train_secs - first.train_secs);
   }
 }

@@ -1,22 +1,22 @@
-// Searching among things in order.
+// Binary search in events and steps, which are in ascending order.
 
-/** How many of some things, in order of their steps, come no later than `step`. */
-export function countUpTo(things, step, stepOf = (event) => event.step) {
-  let [low, high] = [0, things.length];
+/** How many of the items have a step of at most `step`. */
+export function countUpTo(items, step, stepOf = (event) => event.step) {
+  let [low, high] = [0, items.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (stepOf(things[middle]) <= step) low = middle + 1;
+    if (stepOf(items[middle]) <= step) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** The last of some events that comes no later than `step`. */
+/** The last event up to `step`. */
 export function latest(events, step) {
   return events[countUpTo(events, step) - 1];
 }
 
-/** The place of the step nearest to `step`; -1 if there are none. */
+/** The index of the step nearest to `step`; -1 if there are none. */
 export function nearest(steps, step) {
   const after = countUpTo(steps, step, (each) => each);
   if (after === 0 || after === steps.length) return Math.min(after, steps.length - 1);

@@ -1,28 +1,29 @@
-// All that pages ask of the server.
+// The requests of the pages to the server.
 //
-// A report, which is one file and has no server, has another module in this one's place: `report/server.js`.
+// A report is a single file without a server: there, `report/server.js` replaces this module.
 
 const path = (id, rest) => `/api/runs/${encodeURIComponent(id)}${rest}`;
 
-/** All runs, and which of them goes on in the server's own process. */
-export async function list() {
+/** All runs, and the id of the one that the server's own process trains. */
+export async function listRuns() {
   const response = await fetch("/api/runs");
   return response.ok ? response.json() : { live: null, runs: [] };
 }
 
-/** A run but for its events: `{ about }`, or `{ why }` it cannot be shown. */
-export async function about(id) {
+/** A run without its events: `{ about }`, or `{ problem }` if it cannot be shown. */
+export async function aboutRun(id) {
   const response = await fetch(path(id, ""));
-  return response.ok ? { about: await response.json() } : { why: await response.text() };
+  return response.ok ? { about: await response.json() } : { problem: await response.text() };
 }
 
 /**
- * Listens to the events of a run, while the page is seen: a browser has six connections to a server for all its pages, and
- * what nobody looks at is not to cost anything.
+ * Listens to the events of a run while the page is visible: a browser opens at most six connections to a
+ * server for all its pages, and a hidden page should cost nothing.
  *
- * `history` and `lines` are called with lines of its log, the first of which is the
- * number of steps that were left out; `problem` with what is wrong; `end` when nothing more will come; `isLost` with
- * whether the connection is. Returns what ends it. A page that is seen again gets the whole history again.
+ * `history` and `lines` are called with lines of the log, preceded by a line with the number of steps left
+ * out; `problem` with an error; `end` when no more events will come; `isLost` with whether the connection is
+ * lost. Returns a function that stops listening. A page that becomes visible again receives the whole history
+ * again.
  */
 export function listen(id, { history, lines, problem, end, isLost }) {
   let source = null;
@@ -30,8 +31,14 @@ export function listen(id, { history, lines, problem, end, isLost }) {
     source = new EventSource(path(id, "/events"));
     source.addEventListener("history", (message) => history(message.data));
     source.addEventListener("lines", (message) => lines(message.data));
-    source.addEventListener("problem", (message) => { stop(); problem(message.data); });
-    source.addEventListener("end", () => { stop(); end(); });
+    source.addEventListener("problem", (message) => {
+      stop();
+      problem(message.data);
+    });
+    source.addEventListener("end", () => {
+      stop();
+      end();
+    });
     source.onopen = () => isLost(false);
     source.onerror = (event) => isLost(event.target.readyState !== EventSource.OPEN);
   };
@@ -39,35 +46,38 @@ export function listen(id, { history, lines, problem, end, isLost }) {
     source?.close();
     source = null;
   };
-  const follow = () => {
+  const update = () => {
     if (document.hidden) close();
     else if (!source) open();
   };
   const stop = () => {
-    document.removeEventListener("visibilitychange", follow);
+    document.removeEventListener("visibilitychange", update);
     close();
   };
-  document.addEventListener("visibilitychange", follow);
-  follow();
+  document.addEventListener("visibilitychange", update);
+  update();
   return stop;
 }
 
-/** Labels and pixels of some samples; nothing if they cannot be had. */
-export async function pictures(id, set, samples) {
-  const response = await fetch(path(id, `/pictures?set=${set}&samples=${samples.join(",")}`));
+/** Labels and pixels of some samples; null if they are not available. */
+export async function fetchImages(id, set, samples) {
+  const response = await fetch(path(id, `/images?set=${set}&samples=${samples.join(",")}`));
   return response.ok ? response.arrayBuffer() : null;
 }
 
-/** What is asked of a network, `name` with a `query`, and of the bytes of `body` if there are any. */
-export async function ask(id, name, query, body = null) {
-  const wanted = Object.entries(query).filter(([, value]) => value !== null);
+/**
+ * The answer of a model to the request `name`, for the bytes of `body` if there are any; null if there is no
+ * answer.
+ */
+export async function query(id, name, parameters, body = null) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== null);
   const request = body === null ? {} : { method: "POST", body };
-  const response = await fetch(path(id, `/${name}?${new URLSearchParams(wanted)}`), request);
+  const response = await fetch(path(id, `/${name}?${new URLSearchParams(given)}`), request);
   return response.ok ? response.arrayBuffer() : null;
 }
 
-/** Asks something of a run. Returns why it will not be heard, or nothing. */
-export async function command(id, order) {
-  const response = await fetch(path(id, "/commands"), { method: "POST", body: JSON.stringify(order) });
+/** Sends a command to a run. Returns why it was refused, or null. */
+export async function sendCommand(id, command) {
+  const response = await fetch(path(id, "/commands"), { method: "POST", body: JSON.stringify(command) });
   return response.ok ? null : response.text();
 }

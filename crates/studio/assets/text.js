@@ -1,15 +1,21 @@
-// Texts in the reader's language. Every label stands in one file per language.
+// The messages of the pages, one file per language.
 
-import en from "./text/en.js";
-import zh from "./text/zh.js";
+import en from "./text/en.json" with { type: "json" };
+import zh from "./text/zh.json" with { type: "json" };
 
 export const languages = { en, zh };
 
-// A page that is opened as a file may have no storage.
-const storage = (() => { try { return localStorage; } catch { return null; } })();
-const stored = storage?.getItem("language") ?? null;
-const wanted = stored ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
-let current = wanted in languages ? wanted : "en";
+// Storage is not available to a page opened from a file, and neither of the two exists outside browsers.
+const storage = (() => {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+})();
+const preferred = globalThis.navigator?.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+const stored = storage?.getItem("language") ?? preferred;
+let current = stored in languages ? stored : "en";
 
 export function language() {
   return current;
@@ -20,9 +26,12 @@ export function setLanguage(name) {
   storage?.setItem("language", name);
 }
 
-/** The text called `key`, with `{name}` replaced by the values. */
-export function t(key, values = {}) {
-  const text = languages[current][key] ?? en[key];
-  if (text === undefined) throw new Error(`there is no text ${key}`);
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+/** The message `key` in the current language, each `{name}` in it replaced by the value of that name. */
+export function translate(key, values = {}) {
+  const message = languages[current][key];
+  if (message === undefined) throw new Error(`unknown message ${key}`);
+  return message.replace(/\{(\w+)\}/g, (_, name) => {
+    if (!(name in values)) throw new Error(`message ${key}: no value for {${name}}`);
+    return values[name];
+  });
 }

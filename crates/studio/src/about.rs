@@ -6,14 +6,14 @@ use runs::Split;
 use serde::Serialize;
 
 use crate::library::OpenRun;
-use crate::pictures;
+use crate::images;
 
 /// A run, but for its events.
 #[derive(Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) id: String,
     pub(crate) is_live: bool,
-    pub(crate) may_steer: bool,
+    pub(crate) can_control: bool,
     pub(crate) name: String,
     pub(crate) settings: Vec<(String, String)>,
     /// The name of the loss.
@@ -28,7 +28,7 @@ pub(crate) struct About {
     /// Classes, if there are any.
     pub(crate) classes: Option<usize>,
     /// Height, width and channels, if the samples are pictures.
-    pub(crate) picture: Option<[usize; 3]>,
+    pub(crate) image_shape: Option<[usize; 3]>,
     pub(crate) train_samples: usize,
     pub(crate) test_samples: usize,
     /// The steps at which the network was saved.
@@ -78,7 +78,7 @@ impl About {
         Ok(Self {
             id: run.id.clone(),
             is_live: false,
-            may_steer: false,
+            can_control: false,
             loss: experiment.train.loss.name(),
             is_loss_in_nats: experiment.train.loss.is_in_nats(),
             learning_rate: experiment.train.schedule.as_dyn().learning_rate(0),
@@ -87,7 +87,7 @@ impl About {
             layers: layers.collect(),
             parameters: model.parameters.into_iter().map(|spec| spec.name).collect(),
             classes,
-            picture: test.and_then(pictures::size),
+            image_shape: test.and_then(images::size),
             train_samples: set(|split| &split.train).map_or(0, Dataset::len),
             test_samples: test.map_or(0, Dataset::len),
             saved_steps: run.saved_steps(),

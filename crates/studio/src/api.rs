@@ -6,10 +6,10 @@
 //! | `GET /api/runs`                               | all runs, a row each                                  |
 //! | `GET /api/runs/ID`                            | settings and layers of a run, and what one may do     |
 //! | `GET /api/runs/ID/events`                     | its events as they come                               |
-//! | `GET /api/runs/ID/pictures?set=test&samples=` | labels and pixels of some samples                     |
-//! | `GET /api/runs/ID/inside?set=test&sample=`    | what the network says of a sample, layer by layer     |
-//! | `POST /api/runs/ID/inside`                    | the same of the bytes that are sent                   |
-//! | `GET /api/runs/ID/behaviour`                  | how the layers behave over some test samples          |
+//! | `GET /api/runs/ID/images?set=test&samples=` | labels and pixels of some samples                     |
+//! | `GET /api/runs/ID/activations?set=test&sample=`    | what the network says of a sample, layer by layer     |
+//! | `POST /api/runs/ID/activations`                    | the same of the bytes that are sent                   |
+//! | `GET /api/runs/ID/activation-statistics`                  | how the layers behave over some test samples          |
 //! | `GET /api/runs/ID/parameter?name=`            | the numbers of a parameter                            |
 //! | `POST /api/runs/ID/commands`                  | something is asked of the run                         |
 //!
@@ -32,13 +32,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::about::About;
 use crate::assets;
-use crate::guard::{self, Guard, Role};
-use crate::inside::{self, Answer, Behaviour, Networks};
+use crate::guard::{self, Guard, Access};
+use crate::activations::{self, Activations, LayerStatistics, PredictorCache};
 use crate::library::{Library, OpenRun};
-use crate::live::Snapshot;
-use crate::pictures::{self, Pictures};
-use crate::row::Row;
-use crate::stream::{self, Streams};
+use crate::live::ModelAtStep;
+use crate::images::{self, Images};
+use crate::summary::RunSummary;
+use crate::stream::{self, StreamLimit};
 
 /// The largest body that is read: a picture and more.
 const LARGEST_BODY: usize = 1 << 16;
@@ -52,27 +52,27 @@ const TIME: Duration = Duration::from_secs(20);
 const LARGEST_RATE: f64 = 1e6;
 
 #[derive(Clone, Debug)]
-struct Shared {
+struct ApiState {
     library: Arc<Library>,
-    networks: Arc<Networks>,
-    streams: Streams,
+    predictors: Arc<PredictorCache>,
+    streams: StreamLimit,
 }
 
 /// Everything that the server answers to.
 pub(crate) fn router(library: Arc<Library>, guard: Guard) -> Router {
-    let shared = Shared { library, networks: Arc::default(), streams: Streams::default() };
+    let shared = ApiState { library, predictors: Arc::default(), streams: StreamLimit::default() };
     Router::new()
         .route("/api/runs", get(list))
         .route("/api/runs/{id}", get(about))
         .route("/api/runs/{id}/events", get(events))
-        .route("/api/runs/{id}/pictures", get(some_pictures))
-        .route("/api/runs/{id}/inside", get(inside_of_sample).post(inside_of_body))
-        .route("/api/runs/{id}/behaviour", get(behaviour))
+        .route("/api/runs/{id}/images", get(some_images))
+        .route("/api/runs/{id}/activations", get(activations_of_sample).post(activations_of_body))
+        .route("/api/runs/{id}/activation-statistics", get(activation_statistics))
         .route("/api/runs/{id}/parameter", get(parameter))
         .route("/api/runs/{id}/commands", post(command))
         .route(
             "/api/{*rest}",
-            get(|| async { Refusal(StatusCode::NOT_FOUND, "no such request".into()) }),
+            get(|| async { ApiError(StatusCode::NOT_FOUND, "no such request".into()) }),
         )
         .fallback(get(assets::serve))
         .with_state(shared)
@@ -82,20 +82,20 @@ pub(crate) fn router(library: Arc<Library>, guard: Guard) -> Router {
 }
 
 /// Why a request is not answered.
-struct Refusal(StatusCode, String);
+struct ApiError(StatusCode, String);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         (self.0, self.1 + "\n").into_response()
     }
 }
 
-fn not_found(what: impl Into<String>) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, what.into())
+fn not_found(what: impl Into<String>) -> ApiError {
+    ApiError(StatusCode::NOT_FOUND, what.into())
 }
 
-fn bad(what: impl Into<String>) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, what.into())
+fn bad(what: impl Into<String>) -> ApiError {
+    ApiError(StatusCode::BAD_REQUEST, what.into())
 }
 
 /// Ends what takes too long, and refuses a body that is too large before it comes.
@@ -104,81 +104,81 @@ async fn in_time(request: Request, next: Next) -> Response {
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > LARGEST_BODY as u64) {
         let why = format!("expected a body of at most {LARGEST_BODY} bytes");
-        return Refusal(StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        return ApiError(StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
     }
     match tokio::time::timeout(TIME, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Refusal(StatusCode::REQUEST_TIMEOUT, "it took too long".into()).into_response(),
+        Err(_) => ApiError(StatusCode::REQUEST_TIMEOUT, "it took too long".into()).into_response(),
     }
 }
 
 /// Does what reads files or computes on a thread of its own, so that others are answered meanwhile.
 async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+    done.map_err(|error| ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
 }
 
-fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, Refusal> {
+fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, ApiError> {
     library.open(id).ok_or_else(|| not_found("there is no such run"))
 }
 
 /// All runs.
 #[derive(Serialize)]
-struct List {
+struct RunList {
     /// The run that goes on in this process.
     live: Option<String>,
-    runs: Vec<Row>,
+    runs: Vec<RunSummary>,
 }
 
-async fn list(State(shared): State<Shared>) -> Result<Json<List>, Refusal> {
+async fn list(State(shared): State<ApiState>) -> Result<Json<RunList>, ApiError> {
     let library = shared.library;
     let list =
-        aside(move || Ok(List { live: library.live().map(|(id, _)| id), runs: library.rows() }));
+        aside(move || Ok(RunList { live: library.live().map(|(id, _)| id), runs: library.rows() }));
     Ok(Json(list.await?))
 }
 
 async fn about(
-    State(shared): State<Shared>,
-    Extension(role): Extension<Role>,
+    State(shared): State<ApiState>,
+    Extension(access): Extension<Access>,
     Path(id): Path<String>,
-) -> Result<Json<About>, Refusal> {
+) -> Result<Json<About>, ApiError> {
     let library = shared.library;
     let about = aside(move || {
         let run = open(&library, &id)?;
         let is_live = library.trainer_of(&run).is_some();
         let about = About::new(&run).map_err(not_found)?;
-        Ok(About { is_live, may_steer: is_live && role == Role::Owner, ..about })
+        Ok(About { is_live, can_control: is_live && access == Access::Owner, ..about })
     });
     Ok(Json(about.await?))
 }
 
 async fn events(
-    State(shared): State<Shared>,
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let Some(ticket) = shared.streams.ticket() else {
+) -> Result<Response, ApiError> {
+    let Some(permit) = shared.streams.permit() else {
         let why = format!("{} pages listen already", stream::MOST_STREAMS);
-        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, why));
+        return Err(ApiError(StatusCode::SERVICE_UNAVAILABLE, why));
     };
     let library = shared.library;
     let run = aside(move || open(&library, &id)).await?;
     // A page whose connection broke says how far it was.
     let start = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    Ok(Sse::new(stream::events(run, start, ticket)).into_response())
+    Ok(Sse::new(stream::events(run, start, permit)).into_response())
 }
 
 /// Which set of the data.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Set {
+enum DataSet {
     Train,
     Test,
 }
 
-impl Set {
+impl DataSet {
     fn of(self, split: &runs::Split) -> &Dataset {
         match self {
             Self::Train => &split.train,
@@ -189,17 +189,17 @@ impl Set {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PicturesQuery {
-    set: Set,
+struct ImagesQuery {
+    set: DataSet,
     /// Numbers with commas between them.
     samples: String,
 }
 
-async fn some_pictures(
-    State(shared): State<Shared>,
+async fn some_images(
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
-    Query(query): Query<PicturesQuery>,
-) -> Result<Response, Refusal> {
+    Query(query): Query<ImagesQuery>,
+) -> Result<Response, ApiError> {
     let samples: Result<Vec<usize>, _> = query.samples.split(',').map(str::parse).collect();
     let samples = samples.map_err(|_| bad("samples: expected numbers with commas between them"))?;
     if samples.len() > MOST_SAMPLES {
@@ -214,8 +214,8 @@ async fn some_pictures(
     let library = shared.library;
     let bytes = aside(move || {
         let data = open(&library, &id)?.data().map_err(not_found)?;
-        let found = pictures::some(query.set.of(&data), &samples);
-        let Pictures { labels, pixels } =
+        let found = images::some(query.set.of(&data), &samples);
+        let Images { labels, pixels } =
             found.ok_or_else(|| not_found("there are no such pictures"))?;
         let labels = labels.into_iter().flat_map(u32::to_le_bytes);
         Ok(labels.chain(pixels).collect::<Vec<u8>>())
@@ -226,7 +226,7 @@ async fn some_pictures(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleQuery {
-    set: Set,
+    set: DataSet,
     sample: usize,
     step: Option<u64>,
 }
@@ -252,32 +252,32 @@ fn numbers(about: &impl Serialize, values: &[f32]) -> Response {
     ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
 }
 
-async fn inside_of_sample(
-    State(shared): State<Shared>,
+async fn activations_of_sample(
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<SampleQuery>,
-) -> Result<Response, Refusal> {
-    let answer: Answer = aside(move || {
+) -> Result<Response, ApiError> {
+    let answer: Activations = aside(move || {
         let (run, snapshot) = network(&shared.library, &id, query.step)?;
         let data = run.data().map_err(not_found)?;
-        let sample = inside::sample(query.set.of(&data), query.sample);
+        let sample = activations::sample(query.set.of(&data), query.sample);
         let sample = sample.ok_or_else(|| not_found("there is no such sample"))?;
-        shared.networks.answer(&snapshot, &sample).map_err(bad)
+        shared.predictors.activations(&snapshot, &sample).map_err(bad)
     })
     .await?;
     Ok(numbers(&answer, &answer.activations))
 }
 
-async fn inside_of_body(
-    State(shared): State<Shared>,
+async fn activations_of_body(
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<StepQuery>,
     body: Bytes,
-) -> Result<Response, Refusal> {
-    let answer: Answer = aside(move || {
+) -> Result<Response, ApiError> {
+    let answer: Activations = aside(move || {
         let (_, snapshot) = network(&shared.library, &id, query.step)?;
         let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
-        shared.networks.answer(&snapshot, &sample).map_err(bad)
+        shared.predictors.activations(&snapshot, &sample).map_err(bad)
     })
     .await?;
     Ok(numbers(&answer, &answer.activations))
@@ -285,21 +285,21 @@ async fn inside_of_body(
 
 /// How a network behaves.
 #[derive(Serialize)]
-struct Behaviours {
+struct StatisticsAnswer {
     step: u64,
-    layers: Vec<Behaviour>,
+    layers: Vec<LayerStatistics>,
 }
 
-async fn behaviour(
-    State(shared): State<Shared>,
+async fn activation_statistics(
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<StepQuery>,
-) -> Result<Json<Behaviours>, Refusal> {
+) -> Result<Json<StatisticsAnswer>, ApiError> {
     let found = aside(move || {
         let (run, snapshot) = network(&shared.library, &id, query.step)?;
         let data = run.data().map_err(not_found)?;
-        let layers = shared.networks.behaviour(&snapshot, &data.test).map_err(not_found)?;
-        Ok(Behaviours { step: snapshot.step, layers })
+        let layers = shared.predictors.statistics(&snapshot, &data.test).map_err(not_found)?;
+        Ok(StatisticsAnswer { step: snapshot.step, layers })
     });
     Ok(Json(found.await?))
 }
@@ -312,10 +312,10 @@ struct AboutParameter {
 }
 
 async fn parameter(
-    State(shared): State<Shared>,
+    State(shared): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<ParameterQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     aside(move || {
         let (_, snapshot) = network(&shared.library, &id, query.step)?;
         let model = snapshot.model.model().map_err(|error| not_found(error.to_string()))?;
@@ -338,7 +338,7 @@ fn network(
     library: &Library,
     id: &str,
     step: Option<u64>,
-) -> Result<(Arc<OpenRun>, Snapshot), Refusal> {
+) -> Result<(Arc<OpenRun>, ModelAtStep), ApiError> {
     let run = open(library, id)?;
     let handed_out = library.trainer_of(&run).and_then(|live| live.snapshot());
     let snapshot = match (handed_out, step) {
@@ -353,13 +353,13 @@ fn network(
 }
 
 async fn command(
-    State(shared): State<Shared>,
-    Extension(role): Extension<Role>,
+    State(shared): State<ApiState>,
+    Extension(access): Extension<Access>,
     Path(id): Path<String>,
     body: Bytes,
-) -> Result<StatusCode, Refusal> {
-    if role != Role::Owner {
-        return Err(Refusal(StatusCode::FORBIDDEN, "this link only shows".into()));
+) -> Result<StatusCode, ApiError> {
+    if access != Access::Owner {
+        return Err(ApiError(StatusCode::FORBIDDEN, "this link only shows".into()));
     }
     let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;
     if let Command::SetLearningRate { learning_rate: Some(rate) } = command
@@ -371,7 +371,7 @@ async fn command(
     }
     aside(move || {
         let run = open(&shared.library, &id)?;
-        let conflict = |why: &str| Refusal(StatusCode::CONFLICT, why.into());
+        let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
         let Some(live) = shared.library.trainer_of(&run) else {
             return Err(conflict("the run does not go on in this process"));
         };

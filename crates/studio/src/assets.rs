@@ -19,11 +19,13 @@ pub(crate) async fn serve(uri: Uri) -> Response {
     }
 }
 
-fn kind(name: &str) -> &'static str {
+/// The content type of a file.
+pub(crate) fn kind(name: &str) -> &'static str {
     match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
+        "html" => "text/html;charset=utf-8",
+        "css" => "text/css;charset=utf-8",
+        "js" => "text/javascript;charset=utf-8",
+        "json" => "application/json",
         "svg" => "image/svg+xml",
         _ => "application/octet-stream",
     }

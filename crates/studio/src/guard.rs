@@ -14,11 +14,11 @@ use subtle::ConstantTimeEq;
 
 /// The address at which a connection arrived.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrived(pub(crate) SocketAddr);
+pub(crate) struct LocalAddress(pub(crate) SocketAddr);
 
 /// What a visitor may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum Access {
     /// See everything and steer the run.
     Owner,
     /// See everything.
@@ -48,11 +48,11 @@ impl Guard {
         Ok(Self { port, hosts, owner: token()?, viewer: token()? })
     }
 
-    /// The secret of links for `role`.
-    pub(crate) fn token(&self, role: Role) -> &str {
-        match role {
-            Role::Owner => &self.owner,
-            Role::Viewer => &self.viewer,
+    /// The secret of links for `access`.
+    pub(crate) fn token(&self, access: Access) -> &str {
+        match access {
+            Access::Owner => &self.owner,
+            Access::Viewer => &self.viewer,
         }
     }
 
@@ -77,7 +77,7 @@ impl Guard {
         &self,
         request: &Request,
         arrived: SocketAddr,
-    ) -> Result<Role, (StatusCode, &'static str)> {
+    ) -> Result<Access, (StatusCode, &'static str)> {
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
@@ -101,12 +101,12 @@ impl Guard {
             return Err((StatusCode::FORBIDDEN, "Origin: expected a page of this server"));
         }
         let given = self.tokens(request.uri().query().unwrap_or(""), headers);
-        let role = given.into_iter().find_map(|given| {
+        let access = given.into_iter().find_map(|given| {
             let is_token =
-                |role: &Role| self.token(*role).as_bytes().ct_eq(given.as_bytes()).into();
-            [Role::Owner, Role::Viewer].into_iter().find(is_token)
+                |access: &Access| self.token(*access).as_bytes().ct_eq(given.as_bytes()).into();
+            [Access::Owner, Access::Viewer].into_iter().find(is_token)
         });
-        role.ok_or((
+        access.ok_or((
             StatusCode::UNAUTHORIZED,
             "this page needs its token: open the link that gradus printed, with all that follows the question mark",
         ))
@@ -137,17 +137,17 @@ impl Guard {
 /// Lets a request pass, or says why not; and puts the rules for browsers on every response.
 pub(crate) async fn pass(
     State(guard): State<Guard>,
-    Extension(Arrived(arrived)): Extension<Arrived>,
+    Extension(LocalAddress(arrived)): Extension<LocalAddress>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let has_token = request.uri().query().is_some_and(|query| query.contains("token="));
     let mut response = match guard.judge(&request, arrived) {
-        Ok(role) => {
-            request.extensions_mut().insert(role);
+        Ok(access) => {
+            request.extensions_mut().insert(access);
             let mut response = next.run(request).await;
             if has_token {
-                let (name, token) = (guard.cookie_name(), guard.token(role));
+                let (name, token) = (guard.cookie_name(), guard.token(access));
                 let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict");
                 let cookie = HeaderValue::from_str(&cookie).expect("letters and digits");
                 response.headers_mut().insert(header::SET_COOKIE, cookie);

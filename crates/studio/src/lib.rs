@@ -7,26 +7,28 @@
 //! Everything is served by one thread from the binary itself. No request leaves the machine.
 
 mod about;
+mod activations;
 mod api;
 mod assets;
 mod guard;
-mod inside;
+mod images;
 mod library;
 mod live;
 mod log;
+mod messages;
+mod modules;
 mod picture;
-mod pictures;
 mod report;
-mod row;
 mod server;
 mod stream;
+mod summary;
 
 use runs::{DataSpec, ExperimentError, Split};
 
 pub use live::{LiveLink, LiveRun, live};
 pub use picture::{png, svg};
 pub use report::{ReportError, html};
-pub use server::{Options, Place, Studio, StudioError};
+pub use server::{BoundAddress, Options, Studio, StudioError};
 
 /// Reads the data of an experiment: the studio does not know where the embedded digits are.
 pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;

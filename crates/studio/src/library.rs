@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use runs::{Experiment, ExperimentError, RunFolder, SavedModel, Split};
 
 use crate::OpenData;
-use crate::live::{LiveRun, Snapshot};
+use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::row::{Row, State};
+use crate::summary::{RunState, RunSummary};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
 const MOST_OPEN: usize = 16;
@@ -25,7 +25,7 @@ pub(crate) struct Library {
     live: Option<LiveRun>,
     open_data: OpenData,
     /// What is known of runs that are over. One that goes on may be cut short without a further byte.
-    rows: Mutex<HashMap<PathBuf, (Stamp, Row)>>,
+    rows: Mutex<HashMap<PathBuf, (Stamp, RunSummary)>>,
     /// The runs that were opened, the latest last.
     open: Mutex<Vec<Arc<OpenRun>>>,
 }
@@ -42,7 +42,7 @@ pub(crate) struct OpenRun {
     data: Mutex<Option<Arc<Split>>>,
     open_data: OpenData,
     /// The saved network that was read last, and its file.
-    last_read: Mutex<Option<(PathBuf, Snapshot)>>,
+    last_read: Mutex<Option<(PathBuf, ModelAtStep)>>,
 }
 
 impl Library {
@@ -84,10 +84,10 @@ impl Library {
     }
 
     /// A row for each run, the one written last first.
-    pub(crate) fn rows(&self) -> Vec<Row> {
+    pub(crate) fn rows(&self) -> Vec<RunSummary> {
         let mut known = lock(&self.rows);
         let live = self.live.as_ref().map(LiveRun::folder);
-        let mut rows: Vec<Row> = self
+        let mut rows: Vec<RunSummary> = self
             .folders()
             .into_iter()
             .map(|(id, folder)| {
@@ -95,8 +95,8 @@ impl Library {
                 match known.get(&folder) {
                     Some((old, row)) if *old == stamp && row.id == id => row.clone(),
                     _ => {
-                        let row = Row::read(&id, &folder, live == Some(&*folder));
-                        if row.state != State::Running {
+                        let row = RunSummary::read(&id, &folder, live == Some(&*folder));
+                        if row.state != RunState::Running {
                             known.insert(folder, (stamp, row.clone()));
                         }
                         row
@@ -197,7 +197,7 @@ impl OpenRun {
     /// # Errors
     ///
     /// If there is none, or it is damaged.
-    pub(crate) fn saved(&self, step: Option<u64>) -> Result<Snapshot, String> {
+    pub(crate) fn saved(&self, step: Option<u64>) -> Result<ModelAtStep, String> {
         let files = self.files();
         let wanted = step.unwrap_or(u64::MAX);
         let nearest = files.into_iter().min_by_key(|(step, _)| step.abs_diff(wanted));
@@ -209,7 +209,7 @@ impl OpenRun {
             return Ok(snapshot.clone());
         }
         let model = Arc::new(SavedModel::read(&file).map_err(|error| error.to_string())?);
-        let snapshot = Snapshot { step, model };
+        let snapshot = ModelAtStep { step, model };
         *last = Some((file, snapshot.clone()));
         Ok(snapshot)
     }
@@ -218,7 +218,7 @@ impl OpenRun {
         let mut files = RunFolder::checkpoints(&self.folder);
         let last = self.folder.join(RunFolder::LAST);
         if last.exists() {
-            let step = Row::steps_of(&self.folder);
+            let step = RunSummary::steps_of(&self.folder);
             files.retain(|(other, _)| *other != step);
             files.push((step, last));
         }

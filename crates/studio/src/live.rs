@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub struct LiveRun {
     folder: PathBuf,
     commands: SyncSender<Command>,
-    shared: Arc<Shared>,
+    shared: Arc<LiveState>,
 }
 
 /// The same run, as whoever trains sees it.
 #[derive(Debug)]
 pub struct LiveLink {
     commands: Receiver<Command>,
-    shared: Arc<Shared>,
+    shared: Arc<LiveState>,
 }
 
 /// A network that was handed out longer ago is not the one that learns.
@@ -35,23 +35,23 @@ const FRESH: Duration = Duration::from_millis(500);
 
 /// The network of a run at one of its steps.
 #[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct ModelAtStep {
     pub(crate) step: u64,
     pub(crate) model: Arc<SavedModel>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LiveState {
     /// At first, so that there is a network to look at.
     is_wanted: AtomicBool,
-    snapshot: Mutex<Option<(Instant, Snapshot)>>,
+    snapshot: Mutex<Option<(Instant, ModelAtStep)>>,
     changed: Condvar,
 }
 
 /// Links a run that is kept in `folder` to the studio.
 pub fn live(folder: &Path) -> (LiveRun, LiveLink) {
     let (sender, commands) = sync_channel(MOST_WAITING);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(LiveState {
         is_wanted: AtomicBool::new(true),
         snapshot: Mutex::default(),
         changed: Condvar::new(),
@@ -86,7 +86,7 @@ impl LiveLink {
 
     /// Hands out the network as it is after `step`, before nothing changes for a while.
     pub fn hand_out(&self, step: u64, model: SavedModel) {
-        let snapshot = Snapshot { step, model: Arc::new(model) };
+        let snapshot = ModelAtStep { step, model: Arc::new(model) };
         let mut last = self.shared.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((Instant::now(), snapshot));
         self.shared.changed.notify_all();
@@ -109,11 +109,11 @@ impl LiveRun {
 
     /// The network as it was a moment ago. If it is older, the trainer is asked for the next one, and it is waited
     /// for a little, but only once: a run that is paused or over has no newer one.
-    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Option<ModelAtStep> {
         let shared = &*self.shared;
         let lock = shared.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         let was_wanted = shared.is_wanted.swap(true, Ordering::Relaxed);
-        let is_old = |last: &mut Option<(Instant, Snapshot)>| {
+        let is_old = |last: &mut Option<(Instant, ModelAtStep)>| {
             !was_wanted && last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH)
         };
         let waited = shared.changed.wait_timeout_while(lock, FRESH, is_old);

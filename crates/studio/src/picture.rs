@@ -13,7 +13,7 @@ use plotters::prelude::*;
 
 use crate::OpenData;
 use crate::library::OpenRun;
-use crate::pictures::{self, Pictures};
+use crate::images::{self, Images};
 use crate::report::ReportError;
 
 /// The window of the codelab.
@@ -52,15 +52,15 @@ pub fn svg(folder: &Path, open_data: OpenData) -> std::result::Result<String, Re
     let story = Story::of(&events);
     let data = run.data().ok();
     let mut text = String::new();
-    let mut images = String::new();
+    let mut image_tags = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         let unit = run.experiment().map_or("loss".into(), |experiment| unit(&experiment));
-        let drawn = draw(&root, &run.id, &story, &unit, data.as_deref(), &mut images);
+        let drawn = draw(&root, &run.id, &story, &unit, data.as_deref(), &mut image_tags);
         drawn.map_err(|error| wrong(format!("drawing: {error}")))?;
     }
     // The library has no pictures in SVG.
-    Ok(text.replacen("</svg>", &format!("{images}</svg>"), 1))
+    Ok(text.replacen("</svg>", &format!("{image_tags}</svg>"), 1))
 }
 
 /// A picture in SVG as PNG, twice as many pixels as it has points.
@@ -129,7 +129,7 @@ fn draw(
     story: &Story<'_>,
     unit: &str,
     data: Option<&runs::Split>,
-    images: &mut String,
+    image_tags: &mut String,
 ) -> Result<()> {
     root.fill(&WHITE).map_err(|error| error.to_string())?;
     let (head, body) = root.split_vertically(HEAD);
@@ -175,13 +175,13 @@ fn draw(
     });
     let train = data.map(|split| &split.train);
     let grid = Grid { title: "Training digits", cells: &batch, size: BATCH, scale: None };
-    grid.draw(&panels[2], train, images)?;
+    grid.draw(&panels[2], train, image_tags)?;
     let test = data.map(|split| &split.test);
     let shown = test_samples(story.evaluations.last().copied(), test.map_or(0, Dataset::len));
     let (n_cells, n) = (GRID.0 * GRID.1, test.map_or(0, Dataset::len));
     let scale = (n >= n_cells).then(|| n_cells as f64 / n as f64);
     let title = "Test digits, mistakes first";
-    Grid { title, cells: &shown, size: GRID, scale }.draw(&panels[5], test, images)
+    Grid { title, cells: &shown, size: GRID, scale }.draw(&panels[5], test, image_tags)
 }
 
 /// Those that are not recognised first, then the others in order.
@@ -358,7 +358,7 @@ const FIGURES: [[u8; 5]; 10] = [
     [7, 5, 7, 1, 7],
 ];
 
-/// Pictures of samples in rows, those with a guess that is not the label on a red ground: the label stands at the left,
+/// Images of samples in rows, those with a guess that is not the label on a red ground: the label stands at the left,
 /// the guess at the right.
 struct Grid<'a> {
     title: &'a str,
@@ -371,11 +371,11 @@ struct Grid<'a> {
 }
 
 impl Grid<'_> {
-    fn draw(&self, area: &Area<'_>, set: Option<&Dataset>, images: &mut String) -> Result<()> {
+    fn draw(&self, area: &Area<'_>, set: Option<&Dataset>, image_tags: &mut String) -> Result<()> {
         write(area, self.title, &font(16, &INK), (20, 14))?;
         let pixels = set.and_then(|set| {
             let samples: Vec<u32> = self.cells.iter().map(|(sample, _)| *sample).collect();
-            Some((pictures::size(set)?, pictures::some(set, &samples)?))
+            Some((images::size(set)?, images::some(set, &samples)?))
         });
         let Some((size, pictures)) = pixels else {
             return write(area, "no pictures with classes", &font(14, &QUIET), (20, 44));
@@ -391,7 +391,7 @@ impl Grid<'_> {
         let fit = if self.scale.is_some() { "none" } else { "xMidYMid" };
         let data = STANDARD.encode(file);
         let _ = writeln!(
-            images,
+            image_tags,
             "<image x=\"{left}\" y=\"{top}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"{fit}\" href=\"data:image/png;base64,{data}\"/>"
         );
         for i in 0..=5 {
@@ -404,7 +404,7 @@ impl Grid<'_> {
     }
 
     /// The pixels in red, green and blue.
-    fn image(&self, [height, width, channels]: [usize; 3], pictures: &Pictures) -> Vec<u8> {
+    fn image(&self, [height, width, channels]: [usize; 3], pictures: &Images) -> Vec<u8> {
         let (rows, columns) = self.size;
         let mut image = vec![255; rows * height * columns * width * 3];
         for (i, &(_, guess)) in self.cells.iter().enumerate() {
@@ -472,7 +472,7 @@ mod tests {
     fn a_mistake_is_red_with_its_label_left_and_its_guess_right() {
         let cells = [(0, None), (1, Some(7)), (2, Some(2))];
         let grid = Grid { title: "", cells: &cells, size: (1, 3), scale: None };
-        let pictures = Pictures { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
+        let pictures = Images { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
         let image = grid.image([8, 10, 1], &pictures);
         let row = |y: usize| -> String {
             let name = |pixel: &[u8]| match pixel {

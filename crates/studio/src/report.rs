@@ -16,10 +16,11 @@ use serde_json::json;
 
 use crate::OpenData;
 use crate::about::About;
-use crate::assets::Assets;
+use crate::assets::{self, Assets};
 use crate::library::OpenRun;
-use crate::pictures::{self, Pictures};
-use crate::row::State;
+use crate::modules;
+use crate::images::{self, Images};
+use crate::summary::RunSummary;
 
 /// Looks into the network whose batch can be seen: pictures are most of the file.
 const BATCHES: usize = 20;
@@ -44,7 +45,7 @@ impl std::error::Error for ReportError {}
 
 /// Some samples of a set as they stand in the file.
 #[derive(Serialize)]
-struct Packed {
+struct PackedImages {
     samples: Vec<u32>,
     labels: Vec<u32>,
     /// Their pixels one after the other, deflated, as Base64.
@@ -63,7 +64,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     let about = About::new(&run).map_err(wrong)?;
     let events = lines.events();
     let (train, test) = samples(&events, about.test_samples);
-    let data = run.data().ok().filter(|_| about.picture.is_some());
+    let data = run.data().ok().filter(|_| about.image_shape.is_some());
     let pack = |choose: fn(&runs::Split) -> &Dataset, wanted: &BTreeSet<u32>| {
         data.as_deref().and_then(|split| packed(choose(split), wanted))
     };
@@ -73,11 +74,11 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     });
     let mut about = serde_json::to_value(&about).expect("plain structs have a text form");
     about["result"] = json!(finished.map(|finished| &finished.summary));
-    about["state"] = json!(finished.map(|finished| State::from(&finished.reason)));
+    about["state"] = json!(RunSummary::read(&run.id, folder, false).state);
     let report = json!({
         "about": about,
         "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),
-        "pictures": { "train": pack(|split| &split.train, &train), "test": pack(|split| &split.test, &test) },
+        "images": { "train": pack(|split| &split.train, &train), "test": pack(|split| &split.test, &test) },
     });
     Ok(page(&run.id, &report.to_string()))
 }
@@ -104,26 +105,23 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     (train, test)
 }
 
-fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Packed> {
+fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<PackedImages> {
     let is_there = |&sample: &u32| (sample as usize) < set.len();
     let samples: Vec<u32> = wanted.iter().copied().filter(is_there).collect();
-    let Pictures { labels, pixels } = pictures::some(set, &samples)?;
+    let Images { labels, pixels } = images::some(set, &samples)?;
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     packer.write_all(&pixels).expect("memory takes all");
     let bytes = packer.finish().expect("memory takes all");
-    Some(Packed { samples, labels, pixels: STANDARD.encode(bytes) })
+    Some(PackedImages { samples, labels, pixels: STANDARD.encode(bytes) })
 }
 
-/// The page with all its modules, each by the name `gradus/…` that the others import it by.
+/// The page with the modules that it needs.
 fn page(title: &str, report: &str) -> String {
     let mut imports = serde_json::Map::new();
-    for name in Assets::iter().filter(|name| name.ends_with(".js")) {
-        // A report has no server to ask.
-        let source = if name == "server.js" { "report/server.js" } else { &name };
-        let file = Assets::get(source).expect("one of those that were built in");
-        let text = String::from_utf8_lossy(&file.data);
-        let module = STANDARD.encode(named_imports(source, &text));
-        let url = format!("data:text/javascript;base64,{module}");
+    // A report has no server.
+    for (name, text) in modules::reachable("report/main.js", &[("server.js", "report/server.js")]) {
+        let kind = assets::kind(&name);
+        let url = format!("data:{kind};base64,{}", STANDARD.encode(text));
         imports.insert(format!("gradus/{name}"), url.into());
     }
     let style = Assets::get("style.css").expect("built in");
@@ -147,47 +145,9 @@ fn page(title: &str, report: &str) -> String {
     page
 }
 
-/// A module whose imports name others by `gradus/…` instead of by their place beside it.
-fn named_imports(name: &str, text: &str) -> String {
-    let folder: Vec<&str> = name.split('/').collect();
-    let folder = &folder[..folder.len() - 1];
-    let rename = |line: &str| {
-        let Some((before, path)) = line.strip_suffix("\";").and_then(|line| line.rsplit_once('"'))
-        else {
-            return line.to_owned();
-        };
-        let mut parts = folder.to_vec();
-        for part in path.split('/') {
-            match part {
-                "." => {}
-                ".." => drop(parts.pop()),
-                part => parts.push(part),
-            }
-        }
-        format!("{before}\"gradus/{}\";", parts.join("/"))
-    };
-    let lines = text.lines().map(|line| match line.starts_with("import ") {
-        true => rename(line),
-        false => line.to_owned(),
-    });
-    lines.map(|line| line + "\n").collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn imports_are_named_by_where_they_lead() {
-        let text =
-            "import a from \"../a.js\";\nimport { b } from \"./b.js\";\nconst x = \"./c.js\";\n";
-        let expected = "import a from \"gradus/a.js\";\nimport { b } from \"gradus/pages/b.js\";\nconst x = \"./c.js\";\n";
-        assert_eq!(named_imports("pages/x.js", text), expected);
-        assert_eq!(
-            named_imports("x.js", "import \"./report/main.js\";\n"),
-            "import \"gradus/report/main.js\";\n"
-        );
-    }
 
     #[test]
     fn nothing_of_a_run_can_end_the_script_it_stands_in() {

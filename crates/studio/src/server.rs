@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use crate::OpenData;
 use crate::api;
-use crate::guard::{Arrived, Guard, Role};
+use crate::guard::{LocalAddress, Guard, Access};
 use crate::library::Library;
 use crate::live::LiveRun;
 
@@ -49,7 +49,7 @@ pub struct Options {
 
 /// A place to serve at, which nobody else can take any more.
 #[derive(Debug)]
-pub struct Place {
+pub struct BoundAddress {
     listener: std::net::TcpListener,
     /// The name that was asked for, if it was one.
     name: Option<String>,
@@ -113,7 +113,7 @@ impl fmt::Display for StudioError {
 
 impl std::error::Error for StudioError {}
 
-impl Place {
+impl BoundAddress {
     /// Takes an address of this machine and a port, such as `0.0.0.0:8000`, or one of the two; if none is given, one that
     /// only this machine can reach.
     ///
@@ -175,15 +175,15 @@ impl Studio {
 
     /// The link for whoever started it. Who has it can steer the run.
     pub fn link(&self) -> String {
-        self.link_for(Role::Owner)
+        self.link_for(Access::Owner)
     }
 
     /// A link that only shows, for others; none if others cannot reach this machine.
     pub fn viewer_link(&self) -> Option<String> {
-        (!self.address.ip().is_loopback()).then(|| self.link_for(Role::Viewer))
+        (!self.address.ip().is_loopback()).then(|| self.link_for(Access::Viewer))
     }
 
-    fn link_for(&self, role: Role) -> String {
+    fn link_for(&self, role: Access) -> String {
         format!("http://{}:{}/?token={}", self.host, self.address.port(), self.guard.token(role))
     }
 }
@@ -197,7 +197,7 @@ fn url_ip(address: SocketAddr) -> String {
 }
 
 /// Listens at an address that was asked for.
-fn listen(text: &str) -> Result<Place, StudioError> {
+fn listen(text: &str) -> Result<BoundAddress, StudioError> {
     let wrong = || StudioError::Address { found: text.to_owned() };
     let whole = match text.trim().strip_prefix(':').unwrap_or(text.trim()) {
         port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
@@ -211,7 +211,7 @@ fn listen(text: &str) -> Result<Place, StudioError> {
     })?;
     let host = whole.rsplit_once(':').map_or(&*whole, |(host, _)| host);
     let is_name = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err();
-    Ok(Place { listener, name: is_name.then(|| host.to_owned()) })
+    Ok(BoundAddress { listener, name: is_name.then(|| host.to_owned()) })
 }
 
 /// Listens at the first port that is free.
@@ -264,7 +264,7 @@ async fn serve_connection(stream: TcpStream, router: Router) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Arrived(address));
+        request.extensions_mut().insert(LocalAddress(address));
         let mut router = router.clone();
         async move {
             Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {}))

@@ -12,7 +12,7 @@ use futures_util::stream::{self, Stream};
 use crate::library::OpenRun;
 use crate::log::Lines;
 
-/// Streams at a time. More would be no class of pupils but a program gone wild.
+/// StreamLimit at a time. More would be no class of pupils but a program gone wild.
 pub(crate) const MOST_STREAMS: usize = 256;
 /// How often it is looked whether something was written: as often as an eye can follow.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -21,22 +21,22 @@ const SILENT_PERIODS: u32 = 50;
 
 /// How many streams there are.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Streams(Arc<AtomicUsize>);
+pub(crate) struct StreamLimit(Arc<AtomicUsize>);
 
 /// One of the streams, as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Ticket(Arc<AtomicUsize>);
+pub(crate) struct Permit(Arc<AtomicUsize>);
 
-impl Streams {
+impl StreamLimit {
     /// Takes a place, if there is one.
-    pub(crate) fn ticket(&self) -> Option<Ticket> {
+    pub(crate) fn permit(&self) -> Option<Permit> {
         let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let ticket = Ticket(Arc::clone(&self.0));
-        (before < MOST_STREAMS).then_some(ticket)
+        let permit = Permit(Arc::clone(&self.0));
+        (before < MOST_STREAMS).then_some(permit)
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -50,25 +50,25 @@ impl Drop for Ticket {
 pub(crate) fn events(
     run: Arc<OpenRun>,
     start: Option<u64>,
-    ticket: Ticket,
+    permit: Permit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let state = State { run, at: start, is_over: false, ticket };
+    let state = EventStream { run, at: start, is_over: false, permit };
     stream::unfold(state, |mut state| async move {
         let message = state.next().await?;
         Some((Ok(message), state))
     })
 }
 
-struct State {
+struct EventStream {
     run: Arc<OpenRun>,
     /// Where the lines that have not been sent begin; none if no line has been sent.
     at: Option<u64>,
     is_over: bool,
     #[expect(dead_code, reason = "held until the stream ends")]
-    ticket: Ticket,
+    permit: Permit,
 }
 
-impl State {
+impl EventStream {
     async fn next(&mut self) -> Option<Event> {
         if self.is_over {
             return None;

@@ -1,154 +1,180 @@
-// The page on which one writes a digit, and sees what the network makes of it.
+// The page to draw a digit on, with the prediction of the model.
 
-import { chances, chancesTitle } from "../digit.js";
-import { colour, h, rgb, say, whenLightChanges } from "../dom.js";
-import { layerFigures, layerMaps } from "../maps.js";
-import { insideOf } from "../network.js";
+import { CheckpointChoice } from "../checkpoint.js";
+import { createElement, cssColor, cssRgb, onColorSchemeChange, setText } from "../dom.js";
+import { drawActivations, layerFigures } from "../maps.js";
+import { activationsOf } from "../model.js";
 import { prepare } from "../prepare.js";
-import { SavedStep } from "../saved.js";
-import { t } from "../text.js";
+import { predictionBars, predictionTitle } from "../sample.js";
+import { translate } from "../text.js";
 
-/** Points along a side of the drawing, and the width of the pen: two to three pixels of the prepared picture. */
-const SIDE = 280;
-const PEN = 24;
-/** Milliseconds between two questions while one draws, and while nobody does but the network learns. */
-const [PACE, CALM_PACE] = [80, 1000];
+/** Side of the canvas and width of the pen in pixels: two to three pixels of the model's input. */
+const [SIDE, PEN] = [280, 24];
+/** Side of the model's input. */
+const INPUT = 28;
+/** Milliseconds between two predictions while someone draws, and while only the model changes. */
+const [INTERVAL_MS, IDLE_INTERVAL_MS] = [80, 1000];
 
 export default {
   name: "draw",
+  position: 3,
   needsRun: true,
-  title: () => t("draw"),
-  async open(main, { about, step, wentTo }) {
-    const page = new DrawPage(main, about, step, wentTo);
-    return () => page.leave();
+  title: () => translate("page.draw"),
+  async open(main, { about, step, stepChanged }) {
+    if (about.image_shape?.join() !== `${INPUT},${INPUT},1` || !about.classes) {
+      const title = createElement("h1", {}, translate("page.draw"));
+      const reason = createElement("p", { class: "lead" }, translate("draw.unsupported"));
+      main.append(createElement("div", { class: "page" }, title, reason));
+      return () => {};
+    }
+    const page = new DrawPage(main, about, step, stepChanged);
+    return () => page.close();
   },
 };
 
 class DrawPage {
-  constructor(main, about, step, wentTo) {
+  constructor(main, about, step, stepChanged) {
     this.about = about;
-    this.saved = new SavedStep(about, step, (step) => { wentTo(step); this.isChanged = this.bytes !== null; });
-    const isFit = about.picture?.join() === "28,28,1" && about.classes;
-    if (!isFit) {
-      main.append(h("div", { class: "page" }, h("h1", {}, t("draw")), h("p", { class: "lead" }, t("no_digits"))));
-      return;
-    }
-    this.pad = h("canvas", { id: "pad", width: SIDE, height: SIDE, tabindex: "0", role: "img", "aria-label": t("draw_here") });
-    this.seen = h("canvas", { id: "seen", width: 28, height: 28, role: "img", "aria-label": t("as_seen") });
-    this.chances = h("div", { id: "chances", "aria-live": "polite" });
-    this.kind = h("figcaption", {}, t("probabilities"));
-    this.layers = h("div", { class: "layers" });
-    const clear = h("button", { type: "button", id: "clear", click: () => this.clear() }, t("clear"));
-    main.append(h("div", { class: "page" },
-      h("h1", {}, about.id),
-      this.saved.element,
-      h("p", { class: "lead" }, t("draw_lead")),
-      h("div", { class: "drawing" },
-        h("figure", {}, h("figcaption", {}, t("draw_here")), this.pad, h("div", { class: "buttons" }, clear)),
-        h("figure", {}, h("figcaption", {}, t("as_seen")), this.seen),
-        h("figure", { class: "wide" }, this.kind, this.chances)),
-      this.layers));
-    this.g = this.pad.getContext("2d", { willReadFrequently: true });
-    this.endLight = whenLightChanges(() => this.paintInk());
+    this.checkpoint = new CheckpointChoice(about, step, (chosen) => {
+      stepChanged(chosen);
+      this.isChanged = this.bytes !== null;
+    });
+    this.build(main);
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    this.stopColorSchemeListener = onColorSchemeChange(() => this.recolor());
     this.pen = null;
-    this.isAsked = false;
+    this.isPredicting = false;
+    this.lastPrediction = 0;
     this.listen();
-    this.timer = setInterval(() => this.ask(), PACE);
-    this.asked = 0;
+    this.timer = setInterval(() => this.predict(), INTERVAL_MS);
     this.clear();
   }
 
-  leave() {
-    clearInterval(this.timer);
-    this.endLight?.();
+  build(main) {
+    const canvas = { role: "img", tabindex: "0", "aria-label": translate("draw.here"), width: SIDE, height: SIDE };
+    const input = { role: "img", "aria-label": translate("draw.model_input"), width: INPUT, height: INPUT };
+    this.canvas = createElement("canvas", { id: "pad", ...canvas });
+    this.input = createElement("canvas", { id: "model-input", ...input });
+    this.prediction = createElement("div", { id: "prediction", "aria-live": "polite" });
+    this.predictionTitle = createElement("figcaption", {}, translate("common.probabilities"));
+    this.layers = createElement("div", { class: "layers" });
+    const click = () => this.clear();
+    const clear = createElement("button", { type: "button", id: "clear", click }, translate("draw.clear"));
+    const buttons = createElement("div", { class: "buttons" }, clear);
+    const caption = (key) => createElement("figcaption", {}, translate(key));
+    const figures = [
+      createElement("figure", {}, caption("draw.here"), this.canvas, buttons),
+      createElement("figure", {}, caption("draw.model_input"), this.input),
+      createElement("figure", { class: "wide" }, this.predictionTitle, this.prediction),
+    ];
+    main.append(
+      createElement(
+        "div",
+        { class: "page" },
+        createElement("h1", {}, this.about.id),
+        this.checkpoint.element,
+        createElement("p", { class: "lead" }, translate("draw.lead")),
+        createElement("div", { class: "drawing" }, ...figures),
+        this.layers,
+      ),
+    );
   }
 
-  /** Gives what is drawn the colour of the light that is on now. */
-  paintInk() {
-    this.g.globalCompositeOperation = "source-in";
-    this.g.fillStyle = colour("--ink");
-    this.g.fillRect(0, 0, SIDE, SIDE);
-    this.g.globalCompositeOperation = "source-over";
+  close() {
+    clearInterval(this.timer);
+    this.stopColorSchemeListener();
+  }
+
+  /** Gives the ink the colour of the current colour scheme. */
+  recolor() {
+    this.context.globalCompositeOperation = "source-in";
+    this.context.fillStyle = cssColor("--ink");
+    this.context.fillRect(0, 0, SIDE, SIDE);
+    this.context.globalCompositeOperation = "source-over";
     this.isChanged = this.bytes !== null;
   }
 
   listen() {
-    const place = (event) => {
-      const box = this.pad.getBoundingClientRect();
-      return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
+    const position = (event) => {
+      const box = this.canvas.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * SIDE;
+      const y = ((event.clientY - box.top) / box.height) * SIDE;
+      return [x, y];
     };
-    this.pad.addEventListener("pointerdown", (event) => {
+    this.canvas.addEventListener("pointerdown", (event) => {
       event.preventDefault();
-      this.pad.setPointerCapture(event.pointerId);
-      this.pen = place(event);
+      this.canvas.setPointerCapture(event.pointerId);
+      this.pen = position(event);
       this.line(this.pen, this.pen);
     });
-    this.pad.addEventListener("pointermove", (event) => {
+    this.canvas.addEventListener("pointermove", (event) => {
       if (!this.pen) return;
-      // A fast pen has been at more places than there are events.
+      // Browsers merge the events of a fast pen.
       for (const each of event.getCoalescedEvents?.() ?? [event]) {
-        const next = place(each);
+        const next = position(each);
         this.line(this.pen, next);
         this.pen = next;
       }
     });
-    for (const name of ["pointerup", "pointercancel"]) this.pad.addEventListener(name, () => { this.pen = null; });
+    const lift = () => {
+      this.pen = null;
+    };
+    for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, lift);
   }
 
-  /** Ink is kept as opacity: what colour it has is a matter of the style sheet. */
-  line([x0, y0], [x1, y1]) {
-    const { g } = this;
-    Object.assign(g, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: colour("--ink") });
-    g.beginPath();
-    g.moveTo(x0, y0);
-    g.lineTo(x1 + 0.01, y1);
-    g.stroke();
+  /** Draws with the pen. Only the opacity of the ink is read back: its colour depends on the colour scheme. */
+  line([fromX, fromY], [toX, toY]) {
+    const { context } = this;
+    Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: cssColor("--ink") });
+    context.beginPath();
+    context.moveTo(fromX, fromY);
+    context.lineTo(toX + 0.01, toY);
+    context.stroke();
     this.isChanged = true;
   }
 
   clear() {
-    this.g.clearRect(0, 0, SIDE, SIDE);
-    this.seen.getContext("2d").clearRect(0, 0, 28, 28);
-    this.chances.replaceChildren(h("p", { class: "note" }, t("nothing_drawn")));
+    this.context.clearRect(0, 0, SIDE, SIDE);
+    this.input.getContext("2d").clearRect(0, 0, INPUT, INPUT);
+    this.prediction.replaceChildren(createElement("p", { class: "note" }, translate("draw.nothing_drawn")));
     this.layers.replaceChildren();
     this.isChanged = false;
     this.bytes = null;
   }
 
-  async ask() {
-    const isDue = this.isChanged || (this.bytes && this.about.is_live && this.saved.at === null && performance.now() - this.asked > CALM_PACE);
-    if (!isDue || this.isAsked || document.hidden) return;
+  async predict() {
+    const followsTraining = this.bytes && this.about.is_live && this.checkpoint.step === null;
+    const isDue = followsTraining && performance.now() - this.lastPrediction > IDLE_INTERVAL_MS;
+    if ((!this.isChanged && !isDue) || this.isPredicting || document.hidden) return;
     this.isChanged = false;
-    this.isAsked = true;
-    this.asked = performance.now();
-    const opacity = this.g.getImageData(0, 0, SIDE, SIDE).data.filter((_, i) => i % 4 === 3);
+    this.isPredicting = true;
+    this.lastPrediction = performance.now();
+    const opacity = this.context.getImageData(0, 0, SIDE, SIDE).data.filter((_, i) => i % 4 === 3);
     this.bytes = prepare(opacity, SIDE);
     if (this.bytes) {
-      this.show(this.bytes);
-      const found = await insideOf(this.about.id, this.bytes, this.saved.at);
-      // Someone may have wiped it meanwhile.
-      if (found && this.bytes) this.tell(found);
-      else if (!found) this.saved.tell(null);
+      this.drawInput(this.bytes);
+      const found = await activationsOf(this.about.id, this.bytes, this.checkpoint.step);
+      // The drawing may have been cleared meanwhile.
+      if (found && this.bytes) this.show(found);
+      else if (!found) this.checkpoint.show(null);
     }
-    this.isAsked = false;
+    this.isPredicting = false;
   }
 
-  show(bytes) {
-    const g = this.seen.getContext("2d");
-    const image = g.createImageData(28, 28);
-    const ink = rgb("--ink");
+  drawInput(bytes) {
+    const context = this.input.getContext("2d");
+    const image = context.createImageData(INPUT, INPUT);
+    const ink = cssRgb("--ink");
     bytes.forEach((value, i) => image.data.set([...ink, value], 4 * i));
-    g.putImageData(image, 0, 0);
+    context.putImageData(image, 0, 0);
   }
 
-  tell(found) {
+  show(found) {
     const { step, layers } = found;
-    this.chances.replaceChildren(chances(found));
-    say(this.kind, chancesTitle(found, this.about));
-    this.saved.tell(step);
-    if (this.layers.children.length !== layers.length) {
-      this.layers.replaceChildren(...layerFigures(this.about));
-    }
-    layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
+    this.prediction.replaceChildren(predictionBars(found));
+    setText(this.predictionTitle, predictionTitle(found, this.about));
+    this.checkpoint.show(step);
+    if (this.layers.children.length !== layers.length) this.layers.replaceChildren(...layerFigures(this.about));
+    layers.forEach((layer, i) => drawActivations(this.layers.children[i].querySelector("canvas"), layer));
   }
 }

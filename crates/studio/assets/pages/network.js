@@ -1,143 +1,211 @@
-// The page of a network: its layers, what they have learned, how they behave, and one digit on its way through them.
+// The page of a network: its layers, learned weights, activation statistics, and one sample passed through it.
 
-import { h, say, table, whenLightChanges } from "../dom.js";
-import { few, percent, whole } from "../format.js";
-import { chances, chancesTitle } from "../digit.js";
-import { layerFigures, layerMaps, mapFigure, spreadBar, weightMaps } from "../maps.js";
-import { behaviour, inside, parameter } from "../network.js";
-import { Pictures, drawGrid } from "../pictures.js";
+import { CheckpointChoice } from "../checkpoint.js";
+import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
+import { formatNumber, formatPercent } from "../format.js";
+import { Images, drawImages } from "../images.js";
+import { layerTable } from "../layers.js";
+import { drawActivations, drawWeights, layerFigures, mapFigure, quantileBar } from "../maps.js";
+import { activationStatistics, activations, parameter } from "../model.js";
 import { Run } from "../run.js";
-import { SavedStep } from "../saved.js";
+import { predictionBars, predictionTitle } from "../sample.js";
 import { latest } from "../search.js";
-import { t } from "../text.js";
+import { translate } from "../text.js";
 
-/** Milliseconds between two looks at a network that learns. */
-const PACE = 1500;
-/** Shares of dead units and of saturated values from which on they are named. */
-const [DEAD, SATURATED] = [0.1, 0.5];
+/** Milliseconds between two updates while a run goes on. */
+const INTERVAL_MS = 1500;
+/** Fractions of dead units and of saturated values from which on the page warns. */
+const [MAX_DEAD, MAX_SATURATED] = [0.1, 0.5];
 
 export default {
   name: "network",
+  position: 2,
   needsRun: true,
-  title: () => t("network"),
-  async open(main, { about, step, wentTo }) {
-    const page = new NetworkPage(main, about, step, wentTo);
-    return () => page.leave();
+  title: () => translate("page.network"),
+  async open(main, { about, step, stepChanged }) {
+    const page = new NetworkPage(main, about, step, stepChanged);
+    return () => page.close();
   },
 };
 
 class NetworkPage {
-  constructor(main, about, step, wentTo) {
+  constructor(main, about, step, stepChanged) {
     this.about = about;
     this.sample = 0;
-    this.saved = new SavedStep(about, step, (step) => { wentTo(step); this.look(); });
+    this.checkpoint = new CheckpointChoice(about, step, (chosen) => {
+      stepChanged(chosen);
+      this.update();
+    });
     this.run = new Run(about, () => {});
-    this.pictures = new Pictures(about, "test", () => this.drawSample());
+    this.images = new Images(about, "test", () => this.drawSample());
     this.build(main);
-    this.timer = setInterval(() => { if (!document.hidden && about.is_live && !this.run.finished && this.saved.at === null) this.look(); }, PACE);
-    this.endLight = whenLightChanges(() => this.look());
-    this.look();
+    this.timer = setInterval(() => {
+      const isLatest = this.checkpoint.step === null;
+      if (!document.hidden && about.is_live && !this.run.finished && isLatest) this.update();
+    }, INTERVAL_MS);
+    this.stopColorSchemeListener = onColorSchemeChange(() => this.update());
+    this.update();
   }
 
-  leave() {
-    this.endLight();
+  close() {
+    this.stopColorSchemeListener();
     clearInterval(this.timer);
     this.run.close();
   }
 
   build(main) {
     const { about } = this;
-    const rows = about.layers.map((layer) => [layer.number, layer.kind, layer.output, whole(layer.parameters), whole(layer.multiply_adds)]);
-    const total = (name) => whole(about.layers.reduce((sum, layer) => sum + layer[name], 0));
-    rows.push(["", t("total"), "", total("parameters"), total("multiply_adds")]);
-    this.warnings = h("ul", { class: "warnings", role: "status" });
-    this.learned = h("div", { class: "layers", id: "learned" });
-    this.spread = h("div", { class: "runs", id: "behaviour" });
-    this.changes = h("div", { class: "runs", id: "changes" });
-    this.number = h("input", { type: "number", id: "sample", min: "0", max: String(Math.max(0, about.test_samples - 1)), value: "0", change: () => { this.sample = Number(this.number.value); this.lookAtSample(); } });
-    this.picture = h("canvas", { class: "one", role: "img" });
-    this.answer = h("div", { id: "answer" });
-    this.layers = h("div", { class: "layers", id: "activations" }, ...layerFigures(about));
-    const section = (title, lead, ...parts) => [h("h2", {}, t(title)), lead ? h("p", { class: "lead" }, t(lead)) : null, ...parts];
-    main.append(h("div", { class: "page" },
-      h("h1", {}, about.id), this.saved.element, this.warnings,
-      h("section", { hidden: about.test_samples === 0 }, ...section(about.picture ? "one_digit" : "one_sample", null,
-        h("div", { class: "filter" }, h("label", {}, t("test_sample"), " ", this.number)),
-        h("div", { class: "drawing" }, h("figure", { hidden: !about.picture }, this.picture), h("figure", { class: "wide" }, this.answer)),
-        this.layers)),
-      ...section("learned", "two_colours", this.learned),
-      ...section("behaviour", "behaviour_lead", this.spread),
-      ...section("changes", "changes_lead", this.changes),
-      ...section("layers", null, h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], rows)))));
+    this.warnings = createElement("ul", { class: "warnings", role: "status" });
+    this.learned = createElement("div", { class: "layers", id: "learned" });
+    this.statistics = createElement("div", { class: "table", id: "activation-statistics" });
+    this.changes = createElement("div", { class: "table", id: "changes" });
+    const section = (title, lead, ...parts) => [
+      createElement("h2", {}, translate(title)),
+      lead ? createElement("p", { class: "lead" }, translate(lead)) : null,
+      ...parts,
+    ];
+    main.append(
+      createElement(
+        "div",
+        { class: "page" },
+        createElement("h1", {}, about.id),
+        this.checkpoint.element,
+        this.warnings,
+        createElement(
+          "section",
+          { hidden: about.test_samples === 0 },
+          ...section("network.sample", null, ...this.buildSample()),
+        ),
+        ...section("network.learned", "network.sign_colors", this.learned),
+        ...section("network.activations", "network.activations_lead", this.statistics),
+        ...section("network.changes", "network.changes_lead", this.changes),
+        ...section("common.layers", null, createElement("div", { class: "table" }, layerTable(about.layers))),
+      ),
+    );
   }
 
-  /** Everything anew, of the network as it is now or was at the chosen step. */
-  async look() {
-    const [found, ...weights] = await Promise.all([behaviour(this.about.id, this.saved.at), ...this.weights()]);
-    this.saved.tell(found?.step ?? null);
+  buildSample() {
+    const { about } = this;
+    const max = String(Math.max(0, about.test_samples - 1));
+    const change = () => {
+      this.sample = Number(this.number.value);
+      this.updateSample();
+    };
+    this.number = createElement("input", { type: "number", id: "sample", min: "0", max, value: "0", change });
+    this.image = createElement("canvas", { class: "one", role: "img" });
+    this.output = createElement("div", { id: "output" });
+    this.layers = createElement("div", { class: "layers", id: "activations" }, ...layerFigures(about));
+    const label = createElement("label", {}, translate("network.test_sample"), " ", this.number);
+    return [
+      createElement("div", { class: "filter" }, label),
+      createElement(
+        "div",
+        { class: "drawing" },
+        createElement("figure", { hidden: !about.image_shape }, this.image),
+        createElement("figure", { class: "wide" }, this.output),
+      ),
+      this.layers,
+    ];
+  }
+
+  /** Shows the latest model, or the one of the chosen checkpoint. */
+  async update() {
+    const step = this.checkpoint.step;
+    const [found, ...weights] = await Promise.all([
+      activationStatistics(this.about.id, step),
+      ...this.fetchWeights(),
+    ]);
+    this.checkpoint.show(found?.step ?? null);
     if (!found) return;
     this.drawLearned(weights);
-    this.drawBehaviour(found.layers);
-    this.drawChanges(latest(this.run.looks, found.step));
-    await this.lookAtSample();
+    this.drawStatistics(found.layers);
+    this.drawChanges(latest(this.run.snapshots, found.step));
+    await this.updateSample();
   }
 
-  /** The weights that have a form: those of the first layer that has any, and the filters of convolutions. */
-  weights() {
+  /** Fetches the weights that may be shown as images: those of the first layer that has any, and all filters. */
+  fetchWeights() {
     const weights = this.about.parameters.filter((name) => name.endsWith(".weight"));
     this.shown = weights.filter((name, i) => i === 0 || name.includes("conv2d"));
-    return this.shown.map((name) => parameter(this.about.id, name, this.saved.at));
+    return this.shown.map((name) => parameter(this.about.id, name, this.checkpoint.step));
   }
 
   drawLearned(weights) {
     if (!this.learned.children.length) this.learned.append(...this.shown.map(mapFigure));
-    weights.forEach((each, i) => {
+    weights.forEach((found, i) => {
       const figure = this.learned.children[i];
-      if (!each) return;
-      say(figure.querySelector("figcaption"), `${this.shown[i]} [${each.shape.join(", ")}]`);
-      if (!weightMaps(figure.querySelector("canvas"), each, this.about.picture)) figure.querySelector(".scroll").replaceChildren(t("no_form"));
+      const canvas = figure.querySelector("canvas");
+      if (!found || !canvas) return;
+      setText(figure.querySelector("figcaption"), `${this.shown[i]} [${found.shape.join(", ")}]`);
+      const isDrawn = drawWeights(canvas, found, this.about.image_shape);
+      if (!isDrawn) figure.querySelector(".scroll").replaceChildren(translate("network.no_image"));
     });
   }
 
-  drawBehaviour(layers) {
-    const found = [];
+  drawStatistics(layers) {
+    const warnings = [];
     const rows = layers.map(({ number, kind, edges, units, dead, saturated }) => {
-      if (dead / units >= DEAD) found.push(t("warn_dead", { layer: `${number} ${kind}`, dead, units }));
-      if (saturated !== null && saturated >= SATURATED) found.push(t("warn_saturated", { layer: `${number} ${kind}`, share: percent(saturated, 0) }));
-      const ends = saturated === null ? "–" : percent(saturated, 1);
-      const bar = spreadBar(edges, Math.max(-edges[0], edges[7]), "--weights", kind);
-      return [`${number} ${kind}`, bar, few(edges[0]), few(edges[3]), few(edges[4]), few(edges[7]), kind === "relu" ? `${dead} / ${units}` : "–", ends];
+      const layer = `${number} ${kind}`;
+      if (dead / units >= MAX_DEAD) warnings.push(translate("warning.dead_units", { layer, dead, units }));
+      if (saturated !== null && saturated >= MAX_SATURATED) {
+        warnings.push(translate("warning.saturated", { layer, share: formatPercent(saturated, 0) }));
+      }
+      const bar = quantileBar(edges, Math.max(-edges[0], edges[7]), "--weights", kind);
+      const quantiles = [0, 3, 4, 7].map((i) => formatNumber(edges[i]));
+      const deadUnits = kind === "relu" ? `${dead} / ${units}` : "–";
+      return [layer, bar, ...quantiles, deadUnits, saturated === null ? "–" : formatPercent(saturated, 1)];
     });
-    this.spread.replaceChildren(table([t("layer"), "", t("smallest"), t("sevenths", { i: 3 }), t("sevenths", { i: 4 }), t("largest"), t("dead"), t("saturated")], rows));
-    this.warnings.replaceChildren(...found.map((text) => h("li", {}, text)));
+    const head = [
+      translate("common.layer"),
+      "",
+      translate("common.minimum"),
+      translate("common.quantile", { i: 3 }),
+      translate("common.quantile", { i: 4 }),
+      translate("common.maximum"),
+      translate("network.dead"),
+      translate("network.saturated"),
+    ];
+    this.statistics.replaceChildren(createTable(head, rows));
+    this.warnings.replaceChildren(...warnings.map((text) => createElement("li", {}, text)));
   }
 
-  drawChanges(look) {
-    const rows = (look?.parameters ?? []).map(({ name, values, gradients, updates }) => {
-      const middle = (edges) => {
-        if (!edges) return "–";
-        const text = `${few(edges[1])} … ${few(edges[6])}`;
-        return h("span", { class: "spread-cell" }, spreadBar(edges, Math.max(-edges[0], edges[7]), "--biases", text), text);
-      };
-      const size = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
-      return [name, middle(values), middle(gradients), middle(updates), updates && size(values) ? few(size(updates) / size(values)) : "–"];
+  drawChanges(snapshot) {
+    const central = (edges) => {
+      if (!edges) return "–";
+      const text = `${formatNumber(edges[1])} … ${formatNumber(edges[6])}`;
+      const bar = quantileBar(edges, Math.max(-edges[0], edges[7]), "--biases", text);
+      return createElement("span", { class: "quantiles-cell" }, bar, text);
+    };
+    const magnitude = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
+    const rows = (snapshot?.parameters ?? []).map(({ name, values, gradients, updates }) => {
+      const hasRatio = updates && magnitude(values);
+      const ratio = hasRatio ? formatNumber(magnitude(updates) / magnitude(values)) : "–";
+      return [name, central(values), central(gradients), central(updates), ratio];
     });
-    this.changes.replaceChildren(table([t("parameter"), t("values"), t("gradients"), t("updates"), t("ratio")], rows));
+    const head = [
+      translate("network.parameter"),
+      translate("common.values"),
+      translate("network.gradients"),
+      translate("network.updates"),
+      translate("network.update_ratio"),
+    ];
+    this.changes.replaceChildren(createTable(head, rows));
   }
 
-  async lookAtSample() {
-    if (this.about.picture) this.pictures.fetch([this.sample]);
-    const found = await inside(this.about.id, "test", this.sample, this.saved.at);
+  async updateSample() {
+    if (this.about.image_shape) this.images.fetch([this.sample]);
+    const found = await activations(this.about.id, "test", this.sample, this.checkpoint.step);
     if (!found) return;
-    this.answer.replaceChildren(h("p", { class: "note" }, chancesTitle(found, this.about)), chances(found));
-    found.layers.forEach((layer, i) => layerMaps(this.layers.children[i].querySelector("canvas"), layer));
+    const title = createElement("p", { class: "note" }, predictionTitle(found, this.about));
+    this.output.replaceChildren(title, predictionBars(found));
+    found.layers.forEach((layer, i) => drawActivations(this.layers.children[i].querySelector("canvas"), layer));
     this.drawSample();
   }
 
   drawSample() {
-    const picture = this.pictures.get(this.sample);
-    if (!picture) return;
-    drawGrid(this.picture, this.about, [{ picture }], 1, 1);
-    this.picture.setAttribute("aria-label", t("it_is", { truth: picture.label }));
+    const image = this.images.get(this.sample);
+    if (!image) return;
+    drawImages(this.image, this.about, [{ image }], 1, 1);
+    this.image.setAttribute("aria-label", translate("sample.label", { label: image.label }));
   }
 }

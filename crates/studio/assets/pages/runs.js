@@ -1,197 +1,296 @@
 // The page of all runs.
 
 import { Chart } from "../chart.js";
-import { h, say, table, whenLightChanges } from "../dom.js";
-import { duration, few, moment, percent, whole } from "../format.js";
+import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
+import { formatDateTime, formatDuration, formatInteger, formatNumber, formatPercent } from "../format.js";
 import { Run } from "../run.js";
-import { list } from "../server.js";
-import { t } from "../text.js";
+import { listRuns } from "../server.js";
+import { translate } from "../text.js";
 
-/** Runs that are laid over each other at most: more colours are not told apart. */
-const MOST_COMPARED = 8;
-/** Runs of them that are followed while they go on: each needs one of the six connections of a browser. */
-const MOST_FOLLOWED = 3;
+/** Runs that are compared at most: more colours cannot be told apart. */
+const MAX_COMPARED = 8;
+/** Running ones of them that are followed: each needs one of the six connections of a browser. */
+const MAX_FOLLOWED = 3;
+/** Milliseconds between two updates of the list. */
+const INTERVAL_MS = 3000;
 
-/** What stands in each column: a value to sort by, and its text. */
+/** The title of each column, the value to sort by, and its text. */
 const COLUMNS = [
-  { name: "run", value: (run) => run.id, text: (run) => run.id },
-  { name: "state", value: (run) => run.state, text: (run) => t(run.state) },
-  { name: "step", value: (run) => run.step, text: (run) => whole(run.step) },
-  { name: "best_accuracy", value: (run) => run.best_accuracy, text: (run) => percent(run.best_accuracy ?? NaN) },
-  { name: "test_accuracy", value: (run) => run.test_accuracy, text: (run) => percent(run.test_accuracy ?? NaN) },
-  { name: "test_loss", value: (run) => run.test_loss, text: (run) => few(run.test_loss ?? NaN) },
-  { name: "parameters", value: (run) => run.parameters, text: (run) => whole(run.parameters) },
-  { name: "seed", value: (run) => run.seed, text: (run) => run.seed ?? "–" },
-  { name: "wall", value: (run) => run.wall_seconds, text: (run) => duration(run.wall_seconds ?? NaN) },
-  { name: "modified", value: (run) => run.modified, text: (run) => moment(run.modified) },
+  { title: "runs.run", value: (run) => run.id, text: (run) => run.id },
+  { title: "runs.state", value: (run) => run.state, text: (run) => translate(`state.${run.state}`) },
+  { title: "common.step", value: (run) => run.step, text: (run) => formatInteger(run.step) },
+  {
+    title: "metric.best_accuracy",
+    value: (run) => run.best_accuracy,
+    text: (run) => formatPercent(run.best_accuracy ?? NaN),
+  },
+  {
+    title: "metric.test_accuracy",
+    value: (run) => run.test_accuracy,
+    text: (run) => formatPercent(run.test_accuracy ?? NaN),
+  },
+  { title: "metric.test_loss", value: (run) => run.test_loss, text: (run) => formatNumber(run.test_loss ?? NaN) },
+  { title: "common.parameters", value: (run) => run.parameters, text: (run) => formatInteger(run.parameters) },
+  { title: "common.seed", value: (run) => run.seed, text: (run) => run.seed ?? "–" },
+  {
+    title: "metric.duration",
+    value: (run) => run.wall_seconds,
+    text: (run) => formatDuration(run.wall_seconds ?? NaN),
+  },
+  { title: "runs.modified", value: (run) => run.modified, text: (run) => formatDateTime(run.modified) },
 ];
-/** Milliseconds between two looks at the folders. */
-const PACE = 3000;
 
 export default {
   name: "runs",
-  title: () => t("runs"),
+  position: 4,
+  title: () => translate("page.runs"),
   async open(main) {
     const page = new RunsPage(main);
     await page.load();
     page.compareChosen();
-    const timer = setInterval(() => { if (!document.hidden) page.load(); }, PACE);
+    const timer = setInterval(() => {
+      if (!document.hidden) page.load();
+    }, INTERVAL_MS);
     return () => {
       clearInterval(timer);
-      page.leave();
+      page.close();
     };
   },
 };
 
+/** Whether a run has a page: not a folder of another kind, nor a run of a newer version. */
+const canOpen = (run) => run.state !== "not_a_run" && run.state !== "newer";
+
 class RunsPage {
   constructor(main) {
     this.runs = [];
-    this.order = { column: COLUMNS.find(({ name }) => name === "modified"), isDown: true };
-    this.filter = h("input", { type: "search", id: "filter", placeholder: t("filter_hint"), "aria-label": t("filter"), input: () => this.draw() });
-    this.setting = h("select", { id: "setting", "aria-label": t("setting"), change: () => this.draw() });
-    this.count = h("span", { class: "note", id: "count" });
-    this.body = h("div", { class: "runs" });
+    this.order = { column: COLUMNS.find(({ title }) => title === "runs.modified"), isDescending: true };
+    const draw = () => this.draw();
+    const hint = { placeholder: translate("runs.filter_hint"), "aria-label": translate("runs.filter") };
+    this.filter = createElement("input", { type: "search", id: "filter", ...hint, input: draw });
+    const attributes = { id: "setting", "aria-label": translate("common.setting"), change: draw };
+    this.setting = createElement("select", attributes);
+    this.count = createElement("span", { class: "note", id: "count" });
+    this.body = createElement("div", { class: "table", id: "runs" });
     this.comparison = new Comparison();
-    this.endLight = whenLightChanges(() => this.comparison.draw());
-    main.append(h("div", { class: "page" }, h("h1", {}, t("runs")), h("div", { class: "filter" }, this.filter, h("label", {}, t("show_setting"), " ", this.setting), this.count), this.comparison.element, this.body));
+    this.stopColorSchemeListener = onColorSchemeChange(() => this.comparison.draw());
+    const setting = createElement("label", {}, translate("runs.show_setting"), " ", this.setting);
+    main.append(
+      createElement(
+        "div",
+        { class: "page" },
+        createElement("h1", {}, translate("page.runs")),
+        createElement("div", { class: "filter" }, this.filter, setting, this.count),
+        this.comparison.element,
+        this.body,
+      ),
+    );
   }
 
-  leave() {
-    this.endLight();
+  close() {
+    this.stopColorSchemeListener();
     this.comparison.show([]);
   }
 
-  /** The runs that the address names are laid over each other. */
+  /** Compares the runs that the address names. */
   compareChosen() {
-    const ids = (location.hash.split("/")[2] ?? "").split(",").map(decodeURIComponent);
-    this.comparison.show(ids.map((id) => this.runs.find((run) => run.id === id)).filter(Boolean).slice(0, MOST_COMPARED));
+    const ids = (location.hash.split("/")[2] ?? "").split(",").map((id) => {
+      try {
+        return decodeURIComponent(id);
+      } catch {
+        return id;
+      }
+    });
+    const chosen = ids.map((id) => this.runs.find((run) => run.id === id)).filter((run) => run);
+    this.comparison.show(chosen.slice(0, MAX_COMPARED));
     this.draw();
   }
 
   compare(run, isChosen) {
-    const others = this.comparison.rows.filter((other) => other.id !== run.id);
+    const others = this.comparison.runs.filter((other) => other.id !== run.id);
     this.comparison.show(isChosen ? [...others, run] : others);
-    const ids = this.comparison.rows.map((row) => encodeURIComponent(row.id));
+    const ids = this.comparison.runs.map((chosen) => encodeURIComponent(chosen.id));
     history.replaceState(null, "", ["#/runs", ...(ids.length ? [ids.join(",")] : [])].join("/"));
     this.draw();
   }
 
   async load() {
-    const { runs } = await list();
+    const { runs } = await listRuns();
     const text = JSON.stringify(runs);
     if (text === this.text) return;
     Object.assign(this, { text, runs });
     this.draw();
   }
 
-  /** The columns, and one of the setting that was chosen. */
+  /** The columns, with that of the chosen setting. */
   columns() {
     const paths = [...new Set(this.runs.flatMap((run) => run.settings.map(([path]) => path)))].sort();
     if (paths.length + 1 !== this.setting.options.length) {
       const chosen = this.setting.value;
-      this.setting.replaceChildren(h("option", { value: "" }, "–"), ...paths.map((path) => h("option", { value: path }, path)));
+      const options = paths.map((path) => createElement("option", { value: path }, path));
+      this.setting.replaceChildren(createElement("option", { value: "" }, "–"), ...options);
       this.setting.value = paths.includes(chosen) ? chosen : "";
     }
     const path = this.setting.value;
     if (path === "") return COLUMNS;
-    const value = (run) => run.settings.find(([other]) => other === path)?.[1];
-    this.chosen = this.chosen?.label === path ? this.chosen : { name: "setting", label: path, value: (run) => asNumber(value(run)), text: (run) => value(run) ?? "–" };
-    return [...COLUMNS, this.chosen];
+    if (this.chosenColumn?.name !== path) {
+      const setting = (run) => run.settings.find(([other]) => other === path)?.[1];
+      const value = (run) => parseNumber(setting(run));
+      this.chosenColumn = { name: path, value, text: (run) => setting(run) ?? "–" };
+    }
+    return [...COLUMNS, this.chosenColumn];
   }
 
   sortBy(column) {
-    this.order = { column, isDown: this.order.column === column ? !this.order.isDown : true };
+    this.order = { column, isDescending: this.order.column === column ? !this.order.isDescending : true };
     this.draw();
   }
 
   draw() {
     const columns = this.columns();
-    const words = this.filter.value.toLowerCase().split(/\s+/).filter((word) => word !== "");
-    const texts = (run) => [run.id, run.state, t(run.state), ...run.settings.map(([path, value]) => `${path}=${value}`)].map((text) => text.toLowerCase());
-    const shown = this.runs.filter((run) => words.every((word) => texts(run).some((text) => text.includes(word))));
-    const { column, isDown } = this.order;
-    const key = (run) => column.value(run) ?? (isDown ? -Infinity : Infinity);
-    shown.sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0) * (isDown ? -1 : 1));
-    say(this.count, t("several", { n: whole(shown.length) }));
+    const shown = sorted(filtered(this.runs, this.filter.value), this.order);
+    setText(this.count, translate("runs.count", { n: formatInteger(shown.length) }));
     if (this.runs.length === 0) {
-      this.body.replaceChildren(h("p", { class: "page" }, t("no_runs"), " ", h("code", {}, "gradus train --live")));
+      const command = createElement("code", {}, "gradus train --live");
+      this.body.replaceChildren(createElement("p", { class: "page" }, translate("runs.none"), " ", command));
       return;
     }
-    const head = columns.map((each) => {
-      const arrow = each === column ? (isDown ? " ↓" : " ↑") : "";
-      const sort = each === column ? (isDown ? "descending" : "ascending") : "none";
-      return h("th", { "aria-sort": sort }, h("button", { type: "button", click: () => this.sortBy(each) }, (each.label ?? t(each.name)) + arrow));
+    const head = createElement("tr", {}, ...columns.map((column) => this.headCell(column)));
+    const rows = shown.map((run) => this.row(run, columns));
+    this.body.replaceChildren(
+      createElement("table", {}, createElement("thead", {}, head), createElement("tbody", {}, ...rows)),
+    );
+  }
+
+  headCell(column) {
+    const isChosen = column === this.order.column;
+    const direction = this.order.isDescending ? "descending" : "ascending";
+    const arrow = isChosen ? (this.order.isDescending ? " ↓" : " ↑") : "";
+    const title = (column.name ?? translate(column.title)) + arrow;
+    const button = createElement("button", { type: "button", click: () => this.sortBy(column) }, title);
+    return createElement("th", { "aria-sort": isChosen ? direction : "none" }, button);
+  }
+
+  row(run, columns) {
+    const isChosen = this.comparison.runs.some((other) => other.id === run.id);
+    const isFull = !isChosen && this.comparison.runs.length >= MAX_COMPARED;
+    const box = createElement("input", {
+      type: "checkbox",
+      "aria-label": translate("runs.compare", { id: run.id }),
+      disabled: !canOpen(run) || isFull,
+      change: (event) => this.compare(run, event.target.checked),
     });
-    const rows = shown.map((run) => {
-      const cells = columns.slice(1).map((each) => h("td", {}, String(each.text(run))));
-      const link = run.state === "foreign" || run.state === "newer" ? run.id : h("a", { href: `#/train/${encodeURIComponent(run.id)}` }, run.id);
-      const problem = run.problem ? h("div", { class: "problem" }, run.problem) : null;
-      const isChosen = this.comparison.rows.some((other) => other.id === run.id);
-      const isFull = !isChosen && this.comparison.rows.length >= MOST_COMPARED;
-      const box = h("input", { type: "checkbox", "aria-label": t("compare_run", { id: run.id }), disabled: link === run.id || isFull, change: (event) => this.compare(run, event.target.checked) });
-      box.checked = isChosen;
-      return h("tr", {}, h("td", {}, box, " ", link, problem), ...cells);
-    });
-    this.body.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
+    box.checked = isChosen;
+    const link = canOpen(run)
+      ? createElement("a", { href: `#/train/${encodeURIComponent(run.id)}` }, run.id)
+      : run.id;
+    const problem = run.problem ? createElement("div", { class: "problem" }, run.problem) : null;
+    const cells = columns.slice(1).map((column) => createElement("td", {}, String(column.text(run))));
+    return createElement("tr", { "data-run": run.id }, createElement("td", {}, box, " ", link, problem), ...cells);
   }
 }
 
-/** A text as the number that it is, or as it stands. */
-function asNumber(text) {
+/** The runs that match every word of the filter in their name, state or settings. */
+export function filtered(runs, filter) {
+  const words = filter
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  const texts = (run) => {
+    const settings = run.settings.map(([path, value]) => `${path}=${value}`);
+    return [run.id, run.state, translate(`state.${run.state}`), ...settings].map((text) => text.toLowerCase());
+  };
+  return runs.filter((run) => {
+    const searched = texts(run);
+    return words.every((word) => searched.some((text) => text.includes(word)));
+  });
+}
+
+/** The runs in the order of a column; those without a value are last. */
+export function sorted(runs, { column, isDescending }) {
+  const direction = isDescending ? -1 : 1;
+  const key = (run) => column.value(run) ?? (isDescending ? -Infinity : Infinity);
+  const compare = (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0) * direction;
+  return [...runs].sort(compare);
+}
+
+/** A text as the number that it represents, or unchanged. */
+export function parseNumber(text) {
   return text !== undefined && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-/** Runs laid over each other, and what their settings have not in common. */
+/** The curves of several runs in one chart, and the settings in which they differ. */
 class Comparison {
   constructor() {
-    this.rows = [];
-    this.runs = new Map();
-    this.accuracy = new Chart({ yText: (share) => percent(share, 1), yLabel: () => t("accuracy_axis") });
-    this.loss = new Chart({ yLabel: () => t("loss_mean") });
-    this.legend = h("p", { class: "legend" });
-    this.settings = h("div", { class: "runs", id: "difference" });
-    const panel = (name, chart) => h("figure", { class: "panel" }, h("figcaption", {}, h("h2", {}, t(name))), chart.element);
-    this.element = h("section", { id: "comparison", hidden: true }, this.legend,
-      h("div", { class: "compared" }, panel("test_accuracy", this.accuracy), panel("test_loss", this.loss)), this.settings);
+    /** The compared runs as they are in the list, and their events by id. */
+    this.runs = [];
+    this.followed = new Map();
+    this.accuracy = new Chart({
+      yText: (fraction) => formatPercent(fraction, 1),
+      yLabel: () => translate("axis.accuracy"),
+    });
+    this.loss = new Chart({ yLabel: () => translate("axis.mean_per_sample") });
+    this.legend = createElement("p", { class: "legend" });
+    this.settings = createElement("div", { class: "table", id: "difference" });
+    const panel = (title, chart) => {
+      const caption = createElement("figcaption", {}, createElement("h2", {}, translate(title)));
+      return createElement("figure", { class: "panel" }, caption, chart.element);
+    };
+    const charts = [panel("metric.test_accuracy", this.accuracy), panel("metric.test_loss", this.loss)];
+    this.element = createElement(
+      "section",
+      { id: "comparison", hidden: true },
+      this.legend,
+      createElement("div", { class: "compared" }, ...charts),
+      this.settings,
+    );
   }
 
-  show(rows) {
-    this.rows = rows;
-    for (const [id, run] of this.runs) {
-      if (rows.some((row) => row.id === id)) continue;
+  show(runs) {
+    this.runs = runs;
+    for (const [id, run] of this.followed) {
+      if (runs.some((other) => other.id === id)) continue;
       run.close();
-      this.runs.delete(id);
+      this.followed.delete(id);
     }
-    const running = rows.filter((row) => row.state === "running").slice(0, MOST_FOLLOWED);
-    for (const row of rows) if (!this.runs.has(row.id)) this.runs.set(row.id, new Run(row, () => this.draw(), running.includes(row)));
-    this.element.hidden = rows.length === 0;
+    const running = runs.filter((run) => run.state === "running").slice(0, MAX_FOLLOWED);
+    for (const run of runs) {
+      if (this.followed.has(run.id)) continue;
+      this.followed.set(run.id, new Run(run, () => this.draw(), running.includes(run)));
+    }
+    this.element.hidden = runs.length === 0;
     this.draw();
     this.drawSettings();
   }
 
   draw() {
-    const runs = this.rows.map((row) => this.runs.get(row.id)).filter((run) => run);
+    const runs = this.runs.map((run) => this.followed.get(run.id)).filter((run) => run);
     const end = Math.max(1, ...runs.map((run) => run.end));
-    const series = (of) => runs.map((run, i) => {
-      const shown = run.evaluations.filter((event) => of(event) !== null);
-      return { label: run.about.id, colour: `--run-${i + 1}`, width: 2, x: shown.map((event) => event.step), y: shown.map(of) };
-    });
+    const series = (valueOf) =>
+      runs.map((run, i) => {
+        const events = run.evaluations.filter((event) => valueOf(event) !== null);
+        const columns = { x: events.map((event) => event.step), y: events.map(valueOf) };
+        return { label: run.about.id, color: `--run-${i + 1}`, width: 2, ...columns };
+      });
     this.accuracy.draw({ series: series((event) => event.accuracy), end });
     this.loss.draw({ series: series((event) => event.loss_nats), end, isLog: true });
-    this.legend.replaceChildren(...this.rows.map((row, i) => {
-      const swatch = h("i", { class: "swatch" });
+    const entries = this.runs.map((run, i) => {
+      const swatch = createElement("i", { class: "swatch" });
       swatch.style.borderColor = `var(--run-${i + 1})`;
-      return h("span", {}, swatch, row.id);
-    }));
+      return createElement("span", {}, swatch, run.id);
+    });
+    this.legend.replaceChildren(...entries);
   }
 
   drawSettings() {
-    const values = this.rows.map((row) => new Map(row.settings));
+    const values = this.runs.map((run) => new Map(run.settings));
     const paths = [...new Set(values.flatMap((settings) => [...settings.keys()]))];
     const different = paths.filter((path) => new Set(values.map((settings) => settings.get(path))).size > 1);
     const rows = different.map((path) => [path, ...values.map((settings) => settings.get(path) ?? "–")]);
-    const hasNone = this.rows.length > 1 && rows.length === 0;
-    this.settings.hidden = this.rows.length < 2;
-    this.settings.replaceChildren(hasNone ? h("p", { class: "note" }, t("no_difference")) : table([t("setting"), ...this.rows.map((row) => row.id)], rows));
+    const areSame = this.runs.length > 1 && rows.length === 0;
+    this.settings.hidden = this.runs.length < 2;
+    const head = [translate("common.setting"), ...this.runs.map((run) => run.id)];
+    const same = createElement("p", { class: "note" }, translate("runs.same_settings"));
+    this.settings.replaceChildren(areSame ? same : createTable(head, rows));
   }
 }

@@ -1,159 +1,224 @@
-// The page of one run: six panels, what to do with it, and the way back in time.
+// The page of one run: its panels, the controls of a live run, and a slider over its history.
 
-import { h, say, whenLightChanges } from "../dom.js";
-import { duration, few, percent, speed, whole } from "../format.js";
-import { frame } from "../panel.js";
-import accuracy from "../panels/accuracy.js";
-import batch from "../panels/batch.js";
-import biases from "../panels/biases.js";
-import digits from "../panels/digits.js";
-import loss from "../panels/loss.js";
-import weights from "../panels/weights.js";
-import { openDigit } from "../digit.js";
-import { Pictures } from "../pictures.js";
+import { createElement, onColorSchemeChange, setText } from "../dom.js";
+import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate } from "../format.js";
+import { Images } from "../images.js";
+import { panelFrame } from "../panel.js";
+import * as allPanels from "../panels/all.js";
 import { Run } from "../run.js";
+import { openSample } from "../sample.js";
 import { countUpTo, latest } from "../search.js";
-import { command } from "../server.js";
-import { t } from "../text.js";
+import { sendCommand } from "../server.js";
+import { translate } from "../text.js";
 
-/** In the order of their places. */
-const PANELS = [accuracy, loss, batch, weights, biases, digits];
-/** The panels that each key shows, as in the codelab's window. */
-const VIEWS = { 1: "1", 2: "2", 3: "3", 4: "4", 5: "5", 6: "6", 7: "12", 8: "45", 9: "36", 0: "123456", Escape: "123456" };
-/** The numbers of the head line, and how each looks. */
-const NUMBERS = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples"]];
-/** Milliseconds between two drawings. Four a second are smooth enough, and the trainer needs the cores. */
-const PACE = 250;
-/** Magnitudes at which weights or biases are large, and at which they have run away. */
-const [LARGE, HUGE] = [100, 1000];
-/** How far training accuracy may be above test accuracy before it is said. */
-const GAP = 0.015;
+const PANELS = Object.values(allPanels).sort((a, b) => a.key - b.key);
+/** The keys of the panels that each key of the keyboard shows: one panel, a group of them, or all. */
+const VIEWS = panelViews(PANELS);
+/** The numbers in the head of the page, and their class. */
+const NUMBERS = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples_per_second"]];
+/** Milliseconds between two updates. Four a second suffice, and the trainer needs the cores. */
+const INTERVAL_MS = 250;
+/** Magnitudes of weights or biases from which on training may be diverging, and has diverged. */
+const [DIVERGING, DIVERGED] = [100, 1000];
+/** How far training accuracy may exceed test accuracy before the page warns of overfitting. */
+const MAX_GAP = 0.015;
+
+/** The panels that each key shows: `{ 1: ["1"], …, 7: ["1", "2"], …, 0: all }`. */
+export function panelViews(panels) {
+  const views = {};
+  for (const { key, group } of panels) {
+    views[key] = [key];
+    (views[group] ??= []).push(key);
+  }
+  const all = panels.map(({ key }) => key);
+  return { ...views, 0: all, Escape: all };
+}
 
 export default {
   name: "train",
+  position: 1,
   needsRun: true,
-  title: () => t("train"),
-  /** Shows a run, as it was at a step or as it is; `wentTo` is told of other steps. Returns what to do when the page is left. */
-  async open(main, { about, step = null, wentTo = () => {} }) {
-    const page = new TrainPage(main, about, step, wentTo);
-    return () => page.leave();
+  title: () => translate("page.train"),
+  /**
+   * Shows a run at a step, or at the latest; calls `stepChanged` with other steps. Returns a function that
+   * closes the page.
+   */
+  async open(main, { about, step = null, stepChanged = () => {} }) {
+    const page = new TrainPage(main, about, step, stepChanged);
+    return () => page.close();
   },
 };
 
 class TrainPage {
-  constructor(main, about, step, wentTo) {
+  constructor(main, about, step, stepChanged) {
     this.about = about;
-    /** The step that is shown; nothing for the latest. */
-    this.at = step;
-    this.wentTo = wentTo;
-    this.isDirty = true;
+    /** The step that is shown; null for the latest. */
+    this.step = step;
+    this.stepChanged = stepChanged;
+    this.needsDrawing = true;
     const redraw = () => this.redraw();
     this.run = new Run(about, redraw);
-    const [trainPictures, testPictures] = ["train", "test"].map((set) => new Pictures(about, set, redraw));
+    const images = { train: new Images(about, "train", redraw), test: new Images(about, "test", redraw) };
     const context = {
-      about, redraw, trainPictures, testPictures,
+      about,
+      redraw,
+      images,
       choose: (key) => this.choose(this.shown === VIEWS[key] ? "0" : key),
-      openDigit: (set, sample, guess) => openDigit(about, set === "test" ? testPictures : trainPictures, set, sample, guess, this.at),
+      openSample: (set, sample, prediction) => openSample(about, images[set], set, sample, prediction, this.step),
     };
-    this.panels = PANELS.map((panel) => frame(panel, context));
+    this.panels = PANELS.map((panel) => panelFrame(panel, context));
     this.build(main);
     this.choose("0");
-    this.listener = (event) => this.key(event);
-    document.addEventListener("keydown", this.listener);
-    this.endLight = whenLightChanges(redraw);
-    this.timer = setInterval(() => this.draw(), PACE);
+    this.keyListener = (event) => this.keyPressed(event);
+    document.addEventListener("keydown", this.keyListener);
+    this.stopColorSchemeListener = onColorSchemeChange(redraw);
+    this.timer = setInterval(() => this.draw(), INTERVAL_MS);
     this.draw();
   }
 
-  leave() {
+  close() {
     clearInterval(this.timer);
     this.run.close();
-    document.removeEventListener("keydown", this.listener);
-    this.endLight();
+    document.removeEventListener("keydown", this.keyListener);
+    this.stopColorSchemeListener();
   }
 
   build(main) {
-    const number = (name, kind = "") => {
-      const value = h("dd", { id: name }, "–");
-      const title = name === "test_loss" && this.about.is_loss_in_nats ? t("test_loss_nats") : t(name);
-      return [value, h("div", { class: kind }, h("dt", {}, title), value)];
-    };
-    const fields = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy")).map(([name, kind]) => [name, ...number(name, kind)]);
-    this.numbers = Object.fromEntries(fields.map(([name, value]) => [name, value]));
-    this.dot = h("span", { class: "dot" });
-    this.where = h("span", { id: "where" });
-    this.warnings = h("ul", { class: "warnings", role: "status" });
-    this.grid = h("section", { class: "panels", "aria-label": t("keys") }, ...this.panels.map(({ element }) => element));
-    this.time = h("input", { type: "range", id: "time", min: "0", max: "1", value: "1", input: () => this.goTo(Number(this.time.value)), change: () => this.wentTo(this.at) });
-    this.timeText = h("span");
-    this.liveButton = h("button", { type: "button", id: "go-live", hidden: true, click: () => { this.goLive(); this.draw(); } }, t("go_live"));
+    const { about } = this;
+    this.dot = createElement("span", { class: "dot" });
+    this.progress = createElement("span", { id: "progress" });
+    const name = createElement("span", { id: "preset", title: translate("train.preset") }, about.name);
+    this.warnings = createElement("ul", { class: "warnings", role: "status" });
+    this.grid = createElement(
+      "section",
+      { class: "panels", "aria-label": translate("panel.keys") },
+      ...this.panels.map(({ element }) => element),
+    );
     main.append(
-      h("section", { class: "head" },
-        h("div", {}, h("h1", {}, this.dot, this.about.id), h("p", {}, h("span", { id: "preset", title: t("preset") }, this.about.name), " · ", this.where)),
-        h("dl", { class: "numbers" }, ...fields.map(([, , element]) => element))),
-      this.warnings, this.grid,
-      h("section", { class: "controls" },
-        this.buttons(),
-        h("div", { class: "slider wide" }, h("label", { for: "time" }, h("span", {}, t("time")), h("span", {}, this.timeText, " ", this.liveButton)), this.time),
-        this.rateSlider()),
+      createElement(
+        "section",
+        { class: "head" },
+        createElement(
+          "div",
+          {},
+          createElement("h1", {}, this.dot, about.id),
+          createElement("p", {}, name, " · ", this.progress),
+        ),
+        this.buildNumbers(),
+      ),
+      this.warnings,
+      this.grid,
+      createElement("section", { class: "controls" }, this.buildButtons(), this.buildTime(), this.buildRate()),
     );
   }
 
-  buttons() {
-    const button = (name, label, click, kind = "") => h("button", { type: "button", id: name, class: kind, click, disabled: !this.about.may_steer }, label);
-    this.pauseButton = button("pause", t("pause"), () => this.togglePause(), "main");
-    this.steering = [
-      this.pauseButton,
-      button("one-step", t("one_step"), () => this.ask({ command: "step" })),
-      button("one-epoch", t("one_epoch"), () => this.ask({ command: "epoch" })),
-      button("stop", t("stop"), () => this.stop()),
-    ];
-    const isOnlyShown = this.about.is_live && !this.about.may_steer;
-    return h("div", { class: "buttons", hidden: !this.about.is_live }, ...this.steering, isOnlyShown ? h("span", { class: "note" }, t("read_only")) : null);
+  buildNumbers() {
+    this.numbers = {};
+    const shown = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy"));
+    const fields = shown.map(([name, kind = ""]) => {
+      const isInNats = name === "test_loss" && this.about.is_loss_in_nats;
+      const title = translate(isInNats ? "metric.test_loss_nats" : `metric.${name}`);
+      this.numbers[name] = createElement("dd", { id: name }, "–");
+      return createElement("div", { class: kind }, createElement("dt", {}, title), this.numbers[name]);
+    });
+    return createElement("dl", { class: "numbers" }, ...fields);
   }
 
-  rateSlider() {
-    // A slider of powers: from 1e-6 to 10.
-    this.rate = h("input", { type: "range", id: "rate", min: "-6", max: "1", step: "0.05", disabled: !this.about.may_steer,
-      input: () => say(this.rateText, few(this.chosenRate())),
-      change: () => this.ask({ command: "set_learning_rate", learning_rate: this.chosenRate() }) });
-    this.rateText = h("span", { id: "rate-text" });
-    this.schedule = h("button", { type: "button", id: "schedule", hidden: true, click: () => this.ask({ command: "set_learning_rate", learning_rate: null }) }, t("schedule"));
-    return h("div", { class: "slider" }, h("label", { for: "rate" }, h("span", {}, t("learning_rate"), " ", this.schedule), this.rateText), this.rate);
+  buildButtons() {
+    const { can_control: canControl, is_live: isLive } = this.about;
+    const button = (id, key, click, kind = "") => {
+      const attributes = { type: "button", id, class: kind, click, disabled: !canControl };
+      return createElement("button", attributes, translate(key));
+    };
+    this.pauseButton = button("pause", "train.pause", () => this.togglePause(), "main");
+    this.buttons = [
+      this.pauseButton,
+      button("one-step", "train.one_step", () => this.send({ command: "step" })),
+      button("one-epoch", "train.one_epoch", () => this.send({ command: "epoch" })),
+      button("stop", "train.stop", () => this.confirmStop()),
+    ];
+    const isReadOnly = isLive && !canControl;
+    const note = isReadOnly ? createElement("span", { class: "note" }, translate("train.read_only")) : null;
+    return createElement("div", { class: "buttons", hidden: !isLive }, ...this.buttons, note);
+  }
+
+  buildTime() {
+    const input = () => this.goTo(Number(this.time.value));
+    const change = () => this.stepChanged(this.step);
+    this.time = createElement("input", { type: "range", id: "time", min: "0", max: "1", value: "1", input, change });
+    this.timeText = createElement("span");
+    const click = () => {
+      this.goLive();
+      this.draw();
+    };
+    const attributes = { type: "button", id: "go-live", hidden: true, click };
+    this.liveButton = createElement("button", attributes, translate("train.go_live"));
+    const label = createElement(
+      "label",
+      { for: "time" },
+      createElement("span", {}, translate("train.time")),
+      createElement("span", {}, this.timeText, " ", this.liveButton),
+    );
+    return createElement("div", { class: "slider wide" }, label, this.time);
+  }
+
+  buildRate() {
+    // The slider is logarithmic: from 1e-6 to 10.
+    const range = { min: "-6", max: "1", step: "0.05", disabled: !this.about.can_control };
+    const input = () => setText(this.rateText, formatNumber(this.chosenRate()));
+    const change = () => this.send({ command: "set_learning_rate", learning_rate: this.chosenRate() });
+    this.rate = createElement("input", { type: "range", id: "rate", ...range, input, change });
+    this.rateText = createElement("span", { id: "rate-text" });
+    const click = () => this.send({ command: "set_learning_rate", learning_rate: null });
+    const attributes = { type: "button", id: "schedule", hidden: true, click };
+    this.schedule = createElement("button", attributes, translate("train.schedule"));
+    const title = createElement("span", {}, translate("train.learning_rate"), " ", this.schedule);
+    const label = createElement("label", { for: "rate" }, title, this.rateText);
+    return createElement("div", { class: "slider" }, label, this.rate);
   }
 
   chosenRate() {
     return Number((10 ** Number(this.rate.value)).toPrecision(3));
   }
 
-  async ask(order) {
+  async send(command) {
     this.goLive();
-    this.refusal = await command(this.about.id, order);
+    this.refusal = await sendCommand(this.about.id, command);
     this.redraw();
   }
 
   togglePause() {
-    if (this.about.may_steer && !this.run.finished) this.ask({ command: this.run.isPaused ? "resume" : "pause" });
+    if (!this.about.can_control || this.run.finished) return;
+    this.send({ command: this.run.isPaused ? "resume" : "pause" });
   }
 
-  stop() {
-    const yes = h("button", { class: "main", id: "yes-stop", value: "yes" }, t("yes_stop"));
-    const dialog = h("dialog", {}, h("p", {}, t("stop_sure")), h("form", { method: "dialog", class: "buttons" }, yes, h("button", {}, t("no"))));
+  confirmStop() {
+    const attributes = { class: "main", id: "confirm-stop", value: "stop" };
+    const confirm = createElement("button", attributes, translate("train.stop_confirm"));
+    const cancel = createElement("button", {}, translate("train.continue"));
+    const dialog = createElement(
+      "dialog",
+      {},
+      createElement("p", {}, translate("train.stop_question")),
+      createElement("form", { method: "dialog", class: "buttons" }, confirm, cancel),
+    );
     dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "yes") this.ask({ command: "stop" });
+      if (dialog.returnValue === "stop") this.send({ command: "stop" });
       dialog.remove();
     });
     document.body.append(dialog);
     dialog.showModal();
   }
 
-  key(event) {
+  keyPressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
     const isTyping = event.target.matches("select, input:not([type=range])");
-    if (event.key === " " && !event.target.matches("button, select, summary, input:not([type=range])")) {
+    if (event.key === " " && !isTyping && !event.target.matches("button, summary")) {
       event.preventDefault();
       this.togglePause();
-    } else if (event.key in VIEWS && !isTyping) this.choose(event.key);
+    } else if (event.key in VIEWS && !isTyping) {
+      this.choose(event.key);
+    }
   }
 
   choose(key) {
@@ -165,94 +230,111 @@ class TrainPage {
   }
 
   goTo(step) {
-    this.at = step >= this.run.step ? null : step;
+    this.step = step >= this.run.step ? null : step;
     this.redraw();
   }
 
   goLive() {
-    this.at = null;
-    this.wentTo(null);
+    this.step = null;
+    this.stepChanged(null);
     this.redraw();
   }
 
   redraw() {
-    this.isDirty = true;
+    this.needsDrawing = true;
   }
 
   draw() {
-    if (!this.isDirty || document.hidden) return;
-    this.isDirty = false;
+    if (!this.needsDrawing || document.hidden) return;
+    this.needsDrawing = false;
     const { run } = this;
-    const view = { run, step: Math.min(this.at ?? run.step, run.step), isLatest: this.at === null };
+    const view = { run, step: Math.min(this.step ?? run.step, run.step), isLatest: this.step === null };
     this.drawHead(view);
     this.drawControls(view);
     for (const panel of this.panels) if (!panel.element.hidden) panel.draw(view);
   }
 
-  drawHead({ run, step, isLatest }) {
+  drawHead(view) {
+    const { run, step, isLatest } = view;
     this.dot.className = `dot ${run.state}`;
     const evaluation = latest(run.evaluations, step);
-    const recent = run.steps.slice(0, countUpTo(run.steps, step));
-    const reported = recent.filter((event) => event.accuracy !== null).slice(-20);
-    const mean = reported.reduce((sum, event) => sum + event.accuracy, 0) / reported.length;
-    const tell = (name, text) => this.numbers[name] && say(this.numbers[name], text);
-    tell("test_accuracy", percent(evaluation?.accuracy ?? NaN));
-    tell("training_accuracy", percent(mean, 1));
-    tell("test_loss", few(evaluation?.loss_nats ?? NaN));
+    const reported = run.steps.slice(0, countUpTo(run.steps, step)).filter((event) => event.accuracy !== null);
+    const recent = reported.slice(-20);
+    const trainingAccuracy = recent.reduce((sum, event) => sum + event.accuracy, 0) / recent.length;
     const rate = isLatest && run.finished ? run.finished.samples_per_second : run.speedAt(step);
-    tell("samples", speed(rate));
-    const epoch = run.started ? (step * run.started.batch) / run.started.train_samples : 0;
-    const planned = run.started?.steps_planned;
-    const parts = [t(planned ? "where" : "where_open", { step: whole(step), planned: whole(planned), epoch: epoch.toFixed(1) })];
-    if (isLatest && run.finished) parts.push(t("took", { time: duration(run.finished.wall_seconds) }));
-    else if (isLatest && run.state === "running" && planned && rate > 0) parts.push(t("left", { time: duration(((planned - step) * run.started.batch) / rate) }));
-    parts.push(run.isLost ? t("lost") : t(run.state));
-    say(this.where, parts.join(" · "));
-    const result = this.about.classes ? percent(evaluation?.accuracy ?? NaN) : few(evaluation?.loss_nats ?? NaN);
-    document.title = `${result} ${this.about.id} · gradus`;
-    this.warn(view(run, step), mean - evaluation?.accuracy);
+    const accuracy = formatPercent(evaluation?.accuracy ?? NaN);
+    const loss = formatNumber(evaluation?.loss_nats ?? NaN);
+    const texts = {
+      test_accuracy: accuracy,
+      training_accuracy: formatPercent(trainingAccuracy, 1),
+      test_loss: loss,
+      samples_per_second: formatRate(rate),
+    };
+    for (const [name, element] of Object.entries(this.numbers)) setText(element, texts[name]);
+    setText(this.progress, this.describeProgress(view, rate));
+    document.title = `${this.about.classes ? accuracy : loss} ${this.about.id} · gradus`;
+    this.drawWarnings(latest(run.snapshots, step), trainingAccuracy - evaluation?.accuracy);
   }
 
-  warn(look, gap) {
-    const { run } = this;
-    const found = [];
-    const add = (text, isSevere = false) => found.push([text, isSevere]);
+  describeProgress({ run, step, isLatest }, rate) {
+    const { started, finished } = run;
+    const planned = started?.steps_planned;
+    const epoch = started ? (step * started.batch) / started.train_samples : 0;
+    const values = { step: formatInteger(step), planned: formatInteger(planned), epoch: epoch.toFixed(1) };
+    const parts = [translate(planned ? "train.progress" : "train.progress_open", values)];
+    if (isLatest && finished) {
+      parts.push(translate("train.time_taken", { time: formatDuration(finished.wall_seconds) }));
+    } else if (isLatest && run.state === "running" && planned && rate > 0) {
+      const seconds = ((planned - step) * started.batch) / rate;
+      parts.push(translate("train.time_left", { time: formatDuration(seconds) }));
+    }
+    parts.push(translate(run.isLost ? "train.connection_lost" : `state.${run.state}`));
+    return parts.join(" · ");
+  }
+
+  drawWarnings(snapshot, gap) {
+    const { about, run } = this;
+    const warnings = [];
+    const add = (text, isSevere = false) => warnings.push([text, isSevere]);
     for (const name of ["weights", "biases"]) {
-      const edges = look?.[name];
-      const most = edges ? Math.max(-edges[0], edges[7]) : 0;
-      if (most >= LARGE) add(t(most >= HUGE ? "warn_huge" : "warn_large", { what: t(name), value: few(most) }), most >= HUGE);
+      const edges = snapshot?.[name];
+      const magnitude = edges ? Math.max(-edges[0], edges[7]) : 0;
+      if (magnitude < DIVERGING) continue;
+      const hasDiverged = magnitude >= DIVERGED;
+      const values = { what: translate(`panel.${name}`), value: formatNumber(magnitude) };
+      add(translate(hasDiverged ? "warning.diverged" : "warning.diverging", values), hasDiverged);
     }
     const reason = run.finished?.reason;
-    if (reason?.not_finite) add(t("warn_nan", reason.not_finite), true);
-    if (gap > GAP) add(t("warn_gap", { gap: percent(gap, 1) }));
-    if (this.about.damaged_lines) add(t("warn_damaged", { n: this.about.damaged_lines }));
-    if (this.about.unknown_lines) add(t("warn_unknown", { n: this.about.unknown_lines }));
+    if (reason?.not_finite) add(translate("warning.not_finite", reason.not_finite), true);
+    if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
+    if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
+    if (about.unknown_lines) add(translate("warning.newer_lines", { n: about.unknown_lines }));
     if (run.problem) add(run.problem, true);
     if (this.refusal) add(this.refusal);
-    const text = JSON.stringify(found);
-    if (text === this.warned) return;
-    this.warned = text;
-    this.warnings.replaceChildren(...found.map(([line, isSevere]) => h("li", { class: isSevere ? "severe" : "" }, line)));
+    const drawn = JSON.stringify(warnings);
+    if (drawn === this.drawnWarnings) return;
+    this.drawnWarnings = drawn;
+    const items = warnings.map(([text, isSevere]) => createElement("li", { class: isSevere ? "severe" : "" }, text));
+    this.warnings.replaceChildren(...items);
   }
 
   drawControls({ run, step, isLatest }) {
     const isOver = run.finished !== null;
-    for (const button of this.steering) button.disabled = isOver || !this.about.may_steer;
-    say(this.pauseButton, run.isPaused ? `▶ ${t("resume")}` : `❚❚ ${t("pause")}`);
+    const isDisabled = isOver || !this.about.can_control;
+    for (const button of this.buttons) button.disabled = isDisabled;
+    setText(this.pauseButton, run.isPaused ? `▶ ${translate("train.resume")}` : `❚❚ ${translate("train.pause")}`);
     this.time.max = String(run.step);
     this.time.value = String(step);
-    const end = isOver ? "at_end" : "live";
-    say(this.timeText, `${t("at_step", { step: whole(step) })}${isLatest ? ` · ${t(end)}` : ""}`);
+    const end = isLatest ? ` · ${translate(isOver ? "train.end_of_run" : "train.live")}` : "";
+    setText(this.timeText, translate("train.step", { step: formatInteger(step) }) + end);
     this.liveButton.hidden = isLatest || isOver;
-    const last = latest(run.steps, step);
-    const set = latest(run.rates, step)?.learning_rate ?? null;
-    const rate = set ?? last?.learning_rate ?? this.about.learning_rate;
-    this.rate.disabled = isOver || !this.about.may_steer;
-    this.schedule.hidden = set === null || this.rate.disabled;
-    if (document.activeElement !== this.rate && rate > 0) this.rate.value = String(Math.log10(rate));
-    if (document.activeElement !== this.rate || set !== null) say(this.rateText, few(rate) + (set === null ? "" : ` · ${t("set_by_hand")}`));
+    const manual = latest(run.learningRates, step)?.learning_rate ?? null;
+    const rate = manual ?? latest(run.steps, step)?.learning_rate ?? this.about.learning_rate;
+    this.rate.disabled = isDisabled;
+    this.schedule.hidden = manual === null || isDisabled;
+    const isMoving = document.activeElement === this.rate;
+    if (!isMoving && rate > 0) this.rate.value = String(Math.log10(rate));
+    if (isMoving && manual === null) return;
+    setText(this.rateText, formatNumber(rate) + (manual === null ? "" : ` · ${translate("train.set_manually")}`));
   }
 }
-
-/** What was seen inside the network at a step. */
-const view = (run, step) => latest(run.looks, step);

@@ -1,34 +1,43 @@
-// Panel 1: the share that is right, in training and in test.
+// Training and test accuracy.
 
-import { percent } from "../format.js";
+import { formatPercent } from "../format.js";
 import { switchButton } from "../panel.js";
 import { latest } from "../search.js";
-import { t } from "../text.js";
+import { translate } from "../text.js";
 import { curves } from "./curves.js";
 
-/** Once so much is right, the axis begins higher: what is learned from then on happens near its upper end. */
-const FLOORS = [[0.95, 0.9], [0.9, 0.8]];
+/** Above each accuracy the axis starts higher: later changes happen near its upper end. */
+const FLOORS = [
+  [0.95, 0.9],
+  [0.9, 0.8],
+];
 
 export default {
   name: "accuracy",
   key: "1",
-  title: () => t("accuracy"),
+  group: "7",
+  title: () => translate("panel.accuracy"),
   build(context) {
-    const state = { isWhole: false };
-    const whole = switchButton(t("whole_axis"), t("show_whole"), (isOn) => { state.isWhole = isOn; context.redraw(); });
-    whole.hidden = true;
+    let isFull = false;
+    const full = switchButton(translate("panel.full_axis"), translate("panel.full_axis_title"), (isPressed) => {
+      isFull = isPressed;
+      context.redraw();
+    });
+    full.hidden = true;
+    const decimals = (fraction) => (Number.isInteger(Math.round(fraction * 1e6) / 1e4) ? 0 : 1);
+    const isUnavailable = context.about.test_samples && !context.about.classes;
     const build = curves({
-      of: (event) => event.accuracy,
-      text: (share, isExact) => percent(share, isExact ? 2 : Number.isInteger(Math.round(share * 1e6) / 1e4) ? 0 : 1),
+      valueOf: (event) => event.accuracy,
+      text: (fraction, isExact) => formatPercent(fraction, isExact ? 2 : decimals(fraction)),
       corner: "below",
-      axis: () => t("accuracy_axis"),
-      tools: () => [whole],
-      without: context.about.test_samples && !context.about.classes ? t("no_classes") : null,
+      axis: () => translate("axis.accuracy"),
+      tools: () => [full],
+      unavailable: isUnavailable ? translate("panel.no_classes") : null,
       options: ({ run, step }) => {
         const best = latest(run.evaluations, step)?.best_accuracy ?? 0;
-        const floor = FLOORS.find(([good]) => best > good)?.[1] ?? 0;
-        whole.hidden = floor === 0;
-        return { range: [state.isWhole ? 0 : floor, 1] };
+        const floor = FLOORS.find(([reached]) => best > reached)?.[1] ?? 0;
+        full.hidden = floor === 0;
+        return { range: [isFull ? 0 : floor, 1] };
       },
     });
     return build(context);

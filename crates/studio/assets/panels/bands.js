@@ -1,35 +1,54 @@
-// Nested bands of numbers over the steps: what the panels of weights and of biases have in common.
+// Quantiles of parameters over the steps as nested bands: shared by the panels of weights and biases.
 
 import { Chart } from "../chart.js";
-import { h, table } from "../dom.js";
-import { few, whole } from "../format.js";
+import { createElement, createTable } from "../dom.js";
+import { formatInteger, formatNumber } from "../format.js";
 import { countUpTo } from "../search.js";
-import { t } from "../text.js";
+import { translate } from "../text.js";
 
-/** `pooled` names the spread of all layers in an event, `parts` the parameters that belong to it. */
-export function bands({ pooled, parts, rgb, title }) {
+/**
+ * `pooled` is the field of an event with the quantiles over all layers, `roles` the names of the parameters
+ * it includes.
+ */
+export function bands({ pooled, roles, rgb, title }) {
   return ({ about, redraw }) => {
-    const chart = new Chart({ yLabel: () => t("value_axis") });
-    const names = about.parameters.filter((name) => parts.includes(name.split(".").at(-1)));
-    const choice = h("select", { "aria-label": t("layer"), change: redraw },
-      h("option", { value: "" }, t("all_layers")), ...names.map((name) => h("option", { value: name }, name)));
-    const edgesOf = (look) => choice.value === "" ? look[pooled] : look.parameters.find(({ name }) => name === choice.value)?.values ?? null;
-    const read = ({ run, step }) => {
-      const looks = run.looks.slice(0, countUpTo(run.looks, step)).filter((look) => edgesOf(look) !== null);
-      return { x: looks.map((look) => look.step), edges: looks.map(edgesOf) };
+    const chart = new Chart({ yLabel: () => translate("axis.value") });
+    const names = about.parameters.filter((name) => roles.includes(name.split(".").at(-1)));
+    const choice = createElement(
+      "select",
+      { "aria-label": translate("common.layer"), change: redraw },
+      createElement("option", { value: "" }, translate("panel.all_layers")),
+      ...names.map((name) => createElement("option", { value: name }, name)),
+    );
+    const edgesOf = (snapshot) => {
+      if (choice.value === "") return snapshot[pooled];
+      return snapshot.parameters.find(({ name }) => name === choice.value)?.values ?? null;
     };
-    const summary = ({ edges }) => edges.length === 0 ? "" : t("range", { label: title(), from: few(edges.at(-1)[0]), to: few(edges.at(-1)[7]) });
+    const columns = ({ run, step }) => {
+      const earlier = run.snapshots.slice(0, countUpTo(run.snapshots, step));
+      const snapshots = earlier.filter((snapshot) => edgesOf(snapshot) !== null);
+      return { x: snapshots.map((snapshot) => snapshot.step), edges: snapshots.map(edgesOf) };
+    };
+    const summary = ({ edges }) => {
+      if (edges.length === 0) return "";
+      const [from, to] = [edges.at(-1)[0], edges.at(-1)[7]].map((edge) => formatNumber(edge));
+      return translate("panel.range", { label: title(), from, to });
+    };
     return {
       element: chart.element,
-      notes: [h("span", { class: "note", title: t("bands") }, choice)],
+      notes: [createElement("span", { class: "note", title: translate("panel.bands") }, choice)],
       draw(view) {
-        const columns = read(view);
-        chart.draw({ bands: [{ label: title(), rgb, ...columns }], end: view.run.end, at: view.isLatest ? null : view.step, summary: summary(columns) });
+        const shown = columns(view);
+        const at = view.isLatest ? null : view.step;
+        chart.draw({ bands: [{ label: title(), rgb, ...shown }], end: view.run.end, at, summary: summary(shown) });
       },
       table(view) {
-        const { x, edges } = read(view);
-        const head = [t("step"), t("smallest"), ...[1, 2, 3, 4, 5, 6].map((i) => t("sevenths", { i })), t("largest")];
-        return table(head, x.map((step, i) => [whole(step), ...edges[i].map((edge) => few(edge))]).reverse());
+        const { x, edges } = columns(view);
+        const quantiles = [1, 2, 3, 4, 5, 6].map((i) => translate("common.quantile", { i }));
+        const ends = [translate("common.minimum"), translate("common.maximum")];
+        const head = [translate("common.step"), ends[0], ...quantiles, ends[1]];
+        const rows = x.map((step, i) => [formatInteger(step), ...edges[i].map((edge) => formatNumber(edge))]);
+        return createTable(head, rows.reverse());
       },
     };
   };

@@ -1,25 +1,34 @@
-// Panel 3: the digits that were learned last.
+// The batch of the last step.
 
+import { formatInteger } from "../format.js";
 import { latest } from "../search.js";
-import { whole } from "../format.js";
-import { t } from "../text.js";
-import { grid } from "./grid.js";
+import { translate } from "../text.js";
+import { imageGrid } from "./grid.js";
 
 export default {
   name: "batch",
   key: "3",
-  title: (about) => t(about.picture ? "batch" : "other_batch"),
-  build({ about, redraw, trainPictures, openDigit }) {
-    const look = ({ run, step }) => latest(run.looks, step);
-    return grid({
-      about, redraw, pictures: trainPictures, columns: 10, rows: 10,
-      cells: (view) => (look(view)?.batch ?? []).map((sample, i) => ({ sample, guess: look(view).guesses[i] })),
-      note: ({ run }, shown) => {
-        const batch = run.started?.batch ?? 0;
-        if (shown.length === 0) return t("before_first");
-        return shown.length < batch ? t("first_of_batch", { n: shown.length, batch: whole(batch) }) : t("this_batch", { n: shown.length });
+  group: "9",
+  title: (about) => translate(about.image_shape ? "panel.batch_digits" : "panel.batch_samples"),
+  build({ about, redraw, images, openSample }) {
+    return imageGrid({
+      about,
+      redraw,
+      images: images.train,
+      columns: 10,
+      rows: 10,
+      cells({ run, step }) {
+        const snapshot = latest(run.snapshots, step);
+        return (snapshot?.batch ?? []).map((sample, i) => ({ sample, prediction: snapshot.guesses[i] }));
       },
-      open: (sample, guess) => openDigit("train", sample, guess),
+      note({ run }, shown) {
+        const batch = run.started?.batch ?? 0;
+        const n = shown.length;
+        if (n === 0) return translate("panel.no_batch");
+        if (n >= batch) return translate("panel.whole_batch", { n });
+        return translate("panel.part_of_batch", { n, batch: formatInteger(batch) });
+      },
+      open: (sample, prediction) => openSample("train", sample, prediction),
     });
   },
 };

@@ -1,8 +1,9 @@
-// Panel 5: how the biases are spread.
+// The distribution of the biases.
 
-import { t } from "../text.js";
+import { translate } from "../text.js";
 import { bands } from "./bands.js";
 
-const title = () => t("biases");
+const title = () => translate("panel.biases");
+const build = bands({ pooled: "biases", roles: ["bias", "offset"], rgb: "--biases", title });
 
-export default { name: "biases", key: "5", title, build: bands({ pooled: "biases", parts: ["bias", "offset"], rgb: "--biases", title }) };
+export default { name: "biases", key: "5", group: "8", title, build };

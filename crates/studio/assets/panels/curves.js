@@ -1,51 +1,58 @@
-// Two curves over the steps, of training thin and of test thick: what the panels of accuracy and loss have in common.
+// A thin curve for training and a thick one for test over the steps: shared by the panels of accuracy and loss.
 
 import { Chart } from "../chart.js";
-import { h, table } from "../dom.js";
-import { whole } from "../format.js";
+import { createElement, createTable } from "../dom.js";
+import { formatInteger } from "../format.js";
 import { countUpTo } from "../search.js";
-import { t } from "../text.js";
+import { translate } from "../text.js";
 
 /**
- * `of(event)` is what is drawn of an event, `text(value)` writes it, and the legend is in the `corner` where no curve goes.
- * Of a run that has no such events, `without` says so.
+ * `valueOf(event)` is the value to draw, `text(value, isExact)` formats it, and the legend is in the `corner`
+ * that curves seldom reach. `unavailable` is a text to show instead if the run has no such values.
  */
-export function curves({ of, text, axis, corner, tools = () => [], options = () => ({}), without = null }) {
+export function curves({ valueOf, text, axis, corner, tools = () => [], options = () => ({}), unavailable = null }) {
   return (context) => {
     const chart = new Chart({ yText: text, yLabel: axis });
-    const legend = h("div", { class: `in-plot ${corner}`, "aria-hidden": "true" },
-      h("span", {}, h("i", { class: "swatch" }), t("training")),
-      h("span", {}, h("i", { class: "swatch test" }), t("test")));
-    if (without) chart.element.replaceChildren(h("div", { class: "empty" }, without));
+    const [training, test] = [translate("common.training"), translate("common.test")];
+    const legend = createElement(
+      "div",
+      { class: `in-plot ${corner}`, "aria-hidden": "true" },
+      createElement("span", {}, createElement("i", { class: "swatch" }), training),
+      createElement("span", {}, createElement("i", { class: "swatch test" }), test),
+    );
+    if (unavailable) chart.element.replaceChildren(createElement("div", { class: "empty" }, unavailable));
     else chart.element.append(legend);
     const columns = (events, step) => {
-      const shown = events.slice(0, countUpTo(events, step)).filter((event) => of(event) !== null);
-      return { x: shown.map((event) => event.step), y: shown.map(of) };
+      const shown = events.slice(0, countUpTo(events, step)).filter((event) => valueOf(event) !== null);
+      return { x: shown.map((event) => event.step), y: shown.map(valueOf) };
     };
-    const read = ({ run, step }) => ({ training: columns(run.steps, step), test: columns(run.evaluations, step) });
+    const both = ({ run, step }) => [columns(run.steps, step), columns(run.evaluations, step)];
+    const last = ({ y }) => (y.length ? text(y.at(-1), true) : "–");
     return {
-      element: chart.element, tools: tools(context),
+      element: chart.element,
+      tools: tools(context),
       draw(view) {
-        if (without) return;
-        const { training, test } = read(view);
-        const last = (column) => (column.y.length ? text(column.y.at(-1), true) : "–");
+        if (unavailable) return;
+        const [trainingColumns, testColumns] = both(view);
         chart.draw({
           series: [
-            { label: t("training"), colour: "--train", width: 1.2, ...training },
-            { label: t("test"), colour: "--test", width: 3, ...test },
+            { label: training, color: "--train", width: 1.2, ...trainingColumns },
+            { label: test, color: "--test", width: 3, ...testColumns },
           ],
-          end: view.run.end, at: view.isLatest ? null : view.step,
-          summary: `${t("training")} ${last(training)}, ${t("test")} ${last(test)}`,
+          end: view.run.end,
+          at: view.isLatest ? null : view.step,
+          summary: `${training} ${last(trainingColumns)}, ${test} ${last(testColumns)}`,
           ...options(view),
         });
       },
       table(view) {
-        const { training, test } = read(view);
-        const rows = test.x.map((step, i) => {
-          const before = countUpTo(training.x, step, (x) => x) - 1;
-          return [whole(step), before >= 0 ? text(training.y[before], true) : "–", text(test.y[i], true)];
+        const [trainingColumns, testColumns] = both(view);
+        const rows = testColumns.x.map((step, i) => {
+          const n = countUpTo(trainingColumns.x, step, (x) => x);
+          const trainingText = n > 0 ? text(trainingColumns.y[n - 1], true) : "–";
+          return [formatInteger(step), trainingText, text(testColumns.y[i], true)];
         });
-        return table([t("step"), t("training"), t("test")], rows.reverse());
+        return createTable([translate("common.step"), training, test], rows.reverse());
       },
     };
   };

@@ -1,8 +1,9 @@
-// Panel 4: how the weights are spread.
+// The distribution of the weights.
 
-import { t } from "../text.js";
+import { translate } from "../text.js";
 import { bands } from "./bands.js";
 
-const title = () => t("weights");
+const title = () => translate("panel.weights");
+const build = bands({ pooled: "weights", roles: ["weight"], rgb: "--weights", title });
 
-export default { name: "weights", key: "4", title, build: bands({ pooled: "weights", parts: ["weight"], rgb: "--weights", title }) };
+export default { name: "weights", key: "4", group: "8", title, build };

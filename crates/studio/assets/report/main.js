@@ -1,39 +1,56 @@
-// A report: the six panels of one run in a file of its own, and its results as tables.
+// A report: the panels of one run in a file of its own, with its results as tables.
 
-import { h, table } from "../dom.js";
-import { duration, few, percent, speed, whole } from "../format.js";
+import { createElement, createTable } from "../dom.js";
+import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate } from "../format.js";
 import { languageSwitch } from "../languages.js";
+import { layerTable } from "../layers.js";
 import train from "../pages/train.js";
-import { about as open } from "../server.js";
-import { language, t } from "../text.js";
+import { aboutRun } from "../server.js";
+import { language, translate } from "../text.js";
 
-const { about } = await open();
-let leave = () => {};
+const { about } = await aboutRun();
+let close = () => {};
 
 async function show() {
-  leave();
+  close();
   document.documentElement.lang = language();
-  const main = h("main");
-  document.body.replaceChildren(h("header", { class: "bar" }, h("span", { class: "mark" }, "grad", h("i", {}, "u"), "s"), languageSwitch(show)), main);
-  leave = await train.open(main, { about });
+  const main = createElement("main");
+  const logo = createElement("span", { class: "logo" }, "grad", createElement("i", {}, "u"), "s");
+  document.body.replaceChildren(createElement("header", { class: "bar" }, logo, languageSwitch(show)), main);
+  close = await train.open(main, { about });
   main.append(results());
 }
 
 function results() {
-  const result = about.result;
-  const rows = [
-    [t("reason"), result ? t(about.state) : t("cut")],
-    ...(result ? [
-      [t("step"), whole(result.steps)], [t("epoch"), few(result.epochs)], [t("test_accuracy"), percent(result.test_accuracy ?? NaN)], [t("best_accuracy"), percent(result.best_test_accuracy ?? NaN)],
-      [t("test_loss"), few(result.test_loss, 4)], [t("training_loss"), few(result.train_loss, 4)], [t("samples"), speed(result.samples_per_second)], [t("wall"), duration(result.wall_seconds)],
-      [t("seed"), result.seed], [t("threads"), result.threads], [t("digest"), result.weights_digest],
-    ] : []),
+  const { layers, result, settings, state } = about;
+  const rows = [["runs.state", translate(`state.${state}`)]];
+  if (result) {
+    rows.push(
+      ["common.step", formatInteger(result.steps)],
+      ["common.epoch", formatNumber(result.epochs)],
+      ["metric.test_accuracy", formatPercent(result.test_accuracy ?? NaN)],
+      ["metric.best_accuracy", formatPercent(result.best_test_accuracy ?? NaN)],
+      ["metric.test_loss", formatNumber(result.test_loss, 4)],
+      ["metric.training_loss", formatNumber(result.train_loss, 4)],
+      ["metric.samples_per_second", formatRate(result.samples_per_second)],
+      ["metric.duration", formatDuration(result.wall_seconds)],
+      ["common.seed", result.seed],
+      ["common.threads", result.threads],
+      ["common.digest", result.weights_digest],
+    );
+  }
+  const section = (title, table) => [
+    createElement("h2", {}, translate(title)),
+    createElement("div", { class: "table" }, table),
   ];
-  const layers = about.layers.map((layer) => [layer.number, layer.kind, layer.output, whole(layer.parameters), whole(layer.multiply_adds)]);
-  return h("section", { class: "page", id: "results" },
-    h("h2", {}, t("results")), h("div", { class: "runs" }, table([t("result"), t("value")], rows)),
-    h("h2", {}, t("layers")), h("div", { class: "runs" }, table(["", t("layer"), t("output"), t("parameters"), t("multiply_adds")], layers)),
-    h("h2", {}, t("settings")), h("div", { class: "runs" }, table([t("setting"), t("value")], about.settings)));
+  const named = rows.map(([key, value]) => [translate(key), value]);
+  return createElement(
+    "section",
+    { class: "page", id: "results" },
+    ...section("report.results", createTable([translate("report.result"), translate("common.value")], named)),
+    ...section("common.layers", layerTable(layers)),
+    ...section("report.settings", createTable([translate("common.setting"), translate("common.value")], settings)),
+  );
 }
 
 show();

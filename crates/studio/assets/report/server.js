@@ -1,51 +1,58 @@
-// In a report, what pages ask of the server: everything stands in the file itself.
+// Replaces `server.js` in a report: all answers are in the file itself.
 
 const report = JSON.parse(document.getElementById("report").textContent);
 
-export async function list() {
+export async function listRuns() {
   return { live: null, runs: [] };
 }
 
-export async function about() {
+export async function aboutRun() {
   return { about: report.about };
 }
 
 export function listen(_, { history, end }) {
-  // As if it came from elsewhere: not before whoever listens is ready.
-  setTimeout(() => { history(report.lines); end(); });
+  // Not before the caller has the function that stops it, as with a server.
+  setTimeout(() => {
+    history(report.lines);
+    end();
+  });
   return () => {};
 }
 
-const unpacked = {};
+const decompressed = {};
 
-/** The pictures of a set: the samples that are there, and their labels and pixels one after the other. */
-async function unpack(set) {
-  const { samples, labels, pixels } = report.pictures[set];
+/** The images of a set by sample. */
+async function decompress(set) {
+  const { samples, labels, pixels } = report.images[set] ?? { samples: [], labels: [], pixels: "" };
+  if (samples.length === 0) return new Map();
   const packed = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const size = bytes.length / Math.max(1, samples.length);
-  return new Map(samples.map((sample, i) => [sample, { label: labels[i], pixels: bytes.subarray(i * size, (i + 1) * size) }]));
+  const size = bytes.length / samples.length;
+  return new Map(
+    samples.map((sample, i) => [sample, { label: labels[i], pixels: bytes.subarray(i * size, (i + 1) * size) }]),
+  );
 }
 
-export async function pictures(_, set, wanted) {
-  unpacked[set] ??= unpack(set);
-  const known = await unpacked[set];
-  const size = [...known.values()][0]?.pixels.length ?? 0;
-  const answer = new Uint8Array(wanted.length * (4 + size));
+export async function fetchImages(_, set, samples) {
+  decompressed[set] ??= decompress(set);
+  const known = await decompressed[set];
+  if (known.size === 0) return null;
+  const size = [...known.values()][0].pixels.length;
+  const answer = new Uint8Array(samples.length * (4 + size));
   const labels = new DataView(answer.buffer);
-  wanted.forEach((sample, i) => {
+  samples.forEach((sample, i) => {
     const found = known.get(sample);
     labels.setUint32(4 * i, found?.label ?? 0xffffffff, true);
-    if (found) answer.set(found.pixels, 4 * wanted.length + i * size);
+    if (found) answer.set(found.pixels, 4 * samples.length + i * size);
   });
-  return size ? answer.buffer : null;
+  return answer.buffer;
 }
 
-export async function ask() {
+export async function query() {
   return null;
 }
 
-export async function command() {
+export async function sendCommand() {
   return null;
 }

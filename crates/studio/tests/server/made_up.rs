@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
 use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
-use gradus_studio::{LiveLink, Options, Place, Studio, live};
+use gradus_studio::{LiveLink, Options, BoundAddress, Studio, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
 
 /// The folder `live` goes on in this process, `done` has ended.
@@ -124,7 +124,7 @@ impl Server {
         write_run(&runs.path().join("done"), &done);
         saved().write(&runs.path().join("done/checkpoints/last.safetensors")).unwrap();
         let (run, link) = live(&runs.path().join("live"));
-        let studio = Place::take(Some("127.0.0.1:0")).unwrap().serve(Options {
+        let studio = BoundAddress::take(Some("127.0.0.1:0")).unwrap().serve(Options {
             roots: vec![runs.path().to_owned()],
             live: Some(run),
             open_data: pictures,

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use gradus_studio::{Options, Place};
+use gradus_studio::{Options, BoundAddress};
 
 use crate::made_up::{Server, connect, pictures, send};
 
@@ -211,7 +211,7 @@ fn no_request_names_a_path() {
 fn a_body_that_is_too_large_is_not_read() {
     let server = Server::new();
     assert_eq!(server.post("/api/runs/live/commands", &vec![b' '; 1 << 17]).status, 413);
-    assert_eq!(server.post("/api/runs/done/inside", &vec![0; 1 << 17]).status, 413);
+    assert_eq!(server.post("/api/runs/done/activations", &vec![0; 1 << 17]).status, 413);
     // One that only says so is refused before it comes.
     let port = server.studio.address().port();
     let head = format!(
@@ -264,7 +264,7 @@ fn viewers_see_everything_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (run, link) = gradus_studio::live(&folder.path().join("live"));
     crate::made_up::write_run(&folder.path().join("live"), &crate::made_up::started());
-    let studio = Place::take(Some("0.0.0.0:0"))
+    let studio = BoundAddress::take(Some("0.0.0.0:0"))
         .unwrap()
         .serve(Options {
             roots: vec![folder.path().to_owned()],
@@ -284,7 +284,7 @@ fn viewers_see_everything_and_change_nothing() {
         send(([127, 0, 0, 1], port).into(), &[head.as_bytes(), body].concat())
     };
     let about = ask("GET /api/runs/live", &[], "127.0.0.1");
-    assert_eq!(about.json()["may_steer"], false);
+    assert_eq!(about.json()["can_control"], false);
     assert_eq!(ask("POST /api/runs/live/commands", PAUSE, "127.0.0.1").status, 403);
     assert_eq!(link.command(false), None);
     // Whoever began the run and follows the link for viewers sees what they see.
@@ -293,7 +293,7 @@ fn viewers_see_everything_and_change_nothing() {
         let head = format!(
             "GET /api/runs/live{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: gradus-{port}={cookie}\r\nConnection: close\r\n\r\n"
         );
-        send(([127, 0, 0, 1], port).into(), head.as_bytes()).json()["may_steer"].clone()
+        send(([127, 0, 0, 1], port).into(), head.as_bytes()).json()["can_control"].clone()
     };
     assert_eq!(get("", &owner), true);
     assert_eq!(get(&format!("?token={token}"), &owner), false);

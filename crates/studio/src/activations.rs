@@ -6,7 +6,7 @@ use data::{Dataset, Features};
 use runs::{Predictor, SavedModel};
 use serde::Serialize;
 
-use crate::live::Snapshot;
+use crate::live::ModelAtStep;
 
 /// Samples over which it is seen how the layers behave.
 const SAMPLES: usize = 100;
@@ -15,20 +15,20 @@ const SATURATED: f32 = 0.02;
 
 /// The networks that were asked last, for one sample and for some at a time. A page asks the same one again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Networks {
-    one: Mutex<Option<Compiled>>,
-    some: Mutex<Option<Compiled>>,
+pub(crate) struct PredictorCache {
+    one: Mutex<Option<CachedPredictor>>,
+    some: Mutex<Option<CachedPredictor>>,
 }
 
 #[derive(Debug)]
-struct Compiled {
+struct CachedPredictor {
     of: Arc<SavedModel>,
     predictor: Predictor,
 }
 
 /// What the network says of one sample.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct Activations {
     /// Steps that the network had learned for.
     pub(crate) step: u64,
     /// The probability of each class, unless the last layer gives scores or values that have no such meaning.
@@ -42,7 +42,7 @@ pub(crate) struct Answer {
 
 /// How a layer behaves over some samples.
 #[derive(Debug, Serialize)]
-pub(crate) struct Behaviour {
+pub(crate) struct LayerStatistics {
     number: usize,
     kind: &'static str,
     /// What seven equal shares of its values lie between.
@@ -54,13 +54,13 @@ pub(crate) struct Behaviour {
     saturated: Option<f64>,
 }
 
-impl Networks {
+impl PredictorCache {
     /// What the network says of `sample`, whose numbers are as in the dataset.
     ///
     /// # Errors
     ///
     /// If the sample has another size than those the network takes.
-    pub(crate) fn answer(&self, snapshot: &Snapshot, sample: &[f32]) -> Result<Answer, String> {
+    pub(crate) fn activations(&self, snapshot: &ModelAtStep, sample: &[f32]) -> Result<Activations, String> {
         let model = &snapshot.model;
         let expected: usize = model.experiment.model.input.iter().product();
         if sample.len() != expected {
@@ -70,7 +70,7 @@ impl Networks {
         let predictor = &mut slot.as_mut().expect("just put there").predictor;
         let scores = predictor.predict(sample);
         let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
-        let mut answer = Answer {
+        let mut answer = Activations {
             step: snapshot.step,
             probabilities,
             layers: Vec::new(),
@@ -88,11 +88,11 @@ impl Networks {
     /// # Errors
     ///
     /// If the network does not take the samples of the set.
-    pub(crate) fn behaviour(
+    pub(crate) fn statistics(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &ModelAtStep,
         set: &Dataset,
-    ) -> Result<Vec<Behaviour>, String> {
+    ) -> Result<Vec<LayerStatistics>, String> {
         let n = SAMPLES.min(set.len());
         let samples: Vec<f32> = (0..n).filter_map(|i| sample(set, i)).flatten().collect();
         let expected: usize = snapshot.model.experiment.model.input.iter().product();
@@ -109,17 +109,17 @@ impl Networks {
             .filter_map(|(i, (number, kind))| {
                 let values = predictor.activations(i)?;
                 let units = values.shape().last().copied().unwrap_or(1).max(1);
-                Some(behaviour(number, kind, values.values(), units))
+                Some(layer_statistics(number, kind, values.values(), units))
             })
             .collect())
     }
 }
 
 fn compiled<'a>(
-    slot: &'a Mutex<Option<Compiled>>,
+    slot: &'a Mutex<Option<CachedPredictor>>,
     model: &Arc<SavedModel>,
     batch: usize,
-) -> Result<MutexGuard<'a, Option<Compiled>>, String> {
+) -> Result<MutexGuard<'a, Option<CachedPredictor>>, String> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     let is_known = slot
         .as_ref()
@@ -127,13 +127,13 @@ fn compiled<'a>(
     if !is_known {
         let predictor = Predictor::looking_inside(model.as_ref().clone(), batch);
         let predictor = predictor.map_err(|error| error.to_string())?;
-        *slot = Some(Compiled { of: Arc::clone(model), predictor });
+        *slot = Some(CachedPredictor { of: Arc::clone(model), predictor });
     }
     Ok(slot)
 }
 
 /// `units` follow each other in `values`, again and again.
-fn behaviour(number: usize, kind: &'static str, values: &[f32], units: usize) -> Behaviour {
+fn layer_statistics(number: usize, kind: &'static str, values: &[f32], units: usize) -> LayerStatistics {
     let mut is_dead = vec![kind == "relu"; units];
     for row in values.chunks_exact(units) {
         is_dead.iter_mut().zip(row).for_each(|(is_dead, &value)| *is_dead &= value == 0.0);
@@ -151,7 +151,7 @@ fn behaviour(number: usize, kind: &'static str, values: &[f32], units: usize) ->
     let last = sorted.len().saturating_sub(1);
     let edges = std::array::from_fn(|i| sorted.get(i * last / 7).copied().unwrap_or(0.0));
     let dead = is_dead.iter().filter(|&&is_dead| is_dead).count();
-    Behaviour { number, kind, edges, units, dead, saturated }
+    LayerStatistics { number, kind, edges, units, dead, saturated }
 }
 
 /// The numbers of one sample, as in the dataset.
@@ -171,12 +171,12 @@ mod tests {
     #[test]
     fn dead_units_and_saturated_values_are_counted() {
         let values = [0.0, 1.0, 0.0, 0.0, 0.0, 3.0];
-        let relu = behaviour(2, "relu", &values, 3);
+        let relu = layer_statistics(2, "relu", &values, 3);
         assert_eq!((relu.units, relu.dead, relu.saturated), (3, 1, None));
-        assert_eq!(behaviour(2, "linear", &values, 3).dead, 0);
-        let sigmoid = behaviour(1, "sigmoid", &[0.001, 0.5, 0.999, 0.9], 2);
+        assert_eq!(layer_statistics(2, "linear", &values, 3).dead, 0);
+        let sigmoid = layer_statistics(1, "sigmoid", &[0.001, 0.5, 0.999, 0.9], 2);
         assert_eq!((sigmoid.dead, sigmoid.saturated), (0, Some(0.5)));
-        assert_eq!(behaviour(1, "tanh", &[-0.99, 0.5, 0.0, 0.9], 2).saturated, Some(0.25));
+        assert_eq!(layer_statistics(1, "tanh", &[-0.99, 0.5, 0.0, 0.9], 2).saturated, Some(0.25));
         assert_eq!((sigmoid.edges[0], sigmoid.edges[7]), (0.001, 0.999));
     }
 }

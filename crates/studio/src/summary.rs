@@ -17,9 +17,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// A line of the list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct RunSummary {
     pub(crate) id: String,
-    pub(crate) state: State,
+    pub(crate) state: RunState,
     /// Why the run cannot be shown, or not all of it.
     pub(crate) problem: Option<String>,
     pub(crate) preset: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Row {
 /// How a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum RunState {
     /// It goes on.
     Running,
     /// It did all its steps, or reached its target.
@@ -53,14 +53,14 @@ pub(crate) enum State {
     /// A number was not finite.
     NotFinite,
     /// Its log ends before the run did.
-    Cut,
+    Crashed,
     /// It was written by a newer version.
     Newer,
     /// It is no run.
-    Foreign,
+    NotARun,
 }
 
-impl From<&Reason> for State {
+impl From<&Reason> for RunState {
     fn from(reason: &Reason) -> Self {
         match reason {
             Reason::Interrupted => Self::Stopped,
@@ -70,36 +70,36 @@ impl From<&Reason> for State {
     }
 }
 
-impl Row {
+impl RunSummary {
     /// The steps that the run in a folder has done, by its log alone.
     pub(crate) fn steps_of(folder: &Path) -> u64 {
-        let mut row = Self::empty("");
+        let mut summary = Self::empty("");
         // What cannot be read has done none.
-        let _ = row.read_log(&folder.join("events.jsonl"), false);
-        row.step
+        let _ = summary.read_log(&folder.join("events.jsonl"), false);
+        summary.step
     }
 
-    /// Reads what a folder says. Whatever is wrong with it stands in the row.
+    /// Reads what a folder says. Whatever is wrong with it stands in the summary.
     pub(crate) fn read(id: &str, folder: &Path, is_live: bool) -> Self {
-        let mut row = Self::empty(id);
+        let mut summary = Self::empty(id);
         match fs::read_to_string(folder.join("experiment.toml")) {
             Ok(text) => match Experiment::parse("experiment.toml", &text) {
-                Ok(experiment) => row.settings = experiment.settings(),
-                Err(error) => row.problem = Some(error.to_string()),
+                Ok(experiment) => summary.settings = experiment.settings(),
+                Err(error) => summary.problem = Some(error.to_string()),
             },
-            Err(error) => row.problem = Some(format!("experiment.toml: {error}")),
+            Err(error) => summary.problem = Some(format!("experiment.toml: {error}")),
         }
-        if let Err(error) = row.read_log(&folder.join("events.jsonl"), is_live) {
-            row.state = State::Foreign;
-            row.problem = Some(format!("events.jsonl: {error}"));
+        if let Err(error) = summary.read_log(&folder.join("events.jsonl"), is_live) {
+            summary.state = RunState::NotARun;
+            summary.problem = Some(format!("events.jsonl: {error}"));
         }
-        row
+        summary
     }
 
     fn empty(id: &str) -> Self {
         Self {
             id: id.to_owned(),
-            state: State::Foreign,
+            state: RunState::NotARun,
             problem: None,
             preset: None,
             seed: None,
@@ -137,7 +137,7 @@ impl Row {
                 self.problem = Some("events.jsonl: its first event is no `run_started`".into())
             }
             Err(ParseError::UnknownKind(kind)) => {
-                self.state = State::Newer;
+                self.state = RunState::Newer;
                 let problem = "written by a newer version, which begins with";
                 self.problem = Some(format!("events.jsonl: {problem} {kind:?}"));
                 return Ok(());
@@ -150,7 +150,7 @@ impl Row {
         let begin = metadata.len().saturating_sub(TAIL);
         let tail = read_at(&mut file, begin, TAIL)?;
         let is_fresh = SystemTime::now().duration_since(modified).unwrap_or_default() < SILENCE;
-        self.state = if is_live || is_fresh { State::Running } else { State::Cut };
+        self.state = if is_live || is_fresh { RunState::Running } else { RunState::Crashed };
         // The latest line of each kind; a line that begins before the tail is no event and passed over.
         let lines = tail.split(|&byte| byte == b'\n').rev();
         let mut unknown = 0;
@@ -168,7 +168,7 @@ impl Row {
                 Err(_) => {}
             }
         }
-        if self.state == State::Cut && self.problem.is_none() {
+        if self.state == RunState::Crashed && self.problem.is_none() {
             self.problem = Some(format!("events.jsonl: it ends after step {}", self.step));
         }
         if unknown > 0 && self.problem.is_none() {
@@ -182,7 +182,7 @@ impl Row {
         match event {
             Event::RunFinished(finished) => {
                 let summary = finished.summary;
-                self.state = State::from(&finished.reason);
+                self.state = RunState::from(&finished.reason);
                 if let Reason::NotFinite { layer, tensor, step } = finished.reason {
                     let problem = format!("step {step}: {tensor} of {layer} is not finite");
                     self.problem.get_or_insert(problem);

@@ -1,0 +1,6 @@
+// All pages, a line each. Their `position` is that in the bar.
+
+export { default as draw } from "./draw.js";
+export { default as network } from "./network.js";
+export { default as runs } from "./runs.js";
+export { default as train } from "./train.js";

@@ -1,0 +1,58 @@
+// Samples of the test set, misclassified ones first. With MNIST the grid holds a tenth of the test set, so
+// that the lower edge of the misclassified ones can be read as the accuracy.
+
+import { createElement } from "../dom.js";
+import { formatInteger, formatPercent } from "../format.js";
+import { latest } from "../search.js";
+import { translate } from "../text.js";
+import { imageGrid } from "./grid.js";
+
+const [COLUMNS, ROWS] = [40, 25];
+const SHOWN = COLUMNS * ROWS;
+
+export default {
+  name: "test-samples",
+  key: "6",
+  group: "9",
+  title: (about) => translate(about.image_shape ? "panel.test_digits" : "panel.test_samples"),
+  build({ about, redraw, images, openSample }) {
+    const scale = createElement("div", { class: "scale", "aria-hidden": "true" });
+    const fraction = SHOWN / about.test_samples;
+    // Fewer samples than the grid has cells need no scale.
+    const hasScale = Boolean(about.image_shape && about.classes) && about.test_samples >= SHOWN;
+    for (let i = 0; hasScale && i <= 5; i++) {
+      const text = formatPercent(1 - (fraction * i) / 5, fraction >= 0.05 ? 0 : 1);
+      scale.append(createElement("span", {}, text));
+    }
+    const body = imageGrid({
+      about,
+      redraw,
+      images: images.test,
+      columns: COLUMNS,
+      rows: ROWS,
+      cells({ run, step }) {
+        const evaluation = latest(run.evaluations, step);
+        return evaluation ? misclassifiedFirst(evaluation.wrong ?? [], about.test_samples) : [];
+      },
+      note(_, shown) {
+        const values = { shown: formatInteger(shown.length), all: formatInteger(about.test_samples) };
+        return translate("panel.misclassified_first", values);
+      },
+      open: (sample, prediction) => openSample("test", sample, prediction),
+      beside: scale,
+      fills: true,
+    });
+    body.element.classList.toggle("scaled", hasScale);
+    return body;
+  },
+};
+
+/** The misclassified samples, then the others in order, as many as the grid has cells. */
+export function misclassifiedFirst(misclassified, count) {
+  const cells = misclassified.map(([sample, prediction]) => ({ sample, prediction })).slice(0, SHOWN);
+  const first = new Set(cells.map(({ sample }) => sample));
+  for (let sample = 0; sample < count && cells.length < SHOWN; sample++) {
+    if (!first.has(sample)) cells.push({ sample, prediction: undefined });
+  }
+  return cells;
+}

@@ -1,0 +1,74 @@
+// One sample with the model's prediction of it.
+
+import { createElement, onColorSchemeChange } from "./dom.js";
+import { formatInteger, formatNumber, formatPercent } from "./format.js";
+import { drawImages } from "./images.js";
+import { activations } from "./model.js";
+import { translate } from "./text.js";
+
+/** The outputs of the model as bars: probabilities, or scores if its loss defines no probabilities. */
+export function predictionBars({ probabilities, scores }) {
+  const values = [...(probabilities ?? scores)];
+  const maximum = Math.max(...values);
+  const [low, high] = probabilities ? [0, 1] : [Math.min(0, ...values), Math.max(0, maximum)];
+  const width = (length) => `${(100 * length) / (high - low || 1)}%`;
+  const row = (value, label) => {
+    const emphasis = value === maximum ? "top" : "";
+    const bar = createElement("i");
+    bar.style.width = width(Math.abs(value));
+    bar.style.marginLeft = width(Math.min(0, value) - low);
+    return [
+      createElement("span", { class: emphasis }, label),
+      createElement("span", {}, bar),
+      createElement("span", { class: emphasis }, probabilities ? formatPercent(value, 1) : formatNumber(value)),
+    ];
+  };
+  return createElement("div", { class: "prediction-bars" }, ...values.flatMap(row));
+}
+
+/** The title of `predictionBars`. */
+export function predictionTitle({ probabilities }, { classes }) {
+  if (probabilities) return translate("common.probabilities");
+  return translate(classes ? "common.scores" : "common.values");
+}
+
+/** Opens a dialog with a sample of `set` and the prediction of the latest model, or of the one nearest to `step`. */
+export async function openSample(about, images, set, sample, prediction, step) {
+  const image = images.get(sample);
+  if (!image) return;
+  const { label } = image;
+  const title =
+    set === "test" ? translate("sample.test", { n: sample }) : translate("sample.training", { n: sample });
+  const isCorrect = prediction === undefined || prediction === label;
+  const outcome = isCorrect ? translate("sample.correct") : translate("sample.predicted", { prediction });
+  const canvas = createElement("canvas", { role: "img", "aria-label": translate("sample.label", { label }) });
+  const output = createElement("div");
+  const close = createElement("button", { class: "main" }, translate("common.close"));
+  const dialog = createElement(
+    "dialog",
+    { class: "sample-dialog" },
+    createElement("h2", {}, title),
+    createElement("div", { class: "sample" }, canvas, output),
+    createElement("p", {}, translate("sample.label", { label }), " ", outcome),
+    createElement("form", { method: "dialog", class: "buttons" }, close),
+  );
+  const draw = () => drawImages(canvas, about, [{ image, prediction: undefined }], 1, 1);
+  const stopColorSchemeListener = onColorSchemeChange(draw);
+  dialog.addEventListener("close", () => {
+    stopColorSchemeListener();
+    dialog.remove();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  draw();
+  const found = await activations(about.id, set, sample, step);
+  if (!found) {
+    output.append(createElement("p", { class: "note" }, translate("common.no_saved_model")));
+    return;
+  }
+  const model = translate("model.at_step", { step: formatInteger(found.step) });
+  output.append(createElement("p", {}, `${predictionTitle(found, about)} · ${model}`), predictionBars(found));
+}

@@ -1,0 +1,145 @@
+//! The JavaScript modules of a page, for a page in one file.
+
+use std::collections::BTreeMap;
+
+use crate::assets::Assets;
+
+/// The modules that `main` needs, itself included, by name. In each, a relative import is replaced by `gradus/NAME`, for
+/// an import map: a module in a `data:` URL has no place that imports could be relative to. `replaced` names modules that
+/// are to be taken from another file.
+pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut modules = BTreeMap::new();
+    let mut waiting = vec![main.to_owned()];
+    while let Some(name) = waiting.pop() {
+        if modules.contains_key(&name) {
+            continue;
+        }
+        let file = replaced.iter().find(|(old, _)| *old == name).map_or(&*name, |(_, new)| new);
+        let source = Assets::get(file).unwrap_or_else(|| panic!("{file}: imported but not built in"));
+        let source = String::from_utf8(source.data.into_owned()).expect("source text");
+        let mut text = String::new();
+        let mut end = 0;
+        for (start, len) in specifiers(&source) {
+            let found = resolve(file, &source[start..start + len]);
+            text += &source[end..start];
+            text += "gradus/";
+            text += &found;
+            end = start + len;
+            waiting.push(found);
+        }
+        text += &source[end..];
+        modules.insert(name, text);
+    }
+    modules
+}
+
+/// Start and length of each specifier of the static imports and re-exports of a module.
+///
+/// Knows strings, templates without nested ones, comments and words; a slash begins a comment or divides. Our modules
+/// have regular expressions only without quotes, which is what a test checks by importing all of them.
+fn specifiers(source: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    // Whether the last words were `import` or `from`, after which a string is a specifier.
+    let mut is_expected = false;
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let skip = |rest: &str, end: &str| rest.find(end).map_or(rest.len(), |at| at + end.len());
+        let len = match first {
+            '/' if rest.starts_with("//") => skip(rest, "\n"),
+            '/' if rest.starts_with("/*") => skip(rest, "*/"),
+            '"' | '\'' | '`' => {
+                let len = string_len(rest, first);
+                if is_expected && first != '`' {
+                    found.push((source.len() - rest.len() + 1, len - 2));
+                }
+                is_expected = false;
+                len
+            }
+            first if first.is_alphabetic() || first == '_' || first == '$' => {
+                let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+                let len = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                is_expected = matches!(&rest[..len], "import" | "from");
+                len
+            }
+            first => {
+                is_expected &= first.is_whitespace();
+                first.len_utf8()
+            }
+        };
+        rest = &rest[len..];
+    }
+    found
+}
+
+/// The length of the string that `text` begins with, both quotes included.
+fn string_len(text: &str, quote: char) -> usize {
+    let mut is_escaped = false;
+    let end = text.char_indices().skip(1).find(|&(_, c)| {
+        let is_end = c == quote && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(text.len(), |(at, _)| at + 1)
+}
+
+/// The name of the module that `specifier` means in the module `from`.
+fn resolve(from: &str, specifier: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in specifier.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specifiers_are_found_wherever_they_stand() {
+        let source = r#"// import "./no.js";
+/* from "./no.js" */
+import a from "../a.js";
+import {
+  b,
+} from './b.js';
+export { default as c } from "./c.js"; import "./d.js";
+import e from "./e.json" with { type: "json" };
+const from = "./no.js", text = `import "./no.js"`, quoted = "from \"./no.js\"";
+const array = Array.from("./no.js");
+"#;
+        let found = specifiers(source);
+        let found: Vec<&str> =
+            found.into_iter().map(|(start, len)| &source[start..start + len]).collect();
+        assert_eq!(found, ["../a.js", "./b.js", "./c.js", "./d.js", "./e.json"]);
+    }
+
+    #[test]
+    fn imports_are_replaced_by_names() {
+        assert_eq!(resolve("pages/x.js", "../a.js"), "a.js");
+        assert_eq!(resolve("pages/x.js", "./b.js"), "pages/b.js");
+        assert_eq!(resolve("x.js", "./report/main.js"), "report/main.js");
+    }
+
+    #[test]
+    fn a_page_has_all_modules_that_it_needs_and_no_others() {
+        let modules = reachable("main.js", &[]);
+        assert!(modules.contains_key("panels/loss.js") && modules.contains_key("text/zh.json"));
+        assert!(!modules.contains_key("report/main.js"));
+        let scripts = Assets::iter().filter(|name| name.ends_with(".js"));
+        let unused: Vec<_> = scripts
+            .filter(|name| !name.starts_with("report/") && !modules.contains_key(&**name))
+            .collect();
+        assert!(unused.is_empty(), "no page imports {unused:?}");
+        let report = reachable("report/main.js", &[("server.js", "report/server.js")]);
+        assert!(report["server.js"].contains("Replaces"));
+        for other in ["pages/runs.js", "pages/draw.js", "main.js", "prepare.js"] {
+            assert!(!report.contains_key(other), "{other}");
+        }
+    }
+}
