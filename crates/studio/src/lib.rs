@@ -15,7 +15,6 @@ mod images;
 mod library;
 mod live;
 mod log;
-mod messages;
 mod modules;
 mod picture;
 mod report;

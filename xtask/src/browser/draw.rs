@@ -63,16 +63,16 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     let mut found = Vec::new();
     for (digit, strokes) in digits().iter().enumerate() {
         browser.click("#clear").await?;
-        browser.until("document.querySelectorAll('#chances i').length === 0").await?;
+        browser.until("document.querySelectorAll('#prediction i').length === 0").await?;
         draw(browser, strokes).await?;
-        let guess: usize =
-            browser.js("Number(document.querySelector('#chances .top').textContent)").await?;
-        found.push((digit, guess));
+        let prediction: usize =
+            browser.js("Number(document.querySelector('#prediction .top').textContent)").await?;
+        found.push((digit, prediction));
         if digit == 3 {
             browser.until("document.querySelectorAll('.layers canvas').length === 11").await?;
             // The prepared picture has its mass in the middle.
             let centre: [f64; 2] = browser
-                .js("(() => { const data = document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data; let [m, x, y] = [0, 0, 0]; for (let i = 0; i < 784; i++) { const a = data[4 * i + 3]; m += a; x += a * (i % 28); y += a * Math.floor(i / 28); } return [x / m, y / m]; })()")
+                .js("(() => { const data = document.querySelector('#model-input').getContext('2d').getImageData(0, 0, 28, 28).data; let [m, x, y] = [0, 0, 0]; for (let i = 0; i < 784; i++) { const a = data[4 * i + 3]; m += a; x += a * (i % 28); y += a * Math.floor(i / 28); } return [x / m, y / m]; })()")
                 .await?;
             ensure!(
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
@@ -81,28 +81,28 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
             pictures_of_drawing(&stage, strokes).await?;
         }
     }
-    let n_right = found.iter().filter(|(digit, guess)| digit == guess).count();
-    ensure!(n_right >= 9, "{n_right} of ten digits are right: {found:?}");
+    let n_correct = found.iter().filter(|(digit, prediction)| digit == prediction).count();
+    ensure!(n_correct >= 9, "{n_correct} of ten digits are correct: {found:?}");
     println!("    drawn and read: {found:?}");
 
     // What an earlier network makes of the same drawing.
     let steps: Vec<String> = browser
-        .js("[...document.querySelectorAll('#saved-step option')].map((option) => option.value)")
+        .js("[...document.querySelectorAll('#checkpoint option')].map((option) => option.value)")
         .await?;
     ensure!(steps.len() > 5, "{steps:?}");
     let early =
-        format!("document.querySelector('#seen-at')?.textContent.includes(' {}.')", steps[1]);
-    let latest = "document.querySelector('#seen-at')?.textContent.includes('1,200')";
-    browser.fill("#saved-step", &steps[1]).await?;
+        format!("document.querySelector('#checkpoint-step')?.textContent.includes(' {}.')", steps[1]);
+    let latest = "document.querySelector('#checkpoint-step')?.textContent.includes('1,200')";
+    browser.fill("#checkpoint", &steps[1]).await?;
     browser.until(&early).await?;
     // The page of the network is of the same step.
     browser.click(".bar nav a:nth-child(2)").await?;
-    browser.until("document.querySelectorAll('#answer i').length === 10").await?;
+    browser.until("document.querySelectorAll('#output i').length === 10").await?;
     browser.until(&early).await?;
-    browser.fill("#saved-step", "''").await?;
+    browser.fill("#checkpoint", "''").await?;
     browser.until(latest).await?;
     browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
-    browser.until("document.querySelectorAll('#behaviour tbody tr').length === 11").await?;
+    browser.until("document.querySelectorAll('#activation-statistics tbody tr').length === 11").await?;
     browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
     pictures(&stage, "network", Frame::Whole).await?;
     drop(program);
@@ -116,7 +116,7 @@ async fn pictures_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Resul
         stage.browser.click(&format!(".languages [lang={language}]")).await?;
         stage
             .browser
-            .until("document.querySelector('#pad') && !document.querySelector('#chances i')")
+            .until("document.querySelector('#pad') && !document.querySelector('#prediction i')")
             .await?;
         draw(&stage.browser, strokes).await?;
         in_both_lights(stage, &format!("draw-{language}"), Frame::Whole).await?;
@@ -135,5 +135,5 @@ pub(super) async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Resul
         browser.stroke(&points).await?;
     }
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    browser.until("document.querySelectorAll('#chances i').length === 10").await
+    browser.until("document.querySelectorAll('#prediction i').length === 10").await
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Stage;
 use super::pictures::{Frame, pictures};
 
-const ROWS: &str = "document.querySelectorAll('.runs tbody tr').length";
+const ROWS: &str = "document.querySelectorAll('#runs tbody tr').length";
 
 /// Rows appear, are sorted and filtered.
 pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
@@ -34,30 +34,30 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
     browser.fill("#filter", "'five train.steps=120'").await?;
     browser
         .until(&format!(
-            "{ROWS} === 1 && document.querySelector('.runs tbody a').textContent === 'five-relu-1'"
+            "{ROWS} === 1 && document.querySelector('#runs tbody a').textContent === 'five-relu-1'"
         ))
         .await?;
     browser.fill("#filter", "''").await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
     // A setting as a column, by which they are sorted as well.
     browser.fill("#setting", "'train.steps'").await?;
-    browser.click(".runs th:last-child button").await?;
+    browser.click("#runs th:last-child button").await?;
     browser
-        .until("document.querySelector('.runs tbody tr').lastChild.textContent === '300'")
+        .until("document.querySelector('#runs tbody tr').lastChild.textContent === '300'")
         .await?;
-    browser.click(".runs th:last-child button").await?;
+    browser.click("#runs th:last-child button").await?;
     browser
-        .until("document.querySelector('.runs tbody tr').lastChild.textContent === '120'")
+        .until("document.querySelector('#runs tbody tr').lastChild.textContent === '120'")
         .await?;
     // The steps, most first, then fewest first.
-    let first = "document.querySelector('.runs tbody tr').children[2].textContent";
+    let first = "document.querySelector('#runs tbody tr').children[2].textContent";
     for expected in ["300", "120"] {
-        browser.click(".runs th:nth-child(3) button").await?;
+        browser.click("#runs th:nth-child(3) button").await?;
         browser.until(&format!("{first} === '{expected}'")).await?;
     }
     // Two runs over each other, and what is different about them.
     for id in ["five-relu-1", "softmax-1"] {
-        browser.js::<Value>(&format!("[...document.querySelectorAll('.runs input')].find((box) => box.getAttribute('aria-label').includes(' {id} ')).click()")).await?;
+        browser.js::<Value>(&format!("[...document.querySelectorAll('#runs input')].find((box) => box.getAttribute('aria-label').endsWith(' {id}')).click()")).await?;
     }
     browser.until("document.querySelectorAll('#difference tbody tr').length > 2").await?;
     let difference: String = browser.js("document.querySelector('#difference').innerText").await?;
@@ -73,7 +73,7 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
     );
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
     pictures(&stage, "runs", Frame::Window).await?;
-    browser.js::<Value>("[...document.querySelectorAll('.runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
+    browser.js::<Value>("[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
     browser.open("about:blank").await?;
     drop(program);

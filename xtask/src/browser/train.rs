@@ -21,7 +21,7 @@ const ENTER: char = '\u{e007}';
 
 /// The step that the page shows.
 const STEP: &str =
-    "Number(document.querySelector('#where').textContent.match(/[\\d,]+/)[0].replaceAll(',', ''))";
+    "Number(document.querySelector('#progress').textContent.match(/[\\d,]+/)[0].replaceAll(',', ''))";
 /// The names of the panels that are shown, in order.
 const SHOWN: &str = "[...document.querySelectorAll('.panel')].filter((panel) => panel.getClientRects().length).map((panel) => panel.id).join(' ')";
 
@@ -58,14 +58,14 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         "--live",
     ])?;
     browser.open(&program.link).await?;
-    browser.until("document.querySelector('#where')").await?;
+    browser.until("document.querySelector('#progress')").await?;
     let address: String = browser.js("location.href").await?;
     ensure!(!address.contains("token"), "the token stays in the address: {address}");
 
     // Real values, from the first step on.
     browser.until("/^9\\d/.test(document.querySelector('#test_accuracy').textContent)").await?;
-    browser.until("/k\\/s/.test(document.querySelector('#samples').textContent)").await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+    browser.until("/k\\/s/.test(document.querySelector('#samples_per_second').textContent)").await?;
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
         .await?;
     browser.click("#accuracy .tools .as-table").await?;
     browser.until("document.querySelectorAll('#accuracy tbody tr').length > 3").await?;
@@ -85,13 +85,13 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         ('3', "batch"),
         ('4', "weights"),
         ('5', "biases"),
-        ('6', "digits"),
+        ('6', "test-samples"),
         ('7', "accuracy loss"),
         ('8', "weights biases"),
-        ('9', "batch digits"),
-        ('0', "accuracy loss batch weights biases digits"),
+        ('9', "batch test-samples"),
+        ('0', "accuracy loss batch weights biases test-samples"),
         ('1', "accuracy"),
-        (ESCAPE, "accuracy loss batch weights biases digits"),
+        (ESCAPE, "accuracy loss batch weights biases test-samples"),
     ] {
         browser.press(key).await?;
         browser
@@ -113,14 +113,14 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{STEP} === {epoch} && document.querySelector('.dot.paused')")).await?;
 
     // A digit, enlarged, with ten probabilities.
-    browser.until("document.querySelector('#digits canvas')").await?;
+    browser.until("document.querySelector('#test-samples canvas')").await?;
     let place: [f64; 2] = browser
-        .js("(() => { const box = document.querySelector('#digits canvas').getBoundingClientRect(); return [box.left + 20, box.top + box.height - 8]; })()")
+        .js("(() => { const box = document.querySelector('#test-samples canvas').getBoundingClientRect(); return [box.left + 20, box.top + box.height - 8]; })()")
         .await?;
     browser.stroke(&[(place[0], place[1])]).await?;
-    browser.until("document.querySelectorAll('dialog .chances i').length === 10").await?;
+    browser.until("document.querySelectorAll('dialog .prediction-bars i').length === 10").await?;
     let sum: f64 = browser
-        .js("[...document.querySelectorAll('dialog .chances span:last-child, dialog .chances i')].length && [...document.querySelectorAll('dialog .chances > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
+        .js("[...document.querySelectorAll('dialog .prediction-bars span:last-child, dialog .prediction-bars i')].length && [...document.querySelectorAll('dialog .prediction-bars > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
         .await?;
     ensure!((sum - 100.0).abs() < 1.0, "probabilities sum up to {sum} %");
     in_both_lights(&stage, "digit", Frame::Window).await?;
@@ -153,7 +153,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until("document.querySelector('.dot.running')").await?;
     browser.until(&format!("{STEP} > {epoch} + 700")).await?;
     browser.reload().await?;
-    browser.until("document.querySelector('#where')").await?;
+    browser.until("document.querySelector('#progress')").await?;
     browser.until(&format!("{STEP} > {epoch} + 700")).await?;
     begins_at_step_0(browser, "weights").await?;
 
@@ -184,7 +184,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
 
     // Stop: with a checkpoint.
     browser.click("#stop").await?;
-    browser.click("#yes-stop").await?;
+    browser.click("#confirm-stop").await?;
     browser.until("document.querySelector('.dot.stopped')").await?;
     let file = run.join("checkpoints/last.safetensors");
     wait_for(&file).await?;
@@ -202,7 +202,7 @@ pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
     let words = ["train", "softmax", "--steps", "1000000", "--set", "train.loss=hinge", "--live"];
     let program = stage.serve_at("0.0.0.0:0", &words)?;
     browser.open(program.viewers.as_ref().context("no link for viewers")?).await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
         .await?;
     let is_off = |id: &str| format!("document.querySelector('#{id}').disabled");
     for id in ["pause", "one-step", "one-epoch", "stop", "rate"] {
@@ -215,7 +215,7 @@ pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
     browser.until("document.querySelector('#pad')").await?;
     super::draw::draw(browser, &[vec![(0.5, 0.1), (0.5, 0.9)]]).await?;
     browser
-        .until("document.querySelector('#chances').parentElement.textContent.startsWith('Scores')")
+        .until("document.querySelector('#prediction').parentElement.textContent.startsWith('Scores')")
         .await?;
 
     browser.open(&program.link).await?;
@@ -274,28 +274,28 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     ensure!(size < 30_000_000 * 18 / 100, "{size} bytes of events");
     let program = stage.serve(&["studio"])?;
     browser.open(&program.link).await?;
-    browser.until("document.querySelector('.runs tbody a')").await?;
-    browser.click(".runs tbody a").await?;
+    browser.until("document.querySelector('#runs tbody a')").await?;
+    browser.click("#runs tbody a").await?;
     browser.until("document.querySelector('.dot.finished')").await?;
-    browser.until("document.querySelector('#where').textContent.endsWith('finished')").await?;
+    browser.until("document.querySelector('#progress').textContent.endsWith('finished')").await?;
     ensure!(browser.js::<u64>(STEP).await? == 1800, "the last step is not the last");
     ensure!(
         !browser.js::<bool>("document.querySelector('#pause').getClientRects().length > 0").await?,
         "a run that is over cannot be paused"
     );
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
         .await?;
     pictures(&stage, "train", Frame::Window).await?;
     pictures(&stage, "phone", Frame::Phone).await?;
 
     let accuracy = "parseFloat(document.querySelector('#test_accuracy').textContent)";
     let end: f64 = browser.js(accuracy).await?;
-    let label = "document.querySelector('#digits canvas').getAttribute('aria-label')";
+    let label = "document.querySelector('#test-samples canvas').getAttribute('aria-label')";
     let last_digits: String = browser.js(label).await?;
     scrub(browser, 0.0).await?;
     browser.until(&format!("{STEP} === 0 && {accuracy} < 30")).await?;
     browser
-        .until("document.querySelector('#batch .note').textContent.includes('yet to come')")
+        .until("document.querySelector('#batch .note').textContent.includes('No batch')")
         .await?;
     browser.until(&format!("{label} !== {last_digits:?}")).await?;
     scrub(browser, 0.5).await?;
@@ -303,16 +303,16 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     // The network of then, and back to where one was; the address keeps it.
     browser.click(".bar nav a:nth-child(2)").await?;
     browser
-        .until("/step (800|900|1,000)\\b/.test(document.querySelector('#seen-at')?.textContent)")
+        .until("/step (800|900|1,000)\\b/.test(document.querySelector('#checkpoint-step')?.textContent)")
         .await?;
     browser.click(".bar nav a:nth-child(1)").await?;
     browser
-        .until(&format!("document.querySelector('#where') && {STEP} === 900 && {accuracy} > 90"))
+        .until(&format!("document.querySelector('#progress') && {STEP} === 900 && {accuracy} > 90"))
         .await?;
     browser.reload().await?;
     browser
         .until(&format!(
-            "document.querySelector('#where')?.textContent.includes('finished') && {STEP} === 900"
+            "document.querySelector('#progress')?.textContent.includes('finished') && {STEP} === 900"
         ))
         .await?;
     scrub(browser, 1.0).await?;
@@ -337,20 +337,20 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
 
     // What a digit is and what it was taken for: the first is a mistake.
     let [left, top]: [f64; 2] = browser
-        .js("(() => { const box = document.querySelector('#digits canvas').getBoundingClientRect(); return [box.left, box.top]; })()")
+        .js("(() => { const box = document.querySelector('#test-samples canvas').getBoundingClientRect(); return [box.left, box.top]; })()")
         .await?;
     browser.hover(left + 3.0, top + 3.0).await?;
-    let readout = "document.querySelector('#digits .readout').textContent";
-    browser.until(&format!("/true (\\d) · guess (?!\\1)\\d/.test({readout})")).await?;
+    let readout = "document.querySelector('#test-samples .readout').textContent";
+    browser.until(&format!("/label (\\d) · prediction (?!\\1)\\d/.test({readout})")).await?;
 
     // The same by keys: the first, the one below it, enlarged.
-    browser.js::<Value>("document.querySelector('#digits canvas').focus()").await?;
+    browser.js::<Value>("document.querySelector('#test-samples canvas').focus()").await?;
     for _ in 0..2 {
         browser.press(DOWN).await?;
     }
-    browser.until(&format!("/true (\\d) · guess (?!\\1)\\d/.test({readout})")).await?;
+    browser.until(&format!("/label (\\d) · prediction (?!\\1)\\d/.test({readout})")).await?;
     browser.press(ENTER).await?;
-    browser.until("document.querySelectorAll('dialog .chances i').length === 10").await?;
+    browser.until("document.querySelectorAll('dialog .prediction-bars i').length === 10").await?;
     browser.press(ESCAPE).await?;
     browser.until("!document.querySelector('dialog')").await?;
 
@@ -374,7 +374,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     ])?;
     browser.open(&format!("file://{}", file.display())).await?;
     browser.until("document.querySelector('.dot.finished')").await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "digits"])
+    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
         .await?;
     ensure!(
         browser.js::<f64>(accuracy).await? == end,
@@ -403,15 +403,15 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
         stage.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
     browser.open(&program.link).await?;
     every_panel_is_drawn(browser, &["loss", "weights", "biases"]).await?;
-    for panel in ["batch", "digits"] {
+    for panel in ["batch", "test-samples"] {
         browser
             .until(&format!(
-                "document.querySelector('#{panel} .empty').textContent.includes('no pictures')"
+                "document.querySelector('#{panel} .empty').textContent.includes('not labelled images')"
             ))
             .await?;
     }
     browser
-        .until("document.querySelector('#accuracy .empty').textContent.includes('no classes')")
+        .until("document.querySelector('#accuracy .empty').textContent.includes('not a classification')")
         .await?;
     ensure!(
         browser.js::<bool>("document.querySelector('#test_accuracy') === null").await?,
@@ -431,7 +431,7 @@ pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
     for (preset, settings, said) in [
         ("softmax", &[sgd, &high][..], "reach"),
         ("five-relu", &[sgd, &far_too_high], "was not finite"),
-        ("five-relu", &[], "learns by heart"),
+        ("five-relu", &[], "overfitting"),
     ] {
         let words = ["train", preset, "--steps", "20000", "--live"];
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);

@@ -14,8 +14,13 @@ import { translate } from "../text.js";
 const PANELS = Object.values(allPanels).sort((a, b) => a.key - b.key);
 /** The keys of the panels that each key of the keyboard shows: one panel, a group of them, or all. */
 const VIEWS = panelViews(PANELS);
-/** The numbers in the head of the page, and their class. */
-const NUMBERS = [["test_accuracy", "test"], ["training_accuracy"], ["test_loss"], ["samples_per_second"]];
+/** The numbers in the head of the page: their id, title and class. */
+const NUMBERS = [
+  ["test_accuracy", "metric.test_accuracy", "test"],
+  ["training_accuracy", "metric.training_accuracy", ""],
+  ["test_loss", "metric.test_loss", ""],
+  ["samples_per_second", "metric.samples_per_second", ""],
+];
 /** Milliseconds between two updates. Four a second suffice, and the trainer needs the cores. */
 const INTERVAL_MS = 250;
 /** Magnitudes of weights or biases from which on training may be diverging, and has diverged. */
@@ -115,9 +120,9 @@ class TrainPage {
   buildNumbers() {
     this.numbers = {};
     const shown = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy"));
-    const fields = shown.map(([name, kind = ""]) => {
+    const fields = shown.map(([name, key, kind]) => {
       const isInNats = name === "test_loss" && this.about.is_loss_in_nats;
-      const title = translate(isInNats ? "metric.test_loss_nats" : `metric.${name}`);
+      const title = translate(isInNats ? "metric.test_loss_nats" : key);
       this.numbers[name] = createElement("dd", { id: name }, "–");
       return createElement("div", { class: kind }, createElement("dt", {}, title), this.numbers[name]);
     });
@@ -296,12 +301,13 @@ class TrainPage {
     const { about, run } = this;
     const warnings = [];
     const add = (text, isSevere = false) => warnings.push([text, isSevere]);
-    for (const name of ["weights", "biases"]) {
+    const pooled = { weights: "panel.weights", biases: "panel.biases" };
+    for (const [name, key] of Object.entries(pooled)) {
       const edges = snapshot?.[name];
       const magnitude = edges ? Math.max(-edges[0], edges[7]) : 0;
       if (magnitude < DIVERGING) continue;
       const hasDiverged = magnitude >= DIVERGED;
-      const values = { what: translate(`panel.${name}`), value: formatNumber(magnitude) };
+      const values = { what: translate(key), value: formatNumber(magnitude) };
       add(translate(hasDiverged ? "warning.diverged" : "warning.diverging", values), hasDiverged);
     }
     const reason = run.finished?.reason;
