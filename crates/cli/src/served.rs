@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gradus::runs::{DataSpec, ExperimentError, Split};
-use studio::{LiveLink, LiveRun, Options, BoundAddress};
+use studio::{BoundAddress, LiveLink, LiveRun, Options};
 
 /// Where pages are served, and whether they are opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,7 +41,11 @@ impl ServeArgs {
     /// # Errors
     ///
     /// If the system has no thread for it.
-    pub(crate) fn serve_live(&self, place: BoundAddress, folder: &Path) -> anyhow::Result<LiveLink> {
+    pub(crate) fn serve_live(
+        &self,
+        place: BoundAddress,
+        folder: &Path,
+    ) -> anyhow::Result<LiveLink> {
         let (run, link) = studio::live(folder);
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Beside a folder without a name before it there is anything: only the run itself is shown.

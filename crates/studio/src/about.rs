@@ -5,8 +5,8 @@ use nn::{Mode, Objective};
 use runs::Split;
 use serde::Serialize;
 
-use crate::library::OpenRun;
 use crate::images;
+use crate::library::OpenRun;
 
 /// A run, but for its events.
 #[derive(Debug, Serialize)]

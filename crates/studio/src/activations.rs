@@ -60,7 +60,11 @@ impl PredictorCache {
     /// # Errors
     ///
     /// If the sample has another size than those the network takes.
-    pub(crate) fn activations(&self, snapshot: &ModelAtStep, sample: &[f32]) -> Result<Activations, String> {
+    pub(crate) fn activations(
+        &self,
+        snapshot: &ModelAtStep,
+        sample: &[f32],
+    ) -> Result<Activations, String> {
         let model = &snapshot.model;
         let expected: usize = model.experiment.model.input.iter().product();
         if sample.len() != expected {
@@ -133,7 +137,12 @@ fn compiled<'a>(
 }
 
 /// `units` follow each other in `values`, again and again.
-fn layer_statistics(number: usize, kind: &'static str, values: &[f32], units: usize) -> LayerStatistics {
+fn layer_statistics(
+    number: usize,
+    kind: &'static str,
+    values: &[f32],
+    units: usize,
+) -> LayerStatistics {
     let mut is_dead = vec![kind == "relu"; units];
     for row in values.chunks_exact(units) {
         is_dead.iter_mut().zip(row).for_each(|(is_dead, &value)| *is_dead &= value == 0.0);

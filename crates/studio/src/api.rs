@@ -31,14 +31,14 @@ use events::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::about::About;
-use crate::assets;
-use crate::guard::{self, Guard, Access};
 use crate::activations::{self, Activations, LayerStatistics, PredictorCache};
+use crate::assets;
+use crate::guard::{self, Access, Guard};
+use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::ModelAtStep;
-use crate::images::{self, Images};
-use crate::summary::RunSummary;
 use crate::stream::{self, StreamLimit};
+use crate::summary::RunSummary;
 
 /// The largest body that is read: a picture and more.
 const LARGEST_BODY: usize = 1 << 16;

@@ -15,7 +15,8 @@ pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<Strin
             continue;
         }
         let file = replaced.iter().find(|(old, _)| *old == name).map_or(&*name, |(_, new)| new);
-        let source = Assets::get(file).unwrap_or_else(|| panic!("{file}: imported but not built in"));
+        let source =
+            Assets::get(file).unwrap_or_else(|| panic!("{file}: imported but not built in"));
         let source = String::from_utf8(source.data.into_owned()).expect("source text");
         let mut text = String::new();
         let mut end = 0;

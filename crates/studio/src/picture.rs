@@ -12,8 +12,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::OpenData;
-use crate::library::OpenRun;
 use crate::images::{self, Images};
+use crate::library::OpenRun;
 use crate::report::ReportError;
 
 /// The window of the codelab.

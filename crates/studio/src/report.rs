@@ -17,9 +17,9 @@ use serde_json::json;
 use crate::OpenData;
 use crate::about::About;
 use crate::assets::{self, Assets};
+use crate::images::{self, Images};
 use crate::library::OpenRun;
 use crate::modules;
-use crate::images::{self, Images};
 use crate::summary::RunSummary;
 
 /// Looks into the network whose batch can be seen: pictures are most of the file.

@@ -21,7 +21,7 @@ use tower_service::Service;
 
 use crate::OpenData;
 use crate::api;
-use crate::guard::{LocalAddress, Guard, Access};
+use crate::guard::{Access, Guard, LocalAddress};
 use crate::library::Library;
 use crate::live::LiveRun;
 

@@ -73,9 +73,8 @@ fn every_message_is_used_and_every_used_message_exists() {
             None => {}
         }
     }
-    let is_used = |key: &str| {
-        used.contains(key) || prefixes.iter().any(|prefix| key.starts_with(prefix))
-    };
+    let is_used =
+        |key: &str| used.contains(key) || prefixes.iter().any(|prefix| key.starts_with(prefix));
     let unused: Vec<_> = messages.keys().filter(|key| !is_used(key)).collect();
     assert!(unused.is_empty(), "unused: {unused:?}");
     let missing: Vec<_> = used.iter().filter(|key| !messages.contains_key(**key)).collect();

@@ -90,8 +90,10 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
         .js("[...document.querySelectorAll('#checkpoint option')].map((option) => option.value)")
         .await?;
     ensure!(steps.len() > 5, "{steps:?}");
-    let early =
-        format!("document.querySelector('#checkpoint-step')?.textContent.includes(' {}.')", steps[1]);
+    let early = format!(
+        "document.querySelector('#checkpoint-step')?.textContent.includes(' {}.')",
+        steps[1]
+    );
     let latest = "document.querySelector('#checkpoint-step')?.textContent.includes('1,200')";
     browser.fill("#checkpoint", &steps[1]).await?;
     browser.until(&early).await?;
@@ -102,7 +104,9 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
     browser.fill("#checkpoint", "''").await?;
     browser.until(latest).await?;
     browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
-    browser.until("document.querySelectorAll('#activation-statistics tbody tr').length === 11").await?;
+    browser
+        .until("document.querySelectorAll('#activation-statistics tbody tr').length === 11")
+        .await?;
     browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
     pictures(&stage, "network", Frame::Whole).await?;
     drop(program);

@@ -20,8 +20,7 @@ const DOWN: char = '\u{e015}';
 const ENTER: char = '\u{e007}';
 
 /// The step that the page shows.
-const STEP: &str =
-    "Number(document.querySelector('#progress').textContent.match(/[\\d,]+/)[0].replaceAll(',', ''))";
+const STEP: &str = "Number(document.querySelector('#progress').textContent.match(/[\\d,]+/)[0].replaceAll(',', ''))";
 /// The names of the panels that are shown, in order.
 const SHOWN: &str = "[...document.querySelectorAll('.panel')].filter((panel) => panel.getClientRects().length).map((panel) => panel.id).join(' ')";
 
@@ -64,9 +63,14 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
 
     // Real values, from the first step on.
     browser.until("/^9\\d/.test(document.querySelector('#test_accuracy').textContent)").await?;
-    browser.until("/k\\/s/.test(document.querySelector('#samples_per_second').textContent)").await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
+    browser
+        .until("/k\\/s/.test(document.querySelector('#samples_per_second').textContent)")
         .await?;
+    every_panel_is_drawn(
+        browser,
+        &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
+    )
+    .await?;
     browser.click("#accuracy .tools .as-table").await?;
     browser.until("document.querySelectorAll('#accuracy tbody tr').length > 3").await?;
     let first: String = browser
@@ -202,8 +206,11 @@ pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
     let words = ["train", "softmax", "--steps", "1000000", "--set", "train.loss=hinge", "--live"];
     let program = stage.serve_at("0.0.0.0:0", &words)?;
     browser.open(program.viewers.as_ref().context("no link for viewers")?).await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
-        .await?;
+    every_panel_is_drawn(
+        browser,
+        &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
+    )
+    .await?;
     let is_off = |id: &str| format!("document.querySelector('#{id}').disabled");
     for id in ["pause", "one-step", "one-epoch", "stop", "rate"] {
         ensure!(browser.js::<bool>(&is_off(id)).await?, "a viewer may use {id}");
@@ -215,7 +222,9 @@ pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
     browser.until("document.querySelector('#pad')").await?;
     super::draw::draw(browser, &[vec![(0.5, 0.1), (0.5, 0.9)]]).await?;
     browser
-        .until("document.querySelector('#prediction').parentElement.textContent.startsWith('Scores')")
+        .until(
+            "document.querySelector('#prediction').parentElement.textContent.startsWith('Scores')",
+        )
         .await?;
 
     browser.open(&program.link).await?;
@@ -283,8 +292,11 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
         !browser.js::<bool>("document.querySelector('#pause').getClientRects().length > 0").await?,
         "a run that is over cannot be paused"
     );
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
-        .await?;
+    every_panel_is_drawn(
+        browser,
+        &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
+    )
+    .await?;
     pictures(&stage, "train", Frame::Window).await?;
     pictures(&stage, "phone", Frame::Phone).await?;
 
@@ -374,8 +386,11 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     ])?;
     browser.open(&format!("file://{}", file.display())).await?;
     browser.until("document.querySelector('.dot.finished')").await?;
-    every_panel_is_drawn(browser, &["accuracy", "loss", "batch", "weights", "biases", "test-samples"])
-        .await?;
+    every_panel_is_drawn(
+        browser,
+        &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
+    )
+    .await?;
     ensure!(
         browser.js::<f64>(accuracy).await? == end,
         "the report says something else than the page"

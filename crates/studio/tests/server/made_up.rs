@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
 use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
-use gradus_studio::{LiveLink, Options, BoundAddress, Studio, live};
+use gradus_studio::{BoundAddress, LiveLink, Options, Studio, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
 
 /// The folder `live` goes on in this process, `done` has ended.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use gradus_studio::{Options, BoundAddress};
+use gradus_studio::{BoundAddress, Options};
 
 use crate::made_up::{Server, connect, pictures, send};
 
