@@ -32,7 +32,7 @@ pub(super) fn page(runs: &[Run], networks: &[Network], names: &[&str]) -> String
     };
     let mut rows = sheet.rows(&speed);
     rows.push(sheet.row("Gradus, share of peak", |network| {
-        let shares = sheet.values(network, GRADUS.name, &|figures| figures.share_of_peak);
+        let shares = sheet.values(network, GRADUS.name, &|figures| figures.fraction_of_peak);
         median(&shares).map_or(String::new(), |share| format!("{:.0} %", 100.0 * share))
     }));
     page += &sheet.table(rows);
@@ -365,7 +365,7 @@ mod tests {
             figures.inference_seconds = [(100, micros * 1e-6)].into();
             figures.startup_seconds = Some(micros);
             figures.peak_rss_bytes = Some(1_000_000 * micros as u64);
-            figures.share_of_peak = Some(0.416);
+            figures.fraction_of_peak = Some(0.416);
             run
         };
         let page = page_of(&[with("Gradus", 5.0), with("A", 20.0), with("B", 10.0)]);

@@ -55,7 +55,7 @@ pub(super) struct Figures {
     pub(super) inference_seconds: BTreeMap<u32, f64>,
     /// Needed operations of training, as a share of what the processor can do at most; ours only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) share_of_peak: Option<f64>,
+    pub(super) fraction_of_peak: Option<f64>,
 }
 
 impl Run {

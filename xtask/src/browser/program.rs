@@ -29,7 +29,7 @@ impl Program {
         let mut messages = BufReader::new(child.stderr.take().context("no standard error")?);
         let link = link(&mut messages, "page ")?;
         let is_open = words.iter().any(|word| word.starts_with("0.0.0.0"));
-        let viewers = is_open.then(|| self::link(&mut messages, "for viewers ")).transpose()?;
+        let viewers = is_open.then(|| self::link(&mut messages, "read-only ")).transpose()?;
         let drain = move || messages.lines().map_while(Result::ok).for_each(drop);
         Ok(Self { child, _messages: std::thread::spawn(drain), link, viewers })
     }
