@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use diagnostics::table::markdown;
 use gradus::events::{Event, Reader};
 use serde_json::Value;
@@ -22,7 +22,7 @@ const MOST_FOR_PAGE: f64 = 0.15;
 const PRESET: &str = "conv-dropout";
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct BenchLiveArgs {
     /// Runs of each kind, in turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -40,8 +40,10 @@ const WAYS: [&str; 4] = ["steps alone", "recorded", "served", "shown on a page"]
 /// # Errors
 ///
 /// If one costs more than it may, or does not run.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    driver::install()?;
+pub(crate) fn run(args: &BenchLiveArgs) -> anyhow::Result<()> {
+    if let Some(missing) = driver::missing() {
+        bail!(missing);
+    }
     process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
     let gradus = std::env::current_dir()?.join("target/release/gradus");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -22,7 +22,7 @@ const SEEDS: u64 = 3;
 
 /// Which presets to train.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ResultsArgs {
     /// Only these presets; all of them if not given.
     #[arg(value_name = "PRESET")]
     presets: Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 /// # Errors
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ResultsArgs) -> anyhow::Result<()> {
     process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
     let presets: Vec<Value> = serde_json::from_str(&gradus(&["presets", "--json"])?)?;
     let mut done = done()?;

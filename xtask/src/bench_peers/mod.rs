@@ -27,7 +27,7 @@ const PAGE: &str = "bench/RESULTS.md";
 
 /// What to measure, and how long.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct BenchPeersArgs {
     /// Networks of `bench/networks`; all of them if not given.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Args {
 /// # Errors
 ///
 /// If a network or contestant is unknown, Gradus does not build or the files cannot be written.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
     let contestants = contestant::select(&args.contestants)?;
     let mut wanted = args.networks.clone();
     if wanted.is_empty() {
@@ -113,7 +113,7 @@ fn measure(
     network: &str,
     contestants: &[Contestant],
     programs: &Programs,
-    args: &Args,
+    args: &BenchPeersArgs,
 ) -> anyhow::Result<Vec<Run>> {
     let conditions = Conditions {
         machine: machine::name(),

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use anyhow::ensure;
 
 use super::pictures::{Frame, in_both_lights, pictures};
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 
 /// A stroke of the pen, in the unit square, from the upper left corner.
 type Stroke = Vec<(f64, f64)>;
@@ -52,10 +52,10 @@ fn digits() -> [Vec<Stroke>; 10] {
 }
 
 /// Draws every digit by mouse on a network that has learned for two epochs.
-pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
-    stage.run(&["train", "conv-dropout", "--epochs", "2"])?;
-    let program = stage.serve(&["studio"])?;
+pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
+    test.run(&["train", "conv-dropout", "--epochs", "2"])?;
+    let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('.bar nav')").await?;
     browser.click(".bar nav a:nth-child(3)").await?;
@@ -78,7 +78,7 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
                 "the centre of mass is at {centre:?}"
             );
-            pictures_of_drawing(&stage, strokes).await?;
+            pictures_of_drawing(&test, strokes).await?;
         }
     }
     let n_correct = found.iter().filter(|(digit, prediction)| digit == prediction).count();
@@ -108,22 +108,22 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
         .until("document.querySelectorAll('#activation-statistics tbody tr').length === 11")
         .await?;
     browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
-    pictures(&stage, "network", Frame::Whole).await?;
+    pictures(&test, "network", Frame::Whole).await?;
     drop(program);
     Ok(())
 }
 
 /// Pictures of a drawn digit in each light and language.
-async fn pictures_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Result<()> {
+async fn pictures_of_drawing(test: &TestCase, strokes: &[Stroke]) -> anyhow::Result<()> {
     for language in ["zh", "en"] {
         // Another language begins with an empty pad.
-        stage.browser.click(&format!(".languages [lang={language}]")).await?;
-        stage
+        test.browser.click(&format!(".languages [lang={language}]")).await?;
+        test
             .browser
             .until("document.querySelector('#pad') && !document.querySelector('#prediction i')")
             .await?;
-        draw(&stage.browser, strokes).await?;
-        in_both_lights(stage, &format!("draw-{language}"), Frame::Whole).await?;
+        draw(&test.browser, strokes).await?;
+        in_both_lights(test, &format!("draw-{language}"), Frame::Whole).await?;
     }
     Ok(())
 }

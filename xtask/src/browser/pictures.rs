@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 use crate::browser::driver::{PHONE, WINDOW};
 
 /// Everything is drawn within a beat of the page.
@@ -20,22 +20,22 @@ pub(super) enum Frame {
 }
 
 /// Pictures of a page in both lights and both languages, if they are wanted.
-pub(super) async fn pictures(stage: &Stage, page: &str, frame: Frame) -> anyhow::Result<()> {
-    if stage.pictures.is_none() {
+pub(super) async fn pictures(test: &TestCase, page: &str, frame: Frame) -> anyhow::Result<()> {
+    if test.pictures.is_none() {
         return Ok(());
     }
     for language in ["zh", "en"] {
-        stage.browser.click(&format!(".languages [lang={language}]")).await?;
+        test.browser.click(&format!(".languages [lang={language}]")).await?;
         tokio::time::sleep(BEAT).await;
-        in_both_lights(stage, &format!("{page}-{language}"), frame).await?;
+        in_both_lights(test, &format!("{page}-{language}"), frame).await?;
     }
     Ok(())
 }
 
 /// Pictures of a page as it is, light and dark, if they are wanted.
-pub(super) async fn in_both_lights(stage: &Stage, name: &str, frame: Frame) -> anyhow::Result<()> {
-    let Some(folder) = &stage.pictures else { return Ok(()) };
-    let browser = &stage.browser;
+pub(super) async fn in_both_lights(test: &TestCase, name: &str, frame: Frame) -> anyhow::Result<()> {
+    let Some(folder) = &test.pictures else { return Ok(()) };
+    let browser = &test.browser;
     enlarge(browser, frame).await?;
     for scheme in ["dark", "light"] {
         browser.light(scheme).await?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::driver::{PHONE, WINDOW};
 use super::pictures::{Frame, in_both_lights, pictures};
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 
 /// Keys of WebDriver.
 const ESCAPE: char = '\u{e00c}';
@@ -44,10 +44,10 @@ fn events(run: &Path) -> anyhow::Result<Vec<Event>> {
 }
 
 /// The main test: everything that one can do to a run.
-pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, folder, .. } = &stage;
+pub(super) async fn steered(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
     let run = folder.path().join("runs/lesson");
-    let program = stage.serve(&[
+    let program = test.serve(&[
         "train",
         "conv-dropout",
         "--steps",
@@ -127,7 +127,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         .js("[...document.querySelectorAll('dialog .prediction-bars span:last-child, dialog .prediction-bars i')].length && [...document.querySelectorAll('dialog .prediction-bars > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
         .await?;
     ensure!((sum - 100.0).abs() < 1.0, "probabilities sum up to {sum} %");
-    in_both_lights(&stage, "digit", Frame::Window).await?;
+    in_both_lights(&test, "digit", Frame::Window).await?;
     browser.press(ESCAPE).await?;
     browser.until("!document.querySelector('dialog')").await?;
 
@@ -200,11 +200,11 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
 }
 
 /// Two windows on one run: who began it steers it, and whoever has the other link sees what happens.
-pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+pub(super) async fn viewed(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     // A loss without probabilities, whose digits have scores.
     let words = ["train", "softmax", "--steps", "1000000", "--set", "train.loss=hinge", "--live"];
-    let program = stage.serve_at("0.0.0.0:0", &words)?;
+    let program = test.serve_at("0.0.0.0:0", &words)?;
     browser.open(program.viewers.as_ref().context("no link for viewers")?).await?;
     every_panel_is_drawn(
         browser,
@@ -275,13 +275,13 @@ async fn one_column_on_a_phone(browser: &Browser) -> anyhow::Result<()> {
 }
 
 /// A run that is over, from its folder alone.
-pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, folder, .. } = &stage;
-    stage.run(&["train", "conv-dropout", "--epochs", "3"])?;
+pub(super) async fn scrubbed(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
+    test.run(&["train", "conv-dropout", "--epochs", "3"])?;
     let size = fs::metadata(folder.path().join("runs/conv-dropout-1/events.jsonl"))?.len();
     // A run of 10,000 steps stays below 30 MB: this one has 1,800.
     ensure!(size < 30_000_000 * 18 / 100, "{size} bytes of events");
-    let program = stage.serve(&["studio"])?;
+    let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('#runs tbody a')").await?;
     browser.click("#runs tbody a").await?;
@@ -297,8 +297,8 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
         &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
     )
     .await?;
-    pictures(&stage, "train", Frame::Window).await?;
-    pictures(&stage, "phone", Frame::Phone).await?;
+    pictures(&test, "train", Frame::Window).await?;
+    pictures(&test, "phone", Frame::Phone).await?;
 
     let accuracy = "parseFloat(document.querySelector('#test_accuracy').textContent)";
     let end: f64 = browser.js(accuracy).await?;
@@ -374,7 +374,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
 
     // The same without a server, from one file.
     let file = folder.path().join("report.html");
-    stage.run(&[
+    test.run(&[
         "report",
         "runs/conv-dropout-1",
         "--html",
@@ -403,19 +403,19 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
             && results.contains("244,076") | results.contains("235,400"),
         "{results}"
     );
-    if let Some(pictures) = &stage.pictures {
+    if let Some(pictures) = &test.pictures {
         fs::copy(folder.path().join("panels.png"), pictures.join("report.png"))?;
     }
     Ok(())
 }
 
 /// A run that is no classification of pictures.
-pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+pub(super) async fn regression(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     let network = std::env::current_dir()?.join("bench/networks/w8.toml");
     let network = network.to_str().context("a path that is text")?;
     let program =
-        stage.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
+        test.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
     browser.open(&program.link).await?;
     every_panel_is_drawn(browser, &["loss", "weights", "biases"]).await?;
     for panel in ["batch", "test-samples"] {
@@ -438,8 +438,8 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
 }
 
 /// Runs that go wrong: numbers that run away, numbers that are none, and digits that are learned by heart.
-pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+pub(super) async fn warned(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     let rate = |rate: &str| format!("train.schedule={{constant={{learning_rate={rate}}}}}");
     let [high, far_too_high] = ["300", "1e30"].map(rate);
     let sgd = "train.optimizer=sgd";
@@ -450,7 +450,7 @@ pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
     ] {
         let words = ["train", preset, "--steps", "20000", "--live"];
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        let program = stage.serve(&words.into_iter().chain(settings).collect::<Vec<_>>())?;
+        let program = test.serve(&words.into_iter().chain(settings).collect::<Vec<_>>())?;
         browser.open(&program.link).await?;
         let warnings = "document.querySelector('.warnings')?.textContent";
         browser.until(&format!("{warnings}?.includes('{said}')")).await?;

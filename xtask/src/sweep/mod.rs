@@ -30,7 +30,7 @@ const LIMIT: NonZeroU64 = NonZeroU64::new(300).expect("not 0");
 
 /// What to measure, and how long.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct SweepArgs {
     /// Samples of a step.
     #[arg(
         long,
@@ -88,7 +88,7 @@ struct Measured {
 /// # Errors
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<()> {
     let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
     process::run(Command::new("cargo").args(build))?;
     fs::create_dir_all(FOLDER).context(FOLDER)?;

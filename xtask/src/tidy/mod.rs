@@ -17,8 +17,10 @@ mod op_contract;
 mod registries;
 mod repository;
 mod retired_words;
+pub(crate) mod types;
 mod unique_types;
 mod unsafe_code;
+mod worked_values;
 
 /// A rule, named as the claim that it checks.
 struct Rule {
@@ -42,6 +44,7 @@ const RULES: &[Rule] = &[
     failure("every Rust file begins with its docs", module_docs::check),
     failure("every file of a registry folder is in the registry", registries::check),
     failure("every op says its shapes, gradient and source, and is checked", op_contract::check),
+    failure("tests named after worked values have their rows", worked_values::check),
     failure("a type name stands for one thing", unique_types::check),
     failure("retired words are not used", retired_words::check),
     failure("nothing unfinished is left", leftovers::check),

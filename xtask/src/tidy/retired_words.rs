@@ -41,7 +41,6 @@ const NAMES: &[(&str, &str)] = &[
     ("Gather", "BatchSource"),
     ("fixed_walk", "fixed_order"),
     ("inner_product", "gemm_nt"),
-    ("largest", "argmax"),
     ("looking_inside", "activation capture"),
     ("loss_nats", "loss"),
     ("turned_len", "transposed_len"),
@@ -169,14 +168,14 @@ mod tests {
             ("a.md", "The Rooms of the plan.\nRoomy."),
             ("b.rs", "struct TrainGuess { n_guesses: usize }"),
             ("docs/0010-the-hunt.md", ""),
-            ("c.rs", "fn largest() {} // the largest_one\nfn argmax() {}"),
+            ("c.rs", "fn inner_product() {}\nfn inner_product_of() {}"),
         ];
         let expected = [
             "a.md:1: `room`: say crate, module, space",
             "b.rs:1: `guess`: say prediction",
             "b.rs:1: `guesses`: say predictions",
             "docs/0010-the-hunt.md: `hunt`: say search",
-            "c.rs:1: `largest`: say argmax",
+            "c.rs:1: `inner_product`: say gemm_nt",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);
     }
