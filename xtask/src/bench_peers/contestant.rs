@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 
 use super::run::{Figures, Outcome};
-use super::{Args, data, networks, peers};
+use super::{BenchPeersArgs, data, networks, peers};
 use crate::process;
 
 /// A way to use a framework, ours among them.
@@ -60,14 +60,14 @@ impl Contestant {
     }
 
     /// Trains the network once. `program` is how the peer's program is called.
-    pub(super) fn run(&self, program: &[String], network: &str, args: &Args) -> Outcome {
+    pub(super) fn run(&self, program: &[String], network: &str, args: &BenchPeersArgs) -> Outcome {
         match self.measure(program, network, args) {
             Ok(figures) => Outcome::Figures(figures),
             Err(error) => Outcome::Failure(format!("{error:#}")),
         }
     }
 
-    fn measure(&self, program: &[String], network: &str, args: &Args) -> anyhow::Result<Figures> {
+    fn measure(&self, program: &[String], network: &str, args: &BenchPeersArgs) -> anyhow::Result<Figures> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
         let [program, first @ ..] = program else { bail!("no program") };
         let mut command = Command::new(program);
@@ -80,7 +80,7 @@ impl Contestant {
         Ok(figures)
     }
 
-    fn arguments(&self, network: &str, args: &Args, now: f64) -> Vec<String> {
+    fn arguments(&self, network: &str, args: &BenchPeersArgs, now: f64) -> Vec<String> {
         let (threads, seconds) = (args.threads.to_string(), args.seconds.to_string());
         let (file, now) = (networks::file_of(network), now.to_string());
         let arguments: &[&str] = match self.folder {

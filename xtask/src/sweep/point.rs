@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use super::Args;
+use super::SweepArgs;
 
 /// A network of two hidden layers and how it is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl fmt::Display for Point {
 }
 
 /// Every batch with every width, and every number of samples; all of it with each number of threads.
-pub(super) fn all(args: &Args) -> Vec<Point> {
+pub(super) fn all(args: &SweepArgs) -> Vec<Point> {
     let numbers = |list: &[NonZeroUsize]| list.iter().map(|n| n.get()).collect::<Vec<_>>();
     let samples = numbers(&args.samples);
     let most = samples.iter().copied().max().unwrap_or(0);
@@ -135,7 +135,7 @@ mod tests {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
-        args: Args,
+        args: SweepArgs,
     }
 
     fn points(line: &str) -> Vec<Point> {
