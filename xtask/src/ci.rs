@@ -8,20 +8,20 @@ use anyhow::ensure;
 use crate::{browser, cross, process, tidy};
 
 /// A named check. It returns what is missing on this machine if it cannot run.
-struct Step {
+struct CiStep {
     name: &'static str,
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: &[Step] = &[
-    Step { name: "format", run: || always(format()) },
-    Step { name: "tidy", run: || always(tidy::run()) },
-    Step { name: "javascript", run: javascript },
-    Step { name: "clippy", run: || always(clippy()) },
-    Step { name: "docs", run: || always(docs()) },
-    Step { name: "wasm", run: cross::wasm },
-    Step { name: "neon", run: cross::neon },
-    Step { name: "browser", run: || browser::run_if_installed(&browser::BrowserArgs::default()) },
+const STEPS: &[CiStep] = &[
+    CiStep { name: "format", run: || always(format()) },
+    CiStep { name: "tidy", run: || always(tidy::run()) },
+    CiStep { name: "javascript", run: javascript },
+    CiStep { name: "clippy", run: || always(clippy()) },
+    CiStep { name: "docs", run: || always(docs()) },
+    CiStep { name: "wasm", run: cross::wasm },
+    CiStep { name: "neon", run: cross::neon },
+    CiStep { name: "browser", run: || browser::run_if_installed(&browser::BrowserArgs::default()) },
 ];
 
 /// The result of a step whose tools come with Rust.
@@ -75,7 +75,8 @@ fn javascript() -> anyhow::Result<Option<String>> {
     if !process::is_installed("node") {
         return Ok(Some("node is not installed".into()));
     }
-    let list = ["ls-files", "--cached", "--others", "--exclude-standard", "*.test.js", "*.test.mjs"];
+    let list =
+        ["ls-files", "--cached", "--others", "--exclude-standard", "*.test.js", "*.test.mjs"];
     let files = process::read(Command::new("git").args(list))?;
     ensure!(!files.trim().is_empty(), "expected files ending in .test.js, found none");
     always(process::run(Command::new("node").arg("--test").args(files.lines())))

@@ -76,6 +76,7 @@ fn has_library(compiler: &Path, target: &str) -> anyhow::Result<bool> {
     ask.args(["--print", "target-libdir", "--target", target]).stderr(Stdio::null());
     let folder = process::read(&mut ask)?;
     let folder = Path::new(folder.trim());
-    let has_core = |entry: std::fs::DirEntry| entry.file_name().display().to_string().starts_with("libcore-");
+    let has_core =
+        |entry: std::fs::DirEntry| entry.file_name().display().to_string().starts_with("libcore-");
     Ok(folder.read_dir().is_ok_and(|entries| entries.flatten().any(has_core)))
 }

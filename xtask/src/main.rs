@@ -26,7 +26,7 @@ mod tidy;
 /// The tasks of the repository.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
-enum Task {
+enum RepositoryTask {
     /// Run every check except the tests: format, clippy, docs, tidy, JavaScript, other targets, browser.
     ///
     /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops at the
@@ -64,7 +64,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Task::parse()) {
+    match run(RepositoryTask::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -73,18 +73,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> anyhow::Result<()> {
+fn run(task: RepositoryTask) -> anyhow::Result<()> {
     // Every path below is relative to the root of the repository.
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     match task {
-        Task::Ci => ci::run(),
-        Task::Tidy => tidy::run(),
-        Task::Types => tidy::types::print(),
-        Task::Browser(args) => browser::run(&args),
-        Task::Sanitize => sanitize::run(),
-        Task::BenchPeers(args) => bench_peers::run(&args),
-        Task::BenchLive(args) => bench_live::run(&args),
-        Task::Results(args) => results::run(&args),
-        Task::Sweep(args) => sweep::run(&args),
+        RepositoryTask::Ci => ci::run(),
+        RepositoryTask::Tidy => tidy::run(),
+        RepositoryTask::Types => tidy::types::print(),
+        RepositoryTask::Browser(args) => browser::run(&args),
+        RepositoryTask::Sanitize => sanitize::run(),
+        RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
+        RepositoryTask::BenchLive(args) => bench_live::run(&args),
+        RepositoryTask::Results(args) => results::run(&args),
+        RepositoryTask::Sweep(args) => sweep::run(&args),
     }
 }

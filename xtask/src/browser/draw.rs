@@ -1,4 +1,4 @@
-//! The page on which one writes digits, and that of the network.
+//! The pages for drawing digits and for the network.
 
 use std::f64::consts::TAU;
 
@@ -10,7 +10,7 @@ use super::{Browser, TestCase};
 /// A stroke of the pen, in the unit square, from the upper left corner.
 type Stroke = Vec<(f64, f64)>;
 
-/// A part of an ellipse, from one angle to another in turns: 0 is at the right, a quarter at the bottom.
+/// An arc of an ellipse between two angles, in revolutions: 0 is at the right, a quarter at the bottom.
 fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {
     let point = |i: i32| {
         let angle = TAU * (from + (to - from) * f64::from(i) / 20.0);
@@ -19,7 +19,7 @@ fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {
     (0..=20).map(point).collect()
 }
 
-/// The ten digits as a hand writes them.
+/// Strokes of the ten digits.
 fn digits() -> [Vec<Stroke>; 10] {
     let join = |parts: &[Stroke]| vec![parts.concat()];
     [
@@ -51,7 +51,7 @@ fn digits() -> [Vec<Stroke>; 10] {
     ]
 }
 
-/// Draws every digit by mouse on a network that has learned for two epochs.
+/// Draws every digit with the mouse; the model was trained for two epochs.
 pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     let TestCase { browser, .. } = &test;
     test.run(&["train", "conv-dropout", "--epochs", "2"])?;
@@ -70,7 +70,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
         found.push((digit, prediction));
         if digit == 3 {
             browser.until("document.querySelectorAll('.layers canvas').length === 11").await?;
-            // The prepared picture has its mass in the middle.
+            // The prepared image has its centre of mass in the middle.
             let centre: [f64; 2] = browser
                 .js("(() => { const data = document.querySelector('#model-input').getContext('2d').getImageData(0, 0, 28, 28).data; let [m, x, y] = [0, 0, 0]; for (let i = 0; i < 784; i++) { const a = data[4 * i + 3]; m += a; x += a * (i % 28); y += a * Math.floor(i / 28); } return [x / m, y / m]; })()")
                 .await?;
@@ -85,7 +85,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     ensure!(n_correct >= 9, "{n_correct} of ten digits are correct: {found:?}");
     println!("    drawn and read: {found:?}");
 
-    // What an earlier network makes of the same drawing.
+    // The prediction of an earlier model for the same drawing.
     let steps: Vec<String> = browser
         .js("[...document.querySelectorAll('#checkpoint option')].map((option) => option.value)")
         .await?;
@@ -113,7 +113,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Pictures of a drawn digit in each light and language.
+/// Screenshots of a drawn digit in each colour scheme and language.
 async fn pictures_of_drawing(test: &TestCase, strokes: &[Stroke]) -> anyhow::Result<()> {
     for language in ["zh", "en"] {
         // Another language begins with an empty pad.
@@ -128,7 +128,7 @@ async fn pictures_of_drawing(test: &TestCase, strokes: &[Stroke]) -> anyhow::Res
     Ok(())
 }
 
-/// Draws on the pad and waits for the answer to the last stroke.
+/// Draws on the pad and waits for the prediction after the last stroke.
 pub(super) async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Result<()> {
     let [left, top, side]: [f64; 3] = browser
         .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")

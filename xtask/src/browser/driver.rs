@@ -25,7 +25,9 @@ pub(crate) const PHONE: (u32, u32) = (390, 844);
 pub(crate) fn missing() -> Option<String> {
     let needed = ["chromium", "chromedriver"];
     let missing = needed.into_iter().find(|program| !crate::process::is_installed(program))?;
-    Some(format!("{missing} is not installed (Debian packages chromium, chromium-driver, fonts-noto-cjk)"))
+    Some(format!(
+        "{missing} is not installed (Debian packages chromium, chromium-driver, fonts-noto-cjk)"
+    ))
 }
 
 /// A running chromedriver.
@@ -38,7 +40,9 @@ impl Driver {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let mut child =
             Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn()?;
-        let out = BufReader::new(child.stdout.take().context("chromedriver: expected a standard output")?);
+        let out = BufReader::new(
+            child.stdout.take().context("chromedriver: expected a standard output")?,
+        );
         for line in out.lines() {
             let line = line?;
             if let Some((_, port)) = line.split_once("started successfully on port ") {

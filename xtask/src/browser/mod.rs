@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 
 use crate::process;
 use driver::{Browser, Driver};
-use program::Program;
+use program::ServingProcess;
 
 #[derive(Default, clap::Args)]
 pub(crate) struct BrowserArgs {
@@ -44,14 +44,14 @@ impl TestCase {
     }
 
     /// Starts `gradus` with arguments that make it serve pages to this machine.
-    fn serve(&self, words: &[&str]) -> anyhow::Result<Program> {
+    fn serve(&self, words: &[&str]) -> anyhow::Result<ServingProcess> {
         self.serve_at("127.0.0.1:0", words)
     }
 
     /// Starts `gradus` with arguments that make it serve pages at an address.
-    fn serve_at(&self, address: &str, words: &[&str]) -> anyhow::Result<Program> {
+    fn serve_at(&self, address: &str, words: &[&str]) -> anyhow::Result<ServingProcess> {
         let words = [words, &["--addr", address]].concat();
-        Program::start(&self.gradus, self.folder.path(), &words)
+        ServingProcess::start(&self.gradus, self.folder.path(), &words)
     }
 }
 

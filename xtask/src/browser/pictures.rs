@@ -1,25 +1,25 @@
-//! Pictures of the pages, for `docs/screenshots`.
+//! Screenshots of the pages, for `docs/screenshots`.
 
 use std::time::Duration;
 
 use super::{Browser, TestCase};
 use crate::browser::driver::{PHONE, WINDOW};
 
-/// Everything is drawn within a beat of the page.
+/// The page redraws within this time.
 const BEAT: Duration = Duration::from_millis(900);
 
-/// How much of a page is on a picture.
+/// The part of a page in a screenshot.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Frame {
-    /// What a window shows.
+    /// The visible part of a window.
     Window,
-    /// All of it, in a window that is high enough.
+    /// The whole page, in a window of its height.
     Whole,
-    /// All of it, on a phone.
+    /// The whole page, on a phone.
     Phone,
 }
 
-/// Pictures of a page in both lights and both languages, if they are wanted.
+/// Screenshots of a page in both colour schemes and languages, if requested.
 pub(super) async fn pictures(test: &TestCase, page: &str, frame: Frame) -> anyhow::Result<()> {
     if test.pictures.is_none() {
         return Ok(());
@@ -32,8 +32,12 @@ pub(super) async fn pictures(test: &TestCase, page: &str, frame: Frame) -> anyho
     Ok(())
 }
 
-/// Pictures of a page as it is, light and dark, if they are wanted.
-pub(super) async fn in_both_lights(test: &TestCase, name: &str, frame: Frame) -> anyhow::Result<()> {
+/// Screenshots of the current page, light and dark, if requested.
+pub(super) async fn in_both_lights(
+    test: &TestCase,
+    name: &str,
+    frame: Frame,
+) -> anyhow::Result<()> {
     let Some(folder) = &test.pictures else { return Ok(()) };
     let browser = &test.browser;
     enlarge(browser, frame).await?;

@@ -55,7 +55,7 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
         browser.click("#runs th:nth-child(3) button").await?;
         browser.until(&format!("{first} === '{expected}'")).await?;
     }
-    // Two runs over each other, and what is different about them.
+    // Two runs compared, and their different settings.
     for id in ["five-relu-1", "softmax-1"] {
         browser.js::<Value>(&format!("[...document.querySelectorAll('#runs input')].find((box) => box.getAttribute('aria-label').endsWith(' {id}')).click()")).await?;
     }
@@ -67,10 +67,7 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
             && difference.contains("300"),
         "{difference}"
     );
-    ensure!(
-        !difference.contains("data.source"),
-        "what they have in common is no difference: {difference}"
-    );
+    ensure!(!difference.contains("data.source"), "equal settings are not listed: {difference}");
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
     pictures(&test, "runs", Frame::Window).await?;
     browser.js::<Value>("[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;

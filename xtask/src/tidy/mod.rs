@@ -6,8 +6,8 @@ use anyhow::ensure;
 
 use self::repository::Repository;
 
-mod arrows;
 mod code;
+mod dependencies;
 mod leftovers;
 mod long_files;
 mod machine_paths;
@@ -38,7 +38,7 @@ enum Severity {
 }
 
 const RULES: &[Rule] = &[
-    failure("crates depend on each other only as the architecture says", arrows::check),
+    failure("crates depend on each other as the architecture says", dependencies::check),
     failure("modules do not import from each other", module_cycles::check),
     failure("unsafe code is in the kernels only", unsafe_code::check),
     failure("every Rust file begins with its docs", module_docs::check),

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::code::Token;
+use super::code::CodeToken;
 use super::repository::Repository;
 
 /// The path of a module within its crate; empty for the root.
@@ -99,7 +99,7 @@ fn resolve(
     Some(at)
 }
 
-fn imports(tokens: &[Token]) -> Imports {
+fn imports(tokens: &[CodeToken]) -> Imports {
     let mut imports = Imports::default();
     let mut i = 0;
     while i < tokens.len() {
@@ -119,17 +119,17 @@ fn imports(tokens: &[Token]) -> Imports {
 }
 
 /// The index after the next pair of braces.
-fn after_block(tokens: &[Token], start: usize) -> usize {
+fn after_block(tokens: &[CodeToken], start: usize) -> usize {
     let depth = tokens[start].depth;
     let close = tokens[start..].iter().position(|token| token.depth == depth && token.text == "}");
     close.map_or(tokens.len(), |close| start + close + 1)
 }
 
 /// Reads names joined by `::`.
-fn plain_path(tokens: &[Token], start: usize) -> (Vec<String>, usize) {
+fn plain_path(tokens: &[CodeToken], start: usize) -> (Vec<String>, usize) {
     let mut path = vec![tokens[start].text.clone()];
     let mut i = start + 1;
-    let text = |i: usize| tokens.get(i).map_or("", |token: &Token| &token.text);
+    let text = |i: usize| tokens.get(i).map_or("", |token: &CodeToken| &token.text);
     while text(i) == ":" && text(i + 1) == ":" && is_name(text(i + 2)) {
         path.push(text(i + 2).to_owned());
         i += 3;
@@ -139,12 +139,12 @@ fn plain_path(tokens: &[Token], start: usize) -> (Vec<String>, usize) {
 
 /// Reads one tree of a `use` declaration behind `prefix`, and returns the index after it.
 fn use_tree(
-    tokens: &[Token],
+    tokens: &[CodeToken],
     start: usize,
     prefix: &mut Vec<String>,
     imports: &mut Imports,
 ) -> usize {
-    let text = |i: usize| tokens.get(i).map_or("", |token: &Token| &token.text);
+    let text = |i: usize| tokens.get(i).map_or("", |token: &CodeToken| &token.text);
     let n_prefix = prefix.len();
     let mut i = start;
     loop {

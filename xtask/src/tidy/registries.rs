@@ -11,12 +11,12 @@ use super::repository::{Repository, SourceFile};
 struct Registry {
     folder: &'static str,
     list: &'static str,
-    entry: Entry,
+    entry: RegistryEntry,
 }
 
 /// What the list must contain for each file.
 #[derive(Clone, Copy)]
-enum Entry {
+enum RegistryEntry {
     /// The line `mod x;`.
     Module,
     /// The line `mod x;`, and `x::…` inside the brackets of a list.
@@ -28,31 +28,44 @@ enum Entry {
 }
 
 const REGISTRIES: &[Registry] = &[
-    registry("crates/graph/src/ops", "crates/graph/src/ops/mod.rs", Entry::Module),
-    registry("crates/nn/src/layers", "crates/nn/src/layers/mod.rs", Entry::ModuleAndItem),
-    registry("crates/nn/src/losses", "crates/nn/src/losses/mod.rs", Entry::ModuleAndItem),
-    registry("crates/nn/src/init", "crates/nn/src/init/mod.rs", Entry::ModuleAndItem),
-    registry("crates/nn/src/optim", "crates/nn/src/optim/mod.rs", Entry::ModuleAndItem),
-    registry("crates/nn/src/schedule", "crates/nn/src/schedule/mod.rs", Entry::ModuleAndItem),
-    registry("crates/data/src/made", "crates/data/src/made/mod.rs", Entry::Module),
-    registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", Entry::Module),
-    registry("crates/cli/src/commands", "crates/cli/src/commands/mod.rs", Entry::ModuleAndItem),
-    registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", Entry::Module),
-    registry("presets", "crates/runs/src/presets.rs", Entry::Name),
-    registry("crates/studio/assets/pages", "crates/studio/assets/main.js", Entry::Import),
-    registry("crates/studio/assets/panels", "crates/studio/assets/pages/train.js", Entry::Import),
+    registry("crates/graph/src/ops", "crates/graph/src/ops/mod.rs", RegistryEntry::Module),
+    registry("crates/nn/src/layers", "crates/nn/src/layers/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/losses", "crates/nn/src/losses/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/init", "crates/nn/src/init/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/optim", "crates/nn/src/optim/mod.rs", RegistryEntry::ModuleAndItem),
+    registry(
+        "crates/nn/src/schedule",
+        "crates/nn/src/schedule/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
+    registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
+    registry(
+        "crates/cli/src/commands",
+        "crates/cli/src/commands/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
+    registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
+    registry("crates/studio/assets/pages", "crates/studio/assets/main.js", RegistryEntry::Import),
+    registry(
+        "crates/studio/assets/panels",
+        "crates/studio/assets/pages/train.js",
+        RegistryEntry::Import,
+    ),
 ];
 
 /// Files of a registry folder that are shared by its components.
 const SHARED: &[&str] = &[
     "crates/nn/src/init/testing.rs",
+    "crates/nn/src/optim/clip.rs",
     "crates/nn/src/optim/testing.rs",
     "crates/studio/assets/panels/bands.js",
     "crates/studio/assets/panels/curves.js",
     "crates/studio/assets/panels/grid.js",
 ];
 
-const fn registry(folder: &'static str, list: &'static str, entry: Entry) -> Registry {
+const fn registry(folder: &'static str, list: &'static str, entry: RegistryEntry) -> Registry {
     Registry { folder, list, entry }
 }
 
@@ -75,15 +88,17 @@ fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let is_nested = folder != registry.folder;
         let (list, entry) = match is_nested {
-            true => (format!("{folder}/mod.rs"), Entry::Module),
+            true => (format!("{folder}/mod.rs"), RegistryEntry::Module),
             false => (registry.list.to_owned(), registry.entry),
         };
         let found = repository.files.iter().find(|file| file.path == list);
         let missing = match (found, entry) {
-            (Some(list), Entry::Module) => module(list, stem),
-            (Some(list), Entry::ModuleAndItem) => module(list, stem).or_else(|| item(list, stem)),
-            (Some(list), Entry::Name) => quoted(list, stem),
-            (Some(list), Entry::Import) => import(list, name),
+            (Some(list), RegistryEntry::Module) => module(list, stem),
+            (Some(list), RegistryEntry::ModuleAndItem) => {
+                module(list, stem).or_else(|| item(list, stem))
+            }
+            (Some(list), RegistryEntry::Name) => quoted(list, stem),
+            (Some(list), RegistryEntry::Import) => import(list, name),
             (None, _) => Some("such file".to_owned()),
         };
         Some(format!("{}: {list} has no {}", file.path, missing?))

@@ -23,7 +23,10 @@ fn index(repository: &Repository) -> String {
     format!("| type | file | is |\n|---|---|---|\n{}", rows.concat())
 }
 
-fn row(repository: &Repository, TypeDeclaration { name, path, line, .. }: &TypeDeclaration) -> String {
+fn row(
+    repository: &Repository,
+    TypeDeclaration { name, path, line, .. }: &TypeDeclaration,
+) -> String {
     let file = repository.files.iter().find(|file| file.path == *path);
     let lines: Vec<&str> = file.map_or(Vec::new(), |file| file.text.lines().collect());
     // The documentation stands above the attributes of the declaration.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::code::Token;
+use super::code::CodeToken;
 use super::repository::{Repository, SourceFile};
 
 /// A type as it is declared.
@@ -54,7 +54,7 @@ fn declarations_in_file(file: &SourceFile) -> Vec<TypeDeclaration> {
 }
 
 /// The tokens after the next pair of braces, or after a semicolon before it.
-fn after_braces(tokens: &[Token]) -> &[Token] {
+fn after_braces(tokens: &[CodeToken]) -> &[CodeToken] {
     let Some(open) = tokens.iter().position(|token| ["{", ";"].contains(&&*token.text)) else {
         return &[];
     };
@@ -66,7 +66,11 @@ fn after_braces(tokens: &[Token]) -> &[Token] {
     close.map_or(&[], |close| &tokens[open + close..])
 }
 
-fn declaration(file: &SourceFile, keyword: &Token, name: &Token) -> Option<TypeDeclaration> {
+fn declaration(
+    file: &SourceFile,
+    keyword: &CodeToken,
+    name: &CodeToken,
+) -> Option<TypeDeclaration> {
     let is_type_name = name.text.chars().next().is_some_and(char::is_uppercase);
     let lines: Vec<&str> = file.text.lines().collect();
     let source = lines.get(keyword.line - 1).map_or("", |line| line.trim_start());

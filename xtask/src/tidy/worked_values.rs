@@ -44,8 +44,10 @@ mod tests {
             (PAGE, "| row | source |\n|---|---|\n| g1 | a |\n| g2 | b |\n"),
             ("crates/a/src/lib.rs", "fn g1_is_fine() {}\nfn g3_is_missing() {}\nfn gemm_nt() {}"),
         ];
-        let expected =
-            ["crates/a/src/lib.rs:2: docs/sources.md has no row g3", "docs/sources.md: row g2 has no test"];
+        let expected = [
+            "crates/a/src/lib.rs:2: docs/sources.md has no row g3",
+            "docs/sources.md: row g2 has no test",
+        ];
         assert_eq!(check(&Repository::of(&files)), expected);
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let evaluation =
         evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.running_statistics);
     let prediction = experiment.train.loss.prediction();
-    let report = Report::new(&dataset, &evaluation, prediction, args.mistakes);
+    let report = EvalReport::new(&dataset, &evaluation, prediction, args.mistakes);
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
 
 /// The results of an evaluation.
 #[derive(Debug, serde::Serialize)]
-struct Report {
+struct EvalReport {
     data: String,
     samples: usize,
     loss: f64,
@@ -104,7 +104,7 @@ impl Mistake {
     }
 }
 
-impl Report {
+impl EvalReport {
     fn new(
         dataset: &Dataset,
         evaluation: &Evaluation,
@@ -141,7 +141,9 @@ impl Report {
                 });
             }
         }
-        report.worst_mistakes.sort_by(|a, b| a.confidence_in_label().total_cmp(&b.confidence_in_label()));
+        report
+            .worst_mistakes
+            .sort_by(|a, b| a.confidence_in_label().total_cmp(&b.confidence_in_label()));
         report.worst_mistakes.truncate(n_mistakes);
         report
     }
@@ -177,7 +179,7 @@ impl Report {
             let confidences = match (mistake.predicted_probability, mistake.label_probability) {
                 (Some(predicted), Some(label)) => {
                     [format!("{predicted:.4}"), format!("{label:.2e}")]
-                },
+                }
                 _ => [mistake.predicted_score, mistake.label_score]
                     .map(|score| format!("{score:.4}")),
             };
@@ -190,8 +192,8 @@ impl Report {
             true => ["p(predicted)", "p(label)"],
             false => ["score(predicted)", "score(label)"],
         };
-        let columns =
-            ["sample", "label", "predicted", headings[0], headings[1]].map(|name| (name, Align::Right));
+        let columns = ["sample", "label", "predicted", headings[0], headings[1]]
+            .map(|name| (name, Align::Right));
         table::write(out, columns, &rows.collect::<Vec<_>>())
     }
 }

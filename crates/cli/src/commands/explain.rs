@@ -88,12 +88,12 @@ fn diagnosis(error: &FormulaError) -> String {
 struct Explanation<'a> {
     formula: &'a str,
     result: f64,
-    nodes: Vec<Row>,
+    nodes: Vec<NodeRow>,
 }
 
 /// A node of the graph. In JSON, a number that is not finite is `null`.
 #[derive(Debug, Serialize)]
-struct Row {
+struct NodeRow {
     node: usize,
     op: &'static str,
     operands: Vec<usize>,
@@ -113,7 +113,7 @@ impl<'a> Explanation<'a> {
         program.run(&RunArgs { parameters: values, ..RunArgs::default() });
 
         let number = |kept: Option<Tensor<f64>>| kept.expect("everything is kept").values()[0];
-        let row = |(id, node): (NodeId, &Node<f64>)| Row {
+        let row = |(id, node): (NodeId, &Node<f64>)| NodeRow {
             node: id.index(),
             op: node.op_name(),
             operands: node.operands().iter().map(|operand| operand.index()).collect(),
@@ -124,7 +124,7 @@ impl<'a> Explanation<'a> {
             },
             gradient: number(program.gradient(id)),
         };
-        let nodes: Vec<Row> = program.graph().nodes().map(row).collect();
+        let nodes: Vec<NodeRow> = program.graph().nodes().map(row).collect();
         Ok(Self { formula: text, result: nodes[result.index()].value, nodes })
     }
 
@@ -135,7 +135,7 @@ impl<'a> Explanation<'a> {
             ("value", Align::Right),
             ("gradient", Align::Right),
         ];
-        let cells = |row: &Row| {
+        let cells = |row: &NodeRow| {
             let (value, gradient) = (six_digits(row.value), six_digits(row.gradient));
             [row.node.to_string(), self.operation(row), value, gradient]
         };
@@ -144,7 +144,7 @@ impl<'a> Explanation<'a> {
     }
 
     /// What a node computes, as it is printed: `apple · count`, `exp(#4)`.
-    fn operation(&self, row: &Row) -> String {
+    fn operation(&self, row: &NodeRow) -> String {
         let operand = |i: usize| {
             let operand = &self.nodes[row.operands[i]];
             let is_leaf = operand.operands.is_empty();
@@ -407,7 +407,10 @@ result = 0.731059
         let cases: [(&[&str], &str); 6] = [
             (&["apple=1"], "names without a value: add --at tax=…"),
             (&[], "names without a value: add --at apple=… tax=…"),
-            (&["aple=1", "tax=2"], "--at: `aple` does not occur in the formula; did you mean `apple`?"),
+            (
+                &["aple=1", "tax=2"],
+                "--at: `aple` does not occur in the formula; did you mean `apple`?",
+            ),
             (&["apple=1", "tax=2", "z=3"], "--at: `z` does not occur in the formula"),
             (&["apple=1", "tax=2", "apple=1"], "--at: `apple` is given twice"),
             (&["apple=1", "apple=2"], "--at: `apple` is given twice"),

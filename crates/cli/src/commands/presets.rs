@@ -20,7 +20,7 @@ pub(crate) struct PresetsArgs {
 
 /// One row of the list.
 #[derive(Debug, Serialize)]
-struct Entry {
+struct PresetRow {
     preset: &'static str,
     /// The shape of a sample after each layer.
     network: String,
@@ -33,7 +33,7 @@ struct Entry {
     source: Option<String>,
 }
 
-impl Entry {
+impl PresetRow {
     fn of(preset: &Preset) -> anyhow::Result<Self> {
         let experiment = preset.experiment();
         let objective = experiment.train.objective();
@@ -57,12 +57,13 @@ impl Entry {
 ///
 /// If `out` cannot be written.
 pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let entries: Vec<Entry> = presets::ALL.iter().map(Entry::of).collect::<anyhow::Result<_>>()?;
+    let entries: Vec<PresetRow> =
+        presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&entries)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let row = |entry: Entry| {
+    let row = |entry: PresetRow| {
         let published = entry.published.zip(entry.statistic);
         [
             entry.preset.to_owned(),

@@ -32,7 +32,10 @@ pub(crate) fn run(args: &StudioArgs, _out: &mut dyn Write) -> anyhow::Result<Exi
         // The default directory does not exist before the first run.
         let is_default = folder == Path::new("runs");
         let shown = folder.display();
-        ensure!(is_default || folder.is_dir(), "{shown}: expected a directory with runs, found none");
+        ensure!(
+            is_default || folder.is_dir(),
+            "{shown}: expected a directory with runs, found none"
+        );
     }
     let stop = stop_on_signal()?;
     args.serve.serve(args.serve.bind()?, args.runs.clone(), None)?;

@@ -1,4 +1,4 @@
-//! Wrong use and bad input: exit 2, with what was found and what was expected.
+//! Usage errors and bad input: exit code 2, with what was found and what was expected.
 
 use std::fs;
 
@@ -62,14 +62,14 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         assert_refused(&sandbox, args, message);
     }
     for (file, end) in [
-        ("key.toml", "\n  did you mean `batch`?\n   |\n17 | bach = 4\n   | ^\n"),
+        ("key.toml", "\n  did you mean `batch`?\n   |\n17 | bach = 4\n   | ^^^^\n"),
         (
             "layer.toml",
-            "\n  did you mean `flatten`?\n   |\n12 | layers = [\"flaten\", { linear = { units = 3 } }]\n   |           ^\n",
+            "\n  did you mean `flatten`?\n   |\n12 | layers = [\"flaten\", { linear = { units = 3 } }]\n   |           ^^^^^^^^\n",
         ),
         (
             "value.toml",
-            "\n  did you mean `sgd`?\n   |\n15 | optimizer = \"sdg\"\n   |             ^\n",
+            "\n  did you mean `sgd`?\n   |\n15 | optimizer = \"sdg\"\n   |             ^^^^^\n",
         ),
     ] {
         let err = sandbox.line(&format!("train {file}")).err;

@@ -151,7 +151,7 @@ fn a_report_is_one_file_that_asks_nobody_for_anything() {
     // The curves, and the pictures of the batch and of the test set.
     assert!(svg.contains("<polyline") && svg.matches("<image").count() == 2, "{svg}");
     assert!(std::fs::read(sandbox.path("panels.png")).unwrap().starts_with(b"\x89PNG"));
-    // A run that was cut short has a report too, and what is no run is said to be none.
+    // A run that was cut short has a report too, and a directory that is not a run is refused.
     let log = sandbox.read("runs/tiny-1/events.jsonl");
     sandbox.write("runs/tiny-1/events.jsonl", &log[..log.len() / 2]);
     assert_eq!(sandbox.line("report runs/tiny-1 --html cut.html --svg cut.svg").code, Some(0));

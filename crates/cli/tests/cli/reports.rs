@@ -8,9 +8,14 @@ use crate::sandbox::Sandbox;
 fn the_name_alone_prints_the_guide() {
     let ran = Sandbox::new().line("");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    for part in
-        ["Usage: gradus", "train ", "explain ", "Getting started:", "gradus train ", "Exit codes: 0 success"]
-    {
+    for part in [
+        "Usage: gradus",
+        "train ",
+        "explain ",
+        "Getting started:",
+        "gradus train ",
+        "Exit codes: 0 success",
+    ] {
         assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
     }
 }
@@ -99,10 +104,7 @@ sample  label  predicted  score(predicted)  score(label)
     assert!(ran.out.ends_with(mistake), "{}", ran.out);
     let json: Value = serde_json::from_str(&sandbox.line("eval here --json").out).unwrap();
     let first = &json["worst_mistakes"][0];
-    assert_eq!(
-        (&first["label_probability"], &first["label_score"]),
-        (&Value::Null, &0.0.into())
-    );
+    assert_eq!((&first["label_probability"], &first["label_score"]), (&Value::Null, &0.0.into()));
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn a_plan_is_printed_instead_of_measuring() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     for part in [
         "batch 4: 1 tiles of width 4, 4 samples each\n",
-        "forward   the data              fill input",
+        "forward   the data              load input",
         "forward   layer 2 (linear)      ",
         "backward  layer 2 (linear)      ",
         "chunks of gradients\n  2.linear.weight ",

@@ -18,7 +18,7 @@ use crate::START;
 use crate::experiment::ExperimentArgs;
 use crate::threads::ThreadsArgs;
 use layers::StepParts;
-use report::Report;
+use report::BenchReport;
 
 /// Measure training and inference speed on this machine.
 ///
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let parts = StepParts::measure(&mut trainer, &pool, args.seconds / 3.0)?;
     let gflops = samples_per_second * training::needed_flop(&trainer) * 1e-9;
     let peak_gflops = machine::peak_gflops(threads);
-    let report = Report {
+    let report = BenchReport {
         network: trainer.experiment().name.clone(),
         threads,
         isa: Isa::current().name(),

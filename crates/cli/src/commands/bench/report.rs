@@ -12,7 +12,7 @@ use crate::numbers::thousands;
 
 /// The results of a benchmark.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct BenchReport {
     pub(super) network: String,
     pub(super) threads: usize,
     pub(super) isa: &'static str,
@@ -37,7 +37,7 @@ pub(super) struct Report {
     pub(super) parts: StepParts,
 }
 
-impl Report {
+impl BenchReport {
     /// # Errors
     ///
     /// If `out` cannot be written.
