@@ -118,8 +118,7 @@ async fn pictures_of_drawing(test: &TestCase, strokes: &[Stroke]) -> anyhow::Res
     for language in ["zh", "en"] {
         // Another language begins with an empty pad.
         test.browser.click(&format!(".languages [lang={language}]")).await?;
-        test
-            .browser
+        test.browser
             .until("document.querySelector('#pad') && !document.querySelector('#prediction i')")
             .await?;
         draw(&test.browser, strokes).await?;
