@@ -1,19 +1,20 @@
-//! The experiment selected on the command line.
+//! The experiment that a command line means.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
 use gradus::runs::{Experiment, presets};
 
-/// A preset or an experiment file, with overridden settings.
+/// A preset or an experiment file, with settings replaced.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExperimentArgs {
     /// Preset or experiment file; `gradus presets` lists the presets.
     #[arg(value_name = "PRESET or FILE.toml", default_value = presets::DEFAULT)]
     pub(crate) experiment: String,
 
-    /// Override a setting of the experiment, such as train.batch=50; may be repeated.
+    /// Replace a setting of the experiment, such as train.batch=50.
     #[arg(long, value_name = "PATH=VALUE", value_parser = setting)]
     pub(crate) set: Vec<(String, String)>,
 }
@@ -27,12 +28,19 @@ fn setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Shows settings and data that are allowed and probably mistakes.
+pub(crate) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
+}
+
 impl ExperimentArgs {
-    /// The experiment, with the settings `more` overridden after those of `--set`.
+    /// The experiment, with `more` settings replaced after those of `--set`.
     ///
     /// # Errors
     ///
-    /// An unknown preset, an unreadable or invalid file, or a layer whose shapes do not fit.
+    /// An unknown preset, a file that cannot be read, what is wrong in it, or a layer that does not fit.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
@@ -41,6 +49,7 @@ impl ExperimentArgs {
         let experiment = Experiment::parse_with(&file, &text, &settings)?;
         // Shapes are checked before any data is read.
         experiment.model.outputs().context(file)?;
+        warn(&experiment.warnings());
         Ok(experiment)
     }
 
@@ -51,8 +60,8 @@ impl ExperimentArgs {
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-            return Ok((name.clone(), text));
+            let bytes = std::fs::read(path).with_context(|| name.clone())?;
+            return Ok((name.clone(), Experiment::decode(name, bytes)?));
         }
         let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
         let hint = did_you_mean(name, names.iter().copied());

@@ -1,4 +1,4 @@
-//! A dataset: samples and what a network should say about each.
+//! A dataset: samples and their targets.
 
 use crate::DataError;
 
@@ -17,13 +17,13 @@ pub struct Dataset {
 /// The numbers of all samples, one sample after the other, each row-major in the sample's shape.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
-    /// Bytes, as images are stored. They stay bytes until a batch is gathered.
+    /// Bytes, as images are stored. They stay bytes until a batch is packed.
     U8(Vec<u8>),
     /// Real numbers.
     F32(Vec<f32>),
 }
 
-/// What each sample should give.
+/// The target of each sample.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
     /// One class per sample, for classification.
@@ -55,7 +55,7 @@ impl Dataset {
     ///
     /// [`DataError::SampleShape`] if a sample has no numbers, [`DataError::Partial`] if the last
     /// sample or target is not whole, [`DataError::Counts`] if there are more of one than of the
-    /// other, [`DataError::Label`] if a label is no class. All carry `name`.
+    /// other, [`DataError::Label`] if a label is not a class. All carry `name`.
     ///
     /// # Examples
     ///
@@ -89,7 +89,7 @@ impl Dataset {
         Ok(Self { name, sample_shape, sample_len, features, targets })
     }
 
-    /// What the dataset is called in messages and reports.
+    /// The name of the dataset in messages and reports.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -109,7 +109,7 @@ impl Dataset {
         self.features.len() / self.sample_len
     }
 
-    /// Whether there is no sample at all.
+    /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -124,7 +124,15 @@ impl Dataset {
         &self.targets
     }
 
-    /// The first `n` samples, or all if there are fewer. The memory of the others is given back.
+    /// The classes without a sample; none for a regression.
+    pub fn empty_classes(&self) -> Vec<usize> {
+        let Targets::Labels { values, classes } = &self.targets else { return Vec::new() };
+        let mut is_empty = vec![true; *classes];
+        values.iter().for_each(|&label| is_empty[label as usize] = false);
+        (0..*classes).filter(|&class| is_empty[class]).collect()
+    }
+
+    /// The first `n` samples, or all if there are fewer. The memory of the others is freed.
     pub fn take(mut self, n: usize) -> Self {
         let n = n.min(self.len());
         match &mut self.features {
@@ -149,7 +157,7 @@ impl Features {
 }
 
 impl Targets {
-    /// For how many samples these are the targets, if they can be targets at all.
+    /// The number of samples these targets belong to.
     pub(crate) fn check(&self, name: &str) -> Result<usize, DataError> {
         match self {
             Self::Values { values, width } => whole(name, "values", values.len(), *width),
@@ -161,6 +169,8 @@ impl Targets {
                         index,
                         found: values[index],
                         classes: *classes,
+                        begins_at_1: values.iter().min() == Some(&1)
+                            && values.iter().all(|&label| label as usize <= *classes),
                     }),
                 }
             }
@@ -203,11 +213,11 @@ mod tests {
         let cases: [(&[usize], usize, Targets, &str); 8] = [
             (&[2, 0], 0, labels(&[]), "toy: a sample of shape [2, 0] has no usable size"),
             (&[usize::MAX, 2], 0, labels(&[]), "has no usable size"),
-            (&[2, 2], 6, labels(&[0]), "toy: 6 features are no whole number of samples of 4"),
+            (&[2, 2], 6, labels(&[0]), "toy: 6 features are not a multiple of the 4 of a sample"),
             (&[2, 2], 8, labels(&[0]), "toy: 2 samples but 1 targets"),
             (&[2], 4, labels(&[2, 3]), "toy: label 3 at index 1, expected below 3"),
-            (&[2], 4, values(&[0.0], 2), "toy: 1 values are no whole number of samples of 2"),
-            (&[2], 4, values(&[], 0), "toy: 0 values are no whole number of samples of 0"),
+            (&[2], 4, values(&[0.0], 2), "toy: 1 values are not a multiple of the 2 of a sample"),
+            (&[2], 4, values(&[], 0), "toy: 0 values are not a multiple of the 0 of a sample"),
             (&[2], 4, values(&[0.0; 6], 2), "toy: 2 samples but 3 targets"),
         ];
         for (shape, n_features, targets, expected) in cases {
@@ -216,6 +226,23 @@ mod tests {
                 .to_string();
             assert!(error.ends_with(expected), "{error:?} instead of {expected:?}");
         }
+    }
+
+    #[test]
+    fn labels_counted_from_1_are_pointed_out() {
+        let message = |labels: &[u32], classes| {
+            let targets = Targets::Labels { values: labels.to_vec(), classes };
+            let features = Features::U8(vec![0; labels.len()]);
+            Dataset::new("letters", [1], features, targets).map(|set| set.empty_classes())
+        };
+        let error = message(&[1, 2, 26], 26).unwrap_err().to_string();
+        let hint = "; labels seem to begin at 1, classes are counted from 0";
+        assert_eq!(error, format!("letters: label 26 at index 2, expected below 26{hint}"));
+        for (labels, classes) in [(&[0, 2, 26][..], 26), (&[1, 2, 27], 26)] {
+            let error = message(labels, classes).unwrap_err().to_string();
+            assert!(error.ends_with("expected below 26"), "{error}");
+        }
+        assert_eq!(message(&[1, 2, 4], 5).unwrap(), [0, 3]);
     }
 
     #[test]

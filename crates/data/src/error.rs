@@ -1,31 +1,34 @@
 //! Why data cannot be used.
 
-use std::{fmt, io};
+use std::io;
 
 use crate::Order;
 
-/// Why data cannot be read, put together or drawn from. Each variant says where, what was found and
-/// what was expected; `name` is that of the file or of the dataset.
-#[derive(Debug)]
+/// Why data cannot be read, put together or drawn from. `name` is that of the file or of the dataset.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file cannot be opened or read.
+    #[error("{name}")]
     Io {
         /// The file.
         name: String,
-        /// What the system or the decompressor says.
+        /// The error of the system or the decompressor.
+        #[source]
         error: io::Error,
     },
-    /// A file is of another format: it starts with other bytes.
-    Magic {
+    /// A file is of another format.
+    #[error("{name}: expected {expected}, found {found}")]
+    Format {
         /// The file.
         name: String,
-        /// Its first four bytes, as a big-endian number.
-        found: u32,
-        /// Those of the expected format.
-        expected: u32,
+        /// The format its first bytes suggest.
+        found: String,
+        /// The expected format.
+        expected: String,
     },
-    /// A header announces more bytes than are ever read.
+    /// A header announces more bytes than the limit.
+    #[error("{name}: header announces {sizes:?} bytes, the limit is {limit_bytes}")]
     TooLarge {
         /// The file.
         name: String,
@@ -35,6 +38,7 @@ pub enum DataError {
         limit_bytes: usize,
     },
     /// A file ends before everything its header announces has been read.
+    #[error("{name}: ends after {found} bytes, expected {expected}")]
     Truncated {
         /// The file.
         name: String,
@@ -44,6 +48,7 @@ pub enum DataError {
         expected: usize,
     },
     /// A file goes on after everything its header announces.
+    #[error("{name}: goes on after the {expected} bytes its header announces")]
     Trailing {
         /// The file.
         name: String,
@@ -51,94 +56,61 @@ pub enum DataError {
         expected: usize,
     },
     /// A sample's shape has an axis of size 0, or more elements than can be counted.
+    #[error("{name}: a sample of shape {shape:?} has no usable size")]
     SampleShape {
         /// The dataset.
         name: String,
         /// The shape.
         shape: Vec<usize>,
     },
-    /// There are numbers left over after the last whole sample.
+    /// The last sample is not whole.
+    #[error("{name}: {found} {what} are not a multiple of the {per_sample} of a sample")]
     Partial {
         /// The dataset.
         name: String,
-        /// Which numbers.
+        /// Features or values.
         what: &'static str,
         /// How many there are.
         found: usize,
-        /// How many a sample has.
+        /// Numbers of a sample.
         per_sample: usize,
     },
-    /// There are not as many targets as samples.
+    /// The numbers of targets and of samples differ.
+    #[error("{name}: {n_samples} samples but {n_targets} targets")]
     Counts {
         /// The dataset.
         name: String,
-        /// How many samples there are.
+        /// Number of samples.
         n_samples: usize,
-        /// How many targets.
+        /// Number of targets.
         n_targets: usize,
     },
     /// A label is not one of the classes.
+    #[error("{name}: label {found} at index {index}, expected below {classes}{}", hint(*begins_at_1))]
     Label {
         /// The dataset.
         name: String,
-        /// Of which sample.
+        /// The index of its sample.
         index: usize,
         /// The label.
         found: u32,
         /// Number of classes; labels are below it.
         classes: usize,
+        /// Whether the labels seem to be counted from 1.
+        begins_at_1: bool,
     },
     /// Batches of this size cannot be drawn from that many samples in this order.
+    #[error("{order}: cannot draw batches of {batch_size} from {n_samples} samples")]
     Batch {
         /// The order.
         order: Order,
         /// Samples in a batch.
         batch_size: usize,
-        /// Samples there are.
+        /// Samples of the dataset.
         n_samples: usize,
     },
 }
 
-impl fmt::Display for DataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { name, error } => write!(f, "{name}: {error}"),
-            Self::Magic { name, found, expected } => {
-                write!(f, "{name}: starts with {found:#010x}, expected {expected:#010x}")
-            }
-            Self::TooLarge { name, sizes, limit_bytes } => {
-                write!(f, "{name}: header announces {sizes:?} bytes, the limit is {limit_bytes}")
-            }
-            Self::Truncated { name, found, expected } => {
-                write!(f, "{name}: ends after {found} bytes, expected {expected}")
-            }
-            Self::Trailing { name, expected } => {
-                write!(f, "{name}: goes on after the {expected} bytes its header announces")
-            }
-            Self::SampleShape { name, shape } => {
-                write!(f, "{name}: a sample of shape {shape:?} has no usable size")
-            }
-            Self::Partial { name, what, found, per_sample } => {
-                write!(f, "{name}: {found} {what} are no whole number of samples of {per_sample}")
-            }
-            Self::Counts { name, n_samples, n_targets } => {
-                write!(f, "{name}: {n_samples} samples but {n_targets} targets")
-            }
-            Self::Label { name, index, found, classes } => {
-                write!(f, "{name}: label {found} at index {index}, expected below {classes}")
-            }
-            Self::Batch { order, batch_size, n_samples } => {
-                write!(f, "{order}: no batches of {batch_size} from {n_samples} samples")
-            }
-        }
-    }
-}
-
-impl std::error::Error for DataError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { error, .. } => Some(error),
-            _ => None,
-        }
-    }
+fn hint(begins_at_1: bool) -> &'static str {
+    if begins_at_1 { "; labels seem to begin at 1, classes are counted from 0" } else { "" }
 }

@@ -1,8 +1,7 @@
-//! What a network learns from: datasets, the readers that fill them, those that are made up, and the
-//! order in which samples are drawn.
+//! Training data: datasets, the readers that fill them, synthetic datasets, and the order in which samples are
+//! drawn.
 //!
-//! Nothing here touches a thread, a clock or a random state of its own; files are opened only by the
-//! readers' functions behind the default feature `files`.
+//! Nothing here uses threads, a clock or a random state; files are opened only by the functions behind the default feature `files`.
 
 mod dataset;
 mod error;

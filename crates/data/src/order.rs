@@ -1,7 +1,7 @@
 //! The order in which samples are drawn for batches.
 //!
 //! Batch number `step` depends on the order, the two sizes and the random numbers of the caller only,
-//! never on the batches drawn before: after a resume the walk goes on as if it had not stopped.
+//! never on the batches drawn before: a resumed run draws the same batches as one that never stopped.
 
 use std::fmt;
 
@@ -20,11 +20,10 @@ pub enum Order {
     /// of the dataset, since only its sum matters.
     #[default]
     ShuffledEpochs,
-    /// Shuffled once, then walked again and again in that order; what is left after the last whole
-    /// batch is never drawn. Needed to compare with the codelab, which does this.
+    /// Shuffled once; every epoch uses that order, and the samples after the last whole batch are never drawn.
+    /// The order of the codelab.
     FixedOrder,
-    /// Each sample of each batch drawn independently from all. Needed to compare with the book,
-    /// which does this.
+    /// Each sample of each batch drawn independently from all. The order of "Deep Learning from Scratch".
     WithReplacement,
 }
 
@@ -75,7 +74,7 @@ pub struct Sampler {
     order: Order,
     n_samples: usize,
     batch_size: usize,
-    /// The samples as they are walked in epoch `shuffled_epoch`; empty with replacement.
+    /// The samples in the order of epoch `shuffled_epoch`; empty with replacement.
     permutation: Vec<u32>,
     shuffled_epoch: Option<u64>,
 }
@@ -86,7 +85,7 @@ impl Sampler {
     /// # Errors
     ///
     /// [`DataError::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
-    /// or if a fixed walk is shorter than one batch. The other orders serve larger batches too.
+    /// or if a fixed order is shorter than one batch. The other orders allow larger batches.
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
         let error = DataError::Batch { order, batch_size, n_samples };
         let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
@@ -105,7 +104,7 @@ impl Sampler {
     /// # Cost
     ///
     /// One copy per sample of the batch, and one random number for each sample of an epoch where the
-    /// epoch is entered. Nothing is allocated once `batch` has room.
+    /// epoch is entered. Nothing is allocated once `batch` has its capacity.
     pub fn draw_batch(&mut self, step: u64, random: &dyn Fn(Draw) -> u64, batch: &mut Vec<u32>) {
         let (n_samples, batch_size) = (self.n_samples, self.batch_size);
         batch.clear();
@@ -117,8 +116,8 @@ impl Sampler {
                 ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
             }
             Order::FixedOrder => {
-                let walk_len = n_samples - n_samples % batch_size;
-                (0, (position % walk_len as u128) as usize)
+                let fixed_len = n_samples - n_samples % batch_size;
+                (0, (position % fixed_len as u128) as usize)
             }
             Order::WithReplacement => {
                 let draw = |counter| Draw { stream: step, counter, bound: n_samples as u64 };
@@ -127,14 +126,14 @@ impl Sampler {
             }
         };
         while batch.len() < batch_size {
-            let rest = &self.walk(epoch, random)[start..];
+            let rest = &self.permutation_of(epoch, random)[start..];
             batch.extend_from_slice(&rest[..rest.len().min(batch_size - batch.len())]);
             (epoch, start) = (epoch.wrapping_add(1), 0);
         }
     }
 
     /// The samples in the order of an epoch, which is computed when the epoch is entered.
-    fn walk(&mut self, epoch: u64, random: &dyn Fn(Draw) -> u64) -> &[u32] {
+    fn permutation_of(&mut self, epoch: u64, random: &dyn Fn(Draw) -> u64) -> &[u32] {
         let is_all_at_once =
             self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples;
         if self.shuffled_epoch != Some(epoch) && !is_all_at_once {
@@ -181,8 +180,8 @@ mod tests {
         batch
     }
 
-    /// What the batches of the first `steps` steps hold, one after the other.
-    fn walk(sampler: &mut Sampler, steps: u64) -> Vec<u32> {
+    /// The batches of the first `steps` steps, one after the other.
+    fn draw_all(sampler: &mut Sampler, steps: u64) -> Vec<u32> {
         (0..steps).flat_map(|step| batch(sampler, step)).collect()
     }
 
@@ -196,7 +195,7 @@ mod tests {
     fn each_epoch_holds_each_sample_once_whatever_the_batch() {
         // Batches that divide the epoch, that reach across its end, of one, of all and of more.
         for batch_size in [1, 2, 3, 4, 7, 11, 12, 13, 30] {
-            let drawn = walk(&mut sampler(Order::ShuffledEpochs, 12, batch_size), 60);
+            let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 12, batch_size), 60);
             for epoch in drawn.chunks_exact(12) {
                 assert_eq!(sorted(epoch), Vec::from_iter(0..12), "batches of {batch_size}");
             }
@@ -205,7 +204,7 @@ mod tests {
 
     #[test]
     fn epochs_differ_from_each_other_and_from_the_natural_order() {
-        let drawn = walk(&mut sampler(Order::ShuffledEpochs, 100, 10), 30);
+        let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 100, 10), 30);
         let natural = Vec::from_iter(0..100);
         let orders = [&drawn[..100], &drawn[100..200], &drawn[200..], &natural];
         for (i, order) in orders.iter().enumerate() {
@@ -229,14 +228,14 @@ mod tests {
     #[test]
     fn a_full_batch_is_in_natural_order() {
         let mut sampler = sampler(Order::ShuffledEpochs, 5, 5);
-        assert_eq!(walk(&mut sampler, 2), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+        assert_eq!(draw_all(&mut sampler, 2), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
     }
 
     #[test]
-    fn a_fixed_walk_repeats_its_whole_batches_and_never_draws_the_rest() {
+    fn a_fixed_order_repeats_its_whole_batches_and_never_draws_the_rest() {
         for (n_samples, batch_size, period) in [(12, 4, 3), (13, 4, 3), (7, 1, 7), (5, 5, 1)] {
             let mut sampler = sampler(Order::FixedOrder, n_samples, batch_size);
-            let first = walk(&mut sampler, period);
+            let first = draw_all(&mut sampler, period);
             let distinct = sorted(&first).windows(2).all(|pair| pair[0] < pair[1]);
             assert!(distinct, "{first:?} draws a sample twice");
             for step in 0..3 * period {
@@ -250,7 +249,7 @@ mod tests {
     fn with_replacement_every_sample_is_about_equally_frequent() {
         let mut sampler = sampler(Order::WithReplacement, 10, 100);
         let mut counts = [0_i32; 10];
-        for sample in walk(&mut sampler, 100) {
+        for sample in draw_all(&mut sampler, 100) {
             counts[sample as usize] += 1;
         }
         // Standard deviation 30: 150 is five of them.
@@ -259,16 +258,16 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_draws_what_a_walk_draws() {
+    fn a_jump_draws_the_batches_of_a_sequence() {
         for order in ORDERS {
             for batch_size in [1, 3, 10] {
-                let mut walking = sampler(order, 10, batch_size);
-                let walked: Vec<_> = (0..40).map(|step| batch(&mut walking, step)).collect();
+                let mut in_sequence = sampler(order, 10, batch_size);
+                let batches: Vec<_> = (0..40).map(|step| batch(&mut in_sequence, step)).collect();
                 // Forwards into a fresh sampler, then backwards in the same one.
                 let mut jumping = sampler(order, 10, batch_size);
                 for step in [39, 17, 3, 4, 0] {
                     let jumped = batch(&mut jumping, step as u64);
-                    assert_eq!(jumped, walked[step], "{order}, batches of {batch_size}, {step}");
+                    assert_eq!(jumped, batches[step], "{order}, batches of {batch_size}, {step}");
                 }
             }
         }
@@ -304,7 +303,7 @@ mod tests {
             assert!(Sampler::new(order, u32::MAX as usize + 1, 1).is_err(), "{order}");
         }
         let error = Sampler::new(Order::FixedOrder, 99, 100).unwrap_err();
-        assert_eq!(error.to_string(), "fixed_order: no batches of 100 from 99 samples");
+        assert_eq!(error.to_string(), "fixed_order: cannot draw batches of 100 from 99 samples");
     }
 
     #[test]

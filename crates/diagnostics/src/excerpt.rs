@@ -79,7 +79,7 @@ impl fmt::Display for Excerpt {
 /// could change the order of the text.
 pub fn printable(text: &str) -> String {
     let is_hidden = |c: char| {
-        c.is_control() && c != '\t'
+        c.is_control() && !['\t', '\n'].contains(&c)
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.replace(is_hidden, "\u{fffd}")

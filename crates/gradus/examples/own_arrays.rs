@@ -44,7 +44,6 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         r#"
         [data]
         source = "memory"
-        divisor = 1.0
 
         [model]
         input = [2]

@@ -16,19 +16,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The rooms of the house, each a crate of its own:
+//! # Speed
 //!
-//! | module      | what is in it                                                              |
-//! |-------------|----------------------------------------------------------------------------|
-//! | [`graph`]   | graphs, gradients, programs, the gradient check, formulas, ops of your own |
-//! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions  |
-//! | [`data`]    | datasets, readers, the order of samples                                    |
-//! | [`runs`]    | experiment files, presets, saved networks and their answers, run folders   |
-//! | [`train`]   | the training loop, the gradient check                                      |
-//! | [`events`]  | what happens in a run, as JSON lines                                       |
-//! | [`kernels`] | products, threads, random numbers, vectorised loops                        |
+//! Numerical code needs an optimising compiler, and a dependency cannot ask for one. A program that is built without
+//! `--release` wants these lines in its `Cargo.toml`:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
+//!
+//! # Modules
+//!
+//! | module      | contents                                                                      |
+//! |-------------|-------------------------------------------------------------------------------|
+//! | [`graph`]   | graphs, gradients, programs, the gradient check, formulas, ops of a program   |
+//! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions     |
+//! | [`data`]    | datasets, readers, the order of samples                                       |
+//! | [`runs`]    | experiment files, presets, saved models and their predictions, run folders    |
+//! | [`train`]   | the training loop, the gradient check of a network                            |
+//! | [`events`]  | the log of a run, as JSON lines                                               |
+//! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
+//!
+//! # Errors
+//!
+//! Every error keeps its cause. [`error_chain`] writes both, as `anyhow` does with `{:#}`:
+//!
+//! ```
+//! let network = gradus::runs::Experiment::parse("mine.toml", r#"
+//!     model = { input = [28, 28, 1], layers = [{ linear = { units = 10 } }] }
+//!     train = { epochs = 1.0 }
+//! "#)?.model;
+//! let error = network.outputs().unwrap_err();
+//! assert_eq!(
+//!     gradus::error_chain(&error),
+//!     "layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 28, 28, 1]",
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub use data;
+pub use diagnostics::chain as error_chain;
 pub use events;
 pub use graph;
 pub use kernels;
@@ -39,7 +67,7 @@ pub use train;
 use data::{Dataset, Features, Targets};
 use runs::Split;
 
-/// What most programs need.
+/// The names that most programs need.
 pub mod prelude {
     pub use data::{Dataset, Features, Order, Targets};
     pub use events::{Event, Reason, RunFinished};
@@ -51,9 +79,9 @@ pub mod prelude {
     pub use train::{NoopObserver, Observer, Trainer};
 }
 
-/// The MNIST digits inside the library: 60,000 to learn from and 10,000 to measure on, as bytes.
+/// The MNIST digits inside the library as bytes: 60,000 for training and 10,000 for testing.
 ///
-/// They are decompressed anew with each call, which takes about 0.1 s.
+/// Each call decompresses them, which takes about 0.1 s.
 ///
 /// # Errors
 ///
@@ -73,7 +101,7 @@ pub fn mnist() -> Result<Split, mnist::LoadError> {
     })
 }
 
-/// The code in the README runs too.
+/// The code in the README is tested too.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -147,6 +147,19 @@ pub enum ShapeError {
     },
 }
 
+impl ShapeError {
+    /// The op that was asked for.
+    pub fn op(&self) -> &'static str {
+        match self {
+            Self::Rank { op, .. }
+            | Self::AxisMismatch { op, .. }
+            | Self::Broadcast { op, .. }
+            | Self::Rule { op, .. } => op,
+            Self::Reshape { .. } => "reshape",
+        }
+    }
+}
+
 impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,6 @@
-//! Networks as people describe them: layers, losses, initializers, optimizers and schedules, and the
-//! description that becomes a graph.
+//! Layers, losses, initializers, optimizers and schedules, and the description of a network that becomes a graph.
 //!
-//! Each kind is one file in the folder of its room and one entry in that room's list.
+//! Each kind is one file in the folder of its registry and one entry in the registry's list.
 
 pub mod init;
 pub mod layers;

@@ -52,18 +52,18 @@ fn he_normal() -> Initializer {
 /// Whether a graph is made for training or for evaluation: dropout and batch normalisation differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout is at work, batch normalisation uses the batch.
+    /// Dropout is active, batch normalisation uses the batch.
     Train,
     /// No dropout, batch normalisation uses running statistics.
     Evaluate,
 }
 
-/// What training makes small: a loss, and perhaps a penalty on large weights.
+/// What training minimises: a loss, and perhaps a penalty on large weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objective {
-    /// How wrong the network is.
+    /// The error of the predictions.
     pub loss: Loss,
-    /// What large weights cost.
+    /// The cost of large weights.
     pub penalty: Penalty,
 }
 
@@ -86,8 +86,8 @@ impl Validate for Penalty {
 
 /// A network as a graph, with what is needed to train or evaluate it.
 ///
-/// Input 0 of the graph are the samples, input 1 the targets, and from input 2 on come the running
-/// running statistics, in the order of [`running_statistics`](Self::running_statistics), if the graph is for evaluation.
+/// Input 0 of the graph is the samples, input 1 the targets; the inputs from 2 on are the running statistics, in
+/// the order of [`running_statistics`](Self::running_statistics), if the graph is for evaluation.
 #[derive(Clone, Debug)]
 pub struct Model<T> {
     /// All nodes.
@@ -96,13 +96,13 @@ pub struct Model<T> {
     pub input: NodeId,
     /// The targets: class numbers `[N]`, or values `[N, k]`.
     pub target: NodeId,
-    /// What the last layer says.
+    /// The output of the last layer.
     pub prediction: NodeId,
     /// The loss on the data.
     pub data_loss: NodeId,
     /// The cost of large weights, if there is one.
     pub penalty: Option<NodeId>,
-    /// What training makes small: the sum of both.
+    /// What training minimises: the sum of both.
     pub loss: NodeId,
     /// The parameters, in the order of the parameter vector.
     pub parameters: Vec<ParameterSpec>,
@@ -140,20 +140,22 @@ pub struct RunningStatistics {
     pub moments: NodeId,
     /// Channels: there are as many means, then as many variances.
     pub channels: usize,
-    /// Share of the average that a step keeps.
+    /// Values of each channel in one sample: the pixels of an image, else 1.
+    pub values_per_sample: usize,
+    /// Share of the old running value that a step keeps.
     pub momentum: f64,
     /// Whether the first steps keep less.
     pub warmup: bool,
 }
 
 impl RunningStatistics {
-    /// What the running statistics are before the first step: mean 0, variance 1.
+    /// The running statistics before the first step: mean 0, variance 1.
     pub fn initial(&self) -> impl Iterator<Item = f32> + use<> {
         let channels = self.channels;
         (0..2 * channels).map(move |i| if i < channels { 0.0 } else { 1.0 })
     }
 
-    /// The share of the average that is kept at `step`, counted from 0.
+    /// The share of the old running value that is kept at `step`, counted from 0.
     pub fn momentum_at(&self, step: u64) -> f64 {
         let warm = (1.0 + step as f64) / (10.0 + step as f64);
         if self.warmup { self.momentum.min(warm) } else { self.momentum }
@@ -177,7 +179,32 @@ pub struct LayerSummary {
     pub multiply_adds: u64,
 }
 
+impl Validate for Network {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        self.validate_defaults()?;
+        let mut layers = self.layers.iter().zip(1..);
+        layers.try_for_each(|(layer, number)| {
+            layer.validate().map_err(|setting| setting.within(&format!("layers.{number}")))
+        })
+    }
+}
+
 impl Network {
+    /// Settings that are allowed and probably mistakes, with their layer.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = self.layers.iter().zip(1..).filter_map(|(layer, number)| {
+            let warning = layer.as_dyn::<f32>().warning()?;
+            Some(format!("layer {number} ({}): {warning}", layer.name()))
+        });
+        warnings.collect()
+    }
+
+    /// Checks the settings of layers that do not have their own.
+    fn validate_defaults(&self) -> Result<(), InvalidSetting> {
+        finite("bias", self.bias)?;
+        self.weight_init.validate().map_err(|setting| setting.within("weight_init"))
+    }
+
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
     ///
     /// With one output the target is a value, with several it is a class number. The parameters are the
@@ -208,8 +235,7 @@ impl Network {
         outputs: usize,
         target: Shape,
     ) -> Result<Model<T>, NetworkError> {
-        let of_model = |setting| NetworkError::Setting { layer: None, setting };
-        objective.penalty.validate().map_err(of_model)?;
+        objective.penalty.validate()?;
         let Layers { mut builder, input, target, prediction, layers } =
             self.build_layers(mode, target)?;
         let found = builder.graph.shape(prediction);
@@ -278,9 +304,7 @@ impl Network {
         {
             return Err(NetworkError::Input { found: self.input.clone() });
         }
-        let of_model = |setting| NetworkError::Setting { layer: None, setting };
-        finite("bias", self.bias).map_err(of_model)?;
-        self.weight_init.validate().map_err(|setting| of_model(setting.within("weight_init")))?;
+        self.validate_defaults()?;
         let mut builder = Builder::new(self, mode);
         builder.graph.begin_scope("the data");
         let input = builder.graph.input("input", Shape::batch(&self.input));
@@ -323,6 +347,22 @@ impl<T: Float> Model<T> {
             }
         }
         values
+    }
+
+    /// Checks that every batch normalisation that uses the batch gets two values or more for each channel.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::NoVariance`] if `batch` is too small.
+    pub fn check_batch(&self, batch: usize) -> Result<(), NetworkError> {
+        // In a graph for evaluation the moments are an input.
+        let mut used =
+            self.running_statistics.iter().filter(|s| self.graph.node(s.moments).op().is_some());
+        let single = used.find(|s| batch * s.values_per_sample < 2);
+        let Some(single) = single else { return Ok(()) };
+        let of_layer = |layer: &&LayerSummary| layer.node.index() >= single.moments.index();
+        let layer = self.layers.iter().find(of_layer).expect("statistics belong to a layer");
+        Err(NetworkError::NoVariance { number: layer.number, kind: layer.kind })
     }
 
     /// Multiply-adds of a forward pass for one sample.

@@ -1,7 +1,7 @@
-//! Kinds that are chosen by name, and the check of their settings.
+//! Registries: components that are chosen by name, and the check of their settings.
 //!
-//! A room of kinds (optimizers, schedules, initializers) is a folder with one file per kind.
-//! Its list stands once, in `registry!`, and the name of a kind is the name of its file.
+//! A registry (layers, losses, optimizers, schedules, initializers) is a folder with one file per kind.
+//! Its list is written once, in `registry!`, and the name of a kind is the name of its file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,21 +14,24 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 
 /// Settings that have a range.
 pub trait Validate {
-    /// Checks every setting.
+    /// Checks every setting. Without settings there is nothing to check.
     ///
     /// # Errors
     ///
     /// The first setting outside its range.
-    fn validate(&self) -> Result<(), InvalidSetting>;
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        Ok(())
+    }
 }
 
 /// A setting outside its range.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: expected {expected}, found {found}")]
 pub struct InvalidSetting {
     /// The setting's name, with the settings around it: `then.learning_rate`.
     pub name: String,
     /// Its value.
-    pub found: f64,
+    pub found: String,
     /// The range it should lie in, in words.
     pub expected: String,
 }
@@ -41,13 +44,8 @@ impl InvalidSetting {
     }
 }
 
-impl fmt::Display for InvalidSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.name, self.expected, self.found)
-    }
-}
-
-impl std::error::Error for InvalidSetting {}
+/// The most units of a layer, filters of a convolution or classes of a dataset: more is a mistake in writing.
+pub const MAX_WIDTH: usize = 1 << 20;
 
 /// Checks that `found` is finite.
 pub(crate) fn finite(name: &str, found: f64) -> Result<(), InvalidSetting> {
@@ -69,20 +67,34 @@ pub(crate) fn fraction(name: &str, found: f64) -> Result<(), InvalidSetting> {
     require((0.0..1.0).contains(&found), name, found, "a number from 0 to below 1")
 }
 
-/// Checks `holds`, a range in words being `expected`.
-pub(crate) fn require(
+/// Checks that `found` lies in `1..=most`; `usize::MAX` is no limit.
+///
+/// # Errors
+///
+/// If it does not.
+pub fn within_limit(name: &str, found: usize, most: usize) -> Result<(), InvalidSetting> {
+    let expected = if most == usize::MAX { "1 or more".into() } else { format!("1 to {most}") };
+    require((1..=most).contains(&found), name, found, expected)
+}
+
+/// Checks that `holds`, the range in words being `expected`.
+///
+/// # Errors
+///
+/// If it does not hold.
+pub fn require(
     holds: bool,
     name: &str,
-    found: f64,
+    found: impl fmt::Display,
     expected: impl Into<String>,
 ) -> Result<(), InvalidSetting> {
     if holds {
         return Ok(());
     }
-    Err(InvalidSetting { name: name.to_owned(), found, expected: expected.into() })
+    Err(InvalidSetting { name: name.into(), found: found.to_string(), expected: expected.into() })
 }
 
-/// Makes the enum of a room's kinds from its list of `file::Kind`.
+/// Makes the enum of a registry from its list of `file::Kind`.
 ///
 /// ```text
 /// registry! {
@@ -95,7 +107,7 @@ pub(crate) fn require(
 /// ```
 ///
 /// Each kind is a struct with `Clone`, `Debug`, `PartialEq`, `Serialize`, `Deserialize` and the
-/// room's trait (which may be generic in one type, as above, or in none). The enum has a variant
+/// registry's trait (which may be generic in one type, as above, or in none). The enum has a variant
 /// per kind, a `From` per kind, `NAMES`, `name()` and `as_dyn()`. It is written as
 /// `{ adam = { beta2 = 0.99 } }`, and read from that or from `"adam"`, which means `{ adam = {} }`:
 /// what has a default may be left out, the rest is reported as missing by the kind itself.
@@ -237,17 +249,17 @@ mod tests {
     use crate::optim::{Optimizer, adam::Adam, sgd::Sgd};
 
     #[derive(Debug, Deserialize)]
-    struct Experiment {
+    struct OptimizerFile {
         optimizer: Optimizer,
     }
 
     fn read(toml: &str) -> Optimizer {
-        toml::from_str::<Experiment>(toml).unwrap_or_else(|e| panic!("{toml}\n{e}")).optimizer
+        toml::from_str::<OptimizerFile>(toml).unwrap_or_else(|e| panic!("{toml}\n{e}")).optimizer
     }
 
     /// The line (from 1), the text and the message of the mistake in `toml`.
     fn mistake(toml: &str) -> (usize, &str, String) {
-        let error = toml::from_str::<Experiment>(toml).expect_err(toml);
+        let error = toml::from_str::<OptimizerFile>(toml).expect_err(toml);
         let span = error.span().expect("the error knows its place");
         let line = 1 + toml[..span.start].matches('\n').count();
         assert!(error.to_string().contains(&format!("line {line}, column")), "{error}");
@@ -325,14 +337,15 @@ mod tests {
     impl Anything for needy::Needy {}
 
     registry! {
-        enum Layer: dyn Anything { needy::Needy }
+        enum NeedyKind: dyn Anything { needy::Needy }
     }
 
     #[test]
     fn a_name_alone_is_not_enough_where_a_setting_has_no_default() {
-        let error = toml::from_str::<BTreeMap<String, Layer>>("layer = 'needy'").unwrap_err();
+        let error = toml::from_str::<BTreeMap<String, NeedyKind>>("layer = 'needy'").unwrap_err();
         assert_eq!(error.message(), "missing field `units`");
-        let read = toml::from_str::<BTreeMap<String, Layer>>("layer = { needy = { units = 3 } }");
+        let read =
+            toml::from_str::<BTreeMap<String, NeedyKind>>("layer = { needy = { units = 3 } }");
         let layer = &read.unwrap()["layer"];
         assert_eq!(layer.name(), "needy");
         let _: &dyn Anything = layer.as_dyn();
@@ -348,9 +361,9 @@ mod tests {
 
     #[test]
     fn ranges_end_where_they_say() {
-        type GradCheckOptions = fn(&str, f64) -> Result<(), InvalidSetting>;
+        type RangeCheck = fn(&str, f64) -> Result<(), InvalidSetting>;
         let (inf, nan) = (f64::INFINITY, f64::NAN);
-        let cases: [(GradCheckOptions, &[f64], &[f64]); 4] = [
+        let cases: [(RangeCheck, &[f64], &[f64]); 4] = [
             (finite, &[-1e300, 0.0], &[inf, -inf, nan]),
             (positive, &[1e-300, 1e300], &[0.0, -1.0, inf, nan]),
             (not_negative, &[0.0, 1e300], &[-1e-300, inf, nan]),

@@ -6,11 +6,20 @@ use graph::Padding;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::registry::{InvalidSetting, Validate, require};
+use crate::registry::{InvalidSetting, Validate, require, within_limit};
 
 /// A height and a width: `5` or `[5, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair(pub [usize; 2]);
+
+impl Pair {
+    /// Checks that both sizes lie in `1..=most`.
+    pub(crate) fn within_limit(self, name: &str, most: usize) -> Result<(), InvalidSetting> {
+        let [height, width] = self.0;
+        let outside = if (1..=most).contains(&height) { width } else { height };
+        within_limit(name, outside, most)
+    }
+}
 
 impl Serialize for Pair {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,9 +61,9 @@ impl Serialize for PaddingSetting {
 
 impl<'de> Deserialize<'de> for PaddingSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
+        struct PaddingVisitor;
 
-        impl<'de> Visitor<'de> for Form {
+        impl<'de> Visitor<'de> for PaddingVisitor {
             type Value = Padding;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,17 +87,17 @@ impl<'de> Deserialize<'de> for PaddingSetting {
             }
         }
 
-        deserializer.deserialize_any(Form).map(Self)
+        deserializer.deserialize_any(PaddingVisitor).map(Self)
     }
 }
 
 impl Validate for PaddingSetting {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        /// Rows or columns on one side: more than any kernel can want.
+        /// Rows or columns on one side: more than any kernel needs.
         const MOST: usize = 1024;
         let Padding::Explicit { top, bottom, left, right } = self.0 else { return Ok(()) };
         let most = top.max(bottom).max(left).max(right);
-        require(most <= MOST, "padding", most as f64, format!("at most {MOST}"))
+        require(most <= MOST, "padding", most, format!("at most {MOST}"))
     }
 }
 
@@ -111,9 +120,9 @@ impl Serialize for Bias {
 
 impl<'de> Deserialize<'de> for Bias {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
+        struct BiasVisitor;
 
-        impl Visitor<'_> for Form {
+        impl Visitor<'_> for BiasVisitor {
             type Value = Option<f64>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,7 +142,7 @@ impl<'de> Deserialize<'de> for Bias {
             }
         }
 
-        deserializer.deserialize_any(Form).map(Self)
+        deserializer.deserialize_any(BiasVisitor).map(Self)
     }
 }
 

@@ -1,21 +1,25 @@
 //! The experiment file: everything that decides what a run computes, as TOML.
 
+mod document;
 mod source;
 
+use std::error::Error;
 use std::fmt;
 
-use data::Order;
-use diagnostics::{Excerpt, nearest};
+use data::{DataError, Order};
+use diagnostics::{Excerpt, nearest, printable};
 use nn::optim::Optimizer;
 use nn::optim::clip::Clip;
-use nn::registry::{InvalidSetting, Validate};
+use nn::registry::{InvalidSetting, Validate, require};
 use nn::schedule::Schedule;
 use nn::{Loss, Network, Objective, Penalty};
 use serde::{Deserialize, Serialize};
 
+use document::Document;
+
 pub use source::{DataSource, DataSpec, Split};
 
-/// Everything that decides what a run computes. The number of threads is not part of it: it does not.
+/// Everything that decides what a run computes. The number of threads does not, and is not part of it.
 ///
 /// ```
 /// let text = r#"
@@ -40,14 +44,14 @@ pub struct Experiment {
     /// The name of its runs; that of the file if not given.
     #[serde(default)]
     pub name: String,
-    /// Where the numbers come from.
+    /// The data.
     #[serde(default)]
     pub data: DataSpec,
     /// The network.
     pub model: Network,
     /// How it is trained.
     pub train: TrainSpec,
-    /// What others have published for it.
+    /// The published result it reproduces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
 }
@@ -70,7 +74,7 @@ pub struct Experiment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSpec {
-    /// What is made small.
+    /// The loss.
     #[serde(default)]
     pub loss: Loss,
     /// From gradients to new parameters.
@@ -116,7 +120,7 @@ fn adam() -> Optimizer {
 }
 
 fn one_thousandth() -> Schedule {
-    nn::schedule::constant::Constant { learning_rate: 0.001 }.into()
+    nn::schedule::constant::ConstantRate { learning_rate: 0.001 }.into()
 }
 
 fn hundred() -> usize {
@@ -140,7 +144,7 @@ impl TrainSpec {
         self.evaluate_every.unwrap_or((n_samples / self.batch) as u64).max(1)
     }
 
-    /// What is made small.
+    /// The loss and the penalty.
     pub fn objective(&self) -> Objective {
         Objective { loss: self.loss.clone(), penalty: Penalty { l1: self.l1, l2: self.l2 } }
     }
@@ -148,24 +152,20 @@ impl TrainSpec {
 
 impl Validate for TrainSpec {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        let require = |holds: bool, name: &str, found: f64, expected: &str| match holds {
-            true => Ok(()),
-            false => Err(InvalidSetting { name: name.into(), found, expected: expected.into() }),
-        };
         self.optimizer.validate().map_err(|setting| setting.within("optimizer"))?;
         self.schedule.validate().map_err(|setting| setting.within("schedule"))?;
         self.clip.validate().map_err(|setting| setting.within("clip"))?;
         Penalty { l1: self.l1, l2: self.l2 }.validate()?;
-        require(self.batch > 0, "batch", self.batch as f64, "1 or more")?;
-        require(self.report_every > 0, "report_every", 0.0, "1 or more")?;
-        require(self.evaluate_every != Some(0), "evaluate_every", 0.0, "1 or more")?;
-        require(self.steps != Some(0), "steps", 0.0, "1 or more")?;
+        require(self.batch > 0, "batch", self.batch, "1 or more")?;
+        require(self.report_every > 0, "report_every", 0, "1 or more")?;
+        require(self.evaluate_every != Some(0), "evaluate_every", 0, "1 or more")?;
+        require(self.steps != Some(0), "steps", 0, "1 or more")?;
         let epochs = self.epochs.unwrap_or(1.0);
         require(epochs.is_finite() && epochs > 0.0, "epochs", epochs, "a number above 0")
     }
 }
 
-/// What others have published for a network.
+/// A published result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -193,11 +193,12 @@ impl fmt::Display for Statistic {
     }
 }
 
-/// What is wrong with an experiment.
-#[derive(Clone, Debug, PartialEq)]
+/// Why an experiment cannot be read, or its data.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// The text does not say an experiment.
+    /// The text is not an experiment.
+    #[error("{}", located(file, excerpt.as_ref(), message, suggestion.as_deref()))]
     Text {
         /// The file.
         file: String,
@@ -209,51 +210,85 @@ pub enum ExperimentError {
         suggestion: Option<String>,
     },
     /// A setting is outside its range.
+    #[error("{}", located(file, excerpt.as_ref(), &setting.to_string(), None))]
     Setting {
         /// The file.
         file: String,
+        /// The setting's place, if it is known.
+        excerpt: Option<Excerpt>,
         /// The setting.
         setting: InvalidSetting,
     },
     /// The data cannot be read.
-    Data(String),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The digits inside the program cannot be read.
+    #[error(transparent)]
+    Digits(Box<dyn Error + Send + Sync>),
+    /// The data was passed by a program and is not kept.
+    #[error(
+        "source \"memory\": the data was passed by a program and is not kept; name another source"
+    )]
+    Memory,
 }
 
-impl fmt::Display for ExperimentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text { file, excerpt, message, suggestion } => {
-                write!(f, "{file}:")?;
-                if let Some(Excerpt { line, column, .. }) = excerpt {
-                    write!(f, "{line}:{column}:")?;
-                }
-                write!(f, " {message}")?;
-                if let Some(suggestion) = suggestion {
-                    write!(f, "\n  did you mean `{suggestion}`?")?;
-                }
-                excerpt.as_ref().map_or(Ok(()), |excerpt| write!(f, "\n{excerpt}"))
-            }
-            Self::Setting { file, setting } => write!(f, "{file}: {setting}"),
-            Self::Data(message) => write!(f, "{message}"),
-        }
-    }
+/// A message with its place, a suggestion and the line of the mistake, as far as they are known.
+fn located(
+    file: &str,
+    excerpt: Option<&Excerpt>,
+    message: &str,
+    suggestion: Option<&str>,
+) -> String {
+    let place = excerpt.map(|Excerpt { line, column, .. }| format!("{line}:{column}:"));
+    let hint = suggestion.map(|name| format!("\n  did you mean `{name}`?"));
+    let excerpt = excerpt.map(|excerpt| format!("\n{excerpt}"));
+    let [place, hint, excerpt] = [place, hint, excerpt].map(Option::unwrap_or_default);
+    format!("{file}:{place} {}{hint}{excerpt}", printable(message))
 }
-
-impl std::error::Error for ExperimentError {}
 
 impl Experiment {
+    /// The text of an experiment file, which must be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// If it is in another encoding.
+    pub fn decode(file: &str, bytes: Vec<u8>) -> Result<String, ExperimentError> {
+        // Every second byte of ASCII text in UTF-16 is 0.
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe])
+            || bytes.starts_with(&[0xfe, 0xff])
+            || bytes.iter().take(64).filter(|&&byte| byte == 0).count() > 16;
+        if is_utf16 {
+            return Err(placeless(file, "is UTF-16; save it as UTF-8".into()));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let (before, rest) = error.as_bytes().split_at(valid);
+            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let message = format!("expected UTF-8, found byte {:#04x} in line {line}", rest[0]);
+            placeless(file, message)
+        })
+    }
+
     /// Reads an experiment file; `file` names it in errors and, without folder and ending, the experiment.
     ///
     /// # Errors
     ///
-    /// Where the text is wrong: line, column, what was found and expected, the nearest known name.
+    /// The first mistake: line, column, what was found and expected, the nearest known name.
     pub fn parse(file: &str, text: &str) -> Result<Self, ExperimentError> {
+        let document = Document::parse(text).map_err(|error| text_error(file, text, &error))?;
+        if let Some((span, message)) = document.oversized_integer() {
+            let excerpt = Some(Excerpt::new(text, span));
+            let file = file.to_owned();
+            return Err(ExperimentError::Text { file, excerpt, message, suggestion: None });
+        }
         let experiment = toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
-        Self::checked(file, experiment)
+        Self::checked(file, experiment, |setting| {
+            Some(Excerpt::new(text, document.span_of(&setting.name)?))
+        })
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
-    /// (`("train.epochs", "3")`; what is no TOML value is taken as a string).
+    /// (`("train.epochs", "3")`; other text is taken as a string).
     ///
     /// # Errors
     ///
@@ -282,7 +317,7 @@ impl Experiment {
         let experiment = Self::deserialize(toml::Value::Table(table))
             .map_err(|error| placeless(&file, error.message().to_owned()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
-        Self::checked(&file, Self { name, ..experiment })
+        Self::checked(&file, Self { name, ..experiment }, |_| None)
     }
 
     /// The experiment as text, with every default written out.
@@ -294,33 +329,52 @@ impl Experiment {
     /// its number.
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
-        let table = toml::Table::try_from(self).expect("every setting has a text form");
-        flatten("", &table.into(), &mut settings);
+        match toml::Table::try_from(self) {
+            Ok(table) => flatten("", &table.into(), &mut settings),
+            // An experiment made by a program may hold an integer that TOML does not have.
+            Err(_) => settings.push(("experiment".to_owned(), self.to_text())),
+        }
         settings
     }
 
-    fn checked(file: &str, mut experiment: Self) -> Result<Self, ExperimentError> {
-        let of_file = |setting| ExperimentError::Setting { file: file.to_owned(), setting };
+    /// Settings that are allowed and probably mistakes.
+    pub fn warnings(&self) -> Vec<String> {
+        self.model.warnings()
+    }
+
+    /// Checks every setting; `place` finds a setting in the file.
+    fn checked(
+        file: &str,
+        mut experiment: Self,
+        place: impl Fn(&InvalidSetting) -> Option<Excerpt>,
+    ) -> Result<Self, ExperimentError> {
+        let within = |outer: &str, result: Result<(), InvalidSetting>| {
+            result.map_err(|setting| {
+                let setting = setting.within(outer);
+                let (file, excerpt) = (file.to_owned(), place(&setting));
+                ExperimentError::Setting { file, excerpt, setting }
+            })
+        };
+        within("train", experiment.train.validate())?;
         let train = &experiment.train;
-        train.validate().map_err(|setting| of_file(setting.within("train")))?;
         if train.epochs.is_some() == train.steps.is_some() {
             let found = if train.epochs.is_some() { "both" } else { "neither" };
             let message = format!("[train]: expected either `epochs` or `steps`, found {found}");
             return Err(placeless(file, message));
         }
-        experiment.data.validate().map_err(|setting| of_file(setting.within("data")))?;
+        within("data", experiment.data.validate())?;
+        within("model", experiment.model.validate())?;
+        experiment.data.fill_defaults();
         if experiment.name.is_empty() {
             let stem = std::path::Path::new(file)
                 .file_stem()
                 .map(|stem| stem.to_string_lossy().into_owned());
             experiment.name = stem.unwrap_or_else(|| "experiment".into());
         }
-        if experiment.name.contains(['/', '\\', '\0']) {
+        // A control character in a folder's name would reach the terminal wherever the run is listed.
+        if experiment.name.contains(|c: char| c.is_control() || ['/', '\\'].contains(&c)) {
             let found = experiment.name.escape_debug();
-            return Err(placeless(
-                file,
-                format!("name: expected that of a folder, found `{found}`"),
-            ));
+            return Err(placeless(file, format!("name: expected a folder name, found `{found}`")));
         }
         Ok(experiment)
     }
@@ -378,10 +432,20 @@ fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), Experimen
     let mut at = table;
     for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
         let next = at.entry(parent).or_insert_with(|| toml::Table::new().into());
-        at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is no table")))?;
+        at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is not a table")))?;
     }
-    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
-    let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+    let assignment = format!("value = {value}");
+    let parsed = match Document::parse(&assignment) {
+        Ok(document) => {
+            if let Some((_, message)) = document.oversized_integer() {
+                return Err(wrong(message));
+            }
+            toml::from_str::<toml::Table>(&assignment)
+                .ok()
+                .and_then(|mut table| table.remove("value"))
+        }
+        Err(_) => None,
+    };
     // `steps` and `epochs` say the same thing: the one that is set replaces the other.
     match path {
         "train.steps" => at.remove("epochs"),

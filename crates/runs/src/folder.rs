@@ -1,6 +1,5 @@
 //! The folder that keeps a run.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -19,42 +18,31 @@ pub struct RunFolder {
 }
 
 /// Why a run folder cannot be made or written.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunFolderError {
-    /// It is there already. A run is never overwritten.
+    /// It exists. A run is never overwritten.
+    #[error(
+        "{}: expected a folder that does not exist yet, found one: a run is never overwritten",
+        path.display()
+    )]
     Exists {
         /// The folder.
         path: PathBuf,
     },
-    /// The system says no.
+    /// It cannot be made or written.
+    #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
     /// The network cannot be saved.
-    Saved(SavedError),
+    #[error(transparent)]
+    Saved(#[from] SavedError),
 }
-
-impl fmt::Display for RunFolderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exists { path } => {
-                write!(
-                    f,
-                    "{}: expected a folder that is not there yet, found one: a run is never overwritten",
-                    path.display()
-                )
-            }
-            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Saved(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RunFolderError {}
 
 /// Where networks are saved, and how the names of those on the way begin and end.
 const CHECKPOINTS: &str = "checkpoints";

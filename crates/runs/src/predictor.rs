@@ -130,7 +130,7 @@ impl Predictor {
         );
         let inputs = Samples {
             samples,
-            divisor: self.saved.experiment.data.divisor,
+            divisor: self.saved.experiment.data.divisor.unwrap_or(1.0),
             running_statistics: &self.saved.running_statistics,
             statistics_starts: &self.statistics_starts,
         };

@@ -1,4 +1,4 @@
-//! The published networks, as experiment files inside the binary.
+//! Published networks, as experiment files inside the binary.
 
 use crate::experiment::Experiment;
 
@@ -17,7 +17,8 @@ macro_rules! preset {
     };
 }
 
-/// Every preset: the codelab's networks in the order of its lessons, then the book's by chapter.
+/// Every preset: the codelab's networks in the order of its lessons, then those of "Deep Learning from Scratch" by
+/// chapter.
 pub const ALL: &[Preset] = &[
     preset!("softmax"),
     preset!("five-sigmoid"),
@@ -33,7 +34,7 @@ pub const ALL: &[Preset] = &[
     preset!("deep-convnet"),
 ];
 
-/// The preset that is trained if none is named.
+/// The default preset of the command line.
 pub const DEFAULT: &str = "conv-dropout";
 
 /// The preset called `name`.
@@ -51,7 +52,7 @@ impl Preset {
         Experiment::parse(&self.file(), self.text).expect("a preset is right")
     }
 
-    /// What to call the file in errors.
+    /// The name of the file in errors.
     pub fn file(&self) -> String {
         format!("{}.toml", self.name)
     }

@@ -4,7 +4,6 @@
 //! to build the network, and any program that reads safetensors finds the tensors by name.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,43 +27,63 @@ pub struct SavedModel {
 }
 
 /// Why a saved network cannot be read or written. Each names the file.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SavedError {
-    /// The system says no.
+    /// The file cannot be read or written.
+    #[error("{}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
-    /// It is no safetensors file, or a damaged one.
+    /// It is not a safetensors file, or a damaged one.
+    #[error(
+        "{}: expected a safetensors file, found another format or a damaged file",
+        file.display()
+    )]
     Format {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The mistake.
+        #[source]
         error: SafeTensorError,
     },
-    /// A safetensors file that does not describe a network of ours.
+    /// A safetensors file of another program: it does not describe its network.
+    #[error(
+        "{}: a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`",
+        file.display()
+    )]
     Foreign {
         /// The file.
         file: PathBuf,
     },
     /// The experiment in its metadata is wrong.
+    #[error("{}", file.display())]
     Experiment {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The mistake.
+        #[source]
         error: Box<ExperimentError>,
     },
     /// The network in its metadata does not fit.
+    #[error("{}", file.display())]
     Network {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// The mistake.
+        #[source]
         error: Box<NetworkError>,
     },
-    /// A tensor is missing or of another size or type than the network's.
+    /// A tensor is missing or of another shape or type than the network's.
+    #[error(
+        "{}: tensor {name}: expected {expected}, found {}",
+        file.display(),
+        found.as_deref().unwrap_or("none")
+    )]
     Tensor {
         /// The file.
         file: PathBuf,
@@ -76,36 +95,6 @@ pub enum SavedError {
         expected: String,
     },
 }
-
-impl fmt::Display for SavedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { file, error } => write!(f, "{}: {error}", file.display()),
-            Self::Format { file, error } => {
-                write!(
-                    f,
-                    "{}: expected a safetensors file, found a foreign or damaged one: {error}",
-                    file.display()
-                )
-            }
-            Self::Foreign { file } => {
-                write!(
-                    f,
-                    "{}: a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`",
-                    file.display()
-                )
-            }
-            Self::Experiment { file, error } => write!(f, "{}: {error}", file.display()),
-            Self::Network { file, error } => write!(f, "{}: {error}", file.display()),
-            Self::Tensor { file, name, found, expected } => {
-                let found = found.as_deref().unwrap_or("none");
-                write!(f, "{}: tensor {name}: expected {expected}, found {found}", file.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for SavedError {}
 
 const EXPERIMENT: &str = "gradus.experiment";
 

@@ -55,7 +55,8 @@ impl About {
     /// If its experiment cannot be read.
     pub(crate) fn new(run: &OpenRun) -> Result<Self, String> {
         let experiment = run.experiment()?;
-        let wrong = |error: nn::NetworkError| format!("experiment.toml: {error}");
+        let wrong =
+            |error: nn::NetworkError| format!("experiment.toml: {}", diagnostics::chain(&error));
         let outputs = experiment.model.outputs().map_err(wrong)?;
         let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs);
         let model = model.map_err(wrong)?;

@@ -130,7 +130,7 @@ fn compiled<'a>(
         .is_some_and(|known| Arc::ptr_eq(&known.of, model) && known.predictor.batch() == batch);
     if !is_known {
         let predictor = Predictor::looking_inside(model.as_ref().clone(), batch);
-        let predictor = predictor.map_err(|error| error.to_string())?;
+        let predictor = predictor.map_err(|error| diagnostics::chain(&error))?;
         *slot = Some(CachedPredictor { of: Arc::clone(model), predictor });
     }
     Ok(slot)

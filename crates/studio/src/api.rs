@@ -318,7 +318,8 @@ async fn parameter(
 ) -> Result<Response, ApiError> {
     aside(move || {
         let (_, snapshot) = network(&shared.library, &id, query.step)?;
-        let model = snapshot.model.model().map_err(|error| not_found(error.to_string()))?;
+        let model =
+            snapshot.model.model().map_err(|error| not_found(diagnostics::chain(&error)))?;
         let spec = model.parameters.iter().find(|spec| spec.name == query.name);
         let spec = spec.ok_or_else(|| not_found("there is no such parameter"))?;
         let values = &snapshot.model.parameters[spec.range.clone()];

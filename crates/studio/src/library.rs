@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use diagnostics::chain;
 use runs::{Experiment, ExperimentError, RunFolder, SavedModel, Split};
 
 use crate::OpenData;
@@ -168,7 +169,7 @@ impl OpenRun {
     pub(crate) fn experiment(&self) -> Result<Experiment, String> {
         let text = fs::read_to_string(self.folder.join("experiment.toml"));
         let text = text.map_err(|error| format!("experiment.toml: {error}"))?;
-        Experiment::parse("experiment.toml", &text).map_err(|error| error.to_string())
+        Experiment::parse("experiment.toml", &text).map_err(|error| chain(&error))
     }
 
     /// The data of the run. Read once, and kept as long as the run is open.
@@ -182,7 +183,7 @@ impl OpenRun {
             return Ok(Arc::clone(split));
         }
         let open: Result<Split, ExperimentError> = (self.open_data)(&self.experiment()?.data);
-        let split = Arc::new(open.map_err(|error| error.to_string())?);
+        let split = Arc::new(open.map_err(|error| chain(&error))?);
         *data = Some(Arc::clone(&split));
         Ok(split)
     }
@@ -208,7 +209,7 @@ impl OpenRun {
         {
             return Ok(snapshot.clone());
         }
-        let model = Arc::new(SavedModel::read(&file).map_err(|error| error.to_string())?);
+        let model = Arc::new(SavedModel::read(&file).map_err(|error| chain(&error))?);
         let snapshot = ModelAtStep { step, model };
         *last = Some((file, snapshot.clone()));
         Ok(snapshot)

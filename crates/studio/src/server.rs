@@ -1,7 +1,6 @@
 //! The server: one thread, an address of this machine, and limits on what strangers can take from it.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
@@ -65,53 +64,40 @@ pub struct Studio {
 }
 
 /// Why there is no server.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudioError {
-    /// The address is none.
+    /// The text is not an address.
+    #[error("{found}: expected an address of this machine and a port, such as 127.0.0.1:8000")]
     Address {
-        /// What was given.
+        /// The text.
         found: String,
     },
-    /// Something else listens there.
+    /// Another program listens there.
+    #[error("{address}: another program listens there{}", free_port(*address, *free))]
     InUse {
         /// The address.
         address: SocketAddr,
-        /// The next port at which nothing listens.
+        /// The next free port.
         free: Option<u16>,
     },
-    /// The system says no.
+    /// The address cannot be bound.
+    #[error("{address}")]
     Io {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
+        #[source]
         error: io::Error,
     },
     /// There are no random numbers for the token.
-    Random(getrandom::Error),
+    #[error("no random numbers for the token")]
+    Random(#[source] getrandom::Error),
 }
 
-impl fmt::Display for StudioError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address { found } => write!(
-                f,
-                "{found}: expected an address of this machine and a port, such as 127.0.0.1:8000"
-            ),
-            Self::InUse { address, free } => {
-                write!(f, "{address}: something else listens there")?;
-                match free {
-                    Some(port) => write!(f, "; --addr {}:{port} is free", url_ip(*address)),
-                    None => Ok(()),
-                }
-            }
-            Self::Io { address, error } => write!(f, "{address}: {error}"),
-            Self::Random(error) => write!(f, "no random numbers for the token: {error}"),
-        }
-    }
+fn free_port(address: SocketAddr, free: Option<u16>) -> String {
+    free.map_or(String::new(), |port| format!("; --addr {}:{port} is free", url_ip(address)))
 }
-
-impl std::error::Error for StudioError {}
 
 impl BoundAddress {
     /// Takes an address of this machine and a port, such as `0.0.0.0:8000`, or one of the two; if none is given, one that

@@ -24,7 +24,7 @@ pub(crate) struct Batches {
 impl Batches {
     pub(crate) fn new(experiment: &Experiment, dataset: Dataset) -> Result<Self, DataError> {
         let train = &experiment.train;
-        let divisor = experiment.data.divisor;
+        let divisor = experiment.data.divisor_for(&dataset);
         Ok(Self {
             sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
             seed: train.seed,

@@ -52,6 +52,7 @@ pub fn gradient_check(
         outputs,
         target_shape(dataset),
     )?;
+    model.check_batch(options.batch)?;
     let mut parameters = model.initial_parameters(options.seed);
     let mut random = Stream::new(options.seed, 0x6269_6173);
     let is_bias = |name: &str| name.ends_with(".bias") || name.ends_with(".offset");
@@ -63,7 +64,7 @@ pub fn gradient_check(
         dataset,
         indices: &indices,
         next: &[],
-        divisor: experiment.data.divisor.into(),
+        divisor: experiment.data.divisor_for(dataset).into(),
         running_statistics: &[],
         statistics_starts: &[],
     };

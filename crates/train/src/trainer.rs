@@ -3,7 +3,6 @@
 mod course;
 mod look;
 
-use std::fmt;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
@@ -36,7 +35,7 @@ pub use course::{NoopObserver, Observer};
 /// let set = Dataset::new("pairs", [2], Features::F32(features), targets)?;
 ///
 /// let experiment = Experiment::parse("pairs.toml", r#"
-///     data = { source = "memory", divisor = 1 }
+///     data = { source = "memory" }
 ///     model = { input = [2], layers = [{ linear = { units = 2 } }] }
 ///     train = { batch = 20, steps = 200, schedule = { constant = { learning_rate = 0.05 } } }
 /// "#)?;
@@ -71,28 +70,33 @@ pub struct Trainer {
 }
 
 /// Why a network cannot be trained.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The network does not fit, in itself or to the targets.
-    Network(NetworkError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The batches cannot be drawn.
-    Data(DataError),
-    /// The samples are not of the network's size.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The samples are not of the network's input shape.
+    #[error("model.input is {expected:?}, but a sample of the {set} set is {found:?}")]
     SampleShape {
-        /// Which set.
+        /// The name of the set.
         set: &'static str,
-        /// The sizes of its samples.
+        /// The shape of its samples.
         found: Vec<usize>,
-        /// The sizes that the network takes.
+        /// The input shape of the network.
         expected: Vec<usize>,
     },
     /// A set has no samples.
+    #[error("the {set} set has no samples")]
     Empty {
-        /// Which set.
+        /// The name of the set.
         set: &'static str,
     },
     /// A batch is larger than the training set.
+    #[error("train.batch: expected at most the {most} samples of the training set, found {found}")]
     Batch {
         /// Samples of a batch.
         found: usize,
@@ -101,35 +105,9 @@ pub enum TrainError {
     },
 }
 
-impl fmt::Display for TrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(error) => error.fmt(f),
-            Self::Data(error) => error.fmt(f),
-            Self::SampleShape { set, found, expected } => {
-                write!(f, "model.input is {expected:?}, but a sample of the {set} set is {found:?}")
-            }
-            Self::Empty { set } => write!(f, "the {set} set has no samples"),
-            Self::Batch { found, most } => {
-                write!(
-                    f,
-                    "train.batch: expected at most the {most} samples of the training set, found {found}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for TrainError {}
-
-impl From<NetworkError> for TrainError {
-    fn from(error: NetworkError) -> Self {
-        Self::Network(error)
-    }
-}
-
 /// A loss or gradient is infinite or NaN. The step was not taken: the parameters are those before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("step {step}: {tensor} of {layer} is not finite; the step was not taken")]
 pub struct NotFinite {
     /// The layer, as `"layer 3 (conv2d)"`; `"loss"` behind the last of them, `"the data"` before the first.
     pub layer: String,
@@ -139,22 +117,17 @@ pub struct NotFinite {
     pub step: u64,
 }
 
-impl fmt::Display for NotFinite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layer, tensor, step } = self;
-        write!(f, "step {step}: {tensor} of {layer} is not finite; the step was not taken")
-    }
-}
-
-impl std::error::Error for NotFinite {}
-
 impl Trainer {
     /// Makes a network ready for its first step.
     ///
     /// # Errors
     ///
     /// If network, settings and data do not fit together. Nothing of the data is read for that but sizes.
-    pub fn new(experiment: Experiment, split: Split, pool: Arc<Pool>) -> Result<Self, TrainError> {
+    pub fn new(
+        mut experiment: Experiment,
+        split: Split,
+        pool: Arc<Pool>,
+    ) -> Result<Self, TrainError> {
         let expected = &experiment.model.input;
         for (set, dataset) in [("training", &split.train), ("test", &split.test)] {
             if dataset.is_empty() {
@@ -165,6 +138,9 @@ impl Trainer {
                 return Err(TrainError::SampleShape { set, found, expected });
             }
         }
+        // A saved network is used without its dataset.
+        let divisor = experiment.data.divisor_for(&split.train);
+        experiment.data.divisor = Some(divisor);
         let (train, batch) = (&experiment.train, experiment.train.batch);
         if batch > split.train.len() {
             return Err(TrainError::Batch { found: batch, most: split.train.len() });
@@ -173,6 +149,7 @@ impl Trainer {
         let (outputs, target) = (outputs_of(&split.train), target_shape(&split.train));
         let model: Model<f32> =
             experiment.model.model_with_target(Mode::Train, &objective, outputs, target)?;
+        model.check_batch(batch)?;
         let options = Compile {
             batch,
             loss: Some(model.loss),
@@ -181,14 +158,13 @@ impl Trainer {
         };
         let program =
             Program::new(model.graph.clone(), &options).expect("a model's loss is one number");
-        let evaluator =
-            Evaluator::new(&experiment.model, &objective, &split.test, experiment.data.divisor)?;
+        let evaluator = Evaluator::new(&experiment.model, &objective, &split.test, divisor)?;
         let parameters = model.initial_parameters(train.seed);
         let n_slots = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
         let slot = |i| repeat_n(0.0, if i < n_slots { parameters.len() } else { 0 }).collect();
-        let batches = Batches::new(&experiment, split.train).map_err(TrainError::Data)?;
+        let batches = Batches::new(&experiment, split.train)?;
         Ok(Self {
             state_vectors: [slot(0), slot(1)],
             running_statistics: model

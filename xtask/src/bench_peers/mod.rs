@@ -1,6 +1,6 @@
-//! `cargo xtask bench-peers`: the same networks trained by Gradus and by other frameworks.
+//! `cargo xtask bench-peers`: the same networks trained by Gradus and by its peers, side by side.
 //!
-//! The contestants alternate, so that a machine whose speed or load changes affects all of them alike.
+//! The contestants take turns, so that a machine that gets slower or busier meets them all alike.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,31 +20,31 @@ mod peers;
 mod report;
 mod run;
 
-/// One line per run.
+/// One line for each run.
 const RUNS: &str = "bench/results.jsonl";
-/// The generated page.
+/// The page made of them.
 const PAGE: &str = "bench/RESULTS.md";
 
-/// Networks, contestants and duration of the measurement.
+/// What to measure, and how long.
 #[derive(clap::Args)]
-pub(crate) struct BenchPeersArgs {
-    /// Networks of `bench/networks` [default: all].
+pub(crate) struct Args {
+    /// Networks of `bench/networks`; all of them if not given.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<String>,
 
-    /// Contestants: `gradus`, a folder of `bench/peers`, or a variant such as `burn/flex` [default: all].
+    /// Contestants: `gradus`, a folder of `bench/peers`, or a variant such as `burn/flex`; all if not given.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     contestants: Vec<String>,
 
-    /// Runs per contestant and network; the median counts.
+    /// Runs of each contestant on each network; the median counts.
     #[arg(long, value_name = "N", default_value = "5")]
     rounds: NonZeroUsize,
 
-    /// Duration of one run in seconds, after its warm-up.
+    /// Length of one run, in seconds, after its warm-up.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
     seconds: f64,
 
-    /// Number of threads per contestant.
+    /// Threads each contestant may use.
     #[arg(long, value_name = "N", default_value = "2")]
     threads: NonZeroUsize,
 
@@ -52,20 +52,20 @@ pub(crate) struct BenchPeersArgs {
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     limit: NonZeroU64,
 
-    /// Write the page from finished runs without measuring.
+    /// Make the page from the runs that are done, and measure nothing.
     #[arg(long)]
     page_only: bool,
 }
 
-/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. New runs replace old ones
-/// of the same contestant and network; the others are kept.
+/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. What is measured again
+/// replaces what was measured before; everything else is kept.
 ///
-/// A framework that cannot be installed, or a run that fails, is reported as a gap.
+/// A peer that cannot be installed, or a run that fails, is reported and leaves a gap.
 ///
 /// # Errors
 ///
 /// If a network or contestant is unknown, Gradus does not build or the files cannot be written.
-pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let contestants = contestant::select(&args.contestants)?;
     let mut wanted = args.networks.clone();
     if wanted.is_empty() {
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line of a peer (`None`: of Gradus), or why there is none.
+/// How the program of a peer (none: of Gradus) is called, or why it cannot be.
 type Programs = BTreeMap<Option<&'static str>, Result<Vec<String>, String>>;
 
 fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
@@ -108,12 +108,12 @@ fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
     Ok(programs)
 }
 
-/// Alternates between the contestants on one network. One that fails is skipped in the other rounds.
+/// Lets the contestants train a network in turns. One that fails sits out the other rounds.
 fn measure(
     network: &str,
     contestants: &[Contestant],
     programs: &Programs,
-    args: &BenchPeersArgs,
+    args: &Args,
 ) -> anyhow::Result<Vec<Run>> {
     let conditions = Conditions {
         machine: machine::name(),

@@ -1,4 +1,4 @@
-//! A run of a contestant on a network, and the file with all runs.
+//! A run of a contestant on a network, and the file that keeps them all.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) network: String,
-    /// Its name in the tables.
+    /// As the tables call it.
     pub(super) contestant: String,
     pub(super) conditions: Conditions,
-    /// The load of the processor by other processes before the round, in 0..=1.
+    /// The share of the processor, in 0..=1, that other work took before the round.
     pub(super) other_work: f64,
     pub(super) outcome: Outcome,
 }
 
-/// Conditions of a run besides network and contestant.
+/// What a run depends on besides network and contestant.
 #[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub(super) struct Conditions {
     /// Name of the processor.
@@ -29,37 +29,37 @@ pub(super) struct Conditions {
     pub(super) threads: usize,
 }
 
-/// The outcome of a run.
+/// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Figures(Figures),
-    /// The reason of a failure, in one line.
+    /// Why there are none, in a line.
     Failure(String),
 }
 
-/// The output of a contestant. Unknown fields are ignored.
+/// What a contestant prints. Fields it has besides are left alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Figures {
-    /// Version of the framework.
+    /// Of the framework.
     #[serde(default)]
     pub(super) version: String,
-    /// Training samples per second.
+    /// Training samples a second.
     pub(super) samples_per_second: f64,
     /// From the start of the process to the end of the first step.
     pub(super) startup_seconds: Option<f64>,
-    /// Peak resident memory during training.
+    /// The most memory the process used while it trained.
     pub(super) peak_rss_bytes: Option<u64>,
-    /// Duration of a call for each batch size; empty for a contestant without inference.
+    /// For each batch size, the time of a call; empty if the contestant has no inference of its own.
     #[serde(default)]
     pub(super) inference_seconds: BTreeMap<u32, f64>,
-    /// Training FLOP/s as a fraction of the processor's peak; Gradus only.
+    /// Needed operations of training, as a share of what the processor can do at most; ours only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) fraction_of_peak: Option<f64>,
+    pub(super) share_of_peak: Option<f64>,
 }
 
 impl Run {
-    /// The figures of a run that succeeded.
+    /// Its figures, if it has any.
     pub(super) fn figures(&self) -> Option<&Figures> {
         match &self.outcome {
             Outcome::Figures(figures) => Some(figures),
@@ -68,11 +68,11 @@ impl Run {
     }
 }
 
-/// Reads all runs; an absent file is empty.
+/// Reads all runs; none if there is no file yet.
 ///
 /// # Errors
 ///
-/// If a line is not a run.
+/// If a line is no run.
 pub(super) fn read(file: &str) -> anyhow::Result<Vec<Run>> {
     if !Path::new(file).exists() {
         return Ok(Vec::new());
@@ -84,7 +84,7 @@ pub(super) fn read(file: &str) -> anyhow::Result<Vec<Run>> {
     text.lines().enumerate().map(run).collect()
 }
 
-/// Replaces old runs by new ones of the same contestant and network, and sorts them.
+/// Puts new runs in the place of the old ones of the same contestants on the same networks, and sorts all.
 pub(super) fn replace(runs: &mut Vec<Run>, new: Vec<Run>) {
     let is_same =
         |old: &Run, new: &Run| old.network == new.network && old.contestant == new.contestant;
@@ -93,11 +93,11 @@ pub(super) fn replace(runs: &mut Vec<Run>, new: Vec<Run>) {
     runs.sort_by(|a, b| (&a.network, &a.contestant).cmp(&(&b.network, &b.contestant)));
 }
 
-/// Writes all runs atomically.
+/// Writes all runs, whole or not at all.
 ///
 /// # Errors
 ///
-/// If the file cannot be written.
+/// What the system says.
 pub(super) fn write(file: &str, runs: &[Run]) -> anyhow::Result<()> {
     let lines: Vec<String> = runs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let neighbour = format!("{file}.tmp");

@@ -1,45 +1,41 @@
-//! Screenshots of the pages, for `docs/screenshots`.
+//! Pictures of the pages, for `docs/screenshots`.
 
 use std::time::Duration;
 
-use super::{Browser, TestCase};
+use super::{Browser, Stage};
 use crate::browser::driver::{PHONE, WINDOW};
 
-/// The page redraws within this time.
+/// Everything is drawn within a beat of the page.
 const BEAT: Duration = Duration::from_millis(900);
 
-/// The part of a page in a screenshot.
+/// How much of a page is on a picture.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Frame {
-    /// The visible part of a window.
+    /// What a window shows.
     Window,
-    /// The whole page, in a window of its height.
+    /// All of it, in a window that is high enough.
     Whole,
-    /// The whole page, on a phone.
+    /// All of it, on a phone.
     Phone,
 }
 
-/// Screenshots of a page in both colour schemes and languages, if requested.
-pub(super) async fn pictures(test: &TestCase, page: &str, frame: Frame) -> anyhow::Result<()> {
-    if test.pictures.is_none() {
+/// Pictures of a page in both lights and both languages, if they are wanted.
+pub(super) async fn pictures(stage: &Stage, page: &str, frame: Frame) -> anyhow::Result<()> {
+    if stage.pictures.is_none() {
         return Ok(());
     }
     for language in ["zh", "en"] {
-        test.browser.click(&format!(".languages [lang={language}]")).await?;
+        stage.browser.click(&format!(".languages [lang={language}]")).await?;
         tokio::time::sleep(BEAT).await;
-        in_both_lights(test, &format!("{page}-{language}"), frame).await?;
+        in_both_lights(stage, &format!("{page}-{language}"), frame).await?;
     }
     Ok(())
 }
 
-/// Screenshots of the current page, light and dark, if requested.
-pub(super) async fn in_both_lights(
-    test: &TestCase,
-    name: &str,
-    frame: Frame,
-) -> anyhow::Result<()> {
-    let Some(folder) = &test.pictures else { return Ok(()) };
-    let browser = &test.browser;
+/// Pictures of a page as it is, light and dark, if they are wanted.
+pub(super) async fn in_both_lights(stage: &Stage, name: &str, frame: Frame) -> anyhow::Result<()> {
+    let Some(folder) = &stage.pictures else { return Ok(()) };
+    let browser = &stage.browser;
     enlarge(browser, frame).await?;
     for scheme in ["dark", "light"] {
         browser.light(scheme).await?;

@@ -1,4 +1,4 @@
-//! The binary `gradus` as a child process.
+//! The binary `gradus`, started as one would type it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use anyhow::Context as _;
 
-/// A process that serves pages.
-pub(crate) struct ServingProcess {
+/// A program that serves pages.
+pub(crate) struct Program {
     child: Child,
-    /// Kept open: a process whose messages are not read would block.
+    /// Kept open: a program whose messages nobody takes would wait for ever.
     _messages: std::thread::JoinHandle<()>,
-    /// The printed link.
+    /// The link that it printed.
     pub(crate) link: String,
-    /// The read-only link, if the address is reachable from the network.
+    /// The link for those who may only look, if others in the network can.
     pub(super) viewers: Option<String>,
 }
 
-impl ServingProcess {
-    /// Starts `gradus` with these arguments in `folder`, and waits for its link.
+impl Program {
+    /// Starts `gradus` with these words, in `folder`, and waits for its link.
     pub(crate) fn start(binary: &Path, folder: &Path, words: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(binary)
             .args(words)
@@ -29,12 +29,12 @@ impl ServingProcess {
         let mut messages = BufReader::new(child.stderr.take().context("no standard error")?);
         let link = link(&mut messages, "page ")?;
         let is_open = words.iter().any(|word| word.starts_with("0.0.0.0"));
-        let viewers = is_open.then(|| self::link(&mut messages, "read-only ")).transpose()?;
+        let viewers = is_open.then(|| self::link(&mut messages, "for viewers ")).transpose()?;
         let drain = move || messages.lines().map_while(Result::ok).for_each(drop);
         Ok(Self { child, _messages: std::thread::spawn(drain), link, viewers })
     }
 
-    /// Sends the signal of Ctrl-C and returns the exit code.
+    /// Asks it to end, as Ctrl-C does, and returns its exit code.
     pub(super) fn interrupt(mut self) -> anyhow::Result<Option<i32>> {
         let pid = self.child.id().to_string();
         crate::process::run(Command::new("kill").args(["-INT", &pid]))?;
@@ -42,14 +42,14 @@ impl ServingProcess {
     }
 }
 
-impl Drop for ServingProcess {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The link after this label.
+/// The link behind these words.
 fn link(messages: &mut BufReader<ChildStderr>, words: &str) -> anyhow::Result<String> {
     let mut said = String::new();
     loop {

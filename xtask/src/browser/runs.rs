@@ -5,16 +5,16 @@ use std::fs;
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::TestCase;
+use super::Stage;
 use super::pictures::{Frame, pictures};
 
 const ROWS: &str = "document.querySelectorAll('#runs tbody tr').length";
 
 /// Rows appear, are sorted and filtered.
-pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
-    let TestCase { browser, folder, .. } = &test;
+pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
+    let Stage { browser, folder, .. } = &stage;
     for (preset, steps) in [("softmax", "300"), ("five-relu", "120")] {
-        test.run(&["train", preset, "--steps", steps])?;
+        stage.run(&["train", preset, "--steps", steps])?;
     }
     let runs = folder.path().join("runs");
     for i in 2..=999 {
@@ -24,7 +24,7 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
             fs::copy(runs.join("softmax-1").join(name), copy.join(name))?;
         }
     }
-    let program = test.serve(&["studio"])?;
+    let program = stage.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
     let took: f64 = browser.js("performance.now()").await?;
@@ -55,7 +55,7 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
         browser.click("#runs th:nth-child(3) button").await?;
         browser.until(&format!("{first} === '{expected}'")).await?;
     }
-    // Two runs compared, and their different settings.
+    // Two runs over each other, and what is different about them.
     for id in ["five-relu-1", "softmax-1"] {
         browser.js::<Value>(&format!("[...document.querySelectorAll('#runs input')].find((box) => box.getAttribute('aria-label').endsWith(' {id}')).click()")).await?;
     }
@@ -67,9 +67,12 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
             && difference.contains("300"),
         "{difference}"
     );
-    ensure!(!difference.contains("data.source"), "equal settings are not listed: {difference}");
+    ensure!(
+        !difference.contains("data.source"),
+        "what they have in common is no difference: {difference}"
+    );
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
-    pictures(&test, "runs", Frame::Window).await?;
+    pictures(&stage, "runs", Frame::Window).await?;
     browser.js::<Value>("[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
     browser.open("about:blank").await?;

@@ -14,23 +14,23 @@ use std::io::Write;
 use std::process::ExitCode;
 
 macro_rules! commands {
-    ($($module:ident::$Args:ident => $Variant:ident),+ $(,)?) => {
-        /// The subcommands; clap takes their names from the variants.
+    ($($name:ident => $Variant:ident),+ $(,)?) => {
+        /// What to do.
         #[derive(Debug, clap::Subcommand)]
         pub(crate) enum Command {
             $(#[allow(missing_docs, reason = "clap shows the documentation of the arguments")]
-            $Variant($module::$Args),)+
+            $Variant($name::Args),)+
         }
 
         impl Command {
-            /// Runs the subcommand; results go to `out`, everything else to standard error.
+            /// Does it; results go to `out`, everything else to standard error.
             ///
             /// # Errors
             ///
-            /// Usage errors and bad input.
+            /// Wrong use or bad input.
             pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                 match self {
-                    $(Self::$Variant(args) => $module::run(args, out),)+
+                    $(Self::$Variant(args) => $name::run(args, out),)+
                 }
             }
         }
@@ -38,13 +38,13 @@ macro_rules! commands {
 }
 
 commands! {
-    train::TrainArgs => Train,
-    presets::PresetsArgs => Presets,
-    summary::SummaryArgs => Summary,
-    eval::EvalArgs => Eval,
-    check::CheckArgs => Check,
-    explain::ExplainArgs => Explain,
-    studio::StudioArgs => Studio,
-    report::ReportArgs => Report,
-    bench::BenchArgs => Bench,
+    train => Train,
+    presets => Presets,
+    summary => Summary,
+    eval => Eval,
+    check => GradCheckOptions,
+    explain => Explain,
+    studio => Studio,
+    report => Report,
+    bench => Bench,
 }

@@ -1,4 +1,4 @@
-//! `presets`: the built-in experiments.
+//! `presets`: the networks that are ready to train.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,30 +10,30 @@ use serde::Serialize;
 
 use crate::numbers::thousands;
 
-/// List the built-in experiments with their published accuracy.
+/// List the networks that are ready to train, with their published accuracy.
 #[derive(Debug, clap::Args)]
-pub(crate) struct PresetsArgs {
+pub(crate) struct Args {
     /// Print the list as one JSON array.
     #[arg(long)]
     json: bool,
 }
 
-/// One row of the list.
+/// A preset as it is listed.
 #[derive(Debug, Serialize)]
-struct PresetRow {
+struct Entry {
     preset: &'static str,
-    /// The shape of a sample after each layer.
+    /// The sizes of a sample from layer to layer.
     network: String,
     parameters: usize,
     /// The published test accuracy.
     published: Option<f64>,
-    /// Whether that was the best or the final accuracy of the run.
+    /// Whether that was the best of the run or the final one.
     statistic: Option<String>,
     /// Where it was published.
     source: Option<String>,
 }
 
-impl PresetRow {
+impl Entry {
     fn of(preset: &Preset) -> anyhow::Result<Self> {
         let experiment = preset.experiment();
         let objective = experiment.train.objective();
@@ -51,19 +51,18 @@ impl PresetRow {
     }
 }
 
-/// Runs the command.
+/// Prints the list.
 ///
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let entries: Vec<PresetRow> =
-        presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let entries: Vec<Entry> = presets::ALL.iter().map(Entry::of).collect::<anyhow::Result<_>>()?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&entries)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let row = |entry: PresetRow| {
+    let row = |entry: Entry| {
         let published = entry.published.zip(entry.statistic);
         [
             entry.preset.to_owned(),
@@ -86,7 +85,7 @@ pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// The shape of a sample after each layer, repetitions left out: `784 → 200 → 10`.
+/// The sizes of a sample from layer to layer, each once: `784 → 200 → 10`.
 fn outline(model: &Model<f32>) -> String {
     let input = model.graph.shape(model.input);
     let shapes = std::iter::once(input).chain(model.layers.iter().map(|layer| &layer.output));

@@ -1,4 +1,4 @@
-//! `report`: export a run as a file.
+//! `report`: a run as a file to keep or to send.
 
 use std::fs;
 use std::io::Write;
@@ -9,34 +9,34 @@ use anyhow::Context as _;
 
 use crate::served::open_data;
 
-/// Export a run as a self-contained HTML page or as an image: the six panels and the results.
+/// Write a run as one page that needs no server and no network, or as a picture: the six panels and the results.
 ///
-/// Existing files are overwritten. Exits 0 on success, 2 on an error.
+/// Exits 0 on success, 2 on any error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ReportArgs {
-    /// Run directory.
+pub(crate) struct Args {
+    /// Run folder.
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Write a self-contained HTML page with a time slider.
+    /// The page to write, with time to go back in. A file that is there is replaced, as with the others.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["svg", "png"])]
     html: Option<PathBuf>,
 
-    /// Write the panels at the end of the run as an SVG image.
+    /// The panels at the end of the run, as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Write the panels at the end of the run as a PNG image.
+    /// The same as PNG.
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
 }
 
-/// Runs the command.
+/// Writes it.
 ///
 /// # Errors
 ///
 /// A run that cannot be read, a file that cannot be written.
-pub(crate) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut write = |file: &Path, bytes: &[u8]| -> anyhow::Result<()> {
         let shown = file.display();
         fs::write(file, bytes).with_context(|| shown.to_string())?;

@@ -1,4 +1,4 @@
-//! Usage errors and bad input: exit code 2, with what was found and what was expected.
+//! Wrong use and bad input: exit 2, with what was found and what was expected.
 
 use std::fs;
 
@@ -83,11 +83,11 @@ fn a_shape_that_does_not_fit_is_refused_before_any_data_is_read() {
     let sandbox = Sandbox::new();
     fs::remove_file(sandbox.path("train-images")).unwrap();
     let kernel = "model.layers=[{conv2d={filters=2,kernel=[3,5]}},'flatten',{linear={units=3}}]";
-    let message = "tiny.toml: layer 1 (conv2d): conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
+    let message = "tiny.toml: layer 1: conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
     for command in ["train", "check", "bench"] {
         assert_refused(&sandbox, &[command, "tiny.toml", "--set", kernel], message);
     }
-    let rows = "tiny.toml: layer 1 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
+    let rows = "tiny.toml: layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
     assert_refused(
         &sandbox,
         &["train", "tiny.toml", "--set", "model.layers=[{linear={units=3}}]"],
@@ -110,7 +110,17 @@ fn a_shape_that_does_not_fit_is_refused_before_any_data_is_read() {
 #[test]
 fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
     type Change = fn(Vec<u8>) -> Vec<u8>;
-    let cases: [(&str, Change, &str); 6] = [
+    let cases: [(&str, Change, &str); 8] = [
+        (
+            "train-images",
+            |_| b"<!DOCTYPE html><title>404</title>".to_vec(),
+            "train-images: expected an IDX file of images (0x00000803), found what looks like a web page",
+        ),
+        (
+            "test-images",
+            |_| vec![0, 0, 8, 1, 0, 0, 0, 1, 7],
+            "test-images: expected an IDX file of images (0x00000803), found an IDX file of labels",
+        ),
         (
             "train-images",
             |bytes| bytes[..100].to_vec(),
@@ -129,7 +139,7 @@ fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
         (
             "train-labels",
             |_| b"class,pixel".to_vec(),
-            "train-labels: starts with 0x636c6173, expected 0x00000801",
+            "train-labels: expected an IDX file of labels (0x00000801), found text (0x636c6173)",
         ),
         (
             "test-images",
@@ -157,18 +167,18 @@ fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
 }
 
 #[test]
-fn files_that_are_not_models_are_refused() {
+fn models_that_are_no_models_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("half.safetensors", [7; 20]);
     assert_refused(
         &sandbox,
         &["eval", "."],
-        ".: expected a run directory with checkpoints/last.safetensors, found a directory without it",
+        ".: expected a run folder with checkpoints/last.safetensors, found a folder without it",
     );
     assert_refused(
         &sandbox,
         &["eval", "tiny.toml"],
-        "tiny.toml: expected a safetensors file, found a foreign or damaged one",
+        "tiny.toml: expected a safetensors file, found another format or a damaged file: ",
     );
     assert_refused(
         &sandbox,
@@ -194,4 +204,71 @@ fn an_instruction_set_that_the_machine_does_not_have_is_refused() {
     );
     let portable = run("portable");
     assert!(String::from_utf8_lossy(&portable.stdout).contains("\"isa\":\"portable\""));
+}
+
+#[test]
+fn settings_that_would_only_fail_later_are_refused_where_they_stand() {
+    let sandbox = Sandbox::new();
+    let tiny = sandbox.read("tiny.toml");
+    sandbox.write("seed.toml", tiny.replace("steps = 5", "seed = 18446744073709551615\nsteps = 5"));
+    sandbox.write("units.toml", tiny.replace("units = 3", "units = 10000000"));
+    sandbox.write("utf16.toml", tiny.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    let norm = "model.layers=['flatten',{batch_norm={}},{linear={units=3}}]";
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["train", "seed.toml"],
+            "seed.toml:18:8: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615\n",
+        ),
+        (
+            &["train", "units.toml"],
+            "units.toml:12:43: model.layers.2.units: expected 1 to 1048576, found 10000000\n",
+        ),
+        (&["summary", "utf16.toml"], "utf16.toml: is UTF-16; save it as UTF-8\n"),
+        (
+            &["train", "tiny.toml", "--set", norm, "--set", "train.batch=1"],
+            "layer 2 (batch_norm): with a batch of 1 each channel has one value, and one value has no variance; \
+             expected a batch of 2 or more\n",
+        ),
+        (
+            &["check", "tiny.toml", "--set", norm, "--samples", "1"],
+            "layer 2 (batch_norm): with a batch of 1 each channel has one value",
+        ),
+    ];
+    for (args, message) in cases {
+        assert_refused(&sandbox, args, message);
+    }
+    assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
+    // One sample at a time is evaluated with the running statistics.
+    let trained = sandbox.run(&["train", "tiny.toml", "--set", norm, "--run", "norm"]);
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
+    assert_eq!(sandbox.run(&["eval", "norm"]).code, Some(0));
+}
+
+#[test]
+fn settings_and_data_that_are_probably_mistakes_are_pointed_out() {
+    let sandbox = Sandbox::new();
+    let norm = "model.layers=['flatten',{batch_norm={momentum=0.1}},{linear={units=3}}]";
+    let ran = sandbox.run(&[
+        "train",
+        "tiny.toml",
+        "--set",
+        norm,
+        "--set",
+        "data.limit=1",
+        "--set",
+        "train.batch=1",
+    ]);
+    assert!(ran.err.starts_with("warning: layer 2 (batch_norm): momentum 0.1: "), "{}", ran.err);
+    let ran = sandbox.run(&[
+        "train",
+        "tiny.toml",
+        "--set",
+        "data.limit=4",
+        "--set",
+        "data.source.idx.classes=4",
+        "--set",
+        "model.layers=['flatten',{linear={units=4}}]",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.starts_with("warning: train-images: class 3 has no sample\n"), "{}", ran.err);
 }

@@ -25,7 +25,7 @@ const ELEMENTS: usize = 4;
 /// | setting   | default | range           | meaning                                      |
 /// |-----------|---------|-----------------|----------------------------------------------|
 /// | `samples` | 10,000  | 1 to 10,000,000 | samples of the training set                  |
-/// | `seed`    | 0       | below 2⁶³       | of the matrices, whatever the seed of a run  |
+/// | `seed`    | 0       | below 2⁶³       | of the matrices; not the seed of a run       |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MatrixExponential {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn known_exponentials_come_out() {
+    fn known_exponentials_are_computed() {
         let t = 2.5_f64;
         let (e, pi) = (std::f64::consts::E, std::f64::consts::PI);
         let cases = [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_eigenvalues_are_no_special_case() {
+    fn equal_eigenvalues_are_not_a_special_case() {
         for q in [1e-300, 1e-20, 1e-12, 1e-6] {
             for q in [q, -q] {
                 let matrix = [0.0, 1.0, q, 0.0];

@@ -5,7 +5,7 @@
 //! | 0–3 | `0x00000803`: unsigned bytes, three axes | `0x00000801`: one axis |
 //! | 4–7 | number of images | number of labels |
 //! | 8–15 | rows, columns | - |
-//! | then | pixels, row by row, 0 for paper | labels |
+//! | then | pixels, row by row, 0 for the background | labels |
 //!
 //! All numbers are big endian. A file may be compressed with gzip, as MNIST is published; its first
 //! byte tells. Bytes from outside are not trusted: a header that announces more than
@@ -24,8 +24,8 @@ use crate::{DataError, Features, Targets};
 /// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
 pub const LIMIT_BYTES: usize = 1 << 30;
 
-/// What is reserved before reading, if so much is announced: enough for MNIST to arrive in a buffer
-/// that never grows, and little for a header that lies.
+/// Reserved before reading, if the header announces as much: enough for MNIST in a buffer that never grows, and
+/// little for a false header.
 const RESERVED_BYTES: usize = 64 << 20;
 
 /// Type code of unsigned bytes; the number of axes is added to it.
@@ -60,11 +60,11 @@ pub fn read(
 
 /// Reads images: the shape of one, `[rows, columns, 1]`, and the pixels of all.
 ///
-/// `name` is what errors call the input.
+/// `name` names the input in errors.
 ///
 /// # Errors
 ///
-/// [`DataError::Magic`], [`DataError::TooLarge`], [`DataError::Truncated`], [`DataError::Trailing`],
+/// [`DataError::Format`], [`DataError::TooLarge`], [`DataError::Truncated`], [`DataError::Trailing`],
 /// and [`DataError::Io`] if the input cannot be read or a gzip stream is damaged.
 ///
 /// # Examples
@@ -85,7 +85,7 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 
 /// Reads labels, each below `classes`.
 ///
-/// `name` is what errors call the input.
+/// `name` names the input in errors.
 ///
 /// # Errors
 ///
@@ -104,25 +104,26 @@ fn parse<const AXES: usize>(
 ) -> Result<([u32; AXES], Vec<u8>), DataError> {
     let start = input.fill_buf().map_err(|error| DataError::Io { name: name.into(), error })?;
     if start.first() == Some(&GZIP_FIRST_BYTE) {
-        Source { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse()
+        Input { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse()
     } else {
-        Source { name, input, consumed: 0 }.parse()
+        Input { name, input, consumed: 0 }.parse()
     }
 }
 
-/// An unpacked input that knows its name and how far it has been read.
-struct Source<'a, R> {
+/// An unpacked input, its name and the bytes read so far.
+struct Input<'a, R> {
     name: &'a str,
     input: R,
     consumed: usize,
 }
 
-impl<R: Read> Source<'_, R> {
+impl<R: Read> Input<'_, R> {
     fn parse<const AXES: usize>(mut self) -> Result<([u32; AXES], Vec<u8>), DataError> {
         let expected = MAGIC + AXES as u32;
         let [found] = self.numbers()?;
         if found != expected {
-            return Err(DataError::Magic { name: self.name.into(), found, expected });
+            let (found, expected) = (format_of(found), format_of(expected));
+            return Err(DataError::Format { name: self.name.into(), found, expected });
         }
         let sizes = self.numbers::<AXES>()?;
         let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
@@ -173,6 +174,28 @@ impl<R: Read> Source<'_, R> {
     }
 }
 
+/// The format of a file by its first four bytes, a big-endian number.
+fn format_of(magic: u32) -> String {
+    let bytes = magic.to_be_bytes();
+    let name = match bytes {
+        [b'<', ..] => "what looks like a web page",
+        [b'P', b'K', ..] => "a ZIP archive",
+        [0x89, b'P', b'N', b'G'] => "a PNG picture",
+        [0x93, b'N', b'U', b'M'] => "a NumPy array",
+        [0xfd, b'7', b'z', b'X'] => "an xz archive",
+        [b'B', b'Z', b'h', _] => "a bzip2 archive",
+        [0, 0, 0x08, 3] => "an IDX file of images",
+        [0, 0, 0x08, 1] => "an IDX file of labels",
+        [0, 0, 0x08, _] => "an IDX file of bytes with other axes",
+        [0, 0, 0x09, _] => "an IDX file of signed bytes",
+        [0, 0, 0x0b | 0x0c, _] => "an IDX file of integers",
+        [0, 0, 0x0d | 0x0e, _] => "an IDX file of floats",
+        _ if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) => "text",
+        _ => "another format",
+    };
+    format!("{name} ({magic:#010x})")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -198,7 +221,7 @@ mod tests {
     }
 
     fn message<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
-        result.unwrap_err().to_string()
+        diagnostics::chain(&result.unwrap_err())
     }
 
     #[test]
@@ -229,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_goes_on_is_an_error() {
+    fn a_file_with_trailing_bytes_is_an_error() {
         let mut longer = two_images();
         longer.push(0);
         let expected = "x: goes on after the 22 bytes its header announces";
@@ -243,16 +266,28 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_file_is_an_error_with_both_magics() {
-        let labels_file = file(&[0x801, 1], &[7]);
-        assert_eq!(
-            message(images("x", &labels_file[..])),
-            "x: starts with 0x00000801, expected 0x00000803",
-        );
-        assert_eq!(
-            message(labels("y", &b"\x89PNG\r\n"[..], 10)),
-            "y: starts with 0x89504e47, expected 0x00000801",
-        );
+    fn a_foreign_file_is_named_by_its_format() {
+        let cases: [(&[u8], &str); 9] = [
+            (b"<!DOCTYPE html>", "what looks like a web page (0x3c21444f)"),
+            (b"<html>", "what looks like a web page (0x3c68746d)"),
+            (&file(&[0x801, 1], &[7]), "an IDX file of labels (0x00000801)"),
+            (&file(&[0xd03, 1, 1, 1], &[0; 4]), "an IDX file of floats (0x00000d03)"),
+            (&file(&[0x802, 1, 1], &[0]), "an IDX file of bytes with other axes (0x00000802)"),
+            (b"\x89PNG\r\n", "a PNG picture (0x89504e47)"),
+            (b"PK\x03\x04", "a ZIP archive (0x504b0304)"),
+            (b"class,pixel", "text (0x636c6173)"),
+            (&[1, 2, 3, 4], "another format (0x01020304)"),
+        ];
+        for (bytes, found) in cases {
+            let expected = "x: expected an IDX file of images (0x00000803), found ";
+            assert_eq!(message(images("x", bytes)), format!("{expected}{found}"));
+            // A download saved under the wrong name is still a web page when its name says gzip.
+            assert_eq!(message(images("x", &gzip(bytes)[..])), format!("{expected}{found}"));
+        }
+        let error = message(labels("y", &two_images()[..], 10));
+        let expected =
+            "an IDX file of labels (0x00000801), found an IDX file of images (0x00000803)";
+        assert_eq!(error, format!("y: expected {expected}"));
     }
 
     #[test]
@@ -269,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_lie_are_refused_before_anything_is_read() {
+    fn oversized_headers_are_refused_before_anything_is_read() {
         let most = u32::MAX;
         let huge = file(&[0x803, most, most, most], &[]);
         assert_eq!(
@@ -283,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_is_no_class_is_an_error() {
+    fn a_label_outside_the_classes_is_an_error() {
         let eleven = file(&[0x801, 2], &[1, 11]);
         assert_eq!(
             message(labels("y", &eleven[..], 10)),

@@ -1,4 +1,4 @@
-//! Every weight the same.
+//! The same value for every weight.
 
 use kernels::random::Stream;
 use serde::{Deserialize, Serialize};

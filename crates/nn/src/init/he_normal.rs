@@ -6,18 +6,14 @@ use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::{Initialize, fan, fill_normal};
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// Normal weights for ReLU layers, without settings. See the [module docs](self).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeNormal {}
 
-impl Validate for HeNormal {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for HeNormal {}
 
 impl Initialize for HeNormal {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {

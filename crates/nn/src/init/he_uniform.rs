@@ -7,18 +7,14 @@ use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::{Initialize, fan, fill_uniform};
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// Uniform weights for ReLU layers, without settings. See the [module docs](self).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeUniform {}
 
-impl Validate for HeUniform {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for HeUniform {}
 
 impl Initialize for HeUniform {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {

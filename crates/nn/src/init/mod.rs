@@ -42,7 +42,7 @@ impl Validate for Initializer {
 pub trait Initialize: Validate {
     /// Fills `values`, the next weights of one layer, in order.
     ///
-    /// Numbers are drawn in `f64`, whatever the parameters are kept in, so that `f32` and `f64` begin
+    /// Numbers are drawn in `f64`, whatever the type of the parameters, so that `f32` and `f64` begin
     /// at the same point. A fan of 0 counts as 1: such a layer has no weights, or none that matter.
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]);
 }

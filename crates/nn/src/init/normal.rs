@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Initialize;
 use crate::registry::{InvalidSetting, Validate, finite, positive};
 
-/// Normally distributed weights, whatever the layer.
+/// Normally distributed weights, the same for every layer.
 ///
 /// | setting     | default | unit | range   | meaning                |
 /// |-------------|---------|------|---------|------------------------|

@@ -11,7 +11,7 @@ use crate::registry::{InvalidSetting, Validate, finite, positive};
 /// The largest distance from the mean, in deviations.
 const BOUND: f64 = 2.0;
 
-/// Normally distributed weights within two deviations of the mean, whatever the layer.
+/// Normally distributed weights within two deviations of the mean, the same for every layer.
 ///
 /// | setting     | default | unit | range   | meaning                                         |
 /// |-------------|---------|------|---------|-------------------------------------------------|

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Initialize;
 use crate::registry::{InvalidSetting, Validate, finite, require};
 
-/// Uniformly distributed weights, whatever the layer.
+/// Uniformly distributed weights, the same for every layer.
 ///
 /// | setting | default | unit | range               | meaning                  |
 /// |---------|---------|------|---------------------|--------------------------|

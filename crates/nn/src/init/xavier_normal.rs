@@ -2,13 +2,13 @@
 //!
 //! Source: Glorot, Bengio (AISTATS 2010), "Understanding the difficulty of training deep
 //! feedforward neural networks", equation 12; "Deep Learning from Scratch", section 6.2.2, for
-//! [`Mode::FanIn`].
+//! [`FanMode::FanIn`].
 
 use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::{Initialize, fan, fill_normal};
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// Normal weights for `tanh` and sigmoid layers.
 ///
@@ -19,31 +19,28 @@ use crate::registry::{InvalidSetting, Validate};
 #[serde(deny_unknown_fields, default)]
 pub struct XavierNormal {
     /// Which fan the variance is 1 over.
-    pub mode: Mode,
+    pub mode: FanMode,
 }
 
 /// A layer's fan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub enum FanMode {
     /// `(fan_in + fan_out) / 2`, the paper's compromise between the two passes.
     #[default]
     Average,
-    /// `fan_in`, which serves the forward pass alone: the book's Xavier, deviation `√(1 / fan_in)`.
+    /// `fan_in`, for the forward pass alone: Xavier as in "Deep Learning from Scratch",
+    /// standard deviation `√(1 / fan_in)`.
     FanIn,
 }
 
-impl Validate for XavierNormal {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for XavierNormal {}
 
 impl Initialize for XavierNormal {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
         let variance = match self.mode {
-            Mode::Average => 2.0 / fan(fan_in + fan_out),
-            Mode::FanIn => 1.0 / fan(fan_in),
+            FanMode::Average => 2.0 / fan(fan_in + fan_out),
+            FanMode::FanIn => 1.0 / fan(fan_in),
         };
         fill_normal(variance, random, values);
     }
@@ -58,13 +55,13 @@ mod tests {
     fn average_has_the_deviation_of_the_paper() {
         let deviation = (2.0 / 150.0f64).sqrt();
         let expected = Distribution { mean: 0.0, deviation, limit: f64::INFINITY };
-        check_distribution(&XavierNormal { mode: Mode::Average }, expected);
+        check_distribution(&XavierNormal { mode: FanMode::Average }, expected);
     }
 
     #[test]
     fn fan_in_has_the_deviation_of_the_book() {
         let expected = Distribution { mean: 0.0, deviation: 0.1, limit: f64::INFINITY };
-        check_distribution(&XavierNormal { mode: Mode::FanIn }, expected);
+        check_distribution(&XavierNormal { mode: FanMode::FanIn }, expected);
     }
 
     #[test]
@@ -76,7 +73,7 @@ mod tests {
     #[test]
     fn the_mode_is_read_by_name() {
         let read = |toml| toml::from_str::<XavierNormal>(toml);
-        assert_eq!(read("mode = 'fan_in'"), Ok(XavierNormal { mode: Mode::FanIn }));
+        assert_eq!(read("mode = 'fan_in'"), Ok(XavierNormal { mode: FanMode::FanIn }));
         let error = read("mode = 'fan_out'").unwrap_err();
         let message = "unknown variant `fan_out`, expected `average` or `fan_in`";
         assert_eq!(error.message(), message);

@@ -7,18 +7,14 @@ use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::{Initialize, fan, fill_uniform};
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// Uniform weights for `tanh` and sigmoid layers, without settings. See the [module docs](self).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct XavierUniform {}
 
-impl Validate for XavierUniform {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for XavierUniform {}
 
 impl Initialize for XavierUniform {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {

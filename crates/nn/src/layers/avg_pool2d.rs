@@ -3,7 +3,7 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
 use crate::registry::{InvalidSetting, Validate};
 use crate::setting::{PaddingSetting, Pair};
@@ -34,7 +34,7 @@ impl Validate for AvgPool2d {
     }
 }
 
-impl<T: Float> Build<T> for AvgPool2d {
+impl<T: Float> BuildLayer<T> for AvgPool2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let stride = self.stride.unwrap_or(self.size);
         builder.graph.avg_pool2d(x, self.size.0, stride.0, self.padding.0)

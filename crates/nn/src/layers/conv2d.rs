@@ -3,10 +3,10 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
 use crate::init::Initializer;
-use crate::registry::{InvalidSetting, Validate, require};
+use crate::registry::{InvalidSetting, MAX_WIDTH, Validate, within_limit};
 use crate::setting::{Bias, PaddingSetting, Pair};
 
 /// The layer `conv2d`: `[N, h, w, ci]` → `[N, oh, ow, filters]`, with a weight `[kh, kw, ci, filters]` and
@@ -14,7 +14,7 @@ use crate::setting::{Bias, PaddingSetting, Pair};
 ///
 /// | setting   | default     | range                                          | meaning                     |
 /// |-----------|-------------|------------------------------------------------|-----------------------------|
-/// | `filters` |             | 1 or more                                      | output channels             |
+/// | `filters` |             | 1 to 2²⁰                                       | output channels             |
 /// | `kernel`  |             | a size or `[height, width]`                    | size of a filter            |
 /// | `stride`  | 1           | a size or `[height, width]`                    | pixels from window to window |
 /// | `padding` | `"valid"`   | `"valid"`, `"same"`, a number, or four of them | zeros around the image      |
@@ -47,14 +47,16 @@ fn one() -> Pair {
 
 impl Validate for Conv2d {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        require(self.filters > 0, "filters", self.filters as f64, "1 or more")?;
+        within_limit("filters", self.filters, MAX_WIDTH)?;
+        self.kernel.within_limit("kernel", MAX_WIDTH)?;
+        self.stride.within_limit("stride", usize::MAX)?;
         self.padding.validate()?;
         let weight_init = self.weight_init.as_ref().map_or(Ok(()), Validate::validate);
         weight_init.map_err(|setting| setting.within("weight_init"))
     }
 }
 
-impl<T: Float> Build<T> for Conv2d {
+impl<T: Float> BuildLayer<T> for Conv2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
         let channels = match (shape.is_batched(), shape.dims()) {

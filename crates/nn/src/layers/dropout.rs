@@ -1,36 +1,36 @@
-//! Dropout: in training some features of each sample are silenced at random.
+//! Dropout: in training some features of each sample are set to 0 at random.
 
 use graph::ops::dropout::DropoutScaling;
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::registry::{InvalidSetting, Validate, fraction};
 use crate::{Builder, Mode};
 
 /// The layer `dropout`: see [`graph::ops::dropout`].
 ///
-/// | setting | default      | range                    | meaning                             |
-/// |---------|--------------|--------------------------|-------------------------------------|
-/// | `rate` |              | from 0 to below 1        | share of features that is silenced  |
-/// | `scaling`  | `"at_training"` | `"at_training"` or `"at_evaluation"` | where the scale is corrected        |
+/// | setting   | default         | range                                | meaning                      |
+/// |-----------|-----------------|--------------------------------------|------------------------------|
+/// | `rate`    |                 | from 0 to below 1                    | share of features set to 0   |
+/// | `scaling` | `"at_training"` | `"at_training"` or `"at_evaluation"` | when the scale is corrected  |
 ///
-/// The inverted form divides what is kept by `1 − rate` in training and does nothing in evaluation. The
-/// form of "Deep Learning from Scratch" leaves it as it is and multiplies by `1 − rate` in evaluation.
+/// Inverted dropout (`at_training`) divides the other features by `1 − rate` in training and does nothing in
+/// evaluation. "Deep Learning from Scratch" leaves them as they are and multiplies by `1 − rate` in evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
-    /// Share of features that is silenced.
+    /// Share of features set to 0.
     pub rate: f64,
-    /// Where the scale is corrected.
+    /// When the scale is corrected.
     #[serde(default)]
-    pub scaling: Form,
+    pub scaling: ScalingSetting,
 }
 
-/// Where dropout corrects the scale.
+/// When dropout corrects the scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Form {
+pub enum ScalingSetting {
     /// In training.
     #[default]
     AtTraining,
@@ -44,19 +44,18 @@ impl Validate for Dropout {
     }
 }
 
-impl<T: Float> Build<T> for Dropout {
+impl<T: Float> BuildLayer<T> for Dropout {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        match (builder.mode(), self.scaling) {
-            (Mode::Train, Form::AtTraining) => {
-                builder.graph.dropout(x, self.rate, DropoutScaling::AtTraining)
-            }
-            (Mode::Train, Form::AtEvaluation) => {
-                builder.graph.dropout(x, self.rate, DropoutScaling::AtEvaluation)
-            }
-            (Mode::Evaluate, Form::AtTraining) => Ok(x),
-            (Mode::Evaluate, Form::AtEvaluation) => {
-                let kept = builder.graph.scalar(1.0 - self.rate);
-                builder.graph.mul(x, kept)
+        let scaling = match self.scaling {
+            ScalingSetting::AtTraining => DropoutScaling::AtTraining,
+            ScalingSetting::AtEvaluation => DropoutScaling::AtEvaluation,
+        };
+        match (builder.mode(), scaling) {
+            (Mode::Train, scaling) => builder.graph.dropout(x, self.rate, scaling),
+            (Mode::Evaluate, DropoutScaling::AtTraining) => Ok(x),
+            (Mode::Evaluate, DropoutScaling::AtEvaluation) => {
+                let scale = builder.graph.scalar(1.0 - self.rate);
+                builder.graph.mul(x, scale)
             }
         }
     }

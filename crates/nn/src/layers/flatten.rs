@@ -3,22 +3,18 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// The layer `flatten`: see [`graph::ops::reshape`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flatten {}
 
-impl Validate for Flatten {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for Flatten {}
 
-impl<T: Float> Build<T> for Flatten {
+impl<T: Float> BuildLayer<T> for Flatten {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         Ok(builder.graph.flatten(x))
     }

@@ -3,15 +3,15 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
-use crate::registry::{InvalidSetting, Validate, finite};
+use crate::registry::{InvalidSetting, Validate, not_negative};
 
 /// The layer `leaky_relu`: see [`graph::ops::leaky_relu`].
 ///
-/// | setting | default | range      | meaning                    |
-/// |---------|---------|------------|----------------------------|
-/// | `slope` | 0.01    | any finite | slope on the negative side |
+/// | setting | default | range     | meaning                    |
+/// |---------|---------|-----------|----------------------------|
+/// | `slope` | 0.01    | 0 or more | slope on the negative side |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyRelu {
@@ -27,11 +27,11 @@ impl Default for LeakyRelu {
 
 impl Validate for LeakyRelu {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        finite("slope", self.slope)
+        not_negative("slope", self.slope)
     }
 }
 
-impl<T: Float> Build<T> for LeakyRelu {
+impl<T: Float> BuildLayer<T> for LeakyRelu {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         builder.graph.leaky_relu(x, self.slope)
     }

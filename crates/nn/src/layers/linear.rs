@@ -3,17 +3,17 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
 use crate::init::Initializer;
-use crate::registry::{InvalidSetting, Validate, require};
+use crate::registry::{InvalidSetting, MAX_WIDTH, Validate, within_limit};
 use crate::setting::Bias;
 
 /// The layer `linear`: `[N, k]` → `[N, units]`, with a weight `[k, units]` and a bias `[units]`.
 ///
 /// | setting   | default     | range      | meaning                               |
 /// |-----------|-------------|------------|---------------------------------------|
-/// | `units`   |             | 1 or more  | output features                       |
+/// | `units`   |             | 1 to 2²⁰   | output features                       |
 /// | `weight_init` | the model's |            | initializer of the weight             |
 /// | `bias`    | the model's | or `false` | first value of the bias, or no bias   |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,13 +38,13 @@ impl Linear {
 
 impl Validate for Linear {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        require(self.units > 0, "units", self.units as f64, "1 or more")?;
+        within_limit("units", self.units, MAX_WIDTH)?;
         let weight_init = self.weight_init.as_ref().map_or(Ok(()), Validate::validate);
         weight_init.map_err(|setting| setting.within("weight_init"))
     }
 }
 
-impl<T: Float> Build<T> for Linear {
+impl<T: Float> BuildLayer<T> for Linear {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
         let fan_in = match (shape.is_batched(), shape.dims()) {

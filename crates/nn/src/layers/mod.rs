@@ -1,4 +1,4 @@
-//! Layers: parts of a network that a description names.
+//! Layers: the parts of a network, chosen by name in its description.
 
 pub mod avg_pool2d;
 pub mod batch_norm;
@@ -21,7 +21,7 @@ use crate::registry::{InvalidSetting, Validate, registry};
 
 registry! {
     /// A layer chosen by name.
-    pub enum Layer: dyn Build<T: Float> {
+    pub enum Layer: dyn BuildLayer<T: Float> {
         linear::Linear,
         conv2d::Conv2d,
         max_pool2d::MaxPool2d,
@@ -39,7 +39,12 @@ registry! {
 }
 
 /// How a layer becomes nodes of a graph.
-pub trait Build<T: Float>: Validate {
+pub trait BuildLayer<T: Float>: Validate {
+    /// A setting that is allowed and probably a mistake, with what was probably meant.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// Adds the layer's nodes behind `x` and returns the last of them.
     ///
     /// # Errors

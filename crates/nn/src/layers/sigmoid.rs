@@ -3,22 +3,18 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// The layer `sigmoid`: see [`graph::ops::sigmoid`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sigmoid {}
 
-impl Validate for Sigmoid {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for Sigmoid {}
 
-impl<T: Float> Build<T> for Sigmoid {
+impl<T: Float> BuildLayer<T> for Sigmoid {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         Ok(builder.graph.sigmoid(x))
     }

@@ -3,22 +3,18 @@
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::Build;
+use super::BuildLayer;
 use crate::Builder;
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// The layer `softmax`: see [`graph::ops::softmax`]. Not needed before `cross_entropy`, which takes scores.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Softmax {}
 
-impl Validate for Softmax {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for Softmax {}
 
-impl<T: Float> Build<T> for Softmax {
+impl<T: Float> BuildLayer<T> for Softmax {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         builder.graph.softmax(x)
     }

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Prediction, target_rows};
+use super::{BuildLoss, Prediction, target_rows};
 
 /// The loss `binary_cross_entropy`.
 ///
@@ -13,7 +13,7 @@ use super::{Build, Prediction, target_rows};
 #[serde(deny_unknown_fields)]
 pub struct BinaryCrossEntropy {}
 
-impl<T: Float> Build<T> for BinaryCrossEntropy {
+impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
     fn build(
         &self,
         g: &mut Graph<T>,

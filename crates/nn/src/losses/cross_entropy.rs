@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Prediction, target_rows};
+use super::{BuildLoss, Prediction, target_rows};
 
 /// The loss `cross_entropy`.
 ///
@@ -15,7 +15,7 @@ use super::{Build, Prediction, target_rows};
 #[serde(deny_unknown_fields)]
 pub struct CrossEntropy {}
 
-impl<T: Float> Build<T> for CrossEntropy {
+impl<T: Float> BuildLoss<T> for CrossEntropy {
     fn build(
         &self,
         g: &mut Graph<T>,

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Prediction, target_rows};
+use super::{BuildLoss, Prediction, target_rows};
 
 /// The loss `half_squared_error`.
 ///
@@ -12,7 +12,7 @@ use super::{Build, Prediction, target_rows};
 #[serde(deny_unknown_fields)]
 pub struct HalfSquaredError {}
 
-impl<T: Float> Build<T> for HalfSquaredError {
+impl<T: Float> BuildLoss<T> for HalfSquaredError {
     fn build(
         &self,
         g: &mut Graph<T>,

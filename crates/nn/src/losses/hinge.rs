@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Prediction, target_rows};
+use super::{BuildLoss, Prediction, target_rows};
 
 /// The loss `hinge`.
 ///
@@ -14,7 +14,7 @@ use super::{Build, Prediction, target_rows};
 #[serde(deny_unknown_fields)]
 pub struct Hinge {}
 
-impl<T: Float> Build<T> for Hinge {
+impl<T: Float> BuildLoss<T> for Hinge {
     fn build(
         &self,
         g: &mut Graph<T>,

@@ -3,16 +3,17 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Prediction, target_rows};
+use super::{BuildLoss, Prediction, target_rows};
 
 /// The loss `mean_squared_error`.
 ///
-/// The plain mean of the big frameworks; [`half_squared_error`](super::half_squared_error) is the book's.
+/// The mean as in PyTorch and TensorFlow; [`half_squared_error`](super::half_squared_error) is that of "Deep
+/// Learning from Scratch".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeanSquaredError {}
 
-impl<T: Float> Build<T> for MeanSquaredError {
+impl<T: Float> BuildLoss<T> for MeanSquaredError {
     fn build(
         &self,
         g: &mut Graph<T>,

@@ -1,7 +1,7 @@
-//! Losses: one number that says how wrong a network is.
+//! Losses: the error of a prediction as one number.
 //!
-//! Each takes targets as class numbers `[N]` or as rows of the prediction's shape (one-hot, or values to
-//! be met), and both forms give the same loss to the last bit.
+//! Targets are class numbers `[N]` or rows of the prediction's shape (one-hot rows or values); both forms give
+//! the same loss, bit for bit.
 
 pub mod binary_cross_entropy;
 pub mod cross_entropy;
@@ -16,7 +16,7 @@ use crate::registry::registry;
 
 registry! {
     /// A loss chosen by name.
-    pub enum Loss: dyn Build<T: Float> {
+    pub enum Loss: dyn BuildLoss<T: Float> {
         cross_entropy::CrossEntropy,
         cross_entropy_of_probabilities::CrossEntropyOfProbabilities,
         binary_cross_entropy::BinaryCrossEntropy,
@@ -33,7 +33,7 @@ impl Default for Loss {
 }
 
 /// How a loss becomes nodes of a graph.
-pub trait Build<T: Float> {
+pub trait BuildLoss<T: Float> {
     /// Adds the loss of a prediction `[N, k]`, the mean over the batch.
     ///
     /// # Errors
@@ -120,9 +120,11 @@ fn target_rows<T: Float>(
         _ if shape == target_shape && shape.rank() == 2 => Ok(target),
         (true, &[1]) if is_number => g.reshape(target, [1]),
         (true, &[classes]) if is_number => g.one_hot(target, classes),
-        (true, &[_]) => Err(ShapeError::Broadcast { op: "loss", left: shape, right: target_shape }),
+        (true, &[_]) => {
+            Err(ShapeError::Broadcast { op: "target", left: shape, right: target_shape })
+        }
         _ => Err(ShapeError::Rank {
-            op: "loss",
+            op: "target",
             expected: "a prediction [N, features]",
             found: shape,
         }),

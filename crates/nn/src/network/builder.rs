@@ -9,7 +9,7 @@ use crate::init::constant::Constant;
 use crate::registry::Validate;
 use crate::setting::Bias;
 
-/// Elements that all parameters together or a value of one sample may have: more is a slip of the pen, and
+/// Elements that all parameters together or a value of one sample may have: more is a mistake in writing, and
 /// would only run out of memory later.
 pub(super) const MAX_ELEMENTS: usize = 1 << 30;
 
@@ -106,7 +106,7 @@ impl<'a, T: Float> Builder<'a, T> {
         Ok(node)
     }
 
-    /// Adds a bias to the last axis of `y`, the model's if none is given, unless it is said to have none.
+    /// Adds a bias to the last axis of `y`: the model's if `bias` is `None`, none if it is `Bias(None)`.
     ///
     /// # Errors
     ///
@@ -122,8 +122,8 @@ impl<'a, T: Float> Builder<'a, T> {
         self.graph.add(y, bias)
     }
 
-    /// Adds mean and variance of each channel of `x`: those of the batch in training, which are noted for
-    /// the running statistics, and these in evaluation.
+    /// Adds mean and variance of each channel of `x`: those of the batch in training, from which the running
+    /// statistics are updated, and the running statistics in evaluation.
     ///
     /// # Errors
     ///
@@ -135,7 +135,9 @@ impl<'a, T: Float> Builder<'a, T> {
         warmup: bool,
     ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.moments", self.layer);
-        let channels = self.graph.shape(x).dims().last().copied().unwrap_or(0);
+        let shape = self.graph.shape(x);
+        let channels = shape.dims().last().copied().unwrap_or(0);
+        let values_per_sample = shape.len() / channels.max(1);
         let moments = match self.mode {
             Mode::Train => self.graph.moments(x)?,
             Mode::Evaluate => self.graph.input(&name, [2, channels]),
@@ -144,6 +146,7 @@ impl<'a, T: Float> Builder<'a, T> {
             name,
             moments,
             channels,
+            values_per_sample,
             momentum,
             warmup,
         });
@@ -157,9 +160,7 @@ impl<'a, T: Float> Builder<'a, T> {
         x: NodeId,
     ) -> Result<NodeId, NetworkError> {
         let kind = layer.name();
-        layer
-            .validate()
-            .map_err(|setting| NetworkError::Setting { layer: Some((number, kind)), setting })?;
+        layer.validate().map_err(|setting| NetworkError::LayerSetting { number, kind, setting })?;
         self.layer = format!("{number}.{kind}");
         self.first_node = self.graph.nodes().len();
         self.graph.begin_scope(format!("layer {number} ({kind})"));

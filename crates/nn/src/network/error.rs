@@ -1,83 +1,86 @@
-//! What does not fit in a network.
-
-use std::fmt;
+//! Why a network does not fit.
 
 use graph::{Shape, ShapeError};
 
 use super::builder::MAX_ELEMENTS;
 use crate::registry::InvalidSetting;
 
-/// What does not fit in a network.
-#[derive(Clone, Debug, PartialEq)]
+/// Why a network does not fit, in itself or to its data. Layers are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// The input has no or an empty axis, or too many elements.
+    /// The input has no axis or an empty one, or too many elements.
+    #[error("input: expected one to six sizes above 0, found {found:?}")]
     Input {
-        /// Its sizes.
+        /// Its shape.
         found: Vec<usize>,
     },
     /// A layer has more values for one sample than can be counted.
+    #[error("layer {number} ({kind}): more than {MAX_ELEMENTS} values for one sample")]
     TooLarge {
-        /// The layer's number, from 1.
+        /// The layer's number.
         number: usize,
         /// Its kind.
         kind: &'static str,
     },
-    /// A setting outside its range.
-    Setting {
-        /// The layer's number, from 1; none for a setting of the model.
-        layer: Option<(usize, &'static str)>,
+    /// A setting of the model outside its range.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// A setting of a layer outside its range.
+    #[error("layer {number} ({kind})")]
+    LayerSetting {
+        /// The layer's number.
+        number: usize,
+        /// Its kind.
+        kind: &'static str,
         /// The setting.
+        #[source]
         setting: InvalidSetting,
     },
     /// A layer that does not fit behind the one before it.
+    #[error("layer {number}{}", in_brackets(kind, error))]
     Layer {
-        /// The layer's number, from 1.
+        /// The layer's number.
         number: usize,
         /// Its kind.
         kind: &'static str,
         /// Shapes and rule.
+        #[source]
         error: ShapeError,
     },
     /// A loss that does not fit behind the last layer.
+    #[error("loss {kind}")]
     Loss {
         /// The loss.
         kind: &'static str,
         /// Shapes and rule.
+        #[source]
         error: ShapeError,
     },
-    /// The last layer has another number of outputs than there are classes or values to meet.
+    /// The last layer has another number of outputs than the data has classes or values.
+    #[error(
+        "the last layer gives {found}, but the data has {expected} classes or values: expected [N, {expected}]"
+    )]
     Outputs {
         /// Shape of the last layer's output.
         found: Shape,
         /// Classes or values of the data.
         expected: usize,
     },
+    /// In training, a batch normalisation would get one value for each channel.
+    #[error(
+        "layer {number} ({kind}): with a batch of 1 each channel has one value, and one value has no variance; \
+         expected a batch of 2 or more"
+    )]
+    NoVariance {
+        /// The layer's number.
+        number: usize,
+        /// Its kind.
+        kind: &'static str,
+    },
 }
 
-impl fmt::Display for NetworkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input { found } => {
-                write!(f, "input: expected one to six sizes above 0, found {found:?}")
-            }
-            Self::TooLarge { number, kind } => {
-                write!(f, "layer {number} ({kind}): more than {MAX_ELEMENTS} values for one sample")
-            }
-            Self::Setting { layer: Some((number, kind)), setting } => {
-                write!(f, "layer {number} ({kind}): {setting}")
-            }
-            Self::Setting { layer: None, setting } => write!(f, "{setting}"),
-            Self::Layer { number, kind, error } => write!(f, "layer {number} ({kind}): {error}"),
-            Self::Loss { kind, error } => write!(f, "loss {kind}: {error}"),
-            Self::Outputs { found, expected } => {
-                write!(
-                    f,
-                    "the last layer gives {found}, but the data has {expected} classes or values: expected [N, {expected}]"
-                )
-            }
-        }
-    }
+/// The layer's kind, unless the error begins with it: the op of a layer often has the layer's name.
+fn in_brackets(kind: &str, error: &ShapeError) -> String {
+    if error.op() == kind { String::new() } else { format!(" ({kind})") }
 }
-
-impl std::error::Error for NetworkError {}

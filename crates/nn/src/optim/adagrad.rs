@@ -1,7 +1,8 @@
 //! AdaGrad: `h ← h + g²`, `w ← w − η·g / (√h + ε)`.
 //!
 //! Each parameter has its own rate, which falls as its gradients add up and never rises again.
-//! Epsilon stands outside the root, as in the book; it only keeps 0 / 0 away.
+//! Epsilon stands outside the root, as in "Deep Learning from Scratch"; it only
+//! prevents 0 / 0.
 //! Source: Duchi, Hazan, Singer (JMLR 2011), "Adaptive subgradient methods for online learning and
 //! stochastic optimization", with diagonal matrices; "Deep Learning from Scratch", section 6.1.5.
 
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn descends_the_books_valley() {
+    fn descends_along_the_path_of_its_formula() {
         check_descent(&AdaGrad::default(), 1.5, formula);
     }
 

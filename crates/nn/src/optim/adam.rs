@@ -4,7 +4,7 @@
 //! `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
 //!
 //! Epsilon stands outside the root and is added after the correction, as in the paper's algorithm 1
-//! and PyTorch. TensorFlow 1 (1e-8) and the book (1e-7) write
+//! and PyTorch. TensorFlow 1 (1e-8) and "Deep Learning from Scratch" (1e-7) write
 //! `w ← w − η·√(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)`, the paper's faster form: there epsilon acts
 //! like our `ε / √(1 − β₂ᵗ)`, 32 times as much in the first step and the same in the end. It shows
 //! only where gradients are as small as that.
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn descends_the_books_valley() {
+    fn descends_along_the_path_of_its_formula() {
         check_descent(&Adam::default(), 0.3, formula);
     }
 

@@ -50,8 +50,8 @@ pub trait Optimize<T: Float>: Validate + Sync {
 
     /// Applies one step to `params`, a piece of the parameters.
     ///
-    /// `grads` and the first [`state_vectors`](Self::state_vectors) of `state_vectors` are the same piece of the other
-    /// vectors, and the state beyond are empty. All state are 0 before the first step.
+    /// `grads` and the first [`state_vectors`](Self::state_vectors) slices of `state` are the same piece of their
+    /// vectors; further slices are empty. The state is 0 before the first step.
     ///
     /// # Cost
     ///

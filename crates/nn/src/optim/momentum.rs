@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn descends_the_books_valley() {
+    fn descends_along_the_path_of_its_formula() {
         check_descent(&Momentum::default(), 0.1, formula);
     }
 

@@ -1,11 +1,11 @@
 //! Nesterov's accelerated gradient: `v ← µ·v − η·g`, `w ← w + µ·v − η·g`.
 //!
-//! [Momentum](super::momentum) that looks one step ahead. The gradient is taken where the
-//! parameters stand, and the parameters stand where the look ahead ends: a change of variables
-//! that leaves the method as it is and needs no second point.
+//! [Momentum](super::momentum) with the gradient taken one step ahead. The parameters kept here are those after
+//! that step: a change of variables, so that the gradient is taken at the parameters themselves.
 //! Source: Nesterov (1983), "A method of solving a convex programming problem with convergence rate
 //! O(1/k²)", in the form of Bengio, Boulanger-Lewandowski, Pascanu (2013), "Advances in optimizing
-//! recurrent networks", equations 6 and 7, which is also the book's code.
+//! recurrent networks", equations 6 and 7, which is also the code of "Deep Learning from
+//! Scratch".
 
 use kernels::{Float, vectorize};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Optimize, StepInfo, assert_same_length};
 use crate::registry::{InvalidSetting, Validate, fraction};
 
-/// Descent by a velocity, looking ahead. See the [module docs](self) for the formula.
+/// Descent by a velocity with the gradient one step ahead. See the [module docs](self) for the formula.
 ///
 /// | setting    | default | unit | range    | meaning                                        |
 /// |------------|---------|------|----------|------------------------------------------------|
@@ -62,7 +62,7 @@ mod tests {
     use super::super::testing::{check_descent, check_formula};
     use super::*;
 
-    /// The book's arrangement: by the old velocity.
+    /// As arranged in "Deep Learning from Scratch": by the old velocity.
     fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
         let old = *v;
         *v = 0.9 * old - info.learning_rate * g;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn descends_the_books_valley() {
+    fn descends_along_the_path_of_its_formula() {
         check_descent(&Nesterov::default(), 0.1, formula);
     }
 

@@ -1,7 +1,7 @@
 //! RMSprop: `h ← ρ·h + (1 − ρ)·g²`, `w ← w − η·g / (√h + ε)`.
 //!
-//! [AdaGrad](super::adagrad) that forgets. Epsilon stands outside the root, as in the book (whose
-//! value is 1e-7) and PyTorch; TensorFlow 1 has it under the root, where 1e-8 acts like our 1e-4
+//! [AdaGrad](super::adagrad) with a moving average in place of the sum. Epsilon stands outside the root, as in
+//! "Deep Learning from Scratch" (with 1e-7) and PyTorch; TensorFlow 1 has it under the root, where 1e-8 acts like our 1e-4
 //! on parameters without gradient. There is no bias correction: the first step is `1 / √(1 − ρ)`
 //! times as long as those of a steady gradient later.
 //! Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6e.

@@ -6,18 +6,14 @@ use kernels::{Float, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate};
+use crate::registry::Validate;
 
 /// Plain gradient descent, without settings. See the [module docs](self) for the formula.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {}
 
-impl Validate for Sgd {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
-}
+impl Validate for Sgd {}
 
 impl<T: Float> Optimize<T> for Sgd {
     fn state_vectors(&self) -> usize {
@@ -53,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn descends_the_books_valley() {
+    fn descends_along_the_path_of_its_formula() {
         check_descent(&Sgd {}, 0.95, formula);
     }
 }

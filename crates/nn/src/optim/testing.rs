@@ -42,8 +42,8 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
     }
 }
 
-/// Checks 30 steps down `x²/20 + y²` from (−7, 2), the book's figure 6-3: along the formula's path,
-/// to an end near the minimum.
+/// Checks 30 steps down `x²/20 + y²` from (−7, 2), figure 6-3 of "Deep Learning from Scratch": along the
+/// path of the formula, to an end near the minimum.
 #[track_caller]
 pub(super) fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];

@@ -11,27 +11,27 @@ use crate::registry::{InvalidSetting, Validate, positive};
 /// |-----------------|---------|----------|---------|----------|
 /// | `learning_rate` | 0.01    | per step | above 0 | the rate |
 ///
-/// The default is the book's; for Adam it takes 0.001.
+/// The default is that of "Deep Learning from Scratch", which takes 0.001 for Adam.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Constant {
+pub struct ConstantRate {
     /// The rate of every step.
     pub learning_rate: f64,
 }
 
-impl Default for Constant {
+impl Default for ConstantRate {
     fn default() -> Self {
         Self { learning_rate: 0.01 }
     }
 }
 
-impl Validate for Constant {
+impl Validate for ConstantRate {
     fn validate(&self) -> Result<(), InvalidSetting> {
         positive("learning_rate", self.learning_rate)
     }
 }
 
-impl LearningRate for Constant {
+impl LearningRate for ConstantRate {
     fn learning_rate(&self, _: u64) -> f64 {
         self.learning_rate
     }
@@ -43,13 +43,13 @@ mod tests {
 
     #[test]
     fn never_changes() {
-        let schedule = Constant { learning_rate: 0.5 };
+        let schedule = ConstantRate { learning_rate: 0.5 };
         assert_eq!([0, 1, u64::MAX].map(|step| schedule.learning_rate(step)), [0.5; 3]);
     }
 
     #[test]
     fn a_rate_that_is_not_above_zero_is_refused() {
-        let error = Constant { learning_rate: -0.1 }.validate().unwrap_err();
+        let error = ConstantRate { learning_rate: -0.1 }.validate().unwrap_err();
         assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
     }
 }

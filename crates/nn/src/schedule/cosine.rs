@@ -15,25 +15,25 @@ use crate::registry::{InvalidSetting, Validate, not_negative, positive};
 /// |---------|---------|----------|------------|-------------------------------|
 /// | `start` | 0.01    | per step | above 0    | the rate of the first step    |
 /// | `end`   | 0       | per step | at least 0 | the rate from step `steps` on |
-/// | `steps` | 10000   | steps    | above 0    | the length of the way         |
+/// | `steps` | 10000   | steps    | above 0    | the steps from `start` to `end` |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Cosine {
+pub struct CosineDecay {
     /// The rate of the first step.
     pub start: f64,
-    /// The rate in the end.
+    /// The rate from step `steps` on.
     pub end: f64,
-    /// The length of the way from `start` to `end`, in steps.
+    /// The steps from `start` to `end`.
     pub steps: u64,
 }
 
-impl Default for Cosine {
+impl Default for CosineDecay {
     fn default() -> Self {
         Self { start: 0.01, end: 0.0, steps: 10_000 }
     }
 }
 
-impl Validate for Cosine {
+impl Validate for CosineDecay {
     fn validate(&self) -> Result<(), InvalidSetting> {
         positive("start", self.start)?;
         not_negative("end", self.end)?;
@@ -41,7 +41,7 @@ impl Validate for Cosine {
     }
 }
 
-impl LearningRate for Cosine {
+impl LearningRate for CosineDecay {
     fn learning_rate(&self, step: u64) -> f64 {
         if step >= self.steps {
             return self.end;
@@ -57,9 +57,9 @@ mod tests {
 
     #[test]
     fn goes_from_start_to_end_and_stays() {
-        let schedule = Cosine { start: 0.5, end: 0.1, steps: 100 };
+        let schedule = CosineDecay { start: 0.5, end: 0.1, steps: 100 };
         // A third of the way is 60 degrees, whose cosine is 1/2.
-        let thirds = Cosine { steps: 99, ..schedule };
+        let thirds = CosineDecay { steps: 99, ..schedule };
         let cases = [(0, 0.5), (50, 0.3), (100, 0.1), (101, 0.1), (u64::MAX, 0.1)];
         for (step, want) in cases {
             let rate = schedule.learning_rate(step);
@@ -70,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn a_way_without_length_is_refused() {
-        let error = Cosine { steps: 0, ..Cosine::default() }.validate().unwrap_err();
+    fn zero_steps_are_refused() {
+        let error = CosineDecay { steps: 0, ..CosineDecay::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "steps: expected a number above 0, found 0");
     }
 }

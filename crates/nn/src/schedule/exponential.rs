@@ -17,10 +17,10 @@ use crate::registry::{InvalidSetting, Validate, not_negative, positive};
 /// | `decay_steps` | 2000    | steps    | above 0    | until `1/e` of the amplitude is left    |
 ///
 /// The defaults are those of the codelab's scripts 2.1 to 3.1. Its script 4.2 runs with an amplitude
-/// of 0.02 and 1600 steps, whatever the comment beside it says.
+/// of 0.02 and 1600 steps; its comment names other values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Exponential {
+pub struct ExponentialDecay {
     /// The rate in the end.
     pub floor: f64,
     /// How far above the floor the rate begins.
@@ -29,13 +29,13 @@ pub struct Exponential {
     pub decay_steps: u64,
 }
 
-impl Default for Exponential {
+impl Default for ExponentialDecay {
     fn default() -> Self {
         Self { floor: 0.0001, amplitude: 0.003, decay_steps: 2000 }
     }
 }
 
-impl Validate for Exponential {
+impl Validate for ExponentialDecay {
     fn validate(&self) -> Result<(), InvalidSetting> {
         not_negative("floor", self.floor)?;
         positive("amplitude", self.amplitude)?;
@@ -43,7 +43,7 @@ impl Validate for Exponential {
     }
 }
 
-impl LearningRate for Exponential {
+impl LearningRate for ExponentialDecay {
     fn learning_rate(&self, step: u64) -> f64 {
         self.floor + self.amplitude * Float::exp(-(step as f64 / self.decay_steps as f64))
     }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn g28_the_codelabs_rates() {
         for (step, want) in [(0, 0.0031), (2000, 0.00120364), (10_000, 0.00012021)] {
-            let rate = Exponential::default().learning_rate(step);
+            let rate = ExponentialDecay::default().learning_rate(step);
             // The published numbers have eight decimals.
             assert!((rate - want).abs() < 0.5e-8, "step {step}: {rate}, expected {want}");
         }
@@ -64,15 +64,15 @@ mod tests {
 
     #[test]
     fn ends_at_the_floor() {
-        assert_eq!(Exponential::default().learning_rate(u64::MAX), 0.0001);
+        assert_eq!(ExponentialDecay::default().learning_rate(u64::MAX), 0.0001);
     }
 
     #[test]
     fn settings_outside_their_range_are_refused() {
         let wrong = [
-            Exponential { floor: -1e-9, ..Exponential::default() },
-            Exponential { amplitude: 0.0, ..Exponential::default() },
-            Exponential { decay_steps: 0, ..Exponential::default() },
+            ExponentialDecay { floor: -1e-9, ..ExponentialDecay::default() },
+            ExponentialDecay { amplitude: 0.0, ..ExponentialDecay::default() },
+            ExponentialDecay { decay_steps: 0, ..ExponentialDecay::default() },
         ];
         let names = wrong.map(|schedule| schedule.validate().unwrap_err().name);
         assert_eq!(names, ["floor", "amplitude", "decay_steps"]);

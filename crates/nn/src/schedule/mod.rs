@@ -11,10 +11,10 @@ use crate::registry::{InvalidSetting, Validate, registry};
 registry! {
     /// A schedule chosen by name.
     pub enum Schedule: dyn LearningRate {
-        constant::Constant,
-        step::Step,
-        exponential::Exponential,
-        cosine::Cosine,
+        constant::ConstantRate,
+        step::StepDecay,
+        exponential::ExponentialDecay,
+        cosine::CosineDecay,
         warmup::Warmup,
     }
 }

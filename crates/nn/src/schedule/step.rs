@@ -1,4 +1,4 @@
-//! Stairs: `start · factor^⌊step / every⌋`.
+//! Step decay: `start · factor^⌊step / every⌋`.
 
 use kernels::Float;
 use serde::{Deserialize, Serialize};
@@ -11,26 +11,26 @@ use crate::registry::{InvalidSetting, Validate, positive};
 /// | setting  | default | unit     | range   | meaning                             |
 /// |----------|---------|----------|---------|-------------------------------------|
 /// | `start`  | 0.01    | per step | above 0 | the rate of the first `every` steps |
-/// | `factor` | 0.5     | 1        | above 0 | what each stair multiplies it by    |
-/// | `every`  | 1000    | steps    | above 0 | the length of a stair               |
+/// | `factor` | 0.5     | 1        | above 0 | factor of each reduction            |
+/// | `every`  | 1000    | steps    | above 0 | steps between reductions            |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Step {
-    /// The rate of the first stair.
+pub struct StepDecay {
+    /// The rate of the first `every` steps.
     pub start: f64,
-    /// What each stair multiplies the rate by.
+    /// The factor of each reduction.
     pub factor: f64,
-    /// The length of a stair, in steps.
+    /// Steps between reductions.
     pub every: u64,
 }
 
-impl Default for Step {
+impl Default for StepDecay {
     fn default() -> Self {
         Self { start: 0.01, factor: 0.5, every: 1000 }
     }
 }
 
-impl Validate for Step {
+impl Validate for StepDecay {
     fn validate(&self) -> Result<(), InvalidSetting> {
         positive("start", self.start)?;
         positive("factor", self.factor)?;
@@ -38,7 +38,7 @@ impl Validate for Step {
     }
 }
 
-impl LearningRate for Step {
+impl LearningRate for StepDecay {
     fn learning_rate(&self, step: u64) -> f64 {
         self.start * Float::powf(self.factor, (step / self.every) as f64)
     }
@@ -50,14 +50,14 @@ mod tests {
 
     #[test]
     fn falls_every_so_many_steps_and_only_then() {
-        let schedule = Step { start: 0.8, factor: 0.5, every: 10 };
+        let schedule = StepDecay { start: 0.8, factor: 0.5, every: 10 };
         let rates = [0, 9, 10, 19, 20, 35].map(|step| schedule.learning_rate(step));
         assert_eq!(rates, [0.8, 0.8, 0.4, 0.4, 0.2, 0.1]);
     }
 
     #[test]
-    fn stairs_without_length_are_refused() {
-        let error = Step { every: 0, ..Step::default() }.validate().unwrap_err();
+    fn zero_steps_between_reductions_are_refused() {
+        let error = StepDecay { every: 0, ..StepDecay::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "every: expected a number above 0, found 0");
     }
 }

@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LearningRate, Schedule, constant::Constant};
+use super::{LearningRate, Schedule, constant::ConstantRate};
 use crate::registry::{InvalidSetting, Validate, positive};
 
 /// A learning rate that rises evenly to the first rate of another schedule, then follows it.
 ///
-/// Step 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
+/// StepDecay 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
 /// the end of the warm-up.
 ///
 /// | setting | default    | unit  | range   | meaning                   |
@@ -28,7 +28,7 @@ pub struct Warmup {
 
 impl Default for Warmup {
     fn default() -> Self {
-        Self { steps: 500, then: Box::new(Constant::default().into()) }
+        Self { steps: 500, then: Box::new(ConstantRate::default().into()) }
     }
 }
 
@@ -51,12 +51,12 @@ impl LearningRate for Warmup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::step::Step;
+    use super::super::step::StepDecay;
     use super::*;
 
     #[test]
     fn rises_in_equal_steps_and_then_follows_from_the_start() {
-        let then = Step { start: 1.0, factor: 0.5, every: 2 };
+        let then = StepDecay { start: 1.0, factor: 0.5, every: 2 };
         let schedule = Warmup { steps: 4, then: Box::new(then.into()) };
         let rates: Vec<f64> = (0..9).map(|step| schedule.learning_rate(step)).collect();
         assert_eq!(rates, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25]);
@@ -65,14 +65,14 @@ mod tests {
     #[test]
     fn is_read_with_the_schedule_inside() {
         let toml = "warmup = { steps = 5, then = { step = { every = 7 } } }";
-        let then = Step { every: 7, ..Step::default() };
+        let then = StepDecay { every: 7, ..StepDecay::default() };
         let want = Warmup { steps: 5, then: Box::new(then.into()) };
         assert_eq!(toml::from_str::<Schedule>(toml).unwrap(), want.into());
     }
 
     #[test]
     fn a_mistake_inside_is_reported_with_its_way() {
-        let then = Constant { learning_rate: 0.0 }.into();
+        let then = ConstantRate { learning_rate: 0.0 }.into();
         let error = Warmup { steps: 5, then: Box::new(then) }.validate().unwrap_err();
         assert_eq!(error.to_string(), "then.learning_rate: expected a number above 0, found 0");
     }

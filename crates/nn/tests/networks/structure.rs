@@ -121,7 +121,7 @@ fn work_is_counted_for_one_sample() {
 /// What is said about a network with two outputs.
 fn mistake(input: &str, layers: &str) -> String {
     let found = network(input, layers).model::<f32>(Mode::Train, &Objective::default(), 2);
-    found.expect_err(layers).to_string()
+    diagnostics::chain(&found.expect_err(layers))
 }
 
 #[test]
@@ -130,32 +130,32 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
         (
             "[4, 4, 1]",
             "'relu', { linear = { units = 2 } }",
-            "layer 2 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]",
+            "layer 2: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]",
         ),
         (
             "[16]",
             "{ conv2d = { filters = 2, kernel = 3 } }",
-            "layer 1 (conv2d): conv2d: expected images [N, height, width, channels], found [N, 16]",
+            "layer 1: conv2d: expected images [N, height, width, channels], found [N, 16]",
         ),
         (
             "[4, 4, 1]",
             "{ conv2d = { filters = 2, kernel = [5, 3] } }",
-            "layer 1 (conv2d): conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]",
+            "layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]",
         ),
         (
             "[4, 4, 1]",
             "{ conv2d = { filters = 2, kernel = 3, stride = 0 } }",
-            "layer 1 (conv2d): conv2d: kernel [3, 3], stride [0, 0] and image [4, 4] must not be 0, found [N, 4, 4, 1]",
+            "layer 1 (conv2d): stride: expected 1 or more, found 0",
         ),
         (
             "[16]",
             "{ max_pool2d = { size = 2 } }",
-            "layer 1 (max_pool2d): max_pool2d: expected an image [N, height, width, channels], found [N, 16]",
+            "layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]",
         ),
         (
             "[4, 4, 1]",
             "{ avg_pool2d = { size = 2, padding = 2 } }",
-            "layer 1 (avg_pool2d): avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]",
+            "layer 1: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]",
         ),
         (
             "[16]",
@@ -183,10 +183,18 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
 #[test]
 fn settings_outside_their_range_are_named_with_their_layer() {
     let cases = [
-        ("{ linear = { units = 0 } }", "layer 1 (linear): units: expected 1 or more, found 0"),
+        ("{ linear = { units = 0 } }", "layer 1 (linear): units: expected 1 to 1048576, found 0"),
         (
             "'relu', { dropout = { rate = 1 } }",
             "layer 2 (dropout): rate: expected a number from 0 to below 1, found 1",
+        ),
+        (
+            "{ leaky_relu = { slope = -0.1 } }",
+            "layer 1 (leaky_relu): slope: expected a number of at least 0, found -0.1",
+        ),
+        (
+            "{ conv2d = { filters = 2, kernel = [3, 1048577] } }",
+            "layer 1 (conv2d): kernel: expected 1 to 1048576, found 1048577",
         ),
         (
             "{ batch_norm = { epsilon = 0 } }",
@@ -239,13 +247,50 @@ fn absurd_sizes_are_refused_before_anything_overflows_or_is_allocated() {
         mistake(input, &layers.replace("HUGE", HUGE));
     }
     let wide = mistake("[784]", &format!("{{ linear = {{ units = {HUGE} }} }}"));
+    assert_eq!(wide, format!("layer 1 (linear): units: expected 1 to 1048576, found {HUGE}"));
+    let wide = mistake("[1048576]", "{ linear = { units = 1048576 } }");
     let rule = "parameter: a network has at most 1073741824 parameters";
-    assert_eq!(wide, format!("layer 1 (linear): {rule}, found [784, {HUGE}]"));
-    let wide = mistake("[28, 28, 1]", "{ conv2d = { filters = 10000000, kernel = 1 } }");
+    assert_eq!(wide, format!("layer 1 (linear): {rule}, found [1048576, 1048576]"));
+    let wide = mistake("[64, 64, 1]", "{ conv2d = { filters = 1000000, kernel = 1 } }");
     assert_eq!(wide, "layer 1 (conv2d): more than 1073741824 values for one sample");
-    // A stride or a window beyond the image is odd, but no mistake.
+    // A stride or a window beyond the image is allowed.
     let layers = format!(
         "{{ max_pool2d = {{ size = {HUGE}, stride = {HUGE}, padding = 'same' }} }}, 'flatten'"
     );
     assert_eq!(network("[28, 28, 1]", &layers).outputs(), Ok(1));
+}
+
+#[test]
+fn a_batch_normalisation_of_one_value_a_channel_is_refused_in_training_only() {
+    let refused = |input: &str, layers: &str, batch: usize| {
+        let network = network(input, layers);
+        assert_eq!(model(&network, Mode::Evaluate).check_batch(batch), Ok(()), "{layers}");
+        let found = model(&network, Mode::Train).check_batch(batch);
+        found.err().map(|error| error.to_string())
+    };
+    let message = |layer: &str| {
+        let reason = "with a batch of 1 each channel has one value, and one value has no variance";
+        Some(format!("layer {layer} (batch_norm): {reason}; expected a batch of 2 or more"))
+    };
+    let pooled = "{ avg_pool2d = { size = 4 } }, { batch_norm = {} }, 'flatten'";
+    let pixels = "'relu', { batch_norm = {} }, 'flatten'";
+    assert_eq!(refused("[6]", "{ batch_norm = {} }", 1), message("1"));
+    assert_eq!(refused("[4, 4, 2]", pooled, 1), message("2"));
+    assert_eq!(refused("[1, 1, 2]", pixels, 1), message("2"));
+    assert_eq!(refused("[1, 2, 2]", pixels, 1), None);
+    assert_eq!(refused("[6]", "{ batch_norm = {} }", 2), None);
+    assert_eq!(refused("[4, 4, 2]", pooled, 2), None);
+    assert_eq!(refused("[6]", "'relu'", 1), None);
+}
+
+#[test]
+fn a_momentum_that_seems_to_be_that_of_pytorch_is_pointed_out() {
+    let warnings = |momentum: &str| {
+        let layers = format!("'relu', {{ batch_norm = {{ momentum = {momentum} }} }}");
+        network("[6]", &layers).warnings()
+    };
+    let text = "layer 2 (batch_norm): momentum 0.1: only this share of the old running value is kept \
+                in each step; PyTorch's momentum is 1 minus this, so its 0.1 is 0.9 here";
+    assert_eq!(warnings("0.1"), [text]);
+    assert!(warnings("0.5").is_empty());
 }

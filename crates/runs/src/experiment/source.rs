@@ -1,14 +1,15 @@
-//! Where the numbers of an experiment come from.
+//! The data of an experiment.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::fmt;
 use std::iter;
 use std::path::PathBuf;
 
 use data::made::matrix_exponential::{self, MatrixExponential};
-use data::{DataError, Dataset};
+use data::{Dataset, Features};
 use kernels::random::Stream;
-use nn::registry::{InvalidSetting, Validate};
+use nn::registry::{InvalidSetting, MAX_WIDTH, Validate, require, within_limit};
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -18,29 +19,30 @@ use super::ExperimentError;
 /// Random draws of the matrices: `"matr"`. Every purpose has its own.
 const MATRICES: u64 = 0x6d61_7472;
 
-/// Where the numbers come from, and what is done to them.
+/// Which data, and how it is prepared.
 ///
-/// | setting   | default   | range             | meaning                                              |
-/// |-----------|-----------|-------------------|------------------------------------------------------|
-/// | `source`  | `"mnist"` |                   | see [`DataSource`]                                   |
-/// | `divisor` | 255       | above 0           | features are divided by it                           |
-/// | `limit`   | all       | 1 or more         | how many of the training samples to use, from the first |
+/// | setting   | default                          | range     | meaning                                |
+/// |-----------|----------------------------------|-----------|----------------------------------------|
+/// | `source`  | `"mnist"`                        |           | see [`DataSource`]                     |
+/// | `divisor` | 255 for bytes, 1 for real numbers | above 0   | features are divided by it             |
+/// | `limit`   | all                              | 1 or more | training samples used, from the first  |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSpec {
     /// Which data.
     #[serde(deserialize_with = "by_name_or_table")]
     pub source: DataSource,
-    /// What features are divided by.
-    pub divisor: f32,
-    /// How many of the training samples to use, from the first.
+    /// What features are divided by; see [`divisor_for`](Self::divisor_for).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divisor: Option<f32>,
+    /// Training samples used, from the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }
 
 impl Default for DataSpec {
     fn default() -> Self {
-        Self { source: DataSource::Mnist, divisor: 255.0, limit: None }
+        Self { source: DataSource::Mnist, divisor: None, limit: None }
     }
 }
 
@@ -65,40 +67,67 @@ pub enum DataSource {
     },
     /// Random 2 × 2 matrices and their exponentials, for regression.
     MatrixExponential(MatrixExponential),
-    /// Datasets that a program hands to the trainer itself.
+    /// Datasets that a program passes to the trainer.
     Memory,
 }
 
 /// A training set and a test set.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// What is learned from.
+    /// The training set.
     pub train: Dataset,
-    /// What is measured on.
+    /// The test set.
     pub test: Dataset,
 }
 
+impl Split {
+    /// Properties of the training set that are probably mistakes.
+    pub fn warnings(&self) -> Vec<String> {
+        let (name, empty) = (self.train.name(), self.train.empty_classes());
+        match &*empty {
+            [] => Vec::new(),
+            [class] => vec![format!("{name}: class {class} has no sample")],
+            [class, ..] => {
+                vec![format!("{name}: {} classes have no sample, such as {class}", empty.len())]
+            }
+        }
+    }
+}
+
 impl DataSpec {
-    /// Reads the data. `mnist` yields the embedded digits, should they be asked for.
+    /// The divisor of a dataset's features: the setting or, without it, 255 for bytes and 1 for real numbers.
+    pub fn divisor_for(&self, dataset: &Dataset) -> f32 {
+        self.divisor.unwrap_or(match dataset.features() {
+            Features::U8(_) => 255.0,
+            Features::F32(_) => 1.0,
+        })
+    }
+
+    /// Writes out the default of `divisor` if the source decides the type of the features.
+    pub(super) fn fill_defaults(&mut self) {
+        let default = match self.source {
+            DataSource::Mnist | DataSource::Idx { .. } => 255.0,
+            DataSource::MatrixExponential(_) => 1.0,
+            DataSource::Memory => return,
+        };
+        self.divisor.get_or_insert(default);
+    }
+
+    /// Reads the data. `mnist` yields the embedded digits if they are needed.
     ///
     /// # Errors
     ///
-    /// What is wrong with the files; for [`DataSource::Memory`], that there is nothing to read.
-    pub fn open<E: fmt::Display>(
+    /// The first file that cannot be read; for [`DataSource::Memory`], that there is nothing to read.
+    pub fn open<E: StdError + Send + Sync + 'static>(
         &self,
         mnist: impl FnOnce() -> Result<Split, E>,
     ) -> Result<Split, ExperimentError> {
-        let of_file = |error: DataError| ExperimentError::Data(error.to_string());
         let split = match &self.source {
-            DataSource::Mnist => {
-                mnist().map_err(|error| ExperimentError::Data(error.to_string()))?
-            }
+            DataSource::Mnist => mnist().map_err(|error| ExperimentError::Digits(error.into()))?,
             DataSource::Idx { train_images, train_labels, test_images, test_labels, classes } => {
                 Split {
-                    train: data::readers::idx::read(train_images, train_labels, *classes)
-                        .map_err(of_file)?,
-                    test: data::readers::idx::read(test_images, test_labels, *classes)
-                        .map_err(of_file)?,
+                    train: data::readers::idx::read(train_images, train_labels, *classes)?,
+                    test: data::readers::idx::read(test_images, test_labels, *classes)?,
                 }
             }
             DataSource::MatrixExponential(made) => {
@@ -111,10 +140,7 @@ impl DataSpec {
                     test: set("matrix exponentials, test set", MatrixExponential::TEST_SAMPLES, 1),
                 }
             }
-            DataSource::Memory => {
-                let error = "source \"memory\": the data was handed over by a program and is not kept; name another source";
-                return Err(ExperimentError::Data(error.into()));
-            }
+            DataSource::Memory => return Err(ExperimentError::Memory),
         };
         let train = match self.limit {
             Some(n) => split.train.take(n),
@@ -126,34 +152,29 @@ impl DataSpec {
 
 impl Validate for DataSpec {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        let invalid = |name: &str, found: f64, expected: &str| {
-            Err(InvalidSetting { name: name.into(), found, expected: expected.into() })
-        };
-        let divisor = self.divisor;
-        if !(divisor.is_finite() && divisor > 0.0) {
-            return invalid("divisor", divisor.into(), "a number above 0");
+        if let Some(divisor) = self.divisor {
+            let is_valid = divisor.is_finite() && divisor > 0.0;
+            require(is_valid, "divisor", divisor, "a number above 0")?;
         }
-        if self.limit == Some(0) {
-            return invalid("limit", 0.0, "1 or more");
-        }
+        require(self.limit != Some(0), "limit", 0, "1 or more")?;
         match &self.source {
-            DataSource::MatrixExponential(made)
-                if !(1..=MatrixExponential::MOST_SAMPLES).contains(&made.samples) =>
-            {
+            DataSource::MatrixExponential(made) => {
                 let name = "source.matrix_exponential.samples";
-                let expected = format!("1 to {}", MatrixExponential::MOST_SAMPLES);
-                invalid(name, made.samples as f64, &expected)
+                within_limit(name, made.samples, MatrixExponential::MOST_SAMPLES)
             }
-            _ => Ok(()),
+            DataSource::Idx { classes, .. } => {
+                within_limit("source.idx.classes", *classes, MAX_WIDTH)
+            }
+            DataSource::Mnist | DataSource::Memory => Ok(()),
         }
     }
 }
 
-/// Reads `"matrix_exponential"` as `{ matrix_exponential = {} }`: what has a default may be left out.
+/// Reads `"matrix_exponential"` as `{ matrix_exponential = {} }`: settings with a default may be left out.
 fn by_name_or_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataSource, D::Error> {
-    struct Form;
+    struct SourceVisitor;
 
-    impl<'de> Visitor<'de> for Form {
+    impl<'de> Visitor<'de> for SourceVisitor {
         type Value = DataSource;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,5 +194,5 @@ fn by_name_or_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataSo
         }
     }
 
-    deserializer.deserialize_any(Form)
+    deserializer.deserialize_any(SourceVisitor)
 }

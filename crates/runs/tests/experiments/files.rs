@@ -137,17 +137,72 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
 }
 
 #[test]
-fn a_setting_outside_its_range_is_named() {
+fn a_setting_outside_its_range_is_shown_where_it_stands() {
     let cases = [
-        ("batch = 100", "batch = 0", "train.batch: expected 1 or more, found 0"),
-        ("epochs = 3.0", "epochs = 0.0", "train.epochs: expected a number above 0, found 0"),
-        ("epochs = 3.0", "epochs = nan", "train.epochs: expected a number above 0, found NaN"),
-        ("epochs = 3.0", "steps = 0", "train.steps: expected 1 or more, found 0"),
+        ("batch = 100", "batch = «0»", "train.batch: expected 1 or more, found 0"),
+        ("epochs = 3.0", "epochs = «0.0»", "train.epochs: expected a number above 0, found 0"),
+        ("epochs = 3.0", "epochs = «nan»", "train.epochs: expected a number above 0, found NaN"),
+        ("epochs = 3.0", "steps = «0»", "train.steps: expected 1 or more, found 0"),
         (
             "beta1 = 0.8",
-            "beta1 = 1.0",
+            "beta1 = «1.0»",
             "train.optimizer.beta1: expected a number from 0 to below 1, found 1",
         ),
+        (
+            "batch = 100",
+            "schedule = { warmup = { then = { constant = { learning_rate = «-1» } } } }",
+            "train.schedule.then.learning_rate: expected a number above 0, found -1",
+        ),
+        (
+            "[model]",
+            "data.divisor = «0»\n[model]",
+            "data.divisor: expected a number above 0, found 0",
+        ),
+        ("[model]", "data.limit = «0»\n[model]", "data.limit: expected 1 or more, found 0"),
+        (
+            "units = 10",
+            "units = «1048577»",
+            "model.layers.4.units: expected 1 to 1048576, found 1048577",
+        ),
+        (
+            "filters = 4",
+            "filters = «1000000000000000000»",
+            "model.layers.1.filters: expected 1 to 1048576, found 1000000000000000000",
+        ),
+        (
+            "kernel = 5",
+            "kernel = «[5, 9223372036854775807]»",
+            "model.layers.1.kernel: expected 1 to 1048576, found 9223372036854775807",
+        ),
+        (
+            "\"relu\"",
+            "{ leaky_relu = { slope = «-0.1» } }",
+            "model.layers.2.slope: expected a number of at least 0, found -0.1",
+        ),
+        // TOML has no integers from 2^63 on; the reader of numbers would take them up to 2^64.
+        (
+            "batch = 100",
+            "batch = 100\nseed = «18446744073709551615»",
+            "expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615",
+        ),
+        (
+            "units = 10",
+            "units = «9223372036854775808»",
+            "expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
+        ),
+    ];
+    for (from, to, message) in cases {
+        assert!(FILE.contains(from), "{from}");
+        let marked = FILE.replacen(from, to, 1);
+        let start = marked.find('«').expect(to);
+        let end = marked.find('»').expect(to) - '«'.len_utf8();
+        let text = marked.replace(['«', '»'], "");
+        let excerpt = diagnostics::Excerpt::new(&text, start..end);
+        let place = format!("{}:{}", excerpt.line, excerpt.column);
+        let expected = format!("digits.toml:{place}: {message}\n{excerpt}");
+        assert_eq!(read(&text).unwrap_err(), expected);
+    }
+    let without_place = [
         ("epochs = 3.0", "", "[train]: expected either `epochs` or `steps`, found neither"),
         (
             "epochs = 3.0",
@@ -156,22 +211,82 @@ fn a_setting_outside_its_range_is_named() {
         ),
         (
             "[model]",
-            "data.divisor = 0\n[model]",
-            "data.divisor: expected a number above 0, found 0",
+            "name = '../digits'\n[model]",
+            "name: expected a folder name, found `../digits`",
         ),
-        ("[model]", "data.limit = 0\n[model]", "data.limit: expected 1 or more, found 0"),
         (
             "[model]",
-            "name = '../digits'\n[model]",
-            "name: expected that of a folder, found `../digits`",
+            "name = \"a\\u001b[2J\"\n[model]",
+            "name: expected a folder name, found `a\\u{1b}[2J`",
         ),
     ];
-    for (from, to, message) in cases {
-        assert_eq!(
-            read(&FILE.replacen(from, to, 1)).unwrap_err(),
-            format!("digits.toml: {message}")
-        );
+    for (from, to, message) in without_place {
+        let error = read(&FILE.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error, format!("digits.toml: {message}"));
     }
+}
+
+#[test]
+fn no_control_character_of_a_file_reaches_the_terminal() {
+    for text in ["\"\\u001b[2J\" = 1", "train = \u{1b}]0;title\u{7}", "a = '\u{202e}'"] {
+        let error = read(text).unwrap_err();
+        let is_hidden = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!error.contains(is_hidden), "{error:?}");
+    }
+}
+
+#[test]
+fn an_experiment_of_a_program_lists_its_settings_whatever_its_numbers() {
+    let mut experiment = read(FILE).unwrap();
+    let listed = experiment.settings();
+    assert!(listed.contains(&("train.batch".into(), "100".into())), "{listed:?}");
+    assert!(listed.contains(&("model.layers.2".into(), "{ relu = {} }".into())), "{listed:?}");
+    experiment.train.seed = u64::MAX;
+    assert_eq!(experiment.settings(), [("experiment".into(), experiment.to_text())]);
+}
+
+#[test]
+fn a_file_in_another_encoding_is_named() {
+    let decode = |bytes: &[u8]| {
+        let text = Experiment::decode("digits.toml", bytes.to_vec());
+        text.map_err(|error| error.to_string())
+    };
+    let utf16 = |to_bytes: fn(u16) -> [u8; 2], mark: &[u16]| -> Vec<u8> {
+        mark.iter().copied().chain(FILE.encode_utf16()).flat_map(to_bytes).collect()
+    };
+    for mark in [&[0xfeff][..], &[]] {
+        for to_bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let error = decode(&utf16(to_bytes, mark)).unwrap_err();
+            assert_eq!(error, "digits.toml: is UTF-16; save it as UTF-8");
+        }
+    }
+    let error = decode(b"a = 1\nb = 'gr\xf6\xdfe'").unwrap_err();
+    assert_eq!(error, "digits.toml: expected UTF-8, found byte 0xf6 in line 2");
+    // A byte order mark of UTF-8 and the line ends of Windows are read.
+    let windows = format!("\u{feff}{}", FILE.replace('\n', "\r\n"));
+    assert_eq!(read(&decode(windows.as_bytes()).unwrap()), read(FILE));
+}
+
+#[test]
+fn real_numbers_are_used_as_they_are_and_bytes_are_divided_by_255() {
+    use data::{Dataset, Features, Targets};
+    let data = |data: &str| read(&format!("[data]\n{data}\n{FILE}")).unwrap().data;
+    let set = |features| {
+        Dataset::new("set", [1], features, Targets::Values { values: vec![0.0], width: 1 }).unwrap()
+    };
+    let (bytes, reals) = (set(Features::U8(vec![1])), set(Features::F32(vec![1.0])));
+    for (source, divisor) in [
+        ("'mnist'", Some(255.0)),
+        ("'matrix_exponential'", Some(1.0)),
+        ("{ matrix_exponential = { samples = 5 } }", Some(1.0)),
+        ("'memory'", None),
+    ] {
+        assert_eq!(data(&format!("source = {source}")).divisor, divisor, "{source}");
+    }
+    let memory = data("source = 'memory'");
+    assert_eq!((memory.divisor_for(&bytes), memory.divisor_for(&reals)), (255.0, 1.0));
+    let given = data("source = 'memory'\ndivisor = 2");
+    assert_eq!((given.divisor_for(&bytes), given.divisor_for(&reals)), (2.0, 2.0));
 }
 
 #[test]
@@ -219,7 +334,19 @@ fn a_replaced_setting_that_is_wrong_is_named_by_its_path() {
             ("train.batch", "0"),
             "digits.toml with --set train.batch=0: train.batch: expected 1 or more, found 0",
         ),
-        (("train.batch.size", "5"), "--set train.batch.size=5: `batch` is no table"),
+        (("train.batch.size", "5"), "--set train.batch.size=5: `batch` is not a table"),
+        (
+            ("train.seed", "18446744073709551615"),
+            "--set train.seed=18446744073709551615: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615",
+        ),
+        (
+            ("model.layers", "[{linear={units=9223372036854775808}}]"),
+            "--set model.layers=[{linear={units=9223372036854775808}}]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
+        ),
+        (
+            ("model.layers", "['flatten',{linear={units=2000000}}]"),
+            "digits.toml with --set model.layers=['flatten',{linear={units=2000000}}]: model.layers.2.units: expected 1 to 1048576, found 2000000",
+        ),
         (
             ("train.optimizer", "adem"),
             "digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?",
@@ -259,12 +386,12 @@ fn a_model_that_does_not_fit_is_named_with_layer_kind_and_both_shapes() {
         (
             "\"flatten\",\n",
             "",
-            "layer 3 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 24, 24, 4]",
+            "layer 3: linear: expected [N, features] (put a flatten layer before it), found [N, 24, 24, 4]",
         ),
         (
             "kernel = 5",
             "kernel = [5, 29]",
-            "layer 1 (conv2d): conv2d: kernel [5, 29] is larger than the padded image [28, 28], found [N, 28, 28, 1]",
+            "layer 1: conv2d: kernel [5, 29] is larger than the padded image [28, 28], found [N, 28, 28, 1]",
         ),
         (
             "units = 10",
@@ -278,7 +405,7 @@ fn a_model_that_does_not_fit_is_named_with_layer_kind_and_both_shapes() {
             .model
             .model::<f32>(Mode::Train, &experiment.train.objective(), 10)
             .unwrap_err();
-        assert_eq!(error.to_string(), message);
+        assert_eq!(diagnostics::chain(&error), message);
     }
 }
 

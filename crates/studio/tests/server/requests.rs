@@ -244,7 +244,7 @@ fn an_address_in_use_is_said_with_the_next_one_that_is_free() {
     let StudioError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
     assert_eq!(
         error.to_string(),
-        format!("{address}: something else listens there; --addr 127.0.0.1:{free} is free")
+        format!("{address}: another program listens there; --addr 127.0.0.1:{free} is free")
     );
     assert!(take(&free.to_string()).is_ok());
     let error = take("nowhere.invalid:1").unwrap_err();

@@ -194,7 +194,7 @@ fn what_does_not_fit_together_is_refused_with_both_sides() {
             "input = [8, 8, 1]",
             "steps = 1\nbatch = 5",
             images(5),
-            "layer 1 (linear): linear: expected [N, features] (put a flatten layer before it), found [N, 8, 8, 1]",
+            "layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 8, 8, 1]",
         ),
     ];
     for (input, train, set, message) in cases {

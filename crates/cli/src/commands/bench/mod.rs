@@ -1,6 +1,6 @@
-//! `bench`: training and inference speed on this machine.
+//! `bench`: how fast a network trains and answers on this machine.
 
-mod inference;
+mod answers;
 mod layers;
 mod machine;
 mod report;
@@ -18,21 +18,22 @@ use crate::START;
 use crate::experiment::ExperimentArgs;
 use crate::threads::ThreadsArgs;
 use layers::StepParts;
-use report::BenchReport;
+use report::Report;
 
-/// Measure training and inference speed on this machine.
+/// Measure how fast a network trains and answers on this machine.
 ///
-/// Training time includes loading the batch and the optimizer. FLOP are counted as two per multiply-add of the
-/// forward pass and of both gradients, without the gradient of the input.
+/// Training counts everything a step does, gathering the batch among it; the digits are real. Operations are
+/// those that are needed: two for each multiply-add forward and for each of both gradients, without the
+/// gradient of the input, which nobody needs.
 #[derive(Debug, clap::Args)]
-pub(crate) struct BenchArgs {
+pub(crate) struct Args {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
     #[command(flatten)]
     threads: ThreadsArgs,
 
-    /// Duration of the training measurement in seconds.
+    /// Seconds to measure training for.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
 
@@ -40,7 +41,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     json: bool,
 
-    /// Print the execution plan (tiles, tasks, memory) instead of measuring.
+    /// Print how a step is done, its tiles, tasks and memory, instead of measuring.
     #[arg(long, conflicts_with = "json")]
     plan: bool,
 }
@@ -52,14 +53,14 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the command.
+/// Measures.
 ///
 /// # Errors
 ///
-/// An invalid experiment or unreadable data.
-pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// A wrong experiment or data that cannot be read.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut experiment = args.experiment.read(&[])?;
-    // The measurement ends by time, not at the experiment's last step.
+    // Measured until time is up, not until the experiment's end.
     (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
     let threads = args.threads.count();
     let pool = Arc::new(Pool::new(threads));
@@ -73,25 +74,25 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let startup_seconds = START.elapsed().as_secs_f64();
 
     let samples_per_second = training::samples_per_second(&mut trainer, args.seconds)?;
-    // Before other measurements allocate memory.
+    // Before anything else takes memory.
     let peak_rss_bytes = machine::peak_rss_bytes();
     let parts = StepParts::measure(&mut trainer, &pool, args.seconds / 3.0)?;
     let gflops = samples_per_second * training::needed_flop(&trainer) * 1e-9;
     let peak_gflops = machine::peak_gflops(threads);
-    let report = BenchReport {
+    let report = Report {
         network: trainer.experiment().name.clone(),
         threads,
         isa: Isa::current().name(),
         samples_per_second,
-        inference_samples_per_second: inference::samples_per_second(
+        inference_samples_per_second: answers::samples_per_second(
             &trainer,
             &pool,
             args.seconds / 3.0,
         )?,
-        inference_seconds: inference::seconds(&trainer, &pool, args.seconds / 5.0)?,
+        inference_seconds: answers::seconds(&trainer, &pool, args.seconds / 5.0)?,
         gflops,
         peak_gflops,
-        fraction_of_peak: gflops / peak_gflops,
+        share_of_peak: gflops / peak_gflops,
         bandwidth_gbytes_per_second: machine::bandwidth_gbytes_per_second(threads),
         peak_rss_bytes,
         startup_seconds,
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The execution plan of a step, compiled as the trainer compiles it.
+/// The plan of a step, compiled as the trainer compiles it.
 fn plan(trainer: &Trainer) -> anyhow::Result<String> {
     let model = trainer.model();
     let options = Compile {
