@@ -133,9 +133,9 @@ def load(network, folder):
 
 def divided(values, divisor):
     """The quotients as `f32`, so aligned that every framework can use them without a copy."""
-    room = np.empty(4 * values.size + 64, dtype=np.uint8)
-    start = -room.ctypes.data % 64
-    quotients = room[start : start + 4 * values.size].view(np.float32)
+    buffer = np.empty(4 * values.size + 64, dtype=np.uint8)
+    start = -buffer.ctypes.data % 64
+    quotients = buffer[start : start + 4 * values.size].view(np.float32)
     return np.divide(values, divisor, out=quotients, dtype=np.float32)
 
 

@@ -1,47 +1,49 @@
-//! `cargo xtask bench-live`: what it costs to record a run, to serve it and to show it.
+//! `cargo xtask bench-live`: the cost of recording, serving and showing a run.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use diagnostics::table::markdown;
 use gradus::events::{Event, Reader};
 use serde_json::Value;
 
 use crate::browser::driver::{self, Browser, Driver};
-use crate::browser::program::Program;
+use crate::browser::program::ServingProcess;
 use crate::process;
 use crate::table::median;
 
-/// What recording and serving may cost, and what a page may cost on top, as shares of the speed without any of it.
+/// The most that recording and serving may cost, and that a page may cost in addition, as fractions of the speed.
 const MOST_FOR_SERVER: f64 = 0.05;
 const MOST_FOR_PAGE: f64 = 0.15;
 
 const PRESET: &str = "conv-dropout";
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Runs of each kind, in turns.
+pub(crate) struct BenchLiveArgs {
+    /// Runs per mode; the modes alternate.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 
-    /// Steps of a run.
+    /// Steps per run.
     #[arg(long, default_value_t = 6000)]
     steps: u64,
 }
 
-/// Ways to train, each with what it does more than the one before.
+/// The modes, each with one task more than the previous one.
 const WAYS: [&str; 4] = ["steps alone", "recorded", "served", "shown on a page"];
 
-/// Measures each way in turns and prints the medians.
+/// Measures the modes alternately and prints the medians.
 ///
 /// # Errors
 ///
-/// If one costs more than it may, or does not run.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    driver::install()?;
+/// If a mode costs more than its limit, or fails.
+pub(crate) fn run(args: &BenchLiveArgs) -> anyhow::Result<()> {
+    if let Some(missing) = driver::missing() {
+        bail!(missing);
+    }
     process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
     let gradus = std::env::current_dir()?.join("target/release/gradus");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -98,7 +100,7 @@ impl Bench<'_> {
         found["samples_per_second"].as_f64().context("no samples_per_second")
     }
 
-    /// The words of a run that is measured on the test set at its ends only.
+    /// The arguments of a run that is evaluated at its start and end only.
     fn words(&self) -> Vec<String> {
         let steps = self.steps.to_string();
         let every = format!("train.evaluate_every={steps}");
@@ -113,12 +115,12 @@ impl Bench<'_> {
         self.speed()?.context("the run has no end")
     }
 
-    fn start(&self) -> anyhow::Result<Program> {
+    fn start(&self) -> anyhow::Result<ServingProcess> {
         let words =
             self.words().into_iter().chain(["--live", "--addr", "127.0.0.1:0"].map(str::to_owned));
         let words: Vec<String> = words.collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        Program::start(self.gradus, self.folder, &words)
+        ServingProcess::start(self.gradus, self.folder, &words)
     }
 
     fn served(&self) -> anyhow::Result<f64> {
@@ -147,10 +149,10 @@ impl Bench<'_> {
         Ok(speed)
     }
 
-    /// Samples in a second, all told; none while the run goes on.
+    /// Samples per second of the whole run; `None` while it is in progress.
     fn speed(&self) -> anyhow::Result<Option<f64>> {
         let Ok(log) = fs::read(self.folder.join("run/events.jsonl")) else { return Ok(None) };
-        // Of a log of many lines, only the last one says it.
+        // Only the last line of the log contains it.
         let start = log[..log.len().saturating_sub(1)]
             .iter()
             .rposition(|&byte| byte == b'\n')

@@ -1,37 +1,57 @@
-//! `cargo xtask ci`: all that CI checks beside the tests.
+//! `cargo xtask ci`: every check except the tests. Installs nothing.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{browser, process, tidy};
+use anyhow::ensure;
 
-/// A named check.
-struct Step {
+use crate::{browser, cross, process, tidy};
+
+/// A named check. It returns what is missing on this machine if it cannot run.
+struct CiStep {
     name: &'static str,
-    run: fn() -> anyhow::Result<()>,
+    run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: &[Step] = &[
-    Step { name: "format", run: format },
-    Step { name: "clippy", run: clippy },
-    Step { name: "neon", run: neon },
-    Step { name: "docs", run: docs },
-    Step { name: "tidy", run: tidy::run },
-    Step { name: "browser", run: || browser::run(&browser::Args::default()) },
+const STEPS: &[CiStep] = &[
+    CiStep { name: "format", run: || always(format()) },
+    CiStep { name: "tidy", run: || always(tidy::run()) },
+    CiStep { name: "javascript", run: javascript },
+    CiStep { name: "clippy", run: || always(clippy()) },
+    CiStep { name: "docs", run: || always(docs()) },
+    CiStep { name: "wasm", run: cross::wasm },
+    CiStep { name: "neon", run: cross::neon },
+    CiStep { name: "browser", run: || browser::run_if_installed(&browser::BrowserArgs::default()) },
 ];
 
-/// Runs every step, and prints its name and time.
+/// The result of a step whose tools come with Rust.
+fn always(result: anyhow::Result<()>) -> anyhow::Result<Option<String>> {
+    result.map(|()| None)
+}
+
+/// Runs every step, and prints its name and time. A step whose tool is missing is skipped, and fails where the
+/// variable `CI` is `true`.
 ///
 /// # Errors
 ///
 /// Of the first step that fails; the steps after it do not run.
 pub(crate) fn run() -> anyhow::Result<()> {
+    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let mut skipped = Vec::new();
     for step in STEPS {
         println!("{} …", step.name);
         let start = Instant::now();
-        (step.run)()?;
-        println!("{} passed in {:.1} s", step.name, start.elapsed().as_secs_f64());
+        match (step.run)()? {
+            None => println!("{} passed in {:.1} s", step.name, start.elapsed().as_secs_f64()),
+            Some(missing) => {
+                ensure!(!is_ci, "{}: {missing}", step.name);
+                println!("{} SKIPPED: {missing}", step.name);
+                skipped.push(step.name);
+            }
+        }
+    }
+    if !skipped.is_empty() {
+        println!("passed, without {}", skipped.join(", "));
     }
     Ok(())
 }
@@ -45,22 +65,19 @@ fn clippy() -> anyhow::Result<()> {
     process::run(Command::new("cargo").args(args))
 }
 
-/// The engine for AArch64, whose vectors are NEON's. The rest needs a C compiler for that machine.
-fn neon() -> anyhow::Result<()> {
-    const TARGET: &str = "aarch64-unknown-linux-gnu";
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?.stdout;
-    let sysroot = String::from_utf8(sysroot)?;
-    if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib").is_dir() {
-        println!("NEON was not built: {TARGET} is not installed (rustup target add {TARGET})");
-        return Ok(());
-    }
-    let packages = ["-p", "gradus-kernels", "-p", "gradus-graph", "-p", "gradus-nn"];
-    let mut clippy = Command::new("cargo");
-    clippy.args(["clippy", "--all-targets", "--target", TARGET]).args(packages);
-    process::run(clippy.args(["--", "-D", "warnings"]))
-}
-
 fn docs() -> anyhow::Result<()> {
     let args = ["doc", "--workspace", "--no-deps"];
     process::run(Command::new("cargo").args(args).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The unit tests of the pages, with the test runner of Node.
+fn javascript() -> anyhow::Result<Option<String>> {
+    if !process::is_installed("node") {
+        return Ok(Some("node is not installed".into()));
+    }
+    let list =
+        ["ls-files", "--cached", "--others", "--exclude-standard", "*.test.js", "*.test.mjs"];
+    let files = process::read(Command::new("git").args(list))?;
+    ensure!(!files.trim().is_empty(), "expected files ending in .test.js, found none");
+    always(process::run(Command::new("node").arg("--test").args(files.lines())))
 }

@@ -1,4 +1,4 @@
-//! The machine that is measured on: its name, and whether it is idle.
+//! The machine of a measurement: its name and its load.
 
 use std::fs;
 use std::thread;
@@ -17,11 +17,11 @@ pub(crate) fn name() -> String {
     format!("{}, {n_cores} {cores}", name.map_or("unknown processor", |(_, name)| name))
 }
 
-/// The share of the processor, in 0..=1, that other work takes while we do nothing.
+/// The load of the processor by other processes, in 0..=1.
 ///
 /// # Errors
 ///
-/// Where there is no `/proc/stat`.
+/// If `/proc/stat` does not exist.
 pub(crate) fn busy_share() -> anyhow::Result<f64> {
     let before = Ticks::now()?;
     thread::sleep(WATCH);

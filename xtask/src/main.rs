@@ -1,8 +1,8 @@
-//! `cargo xtask`: what a shell script would be elsewhere, with nothing to install.
+//! `cargo xtask`: the tasks of the repository, written in Rust instead of shell scripts.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program for the terminal: to print is what it is for"
+    reason = "a terminal program prints its results"
 )]
 
 use std::path::Path;
@@ -14,6 +14,7 @@ mod bench_live;
 mod bench_peers;
 mod browser;
 mod ci;
+mod cross;
 mod machine;
 mod process;
 mod results;
@@ -22,47 +23,48 @@ mod sweep;
 mod table;
 mod tidy;
 
-/// The chores of the repository.
+/// The tasks of the repository.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
-enum Chore {
-    /// Every check but the tests: format, clippy, docs, tidy. Stops at the first that fails.
+enum RepositoryTask {
+    /// Run every check except the tests: format, clippy, docs, tidy, JavaScript, other targets, browser.
+    ///
+    /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops at the
+    /// first failure.
     Ci,
-    /// The rules of the house that no compiler knows, such as which crate may use which.
+    /// Check the project rules that the compiler cannot, such as which crate may depend on which.
     Tidy,
-    /// The pages of the studio in a real Chromium, with real runs behind them. Part of `ci`.
+    /// Print the index of public types: name, crate and what it is.
+    Types,
+    /// Test the web pages in Chromium with real runs. Part of `ci`; needs chromium and chromedriver.
+    Browser(browser::BrowserArgs),
+    /// Run the tests of the kernels under AddressSanitizer, which finds reads and writes out of bounds.
     ///
-    /// Installs Chromium with apt where there is none.
-    Browser(browser::Args),
-    /// The tests of the kernels under AddressSanitizer, which finds reads and writes out of bounds.
-    ///
-    /// Not part of `ci`: it builds everything again, in a folder of its own.
-    /// ThreadSanitizer is left out: without a standard library built for it, it reports races in
-    /// correct programs.
+    /// Not part of `ci`: it rebuilds everything in a separate target directory. ThreadSanitizer is left out:
+    /// without a standard library built for it, it reports races in correct programs.
     Sanitize,
-    /// Trains the same networks with Gradus and its peers in turns, and writes `bench/RESULTS.md`.
+    /// Train the same networks with Gradus and its peers, alternating, and write `bench/RESULTS.md`.
     ///
-    /// Runs on Linux and needs Python 3; the first run installs the Python peers in `bench/.venv`, which
-    /// takes some GB from the package index, and builds the Rust ones. What is measured again replaces what
-    /// was measured before, so that a part can be done at a time. Let the machine do nothing else meanwhile.
-    BenchPeers(bench_peers::Args),
-    /// Measures what it costs to record a run, to serve it and to show it on a page, and fails if it is too much.
+    /// Runs on Linux and needs Python 3. The first run installs the Python peers in `bench/.venv`, some GB from the
+    /// package index, and builds the Rust ones. New measurements replace old ones, so parts can be measured
+    /// separately. Keep the machine otherwise idle.
+    BenchPeers(bench_peers::BenchPeersArgs),
+    /// Measure the cost of recording, serving and showing a run, and fail if it exceeds its limit.
     ///
-    /// Takes about three minutes. Let the machine do nothing else meanwhile.
-    BenchLive(bench_live::Args),
-    /// Trains every preset and writes `docs/results.md`: what was published, and what came out.
+    /// Takes about three minutes. Keep the machine otherwise idle.
+    BenchLive(bench_live::BenchLiveArgs),
+    /// Train every preset and write `docs/results.md`: published and measured accuracy.
     ///
-    /// Takes half an hour to an hour on two cores, and goes on where it was stopped.
-    Results(results::Args),
-    /// Measures how speed depends on batch, width, threads and number of samples, and writes `docs/sweep.svg`
-    /// and `docs/sweep.md`.
+    /// Takes half an hour to an hour on two cores; resumes where it was stopped.
+    Results(results::ResultsArgs),
+    /// Measure speed over batch, width, threads and number of samples; write `docs/sweep.svg` and `docs/sweep.md`.
     ///
-    /// Takes about a quarter of an hour. Let the machine do nothing else meanwhile.
-    Sweep(sweep::Args),
+    /// Takes about a quarter of an hour. Keep the machine otherwise idle.
+    Sweep(sweep::SweepArgs),
 }
 
 fn main() -> ExitCode {
-    match run(Chore::parse()) {
+    match run(RepositoryTask::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -71,17 +73,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: Chore) -> anyhow::Result<()> {
-    // Every path below is relative to the root, wherever the command was typed.
+fn run(task: RepositoryTask) -> anyhow::Result<()> {
+    // Every path below is relative to the root of the repository.
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
-    match chore {
-        Chore::Ci => ci::run(),
-        Chore::Tidy => tidy::run(),
-        Chore::Browser(args) => browser::run(&args),
-        Chore::Sanitize => sanitize::run(),
-        Chore::BenchPeers(args) => bench_peers::run(&args),
-        Chore::BenchLive(args) => bench_live::run(&args),
-        Chore::Results(args) => results::run(&args),
-        Chore::Sweep(args) => sweep::run(&args),
+    match task {
+        RepositoryTask::Ci => ci::run(),
+        RepositoryTask::Tidy => tidy::run(),
+        RepositoryTask::Types => tidy::types::print(),
+        RepositoryTask::Browser(args) => browser::run(&args),
+        RepositoryTask::Sanitize => sanitize::run(),
+        RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
+        RepositoryTask::BenchLive(args) => bench_live::run(&args),
+        RepositoryTask::Results(args) => results::run(&args),
+        RepositoryTask::Sweep(args) => sweep::run(&args),
     }
 }

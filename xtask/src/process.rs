@@ -1,4 +1,4 @@
-//! Other programs: started, waited for, and quoted when they fail.
+//! Runs other programs, and quotes those that fail.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -9,7 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 
-/// Runs a command to its end, with our own terminal as its input and output.
+/// Whether a program can be started.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let mut ask = Command::new(program);
+    ask.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+/// Runs a command to its end; input and output are the terminal.
 ///
 /// # Errors
 ///
@@ -32,23 +38,21 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<String> {
         .with_context(|| format!("cannot start: {}", quote(command)))?;
     ensure!(output.status.success(), "failed with {}: {}", output.status, quote(command));
     String::from_utf8(output.stdout)
-        .with_context(|| format!("printed no UTF-8: {}", quote(command)))
+        .with_context(|| format!("output is not UTF-8: {}", quote(command)))
 }
 
-/// Runs a command and returns what it wrote to its standard output, but kills it after `limit_secs` seconds, with
-/// all processes it has started. `scratch` is a folder for what it writes. Of the command, program, arguments and
-/// folder count.
+/// Runs a command and returns its standard output, but kills it after `limit_secs` seconds, with its children.
+/// `scratch` is a folder for its output. Only program, arguments and folder of the command are used.
 ///
 /// # Errors
 ///
-/// Why there is no output, in a line; for a command that fails with exit code 1, the last line of its standard
-/// error.
+/// The reason in one line; for exit code 1, the last line of the standard error.
 pub(crate) fn read_within(
     command: &Command,
     limit_secs: NonZeroU64,
     scratch: &Path,
 ) -> anyhow::Result<String> {
-    // Files take any amount of output, and nobody waits for a process that keeps one open.
+    // Files take any amount of output, and a child that keeps one open delays nothing.
     let [out, err] = ["stdout.txt", "stderr.txt"].map(|name| scratch.join(name));
     let file = |path: &Path| File::create(path).with_context(|| path.display().to_string());
     let begin = Instant::now();
@@ -83,7 +87,7 @@ fn reason(status: ExitStatus, err: &str) -> String {
     /// Letters that fit into a line.
     const MOST: usize = 200;
     let last = err.lines().map(str::trim).rfind(|line| !line.is_empty());
-    let line: String = last.unwrap_or("no word of why").chars().take(MOST).collect();
+    let line: String = last.unwrap_or("without a message").chars().take(MOST).collect();
     if status.code() == Some(1) { line } else { format!("{status}: {line}") }
 }
 
@@ -128,8 +132,8 @@ mod tests {
             ("echo first; echo last; echo aside >&2", Ok("first\nlast\n")),
             ("sleep 60 & sleep 60", Err("killed after 1 s")),
             ("echo trace >&2; echo 'no such layer' >&2; echo >&2; exit 1", Err("no such layer")),
-            ("exit 3", Err("exit status: 3: no word of why")),
-            ("kill -SEGV $$", Err("signal: 11 (SIGSEGV): no word of why")),
+            ("exit 3", Err("exit status: 3: without a message")),
+            ("kill -SEGV $$", Err("signal: 11 (SIGSEGV): without a message")),
             (&long, Err(&zeros)),
         ];
         for (script, expected) in cases {

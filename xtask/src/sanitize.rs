@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: the only crate with unsafe code, under AddressSanitizer.
+//! `cargo xtask sanitize`: the tests of the crate with unsafe code, under AddressSanitizer.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             .args(["--target", &host])
             .env("RUSTFLAGS", FLAGS)
             .env("RUSTDOCFLAGS", FLAGS)
-            // Instrumented code compiled in part anew does not always link.
+            // Incremental builds of instrumented code do not always link.
             .env("CARGO_INCREMENTAL", "0")
             // Stable Rust ships the sanitizer's runtime, but keeps its flag for nightly.
             .env("RUSTC_BOOTSTRAP", "1"),

@@ -21,7 +21,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// The smallest and the largest value, as `low..high`.
-pub(crate) fn spread(values: &[f64]) -> Option<String> {
+pub(crate) fn range(values: &[f64]) -> Option<String> {
     let low = values.iter().copied().reduce(f64::min)?;
     let high = values.iter().copied().reduce(f64::max)?;
     Some(format!("{}..{}", short(low), short(high)))
@@ -53,8 +53,8 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_is_from_the_least_to_the_most() {
-        assert_eq!(spread(&[3.0, 1.0, 200.0]).as_deref(), Some("1.00..200"));
-        assert_eq!(spread(&[]), None);
+    fn a_range_is_from_the_least_to_the_most() {
+        assert_eq!(range(&[3.0, 1.0, 200.0]).as_deref(), Some("1.00..200"));
+        assert_eq!(range(&[]), None);
     }
 }

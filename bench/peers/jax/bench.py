@@ -126,7 +126,7 @@ def step(state, inputs, targets, order, i):
 
 
 def steps(state, inputs, targets, order, first, end):
-    """The bounds are no constants, so one compilation does for the first step and all others."""
+    """The bounds are variables, so one compilation serves the first step and all others."""
     return lax.fori_loop(first, end, lambda i, state: step(state, inputs, targets, order, i), state)
 
 

@@ -1,4 +1,4 @@
-//! The experiment that a command line means.
+//! The experiment selected on the command line.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -7,14 +7,14 @@ use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
 use gradus::runs::{Experiment, presets};
 
-/// A preset or an experiment file, with settings replaced.
+/// A preset or an experiment file, with overridden settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExperimentArgs {
     /// Preset or experiment file; `gradus presets` lists the presets.
     #[arg(value_name = "PRESET or FILE.toml", default_value = presets::DEFAULT)]
     pub(crate) experiment: String,
 
-    /// Replace a setting of the experiment, such as train.batch=50.
+    /// Override a setting of the experiment, such as train.batch=50; may be repeated.
     #[arg(long, value_name = "PATH=VALUE", value_parser = setting)]
     pub(crate) set: Vec<(String, String)>,
 }
@@ -36,11 +36,11 @@ pub(crate) fn warn(warnings: &[String]) {
 }
 
 impl ExperimentArgs {
-    /// The experiment, with `more` settings replaced after those of `--set`.
+    /// The experiment, with the settings `more` overridden after those of `--set`.
     ///
     /// # Errors
     ///
-    /// An unknown preset, a file that cannot be read, what is wrong in it, or a layer that does not fit.
+    /// An unknown preset, an unreadable or invalid file, or a layer whose shapes do not fit.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));

@@ -19,17 +19,17 @@ use clap::{CommandFactory, Parser};
 use gradus::kernels::Isa;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// The allocator of the system, which counts, so that `bench` can tell what a step allocates.
+/// The system allocator with counters, so that `bench` can report the allocations of a step.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// When `main` began.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Exit code of wrong use or bad input; 1 says that a requested threshold was not met.
-const WRONG_USE: u8 = 2;
+/// Exit code of usage errors and bad input; 1 means that a requested threshold was not met.
+const USAGE_ERROR: u8 = 2;
 
-/// Train neural networks on the CPU, see everything that happens inside, and ship the result.
+/// Train neural networks on the CPU, inspect every value, and ship the result.
 #[derive(Debug, Parser)]
 #[command(name = "gradus", version, after_help = GUIDE)]
 struct Cli {
@@ -38,21 +38,21 @@ struct Cli {
 }
 
 const GUIDE: &str = "\
-To begin:
-  gradus train --live --open        a convolutional network learns the embedded digits, and a page shows how
-  gradus presets                    the published networks that are ready to train
-  gradus studio                     all runs so far, on pages in the browser
-  gradus eval runs/conv-dropout-1   what it learned, and where it errs
+Getting started:
+  gradus train --live --open        train a convolutional network on the embedded digits, with a live page
+  gradus presets                    list the built-in experiments
+  gradus studio                     browse all runs
+  gradus eval runs/conv-dropout-1   loss, accuracy and worst mistakes of a run
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 
-Exit codes: 0 done, 1 a requested threshold was not met, 2 wrong use or bad input, 130 interrupted.";
+Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input, 130 interrupted.";
 
 fn main() -> ExitCode {
     LazyLock::force(&START);
     let cli = Cli::parse();
     let mut out = io::stdout().lock();
     let Some(command) = cli.command else {
-        // Someone who types only the name wants to know what there is.
+        // The name alone prints the help.
         let _ = write!(out, "{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
@@ -62,12 +62,12 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(WRONG_USE)
+            ExitCode::from(USAGE_ERROR)
         }
     }
 }
 
-/// Whoever reads the output has seen enough: no error.
+/// A closed output is not an error: the reader has seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,15 +1,15 @@
-//! The saved network that a command line means.
+//! The saved model given on the command line.
 
 use std::path::Path;
 
 use anyhow::bail;
 use gradus::runs::{RunFolder, SavedModel};
 
-/// Reads a MODEL: a run folder, or a safetensors file that describes itself.
+/// Reads a MODEL: a run directory, or a safetensors file with its experiment inside.
 ///
 /// # Errors
 ///
-/// If there is none, or what is wrong with it.
+/// If the model does not exist or is invalid.
 pub(crate) fn read(model: &Path) -> anyhow::Result<SavedModel> {
     if !model.is_dir() {
         return Ok(SavedModel::read(model)?);
@@ -17,7 +17,7 @@ pub(crate) fn read(model: &Path) -> anyhow::Result<SavedModel> {
     let file = model.join(RunFolder::LAST);
     if !file.exists() {
         bail!(
-            "{}: expected a run folder with {}, found a folder without it",
+            "{}: expected a run directory with {}, found a directory without it",
             model.display(),
             RunFolder::LAST
         );

@@ -1,4 +1,4 @@
-//! The pages that a command line asks for.
+//! The web server requested on the command line.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,10 @@ use std::time::Duration;
 use gradus::runs::{DataSpec, ExperimentError, Split};
 use studio::{BoundAddress, LiveLink, LiveRun, Options};
 
-/// Where pages are served, and whether they are opened.
+/// The address of the web server, and whether a browser is opened.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// Serve at this address and port, such as 0.0.0.0:8000, so that others in the network can look; prints a second
-    /// link for them, which only shows.
+    /// Address to bind, such as 0.0.0.0:8000; a non-loopback address also prints a read-only link.
     #[arg(long, value_name = "ADDR")]
     addr: Option<String>,
 
@@ -22,77 +21,77 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// Whether any of it was asked for.
+    /// Whether any of the options was given.
     pub(crate) fn is_given(&self) -> bool {
         self.addr.is_some() || self.open
     }
 
-    /// Takes the address, before anything else is begun that would be in vain without it.
+    /// Binds the address. Done first, so that an address in use costs no training time.
     ///
     /// # Errors
     ///
-    /// If it is not free or not of this machine.
-    pub(crate) fn place(&self) -> anyhow::Result<BoundAddress> {
+    /// If the address is in use or does not belong to this machine.
+    pub(crate) fn bind(&self) -> anyhow::Result<BoundAddress> {
         Ok(BoundAddress::take(self.addr.as_deref())?)
     }
 
-    /// Serves the run that is kept in `folder` and begins now, and those beside it.
+    /// Serves the run that starts now and is recorded in `folder`, and the other runs of the same parent.
     ///
     /// # Errors
     ///
-    /// If the system has no thread for it.
+    /// If the server thread cannot be started.
     pub(crate) fn serve_live(
         &self,
-        place: BoundAddress,
+        address: BoundAddress,
         folder: &Path,
     ) -> anyhow::Result<LiveLink> {
         let (run, link) = studio::live(folder);
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        // Beside a folder without a name before it there is anything: only the run itself is shown.
+        // Without a parent in the path, the parent is the working directory: only the run itself is served.
         let root = beside.unwrap_or(folder).to_owned();
-        self.serve(place, vec![root], Some(run))?;
+        self.serve(address, vec![root], Some(run))?;
         Ok(link)
     }
 
-    /// Serves the runs of some folders.
+    /// Serves the runs of some directories.
     ///
     /// # Errors
     ///
-    /// If the system has no thread for it.
+    /// If the server thread cannot be started.
     pub(crate) fn serve(
         &self,
-        place: BoundAddress,
+        address: BoundAddress,
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
     ) -> anyhow::Result<()> {
-        let studio = place.serve(Options { roots, live, open_data })?;
+        let studio = address.serve(Options { roots, live, open_data })?;
         let mut err = io::stderr();
         let _ = writeln!(err, "page           {}", studio.link());
         if let Some(link) = studio.viewer_link() {
-            let _ = writeln!(err, "for viewers    {link}");
+            let _ = writeln!(err, "read-only      {link}");
         }
         if self.open && webbrowser::open(&studio.link()).is_err() {
-            let _ = writeln!(err, "there is no browser to open it: follow the link");
+            let _ = writeln!(err, "could not open a browser; open the link above");
         }
         Ok(())
     }
 }
 
-/// Reads the data of an experiment, the embedded digits among them.
+/// Reads the data of an experiment; the digits are embedded.
 ///
 /// # Errors
 ///
-/// If they cannot be read.
+/// If the data cannot be read.
 pub(crate) fn open_data(data: &DataSpec) -> Result<Split, ExperimentError> {
     data.open(gradus::mnist)
 }
 
-/// Waits until `stop` is set: the pages stay as long.
+/// Serves until `stop` is set.
 pub(crate) fn stay(stop: &AtomicBool) {
-    /// How often it is looked whether to end.
+    /// How often `stop` is read.
     const PERIOD: Duration = Duration::from_millis(50);
     if !stop.load(Ordering::Relaxed) {
-        let _ = writeln!(io::stderr(), "the page stays until Ctrl-C");
+        let _ = writeln!(io::stderr(), "serving until Ctrl-C");
     }
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(PERIOD);

@@ -1,17 +1,17 @@
-//! The threads that a command line means.
+//! The number of threads given on the command line.
 
 use std::thread::available_parallelism;
 
-/// How many threads to use.
+/// The number of threads.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct ThreadsArgs {
-    /// Threads; all cores if not given. They change the speed, never the result.
+    /// Number of threads; does not affect the result [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
 impl ThreadsArgs {
-    /// The number that was given, or one for each core.
+    /// The given number, or one per core.
     pub(crate) fn count(self) -> usize {
         self.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
     }

@@ -1,4 +1,4 @@
-//! Who takes part, and how one run of it is measured.
+//! The contestants, and the measurement of one run.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,20 +7,20 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 
 use super::run::{Figures, Outcome};
-use super::{Args, data, networks, peers};
+use super::{BenchPeersArgs, data, networks, peers};
 use crate::process;
 
-/// A way to use a framework, ours among them.
+/// A way to use a framework, Gradus included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Contestant {
-    /// Its column in the tables.
+    /// Its name in the tables.
     pub(super) name: &'static str,
-    /// The folder of the peer; none for Gradus itself.
+    /// The folder of the peer; `None` for Gradus.
     pub(super) folder: Option<&'static str>,
     variant: &'static str,
 }
 
-/// Gradus itself, as it is called and shown.
+/// Gradus.
 pub(super) const GRADUS: Contestant =
     Contestant { name: "Gradus", folder: None, variant: "gradus" };
 
@@ -33,11 +33,11 @@ pub(super) fn all() -> Vec<Contestant> {
     std::iter::once(GRADUS).chain(peers::ALL.iter().flat_map(of_peer)).collect()
 }
 
-/// Those that are named, by a folder (`burn`) or a variant of it (`burn/flex`); all if none is.
+/// The contestants named by a folder (`burn`) or a variant (`burn/flex`); all if no name is given.
 ///
 /// # Errors
 ///
-/// If a name is nobody's.
+/// If a name is unknown.
 pub(super) fn select(names: &[String]) -> anyhow::Result<Vec<Contestant>> {
     let all = all();
     let is_meant = |contestant: &Contestant, name: &str| {
@@ -54,20 +54,25 @@ pub(super) fn select(names: &[String]) -> anyhow::Result<Vec<Contestant>> {
 }
 
 impl Contestant {
-    /// As the command line calls it.
+    /// Its name on the command line.
     fn key(&self) -> String {
         self.folder.map_or("gradus".into(), |folder| format!("{folder}/{}", self.variant))
     }
 
-    /// Trains the network once. `program` is how the peer's program is called.
-    pub(super) fn run(&self, program: &[String], network: &str, args: &Args) -> Outcome {
+    /// Trains the network once. `program` is the command line of the peer.
+    pub(super) fn run(&self, program: &[String], network: &str, args: &BenchPeersArgs) -> Outcome {
         match self.measure(program, network, args) {
             Ok(figures) => Outcome::Figures(figures),
             Err(error) => Outcome::Failure(format!("{error:#}")),
         }
     }
 
-    fn measure(&self, program: &[String], network: &str, args: &Args) -> anyhow::Result<Figures> {
+    fn measure(
+        &self,
+        program: &[String],
+        network: &str,
+        args: &BenchPeersArgs,
+    ) -> anyhow::Result<Figures> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
         let [program, first @ ..] = program else { bail!("no program") };
         let mut command = Command::new(program);
@@ -80,7 +85,7 @@ impl Contestant {
         Ok(figures)
     }
 
-    fn arguments(&self, network: &str, args: &Args, now: f64) -> Vec<String> {
+    fn arguments(&self, network: &str, args: &BenchPeersArgs, now: f64) -> Vec<String> {
         let (threads, seconds) = (args.threads.to_string(), args.seconds.to_string());
         let (file, now) = (networks::file_of(network), now.to_string());
         let arguments: &[&str] = match self.folder {
@@ -103,7 +108,7 @@ impl Contestant {
     }
 }
 
-/// The JSON object a contestant prints last.
+/// The JSON object in the last line of the output.
 fn last_line(output: &str) -> anyhow::Result<Figures> {
     let line = output.lines().next_back().context("it printed nothing")?;
     serde_json::from_str(line).with_context(|| format!("its last line is not as expected: {line}"))

@@ -11,11 +11,11 @@ use super::networks;
 /// The folder with the files, from the root of the repository.
 pub(super) const FOLDER: &str = "target/peers-data";
 
-/// Which network's data are written, and to which files.
+/// The network whose data are written, and the files.
 const FILES: [(&str, [&str; 2]); 2] =
     [("w1", ["train-images.u8", "train-labels.u8"]), ("w8", ["w8-x.f32", "w8-y.f32"])];
 
-/// Writes the training sets that Gradus itself learns from.
+/// Writes the training sets that Gradus uses.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! `cargo xtask bench-peers`: the same networks trained by Gradus and by its peers, side by side.
+//! `cargo xtask bench-peers`: the same networks trained by Gradus and by other frameworks.
 //!
-//! The contestants take turns, so that a machine that gets slower or busier meets them all alike.
+//! The contestants alternate, so that a machine whose speed or load changes affects all of them alike.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,31 +20,31 @@ mod peers;
 mod report;
 mod run;
 
-/// One line for each run.
+/// One line per run.
 const RUNS: &str = "bench/results.jsonl";
-/// The page made of them.
+/// The generated page.
 const PAGE: &str = "bench/RESULTS.md";
 
-/// What to measure, and how long.
+/// Networks, contestants and duration of the measurement.
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Networks of `bench/networks`; all of them if not given.
+pub(crate) struct BenchPeersArgs {
+    /// Networks of `bench/networks` [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<String>,
 
-    /// Contestants: `gradus`, a folder of `bench/peers`, or a variant such as `burn/flex`; all if not given.
+    /// Contestants: `gradus`, a folder of `bench/peers`, or a variant such as `burn/flex` [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     contestants: Vec<String>,
 
-    /// Runs of each contestant on each network; the median counts.
+    /// Runs per contestant and network; the median counts.
     #[arg(long, value_name = "N", default_value = "5")]
     rounds: NonZeroUsize,
 
-    /// Length of one run, in seconds, after its warm-up.
+    /// Duration of one run in seconds, after its warm-up.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
     seconds: f64,
 
-    /// Threads each contestant may use.
+    /// Number of threads per contestant.
     #[arg(long, value_name = "N", default_value = "2")]
     threads: NonZeroUsize,
 
@@ -52,20 +52,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     limit: NonZeroU64,
 
-    /// Make the page from the runs that are done, and measure nothing.
+    /// Write the page from finished runs without measuring.
     #[arg(long)]
     page_only: bool,
 }
 
-/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. What is measured again
-/// replaces what was measured before; everything else is kept.
+/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. New runs replace old ones
+/// of the same contestant and network; the others are kept.
 ///
-/// A peer that cannot be installed, or a run that fails, is reported and leaves a gap.
+/// A framework that cannot be installed, or a run that fails, is reported as a gap.
 ///
 /// # Errors
 ///
 /// If a network or contestant is unknown, Gradus does not build or the files cannot be written.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
     let contestants = contestant::select(&args.contestants)?;
     let mut wanted = args.networks.clone();
     if wanted.is_empty() {
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How the program of a peer (none: of Gradus) is called, or why it cannot be.
+/// The command line of a peer (`None`: of Gradus), or why there is none.
 type Programs = BTreeMap<Option<&'static str>, Result<Vec<String>, String>>;
 
 fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
@@ -108,12 +108,12 @@ fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
     Ok(programs)
 }
 
-/// Lets the contestants train a network in turns. One that fails sits out the other rounds.
+/// Alternates between the contestants on one network. One that fails is skipped in the other rounds.
 fn measure(
     network: &str,
     contestants: &[Contestant],
     programs: &Programs,
-    args: &Args,
+    args: &BenchPeersArgs,
 ) -> anyhow::Result<Vec<Run>> {
     let conditions = Conditions {
         machine: machine::name(),

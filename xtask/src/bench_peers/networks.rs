@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 const FOLDER: &str = "bench/networks";
 
-/// A network's name, and what the first line of its file says it is.
-pub(super) struct Network {
+/// The name of a network, and its description in the first line of its file.
+pub(super) struct BenchNetwork {
     pub(super) name: String,
     pub(super) about: String,
 }
@@ -16,7 +16,7 @@ pub(super) struct Network {
 ///
 /// # Errors
 ///
-/// If there is no such file.
+/// If the file does not exist.
 pub(super) fn read(name: &str) -> anyhow::Result<(String, String)> {
     let file = file_of(name);
     let text = fs::read_to_string(&file)
@@ -34,14 +34,14 @@ pub(super) fn file_of(name: &str) -> String {
 /// # Errors
 ///
 /// If the folder cannot be read.
-pub(super) fn all() -> anyhow::Result<Vec<Network>> {
+pub(super) fn all() -> anyhow::Result<Vec<BenchNetwork>> {
     let entries = fs::read_dir(FOLDER).context(FOLDER)?;
     let mut networks = Vec::new();
     for entry in entries {
         let file = entry.context(FOLDER)?.file_name().to_string_lossy().into_owned();
         let Some(name) = file.strip_suffix(".toml") else { continue };
         let (_, text) = read(name)?;
-        networks.push(Network { name: name.to_owned(), about: about(&text) });
+        networks.push(BenchNetwork { name: name.to_owned(), about: about(&text) });
     }
     networks.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(networks)

@@ -1,9 +1,9 @@
 //! The other frameworks. This list is the whole registry.
 //!
 //! A peer is a folder in `bench/peers` and an entry here. Its program takes
-//! `NETWORK --variant V --threads N --seconds S --data DIR --started T`, trains and asks the network of
-//! that name, and prints as its last line a JSON object with the [`Figures`](super::run::Figures).
-//! A network it cannot do ends it with exit code 1 and a line on standard error that says why.
+//! `NETWORK --variant V --threads N --seconds S --data DIR --started T`, trains the network of that
+//! name, measures inference, and prints as its last line a JSON object with the [`Figures`](super::run::Figures).
+//! For a network it does not support it exits with code 1 and a reason on standard error.
 
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -15,54 +15,58 @@ use crate::process;
 pub(super) const ALL: &[Peer] = &[
     Peer {
         folder: "pytorch",
-        kind: Kind::Python,
+        kind: PeerKind::Python,
         variants: &[
             ("plain", "PyTorch"),
             ("tuned", "PyTorch tuned"),
             ("compiled", "PyTorch compiled"),
         ],
     },
-    Peer { folder: "jax", kind: Kind::Python, variants: &[("step", "JAX"), ("scan", "JAX scan")] },
+    Peer {
+        folder: "jax",
+        kind: PeerKind::Python,
+        variants: &[("step", "JAX"), ("scan", "JAX scan")],
+    },
     Peer {
         folder: "tensorflow",
-        kind: Kind::Python,
+        kind: PeerKind::Python,
         variants: &[("function", "TensorFlow"), ("xla", "TensorFlow XLA")],
     },
     Peer {
         folder: "burn",
-        kind: Kind::Cargo,
+        kind: PeerKind::Cargo,
         variants: &[("flex", "Burn flex"), ("ndarray", "Burn ndarray")],
     },
     Peer {
         folder: "candle",
-        kind: Kind::Cargo,
+        kind: PeerKind::Cargo,
         variants: &[("plain", "Candle"), ("im2col", "Candle im2col")],
     },
 ];
 
-/// Seconds after which an installation is given up.
+/// Timeout of an installation in seconds.
 const PATIENCE: NonZeroU64 = NonZeroU64::new(3600).expect("not 0");
 
 /// A framework that trains the same networks.
 pub(super) struct Peer {
     /// Its folder in `bench/peers`.
     pub(super) folder: &'static str,
-    kind: Kind,
-    /// The ways to use it: the name its program knows, and the one in the tables.
+    kind: PeerKind,
+    /// Its variants: the name for its program, and the name in the tables.
     pub(super) variants: &'static [(&'static str, &'static str)],
 }
 
-enum Kind {
-    /// `bench.py`, with what `requirements.txt` names in an environment of its own, `bench/.venv/<folder>`:
-    /// no peer can force a version of a shared package on another.
+enum PeerKind {
+    /// `bench.py`, with the packages of `requirements.txt` in a separate environment, `bench/.venv/<folder>`:
+    /// peers share no package versions.
     Python,
-    /// A package `peer-<folder>`, a workspace of its own.
+    /// A package `peer-<folder>` in a separate workspace.
     Cargo,
 }
 
 impl Peer {
-    /// Installs or builds what is not there yet, and returns how its program is called. Delete the
-    /// environment of a Python peer to get newer releases.
+    /// Installs or builds the peer if necessary, and returns its command line. Delete the environment of a
+    /// Python peer to get newer releases.
     ///
     /// # Errors
     ///
@@ -74,7 +78,7 @@ impl Peer {
             process::read_within(command, PATIENCE, Path::new(data::FOLDER))
         };
         match self.kind {
-            Kind::Python => {
+            PeerKind::Python => {
                 let environment = format!("bench/.venv/{folder}");
                 let python = format!("{environment}/bin/python");
                 if !Path::new(&python).exists() {
@@ -86,8 +90,8 @@ impl Peer {
                 run(Command::new(&python).args(install).arg(requirements))?;
                 Ok(vec![python, format!("{source}/bench.py")])
             }
-            Kind::Cargo => {
-                // Where it is built must not depend on who calls.
+            PeerKind::Cargo => {
+                // The target directory must not depend on the caller's environment.
                 let build = ["build", "--release", "--target-dir", "target"];
                 run(Command::new("cargo").args(build).current_dir(&source))?;
                 Ok(vec![format!("{source}/target/release/peer-{folder}")])

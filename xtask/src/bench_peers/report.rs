@@ -3,7 +3,7 @@
 use diagnostics::table::markdown;
 
 use super::contestant::GRADUS;
-use super::networks::Network;
+use super::networks::BenchNetwork;
 use super::run::{Figures, Outcome, Run};
 use crate::table::{self, NOTHING, median, short};
 
@@ -17,32 +17,32 @@ const WARNING: &str = "\n**The machine was busy: these numbers are not a fair co
 const BATCHES: [u32; 3] = [1, 100, 1000];
 
 /// The page of all runs; `names` are the contestants, in the order of the tables.
-pub(super) fn page(runs: &[Run], networks: &[Network], names: &[&str]) -> String {
+pub(super) fn page(runs: &[Run], networks: &[BenchNetwork], names: &[&str]) -> String {
     let sheet = Sheet::new(runs, networks, names);
     let mut page = String::from(HEAD);
     for network in &sheet.networks {
         page += &format!("- {}: {}\n", network.name, network.about);
     }
 
-    page += "\n## Training\n\nThousands of samples a second.\n\n";
+    page += "\n## Training\n\nThousands of samples per second.\n\n";
     let speed = Quantity {
         of: &|figures| Some(figures.samples_per_second / 1e3),
         ratio: ("Gradus / fastest peer", |gradus, peer| gradus / peer),
         best: f64::max,
     };
     let mut rows = sheet.rows(&speed);
-    rows.push(sheet.row("Gradus, share of peak", |network| {
-        let shares = sheet.values(network, GRADUS.name, &|figures| figures.share_of_peak);
+    rows.push(sheet.row("Gradus, fraction of peak", |network| {
+        let shares = sheet.values(network, GRADUS.name, &|figures| figures.fraction_of_peak);
         median(&shares).map_or(String::new(), |share| format!("{:.0} %", 100.0 * share))
     }));
     page += &sheet.table(rows);
     page += "\nThe slowest and the fastest run:\n\n";
-    page += &sheet.table(sheet.spreads(&speed));
+    page += &sheet.table(sheet.ranges(&speed));
 
     page += "\n## Inference\n";
     for batch in BATCHES {
         let samples = if batch == 1 { "one sample" } else { &format!("{batch} samples") };
-        page += &format!("\nMicroseconds for a call with {samples}.\n\n");
+        page += &format!("\nMicroseconds per call with {samples}.\n\n");
         let time = Quantity {
             of: &|figures| Some(1e6 * figures.inference_seconds.get(&batch)?),
             ratio: ("fastest peer / Gradus", |gradus, peer| peer / gradus),
@@ -51,13 +51,14 @@ pub(super) fn page(runs: &[Run], networks: &[Network], names: &[&str]) -> String
         page += &sheet.table(sheet.rows(&time));
     }
 
-    page += "\n## Start\n\nSeconds from the start of the process to the end of the first step.\n\n";
+    page +=
+        "\n## Startup\n\nSeconds from the start of the process to the end of the first step.\n\n";
     page += &sheet.table(sheet.rows(&Quantity {
         of: &|figures| figures.startup_seconds,
         ratio: ("fastest peer / Gradus", |gradus, peer| peer / gradus),
         best: f64::min,
     }));
-    page += "\n## Memory\n\nThe most resident memory of the process in training, in MB.\n\n";
+    page += "\n## Memory\n\nPeak resident memory of the process during training, in MB.\n\n";
     page += &sheet.table(sheet.rows(&Quantity {
         of: &|figures| Some(figures.peak_rss_bytes? as f64 / 1e6),
         ratio: ("smallest peer / Gradus", |gradus, peer| peer / gradus),
@@ -87,14 +88,15 @@ struct Gap<'a> {
 /// The runs, and what heads their rows and columns.
 struct Sheet<'a> {
     runs: &'a [Run],
-    networks: Vec<&'a Network>,
+    networks: Vec<&'a BenchNetwork>,
     contestants: Vec<&'a str>,
     gaps: Vec<Gap<'a>>,
 }
 
 impl<'a> Sheet<'a> {
-    fn new(runs: &'a [Run], networks: &'a [Network], names: &[&'a str]) -> Self {
-        let is_measured = |network: &&Network| runs.iter().any(|run| run.network == network.name);
+    fn new(runs: &'a [Run], networks: &'a [BenchNetwork], names: &[&'a str]) -> Self {
+        let is_measured =
+            |network: &&BenchNetwork| runs.iter().any(|run| run.network == network.name);
         let mut contestants = names.to_vec();
         // One that has left the registry keeps its rows.
         for run in runs {
@@ -163,7 +165,7 @@ impl<'a> Sheet<'a> {
     /// The contestants that have any value of this quantity.
     fn with(&self, quantity: &Quantity<'_>) -> impl Iterator<Item = &'a str> {
         let has_value = |contestant: &&str| {
-            let values = |network: &&Network| {
+            let values = |network: &&BenchNetwork| {
                 !self.values(&network.name, contestant, quantity.of).is_empty()
             };
             self.networks.iter().any(values)
@@ -198,10 +200,10 @@ impl<'a> Sheet<'a> {
         medians.chain([against_best]).collect()
     }
 
-    fn spreads(&self, quantity: &Quantity<'_>) -> Vec<Vec<String>> {
+    fn ranges(&self, quantity: &Quantity<'_>) -> Vec<Vec<String>> {
         let cell = |network: &str, contestant: &str| {
             let values = self.values(network, contestant, quantity.of);
-            self.noted(network, contestant, table::spread(&values))
+            self.noted(network, contestant, table::range(&values))
         };
         let rows = self
             .with(quantity)
@@ -242,7 +244,7 @@ impl<'a> Sheet<'a> {
         conditions.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
         conditions.dedup();
         for each in conditions {
-            let is_under = |network: &&&Network| {
+            let is_under = |network: &&&BenchNetwork| {
                 let mut runs = self.runs.iter();
                 runs.any(|run| run.network == network.name && run.conditions == *each)
             };
@@ -286,20 +288,20 @@ impl<'a> Sheet<'a> {
 }
 
 const HEAD: &str = "\
-# Gradus and its peers
+# Gradus compared with other frameworks
 
-Made by `cargo xtask bench-peers`; the runs are in `results.jsonl`, the networks in `networks`, the peers' programs in `peers`.
-Every number is the median of its runs; a ratio above 1 means that Gradus is better.
+Generated by `cargo xtask bench-peers`; the runs are in `results.jsonl`, the networks in `networks`, the programs for the other frameworks in `peers`.
+Every number is a median of runs; a ratio above 1 means that Gradus is better.
 
 ";
 
 const METHOD: &str = "\
-- The contestants take turns, a process for each run; every one may use the same number of threads.
-- Training counts all that a step needs: shuffling, gathering the batch, forward, loss, backward, update.
-- The clock starts after a warm-up, in which whatever compiles has compiled, and stops when the last step is done.
-- A call of inference has its samples in memory, and ends when the scores are there.
-- The start of a peer counts from the moment it is started; Gradus counts from its own first line, about a millisecond later.
-- The share of peak is that of needed multiply-adds, against multiply-adds on registers with the same threads.
+- The measurement alternates between the contestants, one process per run; each may use the same number of threads.
+- Training time is that of the whole step: shuffling, loading the batch, forward, loss, backward, update.
+- The clock starts after a warm-up, which includes compilation, and stops after the last step.
+- A call of inference has its samples in memory and ends with the scores.
+- The startup of a peer is measured from the start of its process, that of Gradus from its own first line, about a millisecond later.
+- The fraction of peak compares the multiply-adds of the network with those on registers, with the same threads.
 ";
 
 #[cfg(test)]
@@ -307,8 +309,8 @@ mod tests {
     use super::super::run::tests::{failure, run};
     use super::*;
 
-    fn network(name: &str) -> Network {
-        Network { name: name.to_owned(), about: format!("The network {name}.") }
+    fn network(name: &str) -> BenchNetwork {
+        BenchNetwork { name: name.to_owned(), about: format!("The network {name}.") }
     }
 
     /// The page of these runs.
@@ -365,13 +367,13 @@ mod tests {
             figures.inference_seconds = [(100, micros * 1e-6)].into();
             figures.startup_seconds = Some(micros);
             figures.peak_rss_bytes = Some(1_000_000 * micros as u64);
-            figures.share_of_peak = Some(0.416);
+            figures.fraction_of_peak = Some(0.416);
             run
         };
         let page = page_of(&[with("Gradus", 5.0), with("A", 20.0), with("B", 10.0)]);
         assert_eq!(page.matches("| fastest peer / Gradus | **2.00** B |").count(), 2, "{page}");
         assert_eq!(page.matches("| smallest peer / Gradus | **2.00** B |").count(), 1, "{page}");
-        assert_eq!(row(&page, "Gradus, share of peak"), "| Gradus, share of peak | 42 % |");
+        assert_eq!(row(&page, "Gradus, fraction of peak"), "| Gradus, fraction of peak | 42 % |");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A run of a contestant on a network, and the file that keeps them all.
+//! A run of a contestant on a network, and the file with all runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) network: String,
-    /// As the tables call it.
+    /// Its name in the tables.
     pub(super) contestant: String,
     pub(super) conditions: Conditions,
-    /// The share of the processor, in 0..=1, that other work took before the round.
+    /// The load of the processor by other processes before the round, in 0..=1.
     pub(super) other_work: f64,
     pub(super) outcome: Outcome,
 }
 
-/// What a run depends on besides network and contestant.
+/// Conditions of a run besides network and contestant.
 #[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub(super) struct Conditions {
     /// Name of the processor.
@@ -29,37 +29,37 @@ pub(super) struct Conditions {
     pub(super) threads: usize,
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Figures(Figures),
-    /// Why there are none, in a line.
+    /// The reason of a failure, in one line.
     Failure(String),
 }
 
-/// What a contestant prints. Fields it has besides are left alone.
+/// The output of a contestant. Unknown fields are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Figures {
-    /// Of the framework.
+    /// Version of the framework.
     #[serde(default)]
     pub(super) version: String,
-    /// Training samples a second.
+    /// Training samples per second.
     pub(super) samples_per_second: f64,
     /// From the start of the process to the end of the first step.
     pub(super) startup_seconds: Option<f64>,
-    /// The most memory the process used while it trained.
+    /// Peak resident memory during training.
     pub(super) peak_rss_bytes: Option<u64>,
-    /// For each batch size, the time of a call; empty if the contestant has no inference of its own.
+    /// Duration of a call for each batch size; empty for a contestant without inference.
     #[serde(default)]
     pub(super) inference_seconds: BTreeMap<u32, f64>,
-    /// Needed operations of training, as a share of what the processor can do at most; ours only.
+    /// Training FLOP/s as a fraction of the processor's peak; Gradus only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) share_of_peak: Option<f64>,
+    pub(super) fraction_of_peak: Option<f64>,
 }
 
 impl Run {
-    /// Its figures, if it has any.
+    /// The figures of a run that succeeded.
     pub(super) fn figures(&self) -> Option<&Figures> {
         match &self.outcome {
             Outcome::Figures(figures) => Some(figures),
@@ -68,11 +68,11 @@ impl Run {
     }
 }
 
-/// Reads all runs; none if there is no file yet.
+/// Reads all runs; an absent file is empty.
 ///
 /// # Errors
 ///
-/// If a line is no run.
+/// If a line is not a run.
 pub(super) fn read(file: &str) -> anyhow::Result<Vec<Run>> {
     if !Path::new(file).exists() {
         return Ok(Vec::new());
@@ -84,7 +84,7 @@ pub(super) fn read(file: &str) -> anyhow::Result<Vec<Run>> {
     text.lines().enumerate().map(run).collect()
 }
 
-/// Puts new runs in the place of the old ones of the same contestants on the same networks, and sorts all.
+/// Replaces old runs by new ones of the same contestant and network, and sorts them.
 pub(super) fn replace(runs: &mut Vec<Run>, new: Vec<Run>) {
     let is_same =
         |old: &Run, new: &Run| old.network == new.network && old.contestant == new.contestant;
@@ -93,11 +93,11 @@ pub(super) fn replace(runs: &mut Vec<Run>, new: Vec<Run>) {
     runs.sort_by(|a, b| (&a.network, &a.contestant).cmp(&(&b.network, &b.contestant)));
 }
 
-/// Writes all runs, whole or not at all.
+/// Writes all runs atomically.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// If the file cannot be written.
 pub(super) fn write(file: &str, runs: &[Run]) -> anyhow::Result<()> {
     let lines: Vec<String> = runs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let neighbour = format!("{file}.tmp");

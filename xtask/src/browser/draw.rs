@@ -1,16 +1,16 @@
-//! The page on which one writes digits, and that of the network.
+//! The pages for drawing digits and for the network.
 
 use std::f64::consts::TAU;
 
 use anyhow::ensure;
 
 use super::pictures::{Frame, in_both_lights, pictures};
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 
 /// A stroke of the pen, in the unit square, from the upper left corner.
 type Stroke = Vec<(f64, f64)>;
 
-/// A part of an ellipse, from one angle to another in turns: 0 is at the right, a quarter at the bottom.
+/// An arc of an ellipse between two angles, in revolutions: 0 is at the right, a quarter at the bottom.
 fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {
     let point = |i: i32| {
         let angle = TAU * (from + (to - from) * f64::from(i) / 20.0);
@@ -19,7 +19,7 @@ fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {
     (0..=20).map(point).collect()
 }
 
-/// The ten digits as a hand writes them.
+/// Strokes of the ten digits.
 fn digits() -> [Vec<Stroke>; 10] {
     let join = |parts: &[Stroke]| vec![parts.concat()];
     [
@@ -51,11 +51,11 @@ fn digits() -> [Vec<Stroke>; 10] {
     ]
 }
 
-/// Draws every digit by mouse on a network that has learned for two epochs.
-pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
-    stage.run(&["train", "conv-dropout", "--epochs", "2"])?;
-    let program = stage.serve(&["studio"])?;
+/// Draws every digit with the mouse; the model was trained for two epochs.
+pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
+    test.run(&["train", "conv-dropout", "--epochs", "2"])?;
+    let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('.bar nav')").await?;
     browser.click(".bar nav a:nth-child(3)").await?;
@@ -70,7 +70,7 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
         found.push((digit, prediction));
         if digit == 3 {
             browser.until("document.querySelectorAll('.layers canvas').length === 11").await?;
-            // The prepared picture has its mass in the middle.
+            // The prepared image has its centre of mass in the middle.
             let centre: [f64; 2] = browser
                 .js("(() => { const data = document.querySelector('#model-input').getContext('2d').getImageData(0, 0, 28, 28).data; let [m, x, y] = [0, 0, 0]; for (let i = 0; i < 784; i++) { const a = data[4 * i + 3]; m += a; x += a * (i % 28); y += a * Math.floor(i / 28); } return [x / m, y / m]; })()")
                 .await?;
@@ -78,14 +78,14 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
                 "the centre of mass is at {centre:?}"
             );
-            pictures_of_drawing(&stage, strokes).await?;
+            pictures_of_drawing(&test, strokes).await?;
         }
     }
     let n_correct = found.iter().filter(|(digit, prediction)| digit == prediction).count();
     ensure!(n_correct >= 9, "{n_correct} of ten digits are correct: {found:?}");
     println!("    drawn and read: {found:?}");
 
-    // What an earlier network makes of the same drawing.
+    // The prediction of an earlier model for the same drawing.
     let steps: Vec<String> = browser
         .js("[...document.querySelectorAll('#checkpoint option')].map((option) => option.value)")
         .await?;
@@ -108,27 +108,26 @@ pub(super) async fn drawn(stage: Stage) -> anyhow::Result<()> {
         .until("document.querySelectorAll('#activation-statistics tbody tr').length === 11")
         .await?;
     browser.until("document.querySelectorAll('#changes tbody tr').length === 10").await?;
-    pictures(&stage, "network", Frame::Whole).await?;
+    pictures(&test, "network", Frame::Whole).await?;
     drop(program);
     Ok(())
 }
 
-/// Pictures of a drawn digit in each light and language.
-async fn pictures_of_drawing(stage: &Stage, strokes: &[Stroke]) -> anyhow::Result<()> {
+/// Screenshots of a drawn digit in each colour scheme and language.
+async fn pictures_of_drawing(test: &TestCase, strokes: &[Stroke]) -> anyhow::Result<()> {
     for language in ["zh", "en"] {
         // Another language begins with an empty pad.
-        stage.browser.click(&format!(".languages [lang={language}]")).await?;
-        stage
-            .browser
+        test.browser.click(&format!(".languages [lang={language}]")).await?;
+        test.browser
             .until("document.querySelector('#pad') && !document.querySelector('#prediction i')")
             .await?;
-        draw(&stage.browser, strokes).await?;
-        in_both_lights(stage, &format!("draw-{language}"), Frame::Whole).await?;
+        draw(&test.browser, strokes).await?;
+        in_both_lights(test, &format!("draw-{language}"), Frame::Whole).await?;
     }
     Ok(())
 }
 
-/// Draws on the pad and waits for the answer to the last stroke.
+/// Draws on the pad and waits for the prediction after the last stroke.
 pub(super) async fn draw(browser: &Browser, strokes: &[Stroke]) -> anyhow::Result<()> {
     let [left, top, side]: [f64; 3] = browser
         .js("(() => { const box = document.querySelector('#pad').getBoundingClientRect(); return [box.left, box.top, box.width]; })()")

@@ -14,45 +14,20 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// How long something may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it is looked for.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The polling period.
 const PERIOD: Duration = Duration::from_millis(40);
-/// Width and height of a window on a desk, and of a phone.
+/// Width and height of a desktop window, and of a phone.
 pub(crate) const WINDOW: (u32, u32) = (1344, 800);
 pub(crate) const PHONE: (u32, u32) = (390, 844);
 
-/// Installs Chromium where there is none.
-///
-/// # Errors
-///
-/// If the packages cannot be installed.
-pub(crate) fn install() -> anyhow::Result<()> {
-    let is_there = |program: &str| {
-        Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
-    };
-    if is_there("chromium") && is_there("chromedriver") {
-        return Ok(());
-    }
-    let apt = |words: &[&str]| {
-        let is_root =
-            crate::process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
-        if !is_root {
-            command.arg("apt-get");
-        }
-        crate::process::run(command.args(words).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    apt(&["update", "-qq"])?;
-    apt(&[
-        "install",
-        "-y",
-        "-qq",
-        "--no-install-recommends",
-        "chromium",
-        "chromium-driver",
-        "fonts-noto-cjk",
-    ])
-    .context("installing Chromium for the browser tests")
+/// What the tests need and this machine lacks, if anything.
+pub(crate) fn missing() -> Option<String> {
+    let needed = ["chromium", "chromedriver"];
+    let missing = needed.into_iter().find(|program| !crate::process::is_installed(program))?;
+    Some(format!(
+        "{missing} is not installed (Debian packages chromium, chromium-driver, fonts-noto-cjk)"
+    ))
 }
 
 /// A running chromedriver.
@@ -65,7 +40,9 @@ impl Driver {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let mut child =
             Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn()?;
-        let out = BufReader::new(child.stdout.take().context("no standard output")?);
+        let out = BufReader::new(
+            child.stdout.take().context("chromedriver: expected a standard output")?,
+        );
         for line in out.lines() {
             let line = line?;
             if let Some((_, port)) = line.split_once("started successfully on port ") {
@@ -76,7 +53,7 @@ impl Driver {
         bail!("chromedriver did not start")
     }
 
-    /// A new window, with no memory of others.
+    /// A new window with an empty profile.
     pub(crate) async fn browser(&self) -> anyhow::Result<Browser> {
         let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--lang=en-GB"] });
         let capabilities =
@@ -99,14 +76,14 @@ impl Drop for Driver {
     }
 }
 
-/// A command of Chromium's own.
+/// A command that only Chromium has.
 #[derive(Debug)]
-struct Own {
+struct ChromiumCommand {
     path: &'static str,
     body: Value,
 }
 
-impl WebDriverCompatibleCommand for Own {
+impl WebDriverCompatibleCommand for ChromiumCommand {
     fn endpoint(
         &self,
         base: &url::Url,
@@ -145,14 +122,14 @@ impl Browser {
     /// Waits until an expression on the page is true.
     pub(crate) async fn until(&self, expression: &str) -> anyhow::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
+        while begin.elapsed() < TIMEOUT {
             if self.js::<Value>(&format!("Boolean({expression})")).await? == Value::Bool(true) {
                 return Ok(());
             }
             tokio::time::sleep(PERIOD).await;
         }
         let text: String = self.js("document.body.innerText").await?;
-        bail!("not true within {PATIENCE:?}: {expression}; the page says:\n{text}")
+        bail!("not true within {TIMEOUT:?}: {expression}; the page reads:\n{text}")
     }
 
     pub(crate) async fn click(&self, css: &str) -> anyhow::Result<()> {
@@ -160,7 +137,7 @@ impl Browser {
         element.click().await.with_context(|| css.to_owned())
     }
 
-    /// Gives a field a value, as someone does who changes it: an expression, in which `it` is the field.
+    /// Changes the value of a field: an expression, in which `it` is the field.
     pub(crate) async fn fill(&self, css: &str, value: &str) -> anyhow::Result<()> {
         let script = format!(
             "(() => {{ const it = document.querySelector('{css}'); it.value = {value}; for (const kind of ['input', 'change']) it.dispatchEvent(new Event(kind)); }})()"
@@ -202,34 +179,34 @@ impl Browser {
         Ok(self.client.refresh().await?)
     }
 
-    /// Shows pages as a screen of this width and height does.
+    /// Sets the size of the screen.
     pub(crate) async fn screen(&self, (width, height): (u32, u32)) -> anyhow::Result<()> {
         let is_phone = width <= PHONE.0;
         let screen =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
-        self.own("Emulation.setDeviceMetricsOverride", &screen).await
+        self.chromium("Emulation.setDeviceMetricsOverride", &screen).await
     }
 
-    /// Gives a command of Chromium's own.
-    async fn own(&self, command: &str, settings: &Value) -> anyhow::Result<()> {
+    /// Sends a command that only Chromium has.
+    async fn chromium(&self, command: &str, settings: &Value) -> anyhow::Result<()> {
         let body = json!({ "cmd": command, "params": settings });
-        self.client.issue_cmd(Own { path: "goog/cdp/execute", body }).await?;
+        self.client.issue_cmd(ChromiumCommand { path: "goog/cdp/execute", body }).await?;
         Ok(())
     }
 
-    /// Shows pages as the system's setting `light` or `dark` asks for.
+    /// Sets the system's colour scheme, `light` or `dark`.
     pub(crate) async fn light(&self, scheme: &str) -> anyhow::Result<()> {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.own("Emulation.setEmulatedMedia", &json!({ "features": features })).await
+        self.chromium("Emulation.setEmulatedMedia", &json!({ "features": features })).await
     }
 
     /// The errors that the console has shown.
     pub(crate) async fn errors(&self) -> anyhow::Result<Vec<String>> {
         let entries = self
             .client
-            .issue_cmd(Own { path: "se/log", body: json!({ "type": "browser" }) })
+            .issue_cmd(ChromiumCommand { path: "se/log", body: json!({ "type": "browser" }) })
             .await?;
-        let entries = entries.as_array().context("no list of messages")?;
+        let entries = entries.as_array().context("expected a list of messages")?;
         let bad = entries.iter().filter(|entry| entry["level"] == "SEVERE");
         Ok(bad.map(|entry| entry["message"].to_string()).collect())
     }
@@ -239,12 +216,12 @@ impl Browser {
             std::fs::create_dir_all(folder)?;
         }
         let png = self.client.screenshot().await?;
-        ensure!(png.starts_with(b"\x89PNG"), "no picture");
+        ensure!(png.starts_with(b"\x89PNG"), "expected a PNG image");
         Ok(std::fs::write(file, png)?)
     }
 
     pub(crate) async fn close(self) {
-        // Whether it can still be closed says nothing about the page.
+        // A failure to close is not a failure of the page.
         let _ = self.client.close().await;
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask browser`: the pages in a real Chromium, with real runs behind them.
+//! `cargo xtask browser`: tests of the web pages in Chromium, with real runs.
 
 mod draw;
 pub(crate) mod driver;
@@ -12,46 +12,46 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::process;
 use driver::{Browser, Driver};
-use program::Program;
+use program::ServingProcess;
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Args {
-    /// Also make the pictures of the pages in `docs/screenshots`.
+pub(crate) struct BrowserArgs {
+    /// Also write the screenshots in `docs/screenshots`.
     #[arg(long)]
     screenshots: bool,
 }
 
-/// What a test needs.
-struct Stage {
+/// The browser window and the folder of one test.
+struct TestCase {
     browser: Browser,
     /// The binary.
     gradus: PathBuf,
-    /// A folder of its own.
+    /// An empty folder.
     folder: tempfile::TempDir,
-    /// Where pictures go, if they are wanted.
+    /// The folder for screenshots, if they are requested.
     pictures: Option<PathBuf>,
 }
 
-impl Stage {
-    /// Runs `gradus` with these words to its end.
+impl TestCase {
+    /// Runs `gradus` with these arguments.
     fn run(&self, words: &[&str]) -> anyhow::Result<()> {
         process::read(Command::new(&self.gradus).args(words).current_dir(self.folder.path()))?;
         Ok(())
     }
 
-    /// Starts `gradus` with these words, which make it serve pages to this machine.
-    fn serve(&self, words: &[&str]) -> anyhow::Result<Program> {
+    /// Starts `gradus` with arguments that make it serve pages to this machine.
+    fn serve(&self, words: &[&str]) -> anyhow::Result<ServingProcess> {
         self.serve_at("127.0.0.1:0", words)
     }
 
-    /// Starts `gradus` with these words, which make it serve pages at an address.
-    fn serve_at(&self, address: &str, words: &[&str]) -> anyhow::Result<Program> {
+    /// Starts `gradus` with arguments that make it serve pages at an address.
+    fn serve_at(&self, address: &str, words: &[&str]) -> anyhow::Result<ServingProcess> {
         let words = [words, &["--addr", address]].concat();
-        Program::start(&self.gradus, self.folder.path(), &words)
+        ServingProcess::start(&self.gradus, self.folder.path(), &words)
     }
 }
 
@@ -59,10 +59,22 @@ impl Stage {
 ///
 /// # Errors
 ///
-/// Of the first test that fails, or if there is no browser and none can be installed.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    driver::install()?;
-    // A picture shows how fast it is.
+/// Of the first test that fails, or if Chromium is not installed.
+pub(crate) fn run(args: &BrowserArgs) -> anyhow::Result<()> {
+    let missing = run_if_installed(args)?;
+    missing.map_or(Ok(()), |missing| bail!(missing))
+}
+
+/// As [`run`], but returns what is missing if Chromium is not installed.
+///
+/// # Errors
+///
+/// Of the first test that fails.
+pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<String>> {
+    if let Some(missing) = driver::missing() {
+        return Ok(Some(missing));
+    }
+    // Screenshots show the speed of an optimized build.
     let release: &[&str] = if args.screenshots { &["--release"] } else { &[] };
     process::run(Command::new("cargo").args(["build", "--package", "gradus-cli"]).args(release))?;
     let profile = if args.screenshots { "release" } else { "debug" };
@@ -70,19 +82,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let pictures = args.screenshots.then(|| PathBuf::from("docs/screenshots"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let house = House { driver: Driver::start()?, gradus, pictures };
-        test("a run is watched, steered and stopped", &house, train::steered).await?;
-        test("viewers see a run and cannot steer it", &house, train::viewed).await?;
-        test("a finished run is opened and scrubbed", &house, train::scrubbed).await?;
-        test("ten digits are drawn, and the network shown", &house, draw::drawn).await?;
-        test("a run of another kind has its own panels", &house, train::regression).await?;
-        test("what goes wrong in a run is said", &house, train::warned).await?;
-        test("a thousand runs are listed, sorted and filtered", &house, runs::listed).await
-    })
+        let setup = Setup { driver: Driver::start()?, gradus, pictures };
+        test("a run is watched, steered and stopped", &setup, train::steered).await?;
+        test("viewers see a run and cannot steer it", &setup, train::viewed).await?;
+        test("a finished run is opened and scrubbed", &setup, train::scrubbed).await?;
+        test("ten digits are drawn, and the network shown", &setup, draw::drawn).await?;
+        test("a run of another kind has its own panels", &setup, train::regression).await?;
+        test("what goes wrong in a run is said", &setup, train::warned).await?;
+        test("a thousand runs are listed, sorted and filtered", &setup, runs::listed).await
+    })?;
+    Ok(None)
 }
 
-/// What all tests have in common.
-struct House {
+/// Shared by all tests.
+struct Setup {
     driver: Driver,
     gradus: PathBuf,
     pictures: Option<PathBuf>,
@@ -90,22 +103,22 @@ struct House {
 
 async fn test<F: Future<Output = anyhow::Result<()>>>(
     claim: &str,
-    house: &House,
-    body: impl FnOnce(Stage) -> F,
+    setup: &Setup,
+    body: impl FnOnce(TestCase) -> F,
 ) -> anyhow::Result<()> {
     println!("  {claim} …");
     let begin = Instant::now();
-    let browser = house.driver.browser().await?;
+    let browser = setup.driver.browser().await?;
     let session = browser.clone();
     let folder = tempfile::tempdir()?;
-    let (gradus, pictures) = (house.gradus.clone(), house.pictures.clone());
-    let result = body(Stage { browser, gradus, folder, pictures }).await;
+    let (gradus, pictures) = (setup.gradus.clone(), setup.pictures.clone());
+    let result = body(TestCase { browser, gradus, folder, pictures }).await;
     let errors = session.errors().await;
     session.close().await;
-    result.with_context(|| format!("{claim}; the console says {errors:?}"))?;
+    result.with_context(|| format!("{claim}; browser console: {errors:?}"))?;
     anyhow::ensure!(
         errors.as_ref().is_ok_and(Vec::is_empty),
-        "{claim}: the console says {errors:?}"
+        "{claim}: browser console: {errors:?}"
     );
     println!("  {claim}: passed in {:.1} s", begin.elapsed().as_secs_f64());
     Ok(())

@@ -1,41 +1,45 @@
-//! Pictures of the pages, for `docs/screenshots`.
+//! Screenshots of the pages, for `docs/screenshots`.
 
 use std::time::Duration;
 
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 use crate::browser::driver::{PHONE, WINDOW};
 
-/// Everything is drawn within a beat of the page.
+/// The page redraws within this time.
 const BEAT: Duration = Duration::from_millis(900);
 
-/// How much of a page is on a picture.
+/// The part of a page in a screenshot.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Frame {
-    /// What a window shows.
+    /// The visible part of a window.
     Window,
-    /// All of it, in a window that is high enough.
+    /// The whole page, in a window of its height.
     Whole,
-    /// All of it, on a phone.
+    /// The whole page, on a phone.
     Phone,
 }
 
-/// Pictures of a page in both lights and both languages, if they are wanted.
-pub(super) async fn pictures(stage: &Stage, page: &str, frame: Frame) -> anyhow::Result<()> {
-    if stage.pictures.is_none() {
+/// Screenshots of a page in both colour schemes and languages, if requested.
+pub(super) async fn pictures(test: &TestCase, page: &str, frame: Frame) -> anyhow::Result<()> {
+    if test.pictures.is_none() {
         return Ok(());
     }
     for language in ["zh", "en"] {
-        stage.browser.click(&format!(".languages [lang={language}]")).await?;
+        test.browser.click(&format!(".languages [lang={language}]")).await?;
         tokio::time::sleep(BEAT).await;
-        in_both_lights(stage, &format!("{page}-{language}"), frame).await?;
+        in_both_lights(test, &format!("{page}-{language}"), frame).await?;
     }
     Ok(())
 }
 
-/// Pictures of a page as it is, light and dark, if they are wanted.
-pub(super) async fn in_both_lights(stage: &Stage, name: &str, frame: Frame) -> anyhow::Result<()> {
-    let Some(folder) = &stage.pictures else { return Ok(()) };
-    let browser = &stage.browser;
+/// Screenshots of the current page, light and dark, if requested.
+pub(super) async fn in_both_lights(
+    test: &TestCase,
+    name: &str,
+    frame: Frame,
+) -> anyhow::Result<()> {
+    let Some(folder) = &test.pictures else { return Ok(()) };
+    let browser = &test.browser;
     enlarge(browser, frame).await?;
     for scheme in ["dark", "light"] {
         browser.light(scheme).await?;

@@ -1,4 +1,4 @@
-//! The binary `gradus`, started as one would type it.
+//! The binary `gradus` as a child process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use anyhow::Context as _;
 
-/// A program that serves pages.
-pub(crate) struct Program {
+/// A process that serves pages.
+pub(crate) struct ServingProcess {
     child: Child,
-    /// Kept open: a program whose messages nobody takes would wait for ever.
+    /// Kept open: a process whose messages are not read would block.
     _messages: std::thread::JoinHandle<()>,
-    /// The link that it printed.
+    /// The printed link.
     pub(crate) link: String,
-    /// The link for those who may only look, if others in the network can.
+    /// The read-only link, if the address is reachable from the network.
     pub(super) viewers: Option<String>,
 }
 
-impl Program {
-    /// Starts `gradus` with these words, in `folder`, and waits for its link.
+impl ServingProcess {
+    /// Starts `gradus` with these arguments in `folder`, and waits for its link.
     pub(crate) fn start(binary: &Path, folder: &Path, words: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(binary)
             .args(words)
@@ -29,12 +29,12 @@ impl Program {
         let mut messages = BufReader::new(child.stderr.take().context("no standard error")?);
         let link = link(&mut messages, "page ")?;
         let is_open = words.iter().any(|word| word.starts_with("0.0.0.0"));
-        let viewers = is_open.then(|| self::link(&mut messages, "for viewers ")).transpose()?;
+        let viewers = is_open.then(|| self::link(&mut messages, "read-only ")).transpose()?;
         let drain = move || messages.lines().map_while(Result::ok).for_each(drop);
         Ok(Self { child, _messages: std::thread::spawn(drain), link, viewers })
     }
 
-    /// Asks it to end, as Ctrl-C does, and returns its exit code.
+    /// Sends the signal of Ctrl-C and returns the exit code.
     pub(super) fn interrupt(mut self) -> anyhow::Result<Option<i32>> {
         let pid = self.child.id().to_string();
         crate::process::run(Command::new("kill").args(["-INT", &pid]))?;
@@ -42,14 +42,14 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for ServingProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The link behind these words.
+/// The link after this label.
 fn link(messages: &mut BufReader<ChildStderr>, words: &str) -> anyhow::Result<String> {
     let mut said = String::new();
     loop {

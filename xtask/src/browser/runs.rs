@@ -5,16 +5,16 @@ use std::fs;
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::Stage;
+use super::TestCase;
 use super::pictures::{Frame, pictures};
 
 const ROWS: &str = "document.querySelectorAll('#runs tbody tr').length";
 
 /// Rows appear, are sorted and filtered.
-pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, folder, .. } = &stage;
+pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
     for (preset, steps) in [("softmax", "300"), ("five-relu", "120")] {
-        stage.run(&["train", preset, "--steps", steps])?;
+        test.run(&["train", preset, "--steps", steps])?;
     }
     let runs = folder.path().join("runs");
     for i in 2..=999 {
@@ -24,7 +24,7 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
             fs::copy(runs.join("softmax-1").join(name), copy.join(name))?;
         }
     }
-    let program = stage.serve(&["studio"])?;
+    let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
     let took: f64 = browser.js("performance.now()").await?;
@@ -55,7 +55,7 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
         browser.click("#runs th:nth-child(3) button").await?;
         browser.until(&format!("{first} === '{expected}'")).await?;
     }
-    // Two runs over each other, and what is different about them.
+    // Two runs compared, and their different settings.
     for id in ["five-relu-1", "softmax-1"] {
         browser.js::<Value>(&format!("[...document.querySelectorAll('#runs input')].find((box) => box.getAttribute('aria-label').endsWith(' {id}')).click()")).await?;
     }
@@ -67,12 +67,9 @@ pub(super) async fn listed(stage: Stage) -> anyhow::Result<()> {
             && difference.contains("300"),
         "{difference}"
     );
-    ensure!(
-        !difference.contains("data.source"),
-        "what they have in common is no difference: {difference}"
-    );
+    ensure!(!difference.contains("data.source"), "equal settings are not listed: {difference}");
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
-    pictures(&stage, "runs", Frame::Window).await?;
+    pictures(&test, "runs", Frame::Window).await?;
     browser.js::<Value>("[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;
     browser.open("about:blank").await?;

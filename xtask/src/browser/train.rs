@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::driver::{PHONE, WINDOW};
 use super::pictures::{Frame, in_both_lights, pictures};
-use super::{Browser, Stage};
+use super::{Browser, TestCase};
 
 /// Keys of WebDriver.
 const ESCAPE: char = '\u{e00c}';
@@ -24,7 +24,7 @@ const STEP: &str = "Number(document.querySelector('#progress').textContent.match
 /// The names of the panels that are shown, in order.
 const SHOWN: &str = "[...document.querySelectorAll('.panel')].filter((panel) => panel.getClientRects().length).map((panel) => panel.id).join(' ')";
 
-/// Colours on the canvas of a panel: paints of one colour only say that nothing was drawn.
+/// The number of colours on the canvas of a panel; a single one means that nothing was drawn.
 pub(super) fn colours(panel: &str) -> String {
     format!(
         "(() => {{ const canvas = document.querySelector('#{panel} canvas'); if (!canvas || !canvas.width || !canvas.height) return 0; const data = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer); return new Set(data).size; }})()"
@@ -43,11 +43,11 @@ fn events(run: &Path) -> anyhow::Result<Vec<Event>> {
     Ok(Reader::new(std::io::BufReader::new(log)).collect::<Result<_, _>>()?)
 }
 
-/// The main test: everything that one can do to a run.
-pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, folder, .. } = &stage;
+/// The main test: all controls of a run.
+pub(super) async fn steered(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
     let run = folder.path().join("runs/lesson");
-    let program = stage.serve(&[
+    let program = test.serve(&[
         "train",
         "conv-dropout",
         "--steps",
@@ -127,7 +127,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
         .js("[...document.querySelectorAll('dialog .prediction-bars span:last-child, dialog .prediction-bars i')].length && [...document.querySelectorAll('dialog .prediction-bars > span')].filter((span) => span.textContent.endsWith('%')).reduce((sum, span) => sum + parseFloat(span.textContent), 0)")
         .await?;
     ensure!((sum - 100.0).abs() < 1.0, "probabilities sum up to {sum} %");
-    in_both_lights(&stage, "digit", Frame::Window).await?;
+    in_both_lights(&test, "digit", Frame::Window).await?;
     browser.press(ESCAPE).await?;
     browser.until("!document.querySelector('dialog')").await?;
 
@@ -161,7 +161,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{STEP} > {epoch} + 700")).await?;
     begins_at_step_0(browser, "weights").await?;
 
-    // A page that nobody sees does not listen, and knows everything when it is seen again.
+    // A hidden page does not listen, and has the whole history when it is visible again.
     see(browser, false).await?;
     let unseen: u64 = browser.js("document.querySelector('#time').max * 1").await?;
     tokio::time::sleep(Duration::from_millis(800)).await;
@@ -169,7 +169,7 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{STEP} > {unseen}")).await?;
     begins_at_step_0(browser, "biases").await?;
 
-    // Back in time, while it goes on.
+    // Back in time during the run.
     scrub(browser, 0.25).await?;
     browser.until("!document.querySelector('#go-live').hidden").await?;
     let early: u64 = browser.js(STEP).await?;
@@ -199,12 +199,12 @@ pub(super) async fn steered(stage: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two windows on one run: who began it steers it, and whoever has the other link sees what happens.
-pub(super) async fn viewed(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+/// Two windows on one run: the first link controls the run, the second is read-only.
+pub(super) async fn viewed(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     // A loss without probabilities, whose digits have scores.
     let words = ["train", "softmax", "--steps", "1000000", "--set", "train.loss=hinge", "--live"];
-    let program = stage.serve_at("0.0.0.0:0", &words)?;
+    let program = test.serve_at("0.0.0.0:0", &words)?;
     browser.open(program.viewers.as_ref().context("no link for viewers")?).await?;
     every_panel_is_drawn(
         browser,
@@ -243,7 +243,7 @@ async fn wait_for(file: &Path) -> anyhow::Result<()> {
     anyhow::bail!("{} is not there", file.display())
 }
 
-/// Has the page believe that its window is seen, or not.
+/// Tells the page that its window is visible, or hidden.
 async fn see(browser: &Browser, is_seen: bool) -> anyhow::Result<()> {
     let script = format!(
         "(() => {{ Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }}); document.dispatchEvent(new Event('visibilitychange')); }})()",
@@ -253,12 +253,12 @@ async fn see(browser: &Browser, is_seen: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Moves the slider of time to a share of what has been.
+/// Moves the time slider to a fraction of the run.
 async fn scrub(browser: &Browser, share: f64) -> anyhow::Result<()> {
     browser.fill("#time", &format!("Math.round({share} * it.max)")).await
 }
 
-/// Looks into the table of a panel: it begins before the first step.
+/// Checks the table of a panel: it begins before the first step.
 async fn begins_at_step_0(browser: &Browser, panel: &str) -> anyhow::Result<()> {
     browser.click(&format!("#{panel} .as-table")).await?;
     let first = format!("[...document.querySelectorAll('#{panel} tbody tr')].at(-1)?.textContent");
@@ -274,14 +274,14 @@ async fn one_column_on_a_phone(browser: &Browser) -> anyhow::Result<()> {
     browser.screen(WINDOW).await
 }
 
-/// A run that is over, from its folder alone.
-pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, folder, .. } = &stage;
-    stage.run(&["train", "conv-dropout", "--epochs", "3"])?;
+/// A finished run, from its directory alone.
+pub(super) async fn scrubbed(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
+    test.run(&["train", "conv-dropout", "--epochs", "3"])?;
     let size = fs::metadata(folder.path().join("runs/conv-dropout-1/events.jsonl"))?.len();
     // A run of 10,000 steps stays below 30 MB: this one has 1,800.
     ensure!(size < 30_000_000 * 18 / 100, "{size} bytes of events");
-    let program = stage.serve(&["studio"])?;
+    let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('#runs tbody a')").await?;
     browser.click("#runs tbody a").await?;
@@ -297,8 +297,8 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
         &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
     )
     .await?;
-    pictures(&stage, "train", Frame::Window).await?;
-    pictures(&stage, "phone", Frame::Phone).await?;
+    pictures(&test, "train", Frame::Window).await?;
+    pictures(&test, "phone", Frame::Phone).await?;
 
     let accuracy = "parseFloat(document.querySelector('#test_accuracy').textContent)";
     let end: f64 = browser.js(accuracy).await?;
@@ -312,7 +312,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.until(&format!("{label} !== {last_digits:?}")).await?;
     scrub(browser, 0.5).await?;
     browser.until(&format!("{STEP} === 900 && {accuracy} > 90")).await?;
-    // The network of then, and back to where one was; the address keeps it.
+    // The model of that step, and back; the step is in the address.
     browser.click(".bar nav a:nth-child(2)").await?;
     browser
         .until("/step (800|900|1,000)\\b/.test(document.querySelector('#checkpoint-step')?.textContent)")
@@ -347,7 +347,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
     browser.js::<Value>("document.querySelector('#accuracy canvas').dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))").await?;
     browser.until(&format!("!({is_zoomed})")).await?;
 
-    // What a digit is and what it was taken for: the first is a mistake.
+    // Label and prediction of a digit: the first one is misclassified.
     let [left, top]: [f64; 2] = browser
         .js("(() => { const box = document.querySelector('#test-samples canvas').getBoundingClientRect(); return [box.left, box.top]; })()")
         .await?;
@@ -374,7 +374,7 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
 
     // The same without a server, from one file.
     let file = folder.path().join("report.html");
-    stage.run(&[
+    test.run(&[
         "report",
         "runs/conv-dropout-1",
         "--html",
@@ -403,19 +403,19 @@ pub(super) async fn scrubbed(stage: Stage) -> anyhow::Result<()> {
             && results.contains("244,076") | results.contains("235,400"),
         "{results}"
     );
-    if let Some(pictures) = &stage.pictures {
+    if let Some(pictures) = &test.pictures {
         fs::copy(folder.path().join("panels.png"), pictures.join("report.png"))?;
     }
     Ok(())
 }
 
-/// A run that is no classification of pictures.
-pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+/// A run that does not classify images.
+pub(super) async fn regression(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     let network = std::env::current_dir()?.join("bench/networks/w8.toml");
     let network = network.to_str().context("a path that is text")?;
     let program =
-        stage.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
+        test.serve(&["train", network, "--steps", "100000", "--run", "runs/tiny", "--live"])?;
     browser.open(&program.link).await?;
     every_panel_is_drawn(browser, &["loss", "weights", "biases"]).await?;
     for panel in ["batch", "test-samples"] {
@@ -430,16 +430,16 @@ pub(super) async fn regression(stage: Stage) -> anyhow::Result<()> {
         .await?;
     ensure!(
         browser.js::<bool>("document.querySelector('#test_accuracy') === null").await?,
-        "where nothing is recognised there is no accuracy"
+        "without classes the page shows no accuracy"
     );
     browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }
 
-/// Runs that go wrong: numbers that run away, numbers that are none, and digits that are learned by heart.
-pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
-    let Stage { browser, .. } = &stage;
+/// Failing runs: divergence, values that are not finite, overfitting.
+pub(super) async fn warned(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
     let rate = |rate: &str| format!("train.schedule={{constant={{learning_rate={rate}}}}}");
     let [high, far_too_high] = ["300", "1e30"].map(rate);
     let sgd = "train.optimizer=sgd";
@@ -450,7 +450,7 @@ pub(super) async fn warned(stage: Stage) -> anyhow::Result<()> {
     ] {
         let words = ["train", preset, "--steps", "20000", "--live"];
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        let program = stage.serve(&words.into_iter().chain(settings).collect::<Vec<_>>())?;
+        let program = test.serve(&words.into_iter().chain(settings).collect::<Vec<_>>())?;
         browser.open(&program.link).await?;
         let warnings = "document.querySelector('.warnings')?.textContent";
         browser.until(&format!("{warnings}?.includes('{said}')")).await?;

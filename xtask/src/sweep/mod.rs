@@ -1,6 +1,6 @@
-//! `cargo xtask sweep`: the time of an operation over batch, width, threads and number of samples.
+//! `cargo xtask sweep`: the time per operation over batch size, width, threads and number of samples.
 //!
-//! A kernel that is tuned for some sizes has a step in its curve beside them; here it would show.
+//! The curve of a kernel that is tuned for single sizes would have a step next to them.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -19,7 +19,7 @@ mod page;
 mod plot;
 mod point;
 
-/// The experiment files, and a line for each run.
+/// The experiment files, and one line per run.
 const FOLDER: &str = "target/sweep";
 const RUNS: &str = "target/sweep/runs.jsonl";
 const PLOT: &str = "docs/sweep.svg";
@@ -28,10 +28,10 @@ const PAGE: &str = "docs/sweep.md";
 /// Seconds after which a run is killed.
 const LIMIT: NonZeroU64 = NonZeroU64::new(300).expect("not 0");
 
-/// What to measure, and how long.
+/// Sizes and duration of the measurement.
 #[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Samples of a step.
+pub(crate) struct SweepArgs {
+    /// Batch sizes.
     #[arg(
         long,
         value_name = "NUMBERS",
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     )]
     batches: Vec<NonZeroUsize>,
 
-    /// Neurons of each of the two hidden layers.
+    /// Widths of the two hidden layers.
     #[arg(
         long,
         value_name = "NUMBERS",
@@ -49,11 +49,11 @@ pub(crate) struct Args {
     )]
     widths: Vec<NonZeroUsize>,
 
-    /// Threads.
+    /// Numbers of threads.
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1,2")]
     threads: Vec<NonZeroUsize>,
 
-    /// Training samples; batches and widths are measured with the most of them.
+    /// Numbers of training samples; batch sizes and widths are measured with the largest.
     #[arg(
         long,
         value_name = "NUMBERS",
@@ -62,40 +62,40 @@ pub(crate) struct Args {
     )]
     samples: Vec<NonZeroUsize>,
 
-    /// Runs at each point; the fastest counts, since other work on the machine only ever slows a run down.
+    /// Runs per point; the fastest counts, since other processes can only slow a run down.
     #[arg(long, value_name = "N", default_value = "3")]
     rounds: NonZeroUsize,
 
-    /// Length of one run, in seconds, after its warm-up.
+    /// Duration of one run in seconds, after its warm-up.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
     seconds: f64,
 
-    /// Keep the runs of a sweep that was stopped; without it, all are made anew.
+    /// Resume a sweep that was stopped, instead of starting again.
     #[arg(long)]
     go_on: bool,
 }
 
-/// What was measured at a point.
+/// The measurement at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Measured {
+struct SweepResult {
     point: Point,
-    /// Time of training for each operation that it needs, in 10⁻¹² s.
+    /// Training time per operation, in 10⁻¹² s.
     picoseconds: f64,
 }
 
-/// Measures every point, and draws and tabulates what came out.
+/// Measures every point, and writes the plots and the tables.
 ///
 /// # Errors
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<()> {
     let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
     process::run(Command::new("cargo").args(build))?;
     fs::create_dir_all(FOLDER).context(FOLDER)?;
     let mut done = if args.go_on { read()? } else { Vec::new() };
     let points = point::all(args);
     done.retain(|measured| points.contains(&measured.point));
-    // What is not wanted any more, or half a line of a run that was stopped, is forgotten.
+    // Runs that are not requested, and an incomplete last line, are dropped.
     let lines: Vec<String> = done.iter().map(line).collect::<Result<_, _>>()?;
     fs::write(RUNS, lines.concat()).context(RUNS)?;
 
@@ -124,18 +124,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The fastest run of each point.
-fn fastest(mut runs: Vec<Measured>) -> Vec<Measured> {
+fn fastest(mut runs: Vec<SweepResult>) -> Vec<SweepResult> {
     runs.sort_by(|a, b| a.point.cmp(&b.point).then(a.picoseconds.total_cmp(&b.picoseconds)));
     runs.dedup_by_key(|measured| measured.point);
     runs
 }
 
-fn line(measured: &Measured) -> serde_json::Result<String> {
+fn line(measured: &SweepResult) -> serde_json::Result<String> {
     Ok(serde_json::to_string(measured)? + "\n")
 }
 
-/// The runs that are done.
-fn read() -> anyhow::Result<Vec<Measured>> {
+/// The finished runs.
+fn read() -> anyhow::Result<Vec<SweepResult>> {
     if !Path::new(RUNS).exists() {
         return Ok(Vec::new());
     }
@@ -144,7 +144,7 @@ fn read() -> anyhow::Result<Vec<Measured>> {
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-fn measure(point: Point, seconds: f64) -> anyhow::Result<Measured> {
+fn measure(point: Point, seconds: f64) -> anyhow::Result<SweepResult> {
     let file = format!("{FOLDER}/{}.toml", point.file_stem());
     fs::write(&file, point.experiment()).context(file.clone())?;
     let mut command = Command::new("target/release/gradus");
@@ -154,7 +154,7 @@ fn measure(point: Point, seconds: f64) -> anyhow::Result<Measured> {
         .with_context(|| process::quote(&command))?;
     let report: Value = serde_json::from_str(&output).context("gradus bench")?;
     let gflops = report["gflops"].as_f64().context("gradus bench: no gflops")?;
-    Ok(Measured { point, picoseconds: 1e3 / gflops })
+    Ok(SweepResult { point, picoseconds: 1e3 / gflops })
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_fastest_run_of_each_point_counts() {
-        let run = |batch, picoseconds| Measured {
+        let run = |batch, picoseconds| SweepResult {
             point: Point { threads: 1, samples: 9, width: 8, batch },
             picoseconds,
         };

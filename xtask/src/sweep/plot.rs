@@ -1,27 +1,27 @@
-//! The curves as one SVG picture: a row of panels for each number of threads.
+//! The curves as one SVG image: a row of panels per number of threads.
 
 use std::fmt::Display;
 
 use anyhow::anyhow;
 use plotters::prelude::*;
 
-use super::Measured;
+use super::SweepResult;
 use super::page::lines;
 use super::point::Axis;
 
 /// Width and height of a panel, in pixels.
 const PANEL: (u32, u32) = (560, 400);
 
-/// A panel: what runs along its horizontal axis, and what tells its curves apart.
+/// A panel: the size on its horizontal axis, and the size that distinguishes its curves.
 const PANELS: [(Axis, Option<Axis>); 3] =
     [(Axis::Batch, Some(Axis::Width)), (Axis::Width, Some(Axis::Batch)), (Axis::Samples, None)];
 
-/// The picture as text.
+/// The SVG text.
 ///
 /// # Errors
 ///
 /// If it cannot be drawn.
-pub(super) fn svg(measured: &[Measured]) -> anyhow::Result<String> {
+pub(super) fn svg(measured: &[SweepResult]) -> anyhow::Result<String> {
     let mut threads: Vec<usize> = measured.iter().map(|measured| measured.point.threads).collect();
     threads.sort_unstable();
     threads.dedup();
@@ -33,7 +33,7 @@ pub(super) fn svg(measured: &[Measured]) -> anyhow::Result<String> {
         let areas = root.split_evenly((threads.len().max(1), PANELS.len()));
         let places = threads.iter().flat_map(|&n| PANELS.iter().map(move |panel| (n, panel)));
         for (area, (n_threads, &(axis, curves))) in areas.iter().zip(places) {
-            let of_row: Vec<Measured> =
+            let of_row: Vec<SweepResult> =
                 measured.iter().copied().filter(|each| each.point.threads == n_threads).collect();
             panel(area, n_threads, axis, curves, &lines(&of_row, axis), bounds(measured))?;
         }
@@ -46,8 +46,8 @@ fn wrong(error: impl Display) -> anyhow::Error {
     anyhow!("{PLOT}: {error}", PLOT = super::PLOT)
 }
 
-/// The least and the greatest time, with some room around them.
-fn bounds(measured: &[Measured]) -> (f64, f64) {
+/// The shortest and the longest time, with a margin.
+fn bounds(measured: &[SweepResult]) -> (f64, f64) {
     let times = || measured.iter().map(|measured| measured.picoseconds);
     let (least, greatest) = (times().fold(f64::INFINITY, f64::min), times().fold(0.0, f64::max));
     if least > greatest { (1.0, 10.0) } else { (least / 1.5, greatest * 1.5) }
@@ -58,14 +58,14 @@ fn panel(
     n_threads: usize,
     axis: Axis,
     curves: Option<Axis>,
-    lines: &[Vec<Measured>],
+    lines: &[Vec<SweepResult>],
     (least, greatest): (f64, f64),
 ) -> anyhow::Result<()> {
-    // A single point is no curve.
-    let lines: Vec<&Vec<Measured>> = lines.iter().filter(|line| line.len() > 1).collect();
-    // Powers of two stand evenly: the axis is that of their exponents.
+    // A single point is not a curve.
+    let lines: Vec<&Vec<SweepResult>> = lines.iter().filter(|line| line.len() > 1).collect();
+    // Powers of two are equidistant: the axis shows their exponents.
     let unit = if axis == Axis::Samples { 1000.0 } else { 1.0 };
-    let exponent = |measured: &Measured| (measured.point.get(axis) as f64 / unit).log2();
+    let exponent = |measured: &SweepResult| (measured.point.get(axis) as f64 / unit).log2();
     let exponents = || lines.iter().flat_map(|line| line.iter().map(exponent));
     let first = exponents().fold(f64::INFINITY, f64::min);
     let last = exponents().fold(0.0, f64::max);
@@ -88,7 +88,7 @@ fn panel(
         .y_desc("time of an operation, ps")
         .x_labels((last - first + legend) as usize + 2)
         .x_label_formatter(&|exponent| {
-            // On the right there is room for the legend only.
+            // The right column is for the legend.
             let is_outside = legend > 0.0 && *exponent > last + 0.01;
             if is_outside { String::new() } else { format!("{:.0}", unit * exponent.exp2()) }
         })
@@ -120,7 +120,7 @@ fn panel(
     Ok(())
 }
 
-/// One of `n` colours from dark blue to light orange, told apart by brightness too.
+/// One of `n` colours from dark blue to light orange, which also differ in brightness.
 fn shade(i: usize, n: usize) -> RGBColor {
     const ENDS: [[f64; 3]; 3] = [[28.0, 38.0, 110.0], [178.0, 52.0, 110.0], [252.0, 176.0, 64.0]];
     let place = 2.0 * i as f64 / (n.max(2) - 1) as f64;
@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn a_panel_has_its_title_its_curves_and_its_labels() {
         let sizes = [1, 2, 4].iter().flat_map(|&batch| [32, 64].map(|width| (batch, width)));
-        let measured: Vec<Measured> = sizes
-            .map(|(batch, width)| Measured {
+        let measured: Vec<SweepResult> = sizes
+            .map(|(batch, width)| SweepResult {
                 point: Point { threads: 2, samples: 60_000, width, batch },
                 picoseconds: 100.0 / batch as f64,
             })
@@ -153,7 +153,7 @@ mod tests {
         {
             assert!(texts.contains(&text), "{text} in\n{svg}");
         }
-        assert!(!svg.contains("over samples"), "one number of samples is no curve");
+        assert!(!svg.contains("over samples"), "one number of samples is not a curve");
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! What is varied: the sizes of one network and of its training.
+//! The sizes that are varied, of the network and of its training.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use super::Args;
+use super::SweepArgs;
 
-/// A network of two hidden layers and how it is trained.
+/// A network with two hidden layers and its training settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Point {
     pub(super) threads: usize,
@@ -15,11 +15,11 @@ pub(super) struct Point {
     pub(super) samples: usize,
     /// Neurons of each hidden layer.
     pub(super) width: usize,
-    /// Samples of a step.
+    /// Batch size.
     pub(super) batch: usize,
 }
 
-/// A size that is varied while the others stay.
+/// A size that is varied while the others are fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {
     Batch,
@@ -103,8 +103,8 @@ impl fmt::Display for Point {
     }
 }
 
-/// Every batch with every width, and every number of samples; all of it with each number of threads.
-pub(super) fn all(args: &Args) -> Vec<Point> {
+/// Every batch size with every width, and every number of samples; each with every number of threads.
+pub(super) fn all(args: &SweepArgs) -> Vec<Point> {
     let numbers = |list: &[NonZeroUsize]| list.iter().map(|n| n.get()).collect::<Vec<_>>();
     let samples = numbers(&args.samples);
     let most = samples.iter().copied().max().unwrap_or(0);
@@ -135,7 +135,7 @@ mod tests {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
-        args: Args,
+        args: SweepArgs,
     }
 
     fn points(line: &str) -> Vec<Point> {

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use proc_macro2::{Delimiter, LexError, TokenStream, TokenTree};
 
 /// One token: a name, a literal, a sign, or one half of a pair of brackets.
-pub(crate) struct Token {
+pub(crate) struct CodeToken {
     pub(crate) text: String,
     /// Counted from 1.
     pub(crate) line: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Token {
 /// # Errors
 ///
 /// If it is not Rust.
-pub(crate) fn tokens(source: &str) -> anyhow::Result<Vec<Token>> {
+pub(crate) fn tokens(source: &str) -> anyhow::Result<Vec<CodeToken>> {
     let mut tokens = Vec::new();
     let stream = source.parse().map_err(|error: LexError| {
         anyhow!("line {}: not Rust: {error}", error.span().start().line)
@@ -27,8 +27,8 @@ pub(crate) fn tokens(source: &str) -> anyhow::Result<Vec<Token>> {
 }
 
 /// The tokens at which the texts of `pattern` begin to follow each other.
-pub(crate) fn find<'a>(tokens: &'a [Token], pattern: &[&str]) -> Vec<&'a Token> {
-    let matches = |window: &[Token]| window.iter().map(|token| &token.text).eq(pattern);
+pub(crate) fn find<'a>(tokens: &'a [CodeToken], pattern: &[&str]) -> Vec<&'a CodeToken> {
+    let matches = |window: &[CodeToken]| window.iter().map(|token| &token.text).eq(pattern);
     tokens
         .windows(pattern.len())
         .filter(|window| matches(window))
@@ -36,10 +36,10 @@ pub(crate) fn find<'a>(tokens: &'a [Token], pattern: &[&str]) -> Vec<&'a Token> 
         .collect()
 }
 
-fn flatten(stream: TokenStream, depth: usize, tokens: &mut Vec<Token>) {
+fn flatten(stream: TokenStream, depth: usize, tokens: &mut Vec<CodeToken>) {
     for tree in stream {
         let line = tree.span().start().line;
-        let token = |text: &str| Token { text: text.to_owned(), line, depth };
+        let token = |text: &str| CodeToken { text: text.to_owned(), line, depth };
         match tree {
             TokenTree::Group(group) => {
                 let (open, close) = brackets(group.delimiter());

@@ -1,4 +1,4 @@
-//! A file put into a registry folder is in the registry: its `mod.rs` declares it.
+//! A file put into a registry folder is in the registry: declared, and entered in the list.
 //!
 //! The declaration is a plain line, since rustfmt does not follow one inside a macro.
 
@@ -7,45 +7,136 @@ use std::path::Path;
 use super::code;
 use super::repository::{Repository, SourceFile};
 
-/// The folders where one file is one thing, and `mod.rs` the list of them.
-const FOLDERS: &[&str] = &[
-    "crates/graph/src/ops",
-    "crates/nn/src/layers",
-    "crates/nn/src/losses",
-    "crates/nn/src/init",
-    "crates/nn/src/optim",
-    "crates/nn/src/schedule",
-    "crates/data/src/made",
-    "crates/data/src/readers",
-    "crates/cli/src/commands",
-    "crates/train/src/metrics",
+/// A folder of which each file is one component, and the file that lists them.
+struct Registry {
+    folder: &'static str,
+    list: &'static str,
+    entry: RegistryEntry,
+}
+
+/// What the list must contain for each file.
+#[derive(Clone, Copy)]
+enum RegistryEntry {
+    /// The line `mod x;`.
+    Module,
+    /// The line `mod x;`, and `x::…` inside the brackets of a list.
+    ModuleAndItem,
+    /// `"x"` inside the brackets of a list.
+    Name,
+    /// An import of the file, and a use of what is imported.
+    Import,
+}
+
+const REGISTRIES: &[Registry] = &[
+    registry("crates/graph/src/ops", "crates/graph/src/ops/mod.rs", RegistryEntry::Module),
+    registry("crates/nn/src/layers", "crates/nn/src/layers/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/losses", "crates/nn/src/losses/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/init", "crates/nn/src/init/mod.rs", RegistryEntry::ModuleAndItem),
+    registry("crates/nn/src/optim", "crates/nn/src/optim/mod.rs", RegistryEntry::ModuleAndItem),
+    registry(
+        "crates/nn/src/schedule",
+        "crates/nn/src/schedule/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
+    registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
+    registry(
+        "crates/cli/src/commands",
+        "crates/cli/src/commands/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
+    registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
+    registry("crates/studio/assets/pages", "crates/studio/assets/main.js", RegistryEntry::Import),
+    registry(
+        "crates/studio/assets/panels",
+        "crates/studio/assets/pages/train.js",
+        RegistryEntry::Import,
+    ),
 ];
 
+/// Files of a registry folder that are shared by its components.
+const SHARED: &[&str] = &[
+    "crates/nn/src/init/testing.rs",
+    "crates/nn/src/optim/clip.rs",
+    "crates/nn/src/optim/testing.rs",
+    "crates/studio/assets/panels/bands.js",
+    "crates/studio/assets/panels/curves.js",
+    "crates/studio/assets/panels/grid.js",
+];
+
+const fn registry(folder: &'static str, list: &'static str, entry: RegistryEntry) -> Registry {
+    Registry { folder, list, entry }
+}
+
 pub(super) fn check(repository: &Repository) -> Vec<String> {
-    let in_folder =
-        |file: &&SourceFile| FOLDERS.iter().any(|root| Path::new(&file.path).starts_with(root));
-    let undeclared = repository.rust_files().filter(in_folder).filter_map(|file| {
-        let (registry, module) = registry_of(&file.path)?;
-        let declared =
-            repository.rust_files().any(|file| file.path == registry && declares(file, module));
-        (!declared).then(|| format!("{}: {registry} has no line `mod {module};`", file.path))
+    REGISTRIES.iter().flat_map(|registry| missing(repository, registry)).collect()
+}
+
+fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
+    let is_component = |file: &&SourceFile| {
+        Path::new(&file.path).starts_with(registry.folder)
+            && file.path != registry.list
+            && !SHARED.contains(&&*file.path)
+            && !file.path.ends_with(".test.js")
+    };
+    let components = repository.files.iter().filter(is_component);
+    let findings = components.filter_map(|file| {
+        // A component with files of its own is a folder, in which `mod.rs` declares them.
+        let path = file.path.strip_suffix("/mod.rs").unwrap_or(&file.path);
+        let (folder, name) = path.rsplit_once('/')?;
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        let is_nested = folder != registry.folder;
+        let (list, entry) = match is_nested {
+            true => (format!("{folder}/mod.rs"), RegistryEntry::Module),
+            false => (registry.list.to_owned(), registry.entry),
+        };
+        let found = repository.files.iter().find(|file| file.path == list);
+        let missing = match (found, entry) {
+            (Some(list), RegistryEntry::Module) => module(list, stem),
+            (Some(list), RegistryEntry::ModuleAndItem) => {
+                module(list, stem).or_else(|| item(list, stem))
+            }
+            (Some(list), RegistryEntry::Name) => quoted(list, stem),
+            (Some(list), RegistryEntry::Import) => import(list, name),
+            (None, _) => Some("such file".to_owned()),
+        };
+        Some(format!("{}: {list} has no {}", file.path, missing?))
     });
-    undeclared.collect()
+    findings.collect()
 }
 
-fn declares(registry: &SourceFile, module: &str) -> bool {
-    let found = code::find(&registry.tokens, &["mod", module, ";"]);
-    found.iter().any(|token| token.depth == 0)
+/// The line `mod x;`, if it is missing.
+fn module(list: &SourceFile, module: &str) -> Option<String> {
+    let found = code::find(&list.tokens, &["mod", module, ";"]);
+    (!found.iter().any(|token| token.depth == 0)).then(|| format!("line `mod {module};`"))
 }
 
-/// The `mod.rs` that must declare this file, and under which name; none for a registry itself.
-fn registry_of(path: &str) -> Option<(String, &str)> {
-    let module = path.strip_suffix("/mod.rs").or_else(|| path.strip_suffix(".rs"))?;
-    if FOLDERS.contains(&module) {
-        return None;
-    }
-    let (folder, name) = module.rsplit_once('/')?;
-    Some((format!("{folder}/mod.rs"), name))
+/// The entry `x::…` of a list, if it is missing.
+fn item(list: &SourceFile, module: &str) -> Option<String> {
+    let found = code::find(&list.tokens, &[module, ":", ":"]);
+    (!found.iter().any(|token| token.depth > 0)).then(|| format!("entry `{module}::…`"))
+}
+
+/// The entry `"x"` of a list, if it is missing.
+fn quoted(list: &SourceFile, name: &str) -> Option<String> {
+    let entry = format!("\"{name}\"");
+    let found = code::find(&list.tokens, &[&entry]);
+    (!found.iter().any(|token| token.depth > 0)).then(|| format!("entry `{entry}`"))
+}
+
+/// The import of a JavaScript file together with a use of it, if one is missing.
+fn import(list: &SourceFile, file: &str) -> Option<String> {
+    let end = format!("/{file}\";");
+    let line = list.text.lines().find(|line| line.starts_with("import ") && line.ends_with(&end));
+    let Some(imported) = line.and_then(|line| line.split(' ').nth(1)) else {
+        return Some(format!("import of `{file}`"));
+    };
+    let is_word = |c: char| !c.is_alphanumeric() && c != '_';
+    let n_uses = list.text.split(is_word).filter(|word| *word == imported).count();
+    // The import itself names it, and so may its path.
+    let n_in_import = line.map_or(0, |line| line.split(is_word).filter(|w| *w == imported).count());
+    (n_uses <= n_in_import).then(|| format!("entry `{imported}`"))
 }
 
 #[cfg(test)]
@@ -76,11 +167,46 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_declared_but_not_in_the_list_is_found() {
+        let list = "pub mod linear;\npub mod relu;\nuse relu::Relu;\nregistry! { linear::Linear }";
+        let files = [
+            ("crates/nn/src/layers/mod.rs", list),
+            ("crates/nn/src/layers/linear.rs", ""),
+            ("crates/nn/src/layers/relu.rs", ""),
+        ];
+        let expected =
+            "crates/nn/src/layers/relu.rs: crates/nn/src/layers/mod.rs has no entry `relu::…`";
+        assert_eq!(check(&Repository::of(&files)), [expected]);
+    }
+
+    #[test]
     fn a_declaration_inside_a_macro_does_not_count() {
         let files = [
-            ("crates/nn/src/layers/mod.rs", "all! { pub mod linear; }"),
+            ("crates/nn/src/layers/mod.rs", "all! { pub mod linear; linear::Linear }"),
             ("crates/nn/src/layers/linear.rs", ""),
         ];
         assert_eq!(check(&Repository::of(&files)).len(), 1);
+    }
+
+    #[test]
+    fn presets_and_pages_are_entered_too() {
+        let main = "import draw from \"./pages/draw.js\";\nimport runs from \"./pages/runs.js\";\n\
+                    const PAGES = [draw];\n";
+        let files = [
+            ("crates/runs/src/presets.rs", "const ALL: &[P] = &[preset!(\"softmax\")];"),
+            ("presets/softmax.toml", ""),
+            ("presets/conv.toml", ""),
+            ("crates/studio/assets/main.js", main),
+            ("crates/studio/assets/pages/draw.js", ""),
+            ("crates/studio/assets/pages/runs.js", ""),
+            ("crates/studio/assets/pages/new.js", ""),
+        ];
+        let main = "crates/studio/assets/main.js";
+        let expected = [
+            "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`".to_owned(),
+            format!("crates/studio/assets/pages/runs.js: {main} has no entry `runs`"),
+            format!("crates/studio/assets/pages/new.js: {main} has no import of `new.js`"),
+        ];
+        assert_eq!(check(&Repository::of(&files)), expected);
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::code::{self, Token};
+use super::code::{self, CodeToken};
 use crate::process;
 
 /// The repository as the rules see it.
@@ -25,7 +25,7 @@ pub(crate) struct SourceFile {
     /// All that is in it.
     pub(crate) text: String,
     /// The same as code; empty where it is not Rust.
-    pub(crate) tokens: Vec<Token>,
+    pub(crate) tokens: Vec<CodeToken>,
 }
 
 /// A crate of the workspace and the crates of the workspace that it uses.

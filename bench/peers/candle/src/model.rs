@@ -12,7 +12,7 @@ pub enum Images {
     Plain,
     /// As `[samples, pixels, channels]`, where a convolution is a gather and a linear layer.
     ///
-    /// The gradient of Candle's own convolution for its input is no product of matrices,
+    /// The gradient of Candle's own convolution for its input is not a matrix product,
     /// and the first layer computes it too.
     Im2Col,
 }

@@ -1,4 +1,4 @@
-//! `check`: compare the gradients of a network with differences.
+//! `check`: compare the gradients of a network with finite differences.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,47 +10,47 @@ use gradus::train::gradient_check::{ParameterGradCheck, gradient_check};
 
 use crate::experiment::ExperimentArgs;
 
-/// Parameters that `--every` checks at most: each costs four forward passes.
-const FEW: usize = 200_000;
+/// The most parameters that `--every` accepts: each costs four forward passes.
+const MAX_ELEMENTS: usize = 200_000;
 
-/// Compare the gradient of every parameter of a network with differences of its loss, in 64 bits.
+/// Check the gradient of every parameter tensor against finite differences of the loss, in f64.
 ///
-/// The network has the weights of its first step and random biases, sees real samples, and keeps one dropout
-/// mask. A direction along which a ReLU changes sides or a pool its winner says nothing and is drawn again.
+/// The check uses the initial weights, random biases, real samples and a fixed dropout mask. A direction that
+/// crosses a kink (a ReLU that changes sign, a pooling window whose maximum moves) is rejected and resampled.
 ///
-/// Exits 0 if all errors are small, 1 if one is not, 2 on wrong use or bad input.
+/// Exits 0 if all errors are within the tolerance, 1 if not, 2 on a usage error or bad input.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct CheckArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
-    /// Largest relative error that passes.
+    /// Largest relative error accepted.
     #[arg(long, value_name = "F", default_value_t = 1e-6)]
     tolerance: f64,
 
-    /// Random directions for each parameter tensor.
+    /// Random directions per parameter tensor.
     #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "every")]
     directions: usize,
 
-    /// Scalar by scalar instead of along random directions.
+    /// Check every element individually.
     #[arg(long)]
     every: bool,
 
-    /// Samples to check with.
+    /// Number of samples in the batch.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
     samples: u16,
 
-    /// Seed of weights, directions and the dropout mask.
+    /// Random seed of weights, directions and the dropout mask.
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
 }
 
-/// Checks.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A wrong experiment or data that cannot be read.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// An invalid experiment or unreadable data.
+pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[])?;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
     let dataset = experiment.data.open(gradus::mnist)?.train;
@@ -63,8 +63,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     if args.every {
         let n = experiment.model.n_parameters()?;
         ensure!(
-            n <= FEW,
-            "--every: {n} parameters are too many to try one by one, expected at most {FEW}"
+            n <= MAX_ELEMENTS,
+            "--every: expected at most {MAX_ELEMENTS} parameters, found {n}; leave the option out to check along random directions"
         );
     }
     let report = gradient_check(&experiment, &dataset, &options)?;
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
                 tensor.checked.compared.to_string(),
                 tensor.checked.redrawn.to_string(),
                 format!("{:.1e}{place}", tensor.checked.error),
-                if passes(tensor) { "ok" } else { "WRONG" }.into(),
+                if passes(tensor) { "ok" } else { "FAIL" }.into(),
             ]
         })
         .collect();
@@ -91,19 +91,19 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         ("parameter", Align::Left),
         ("shape", Align::Left),
         ("compared", Align::Right),
-        ("redrawn", Align::Right),
+        ("resampled", Align::Right),
         ("worst error", Align::Left),
         ("", Align::Left),
     ];
     table::write(out, columns, &rows)?;
-    let n_wrong = report.iter().filter(|tensor| !passes(tensor)).count();
-    if n_wrong == 0 {
-        writeln!(out, "all {} gradients agree to {:.0e}", report.len(), args.tolerance)?;
+    let n_failed = report.iter().filter(|tensor| !passes(tensor)).count();
+    if n_failed == 0 {
+        writeln!(out, "all {} gradients agree within {:.0e}", report.len(), args.tolerance)?;
         return Ok(ExitCode::SUCCESS);
     }
     writeln!(
         out,
-        "{n_wrong} of {} gradients differ by more than {:.0e}",
+        "{n_failed} of {} gradients differ by more than {:.0e}",
         report.len(),
         args.tolerance
     )?;

@@ -1,4 +1,4 @@
-//! `eval`: measure a saved network.
+//! `eval`: evaluate a saved model.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,20 +15,20 @@ use crate::numbers::{loss, thousands};
 use crate::saved;
 use crate::threads::ThreadsArgs;
 
-/// Measure a saved network: loss, accuracy, confusion matrix, worst mistakes.
+/// Evaluate a saved model: loss, accuracy, confusion matrix, worst mistakes.
 ///
-/// Exits 0 on success, 2 on any error.
+/// Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Run folder or safetensors file.
+pub(crate) struct EvalArgs {
+    /// Run directory or safetensors file.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// IDX files to measure on, plain or gzipped; the test set of the run if not given.
+    /// IDX files to evaluate on, plain or gzipped [default: the test set of the run].
     #[arg(long, num_args = 2, value_names = ["IMAGES", "LABELS"])]
     data: Option<Vec<PathBuf>>,
 
-    /// How many of the worst mistakes to list.
+    /// Number of mistakes to list.
     #[arg(long, value_name = "N", default_value_t = 10)]
     mistakes: usize,
 
@@ -37,12 +37,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Measures.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A network or data that cannot be read, or do not fit together.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// A model or data that cannot be read, or that do not fit together.
+pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = saved::read(&args.model)?;
     let experiment = &model.experiment;
     let dataset = match args.data.as_deref() {
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         "{}: expected samples of {expected:?}, found {found:?}",
         dataset.name()
     );
-    ensure!(!dataset.is_empty(), "{}: no samples to measure on", dataset.name());
+    ensure!(!dataset.is_empty(), "{}: expected at least one sample, found none", dataset.name());
     let objective = experiment.train.objective();
     let mut evaluator = Evaluator::new(
         &experiment.model,
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let evaluation =
         evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.running_statistics);
     let prediction = experiment.train.loss.prediction();
-    let report = Report::new(&dataset, &evaluation, prediction, args.mistakes);
+    let report = EvalReport::new(&dataset, &evaluation, prediction, args.mistakes);
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
@@ -76,39 +76,39 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was measured.
+/// The results of an evaluation.
 #[derive(Debug, serde::Serialize)]
-struct Report {
+struct EvalReport {
     data: String,
     samples: usize,
     loss: f64,
     accuracy: Option<f64>,
-    /// `confusion[t][g]`: samples of class `t` that were taken for class `g`.
+    /// `confusion[l][p]`: samples with label `l` and prediction `p`.
     confusion: Vec<Vec<usize>>,
-    /// Where the network was surest of something wrong.
+    /// Misclassified samples, lowest probability of the label first.
     worst_mistakes: Vec<Mistake>,
 }
 
 #[derive(Debug, serde::Serialize)]
 struct Mistake {
     sample: usize,
-    truth: usize,
-    guess: usize,
-    /// What the last layer says of the guess and of the truth.
-    score_of_guess: f64,
-    score_of_truth: f64,
-    /// The probabilities of both, if the loss is taken of probabilities.
-    probability_of_guess: Option<f64>,
-    probability_of_truth: Option<f64>,
+    label: usize,
+    predicted: usize,
+    /// Output of the last layer for the predicted and for the true class.
+    predicted_score: f64,
+    label_score: f64,
+    /// The probabilities of both, if the loss defines probabilities.
+    predicted_probability: Option<f64>,
+    label_probability: Option<f64>,
 }
 
 impl Mistake {
-    fn belief_in_truth(&self) -> f64 {
-        self.probability_of_truth.unwrap_or(self.score_of_truth)
+    fn confidence_in_label(&self) -> f64 {
+        self.label_probability.unwrap_or(self.label_score)
     }
 }
 
-impl Report {
+impl EvalReport {
     fn new(
         dataset: &Dataset,
         evaluation: &Evaluation,
@@ -126,26 +126,28 @@ impl Report {
         let Targets::Labels { values, classes } = dataset.targets() else { return report };
         report.confusion = vec![vec![0; *classes]; *classes];
         let scores = evaluation.predictions.values().chunks_exact(*classes);
-        for (sample, ((guess, &truth), scores)) in
+        for (sample, ((predicted, &label), scores)) in
             evaluation.classes().zip(values).zip(scores).enumerate()
         {
-            let truth = truth as usize;
-            report.confusion[truth][guess] += 1;
-            if guess != truth {
+            let label = label as usize;
+            report.confusion[label][predicted] += 1;
+            if predicted != label {
                 let probability = prediction.probabilities(scores);
                 let of = |class: usize| probability.as_ref().map(|each| each[class]);
                 report.worst_mistakes.push(Mistake {
                     sample,
-                    truth,
-                    guess,
-                    score_of_guess: f64::from(scores[guess]),
-                    score_of_truth: f64::from(scores[truth]),
-                    probability_of_guess: of(guess),
-                    probability_of_truth: of(truth),
+                    label,
+                    predicted,
+                    predicted_score: f64::from(scores[predicted]),
+                    label_score: f64::from(scores[label]),
+                    predicted_probability: of(predicted),
+                    label_probability: of(label),
                 });
             }
         }
-        report.worst_mistakes.sort_by(|a, b| a.belief_in_truth().total_cmp(&b.belief_in_truth()));
+        report
+            .worst_mistakes
+            .sort_by(|a, b| a.confidence_in_label().total_cmp(&b.confidence_in_label()));
         report.worst_mistakes.truncate(n_mistakes);
         report
     }
@@ -155,13 +157,13 @@ impl Report {
         writeln!(out, "samples   {}", thousands(self.samples as u64))?;
         writeln!(out, "loss      {}", loss(self.loss))?;
         let Some(accuracy) = self.accuracy else { return Ok(()) };
-        let right: usize = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
+        let correct: usize = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
         writeln!(
             out,
-            "accuracy  {accuracy:.4} ({} wrong)",
-            thousands((self.samples - right) as u64)
+            "accuracy  {accuracy:.4} ({} misclassified)",
+            thousands((self.samples - correct) as u64)
         )?;
-        writeln!(out, "\nconfusion, a row for each true class, a column for each guess:")?;
+        writeln!(out, "\nconfusion matrix (rows: label, columns: prediction):")?;
         let width =
             self.confusion.iter().flatten().max().map_or(1, |most| most.to_string().len()).max(2);
         let numbers = |row: &mut dyn Iterator<Item = usize>| -> String {
@@ -174,25 +176,28 @@ impl Report {
         if self.worst_mistakes.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\nworst mistakes, the truth least believed first:")?;
+        let has_probabilities = self.worst_mistakes[0].predicted_probability.is_some();
+        let measure = if has_probabilities { "probability" } else { "score" };
+        writeln!(out, "\nworst mistakes, by {measure} of the true class:")?;
         let rows = self.worst_mistakes.iter().map(|mistake| {
-            let beliefs = match (mistake.probability_of_guess, mistake.probability_of_truth) {
-                (Some(guess), Some(truth)) => [format!("{guess:.4}"), format!("{truth:.2e}")],
-                _ => [mistake.score_of_guess, mistake.score_of_truth]
+            let confidences = match (mistake.predicted_probability, mistake.label_probability) {
+                (Some(predicted), Some(label)) => {
+                    [format!("{predicted:.4}"), format!("{label:.2e}")]
+                }
+                _ => [mistake.predicted_score, mistake.label_score]
                     .map(|score| format!("{score:.4}")),
             };
-            let [sample, truth, guess] =
-                [mistake.sample, mistake.truth, mistake.guess].map(|n| n.to_string());
-            let [of_guess, of_truth] = beliefs;
-            [sample, truth, guess, of_guess, of_truth]
+            let [sample, label, predicted] =
+                [mistake.sample, mistake.label, mistake.predicted].map(|n| n.to_string());
+            let [of_predicted, of_label] = confidences;
+            [sample, label, predicted, of_predicted, of_label]
         });
-        let has_probabilities = self.worst_mistakes[0].probability_of_guess.is_some();
-        let beliefs = match has_probabilities {
-            true => ["p(guess)", "p(truth)"],
-            false => ["score(guess)", "score(truth)"],
+        let headings = match has_probabilities {
+            true => ["p(predicted)", "p(label)"],
+            false => ["score(predicted)", "score(label)"],
         };
-        let columns =
-            ["sample", "truth", "guess", beliefs[0], beliefs[1]].map(|name| (name, Align::Right));
+        let columns = ["sample", "label", "predicted", headings[0], headings[1]]
+            .map(|name| (name, Align::Right));
         table::write(out, columns, &rows.collect::<Vec<_>>())
     }
 }

@@ -12,12 +12,12 @@ use serde::Serialize;
 
 /// Show a formula as a computational graph: each value, and the gradient of the result with respect to it.
 ///
-/// A formula holds numbers, names, + - * / ^, parentheses and the functions exp, ln, sqrt, sin, cos, tanh,
-/// sigmoid and relu.
+/// A formula may contain numbers, names, + - * / ^, parentheses, and the functions exp, ln, sqrt, sin, cos,
+/// tanh, sigmoid and relu.
 ///
-/// Exits 0 on success, 2 on any error.
+/// Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ExplainArgs {
     /// The formula, such as '(apple * count) * tax'.
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     formula: String,
@@ -26,17 +26,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = assignment)]
     at: Vec<(String, f64)>,
 
-    /// Print one JSON object, with all digits, instead of a table.
+    /// Print one JSON object with full precision.
     #[arg(long)]
     json: bool,
 }
 
-/// Explains the formula.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A mistake in the formula, shown under it; a name without a value or a value without a name.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// A syntax error, shown under the formula; a name without a value, or a value without a name.
+pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
     let values = values(formula.names(), &args.at)?;
     let explanation = Explanation::new(&args.formula, &formula, &values)?;
@@ -62,7 +62,7 @@ fn values(names: &[String], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
     for (i, (name, _)) in at.iter().enumerate() {
         ensure!(
             known.contains(&name.as_str()),
-            "--at: the formula has no name `{name}`{}",
+            "--at: `{name}` does not occur in the formula{}",
             did_you_mean(name, known.iter().copied())
         );
         ensure!(
@@ -83,17 +83,17 @@ fn diagnosis(error: &FormulaError) -> String {
     format!("{error}{hint}\n\n{}", error.render())
 }
 
-/// A formula with all that was computed.
+/// A formula with the values and gradients of all its nodes.
 #[derive(Debug, Serialize)]
 struct Explanation<'a> {
     formula: &'a str,
     result: f64,
-    nodes: Vec<Row>,
+    nodes: Vec<NodeRow>,
 }
 
 /// A node of the graph. In JSON, a number that is not finite is `null`.
 #[derive(Debug, Serialize)]
-struct Row {
+struct NodeRow {
     node: usize,
     op: &'static str,
     operands: Vec<usize>,
@@ -113,7 +113,7 @@ impl<'a> Explanation<'a> {
         program.run(&RunArgs { parameters: values, ..RunArgs::default() });
 
         let number = |kept: Option<Tensor<f64>>| kept.expect("everything is kept").values()[0];
-        let row = |(id, node): (NodeId, &Node<f64>)| Row {
+        let row = |(id, node): (NodeId, &Node<f64>)| NodeRow {
             node: id.index(),
             op: node.op_name(),
             operands: node.operands().iter().map(|operand| operand.index()).collect(),
@@ -124,7 +124,7 @@ impl<'a> Explanation<'a> {
             },
             gradient: number(program.gradient(id)),
         };
-        let nodes: Vec<Row> = program.graph().nodes().map(row).collect();
+        let nodes: Vec<NodeRow> = program.graph().nodes().map(row).collect();
         Ok(Self { formula: text, result: nodes[result.index()].value, nodes })
     }
 
@@ -135,7 +135,7 @@ impl<'a> Explanation<'a> {
             ("value", Align::Right),
             ("gradient", Align::Right),
         ];
-        let cells = |row: &Row| {
+        let cells = |row: &NodeRow| {
             let (value, gradient) = (six_digits(row.value), six_digits(row.gradient));
             [row.node.to_string(), self.operation(row), value, gradient]
         };
@@ -143,8 +143,8 @@ impl<'a> Explanation<'a> {
         writeln!(out, "\nresult = {}", six_digits(self.result))
     }
 
-    /// What a node computes, for people: `apple · count`, `exp(#4)`.
-    fn operation(&self, row: &Row) -> String {
+    /// What a node computes, as it is printed: `apple · count`, `exp(#4)`.
+    fn operation(&self, row: &NodeRow) -> String {
         let operand = |i: usize| {
             let operand = &self.nodes[row.operands[i]];
             let is_leaf = operand.operands.is_empty();
@@ -165,14 +165,14 @@ impl<'a> Explanation<'a> {
     }
 }
 
-/// A number with up to six significant digits and without noise: 11.000000000000002 is `11`.
+/// A number with up to six significant digits, rounded: 11.000000000000002 is `11`.
 fn six_digits(value: f64) -> String {
     if value.is_nan() {
         return "undefined".into();
     }
     let rounded: f64 = format!("{value:.5e}").parse().expect("the text of a number");
     match rounded.abs() {
-        // The sign of a zero says nothing here.
+        // A negative zero prints as zero.
         0.0 => "0".into(),
         size if (1e-4..1e6).contains(&size) => rounded.to_string(),
         _ => format!("{rounded:e}"),
@@ -188,7 +188,7 @@ mod tests {
     #[derive(clap::Parser)]
     struct Cli {
         #[command(flatten)]
-        args: Args,
+        args: ExplainArgs,
     }
 
     /// What `gradus explain` prints for these arguments, or its error.
@@ -240,7 +240,7 @@ result = 22
     }
 
     #[test]
-    fn g10_two_apples_at_the_books_price_pay_220() {
+    fn g10_two_apples_at_100_pay_220() {
         let got = numbers(&["apple * count * tax", "--at", "apple=100", "count=2", "tax=1.1"]);
         let want = [
             ("apple", 100.0, 2.2),
@@ -407,8 +407,11 @@ result = 0.731059
         let cases: [(&[&str], &str); 6] = [
             (&["apple=1"], "names without a value: add --at tax=…"),
             (&[], "names without a value: add --at apple=… tax=…"),
-            (&["aple=1", "tax=2"], "--at: the formula has no name `aple`; did you mean `apple`?"),
-            (&["apple=1", "tax=2", "z=3"], "--at: the formula has no name `z`"),
+            (
+                &["aple=1", "tax=2"],
+                "--at: `aple` does not occur in the formula; did you mean `apple`?",
+            ),
+            (&["apple=1", "tax=2", "z=3"], "--at: `z` does not occur in the formula"),
             (&["apple=1", "tax=2", "apple=1"], "--at: `apple` is given twice"),
             (&["apple=1", "apple=2"], "--at: `apple` is given twice"),
         ];
@@ -447,7 +450,7 @@ result = 0.731059
     }
 
     #[test]
-    fn numbers_have_six_digits_and_no_noise() {
+    fn numbers_have_six_digits_and_are_rounded() {
         let cases = [
             (11.000000000000002, "11"),
             (2.2, "2.2"),

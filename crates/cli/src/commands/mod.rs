@@ -14,23 +14,23 @@ use std::io::Write;
 use std::process::ExitCode;
 
 macro_rules! commands {
-    ($($name:ident => $Variant:ident),+ $(,)?) => {
-        /// What to do.
+    ($($module:ident::$Args:ident => $Variant:ident),+ $(,)?) => {
+        /// The subcommands; clap takes their names from the variants.
         #[derive(Debug, clap::Subcommand)]
         pub(crate) enum Command {
             $(#[allow(missing_docs, reason = "clap shows the documentation of the arguments")]
-            $Variant($name::Args),)+
+            $Variant($module::$Args),)+
         }
 
         impl Command {
-            /// Does it; results go to `out`, everything else to standard error.
+            /// Runs the subcommand; results go to `out`, everything else to standard error.
             ///
             /// # Errors
             ///
-            /// Wrong use or bad input.
+            /// Usage errors and bad input.
             pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                 match self {
-                    $(Self::$Variant(args) => $name::run(args, out),)+
+                    $(Self::$Variant(args) => $module::run(args, out),)+
                 }
             }
         }
@@ -38,13 +38,13 @@ macro_rules! commands {
 }
 
 commands! {
-    train => Train,
-    presets => Presets,
-    summary => Summary,
-    eval => Eval,
-    check => GradCheckOptions,
-    explain => Explain,
-    studio => Studio,
-    report => Report,
-    bench => Bench,
+    train::TrainArgs => Train,
+    presets::PresetsArgs => Presets,
+    summary::SummaryArgs => Summary,
+    eval::EvalArgs => Eval,
+    check::CheckArgs => Check,
+    explain::ExplainArgs => Explain,
+    studio::StudioArgs => Studio,
+    report::ReportArgs => Report,
+    bench::BenchArgs => Bench,
 }

@@ -1,4 +1,4 @@
-//! `presets`: the networks that are ready to train.
+//! `presets`: the built-in experiments.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,30 +10,30 @@ use serde::Serialize;
 
 use crate::numbers::thousands;
 
-/// List the networks that are ready to train, with their published accuracy.
+/// List the built-in experiments with their published accuracy.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct PresetsArgs {
     /// Print the list as one JSON array.
     #[arg(long)]
     json: bool,
 }
 
-/// A preset as it is listed.
+/// One row of the list.
 #[derive(Debug, Serialize)]
-struct Entry {
+struct PresetRow {
     preset: &'static str,
-    /// The sizes of a sample from layer to layer.
+    /// The shape of a sample after each layer.
     network: String,
     parameters: usize,
     /// The published test accuracy.
     published: Option<f64>,
-    /// Whether that was the best of the run or the final one.
+    /// Whether that was the best or the final accuracy of the run.
     statistic: Option<String>,
     /// Where it was published.
     source: Option<String>,
 }
 
-impl Entry {
+impl PresetRow {
     fn of(preset: &Preset) -> anyhow::Result<Self> {
         let experiment = preset.experiment();
         let objective = experiment.train.objective();
@@ -51,18 +51,19 @@ impl Entry {
     }
 }
 
-/// Prints the list.
+/// Runs the command.
 ///
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let entries: Vec<Entry> = presets::ALL.iter().map(Entry::of).collect::<anyhow::Result<_>>()?;
+pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let entries: Vec<PresetRow> =
+        presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&entries)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let row = |entry: Entry| {
+    let row = |entry: PresetRow| {
         let published = entry.published.zip(entry.statistic);
         [
             entry.preset.to_owned(),
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The sizes of a sample from layer to layer, each once: `784 → 200 → 10`.
+/// The shape of a sample after each layer, repetitions left out: `784 → 200 → 10`.
 fn outline(model: &Model<f32>) -> String {
     let input = model.graph.shape(model.input);
     let shapes = std::iter::once(input).chain(model.layers.iter().map(|layer| &layer.output));

@@ -1,4 +1,4 @@
-//! `report`: a run as a file to keep or to send.
+//! `report`: export a run as a file.
 
 use std::fs;
 use std::io::Write;
@@ -9,34 +9,34 @@ use anyhow::Context as _;
 
 use crate::served::open_data;
 
-/// Write a run as one page that needs no server and no network, or as a picture: the six panels and the results.
+/// Export a run as a self-contained HTML page or as an image: the six panels and the results.
 ///
-/// Exits 0 on success, 2 on any error.
+/// Existing files are overwritten. Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Run folder.
+pub(crate) struct ReportArgs {
+    /// Run directory.
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// The page to write, with time to go back in. A file that is there is replaced, as with the others.
+    /// Write a self-contained HTML page with a time slider.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["svg", "png"])]
     html: Option<PathBuf>,
 
-    /// The panels at the end of the run, as SVG.
+    /// Write the panels at the end of the run as an SVG image.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// The same as PNG.
+    /// Write the panels at the end of the run as a PNG image.
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
 }
 
-/// Writes it.
+/// Runs the command.
 ///
 /// # Errors
 ///
 /// A run that cannot be read, a file that cannot be written.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut write = |file: &Path, bytes: &[u8]| -> anyhow::Result<()> {
         let shown = file.display();
         fs::write(file, bytes).with_context(|| shown.to_string())?;

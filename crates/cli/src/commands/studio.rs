@@ -1,4 +1,4 @@
-//! `studio`: the pages of all runs.
+//! `studio`: browse all runs.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use anyhow::ensure;
 use crate::served::{self, ServeArgs};
 use crate::signal::stop_on_signal;
 
-/// Show runs in a browser: finished ones, and those that go on in other programs.
+/// Browse finished runs, and runs in progress in other processes, on web pages.
 ///
-/// Serves until Ctrl-C. Exits 0 then, 2 on wrong use.
+/// Serves until Ctrl-C. Exits 0 on Ctrl-C, 2 on an error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Run folders, and folders that have some in them.
+pub(crate) struct StudioArgs {
+    /// Run directories, and directories that contain run directories.
     #[arg(value_name = "RUNS", default_value = "runs")]
     runs: Vec<PathBuf>,
 
@@ -22,20 +22,23 @@ pub(crate) struct Args {
     serve: ServeArgs,
 }
 
-/// Serves.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A folder that is not there, an address that is not free.
-pub(crate) fn run(args: &Args, _out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// A directory that does not exist, an address that is in use.
+pub(crate) fn run(args: &StudioArgs, _out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for folder in &args.runs {
-        // Before the first run there is no folder of runs yet.
+        // The default directory does not exist before the first run.
         let is_default = folder == Path::new("runs");
         let shown = folder.display();
-        ensure!(is_default || folder.is_dir(), "{shown}: expected a folder with runs, found none");
+        ensure!(
+            is_default || folder.is_dir(),
+            "{shown}: expected a directory with runs, found none"
+        );
     }
     let stop = stop_on_signal()?;
-    args.serve.serve(args.serve.place()?, args.runs.clone(), None)?;
+    args.serve.serve(args.serve.bind()?, args.runs.clone(), None)?;
     served::stay(&stop);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `summary`: the layers of a network.
+//! `summary`: list the layers of a network.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,22 +11,22 @@ use crate::experiment::ExperimentArgs;
 use crate::numbers::thousands;
 use crate::saved;
 
-/// Show the layers of a network: shapes, parameters, multiply-adds of a forward pass for one sample.
+/// List the layers of a network: output shape, parameters, multiply-adds per sample (forward).
 ///
-/// Exits 0 on success, 2 on any error.
+/// Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// Preset, experiment file, run folder or safetensors file.
+pub(crate) struct SummaryArgs {
+    /// Preset, experiment file, run directory or safetensors file.
     #[arg(value_name = "PRESET, FILE.toml or MODEL")]
     network: String,
 }
 
-/// Prints the table.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A network that is not there or does not fit.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// A network that does not exist or whose shapes do not fit.
+pub(crate) fn run(args: &SummaryArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = model(&args.network)?;
     let mut rows: Vec<[String; 5]> = Vec::new();
     let input = model.graph.shape(model.input);

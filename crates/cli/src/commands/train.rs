@@ -19,39 +19,39 @@ use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::threads::ThreadsArgs;
 
-/// Train a network and keep the run in a folder.
+/// Train a network and record the run in a directory.
 ///
-/// Exits 0 when done, 1 if --target-accuracy was not reached or a number was not finite, 2 on wrong use or
-/// bad input, 130 if interrupted (the network is saved first).
+/// Exits 0 on success, 1 if --target-accuracy was not reached or a value was not finite, 2 on a usage error
+/// or bad input, 130 if interrupted (the model is saved first).
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct TrainArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
-    /// Passes over the training set.
+    /// Number of epochs (passes over the training set).
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = epochs)]
     epochs: Option<f64>,
 
-    /// Optimizer updates.
+    /// Number of steps (optimizer updates).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
 
     #[command(flatten)]
     threads: ThreadsArgs,
 
-    /// Seed of every random draw.
+    /// Random seed.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 
-    /// Folder for the run, which must not be there yet; runs/NAME-1, -2, … if not given.
+    /// Run directory; must not exist [default: runs/NAME-1, -2, …].
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
 
-    /// Stop as soon as an evaluation reaches this accuracy; exit 1 if none does.
+    /// Stop when an evaluation reaches this accuracy; exit 1 if none does.
     #[arg(long, value_name = "F", value_parser = accuracy)]
     target_accuracy: Option<f64>,
 
-    /// Show the run in a browser while it goes on; the page stays when it has ended, until Ctrl-C.
+    /// Serve a live page while training; keeps serving until Ctrl-C.
     #[arg(long)]
     live: bool,
 
@@ -77,12 +77,12 @@ fn accuracy(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Trains.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A wrong experiment, data that cannot be read, a folder that cannot be written.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// An invalid experiment, unreadable data, a run directory that cannot be written.
+pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[
         // A whole number is as good as a fraction here.
         ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
@@ -93,20 +93,20 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     warn(&split.warnings());
     ensure!(
         args.target_accuracy.is_none() || matches!(split.test.targets(), Targets::Labels { .. }),
-        "--target-accuracy: expected data with classes, found values in {}: leave it out",
+        "--target-accuracy: expected labelled data, found numeric targets in {}; remove the option",
         split.test.name()
     );
     let threads = args.threads.count();
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
     let is_live = args.live || args.serve.is_given();
-    let place = if is_live { Some(args.serve.place()?) } else { None };
+    let address = if is_live { Some(args.serve.bind()?) } else { None };
     let folder = match &args.run {
         Some(path) => RunFolder::create(path, &experiment)?,
         None => RunFolder::create_next(Path::new("runs"), &experiment)?,
     };
     let stop = stop_on_signal()?;
-    let live = match place {
-        Some(place) => Some(args.serve.serve_live(place, folder.path())?),
+    let live = match address {
+        Some(address) => Some(args.serve.serve_live(address, folder.path())?),
         None => None,
     };
     let mut progress = Progress::new(folder, Arc::clone(&stop), live);
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let folder = progress.finish()?;
     folder.save(&trainer.saved())?;
     match report(&finished, folder.path(), args.json, out) {
-        // Nobody reads the output any more; the exit code still says how it went.
+        // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}
     }
@@ -140,7 +140,7 @@ fn report(
     let mut err = std::io::stderr();
     let _ = match &finished.reason {
         Reason::Interrupted => {
-            writeln!(err, "interrupted after step {}; the network is saved", summary.steps)
+            writeln!(err, "interrupted after step {}; the model is saved", summary.steps)
         }
         Reason::NotFinite { layer, tensor, step } => {
             writeln!(

@@ -1,4 +1,4 @@
-//! Whatever is typed, nobody sees a panic.
+//! No command line and no setting causes a panic.
 
 use std::fs;
 
@@ -206,7 +206,7 @@ fn nothing_that_is_typed_makes_it_panic() {
 
 #[cfg(unix)]
 #[test]
-fn arguments_that_are_no_text_are_refused() {
+fn arguments_that_are_not_utf8_are_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 

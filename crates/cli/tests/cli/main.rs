@@ -1,4 +1,4 @@
-//! The binary as people and scripts use it: exit codes, messages, files.
+//! The binary as a whole: exit codes, messages, files.
 
 mod hostile;
 mod mistakes;

@@ -1,4 +1,4 @@
-//! Wrong use and bad input: exit 2, with what was found and what was expected.
+//! Usage errors and bad input: exit code 2, with what was found and what was expected.
 
 use std::fs;
 
@@ -167,13 +167,13 @@ fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
 }
 
 #[test]
-fn models_that_are_no_models_are_refused() {
+fn files_that_are_not_models_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("half.safetensors", [7; 20]);
     assert_refused(
         &sandbox,
         &["eval", "."],
-        ".: expected a run folder with checkpoints/last.safetensors, found a folder without it",
+        ".: expected a run directory with checkpoints/last.safetensors, found a directory without it",
     );
     assert_refused(
         &sandbox,

@@ -68,7 +68,7 @@ fn a_live_run_is_shown_and_its_page_stays_until_it_is_interrupted() {
         "train tiny.toml --run here/first --live --addr 127.0.0.1:0 --json",
     );
     let mut said = String::new();
-    while !said.contains("the page stays until Ctrl-C") {
+    while !said.contains("serving until Ctrl-C") {
         assert!(served.err.read_line(&mut said).unwrap() > 0, "{said}");
     }
     let runs = get(&served.link, "/api/runs");
@@ -127,7 +127,7 @@ fn a_port_in_use_and_a_folder_that_is_not_there_are_said() {
     let ran = sandbox.line("studio nowhere");
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (Some(2), "error: nowhere: expected a folder with runs, found none\n")
+        (Some(2), "error: nowhere: expected a directory with runs, found none\n")
     );
     // Nothing was trained for a page that could not be served.
     let ran = sandbox.line(&format!("train tiny.toml --live --addr {address}"));
@@ -151,7 +151,7 @@ fn a_report_is_one_file_that_asks_nobody_for_anything() {
     // The curves, and the pictures of the batch and of the test set.
     assert!(svg.contains("<polyline") && svg.matches("<image").count() == 2, "{svg}");
     assert!(std::fs::read(sandbox.path("panels.png")).unwrap().starts_with(b"\x89PNG"));
-    // A run that was cut short has a report too, and what is no run is said to be none.
+    // A run that was cut short has a report too, and a directory that is not a run is refused.
     let log = sandbox.read("runs/tiny-1/events.jsonl");
     sandbox.write("runs/tiny-1/events.jsonl", &log[..log.len() / 2]);
     assert_eq!(sandbox.line("report runs/tiny-1 --html cut.html --svg cut.svg").code, Some(0));

@@ -76,7 +76,7 @@ fn an_accuracy_that_cannot_be_reached_is_refused_before_the_run() {
     let sandbox = sandbox();
     let ran = sandbox.line("train matrices.toml --target-accuracy 0.9");
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
-    let message = "error: --target-accuracy: expected data with classes, found values in matrix exponentials, test set: leave it out";
+    let message = "error: --target-accuracy: expected labelled data, found numeric targets in matrix exponentials, test set; remove the option";
     assert_eq!(ran.err.trim_end(), message);
     assert!(sandbox.list("runs").is_empty());
 }
@@ -88,7 +88,7 @@ fn the_commands_that_only_look_take_it_as_any_other() {
     let total: Vec<&str> = summary.out.lines().last().unwrap().split_whitespace().collect();
     assert_eq!(total, ["total", "76", "64"], "{}", summary.out);
     let check = sandbox.line("check matrices.toml");
-    assert!(check.out.ends_with("all 4 gradients agree to 1e-6\n"), "{check:?}");
+    assert!(check.out.ends_with("all 4 gradients agree within 1e-6\n"), "{check:?}");
     let bench = sandbox.line("bench matrices.toml --seconds 0.05 --json");
     let report: Value = serde_json::from_str(&bench.out).unwrap_or_else(|_| panic!("{bench:?}"));
     assert!(report["samples_per_second"].as_f64() > Some(0.0), "{report}");

@@ -195,10 +195,7 @@ fn an_interrupted_run_exits_130_and_is_saved() {
     let output = run.wait_with_output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{err}");
-    assert!(
-        err.contains("interrupted after step ") && err.contains("the network is saved"),
-        "{err}"
-    );
+    assert!(err.contains("interrupted after step ") && err.contains("the model is saved"), "{err}");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let log = sandbox.read("here/events.jsonl");
     assert!(

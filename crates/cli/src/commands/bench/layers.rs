@@ -1,4 +1,4 @@
-//! Where the time of a step goes, and what it allocates.
+//! The time of a step by layer, and its allocations.
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use stats_alloc::Region;
 
 use crate::ALLOCATOR;
 
-/// Steps that are looked at, if there is time for as many.
+/// The most steps that are timed.
 const STEPS: u64 = 300;
 
-/// A step in parts. Times are microseconds of a step, of all threads together.
+/// Time per step by layer, in microseconds summed over all threads.
 #[derive(Debug, Serialize)]
 pub(super) struct StepParts {
     /// The data, each layer and the loss, in the order of the graph.
     pub(super) layers: Vec<LayerTime>,
-    /// What is left of the threads' time: the optimizer, and waiting for each other.
+    /// The rest of the threads' time: the optimizer and synchronization.
     pub(super) update_us: f64,
-    /// Allocations of a step that reports no accuracy; none if every step reports one.
+    /// Allocations per step among steps without metrics; `None` if every step reports metrics.
     pub(super) allocations_per_step: Option<f64>,
 }
 
-/// How long the nodes of a layer take.
+/// Time per step of the nodes of a layer.
 #[derive(Debug, Serialize)]
 pub(super) struct LayerTime {
     pub(super) name: String,
@@ -33,23 +33,23 @@ pub(super) struct LayerTime {
 }
 
 impl StepParts {
-    /// Looks at some hundred steps of a trainer that is warm, or at those of `seconds` if they are fewer.
+    /// Times up to [`STEPS`] steps of a trainer after warm-up, for at most `seconds`.
     ///
     /// # Errors
     ///
-    /// If a number is not finite.
+    /// If a value is not finite.
     pub(super) fn measure(
         trainer: &mut Trainer,
         pool: &Pool,
         seconds: f64,
     ) -> anyhow::Result<Self> {
-        // A thread allocates when it begins: all must have.
+        // A thread allocates when it starts; all must have started.
         let all = Barrier::new(pool.threads());
         pool.run(pool.threads(), |_| {
             all.wait();
         });
         trainer.start_times();
-        let (mut steps, mut silent_steps, mut allocations) = (0, 0, 0);
+        let (mut steps, mut quiet_steps, mut allocations) = (0, 0, 0);
         let mut elapsed = Duration::ZERO;
         while steps == 0 || (steps < STEPS && elapsed.as_secs_f64() < seconds) {
             let region = Region::new(ALLOCATOR);
@@ -59,7 +59,7 @@ impl StepParts {
             let counted = region.change();
             steps += 1;
             if !trainer.steps_done().is_multiple_of(trainer.experiment().train.report_every) {
-                silent_steps += 1;
+                quiet_steps += 1;
                 allocations += counted.allocations + counted.reallocations;
             }
         }
@@ -70,8 +70,8 @@ impl StepParts {
             layers,
             // Threads that share a core count its time twice.
             update_us: (pool.threads() as f64 * micros(elapsed) - in_layers).max(0.0),
-            allocations_per_step: (silent_steps > 0)
-                .then(|| allocations as f64 / silent_steps as f64),
+            allocations_per_step: (quiet_steps > 0)
+                .then(|| allocations as f64 / quiet_steps as f64),
         })
     }
 }

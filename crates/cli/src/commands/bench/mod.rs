@@ -1,6 +1,6 @@
-//! `bench`: how fast a network trains and answers on this machine.
+//! `bench`: training and inference speed on this machine.
 
-mod answers;
+mod inference;
 mod layers;
 mod machine;
 mod report;
@@ -18,22 +18,21 @@ use crate::START;
 use crate::experiment::ExperimentArgs;
 use crate::threads::ThreadsArgs;
 use layers::StepParts;
-use report::Report;
+use report::BenchReport;
 
-/// Measure how fast a network trains and answers on this machine.
+/// Measure training and inference speed on this machine.
 ///
-/// Training counts everything a step does, gathering the batch among it; the digits are real. Operations are
-/// those that are needed: two for each multiply-add forward and for each of both gradients, without the
-/// gradient of the input, which nobody needs.
+/// Training time includes loading the batch and the optimizer. FLOP are counted as two per multiply-add of the
+/// forward pass and of both gradients, without the gradient of the input.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct BenchArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
     #[command(flatten)]
     threads: ThreadsArgs,
 
-    /// Seconds to measure training for.
+    /// Duration of the training measurement in seconds.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
 
@@ -41,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print how a step is done, its tiles, tasks and memory, instead of measuring.
+    /// Print the execution plan (tiles, tasks, memory) instead of measuring.
     #[arg(long, conflicts_with = "json")]
     plan: bool,
 }
@@ -53,14 +52,14 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Measures.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A wrong experiment or data that cannot be read.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// An invalid experiment or unreadable data.
+pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut experiment = args.experiment.read(&[])?;
-    // Measured until time is up, not until the experiment's end.
+    // The measurement ends by time, not at the experiment's last step.
     (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
     let threads = args.threads.count();
     let pool = Arc::new(Pool::new(threads));
@@ -74,25 +73,25 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     let startup_seconds = START.elapsed().as_secs_f64();
 
     let samples_per_second = training::samples_per_second(&mut trainer, args.seconds)?;
-    // Before anything else takes memory.
+    // Before other measurements allocate memory.
     let peak_rss_bytes = machine::peak_rss_bytes();
     let parts = StepParts::measure(&mut trainer, &pool, args.seconds / 3.0)?;
     let gflops = samples_per_second * training::needed_flop(&trainer) * 1e-9;
     let peak_gflops = machine::peak_gflops(threads);
-    let report = Report {
+    let report = BenchReport {
         network: trainer.experiment().name.clone(),
         threads,
         isa: Isa::current().name(),
         samples_per_second,
-        inference_samples_per_second: answers::samples_per_second(
+        inference_samples_per_second: inference::samples_per_second(
             &trainer,
             &pool,
             args.seconds / 3.0,
         )?,
-        inference_seconds: answers::seconds(&trainer, &pool, args.seconds / 5.0)?,
+        inference_seconds: inference::seconds(&trainer, &pool, args.seconds / 5.0)?,
         gflops,
         peak_gflops,
-        share_of_peak: gflops / peak_gflops,
+        fraction_of_peak: gflops / peak_gflops,
         bandwidth_gbytes_per_second: machine::bandwidth_gbytes_per_second(threads),
         peak_rss_bytes,
         startup_seconds,
@@ -106,7 +105,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The plan of a step, compiled as the trainer compiles it.
+/// The execution plan of a step, compiled as the trainer compiles it.
 fn plan(trainer: &Trainer) -> anyhow::Result<String> {
     let model = trainer.model();
     let options = Compile {

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The results of a benchmark, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,34 +10,34 @@ use diagnostics::table::{self, Align};
 
 use crate::numbers::thousands;
 
-/// What was measured.
+/// The results of a benchmark.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct BenchReport {
     pub(super) network: String,
     pub(super) threads: usize,
     pub(super) isa: &'static str,
-    /// Training samples a second.
+    /// Training samples per second.
     pub(super) samples_per_second: f64,
-    /// Samples a second through the network for evaluation.
+    /// Samples per second in evaluations.
     pub(super) inference_samples_per_second: f64,
-    /// Median seconds of a call of a predictor, for each size of batch.
+    /// Median duration of a call of a predictor for each batch size, in seconds.
     pub(super) inference_seconds: BTreeMap<usize, f64>,
-    /// Needed operations of training, in 10⁹ a second.
+    /// GFLOP/s of training.
     pub(super) gflops: f64,
-    /// Multiply-adds on registers, all threads together, in 10⁹ operations a second.
+    /// Peak GFLOP/s of multiply-adds on registers, all threads together.
     pub(super) peak_gflops: f64,
-    pub(super) share_of_peak: f64,
-    /// What all threads together read from memory, in 10⁹ bytes a second.
+    pub(super) fraction_of_peak: f64,
+    /// Memory read bandwidth of all threads together, in GB/s.
     pub(super) bandwidth_gbytes_per_second: f64,
-    /// The most memory that training has used, if the system tells.
+    /// Peak resident memory of training, where the system reports it.
     pub(super) peak_rss_bytes: Option<u64>,
-    /// From the start of `main` to the end of the first step, the digits decompressed among it.
+    /// From the start of `main` to the end of the first step, decompression of the digits included.
     pub(super) startup_seconds: f64,
     #[serde(flatten)]
     pub(super) parts: StepParts,
 }
 
-impl Report {
+impl BenchReport {
     /// # Errors
     ///
     /// If `out` cannot be written.
@@ -50,22 +50,22 @@ impl Report {
             thousands(self.inference_samples_per_second as u64)
         )?;
         for (batch, seconds) in &self.inference_seconds {
-            writeln!(out, "answer     {:.1} µs for a batch of {batch}", seconds * 1e6)?;
+            writeln!(out, "latency    {:.1} µs for a batch of {batch}", seconds * 1e6)?;
         }
-        let Self { gflops, peak_gflops, share_of_peak, .. } = self;
+        let Self { gflops, peak_gflops, fraction_of_peak, .. } = self;
         writeln!(
             out,
             "compute    {gflops:.1} GFLOP/s of {peak_gflops:.0}, {:.0} % of peak",
-            100.0 * share_of_peak
+            100.0 * fraction_of_peak
         )?;
         writeln!(out, "bandwidth  {:.1} GB/s read", self.bandwidth_gbytes_per_second)?;
         if let Some(bytes) = self.peak_rss_bytes {
-            writeln!(out, "memory     {} MB at most", thousands(bytes / 1_000_000))?;
+            writeln!(out, "memory     {} MB peak", thousands(bytes / 1_000_000))?;
         }
         if let Some(allocations) = self.parts.allocations_per_step {
-            writeln!(out, "           {allocations} allocations a step")?;
+            writeln!(out, "           {allocations} allocations per step")?;
         }
-        writeln!(out, "start      {:.2} s to the first step", self.startup_seconds)?;
+        writeln!(out, "startup    {:.2} s to the first step", self.startup_seconds)?;
         writeln!(out)?;
         self.write_layers(out)
     }
@@ -80,7 +80,7 @@ impl Report {
         });
         let update = ["update".into(), format!("{:.1}", self.parts.update_us), String::new()];
         let columns = [
-            ("µs a step, all threads", Align::Left),
+            ("µs per step, all threads", Align::Left),
             ("forward", Align::Right),
             ("backward", Align::Right),
         ];

@@ -1,14 +1,14 @@
-//! How fast a network trains.
+//! Training speed.
 
 use std::time::{Duration, Instant};
 
 use gradus::train::Trainer;
 
-/// Training samples a second, over `seconds` after some steps to warm up.
+/// Training samples per second, measured for `seconds` after a warm-up.
 ///
 /// # Errors
 ///
-/// If a number is not finite.
+/// If a value is not finite.
 pub(super) fn samples_per_second(trainer: &mut Trainer, seconds: f64) -> anyhow::Result<f64> {
     let warm_until = Instant::now() + Duration::from_secs_f64((seconds / 10.0).min(0.3));
     while Instant::now() < warm_until {
@@ -22,7 +22,7 @@ pub(super) fn samples_per_second(trainer: &mut Trainer, seconds: f64) -> anyhow:
     Ok((steps * trainer.experiment().train.batch as u64) as f64 / begin.elapsed().as_secs_f64())
 }
 
-/// Needed floating-point operations of a step for one sample.
+/// Floating-point operations of a training step per sample, without the gradient of the input.
 pub(super) fn needed_flop(trainer: &Trainer) -> f64 {
     let layers = &trainer.model().layers;
     let all = trainer.model().multiply_adds();

@@ -1,4 +1,4 @@
-//! How fast a network answers.
+//! Inference speed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use gradus::graph::Pool;
 use gradus::runs::{Evaluator, Predictor};
 use gradus::train::Trainer;
 
-/// Samples that are asked for at a time.
+/// Batch sizes measured.
 const BATCHES: [usize; 3] = [1, 100, 1000];
-/// Fewer calls have no median worth the name.
+/// The fewest calls a median is taken of.
 const MIN_CALLS: usize = 5;
 
-/// Samples a second through the network for evaluation, on the test set again and again.
+/// Samples per second of repeated evaluations of the test set.
 ///
 /// # Errors
 ///
@@ -39,12 +39,12 @@ pub(super) fn samples_per_second(
     Ok((rounds * test.len()) as f64 / begin.elapsed().as_secs_f64())
 }
 
-/// The median seconds of one call of a [`Predictor`] for each size of batch, measured for `seconds` each, on
-/// the first training samples.
+/// The median duration of a call of a [`Predictor`] for each batch size, in seconds, measured for `seconds` each
+/// on the first training samples.
 ///
 /// # Errors
 ///
-/// If the network does not fit in itself.
+/// If the network cannot be built.
 pub(super) fn seconds(
     trainer: &Trainer,
     pool: &Arc<Pool>,
@@ -68,7 +68,7 @@ pub(super) fn seconds(
     Ok(medians)
 }
 
-/// The first `n` training samples, from the first again if there are fewer.
+/// The first `n` training samples, repeated from the first if there are fewer.
 fn first_samples(trainer: &Trainer, n: usize) -> Vec<f32> {
     let set = trainer.train_set();
     let len = n * set.sample_len();
