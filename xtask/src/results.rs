@@ -71,7 +71,7 @@ fn done() -> anyhow::Result<Runs> {
     let run = |line: &str| {
         let summary: Value = serde_json::from_str(line).context(RUNS)?;
         let seed = summary["seed"].as_u64().context("a run has a seed")?;
-        Ok(((text(&summary, "preset")?.to_owned(), seed), summary))
+        Ok(((text(&summary, "name")?.to_owned(), seed), summary))
     };
     lines.lines().map(run).collect()
 }
@@ -99,8 +99,10 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
         let published = preset["published"].as_f64().context("a published accuracy")?;
         let runs: Vec<&Value> =
             (1..=seeds(name)).filter_map(|seed| done.get(&(name.to_owned(), seed))).collect();
-        let key = if statistic == "best" { "best_test_accuracy" } else { "test_accuracy" };
-        let reached = runs.iter().map(|run| run[key].as_f64().context("a run has an accuracy"));
+        let key = if statistic == "best" { "/best/accuracy/value" } else { "/test/accuracy" };
+        let reached = runs
+            .iter()
+            .map(|run| run.pointer(key).and_then(Value::as_f64).context("a run has an accuracy"));
         let reached = reached.collect::<anyhow::Result<Vec<f64>>>()?;
         if reached.is_empty() {
             writeln!(

@@ -12,10 +12,10 @@ pub(crate) fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-/// A loss: one that is very small or very large is shown in scientific notation.
-pub(crate) fn loss(loss: f64) -> String {
-    let is_plain = loss == 0.0 || loss.is_nan() || (1e-3..1e6).contains(&loss.abs());
-    if is_plain { format!("{loss:.4}") } else { format!("{loss:.2e}") }
+/// The value of a metric: a very small or very large one in scientific notation.
+pub(crate) fn metric(value: f64) -> String {
+    let is_plain = value == 0.0 || value.is_nan() || (1e-3..1e6).contains(&value.abs());
+    if is_plain { format!("{value:.4}") } else { format!("{value:.2e}") }
 }
 
 #[cfg(test)]
@@ -29,10 +29,10 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_keeps_digits_that_say_something() {
+    fn a_metric_keeps_significant_digits() {
         let cases =
             [(2.345_678, "2.3457"), (0.0, "0.0000"), (3.14e-5, "3.14e-5"), (7.25e8, "7.25e8")];
-        assert_eq!(cases.map(|(number, _)| loss(number)), cases.map(|(_, text)| text));
-        assert_eq!((loss(f64::NAN), loss(f64::INFINITY)), ("NaN".into(), "inf".into()));
+        assert_eq!(cases.map(|(number, _)| metric(number)), cases.map(|(_, text)| text));
+        assert_eq!((metric(f64::NAN), metric(f64::INFINITY)), ("NaN".into(), "inf".into()));
     }
 }

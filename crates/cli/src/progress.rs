@@ -4,13 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::events::{Command, EvaluationFinished, Event, RunStarted, StepFinished};
+use gradus::events::{Command, EvaluationFinished, Event, Part, RunStarted, StepFinished};
 use gradus::runs::{RunFolder, RunFolderError};
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use studio::LiveLink;
 
-use crate::numbers::{loss, thousands};
+use crate::numbers::{metric, thousands};
 
 /// Parts of a run after each of which the network is saved, so that one can look back.
 const PARTS: u64 = 10;
@@ -70,21 +70,18 @@ impl Progress {
     }
 
     fn start(&mut self, started: &RunStarted) {
-        let RunStarted { preset, parameters, train_samples, test_samples, threads, isa, .. } =
-            started;
-        let (parameters, train, test) = (
-            thousands(*parameters as u64),
-            thousands(*train_samples as u64),
-            thousands(*test_samples as u64),
-        );
+        let RunStarted { name, parameters, threads, isa, .. } = started;
+        let of = |part| thousands(started.samples_of(part) as u64);
+        let (parameters, train, test) =
+            (thousands(*parameters as u64), of(Part::Train), of(Part::Test));
         self.tell(&format!(
-            "{preset}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
+            "{name}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
         ));
         self.saves_apart = (started.steps_planned.unwrap_or(0) / PARTS).max(1);
         self.next_save = self.saves_apart;
         self.last_step = started.steps_planned.unwrap_or(u64::MAX);
         let samples_planned = started.steps_planned.unwrap_or(0) as f64 * started.batch as f64;
-        let epochs_planned = samples_planned / started.train_samples as f64;
+        let epochs_planned = samples_planned / started.samples_of(Part::Train) as f64;
         self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);
         if io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(
@@ -102,9 +99,9 @@ impl Progress {
         // A running mean over the last twenty steps or so: single batches are noisy.
         const KEPT: f64 = 0.95;
         self.loss = if self.loss.is_nan() {
-            step.loss_nats
+            step.metrics.loss()
         } else {
-            KEPT * self.loss + (1.0 - KEPT) * step.loss_nats
+            KEPT * self.loss + (1.0 - KEPT) * step.metrics.loss()
         };
         if let Some(bar) = &self.bar {
             if step.step.is_multiple_of(10) {
@@ -133,11 +130,12 @@ impl Progress {
 
     fn state(&self, epoch: f64) -> String {
         let test = self.test.as_ref().map_or(String::new(), |test| {
-            let accuracy =
-                test.accuracy.map_or(String::new(), |accuracy| format!(" accuracy {accuracy:.4}"));
-            format!("  test loss {}{accuracy}", loss(test.loss_nats))
+            let metrics = test.metrics.iter();
+            let metrics = metrics
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), metric(value)));
+            format!("  test {}", metrics.collect::<Vec<_>>().join(" "))
         });
-        format!("epoch {epoch:.2}  loss {}{test}", loss(self.loss))
+        format!("epoch {epoch:.2}  loss {}{test}", metric(self.loss))
     }
 
     fn tell(&self, line: &str) {
@@ -153,7 +151,7 @@ impl Observer for Progress {
         }
         let step = trainer.steps_done();
         match (&self.live, event) {
-            (Some(live), Event::Measured(_)) => live.offer(step, || trainer.saved()),
+            (Some(live), Event::Snapshot(_)) => live.offer(step, || trainer.saved()),
             (Some(live), Event::Paused(_) | Event::RunFinished(_)) => {
                 live.hand_out(step, trainer.saved());
             }

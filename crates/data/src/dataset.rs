@@ -157,6 +157,24 @@ impl Features {
 }
 
 impl Targets {
+    /// The targets of some samples, in their order.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not that of a sample.
+    pub fn select(&self, indices: &[u32]) -> Self {
+        let indices = indices.iter().map(|&index| index as usize);
+        match self {
+            Self::Labels { values, classes } => {
+                Self::Labels { values: indices.map(|i| values[i]).collect(), classes: *classes }
+            }
+            Self::Values { values, width } => {
+                let rows = indices.flat_map(|i| &values[i * width..(i + 1) * width]);
+                Self::Values { values: rows.copied().collect(), width: *width }
+            }
+        }
+    }
+
     /// The number of samples these targets belong to.
     pub(crate) fn check(&self, name: &str) -> Result<usize, DataError> {
         match self {

@@ -43,6 +43,16 @@ pub fn write<const N: usize>(
     Ok(())
 }
 
+/// Writes names and values, the values below each other.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
+pub fn fields(out: &mut dyn Write, fields: &[(String, String)]) -> io::Result<()> {
+    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    fields.iter().try_for_each(|(name, value)| writeln!(out, "{name:<width$}  {value}"))
+}
+
 /// A Markdown table: a left-aligned column of names, then right-aligned ones.
 pub fn markdown(head: &[String], rows: &[Vec<String>]) -> String {
     let aligned = head.iter().enumerate().map(|(c, _)| if c == 0 { "---" } else { "--:" });

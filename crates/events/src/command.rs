@@ -1,8 +1,8 @@
-//! What can be asked of a run while it goes on.
+//! Commands to a run in progress.
 
 use serde::{Deserialize, Serialize};
 
-/// What someone who watches a run asks of it. Heard between two steps.
+/// A command to a run in progress, obeyed between two steps.
 ///
 /// ```
 /// use gradus_events::Command;
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Command {
-    /// Wait after the step that is being done.
+    /// Wait after the current step.
     Pause,
-    /// Go on.
-    Resume,
+    /// Go on after a pause.
+    Unpause,
     /// Do one step and wait.
     Step,
     /// Go on to the end of the epoch and wait.
@@ -28,7 +28,7 @@ pub enum Command {
     Stop,
     /// Use this learning rate from the next step on.
     SetLearningRate {
-        /// The learning rate, above 0; none to follow the schedule again.
+        /// The learning rate, above 0; `None` to follow the schedule again.
         learning_rate: Option<f64>,
     },
 }

@@ -1,90 +1,146 @@
-//! What happens in a run, as plain structs with one text form: JSON lines.
+//! The events of a training run as plain structs with one text form: JSON lines.
 //!
-//! A run's log file and a live page's stream are the same lines, so a finished run can be replayed. One
-//! line is one object, `"event"` says of which kind:
+//! The log file of a run and the stream of a live page are the same lines, so a finished run can be replayed. One
+//! line is one object, `"event"` names its kind:
 //!
 //! ```
-//! use gradus_events::{Event, EvaluationFinished};
+//! use std::collections::BTreeMap;
+//! use gradus_events::{Best, EvaluationFinished, Event, Metrics, Part};
 //!
 //! let event = Event::EvaluationFinished(EvaluationFinished {
 //!     step: 600,
 //!     epoch: 1.0,
-//!     loss_nats: 0.25,
-//!     accuracy: Some(0.975),
+//!     part: Part::Test,
 //!     samples: 10_000,
-//!     best_accuracy: Some(0.975),
-//!     wrong: vec![(8, 6)],
+//!     metrics: Metrics::new(0.25).with("accuracy", 0.975),
+//!     best: BTreeMap::from([("accuracy".into(), Best { value: 0.98, step: 400 })]),
+//!     misclassified: vec![(8, 6)],
 //! });
-//! let line = r#"{"event":"evaluation_finished","step":600,"epoch":1.0,"loss_nats":0.25,"accuracy":0.975,"samples":10000,"best_accuracy":0.975,"wrong":[[8,6]]}"#;
+//! let line = r#"{"event":"evaluation_finished","step":600,"epoch":1.0,"part":"test","samples":10000,"metrics":{"loss":0.25,"accuracy":0.975},"best":{"accuracy":{"value":0.98,"step":400}},"misclassified":[[8,6]]}"#;
 //! assert_eq!(event.to_line(), line);
 //! assert_eq!(Event::parse(line)?, event);
 //! # Ok::<(), gradus_events::ParseError>(())
 //! ```
 //!
-//! A newer version may add fields, which older readers ignore, and kinds of events, which they can tell
-//! from damage ([`ParseError::UnknownKind`]) and skip.
+//! `docs/events.md` in the repository describes the format field by field, with units.
+//!
+//! A newer version may add fields, which older readers ignore, metrics, which readers keep, and kinds of events, which
+//! readers can tell from damage ([`ParseError::UnknownKind`]) and skip. What older readers cannot understand has
+//! another number in [`RunStarted::format`].
 //!
 //! # Numbers
 //!
 //! Every finite number reads back equal. JSON has no infinity and no NaN: both are written as `null`,
-//! and `null` is read as NaN. An optional number is `null` if there is none; it is never NaN.
+//! and `null` is read as NaN. An optional number is absent or `null`; it is never NaN.
 
 mod command;
 mod json;
+mod metrics;
 mod quantiles;
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use command::Command;
-pub use json::{Glance, ParseError, ReadError, Reader};
+pub use json::{EventKind, ParseError, ReadError, Reader};
+pub use metrics::{Best, MetricInfo, Metrics};
 pub use quantiles::Quantiles;
+
+/// The version of the format that this crate writes and reads.
+pub const FORMAT: u32 = 1;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// The network is built and the data are there.
+    /// The network is built and the data are read. The first event; a run that is continued has several.
     RunStarted(RunStarted),
     /// The optimizer has updated the parameters.
     StepFinished(StepFinished),
-    /// The network was measured on the test set.
+    /// The network was evaluated on a part of the data.
     EvaluationFinished(EvaluationFinished),
-    /// The network was looked into.
-    Measured(Measured),
+    /// Statistics of the parameters, and the last batch.
+    Snapshot(Snapshot),
     /// The run waits.
     Paused(Paused),
-    /// The run goes on.
-    Resumed(Resumed),
-    /// Someone has set the learning rate.
+    /// The run goes on after a pause.
+    Unpaused(Unpaused),
+    /// The learning rate was set by hand.
     LearningRateSet(LearningRateSet),
-    /// The run is over. The last event.
+    /// The run has ended. A run that is continued has several.
     RunFinished(RunFinished),
+}
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The training set.
+    Train,
+    /// The validation set.
+    Validation,
+    /// The test set.
+    Test,
 }
 
 /// What a run is about to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
+    /// The version of the format: [`FORMAT`].
+    pub format: u32,
     /// The version of Gradus.
     pub version: String,
-    /// The name of the preset or of the experiment file.
-    pub preset: String,
+    /// The name of the experiment: that of the preset or of the file.
+    pub name: String,
     /// The seed of every random draw.
     pub seed: u64,
     /// Threads in use. They change the speed, never the result.
     pub threads: usize,
     /// The instruction set in use, such as `avx512`.
     pub isa: String,
+    /// The process that writes this log, of several that train together; from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// Processes that train together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
     /// Trained numbers of the network.
     pub parameters: usize,
-    /// Samples of the training set.
-    pub train_samples: usize,
-    /// Samples of the test set.
-    pub test_samples: usize,
+    /// Samples of each part of the data.
+    pub parts: BTreeMap<Part, usize>,
     /// Samples of a step.
     pub batch: usize,
     /// Steps to come; `None` if the run goes on until it is stopped.
     pub steps_planned: Option<u64>,
+    /// The kind of the loss, such as `cross_entropy`.
+    pub loss: String,
+    /// The metrics of this run in order, the loss first.
+    pub metrics: Vec<MetricInfo>,
+    /// The step that this start continues from; `None` for a run that begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<u64>,
+    /// The run whose state this one began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork_of: Option<Fork>,
+}
+
+impl RunStarted {
+    /// Samples of a part of the data, 0 if there is no such part.
+    pub fn samples_of(&self, part: Part) -> usize {
+        self.parts.get(&part).copied().unwrap_or(0)
+    }
+}
+
+/// Where a run branched off from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The other run.
+    pub run: String,
+    /// Its optimizer updates at that moment.
+    pub step: u64,
 }
 
 /// One optimizer step, as the training loop saw it.
@@ -95,14 +151,11 @@ pub struct StepFinished {
     /// Passes over the training set so far, with their fraction.
     #[serde(deserialize_with = "json::number")]
     pub epoch: f64,
-    /// Mean data loss of the batch before the update, in nats per sample, without penalties.
-    #[serde(deserialize_with = "json::number")]
-    pub loss_nats: f64,
+    /// Metrics of the batch before the update: the mean data loss without penalties, and now and then the others.
+    pub metrics: Metrics,
     /// What weight penalties add to the loss, in its unit.
     #[serde(deserialize_with = "json::number")]
     pub penalty: f64,
-    /// Correct share of the batch before the update, in 0..=1; `None` if it was not measured.
-    pub accuracy: Option<f64>,
     /// The learning rate of the update.
     #[serde(deserialize_with = "json::number")]
     pub learning_rate: f64,
@@ -111,7 +164,7 @@ pub struct StepFinished {
     pub grad_norm: f64,
 }
 
-/// What the network achieves on the test set.
+/// The metrics of the network on a part of the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationFinished {
     /// Optimizer updates so far.
@@ -119,63 +172,64 @@ pub struct EvaluationFinished {
     /// Passes over the training set so far, with their fraction.
     #[serde(deserialize_with = "json::number")]
     pub epoch: f64,
-    /// Mean data loss over the test set, in nats per sample.
-    #[serde(deserialize_with = "json::number")]
-    pub loss_nats: f64,
-    /// Correct share of the test set, in 0..=1; `None` if there are no classes.
-    pub accuracy: Option<f64>,
-    /// Samples measured.
+    /// The part of the data.
+    pub part: Part,
+    /// Samples of that part.
     pub samples: usize,
-    /// The best accuracy of the run so far, this one included.
-    pub best_accuracy: Option<f64>,
-    /// The samples that were not recognised, the first [`MOST_WRONG`](Self::MOST_WRONG) of them: the number of
-    /// each in the test set, and the class it was taken for.
+    /// The metrics over all these samples.
+    pub metrics: Metrics,
+    /// The best value of each metric on this part so far, this evaluation included.
+    pub best: BTreeMap<String, Best>,
+    /// The misclassified samples, the first [`MOST_MISCLASSIFIED`](Self::MOST_MISCLASSIFIED) of them: the index of
+    /// each in its part, and the predicted class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wrong: Vec<(u32, u32)>,
+    pub misclassified: Vec<(u32, u32)>,
 }
 
 impl EvaluationFinished {
-    /// Samples that `wrong` names at most: a tenth of MNIST's test set.
-    pub const MOST_WRONG: usize = 1000;
+    /// Samples that `misclassified` lists at most: a tenth of MNIST's test set.
+    pub const MOST_MISCLASSIFIED: usize = 1000;
 }
 
-/// What a run looks like inside: before the first step, and then now and again.
+/// Statistics of the parameters, and the last batch: before the first step, and then now and again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct Snapshot {
     /// Optimizer updates so far.
     pub step: u64,
     /// Seconds spent in steps so far, without evaluations and pauses.
     #[serde(deserialize_with = "json::number")]
     pub train_secs: f64,
-    /// The batch that was learned last, the first [`MOST_SAMPLES`](Self::MOST_SAMPLES) of it: numbers of
-    /// samples in the training set. Empty before the first step.
+    /// The batch of the last step, the first [`MOST_SAMPLES`](Self::MOST_SAMPLES) of it: indices in the training set.
+    /// Empty before the first step.
     pub batch: Vec<u32>,
-    /// The class that each sample of `batch` was taken for before the update; empty without classes.
-    pub guesses: Vec<u32>,
+    /// The predicted class of each sample of `batch`, before the update; empty without classes.
+    pub predictions: Vec<u32>,
     /// All weights of all layers, if there are any.
     pub weights: Option<Quantiles>,
     /// All biases of all layers, if there are any.
     pub biases: Option<Quantiles>,
     /// The parameters one by one.
-    pub parameters: Vec<ParameterMeasured>,
+    pub parameters: Vec<ParameterSnapshot>,
 }
 
-impl Measured {
-    /// Samples of the batch that are named at most.
+impl Snapshot {
+    /// Samples of the batch that are listed at most.
     pub const MOST_SAMPLES: usize = 100;
 }
 
-/// The numbers of one parameter.
+/// Statistics of one parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ParameterMeasured {
-    /// Layer and part: `"3.conv2d.weight"`, layers counted from 1.
-    pub name: String,
-    /// Its numbers.
+pub struct ParameterSnapshot {
+    /// The path of its layer: `"3.conv2d"`, layers counted from 1.
+    pub layer: String,
+    /// Its role in the layer: `weight`, `bias`, `scale` or `offset`.
+    pub role: String,
+    /// Its values.
     pub values: Quantiles,
-    /// The gradients of the last step, if there was one.
+    /// Its gradients of the last step, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradients: Option<Quantiles>,
-    /// What the last step added to its numbers, if that was noted.
+    /// What the last step added to its values, if that was noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates: Option<Quantiles>,
 }
@@ -187,9 +241,9 @@ pub struct Paused {
     pub step: u64,
 }
 
-/// A run goes on after it has waited.
+/// A run goes on after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resumed {
+pub struct Unpaused {
     /// Optimizer updates so far.
     pub step: u64,
 }
@@ -208,38 +262,83 @@ pub struct LearningRateSet {
 pub struct RunFinished {
     /// Why it ended.
     pub reason: Reason,
-    /// What came out. Its fields stand beside `reason` in the line.
+    /// The results. Their fields stand beside `reason` in the line.
     #[serde(flatten)]
     pub summary: Summary,
 }
 
-/// Why a run ended.
+/// Why a run ended: an object, `"kind"` says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
     /// All planned steps are done.
     Completed,
     /// An evaluation reached the accuracy that was asked for.
     TargetReached,
-    /// Someone stopped it.
+    /// It was stopped.
     Interrupted,
-    /// A loss or gradient is infinite or NaN. The parameters are those before the step.
-    NotFinite {
-        /// The layer: its number and kind.
-        layer: String,
-        /// What of it: `weight`, `bias`, or `loss`.
-        tensor: String,
-        /// The step that could not be finished: the first step is 1.
-        step: u64,
-    },
+    /// A loss or gradient is infinite or NaN.
+    NotFinite(NotFinite),
+    /// A reason that only a newer version knows.
+    #[serde(other)]
+    Unknown,
 }
 
-/// What came out of a run: the object that `gradus train --json` prints as its last line.
+/// A loss or gradient is infinite or NaN. The step was not taken: the parameters are those before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotFinite {
+    /// The step that could not be finished: the first step is 1.
+    pub step: u64,
+    /// What was not finite.
+    pub what: Quantity,
+    /// The path of the layer, such as `"3.conv2d"`; `None` for the data, the loss and the norm of all gradients.
+    pub layer: Option<String>,
+    /// The op whose result it is (`matmul`), the role of a parameter (`weight`), or `input`; `None` for the norm.
+    pub node: Option<String>,
+    /// The shape of that value; `null` stands for the batch.
+    pub shape: Vec<Option<usize>>,
+}
+
+/// What of a node is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// The result of an op, a parameter or an input.
+    Value,
+    /// The gradient of the loss with respect to it.
+    Gradient,
+    /// The L2 norm of all gradients of parameters.
+    GradientNorm,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, what, layer, node, shape } = self;
+        write!(f, "step {step}: ")?;
+        match what {
+            Quantity::Value => f.write_str("value")?,
+            Quantity::Gradient => f.write_str("gradient")?,
+            Quantity::GradientNorm => f.write_str("the norm of the gradient")?,
+        }
+        if let Some(node) = node {
+            let sizes = shape.iter().map(|size| size.map_or("N".into(), |size| size.to_string()));
+            write!(f, " of {node} [{}]", sizes.collect::<Vec<_>>().join(", "))?;
+        }
+        if let Some(layer) = layer {
+            write!(f, " in layer {layer}")?;
+        }
+        f.write_str(" is not finite; the step was not taken")
+    }
+}
+
+impl std::error::Error for NotFinite {}
+
+/// The results of a run: the object that `gradus train --json` prints as its last line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The name of the preset or of the experiment file.
-    pub preset: String,
+    /// The name of the experiment.
+    pub name: String,
     /// The seed of every random draw.
     pub seed: u64,
     /// Optimizer updates.
@@ -247,16 +346,12 @@ pub struct Summary {
     /// Passes over the training set, with their fraction.
     #[serde(deserialize_with = "json::number")]
     pub epochs: f64,
-    /// Mean data loss of the last training batch, in nats per sample.
-    #[serde(deserialize_with = "json::number")]
-    pub train_loss: f64,
-    /// Mean data loss of the last evaluation, in nats per sample.
-    #[serde(deserialize_with = "json::number")]
-    pub test_loss: f64,
-    /// Accuracy of the last evaluation, in 0..=1; `None` if there are no classes.
-    pub test_accuracy: Option<f64>,
-    /// The best accuracy of all evaluations.
-    pub best_test_accuracy: Option<f64>,
+    /// Metrics of the last training batch: the loss, and the others if they were reported for it.
+    pub train: Metrics,
+    /// Metrics of the last evaluation on the test set.
+    pub test: Metrics,
+    /// The best value of each metric of all evaluations on the test set.
+    pub best: BTreeMap<String, Best>,
     /// SHA-256 of the final parameters and then of the batch-normalisation running statistics, in hexadecimal:
     /// little-endian `f32`, layer by layer, weight before bias.
     pub weights_digest: String,

@@ -1,9 +1,9 @@
-//! How numbers are spread, in eight edges.
+//! The distribution of many numbers as eight quantiles.
 
 use serde::{Deserialize, Serialize};
 
-/// The edges of seven buckets that hold equally many of some numbers: the smallest, those below which lie one
-/// seventh, two sevenths and so on, and the largest.
+/// The minimum of some numbers, their 1/7, 2/7, … 6/7 quantiles, and the maximum: the edges of seven buckets that hold
+/// equally many of them.
 ///
 /// The text form is an array, with `null` for what is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@
 //! let digits = gradus::mnist()?;
 //! let mut trainer = Trainer::new(experiment, digits, Arc::new(Pool::new(2)))?;
 //! let finished = trainer.run(None, &mut NoopObserver);
-//! assert!(finished.summary.test_accuracy > Some(0.85));
+//! assert!(finished.summary.test.get("accuracy") > Some(0.85));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -1,25 +1,26 @@
-//! Measuring a network on a dataset.
+//! Evaluation of a network on a dataset.
 
-use data::{Dataset, Targets};
+use data::Dataset;
+use events::Metrics;
 use graph::{Compile, Pool, Program, RunArgs, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
 use crate::batch_source::BatchSource;
+use crate::metrics::accuracy::predicted_class;
+use crate::metrics::metrics;
 use crate::sizes::{outputs_of, statistics_starts, target_shape};
 
 /// Samples that go through the network together.
 const BATCH: usize = 1000;
 
-/// What a network achieves on a dataset.
+/// The metrics and predictions of a network on a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Samples measured.
+    /// Samples of the dataset.
     pub samples: usize,
-    /// Mean data loss, in nats per sample for a cross-entropy.
-    pub loss: f64,
-    /// Correct share, in 0..=1, if there are classes.
-    pub accuracy: Option<f64>,
-    /// What the last layer said of each sample, row by row.
+    /// The metrics over all samples: the mean data loss, and those that apply to the targets.
+    pub metrics: Metrics,
+    /// The output of the last layer for each sample, row by row.
     pub predictions: Tensor<f32>,
 }
 
@@ -67,7 +68,7 @@ impl Evaluator {
         &self.model
     }
 
-    /// Measures on all samples of `dataset`, which is of the size the evaluator was made for.
+    /// Evaluates on all samples of `dataset`, which is of the size the evaluator was made for.
     pub fn evaluate(
         &mut self,
         pool: Option<&Pool>,
@@ -98,44 +99,19 @@ impl Evaluator {
             predictions.extend(program.value(self.model.prediction).expect("kept").values());
             first += program.batch();
         }
-        let accuracy = match dataset.targets() {
-            Targets::Labels { values, .. } => {
-                Some(accuracy(&predictions, outputs, values.iter().copied()))
-            }
-            Targets::Values { .. } => None,
-        };
+        let loss = loss_sum / dataset.len() as f64;
         Evaluation {
             samples: dataset.len(),
-            loss: loss_sum / dataset.len() as f64,
-            accuracy,
+            metrics: metrics(loss, &predictions, outputs, dataset.targets()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
         }
     }
 }
 
 impl Evaluation {
-    /// The class with the largest output for each sample.
+    /// The predicted class of each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        self.predictions.values().chunks_exact(self.predictions.shape()[1].max(1)).map(argmax)
+        let outputs = self.predictions.shape()[1].max(1);
+        self.predictions.values().chunks_exact(outputs).map(predicted_class)
     }
-}
-
-/// The share of rows whose largest element is the labelled one.
-pub fn accuracy(
-    predictions: &[f32],
-    outputs: usize,
-    labels: impl ExactSizeIterator<Item = u32>,
-) -> f64 {
-    let n = labels.len();
-    let rows = predictions.chunks_exact(outputs.max(1));
-    let correct = rows.zip(labels).filter(|(row, label)| argmax(row) == *label as usize).count();
-    correct as f64 / n as f64
-}
-
-/// The position of the largest element, the first of equals. NaN is never the largest.
-pub fn argmax(row: &[f32]) -> usize {
-    let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &value)| {
-        if value > best.1 { (i, value) } else { best }
-    });
-    best.0
 }

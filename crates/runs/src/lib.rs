@@ -1,13 +1,14 @@
-//! What a run starts from and what it leaves: experiment files and presets, saved networks and their answers,
-//! run folders.
+//! The inputs and outputs of training runs: experiment files and presets, saved models, evaluation and prediction,
+//! metrics, run directories.
 //!
-//! Nothing here trains. Whoever shows a run or uses what it learned needs no more than this.
+//! Nothing here trains. A program that shows runs or uses saved models needs no more than this crate.
 
 mod batch_source;
 mod digest;
 mod evaluate;
 mod experiment;
 mod folder;
+pub mod metrics;
 mod predictor;
 pub mod presets;
 mod saved;
@@ -15,11 +16,12 @@ mod sizes;
 
 pub use batch_source::BatchSource;
 pub use digest::weights_digest;
-pub use evaluate::{Evaluation, Evaluator, accuracy, argmax};
+pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
 };
 pub use folder::{RunFolder, RunFolderError};
+pub use metrics::accuracy::{argmax, predicted_class};
 pub use predictor::Predictor;
 pub use saved::{SavedError, SavedModel};
 pub use sizes::{outputs_of, statistics_starts, target_shape};

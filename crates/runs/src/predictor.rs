@@ -1,4 +1,4 @@
-//! A saved network, ready to answer.
+//! Predictions of a saved model.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::batch_source::divide;
 use crate::saved::SavedModel;
 use crate::sizes::statistics_starts;
 
-/// A network that answers, one sample or some samples at a time.
+/// A saved model compiled for prediction, one sample or a batch at a time.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use crate::sizes::statistics_starts;
 /// let prediction = saved.experiment.train.loss.prediction();
 /// let mut predictor = Predictor::new(saved)?;
 /// let blank = [0.0; 784];
-/// let chances = prediction.probabilities(predictor.predict(&blank));
+/// let probabilities = prediction.probabilities(predictor.predict(&blank));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Predictor {
         Self::compile(saved, batch, false)
     }
 
-    /// Compiles the network for `batch` samples at a time, with what every layer says kept:
+    /// Compiles the network for `batch` samples at a time, and keeps the outputs of all layers:
     /// [`activations`](Self::activations).
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Predictor {
     /// # Panics
     ///
     /// For a batch of 0 samples.
-    pub fn looking_inside(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
+    pub fn with_activations(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         Self::compile(saved, batch, true)
     }
 
@@ -85,14 +85,14 @@ impl Predictor {
         Ok(Self { saved, model, program, pool: None, statistics_starts, predictions })
     }
 
-    /// Answers on the threads of `pool`, which is worth it for a large batch.
+    /// Predicts on the threads of `pool`, which is worth it for a large batch.
     #[must_use]
     pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
         self.pool = Some(pool);
         self
     }
 
-    /// What was saved.
+    /// The saved model.
     pub fn saved(&self) -> &SavedModel {
         &self.saved
     }
@@ -107,13 +107,13 @@ impl Predictor {
         &self.model
     }
 
-    /// What a layer, counted from 0, said of the samples that were predicted last; none unless the network was
-    /// compiled for [looking inside](Self::looking_inside).
+    /// The outputs of a layer, counted from 0, for the samples of the last prediction; `None` unless the network was
+    /// compiled [with activations](Self::with_activations).
     pub fn activations(&self, layer: usize) -> Option<Tensor<f32>> {
         self.program.value(self.model.layers.get(layer)?.node)
     }
 
-    /// What the last layer says of each sample: scores of the classes, or values; sample after sample, as
+    /// The outputs of the last layer for each sample: scores of the classes, or values; sample after sample, as
     /// the samples are. Their numbers are as in the dataset, pixels from 0 to 255 for the digits.
     ///
     /// After the first call, nothing is allocated.
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn activations_of_the_last_layer_are_the_prediction_and_those_of_relu_are_not_negative() {
         let samples = samples(3);
-        let mut inside = Predictor::looking_inside(saved(), 3).unwrap();
+        let mut inside = Predictor::with_activations(saved(), 3).unwrap();
         let predicted = inside.predict(&samples).to_vec();
         let names: Vec<_> = inside.model().layers.iter().map(|layer| layer.kind).collect();
         assert_eq!(names, ["conv2d", "batch_norm", "relu", "flatten", "linear"]);

@@ -70,9 +70,9 @@ export class Run {
         this.steps.push(event);
         break;
       case "evaluation_finished":
-        this.evaluations.push(event);
+        if (event.part === "test") this.evaluations.push(event);
         break;
-      case "measured":
+      case "snapshot":
         this.snapshots.push(event);
         break;
       case "learning_rate_set":
@@ -81,7 +81,7 @@ export class Run {
       case "paused":
         this.isPaused = true;
         break;
-      case "resumed":
+      case "unpaused":
         this.isPaused = false;
         break;
       case "run_finished":
@@ -91,6 +91,11 @@ export class Run {
         // A newer version may write other events: they are kept.
         this.others.push(event);
     }
+  }
+
+  /** The metrics without a panel of their own. */
+  get otherMetrics() {
+    return (this.started?.metrics ?? []).filter(({ name }) => name !== "loss" && name !== "accuracy");
   }
 
   /** The last step so far. */
@@ -107,9 +112,8 @@ export class Run {
 
   get state() {
     if (!this.finished) return this.isPaused ? "paused" : "running";
-    const { reason } = this.finished;
-    if (reason === "interrupted") return "stopped";
-    return typeof reason === "object" ? "not_finite" : "finished";
+    const states = { interrupted: "stopped", not_finite: "not_finite" };
+    return states[this.finished.reason.kind] ?? "finished";
   }
 
   /** Training samples per second at a step, over the last snapshots before it. */

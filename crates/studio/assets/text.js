@@ -26,6 +26,11 @@ export function setLanguage(name) {
   storage?.setItem("language", name);
 }
 
+/** Whether there is a message `key`. */
+export function hasMessage(key) {
+  return Object.hasOwn(languages[current], key);
+}
+
 /** The message `key` in the current language, each `{name}` in it replaced by the value of that name. */
 export function translate(key, values = {}) {
   const message = languages[current][key];

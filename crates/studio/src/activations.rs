@@ -129,7 +129,7 @@ fn compiled<'a>(
         .as_ref()
         .is_some_and(|known| Arc::ptr_eq(&known.of, model) && known.predictor.batch() == batch);
     if !is_known {
-        let predictor = Predictor::looking_inside(model.as_ref().clone(), batch);
+        let predictor = Predictor::with_activations(model.as_ref().clone(), batch);
         let predictor = predictor.map_err(|error| diagnostics::chain(&error))?;
         *slot = Some(CachedPredictor { of: Arc::clone(model), predictor });
     }

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use events::{Event, Glance, ParseError};
+use events::{Event, EventKind, ParseError};
 
 /// Step lines that a page gets of a run at most; a chart has no more columns.
 const MOST_STEPS: usize = 1500;
-/// Evaluations, and looks into the network, that a page gets at most.
-const MOST_LOOKS: usize = 400;
+/// Evaluations, and snapshots, that a page gets at most.
+const MOST_SNAPSHOTS: usize = 400;
 /// Step lines that a page gets at a time while a run goes on.
 const MOST_NEW_STEPS: usize = 50;
 /// Bytes read at a time.
@@ -35,7 +35,7 @@ pub(crate) struct RunLog {
 struct Line {
     start: u64,
     len: u32,
-    about: Glance,
+    kind: EventKind,
 }
 
 /// Some lines of a log.
@@ -116,12 +116,17 @@ impl RunLog {
         let start = self.read;
         self.read += line.len() as u64;
         let text = &line[..line.len() - 1];
-        match Glance::at(text) {
-            Ok(about) => {
-                self.is_finished |= about == Glance::Finished;
-                self.lines.push(Line { start, len: text.len() as u32, about });
+        match EventKind::of_line(text) {
+            Ok(kind) => {
+                // A run that is continued starts again after its end.
+                match kind {
+                    EventKind::Started => self.is_finished = false,
+                    EventKind::Finished => self.is_finished = true,
+                    _ => {}
+                }
+                self.lines.push(Line { start, len: text.len() as u32, kind });
             }
-            Err(ParseError::UnknownKind(_)) => self.unknown += 1,
+            Err(ParseError::UnknownKind(_) | ParseError::Format { .. }) => self.unknown += 1,
             Err(_) => self.damaged += 1,
         }
     }
@@ -132,7 +137,7 @@ impl RunLog {
     ///
     /// What the system says.
     pub(crate) fn history(&self) -> io::Result<Lines> {
-        self.pick(&self.lines, MOST_STEPS, MOST_LOOKS)
+        self.pick(&self.lines, MOST_STEPS, MOST_SNAPSHOTS)
     }
 
     /// The lines from byte `start` on, which must be the end of other lines.
@@ -142,31 +147,31 @@ impl RunLog {
     /// What the system says.
     pub(crate) fn since(&self, start: u64) -> io::Result<Lines> {
         let first = self.lines.partition_point(|line| line.start < start);
-        self.pick(&self.lines[first..], MOST_NEW_STEPS, MOST_LOOKS)
+        self.pick(&self.lines[first..], MOST_NEW_STEPS, MOST_SNAPSHOTS)
     }
 
-    fn pick(&self, lines: &[Line], most_steps: usize, most_looks: usize) -> io::Result<Lines> {
-        let is_reported = |line: &&Line| line.about == Glance::Step { is_reported: true };
-        let is_step = |line: &&Line| matches!(line.about, Glance::Step { .. });
+    fn pick(&self, lines: &[Line], most_steps: usize, most_snapshots: usize) -> io::Result<Lines> {
+        let is_reported = |line: &&Line| line.kind == EventKind::Step { is_reported: true };
+        let is_step = |line: &&Line| matches!(line.kind, EventKind::Step { .. });
         let n_steps = lines.iter().filter(is_step).count();
         let n_reported = lines.iter().filter(is_reported).count();
         // Steps that say more, should there be any.
         let wants_all = n_reported == 0;
         let candidates = if wants_all { n_steps } else { n_reported };
         let mut steps = Thinner::new(candidates, most_steps);
-        let count = |kind| lines.iter().filter(|line| line.about == kind).count();
-        let mut evaluations = Thinner::new(count(Glance::Evaluation), most_looks);
-        let mut looks = Thinner::new(count(Glance::Measured), most_looks);
+        let count = |kind| lines.iter().filter(|line| line.kind == kind).count();
+        let mut evaluations = Thinner::new(count(EventKind::Evaluation), most_snapshots);
+        let mut snapshots = Thinner::new(count(EventKind::Snapshot), most_snapshots);
         let mut n_kept = 0;
-        let chosen = lines.iter().filter(|line| match line.about {
-            Glance::Step { is_reported } => {
+        let chosen = lines.iter().filter(|line| match line.kind {
+            EventKind::Step { is_reported } => {
                 let keeps = (is_reported || wants_all) && steps.keeps();
                 n_kept += usize::from(keeps);
                 keeps
             }
-            Glance::Evaluation => evaluations.keeps(),
-            Glance::Measured => looks.keeps(),
-            Glance::Rare | Glance::Finished => true,
+            EventKind::Evaluation => evaluations.keeps(),
+            EventKind::Snapshot => snapshots.keeps(),
+            _ => true,
         });
         let text = self.read_lines(chosen)?;
         Ok(Lines { text, end: self.read, left_out: n_steps - n_kept })
@@ -210,17 +215,19 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
 
-    use events::{EvaluationFinished, Paused, StepFinished};
+    use std::collections::BTreeMap;
+
+    use events::{EvaluationFinished, Metrics, Part, Paused, StepFinished};
 
     use super::*;
 
     fn step(step: u64, accuracy: Option<f64>) -> String {
+        let loss = Metrics::new(0.5);
         let event = StepFinished {
             step,
             epoch: 0.1,
-            loss_nats: 0.5,
+            metrics: accuracy.map_or(loss.clone(), |value| loss.clone().with("accuracy", value)),
             penalty: 0.0,
-            accuracy,
             learning_rate: 0.1,
             grad_norm: 1.0,
         };
@@ -231,11 +238,11 @@ mod tests {
         let event = EvaluationFinished {
             step,
             epoch: 0.1,
-            loss_nats: 0.5,
-            accuracy: Some(0.5),
+            part: Part::Test,
             samples: 10,
-            best_accuracy: Some(0.5),
-            wrong: vec![(1, 2)],
+            metrics: Metrics::new(0.5).with("accuracy", 0.5),
+            best: BTreeMap::new(),
+            misclassified: vec![(1, 2)],
         };
         Event::EvaluationFinished(event).to_line() + "\n"
     }
@@ -295,7 +302,7 @@ mod tests {
         let history = log.history().unwrap();
         let kinds = |name| history.text.lines().filter(|line| line.contains(name)).count();
         assert_eq!((kinds("step_finished"), kinds("evaluation_finished")), (1429, 334));
-        assert!(history.text.lines().all(|line| !line.contains("\"accuracy\":null")));
+        assert!(history.text.lines().all(|line| line.contains("\"accuracy\"")));
         assert!(
             history.text.ends_with(&evaluation(100_000))
                 && history.text.contains(&step(100_000, Some(0.5)))

@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::Dataset;
-use events::{EvaluationFinished, Event, Measured, Quantiles, RunStarted, StepFinished};
+use events::{EvaluationFinished, Event, Quantiles, RunStarted, Snapshot, StepFinished};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -90,7 +90,7 @@ struct Story<'a> {
     started: Option<&'a RunStarted>,
     steps: Vec<&'a StepFinished>,
     evaluations: Vec<&'a EvaluationFinished>,
-    looks: Vec<&'a Measured>,
+    snapshots: Vec<&'a Snapshot>,
     /// The step at which the axes end.
     end: u64,
 }
@@ -103,7 +103,7 @@ impl<'a> Story<'a> {
                 Event::RunStarted(started) => story.started = Some(started),
                 Event::StepFinished(step) => story.steps.push(step),
                 Event::EvaluationFinished(evaluation) => story.evaluations.push(evaluation),
-                Event::Measured(look) => story.looks.push(look),
+                Event::Snapshot(snapshot) => story.snapshots.push(snapshot),
                 Event::RunFinished(finished) => story.end = finished.summary.steps.max(1),
                 _ => {}
             }
@@ -135,8 +135,8 @@ fn draw(
     let (head, body) = root.split_vertically(HEAD);
     draw_head(&head, name, story)?;
     let panels = body.split_evenly((2, 3));
-    let accuracy = |step: &StepFinished| step.accuracy;
-    let best = story.evaluations.last().and_then(|test| test.best_accuracy);
+    let accuracy = |step: &StepFinished| step.metrics.get("accuracy");
+    let best = story.evaluations.last().and_then(|test| Some(test.best.get("accuracy")?.value));
     let floor = FLOORS.iter().find(|(good, _)| best > Some(*good));
     let curves = Curves {
         title: "Accuracy",
@@ -146,7 +146,7 @@ fn draw(
         test: story
             .evaluations
             .iter()
-            .filter_map(|test| Some((test.step, test.accuracy?)))
+            .filter_map(|test| Some((test.step, test.metrics.get("accuracy")?)))
             .collect(),
     };
     match curves.test.is_empty() && !story.evaluations.is_empty() {
@@ -160,18 +160,18 @@ fn draw(
         title: "Loss",
         axis: unit,
         range: None,
-        train: story.steps.iter().map(|step| (step.step, step.loss_nats)).collect(),
-        test: story.evaluations.iter().map(|test| (test.step, test.loss_nats)).collect(),
+        train: story.steps.iter().map(|step| (step.step, step.metrics.loss())).collect(),
+        test: story.evaluations.iter().map(|test| (test.step, test.metrics.loss())).collect(),
     };
     curves.draw(&panels[1], story.end)?;
-    let spreads = |of: fn(&Measured) -> Option<Quantiles>| -> Vec<(u64, Quantiles)> {
-        story.looks.iter().filter_map(|look| Some((look.step, of(look)?))).collect()
+    let spreads = |of: fn(&Snapshot) -> Option<Quantiles>| -> Vec<(u64, Quantiles)> {
+        story.snapshots.iter().filter_map(|each| Some((each.step, of(each)?))).collect()
     };
-    draw_bands(&panels[3], "Weights", WEIGHTS, &spreads(|look| look.weights), story.end)?;
-    draw_bands(&panels[4], "Biases", BIASES, &spreads(|look| look.biases), story.end)?;
-    let batch: Vec<(u32, Option<u32>)> = story.looks.last().map_or(Vec::new(), |look| {
-        let guesses = look.guesses.iter().copied().map(Some).chain(std::iter::repeat(None));
-        look.batch.iter().copied().zip(guesses).collect()
+    draw_bands(&panels[3], "Weights", WEIGHTS, &spreads(|each| each.weights), story.end)?;
+    draw_bands(&panels[4], "Biases", BIASES, &spreads(|each| each.biases), story.end)?;
+    let batch: Vec<(u32, Option<u32>)> = story.snapshots.last().map_or(Vec::new(), |last| {
+        let predictions = last.predictions.iter().copied().map(Some).chain(std::iter::repeat(None));
+        last.batch.iter().copied().zip(predictions).collect()
     });
     let train = data.map(|split| &split.train);
     let grid = Grid { title: "Training digits", cells: &batch, size: BATCH, scale: None };
@@ -184,14 +184,14 @@ fn draw(
     Grid { title, cells: &shown, size: GRID, scale }.draw(&panels[5], test, image_tags)
 }
 
-/// Those that are not recognised first, then the others in order.
+/// The misclassified ones first, then the others in order.
 fn test_samples(evaluation: Option<&EvaluationFinished>, n: usize) -> Vec<(u32, Option<u32>)> {
     let Some(evaluation) = evaluation else { return Vec::new() };
-    let wrong: std::collections::BTreeSet<u32> =
-        evaluation.wrong.iter().map(|(sample, _)| *sample).collect();
-    let first = evaluation.wrong.iter().map(|&(sample, guess)| (sample, Some(guess)));
+    let misclassified: std::collections::BTreeSet<u32> =
+        evaluation.misclassified.iter().map(|(sample, _)| *sample).collect();
+    let first = evaluation.misclassified.iter().map(|&(sample, class)| (sample, Some(class)));
     let others =
-        (0..n as u32).filter(|sample| !wrong.contains(sample)).map(|sample| (sample, None));
+        (0..n as u32).filter(|sample| !misclassified.contains(sample)).map(|sample| (sample, None));
     first.chain(others).take(GRID.0 * GRID.1).collect()
 }
 
@@ -213,9 +213,14 @@ fn draw_head(area: &Area<'_>, name: &str, story: &Story<'_>) -> Result<()> {
         let _ = write!(line, " of {planned}");
     }
     if let Some(evaluation) = last {
-        let _ =
-            write!(line, ", epoch {:.1}, test loss {:.4}", evaluation.epoch, evaluation.loss_nats);
-        if let Some((now, best)) = evaluation.accuracy.zip(evaluation.best_accuracy) {
+        let _ = write!(
+            line,
+            ", epoch {:.1}, test loss {:.4}",
+            evaluation.epoch,
+            evaluation.metrics.loss()
+        );
+        if let Some(now) = evaluation.metrics.get("accuracy") {
+            let best = evaluation.best.get("accuracy").map_or(now, |best| best.value);
             let _ =
                 write!(line, ", test accuracy {:.2} % (best {:.2} %)", 100.0 * now, 100.0 * best);
         }

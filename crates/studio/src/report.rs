@@ -22,7 +22,7 @@ use crate::library::OpenRun;
 use crate::modules;
 use crate::summary::RunSummary;
 
-/// Looks into the network whose batch can be seen: pictures are most of the file.
+/// Snapshots whose batch can be seen: pictures are most of the file.
 const BATCHES: usize = 20;
 
 /// Why there is no report.
@@ -68,11 +68,17 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     let pack = |choose: fn(&runs::Split) -> &Dataset, wanted: &BTreeSet<u32>| {
         data.as_deref().and_then(|split| packed(choose(split), wanted))
     };
-    let finished = events.iter().find_map(|event| match event {
+    // A continued run has several ends.
+    let finished = events.iter().rev().find_map(|event| match event {
         Event::RunFinished(finished) => Some(finished),
         _ => None,
     });
     let mut about = serde_json::to_value(&about).expect("plain structs have a text form");
+    let started = events.iter().rev().find_map(|event| match event {
+        Event::RunStarted(started) => Some(started),
+        _ => None,
+    });
+    about["metrics"] = json!(started.map(|started| &started.metrics));
     about["result"] = json!(finished.map(|finished| &finished.summary));
     about["state"] = json!(RunSummary::read(&run.id, folder, false).state);
     let report = json!({
@@ -88,19 +94,19 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     let batches: Vec<&Vec<u32>> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Measured(measured) => Some(&measured.batch),
+            Event::Snapshot(snapshot) => Some(&snapshot.batch),
             _ => None,
         })
         .collect();
     let stride = batches.len().div_ceil(BATCHES).max(1);
     let train = batches.into_iter().rev().step_by(stride).flatten().copied().collect();
-    let shown = EvaluationFinished::MOST_WRONG.min(n_test) as u32;
-    let wrong = events.iter().flat_map(|event| match event {
-        Event::EvaluationFinished(evaluation) => &evaluation.wrong[..],
+    let shown = EvaluationFinished::MOST_MISCLASSIFIED.min(n_test) as u32;
+    let misclassified = events.iter().flat_map(|event| match event {
+        Event::EvaluationFinished(evaluation) => &evaluation.misclassified[..],
         _ => &[],
     });
-    let mut test: BTreeSet<u32> = wrong.map(|(sample, _)| *sample).collect();
-    // Where those that are not recognised come first, others follow in order.
+    let mut test: BTreeSet<u32> = misclassified.map(|(sample, _)| *sample).collect();
+    // Where the misclassified ones come first, others follow in order.
     test.extend(0..shown);
     (train, test)
 }

@@ -1,11 +1,12 @@
-//! What the list of runs says of one of them, read from both ends of its log.
+//! The summary of a run in the list of runs, read from both ends of its log.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use events::{Event, ParseError, Reason};
+use events::{Best, Event, MetricInfo, Metrics, NotFinite, ParseError, Part, Reason};
 use runs::Experiment;
 use serde::Serialize;
 
@@ -22,16 +23,19 @@ pub(crate) struct RunSummary {
     pub(crate) state: RunState,
     /// Why the run cannot be shown, or not all of it.
     pub(crate) problem: Option<String>,
-    pub(crate) preset: Option<String>,
+    /// What was not finite, if that ended the run.
+    pub(crate) not_finite: Option<NotFinite>,
+    pub(crate) name: Option<String>,
     pub(crate) seed: Option<u64>,
     pub(crate) threads: Option<usize>,
     pub(crate) parameters: Option<usize>,
     pub(crate) step: u64,
     pub(crate) steps_planned: Option<u64>,
-    pub(crate) train_loss: Option<f64>,
-    pub(crate) test_loss: Option<f64>,
-    pub(crate) test_accuracy: Option<f64>,
-    pub(crate) best_accuracy: Option<f64>,
+    /// The metrics of the run, and their values: of the last batch, of the last evaluation, and the best so far.
+    pub(crate) metrics: Vec<MetricInfo>,
+    pub(crate) train: Option<Metrics>,
+    pub(crate) test: Option<Metrics>,
+    pub(crate) best: BTreeMap<String, Best>,
     pub(crate) samples_per_second: Option<f64>,
     pub(crate) wall_seconds: Option<f64>,
     /// When something was written last, in seconds since 1970.
@@ -40,15 +44,17 @@ pub(crate) struct RunSummary {
     pub(crate) settings: Vec<(String, String)>,
 }
 
-/// How a run is.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RunState {
-    /// It goes on.
+    /// It is in progress.
     Running,
+    /// It waits for a command.
+    Paused,
     /// It did all its steps, or reached its target.
     Finished,
-    /// Someone stopped it.
+    /// It was stopped.
     Stopped,
     /// A number was not finite.
     NotFinite,
@@ -56,7 +62,7 @@ pub(crate) enum RunState {
     Crashed,
     /// It was written by a newer version.
     Newer,
-    /// It is no run.
+    /// It is not a run.
     NotARun,
 }
 
@@ -64,7 +70,7 @@ impl From<&Reason> for RunState {
     fn from(reason: &Reason) -> Self {
         match reason {
             Reason::Interrupted => Self::Stopped,
-            Reason::NotFinite { .. } => Self::NotFinite,
+            Reason::NotFinite(_) => Self::NotFinite,
             _ => Self::Finished,
         }
     }
@@ -101,16 +107,17 @@ impl RunSummary {
             id: id.to_owned(),
             state: RunState::NotARun,
             problem: None,
-            preset: None,
+            not_finite: None,
+            name: None,
             seed: None,
             threads: None,
             parameters: None,
             step: 0,
             steps_planned: None,
-            train_loss: None,
-            test_loss: None,
-            test_accuracy: None,
-            best_accuracy: None,
+            metrics: Vec::new(),
+            train: None,
+            test: None,
+            best: BTreeMap::new(),
             samples_per_second: None,
             wall_seconds: None,
             modified: 0,
@@ -127,19 +134,19 @@ impl RunSummary {
         let first = head.split_inclusive(|&byte| byte == b'\n').next().unwrap_or(&[]);
         match parse(first) {
             Ok(Event::RunStarted(started)) => {
-                self.preset = Some(started.preset);
+                self.name = Some(started.name);
                 self.seed = Some(started.seed);
                 self.threads = Some(started.threads);
                 self.parameters = Some(started.parameters);
                 self.steps_planned = started.steps_planned;
+                self.metrics = started.metrics;
             }
             Ok(_) => {
-                self.problem = Some("events.jsonl: its first event is no `run_started`".into())
+                self.problem = Some("events.jsonl: its first event is not `run_started`".into())
             }
-            Err(ParseError::UnknownKind(kind)) => {
+            Err(error @ (ParseError::UnknownKind(_) | ParseError::Format { .. })) => {
                 self.state = RunState::Newer;
-                let problem = "written by a newer version, which begins with";
-                self.problem = Some(format!("events.jsonl: {problem} {kind:?}"));
+                self.problem = Some(format!("events.jsonl: written by another version: {error}"));
                 return Ok(());
             }
             Err(_) if head.is_empty() => {
@@ -151,14 +158,22 @@ impl RunSummary {
         let tail = read_at(&mut file, begin, TAIL)?;
         let is_fresh = SystemTime::now().duration_since(modified).unwrap_or_default() < SILENCE;
         self.state = if is_live || is_fresh { RunState::Running } else { RunState::Crashed };
-        // The latest line of each kind; a line that begins before the tail is no event and passed over.
+        // The latest line of each kind; a line that begins before the tail is not an event and passed over.
         let lines = tail.split(|&byte| byte == b'\n').rev();
-        let mut unknown = 0;
+        let (mut unknown, mut is_last) = (0, true);
         for event in lines.map(parse) {
             match event {
                 Ok(event) => {
-                    let is_end = matches!(event, Event::RunFinished(_));
-                    self.note(event);
+                    // A run that waits writes nothing.
+                    if is_last && matches!(event, Event::Paused(_)) {
+                        self.state = RunState::Paused;
+                    }
+                    // A continued run has an end before its last start.
+                    let is_end = matches!(event, Event::RunFinished(_)) && is_last;
+                    is_last = false;
+                    if is_end || !matches!(event, Event::RunFinished(_)) {
+                        self.note(event);
+                    }
                     // The last event says all that the list does.
                     if is_end {
                         break;
@@ -183,27 +198,24 @@ impl RunSummary {
             Event::RunFinished(finished) => {
                 let summary = finished.summary;
                 self.state = RunState::from(&finished.reason);
-                if let Reason::NotFinite { layer, tensor, step } = finished.reason {
-                    let problem = format!("step {step}: {tensor} of {layer} is not finite");
-                    self.problem.get_or_insert(problem);
+                if let Reason::NotFinite(not_finite) = finished.reason {
+                    self.not_finite = Some(not_finite);
                 }
                 self.step = summary.steps;
-                (self.train_loss, self.test_loss) =
-                    (Some(summary.train_loss), Some(summary.test_loss));
-                self.test_accuracy = summary.test_accuracy;
-                self.best_accuracy = summary.best_test_accuracy;
+                (self.train, self.test) = (Some(summary.train), Some(summary.test));
+                self.best = summary.best;
                 self.samples_per_second = Some(summary.samples_per_second);
                 self.wall_seconds = Some(summary.wall_seconds);
             }
             Event::EvaluationFinished(evaluation) => {
                 self.step = self.step.max(evaluation.step);
-                self.test_loss.get_or_insert(evaluation.loss_nats);
-                self.test_accuracy = self.test_accuracy.or(evaluation.accuracy);
-                self.best_accuracy = self.best_accuracy.or(evaluation.best_accuracy);
+                if evaluation.part == Part::Test && self.test.is_none() {
+                    (self.test, self.best) = (Some(evaluation.metrics), evaluation.best);
+                }
             }
             Event::StepFinished(step) => {
                 self.step = self.step.max(step.step);
-                self.train_loss.get_or_insert(step.loss_nats);
+                self.train.get_or_insert(step.metrics);
             }
             _ => {}
         }

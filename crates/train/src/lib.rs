@@ -1,10 +1,11 @@
 //! Training: the loop and the gradient check.
 //!
-//! The trainer tells an [`Observer`] what happens and never knows who listens.
+//! The trainer sends its events to an [`Observer`].
 
 mod batches;
 pub mod gradient_check;
 mod quantiles;
 mod trainer;
 
-pub use trainer::{NoopObserver, NotFinite, Observer, TrainError, Trainer};
+pub use events::NotFinite;
+pub use trainer::{NoopObserver, Observer, TrainError, Trainer};

@@ -1,22 +1,23 @@
 //! A network in training: one step at a time.
 
-mod course;
-mod look;
+mod snapshot;
+mod training_loop;
 
+use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use data::{DataError, Dataset, Targets};
-use events::StepFinished;
+use data::{DataError, Dataset};
+use events::{Best, Metrics, NotFinite, Quantity, StepFinished};
 use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
 
-use runs::{Evaluator, Experiment, SavedModel, Split, accuracy, outputs_of, target_shape};
+use runs::{Evaluator, Experiment, SavedModel, Split, metrics, outputs_of, target_shape};
 
 use crate::batches::Batches;
 
-pub use course::{NoopObserver, Observer};
+pub use training_loop::{NoopObserver, Observer};
 
 /// A network in training.
 ///
@@ -42,7 +43,7 @@ pub use course::{NoopObserver, Observer};
 /// let split = Split { train: set.clone(), test: set };
 /// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
 /// let finished = trainer.run(None, &mut NoopObserver);
-/// assert!(finished.summary.test_accuracy > Some(0.9));
+/// assert!(finished.summary.test.get("accuracy") > Some(0.9));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -59,13 +60,15 @@ pub struct Trainer {
     state_vectors: [Vec<f32>; 2],
     /// Steps done.
     step: u64,
-    train_loss: f64,
-    best_accuracy: Option<f64>,
+    /// Of the last batch.
+    last_metrics: Metrics,
+    /// On the test set.
+    best: BTreeMap<String, Best>,
     train_secs: f64,
-    /// What was set in place of the schedule's.
+    /// Overrides the schedule.
     learning_rate: Option<f64>,
-    /// The parameters before a step that is looked into, and how many steps were done then.
-    before: (Vec<f32>, Option<u64>),
+    /// The parameters before a step that a snapshot follows, and the number of steps done then.
+    previous: (Vec<f32>, Option<u64>),
     times: Option<Times>,
 }
 
@@ -103,18 +106,6 @@ pub enum TrainError {
         /// Samples of the training set.
         most: usize,
     },
-}
-
-/// A loss or gradient is infinite or NaN. The step was not taken: the parameters are those before it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("step {step}: {tensor} of {layer} is not finite; the step was not taken")]
-pub struct NotFinite {
-    /// The layer, as `"layer 3 (conv2d)"`; `"loss"` behind the last of them, `"the data"` before the first.
-    pub layer: String,
-    /// What of it.
-    pub tensor: String,
-    /// The step that could not be done: the first is 1.
-    pub step: u64,
 }
 
 impl Trainer {
@@ -160,24 +151,24 @@ impl Trainer {
             Program::new(model.graph.clone(), &options).expect("a model's loss is one number");
         let evaluator = Evaluator::new(&experiment.model, &objective, &split.test, divisor)?;
         let parameters = model.initial_parameters(train.seed);
-        let n_slots = train.optimizer.as_dyn::<f32>().state_vectors();
+        let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
-        let slot = |i| repeat_n(0.0, if i < n_slots { parameters.len() } else { 0 }).collect();
+        let state = |i| repeat_n(0.0, if i < n_states { parameters.len() } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train)?;
         Ok(Self {
-            state_vectors: [slot(0), slot(1)],
+            state_vectors: [state(0), state(1)],
             running_statistics: model
                 .running_statistics
                 .iter()
                 .flat_map(RunningStatistics::initial)
                 .collect(),
             step: 0,
-            train_loss: f64::NAN,
-            best_accuracy: None,
+            last_metrics: Metrics::new(f64::NAN),
+            best: BTreeMap::new(),
             train_secs: 0.0,
             learning_rate: None,
-            before: (Vec::new(), None),
+            previous: (Vec::new(), None),
             times: None,
             experiment,
             batches,
@@ -190,7 +181,7 @@ impl Trainer {
         })
     }
 
-    /// What is being trained.
+    /// The experiment.
     pub fn experiment(&self) -> &Experiment {
         &self.experiment
     }
@@ -200,12 +191,12 @@ impl Trainer {
         &self.model
     }
 
-    /// What is learned from.
+    /// The training set.
     pub fn train_set(&self) -> &Dataset {
         &self.batches.dataset
     }
 
-    /// What is measured on.
+    /// The test set.
     pub fn test_set(&self) -> &Dataset {
         &self.test
     }
@@ -301,14 +292,16 @@ impl Trainer {
         let grad_norm = self.program.gradient_norm();
         self.update_running_statistics();
         self.step += 1;
-        self.train_loss = f64::from(self.program.scalar(self.model.data_loss));
-        let reports = self.step.is_multiple_of(self.experiment.train.report_every);
+        let data_loss = f64::from(self.program.scalar(self.model.data_loss));
+        self.last_metrics = match self.step.is_multiple_of(self.experiment.train.report_every) {
+            true => self.batch_metrics(data_loss),
+            false => Metrics::new(data_loss),
+        };
         Ok(StepFinished {
             step: self.step,
             epoch: self.epochs_done(),
-            loss_nats: self.train_loss,
-            penalty: loss - self.train_loss,
-            accuracy: if reports { self.batch_accuracy() } else { None },
+            metrics: self.last_metrics.clone(),
+            penalty: loss - data_loss,
             learning_rate,
             grad_norm,
         })
@@ -328,11 +321,12 @@ impl Trainer {
         }
     }
 
-    fn batch_accuracy(&self) -> Option<f64> {
-        let Targets::Labels { values, .. } = self.batches.dataset.targets() else { return None };
-        let prediction = self.program.value(self.model.prediction)?;
-        let labels = self.batches.indices.iter().map(|&index| values[index as usize]);
-        Some(accuracy(prediction.values(), outputs_of(&self.batches.dataset), labels))
+    fn batch_metrics(&self, loss: f64) -> Metrics {
+        let Some(prediction) = self.program.value(self.model.prediction) else {
+            return Metrics::new(loss);
+        };
+        let targets = self.batches.dataset.targets().select(&self.batches.indices);
+        metrics::metrics(loss, prediction.values(), outputs_of(&self.batches.dataset), &targets)
     }
 
     /// Runs the step again with every value kept, and names the first that is not finite: values from the
@@ -362,19 +356,36 @@ impl Trainer {
         let bad_value = graph.nodes().map(|(id, _)| id).find(|&id| is_bad(program.value(id)));
         let bad_gradient =
             || graph.nodes().rev().map(|(id, _)| id).find(|&id| is_bad(program.gradient(id)));
-        let (node, what) = match bad_value {
-            Some(id) => (Some(id), "value"),
-            None => (bad_gradient(), "gradient"),
+        let found = bad_value.map(|id| (id, Quantity::Value));
+        let found = found.or_else(|| Some((bad_gradient()?, Quantity::Gradient)));
+        let step = self.step + 1;
+        let Some((id, what)) = found else {
+            let what = Quantity::GradientNorm;
+            return NotFinite { step, what, layer: None, node: None, shape: Vec::new() };
         };
-        let name = |id: graph::NodeId| {
-            let node = graph.node(id);
-            let name = if node.name().is_empty() { node.op_name() } else { node.name() };
-            format!("{what} of {name} {}", node.shape())
+        let node = graph.node(id);
+        let parameter = self.model.parameters.iter().find(|spec| spec.node == id);
+        let name = match (parameter, node.name()) {
+            (Some(spec), _) => snapshot::layer_and_role(&spec.name).1,
+            (None, "input" | "target") => node.name(),
+            _ => node.op_name(),
         };
+        let batch = node.shape().is_batched().then_some(None);
         NotFinite {
-            layer: node.map_or("loss".into(), |id| graph.scope(id).to_owned()),
-            tensor: node.map_or("the sum of squares of the gradient".into(), name),
-            step: self.step + 1,
+            step,
+            what,
+            layer: self.layer_of(id),
+            node: Some(name.to_owned()),
+            shape: batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect(),
         }
+    }
+
+    /// The path of the layer that a node belongs to: `3.conv2d`. Its nodes end with its output.
+    fn layer_of(&self, id: graph::NodeId) -> Option<String> {
+        if [self.model.input, self.model.target].contains(&id) {
+            return None;
+        }
+        let layer = self.model.layers.iter().find(|layer| id <= layer.node)?;
+        Some(format!("{}.{}", layer.number, layer.kind))
     }
 }

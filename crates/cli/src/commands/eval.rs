@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use diagnostics::table::{self, Align};
 use gradus::data::{Dataset, Targets, readers};
+use gradus::events::Metrics;
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
 use gradus::runs::{Evaluation, Evaluator};
 
-use crate::numbers::{loss, thousands};
+use crate::numbers::{metric, thousands};
 use crate::saved;
 use crate::threads::ThreadsArgs;
 
@@ -81,8 +82,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
 struct EvalReport {
     data: String,
     samples: usize,
-    loss: f64,
-    accuracy: Option<f64>,
+    metrics: Metrics,
     /// `confusion[l][p]`: samples with label `l` and prediction `p`.
     confusion: Vec<Vec<usize>>,
     /// Misclassified samples, lowest probability of the label first.
@@ -118,8 +118,7 @@ impl EvalReport {
         let mut report = Self {
             data: dataset.name().to_owned(),
             samples: evaluation.samples,
-            loss: evaluation.loss,
-            accuracy: evaluation.accuracy,
+            metrics: evaluation.metrics.clone(),
             confusion: Vec::new(),
             worst_mistakes: Vec::new(),
         };
@@ -153,16 +152,23 @@ impl EvalReport {
     }
 
     fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "data      {}", self.data)?;
-        writeln!(out, "samples   {}", thousands(self.samples as u64))?;
-        writeln!(out, "loss      {}", loss(self.loss))?;
-        let Some(accuracy) = self.accuracy else { return Ok(()) };
-        let correct: usize = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
-        writeln!(
-            out,
-            "accuracy  {accuracy:.4} ({} misclassified)",
-            thousands((self.samples - correct) as u64)
-        )?;
+        let mut fields = vec![
+            ("data".to_owned(), self.data.clone()),
+            ("samples".to_owned(), thousands(self.samples as u64)),
+        ];
+        for (name, value) in self.metrics.iter() {
+            let mut text = metric(value);
+            if name == "accuracy" {
+                let correct: usize = (0..self.confusion.len()).map(|i| self.confusion[i][i]).sum();
+                let mistakes = thousands((self.samples - correct) as u64);
+                text = format!("{text} ({mistakes} misclassified)");
+            }
+            fields.push((name.replace('_', " "), text));
+        }
+        table::fields(out, &fields)?;
+        if self.confusion.is_empty() {
+            return Ok(());
+        }
         writeln!(out, "\nconfusion matrix (rows: label, columns: prediction):")?;
         let width =
             self.confusion.iter().flatten().max().map_or(1, |most| most.to_string().len()).max(2);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::ensure;
+use diagnostics::table;
 use gradus::data::Targets;
 use gradus::events::{Reason, RunFinished};
 use gradus::graph::Pool;
@@ -13,7 +14,7 @@ use gradus::runs::RunFolder;
 use gradus::train::Trainer;
 
 use crate::experiment::{ExperimentArgs, warn};
-use crate::numbers::{loss, thousands};
+use crate::numbers::{metric, thousands};
 use crate::progress::Progress;
 use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
@@ -124,7 +125,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
     Ok(match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),
-        Reason::NotFinite { .. } => ExitCode::from(1),
+        Reason::NotFinite(_) => ExitCode::from(1),
         _ if reached => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
@@ -142,10 +143,10 @@ fn report(
         Reason::Interrupted => {
             writeln!(err, "interrupted after step {}; the model is saved", summary.steps)
         }
-        Reason::NotFinite { layer, tensor, step } => {
+        Reason::NotFinite(not_finite) => {
             writeln!(
                 err,
-                "stopped at step {step}: {tensor} of {layer} is not finite; the step was not taken\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
+                "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
             )
         }
         _ => Ok(()),
@@ -154,14 +155,17 @@ fn report(
         writeln!(out, "{}", summary.to_line())?;
         return Ok(());
     }
-    writeln!(out, "steps          {} ({:.2} epochs)", thousands(summary.steps), summary.epochs)?;
-    writeln!(out, "train loss     {}", loss(summary.train_loss))?;
-    writeln!(out, "test loss      {}", loss(summary.test_loss))?;
-    if let Some((last, best)) = summary.test_accuracy.zip(summary.best_test_accuracy) {
-        writeln!(out, "test accuracy  {last:.4} (best {best:.4})")?;
+    let steps = format!("{} ({:.2} epochs)", thousands(summary.steps), summary.epochs);
+    let mut fields =
+        vec![("steps".to_owned(), steps), ("train loss".to_owned(), metric(summary.train.loss()))];
+    for (name, value) in summary.test.iter() {
+        let best = summary.best.get(name).filter(|_| name != "loss");
+        let best = best.map_or(String::new(), |best| format!(" (best {})", metric(best.value)));
+        fields.push((format!("test {}", name.replace('_', " ")), metric(value) + &best));
     }
     let speed = thousands(summary.samples_per_second as u64);
-    writeln!(out, "time           {:.1} s, {speed} samples/s in training", summary.wall_seconds)?;
-    writeln!(out, "run            {}", folder.display())?;
+    let time = format!("{:.1} s, {speed} samples/s in training", summary.wall_seconds);
+    fields.extend([("time".into(), time), ("run".into(), folder.display().to_string())]);
+    table::fields(out, &fields)?;
     Ok(())
 }

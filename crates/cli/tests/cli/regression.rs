@@ -28,23 +28,28 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn a_run_is_told_and_measured_by_its_loss() {
+fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
     let sandbox = sandbox();
     let ran = sandbox.line("train matrices.toml --run here");
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let labels: Vec<&str> = ran.out.lines().map(|line| line[..15].trim_end()).collect();
-    assert_eq!(labels, ["steps", "train loss", "test loss", "time", "run"]);
+    let labels: Vec<&str> = ran.out.lines().map(|line| line[..26].trim_end()).collect();
+    let expected = ["steps", "train loss", "test loss", "test mean absolute error", "time", "run"];
+    assert_eq!(labels, expected);
     assert!(!ran.err.contains("accuracy"), "{}", ran.err);
 
     let measured = sandbox.line("eval here");
     assert_eq!(measured.code, Some(0), "{measured:?}");
     let lines: Vec<&str> = measured.out.lines().collect();
-    assert_eq!(lines[..2], ["data      matrix exponentials, test set", "samples   1,000"]);
+    assert_eq!(lines[0], "data                 matrix exponentials, test set");
+    assert_eq!(lines[1], "samples              1,000");
     let loss = |text: &str, label: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(label)).unwrap();
         line.trim().to_owned()
     };
-    assert_eq!((lines.len(), loss(&ran.out, "test loss")), (3, loss(&measured.out, "loss")));
+    assert_eq!((lines.len(), loss(&ran.out, "test loss")), (4, loss(&measured.out, "loss")));
+    // With the best value of the run behind it.
+    let error = loss(&ran.out, "test mean absolute error");
+    assert!(error.starts_with(&loss(&measured.out, "mean absolute error")), "{error}");
 }
 
 #[test]
@@ -61,13 +66,14 @@ fn json_has_no_accuracy() {
     let ran = sandbox.line("train matrices.toml --run here --json");
     let summary: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(
-        (&summary["test_accuracy"], &summary["best_test_accuracy"]),
+        (&summary["test"]["accuracy"], &summary["best"]["accuracy"]),
         (&Value::Null, &Value::Null)
     );
-    assert!(summary["test_loss"].as_f64() < summary["train_loss"].as_f64().map(|loss| 4.0 * loss));
+    let loss = |part: &str| summary[part]["loss"].as_f64();
+    assert!(loss("test") < loss("train").map(|loss| 4.0 * loss));
     let ran = sandbox.line("eval here --json");
     let measured: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
-    assert_eq!((&measured["accuracy"], &measured["loss"]), (&Value::Null, &summary["test_loss"]));
+    assert_eq!(measured["metrics"], summary["test"]);
     assert_eq!(measured["confusion"], serde_json::json!([]));
 }
 

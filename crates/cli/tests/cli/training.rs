@@ -10,15 +10,14 @@ use serde_json::Value;
 
 use crate::sandbox::{Ran, Sandbox};
 
-const KEYS: [&str; 12] = [
-    "preset",
+const KEYS: [&str; 11] = [
+    "name",
     "seed",
     "steps",
     "epochs",
-    "train_loss",
-    "test_loss",
-    "test_accuracy",
-    "best_test_accuracy",
+    "train",
+    "test",
+    "best",
     "weights_digest",
     "samples_per_second",
     "wall_seconds",
@@ -35,7 +34,7 @@ fn a_target_that_is_reached_exits_0_and_one_that_is_missed_1() {
     let sandbox = Sandbox::new();
     let reached = sandbox.line("train softmax --steps 2000 --seed 1 --target-accuracy 0.92 --json");
     assert_eq!(reached.code, Some(0), "{reached:?}");
-    assert!(summary(&reached)["test_accuracy"].as_f64() >= Some(0.92));
+    assert!(summary(&reached)["test"]["accuracy"].as_f64() >= Some(0.92));
     assert!(summary(&reached)["steps"].as_u64() < Some(2000), "it stops as soon as it can");
     let missed = sandbox.line("train softmax --steps 200 --target-accuracy 0.99 --json");
     assert_eq!(missed.code, Some(1), "{missed:?}");
@@ -43,7 +42,7 @@ fn a_target_that_is_reached_exits_0_and_one_that_is_missed_1() {
 }
 
 #[test]
-fn the_last_line_of_json_has_exactly_the_twelve_keys() {
+fn the_last_line_of_json_has_exactly_the_promised_keys() {
     let sandbox = Sandbox::new();
     let ran = sandbox.line("train tiny.toml --steps 7 --seed 3 --threads 2 --json");
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -51,11 +50,14 @@ fn the_last_line_of_json_has_exactly_the_twelve_keys() {
     let mut wanted = KEYS;
     wanted.sort_unstable();
     assert_eq!(object.keys().collect::<Vec<_>>(), wanted);
-    assert_eq!((&object["preset"], &object["seed"]), (&"tiny".into(), &3.into()));
+    assert_eq!((&object["name"], &object["seed"]), (&"tiny".into(), &3.into()));
     assert_eq!((&object["steps"], &object["threads"]), (&7.into(), &2.into()));
     // Four of twelve samples a step.
     assert!((object["epochs"].as_f64().unwrap() - 7.0 / 3.0).abs() < 1e-12);
     assert_eq!(object["weights_digest"].as_str().map(str::len), Some(64));
+    let metrics = |part: &Value| part.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(metrics(&object["test"]), ["accuracy", "loss"]);
+    assert_eq!(metrics(&object["best"]), ["accuracy", "loss"]);
     let places = KEYS.map(|key| ran.out.find(&format!("\"{key}\":")));
     assert!(places.is_sorted(), "in the promised order: {}", ran.out);
 }
@@ -160,19 +162,19 @@ fn a_line_has_the_evaluation_of_its_step_or_says_of_which() {
             Ok(Event::EvaluationFinished(test)) if test.step == step => Some(test),
             _ => None,
         });
-        let test = format!("  test loss {:.4} accuracy ", evaluation.unwrap().loss_nats);
+        let test = format!("  test loss {:.4} accuracy ", evaluation.unwrap().metrics.loss());
         assert!(line.contains(&test) && line.ends_with(of), "{line}");
         assert_eq!(line.contains('('), !of.is_empty(), "{line}");
     }
 }
 
 #[test]
-fn a_number_that_is_not_finite_exits_1_and_names_layer_tensor_and_step() {
+fn a_number_that_is_not_finite_exits_1_and_names_step_layer_and_node() {
     let sandbox = Sandbox::new();
     let ran =
         sandbox.line("train tiny.toml --set train.schedule.constant.learning_rate=1e39 --json");
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let message = "stopped at step 2: value of matmul [N, 3] of layer 2 (linear) is not finite; the step was not taken";
+    let message = "stopped at step 2: value of matmul [N, 3] in layer 2.linear is not finite; the step was not taken";
     assert!(ran.err.contains(message), "{}", ran.err);
     assert_eq!(summary(&ran)["steps"], 1);
 }
@@ -199,9 +201,12 @@ fn an_interrupted_run_exits_130_and_is_saved() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let log = sandbox.read("here/events.jsonl");
     assert!(
-        log.lines().last().unwrap().contains(r#""event":"run_finished","reason":"interrupted""#)
+        log.lines()
+            .last()
+            .unwrap()
+            .contains(r#""event":"run_finished","reason":{"kind":"interrupted"}"#)
     );
     let measured = sandbox.line("eval here --json");
     let measured: Value = serde_json::from_str(&measured.out).unwrap();
-    assert_eq!(measured["accuracy"], summary["test_accuracy"]);
+    assert_eq!(measured["metrics"], summary["test"]);
 }

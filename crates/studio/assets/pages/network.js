@@ -177,10 +177,10 @@ class NetworkPage {
       return createElement("span", { class: "quantiles-cell" }, bar, text);
     };
     const magnitude = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
-    const rows = (snapshot?.parameters ?? []).map(({ name, values, gradients, updates }) => {
+    const rows = (snapshot?.parameters ?? []).map(({ layer, role, values, gradients, updates }) => {
       const hasRatio = updates && magnitude(values);
       const ratio = hasRatio ? formatNumber(magnitude(updates) / magnitude(values)) : "–";
-      return [name, central(values), central(gradients), central(updates), ratio];
+      return [`${layer}.${role}`, central(values), central(gradients), central(updates), ratio];
     });
     const head = [
       translate("network.parameter"),

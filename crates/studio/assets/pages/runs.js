@@ -2,7 +2,8 @@
 
 import { Chart } from "../chart.js";
 import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
-import { formatDateTime, formatDuration, formatInteger, formatNumber, formatPercent } from "../format.js";
+import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
+import { metricName, metricText, notFiniteText } from "../metrics.js";
 import { Run } from "../run.js";
 import { listRuns } from "../server.js";
 import { translate } from "../text.js";
@@ -19,17 +20,6 @@ const COLUMNS = [
   { title: "runs.run", value: (run) => run.id, text: (run) => run.id },
   { title: "runs.state", value: (run) => run.state, text: (run) => translate(`state.${run.state}`) },
   { title: "common.step", value: (run) => run.step, text: (run) => formatInteger(run.step) },
-  {
-    title: "metric.best_accuracy",
-    value: (run) => run.best_accuracy,
-    text: (run) => formatPercent(run.best_accuracy ?? NaN),
-  },
-  {
-    title: "metric.test_accuracy",
-    value: (run) => run.test_accuracy,
-    text: (run) => formatPercent(run.test_accuracy ?? NaN),
-  },
-  { title: "metric.test_loss", value: (run) => run.test_loss, text: (run) => formatNumber(run.test_loss ?? NaN) },
   { title: "common.parameters", value: (run) => run.parameters, text: (run) => formatInteger(run.parameters) },
   { title: "common.seed", value: (run) => run.seed, text: (run) => run.seed ?? "–" },
   {
@@ -39,6 +29,29 @@ const COLUMNS = [
   },
   { title: "runs.modified", value: (run) => run.modified, text: (run) => formatDateTime(run.modified) },
 ];
+
+/** The position of the columns of metrics among the others. */
+const METRICS_POSITION = 3;
+
+/** The columns of the metrics of any run: the best value and the last, of the loss the last only. */
+export function metricColumns(runs) {
+  const metrics = new Map(runs.flatMap((run) => run.metrics).map((metric) => [metric.name, metric]));
+  const last = (a, b) => (a.name === "loss") - (b.name === "loss");
+  return [...metrics.values()].sort(last).flatMap((metric) => {
+    const column = (key, value) => ({
+      id: `${key} ${metric.name}`,
+      name: translate(key, { name: metricName(metric.name) }),
+      value,
+      text: (run) => metricText(metric, value(run)),
+    });
+    const test = column("metric.test", (run) => run.test?.[metric.name]);
+    const best = column("metric.best", (run) => run.best[metric.name]?.value);
+    return metric.name === "loss" ? [test] : [best, test];
+  });
+}
+
+/** Whether two columns are the same one, made at different times. */
+const isSame = (a, b) => (a.id ?? a.title ?? a.name) === (b.id ?? b.title ?? b.name);
 
 export default {
   name: "runs",
@@ -132,17 +145,18 @@ class RunsPage {
       this.setting.value = paths.includes(chosen) ? chosen : "";
     }
     const path = this.setting.value;
-    if (path === "") return COLUMNS;
+    const columns = COLUMNS.toSpliced(METRICS_POSITION, 0, ...metricColumns(this.runs));
+    if (path === "") return columns;
     if (this.chosenColumn?.name !== path) {
       const setting = (run) => run.settings.find(([other]) => other === path)?.[1];
       const value = (run) => parseNumber(setting(run));
       this.chosenColumn = { name: path, value, text: (run) => setting(run) ?? "–" };
     }
-    return [...COLUMNS, this.chosenColumn];
+    return [...columns, this.chosenColumn];
   }
 
   sortBy(column) {
-    this.order = { column, isDescending: this.order.column === column ? !this.order.isDescending : true };
+    this.order = { column, isDescending: isSame(this.order.column, column) ? !this.order.isDescending : true };
     this.draw();
   }
 
@@ -163,7 +177,7 @@ class RunsPage {
   }
 
   headCell(column) {
-    const isChosen = column === this.order.column;
+    const isChosen = isSame(column, this.order.column);
     const direction = this.order.isDescending ? "descending" : "ascending";
     const arrow = isChosen ? (this.order.isDescending ? " ↓" : " ↑") : "";
     const title = (column.name ?? translate(column.title)) + arrow;
@@ -184,7 +198,8 @@ class RunsPage {
     const link = canOpen(run)
       ? createElement("a", { href: `#/train/${encodeURIComponent(run.id)}` }, run.id)
       : run.id;
-    const problem = run.problem ? createElement("div", { class: "problem" }, run.problem) : null;
+    const why = run.problem ?? (run.not_finite ? notFiniteText(run.not_finite) : null);
+    const problem = why ? createElement("div", { class: "problem" }, why) : null;
     const cells = columns.slice(1).map((column) => createElement("td", {}, String(column.text(run))));
     return createElement("tr", { "data-run": run.id }, createElement("td", {}, box, " ", link, problem), ...cells);
   }
@@ -272,8 +287,8 @@ class Comparison {
         const columns = { x: events.map((event) => event.step), y: events.map(valueOf) };
         return { label: run.about.id, color: `--run-${i + 1}`, width: 2, ...columns };
       });
-    this.accuracy.draw({ series: series((event) => event.accuracy), end });
-    this.loss.draw({ series: series((event) => event.loss_nats), end, isLog: true });
+    this.accuracy.draw({ series: series(({ metrics }) => metrics.accuracy ?? null), end });
+    this.loss.draw({ series: series(({ metrics }) => metrics.loss), end, isLog: true });
     const entries = this.runs.map((run, i) => {
       const swatch = createElement("i", { class: "swatch" });
       swatch.style.borderColor = `var(--run-${i + 1})`;

@@ -3,6 +3,7 @@
 import { createElement, onColorSchemeChange, setText } from "../dom.js";
 import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate } from "../format.js";
 import { Images } from "../images.js";
+import { metricName, metricText, notFiniteText } from "../metrics.js";
 import { panelFrame } from "../panel.js";
 import * as allPanels from "../panels/all.js";
 import { Run } from "../run.js";
@@ -126,7 +127,17 @@ class TrainPage {
       this.numbers[name] = createElement("dd", { id: name }, "–");
       return createElement("div", { class: kind }, createElement("dt", {}, title), this.numbers[name]);
     });
-    return createElement("dl", { class: "numbers" }, ...fields);
+    this.numberList = createElement("dl", { class: "numbers" }, ...fields);
+    return this.numberList;
+  }
+
+  /** Adds the number of a metric without a panel, unless it is there. */
+  addNumber({ name }) {
+    const id = `test_${name}`;
+    if (this.numbers[id]) return;
+    this.numbers[id] = createElement("dd", { id }, "–");
+    const title = translate("metric.test", { name: metricName(name) });
+    this.numberList.append(createElement("div", {}, createElement("dt", {}, title), this.numbers[id]));
   }
 
   buildButtons() {
@@ -194,7 +205,7 @@ class TrainPage {
 
   togglePause() {
     if (!this.about.can_control || this.run.finished) return;
-    this.send({ command: this.run.isPaused ? "resume" : "pause" });
+    this.send({ command: this.run.isPaused ? "unpause" : "pause" });
   }
 
   confirmStop() {
@@ -263,28 +274,32 @@ class TrainPage {
     const { run, step, isLatest } = view;
     this.dot.className = `dot ${run.state}`;
     const evaluation = latest(run.evaluations, step);
-    const reported = run.steps.slice(0, countUpTo(run.steps, step)).filter((event) => event.accuracy !== null);
-    const recent = reported.slice(-20);
-    const trainingAccuracy = recent.reduce((sum, event) => sum + event.accuracy, 0) / recent.length;
+    const steps = run.steps.slice(0, countUpTo(run.steps, step));
+    const recent = steps.filter(({ metrics }) => Number.isFinite(metrics.accuracy)).slice(-20);
+    const trainingAccuracy = recent.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / recent.length;
     const rate = isLatest && run.finished ? run.finished.samples_per_second : run.speedAt(step);
-    const accuracy = formatPercent(evaluation?.accuracy ?? NaN);
-    const loss = formatNumber(evaluation?.loss_nats ?? NaN);
+    const accuracy = formatPercent(evaluation?.metrics.accuracy ?? NaN);
+    const loss = formatNumber(evaluation?.metrics.loss ?? NaN);
     const texts = {
       test_accuracy: accuracy,
       training_accuracy: formatPercent(trainingAccuracy, 1),
       test_loss: loss,
       samples_per_second: formatRate(rate),
     };
+    for (const metric of run.otherMetrics) {
+      texts[`test_${metric.name}`] = metricText(metric, evaluation?.metrics[metric.name]);
+      this.addNumber(metric);
+    }
     for (const [name, element] of Object.entries(this.numbers)) setText(element, texts[name]);
     setText(this.progress, this.describeProgress(view, rate));
     document.title = `${this.about.classes ? accuracy : loss} ${this.about.id} · gradus`;
-    this.drawWarnings(latest(run.snapshots, step), trainingAccuracy - evaluation?.accuracy);
+    this.drawWarnings(latest(run.snapshots, step), trainingAccuracy - evaluation?.metrics.accuracy);
   }
 
   describeProgress({ run, step, isLatest }, rate) {
     const { started, finished } = run;
     const planned = started?.steps_planned;
-    const epoch = started ? (step * started.batch) / started.train_samples : 0;
+    const epoch = started ? (step * started.batch) / started.parts.train : 0;
     const values = { step: formatInteger(step), planned: formatInteger(planned), epoch: epoch.toFixed(1) };
     const parts = [translate(planned ? "train.progress" : "train.progress_open", values)];
     if (isLatest && finished) {
@@ -311,7 +326,7 @@ class TrainPage {
       add(translate(hasDiverged ? "warning.diverged" : "warning.diverging", values), hasDiverged);
     }
     const reason = run.finished?.reason;
-    if (reason?.not_finite) add(translate("warning.not_finite", reason.not_finite), true);
+    if (reason?.kind === "not_finite") add(notFiniteText(reason), true);
     if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
     if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
     if (about.unknown_lines) add(translate("warning.newer_lines", { n: about.unknown_lines }));

@@ -27,14 +27,14 @@ export default {
     const decimals = (fraction) => (Number.isInteger(Math.round(fraction * 1e6) / 1e4) ? 0 : 1);
     const isUnavailable = context.about.test_samples && !context.about.classes;
     const build = curves({
-      valueOf: (event) => event.accuracy,
+      valueOf: ({ metrics }) => metrics.accuracy ?? null,
       text: (fraction, isExact) => formatPercent(fraction, isExact ? 2 : decimals(fraction)),
       corner: "below",
       axis: () => translate("axis.accuracy"),
       tools: () => [full],
       unavailable: isUnavailable ? translate("panel.no_classes") : null,
       options: ({ run, step }) => {
-        const best = latest(run.evaluations, step)?.best_accuracy ?? 0;
+        const best = latest(run.evaluations, step)?.best.accuracy?.value ?? 0;
         const floor = FLOORS.find(([reached]) => best > reached)?.[1] ?? 0;
         full.hidden = floor === 0;
         return { range: [isFull ? 0 : floor, 1] };

@@ -22,7 +22,8 @@ export function bands({ pooled, roles, rgb, title }) {
     );
     const edgesOf = (snapshot) => {
       if (choice.value === "") return snapshot[pooled];
-      return snapshot.parameters.find(({ name }) => name === choice.value)?.values ?? null;
+      const isChosen = ({ layer, role }) => `${layer}.${role}` === choice.value;
+      return snapshot.parameters.find(isChosen)?.values ?? null;
     };
     const columns = ({ run, step }) => {
       const earlier = run.snapshots.slice(0, countUpTo(run.snapshots, step));

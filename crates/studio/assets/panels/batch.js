@@ -19,7 +19,7 @@ export default {
       rows: 10,
       cells({ run, step }) {
         const snapshot = latest(run.snapshots, step);
-        return (snapshot?.batch ?? []).map((sample, i) => ({ sample, prediction: snapshot.guesses[i] }));
+        return (snapshot?.batch ?? []).map((sample, i) => ({ sample, prediction: snapshot.predictions[i] }));
       },
       note({ run }, shown) {
         const batch = run.started?.batch ?? 0;

@@ -29,7 +29,7 @@ export default {
       return translate(state.factor === 1 ? "axis.nats" : "axis.nats_times_100");
     };
     const build = curves({
-      valueOf: (event) => (event.loss_nats === null ? null : event.loss_nats * state.factor),
+      valueOf: ({ metrics }) => (metrics.loss === null ? null : metrics.loss * state.factor),
       text: (value, isExact) => formatNumber(value, isExact ? 4 : 3),
       corner: "above",
       axis,
@@ -49,7 +49,7 @@ export default {
  * largest.
  */
 export function top(run) {
-  const finite = (events) => events.map((event) => event.loss_nats).filter(Number.isFinite);
+  const finite = (events) => events.map((event) => event.metrics.loss).filter(Number.isFinite);
   const losses = finite(run.evaluations);
   if (losses.length === 0) return Math.max(1, ...finite(run.steps.slice(0, 50))) * 1.05;
   const largest = Math.max(...losses) * 1.1;

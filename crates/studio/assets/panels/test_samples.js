@@ -32,7 +32,7 @@ export default {
       rows: ROWS,
       cells({ run, step }) {
         const evaluation = latest(run.evaluations, step);
-        return evaluation ? misclassifiedFirst(evaluation.wrong ?? [], about.test_samples) : [];
+        return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.test_samples) : [];
       },
       note(_, shown) {
         const values = { shown: formatInteger(shown.length), all: formatInteger(about.test_samples) };

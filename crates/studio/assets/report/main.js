@@ -1,9 +1,10 @@
 // A report: the panels of one run in a file of its own, with its results as tables.
 
 import { createElement, createTable } from "../dom.js";
-import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate } from "../format.js";
+import { formatDuration, formatInteger, formatNumber, formatRate } from "../format.js";
 import { languageSwitch } from "../languages.js";
 import { layerTable } from "../layers.js";
+import { metricName, metricText } from "../metrics.js";
 import train from "../pages/train.js";
 import { aboutRun } from "../server.js";
 import { language, translate } from "../text.js";
@@ -21,33 +22,40 @@ async function show() {
   main.append(results());
 }
 
+/** The last, the best and the training value of a metric, as far as there are any. */
+export function metricRows(metric, { train, test, best }) {
+  const name = metricName(metric.name);
+  const values = [
+    [translate("metric.test", { name }), test[metric.name]],
+    [translate("metric.best", { name }), best[metric.name]?.value],
+    [translate("metric.training", { name }), train[metric.name]],
+  ];
+  return values.filter(([, value]) => value !== undefined).map(([title, value]) => [title, metricText(metric, value)]);
+}
+
 function results() {
   const { layers, result, settings, state } = about;
-  const rows = [["runs.state", translate(`state.${state}`)]];
+  const rows = [[translate("runs.state"), translate(`state.${state}`)]];
   if (result) {
     rows.push(
-      ["common.step", formatInteger(result.steps)],
-      ["common.epoch", formatNumber(result.epochs)],
-      ["metric.test_accuracy", formatPercent(result.test_accuracy ?? NaN)],
-      ["metric.best_accuracy", formatPercent(result.best_test_accuracy ?? NaN)],
-      ["metric.test_loss", formatNumber(result.test_loss, 4)],
-      ["metric.training_loss", formatNumber(result.train_loss, 4)],
-      ["metric.samples_per_second", formatRate(result.samples_per_second)],
-      ["metric.duration", formatDuration(result.wall_seconds)],
-      ["common.seed", result.seed],
-      ["common.threads", result.threads],
-      ["common.digest", result.weights_digest],
+      [translate("common.step"), formatInteger(result.steps)],
+      [translate("common.epoch"), formatNumber(result.epochs)],
+      ...(about.metrics ?? []).flatMap((metric) => metricRows(metric, result)),
+      [translate("metric.samples_per_second"), formatRate(result.samples_per_second)],
+      [translate("metric.duration"), formatDuration(result.wall_seconds)],
+      [translate("common.seed"), result.seed],
+      [translate("common.threads"), result.threads],
+      [translate("common.digest"), result.weights_digest],
     );
   }
   const section = (title, table) => [
     createElement("h2", {}, translate(title)),
     createElement("div", { class: "table" }, table),
   ];
-  const named = rows.map(([key, value]) => [translate(key), value]);
   return createElement(
     "section",
     { class: "page", id: "results" },
-    ...section("report.results", createTable([translate("report.result"), translate("common.value")], named)),
+    ...section("report.results", createTable([translate("report.result"), translate("common.value")], rows)),
     ...section("common.layers", layerTable(layers)),
     ...section("report.settings", createTable([translate("common.setting"), translate("common.value")], settings)),
   );

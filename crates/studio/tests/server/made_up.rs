@@ -1,5 +1,6 @@
 //! A server with some runs, and a client that says exactly what it is told to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
-use events::{EvaluationFinished, Event, Reason, RunFinished, RunStarted, StepFinished, Summary};
+use events::{
+    Best, EvaluationFinished, Event, FORMAT, MetricInfo, Metrics, Part, Reason, RunFinished,
+    RunStarted, StepFinished, Summary,
+};
 use gradus_studio::{BoundAddress, LiveLink, Options, Studio, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
 
@@ -44,18 +48,39 @@ pub(crate) fn saved() -> SavedModel {
     saved
 }
 
+fn metrics(accuracy: f64) -> Metrics {
+    Metrics::new(1.0).with("accuracy", accuracy)
+}
+
+fn best() -> BTreeMap<String, Best> {
+    [("accuracy", 0.75), ("loss", 1.0)]
+        .map(|(name, value)| (name.into(), Best { value, step: 1 }))
+        .into()
+}
+
 pub(crate) fn started() -> String {
+    let info = |name: &str, unit: &str| MetricInfo {
+        name: name.into(),
+        unit: unit.into(),
+        higher_is_better: name != "loss",
+    };
     let started = RunStarted {
+        format: FORMAT,
         version: "0.1.0".into(),
-        preset: "small".into(),
+        name: "small".into(),
         seed: 1,
         threads: 1,
         isa: "portable".into(),
+        rank: None,
+        ranks: None,
         parameters: 15,
-        train_samples: 6,
-        test_samples: 3,
+        parts: [(Part::Train, 6), (Part::Test, 3)].into(),
         batch: 2,
         steps_planned: Some(3),
+        loss: "cross_entropy".into(),
+        metrics: vec![info("loss", "nats"), info("accuracy", "fraction")],
+        continues: None,
+        fork_of: None,
     };
     Event::RunStarted(started).to_line() + "\n"
 }
@@ -64,9 +89,8 @@ pub(crate) fn step(step: u64) -> String {
     let event = StepFinished {
         step,
         epoch: step as f64 / 3.0,
-        loss_nats: 1.0,
+        metrics: metrics(0.5),
         penalty: 0.0,
-        accuracy: Some(0.5),
         learning_rate: 0.1,
         grad_norm: 1.0,
     };
@@ -77,25 +101,24 @@ pub(crate) fn evaluation(step: u64) -> String {
     let event = EvaluationFinished {
         step,
         epoch: step as f64 / 3.0,
-        loss_nats: 1.0,
-        accuracy: Some(0.75),
+        part: Part::Test,
         samples: 3,
-        best_accuracy: Some(0.75),
-        wrong: vec![(1, 2)],
+        metrics: metrics(0.75),
+        best: best(),
+        misclassified: vec![(1, 2)],
     };
     Event::EvaluationFinished(event).to_line() + "\n"
 }
 
 pub(crate) fn finished() -> String {
     let summary = Summary {
-        preset: "small".into(),
+        name: "small".into(),
         seed: 1,
         steps: 3,
         epochs: 1.0,
-        train_loss: 1.0,
-        test_loss: 1.0,
-        test_accuracy: Some(0.75),
-        best_test_accuracy: Some(0.75),
+        train: metrics(0.5),
+        test: metrics(0.75),
+        best: best(),
         weights_digest: "00".into(),
         samples_per_second: 100.0,
         wall_seconds: 1.0,

@@ -51,11 +51,11 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
         (
             "newer",
             "newer",
-            "events.jsonl: written by a newer version, which begins with \"run_dreamt\"",
+            "events.jsonl: written by another version: unknown kind of event \"run_dreamt\"",
         ),
         ("half", "crashed", "events.jsonl: it ends after step 1"),
         ("empty", "running", "events.jsonl: it is empty"),
-        ("strange", "not_a_run", "events.jsonl: line 1: no event: expected value at column 1"),
+        ("strange", "not_a_run", "events.jsonl: line 1: not an event: expected value at column 1"),
         ("photos", "not_a_run", "events.jsonl: "),
         ("typo", "finished", "experiment.toml"),
     ];
@@ -69,7 +69,7 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
         );
     }
     let done = row("done");
-    assert_eq!((&done["step"], &done["best_accuracy"]), (&3.into(), &0.75.into()));
+    assert_eq!((&done["step"], &done["best"]["accuracy"]["value"]), (&3.into(), &0.75.into()));
     let settings = done["settings"].to_string();
     assert!(settings.contains(r#"["train.batch","2"]"#), "{settings}");
     // The others are unharmed.
@@ -93,6 +93,23 @@ fn a_run_that_falls_silent_does_not_stay_running() {
     assert_eq!(state(), "running");
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(state(), "crashed");
+}
+
+#[test]
+fn a_run_that_is_paused_elsewhere_is_paused_however_long_it_waits() {
+    let server = Server::new();
+    let paused = "{\"event\":\"paused\",\"step\":1}\n";
+    write_run(&server.runs.path().join("waits"), &(started() + &step(1) + paused));
+    let log = server.runs.path().join("waits/events.jsonl");
+    fs::File::options()
+        .append(true)
+        .open(log)
+        .unwrap()
+        .set_modified(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let list = server.get("/api/runs").json();
+    let row = list["runs"].as_array().unwrap().iter().find(|row| row["id"] == "waits").unwrap();
+    assert_eq!((&row["state"], &row["problem"]), (&"paused".into(), &serde_json::Value::Null));
 }
 
 #[test]
@@ -205,7 +222,7 @@ fn commands_reach_the_run_that_goes_on_here() {
         (r#"{"command":"pause"}"#, Command::Pause),
         (r#"{"command":"step"}"#, Command::Step),
         (r#"{"command":"epoch"}"#, Command::Epoch),
-        (r#"{"command":"resume"}"#, Command::Resume),
+        (r#"{"command":"unpause"}"#, Command::Unpause),
         (
             r#"{"command":"set_learning_rate","learning_rate":0.25}"#,
             Command::SetLearningRate { learning_rate: Some(0.25) },

@@ -93,7 +93,7 @@ fn evaluation_normalises_with_the_averages() {
     let mut evaluator = Evaluator::new(&experiment.model, &objective, &test, 1.0).unwrap();
     let found = evaluator.evaluate(None, &test, trainer.parameters(), trainer.running_statistics());
     assert_close(found.predictions.values(), predictions, 1e-5);
-    assert_eq!(trainer.evaluate().loss_nats, found.loss);
+    assert_eq!(trainer.evaluate().metrics.loss(), found.metrics.loss());
     // The running statistics matter: with others, it says something else.
     let others = vec![1.0; 6];
     let other = evaluator.evaluate(None, &test, trainer.parameters(), &others);

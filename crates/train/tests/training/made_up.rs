@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use data::{Dataset, Features, Targets};
-use events::{Command, EvaluationFinished, Event, Measured, RunFinished, StepFinished};
+use events::{Command, EvaluationFinished, Event, RunFinished, Snapshot, StepFinished};
 use gradus_train::{Observer, Trainer};
 use graph::Pool;
 use kernels::random::Stream;
@@ -60,7 +60,7 @@ pub(crate) fn experiment(model: &str, train: &str) -> Experiment {
     Experiment::parse("made-up.toml", &text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A trainer that learns from a dataset and is measured on the same.
+/// A trainer whose training set is its test set.
 pub(crate) fn trainer(model: &str, train: &str, dataset: &Dataset) -> Trainer {
     let split = Split { train: dataset.clone(), test: dataset.clone() };
     Trainer::new(experiment(model, train), split, Arc::new(Pool::new(2))).unwrap()
@@ -88,7 +88,7 @@ impl Observer for Recorder {
         if self.stop_after == Some(step) {
             return Some(Command::Stop);
         }
-        assert!(!is_paused || !self.commands.is_empty(), "nobody will ever resume this run");
+        assert!(!is_paused || !self.commands.is_empty(), "nobody will ever unpause this run");
         let is_due = self.commands.front().is_some_and(|(after, _)| step >= *after);
         if is_due { self.commands.pop_front().map(|(_, command)| command) } else { None }
     }
@@ -109,14 +109,14 @@ impl Recorder {
         })
     }
 
-    pub(crate) fn looks(&self) -> impl Iterator<Item = &Measured> {
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
         self.events.iter().filter_map(|event| match event {
-            Event::Measured(measured) => Some(measured),
+            Event::Snapshot(snapshot) => Some(snapshot),
             _ => None,
         })
     }
 
-    /// The steps after which it was measured.
+    /// The steps of the evaluations.
     pub(crate) fn evaluated(&self) -> Vec<u64> {
         self.evaluations().map(|evaluation| evaluation.step).collect()
     }

@@ -1,7 +1,7 @@
 //! Numbers that are infinite or NaN stop a run before they reach the weights.
 
 use data::{Dataset, Features, Targets};
-use events::{Event, Reason};
+use events::{Event, NotFinite, Quantity, Reason};
 use gradus_train::Trainer;
 use runs::weights_digest;
 
@@ -24,7 +24,7 @@ fn constant(feature: f32) -> Dataset {
     Dataset::new("constant", [1], Features::F32(vec![feature; 20]), targets).unwrap()
 }
 
-/// What stops the first step that cannot be done.
+/// Why the first step that cannot be done fails.
 fn failure(trainer: &mut Trainer) -> String {
     loop {
         let before = (trainer.parameters().to_vec(), trainer.steps_done());
@@ -41,8 +41,14 @@ fn a_run_stops_with_the_weights_before_the_step() {
     let mut trainer = trainer(TWO_LAYERS, &descent(1e30), &points(20));
     let mut recorder = Recorder::default();
     let finished = trainer.run(Some(0.99), &mut recorder);
-    let (layer, tensor) = ("layer 3 (linear)".into(), "value of matmul [N, 2]".into());
-    assert_eq!(finished.reason, Reason::NotFinite { layer, tensor, step: 2 });
+    let not_finite = NotFinite {
+        step: 2,
+        what: Quantity::Value,
+        layer: Some("3.linear".into()),
+        node: Some("matmul".into()),
+        shape: vec![None, Some(2)],
+    };
+    assert_eq!(finished.reason, Reason::NotFinite(not_finite));
     // The weights of the only step that was done are finite, and what the run ends with.
     assert_eq!((recorder.steps().count(), finished.summary.steps), (1, 1));
     assert!(trainer.parameters().iter().all(|weight| weight.is_finite()));
@@ -54,25 +60,25 @@ fn a_run_stops_with_the_weights_before_the_step() {
 }
 
 #[test]
-fn the_first_bad_number_is_named_with_layer_tensor_and_step() {
+fn the_first_number_that_is_not_finite_is_named_with_step_layer_and_node() {
     let linear = "input = [1]\nweight_init = { constant = { value = 0.01 } }\nlayers = [{ linear = { units = 1 } }]";
     let cases = [
         (
             trainer(TWO_LAYERS, &descent(1e30), &points(20)),
-            "step 2: value of matmul [N, 2] of layer 3 (linear) is not finite; the step was not taken",
+            "step 2: value of matmul [N, 2] in layer 3.linear is not finite; the step was not taken",
         ),
         (
             trainer(linear, &descent(0.1), &constant(f32::NAN)),
-            "step 1: value of input [N, 1] of the data is not finite; the step was not taken",
+            "step 1: value of input [N, 1] is not finite; the step was not taken",
         ),
         (
             trainer(linear, &descent(0.1), &constant(1e30)),
-            "step 1: value of mul [N, 1] of loss is not finite; the step was not taken",
+            "step 1: value of mul [N, 1] is not finite; the step was not taken",
         ),
         (
             // 20 squares of 2 · 10¹⁸ are a number of 32 bits; 2 · 2 · 10¹⁸ · 2 · 10²⁰, the gradient, is not.
             trainer(linear, &descent(0.1), &constant(2e20)),
-            "step 1: gradient of 1.linear.weight [1, 1] of layer 1 (linear) is not finite; the step was not taken",
+            "step 1: gradient of weight [1, 1] in layer 1.linear is not finite; the step was not taken",
         ),
     ];
     for (mut trainer, message) in cases {
@@ -81,13 +87,13 @@ fn the_first_bad_number_is_named_with_layer_tensor_and_step() {
 }
 
 #[test]
-fn optimizer_state_and_averages_stay_finite_too() {
+fn optimizer_state_and_running_statistics_stay_finite_too() {
     let model = "input = [1]\nlayers = [{ batch_norm = {} }, { linear = { units = 1 } }]";
     let train = descent(0.1).replace("'sgd'", "'adam'");
     let mut trainer = trainer(model, &train, &constant(1e30));
     assert_eq!(
         failure(&mut trainer),
-        "step 1: value of moments [2, 1] of layer 1 (batch_norm) is not finite; the step was not taken"
+        "step 1: value of moments [2, 1] in layer 1.batch_norm is not finite; the step was not taken"
     );
     assert_eq!(trainer.running_statistics(), [0.0, 1.0]);
 }

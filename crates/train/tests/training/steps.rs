@@ -33,7 +33,7 @@ fn any_number_of_threads_gives_the_same_weights() {
             summary.weights_digest,
             weights_digest(trainer.parameters(), trainer.running_statistics())
         );
-        (summary.weights_digest, summary.train_loss.to_bits(), summary.test_loss.to_bits())
+        (summary.weights_digest, summary.train.loss().to_bits(), summary.test.loss().to_bits())
     };
     let alone = digest(1, 7);
     assert_eq!([digest(2, 7), digest(5, 7)], [alone.clone(), alone.clone()]);
@@ -53,12 +53,12 @@ fn a_step_and_an_evaluation_see_the_same_network() {
     let mut trainer = trainer(model, "batch = 60\nsteps = 3\nreport_every = 1", &images(60));
     let before = trainer.evaluate();
     let step = trainer.step().unwrap();
-    assert_eq!(step.accuracy, before.accuracy);
+    assert_eq!(step.metrics.get("accuracy"), before.metrics.get("accuracy"));
     assert!(
-        (step.loss_nats - before.loss_nats).abs() < 1e-5 * before.loss_nats,
+        (step.metrics.loss() - before.metrics.loss()).abs() < 1e-5 * before.metrics.loss(),
         "{step:?} {before:?}"
     );
-    assert!(trainer.evaluate().loss_nats < before.loss_nats);
+    assert!(trainer.evaluate().metrics.loss() < before.metrics.loss());
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn evaluation_measures_every_sample_once() {
     let first = evaluate(&all.clone().take(7));
     assert_eq!(whole.predictions.values()[..14], *first.predictions.values());
     let Targets::Labels { values, .. } = all.targets() else { unreachable!() };
-    let correct = whole.classes().zip(values).filter(|(guess, truth)| *guess == **truth as usize);
-    assert_eq!(whole.accuracy, Some(correct.count() as f64 / 2345.0));
+    let correct = whole.classes().zip(values).filter(|(class, label)| *class == **label as usize);
+    assert_eq!(whole.metrics.get("accuracy"), Some(correct.count() as f64 / 2345.0));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn batches_of_every_size_and_order_learn() {
             let mut trainer = trainer(model, &train, &points(90));
             let (finished, recorder) = run(&mut trainer, None);
             assert_eq!(recorder.steps().count(), steps);
-            let accuracy = finished.summary.test_accuracy.unwrap();
+            let accuracy = finished.summary.test.get("accuracy").unwrap();
             assert!(accuracy > 0.9, "{order}, batches of {batch}: {accuracy}");
         }
     }
@@ -108,9 +108,9 @@ fn values_are_met_by_regression() {
     let (finished, recorder) = run(&mut trainer, Some(0.5));
     // There are no classes: no accuracy, and none to be reached.
     assert_eq!(finished.reason, events::Reason::Completed);
-    assert_eq!((finished.summary.test_accuracy, finished.summary.best_test_accuracy), (None, None));
-    assert!(recorder.steps().all(|step| step.accuracy.is_none()));
-    assert!(finished.summary.test_loss < 1e-9, "{finished:?}");
+    assert_eq!(finished.summary.test.get("accuracy"), None);
+    assert!(recorder.steps().all(|step| step.metrics.get("accuracy").is_none()));
+    assert!(finished.summary.test.loss() < 1e-9, "{finished:?}");
     assert_close(trainer.parameters(), [2.0, 1.0, -1.0, 1.0, 0.5, 0.0], 1e-4);
 }
 
@@ -128,7 +128,7 @@ fn the_penalty_is_reported_apart_and_moves_weights_only() {
     let (free, without, _) = after_a_step("");
     let (charged, with, evaluation) = after_a_step("l1 = 0.4\nl2 = 0.2");
     assert_eq!(free.penalty, 0.0);
-    assert_eq!(charged.loss_nats, free.loss_nats);
+    assert_eq!(charged.metrics.loss(), free.metrics.loss());
     // Four weights of 0.5: 0.4 · Σ|w| + ½ · 0.2 · Σw².
     assert!((charged.penalty - (0.4 * 2.0 + 0.1 * 1.0)).abs() < 1e-6, "{charged:?}");
     let shift = 0.1 * (0.4 + 0.2 * 0.5);
@@ -136,7 +136,7 @@ fn the_penalty_is_reported_apart_and_moves_weights_only() {
         without.iter().enumerate().map(|(i, &w)| f64::from(w) - if i < 4 { shift } else { 0.0 });
     assert_close(&with, wanted, 1e-6);
     // The test loss is that of the data: it can be compared whatever the penalty.
-    assert!((evaluation.loss_nats - free.loss_nats).abs() < 0.1, "{evaluation:?}");
+    assert!((evaluation.metrics.loss() - free.metrics.loss()).abs() < 0.1, "{evaluation:?}");
 }
 
 #[test]

@@ -1,14 +1,15 @@
-//! What a trainer tells of itself between two steps.
+//! What a trainer reports between two steps: evaluations, snapshots, the start and the results of the run.
 
 use data::Targets;
-use events::{EvaluationFinished, Measured, ParameterMeasured, RunStarted, Summary};
-use runs::{argmax, outputs_of, weights_digest};
+use events::{EvaluationFinished, FORMAT, ParameterSnapshot, Part, RunStarted, Snapshot, Summary};
+use runs::metrics::{metric_infos, update_best};
+use runs::{outputs_of, predicted_class, weights_digest};
 
 use super::Trainer;
 use crate::quantiles::quantiles;
 
 impl Trainer {
-    /// Measures on the test set.
+    /// Evaluates on the test set.
     pub fn evaluate(&mut self) -> EvaluationFinished {
         let evaluation = self.evaluator.evaluate(
             Some(&self.pool),
@@ -16,18 +17,14 @@ impl Trainer {
             &self.parameters,
             &self.running_statistics,
         );
-        // `Option` orders nothing below every number.
-        self.best_accuracy = match (self.best_accuracy, evaluation.accuracy) {
-            (Some(best), Some(now)) => Some(best.max(now)),
-            (best, now) => best.or(now),
-        };
-        let wrong = match self.test.targets() {
+        update_best(&mut self.best, &evaluation.metrics, self.step);
+        let misclassified = match self.test.targets() {
             Targets::Labels { values, .. } => {
-                let guesses = evaluation.classes().zip(values).enumerate();
-                let wrong = guesses.filter(|(_, (guess, label))| *guess != **label as usize);
-                wrong
-                    .map(|(sample, (guess, _))| (sample as u32, guess as u32))
-                    .take(EvaluationFinished::MOST_WRONG)
+                let classes = evaluation.classes().zip(values).enumerate();
+                let mistakes = classes.filter(|(_, (class, label))| *class != **label as usize);
+                mistakes
+                    .map(|(sample, (class, _))| (sample as u32, class as u32))
+                    .take(EvaluationFinished::MOST_MISCLASSIFIED)
                     .collect()
             }
             Targets::Values { .. } => Vec::new(),
@@ -35,29 +32,28 @@ impl Trainer {
         EvaluationFinished {
             step: self.step,
             epoch: self.epochs_done(),
-            loss_nats: evaluation.loss,
-            accuracy: evaluation.accuracy,
+            part: Part::Test,
             samples: evaluation.samples,
-            best_accuracy: self.best_accuracy,
-            wrong,
+            metrics: evaluation.metrics,
+            best: self.best.clone(),
+            misclassified,
         }
     }
 
-    /// Notes the parameters, so that what the next step adds to them can be told.
-    pub(super) fn note_before_step(&mut self) {
-        let (parameters, step) = &mut self.before;
+    /// Keeps a copy of the parameters, from which the update of the next step can be computed.
+    pub(super) fn keep_previous_parameters(&mut self) {
+        let (parameters, step) = &mut self.previous;
         parameters.clone_from(&self.parameters);
         *step = Some(self.step);
     }
 
-    /// Looks into the network.
-    pub fn measure(&self) -> Measured {
+    /// Statistics of the parameters, and the last batch.
+    pub fn snapshot(&self) -> Snapshot {
         let specs = &self.model.parameters;
         // All weights and all biases, then each parameter. What batch normalisation adds is a bias as well.
-        let of = |parts: &'static [&'static str]| {
-            let specs = specs.iter().filter(move |spec| {
-                spec.name.rsplit_once('.').is_some_and(|(_, part)| parts.contains(&part))
-            });
+        let of = |roles: &'static [&'static str]| {
+            let specs =
+                specs.iter().filter(move |spec| roles.contains(&layer_and_role(&spec.name).1));
             specs.map(|spec| &self.parameters[spec.range.clone()]).collect::<Vec<_>>()
         };
         let pooled = [of(&["weight"]), of(&["bias", "offset"])];
@@ -71,10 +67,10 @@ impl Trainer {
             .flatten()
             .flat_map(|numbers| specs.iter().map(move |spec| vec![&numbers[spec.range.clone()]]));
         let groups: Vec<_> = pooled.into_iter().chain(singles).collect();
-        let mut spreads = vec![None; groups.len()];
-        self.pool.each(&mut spreads, |i, found| *found = quantiles(&groups[i]));
+        let mut found = vec![None; groups.len()];
+        self.pool.each(&mut found, |i, found| *found = quantiles(&groups[i]));
         // Values, gradients and updates of all parameters stand one kind after the other.
-        let mut kinds_found = spreads[2..].chunks(specs.len().max(1));
+        let mut kinds_found = found[2..].chunks(specs.len().max(1));
         let mut next = |is_there: bool| if is_there { kinds_found.next() } else { None };
         let values = next(true).unwrap_or(&[]);
         let gradients = next(gradients.is_some());
@@ -82,71 +78,80 @@ impl Trainer {
         let parameters = specs.iter().zip(values).enumerate();
         let n_shown = match self.step {
             0 => 0,
-            _ => self.batches.indices.len().min(Measured::MOST_SAMPLES),
+            _ => self.batches.indices.len().min(Snapshot::MOST_SAMPLES),
         };
-        Measured {
+        Snapshot {
             step: self.step,
             train_secs: self.train_secs,
             batch: self.batches.indices[..n_shown].to_vec(),
-            guesses: self.guesses(n_shown),
-            weights: spreads[0],
-            biases: spreads[1],
+            predictions: self.predicted_classes(n_shown),
+            weights: found[0],
+            biases: found[1],
             parameters: parameters
                 .filter_map(|(i, (spec, &values))| {
-                    Some(ParameterMeasured {
-                        name: spec.name.clone(),
+                    let (layer, role) = layer_and_role(&spec.name);
+                    Some(ParameterSnapshot {
+                        layer: layer.to_owned(),
+                        role: role.to_owned(),
                         values: values?,
-                        gradients: gradients.and_then(|spreads| spreads[i]),
-                        updates: updates.and_then(|spreads| spreads[i]),
+                        gradients: gradients.and_then(|found| found[i]),
+                        updates: updates.and_then(|found| found[i]),
                     })
                 })
                 .collect(),
         }
     }
 
-    /// What the last step added to the parameters, if they were noted before it.
+    /// What the last step added to the parameters, if they were kept before it.
     fn last_update(&self) -> Option<Vec<f32>> {
-        let (before, step) = &self.before;
+        let (previous, step) = &self.previous;
         let is_of_last = step.is_some_and(|step| step + 1 == self.step);
-        let pairs = || self.parameters.iter().zip(before);
-        is_of_last.then(|| pairs().map(|(now, before)| now - before).collect())
+        let pairs = || self.parameters.iter().zip(previous);
+        is_of_last.then(|| pairs().map(|(now, previous)| now - previous).collect())
     }
 
-    /// The classes that the first samples of the last batch were taken for.
-    fn guesses(&self, n_samples: usize) -> Vec<u32> {
+    /// The predicted classes of the first samples of the last batch.
+    fn predicted_classes(&self, n_samples: usize) -> Vec<u32> {
         let outputs = outputs_of(&self.batches.dataset);
         let has_classes = matches!(self.batches.dataset.targets(), Targets::Labels { .. });
         let prediction = self.program.value(self.model.prediction);
         let Some(prediction) = prediction.filter(|_| has_classes) else { return Vec::new() };
         let rows = prediction.values().chunks_exact(outputs.max(1)).take(n_samples);
-        rows.map(|row| argmax(row) as u32).collect()
+        rows.map(|row| predicted_class(row) as u32).collect()
     }
 
     pub(super) fn started(&self, n_steps: u64) -> RunStarted {
+        let train_set = &self.batches.dataset;
+        let loss = &self.experiment.train.loss;
         RunStarted {
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
-            preset: self.experiment.name.clone(),
+            name: self.experiment.name.clone(),
             seed: self.experiment.train.seed,
             threads: self.pool.threads(),
             isa: kernels::Isa::current().name().into(),
+            rank: None,
+            ranks: None,
             parameters: self.parameters.len(),
-            train_samples: self.batches.dataset.len(),
-            test_samples: self.test.len(),
+            parts: [(Part::Train, train_set.len()), (Part::Test, self.test.len())].into(),
             batch: self.experiment.train.batch,
             steps_planned: Some(n_steps),
+            loss: loss.name().into(),
+            metrics: metric_infos(loss, train_set.targets()),
+            continues: None,
+            fork_of: None,
         }
     }
 
     pub(super) fn summary(&self, evaluation: &EvaluationFinished, wall_seconds: f64) -> Summary {
         Summary {
-            preset: self.experiment.name.clone(),
+            name: self.experiment.name.clone(),
             seed: self.experiment.train.seed,
             steps: self.step,
             epochs: self.epochs_done(),
-            train_loss: self.train_loss,
-            test_loss: evaluation.loss_nats,
-            test_accuracy: evaluation.accuracy,
-            best_test_accuracy: self.best_accuracy,
+            train: self.last_metrics.clone(),
+            test: evaluation.metrics.clone(),
+            best: self.best.clone(),
             weights_digest: weights_digest(&self.parameters, &self.running_statistics),
             samples_per_second: self.step as f64 * self.experiment.train.batch as f64
                 / self.train_secs,
@@ -154,4 +159,9 @@ impl Trainer {
             threads: self.pool.threads(),
         }
     }
+}
+
+/// The path of a parameter's layer and its role there: `3.conv2d` and `weight`.
+pub(super) fn layer_and_role(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
 }

@@ -1,0 +1,76 @@
+//! Accuracy: the fraction of samples whose predicted class is the label.
+//!
+//! The predicted class is the argmax of the outputs, the first of equals. One output is the score of class 1: it is
+//! predicted above 0.
+
+use data::Targets;
+
+use super::Metric;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Accuracy;
+
+impl Metric for Accuracy {
+    fn name(&self) -> &'static str {
+        "accuracy"
+    }
+
+    fn unit(&self) -> &'static str {
+        "fraction"
+    }
+
+    fn higher_is_better(&self) -> bool {
+        true
+    }
+
+    fn applies_to(&self, targets: &Targets) -> bool {
+        matches!(targets, Targets::Labels { .. })
+    }
+
+    fn value(&self, predictions: &[f32], outputs: usize, targets: &Targets) -> f64 {
+        let Targets::Labels { values, .. } = targets else { return f64::NAN };
+        let rows = predictions.chunks_exact(outputs.max(1)).zip(values);
+        let correct = rows.filter(|(row, label)| predicted_class(row) == **label as usize).count();
+        correct as f64 / values.len() as f64
+    }
+}
+
+/// The class that a row of outputs predicts.
+pub fn predicted_class(row: &[f32]) -> usize {
+    match row {
+        [score] => usize::from(*score > 0.0),
+        _ => argmax(row),
+    }
+}
+
+/// The position of the largest element, the first of equals. NaN is never the largest.
+pub fn argmax(row: &[f32]) -> usize {
+    let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &value)| {
+        if value > best.1 { (i, value) } else { best }
+    });
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(values: &[u32], classes: usize) -> Targets {
+        Targets::Labels { values: values.to_vec(), classes }
+    }
+
+    #[test]
+    fn the_first_of_equal_outputs_is_the_predicted_class() {
+        let predictions = [0.0, 2.0, 1.0, 3.0, 3.0, 0.0, f32::NAN, 0.0, -1.0];
+        let accuracy = Accuracy.value(&predictions, 3, &labels(&[1, 1, 1], 3));
+        assert_eq!(accuracy, 2.0 / 3.0);
+    }
+
+    #[test]
+    fn one_output_is_the_score_of_class_1_with_the_threshold_0() {
+        let accuracy =
+            Accuracy.value(&[-1.0, -1.0, 1.0, 1.0, 0.0], 1, &labels(&[0, 0, 1, 1, 0], 2));
+        assert_eq!(accuracy, 1.0);
+    }
+}
