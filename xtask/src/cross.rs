@@ -23,8 +23,9 @@ const PURE: [&str; 5] = ["kernels", "graph", "nn", "data", "events"];
 /// Checks that the pure crates compile for WebAssembly; says what is missing if they cannot be.
 pub(crate) fn wasm() -> anyhow::Result<Option<String>> {
     let Some(mut cargo) = cargo("check", WASM)? else { return Ok(Some(no_library(WASM))) };
-    // Features of the data crate read files; they are not part of its default ones.
-    process::run(cargo.args(PURE.map(|name| format!("--package=gradus-{name}"))))?;
+    // The default feature of the data crate opens files.
+    cargo.arg("--no-default-features").args(PURE.map(|name| format!("--package=gradus-{name}")));
+    process::run(&mut cargo)?;
     Ok(None)
 }
 

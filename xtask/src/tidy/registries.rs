@@ -23,8 +23,8 @@ enum RegistryEntry {
     ModuleAndItem,
     /// `"x"` inside the brackets of a list.
     Name,
-    /// An import of the file, and a use of what is imported.
-    Import,
+    /// The line that exports the JavaScript file.
+    Export,
 }
 
 const REGISTRIES: &[Registry] = &[
@@ -47,11 +47,11 @@ const REGISTRIES: &[Registry] = &[
     ),
     registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
     registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
-    registry("crates/studio/assets/pages", "crates/studio/assets/main.js", RegistryEntry::Import),
+    registry("crates/studio/assets/pages", "crates/studio/assets/pages/all.js", RegistryEntry::Export),
     registry(
         "crates/studio/assets/panels",
-        "crates/studio/assets/pages/train.js",
-        RegistryEntry::Import,
+        "crates/studio/assets/panels/all.js",
+        RegistryEntry::Export,
     ),
 ];
 
@@ -98,7 +98,7 @@ fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
                 module(list, stem).or_else(|| item(list, stem))
             }
             (Some(list), RegistryEntry::Name) => quoted(list, stem),
-            (Some(list), RegistryEntry::Import) => import(list, name),
+            (Some(list), RegistryEntry::Export) => export(list, name),
             (None, _) => Some("such file".to_owned()),
         };
         Some(format!("{}: {list} has no {}", file.path, missing?))
@@ -125,18 +125,11 @@ fn quoted(list: &SourceFile, name: &str) -> Option<String> {
     (!found.iter().any(|token| token.depth > 0)).then(|| format!("entry `{entry}`"))
 }
 
-/// The import of a JavaScript file together with a use of it, if one is missing.
-fn import(list: &SourceFile, file: &str) -> Option<String> {
-    let end = format!("/{file}\";");
-    let line = list.text.lines().find(|line| line.starts_with("import ") && line.ends_with(&end));
-    let Some(imported) = line.and_then(|line| line.split(' ').nth(1)) else {
-        return Some(format!("import of `{file}`"));
-    };
-    let is_word = |c: char| !c.is_alphanumeric() && c != '_';
-    let n_uses = list.text.split(is_word).filter(|word| *word == imported).count();
-    // The import itself names it, and so may its path.
-    let n_in_import = line.map_or(0, |line| line.split(is_word).filter(|w| *w == imported).count());
-    (n_uses <= n_in_import).then(|| format!("entry `{imported}`"))
+/// The line that exports a JavaScript file, if it is missing.
+fn export(list: &SourceFile, file: &str) -> Option<String> {
+    let end = format!("from \"./{file}\";");
+    let is_export = |line: &str| line.starts_with("export ") && line.ends_with(&end);
+    (!list.text.lines().any(is_export)).then(|| format!("export of `{file}`"))
 }
 
 #[cfg(test)]
@@ -190,22 +183,18 @@ mod tests {
 
     #[test]
     fn presets_and_pages_are_entered_too() {
-        let main = "import draw from \"./pages/draw.js\";\nimport runs from \"./pages/runs.js\";\n\
-                    const PAGES = [draw];\n";
+        let pages = "export { default as draw } from \"./draw.js\";\n// ./new.js";
         let files = [
             ("crates/runs/src/presets.rs", "const ALL: &[P] = &[preset!(\"softmax\")];"),
             ("presets/softmax.toml", ""),
             ("presets/conv.toml", ""),
-            ("crates/studio/assets/main.js", main),
+            ("crates/studio/assets/pages/all.js", pages),
             ("crates/studio/assets/pages/draw.js", ""),
-            ("crates/studio/assets/pages/runs.js", ""),
             ("crates/studio/assets/pages/new.js", ""),
         ];
-        let main = "crates/studio/assets/main.js";
         let expected = [
-            "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`".to_owned(),
-            format!("crates/studio/assets/pages/runs.js: {main} has no entry `runs`"),
-            format!("crates/studio/assets/pages/new.js: {main} has no import of `new.js`"),
+            "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`",
+            "crates/studio/assets/pages/new.js: crates/studio/assets/pages/all.js has no export of `new.js`",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);
     }
