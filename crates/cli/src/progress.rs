@@ -1,4 +1,4 @@
-//! What a run shows while it goes on: a bar on a terminal, a line for each epoch or few elsewhere.
+//! The progress of a run on the terminal: a bar, or lines of text where standard error is not a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;

@@ -47,8 +47,8 @@ pub enum DataError {
         /// Bytes there should be up to the end of what was being read.
         expected: usize,
     },
-    /// A file goes on after everything its header announces.
-    #[error("{name}: goes on after the {expected} bytes its header announces")]
+    /// A file is longer than its header says.
+    #[error("{name}: expected {expected} bytes as the header says, found more")]
     Trailing {
         /// The file.
         name: String,

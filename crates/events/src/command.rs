@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Wait after the current step.
     Pause,
-    /// Go on after a pause.
+    /// Continue after a pause.
     Unpause,
     /// Do one step and wait.
     Step,
-    /// Go on to the end of the epoch and wait.
+    /// Continue to the end of the epoch and pause.
     Epoch,
     /// End the run.
     Stop,

@@ -229,7 +229,7 @@ pub enum ParseError {
 
 /// The events of a log, line by line.
 ///
-/// After a line that is not an event, reading goes on with the next one. Only the last line may lack its
+/// After a line that is not an event, reading continues with the next one. Only the last line may lack its
 /// line break, since a run can be killed at any moment: if it is not a whole event, it ends the log without
 /// an error, and [`is_cut`](Self::is_cut) tells of it.
 ///

@@ -66,7 +66,7 @@ pub enum Event {
     Snapshot(Snapshot),
     /// The run waits.
     Paused(Paused),
-    /// The run goes on after a pause.
+    /// The run continues after a pause.
     Unpaused(Unpaused),
     /// The learning rate was set by hand.
     LearningRateSet(LearningRateSet),
@@ -113,7 +113,7 @@ pub struct RunStarted {
     pub parts: BTreeMap<Part, usize>,
     /// Samples of a step.
     pub batch: usize,
-    /// Steps to come; `None` if the run goes on until it is stopped.
+    /// Steps to come; `None` if the run has no planned end.
     pub steps_planned: Option<u64>,
     /// The kind of the loss, such as `cross_entropy`.
     pub loss: String,
@@ -234,14 +234,14 @@ pub struct ParameterSnapshot {
     pub updates: Option<Quantiles>,
 }
 
-/// A run waits until it is told to go on.
+/// A run is paused until a command continues it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
     /// Optimizer updates so far.
     pub step: u64,
 }
 
-/// A run goes on after a pause.
+/// A run continues after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unpaused {
     /// Optimizer updates so far.

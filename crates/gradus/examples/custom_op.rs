@@ -1,4 +1,4 @@
-//! Write an op of your own: `y = x · sigmoid(x)`, checked against differences before it is used.
+//! A custom op: `y = x · sigmoid(x)`, checked against finite differences before it is used.
 //!
 //! `cargo run --release -p gradus --example custom_op`
 

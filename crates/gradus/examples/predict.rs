@@ -41,15 +41,15 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let images: Vec<f32> = pixels[..DIGITS * 784].iter().map(|&pixel| f32::from(pixel)).collect();
     let mut right = 0;
     for (scores, &label) in predictor.predict(&images).chunks(10).zip(labels) {
-        let chances = prediction.probabilities(scores).ok_or("the loss takes logits")?;
-        let guess =
-            (0..10).max_by(|&a, &b| chances[a].total_cmp(&chances[b])).ok_or("ten classes")?;
+        let probabilities = prediction.probabilities(scores).ok_or("the loss takes logits")?;
+        let predicted =
+            (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).ok_or("ten classes")?;
         writeln!(
             io::stdout(),
-            "a {label}, taken for a {guess} with probability {:.2}",
-            chances[guess]
+            "label {label}, predicted {predicted} with probability {:.2}",
+            probabilities[predicted]
         )?;
-        right += usize::from(guess == label as usize);
+        right += usize::from(predicted == label as usize);
     }
     if right < 17 {
         return Err(format!("only {right} of {DIGITS} are right").into());

@@ -21,7 +21,7 @@ pub use error::FormulaError;
 use crate::{Graph, NodeId, ShapeError};
 
 /// Levels of parentheses, functions, powers and minus signs within each other, at most. Far more than
-/// people write, far less than the smallest stack holds.
+/// users write, far less than the smallest stack holds.
 const MAX_DEPTH: usize = 256;
 
 type Unary = fn(&mut Graph<f64>, NodeId) -> NodeId;
@@ -149,7 +149,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Goes on to the next token.
+    /// Advances to the next token.
     fn advance(&mut self) {
         let rest = self.text[self.span.end..].trim_start();
         let (token, len) = match rest.chars().next() {
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_people_write_them() {
+    fn numbers_are_read_in_the_usual_notations() {
         let cases = [
             ("1e-3", 1e-3),
             ("1.5E+2", 150.0),

@@ -1,4 +1,4 @@
-//! The gradient check: analytic gradients of a graph against differences of its loss.
+//! The gradient check: analytic gradients of a graph compared with finite differences of its loss.
 
 use std::sync::Arc;
 
@@ -110,7 +110,7 @@ pub fn gradient_check(
                     checked.redrawn += 1;
                     step *= SHRINK;
                     if attempt + 1 == ATTEMPTS && checked.compared == 0 {
-                        // Nothing could be compared: that is no proof, and must not look like one.
+                        // Nothing could be compared: that proves nothing, and must not look like a proof.
                         checked.error = f64::INFINITY;
                     }
                     continue;
@@ -132,7 +132,7 @@ pub fn gradient_check(
 }
 
 /// The gradient of `loss` for every parameter by central differences, two runs of the program for each: for
-/// small graphs, and for those who do not want to believe the analytic one.
+/// small graphs, and as an independent check of the analytic one.
 ///
 /// # Panics
 ///

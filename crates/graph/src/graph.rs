@@ -67,7 +67,7 @@ impl<T: Float> Node<T> {
         }
     }
 
-    /// The name it was given; empty for most nodes that are no leaf.
+    /// The name it was given; empty for most nodes with operands.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -80,7 +80,7 @@ impl<T: Float> Node<T> {
         }
     }
 
-    /// The op, for a node that is no leaf.
+    /// The op, for a node with operands.
     pub fn op(&self) -> Option<&dyn Op<T>> {
         match &self.kind {
             NodeKind::Leaf(_) => None,
@@ -188,7 +188,7 @@ impl<T: Float> Graph<T> {
         id
     }
 
-    /// Gives a node a name, for people.
+    /// Gives a node a name, for messages and tables.
     pub fn set_name(&mut self, id: NodeId, name: impl Into<String>) {
         self.nodes[id.index()].name = name.into();
     }

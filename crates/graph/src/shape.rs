@@ -61,7 +61,7 @@ impl Shape {
         first.into_iter().chain(self.dims.iter().copied()).collect()
     }
 
-    /// The size of `axis` as people write it: `N` for the batch axis.
+    /// The size of `axis` as text: `N` for the batch axis.
     fn axis(&self, axis: usize) -> String {
         match axis.checked_sub(usize::from(self.batched)) {
             None => "N".into(),

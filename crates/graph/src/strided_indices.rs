@@ -1,4 +1,4 @@
-//! Walking over the elements of one shape while another, smaller one keeps up.
+//! Iteration over the elements of one shape with the matching elements of a smaller one.
 
 use crate::{Shape, ShapeError};
 

@@ -1,4 +1,4 @@
-//! Checks for ops, your own among them: forward against a plain reference, backward against differences,
+//! Checks for ops, custom ones included: forward against a plain reference, backward against finite differences,
 //! and the check itself against a wrong rule.
 
 use std::ops::Range;
@@ -39,7 +39,7 @@ pub struct Uniform {
 ///
 /// # Panics
 ///
-/// If a size is no number.
+/// If a size is not a number.
 pub fn uniform(shape: &str, range: Range<f64>) -> Uniform {
     let mut words = shape.split_whitespace().peekable();
     let is_batched = words.next_if_eq(&"N").is_some();

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_or_too_small_is_refused_with_its_sizes() {
+    fn a_shape_that_is_not_an_image_or_too_small_is_refused_with_its_sizes() {
         let refused = |x: &Shape, kernel, stride| {
             Window::new("conv2d", x, kernel, stride, Padding::Valid).unwrap_err().to_string()
         };

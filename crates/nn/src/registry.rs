@@ -67,7 +67,7 @@ pub(crate) fn fraction(name: &str, found: f64) -> Result<(), InvalidSetting> {
     require((0.0..1.0).contains(&found), name, found, "a number from 0 to below 1")
 }
 
-/// Checks that `found` lies in `1..=most`; `usize::MAX` is no limit.
+/// Checks that `found` lies in `1..=most`; `usize::MAX` means unlimited.
 ///
 /// # Errors
 ///

@@ -135,7 +135,7 @@ impl RunFolder {
         model.write(&self.path.join(CHECKPOINTS).join(name)).map_err(RunFolderError::Saved)
     }
 
-    /// The networks that the run in the folder `path` saved on its way: the step of each and its file, in order.
+    /// The checkpoints of the run in the folder `path`: the step of each and its file, in order.
     pub fn checkpoints(path: &Path) -> Vec<(u64, PathBuf)> {
         let entries = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
         let step_of = |path: &Path| -> Option<u64> {

@@ -134,7 +134,7 @@ impl SavedModel {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file. Nothing of it is believed unchecked.
+    /// If the file is invalid: every part of it is checked.
     pub fn read(file: &Path) -> Result<Self, SavedError> {
         let of_file = || file.to_owned();
         let bytes = fs::read(file).map_err(|error| SavedError::Io { file: of_file(), error })?;

@@ -6,7 +6,7 @@ import { listen } from "./server.js";
 /** Steps kept at most: a chart has no more columns. Beyond them every second one is dropped. */
 const MAX_STEPS = 4000;
 
-/** The fewest steps that a horizontal axis has while a run goes on. */
+/** The fewest steps that a horizontal axis has during a run. */
 const MIN_AXIS_STEPS = 1000;
 
 /** The smallest of 1, 2, 5, 10, 20, … that is at least `steps`. */
@@ -63,7 +63,7 @@ export class Run {
   addEvent(event) {
     switch (event.event) {
       case "run_started":
-        // A run may start several times; it goes on from the last start.
+        // A run may start several times; it continues from the last start.
         Object.assign(this, { started: event, finished: null, isPaused: false });
         break;
       case "step_finished":

@@ -33,7 +33,7 @@ pub(crate) struct About {
     pub(crate) test_samples: usize,
     /// The steps at which the network was saved.
     pub(crate) saved_steps: Vec<u64>,
-    /// Lines of the log that are no events, and those that only a newer version knows.
+    /// Lines of the log that are not events, and those that only a newer version knows.
     pub(crate) damaged_lines: usize,
     pub(crate) unknown_lines: usize,
 }

@@ -48,7 +48,7 @@ const MOST_SAMPLES: usize = 2000;
 const MOST_NUMBERS: usize = 1 << 22;
 /// How long an answer may take, with the body that is asked about.
 const TIME: Duration = Duration::from_secs(20);
-/// The largest learning rate that is no slip of the pen.
+/// The largest accepted learning rate: a larger one is a typing error.
 const LARGEST_RATE: f64 = 1e6;
 
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, ApiError> {
 /// All runs.
 #[derive(Serialize)]
 struct RunList {
-    /// The run that goes on in this process.
+    /// The run in progress in this process.
     live: Option<String>,
     runs: Vec<RunSummary>,
 }
@@ -374,7 +374,7 @@ async fn command(
         let run = open(&shared.library, &id)?;
         let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
         let Some(live) = shared.library.trainer_of(&run) else {
-            return Err(conflict("the run does not go on in this process"));
+            return Err(conflict("the run is not in progress in this process"));
         };
         match live.send(command) {
             true => Ok(StatusCode::ACCEPTED),

@@ -1,8 +1,8 @@
 //! Who may ask: every request passes here first.
 //!
-//! An address of this machine only is no wall against web pages of others, which the same browser shows: a page can
+//! A loopback address does not protect against other web pages in the same browser: a page can
 //! send requests anywhere, and a name that first led to its own server can later lead to ours. So the `Host` must be
-//! one of ours, the `Origin` as well where there is one, and a request must carry the token of the link.
+//! one of this server, the `Origin` as well where there is one, and a request must carry the token of the link.
 
 use std::net::SocketAddr;
 
@@ -56,8 +56,8 @@ impl Guard {
         }
     }
 
-    /// Whether `host`, such as `localhost:8000`, is one of ours. The address at which the connection arrived is: a name
-    /// that leads here under false pretences is no address.
+    /// Whether `host`, such as `localhost:8000`, is one of this server. The address at which the connection arrived is: a name
+    /// that another site has redirected here is refused.
     fn is_ours(&self, host: &str, arrived: SocketAddr) -> bool {
         let host = host.to_ascii_lowercase();
         let name = match host.strip_suffix(&format!(":{}", self.port)) {

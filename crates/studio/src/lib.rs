@@ -1,4 +1,4 @@
-//! The studio: web pages that show runs, while they go on and afterwards.
+//! The studio: web pages of runs, in progress and finished.
 //!
 //! It reads run folders, whose events another thread or another program writes, and never knows the trainer: what
 //! the page of a run shows are the lines of its log. A run in the same process can be told what to do through its

@@ -25,7 +25,7 @@ pub(crate) struct Library {
     roots: Vec<PathBuf>,
     live: Option<LiveRun>,
     open_data: OpenData,
-    /// What is known of runs that are over. One that goes on may be cut short without a further byte.
+    /// What is known of finished runs. A run in progress may end without a further byte.
     rows: Mutex<HashMap<PathBuf, (Stamp, RunSummary)>>,
     /// The runs that were opened, the latest last.
     open: Mutex<Vec<Arc<OpenRun>>>,
@@ -51,7 +51,7 @@ impl Library {
         Self { roots, live, open_data, rows: Mutex::default(), open: Mutex::default() }
     }
 
-    /// The run that goes on in this process, and its id.
+    /// The run in progress in this process, and its id.
     pub(crate) fn live(&self) -> Option<(String, &LiveRun)> {
         let live = self.live.as_ref()?;
         let id = self.folders().into_iter().find(|(_, folder)| folder == live.folder())?.0;
@@ -126,7 +126,7 @@ impl Library {
         Some(found)
     }
 
-    /// The way to the trainer of `run`, if it goes on in this process.
+    /// The way to the trainer of `run`, if it is in progress in this process.
     pub(crate) fn trainer_of(&self, run: &OpenRun) -> Option<&LiveRun> {
         self.live.as_ref().filter(|live| live.folder() == run.folder)
     }

@@ -15,7 +15,7 @@ const MOST_WAITING: usize = 64;
 /// How long a paused run waits for a command before it looks whether something else wants it to end.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A run that goes on in this process, as the studio sees it.
+/// A run in progress in this process, as the server sees it.
 #[derive(Debug)]
 pub struct LiveRun {
     folder: PathBuf,
@@ -133,7 +133,7 @@ mod tests {
         let accepted = (0..1000).filter(|_| run.send(Command::Step)).count();
         assert_eq!(accepted, MOST_WAITING);
         assert_eq!(link.command(true), Some(Command::Step));
-        assert!(run.send(Command::Stop), "there is room again");
+        assert!(run.send(Command::Stop), "the channel has capacity again");
         let heard: Vec<_> = std::iter::from_fn(|| link.command(false)).collect();
         assert_eq!((heard.len(), heard.last()), (MOST_WAITING, Some(&Command::Stop)));
         drop(link);

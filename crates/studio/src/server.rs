@@ -40,7 +40,7 @@ const BUFFER: usize = 1 << 16;
 pub struct Options {
     /// Run folders, and folders that have some in them.
     pub roots: Vec<PathBuf>,
-    /// The run that goes on in this process.
+    /// The run in progress in this process.
     pub live: Option<LiveRun>,
     /// Reads the data of an experiment.
     pub open_data: OpenData,

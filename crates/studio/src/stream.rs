@@ -12,12 +12,12 @@ use futures_util::stream::{self, Stream};
 use crate::library::OpenRun;
 use crate::log::Lines;
 
-/// StreamLimit at a time. More would be no class of pupils but a program gone wild.
+/// StreamLimit at a time. More is not a school class but a faulty program.
 pub(crate) const MOST_STREAMS: usize = 256;
 /// How often it is looked whether something was written: as often as an eye can follow.
 const PERIOD: Duration = Duration::from_millis(200);
 /// Periods without a word after which one is said: only who speaks learns that the other is gone.
-const SILENT_PERIODS: u32 = 50;
+const QUIET_PERIODS: u32 = 50;
 
 /// How many streams there are.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl EventStream {
         if self.is_over {
             return None;
         }
-        for _ in 0..SILENT_PERIODS {
+        for _ in 0..QUIET_PERIODS {
             let (run, at) = (Arc::clone(&self.run), self.at);
             let found = tokio::task::spawn_blocking(move || look(&run, at)).await;
             let (lines, is_finished) =

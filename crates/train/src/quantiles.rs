@@ -1,4 +1,4 @@
-//! How the numbers of a parameter are spread.
+//! Quantiles of the values of a parameter.
 
 use events::Quantiles;
 
@@ -43,7 +43,7 @@ fn by_counting<const N: usize, I: Iterator<Item = f32>>(
 ) -> [f32; N] {
     let mut counts = vec![0_u32; 1 << 16];
     values().for_each(|value| counts[bin(value)] += 1);
-    // Ranks ascend: one walk finds the bin of each, and how many numbers lie in the bins before it.
+    // Ranks ascend: one pass finds the bin of each, and how many numbers lie in the bins before it.
     let (mut current, mut before) = (0, 0);
     let places = ranks.map(|rank| {
         while before + counts[current] as usize <= rank {

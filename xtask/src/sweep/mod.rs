@@ -72,7 +72,7 @@ pub(crate) struct SweepArgs {
 
     /// Resume a sweep that was stopped, instead of starting again.
     #[arg(long)]
-    go_on: bool,
+    resume: bool,
 }
 
 /// The measurement at a point.
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<()> {
     let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
     process::run(Command::new("cargo").args(build))?;
     fs::create_dir_all(FOLDER).context(FOLDER)?;
-    let mut done = if args.go_on { read()? } else { Vec::new() };
+    let mut done = if args.resume { read()? } else { Vec::new() };
     let points = point::all(args);
     done.retain(|measured| points.contains(&measured.point));
     // Runs that are not requested, and an incomplete last line, are dropped.

@@ -35,7 +35,6 @@ const WORDS: &[(&str, &str)] = &[
 
 /// Whole identifiers, in this case.
 const NAMES: &[(&str, &str)] = &[
-    ("Average", "RunningStatistic"),
     ("Checked", "GradCheckReport"),
     ("Course", "TrainingLoop"),
     ("Gather", "BatchSource"),
@@ -76,7 +75,7 @@ const CHINESE: &[(&str, &str)] = &[
 ];
 
 /// Standard terms that contain a retired word.
-const STANDARD: &[&str] = &["truth table"];
+const STANDARD: &[&str] = &["moving averages", "truth table"];
 
 /// The pages that say what was renamed, and files that hold data.
 const EXEMPT: &[&str] = &[

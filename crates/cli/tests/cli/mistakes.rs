@@ -144,7 +144,7 @@ fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
         (
             "test-images",
             |bytes| [bytes, vec![0]].concat(),
-            "test-images: goes on after the 112 bytes its header announces",
+            "test-images: expected 112 bytes as the header says, found more",
         ),
         (
             "test-labels",

@@ -255,7 +255,7 @@ mod tests {
     fn a_file_with_trailing_bytes_is_an_error() {
         let mut longer = two_images();
         longer.push(0);
-        let expected = "x: goes on after the 22 bytes its header announces";
+        let expected = "x: expected 22 bytes as the header says, found more";
         assert_eq!(message(images("x", &longer[..])), expected);
         assert_eq!(message(images("x", &gzip(&longer)[..])), expected);
 

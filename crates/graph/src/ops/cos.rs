@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
 //! Gradient: `dL/dx = −dL/dy · sin x`.
-//! Source: the derivative of the cosine is the sine, turned around.
+//! Source: the derivative of the cosine is the negative sine.
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};

@@ -21,7 +21,7 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if `x` is no batch of images, [`ShapeError::Rule`] if a size is 0, the kernel
+    /// [`ShapeError::Rank`] if `x` is not a batch of images, [`ShapeError::Rule`] if a size is 0, the kernel
     /// is larger than the padded image, or the padding leaves windows without a pixel.
     ///
     /// # Examples

@@ -7,7 +7,7 @@ use super::plan::{Stage, Task};
 use super::{Direction, Program, scratch_len};
 
 impl<T: Float> Program<T> {
-    /// The plan, for people: the tiles, the tasks of each stage in order with a line for each way through a
+    /// The plan as text: the tiles, the tasks of each stage in order with a line for each way through a
     /// layer, how the gradient of each parameter is made, and the memory that values take.
     pub fn describe(&self) -> String {
         let mut lines = vec![self.describe_tiles()];

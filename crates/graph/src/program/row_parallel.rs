@@ -40,7 +40,7 @@ pub(super) struct Passes<'a, T> {
 }
 
 impl<T: Float> RowParallelLayer<T> {
-    /// Room for `node`, and for gradients as far as they are wanted.
+    /// Buffers for `node`, and for the gradients that are needed.
     pub(super) fn new(
         node: usize,
         [k, n]: [usize; 2],

@@ -44,7 +44,7 @@ fn g13_linear_scores_of_cat_dog_and_ship() {
 }
 
 #[test]
-fn g16_l2_penalty_prefers_spread_weights() {
+fn g16_l2_penalty_prefers_equal_weights() {
     let network = network("[4]", "{ linear = { units = 1, bias = false } }");
     // Ours is half the sum of squares: the factor 2 makes it the sum.
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: 2.0 }, ..Objective::default() };
@@ -89,8 +89,8 @@ fn g22_perceptrons_are_gates_and_two_layers_make_xor() {
     let mut program = Program::new(g, &options).unwrap();
     let table = Tensor::new([4, 2], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
     program.run(&RunArgs { inputs: &Tensors(&[&table]), ..RunArgs::default() });
-    let truth = [[0., 0., 0., 1.], [1., 1., 1., 0.], [0., 1., 1., 1.], [0., 1., 1., 0.]];
-    for (gate, wanted) in gates.into_iter().zip(truth) {
+    let outputs = [[0., 0., 0., 1.], [1., 1., 1., 0.], [0., 1., 1., 1.], [0., 1., 1., 0.]];
+    for (gate, wanted) in gates.into_iter().zip(outputs) {
         assert_eq!(program.value(gate).unwrap().values(), wanted);
     }
 }

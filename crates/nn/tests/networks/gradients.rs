@@ -1,4 +1,4 @@
-//! Gradients of whole networks: against differences, in both precisions, and however they are compiled.
+//! Gradients of whole networks: against finite differences, in both precisions, and however they are compiled.
 
 use std::collections::BTreeMap;
 

@@ -469,7 +469,7 @@ fn text_nested_ever_so_deep_is_an_error() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_an_error() {
+fn text_that_is_not_toml_is_an_error() {
     for text in [
         "",
         "\0",

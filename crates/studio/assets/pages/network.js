@@ -12,7 +12,7 @@ import { predictionBars, predictionTitle } from "../sample.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
 
-/** Milliseconds between two updates while a run goes on. */
+/** Milliseconds between two updates of a run in progress. */
 const INTERVAL_MS = 1500;
 /** Fractions of dead units and of saturated values from which on the page warns. */
 const [MAX_DEAD, MAX_SATURATED] = [0.1, 0.5];

@@ -15,7 +15,7 @@ use events::{
 use gradus_studio::{BoundAddress, LiveLink, Options, Studio, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
 
-/// The folder `live` goes on in this process, `done` has ended.
+/// The run `live` is in progress in this process, `done` has ended.
 pub(crate) struct Server {
     pub(crate) studio: Studio,
     pub(crate) link: LiveLink,

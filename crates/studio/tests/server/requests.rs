@@ -78,7 +78,7 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
 }
 
 #[test]
-fn a_run_that_falls_silent_does_not_stay_running() {
+fn a_run_without_new_events_does_not_stay_running() {
     let server = Server::new();
     write_run(&server.runs.path().join("killed"), &(started() + &step(1)));
     let log = server.runs.path().join("killed/events.jsonl");
@@ -133,7 +133,7 @@ fn events_of_a_finished_run_come_whole_and_end() {
         text.lines().filter_map(|line| line.strip_prefix("data: {").map(|_| &line[6..])).collect();
     assert_eq!(lines, log.lines().collect::<Vec<_>>());
     assert!(text.starts_with("event: history\n") && text.contains("event: end\n"), "{text}");
-    // A page whose connection broke goes on where it was.
+    // A page continues where its connection broke.
     let id: u64 = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().parse().unwrap();
     assert_eq!(id, log.len() as u64);
     let more = format!("Last-Event-ID: {}\r\n", started().len());
@@ -184,7 +184,7 @@ fn pictures_and_answers_are_those_of_the_data_and_the_network() {
         (&behaviour["layers"][1]["kind"], &behaviour["layers"][1]["units"]),
         (&"linear".into(), &3.into())
     );
-    // The run that goes on hands its network out when it has it.
+    // The run in progress offers its model when it is ready.
     assert_eq!(server.get("/api/runs/live/activations?set=test&sample=1").status, 404);
     server.link.offer(7, saved);
     let (about, _) = numbers(&server.get("/api/runs/live/activations?set=test&sample=1"));
@@ -216,7 +216,7 @@ fn of_several_saved_networks_the_nearest_answers() {
 }
 
 #[test]
-fn commands_reach_the_run_that_goes_on_here() {
+fn commands_reach_the_run_in_progress() {
     let server = Server::new();
     for (body, command) in [
         (r#"{"command":"pause"}"#, Command::Pause),

@@ -247,7 +247,7 @@ fn a_slow_client_is_let_go_and_others_are_answered_meanwhile() {
         let asked = Instant::now();
         assert_eq!(server.get("/api/runs").status, 200);
         assert!(asked.elapsed() < Duration::from_secs(1));
-        // They go on, a letter at a time.
+        // They continue, byte by byte.
         slow.iter_mut().for_each(|stream| drop(stream.write_all(b".")));
         std::thread::sleep(Duration::from_millis(300));
     }

@@ -42,7 +42,7 @@ fn moments(scores: &[[f64; 3]]) -> Vec<f64> {
 }
 
 #[test]
-fn running_averages_are_those_of_a_plain_computation() {
+fn running_statistics_are_those_of_a_plain_computation() {
     let warm = |n: f64| ((1.0 + n) / (10.0 + n)).min(0.4);
     let cases: [(&str, &dyn Fn(f64) -> f64); 3] = [
         ("momentum = 0.9, warmup = false", &|_| 0.9),
@@ -66,7 +66,7 @@ fn running_averages_are_those_of_a_plain_computation() {
 }
 
 #[test]
-fn evaluation_normalises_with_the_averages() {
+fn evaluation_normalises_with_the_running_statistics() {
     let mut trainer = normalised("momentum = 0.9");
     for _ in 0..12 {
         trainer.step().unwrap();

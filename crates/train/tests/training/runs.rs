@@ -125,7 +125,7 @@ fn the_speed_leaves_evaluations_out() {
 }
 
 #[test]
-fn a_run_pauses_takes_single_steps_and_epochs_and_goes_on() {
+fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
     // An epoch is three steps: 50 samples are two whole batches of 20.
     let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12\nevaluate_every = 100", &points(50));
     let commands = [
