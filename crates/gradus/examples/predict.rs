@@ -42,8 +42,9 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut right = 0;
     for (scores, &label) in predictor.predict(&images).chunks(10).zip(labels) {
         let probabilities = prediction.probabilities(scores).ok_or("the loss takes logits")?;
-        let predicted =
-            (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).ok_or("ten classes")?;
+        let predicted = (0..10)
+            .max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
+            .ok_or("ten classes")?;
         writeln!(
             io::stdout(),
             "label {label}, predicted {predicted} with probability {:.2}",

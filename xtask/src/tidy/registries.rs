@@ -47,7 +47,11 @@ const REGISTRIES: &[Registry] = &[
     ),
     registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
     registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
-    registry("crates/studio/assets/pages", "crates/studio/assets/pages/all.js", RegistryEntry::Export),
+    registry(
+        "crates/studio/assets/pages",
+        "crates/studio/assets/pages/all.js",
+        RegistryEntry::Export,
+    ),
     registry(
         "crates/studio/assets/panels",
         "crates/studio/assets/panels/all.js",
