@@ -56,8 +56,8 @@ fn main() -> ExitCode {
         let _ = write!(out, "{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
-    let known_isa = Isa::from_environment().map_err(anyhow::Error::msg);
-    match known_isa.and_then(|_| command.run(&mut out)) {
+    let isa = Isa::force_from_environment().map_err(anyhow::Error::from);
+    match isa.and_then(|()| command.run(&mut out)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

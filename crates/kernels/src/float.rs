@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::gemm::Simd;
+use crate::simd::Element;
 use crate::math;
 
 /// A floating-point type that a network can be computed in.
@@ -29,7 +29,7 @@ pub trait Float:
     + Sum
     + Send
     + Sync
-    + Simd
+    + Element
     + 'static
 {
     /// 0.
@@ -72,6 +72,16 @@ pub trait Float:
     fn is_finite(self) -> bool;
     /// The bits, widened to 64: a fingerprint for digests.
     fn to_bits_u64(self) -> u64;
+    /// The values themselves, if they are `f32`, for kernels of that type only.
+    fn as_f32s(values: &[Self]) -> Option<&[f32]> {
+        let _ = values;
+        None
+    }
+    /// As [`as_f32s`](Self::as_f32s).
+    fn as_f32s_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+        let _ = values;
+        None
+    }
 
     /// `1 / (1 + e⁻ˣ)`. Cannot overflow: for `x → −∞` the exponential becomes ∞ and the quotient 0.
     #[inline(always)]
@@ -113,6 +123,14 @@ impl Float for f32 {
     #[inline(always)]
     fn square_roots<const N: usize>(squares: [Self; N]) -> [Self; N] {
         math::square_roots(squares)
+    }
+    #[inline(always)]
+    fn as_f32s(values: &[Self]) -> Option<&[f32]> {
+        Some(values)
+    }
+    #[inline(always)]
+    fn as_f32s_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+        Some(values)
     }
     #[inline(always)]
     fn exp(self) -> Self {

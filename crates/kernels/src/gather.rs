@@ -1,19 +1,20 @@
-//! Scattered samples, brought side by side as numbers.
+//! Scattered samples, brought side by side in the batch-innermost layout.
 
-use crate::{Float, Isa, bounds};
+use crate::isa::Token;
+use crate::{Float, bounds};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
 
 /// Divides bytes by one divisor and writes them feature by feature:
-/// `to[f · lanes + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
+/// `to[f · width + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
 /// rounded.
 ///
-/// The lanes behind the last sample repeat it.
+/// The columns after the last sample repeat it.
 ///
 /// # Panics
 ///
-/// If there are no samples or more than lanes, or an index leaves its slice.
+/// If there are no samples or more than `width`, or an index leaves its slice.
 ///
 /// # Examples
 ///
@@ -28,43 +29,49 @@ pub fn gather_bytes<T: Float>(
     indices: &[u32],
     len: usize,
     divisor: T,
-    lanes: usize,
+    width: usize,
     to: &mut [T],
 ) {
-    gather_on(Isa::current(), bytes, indices, len, divisor, lanes, to);
+    gather_bytes_on(Token::current(), bytes, indices, len, divisor, width, to);
 }
 
-/// [`gather_bytes`] on an instruction set that this machine has.
-fn gather_on<T: Float>(
-    isa: Isa,
+/// [`gather_bytes`] on an instruction set.
+fn gather_bytes_on<T: Float>(
+    token: Token,
     bytes: &[u8],
     indices: &[u32],
     len: usize,
     divisor: T,
-    lanes: usize,
+    width: usize,
     to: &mut [T],
 ) {
-    check(bytes, indices, len, lanes, to);
-    // SAFETY: the check holds every index inside its slice, and the machine has the set.
-    let first = unsafe { T::gather(isa, bytes, indices, len, divisor, lanes, to) };
-    if first < lanes {
+    check(bytes, indices, len, width, to);
+    let first = match (token, T::as_f32s_mut(to)) {
+        #[cfg(target_arch = "x86_64")]
+        (Token::Avx512(set), Some(to)) => {
+            // `f32` to `f64` and back is exact.
+            x86::gather_bytes(set, bytes, indices, len, divisor.to_f64() as f32, width, to)
+        }
+        _ => 0,
+    };
+    if first < width {
         let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
         let quotient = |byte| quotients[usize::from(byte)];
-        one_by_one(bytes, indices, len, lanes, first, to, quotient);
+        one_by_one(bytes, indices, len, width, first, to, quotient);
     }
 }
 
-/// Panics if there are no samples or more than lanes, or an index leaves its slice.
-fn check<V, T>(values: &[V], indices: &[u32], len: usize, lanes: usize, to: &[T]) {
-    assert!((1..=lanes).contains(&indices.len()), "{} samples in {lanes} lanes", indices.len());
+/// Panics if there are no samples or more than `width`, or an index leaves its slice.
+fn check<V, T>(values: &[V], indices: &[u32], len: usize, width: usize, to: &[T]) {
+    assert!((1..=width).contains(&indices.len()), "{} samples in {width} columns", indices.len());
     let last = *indices.iter().max().expect("at least one") as usize;
     bounds::check("samples", bounds::end([(last, len)], 0, len), values.len());
-    bounds::check("result", len.checked_mul(lanes), to.len());
+    bounds::check("result", len.checked_mul(width), to.len());
 }
 
-/// Writes numbers feature by feature: `to[f · lanes + i] = values[indices[i] · len + f]` for `f` below `len`.
+/// Writes numbers feature by feature: `to[f · width + i] = values[indices[i] · len + f]` for `f` below `len`.
 ///
-/// The lanes behind the last sample repeat it.
+/// The columns after the last sample repeat it.
 ///
 /// # Panics
 ///
@@ -73,125 +80,119 @@ pub fn gather_values<T: Float>(
     values: &[f32],
     indices: &[u32],
     len: usize,
-    lanes: usize,
+    width: usize,
     to: &mut [T],
 ) {
-    gather_values_on(Isa::current(), values, indices, len, lanes, to);
+    gather_values_on(Token::current(), values, indices, len, width, to);
 }
 
-/// [`gather_values`] on an instruction set that this machine has.
+/// [`gather_values`] on an instruction set.
 fn gather_values_on<T: Float>(
-    isa: Isa,
+    token: Token,
     values: &[f32],
     indices: &[u32],
     len: usize,
-    lanes: usize,
+    width: usize,
     to: &mut [T],
 ) {
-    check(values, indices, len, lanes, to);
-    // SAFETY: the check holds every index inside its slice, and the machine has the set.
-    let first = unsafe { T::gather_values(isa, values, indices, len, lanes, to) };
-    one_by_one(values, indices, len, lanes, first, to, T::from_f32);
+    check(values, indices, len, width, to);
+    let first = match (token, T::as_f32s_mut(to)) {
+        #[cfg(target_arch = "x86_64")]
+        (Token::Avx512(set), Some(to)) => {
+            x86::gather_values(set, values, indices, len, width, to)
+        }
+        _ => 0,
+    };
+    one_by_one(values, indices, len, width, first, to, T::from_f32);
 }
 
-/// The lanes from `first` on, sample by sample.
+/// The columns from `first` on, sample by sample.
 fn one_by_one<V: Copy, T>(
     values: &[V],
     indices: &[u32],
     len: usize,
-    lanes: usize,
+    width: usize,
     first: usize,
     to: &mut [T],
     convert: impl Fn(V) -> T,
 ) {
     for feature in (0..len).step_by(BLOCK) {
         let block = feature..(feature + BLOCK).min(len);
-        for lane in first..lanes {
-            let start = indices[lane.min(indices.len() - 1)] as usize * len;
+        for column in first..width {
+            let start = indices[column.min(indices.len() - 1)] as usize * len;
             let sample = &values[start + block.start..start + block.end];
-            let rows = to[block.start * lanes..block.end * lanes].chunks_exact_mut(lanes);
+            let rows = to[block.start * width..block.end * width].chunks_exact_mut(width);
             for (row, &value) in rows.zip(sample) {
-                row[lane] = convert(value);
+                row[column] = convert(value);
             }
         }
     }
-}
-
-/// As many lanes as fit whole vectors; how many that are.
-///
-/// # Safety
-///
-/// Every sample lies inside `bytes`, `to` has `len` rows of `lanes`, there is a sample, and the machine has
-/// `isa`.
-#[cfg(target_arch = "x86_64")]
-pub(crate) unsafe fn gather_f32(
-    isa: Isa,
-    bytes: &[u8],
-    indices: &[u32],
-    len: usize,
-    divisor: f32,
-    lanes: usize,
-    to: &mut [f32],
-) -> usize {
-    let fits = i32::try_from(bytes.len()).is_ok();
-    if isa < Isa::Avx512 || !fits || !x86::is_exact(divisor) {
-        return 0;
-    }
-    // SAFETY: the caller's promise; the offsets fit into `i32`.
-    in_sixteens(indices, len, lanes, |first, starts| unsafe {
-        x86::gather(bytes, starts, len, divisor, lanes, first, to);
-    })
-}
-
-/// As [`gather_f32`], of numbers that are not divided.
-///
-/// # Safety
-///
-/// As there.
-#[cfg(target_arch = "x86_64")]
-pub(crate) unsafe fn gather_values_f32(
-    isa: Isa,
-    values: &[f32],
-    indices: &[u32],
-    len: usize,
-    lanes: usize,
-    to: &mut [f32],
-) -> usize {
-    if isa < Isa::Avx512 || i32::try_from(values.len()).is_err() {
-        return 0;
-    }
-    // SAFETY: the caller's promise; the offsets fit into `i32`.
-    in_sixteens(indices, len, lanes, |first, starts| unsafe {
-        x86::gather_values(values, starts, len, lanes, first, to);
-    })
-}
-
-/// Calls `gather` for every sixteen lanes with the first of them and where their samples begin; how many lanes
-/// that were.
-#[cfg(target_arch = "x86_64")]
-fn in_sixteens(
-    indices: &[u32],
-    len: usize,
-    lanes: usize,
-    mut gather: impl FnMut(usize, [i32; x86::LANES]),
-) -> usize {
-    let start = |lane: usize| indices[lane.min(indices.len() - 1)] as usize * len;
-    let done = lanes - lanes % x86::LANES;
-    for first in (0..done).step_by(x86::LANES) {
-        gather(first, std::array::from_fn(|lane| start(first + lane) as i32));
-    }
-    done
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
+    use crate::isa::Avx512;
+
     /// Samples that are taken at a time.
-    pub(super) const LANES: usize = 16;
+    const LANES: usize = 16;
+
+    /// As many columns as fit whole vectors; how many that are. The caller has checked the bounds.
+    pub(super) fn gather_bytes(
+        _: Avx512,
+        bytes: &[u8],
+        indices: &[u32],
+        len: usize,
+        divisor: f32,
+        width: usize,
+        to: &mut [f32],
+    ) -> usize {
+        if i32::try_from(bytes.len()).is_err() || !is_exact(divisor) {
+            return 0;
+        }
+        // SAFETY: the caller has checked the bounds, and the token proves that the machine has the features.
+        in_sixteens(indices, len, width, |first, starts| unsafe {
+            sixteen_bytes(bytes, starts, len, divisor, width, first, to);
+        })
+    }
+
+    /// As [`gather_bytes`], of numbers that are not divided.
+    pub(super) fn gather_values(
+        _: Avx512,
+        values: &[f32],
+        indices: &[u32],
+        len: usize,
+        width: usize,
+        to: &mut [f32],
+    ) -> usize {
+        if i32::try_from(values.len()).is_err() {
+            return 0;
+        }
+        // SAFETY: as above.
+        in_sixteens(indices, len, width, |first, starts| unsafe {
+            sixteen_values(values, starts, len, width, first, to);
+        })
+    }
+
+    /// Calls `gather` for every sixteen columns with the first of them and where their samples begin, which
+    /// fits into `i32`; how many columns that were.
+    fn in_sixteens(
+        indices: &[u32],
+        len: usize,
+        width: usize,
+        mut gather: impl FnMut(usize, [i32; LANES]),
+    ) -> usize {
+        let start = |column: usize| indices[column.min(indices.len() - 1)] as usize * len;
+        let done = width - width % LANES;
+        for first in (0..done).step_by(LANES) {
+            gather(first, std::array::from_fn(|lane| start(first + lane) as i32));
+        }
+        done
+    }
 
     /// Whether [`quotient`] is correctly rounded for every byte.
-    pub(super) fn is_exact(divisor: f32) -> bool {
+    fn is_exact(divisor: f32) -> bool {
         let reciprocal = 1.0 / divisor;
         (0..=255_u8).all(|byte| {
             let byte = f32::from(byte);
@@ -205,20 +206,20 @@ mod x86 {
     ///
     /// # Safety
     ///
-    /// `starts[i] + len` bytes can be read, `to` has `len` rows of `lanes`, of which `first + LANES` are
+    /// `starts[i] + len` bytes can be read, `to` has `len` rows of `width`, of which `first + LANES` are
     /// there, and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-    pub(super) unsafe fn gather(
+    unsafe fn sixteen_bytes(
         bytes: &[u8],
         starts: [i32; LANES],
         len: usize,
         divisor: f32,
-        lanes: usize,
+        width: usize,
         first: usize,
         to: &mut [f32],
     ) {
         // SAFETY: a gather at feature `f` reads bytes `f` to `f + 3` of each sample, and is made only where
-        // the sample has them; rows are written where the caller promised room.
+        // the sample has them; rows are written where the caller promised space.
         unsafe {
             let starts = _mm512_loadu_si512(starts.as_ptr().cast());
             let (divisor, reciprocal) = (_mm512_set1_ps(divisor), _mm512_set1_ps(1.0 / divisor));
@@ -246,7 +247,7 @@ mod x86 {
                     let byte = _mm512_cvtepi32_ps(_mm512_and_si512(rest, low_byte));
                     _mm512_storeu_ps(to, quotient(byte, divisor, reciprocal));
                     rest = _mm512_srli_epi32::<8>(rest);
-                    to = to.wrapping_add(lanes);
+                    to = to.wrapping_add(width);
                 }
                 feature += count;
             }
@@ -257,14 +258,14 @@ mod x86 {
     ///
     /// # Safety
     ///
-    /// `starts[i] + len` numbers can be read, `to` has `len` rows of `lanes`, of which `first + LANES` are
+    /// `starts[i] + len` numbers can be read, `to` has `len` rows of `width`, of which `first + LANES` are
     /// there, and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-    pub(super) unsafe fn gather_values(
+    unsafe fn sixteen_values(
         values: &[f32],
         starts: [i32; LANES],
         len: usize,
-        lanes: usize,
+        width: usize,
         first: usize,
         to: &mut [f32],
     ) {
@@ -273,7 +274,7 @@ mod x86 {
             let (mut from, mut to) = (values.as_ptr(), to.as_mut_ptr().add(first));
             for _ in 0..len / 4 {
                 let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
-                // Quarter `l` of row `i` is sample 4·l + i: turned within the quarters, samples are in order.
+                // Quarter `l` of row `i` is sample 4·l + i: transposed within the quarters, samples are in order.
                 let row: [__m512; 4] = std::array::from_fn(|i| {
                     let two = _mm256_set_m128(four(i + 4), four(i));
                     let low = _mm512_castps256_ps512(two);
@@ -295,19 +296,19 @@ mod x86 {
                 ];
                 for feature in features {
                     _mm512_storeu_ps(to, _mm512_castpd_ps(feature));
-                    to = to.wrapping_add(lanes);
+                    to = to.wrapping_add(width);
                 }
                 from = from.wrapping_add(4);
             }
             let starts = _mm512_loadu_si512(starts.as_ptr().cast());
             for _ in 0..len % 4 {
                 _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
-                (from, to) = (from.wrapping_add(1), to.wrapping_add(lanes));
+                (from, to) = (from.wrapping_add(1), to.wrapping_add(width));
             }
         }
     }
 
-    /// `byte / divisor`: the product with the reciprocal, corrected by what it leaves over.
+    /// `byte / divisor`: the product with the reciprocal, corrected by the remainder.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
     fn quotient(byte: __m512, divisor: __m512, reciprocal: __m512) -> __m512 {
         let quotient = _mm512_mul_ps(byte, reciprocal);
@@ -324,21 +325,21 @@ mod tests {
     fn agrees<T: Float>(divisor: f64) {
         let mut random = Stream::new(3, 0);
         let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
-        for isa in Isa::available() {
-            for (len, lanes, samples) in
+        for token in Token::available() {
+            for (len, width, samples) in
                 [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)]
             {
                 let indices: Vec<u32> =
                     (0..samples).map(|i| (i * 37) % (bytes.len() / len) as u32).collect();
-                let mut to = vec![T::ZERO; len * lanes];
-                gather_on(isa, &bytes, &indices, len, T::from_f64(divisor), lanes, &mut to);
+                let mut to = vec![T::ZERO; len * width];
+                gather_bytes_on(token, &bytes, &indices, len, T::from_f64(divisor), width, &mut to);
                 for f in 0..len {
-                    for lane in 0..lanes {
-                        let sample = indices[lane.min(samples as usize - 1)] as usize;
+                    for column in 0..width {
+                        let sample = indices[column.min(samples as usize - 1)] as usize;
                         let byte = bytes[sample * len + f];
                         let expected = T::from_f64(byte.into()) / T::from_f64(divisor);
-                        let case = format!("{} of {len}, {lanes}, {samples}", isa.name());
-                        assert_eq!(to[f * lanes + lane], expected, "{case}: {f}, {lane}");
+                        let case = format!("{token:?}, {len}, {width}, {samples}");
+                        assert_eq!(to[f * width + column], expected, "{case}: {f}, {column}");
                     }
                 }
             }
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_divided_exactly_and_stands_in_its_lane() {
+    fn every_byte_is_divided_exactly_and_stands_in_its_column() {
         for divisor in [255.0, 256.0, 1.0, 3.7, 0.1, 1e-30, 1e38] {
             agrees::<f32>(divisor);
             agrees::<f64>(divisor);
@@ -354,32 +355,32 @@ mod tests {
     }
 
     #[test]
-    fn every_number_stands_in_its_lane() {
-        fn agrees<T: Float>(isa: Isa) {
+    fn every_number_stands_in_its_column() {
+        fn agrees<T: Float>(token: Token) {
             let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
-            for (len, lanes, samples) in
+            for (len, width, samples) in
                 [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
             {
                 let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
                 let len = len as usize;
-                let mut to = vec![T::ZERO; len * lanes];
-                gather_values_on(isa, &values, &indices, len, lanes, &mut to);
+                let mut to = vec![T::ZERO; len * width];
+                gather_values_on(token, &values, &indices, len, width, &mut to);
                 for (at, &found) in to.iter().enumerate() {
-                    let sample = indices[(at % lanes).min(samples as usize - 1)] as usize;
-                    let expected = T::from_f32(values[sample * len + at / lanes]);
-                    assert_eq!(found, expected, "{}, {len}: {at}", isa.name());
+                    let sample = indices[(at % width).min(samples as usize - 1)] as usize;
+                    let expected = T::from_f32(values[sample * len + at / width]);
+                    assert_eq!(found, expected, "{token:?}, {len}: {at}");
                 }
             }
         }
-        for isa in Isa::available() {
-            agrees::<f32>(isa);
-            agrees::<f64>(isa);
+        for token in Token::available() {
+            agrees::<f32>(token);
+            agrees::<f64>(token);
         }
     }
 
     #[test]
     fn samples_outside_are_refused() {
-        for (indices, len, lanes) in [
+        for (indices, len, width) in [
             (vec![1], 3, 2),
             (vec![], 1, 2),
             (vec![0; 3], 1, 2),
@@ -390,13 +391,13 @@ mod tests {
             (vec![0], 2, usize::MAX / 2 + 1),
         ] {
             let refused = std::panic::catch_unwind(|| {
-                gather_bytes(&[0; 4], &indices, len, 255.0, lanes, &mut [0.0f32; 8]);
+                gather_bytes(&[0; 4], &indices, len, 255.0, width, &mut [0.0f32; 8]);
             });
-            assert!(refused.is_err(), "{indices:?}, {len}, {lanes}");
+            assert!(refused.is_err(), "{indices:?}, {len}, {width}");
             let refused = std::panic::catch_unwind(|| {
-                gather_values(&[0.0; 4], &indices, len, lanes, &mut [0.0f32; 8]);
+                gather_values(&[0.0; 4], &indices, len, width, &mut [0.0f32; 8]);
             });
-            assert!(refused.is_err(), "{indices:?}, {len}, {lanes}");
+            assert!(refused.is_err(), "{indices:?}, {len}, {width}");
         }
     }
 }

@@ -12,89 +12,29 @@
 //!
 //! The weight gradient of a convolution sums over samples and positions, the contiguous axis of both
 //! operands: [`gemm_nt`].
+//!
+//! # The path of a product
+//!
+//! 1. [`gemm()`] checks that all indices lie inside their slices (`operands`).
+//! 2. `packing` cuts a long `k` into blocks that suit the caches, and copies rows of `A` that are far apart.
+//! 3. `dispatch` (in `simd`) enters a function compiled for the machine's instruction set.
+//! 4. `microkernel` cuts `C` into blocks of rows by vectors,
+//! 5. and computes each block in registers.
 
 mod microkernel;
 mod nt;
+mod operands;
 mod packing;
 mod peak;
-mod vector;
 
 pub use microkernel::MAX_BLOCK_ROWS;
 pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt, gemm_nt_naive};
+use operands::GemmArgs;
+pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};
 pub use peak::peak_flops;
-pub use vector::Simd;
-pub(crate) use vector::Vector;
 
-use crate::bounds::{check, end};
-use crate::{Float, Isa};
-
-/// The sizes of a [`gemm()`] and the segments of its inner index.
-#[derive(Clone, Copy, Debug)]
-pub struct GemmSize<'a> {
-    /// Rows of `A` and `C`.
-    pub m: usize,
-    /// Columns of `B` and `C`, contiguous in memory.
-    pub n: usize,
-    /// For each segment of the inner index the offset of its first element in `A` and in `B`.
-    pub k_segments: &'a [[usize; 2]],
-    /// Length of every segment.
-    pub segment_len: usize,
-    /// How many `B` the one `A` is multiplied with.
-    pub batch_count: usize,
-}
-
-/// The order of a matrix's elements in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// The elements of a row are contiguous.
-    RowMajor,
-    /// The elements of a column are contiguous: the transposed matrix is row-major.
-    ColumnMajor,
-}
-
-/// The operand `A` of a [`gemm()`], `[m, k]`.
-#[derive(Clone, Copy, Debug)]
-pub struct MatrixA<'a, T> {
-    /// All values; the segments give the offsets into them.
-    pub values: &'a [T],
-    /// The order of the elements.
-    pub layout: Layout,
-    /// The leading dimension: elements from one row (row-major) or column (column-major) to the next.
-    pub lda: usize,
-}
-
-/// The operand `B` of a [`gemm()`], `[k, n]` and row-major.
-#[derive(Clone, Copy, Debug)]
-pub struct MatrixB<'a, T> {
-    /// All values; the segments give the offsets into them.
-    pub values: &'a [T],
-    /// The leading dimension: elements from one row to the next.
-    pub ldb: usize,
-    /// Elements from one matrix of the batch to the next.
-    pub batch_stride: usize,
-}
-
-/// The result `C` of a [`gemm()`], `[m, n]` and row-major.
-#[derive(Debug)]
-pub struct MatrixC<'a, T> {
-    /// Begins with the first element of `C`.
-    pub values: &'a mut [T],
-    /// The leading dimension: elements from one row to the next.
-    pub ldc: usize,
-    /// Elements from one matrix of the batch to the next.
-    pub batch_stride: usize,
-    /// Whether the product is added to `C` (`β = 1`) or overwrites it (`β = 0`).
-    pub accumulate: bool,
-    /// One value for each row, added in the end; or empty.
-    pub bias: &'a [T],
-}
-
-impl<'a, T> MatrixC<'a, T> {
-    /// A single matrix without bias.
-    pub fn new(values: &'a mut [T], ldc: usize, accumulate: bool) -> Self {
-        Self { values, ldc, batch_stride: 0, accumulate, bias: &[] }
-    }
-}
+use crate::Float;
+use crate::isa::Token;
 
 /// `C = A · B`, or `C += A · B`, as [`MatrixC::accumulate`] says, for each matrix of the batch.
 ///
@@ -126,71 +66,21 @@ impl<'a, T> MatrixC<'a, T> {
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
 pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, c: MatrixC<'_, T>) {
-    gemm_on(Isa::current(), size, a, b, c);
+    gemm_on(Token::current(), size, a, b, c);
 }
 
-/// [`gemm()`] on an instruction set that this machine has.
+/// [`gemm()`] on an instruction set.
 fn gemm_on<T: Float>(
-    isa: Isa,
+    token: Token,
     size: GemmSize<'_>,
     a: MatrixA<'_, T>,
     b: MatrixB<'_, T>,
     c: MatrixC<'_, T>,
 ) {
-    let GemmSize { m, n, k_segments, segment_len, batch_count } = size;
-    if m == 0 || n == 0 || batch_count == 0 {
-        return;
-    }
-    let last_batch = batch_count - 1;
-    let c_end = end([(last_batch, c.batch_stride), (m - 1, c.ldc)], 0, n);
-    check("C", c_end, c.values.len());
-    assert!(c.ldc >= n || m == 1, "rows of C overlap: {n} columns, {} from row to row", c.ldc);
-    let k_segments = if segment_len == 0 { &[] } else { k_segments };
-    if !k_segments.is_empty() {
-        let [row_stride, k_stride] = a.strides();
-        let last = segment_len - 1;
-        let furthest = k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)]);
-        check("A", end([(m - 1, row_stride), (last, k_stride)], furthest[0], 1), a.values.len());
-        let b_end = end([(last_batch, b.batch_stride), (last, b.ldb)], furthest[1], n);
-        check("B", b_end, b.values.len());
-    }
-    let bias = if c.bias.is_empty() {
-        std::ptr::null()
-    } else {
-        assert!(c.bias.len() >= m, "a bias of {} for {m} rows", c.bias.len());
-        c.bias.as_ptr()
-    };
-    // A stride that is longer than its slice is never taken: no product of it may overflow.
-    let args = GemmArgs {
-        size: GemmSize { k_segments, ..size },
-        a: a.values.as_ptr(),
-        layout: a.layout,
-        lda: a.lda.min(a.values.len()),
-        b: b.values.as_ptr(),
-        ldb: b.ldb.min(b.values.len()),
-        b_batch_stride: b.batch_stride.min(b.values.len()),
-        c: c.values.as_mut_ptr(),
-        ldc: c.ldc.min(c.values.len()),
-        c_batch_stride: c.batch_stride.min(c.values.len()),
-        accumulate: c.accumulate,
-        bias,
-        prefetch: std::ptr::null(),
-        prefetch_stride: 0,
-        b_vector_stride: 0,
-        c_vector_stride: 0,
-    };
-    // SAFETY: the checks above hold every index that the kernel forms inside its slice, `c` is borrowed
-    // mutably and so overlaps neither operand, and the machine has the instruction set.
-    unsafe { packing::run(isa, &args) }
-}
-
-impl<T> MatrixA<'_, T> {
-    /// Elements between two rows, and between two columns.
-    fn strides(&self) -> [usize; 2] {
-        match self.layout {
-            Layout::RowMajor => [self.lda, 1],
-            Layout::ColumnMajor => [1, self.lda],
-        }
+    if let Some(args) = GemmArgs::new(size, a, b, c) {
+        // SAFETY: `GemmArgs::new` has checked all indices, and `c` is borrowed mutably, so it overlaps neither
+        // operand.
+        unsafe { packing::run(token, &args) }
     }
 }
 
@@ -219,31 +109,6 @@ pub fn gemm_naive<T: Float>(
     }
 }
 
-/// A checked [`gemm()`], as pointers.
-#[derive(Clone, Copy, Debug)]
-pub struct GemmArgs<'a, T> {
-    size: GemmSize<'a>,
-    a: *const T,
-    layout: Layout,
-    lda: usize,
-    b: *const T,
-    ldb: usize,
-    b_batch_stride: usize,
-    c: *mut T,
-    ldc: usize,
-    c_batch_stride: usize,
-    accumulate: bool,
-    /// One value for each row, or null.
-    bias: *const T,
-    /// What a block prefetches, one line for each step of `k`; if null, the rows of `A` after its own.
-    prefetch: *const T,
-    /// Elements from the line of one step to that of the next.
-    prefetch_stride: usize,
-    /// Elements from one vector of a block to the next, in `B` and in `C`; set when blocks are cut.
-    b_vector_stride: usize,
-    c_vector_stride: usize,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,23 +122,23 @@ mod tests {
     /// The tuned kernel on every instruction set of the machine against the plain loops.
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
-        for isa in Isa::available() {
+        for token in Token::available() {
             for m in sizes {
                 for n in sizes {
                     for (k, segments, batch) in [(1, 1, 1), (5, 1, 2), (4, 3, 1), (9, 2, 3)] {
-                        one_case::<T>(isa, [m, n, k, segments, batch], 0, tolerance);
+                        one_case::<T>(token, [m, n, k, segments, batch], 0, tolerance);
                     }
                 }
             }
             // Long enough for several blocks of `k`, and columns of A far enough apart to be packed.
             for m in [1, 11, 12, 25] {
-                one_case::<T>(isa, [m, 33, 600, 1, 1], 0, tolerance);
-                one_case::<T>(isa, [m, 33, 300, 1, 2], 520, tolerance);
+                one_case::<T>(token, [m, 33, 600, 1, 1], 0, tolerance);
+                one_case::<T>(token, [m, 33, 300, 1, 2], 520, tolerance);
             }
         }
     }
 
-    fn one_case<T: Float>(isa: Isa, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
+    fn one_case<T: Float>(token: Token, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
         let [m, n, k, n_segments, batch_count] = sizes;
         let pad = 3;
         let b: Vec<T> = random((n + pad) * k * n_segments * batch_count, 2);
@@ -297,14 +162,13 @@ mod tests {
                 let (mut tuned, mut naive) = (start.clone(), start.clone());
                 let (ldc, batch_stride) = (n + pad, m * (n + pad));
                 let c = |values| MatrixC { values, ldc, batch_stride, accumulate, bias };
-                gemm_on(isa, size, a, b, c(&mut tuned));
+                gemm_on(token, size, a, b, c(&mut tuned));
                 gemm_naive(size, a, b, c(&mut naive));
                 for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
                     let (t, n) = (t.to_f64(), n.to_f64());
                     assert!(
                         (t - n).abs() <= tolerance * (1.0 + n.abs()) * (k as f64).sqrt(),
-                        "{} {}: {sizes:?}, {layout:?}, accumulate {accumulate}, bias of {}, element {i}: {t} against {n}",
-                        isa.name(),
+                        "{token:?} {}: {sizes:?}, {layout:?}, accumulate {accumulate}, bias of {}, element {i}: {t} against {n}",
                         T::NAME,
                         bias.len(),
                     );

@@ -1,5 +1,6 @@
-//! Which instruction set the machine has, and plain loops compiled for it.
+//! Which instruction sets there are, and which of them the machine has.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// An instruction set that the kernels have a path for, from narrow to wide.
@@ -16,8 +17,24 @@ pub enum Isa {
     Avx512 = 4,
 }
 
-/// 0 until the first question, then an [`Isa`]. Relaxed is enough: every thread that finds 0
-/// computes the same answer.
+/// Why an instruction set cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IsaError {
+    /// The machine does not have it.
+    #[error("expected an instruction set that this machine has ({}), found `{}`", names(), .0.name())]
+    Unavailable(Isa),
+    /// The environment variable `GRADUS_ISA` names none that the machine has.
+    #[error("GRADUS_ISA: expected one that this machine has ({}), found {:?}", names(), .0)]
+    Environment(OsString),
+}
+
+fn names() -> String {
+    Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ")
+}
+
+/// The [`Isa`] in use, or 0 before the first question. Relaxed is enough: every thread that finds 0 detects
+/// the same.
 static CURRENT: AtomicU8 = AtomicU8::new(0);
 
 impl Isa {
@@ -53,25 +70,8 @@ impl Isa {
         all.iter().copied().filter(move |&isa| isa <= widest)
     }
 
-    /// The set that the environment variable `GRADUS_ISA` asks for, by its [`name`](Self::name); the widest
-    /// there is if it is not set.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it: no such set, or one that this machine does not have.
-    pub fn from_environment() -> Result<Self, String> {
-        let widest = Self::detect();
-        let Some(name) = std::env::var_os("GRADUS_ISA") else { return Ok(widest) };
-        let found = Self::available().find(|isa| name == isa.name());
-        found.ok_or_else(|| {
-            let names: Vec<_> = Self::available().map(Self::name).collect();
-            let names = names.join(", ");
-            format!("GRADUS_ISA: expected one that this machine has ({names}), found {name:?}")
-        })
-    }
-
-    /// The set in use: what [`force`](Self::force) said, else what
-    /// [`from_environment`](Self::from_environment) says, else the widest there is.
+    /// The set in use: that of the last [`force`](Self::force), else the widest there is. The environment
+    /// is not read.
     #[inline]
     pub fn current() -> Self {
         match CURRENT.load(Ordering::Relaxed) {
@@ -80,7 +80,7 @@ impl Isa {
             3 => Self::Avx2,
             4 => Self::Avx512,
             _ => {
-                let isa = Self::from_environment().unwrap_or_else(|_| Self::detect());
+                let isa = Self::detect();
                 CURRENT.store(isa as u8, Ordering::Relaxed);
                 isa
             }
@@ -91,16 +91,29 @@ impl Isa {
     ///
     /// # Errors
     ///
-    /// The widest available set, if the machine does not have `isa`.
-    pub fn force(isa: Self) -> Result<(), Self> {
+    /// [`IsaError::Unavailable`], if the machine does not have `isa`.
+    pub fn force(isa: Self) -> Result<(), IsaError> {
         if !Self::available().any(|available| available == isa) {
-            return Err(Self::detect());
+            return Err(IsaError::Unavailable(isa));
         }
         CURRENT.store(isa as u8, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The name people know: `"portable"`, `"neon"`, `"avx2"`, `"avx512"`.
+    /// Uses the set that the environment variable `GRADUS_ISA` names, if it is set; for programs to call first.
+    ///
+    /// # Errors
+    ///
+    /// [`IsaError::Environment`], if there is no such set or the machine does not have it.
+    pub fn force_from_environment() -> Result<(), IsaError> {
+        let Some(name) = std::env::var_os("GRADUS_ISA") else { return Ok(()) };
+        match Self::available().find(|isa| name == isa.name()) {
+            Some(isa) => Self::force(isa),
+            None => Err(IsaError::Environment(name)),
+        }
+    }
+
+    /// The common name: `"portable"`, `"neon"`, `"avx2"`, `"avx512"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -111,44 +124,60 @@ impl Isa {
     }
 }
 
-/// Runs `body`, compiled for the machine's instruction set.
-///
-/// A loop over slices in `body` becomes vector code of full width, with nothing but safe Rust in it.
-/// For that the compiler must inline the closure, so write `#[inline(always)]` before it, and call
-/// only functions that inline.
-///
-/// ```
-/// let (x, mut y) = ([1.0f32; 100], [0.0; 100]);
-/// gradus_kernels::vectorize(#[inline(always)] || {
-///     for (y, &x) in y.iter_mut().zip(&x) {
-///         *y = 2.0 * x;
-///     }
-/// });
-/// assert_eq!(y, [2.0; 100]);
-/// ```
-#[inline(always)]
-pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
+/// Proof that the machine has an instruction set: only this module makes one, after detection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Token {
+    Portable(Portable),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     #[cfg(target_arch = "x86_64")]
-    match Isa::current() {
-        // SAFETY: `Isa::current` is only ever a set that `Isa::detect` has found on this machine.
-        Isa::Avx512 => return unsafe { avx512(body) },
-        // SAFETY: as above.
-        Isa::Avx2 => return unsafe { avx2(body) },
-        Isa::Portable | Isa::Neon => {}
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// The token of [`Isa::Portable`].
+#[derive(Clone, Copy, Debug)]
+pub struct Portable(());
+/// The token of [`Isa::Neon`].
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy, Debug)]
+pub struct Neon(());
+/// The token of [`Isa::Avx2`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+/// The token of [`Isa::Avx512`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(());
+
+impl Token {
+    /// The token of [`Isa::current`], which is always one that the machine has.
+    #[inline(always)]
+    pub(crate) fn current() -> Self {
+        Self::of_detected(Isa::current())
     }
-    body()
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
-fn avx512<R>(body: impl FnOnce() -> R) -> R {
-    body()
-}
+    /// `isa` has been detected.
+    #[inline(always)]
+    fn of_detected(isa: Isa) -> Self {
+        match isa {
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Self::Neon(Neon(())),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Self::Avx2(Avx2(())),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Self::Avx512(Avx512(())),
+            _ => Self::Portable(Portable(())),
+        }
+    }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn avx2<R>(body: impl FnOnce() -> R) -> R {
-    body()
+    /// The tokens of [`Isa::available`].
+    #[cfg(test)]
+    pub(crate) fn available() -> impl Iterator<Item = Self> {
+        Isa::available().map(Self::of_detected)
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +188,10 @@ mod tests {
     fn a_set_of_another_machine_is_refused() {
         for isa in [Isa::Neon, Isa::Avx2, Isa::Avx512] {
             if Isa::available().all(|available| available != isa) {
-                assert_eq!(Isa::force(isa), Err(Isa::detect()), "{}", isa.name());
+                let error = Isa::force(isa).unwrap_err();
+                assert_eq!(error, IsaError::Unavailable(isa));
+                let message = error.to_string();
+                assert!(message.contains(isa.name()) && message.contains("portable"), "{message}");
             }
         }
     }

@@ -5,7 +5,8 @@
 //!
 //! | module | content |
 //! |--------|---------|
-//! | [`isa`] | the instruction sets, and [`vectorize`], which compiles a plain loop for the best one |
+//! | [`isa`] | the instruction sets, and which of them the machine has |
+//! | `simd` | vector registers, the dispatch to an instruction set, and [`vectorize`] for plain loops |
 //! | [`gemm`] | matrix products: [`gemm()`] and [`gemm_nt`](gemm::gemm_nt), and the peak FLOP/s of a core |
 //! | [`winograd`] | the transforms of Winograd's convolution |
 //! | `gather`, `transpose` | [`gather_bytes`], [`gather_values`] and [`transpose`]: into the batch-innermost layout |
@@ -31,6 +32,7 @@ pub mod pool;
 mod prefetch;
 pub mod random;
 mod reduce;
+mod simd;
 mod transpose;
 pub mod winograd;
 
@@ -38,10 +40,11 @@ pub use bandwidth::read_bandwidth;
 pub use float::Float;
 pub use gather::{gather_bytes, gather_values};
 pub use gemm::gemm;
-pub use isa::{Isa, vectorize};
+pub use isa::{Isa, IsaError};
 pub use pool::Pool;
 pub use prefetch::prefetch_all;
 pub use reduce::{add_row_sums, all_below, sum, sum_of_squares};
+pub use simd::vectorize;
 pub use transpose::transpose;
 
 /// The most lanes of a vector register on any instruction set: 512 bits of `f32`, which are also a cache

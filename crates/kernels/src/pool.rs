@@ -1,13 +1,13 @@
-//! Threads that share the work of a step.
+//! A thread pool: workers spin, then park; the caller takes part.
 //!
-//! A step of a small network takes tens of microseconds; waking a sleeping thread can take more. So
-//! the helpers spin for a moment after each job before they go to sleep, and whoever hands out a job
-//! never waits for a helper that has not joined it: it does the work itself and closes the job.
+//! A step of a small network takes tens of microseconds; waking a parked thread can take more. So
+//! workers spin for a moment after each job before they park, and the caller never waits for a worker
+//! that has not joined its job: it does the work itself and closes the job.
 //!
-//! Each thread begins with a share of its own, the same in every job of as many items, so that what it
-//! has in its cache from the last step is there again; when that is done it takes from the others. So
-//! which thread takes which item is left to chance. Results do not depend on it as long as an item's work
-//! depends on the item alone; that is for the caller to keep, and the reason why every method hands out
+//! Each thread begins with a range of items of its own, the same in every job of as many items, so that its
+//! cache still holds what the last step left there; then it steals from the others. So
+//! the thread of an item is left to chance. Results do not depend on it as long as an item's work
+//! depends on the item alone; the caller must ensure that, and it is the reason why every method hands out
 //! items, not threads.
 
 use std::any::Any;
@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// Rounds of spinning before a helper yields its core: some tens of microseconds, which bridges the
+/// Rounds of spinning before a worker yields its core: some tens of microseconds, which bridges the
 /// serial part between two jobs of a step.
 const SPINS: u32 = 2_000;
-/// Rounds of yielding before a helper goes to sleep: on a busy machine it should not burn a core that
-/// others need.
+/// Rounds of yielding before a worker parks: on a busy machine it should not occupy a core that other
+/// processes need.
 const YIELDS: u32 = 100;
 
 /// A fixed number of threads, the caller's among them.
@@ -39,98 +39,99 @@ const YIELDS: u32 = 100;
 /// ```
 #[derive(Debug)]
 pub struct Pool {
-    shared: Arc<Shared>,
-    helpers: Vec<JoinHandle<()>>,
-    /// One job at a time.
-    turn: Mutex<()>,
+    state: Arc<PoolState>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held by the caller of the one job at a time.
+    submission: Mutex<()>,
 }
 
-/// The state word: the number of jobs so far, how many helpers are at work on the current one, and
-/// whether more may join. The last job's word stays when it is done, closed and with nobody in it.
+/// The state word: the number of jobs so far, how many workers have joined the current one, and
+/// whether more may join. The last job's word stays when it is done, closed and without workers.
 const OPEN: u64 = 1;
-const HELPER: u64 = 2;
-const HELPERS: u64 = 0xFFFE;
+const WORKER: u64 = 2;
+const WORKERS: u64 = 0xFFFE;
 const JOB: u64 = 0x1_0000;
 /// Set once, when the pool is dropped.
 const QUIT: u64 = 1 << 63;
 
-struct Shared {
-    state: AtomicU64,
-    /// For each thread what is left of its share.
-    shares: Vec<Share>,
-    /// Helpers that are about to sleep or asleep.
-    sleepers: AtomicUsize,
+struct PoolState {
+    word: AtomicU64,
+    /// For each thread the items of its range that are left.
+    ranges: Vec<ItemRange>,
+    /// Workers that are parked or about to park.
+    parked: AtomicUsize,
     job: UnsafeCell<Job>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// What the threads call: `run(thread, item)`.
+/// The function that the threads call: `run(thread, item)`.
 #[derive(Clone, Copy)]
 struct Job {
     run: *const (dyn Fn(usize, usize) + Sync),
 }
 
-// SAFETY: `job` is written only while the state is closed with no helper in it, and read only by
-// helpers that have joined; joining acquires what opening released. The pointer in it is used only
+// SAFETY: `job` is written only while the state is closed and without workers, and read only by
+// workers that have joined; joining acquires what opening released. The pointer in it is used only
 // while the call that lent it waits.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for PoolState {}
 // SAFETY: as above; nothing in it belongs to a thread.
-unsafe impl Send for Shared {}
+unsafe impl Send for PoolState {}
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for PoolState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("PoolState").field("word", &self.word).finish_non_exhaustive()
     }
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the caller's included; 0 counts as 1.
+    /// A pool of `threads` threads, the caller's included; 0 counts as 1. With 1, or where there are no
+    /// threads (wasm32), none is started.
     ///
-    /// Where the system gives fewer threads there are fewer, and never more than 32,767:
-    /// [`threads`](Self::threads) tells.
+    /// If the system refuses threads there are fewer, and never more than 32,767: see
+    /// [`threads`](Self::threads).
     pub fn new(threads: usize) -> Self {
-        let n_helpers = threads.clamp(1, (HELPERS / HELPER) as usize) - 1;
-        let shared = Arc::new(Shared {
-            state: AtomicU64::new(0),
-            shares: (0..=n_helpers).map(|_| Share::default()).collect(),
-            sleepers: AtomicUsize::new(0),
+        let n_workers = threads.clamp(1, (WORKERS / WORKER) as usize) - 1;
+        let state = Arc::new(PoolState {
+            word: AtomicU64::new(0),
+            ranges: (0..=n_workers).map(|_| ItemRange::default()).collect(),
+            parked: AtomicUsize::new(0),
             job: UnsafeCell::new(Job { run: &|_, _| () }),
             panic: Mutex::new(None),
         });
-        let helper = |i| {
-            let shared = Arc::clone(&shared);
+        let worker = |i| {
+            let state = Arc::clone(&state);
             let builder = thread::Builder::new().name(format!("gradus-{i}"));
-            builder.spawn(move || shared.help(i)).ok()
+            builder.spawn(move || state.serve_jobs(i)).ok()
         };
-        let helpers = (1..=n_helpers).map_while(helper).collect();
-        Self { shared, helpers, turn: Mutex::new(()) }
+        let workers = (1..=n_workers).map_while(worker).collect();
+        Self { state, workers, submission: Mutex::new(()) }
     }
 
     /// The number of threads, the caller's included.
     pub fn threads(&self) -> usize {
-        self.helpers.len() + 1
+        self.workers.len() + 1
     }
 
     /// Calls `run(i)` for each `i` below `items`, once, in no particular order.
     ///
     /// # Panics
     ///
-    /// If `run` panics: with the first panic, after all threads have come to rest.
+    /// If `run` panics: with the first panic, after all threads have stopped.
     pub fn run(&self, items: usize, run: impl Fn(usize) + Sync) {
-        self.share(items, |_, item| run(item));
+        self.run_on_threads(items, |_, item| run(item));
     }
 
     /// Calls `run(thread, item)` for each item.
-    fn share(&self, items: usize, run: impl Fn(usize, usize) + Sync) {
-        if self.helpers.is_empty() || items <= 1 {
+    fn run_on_threads(&self, items: usize, run: impl Fn(usize, usize) + Sync) {
+        if self.workers.is_empty() || items <= 1 {
             return (0..items).for_each(|item| run(0, item));
         }
         assert!(u32::try_from(items).is_ok(), "{items} items are too many for one job");
-        let _turn = lock(&self.turn);
+        let _submission = lock(&self.submission);
         let job = self.open(items, &run);
-        self.shared.work(job, 0);
+        self.state.work(job, 0);
         self.close();
-        if let Some(panic) = lock(&self.shared.panic).take() {
+        if let Some(panic) = lock(&self.state.panic).take() {
             resume_unwind(panic);
         }
     }
@@ -141,7 +142,7 @@ impl Pool {
     ///
     /// As [`run`](Self::run).
     pub fn each<I: Send>(&self, items: &mut [I], run: impl Fn(usize, &mut I) + Sync) {
-        let base = Shares(items.as_mut_ptr());
+        let base = DisjointPtr(items.as_mut_ptr());
         self.run(items.len(), |i| {
             // SAFETY: `run` hands out each index once, so no two threads see the same item, and `items`
             // stays borrowed until all are done.
@@ -151,7 +152,7 @@ impl Pool {
 
     /// As [`each`](Self::each), and lends each call its thread's own one of `locals`.
     ///
-    /// What a local holds when a call begins is what some earlier call left there: scratch space. Callers
+    /// A local holds what some earlier call left there: scratch space. Callers
     /// that use the same locals from different threads wait for each other.
     ///
     /// # Panics
@@ -169,8 +170,8 @@ impl Pool {
             locals.len(),
             self.threads()
         );
-        let base = Shares(items.as_mut_ptr());
-        self.share(items.len(), |thread, i| {
+        let base = DisjointPtr(items.as_mut_ptr());
+        self.run_on_threads(items.len(), |thread, i| {
             // SAFETY: as in `each`.
             run(i, unsafe { &mut *base.at(i) }, &mut lock(&locals[thread]));
         });
@@ -181,25 +182,25 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// As [`run`](Self::run), and if the bounds fall or leave a slice that is not empty.
+    /// As [`run`](Self::run), and if the bounds decrease or leave a slice that is not empty.
     pub fn split<T: Send, const N: usize>(
         &self,
         slices: [&mut [T]; N],
         bounds: &[usize],
         run: impl Fn(usize, [&mut [T]; N]) + Sync,
     ) {
-        assert!(bounds.is_sorted(), "bounds fall");
+        assert!(bounds.is_sorted(), "bounds decrease");
         let end = bounds.last().copied().unwrap_or(0);
         let slices = slices.map(|slice| {
             assert!(slice.is_empty() || end <= slice.len(), "bound {end} of {}", slice.len());
-            (Shares(slice.as_mut_ptr()), slice.is_empty())
+            (DisjointPtr(slice.as_mut_ptr()), slice.is_empty())
         });
         self.run(bounds.len().saturating_sub(1), |i| {
             let (start, len) = (bounds[i], bounds[i + 1] - bounds[i]);
             let parts = std::array::from_fn(|s| {
                 let (slice, is_empty) = &slices[s];
                 let (start, len) = if *is_empty { (0, 0) } else { (start, len) };
-                // SAFETY: the parts lie inside the slice and are disjoint, since the bounds do not fall;
+                // SAFETY: the parts lie inside the slice and are disjoint, since the bounds do not decrease;
                 // `run` hands out each part once while the slices stay borrowed.
                 unsafe { std::slice::from_raw_parts_mut(slice.at(start), len) }
             });
@@ -208,75 +209,76 @@ impl Pool {
     }
 
     fn open(&self, items: usize, run: &(dyn Fn(usize, usize) + Sync)) -> Job {
-        let shared = &*self.shared;
-        // Also those of helpers that could not be started: others will do them.
-        for (i, share) in shared.shares.iter().enumerate() {
-            let bound = |i| i * items / shared.shares.len();
-            share.fill(bound(i)..bound(i + 1));
+        let state = &*self.state;
+        // Also those of workers that could not be started: the others steal them.
+        for (i, range) in state.ranges.iter().enumerate() {
+            let bound = |i| i * items / state.ranges.len();
+            range.fill(bound(i)..bound(i + 1));
         }
-        // SAFETY: only the lifetime changes. `close` returns after the last helper has left, and `run`
+        // SAFETY: only the lifetime changes. `close` returns after the last worker has left, and `run`
         // calls it before its borrow ends: nothing between the two can panic (`work` catches).
         let run: &'static (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(run) };
         let job = Job { run };
-        // SAFETY: the state is closed with no helper in it, so nobody reads the job.
-        unsafe { *shared.job.get() = job };
-        let jobs = shared.state.load(Ordering::Relaxed) & !(JOB - 1);
-        // Sequentially consistent here and in `sleep`: either the helper sees the job or we see it asleep.
-        shared.state.store((jobs + JOB) | OPEN, Ordering::SeqCst);
-        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+        // SAFETY: the state is closed and without workers, so nothing reads the job.
+        unsafe { *state.job.get() = job };
+        let jobs = state.word.load(Ordering::Relaxed) & !(JOB - 1);
+        // Sequentially consistent here and in `wait_for`: either the worker sees the job, or this thread sees it
+        // parked.
+        state.word.store((jobs + JOB) | OPEN, Ordering::SeqCst);
+        if state.parked.load(Ordering::SeqCst) > 0 {
             self.wake();
         }
         job
     }
 
     fn close(&self) {
-        let state = &self.shared.state;
-        state.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut patience = Patience::new();
-        while state.load(Ordering::Acquire) & HELPERS != 0 {
-            patience.wait();
+        let word = &self.state.word;
+        word.fetch_and(!OPEN, Ordering::Relaxed);
+        let mut backoff = Backoff::new();
+        while word.load(Ordering::Acquire) & WORKERS != 0 {
+            backoff.wait();
         }
     }
 
     fn wake(&self) {
-        for helper in &self.helpers {
-            helper.thread().unpark();
+        for worker in &self.workers {
+            worker.thread().unpark();
         }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.state.fetch_or(QUIT, Ordering::SeqCst);
+        self.state.word.fetch_or(QUIT, Ordering::SeqCst);
         self.wake();
-        for helper in self.helpers.drain(..) {
-            // A helper cannot have panicked: it catches what its jobs throw.
-            let _ = helper.join();
+        for worker in self.workers.drain(..) {
+            // A worker cannot have panicked: it catches the panics of its jobs.
+            let _ = worker.join();
         }
     }
 }
 
-impl Shared {
-    /// Takes items until none is left, thread `me`'s own first. A panic ends the job early and is kept for
+impl PoolState {
+    /// Takes items until none is left, those of thread `me` first. A panic ends the job early and is kept for
     /// the caller.
     fn work(&self, job: Job, me: usize) {
         let work = || {
-            let others = self.shares[me + 1..].iter().chain(&self.shares[..me]);
-            let items = std::iter::from_fn(|| self.shares[me].take_first())
-                .chain(others.flat_map(|share| std::iter::from_fn(|| share.take_last())));
+            let others = self.ranges[me + 1..].iter().chain(&self.ranges[..me]);
+            let items = std::iter::from_fn(|| self.ranges[me].take_first())
+                .chain(others.flat_map(|range| std::iter::from_fn(|| range.take_last())));
             for item in items {
                 // SAFETY: the job's closure lives until `close` has returned, which waits for this thread.
                 unsafe { (*job.run)(me, item) };
             }
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
-            self.shares.iter().for_each(|share| share.fill(0..0));
+            self.ranges.iter().for_each(|range| range.fill(0..0));
             lock(&self.panic).get_or_insert(panic);
         }
     }
 
-    /// The life of helper `me`: wait for a job, join it, work, leave.
-    fn help(&self, me: usize) {
+    /// The loop of worker `me`: wait for a job, join it, work, leave.
+    fn serve_jobs(&self, me: usize) {
         let mut last_job = 0;
         loop {
             let state = self.wait_for(last_job);
@@ -284,19 +286,19 @@ impl Shared {
                 return;
             }
             last_job = state & !(JOB - 1);
-            // Joining fails if the job was closed, or someone else joined, in between: look again.
+            // Joining fails if the job was closed, or another worker joined, in between: read again.
             let mut seen = state;
             while seen & OPEN != 0 && seen & !(JOB - 1) == last_job {
-                match self.state.compare_exchange_weak(
+                match self.word.compare_exchange_weak(
                     seen,
-                    seen + HELPER,
+                    seen + WORKER,
                     Ordering::Acquire,
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
-                        // SAFETY: joined, so the job is not written until this helper has left.
+                        // SAFETY: joined, so the job is not written until this worker has left.
                         self.work(unsafe { *self.job.get() }, me);
-                        self.state.fetch_sub(HELPER, Ordering::Release);
+                        self.word.fetch_sub(WORKER, Ordering::Release);
                         break;
                     }
                     Err(now) => seen = now,
@@ -307,34 +309,34 @@ impl Shared {
 
     /// Waits until there is an open job other than `last_job`, or the end.
     fn wait_for(&self, last_job: u64) -> u64 {
-        let is_news =
+        let is_new =
             |state: u64| state & QUIT != 0 || (state & OPEN != 0 && state & !(JOB - 1) != last_job);
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         loop {
-            let state = self.state.load(Ordering::Acquire);
-            if is_news(state) {
+            let state = self.word.load(Ordering::Acquire);
+            if is_new(state) {
                 return state;
             }
-            if patience.wait() {
+            if backoff.wait() {
                 continue;
             }
-            self.sleepers.fetch_add(1, Ordering::SeqCst);
-            if !is_news(self.state.load(Ordering::SeqCst)) {
+            self.parked.fetch_add(1, Ordering::SeqCst);
+            if !is_new(self.word.load(Ordering::SeqCst)) {
                 thread::park();
             }
-            self.sleepers.fetch_sub(1, Ordering::SeqCst);
-            patience = Patience::new();
+            self.parked.fetch_sub(1, Ordering::SeqCst);
+            backoff = Backoff::new();
         }
     }
 }
 
-/// The items of a thread that nobody has taken yet: the first in the upper half of the word, the end in
+/// The items of a thread that are not taken yet: the first in the upper half of the word, the end in
 /// the lower one. On a cache line of its own, since its thread writes it for every item.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Share(AtomicU64);
+struct ItemRange(AtomicU64);
 
-impl Share {
+impl ItemRange {
     fn fill(&self, items: Range<usize>) {
         // Relaxed, here and below: what an item's work reads is ordered by opening and joining the job.
         self.0.store((items.start as u64) << 32 | items.end as u64, Ordering::Relaxed);
@@ -358,10 +360,10 @@ impl Share {
     }
 }
 
-/// Spins, then yields, then says that it is time to sleep.
-struct Patience(u32);
+/// Spins, then yields, then says that it is time to park.
+struct Backoff(u32);
 
-impl Patience {
+impl Backoff {
     fn new() -> Self {
         Self(0)
     }
@@ -377,18 +379,18 @@ impl Patience {
     }
 }
 
-/// A pointer whose targets are handed out to one thread each.
-struct Shares<T>(*mut T);
+/// A pointer to elements that are handed out to one thread each.
+struct DisjointPtr<T>(*mut T);
 
-impl<T> Shares<T> {
-    /// The place of element `i`.
+impl<T> DisjointPtr<T> {
+    /// A pointer to element `i`.
     fn at(&self, i: usize) -> *mut T {
         self.0.wrapping_add(i)
     }
 }
 
-// SAFETY: whoever uses `at` lets only one thread at each element, and `T: Send` lets it go there.
-unsafe impl<T: Send> Sync for Shares<T> {}
+// SAFETY: the users of `at` give each element to one thread only, and `T: Send` allows that.
+unsafe impl<T: Send> Sync for DisjointPtr<T> {}
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The data is whole even if a holder panicked: it is taken and put in one statement.
@@ -414,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_wake_from_sleep() {
+    fn parked_workers_are_woken() {
         let pool = Pool::new(3);
         for _ in 0..5 {
             thread::sleep(std::time::Duration::from_millis(30));
@@ -425,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn two_callers_take_turns() {
+    fn callers_on_several_threads_wait_for_each_other() {
         let pool = Pool::new(2);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
+    fn a_panic_reaches_the_caller_and_the_pool_stays_usable() {
         let pool = Pool::new(3);
         let caught = catch_unwind(AssertUnwindSafe(|| {
             pool.run(20, |i| assert!(i != 11, "item {i}"));
@@ -458,7 +460,7 @@ mod tests {
         let locals: Vec<_> = (0..4).map(|_| Mutex::new(0usize)).collect();
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            pool.each_with(&mut [(); 9], &locals, |_, (), _| panic!("with a local in hand"));
+            pool.each_with(&mut [(); 9], &locals, |_, (), _| panic!("with a local borrowed"));
         }));
         assert!(caught.is_err());
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);

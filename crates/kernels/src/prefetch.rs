@@ -3,7 +3,7 @@
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Asks for the cache lines of `values` in the second-level cache, where the machine can be asked.
+/// Prefetches `values` into the first-level cache, if the machine has an instruction for it.
 pub fn prefetch_all<T>(values: &[T]) {
     let bytes = values.as_ptr_range();
     let mut line = bytes.start.cast::<u8>();
@@ -13,7 +13,9 @@ pub fn prefetch_all<T>(values: &[T]) {
     }
 }
 
-/// Asks for the cache line of `address` in the second-level cache, where the machine can be asked. Any address will do.
+/// Prefetches the cache line of `address` into the first-level cache, if the machine has an instruction for
+/// it. Any address will do. The hint for the second-level cache was measured, and was slower
+/// (docs/decisions/0010).
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]

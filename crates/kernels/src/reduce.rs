@@ -1,6 +1,6 @@
 //! Sums of many numbers, in an order that does not depend on the instruction set.
 
-use crate::{Float, transpose, vectorize};
+use crate::{Float, MAX_LANES, bounds, transpose, vectorize};
 
 /// The sum of all values: sixteen partial sums, then those in order.
 pub fn sum<T: Float>(values: &[T]) -> T {
@@ -25,7 +25,7 @@ pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
     )
 }
 
-/// Adds to each element of `to` the sum of its row of `values`, which has `width` of them.
+/// Adds to each element of `to` the sum of its row of `values`, of `width` elements.
 ///
 /// Sixteen partial sums of each row, number `i` of it in partial sum `i` modulo 16; then those in order.
 ///
@@ -33,13 +33,13 @@ pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
 ///
 /// If there are too few values.
 pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
-    /// Rows at a time, and partial sums of each: a square, which is turned to add up its rows side by side.
-    const SIDE: usize = 16;
-    assert!(values.len() >= to.len() * width, "{} values for {}", values.len(), to.len());
+    /// Rows at a time, and partial sums of each: a square, which is transposed to add up its rows side by side.
+    const SIDE: usize = MAX_LANES;
+    bounds::check("values", to.len().checked_mul(width), values.len());
     if width == 0 {
         return;
     }
-    let (mut partial, mut turned) = ([T::ZERO; SIDE * SIDE], [T::ZERO; SIDE * SIDE]);
+    let (mut partial, mut transposed) = ([T::ZERO; SIDE * SIDE], [T::ZERO; SIDE * SIDE]);
     for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
         vectorize(
             #[inline(always)]
@@ -55,12 +55,12 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
                 }
             },
         );
-        transpose((&partial, SIDE), [SIDE, SIDE], (&mut turned, SIDE));
+        transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
         vectorize(
             #[inline(always)]
             || {
                 let mut sums = [T::ZERO; SIDE];
-                for row in turned.chunks_exact(SIDE) {
+                for row in transposed.chunks_exact(SIDE) {
                     sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
                 }
                 to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
@@ -126,6 +126,15 @@ mod tests {
                 let sum: f64 = values[row * width..][..width].iter().sum();
                 assert_eq!(to, (row + 1) as f64 * 100.0 + sum, "row {row} of {width}");
             }
+        }
+    }
+
+    #[test]
+    fn rows_outside_are_refused() {
+        // With plain arithmetic two rows of the second width would end at 0.
+        for width in [4, usize::MAX / 2 + 1] {
+            let refused = std::panic::catch_unwind(|| add_row_sums(&[0.0; 7], width, &mut [0.0; 2]));
+            assert!(refused.is_err(), "two rows of {width}");
         }
     }
 

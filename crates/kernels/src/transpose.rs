@@ -1,9 +1,10 @@
-//! Rows to columns.
+//! Transposition.
 
+use crate::Float;
 use crate::bounds::{check, end};
-use crate::{Float, Isa};
+use crate::isa::Token;
 
-/// Side of the blocks that are turned at once: both sides of a block stay in a few cache lines.
+/// Side of the blocks that are transposed at once: both sides of a block stay in a few cache lines.
 const BLOCK: usize = 16;
 
 /// Writes `from`, `rows` rows of `columns`, to `to` as `columns` rows of `rows`:
@@ -17,12 +18,12 @@ pub fn transpose<T: Float>(
     [rows, columns]: [usize; 2],
     (to, to_stride): (&mut [T], usize),
 ) {
-    transpose_on(Isa::current(), (from, from_stride), [rows, columns], (to, to_stride));
+    transpose_on(Token::current(), (from, from_stride), [rows, columns], (to, to_stride));
 }
 
-/// [`transpose`] on an instruction set that this machine has.
+/// [`transpose`] on an instruction set.
 fn transpose_on<T: Float>(
-    isa: Isa,
+    token: Token,
     (from, from_stride): (&[T], usize),
     [rows, columns]: [usize; 2],
     (to, to_stride): (&mut [T], usize),
@@ -41,42 +42,24 @@ fn transpose_on<T: Float>(
             let (height, width) = ((rows - row).min(BLOCK), (columns - column).min(BLOCK));
             let from = &from[row * from_stride + column..];
             let to = &mut to[column * to_stride + row..];
-            // SAFETY: the assertions above hold a block of this height and width inside both slices,
-            // and the machine has the instruction set.
-            let done = height == BLOCK
-                && width == BLOCK
-                && unsafe { T::transpose_block(isa, from, from_stride, to, to_stride) };
-            if !done {
-                for c in 0..width {
-                    for (r, to) in to[c * to_stride..][..height].iter_mut().enumerate() {
-                        *to = from[r * from_stride + c];
+            let is_whole = height == BLOCK && width == BLOCK;
+            match (token, is_whole, T::as_f32s(from), T::as_f32s_mut(to)) {
+                // SAFETY: the checks above hold a whole block inside both slices, and the token proves that
+                // the machine has the features.
+                #[cfg(target_arch = "x86_64")]
+                (Token::Avx512(_), true, Some(from), Some(to)) => unsafe {
+                    x86::block(from.as_ptr(), from_stride, to.as_mut_ptr(), to_stride);
+                },
+                _ => {
+                    for c in 0..width {
+                        for (r, to) in to[c * to_stride..][..height].iter_mut().enumerate() {
+                            *to = from[r * from_stride + c];
+                        }
                     }
                 }
             }
         }
     }
-}
-
-/// Turns a block of 16 by 16, if the machine can do that in registers; whether it could.
-///
-/// # Safety
-///
-/// `from` has 16 rows of 16 that begin `from_stride` apart, `to` has as many `to_stride` apart, and the
-/// machine has `isa`.
-#[cfg(target_arch = "x86_64")]
-pub(crate) unsafe fn transpose_f32(
-    isa: Isa,
-    from: &[f32],
-    from_stride: usize,
-    to: &mut [f32],
-    to_stride: usize,
-) -> bool {
-    if isa < Isa::Avx512 {
-        return false;
-    }
-    // SAFETY: the caller's promise.
-    unsafe { x86::block(from.as_ptr(), from_stride, to.as_mut_ptr(), to_stride) };
-    true
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -85,7 +68,7 @@ mod x86 {
 
     /// # Safety
     ///
-    /// 16 rows of 16 numbers, so far apart, can be read and written.
+    /// 16 rows of 16 numbers, `from_stride` and `to_stride` apart, can be read and written.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
     pub(super) unsafe fn block(
         from: *const f32,
@@ -135,22 +118,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_element_finds_its_place() {
+    fn every_element_is_transposed() {
         let sizes = [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10), (32, 50)];
-        for (isa, (rows, columns)) in Isa::available().flat_map(|isa| sizes.map(|size| (isa, size)))
+        for (token, (rows, columns)) in
+            Token::available().flat_map(|token| sizes.map(|size| (token, size)))
         {
             let stride = columns + 2;
             let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
             let to_stride = if rows == 1 { 1 } else { rows + 1 };
             let mut to = vec![-1.0; to_stride * columns];
-            transpose_on(isa, (&from, stride), [rows, columns], (&mut to, to_stride));
+            transpose_on(token, (&from, stride), [rows, columns], (&mut to, to_stride));
             for r in 0..rows {
                 for c in 0..columns {
                     assert_eq!(
                         to[c * to_stride + r],
                         from[r * stride + c],
-                        "{}: [{rows}, {columns}] at {r}, {c}",
-                        isa.name()
+                        "{token:?}: [{rows}, {columns}] at {r}, {c}"
                     );
                 }
             }

@@ -10,8 +10,9 @@
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
-use crate::gemm::Vector;
-use crate::{Float, Isa, MAX_LANES};
+use crate::isa::Token;
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
+use crate::{Float, MAX_LANES};
 
 /// Points of each axis, and so the side of a patch.
 pub const POINTS: usize = 8;
@@ -63,12 +64,12 @@ pub fn winograd<T: Float>(
     (results, to): (&mut [T], Square<'_>),
     epilogue: Epilogue<'_, T>,
 ) {
-    winograd_on(Isa::current(), transform, len, (values, from), (results, to), epilogue);
+    winograd_on(Token::current(), transform, len, (values, from), (results, to), epilogue);
 }
 
-/// [`winograd`] on an instruction set that this machine has.
+/// [`winograd`] on an instruction set.
 fn winograd_on<T: Float>(
-    isa: Isa,
+    token: Token,
     transform: Transform,
     len: usize,
     (values, from): (&[T], Square<'_>),
@@ -108,13 +109,12 @@ fn winograd_on<T: Float>(
         bias,
         bias_run,
     };
-    // SAFETY: the assertions above hold every row inside its slice, and the machine has the instruction set.
-    unsafe { T::winograd(isa, &args) }
+    dispatch(token, args);
 }
 
-/// A checked transform, as pointers.
+/// A checked transform, as pointers: only [`winograd_on`] makes one. Every row lies inside its slice.
 #[derive(Debug)]
-pub struct TransformArgs<'a, T> {
+struct TransformArgs<'a, T> {
     transform: Transform,
     len: usize,
     values: *const T,
@@ -127,66 +127,63 @@ pub struct TransformArgs<'a, T> {
     bias_run: usize,
 }
 
-/// # Safety
-///
-/// Every row of the args lies inside its slice, and the machine has the instructions of `V`.
-#[inline(always)]
-pub(crate) unsafe fn run<V: Vector>(args: &TransformArgs<'_, V::Scalar>) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match (args.transform, args.from.side, args.to.side) {
-            (Transform::Input, ..) => each::<V, 8, 8, InputTransform>(args),
-            (Transform::Filter, 3, _) => each::<V, 3, 8, FilterTransform>(args),
-            (Transform::Filter, 4, _) => each::<V, 4, 8, FilterTransform>(args),
-            (Transform::Filter, 5, _) => each::<V, 5, 8, FilterTransform>(args),
-            (Transform::Filter, ..) => each::<V, 6, 8, FilterTransform>(args),
-            (Transform::Output, _, 3) => each::<V, 8, 3, OutputTransform>(args),
-            (Transform::Output, _, 4) => each::<V, 8, 4, OutputTransform>(args),
-            (Transform::Output, _, 5) => each::<V, 8, 5, OutputTransform>(args),
-            (Transform::Output, ..) => each::<V, 8, 6, OutputTransform>(args),
+impl<T: Float> Kernel for TransformArgs<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, set: S) {
+        match (self.transform, self.from.side, self.to.side) {
+            (Transform::Input, ..) => each::<T, T::Vector<S>, 8, 8, InputTransform>(set, &self),
+            (Transform::Filter, 3, _) => each::<T, T::Vector<S>, 3, 8, FilterTransform>(set, &self),
+            (Transform::Filter, 4, _) => each::<T, T::Vector<S>, 4, 8, FilterTransform>(set, &self),
+            (Transform::Filter, 5, _) => each::<T, T::Vector<S>, 5, 8, FilterTransform>(set, &self),
+            (Transform::Filter, ..) => each::<T, T::Vector<S>, 6, 8, FilterTransform>(set, &self),
+            (Transform::Output, _, 3) => each::<T, T::Vector<S>, 8, 3, OutputTransform>(set, &self),
+            (Transform::Output, _, 4) => each::<T, T::Vector<S>, 8, 4, OutputTransform>(set, &self),
+            (Transform::Output, _, 5) => each::<T, T::Vector<S>, 8, 5, OutputTransform>(set, &self),
+            (Transform::Output, ..) => each::<T, T::Vector<S>, 8, 6, OutputTransform>(set, &self),
         }
     }
 }
 
 /// Transforms columns, then rows, a vector of elements at a time.
-///
-/// # Safety
-///
-/// As [`run`], and the squares have sides `FROM` and `TO`.
 #[inline(always)]
-unsafe fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>(
-    args: &TransformArgs<'_, V::Scalar>,
-) {
+fn each<T, V, const FROM: usize, const TO: usize, A>(set: V::Set, args: &TransformArgs<'_, T>)
+where
+    T: Float,
+    V: Vector<Scalar = T>,
+    A: Transform1d<FROM, TO>,
+{
     for at in (0..args.len).step_by(V::LANES) {
-        let lanes = V::LANES.min(args.len - at);
-        // SAFETY: `lanes` elements from `at` on lie inside each row, by the caller's promise; a bias for more
+        let count = V::LANES.min(args.len - at);
+        // SAFETY: `count` elements from `at` on lie inside each row, as `winograd_on` has checked; a bias for more
         // than one neighbour is one for a whole vector, since `bias_run` is a multiple of `MAX_LANES`.
         unsafe {
-            let mut between = [[V::zero(); FROM]; TO];
+            let mut between = [[V::splat(set, T::ZERO); FROM]; TO];
             for column in 0..FROM {
-                let mut values = [V::zero(); FROM];
+                let mut values = [V::splat(set, T::ZERO); FROM];
                 for (row, value) in values.iter_mut().enumerate() {
                     let start = args.from.starts[row * FROM + column];
                     if start != OUTSIDE {
-                        *value = V::load(args.values.add(start + at), lanes);
+                        *value = V::load(set, args.values.add(start + at), count);
                     }
                 }
-                for (between, value) in between.iter_mut().zip(A::along(values)) {
+                for (between, value) in between.iter_mut().zip(A::along(set, values)) {
                     between[column] = value;
                 }
             }
             let bias = match args.bias_run {
-                _ if args.bias.is_null() => V::zero(),
-                1 => V::load(args.bias.add(at), lanes),
-                run => V::splat(*args.bias.add(at / run)),
+                _ if args.bias.is_null() => V::splat(set, T::ZERO),
+                1 => V::load(set, args.bias.add(at), count),
+                run => V::splat(set, *args.bias.add(at / run)),
             };
             for (row, between) in between.into_iter().enumerate() {
-                for (column, value) in A::along(between).into_iter().enumerate() {
+                for (column, value) in A::along(set, between).into_iter().enumerate() {
                     let start = args.to.starts[row * TO + column];
                     if start != OUTSIDE {
                         let to = args.results.add(start + at);
-                        let old = if args.accumulate { V::load(to, lanes) } else { bias };
-                        old.add(value).store(to, lanes);
+                        let old = if args.accumulate { V::load(set, to, count) } else { bias };
+                        old.add(value).store(to, count);
                     }
                 }
             }
@@ -196,10 +193,14 @@ unsafe fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FRO
 
 /// The transform of one axis.
 trait Transform1d<const FROM: usize, const TO: usize> {
-    /// # Safety
-    ///
-    /// The machine has the instructions of `V`.
-    unsafe fn along<V: Vector>(values: [V; FROM]) -> [V; TO];
+    /// Transforms a row or column.
+    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, values: [V; FROM]) -> [V; TO];
+}
+
+/// `value` in every lane.
+#[inline(always)]
+fn constant<T: Float, V: Vector<Scalar = T>>(set: V::Set, value: f64) -> V {
+    V::splat(set, T::from_f64(value))
 }
 
 /// From eight pixels to their values at the points, without the factors of the points.
@@ -207,28 +208,25 @@ struct InputTransform;
 
 impl Transform1d<8, 8> for InputTransform {
     #[inline(always)]
-    unsafe fn along<V: Vector>([a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let minus_one = V::of(-1.0);
-            let subtract = V::mul_add;
-            let even1 = e.mul_add(V::of(-4.25), c.add(g));
-            let odd1 = d.mul_add(V::of(-4.25), b.add(f));
-            let even2 = e.mul_add(V::of(-1.25), c.mul_add(V::of(0.25), g));
-            let odd2 = b.mul_add(V::of(0.5), d.mul_add(V::of(-2.5), f.add(f)));
-            let even3 = e.mul_add(V::of(-5.0), c.mul_add(V::of(4.0), g));
-            let odd3 = f.mul_add(V::of(0.5), d.mul_add(V::of(-2.5), b.add(b)));
-            [
-                subtract(c, minus_one, e).mul_add(V::of(5.25), subtract(g, minus_one, a)),
-                even1.add(odd1),
-                subtract(odd1, minus_one, even1),
-                even2.add(odd2),
-                subtract(odd2, minus_one, even2),
-                even3.add(odd3),
-                subtract(odd3, minus_one, even3),
-                subtract(f, minus_one, d).mul_add(V::of(5.25), subtract(b, minus_one, h)),
-            ]
-        }
+    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
+        let minus_one = constant(set, -1.0);
+        let subtract = V::mul_add;
+        let even1 = e.mul_add(constant(set, -4.25), c.add(g));
+        let odd1 = d.mul_add(constant(set, -4.25), b.add(f));
+        let even2 = e.mul_add(constant(set, -1.25), c.mul_add(constant(set, 0.25), g));
+        let odd2 = b.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), f.add(f)));
+        let even3 = e.mul_add(constant(set, -5.0), c.mul_add(constant(set, 4.0), g));
+        let odd3 = f.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), b.add(b)));
+        [
+            subtract(c, minus_one, e).mul_add(constant(set, 5.25), subtract(g, minus_one, a)),
+            even1.add(odd1),
+            subtract(odd1, minus_one, even1),
+            even2.add(odd2),
+            subtract(odd2, minus_one, even2),
+            even3.add(odd3),
+            subtract(odd3, minus_one, even3),
+            subtract(f, minus_one, d).mul_add(constant(set, 5.25), subtract(b, minus_one, h)),
+        ]
     }
 }
 
@@ -237,29 +235,26 @@ struct FilterTransform;
 
 impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
     #[inline(always)]
-    unsafe fn along<V: Vector>(weights: [V; SIDE]) -> [V; 8] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            // The sums over even and odd powers of 1, 2 and ½, with the factors of the points.
-            let [mut ones, mut twos, mut halves] = [[V::zero(); 2]; 3];
-            for (power, weight) in weights.into_iter().enumerate() {
-                let (parity, power) = (power % 2, f64::from(1 << power));
-                ones[parity] = weight.mul_add(V::of(-2.0 / 9.0), ones[parity]);
-                twos[parity] = weight.mul_add(V::of(power / 90.0), twos[parity]);
-                halves[parity] = weight.mul_add(V::of(32.0 / 45.0 / power), halves[parity]);
-            }
-            let minus_one = V::of(-1.0);
-            [
-                weights[0],
-                ones[0].add(ones[1]),
-                ones[1].mul_add(minus_one, ones[0]),
-                twos[0].add(twos[1]),
-                twos[1].mul_add(minus_one, twos[0]),
-                halves[0].add(halves[1]),
-                halves[1].mul_add(minus_one, halves[0]),
-                weights[SIDE - 1],
-            ]
+    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
+        // The sums over even and odd powers of 1, 2 and ½, with the factors of the points.
+        let [mut ones, mut twos, mut halves] = [[V::splat(set, T::ZERO); 2]; 3];
+        for (power, weight) in weights.into_iter().enumerate() {
+            let (parity, power) = (power % 2, f64::from(1 << power));
+            ones[parity] = weight.mul_add(constant(set, -2.0 / 9.0), ones[parity]);
+            twos[parity] = weight.mul_add(constant(set, power / 90.0), twos[parity]);
+            halves[parity] = weight.mul_add(constant(set, 32.0 / 45.0 / power), halves[parity]);
         }
+        let minus_one = constant(set, -1.0);
+        [
+            weights[0],
+            ones[0].add(ones[1]),
+            ones[1].mul_add(minus_one, ones[0]),
+            twos[0].add(twos[1]),
+            twos[1].mul_add(minus_one, twos[0]),
+            halves[0].add(halves[1]),
+            halves[1].mul_add(minus_one, halves[0]),
+            weights[SIDE - 1],
+        ]
     }
 }
 
@@ -268,23 +263,20 @@ struct OutputTransform;
 
 impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
-    unsafe fn along<V: Vector>([a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let minus_one = V::of(-1.0);
-            let ones = [b.add(c), c.mul_add(minus_one, b)];
-            let twos = [d.add(e), e.mul_add(minus_one, d)];
-            let halves = [f.add(g), g.mul_add(minus_one, f)];
-            let mut results = [V::zero(); SIDE];
-            for (power, result) in results.iter_mut().enumerate() {
-                let (parity, power) = (power % 2, f64::from(1 << power));
-                let far = twos[parity].mul_add(V::of(power), ones[parity]);
-                *result = halves[parity].mul_add(V::of(1.0 / power), far);
-            }
-            results[0] = a.add(results[0]);
-            results[SIDE - 1] = h.add(results[SIDE - 1]);
-            results
+    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
+        let minus_one = constant(set, -1.0);
+        let ones = [b.add(c), c.mul_add(minus_one, b)];
+        let twos = [d.add(e), e.mul_add(minus_one, d)];
+        let halves = [f.add(g), g.mul_add(minus_one, f)];
+        let mut results = [V::splat(set, T::ZERO); SIDE];
+        for (power, result) in results.iter_mut().enumerate() {
+            let (parity, power) = (power % 2, f64::from(1 << power));
+            let far = twos[parity].mul_add(constant(set, power), ones[parity]);
+            *result = halves[parity].mul_add(constant(set, 1.0 / power), far);
         }
+        results[0] = a.add(results[0]);
+        results[SIDE - 1] = h.add(results[SIDE - 1]);
+        results
     }
 }
 
@@ -300,7 +292,7 @@ mod tests {
 
     /// The convolution of one patch, by its transforms and by its definition.
     fn agrees<T: Float>(tolerance: f64) {
-        for isa in Isa::available() {
+        for token in Token::available() {
             for (side, len) in [(3, 1), (3, 16), (4, 37), (4, 5), (5, 16), (6, 48)] {
                 let n_results = POINTS + 1 - side;
                 let starts =
@@ -313,10 +305,10 @@ mod tests {
                 let square = |side, starts| Square { side, starts };
                 let all = square(POINTS, &points);
                 let image = (&x[..], square(POINTS, &patch));
-                winograd_on(isa, Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
+                winograd_on(token, Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
                 let weights = (&w[..], square(side, &filter));
                 winograd_on(
-                    isa,
+                    token,
                     Transform::Filter,
                     len,
                     weights,
@@ -335,7 +327,7 @@ mod tests {
                 ] {
                     let mut y = old.clone();
                     let to = (&mut y[..], square(n_results, &target));
-                    winograd_on(isa, Transform::Output, len, (&vx, all), to, epilogue);
+                    winograd_on(token, Transform::Output, len, (&vx, all), to, epilogue);
                     for (pixel, i) in (0..n_results * n_results * len).map(|i| (i / len, i % len)) {
                         let mut sum = match epilogue {
                             Epilogue::Overwrite => 0.0,
@@ -357,8 +349,7 @@ mod tests {
                         let found = y[pixel * (len + 3) + i].to_f64();
                         assert!(
                             (found - expected).abs() <= tolerance * 100.0,
-                            "{} {}: side {side}, {len} long, pixel {pixel}: {found}, expected {expected}",
-                            isa.name(),
+                            "{token:?} {}: side {side}, {len} long, pixel {pixel}: {found}, expected {expected}",
                             T::NAME,
                         );
                     }

@@ -1,12 +1,47 @@
 //! The micro-kernel: a block of `C` that stays in registers from its first term to its last.
 
-use super::nt::part;
-use super::vector::Vector;
-use super::{GemmArgs, GemmSize, Layout};
+use super::operands::{GemmArgs, GemmSize, Layout};
+use crate::Float;
+use crate::isa::Token;
 use crate::prefetch::prefetch;
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 
 /// Rows of the largest block of any instruction set.
 pub const MAX_BLOCK_ROWS: usize = 12;
+
+/// Multiplies, in code compiled for the instruction set of `token`.
+///
+/// # Safety
+///
+/// All indices lie inside their slices.
+pub(super) unsafe fn multiply<T: Float>(token: Token, args: &GemmArgs<'_, T>) {
+    dispatch(token, Microkernel(args));
+}
+
+/// Only [`multiply`] makes one.
+struct Microkernel<'a, T>(&'a GemmArgs<'a, T>);
+
+impl<T: Float> Kernel for Microkernel<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, set: S) {
+        // SAFETY: the promise of the caller of `multiply`.
+        unsafe { blocks::<T::Vector<S>>(set, self.0) }
+    }
+}
+
+/// The next part of `rest`: at most `max`, and the last two about the same.
+#[inline(always)]
+pub(super) fn part(rest: usize, max: usize) -> usize {
+    if rest >= 2 * max {
+        max
+    } else if rest > max {
+        rest.div_ceil(2)
+    } else {
+        rest
+    }
+}
 
 /// Cuts each `C` of the batch into blocks.
 ///
@@ -16,9 +51,9 @@ pub const MAX_BLOCK_ROWS: usize = 12;
 ///
 /// # Safety
 ///
-/// All indices lie inside their slices, and the machine has the instructions of `V`.
+/// All indices lie inside their slices.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
+unsafe fn blocks<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     let GemmSize { m, n, batch_count, .. } = args.size;
     // Where `C` is one vector wide, two of the batch are the two vectors of a block.
     let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };
@@ -36,9 +71,9 @@ pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
                     ..*args
                 };
                 if args.layout == Layout::ColumnMajor {
-                    rows_of_block::<V, 2, true>(&args, row, n_rows, 2 * V::LANES);
+                    rows_of_block::<V, 2, true>(set, &args, row, n_rows, 2 * V::LANES);
                 } else {
-                    rows_of_block::<V, 2, false>(&args, row, n_rows, 2 * V::LANES);
+                    rows_of_block::<V, 2, false>(set, &args, row, n_rows, 2 * V::LANES);
                 }
             }
             row += n_rows;
@@ -47,7 +82,7 @@ pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
     let args = &GemmArgs { b_vector_stride: V::LANES, c_vector_stride: V::LANES, ..*args };
     if m == 1 {
         // SAFETY: the caller's promise.
-        return unsafe { single_row::<V>(args, 2 * n_pairs) };
+        return unsafe { single_row::<V>(set, args, 2 * n_pairs) };
     }
     for batch in 2 * n_pairs..batch_count {
         let (mut row, mut column) = (0, 0);
@@ -63,16 +98,16 @@ pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
                 };
                 match (args.layout, rest > V::LANES) {
                     (Layout::ColumnMajor, true) => {
-                        rows_of_block::<V, 2, true>(&args, row, n_rows, rest);
+                        rows_of_block::<V, 2, true>(set, &args, row, n_rows, rest);
                     }
                     (Layout::ColumnMajor, false) => {
-                        rows_of_block::<V, 1, true>(&args, row, n_rows, rest);
+                        rows_of_block::<V, 1, true>(set, &args, row, n_rows, rest);
                     }
                     (Layout::RowMajor, true) => {
-                        rows_of_block::<V, 2, false>(&args, row, n_rows, rest);
+                        rows_of_block::<V, 2, false>(set, &args, row, n_rows, rest);
                     }
                     (Layout::RowMajor, false) => {
-                        rows_of_block::<V, 1, false>(&args, row, n_rows, rest);
+                        rows_of_block::<V, 1, false>(set, &args, row, n_rows, rest);
                     }
                 }
             }
@@ -96,9 +131,9 @@ pub(super) unsafe fn run<V: Vector>(args: &GemmArgs<'_, V::Scalar>) {
 ///
 /// # Safety
 ///
-/// As [`run`].
+/// As [`blocks`].
 #[inline(always)]
-unsafe fn single_row<V: Vector>(args: &GemmArgs<'_, V::Scalar>, first: usize) {
+unsafe fn single_row<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>, first: usize) {
     let GemmSize { n, batch_count, .. } = args.size;
     let lda = if args.layout == Layout::ColumnMajor { args.lda } else { 1 };
     for batch in first..batch_count {
@@ -115,17 +150,9 @@ unsafe fn single_row<V: Vector>(args: &GemmArgs<'_, V::Scalar>, first: usize) {
                     c: args.c.add(batch * args.c_batch_stride + column),
                     ..*args
                 };
-                macro_rules! one_of {
-                    ($($count:literal)*) => {
-                        match n_vectors {
-                            $($count if const { V::ROWS + V::ROWS / 3 >= $count } => {
-                                block::<V, 1, $count, true>(&args, 0, last);
-                            })*
-                            _ => unreachable!("no block has more vectors than the largest"),
-                        }
-                    };
-                }
-                one_of!(16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
+                with_constant!(NV = n_vectors, max V::ROWS + V::ROWS / 3,
+                    16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
+                    => block::<V, 1, NV, true>(set, &args, 0, last));
             }
             column += n_vectors * V::LANES;
         }
@@ -136,36 +163,31 @@ unsafe fn single_row<V: Vector>(args: &GemmArgs<'_, V::Scalar>, first: usize) {
 ///
 /// # Safety
 ///
-/// As [`run`], and the block lies inside `C`.
+/// As [`blocks`], and the block lies inside `C`.
 #[inline(always)]
 unsafe fn rows_of_block<V: Vector, const NV: usize, const COLUMN_MAJOR: bool>(
+    set: V::Set,
     args: &GemmArgs<'_, V::Scalar>,
     row: usize,
     n_rows: usize,
     rest: usize,
 ) {
     let last = (rest - (NV - 1) * V::LANES).min(V::LANES);
-    macro_rules! one_of {
-        ($($count:literal)*) => {
-            match n_rows {
-                // SAFETY: the caller's promise.
-                $($count if const { V::ROWS >= $count } => unsafe {
-                    block::<V, $count, NV, COLUMN_MAJOR>(args, row, last);
-                })*
-                _ => unreachable!("no block has more rows than the largest"),
-            }
-        };
+    // SAFETY: the caller's promise.
+    unsafe {
+        with_constant!(MR = n_rows, max V::ROWS, 12 11 10 9 8 7 6 5 4 3 2 1
+            => block::<V, MR, NV, COLUMN_MAJOR>(set, args, row, last));
     }
-    one_of!(12 11 10 9 8 7 6 5 4 3 2 1);
 }
 
 /// One block: `MR` rows of `A` from `row` on by `NV` vectors of `B`, the last of which has `last` columns.
 ///
 /// # Safety
 ///
-/// As [`run`], and the block lies inside `C`.
+/// As [`blocks`], and the block lies inside `C`.
 #[inline(always)]
 unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR: bool>(
+    set: V::Set,
     args: &GemmArgs<'_, V::Scalar>,
     row: usize,
     last: usize,
@@ -173,10 +195,10 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
     // SAFETY: every pointer below that is read or written stays inside the slice it starts from, by the
     // caller's promise; the last vector of a row reads and writes `last` columns only.
     unsafe {
-        let mut sums = [[V::zero(); NV]; MR];
+        let mut sums = [[V::splat(set, V::Scalar::default()); NV]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
-                *sums = load_row(args.c.add(i * args.ldc), args.c_vector_stride, last);
+                *sums = load_row(set, args.c.add(i * args.ldc), args.c_vector_stride, last);
             }
         }
         for &[a_start, b_start] in args.size.k_segments {
@@ -194,9 +216,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     // A single row is bound by the loads of `B`, of which no row is needed that is
                     // multiplied by zero: most pixels of a digit, and half of what a ReLU leaves.
                     if MR > 1 || *a != V::Scalar::default() {
-                        let b_row: [V; NV] = load_row(b, args.b_vector_stride, last);
+                        let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
                         for (i, sums) in sums.iter_mut().enumerate() {
-                            multiply_add(V::splat(*a.add(i)), b_row, sums);
+                            multiply_add(V::splat(set, *a.add(i)), b_row, sums);
                         }
                     }
                     if NV == 2 {
@@ -213,10 +235,10 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                 let mut a: [_; MAX_BLOCK_ROWS / 3] =
                     std::array::from_fn(|i| first.wrapping_add(3 * i * args.lda));
                 for _ in 0..args.size.segment_len {
-                    let b_row: [V; NV] = load_row(b, args.b_vector_stride, last);
+                    let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
                     for (i, sums) in sums.iter_mut().enumerate() {
                         let a = a[i / 3].wrapping_add(i % 3 * args.lda);
-                        multiply_add(V::splat(*a), b_row, sums);
+                        multiply_add(V::splat(set, *a), b_row, sums);
                     }
                     for a in &mut a {
                         *a = opaque(a.wrapping_add(1));
@@ -227,7 +249,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
         }
         if !args.bias.is_null() {
             for (i, sums) in sums.iter_mut().enumerate() {
-                let bias = V::splat(*args.bias.add(row + i));
+                let bias = V::splat(set, *args.bias.add(row + i));
                 *sums = sums.map(|sum| sum.add(bias));
             }
         }
@@ -259,15 +281,10 @@ fn opaque<T>(pointer: *const T) -> *const T {
 }
 
 /// `sums += factor · values`.
-///
-/// # Safety
-///
-/// The machine has the instructions of `V`.
 #[inline(always)]
-unsafe fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], sums: &mut [V; NV]) {
+fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], sums: &mut [V; NV]) {
     for (sum, value) in sums.iter_mut().zip(values) {
-        // SAFETY: the caller's promise.
-        *sum = unsafe { factor.mul_add(value, *sum) };
+        *sum = factor.mul_add(value, *sum);
     }
 }
 
@@ -275,9 +292,10 @@ unsafe fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], s
 ///
 /// # Safety
 ///
-/// So many elements can be read, and the machine has the instructions.
+/// So many elements can be read.
 #[inline(always)]
 unsafe fn load_row<V: Vector, const NV: usize>(
+    set: V::Set,
     from: *const V::Scalar,
     stride: usize,
     last: usize,
@@ -286,7 +304,7 @@ unsafe fn load_row<V: Vector, const NV: usize>(
     unsafe {
         std::array::from_fn(|v| {
             let count = if v + 1 == NV { last } else { V::LANES };
-            V::load(from.add(v * stride), count)
+            V::load(set, from.add(v * stride), count)
         })
     }
 }

@@ -1,8 +1,10 @@
 //! The product whose inner index is the contiguous axis of both operands, `A · Bᵀ`.
 
-use super::vector::Vector;
+use super::microkernel::part;
 use crate::bounds::{check, end};
-use crate::{Float, Isa, MAX_LANES};
+use crate::isa::Token;
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::{Float, MAX_LANES};
 
 /// Partial sums of each element of a [`gemm_nt`] result.
 pub const PARTIAL_SUMS: usize = MAX_LANES;
@@ -65,12 +67,12 @@ pub fn gemm_nt<T: Float>(
     sums: &mut [T],
     accumulate: bool,
 ) {
-    gemm_nt_on(Isa::current(), size, a, b, sums, accumulate);
+    gemm_nt_on(Token::current(), size, a, b, sums, accumulate);
 }
 
-/// [`gemm_nt`] on an instruction set that this machine has.
+/// [`gemm_nt`] on an instruction set.
 fn gemm_nt_on<T: Float>(
-    isa: Isa,
+    token: Token,
     size: GemmNtSize,
     a: NtOperand<'_, T>,
     b: NtOperand<'_, T>,
@@ -88,10 +90,7 @@ fn gemm_nt_on<T: Float>(
     } else {
         (size, a.checked("A", m, size), b.checked("B", n, size))
     };
-    let args = GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate };
-    // SAFETY: the checks above hold every index that the kernel forms inside its slice, `sums` is borrowed
-    // mutably and so overlaps neither operand, and the machine has the instruction set.
-    unsafe { T::gemm_nt(isa, &args) }
+    dispatch(token, GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate });
 }
 
 impl<T> NtOperand<'_, T> {
@@ -126,9 +125,10 @@ pub fn gemm_nt_naive<T: Float>(
     }
 }
 
-/// A checked [`gemm_nt`].
+/// A checked [`gemm_nt`]: only [`gemm_nt_on`] makes one. Every index lies inside its slice, and `sums`, which
+/// is borrowed mutably, overlaps neither operand.
 #[derive(Debug)]
-pub struct GemmNtArgs<'a, T> {
+struct GemmNtArgs<'a, T> {
     size: GemmNtSize,
     a: NtOperand<'a, T>,
     b: NtOperand<'a, T>,
@@ -136,13 +136,18 @@ pub struct GemmNtArgs<'a, T> {
     accumulate: bool,
 }
 
+impl<T: Float> Kernel for GemmNtArgs<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, set: S) {
+        blocks::<T::Vector<S>>(set, &self);
+    }
+}
+
 /// Cuts the result into blocks of at most four columns, and these into blocks of rows.
-///
-/// # Safety
-///
-/// All indices lie inside their slices, and the machine has the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector>(args: &GemmNtArgs<'_, V::Scalar>) {
+fn blocks<V: Vector>(set: V::Set, args: &GemmNtArgs<'_, V::Scalar>) {
     // `V::ROWS` rows of two vectors fit into the registers, so half as many of four do.
     let max_rows = V::ROWS / 2;
     let mut column = 0;
@@ -151,36 +156,15 @@ pub(super) unsafe fn run<V: Vector>(args: &GemmNtArgs<'_, V::Scalar>) {
         let mut row = 0;
         while row < args.size.m {
             let n_rows = part(args.size.m - row, max_rows);
-            macro_rules! one_of {
-                ($($rows:literal x $columns:literal),*) => {
-                    match (n_rows, n_columns) {
-                        // SAFETY: the caller's promise; the block ends with the result.
-                        $(($rows, $columns) if const { V::ROWS / 2 >= $rows } => unsafe {
-                            block::<V, $rows, $columns>(args, row, column);
-                        })*
-                        _ => unreachable!("no block is larger than the largest"),
-                    }
-                };
+            // SAFETY: the block ends with the result.
+            unsafe {
+                with_constant!(MR = n_rows, max V::ROWS / 2, 6 5 4 3 2 1
+                    => with_constant!(NR = n_columns, max 4, 4 3 2 1
+                        => block::<V, MR, NR>(set, args, row, column)));
             }
-            one_of!(
-                6 x 4, 6 x 3, 6 x 2, 6 x 1, 5 x 4, 5 x 3, 5 x 2, 5 x 1, 4 x 4, 4 x 3, 4 x 2, 4 x 1,
-                3 x 4, 3 x 3, 3 x 2, 3 x 1, 2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1
-            );
             row += n_rows;
         }
         column += n_columns;
-    }
-}
-
-/// The next part of `rest`: at most `max`, and the last two about the same.
-#[inline(always)]
-pub(super) fn part(rest: usize, max: usize) -> usize {
-    if rest >= 2 * max {
-        max
-    } else if rest > max {
-        rest.div_ceil(2)
-    } else {
-        rest
     }
 }
 
@@ -188,9 +172,10 @@ pub(super) fn part(rest: usize, max: usize) -> usize {
 ///
 /// # Safety
 ///
-/// `count` numbers can be read from each row of the block, and the machine has the instructions of `V`.
+/// `count` numbers can be read from each row of the block.
 #[inline(always)]
 unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
+    set: V::Set,
     args: &GemmNtArgs<'_, V::Scalar>,
     (a, b): (*const V::Scalar, *const V::Scalar),
     count: usize,
@@ -198,9 +183,9 @@ unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let values: [V; NR] = std::array::from_fn(|j| V::load(b.add(j * args.b.ld), count));
+        let values: [V; NR] = std::array::from_fn(|j| V::load(set, b.add(j * args.b.ld), count));
         for (i, sums) in sums.iter_mut().enumerate() {
-            let factor = V::load(a.add(i * args.a.ld), count);
+            let factor = V::load(set, a.add(i * args.a.ld), count);
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum = factor.mul_add(value, *sum);
             }
@@ -212,24 +197,26 @@ unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
 ///
 /// # Safety
 ///
-/// As [`run`], and the block lies inside the result.
+/// The block lies inside the result.
 #[inline(always)]
 unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
+    set: V::Set,
     args: &GemmNtArgs<'_, V::Scalar>,
     row: usize,
     column: usize,
 ) {
     let GemmNtSize { n, segment_len, segment_count, .. } = args.size;
-    // SAFETY: every pointer that is read stays inside the slice it starts from, by the caller's promise;
+    // SAFETY: every pointer that is read stays inside the slice it starts from, as `gemm_nt_on` has checked;
     // the last vector of a segment reads no more elements than are left, and there are `PARTIAL_SUMS` sums
     // for each element of the result.
     unsafe {
         let sums_of =
             |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
-        let mut sums = [[V::zero(); NR]; MR];
+        let zero = V::splat(set, V::Scalar::default());
+        let mut sums = [[zero; NR]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
-                *sums = std::array::from_fn(|j| V::load(sums_of(i, j), V::LANES));
+                *sums = std::array::from_fn(|j| V::load(set, sums_of(i, j), V::LANES));
             }
         }
         // `wrapping_add`: after the last segment, or without any, the pointers may leave their slices, unread.
@@ -240,13 +227,13 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
         for _ in 0..segment_count {
             let (mut a, mut b) = (a_segment, b_segment);
             for _ in 0..segment_len / V::LANES {
-                add_products(args, (a, b), V::LANES, &mut sums);
+                add_products(set, args, (a, b), V::LANES, &mut sums);
                 a = a.wrapping_add(V::LANES);
                 b = b.wrapping_add(V::LANES);
             }
             let rest = segment_len % V::LANES;
             if rest > 0 {
-                add_products(args, (a, b), rest, &mut sums);
+                add_products(set, args, (a, b), rest, &mut sums);
             }
             a_segment = a_segment.wrapping_add(args.a.segment_stride);
             b_segment = b_segment.wrapping_add(args.b.segment_stride);
@@ -255,7 +242,7 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
             for (j, sum) in sums.iter().enumerate() {
                 sum.store(sums_of(i, j), V::LANES);
                 for lane in (V::LANES..PARTIAL_SUMS).step_by(V::LANES) {
-                    V::zero().store(sums_of(i, j).add(lane), V::LANES);
+                    zero.store(sums_of(i, j).add(lane), V::LANES);
                 }
             }
         }
@@ -269,18 +256,18 @@ mod tests {
 
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
-        for isa in Isa::available() {
+        for token in Token::available() {
             for m in sizes {
                 for n in sizes {
                     for (length, count) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
-                        one_case::<T>(isa, [m, n, length, count], tolerance);
+                        one_case::<T>(token, [m, n, length, count], tolerance);
                     }
                 }
             }
         }
     }
 
-    fn one_case<T: Float>(isa: Isa, sizes: [usize; 4], tolerance: f64) {
+    fn one_case<T: Float>(token: Token, sizes: [usize; 4], tolerance: f64) {
         let [m, n, segment_len, segment_count] = sizes;
         let ld = segment_len + 3;
         let mut stream = Stream::new(11, 0);
@@ -295,7 +282,7 @@ mod tests {
         // What the sums held before must not count, and what the first call left must.
         let mut sums = vec![T::from_f64(7.0); m * n * PARTIAL_SUMS];
         for accumulate in [false, true] {
-            gemm_nt_on(isa, size, a, b, &mut sums, accumulate);
+            gemm_nt_on(token, size, a, b, &mut sums, accumulate);
             gemm_nt_naive(size, a, b, &mut naive);
         }
         crate::add_row_sums(&sums, PARTIAL_SUMS, &mut tuned);
@@ -303,8 +290,7 @@ mod tests {
             let (t, n) = (t.to_f64(), n.to_f64());
             assert!(
                 (t - n).abs() <= tolerance * (1.0 + n.abs()),
-                "{} {}: {sizes:?}, element {i}: {t} against {n}",
-                isa.name(),
+                "{token:?} {}: {sizes:?}, element {i}: {t} against {n}",
                 T::NAME,
             );
         }

@@ -2,8 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::{GemmArgs, GemmSize, Layout};
-use crate::{Float, Isa, vectorize};
+use super::microkernel::multiply;
+use super::operands::{GemmArgs, GemmSize, Layout};
+use crate::isa::Token;
+use crate::{Float, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
 /// so many steps long stays in the first-level cache while all rows of `A` pass, beside those of a block and
@@ -23,12 +25,12 @@ const WIDE: usize = 32;
 ///
 /// # Safety
 ///
-/// All indices lie inside their slices, and the machine has `isa`.
-pub(super) unsafe fn run<T: Float>(isa: Isa, args: &GemmArgs<'_, T>) {
+/// All indices lie inside their slices.
+pub(super) unsafe fn run<T: Float>(token: Token, args: &GemmArgs<'_, T>) {
     let GemmSize { m, n, k_segments, segment_len, batch_count } = args.size;
     let &[[a, b]] = k_segments else {
         // SAFETY: the caller's promise.
-        return unsafe { T::gemm(isa, args) };
+        return unsafe { multiply(token, args) };
     };
     let column_stride = if args.layout == Layout::ColumnMajor { args.lda } else { 0 };
     // A single row reads `B` once, from its first step to its last; where that is wide, all of some steps
@@ -37,7 +39,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, args: &GemmArgs<'_, T>) {
     if args.layout == Layout::RowMajor && !is_single {
         // Each row of `A` is read once, from its first step to its last: as fast as it comes.
         // SAFETY: the caller's promise.
-        return unsafe { T::gemm(isa, args) };
+        return unsafe { multiply(token, args) };
     }
     let packs = column_stride * size_of::<T>() >= FAR && n * batch_count >= WIDE;
     let block_k = if is_single { SINGLE_ROW_BLOCK_K } else { BLOCK_K };
@@ -55,7 +57,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, args: &GemmArgs<'_, T>) {
         let next_block = args.a.wrapping_add(a + next * args.lda);
         let args = GemmArgs { size, accumulate: args.accumulate || block > 0, bias, ..*args };
         // SAFETY: the block lies inside the product.
-        unsafe { if packs { packed(isa, &args, next_block) } else { T::gemm(isa, &args) } }
+        unsafe { if packs { packed(token, &args, next_block) } else { multiply(token, &args) } }
         first = next;
     }
 }
@@ -65,7 +67,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, args: &GemmArgs<'_, T>) {
 /// # Safety
 ///
 /// As [`run`]; and there is one segment, of at most [`BLOCK_K`].
-unsafe fn packed<T: Float>(isa: Isa, args: &GemmArgs<'_, T>, next_block: *const T) {
+unsafe fn packed<T: Float>(token: Token, args: &GemmArgs<'_, T>, next_block: *const T) {
     let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; PACKED_ROWS * BLOCK_K]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let GemmSize { m, k_segments, segment_len, .. } = args.size;
@@ -106,7 +108,7 @@ unsafe fn packed<T: Float>(isa: Isa, args: &GemmArgs<'_, T>, next_block: *const 
                 bias: if args.bias.is_null() { args.bias } else { args.bias.add(first) },
                 ..*args
             };
-            T::gemm(isa, &args);
+            multiply(token, &args);
         }
     }
 }

@@ -1,51 +1,53 @@
-//! The most that a core can compute: multiply-adds on registers, with nothing to load.
+//! The peak of a core: multiply-adds on registers, with nothing to load.
 
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use super::vector::Vector;
-use crate::{Float, Isa};
+use crate::Float;
+use crate::isa::Token;
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
 
-/// Sums that run side by side: more than latency times throughput of any machine, and few enough for the
-/// registers of all.
+/// Independent sums: more than latency times throughput of any machine, and few enough for the registers of
+/// all.
 const CHAINS: usize = 12;
 
 /// Floating-point operations a second that one core reaches on registers alone, a multiply-add counted as
 /// two: the best of several short measurements, together `patience` long.
 pub fn peak_flops<T: Float>(patience: Duration) -> f64 {
-    const ROUNDS: u64 = 100_000;
+    const ROUNDS: u32 = 100_000;
     let begin = Instant::now();
     let mut best = 0.0_f64;
     while begin.elapsed() < patience {
         let begin = Instant::now();
-        // SAFETY: `Isa::current` is a set that this machine has.
-        let done = unsafe { T::multiply_adds(Isa::current(), ROUNDS) };
-        best = best.max(2.0 * done as f64 / begin.elapsed().as_secs_f64());
+        let done = dispatch(Token::current(), MultiplyAdds::<T>(ROUNDS, PhantomData));
+        best = best.max(2.0 * done / begin.elapsed().as_secs_f64());
     }
     best
 }
 
-/// Multiplies and adds `rounds` times `CHAINS` vectors; returns the multiply-adds done.
-///
-/// # Safety
-///
-/// The machine has the instructions of `V`.
-#[inline(always)]
-pub(super) unsafe fn multiply_adds<V: Vector>(rounds: u64) -> u64 {
-    // SAFETY: the caller's promise; stores stay inside `lanes`.
-    unsafe {
-        let factor = black_box(V::zero());
-        let mut sums = [V::zero(); CHAINS];
-        for _ in 0..rounds {
+/// So many rounds of multiply-adds. Each adds `1 · 1` in every lane, so the sum of all lanes, which is
+/// returned, is the number of multiply-adds.
+struct MultiplyAdds<T>(u32, PhantomData<T>);
+
+impl<T: Float> Kernel for MultiplyAdds<T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, set: S) -> f64 {
+        let factor = black_box(T::Vector::<S>::splat(set, T::ONE));
+        let mut sums = [T::Vector::<S>::splat(set, T::ZERO); CHAINS];
+        for _ in 0..self.0 {
             for sum in &mut sums {
                 *sum = factor.mul_add(factor, *sum);
             }
         }
+        let mut total = 0.0;
         for sum in sums {
-            black_box(sum.sum_lanes());
+            total += sum.sum_lanes().to_f64();
         }
+        total
     }
-    rounds * (CHAINS * V::LANES) as u64
 }
 
 #[cfg(test)]
@@ -53,8 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_core_does_more_than_a_hundred_million_operations_a_second() {
-        assert!(peak_flops::<f32>(Duration::from_millis(5)) > 1e8);
-        assert!(peak_flops::<f64>(Duration::from_millis(5)) > 1e8);
+    fn every_multiply_add_is_done_and_counted() {
+        for token in Token::available() {
+            let f32s = dispatch(token, MultiplyAdds::<f32>(1000, PhantomData));
+            let f64s = dispatch(token, MultiplyAdds::<f64>(1000, PhantomData));
+            let per_lane = (1000 * CHAINS) as f64;
+            assert!([4.0, 8.0, 16.0].contains(&(f32s / per_lane)), "{token:?}: {f32s}");
+            assert_eq!(f64s, f32s / 2.0, "{token:?}");
+        }
     }
 }

@@ -1,0 +1,220 @@
+//! Vectors of numbers in registers, and kernels compiled for each instruction set.
+//!
+//! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set of a
+//! [`Token`], inside a function that is compiled with the features of that set.
+//! Everything below that function must be inlined into it, or it is compiled without the features: hence
+//! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`].
+
+use crate::isa::Token;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::{Avx2, Avx512};
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// An instruction set: a token, of which a value proves that the machine has the set.
+pub trait InstructionSet: Copy {
+    /// A register of `f32`.
+    type F32: Vector<Set = Self, Scalar = f32>;
+    /// A register of `f64`.
+    type F64: Vector<Set = Self, Scalar = f64>;
+}
+
+/// A number type with registers on every instruction set: `f32` and `f64`.
+pub trait Element: Sized {
+    /// Its register.
+    type Vector<S: InstructionSet>: Vector<Set = S, Scalar = Self>;
+}
+
+impl Element for f32 {
+    type Vector<S: InstructionSet> = S::F32;
+}
+
+impl Element for f64 {
+    type Vector<S: InstructionSet> = S::F64;
+}
+
+/// A vector register. A value of it proves that the machine has the instructions, as a token does.
+pub trait Vector: Copy {
+    /// The token without which none can be made.
+    type Set: InstructionSet;
+    /// The type of one lane.
+    type Scalar: Copy + Default + PartialEq;
+    /// Numbers in one register: at most [`MAX_LANES`](crate::MAX_LANES).
+    const LANES: usize;
+    /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
+    /// themselves and a broadcast.
+    const ROWS: usize;
+
+    /// `value` in every lane.
+    fn splat(set: Self::Set, value: Self::Scalar) -> Self;
+    /// The first `count` numbers at `from`, the other lanes 0.
+    ///
+    /// # Safety
+    ///
+    /// `count` numbers can be read, and `1 <= count <= LANES`.
+    unsafe fn load(set: Self::Set, from: *const Self::Scalar, count: usize) -> Self;
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    ///
+    /// `count` numbers can be written, and `1 <= count <= LANES`.
+    unsafe fn store(self, to: *mut Self::Scalar, count: usize);
+    /// `self + term`.
+    fn add(self, term: Self) -> Self;
+    /// `self · factor + term`.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The sum of all lanes, halves added to halves.
+    fn sum_lanes(self) -> Self::Scalar;
+}
+
+/// Code that is compiled for each instruction set.
+pub(crate) trait Kernel {
+    /// What it returns.
+    type Output;
+
+    /// Runs it. Must be `#[inline(always)]`, and so must all that it calls.
+    fn run<S: InstructionSet>(self, set: S) -> Self::Output;
+}
+
+/// Runs `kernel`, compiled for the instruction set of `token`.
+#[inline(always)]
+pub(crate) fn dispatch<K: Kernel>(token: Token, kernel: K) -> K::Output {
+    match token {
+        Token::Portable(set) => kernel.run(set),
+        // The target assumes the set of every machine of this architecture.
+        #[cfg(target_arch = "aarch64")]
+        Token::Neon(set) => kernel.run(set),
+        // SAFETY: the token proves that the machine has the features.
+        #[cfg(target_arch = "x86_64")]
+        Token::Avx2(set) => unsafe { avx2(set, kernel) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Token::Avx512(set) => unsafe { avx512(set, kernel) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
+fn avx512<K: Kernel>(set: Avx512, kernel: K) -> K::Output {
+    kernel.run(set)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn avx2<K: Kernel>(set: Avx2, kernel: K) -> K::Output {
+    kernel.run(set)
+}
+
+/// Runs `body`, compiled for the machine's instruction set.
+///
+/// A loop over slices in `body` becomes vector code of full width, with nothing but safe Rust in it.
+/// For that the compiler must inline the closure, so write `#[inline(always)]` before it, and call
+/// only functions that inline.
+///
+/// ```
+/// let (x, mut y) = ([1.0f32; 100], [0.0; 100]);
+/// gradus_kernels::vectorize(#[inline(always)] || {
+///     for (y, &x) in y.iter_mut().zip(&x) {
+///         *y = 2.0 * x;
+///     }
+/// });
+/// assert_eq!(y, [2.0; 100]);
+/// ```
+#[inline(always)]
+pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
+    dispatch(Token::current(), Plain(body))
+}
+
+/// A kernel of plain loops.
+struct Plain<F>(F);
+
+impl<R, F: FnOnce() -> R> Kernel for Plain<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, _: S) -> R {
+        (self.0)()
+    }
+}
+
+/// The value of `$body` with the constant `$name` equal to `$value`, so that arrays of registers have a length
+/// known to the compiler. Values above `$max`, a constant expression, are not compiled.
+macro_rules! with_constant {
+    ($name:ident = $value:expr, max $max:expr, $($count:literal)* => $body:expr) => {
+        match $value {
+            $($count if const { $max >= $count } => {
+                const $name: usize = $count;
+                $body
+            })*
+            _ => unreachable!("a block of registers is not larger than the largest"),
+        }
+    };
+}
+pub(crate) use with_constant;
+
+/// The implementation of [`Vector`] from the intrinsics of an instruction set.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! vector {
+    (
+        $name:ident($register:ty) of $set:ty, $scalar:ty, lanes $lanes:literal, rows $rows:literal,
+        splat $splat:ident, add $add:ident,
+        fma |$factor:ident, $other:ident, $term:ident| $fma:expr,
+        load |$from:ident, $count:ident| $load:expr,
+        store |$to:ident, $value:ident, $many:ident| $store:expr,
+        sum |$lanes_in:ident| $sum:expr
+    ) => {
+        #[derive(Clone, Copy)]
+        pub struct $name($register);
+
+        const _: () = assert!($lanes <= crate::MAX_LANES);
+
+        impl Vector for $name {
+            type Set = $set;
+            type Scalar = $scalar;
+            const LANES: usize = $lanes;
+            const ROWS: usize = $rows;
+
+            #[inline(always)]
+            fn splat(_: $set, value: $scalar) -> Self {
+                // SAFETY: the token proves that the machine has the instruction.
+                Self(unsafe { $splat(value) })
+            }
+            #[inline(always)]
+            unsafe fn load(_: $set, $from: *const $scalar, $count: usize) -> Self {
+                // SAFETY: no more numbers are read than the caller promises, and the token proves that the
+                // machine has the instructions.
+                Self(unsafe { $load })
+            }
+            #[inline(always)]
+            unsafe fn store(self, $to: *mut $scalar, $many: usize) {
+                let $value = self.0;
+                // SAFETY: no more numbers are written than the caller promises, and a register proves that
+                // the machine has the instructions.
+                unsafe { $store }
+            }
+            #[inline(always)]
+            fn add(self, term: Self) -> Self {
+                // SAFETY: a register proves that the machine has the instruction.
+                Self(unsafe { $add(self.0, term.0) })
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                let ($factor, $other, $term) = (self.0, factor.0, term.0);
+                // SAFETY: as above.
+                Self(unsafe { $fma })
+            }
+            #[inline(always)]
+            fn sum_lanes(self) -> $scalar {
+                let $lanes_in = self.0;
+                // SAFETY: as above.
+                unsafe { $sum }
+            }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use vector;
