@@ -49,7 +49,9 @@ mod winograd;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
-pub use program::{Compile, Direction, InputSource, Program, RunArgs, Tensors, Times, Vectors};
+pub use program::{
+    BOUND, Compile, Direction, InputSource, Program, RunArgs, Tensors, Times, Vectors,
+};
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;
 pub use window::Padding;

@@ -19,7 +19,7 @@ use crate::{Float, ShapeError, Tensor};
 
 use buffer::Buffer;
 use context::{BackwardTask, Context, TileState, Worker, op, split_weight};
-pub use input_source::{InputSource, Tensors};
+pub use input_source::{BOUND, InputSource, Tensors};
 use plan::{BufferLen, Chunk, Plan, RowParallelPlan, Storage, Task};
 use row_parallel::{Passes, RowParallelLayer};
 pub use times::{Direction, Times};

@@ -45,8 +45,7 @@ pub fn read_bandwidth(threads: usize) -> f64 {
     (threads * LEN * size_of::<f32>()) as f64 / (best as f64 * 1e-9)
 }
 
-/// The sum with so many partial sums that reading is what takes the time, not one addition waiting for
-/// another.
+/// The sum, in so many partial sums that reading takes the time, not the latency of additions.
 fn sum(values: &[f32]) -> f32 {
     const PARTIAL: usize = 128;
     vectorize(

@@ -1,4 +1,4 @@
-//! Bounds of slices that pointers walk over, computed without overflow.
+//! Bounds of slices that are read by pointers, computed without overflow.
 
 /// One past the last index reached from `start` by all of `strides` (how often, how far) and `len` elements
 /// more; nothing if that is beyond `usize`.

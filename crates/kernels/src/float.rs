@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::simd::Element;
 use crate::math;
+use crate::simd::Element;
 
 /// A floating-point type that a network can be computed in.
 ///

@@ -98,9 +98,7 @@ fn gather_values_on<T: Float>(
     check(values, indices, len, width, to);
     let first = match (token, T::as_f32s_mut(to)) {
         #[cfg(target_arch = "x86_64")]
-        (Token::Avx512(set), Some(to)) => {
-            x86::gather_values(set, values, indices, len, width, to)
-        }
+        (Token::Avx512(set), Some(to)) => x86::gather_values(set, values, indices, len, width, to),
         _ => 0,
     };
     one_by_one(values, indices, len, width, first, to, T::from_f32);

@@ -7,7 +7,7 @@
 //! |--------|---------|
 //! | [`isa`] | the instruction sets, and which of them the machine has |
 //! | `simd` | vector registers, the dispatch to an instruction set, and [`vectorize`] for plain loops |
-//! | [`gemm`] | matrix products: [`gemm()`] and [`gemm_nt`](gemm::gemm_nt), and the peak FLOP/s of a core |
+//! | [`mod@gemm`] | matrix products: [`gemm()`] and [`gemm_nt`](gemm::gemm_nt), and the peak FLOP/s of a core |
 //! | [`winograd`] | the transforms of Winograd's convolution |
 //! | `gather`, `transpose` | [`gather_bytes`], [`gather_values`] and [`transpose`]: into the batch-innermost layout |
 //! | `reduce` | [`sum`], [`sum_of_squares`], [`add_row_sums`], [`all_below`] |
@@ -16,7 +16,7 @@
 //! | [`random`] | counter-based random numbers |
 //! | [`pool`] | the thread pool |
 //! | `prefetch`, `bandwidth` | [`prefetch_all`] and [`read_bandwidth`] |
-//! | `bounds` | checks of slices that pointers walk over |
+//! | `bounds` | checks of slices that are read by pointers |
 //!
 //! Beside each tuned kernel stands a naive one, and tests compare the two on every instruction set that
 //! the machine has.

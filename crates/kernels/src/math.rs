@@ -2,8 +2,8 @@
 //! vector code inside [`vectorize`](crate::vectorize).
 //!
 //! Only additions, multiplications and one division, never a fused multiply-add: the results are the
-//! same on every instruction set. Each function is held against the `f64` function of `libm` over
-//! its whole range; the errors below are the largest the test has seen, in units in the last place.
+//! same on every instruction set. Each function is compared with the `f64` function of `libm` over
+//! its whole range; the errors below are the largest that the test found, in units in the last place.
 //!
 //! | function | largest error |
 //! |----------|---------------|
@@ -23,7 +23,7 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 ///
 /// `x = n·ln 2 + r` with `|r| ≤ ½·ln 2`, so `eˣ = 2ⁿ·eʳ`; `eʳ` is a polynomial of degree 7
 /// (Taylor's, whose remainder at `½·ln 2` is below `2⁻²⁷`), `2ⁿ` is written into the exponent bits in
-/// two halves, since `2¹²⁸` is no `f32`.
+/// two halves, since `2¹²⁸` is not an `f32`.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;

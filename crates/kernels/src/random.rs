@@ -1,7 +1,7 @@
 //! Random numbers from a key and a counter.
 //!
 //! [`philox`] is a pure function: the number that sample 17 draws in step 400 does not depend on
-//! which thread asks, in what order, or whether the run was resumed in between. [`Stream`] reads
+//! the thread that draws it, on the order, or on whether the run was resumed in between. [`Stream`] reads
 //! such numbers one after the other, where an order exists (initial weights, shuffling).
 //!
 //! Source: Salmon, Moraes, Dror, Shaw (SC 2011), "Parallel random numbers: as easy as 1, 2, 3";
@@ -127,7 +127,7 @@ fn uniform(high: u32, low: u32) -> f64 {
 fn normal([a, b, c, d]: [u32; 4]) -> f64 {
     // 1 − uniform is in (0, 1], so the logarithm is finite.
     let radius = (-2.0 * ln(1.0 - uniform(a, b))).sqrt();
-    radius * cos_of_turns(uniform(c, d))
+    radius * cos_tau(uniform(c, d))
 }
 
 /// The natural logarithm of a normal number above 0, to 4e-16 of the result; without branches, so that a loop
@@ -168,17 +168,17 @@ const fn reciprocals<const N: usize>(numbers: [u64; N]) -> [f64; N] {
     values
 }
 
-/// The cosine of `2π · turns`, for 0 to 1, to 1e-15; without branches.
+/// The cosine of `2π·x`, for 0 to 1, to 1e-15; without branches.
 ///
-/// The nearest quarter turn is taken away; what is left, an eighth of a turn at most, goes into Taylor's
+/// The nearest multiple of `½π` is subtracted; the rest, `¼π` at most, goes into Taylor's
 /// series of the cosine or the sine.
 #[inline(always)]
-fn cos_of_turns(turns: f64) -> f64 {
+fn cos_tau(x: f64) -> f64 {
     /// Adding and subtracting `1.5 · 2⁵²` rounds to the nearest integer.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    let shifted = 4.0 * turns + ROUND;
+    let shifted = 4.0 * x + ROUND;
     let quarter = shifted.to_bits() & 3;
-    let angle = std::f64::consts::TAU * (turns - 0.25 * (shifted - ROUND));
+    let angle = std::f64::consts::TAU * (x - 0.25 * (shifted - ROUND));
     let square = angle * angle;
     // 1/0! − x²/2! + x⁴/4! − …, and the sine as x·(1/1! − x²/3! + x⁴/5! − …).
     let cos = polynomial(
@@ -271,9 +271,9 @@ mod tests {
         for x in ends.into_iter().chain((0..100_000).map(|_| 1.0 - stream.uniform())) {
             let (found, want) = (ln(x), libm::log(x));
             assert!((found - want).abs() <= 4e-16 * want.abs(), "ln({x}): {found}, not {want}");
-            let (found, want) = (cos_of_turns(x), libm::cos(std::f64::consts::TAU * x));
+            let (found, want) = (cos_tau(x), libm::cos(std::f64::consts::TAU * x));
             // libm's own angle is rounded to 4.5e-16, and so is the factor 2π.
-            assert!((found - want).abs() <= 1e-15, "cosine of {x} turns: {found}, not {want}");
+            assert!((found - want).abs() <= 1e-15, "cosine of 2π · {x}: {found}, not {want}");
         }
     }
 

@@ -133,7 +133,8 @@ mod tests {
     fn rows_outside_are_refused() {
         // With plain arithmetic two rows of the second width would end at 0.
         for width in [4, usize::MAX / 2 + 1] {
-            let refused = std::panic::catch_unwind(|| add_row_sums(&[0.0; 7], width, &mut [0.0; 2]));
+            let refused =
+                std::panic::catch_unwind(|| add_row_sums(&[0.0; 7], width, &mut [0.0; 2]));
             assert!(refused.is_err(), "two rows of {width}");
         }
     }

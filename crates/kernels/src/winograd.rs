@@ -208,7 +208,10 @@ struct InputTransform;
 
 impl Transform1d<8, 8> for InputTransform {
     #[inline(always)]
-    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
+    fn along<T: Float, V: Vector<Scalar = T>>(
+        set: V::Set,
+        [a, b, c, d, e, f, g, h]: [V; 8],
+    ) -> [V; 8] {
         let minus_one = constant(set, -1.0);
         let subtract = V::mul_add;
         let even1 = e.mul_add(constant(set, -4.25), c.add(g));
@@ -263,7 +266,10 @@ struct OutputTransform;
 
 impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
-    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
+    fn along<T: Float, V: Vector<Scalar = T>>(
+        set: V::Set,
+        [a, b, c, d, e, f, g, h]: [V; 8],
+    ) -> [V; SIDE] {
         let minus_one = constant(set, -1.0);
         let ones = [b.add(c), c.mul_add(minus_one, b)];
         let twos = [d.add(e), e.mul_add(minus_one, d)];
@@ -305,7 +311,14 @@ mod tests {
                 let square = |side, starts| Square { side, starts };
                 let all = square(POINTS, &points);
                 let image = (&x[..], square(POINTS, &patch));
-                winograd_on(token, Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
+                winograd_on(
+                    token,
+                    Transform::Input,
+                    len,
+                    image,
+                    (&mut vx, all),
+                    Epilogue::Overwrite,
+                );
                 let weights = (&w[..], square(side, &filter));
                 winograd_on(
                     token,

@@ -1,9 +1,13 @@
 //! A batch, gathered from the dataset where it is used.
 
 use data::{Dataset, Features, Targets};
-use graph::InputSource;
 use graph::op::Tile;
+use graph::{BOUND, InputSource};
 use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
+
+/// Bytes that are divided by a larger number are bounded.
+const MIN_DIVISOR: f64 = 1e-10;
+const _: () = assert!(u8::MAX as f64 / MIN_DIVISOR < BOUND);
 
 /// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
 /// running statistics.
@@ -26,7 +30,7 @@ pub struct BatchSource<'a, T> {
 impl<T: Float> InputSource<T> for BatchSource<'_, T> {
     fn is_bounded(&self, input: usize) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
-        input == 0 && is_bytes && self.divisor.abs() > T::from_f64(1e-10)
+        input == 0 && is_bytes && self.divisor.abs() > T::from_f64(MIN_DIVISOR)
     }
 
     fn load(&self, input: usize, tile: Tile, out: &mut [T]) {

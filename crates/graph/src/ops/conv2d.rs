@@ -257,6 +257,8 @@ impl Conv2dOp {
 
 /// Positions that one [`gemm`] sums over at most.
 const MAX_SEGMENTS: usize = 32;
+/// Rows of the kernel that one [`gemm`] sums over at most.
+const MAX_TAP_SEGMENTS: usize = 16;
 
 /// Where the gradient of the weight goes.
 struct WeightTo<'a, T> {
@@ -288,11 +290,10 @@ fn for_segments(
     segment_of: impl Fn(usize) -> [usize; 2],
     mut call: impl FnMut(&[[usize; 2]], CallPosition),
 ) {
-    const MOST: usize = 16;
-    let mut segments = [[0; 2]; MOST];
+    let mut segments = [[0; 2]; MAX_TAP_SEGMENTS];
     let start = taps.start;
-    for first in taps.clone().step_by(MOST) {
-        let count = MOST.min(taps.end - first);
+    for first in taps.clone().step_by(MAX_TAP_SEGMENTS) {
+        let count = MAX_TAP_SEGMENTS.min(taps.end - first);
         for (segment, tap) in segments.iter_mut().zip(first..first + count) {
             *segment = segment_of(tap);
         }
@@ -379,7 +380,7 @@ impl<T: Float> Op<T> for Conv2dOp {
                         );
                     } else {
                         // One sample: positions are the rows, and the vectors run along the channels.
-                        let mut swapped = [[0; 2]; 16];
+                        let mut swapped = [[0; 2]; MAX_TAP_SEGMENTS];
                         let swapped = &mut swapped[..k_segments.len()];
                         for (to, &[weight, pixel]) in swapped.iter_mut().zip(k_segments) {
                             *to = [pixel, weight];

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use kernels::random::{philox, unit};
-use kernels::vectorize;
+use kernels::{MAX_LANES, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Saved, Tile, same_shape};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -56,8 +56,6 @@ struct DropoutOp {
     scaling: DropoutScaling,
 }
 
-/// Samples whose masks are drawn side by side: a vector of the widest instruction set.
-const LANES: usize = 16;
 /// Words of one draw.
 const WORDS: usize = 4;
 
@@ -84,10 +82,10 @@ impl DropoutOp {
         let (step_low, step_high) = (random.step as u32, (random.step >> 32) as u32);
         let node = random.node ^ step_high.rotate_left(16);
         for first in (0..shape.len()).step_by(WORDS) {
-            for start in (0..width).step_by(LANES) {
-                let mut factors = [[T::ZERO; LANES]; WORDS];
-                for lane in 0..LANES {
-                    // Lanes behind the last sample repeat it, its mask too.
+            for start in (0..width).step_by(MAX_LANES) {
+                let mut factors = [[T::ZERO; MAX_LANES]; WORDS];
+                for lane in 0..MAX_LANES {
+                    // The columns after the last sample repeat it, its mask too.
                     let sample = tile.first + (start + lane).min(tile.valid - 1);
                     let counter = [sample as u32, (first / WORDS) as u32, step_low, node];
                     let words = philox(counter, random.seed);
@@ -95,7 +93,7 @@ impl DropoutOp {
                         factors[lane] = if unit(word) >= rate { kept } else { T::ZERO };
                     }
                 }
-                let end = width.min(start + LANES);
+                let end = width.min(start + MAX_LANES);
                 for (f, factors) in (first..shape.len()).zip(&factors) {
                     visit(f * width + start..f * width + end, &factors[..end - start]);
                 }

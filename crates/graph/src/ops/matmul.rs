@@ -11,7 +11,9 @@ use kernels::gemm::{
 };
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
-use crate::op::{BackwardPass, ForwardPass, Op, RowsPass, Saved, SplitTile, SplitWeight, Tile};
+use crate::op::{
+    BackwardPass, ForwardPass, Op, RowsPass, Saved, SplitTile, SplitWeight, Tile, WORKSPACE_ROWS,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -278,8 +280,10 @@ fn sums_samples(width: usize, weight: &Shape) -> bool {
     width >= 256 && (k < 8 || n < 12) && k * n <= 4096
 }
 
-/// Columns of a panel of the gradient of the result.
+/// Columns of a panel of the gradient of the result: whole vectors, and a whole number of panels in each part
+/// of a workspace that is packed on its own.
 const PANEL: usize = 32;
+const _: () = assert!(PANEL.is_multiple_of(MAX_LANES) && WORKSPACE_ROWS.is_multiple_of(PANEL));
 
 /// The distance between rows of `n` columns that lets each begin at a vector.
 fn whole_vectors(n: usize) -> usize {

@@ -1,12 +1,14 @@
-//! Memory whose rows begin where vectors like them to.
+//! Memory whose rows begin at a vector.
 
 use std::ops::{Deref, DerefMut};
 
-/// Numbers that a row of a tile is rounded up to: a vector of the widest instruction set, 64 bytes of
-/// `f32`.
-pub(super) const ROW_ALIGNMENT: usize = 16;
+use kernels::MAX_LANES;
+
+/// The length of a row of a tile is a multiple of this: a vector of the widest instruction set.
+pub(super) const ROW_ALIGNMENT: usize = MAX_LANES;
 /// A cache line.
 const ALIGNMENT: usize = 64;
+const _: () = assert!(ROW_ALIGNMENT * size_of::<f32>() == ALIGNMENT);
 
 /// Numbers that begin at a cache line.
 #[derive(Debug, Default)]

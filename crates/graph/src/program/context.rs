@@ -11,7 +11,7 @@ use crate::op::{
 use super::buffer::Buffer;
 use super::plan::{Chunk, Plan, Storage, Task};
 use super::row_parallel::RowParallelLayer;
-use super::{InputSource, add};
+use super::{BOUND, InputSource, add};
 
 /// A tile and what is kept of it from stage to stage.
 #[derive(Debug)]
@@ -389,10 +389,9 @@ impl<'a, T: Float> Context<'a, T> {
     }
 }
 
-/// Whether values are so small that the product of two of them, summed over any batch, is far below the largest
-/// `f32`.
+/// Whether the magnitudes of all values are below [`BOUND`].
 pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {
-    kernels::all_below(values, T::from_f64(1e15))
+    kernels::all_below(values, T::from_f64(BOUND))
 }
 
 fn take<T: Float>(place: &Storage, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {

@@ -5,6 +5,11 @@ use kernels::transpose;
 use crate::op::Tile;
 use crate::{Float, Tensor};
 
+/// The magnitude below which a value is bounded: the product of two such values, summed over a batch of 2²⁴
+/// samples, is below the largest `f32`.
+pub const BOUND: f64 = 1e15;
+const _: () = assert!(BOUND * BOUND * 16_777_216.0 < f32::MAX as f64);
+
 /// Inputs, handed in tile by tile in the layout of the engine.
 ///
 /// Called from several threads at once, each for other samples, so that a batch is gathered where it is
@@ -15,8 +20,8 @@ pub trait InputSource<T>: Sync {
     /// For an input without batch axis, all its elements.
     fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
-    /// Whether the magnitude of every value of this input is known to be below 1e15, as it is of pixels.
-    /// Otherwise a training step looks at all of them, to know before the first update that no gradient
+    /// Whether the magnitude of every value of this input is known to be below [`BOUND`], as it is of pixels.
+    /// Otherwise a training step reads all of them, to know before the first update that no gradient
     /// will be infinite.
     fn is_bounded(&self, input: usize) -> bool {
         let _ = input;

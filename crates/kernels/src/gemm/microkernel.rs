@@ -6,7 +6,8 @@ use crate::isa::Token;
 use crate::prefetch::prefetch;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 
-/// Rows of the largest block of any instruction set.
+/// Rows of the largest block of any instruction set. Where rows are divided among threads, each share should be a
+/// multiple of it.
 pub const MAX_BLOCK_ROWS: usize = 12;
 
 /// Multiplies, in code compiled for the instruction set of `token`.
@@ -54,6 +55,7 @@ pub(super) fn part(rest: usize, max: usize) -> usize {
 /// All indices lie inside their slices.
 #[inline(always)]
 unsafe fn blocks<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+    const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
     let GemmSize { m, n, batch_count, .. } = args.size;
     // Where `C` is one vector wide, two of the batch are the two vectors of a block.
     let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };

@@ -131,7 +131,11 @@ impl<'a, T> GemmArgs<'a, T> {
             let [row_stride, k_stride] = a.strides();
             let last = segment_len - 1;
             let furthest = k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)]);
-            check("A", end([(m - 1, row_stride), (last, k_stride)], furthest[0], 1), a.values.len());
+            check(
+                "A",
+                end([(m - 1, row_stride), (last, k_stride)], furthest[0], 1),
+                a.values.len(),
+            );
             let b_end = end([(last_batch, b.batch_stride), (last, b.ldb)], furthest[1], n);
             check("B", b_end, b.values.len());
         }

@@ -2,10 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::microkernel::multiply;
+use super::microkernel::{MAX_BLOCK_ROWS, multiply};
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::isa::Token;
-use crate::{Float, vectorize};
+use crate::{Float, MAX_LANES, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
 /// so many steps long stays in the first-level cache while all rows of `A` pass, beside those of a block and
@@ -15,6 +15,8 @@ const BLOCK_K: usize = 128;
 const SINGLE_ROW_BLOCK_K: usize = 32;
 /// Rows of `A` that are packed together: whole blocks and whole cache lines.
 const PACKED_ROWS: usize = 48;
+const _: () =
+    assert!(PACKED_ROWS.is_multiple_of(MAX_BLOCK_ROWS) && PACKED_ROWS.is_multiple_of(MAX_LANES));
 /// Bytes between two columns of `A` from which its rows are packed first. Wider strides, of powers of two
 /// above all, meet few sets of the first-level cache and a page each.
 const FAR: usize = 2048;

@@ -1,5 +1,7 @@
 //! Where each value lives, and who makes which part of a parameter's gradient.
 
+use kernels::gemm::MAX_BLOCK_ROWS;
+
 use crate::Float;
 use crate::graph::{Graph, Leaf, NodeId};
 use crate::op::WEIGHT;
@@ -12,8 +14,6 @@ use super::{BufferLen, Chunk, Plan, RowParallelPlan, Storage, Task};
 const CHUNK: usize = 4096;
 /// The same where the samples come from farther away.
 const ROW_PARALLEL_CHUNK: usize = 32768;
-/// Rows that the product kernel takes at a time, at most.
-const ROW_BLOCK: usize = 12;
 
 /// Shared values and gradients, and the tiles' parts of them, have storages of their own.
 pub(super) fn place_shared<T: Float>(
@@ -236,8 +236,8 @@ pub(super) fn chunk<T: Float>(graph: &Graph<T>, analysis: &Analysis<'_, T>, plan
             CHUNK
         } else {
             let is_row_parallel = splits.iter().any(|&i| analysis.row_parallel[i]);
-            (if is_row_parallel { ROW_PARALLEL_CHUNK } else { CHUNK } / row / ROW_BLOCK).max(1)
-                * ROW_BLOCK
+            (if is_row_parallel { ROW_PARALLEL_CHUNK } else { CHUNK } / row / MAX_BLOCK_ROWS).max(1)
+                * MAX_BLOCK_ROWS
                 * row
         };
         for start in (0..range.len()).step_by(step) {
