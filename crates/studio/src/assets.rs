@@ -7,6 +7,12 @@ use axum::response::{IntoResponse, Response};
 #[folder = "assets"]
 pub(crate) struct Assets;
 
+/// One of the files that were built in, as text.
+pub(crate) fn file(name: &str) -> String {
+    let file = Assets::get(name).unwrap_or_else(|| panic!("{name} is not built in"));
+    String::from_utf8_lossy(&file.data).into_owned()
+}
+
 /// The file that a path names: one of those that were built in, or none.
 pub(crate) async fn serve(uri: Uri) -> Response {
     let name = match uri.path() {

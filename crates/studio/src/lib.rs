@@ -25,7 +25,7 @@ mod summary;
 use runs::{DataSpec, ExperimentError, Split};
 
 pub use live::{LiveLink, LiveRun, live};
-pub use picture::{png, svg};
+pub use picture::{Picture, picture};
 pub use report::{ReportError, html};
 pub use server::{BoundAddress, Options, Studio, StudioError};
 

@@ -46,12 +46,12 @@ pub(crate) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<Exit
         write(file, studio::html(&args.run, open_data)?.as_bytes())?;
     }
     if args.svg.is_some() || args.png.is_some() {
-        let svg = studio::svg(&args.run, open_data)?;
+        let picture = studio::picture(&args.run, open_data)?;
         if let Some(file) = &args.svg {
-            write(file, svg.as_bytes())?;
+            write(file, picture.svg().as_bytes())?;
         }
         if let Some(file) = &args.png {
-            write(file, &studio::png(&svg)?)?;
+            write(file, &picture.png())?;
         }
     }
     Ok(ExitCode::SUCCESS)
