@@ -1,23 +1,20 @@
-//! Recompresses the four original IDX files into the frames under `data/`.
+//! Recompresses the four original IDX files into the files under `data/`.
 //!
 //! ```text
 //! cargo run --release -p gradus-mnist --example recompress -- <folder of the IDX files> crates/mnist/data
 //! ```
 //!
 //! The files are those named in README.md, decompressed; their SHA-256 is compared with its table.
-//! Each loses its IDX header, which the crate's constants replace, and becomes one zstd frame at the
-//! highest level, with a window that spans the whole file. The test images are compressed against
-//! the training images as prefix, which saves 89 kB over a frame of their own. Nothing is shuffled
-//! and nothing depends on the time or the machine: with zstd 1.5.7 the frames are those in README.md.
-//! It takes about a minute and 0.7 GB of memory.
+//! Each loses its IDX header, which the crate's constants replace. The images of both sets become one file, coded as the
+//! module `codec` says; labels are packed two a byte. Nothing depends on the time or the machine.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::{env, fs, io};
 
+use gradus_mnist::codec;
 use sha2::{Digest as _, Sha256};
-use zstd::zstd_safe::{CCtx, CParameter, compress_bound, get_error_name};
 
 const README: &str = include_str!("../README.md");
 
@@ -26,13 +23,10 @@ const IMAGES_HEADER: usize = 16;
 /// Bytes before the labels: magic, count.
 const LABELS_HEADER: usize = 8;
 
-/// 64 MiB, the smallest power of two above the 54.88 MB of all images.
-const WINDOW_LOG: u32 = 26;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [from, to] = arguments.as_slice() else {
-        return Err("usage: recompress <folder of the IDX files> <folder of the frames>".into());
+        return Err("usage: recompress <folder of the IDX files> <folder of the results>".into());
     };
     let (from, to) = (Path::new(from), Path::new(to));
 
@@ -41,10 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test_images = read(&from.join("t10k-images-idx3-ubyte"), IMAGES_HEADER)?;
     let test_labels = read(&from.join("t10k-labels-idx1-ubyte"), LABELS_HEADER)?;
 
-    write(&to.join("train-images.zst"), &compress(&train_images, &[])?)?;
-    write(&to.join("train-labels.zst"), &compress(&train_labels, &[])?)?;
-    write(&to.join("t10k-images.zst"), &compress(&test_images, &train_images)?)?;
-    write(&to.join("t10k-labels.zst"), &compress(&test_labels, &[])?)?;
+    let labels = [train_labels, test_labels].concat();
+    let labels: Vec<u8> = labels.chunks_exact(2).map(|two| two[0] << 4 | two[1]).collect();
+    write(&to.join("images.bin"), &codec::encode(&[train_images, test_images].concat()))?;
+    write(&to.join("labels.bin"), &labels)?;
     Ok(())
 }
 
@@ -59,25 +53,11 @@ fn read(path: &Path, header: usize) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(bytes)
 }
 
-/// One zstd frame with length and checksum, as small as zstd makes it.
-fn compress(bytes: &[u8], prefix: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let mut frame = Vec::with_capacity(compress_bound(bytes.len()));
-    let mut context = CCtx::create();
-    context
-        .set_parameter(CParameter::CompressionLevel(22))
-        .and_then(|_| context.set_parameter(CParameter::WindowLog(WINDOW_LOG)))
-        .and_then(|_| context.set_parameter(CParameter::ChecksumFlag(true)))
-        .and_then(|_| context.ref_prefix(prefix))
-        .and_then(|_| context.compress2(&mut frame, bytes))
-        .map_err(get_error_name)?;
-    Ok(frame)
-}
-
-/// Writes a frame and prints its row of the table in README.md.
-fn write(path: &Path, frame: &[u8]) -> io::Result<()> {
-    fs::write(path, frame)?;
+/// Writes a file and prints its row of the table in README.md.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::write(path, bytes)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    writeln!(io::stdout(), "| `{name}` | {} | `{}` |", frame.len(), hex_sha256(frame))
+    writeln!(io::stdout(), "| `{name}` | {} | `{}` |", bytes.len(), hex_sha256(bytes))
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {

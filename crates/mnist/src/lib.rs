@@ -2,9 +2,7 @@
 
 #![doc = include_str!("../README.md")]
 
-use std::fmt;
-
-use zstd::zstd_safe::{self, DCtx};
+pub mod codec;
 
 /// Rows of pixels in an image.
 pub const ROWS: usize = 28;
@@ -19,10 +17,10 @@ pub const TRAIN_COUNT: usize = 60_000;
 /// Digits in the test set.
 pub const TEST_COUNT: usize = 10_000;
 
-static TRAIN_IMAGES: &[u8] = include_bytes!("../data/train-images.zst");
-static TRAIN_LABELS: &[u8] = include_bytes!("../data/train-labels.zst");
-static TEST_IMAGES: &[u8] = include_bytes!("../data/t10k-images.zst");
-static TEST_LABELS: &[u8] = include_bytes!("../data/t10k-labels.zst");
+/// The images of both sets, the training set first.
+static IMAGES: &[u8] = include_bytes!("../data/images.bin");
+/// Their labels, two a byte, the first in the upper four bits.
+static LABELS: &[u8] = include_bytes!("../data/labels.bin");
 
 /// Both sets, decompressed, in the order of the original files.
 ///
@@ -44,12 +42,11 @@ pub struct Mnist {
 ///
 /// # Cost
 ///
-/// About 0.08 s on one core, and the 54.95 MB of the result: each part is decompressed straight
-/// into its own buffer.
+/// About 0.15 s on one core, and the 54.95 MB of the result with an eighth more while it works.
 ///
 /// # Errors
 ///
-/// [`LoadError`] if the digits inside this binary are damaged. Each part carries a checksum, so what
+/// [`LoadError`] if the digits inside this binary are damaged. The images carry a checksum, so what
 /// is returned is what was embedded.
 ///
 /// # Examples
@@ -65,95 +62,30 @@ pub struct Mnist {
 /// # Ok::<(), mnist::LoadError>(())
 /// ```
 pub fn load() -> Result<Mnist, LoadError> {
-    let train_images = decode("training images", TRAIN_IMAGES, &[], TRAIN_COUNT * PIXELS)?;
-    let test_images = decode("test images", TEST_IMAGES, &train_images, TEST_COUNT * PIXELS)?;
+    let mut images = vec![0; (TRAIN_COUNT + TEST_COUNT) * PIXELS];
+    codec::decode(IMAGES, &mut images).map_err(|reason| LoadError { reason })?;
+    let test_images = images[TRAIN_COUNT * PIXELS..].to_vec();
+    images.truncate(TRAIN_COUNT * PIXELS);
+    images.shrink_to_fit();
+    let labels = |bytes: &[u8]| {
+        let mut labels = Vec::with_capacity(2 * bytes.len());
+        bytes.iter().for_each(|two| labels.extend([two >> 4, two & 15]));
+        labels
+    };
+    let (train, test) = LABELS.split_at(TRAIN_COUNT / 2);
     Ok(Mnist {
-        train_images,
-        train_labels: decode("training labels", TRAIN_LABELS, &[], TRAIN_COUNT)?,
+        train_images: images,
+        train_labels: labels(train),
         test_images,
-        test_labels: decode("test labels", TEST_LABELS, &[], TEST_COUNT)?,
+        test_labels: labels(test),
     })
 }
 
-/// Decompresses the one frame of `part`, of exactly `len` bytes, compressed against `prefix`.
-fn decode(
-    part: &'static str,
-    frame: &[u8],
-    prefix: &[u8],
-    len: usize,
-) -> Result<Vec<u8>, LoadError> {
-    let damaged = |code| LoadError::Damaged { part, reason: zstd_safe::get_error_name(code) };
-    let mut bytes = Vec::with_capacity(len);
-    let mut context = DCtx::create();
-    context.ref_prefix(prefix).map_err(damaged)?;
-    context.decompress(&mut bytes, frame).map_err(damaged)?;
-    if bytes.len() != len {
-        return Err(LoadError::Length { part, found: bytes.len(), expected: len });
-    }
-    Ok(bytes)
-}
-
-/// Why the embedded digits could not be read: the binary itself is damaged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The embedded digits could not be read: the binary itself is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("mnist: the images are damaged: {reason}")]
 #[non_exhaustive]
-pub enum LoadError {
-    /// A part does not decompress, or its checksum is wrong.
-    Damaged {
-        /// Which of the four parts.
-        part: &'static str,
-        /// What the decompressor says.
-        reason: &'static str,
-    },
-    /// A part decompresses to the wrong number of bytes.
-    Length {
-        /// Which of the four parts.
-        part: &'static str,
-        /// Bytes it holds.
-        found: usize,
-        /// Bytes it should hold.
-        expected: usize,
-    },
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged { part, reason } => write!(f, "mnist: {part} are damaged: {reason}"),
-            Self::Length { part, found, expected } => {
-                write!(f, "mnist: {part} are {found} bytes, expected {expected}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_flipped_byte_changes_a_digit_unnoticed() {
-        let labels = decode("test labels", TEST_LABELS, &[], TEST_COUNT).unwrap();
-        let mut frame = TEST_LABELS.to_vec();
-        for i in 0..frame.len() {
-            frame[i] ^= 0x55;
-            let decoded = decode("test labels", &frame, &[], TEST_COUNT);
-            assert!(decoded.is_err() || decoded == Ok(labels.clone()), "byte {i}");
-            frame[i] ^= 0x55;
-        }
-    }
-
-    #[test]
-    fn a_frame_of_another_length_is_an_error_with_both_lengths() {
-        let error = decode("training labels", TEST_LABELS, &[], TRAIN_COUNT).unwrap_err();
-        assert_eq!(error.to_string(), "mnist: training labels are 10000 bytes, expected 60000");
-    }
-
-    #[test]
-    fn a_truncated_frame_is_an_error() {
-        let half = &TEST_LABELS[..TEST_LABELS.len() / 2];
-        let error = decode("test labels", half, &[], TEST_COUNT).unwrap_err();
-        assert!(matches!(error, LoadError::Damaged { part: "test labels", .. }), "{error}");
-    }
+pub struct LoadError {
+    /// What was found.
+    pub reason: &'static str,
 }

@@ -38,7 +38,7 @@ fn with_their_headers_the_digits_are_the_four_original_files() {
 }
 
 #[test]
-fn the_embedded_frames_are_those_the_readme_lists() {
+fn the_embedded_files_are_those_the_readme_lists() {
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("data")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();

@@ -130,7 +130,7 @@ mod tests {
     struct Cases {
         ticks: Vec<([f64; 2], usize, Vec<f64>)>,
         padded_range: Vec<([f64; 2], [f64; 2])>,
-        curve_range: Vec<(String, Vec<f64>, Vec<f64>, [f64; 2])>,
+        curve_range: Vec<(String, Vec<Option<f64>>, Vec<Option<f64>>, [f64; 2])>,
         step_text: Vec<(f64, f64, String)>,
         short_number: Vec<(f64, usize, String)>,
         axis_percent: Vec<(f64, String)>,
@@ -151,6 +151,9 @@ mod tests {
         }
         let description = super::super::description::Description::read();
         for (panel, training, test, want) in cases.curve_range {
+            let [training, test] = [training, test].map(|values| -> Vec<f64> {
+                values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect()
+            });
             let found = curve_range(description.range(&panel), &training, &test);
             assert_eq!(found, want, "curve_range {panel} {training:?} {test:?}");
         }

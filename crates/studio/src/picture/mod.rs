@@ -254,8 +254,11 @@ impl Drawing<'_> {
         for curve in &description.curves {
             let mut points = timeline.metric(curve.events, metric);
             while points.len() > description.most_steps {
-                let mut keep = false;
-                points.retain(|_| std::mem::replace(&mut keep, !keep));
+                let mut count = 0;
+                points.retain(|_| {
+                    count += 1;
+                    count % 2 == 0
+                });
             }
             let finite = points.into_iter().filter(|(_, value)| value.is_finite());
             let points: Vec<_> =
