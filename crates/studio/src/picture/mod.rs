@@ -19,7 +19,7 @@ use self::canvas::{Anchor, Image};
 use self::description::{Content, Description, Events, NumberFormat, Panel, Range, Set, color};
 use crate::{OpenData, assets};
 use crate::library::OpenRun;
-use crate::pictures::{self, Pictures};
+use crate::images::{self, Images};
 use crate::report::ReportError;
 
 pub use self::canvas::Picture;
@@ -193,7 +193,7 @@ impl Drawing<'_> {
         let is_other = match &panel.content {
             Content::Curves { .. } => self.loss.as_ref().is_some_and(|loss| !loss.is_in_nats()),
             Content::Bands { .. } => false,
-            Content::Grid { set, .. } => self.set(*set).and_then(pictures::size).is_none(),
+            Content::Grid { set, .. } => self.set(*set).and_then(images::size).is_none(),
         };
         let title = panel.other_title.as_ref().filter(|_| is_other).unwrap_or(&panel.title);
         let title = text(title);
@@ -341,7 +341,7 @@ impl Drawing<'_> {
         let cells = &cells[..cells.len().min(rows * columns)];
         let samples: Vec<u32> = cells.iter().map(|(sample, _)| *sample).collect();
         let known = data.and_then(|data| {
-            Some((pictures::size(data)?, pictures::some(data, &samples)?))
+            Some((images::size(data)?, images::some(data, &samples)?))
         });
         let Some((size, known)) = known else {
             return self.note(area, &text("panel.no_images"));
@@ -407,24 +407,24 @@ fn grid_image(
     cells: &[Cell],
     [rows, columns]: [usize; 2],
     [height, width, channels]: [usize; 3],
-    pictures: &Pictures,
+    images: &Images,
     digits: &[[u8; 5]; 10],
 ) -> Image {
-    let [card, ground, ink] = ["--card", "--wrong", "--ink"].map(color);
+    let [card, ground, ink] = ["--card", "--misclassified", "--ink"].map(color);
     let mut image = Image {
         width: columns * width,
         height: rows * height,
         pixels: card.repeat(rows * height * columns * width),
     };
     for (i, &(_, predicted)) in cells.iter().take(rows * columns).enumerate() {
-        let label = pictures.labels[i];
+        let label = images.labels[i];
         let mistake = predicted.filter(|&predicted| predicted != label);
         let ground = if mistake.is_some() { ground } else { card };
         let corner = i / columns * height * image.width + i % columns * width;
         let mut put = |x: usize, y: usize, color: [u8; 3]| {
             image.pixels[(corner + y * columns * width + x) * 3..][..3].copy_from_slice(&color);
         };
-        let sample = pictures.pixels[i * height * width * channels..].chunks(channels);
+        let sample = images.pixels[i * height * width * channels..].chunks(channels);
         for (at, pixel) in sample.take(height * width).enumerate() {
             let color = match pixel {
                 &[dark] => std::array::from_fn(|c| {
@@ -503,14 +503,14 @@ mod tests {
     #[test]
     fn a_misclassified_sample_is_red_with_its_label_left_and_its_prediction_right() {
         let cells = [(0, None), (1, Some(7)), (2, Some(2))];
-        let pictures = Pictures { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
+        let images = Images { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
         let digits = Description::read().digits;
-        let image = grid_image(&cells, [1, 3], [8, 10, 1], &pictures, &digits).pixels;
+        let image = grid_image(&cells, [1, 3], [8, 10, 1], &images, &digits).pixels;
         let row = |y: usize| -> String {
             let name = |pixel: &[u8]| match pixel {
                 [255, 255, 255] => '.',
                 pixel if pixel == color("--ink") => '#',
-                pixel if pixel == color("--wrong") => 'r',
+                pixel if pixel == color("--misclassified") => 'r',
                 _ => '?',
             };
             image[y * 90..][..90].chunks(3).map(name).collect()
@@ -528,9 +528,9 @@ mod tests {
     #[test]
     fn more_samples_than_a_grid_has_cells_are_left_out() {
         let cells = [(0, None); 5];
-        let pictures = Pictures { labels: vec![0; 5], pixels: vec![9; 5] };
+        let images = Images { labels: vec![0; 5], pixels: vec![9; 5] };
         let digits = Description::read().digits;
-        let image = grid_image(&cells, [2, 2], [1, 1, 1], &pictures, &digits);
+        let image = grid_image(&cells, [2, 2], [1, 1, 1], &images, &digits);
         assert_eq!((image.width, image.height, image.pixels.len()), (2, 2, 12));
     }
 }
