@@ -1,6 +1,6 @@
 // Axes: their ranges, their ticks, and the text of numbers beside them. Pure functions, without the page.
 //
-// `src/picture/axis.rs` follows the same rules for pictures of reports; both are tested with the cases of `tests/axis.json`.
+// `src/picture/axis.rs` follows the same rules for pictures of reports: both are tested with `tests/axis.json`.
 
 /** No bound is larger, so that the difference of two bounds is still a number. */
 const LARGEST = 8e307;
@@ -17,36 +17,23 @@ export function paddedRange(low, high) {
   return [low >= 0 ? Math.max(0, low - margin) : bounded(low - margin), bounded(high + margin)];
 }
 
-/** The smallest and the largest finite value of nested bands. */
-export function extent(edges) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const [least, most] of edges.filter((each) => each.every(Number.isFinite)).map((each) => [each[0], each.at(-1)])) {
-    low = Math.min(low, least);
-    high = Math.max(high, most);
-  }
-  return [low, high];
-}
-
-/** The floor of `[better than, floor]` pairs that a best value has earned; 0 if none. */
-export function floorOf(floors, best) {
-  return floors.find(([threshold]) => best > threshold)?.[1] ?? 0;
-}
-
 /**
  * The range of a curve by the rule of its panel, from its values in training and test.
  *
  * `floors`: from the floor that the best test value has earned up to 1.
- * `quantile`: from 0. The first losses are far above all others and would flatten the rest, so the axis ends at `factor`
- * times a quantile of the test losses without the first, or a little above the largest if that is lower. With fewer than
- * `few` test losses it ends above the largest; with none, above the first `first_steps` training losses.
+ * `quantile`: from 0. The first losses are far above all others and would flatten the rest, so the axis ends at
+ * `factor` times a quantile of the test losses without the first, or above the largest if that is lower. With fewer
+ * than `few` test losses it ends above the largest; with none, above the first `first_steps` training losses.
  */
 export function curveRange(rule, training, test) {
   const finite = test.filter(Number.isFinite);
-  if (rule.kind === "floors") return [floorOf(rule.floors, Math.max(0, ...finite)), 1];
+  const largest = finite.reduce((most, value) => Math.max(most, value), 0);
+  if (rule.kind === "floors") return [rule.floors.find(([threshold]) => largest > threshold)?.[1] ?? 0, 1];
   if (finite.length === 0) {
-    return [0, bounded(Math.max(1, ...training.slice(0, rule.first_steps).filter(Number.isFinite)) * rule.headroom)];
+    const first = training.slice(0, rule.first_steps).filter(Number.isFinite);
+    return [0, bounded(Math.max(1, ...first) * rule.headroom)];
   }
-  const top = bounded(Math.max(rule.smallest, finite.reduce((most, value) => Math.max(most, value)) * rule.headroom));
+  const top = bounded(Math.max(rule.smallest, largest * rule.headroom));
   if (finite.length < rule.few) return [0, top];
   const sorted = finite.slice(1).sort((a, b) => a - b);
   const usual = sorted[Math.floor(sorted.length * rule.quantile)] * rule.factor;
@@ -73,14 +60,6 @@ export function ticks(low, high, most) {
 export function stepText(step, largest) {
   const [unit, size] = step === 0 ? ["", 1] : largest >= 1e6 ? ["M", 1e6] : largest >= 1e4 ? ["k", 1e3] : ["", 1];
   return `${Number((step / size).toPrecision(4))}${unit}`;
-}
-
-/** A number of any size in few digits. */
-export function shortNumber(value, digits = 3) {
-  if (!Number.isFinite(value)) return "–";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  return size >= 1e5 || size < 1e-4 ? value.toExponential(digits - 1) : Number(value.toPrecision(digits)).toString();
 }
 
 /** A fraction as a percentage on an axis: whole if it is, else with one decimal. */

@@ -3,21 +3,14 @@
 // Hovering or touching shows the values at a step, dragging zooms into a range of steps, a double click shows
 // all again.
 
+import { paddedRange, stepText, ticks } from "./axis.js";
 import { createElement, cssColor, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
+import { description } from "./panels/describe.js";
 import { nearest } from "./search.js";
 import { translate } from "./text.js";
 
-const MARGIN = { left: 54, right: 12, top: 24, bottom: 38 };
-/** The quantiles between which each band lies, the central seventh first. */
-const BANDS = [
-  [3, 4],
-  [2, 5],
-  [1, 6],
-  [0, 7],
-];
-/** Opacity of a band; the four overlap in the middle. */
-const BAND_OPACITY = 1.6 / 7;
+const { margin: MARGIN, bands: BANDS, band_opacity: BAND_OPACITY } = description;
 /** Pixels from which on a drag zooms. */
 const MIN_DRAG = 12;
 
@@ -246,9 +239,7 @@ export function valueRange({ series = [], bands = [], isLog = false }, [from, to
   }
   if (low > high) return null;
   if (isLog) return [low / 1.1, high * 1.1];
-  const padding = (high - low || Math.abs(high) || 1) * 0.06;
-  // Accuracies and losses are never negative: the axis does not go below 0 for the margin alone.
-  return [low >= 0 ? Math.max(0, low - padding) : low - padding, high + padding];
+  return paddedRange(low, high);
 }
 
 /** Maps steps and values to positions on the canvas. */
@@ -288,22 +279,4 @@ class PlotArea {
     const found = ticks(...this.steps, Math.max(2, Math.floor((this.width - MARGIN.left) / 70)));
     return found.filter((step) => Number.isInteger(step));
   }
-}
-
-/** Round numbers between two bounds, about `count` of them at most. */
-export function ticks(low, high, count) {
-  const rough = (high - low) / count || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const distance = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
-  const found = [];
-  for (let i = Math.ceil(low / distance - 1e-9); i * distance <= high + distance * 1e-9; i++) {
-    found.push(Number((i * distance).toPrecision(12)));
-  }
-  return found;
-}
-
-/** A step as text, in the unit of the largest on the axis. */
-export function stepText(step, largest) {
-  const [unit, factor] = largest >= 1e6 ? ["M", 1e6] : largest >= 1e4 ? ["k", 1e3] : ["", 1];
-  return step === 0 ? "0" : `${Number((step / factor).toPrecision(4))}${unit}`;
 }

@@ -1,6 +1,7 @@
 // Images of samples: fetched once, drawn side by side.
 
 import { cssRgb } from "./dom.js";
+import { description } from "./panels/describe.js";
 import { fetchImages } from "./server.js";
 
 /** Samples in a request. */
@@ -43,18 +44,7 @@ export class Images {
 }
 
 /** Numerals of 3 × 5 pixels, a row of bits each number. */
-const NUMERALS = [
-  [7, 5, 5, 5, 7],
-  [2, 6, 2, 2, 7],
-  [7, 1, 7, 4, 7],
-  [7, 1, 7, 1, 7],
-  [5, 5, 7, 1, 1],
-  [7, 4, 7, 1, 7],
-  [7, 4, 7, 5, 7],
-  [7, 1, 2, 2, 2],
-  [7, 5, 7, 5, 7],
-  [7, 5, 7, 1, 7],
-];
+const NUMERALS = description.numerals;
 
 /**
  * Draws cells `{ image, prediction }` in rows of `columns`, as large as the canvas allows, with their aspect

@@ -1,22 +1,18 @@
 // Training and test accuracy.
 
+import { axisPercent, curveRange } from "../axis.js";
 import { formatPercent } from "../format.js";
 import { switchButton } from "../panel.js";
-import { latest } from "../search.js";
+import { countUpTo } from "../search.js";
 import { translate } from "../text.js";
 import { curves } from "./curves.js";
+import { describe } from "./describe.js";
 
-/** Above each accuracy the axis starts higher: later changes happen near its upper end. */
-const FLOORS = [
-  [0.95, 0.9],
-  [0.9, 0.8],
-];
+const panel = describe("accuracy");
+const valueOf = ({ metrics }) => metrics.accuracy ?? null;
 
 export default {
-  name: "accuracy",
-  key: "1",
-  group: "7",
-  title: () => translate("panel.accuracy"),
+  ...panel,
   build(context) {
     let isFull = false;
     const full = switchButton(translate("panel.full_axis"), translate("panel.full_axis_title"), (isPressed) => {
@@ -24,20 +20,19 @@ export default {
       context.redraw();
     });
     full.hidden = true;
-    const decimals = (fraction) => (Number.isInteger(Math.round(fraction * 1e6) / 1e4) ? 0 : 1);
     const isUnavailable = context.about.test_samples && !context.about.classes;
     const build = curves({
-      valueOf: ({ metrics }) => metrics.accuracy ?? null,
-      text: (fraction, isExact) => formatPercent(fraction, isExact ? 2 : decimals(fraction)),
+      valueOf,
+      text: (fraction, isExact) => (isExact ? formatPercent(fraction) : axisPercent(fraction)),
       corner: "below",
-      axis: () => translate("axis.accuracy"),
+      axis: () => translate(panel.axis),
       tools: () => [full],
       unavailable: isUnavailable ? translate("panel.no_classes") : null,
       options: ({ run, step }) => {
-        const best = latest(run.evaluations, step)?.best.accuracy?.value ?? 0;
-        const floor = FLOORS.find(([reached]) => best > reached)?.[1] ?? 0;
+        const shown = run.evaluations.slice(0, countUpTo(run.evaluations, step));
+        const [floor, top] = curveRange(panel.range, [], shown.map(valueOf));
         full.hidden = floor === 0;
-        return { range: [isFull ? 0 : floor, 1] };
+        return { range: [isFull ? 0 : floor, top] };
       },
     });
     return build(context);

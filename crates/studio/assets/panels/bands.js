@@ -7,10 +7,10 @@ import { countUpTo } from "../search.js";
 import { translate } from "../text.js";
 
 /**
- * `pooled` is the field of an event with the quantiles over all layers, `roles` the names of the parameters
+ * `name` is the field of an event with the quantiles over all layers, `roles` the names of the parameters
  * it includes.
  */
-export function bands({ pooled, roles, rgb, title }) {
+export function bands({ name: pooled, roles, color, title }) {
   return ({ about, redraw }) => {
     const chart = new Chart({ yLabel: () => translate("axis.value") });
     const names = about.parameters.filter((name) => roles.includes(name.split(".").at(-1)));
@@ -39,9 +39,12 @@ export function bands({ pooled, roles, rgb, title }) {
       element: chart.element,
       notes: [createElement("span", { class: "note", title: translate("panel.bands") }, choice)],
       draw(view) {
-        const shown = columns(view);
+        const { x, edges } = columns(view);
+        const drawable = x.map((_, i) => i).filter((i) => edges[i].every(Number.isFinite));
+        const shown = { x: drawable.map((i) => x[i]), edges: drawable.map((i) => edges[i]) };
         const at = view.isLatest ? null : view.step;
-        chart.draw({ bands: [{ label: title(), rgb, ...shown }], end: view.run.end, at, summary: summary(shown) });
+        const bands = [{ label: title(), rgb: color, ...shown }];
+        chart.draw({ bands, end: view.run.end, at, summary: summary(shown) });
       },
       table(view) {
         const { x, edges } = columns(view);

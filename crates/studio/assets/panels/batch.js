@@ -3,20 +3,20 @@
 import { formatInteger } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
+import { describe } from "./describe.js";
 import { imageGrid } from "./grid.js";
 
+const panel = describe("batch");
+
 export default {
-  name: "batch",
-  key: "3",
-  group: "9",
-  title: (about) => translate(about.image_shape ? "panel.batch_digits" : "panel.batch_samples"),
+  ...panel,
   build({ about, redraw, images, openSample }) {
     return imageGrid({
       about,
       redraw,
       images: images.train,
-      columns: 10,
-      rows: 10,
+      columns: panel.columns,
+      rows: panel.rows,
       cells({ run, step }) {
         const snapshot = latest(run.snapshots, step);
         return (snapshot?.batch ?? []).map((sample, i) => ({ sample, prediction: snapshot.predictions[i] }));

@@ -1,9 +1,8 @@
 // The distribution of the biases.
 
-import { translate } from "../text.js";
 import { bands } from "./bands.js";
+import { describe } from "./describe.js";
 
-const title = () => translate("panel.biases");
-const build = bands({ pooled: "biases", roles: ["bias", "offset"], rgb: "--biases", title });
+const panel = describe("biases");
 
-export default { name: "biases", key: "5", group: "8", title, build };
+export default { ...panel, build: bands(panel) };

@@ -5,6 +5,7 @@ import { createElement, createTable } from "../dom.js";
 import { formatInteger } from "../format.js";
 import { countUpTo } from "../search.js";
 import { translate } from "../text.js";
+import { description } from "./describe.js";
 
 /**
  * `valueOf(event)` is the value to draw, `text(value, isExact)` formats it, and the legend is in the `corner`
@@ -13,7 +14,7 @@ import { translate } from "../text.js";
 export function curves({ valueOf, text, axis, corner, tools = () => [], options = () => ({}), unavailable = null }) {
   return (context) => {
     const chart = new Chart({ yText: text, yLabel: axis });
-    const [training, test] = [translate("common.training"), translate("common.test")];
+    const [training, test] = description.curves.map(({ label }) => translate(label));
     const legend = createElement(
       "div",
       { class: `in-plot ${corner}`, "aria-hidden": "true" },
@@ -36,8 +37,8 @@ export function curves({ valueOf, text, axis, corner, tools = () => [], options 
         const [trainingColumns, testColumns] = both(view);
         chart.draw({
           series: [
-            { label: training, color: "--train", width: 1.2, ...trainingColumns },
-            { label: test, color: "--test", width: 3, ...testColumns },
+            { ...description.curves[0], label: training, ...trainingColumns },
+            { ...description.curves[1], label: test, ...testColumns },
           ],
           end: view.run.end,
           at: view.isLatest ? null : view.step,

@@ -5,16 +5,14 @@ import { createElement } from "../dom.js";
 import { formatInteger, formatPercent } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
+import { describe } from "./describe.js";
 import { imageGrid } from "./grid.js";
 
-const [COLUMNS, ROWS] = [40, 25];
-const SHOWN = COLUMNS * ROWS;
+const panel = describe("test-samples");
+const SHOWN = panel.columns * panel.rows;
 
 export default {
-  name: "test-samples",
-  key: "6",
-  group: "9",
-  title: (about) => translate(about.image_shape ? "panel.test_digits" : "panel.test_samples"),
+  ...panel,
   build({ about, redraw, images, openSample }) {
     const scale = createElement("div", { class: "scale", "aria-hidden": "true" });
     const fraction = SHOWN / about.test_samples;
@@ -28,8 +26,8 @@ export default {
       about,
       redraw,
       images: images.test,
-      columns: COLUMNS,
-      rows: ROWS,
+      columns: panel.columns,
+      rows: panel.rows,
       cells({ run, step }) {
         const evaluation = latest(run.evaluations, step);
         return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.test_samples) : [];

@@ -1,9 +1,8 @@
 // The distribution of the weights.
 
-import { translate } from "../text.js";
 import { bands } from "./bands.js";
+import { describe } from "./describe.js";
 
-const title = () => translate("panel.weights");
-const build = bands({ pooled: "weights", roles: ["weight"], rgb: "--weights", title });
+const panel = describe("weights");
 
-export default { name: "weights", key: "4", group: "8", title, build };
+export default { ...panel, build: bands(panel) };

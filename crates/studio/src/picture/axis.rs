@@ -41,23 +41,23 @@ pub(super) fn curve_range(rule: &Range, training: &[f64], test: &[f64]) -> [f64;
         values.iter().copied().filter(|value| value.is_finite()).collect()
     };
     let largest = |values: &[f64], start: f64| values.iter().copied().fold(start, f64::max);
-    let losses = finite(test);
+    let values = finite(test);
+    let top = largest(&values, 0.0);
     match rule {
         Range::Floors { floors } => {
-            let best = largest(&losses, 0.0);
-            let earned = floors.iter().find(|[threshold, _]| best > *threshold);
+            let earned = floors.iter().find(|[threshold, _]| top > *threshold);
             [earned.map_or(0.0, |[_, floor]| *floor), 1.0]
         }
         Range::Quantile { quantile, factor, headroom, smallest, few, first_steps } => {
-            if losses.is_empty() {
+            if values.is_empty() {
                 let first = finite(&training[..training.len().min(*first_steps)]);
                 return [0.0, bounded(largest(&first, 1.0) * headroom)];
             }
-            let top = bounded(smallest.max(largest(&losses, f64::NEG_INFINITY) * headroom));
-            if losses.len() < *few {
+            let top = bounded(smallest.max(top * headroom));
+            if values.len() < *few {
                 return [0.0, top];
             }
-            let mut sorted = losses[1..].to_vec();
+            let mut sorted = values[1..].to_vec();
             sorted.sort_by(f64::total_cmp);
             let usual = sorted[(sorted.len() as f64 * quantile) as usize] * factor;
             [0.0, top.min(usual.max(*smallest))]

@@ -17,9 +17,9 @@ pub(super) struct Description {
     /// Between the edges of a chart and its axes.
     pub(super) margin: Margin,
     /// Steps that are drawn at most.
-    pub(super) most_steps: usize,
-    /// Digits of 3 × 5 points, a row of bits each line.
-    pub(super) digits: [[u8; 5]; 10],
+    pub(super) max_steps: usize,
+    /// Numerals of 3 × 5 points, a row of bits each line.
+    pub(super) numerals: [[u8; 5]; 10],
     pub(super) panels: Vec<Panel>,
 }
 

@@ -253,7 +253,7 @@ impl Drawing<'_> {
         }
         for curve in &description.curves {
             let mut points = timeline.metric(curve.events, metric);
-            while points.len() > description.most_steps {
+            while points.len() > description.max_steps {
                 let mut count = 0;
                 points.retain(|_| {
                     count += 1;
@@ -346,7 +346,7 @@ impl Drawing<'_> {
         let Some((size, known)) = known else {
             return self.note(area, &text("panel.no_images"));
         };
-        let image = grid_image(cells, [rows, columns], size, &known, &self.description.digits);
+        let image = grid_image(cells, [rows, columns], size, &known, &self.description.numerals);
         // A full grid of the test set is a scale of accuracy: it is as high as the share that it shows.
         let share = (set == Set::Test && n >= rows * columns).then(|| (rows * columns) as f64 / n as f64);
         let Some(share) = share else {
@@ -408,7 +408,7 @@ fn grid_image(
     [rows, columns]: [usize; 2],
     [height, width, channels]: [usize; 3],
     images: &Images,
-    digits: &[[u8; 5]; 10],
+    numerals: &[[u8; 5]; 10],
 ) -> Image {
     let [card, ground, ink] = ["--card", "--misclassified", "--ink"].map(color);
     let mut image = Image {
@@ -436,8 +436,8 @@ fn grid_image(
             put(at % width, at / width, color);
         }
         let Some(predicted) = mistake.filter(|_| height >= 8 && width >= 10) else { continue };
-        for (digit, left) in [(label, 1), (predicted, width - 4)] {
-            let lines = digits.get(digit as usize).into_iter().flatten().enumerate();
+        for (class, left) in [(label, 1), (predicted, width - 4)] {
+            let lines = numerals.get(class as usize).into_iter().flatten().enumerate();
             for (y, line) in lines {
                 let points = (0..3).filter(|x| line & (4 >> x) != 0);
                 points.for_each(|x| put(left + x, height - 6 + y, ink));
@@ -504,8 +504,8 @@ mod tests {
     fn a_misclassified_sample_is_red_with_its_label_left_and_its_prediction_right() {
         let cells = [(0, None), (1, Some(7)), (2, Some(2))];
         let images = Images { labels: vec![4, 1, 2], pixels: vec![0; 3 * 8 * 10] };
-        let digits = Description::read().digits;
-        let image = grid_image(&cells, [1, 3], [8, 10, 1], &images, &digits).pixels;
+        let numerals = Description::read().numerals;
+        let image = grid_image(&cells, [1, 3], [8, 10, 1], &images, &numerals).pixels;
         let row = |y: usize| -> String {
             let name = |pixel: &[u8]| match pixel {
                 [255, 255, 255] => '.',
@@ -529,8 +529,8 @@ mod tests {
     fn more_samples_than_a_grid_has_cells_are_left_out() {
         let cells = [(0, None); 5];
         let images = Images { labels: vec![0; 5], pixels: vec![9; 5] };
-        let digits = Description::read().digits;
-        let image = grid_image(&cells, [2, 2], [1, 1, 1], &images, &digits);
+        let numerals = Description::read().numerals;
+        let image = grid_image(&cells, [2, 2], [1, 1, 1], &images, &numerals);
         assert_eq!((image.width, image.height, image.pixels.len()), (2, 2, 12));
     }
 }

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { axisPercent, curveRange, extent, paddedRange, shortNumber, stepText, ticks } from "../../assets/axis.js";
+import { axisPercent, curveRange, paddedRange, stepText, ticks } from "../../assets/axis.js";
+import { formatNumber } from "../../assets/format.js";
 
 const read = async (path) => JSON.parse(await readFile(new URL(path, import.meta.url), "utf8"));
 const cases = await read("../axis.json");
@@ -18,7 +19,7 @@ test("axes follow the rules of the pictures of reports", () => {
     assert.deepEqual(curveRange(range, training, test), want, `curveRange ${name} ${training} ${test}`);
   }
   for (const [step, largest, want] of cases.step_text) assert.equal(stepText(step, largest), want);
-  for (const [value, digits, want] of cases.short_number) assert.equal(shortNumber(value, digits), want);
+  for (const [value, digits, want] of cases.short_number) assert.equal(formatNumber(value, digits), want);
   for (const [fraction, want] of cases.axis_percent) assert.equal(axisPercent(fraction), want);
 });
 
@@ -33,9 +34,4 @@ test("no value makes an axis infinite or endless", () => {
     const { range } = panels.find((panel) => panel.name === "loss");
     assert.ok(curveRange(range, [low], Array(5).fill(low)).every(Number.isFinite));
   }
-});
-
-test("bands that are not finite have no extent", () => {
-  assert.deepEqual(extent([[1, null, 3], [2, 3, 4], [-9, NaN, 9]]), [2, 4]);
-  assert.deepEqual(paddedRange(...extent([])), [0, 1]);
 });
