@@ -27,6 +27,9 @@ fn moons(n: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    if !gradus::is_optimized() {
+        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
+    }
     let set = |name, n, seed| {
         let (points, labels) = moons(n, seed);
         Dataset::new(

@@ -23,6 +23,9 @@ fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    if !gradus::is_optimized() {
+        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
+    }
     let file =
         std::env::temp_dir().join(format!("gradus-predict-{}.safetensors", std::process::id()));
     train_and_save(&file)?;

@@ -79,6 +79,12 @@ pub mod prelude {
     pub use train::{NoopObserver, Observer, Trainer};
 }
 
+pub use kernels::is_optimized;
+
+/// What a program may tell its user if it is not [optimised](is_optimized).
+pub const UNOPTIMIZED: &str = "built without optimization, about 20 times slower: use `--release`, or add \
+    `[profile.dev.package.\"*\"]` with `opt-level = 3` to Cargo.toml";
+
 /// The MNIST digits inside the library as bytes: 60,000 for training and 10,000 for testing.
 ///
 /// Each call decompresses them, which takes about 0.1 s.
@@ -105,3 +111,12 @@ pub fn mnist() -> Result<Split, mnist::LoadError> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tests_run_at_speed() {
+        // The profile `dev` of the workspace optimises what calculates.
+        assert!(super::is_optimized());
+    }
+}

@@ -50,3 +50,10 @@ pub use transpose::transpose;
 /// The most lanes of a vector register on any instruction set: 512 bits of `f32`, which are also a cache
 /// line. Rows that are padded to a multiple of it begin at a vector and at a cache line.
 pub const MAX_LANES: usize = 16;
+
+/// Whether this crate was compiled with optimisation. Without it, training takes about 20 times as long.
+///
+/// A program is told by this; a library should not print.
+pub const fn is_optimized() -> bool {
+    !matches!(env!("GRADUS_OPT_LEVEL").as_bytes(), b"0")
+}

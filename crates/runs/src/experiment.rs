@@ -314,7 +314,8 @@ impl Experiment {
             .collect::<Vec<_>>()
             .join(" ");
         let file = format!("{file} with --set {shown}");
-        let experiment = Self::deserialize(toml::Value::Table(table))
+        // As text again: to read settings from a table as well would compile all that reads them a second time.
+        let experiment: Self = toml::from_str(&table.to_string())
             .map_err(|error| placeless(&file, error.message().to_owned()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
         Self::checked(&file, Self { name, ..experiment }, |_| None)
@@ -329,10 +330,12 @@ impl Experiment {
     /// its number.
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
-        match toml::Table::try_from(self) {
+        // From the text: to write settings into a table as well would compile all that writes them a second time.
+        let text = self.to_text();
+        match toml::from_str::<toml::Table>(&text) {
             Ok(table) => flatten("", &table.into(), &mut settings),
             // An experiment made by a program may hold an integer that TOML does not have.
-            Err(_) => settings.push(("experiment".to_owned(), self.to_text())),
+            Err(_) => settings.push(("experiment".to_owned(), text)),
         }
         settings
     }
