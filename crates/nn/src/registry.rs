@@ -3,7 +3,6 @@
 //! A registry (layers, losses, optimizers, schedules, initializers) is a folder with one file per kind.
 //! Its list is written once, in `registry!`, and the name of a kind is the name of its file.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -288,6 +287,8 @@ impl<'de> DeserializeSeed<'de> for OneOf {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::optim::{Optimizer, adam::Adam, sgd::Sgd};
 

@@ -3,14 +3,18 @@
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-#[derive(rust_embed::RustEmbed)]
-#[folder = "assets"]
-pub(crate) struct Assets;
+/// Every file below `assets`, by its path there. `build.rs` lists them.
+pub(crate) static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// One of the files that were built in, as text.
-pub(crate) fn file(name: &str) -> String {
-    let file = Assets::get(name).unwrap_or_else(|| panic!("{name} is not built in"));
-    String::from_utf8_lossy(&file.data).into_owned()
+/// A file that was built in.
+pub(crate) fn get(name: &str) -> Option<&'static [u8]> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
+
+/// The text of a file that was built in.
+pub(crate) fn text(name: &str) -> &'static str {
+    let bytes = get(name).unwrap_or_else(|| panic!("{name}: not built in"));
+    std::str::from_utf8(bytes).expect("all but images are text")
 }
 
 /// The file that a path names: one of those that were built in, or none.
@@ -19,8 +23,8 @@ pub(crate) async fn serve(uri: Uri) -> Response {
         "/" => "index.html",
         path => path.trim_start_matches('/'),
     };
-    match Assets::get(name) {
-        Some(file) => ([(header::CONTENT_TYPE, kind(name))], file.data).into_response(),
+    match get(name) {
+        Some(bytes) => ([(header::CONTENT_TYPE, kind(name))], bytes).into_response(),
         None => (StatusCode::NOT_FOUND, "there is no such page\n").into_response(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::assets::Assets;
+use crate::assets;
 
 /// The modules that `main` needs, itself included, by name. In each, a relative import is replaced by `gradus/NAME`, for
 /// an import map: a module in a `data:` URL has no place that imports could be relative to. `replaced` names modules that
@@ -15,12 +15,10 @@ pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<Strin
             continue;
         }
         let file = replaced.iter().find(|(old, _)| *old == name).map_or(&*name, |(_, new)| new);
-        let source =
-            Assets::get(file).unwrap_or_else(|| panic!("{file}: imported but not built in"));
-        let source = String::from_utf8(source.data.into_owned()).expect("source text");
+        let source = assets::text(file);
         let mut text = String::new();
         let mut end = 0;
-        for (start, len) in specifiers(&source) {
+        for (start, len) in specifiers(source) {
             let found = resolve(file, &source[start..start + len]);
             text += &source[end..start];
             text += "gradus/";
@@ -132,9 +130,10 @@ const array = Array.from("./no.js");
         let modules = reachable("main.js", &[]);
         assert!(modules.contains_key("panels/loss.js") && modules.contains_key("text/zh.json"));
         assert!(!modules.contains_key("report/main.js"));
-        let scripts = Assets::iter().filter(|name| name.ends_with(".js"));
+        let scripts =
+            assets::FILES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".js"));
         let unused: Vec<_> = scripts
-            .filter(|name| !name.starts_with("report/") && !modules.contains_key(&**name))
+            .filter(|name| !name.starts_with("report/") && !modules.contains_key(*name))
             .collect();
         assert!(unused.is_empty(), "no page imports {unused:?}");
         let report = reachable("report/main.js", &[("server.js", "report/server.js")]);

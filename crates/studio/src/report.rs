@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::OpenData;
 use crate::about::About;
-use crate::assets::{self, Assets};
+use crate::assets;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
 use crate::modules;
@@ -130,8 +130,7 @@ fn page(title: &str, report: &str) -> String {
         let url = format!("data:{kind};base64,{}", STANDARD.encode(text));
         imports.insert(format!("gradus/{name}"), url.into());
     }
-    let style = Assets::get("style.css").expect("built in");
-    let style = String::from_utf8_lossy(&style.data).into_owned();
+    let style = assets::text("style.css");
     let imports = json!({ "imports": imports });
     // Texts of a log could end the script, or begin a comment in it. In JSON this letter stands in texts only.
     let report = report.replace('<', "\\u003c");

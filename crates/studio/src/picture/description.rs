@@ -104,7 +104,7 @@ pub(super) enum Range {
 impl Description {
     /// Reads the description that was built in.
     pub(super) fn read() -> Self {
-        serde_json::from_str(&assets::file("panels/description.json")).expect("a description")
+        serde_json::from_str(assets::text("panels/description.json")).expect("a description")
     }
 
     #[cfg(test)]
@@ -117,7 +117,7 @@ impl Description {
 
 /// The colour called `name` of the style sheet, in its light form: red, green and blue.
 pub(super) fn color(name: &str) -> [u8; 3] {
-    let style = assets::file("style.css");
+    let style = assets::text("style.css");
     let (_, value) = style.split_once(&format!("{name}:")).expect("a colour of the style sheet");
     let value = value.split(';').next().unwrap_or_default().trim();
     let parts: Vec<u8> = match value.strip_prefix('#') {

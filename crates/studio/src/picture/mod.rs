@@ -475,7 +475,7 @@ fn within(points: &[(f64, f64)], [low, high]: [f64; 2]) -> Vec<Vec<(f64, f64)>> 
 /// The English text called `key`.
 fn text(key: &str) -> String {
     static TEXTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-        serde_json::from_str(&assets::file("text/en.json")).expect("a text for each key")
+        serde_json::from_str(assets::text("text/en.json")).expect("a text for each key")
     });
     TEXTS.get(key).unwrap_or_else(|| panic!("there is no text {key}")).clone()
 }
