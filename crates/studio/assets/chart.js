@@ -3,7 +3,7 @@
 // Hovering or touching shows the values at a step, dragging zooms into a range of steps, a double click shows
 // all again.
 
-import { paddedRange, stepText, ticks } from "./axis.js";
+import { paddedRange, stepText, ticks } from "./axes.js";
 import { createElement, cssColor, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { description } from "./panels/describe.js";

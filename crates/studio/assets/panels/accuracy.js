@@ -1,6 +1,6 @@
 // Training and test accuracy.
 
-import { axisPercent, curveRange } from "../axis.js";
+import { axisPercent, curveRange } from "../axes.js";
 import { formatPercent } from "../format.js";
 import { switchButton } from "../panel.js";
 import { countUpTo } from "../search.js";

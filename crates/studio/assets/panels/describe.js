@@ -2,7 +2,7 @@
 //
 // Its titles, labels and axes are keys of messages, its colours names of the style sheet. `other_title` is for losses
 // that are not in nats and for samples that are not images, `group` the key of the keyboard that shows the panel with
-// others, and `range` a rule of `axis.js`.
+// others, and `range` a rule of `axes.js`.
 
 import { translate } from "../text.js";
 import description from "./description.json" with { type: "json" };

@@ -1,6 +1,6 @@
 // Training and test loss.
 
-import { curveRange } from "../axis.js";
+import { curveRange } from "../axes.js";
 import { formatNumber } from "../format.js";
 import { switchButton } from "../panel.js";
 import { translate } from "../text.js";

@@ -1,6 +1,6 @@
 //! Axes: their ranges, their ticks, and the text of numbers beside them.
 //!
-//! The rules are those of `assets/axis.js`; both are tested with the cases of `tests/axis.json`.
+//! The rules are those of `assets/axes.js`; both are tested with the cases of `tests/axes.json`.
 
 use super::description::Range;
 
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// The cases that `tests/js/axis.test.mjs` reads as well.
+    /// The cases that `tests/js/axes.test.mjs` reads as well.
     #[derive(Deserialize)]
     struct Cases {
         ticks: Vec<([f64; 2], usize, Vec<f64>)>,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn cases() -> Cases {
-        serde_json::from_str(include_str!("../../tests/axis.json")).unwrap()
+        serde_json::from_str(include_str!("../../tests/axes.json")).unwrap()
     }
 
     #[test]

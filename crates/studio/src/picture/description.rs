@@ -84,7 +84,7 @@ pub(super) enum Set {
     Test,
 }
 
-/// The rule for the range of a curve; `assets/axis.js` says what each does.
+/// The rule for the range of a curve; `assets/axes.js` says what each does.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Range {

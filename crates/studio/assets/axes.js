@@ -1,6 +1,6 @@
 // Axes: their ranges, their ticks, and the text of numbers beside them. Pure functions, without the page.
 //
-// `src/picture/axis.rs` follows the same rules for pictures of reports: both are tested with `tests/axis.json`.
+// `src/picture/axis.rs` follows the same rules for pictures of reports: both are tested with `tests/axes.json`.
 
 /** No bound is larger, so that the difference of two bounds is still a number. */
 const LARGEST = 8e307;

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { axisPercent, curveRange, paddedRange, stepText, ticks } from "../../assets/axis.js";
+import { axisPercent, curveRange, paddedRange, stepText, ticks } from "../../assets/axes.js";
 import { formatNumber } from "../../assets/format.js";
 
 const read = async (path) => JSON.parse(await readFile(new URL(path, import.meta.url), "utf8"));
-const cases = await read("../axis.json");
+const cases = await read("../axes.json");
 const { panels } = await read("../../assets/panels/description.json");
 
 test("axes follow the rules of the pictures of reports", () => {
