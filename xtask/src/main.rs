@@ -10,9 +10,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+#[cfg(feature = "browser")]
 mod bench_live;
 mod bench_peers;
+#[cfg(feature = "browser")]
 mod browser;
+mod build_cost;
 mod ci;
 mod cross;
 mod machine;
@@ -37,6 +40,7 @@ enum RepositoryTask {
     /// Print the index of public types: name, crate and what it is.
     Types,
     /// Test the web pages in Chromium with real runs. Part of `ci`; needs chromium and chromedriver.
+    #[cfg(feature = "browser")]
     Browser(browser::BrowserArgs),
     /// Run the tests of the kernels under AddressSanitizer, which finds reads and writes out of bounds.
     ///
@@ -49,9 +53,14 @@ enum RepositoryTask {
     /// package index, and builds the Rust ones. New measurements replace old ones, so parts can be measured
     /// separately. Keep the machine otherwise idle.
     BenchPeers(bench_peers::BenchPeersArgs),
+    /// Measure three builds from nothing and write the table in `docs/build-cost.md`.
+    ///
+    /// Takes about ten minutes. Keep the machine otherwise idle.
+    BuildCost,
     /// Measure the cost of recording, serving and showing a run, and fail if it exceeds its limit.
     ///
     /// Takes about three minutes. Keep the machine otherwise idle.
+    #[cfg(feature = "browser")]
     BenchLive(bench_live::BenchLiveArgs),
     /// Train every preset and write `docs/results.md`: published and measured accuracy.
     ///
@@ -80,9 +89,12 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Ci => ci::run(),
         RepositoryTask::Tidy => tidy::run(),
         RepositoryTask::Types => tidy::types::print(),
+        #[cfg(feature = "browser")]
         RepositoryTask::Browser(args) => browser::run(&args),
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
+        RepositoryTask::BuildCost => build_cost::run(),
+        #[cfg(feature = "browser")]
         RepositoryTask::BenchLive(args) => bench_live::run(&args),
         RepositoryTask::Results(args) => results::run(&args),
         RepositoryTask::Sweep(args) => sweep::run(&args),

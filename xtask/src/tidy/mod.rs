@@ -6,6 +6,7 @@ use anyhow::ensure;
 
 use self::repository::Repository;
 
+mod budgets;
 mod code;
 mod dependencies;
 mod leftovers;
@@ -39,6 +40,7 @@ enum Severity {
 
 const RULES: &[Rule] = &[
     failure("crates depend on each other as the architecture says", dependencies::check),
+    failure("builds keep to their budgets", budgets::check),
     failure("modules do not import from each other", module_cycles::check),
     failure("unsafe code is in the kernels only", unsafe_code::check),
     failure("every Rust file begins with its docs", module_docs::check),

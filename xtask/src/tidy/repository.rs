@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::budgets::BuildNeeds;
 use super::code::{self, CodeToken};
 use crate::process;
 
@@ -16,6 +17,8 @@ pub(crate) struct Repository {
     pub(crate) files: Vec<SourceFile>,
     /// The crates of the workspace.
     pub(crate) crates: Vec<Crate>,
+    /// What a build needs.
+    pub(crate) build_needs: BuildNeeds,
 }
 
 /// A text file.
@@ -54,7 +57,7 @@ impl Repository {
         let ask = ["metadata", "--no-deps", "--format-version", "1"];
         let metadata = process::read(Command::new("cargo").args(ask))?;
         let crates = crates_of(&serde_json::from_str(&metadata)?)?;
-        Ok(Self { files, crates })
+        Ok(Self { files, crates, build_needs: BuildNeeds::read()? })
     }
 
     /// Every Rust file.
@@ -81,7 +84,7 @@ impl Repository {
     /// A made-up one with these paths and texts.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let file = |(path, text): &(&str, &str)| SourceFile::new(path, (*text).to_owned()).unwrap();
-        Self { files: files.iter().map(file).collect(), crates: vec![] }
+        Self { files: files.iter().map(file).collect(), ..Self::default() }
     }
 }
 

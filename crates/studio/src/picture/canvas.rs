@@ -164,16 +164,18 @@ impl Canvas {
     fn fill(&mut self, polygons: &[Vec<Point>], color: Color, opacity: f64) {
         let bounds = |axis: usize, limit: usize| {
             let values = polygons.iter().flatten().map(|point| point[axis] * SCALE);
-            let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
-                (low.min(value), high.max(value))
-            });
+            let (low, high) = values
+                .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
+                    (low.min(value), high.max(value))
+                });
             (low.floor().max(0.0), high.ceil().min(limit as f64))
         };
         let ((left, right), (top, bottom)) = (bounds(0, self.width), bounds(1, self.height));
         if !(left < right && top < bottom) {
             return;
         }
-        let mut coverage = Rasterizer::new((right - left) as usize + 1, (bottom - top) as usize + 1);
+        let mut coverage =
+            Rasterizer::new((right - left) as usize + 1, (bottom - top) as usize + 1);
         for polygon in polygons {
             let corners = polygon.iter().map(|[x, y]| {
                 let x = (x * SCALE).clamp(left, right) - left;
@@ -200,7 +202,8 @@ impl Canvas {
         text: &str,
     ) {
         let em = font.units_per_em().unwrap_or(1000.0);
-        let font = font.as_scaled(PxScale::from((size * SCALE) as f32 * font.height_unscaled() / em));
+        let font =
+            font.as_scaled(PxScale::from((size * SCALE) as f32 * font.height_unscaled() / em));
         let glyphs: Vec<_> = text.chars().map(|letter| font.glyph_id(letter)).collect();
         let width: f32 = glyphs.iter().map(|glyph| font.h_advance(*glyph)).sum();
         let before = match anchor {
@@ -293,9 +296,8 @@ fn outlines(points: &[Point], width: f64) -> Vec<Vec<Point>> {
     let corners = points.get(1..points.len().saturating_sub(1)).filter(|_| width * SCALE > 1.5);
     for [x, y] in corners.into_iter().flatten() {
         let angle = |i: usize| i as f64 / CORNERS as f64 * std::f64::consts::TAU;
-        let circle = (0..CORNERS).map(|i| {
-            [x + radius * angle(i).cos(), y + radius * angle(i).sin()]
-        });
+        let circle =
+            (0..CORNERS).map(|i| [x + radius * angle(i).cos(), y + radius * angle(i).sin()]);
         found.push(circle.collect());
     }
     found
@@ -354,7 +356,10 @@ mod tests {
         let at = painted(&picture);
         assert_eq!(at(5.0, 5.0), [128, 128, 228]);
         assert_eq!(at(10.5, 5.0), [255; 3]);
-        assert_eq!((at(20.0, 5.0), at(14.0, 5.0), at(14.0, 12.0)), ([9, 8, 7], [9, 8, 7], [9, 8, 7]));
+        assert_eq!(
+            (at(20.0, 5.0), at(14.0, 5.0), at(14.0, 12.0)),
+            ([9, 8, 7], [9, 8, 7], [9, 8, 7])
+        );
         assert_eq!((at(20.0, 6.5), at(39.0, 19.0)), ([255; 3], [255; 3]));
         assert_eq!((at(21.0, 12.0), at(27.0, 12.0)), ([255, 0, 0], [0, 255, 0]));
     }

@@ -17,10 +17,10 @@ use runs::Split;
 
 use self::canvas::{Anchor, Image};
 use self::description::{Content, Description, Events, NumberFormat, Panel, Range, Set, color};
-use crate::{OpenData, assets};
-use crate::library::OpenRun;
 use crate::images::{self, Images};
+use crate::library::OpenRun;
 use crate::report::ReportError;
+use crate::{OpenData, assets};
 
 pub use self::canvas::Picture;
 
@@ -49,7 +49,8 @@ const SMALL_TEXT: f64 = 12.0;
 pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, ReportError> {
     let run = OpenRun::at(folder, open_data);
     let lines = run.history();
-    let lines = lines.map_err(|error| ReportError::new(folder, &format!("events.jsonl: {error}")))?;
+    let lines =
+        lines.map_err(|error| ReportError::new(folder, &format!("events.jsonl: {error}")))?;
     let events = lines.events();
     let timeline = Timeline::of(&events);
     let data = run.data().ok();
@@ -234,7 +235,9 @@ impl Drawing<'_> {
         let range = axis::curve_range(range, &values(Events::Steps), &test);
         let other = self.loss.as_ref().filter(|loss| metric == "loss" && !loss.is_in_nats());
         let axis = match other {
-            Some(loss) => format!("{}, {}", loss.name().replace('_', " "), text("axis.mean_per_sample")),
+            Some(loss) => {
+                format!("{}, {}", loss.name().replace('_', " "), text("axis.mean_per_sample"))
+            }
             None => text(axis),
         };
         let chart = self.axes(area, range, &axis, format);
@@ -340,15 +343,15 @@ impl Drawing<'_> {
         };
         let cells = &cells[..cells.len().min(rows * columns)];
         let samples: Vec<u32> = cells.iter().map(|(sample, _)| *sample).collect();
-        let known = data.and_then(|data| {
-            Some((images::size(data)?, images::some(data, &samples)?))
-        });
+        let known =
+            data.and_then(|data| Some((images::size(data)?, images::some(data, &samples)?)));
         let Some((size, known)) = known else {
             return self.note(area, &text("panel.no_images"));
         };
         let image = grid_image(cells, [rows, columns], size, &known, &self.description.numerals);
         // A full grid of the test set is a scale of accuracy: it is as high as the share that it shows.
-        let share = (set == Set::Test && n >= rows * columns).then(|| (rows * columns) as f64 / n as f64);
+        let share =
+            (set == Set::Test && n >= rows * columns).then(|| (rows * columns) as f64 / n as f64);
         let Some(share) = share else {
             let [w, h] = [image.width as f64, image.height as f64];
             let factor = (area.width() / w).min(area.height() / h);
