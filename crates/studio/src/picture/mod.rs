@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use data::Dataset;
-use events::{EvaluationFinished, Event, Measured, Quantiles, RunStarted, StepFinished};
+use events::{EvaluationFinished, Event, Part, Quantiles, RunStarted, Snapshot, StepFinished};
 use runs::Split;
 
 use self::canvas::{Anchor, Image};
@@ -81,7 +81,7 @@ struct Timeline<'a> {
     started: Option<&'a RunStarted>,
     steps: Vec<&'a StepFinished>,
     evaluations: Vec<&'a EvaluationFinished>,
-    snapshots: Vec<&'a Measured>,
+    snapshots: Vec<&'a Snapshot>,
     /// The step at which the axes end.
     end: u64,
 }
@@ -93,8 +93,10 @@ impl<'a> Timeline<'a> {
             match event {
                 Event::RunStarted(started) => timeline.started = Some(started),
                 Event::StepFinished(step) => timeline.steps.push(step),
-                Event::EvaluationFinished(evaluation) => timeline.evaluations.push(evaluation),
-                Event::Measured(snapshot) => timeline.snapshots.push(snapshot),
+                Event::EvaluationFinished(evaluation) if evaluation.part == Part::Test => {
+                    timeline.evaluations.push(evaluation);
+                }
+                Event::Snapshot(snapshot) => timeline.snapshots.push(snapshot),
                 Event::RunFinished(finished) => timeline.end = finished.summary.steps.max(1),
                 _ => {}
             }
@@ -104,30 +106,23 @@ impl<'a> Timeline<'a> {
         timeline
     }
 
-    /// A metric over the steps: what is finite of it, without the events that do not have it.
+    /// A metric over the steps, without the events that do not have it.
     fn metric(&self, events: Events, name: &str) -> Vec<(u64, f64)> {
-        let value = |loss: f64, accuracy: Option<f64>| match name {
-            "loss" => Some(loss),
-            "accuracy" => accuracy,
-            _ => None,
-        };
         match events {
-            Events::Steps => self
-                .steps
-                .iter()
-                .filter_map(|step| Some((step.step, value(step.loss_nats, step.accuracy)?)))
-                .collect(),
-            Events::Evaluations => self
-                .evaluations
-                .iter()
-                .filter_map(|test| Some((test.step, value(test.loss_nats, test.accuracy)?)))
-                .collect(),
+            Events::Steps => {
+                let steps = self.steps.iter();
+                steps.filter_map(|step| Some((step.step, step.metrics.get(name)?))).collect()
+            }
+            Events::Evaluations => {
+                let tests = self.evaluations.iter();
+                tests.filter_map(|test| Some((test.step, test.metrics.get(name)?))).collect()
+            }
         }
     }
 
     /// Quantiles over the steps.
     fn quantiles(&self, name: &str) -> Vec<(u64, [f64; 8])> {
-        let of = |snapshot: &Measured| match name {
+        let of = |snapshot: &Snapshot| match name {
             "weights" => snapshot.weights,
             "biases" => snapshot.biases,
             _ => None,
@@ -179,9 +174,10 @@ impl Drawing<'_> {
             let _ = write!(line, " of {planned}");
         }
         if let Some(evaluation) = last {
-            let (epoch, loss) = (evaluation.epoch, evaluation.loss_nats);
+            let (epoch, loss) = (evaluation.epoch, evaluation.metrics.loss());
             let _ = write!(line, ", epoch {epoch:.1}, test loss {loss:.4}");
-            if let Some((now, best)) = evaluation.accuracy.zip(evaluation.best_accuracy) {
+            if let Some(now) = evaluation.metrics.get("accuracy") {
+                let best = evaluation.best.get("accuracy").map_or(now, |best| best.value);
                 let (now, best) = (100.0 * now, 100.0 * best);
                 let _ = write!(line, ", test accuracy {now:.2} % (best {best:.2} %)");
             }
@@ -392,15 +388,16 @@ impl Chart {
 type Cell = (u32, Option<u32>);
 
 /// The samples of the last batch.
-fn batch(snapshot: &Measured) -> Vec<Cell> {
-    let predictions = snapshot.guesses.iter().copied().map(Some).chain(std::iter::repeat(None));
+fn batch(snapshot: &Snapshot) -> Vec<Cell> {
+    let predictions = snapshot.predictions.iter().copied().map(Some).chain(std::iter::repeat(None));
     snapshot.batch.iter().copied().zip(predictions).collect()
 }
 
 /// The misclassified samples first, then the others in order.
 fn test_samples(evaluation: &EvaluationFinished, n: usize) -> Vec<Cell> {
-    let misclassified: BTreeSet<u32> = evaluation.wrong.iter().map(|(sample, _)| *sample).collect();
-    let first = evaluation.wrong.iter().map(|&(sample, class)| (sample, Some(class)));
+    let misclassified: BTreeSet<u32> =
+        evaluation.misclassified.iter().map(|(sample, _)| *sample).collect();
+    let first = evaluation.misclassified.iter().map(|&(sample, class)| (sample, Some(class)));
     let others = (0..n as u32).filter(|sample| !misclassified.contains(sample));
     first.chain(others.map(|sample| (sample, None))).collect()
 }
@@ -526,6 +523,46 @@ mod tests {
         assert_eq!(rows[4], "..........rr#rrrr#rr..........");
         assert_eq!(rows[6], "..........r###rrr#rr..........");
         assert_eq!(rows[7], plain);
+    }
+
+    /// A run of events alone, whose data are images without ink.
+    fn run_of(lines: &str) -> Picture {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("events.jsonl"), lines).unwrap();
+        let experiment = "[data]\nsource = \"mnist\"\n[model]\ninput = [1, 1, 1]\nlayers = [\"flatten\"]\n\
+            [train]\nsteps = 1\nbatch = 1\n";
+        std::fs::write(folder.path().join("experiment.toml"), experiment).unwrap();
+        let open_data: OpenData = |_| {
+            let targets = || data::Targets::Labels { values: vec![0; 4], classes: 2 };
+            let features = || data::Features::U8(vec![0; 4]);
+            let set = || Dataset::new("made up", [1, 1, 1], features(), targets()).unwrap();
+            Ok(Split { train: set(), test: set() })
+        };
+        picture(folder.path(), open_data).unwrap()
+    }
+
+    #[test]
+    fn extreme_values_and_too_many_samples_have_a_picture() {
+        let quantiles = |low: &str, high: &str| format!("[{low},-1,-1,0,0,1,1,{high}]");
+        let snapshot = |step: u64, edges: &str| {
+            let many = vec!["0"; 101].join(",");
+            format!(
+                "{{\"event\":\"snapshot\",\"step\":{step},\"train_secs\":0.0,\"batch\":[{many}],\"predictions\":[{many}],\"weights\":{edges},\"biases\":null,\"parameters\":[]}}\n"
+            )
+        };
+        for edges in [quantiles("-3e38", "3e38"), quantiles("-1e39", "1e39"), "null".into()] {
+            let losses = ["1e308", "null", "1.5e308"].map(|loss| {
+                format!(
+                    "{{\"event\":\"evaluation_finished\",\"step\":1,\"epoch\":1.0,\"part\":\"test\",\"samples\":4,\"metrics\":{{\"loss\":{loss}}},\"best\":{{}},\"misclassified\":[]}}\n"
+                )
+            });
+            let lines = [snapshot(0, &edges), snapshot(1, &edges), losses.concat()].concat();
+            let picture = run_of(&lines);
+            let svg = picture.svg();
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{edges}: {svg}");
+            assert_eq!(svg.matches("<image").count(), 2, "{edges}");
+            assert!(picture.png().starts_with(b"\x89PNG"));
+        }
     }
 
     #[test]
