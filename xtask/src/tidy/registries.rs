@@ -66,6 +66,7 @@ const SHARED: &[&str] = &[
     "crates/nn/src/optim/testing.rs",
     "crates/studio/assets/panels/bands.js",
     "crates/studio/assets/panels/curves.js",
+    "crates/studio/assets/panels/describe.js",
     "crates/studio/assets/panels/grid.js",
 ];
 
