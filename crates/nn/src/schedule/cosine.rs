@@ -70,6 +70,12 @@ mod tests {
     }
 
     #[test]
+    fn the_last_rate_of_a_hundred_steps_from_a_half_is_small_and_not_zero() {
+        let schedule = CosineDecay { start: 0.5, end: 0.0, steps: 100 };
+        assert!((schedule.learning_rate(99) - 1.2336e-4).abs() < 1e-8);
+    }
+
+    #[test]
     fn zero_steps_are_refused() {
         let error = CosineDecay { steps: 0, ..CosineDecay::default() }.validate().unwrap_err();
         assert_eq!(error.to_string(), "steps: expected a number above 0, found 0");

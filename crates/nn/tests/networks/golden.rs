@@ -1,5 +1,7 @@
 //! Worked values of the tutorials that a whole network has: each test is named after its row.
 
+use gradus_nn::losses::half_squared_error;
+use gradus_nn::optim::{Optimize as _, StepInfo, adamw::AdamW, sgd::Sgd};
 use gradus_nn::{Mode, Network, Objective, Penalty};
 use graph::gradient_check::numerical_gradient;
 use graph::numeric::STEP;
@@ -149,4 +151,39 @@ fn g27_two_layer_gradients_are_those_of_differences() {
         let mean = sum / spec.range.len() as f64;
         assert!(mean < 1e-6, "{}: {mean:e}", spec.name);
     }
+}
+
+#[test]
+fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
+    let network = network("[1]", "{ linear = { units = 1, bias = false } }");
+    let loss = half_squared_error::HalfSquaredError {}.into();
+    let objective = Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 } };
+    let model = network.model::<f64>(Mode::Train, &objective, 1).unwrap();
+    let options = Compile { loss: Some(model.loss), ..Compile::default() };
+    let mut program = Program::new(model.graph, &options).unwrap();
+    // The prediction is the target: only the penalty has a gradient.
+    let inputs = [Tensor::full([1, 1], 1.0), Tensor::full([1], 1.0)];
+    let inputs = &Tensors(&inputs.each_ref());
+    program.run(&RunArgs { parameters: &[1.0], inputs, ..RunArgs::default() });
+    let step = StepInfo { learning_rate: 0.1, step: 1 };
+    let mut weight = [1.0];
+    Sgd {}.update(&step, &mut weight, program.gradients(), [&mut [], &mut []]);
+    assert_close(&weight, &[0.99], 1e-15);
+    let mut weight = [1.0];
+    let decay = AdamW { weight_decay: 0.1, ..AdamW::default() };
+    decay.update(&step, &mut weight, &[0.0], [&mut [0.0], &mut [0.0]]);
+    assert_close(&weight, &[0.99], 1e-15);
+}
+
+#[test]
+fn the_variance_of_a_batch_normalisation_is_the_biased_one() {
+    let network = network("[1]", "{ batch_norm = {} }");
+    let model = network.model::<f64>(Mode::Train, &Objective::default(), 1).unwrap();
+    let moments = model.running_statistics[0].moments;
+    let options = Compile { batch: 4, keep: vec![moments], ..Compile::default() };
+    let mut program = Program::new(model.graph, &options).unwrap();
+    let inputs = [Tensor::new([4, 1], [1.0, 2.0, 3.0, 4.0]), Tensor::full([4], 0.0)];
+    let inputs = &Tensors(&inputs.each_ref());
+    program.run(&RunArgs { parameters: &[1.0, 0.0], inputs, ..RunArgs::default() });
+    assert_close(program.value(moments).unwrap().values(), &[2.5, 1.25], 1e-15);
 }
