@@ -273,7 +273,7 @@ impl Network {
         })
     }
 
-    /// The number of outputs of the last layer, whatever the data.
+    /// The number of outputs of the last layer.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A batch, gathered from the dataset where it is used.
+//! A batch of a dataset, loaded and transposed where it is used.
 
 use data::{Dataset, Features, Targets};
 use graph::op::Tile;
@@ -37,8 +37,8 @@ impl<T: Float> InputSource<T> for BatchSource<'_, T> {
         match input {
             0 => self.fill_samples(tile, out),
             1 => self.fill_targets(tile, out),
-            average => {
-                let start = self.statistics_starts[average - 2];
+            statistic => {
+                let start = self.statistics_starts[statistic - 2];
                 out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
             }
         }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_divided_exactly_and_samples_stand_in_lanes() {
+    fn bytes_are_divided_exactly_and_samples_are_innermost() {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();

@@ -164,8 +164,8 @@ impl InputSource<f32> for Samples<'_> {
                 divide(out, self.divisor);
             }
             1 => unreachable!("a prediction needs no target"),
-            average => {
-                let start = self.statistics_starts[average - 2];
+            statistic => {
+                let start = self.statistics_starts[statistic - 2];
                 out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
             }
         }

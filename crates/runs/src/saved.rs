@@ -168,8 +168,8 @@ impl SavedModel {
         for spec in &model.parameters {
             saved.parameters.extend(numbers(&spec.name, &spec.shape)?);
         }
-        for average in &model.running_statistics {
-            saved.running_statistics.extend(numbers(&average.name, &[2, average.channels])?);
+        for statistic in &model.running_statistics {
+            saved.running_statistics.extend(numbers(&statistic.name, &[2, statistic.channels])?);
         }
         Ok(saved)
     }
@@ -189,11 +189,11 @@ impl SavedModel {
             (spec.name.clone(), spec.shape.clone(), bytes(&self.parameters[spec.range.clone()]))
         });
         let mut start = 0;
-        let running_statistics = model.running_statistics.iter().map(|average| {
-            let end = start + 2 * average.channels;
+        let running_statistics = model.running_statistics.iter().map(|statistic| {
+            let end = start + 2 * statistic.channels;
             let named = (
-                average.name.clone(),
-                vec![2, average.channels],
+                statistic.name.clone(),
+                vec![2, statistic.channels],
                 bytes(&self.running_statistics[start..end]),
             );
             start = end;

@@ -6,9 +6,9 @@ use nn::RunningStatistics;
 
 /// Where each batch normalisation's running statistics begin.
 pub fn statistics_starts(running_statistics: &[RunningStatistics]) -> Vec<usize> {
-    let ends = running_statistics.iter().scan(0, |end, average| {
+    let ends = running_statistics.iter().scan(0, |end, statistic| {
         let start = *end;
-        *end += 2 * average.channels;
+        *end += 2 * statistic.channels;
         Some(start)
     });
     ends.collect()

@@ -22,15 +22,15 @@ use crate::registry::{InvalidSetting, Validate, fraction, positive};
 ///
 /// | setting   | default | unit        | range    | meaning                                       |
 /// |-----------|---------|-------------|----------|-----------------------------------------------|
-/// | `beta1`   | 0.9     | 1           | `[0, 1)` | `β₁`, what remains of `m` in each step        |
-/// | `beta2`   | 0.999   | 1           | `[0, 1)` | `β₂`, what remains of `v` in each step        |
+/// | `beta1`   | 0.9     | 1           | `[0, 1)` | `β₁`, share of `m` kept in each step          |
+/// | `beta2`   | 0.999   | 1           | `[0, 1)` | `β₂`, share of `v` kept in each step          |
 /// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {
-    /// `β₁`, what remains of the average gradient in each step.
+    /// `β₁`, share of the average gradient kept in each step.
     pub beta1: f64,
-    /// `β₂`, what remains of the average square in each step.
+    /// `β₂`, share of the average square kept in each step.
     pub beta2: f64,
     /// Added to the root, against a division by zero.
     pub epsilon: f64,

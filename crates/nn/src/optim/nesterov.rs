@@ -17,11 +17,11 @@ use crate::registry::{InvalidSetting, Validate, fraction};
 ///
 /// | setting    | default | unit | range    | meaning                                        |
 /// |------------|---------|------|----------|------------------------------------------------|
-/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, what remains of the velocity in each step |
+/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, share of the velocity kept in each step   |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nesterov {
-    /// `µ`, what remains of the velocity in each step.
+    /// `µ`, share of the velocity kept in each step.
     pub momentum: f64,
 }
 

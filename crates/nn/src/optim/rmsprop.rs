@@ -16,12 +16,12 @@ use crate::registry::{InvalidSetting, Validate, fraction, positive};
 ///
 /// | setting   | default | unit        | range    | meaning                                       |
 /// |-----------|---------|-------------|----------|-----------------------------------------------|
-/// | `decay`   | 0.99    | 1           | `[0, 1)` | `ρ`, what remains of `h` in each step         |
+/// | `decay`   | 0.99    | 1           | `[0, 1)` | `ρ`, share of `h` kept in each step           |
 /// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RmsProp {
-    /// `ρ`, what remains of the average of squares in each step.
+    /// `ρ`, share of the average of squares kept in each step.
     pub decay: f64,
     /// Added to the root, against a division by zero.
     pub epsilon: f64,
