@@ -125,7 +125,7 @@ fn a_folder_that_is_there_is_refused_and_not_touched() {
     sandbox.write("mine/diary.txt", "dear diary");
     let ran = sandbox.line("train tiny.toml --run mine");
     assert_eq!(ran.code, Some(2));
-    let message = "error: mine: expected a folder that is not there yet, found one: a run is never overwritten";
+    let message = "error: mine: expected a folder that does not exist yet, found one: a run is never overwritten";
     assert_eq!(ran.err.trim_end(), message);
     assert_eq!(
         (sandbox.list("mine"), sandbox.read("mine/diary.txt").as_str()),

@@ -36,7 +36,7 @@ fn file() -> (tempfile::TempDir, std::path::PathBuf) {
 
 /// What is said about a file, without its folder.
 fn mistake(file: &Path) -> String {
-    let error = SavedModel::read(file).expect_err("a mistake").to_string();
+    let error = diagnostics::chain(&SavedModel::read(file).expect_err("a mistake"));
     error.replace(&format!("{}/", file.parent().unwrap().display()), "")
 }
 
@@ -119,8 +119,7 @@ fn a_file_cut_anywhere_is_refused_by_name() {
     for end in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
         fs::write(&file, &whole[..end]).unwrap();
         let message = mistake(&file);
-        let expected =
-            "last.safetensors: expected a safetensors file, found a foreign or damaged one: ";
+        let expected = "last.safetensors: expected a safetensors file, found another format or a damaged file: ";
         assert!(message.starts_with(expected), "{end} bytes: {message}");
     }
 }
@@ -135,7 +134,7 @@ fn a_header_that_lies_is_refused_before_anything_is_allocated() {
         [announced(u64::MAX, ""), announced(1 << 40, "{}"), announced(entry.len() as u64, &entry)];
     for bytes in cases {
         fs::write(&file, bytes).unwrap();
-        assert!(mistake(&file).contains("found a foreign or damaged one"));
+        assert!(mistake(&file).contains("found another format or a damaged file"));
     }
 }
 
@@ -198,18 +197,14 @@ fn a_network_that_does_not_fit_in_itself_is_refused() {
         (
             "units = 4",
             "units = 1000000000000000000",
-            "layer 5 (linear): parameter: a network has at most 1073741824 parameters, found [108, 1000000000000000000]",
+            "model.layers.5.units: expected 1 to 1048576, found 1000000000000000000",
         ),
         (
             "units = 4",
             "units = 5",
             "tensor 5.linear.weight: expected F32 [108, 5], found F32 [108, 4]",
         ),
-        (
-            "batch = 50",
-            "batch = 0",
-            "experiment in the metadata: train.batch: expected 1 or more, found 0",
-        ),
+        ("batch = 50", "batch = 0", "train.batch: expected 1 or more, found 0"),
     ];
     for (from, to, message) in cases {
         let (_folder, file) = file();
@@ -218,6 +213,9 @@ fn a_network_that_does_not_fit_in_itself_is_refused() {
             assert!(text.contains(from), "{text}");
             *text = text.replace(from, to);
         });
-        assert_eq!(mistake(&file), format!("last.safetensors: {message}"));
+        let found = mistake(&file);
+        let first = found.lines().next().unwrap();
+        let is_named = first.starts_with("last.safetensors: ") && first.ends_with(message);
+        assert!(is_named, "{found} is not {message}");
     }
 }

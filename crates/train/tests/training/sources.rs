@@ -63,11 +63,11 @@ fn a_source_that_is_wrong_is_shown_where_it_stands() {
         ),
         (
             "{ source = { matrix_exponential = { samples = 10_000_001 } } }",
-            "matrices.toml: data.source.matrix_exponential.samples: expected 1 to 10000000, found 10000001",
+            "matrices.toml:1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 10000001",
         ),
         (
             "{ source = { matrix_exponential = { samples = 0 } } }",
-            "matrices.toml: data.source.matrix_exponential.samples: expected 1 to 10000000, found 0",
+            "matrices.toml:1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 0",
         ),
     ] {
         let found = experiment(data).unwrap_err();

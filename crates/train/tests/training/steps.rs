@@ -201,6 +201,6 @@ fn what_does_not_fit_together_is_refused_with_both_sides() {
         let experiment = experiment(&format!("{input}\n{layers}"), train);
         let split = Split { train: set.clone(), test: set };
         let error = Trainer::new(experiment, split, Arc::new(Pool::new(1))).unwrap_err();
-        assert_eq!(error.to_string(), message);
+        assert_eq!(diagnostics::chain(&error), message);
     }
 }
