@@ -6,13 +6,14 @@
 
 use std::time::Instant;
 
+use gradus_kernels::Isa;
 use gradus_kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
 
 const ROUNDS: usize = 15;
 
 /// `c[m, n] += Σ_k a[m·a_row + k·a_inner] · b[k·n + …]`, the same in every candidate.
 #[derive(Clone, Copy)]
-struct Shape {
+struct Case {
     name: &'static str,
     m: usize,
     n: usize,
@@ -21,25 +22,25 @@ struct Shape {
     a_inner: usize,
 }
 
-fn shapes() -> Vec<Shape> {
+fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let layers = [("784-10", 784, 10), ("784-50", 784, 50), ("784-200", 784, 200), ("200-100", 200, 100), ("1024-1024", 1024, 1024), ("1176-200", 1176, 200)];
     for (name, fan_in, fan_out) in layers {
         for tile in [16, 32, 64] {
-            let shape = |m, n, k, a_row, a_inner| Shape { name, m, n, k, a_row, a_inner };
-            all.push(shape(fan_out, tile, fan_in, 1, fan_out)); // forward
-            all.push(shape(fan_in, tile, fan_out, fan_out, 1)); // input gradient
-            all.push(shape(fan_in, fan_out, tile, tile, 1)); // weight gradient
+            let case = |m, n, k, a_row, a_inner| Case { name, m, n, k, a_row, a_inner };
+            all.push(case(fan_out, tile, fan_in, 1, fan_out)); // forward
+            all.push(case(fan_in, tile, fan_out, fan_out, 1)); // input gradient
+            all.push(case(fan_in, fan_out, tile, tile, 1)); // weight gradient
         }
     }
     all
 }
 
 fn main() {
+    Isa::force_from_environment().unwrap_or_else(|error| panic!("{error}"));
     println!("| layer | m, n, k | ours | gemm | matrixmultiply | ours / best |");
     println!("|---|---|---|---|---|---|");
-    for shape in shapes() {
-        let Shape { name, m, n, k, a_row, a_inner } = shape;
+    for Case { name, m, n, k, a_row, a_inner } in cases() {
         let a = vec![0.5f32; m * k];
         let b = vec![0.25f32; k * n];
         let mut c = vec![0.0f32; m * n];

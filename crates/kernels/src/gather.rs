@@ -1,6 +1,6 @@
 //! Scattered samples, brought side by side in the batch-innermost layout.
 
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::{Float, bounds};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
@@ -32,12 +32,12 @@ pub fn gather_bytes<T: Float>(
     width: usize,
     to: &mut [T],
 ) {
-    gather_bytes_on(Token::current(), bytes, indices, len, divisor, width, to);
+    gather_bytes_on(IsaToken::current(), bytes, indices, len, divisor, width, to);
 }
 
 /// [`gather_bytes`] on an instruction set.
 fn gather_bytes_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     bytes: &[u8],
     indices: &[u32],
     len: usize,
@@ -48,7 +48,7 @@ fn gather_bytes_on<T: Float>(
     check(bytes, indices, len, width, to);
     let first = match (token, T::as_f32s_mut(to)) {
         #[cfg(target_arch = "x86_64")]
-        (Token::Avx512(set), Some(to)) => {
+        (IsaToken::Avx512(set), Some(to)) => {
             // `f32` to `f64` and back is exact.
             x86::gather_bytes(set, bytes, indices, len, divisor.to_f64() as f32, width, to)
         }
@@ -83,12 +83,12 @@ pub fn gather_values<T: Float>(
     width: usize,
     to: &mut [T],
 ) {
-    gather_values_on(Token::current(), values, indices, len, width, to);
+    gather_values_on(IsaToken::current(), values, indices, len, width, to);
 }
 
 /// [`gather_values`] on an instruction set.
 fn gather_values_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     values: &[f32],
     indices: &[u32],
     len: usize,
@@ -98,7 +98,9 @@ fn gather_values_on<T: Float>(
     check(values, indices, len, width, to);
     let first = match (token, T::as_f32s_mut(to)) {
         #[cfg(target_arch = "x86_64")]
-        (Token::Avx512(set), Some(to)) => x86::gather_values(set, values, indices, len, width, to),
+        (IsaToken::Avx512(set), Some(to)) => {
+            x86::gather_values(set, values, indices, len, width, to)
+        }
         _ => 0,
     };
     one_by_one(values, indices, len, width, first, to, T::from_f32);
@@ -323,7 +325,7 @@ mod tests {
     fn agrees<T: Float>(divisor: f64) {
         let mut random = Stream::new(3, 0);
         let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
-        for token in Token::available() {
+        for token in IsaToken::available() {
             for (len, width, samples) in
                 [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)]
             {
@@ -354,7 +356,7 @@ mod tests {
 
     #[test]
     fn every_number_stands_in_its_column() {
-        fn agrees<T: Float>(token: Token) {
+        fn agrees<T: Float>(token: IsaToken) {
             let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
             for (len, width, samples) in
                 [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
@@ -370,7 +372,7 @@ mod tests {
                 }
             }
         }
-        for token in Token::available() {
+        for token in IsaToken::available() {
             agrees::<f32>(token);
             agrees::<f64>(token);
         }

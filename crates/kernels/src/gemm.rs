@@ -34,7 +34,7 @@ pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};
 pub use peak::peak_flops;
 
 use crate::Float;
-use crate::isa::Token;
+use crate::isa::IsaToken;
 
 /// `C = A · B`, or `C += A · B`, as [`MatrixC::accumulate`] says, for each matrix of the batch.
 ///
@@ -66,12 +66,12 @@ use crate::isa::Token;
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
 pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, c: MatrixC<'_, T>) {
-    gemm_on(Token::current(), size, a, b, c);
+    gemm_on(IsaToken::current(), size, a, b, c);
 }
 
 /// [`gemm()`] on an instruction set.
 fn gemm_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     size: GemmSize<'_>,
     a: MatrixA<'_, T>,
     b: MatrixB<'_, T>,
@@ -122,7 +122,7 @@ mod tests {
     /// The tuned kernel on every instruction set of the machine against the plain loops.
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
-        for token in Token::available() {
+        for token in IsaToken::available() {
             for m in sizes {
                 for n in sizes {
                     for (k, segments, batch) in [(1, 1, 1), (5, 1, 2), (4, 3, 1), (9, 2, 3)] {
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    fn one_case<T: Float>(token: Token, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
+    fn one_case<T: Float>(token: IsaToken, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
         let [m, n, k, n_segments, batch_count] = sizes;
         let pad = 3;
         let b: Vec<T> = random((n + pad) * k * n_segments * batch_count, 2);

@@ -126,7 +126,7 @@ impl Isa {
 
 /// Proof that the machine has an instruction set: only this module makes one, after detection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Token {
+pub(crate) enum IsaToken {
     Portable(Portable),
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
@@ -152,7 +152,7 @@ pub struct Avx2(());
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512(());
 
-impl Token {
+impl IsaToken {
     /// The token of [`Isa::current`], which is always one that the machine has.
     #[inline(always)]
     pub(crate) fn current() -> Self {

@@ -1,11 +1,11 @@
 //! Vectors of numbers in registers, and kernels compiled for each instruction set.
 //!
 //! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set of a
-//! [`Token`], inside a function that is compiled with the features of that set.
+//! [`IsaToken`], inside a function that is compiled with the features of that set.
 //! Everything below that function must be inlined into it, or it is compiled without the features: hence
 //! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`].
 
-use crate::isa::Token;
+use crate::isa::IsaToken;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{Avx2, Avx512};
 
@@ -82,18 +82,18 @@ pub(crate) trait Kernel {
 
 /// Runs `kernel`, compiled for the instruction set of `token`.
 #[inline(always)]
-pub(crate) fn dispatch<K: Kernel>(token: Token, kernel: K) -> K::Output {
+pub(crate) fn dispatch<K: Kernel>(token: IsaToken, kernel: K) -> K::Output {
     match token {
-        Token::Portable(set) => kernel.run(set),
+        IsaToken::Portable(set) => kernel.run(set),
         // The target assumes the set of every machine of this architecture.
         #[cfg(target_arch = "aarch64")]
-        Token::Neon(set) => kernel.run(set),
+        IsaToken::Neon(set) => kernel.run(set),
         // SAFETY: the token proves that the machine has the features.
         #[cfg(target_arch = "x86_64")]
-        Token::Avx2(set) => unsafe { avx2(set, kernel) },
+        IsaToken::Avx2(set) => unsafe { avx2(set, kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Token::Avx512(set) => unsafe { avx512(set, kernel) },
+        IsaToken::Avx512(set) => unsafe { avx512(set, kernel) },
     }
 }
 
@@ -126,7 +126,7 @@ fn avx2<K: Kernel>(set: Avx2, kernel: K) -> K::Output {
 /// ```
 #[inline(always)]
 pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
-    dispatch(Token::current(), Plain(body))
+    dispatch(IsaToken::current(), Plain(body))
 }
 
 /// A kernel of plain loops.

@@ -2,7 +2,7 @@
 
 use crate::Float;
 use crate::bounds::{check, end};
-use crate::isa::Token;
+use crate::isa::IsaToken;
 
 /// Side of the blocks that are transposed at once: both sides of a block stay in a few cache lines.
 const BLOCK: usize = 16;
@@ -18,12 +18,12 @@ pub fn transpose<T: Float>(
     [rows, columns]: [usize; 2],
     (to, to_stride): (&mut [T], usize),
 ) {
-    transpose_on(Token::current(), (from, from_stride), [rows, columns], (to, to_stride));
+    transpose_on(IsaToken::current(), (from, from_stride), [rows, columns], (to, to_stride));
 }
 
 /// [`transpose`] on an instruction set.
 fn transpose_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     (from, from_stride): (&[T], usize),
     [rows, columns]: [usize; 2],
     (to, to_stride): (&mut [T], usize),
@@ -47,7 +47,7 @@ fn transpose_on<T: Float>(
                 // SAFETY: the checks above hold a whole block inside both slices, and the token proves that
                 // the machine has the features.
                 #[cfg(target_arch = "x86_64")]
-                (Token::Avx512(_), true, Some(from), Some(to)) => unsafe {
+                (IsaToken::Avx512(_), true, Some(from), Some(to)) => unsafe {
                     x86::block(from.as_ptr(), from_stride, to.as_mut_ptr(), to_stride);
                 },
                 _ => {
@@ -121,7 +121,7 @@ mod tests {
     fn every_element_is_transposed() {
         let sizes = [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10), (32, 50)];
         for (token, (rows, columns)) in
-            Token::available().flat_map(|token| sizes.map(|size| (token, size)))
+            IsaToken::available().flat_map(|token| sizes.map(|size| (token, size)))
         {
             let stride = columns + 2;
             let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();

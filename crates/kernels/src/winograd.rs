@@ -10,7 +10,7 @@
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
 use crate::{Float, MAX_LANES};
 
@@ -64,12 +64,12 @@ pub fn winograd<T: Float>(
     (results, to): (&mut [T], Square<'_>),
     epilogue: Epilogue<'_, T>,
 ) {
-    winograd_on(Token::current(), transform, len, (values, from), (results, to), epilogue);
+    winograd_on(IsaToken::current(), transform, len, (values, from), (results, to), epilogue);
 }
 
 /// [`winograd`] on an instruction set.
 fn winograd_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     transform: Transform,
     len: usize,
     (values, from): (&[T], Square<'_>),
@@ -298,7 +298,7 @@ mod tests {
 
     /// The convolution of one patch, by its transforms and by its definition.
     fn agrees<T: Float>(tolerance: f64) {
-        for token in Token::available() {
+        for token in IsaToken::available() {
             for (side, len) in [(3, 1), (3, 16), (4, 37), (4, 5), (5, 16), (6, 48)] {
                 let n_results = POINTS + 1 - side;
                 let starts =

@@ -2,7 +2,7 @@
 
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::Float;
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::prefetch::prefetch;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 
@@ -15,7 +15,7 @@ pub const MAX_BLOCK_ROWS: usize = 12;
 /// # Safety
 ///
 /// All indices lie inside their slices.
-pub(super) unsafe fn multiply<T: Float>(token: Token, args: &GemmArgs<'_, T>) {
+pub(super) unsafe fn multiply<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>) {
     dispatch(token, Microkernel(args));
 }
 

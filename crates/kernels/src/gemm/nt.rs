@@ -2,7 +2,7 @@
 
 use super::microkernel::part;
 use crate::bounds::{check, end};
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 use crate::{Float, MAX_LANES};
 
@@ -67,12 +67,12 @@ pub fn gemm_nt<T: Float>(
     sums: &mut [T],
     accumulate: bool,
 ) {
-    gemm_nt_on(Token::current(), size, a, b, sums, accumulate);
+    gemm_nt_on(IsaToken::current(), size, a, b, sums, accumulate);
 }
 
 /// [`gemm_nt`] on an instruction set.
 fn gemm_nt_on<T: Float>(
-    token: Token,
+    token: IsaToken,
     size: GemmNtSize,
     a: NtOperand<'_, T>,
     b: NtOperand<'_, T>,
@@ -256,7 +256,7 @@ mod tests {
 
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
-        for token in Token::available() {
+        for token in IsaToken::available() {
             for m in sizes {
                 for n in sizes {
                     for (length, count) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    fn one_case<T: Float>(token: Token, sizes: [usize; 4], tolerance: f64) {
+    fn one_case<T: Float>(token: IsaToken, sizes: [usize; 4], tolerance: f64) {
         let [m, n, segment_len, segment_count] = sizes;
         let ld = segment_len + 3;
         let mut stream = Stream::new(11, 0);

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::microkernel::{MAX_BLOCK_ROWS, multiply};
 use super::operands::{GemmArgs, GemmSize, Layout};
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::{Float, MAX_LANES, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
@@ -28,7 +28,7 @@ const WIDE: usize = 32;
 /// # Safety
 ///
 /// All indices lie inside their slices.
-pub(super) unsafe fn run<T: Float>(token: Token, args: &GemmArgs<'_, T>) {
+pub(super) unsafe fn run<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>) {
     let GemmSize { m, n, k_segments, segment_len, batch_count } = args.size;
     let &[[a, b]] = k_segments else {
         // SAFETY: the caller's promise.
@@ -69,7 +69,7 @@ pub(super) unsafe fn run<T: Float>(token: Token, args: &GemmArgs<'_, T>) {
 /// # Safety
 ///
 /// As [`run`]; and there is one segment, of at most [`BLOCK_K`].
-unsafe fn packed<T: Float>(token: Token, args: &GemmArgs<'_, T>, next_block: *const T) {
+unsafe fn packed<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>, next_block: *const T) {
     let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; PACKED_ROWS * BLOCK_K]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let GemmSize { m, k_segments, segment_len, .. } = args.size;

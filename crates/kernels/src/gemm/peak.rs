@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::Float;
-use crate::isa::Token;
+use crate::isa::IsaToken;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
 
 /// Independent sums: more than latency times throughput of any machine, and few enough for the registers of
@@ -20,7 +20,7 @@ pub fn peak_flops<T: Float>(patience: Duration) -> f64 {
     let mut best = 0.0_f64;
     while begin.elapsed() < patience {
         let begin = Instant::now();
-        let done = dispatch(Token::current(), MultiplyAdds::<T>(ROUNDS, PhantomData));
+        let done = dispatch(IsaToken::current(), MultiplyAdds::<T>(ROUNDS, PhantomData));
         best = best.max(2.0 * done / begin.elapsed().as_secs_f64());
     }
     best
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn every_multiply_add_is_done_and_counted() {
-        for token in Token::available() {
+        for token in IsaToken::available() {
             let f32s = dispatch(token, MultiplyAdds::<f32>(1000, PhantomData));
             let f64s = dispatch(token, MultiplyAdds::<f64>(1000, PhantomData));
             let per_lane = (1000 * CHAINS) as f64;
