@@ -72,7 +72,8 @@ pub mod prelude {
     pub use data::{Dataset, Features, Order, Targets};
     pub use events::{Event, Reason, RunFinished};
     pub use graph::{
-        Compile, Graph, NodeId, Pool, Program, RunArgs, Shape, ShapeError, Tensor, Tensors,
+        Compile, CompileError, Graph, NodeId, Pool, Program, RunArgs, Shape, ShapeError, Tensor,
+        Tensors,
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
     pub use runs::{Evaluator, Experiment, SavedModel, Split};

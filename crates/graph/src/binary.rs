@@ -6,10 +6,10 @@ use crate::op::{BackwardPass, ForwardPass};
 use crate::strided_indices::StridedIndices;
 use crate::{Float, Shape};
 
-/// A row of an operand: one value for each lane, or one for all.
+/// A row of an operand: one value for each sample, or one for all.
 #[derive(Clone, Copy)]
 enum OperandRow<'a, T> {
-    Lanes(&'a [T]),
+    Samples(&'a [T]),
     One(T),
 }
 
@@ -19,7 +19,7 @@ impl<'a, T: Float> OperandRow<'a, T> {
     fn of(values: &'a [T], shape: &Shape, at: usize, width: usize) -> Self {
         match values {
             [] => Self::One(T::ZERO),
-            _ if shape.is_batched() => Self::Lanes(&values[at * width..][..width]),
+            _ if shape.is_batched() => Self::Samples(&values[at * width..][..width]),
             _ => Self::One(values[at]),
         }
     }
@@ -27,7 +27,7 @@ impl<'a, T: Float> OperandRow<'a, T> {
 
 /// `y = f(a, b)`, element by element, with broadcasting.
 ///
-/// An op that says [`in_place`](crate::op::Op::in_place) may find `a` in `y`.
+/// An op that works [`in_place`](crate::op::Op::in_place) may find `a` in `y`.
 #[inline(always)]
 pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T) {
     let (a, b, y) = (pass.x[0], pass.x[1], pass.y);
@@ -47,20 +47,20 @@ pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T)
                 if is_in_place {
                     match b {
                         OperandRow::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
-                        OperandRow::Lanes(b) => {
+                        OperandRow::Samples(b) => {
                             y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b))
                         }
                     }
                     continue;
                 }
                 match (OperandRow::of(a, a_shape, a_indices.advance(), width), b) {
-                    (OperandRow::Lanes(a), OperandRow::Lanes(b)) => {
+                    (OperandRow::Samples(a), OperandRow::Samples(b)) => {
                         y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b))
                     }
-                    (OperandRow::Lanes(a), OperandRow::One(b)) => {
+                    (OperandRow::Samples(a), OperandRow::One(b)) => {
                         y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b))
                     }
-                    (OperandRow::One(a), OperandRow::Lanes(b)) => {
+                    (OperandRow::One(a), OperandRow::Samples(b)) => {
                         y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b))
                     }
                     (OperandRow::One(a), OperandRow::One(b)) => y.fill(f(a, b)),
@@ -78,7 +78,7 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
     let shape = &pass.shapes[pass.operand];
     let width = pass.tile.row_len(pass.y_shape);
-    // The lanes of a shared operand are gathered in scratch rows and summed at the end.
+    // The gradients of a broadcast operand are summed in scratch rows, and those over the samples at the end.
     let is_broadcast = pass.y_shape.is_batched() && !shape.is_batched();
     let scratch = pass.scratch.split_at_mut(if is_broadcast { shape.len() * width } else { 0 }).0;
     let is_saved = !(a.is_empty() && b.is_empty());
@@ -104,14 +104,14 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
                 let to = &mut to[to_indices.advance() * width..][..width];
                 let to = to.iter_mut().zip(dy);
                 match (a, b) {
-                    (OperandRow::Lanes(a), OperandRow::Lanes(b)) => {
+                    (OperandRow::Samples(a), OperandRow::Samples(b)) => {
                         to.zip(a.iter().zip(b))
                             .for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
                     }
-                    (OperandRow::Lanes(a), OperandRow::One(b)) => {
+                    (OperandRow::Samples(a), OperandRow::One(b)) => {
                         to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
                     }
-                    (OperandRow::One(a), OperandRow::Lanes(b)) => {
+                    (OperandRow::One(a), OperandRow::Samples(b)) => {
                         to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
                     }
                     (OperandRow::One(a), OperandRow::One(b)) => {
@@ -122,7 +122,7 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
         },
     );
     if is_broadcast {
-        // The lanes behind the last sample have a gradient of 0.
+        // The columns after the last sample have a gradient of 0.
         add_row_sums(scratch, width, dx);
     }
 }

@@ -1,4 +1,4 @@
-//! Which positions of a convolution meet which part of the image, and where it all lies.
+//! The geometry of a convolution: which taps of the kernel meet which pixels, and their addresses.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use kernels::{MAX_LANES, vectorize};
 use crate::Float;
 use crate::window::Window;
 
-/// Sizes of a convolution that is known to fit.
+/// Sizes of a convolution whose shapes were checked.
 pub(crate) struct Geometry {
     pub(crate) window: Window,
     pub(crate) ci: usize,
     pub(crate) co: usize,
 }
 
-/// Places next to each other along an axis that meet the same taps of the kernel.
+/// Adjacent positions along an axis that meet the same taps of the kernel.
 pub(crate) struct Segment {
     pub(crate) first: usize,
     pub(crate) count: usize,
@@ -35,7 +35,7 @@ fn segments(n: usize, taps_at: impl Fn(usize) -> Range<usize>) -> impl Iterator<
     })
 }
 
-/// One axis of a convolution, with what lies in front of the image.
+/// One axis of a convolution, with the padding before the image.
 #[derive(Clone, Copy)]
 pub(crate) struct ConvAxis {
     pub(crate) input: usize,
@@ -46,7 +46,7 @@ pub(crate) struct ConvAxis {
 }
 
 impl ConvAxis {
-    /// The taps that lie over the image at an output position.
+    /// The taps that meet the image at an output position.
     pub(crate) fn taps(&self, position: usize) -> Range<usize> {
         let start = self.pad.saturating_sub(position * self.stride);
         let end = (self.input + self.pad).saturating_sub(position * self.stride).min(self.kernel);

@@ -84,7 +84,7 @@ enum Term {
 pub fn parse(text: &str) -> Result<Formula, FormulaError> {
     let mut parser = Parser {
         text,
-        token: Token::End,
+        token: FormulaToken::End,
         span: 0..0,
         depth: 0,
         formula: Formula { terms: Vec::new(), names: Vec::new() },
@@ -93,7 +93,7 @@ pub fn parse(text: &str) -> Result<Formula, FormulaError> {
     parser.advance();
     parser.expression(SUM)?;
     match parser.token {
-        Token::End => Ok(parser.formula),
+        FormulaToken::End => Ok(parser.formula),
         _ => Err(parser.expected("an operator or the end of the formula")),
     }
 }
@@ -122,14 +122,14 @@ impl Formula {
     }
 }
 
-/// How tightly operators bind, from the loosest.
+/// Precedences of operators, from the lowest.
 const SUM: u8 = 0;
 const PRODUCT: u8 = 1;
 const NEGATION: u8 = 2;
 const POWER: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+enum FormulaToken {
     Number,
     Name,
     Symbol(char),
@@ -139,8 +139,8 @@ enum Token {
 /// Precedence climbing: one token ahead, terms written down in the order of evaluation.
 struct Parser<'a> {
     text: &'a str,
-    token: Token,
-    /// Where the token stands, in bytes.
+    token: FormulaToken,
+    /// The bytes of the token.
     span: Range<usize>,
     depth: usize,
     formula: Formula,
@@ -153,10 +153,10 @@ impl<'a> Parser<'a> {
     fn advance(&mut self) {
         let rest = self.text[self.span.end..].trim_start();
         let (token, len) = match rest.chars().next() {
-            None => (Token::End, 0),
-            Some('0'..='9' | '.') => (Token::Number, number_len(rest)),
-            Some(c) if c.is_alphabetic() || c == '_' => (Token::Name, name_len(rest)),
-            Some(c) => (Token::Symbol(c), c.len_utf8()),
+            None => (FormulaToken::End, 0),
+            Some('0'..='9' | '.') => (FormulaToken::Number, number_len(rest)),
+            Some(c) if c.is_alphabetic() || c == '_' => (FormulaToken::Name, name_len(rest)),
+            Some(c) => (FormulaToken::Symbol(c), c.len_utf8()),
         };
         let start = self.text.len() - rest.len();
         (self.token, self.span) = (token, start..start + len);
@@ -175,7 +175,7 @@ impl<'a> Parser<'a> {
         self.formula.terms.len() - 1
     }
 
-    /// Reads all that binds at least as tightly as `level`.
+    /// Reads the operators of precedence `level` and above.
     fn expression(&mut self, level: u8) -> Result<usize, FormulaError> {
         if self.depth == MAX_DEPTH {
             return Err(self.expected(format!(
@@ -195,25 +195,25 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    /// The operator at hand, how tightly it binds, and what its right operand must at least.
+    /// The operator at this token, its precedence, and the lowest precedence in its right operand.
     fn operator(&self) -> Option<(Binary, u8, u8)> {
         Some(match self.token {
-            Token::Symbol('+') => (Graph::add, SUM, PRODUCT),
-            Token::Symbol('-') => (Graph::sub, SUM, PRODUCT),
-            Token::Symbol('*') => (Graph::mul, PRODUCT, NEGATION),
-            Token::Symbol('/') => (Graph::div, PRODUCT, NEGATION),
+            FormulaToken::Symbol('+') => (Graph::add, SUM, PRODUCT),
+            FormulaToken::Symbol('-') => (Graph::sub, SUM, PRODUCT),
+            FormulaToken::Symbol('*') => (Graph::mul, PRODUCT, NEGATION),
+            FormulaToken::Symbol('/') => (Graph::div, PRODUCT, NEGATION),
             // The right operand of a power may be a power: that groups them from the right.
-            Token::Symbol('^') => (Graph::pow, POWER, POWER),
+            FormulaToken::Symbol('^') => (Graph::pow, POWER, POWER),
             _ => return None,
         })
     }
 
     fn operand(&mut self) -> Result<usize, FormulaError> {
         match self.token {
-            Token::Number => self.number(),
-            Token::Name => self.name(),
-            Token::Symbol('(') => self.group(),
-            Token::Symbol('-') => {
+            FormulaToken::Number => self.number(),
+            FormulaToken::Name => self.name(),
+            FormulaToken::Symbol('(') => self.group(),
+            FormulaToken::Symbol('-') => {
                 self.advance();
                 let x = self.expression(NEGATION)?;
                 Ok(self.push(Term::Unary(Graph::neg, x)))
@@ -235,7 +235,7 @@ impl<'a> Parser<'a> {
         let (name, span) = (self.slice(), self.span.clone());
         let function = FUNCTIONS.iter().find(|(function, _)| *function == name);
         self.advance();
-        match (function, self.token == Token::Symbol('(')) {
+        match (function, self.token == FormulaToken::Symbol('(')) {
             (Some(&(_, op)), true) => {
                 let x = self.group()?;
                 Ok(self.push(Term::Unary(op, x)))
@@ -264,7 +264,7 @@ impl<'a> Parser<'a> {
     fn group(&mut self) -> Result<usize, FormulaError> {
         self.advance();
         let x = self.expression(SUM)?;
-        if self.token != Token::Symbol(')') {
+        if self.token != FormulaToken::Symbol(')') {
             return Err(self.expected("an operator or `)`"));
         }
         self.advance();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernels::random::Stream;
 
 use crate::op::Choices;
-use crate::{Compile, Graph, InputSource, NodeId, Program, RunArgs, ShapeError, numeric};
+use crate::{Compile, CompileError, Graph, InputSource, NodeId, Program, RunArgs, numeric};
 
 /// How to check the gradients of a graph.
 #[derive(Clone, Copy, Debug)]
@@ -71,13 +71,13 @@ pub fn gradient_check(
     parameters: &[f64],
     inputs: &dyn InputSource<f64>,
     options: &GradCheckOptions,
-) -> Result<Vec<GradCheckReport>, ShapeError> {
+) -> Result<Vec<GradCheckReport>, CompileError> {
     let graph = graph.into();
     let (batch, tile) = (options.batch, options.tile);
     let compile = Compile { batch, tile, loss: Some(loss), ..Compile::default() };
     let mut trained = Program::new(Arc::clone(&graph), &compile)?;
     trained.run(&RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() });
-    let compile = Compile { batch, tile, keep: vec![loss], keep_all: true, loss: None };
+    let compile = Compile { batch, tile, keep: vec![loss], keep_all: true, ..Compile::default() };
     let mut program = Program::new(Arc::clone(&graph), &compile)?;
     let mut evaluate = |parameters: &[f64]| {
         program.run(&RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() });
@@ -154,7 +154,7 @@ pub fn gradient_check(
 /// let at = RunArgs { parameters: &[1.0, 2.0], ..RunArgs::default() };
 /// let slope = numerical_gradient(&mut program, square, &at, STEP);
 /// assert!(slope.iter().all(|slope| (slope - 6.0).abs() < 1e-9));
-/// # Ok::<(), gradus_graph::ShapeError>(())
+/// # Ok::<(), gradus_graph::CompileError>(())
 /// ```
 pub fn numerical_gradient(
     program: &mut Program<f64>,

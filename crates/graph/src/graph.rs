@@ -4,24 +4,31 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use kernels::Float;
+
 use crate::op::{MAX_OPERANDS, Op};
-use crate::{Float, Shape, ShapeError, Tensor};
+use crate::shape::{Shape, ShapeError};
+use crate::tensor::Tensor;
 
 /// A node of one graph. Nodes are numbered from 0 in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub(crate) u32);
+pub struct NodeId(u32);
 
 impl NodeId {
+    pub(crate) fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2³² nodes"))
+    }
+
     /// The node's number.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Where the value of a node without operands comes from.
+/// The origin of the value of a node without operands.
 #[derive(Clone, Debug)]
 pub enum Leaf<T> {
-    /// Handed in with each run: input number so-and-so, in the order they were added.
+    /// Passed in with each run: the index of the input, in the order they were added.
     Input(usize),
     /// Trained: these elements of the parameter vector.
     Parameter(Range<usize>),
@@ -31,7 +38,7 @@ pub enum Leaf<T> {
 
 /// What a node computes.
 #[derive(Clone, Debug)]
-pub(crate) enum NodeKind<T> {
+enum NodeKind<T> {
     Leaf(Leaf<T>),
     Op(Arc<dyn Op<T>>),
 }
@@ -39,11 +46,11 @@ pub(crate) enum NodeKind<T> {
 /// One node: an op and its operands, or a leaf.
 #[derive(Clone, Debug)]
 pub struct Node<T> {
-    pub(crate) kind: NodeKind<T>,
-    pub(crate) operands: Vec<NodeId>,
-    pub(crate) shape: Shape,
-    pub(crate) name: String,
-    pub(crate) scope: usize,
+    kind: NodeKind<T>,
+    operands: Vec<NodeId>,
+    shape: Shape,
+    name: String,
+    scope: usize,
 }
 
 impl<T: Float> Node<T> {
@@ -67,12 +74,17 @@ impl<T: Float> Node<T> {
         }
     }
 
-    /// The name it was given; empty for most nodes with operands.
+    /// The name it was given; empty for most nodes that are not leaves.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where the value comes from, for a node without operands.
+    /// Its name, or that of its op.
+    pub(crate) fn label(&self) -> &str {
+        if self.name.is_empty() { self.op_name() } else { &self.name }
+    }
+
+    /// The origin of the value, for a node without operands.
     pub fn leaf(&self) -> Option<&Leaf<T>> {
         match &self.kind {
             NodeKind::Leaf(leaf) => Some(leaf),
@@ -80,8 +92,8 @@ impl<T: Float> Node<T> {
         }
     }
 
-    /// The op, for a node with operands.
-    pub fn op(&self) -> Option<&dyn Op<T>> {
+    /// The op, for a node that is not a leaf.
+    pub fn op(&self) -> Option<&(dyn Op<T> + 'static)> {
         match &self.kind {
             NodeKind::Leaf(_) => None,
             NodeKind::Op(op) => Some(op.as_ref()),
@@ -116,14 +128,13 @@ impl<T: Float> Graph<T> {
         Self { nodes: Vec::new(), scopes: vec![String::new()], n_inputs: 0, n_parameters: 0 }
     }
 
-    /// Adds a value that is handed in with each run.
+    /// Adds a value that is passed in with each run.
     pub fn input(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> NodeId {
         self.n_inputs += 1;
         self.leaf(name.into(), shape.into(), Leaf::Input(self.n_inputs - 1))
     }
 
-    /// Adds a trained value. Parameters lie one after the other in one vector, in the order they were
-    /// added.
+    /// Adds a trained value. All parameters form one vector, in the order they were added.
     ///
     /// # Panics
     ///
@@ -150,11 +161,11 @@ impl<T: Float> Graph<T> {
         self.constant(Tensor::new([], [T::from_f64(value)]))
     }
 
-    /// Adds an op of your own.
+    /// Adds a custom op.
     ///
     /// # Errors
     ///
-    /// What the op's shape rule says.
+    /// If the operands break the op's shape rule.
     ///
     /// # Panics
     ///
@@ -182,23 +193,23 @@ impl<T: Float> Graph<T> {
         shape: Shape,
         name: String,
     ) -> NodeId {
-        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2³² nodes"));
+        let id = NodeId::new(self.nodes.len());
         let scope = self.scopes.len() - 1;
         self.nodes.push(Node { kind, operands, shape, name, scope });
         id
     }
 
-    /// Gives a node a name, for messages and tables.
+    /// Gives a node a name, which errors and descriptions print.
     pub fn set_name(&mut self, id: NodeId, name: impl Into<String>) {
         self.nodes[id.index()].name = name.into();
     }
 
-    /// Says that the nodes from here on belong to a part of the network called `scope`, such as a layer.
+    /// Begins a part of the network, such as a layer: the nodes from here on belong to `scope`.
     pub fn begin_scope(&mut self, scope: impl Into<String>) {
         self.scopes.push(scope.into());
     }
 
-    /// The part of the network a node belongs to; empty if none was said.
+    /// The part of the network that a node belongs to; empty before the first.
     pub fn scope(&self, id: NodeId) -> &str {
         &self.scopes[self.node(id).scope]
     }
@@ -219,7 +230,7 @@ impl<T: Float> Graph<T> {
 
     /// All nodes, operands before the nodes that read them.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node<T>)> + ExactSizeIterator {
-        self.nodes.iter().enumerate().map(|(i, node)| (NodeId(i as u32), node))
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::new(i), node))
     }
 
     /// The number of inputs.
@@ -245,7 +256,7 @@ impl<T: Float> Graph<T> {
         self.parameters().find(|(_, range)| range.contains(&index)).map(|(id, _)| id)
     }
 
-    /// Puts another op in the place of a node's: the gradient checker is tested with wrong ones.
+    /// Replaces the op of a node: the gradient check is tested with wrong ones.
     pub(crate) fn replace_op(
         &mut self,
         id: NodeId,

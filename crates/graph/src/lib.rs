@@ -1,9 +1,9 @@
 //! Static computation graphs.
 //!
-//! A [`Graph`] is built once, and every shape is checked while it is; it is compiled once into a
-//! [`Program`] for a batch size; then it runs, without allocating and without failing. A scalar formula
-//! and a convolutional network are the same kind of thing: training, inference, the gradient check and
-//! the drawing of a formula all read the same graph.
+//! A [`Graph`] is built once, with every shape checked while building, and compiled once into a [`Program`] for
+//! a batch size; then it runs without allocating and without failing. Scalar formulas and convolutional
+//! networks are graphs alike: training, inference, the gradient check and the explanation of a formula all
+//! read the same structure.
 //!
 //! ```
 //! use gradus_graph::{Compile, Graph, Program, RunArgs};
@@ -18,17 +18,16 @@
 //! program.run(&RunArgs { parameters: &[10.0, 2.0, 1.1], ..RunArgs::default() });
 //! assert_eq!(program.scalar(total), 22.0);
 //! assert_eq!(program.gradients(), [2.2, 11.0, 20.0]);
-//! # Ok::<(), gradus_graph::ShapeError>(())
+//! # Ok::<(), gradus_graph::CompileError>(())
 //! ```
 //!
 //! # Batch-innermost layout
 //!
-//! A shape may begin with the batch axis `N`. Such a value is kept in **tiles** of samples, feature by
-//! feature: element `f` of sample `s` stands at `f · width + s`, so that a row of one feature holds all
-//! samples of the tile side by side. Every loop over a row is vector code, whatever the op, and one
-//! product kernel serves layers and convolutions alike. Values without batch axis are plain row-major
-//! tensors. Only those who write an [`Op`](op::Op) of their own see tiles; values are handed in and out
-//! as row-major [`Tensor`]s.
+//! A shape may begin with the batch axis `N`. Such a value is stored in **tiles** of samples, feature-major:
+//! element `f` of sample `s` is at `f · width + s`, so that the row of one feature holds all samples of the
+//! tile. Every loop over a row is vector code, whatever the op, and one gemm kernel serves layers and
+//! convolutions. Values without batch axis are row-major tensors. Only an [`Op`](op::Op) meets tiles; values
+//! are passed in and out as row-major [`Tensor`]s.
 
 mod binary;
 mod convolution;
@@ -50,7 +49,7 @@ mod winograd;
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
 pub use program::{
-    BOUND, Compile, Direction, InputSource, Program, RunArgs, Tensors, Times, Vectors,
+    BOUND, Compile, CompileError, Direction, InputSource, Program, RunArgs, Tensors, Times, Vectors,
 };
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;

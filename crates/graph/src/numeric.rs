@@ -1,4 +1,4 @@
-//! Gradients by trying: central differences on a plain function, and descent along them.
+//! Numerical gradients: central differences of a function, and descent along them.
 
 /// The step of "Deep Learning from Scratch", a good one for functions that change over lengths near 1.
 pub const STEP: f64 = 1e-4;

@@ -1,36 +1,37 @@
 //! What an operation is: a name, a shape rule, a forward and a backward pass.
 //!
-//! One file of [`ops`](crate::ops) holds all of one op; a custom op is written in the same way outside
-//! of this crate and added with [`Graph::push`](crate::Graph::push).
+//! Each file of [`ops`](crate::ops) holds one op; a custom op is written in the same way outside of this crate
+//! and added with [`Graph::push`](crate::Graph::push).
 
+use std::any::Any;
 use std::fmt::Debug;
 
-use kernels::vectorize;
+use kernels::{Float, vectorize};
 
-use crate::{Float, Shape, ShapeError};
+use crate::shape::{Shape, ShapeError};
 
-/// Which operands an op may have at most.
+/// The largest number of operands of an op.
 pub const MAX_OPERANDS: usize = 6;
 
 /// An operation of a graph.
 ///
-/// An op sees one tile of samples at a time ([layout](crate#batch-innermost-layout)). It must treat each
-/// sample alike and alone, with one exception: an op whose operands have the batch axis and whose result
-/// has not is a *reduction over the batch*. Its forward pass writes the tile's part of the result, and
-/// [`finish`](Self::finish) puts the parts together.
-pub trait Op<T: Float>: Debug + Send + Sync + 'static {
+/// A pass works on one tile of samples ([layout](crate#batch-innermost-layout)). It must treat samples alike and
+/// independently, with one exception: an op with batched operands and a result without batch axis is a
+/// *reduction over the batch*. Its forward pass writes the tile's part of the result, and
+/// [`finish`](Self::finish) combines the parts.
+pub trait Op<T: Float>: Any + Debug + Send + Sync {
     /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
     fn name(&self) -> &'static str;
 
-    /// The shape of the result, or the rule that the operands break.
+    /// The shape of the result.
     ///
     /// # Errors
     ///
-    /// A [`ShapeError`] that names the op and prints the shapes.
+    /// If the operands break a rule: a [`ShapeError`] that names the op and prints the shapes.
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError>;
 
     /// What the backward pass for `operand` reads beside the gradient of the result. The planner keeps
-    /// just that; anything else is an empty slice by then.
+    /// only that; everything else is an empty slice then.
     fn saved(&self, operand: usize) -> Saved;
 
     /// Writes the result.
@@ -43,15 +44,15 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
     /// count.
     fn backward(&self, pass: BackwardPass<'_, T>);
 
-    /// Whether the backward pass for `operand` can also set `pass.dx`, whose old content then means
-    /// nothing. For an op that cannot it is cleared first.
+    /// Whether the backward pass for `operand` can also overwrite `pass.dx`, whose content is undefined then.
+    /// For an op that cannot, it is cleared first.
     fn sets_gradient(&self, operand: usize) -> bool {
         let _ = operand;
         false
     }
 
-    /// For a reduction over the batch: the result from the tiles' parts, which lie one after the other;
-    /// tile `i` has `samples[i]` samples. The sum, unless an op says otherwise.
+    /// For a reduction over the batch: the result from the parts of the tiles, which are contiguous; tile
+    /// `i` has `samples[i]` samples. The sum by default.
     fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
         let _ = samples;
         y.fill(T::ZERO);
@@ -62,7 +63,7 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
         }
     }
 
-    /// Elements of scratch space that the forward pass needs for a tile `width` lanes wide.
+    /// Elements of scratch space that the forward pass needs for a tile of this [width](Tile::width).
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
         let _ = (operands, width);
         0
@@ -74,37 +75,19 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
         0
     }
 
-    /// Whether the forward pass can add a bias, one value for each index of the last axis, to the result:
-    /// [`ForwardPass::bias`].
-    fn adds_bias(&self) -> bool {
-        false
-    }
-
-    /// Whether the op is the addition of a bias to its first operand: of its second one, without batch
-    /// axis, one value for each index of the last axis. It is then left to the op before, if that
-    /// [can](Self::adds_bias).
-    fn is_bias(&self, operands: &[Shape]) -> bool {
-        let _ = operands;
-        false
-    }
-
-    /// Whether the op can work over its first operand, of which nobody needs the old value.
+    /// Whether the op can work in place, where the value of its first operand is not needed again.
     ///
     /// Then, and only if operand and result have the same shape, a forward pass may find the operand in
-    /// `pass.y` and `pass.x[0]` empty, and a backward pass for operand 0 the gradient of the result in
-    /// `pass.dx` and `pass.dy` empty. [`ForwardPass::map`] and its sisters see to that.
+    /// `pass.y`, and `pass.x[0]` empty; a backward pass for operand 0 may find the gradient of the result in
+    /// `pass.dx`, and `pass.dy` empty. [`ForwardPass::map`], [`BackwardPass::map_operand`] and
+    /// [`BackwardPass::map_result`] handle both cases.
     fn in_place(&self) -> bool {
         false
     }
 
-    /// Whether the result is the operand itself, in another shape.
+    /// Whether the result is the operand itself with another shape.
     fn is_view(&self) -> bool {
         false
-    }
-
-    /// How the op works on rows of its weight alone, if it can.
-    fn split_weight(&self) -> Option<&dyn SplitWeight<T>> {
-        None
     }
 
     /// Multiply-adds of a forward pass for one sample.
@@ -113,87 +96,17 @@ pub trait Op<T: Float>: Debug + Send + Sync + 'static {
         0
     }
 
-    /// Tells `choices` every discrete choice that the forward pass made at `x` and `y` (which side of a
-    /// kink, which element won), so that the gradient check can see whether a step crossed one.
+    /// Adds to `choices` every discrete choice that the forward pass made at `x` and `y` (which side of a
+    /// kink, which element is the largest), so that the gradient check notices a step that crosses a kink.
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
         let _ = (pass, choices);
     }
 }
 
-/// An op that multiplies its first operand with a weight, its second one, and can do so row by row.
-///
-/// The gradient of a weight that is large beside the activations is made in rows over the whole batch.
-/// Instead of a partial sum for each tile, which for a large weight costs more than the product itself,
-/// each thread makes some rows of the gradient from all tiles in order: no partial sums, and the same
-/// bytes with any number of threads.
-///
-/// A weight too large for the caches is read once a pass, not once a tile: then all samples are put side by
-/// side, as one wide tile, and each thread makes some rows of the result.
-pub trait SplitWeight<T: Float>: Sync {
-    /// Elements of the workspace for the first `rows` rows of the result, which are all or a multiple of
-    /// [`WORKSPACE_ROWS`], with `width` samples; it is kept from [`prepare`](Self::pack) to
-    /// [`gradient_rows`](Self::gradient_rows).
-    fn workspace(&self, rows: usize, width: usize) -> usize;
-
-    /// Puts into `workspace` what the rows need of `dy`, some rows of the gradient of the result. Called once
-    /// for each tile and row.
-    fn pack(&self, dy: &[T], tile: Tile, workspace: &mut [T]);
-
-    /// Adds this tile's part of row `first_row` of the weight's gradient and those after it to `dx`, or sets
-    /// it, as [`SplitTile::adds`] says.
-    fn gradient_rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]);
-
-    /// Sets `y` to row `first_row` of the result and those after it, or adds them, as [`RowsPass::adds`] says.
-    fn forward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]);
-
-    /// The same for `dx` and the gradient of the first operand.
-    fn backward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]);
-}
-
-/// Which operand of a [`SplitWeight`] the weight is.
-pub const WEIGHT: usize = 1;
-
-/// Rows of a result that belong together in a workspace.
-pub const WORKSPACE_ROWS: usize = 96;
-
-/// All samples side by side, as [`SplitWeight`] sees them.
-#[derive(Clone, Copy, Debug)]
-pub struct RowsPass<'a, T> {
-    /// The first operand, or the gradient of the result.
-    pub x: &'a [T],
-    /// The weight.
-    pub weight: &'a [T],
-    /// What to add to the result along its last axis; or empty.
-    pub bias: &'a [T],
-    /// The operands' shapes.
-    pub shapes: &'a [Shape],
-    /// Lanes of a row.
-    pub lanes: usize,
-    /// Elements from one row to the next.
-    pub stride: usize,
-    /// Whether to add to what is there, or to set.
-    pub adds: bool,
-}
-
-/// One tile, as [`SplitWeight::gradient_rows`] sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct SplitTile<'a, T> {
-    /// The operands' values, where [`Op::saved`] asked for them.
-    pub x: &'a [&'a [T]],
-    /// What [`SplitWeight::pack`] wrote.
-    pub workspace: &'a [T],
-    /// The operands' shapes.
-    pub shapes: &'a [Shape],
-    /// The tile.
-    pub tile: Tile,
-    /// Whether to add to what other tiles have left, or to set.
-    pub adds: bool,
-}
-
-/// Which samples a pass works on.
+/// A group of samples that a pass works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// Number of the first sample within the batch.
+    /// Index of the first sample in the batch.
     pub first: usize,
     /// Samples of the tile.
     pub valid: usize,
@@ -208,8 +121,8 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Fills the lanes of `values` behind the last sample with copies of it: as good as any sample, and
-    /// never counted.
+    /// Fills the columns of `values` after the last sample with copies of it, so that no op meets a value
+    /// that the data does not have.
     pub fn repeat_last_sample<T: Copy>(&self, values: &mut [T]) {
         if self.valid < self.width {
             for row in values.chunks_exact_mut(self.width) {
@@ -219,19 +132,19 @@ impl Tile {
         }
     }
 
-    /// The one lane of a value without batch axis.
+    /// The tile of values without batch axis: one column.
     pub(crate) fn whole(batch: usize) -> Self {
         Self { first: 0, valid: 1, width: 1, batch }
     }
 
-    /// Lanes of a row of a value of `shape`: 1 without batch axis.
+    /// Elements of a row of a value of `shape`: 1 without batch axis.
     pub fn row_len(&self, shape: &Shape) -> usize {
         if shape.is_batched() { self.width } else { 1 }
     }
 }
 
-/// Which random numbers a pass draws: a function of seed, step, node and sample, so that neither threads
-/// nor a resumed run change them.
+/// The key of the random numbers that a pass draws: a function of seed, step, node and sample, so that neither
+/// threads nor resuming a run change them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RandomKey {
     /// The seed of the run.
@@ -247,19 +160,19 @@ pub struct RandomKey {
 pub struct ForwardPass<'a, T> {
     /// The operands' values.
     pub x: &'a [&'a [T]],
-    /// The result, whose old content means nothing.
+    /// The result; its content is undefined before.
     pub y: &'a mut [T],
-    /// What to add to the result along its last axis; empty unless the op [can](Op::adds_bias).
-    pub bias: &'a [T],
+    /// What to add to the result along its last axis, for the ops whose bias is fused; else empty.
+    pub(crate) bias: &'a [T],
     /// The operands' shapes.
     pub shapes: &'a [Shape],
     /// The result's shape.
     pub y_shape: &'a Shape,
     /// The samples.
     pub tile: Tile,
-    /// Where random numbers come from.
+    /// The key of its random numbers.
     pub random: RandomKey,
-    /// [`Op::forward_scratch`] elements, whose old content means nothing.
+    /// [`Op::forward_scratch`] elements with undefined content.
     pub scratch: &'a mut [T],
 }
 
@@ -283,7 +196,7 @@ impl<T: Float> ForwardPass<'_, T> {
 /// What a backward pass reads and writes.
 #[derive(Debug)]
 pub struct BackwardPass<'a, T> {
-    /// Which operand the gradient is for.
+    /// The operand that the gradient is for.
     pub operand: usize,
     /// The operands' values, where [`Op::saved`] asked for them.
     pub x: &'a [&'a [T]],
@@ -293,8 +206,8 @@ pub struct BackwardPass<'a, T> {
     pub dy: &'a [T],
     /// The gradient of the operand, to be added to.
     pub dx: &'a mut [T],
-    /// Whether to add to the gradient. If not, which only an op sees that [sets](Op::sets_gradient) it, its
-    /// old content means nothing.
+    /// Whether to add to the gradient. If not, its content is undefined; only an op that
+    /// [sets](Op::sets_gradient) gradients meets that.
     pub adds: bool,
     /// The operands' shapes.
     pub shapes: &'a [Shape],
@@ -302,9 +215,9 @@ pub struct BackwardPass<'a, T> {
     pub y_shape: &'a Shape,
     /// The samples.
     pub tile: Tile,
-    /// Where random numbers come from: the same as in the forward pass.
+    /// The key of its random numbers: that of the forward pass.
     pub random: RandomKey,
-    /// [`Op::backward_scratch`] elements, whose old content means nothing.
+    /// [`Op::backward_scratch`] elements with undefined content.
     pub scratch: &'a mut [T],
 }
 
@@ -343,7 +256,7 @@ pub fn same_shape(operands: &[Shape]) -> Result<Shape, ShapeError> {
     Ok(operands[0].clone())
 }
 
-/// What a backward pass reads: a set of operands, and perhaps the result.
+/// What a backward pass reads: some operands, and the result or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved(u8);
 
@@ -376,8 +289,8 @@ impl Saved {
     }
 }
 
-/// A fingerprint of discrete choices. Equal choices give equal fingerprints, and different ones
-/// different ones but for one chance in 2⁶⁴.
+/// A fingerprint of discrete choices: equal for equal choices, and for different ones with a probability of
+/// 2⁻⁶⁴.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices(u64);
 

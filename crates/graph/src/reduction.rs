@@ -41,8 +41,9 @@ impl Reduction {
 
     /// How many elements become one.
     pub(crate) fn count(&self, x: &Shape, batch: usize) -> usize {
-        let behind: usize = self.axes.iter().map(|&axis| x.dims()[axis]).product();
-        behind * if self.over_batch { batch } else { 1 }
+        // A product that overflows is refused when the graph is compiled.
+        let dims = self.axes.iter().map(|&axis| x.dims()[axis]);
+        dims.chain(self.over_batch.then_some(batch)).fold(1, usize::saturating_mul)
     }
 
     pub(crate) fn indices(&self, x: &Shape) -> StridedIndices {

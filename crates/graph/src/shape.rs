@@ -99,10 +99,11 @@ impl fmt::Display for Shape {
 /// Why an operation does not fit its operands. Returned while a graph is built, never while it runs.
 ///
 /// Axes are counted with the batch axis, from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShapeError {
     /// An operand has the wrong number of axes.
+    #[error("{op}: expected {expected}, found {found}")]
     Rank {
         /// The op that was asked for.
         op: &'static str,
@@ -112,6 +113,10 @@ pub enum ShapeError {
         found: Shape,
     },
     /// Two axes that must have the same size do not.
+    #[error(
+        "{op}: axis {} of {} is {} but axis {} of {} is {}",
+        left.1, left.0, left.0.axis(left.1), right.1, right.0, right.0.axis(right.1)
+    )]
     AxisMismatch {
         /// The op that was asked for.
         op: &'static str,
@@ -121,6 +126,9 @@ pub enum ShapeError {
         right: (Shape, usize),
     },
     /// Two shapes cannot be broadcast together.
+    #[error(
+        "{op}: cannot broadcast {left} with {right}: sizes must agree or be 1, from the last axis on"
+    )]
     Broadcast {
         /// The op that was asked for.
         op: &'static str,
@@ -130,6 +138,7 @@ pub enum ShapeError {
         right: Shape,
     },
     /// A value cannot be seen as one of another shape, since it has another number of elements.
+    #[error("reshape: {from} has {} elements but {to} has {}", from.len(), to.len())]
     Reshape {
         /// The value's shape.
         from: Shape,
@@ -137,6 +146,7 @@ pub enum ShapeError {
         to: Shape,
     },
     /// A rule of one op alone is broken.
+    #[error("{op}: {rule}, found {found}")]
     Rule {
         /// The op that was asked for.
         op: &'static str,
@@ -159,33 +169,3 @@ impl ShapeError {
         }
     }
 }
-
-impl fmt::Display for ShapeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rank { op, expected, found } => {
-                write!(f, "{op}: expected {expected}, found {found}")
-            }
-            Self::AxisMismatch { op, left: (l, i), right: (r, j) } => {
-                write!(
-                    f,
-                    "{op}: axis {i} of {l} is {} but axis {j} of {r} is {}",
-                    l.axis(*i),
-                    r.axis(*j)
-                )
-            }
-            Self::Broadcast { op, left, right } => {
-                write!(
-                    f,
-                    "{op}: cannot broadcast {left} with {right}: sizes must agree or be 1, from the last axis on"
-                )
-            }
-            Self::Reshape { from, to } => {
-                write!(f, "reshape: {from} has {} elements but {to} has {}", from.len(), to.len())
-            }
-            Self::Rule { op, rule, found } => write!(f, "{op}: {rule}, found {found}"),
-        }
-    }
-}
-
-impl std::error::Error for ShapeError {}

@@ -5,10 +5,10 @@ use crate::{Shape, ShapeError};
 /// Axes a broadcast or reduced value may have behind the batch axis.
 pub(crate) const MAX_AXES: usize = 6;
 
-/// Element numbers of a small value, in the order of the elements of a large one.
+/// Indices into a small value, in the order of the elements of a large one.
 ///
-/// Each axis of the large value moves on by a stride in the small one: 0 where the small value repeats
-/// (broadcasting) or gathers (a reduction).
+/// Each axis of the large value has a stride in the small one: 0 where the small value repeats (broadcasting)
+/// or sums (a reduction).
 #[derive(Clone, Debug)]
 pub(crate) struct StridedIndices {
     dims: [usize; MAX_AXES],
@@ -48,7 +48,7 @@ impl StridedIndices {
         Self::new(large, |axis| if axes.contains(&axis) { 1 } else { large[axis] })
     }
 
-    /// The element number of the small value, and on to the next of the large one.
+    /// The index for this element of the large value; moves on to the next.
     #[inline(always)]
     pub(crate) fn advance(&mut self) -> usize {
         let at = self.at;

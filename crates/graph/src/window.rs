@@ -1,22 +1,21 @@
-//! The windows that a convolution or a pool slides over an image: how many there are, and which pixels
-//! each one sees.
+//! The windows that a convolution or a pool slides over an image: their number, and the pixels in each.
 
 use std::ops::Range;
 
 use crate::{Shape, ShapeError};
 
-/// What stands around an image, so that windows may begin before its first pixel.
+/// The rows and columns around an image, so that windows may begin before its first pixel.
 ///
-/// Padding of a convolution is 0; in a pool it is not there: it never wins and is not counted.
+/// Padding of a convolution is 0; a pool ignores it: it is never the largest and is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Padding {
     /// Nothing: every window lies within the image.
     #[default]
     Valid,
-    /// As much as gives `⌈size / stride⌉` windows along each axis, the odd row or column after the image,
-    /// as in TensorFlow.
+    /// Enough for `⌈size / stride⌉` windows along each axis, an odd row or column after the image, as in
+    /// TensorFlow.
     Same,
-    /// So many rows and columns.
+    /// Explicit numbers of rows and columns.
     Explicit {
         /// Rows above the image.
         top: usize,
@@ -29,7 +28,7 @@ pub enum Padding {
     },
 }
 
-/// Where the windows of one op lie. Axis 0 is the height, axis 1 the width.
+/// The positions of the windows of one op. Axis 0 is the height, axis 1 the width.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) kernel: [usize; 2],
@@ -86,8 +85,7 @@ impl Window {
         Ok(Self { kernel, stride, input, output, pad: [top, bottom, left, right] })
     }
 
-    /// The same for a pool, whose windows must all see a pixel: an empty one has neither a largest nor a
-    /// mean pixel.
+    /// The same for a pool, whose windows must all contain a pixel: an empty one has neither maximum nor mean.
     pub(crate) fn pool(
         op: &'static str,
         x: &Shape,
@@ -107,12 +105,12 @@ impl Window {
         Ok(window)
     }
 
-    /// The shape of a result with so many channels.
+    /// The shape of a result with this number of channels.
     pub(crate) fn shape(&self, channels: usize) -> Shape {
         Shape::batch([self.output[0], self.output[1], channels])
     }
 
-    /// Which pixels along `axis` window number `out` sees. Those in the padding are left out.
+    /// The pixels along `axis` in window `out`, without those in the padding.
     #[inline(always)]
     pub(crate) fn taps(&self, axis: usize, out: usize) -> Range<usize> {
         let (start, before) = (out * self.stride[axis], self.pad[2 * axis]);
@@ -120,7 +118,7 @@ impl Window {
         start.saturating_sub(before).min(end)..end
     }
 
-    /// The numbers of the pixels that the window of pixel `out` of the result sees, row by row.
+    /// The indices of the pixels in the window of pixel `out` of the result, row by row.
     #[inline(always)]
     pub(crate) fn pixels(&self, out: usize) -> impl Iterator<Item = usize> + use<> {
         let (columns, width) = (self.taps(1, out % self.output[1]), self.input[1]);

@@ -2,8 +2,7 @@
 //!
 //! The image is cut into patches of 8 × 8 pixels, one for each square of results. At each of the 64 points the
 //! values of all patches, `[patch, ci, width]`, are multiplied with those of the filters, `[ci, co]`, in one
-//! product. Patches
-//! are taken a few at a time, so that their values stay in the second-level cache.
+//! product. Patches are taken a few at a time, so that their values stay in the second-level cache.
 
 use kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
 use kernels::winograd::{Epilogue, OUTSIDE, POINTS, Square, Transform, winograd};
@@ -152,55 +151,19 @@ impl Winograd {
         epilogue: Epilogue<'_, T>,
         (width, scratch): (usize, &mut [T]),
     ) {
-        let (ci, co) = (self.from.channels, self.to.channels);
+        let filter_len = apart(self.from.channels * self.to.channels);
+        let (filters, rest) = scratch.split_at_mut(POINTS * POINTS * filter_len);
+        self.transform_filters(weight, tap, filters);
         let [from_len, to_len] = self.patch_lens(width);
-        let (filters, rest) = scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
-        let mut taps = [0; POINTS * POINTS];
-        let n_taps = self.filter * self.filter;
-        for (i, start) in taps[..n_taps].iter_mut().enumerate() {
-            *start = tap(i / self.filter, i % self.filter);
-        }
-        let points = every(ci * co);
-        let from = (weight, Square { side: self.filter, starts: &taps[..n_taps] });
-        let to = (&mut *filters, Square { side: POINTS, starts: &points });
-        winograd(Transform::Filter, ci * co, from, to, Epilogue::Overwrite);
         self.for_groups(width, |_, corners| {
             let n = corners.len();
             let (images, results) = rest.split_at_mut(POINTS * POINTS * apart(n * from_len));
             self.image(x, corners, width, images);
-            let values =
-                images.chunks_exact(apart(n * from_len)).zip(filters.chunks_exact(apart(ci * co)));
-            for ((image, filter), values) in values.zip(results.chunks_exact_mut(apart(n * to_len)))
-            {
-                if width > 1 {
-                    // [co, sample] = Σ_ci filter[ci, co] · image[ci, sample], for each patch
-                    gemm(
-                        GemmSize {
-                            m: co,
-                            n: width,
-                            k_segments: &[[0, 0]],
-                            segment_len: ci,
-                            batch_count: n,
-                        },
-                        MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
-                        MatrixB { values: image, ldb: width, batch_stride: from_len },
-                        MatrixC { batch_stride: to_len, ..MatrixC::new(values, width, false) },
-                    );
-                } else {
-                    // One sample: patches are the rows, and the vectors run along the channels.
-                    gemm(
-                        GemmSize {
-                            m: n,
-                            n: co,
-                            k_segments: &[[0, 0]],
-                            segment_len: ci,
-                            batch_count: 1,
-                        },
-                        MatrixA { values: image, layout: Layout::RowMajor, lda: ci },
-                        MatrixB { values: filter, ldb: co, batch_stride: 0 },
-                        MatrixC::new(values, co, false),
-                    );
-                }
+            let values = images.chunks_exact(apart(n * from_len));
+            let values = values.zip(filters.chunks_exact(filter_len));
+            let results_at = results.chunks_exact_mut(apart(n * to_len));
+            for ((image, filter), result) in values.zip(results_at) {
+                self.multiply(image, filter, result, n, width);
             }
             let points = every(n * to_len);
             let mut starts = [0; POINTS * POINTS];
@@ -212,6 +175,56 @@ impl Winograd {
                 winograd(Transform::Output, to_len, from, (&mut *y, to), epilogue);
             }
         });
+    }
+
+    /// The values of the filters at each point, `[point, ci, co]`.
+    fn transform_filters<T: Float>(
+        &self,
+        weight: &[T],
+        tap: impl Fn(usize, usize) -> usize,
+        filters: &mut [T],
+    ) {
+        let len = self.from.channels * self.to.channels;
+        let mut taps = [0; POINTS * POINTS];
+        let taps = &mut taps[..self.filter * self.filter];
+        for (i, start) in taps.iter_mut().enumerate() {
+            *start = tap(i / self.filter, i % self.filter);
+        }
+        let points = every(len);
+        let from = (weight, Square { side: self.filter, starts: taps });
+        let to = (filters, Square { side: POINTS, starts: &points });
+        winograd(Transform::Filter, len, from, to, Epilogue::Overwrite);
+    }
+
+    /// The products of image and filter at one point, for `n` patches.
+    fn multiply<T: Float>(
+        &self,
+        image: &[T],
+        filter: &[T],
+        result: &mut [T],
+        n: usize,
+        width: usize,
+    ) {
+        let (ci, co) = (self.from.channels, self.to.channels);
+        let [from_len, to_len] = self.patch_lens(width);
+        let (k_segments, segment_len) = (&[[0, 0]][..], ci);
+        if width > 1 {
+            // [co, sample] = Σ_ci filter[ci, co] · image[ci, sample], for each patch
+            gemm(
+                GemmSize { m: co, n: width, k_segments, segment_len, batch_count: n },
+                MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
+                MatrixB { values: image, ldb: width, batch_stride: from_len },
+                MatrixC { batch_stride: to_len, ..MatrixC::new(result, width, false) },
+            );
+        } else {
+            // One sample: patches are the rows, and the vectors run along the channels.
+            gemm(
+                GemmSize { m: n, n: co, k_segments, segment_len, batch_count: 1 },
+                MatrixA { values: image, layout: Layout::RowMajor, lda: ci },
+                MatrixB { values: filter, ldb: co, batch_stride: 0 },
+                MatrixC::new(result, co, false),
+            );
+        }
     }
 
     /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`: a convolution of

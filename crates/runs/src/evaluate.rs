@@ -40,7 +40,7 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// If the network does not fit, in itself or to the dataset's targets.
+    /// If the network does not fit, in itself, to the dataset's targets or into memory.
     pub fn new(
         network: &Network,
         objective: &Objective,
@@ -56,9 +56,10 @@ impl Evaluator {
         let compile = |&batch: &usize| {
             let keep = vec![model.prediction, model.data_loss];
             let options = Compile { batch, keep, ..Compile::default() };
-            Program::new(std::sync::Arc::clone(&graph), &options).expect("no loss to be wrong")
+            Program::new(std::sync::Arc::clone(&graph), &options)
         };
-        let programs = wanted.iter().filter(|&&batch| batch > 0).map(compile).collect();
+        let programs = wanted.iter().filter(|&&batch| batch > 0).map(compile);
+        let programs = programs.collect::<Result<_, _>>()?;
         let statistics_starts = statistics_starts(&model.running_statistics);
         Ok(Self { model, programs, divisor, statistics_starts, indices: Vec::new() })
     }

@@ -11,6 +11,10 @@ use crate::batch_source::divide;
 use crate::saved::SavedModel;
 use crate::sizes::statistics_starts;
 
+/// Bytes that a prediction may take: pages ask for predictions of models that others made, and must not
+/// bring down the process with them.
+const MEMORY_LIMIT: usize = 4 << 30;
+
 /// A saved model compiled for prediction, one sample or a batch at a time.
 ///
 /// # Examples
@@ -78,8 +82,8 @@ impl Predictor {
         if keeps_layers {
             keep.extend(model.layers.iter().map(|layer| layer.node));
         }
-        let options = Compile { batch, keep, ..Compile::default() };
-        let program = Program::new(model.graph.clone(), &options).expect("no loss to be wrong");
+        let options = Compile { batch, keep, memory_limit: MEMORY_LIMIT, ..Compile::default() };
+        let program = Program::new(model.graph.clone(), &options)?;
         let statistics_starts = statistics_starts(&model.running_statistics);
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
         Ok(Self { saved, model, program, pool: None, statistics_starts, predictions })
@@ -215,6 +219,20 @@ mod tests {
                 assert!(error < 1e-5, "batch {batch}, {i}: expected {expected}, found {found}");
             }
         }
+    }
+
+    #[test]
+    fn a_model_that_no_memory_holds_is_refused() {
+        // 2³⁰ numbers in each layer, from a model of less than 1 MB.
+        let text = "data = { source = 'memory', divisor = 255 }\n\
+            train = { steps = 1 }\n[model]\ninput = [256, 256, 1]\n\
+            layers = [{ conv2d = { filters = 16384, kernel = 3, padding = 'same' } }, \
+            { max_pool2d = { size = 256 } }, 'flatten', { linear = { units = 3 } }]";
+        let experiment = Experiment::parse("large.toml", text).unwrap();
+        let (parameters, running_statistics) = (Vec::new(), Vec::new());
+        let saved = SavedModel { experiment, outputs: 3, parameters, running_statistics };
+        let error = Predictor::new(saved).unwrap_err().to_string();
+        assert!(error.starts_with("layer 1 (conv2d): conv2d [N, 256, 256, 16384]"), "{error}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub fn gradient_check(
         &inputs,
         options,
     );
-    let report = report.expect("a model's loss is one number");
+    let report = report.map_err(nn::NetworkError::from)?;
     Ok(model
         .parameters
         .into_iter()

@@ -147,8 +147,7 @@ impl Trainer {
             keep: vec![model.prediction],
             ..Compile::default()
         };
-        let program =
-            Program::new(model.graph.clone(), &options).expect("a model's loss is one number");
+        let program = Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
         let evaluator = Evaluator::new(&experiment.model, &objective, &split.test, divisor)?;
         let parameters = model.initial_parameters(train.seed);
         let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
@@ -338,8 +337,13 @@ impl Trainer {
             keep_all: true,
             ..Compile::default()
         };
-        let mut program =
-            Program::new(self.model.graph.clone(), &options).expect("a model's loss is one number");
+        let step = self.step + 1;
+        let what = Quantity::GradientNorm;
+        let unknown = NotFinite { step, what, layer: None, node: None, shape: Vec::new() };
+        // All values at once may need more memory than a step.
+        let Ok(mut program) = Program::new(self.model.graph.clone(), &options) else {
+            return unknown;
+        };
         let inputs = self.batches.inputs();
         let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
         program.run(&RunArgs {
@@ -358,11 +362,7 @@ impl Trainer {
             || graph.nodes().rev().map(|(id, _)| id).find(|&id| is_bad(program.gradient(id)));
         let found = bad_value.map(|id| (id, Quantity::Value));
         let found = found.or_else(|| Some((bad_gradient()?, Quantity::Gradient)));
-        let step = self.step + 1;
-        let Some((id, what)) = found else {
-            let what = Quantity::GradientNorm;
-            return NotFinite { step, what, layer: None, node: None, shape: Vec::new() };
-        };
+        let Some((id, what)) = found else { return unknown };
         let node = graph.node(id);
         let parameter = self.model.parameters.iter().find(|spec| spec.node == id);
         let name = match (parameter, node.name()) {

@@ -7,7 +7,7 @@ use anyhow::{anyhow, ensure};
 use diagnostics::did_you_mean;
 use diagnostics::table::{self, Align};
 use gradus::graph::formula::{self, Formula, FormulaError};
-use gradus::graph::{Compile, Graph, Leaf, Node, NodeId, Program, RunArgs, ShapeError, Tensor};
+use gradus::graph::{Compile, CompileError, Graph, Leaf, Node, NodeId, Program, RunArgs, Tensor};
 use serde::Serialize;
 
 /// Show a formula as a computational graph: each value, and the gradient of the result with respect to it.
@@ -105,7 +105,7 @@ struct NodeRow {
 }
 
 impl<'a> Explanation<'a> {
-    fn new(text: &'a str, formula: &Formula, values: &[f64]) -> Result<Self, ShapeError> {
+    fn new(text: &'a str, formula: &Formula, values: &[f64]) -> Result<Self, CompileError> {
         let mut graph = Graph::new();
         let result = formula.build(&mut graph);
         let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };

@@ -26,6 +26,9 @@ model.layers=[{conv2d={filters=HUGE,kernel=1}},'flatten']
 model.layers=[{conv2d={filters=1,kernel=HUGE}},'flatten']
 model.layers=[{conv2d={filters=1,kernel=3,stride=HUGE,padding=HUGE}},'flatten']
 model.layers=[{conv2d={filters=1,kernel=9,padding=[MOST,MOST,MOST,MOST]}},'flatten']
+model.layers=[{conv2d={filters=2,kernel=2}},{conv2d={filters=2,kernel=2,stride=HUGE}},'flatten',{linear={units=3}}]
+model.layers=[{conv2d={filters=2,kernel=1,stride=HUGE,padding=MOST}},'flatten',{linear={units=3}}]
+model.layers=[{conv2d={filters=50000000,kernel=1}},'relu',{max_pool2d={size=4}},'flatten',{linear={units=3}}]
 model.layers=[{max_pool2d={size=0}},'flatten',{linear={units=3}}]
 model.layers=[{max_pool2d={size=HUGE,stride=HUGE,padding='same'}},'flatten',{linear={units=3}}]
 model.layers=[{dropout={rate=0.999999999}},'flatten',{linear={units=3}}]
@@ -149,6 +152,19 @@ help help me
 --version --json
 -
 "#;
+
+#[test]
+fn a_network_that_no_memory_holds_is_refused_with_layer_and_limit() {
+    let sandbox = Sandbox::new();
+    let layers = "model.layers=[{conv2d={filters=50000000,kernel=1}},'relu',{max_pool2d={size=4}},\
+        'flatten',{linear={units=3}}]";
+    let ran = sandbox.run(&["train", "tiny.toml", "--set", layers]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    for part in ["layer 1 (conv2d)", "[N, 4, 4, 50000000]", "a batch of 4", "limit is 17179869184"]
+    {
+        assert!(ran.err.contains(part), "{part} in {}", ran.err);
+    }
+}
 
 #[test]
 fn nothing_that_is_typed_makes_it_panic() {

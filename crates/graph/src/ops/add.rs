@@ -24,7 +24,7 @@ impl<T: Float> Graph<T> {
 }
 
 #[derive(Debug)]
-struct AddOp;
+pub(crate) struct AddOp;
 
 impl<T: Float> Op<T> for AddOp {
     fn name(&self) -> &'static str {
@@ -43,11 +43,6 @@ impl<T: Float> Op<T> for AddOp {
         true
     }
 
-    fn is_bias(&self, operands: &[Shape]) -> bool {
-        let [a, b] = operands else { return false };
-        !b.is_batched() && b.rank() == 1 && a.dims().last() == b.dims().first()
-    }
-
     fn forward(&self, pass: ForwardPass<'_, T>) {
         binary::forward(
             pass,
@@ -58,11 +53,10 @@ impl<T: Float> Op<T> for AddOp {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let width = pass.tile.width;
-        let is_bias =
-            pass.operand == 1 && pass.y_shape.is_batched() && Op::<T>::is_bias(self, pass.shapes);
+        let is_bias = pass.operand == 1 && pass.y_shape.is_batched() && is_bias(pass.shapes);
         if is_bias && pass.y_shape.rank() == 2 {
-            // One position: its rows are those to be summed. The lanes behind the last sample have a gradient
-            // of 0.
+            // One position: its rows are those to be summed. The columns after the last sample have a
+            // gradient of 0.
             add_row_sums(pass.dy, width, pass.dx);
             return;
         }
@@ -77,6 +71,12 @@ impl<T: Float> Op<T> for AddOp {
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         binary::backward_scratch(operand, operands, width)
     }
+}
+
+/// Whether the second operand is a bias: without batch axis, one value for each index of the last axis.
+pub(crate) fn is_bias(operands: &[Shape]) -> bool {
+    let [a, b] = operands else { return false };
+    !b.is_batched() && b.rank() == 1 && a.dims().last() == b.dims().first()
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl<T: Float> Graph<T> {
 }
 
 #[derive(Debug)]
-struct Conv2dOp {
+pub(crate) struct Conv2dOp {
     stride: [usize; 2],
     padding: Padding,
 }
@@ -94,12 +94,12 @@ impl Conv2dOp {
         self.geometry(operands).expect("the shapes were checked when the graph was built")
     }
 
-    /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel gathers from
+    /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel sums over
     /// the positions whose kernel covered it. With a stride, pixels of different phase meet different
     /// taps, each phase as in a convolution of stride 1.
-    fn backward_image<T: Float>(g: &Geometry, dy: &[T], pass: PassTo<'_, T>) {
+    fn backward_image<T: Float>(g: &Geometry, dy: &[T], pass: ImageGradient<'_, T>) {
         let (rows, columns) = (g.axis(0), g.axis(1));
-        let PassTo { weight, width, dx, adds } = pass;
+        let ImageGradient { weight, width, dx, adds } = pass;
         let (tap_len, position_len) = (g.ci * g.co, g.co * width);
         for phase_x in columns.phases() {
             // The taps of a phase lie side by side, the last first, as their positions do.
@@ -179,7 +179,13 @@ impl Conv2dOp {
     /// the image and one of the kernel at a time, so that both stay in the first-level cache.
     ///
     /// The vectors run along the channels, for which the gradient is transposed first.
-    fn backward_weight<T: Float>(g: &Geometry, x: &[T], dy: &[T], tile: Tile, to: WeightTo<'_, T>) {
+    fn backward_weight<T: Float>(
+        g: &Geometry,
+        x: &[T],
+        dy: &[T],
+        tile: Tile,
+        to: WeightGradient<'_, T>,
+    ) {
         let (rows, columns) = (g.axis(0), g.axis(1));
         let (width, valid) = (tile.width, tile.valid);
         let image_row = g.padded_width() * g.ci * width;
@@ -223,7 +229,7 @@ impl Conv2dOp {
         x: &[T],
         dy: &[T],
         tile: Tile,
-        to: WeightTo<'_, T>,
+        to: WeightGradient<'_, T>,
     ) {
         let (rows, columns, width) = (g.axis(0), g.axis(1), tile.width);
         let image_row = g.padded_width() * g.ci * width;
@@ -261,7 +267,7 @@ const MAX_SEGMENTS: usize = 32;
 const MAX_TAP_SEGMENTS: usize = 16;
 
 /// Where the gradient of the weight goes.
-struct WeightTo<'a, T> {
+struct WeightGradient<'a, T> {
     dweight: &'a mut [T],
     adds: bool,
     /// [`Geometry::weight_scratch`] elements.
@@ -269,7 +275,7 @@ struct WeightTo<'a, T> {
 }
 
 /// What the backward pass to the image needs beside the gradient it starts from.
-struct PassTo<'a, T> {
+struct ImageGradient<'a, T> {
     /// As [`Conv2dOp::transpose_weight`] left it.
     weight: &'a [T],
     width: usize,
@@ -302,6 +308,96 @@ fn for_segments(
     }
 }
 
+/// What the forward pass multiplies.
+struct ForwardGemm<'a, T> {
+    g: &'a Geometry,
+    image: &'a [T],
+    weight: &'a [T],
+    bias: &'a [T],
+    width: usize,
+}
+
+impl<T: Float> ForwardGemm<'_, T> {
+    /// The results at the positions of one segment of a row, which all meet the same taps.
+    fn positions(&self, row: usize, segment: &Segment, y: &mut [T]) {
+        let Self { g, width, .. } = *self;
+        let (rows, columns) = (g.axis(0), g.axis(1));
+        let (taps_y, taps) = (rows.taps(row), &segment.taps);
+        let y = &mut y[(row * columns.output + segment.first) * g.co * width..];
+        if taps_y.is_empty() || taps.is_empty() {
+            let rows = y[..segment.count * g.co * width].chunks_exact_mut(width);
+            for (channel, row) in rows.enumerate() {
+                row.fill(self.bias.get(channel % g.co).copied().unwrap_or(T::ZERO));
+            }
+            return;
+        }
+        let under = columns.under(segment);
+        let segment_of = |tap: usize| {
+            let pixel = (row * rows.stride + tap - rows.pad) * columns.input + under;
+            let weight = (tap * columns.kernel + taps.start) * g.ci * g.co;
+            [weight, pixel * g.ci * width]
+        };
+        let segment_len = taps.len() * g.ci;
+        for_segments(taps_y, segment_of, |k_segments, part| {
+            if width > 1 {
+                let batch_count = segment.count;
+                let size = GemmSize { m: g.co, n: width, k_segments, segment_len, batch_count };
+                self.samples(size, part, y);
+            } else {
+                // The positions are the rows of A, which is the image.
+                let mut swapped = [[0; 2]; MAX_TAP_SEGMENTS];
+                for (to, &[weight, pixel]) in swapped.iter_mut().zip(k_segments) {
+                    *to = [pixel, weight];
+                }
+                let k_segments = &swapped[..k_segments.len()];
+                let (m, n) = (segment.count, g.co);
+                self.one_sample(
+                    GemmSize { m, n, k_segments, segment_len, batch_count: 1 },
+                    part,
+                    y,
+                );
+            }
+        });
+    }
+
+    /// `y[co, sample] = Σ_k weight[k, co] · x[k, sample]`, for each position.
+    fn samples(&self, size: GemmSize<'_>, part: CallPosition, y: &mut [T]) {
+        let Self { g, width, .. } = *self;
+        // A stride that has only one position is not used.
+        let batch_stride = g.axis(1).stride.saturating_mul(g.ci * width);
+        gemm(
+            size,
+            MatrixA { values: self.weight, layout: Layout::ColumnMajor, lda: g.co },
+            MatrixB { values: self.image, ldb: width, batch_stride },
+            MatrixC {
+                values: y,
+                ldc: width,
+                batch_stride: g.co * width,
+                accumulate: !part.is_first,
+                bias: if part.is_last { self.bias } else { &[] },
+            },
+        );
+    }
+
+    /// `y[position, co] = Σ_k x[position, k] · weight[k, co]`: with one sample the vectors run along the
+    /// channels.
+    fn one_sample(&self, size: GemmSize<'_>, part: CallPosition, y: &mut [T]) {
+        let (g, positions) = (self.g, size.m);
+        let lda = g.axis(1).stride.saturating_mul(g.ci);
+        gemm(
+            size,
+            MatrixA { values: self.image, layout: Layout::RowMajor, lda },
+            MatrixB { values: self.weight, ldb: g.co, batch_stride: 0 },
+            MatrixC::new(y, g.co, !part.is_first),
+        );
+        if part.is_last && !self.bias.is_empty() {
+            for y in y.chunks_exact_mut(g.co).take(positions) {
+                y.iter_mut().zip(self.bias).for_each(|(y, &bias)| *y += bias);
+            }
+        }
+    }
+}
+
 impl<T: Float> Op<T> for Conv2dOp {
     fn name(&self) -> &'static str {
         "conv2d"
@@ -331,79 +427,10 @@ impl<T: Float> Op<T> for Conv2dOp {
             winograd.forward(image, weight, tap, y, epilogue, (width, pass.scratch));
             return;
         }
-        for oy in 0..rows.output {
-            let taps_y = rows.taps(oy);
+        let to = ForwardGemm { g: &g, image, weight, bias: pass.bias, width };
+        for row in 0..rows.output {
             for segment in columns.segments() {
-                let taps = &segment.taps;
-                let y = &mut y[(oy * columns.output + segment.first) * g.co * width..];
-                if taps_y.is_empty() || taps.is_empty() {
-                    let rows = y[..segment.count * g.co * width].chunks_exact_mut(width);
-                    for (channel, row) in rows.enumerate() {
-                        row.fill(pass.bias.get(channel % g.co).copied().unwrap_or(T::ZERO));
-                    }
-                    continue;
-                }
-                let under = columns.under(&segment);
-                let segment_of = |tap: usize| {
-                    let pixel = (oy * rows.stride + tap - rows.pad) * columns.input + under;
-                    let weight = (tap * columns.kernel + taps.start) * g.ci * g.co;
-                    [weight, pixel * g.ci * width]
-                };
-                let segment_len = taps.len() * g.ci;
-                for_segments(taps_y.clone(), segment_of, |k_segments, part| {
-                    // A stride that has only one position is not used.
-                    let step = columns.stride.saturating_mul(g.ci);
-                    let positions = segment.count;
-                    if width > 1 {
-                        // y[co, sample] = Σ_k weight[k, co] · x[k, sample]
-                        gemm(
-                            GemmSize {
-                                m: g.co,
-                                n: width,
-                                k_segments,
-                                segment_len,
-                                batch_count: positions,
-                            },
-                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.co },
-                            MatrixB {
-                                values: image,
-                                ldb: width,
-                                batch_stride: step.saturating_mul(width),
-                            },
-                            MatrixC {
-                                values: y,
-                                ldc: width,
-                                batch_stride: g.co * width,
-                                accumulate: !part.is_first,
-                                bias: if part.is_last { pass.bias } else { &[] },
-                            },
-                        );
-                    } else {
-                        // One sample: positions are the rows, and the vectors run along the channels.
-                        let mut swapped = [[0; 2]; MAX_TAP_SEGMENTS];
-                        let swapped = &mut swapped[..k_segments.len()];
-                        for (to, &[weight, pixel]) in swapped.iter_mut().zip(k_segments) {
-                            *to = [pixel, weight];
-                        }
-                        gemm(
-                            GemmSize {
-                                m: positions,
-                                n: g.co,
-                                k_segments: swapped,
-                                segment_len,
-                                batch_count: 1,
-                            },
-                            MatrixA { values: image, layout: Layout::RowMajor, lda: step },
-                            MatrixB { values: weight, ldb: g.co, batch_stride: 0 },
-                            MatrixC::new(y, g.co, !part.is_first),
-                        );
-                        if part.is_last && !pass.bias.is_empty() {
-                            for y in y.chunks_exact_mut(g.co).take(positions) {
-                                y.iter_mut().zip(pass.bias).for_each(|(y, &bias)| *y += bias);
-                            }
-                        }
-                    }
-                });
+                to.positions(row, &segment, y);
             }
         }
     }
@@ -423,14 +450,14 @@ impl<T: Float> Op<T> for Conv2dOp {
                 winograd.backward().forward(pass.dy, weight, tap, pass.dx, epilogue, scratch);
                 return;
             }
-            let to = PassTo { weight, width, dx: pass.dx, adds: pass.adds };
+            let to = ImageGradient { weight, width, dx: pass.dx, adds: pass.adds };
             Self::backward_image(&g, pass.dy, to);
         } else if let Some(winograd) = Winograd::with_width(&g, width).filter(|_| width > 1) {
             let to = (pass.dx, pass.adds);
             winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
         } else {
             let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
-            let to = WeightTo { dweight: pass.dx, adds: pass.adds, scratch };
+            let to = WeightGradient { dweight: pass.dx, adds: pass.adds, scratch };
             let x = g.pad(pass.x[0], width, rest);
             if g.weight_len() == 0 {
                 return;
@@ -448,10 +475,6 @@ impl<T: Float> Op<T> for Conv2dOp {
         winograd.map_or(0, |winograd| winograd.scratch(width))
     }
 
-    fn adds_bias(&self) -> bool {
-        true
-    }
-
     fn sets_gradient(&self, _operand: usize) -> bool {
         true
     }
@@ -462,7 +485,7 @@ impl<T: Float> Op<T> for Conv2dOp {
         if operand == 0 {
             g.weight_len() + winograd
         } else {
-            winograd.max(g.weight_scratch(width) + g.padded_len(width))
+            winograd.max(g.weight_scratch(width).saturating_add(g.padded_len(width)))
         }
     }
 

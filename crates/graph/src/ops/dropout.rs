@@ -133,8 +133,8 @@ impl<T: Float> Op<T> for DropoutOp {
                     if x.is_empty() {
                         y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
                     } else {
-                        let lanes = y.iter_mut().zip(&x[at]).zip(factors);
-                        lanes.for_each(|((y, &x), &factor)| *y = x * factor);
+                        let rows = y.iter_mut().zip(&x[at]).zip(factors);
+                        rows.for_each(|((y, &x), &factor)| *y = x * factor);
                     }
                 });
             },
@@ -151,8 +151,8 @@ impl<T: Float> Op<T> for DropoutOp {
                     if dy.is_empty() {
                         dx.iter_mut().zip(factors).for_each(|(dx, &factor)| *dx *= factor);
                     } else {
-                        let lanes = dx.iter_mut().zip(&dy[at]).zip(factors);
-                        lanes.for_each(|((dx, &dy), &factor)| *dx += dy * factor);
+                        let rows = dx.iter_mut().zip(&dy[at]).zip(factors);
+                        rows.for_each(|((dx, &dy), &factor)| *dx += dy * factor);
                     }
                 });
             },

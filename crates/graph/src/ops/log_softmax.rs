@@ -52,15 +52,15 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
                     sums.fill(T::ZERO);
                     for x in x.chunks_exact(width) {
                         // The exponent is never positive, so nothing overflows.
-                        let lanes = sums.iter_mut().zip(x).zip(&*maxima);
-                        lanes.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
+                        let rows = sums.iter_mut().zip(x).zip(&*maxima);
+                        rows.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
                     }
                     // The largest score adds e⁰ = 1 to its sum, whose logarithm is finite.
                     sums.iter_mut().for_each(|sum| *sum = sum.ln());
                     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                        let lanes = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
+                        let rows = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
                         // The maximum first: next to large scores the logarithm would be rounded away.
-                        lanes.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
+                        rows.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
                     }
                 }
             },
@@ -83,8 +83,8 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
                     }
                     let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
                     for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                        let lanes = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                        lanes.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
+                        let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                        rows.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
                     }
                 }
             },

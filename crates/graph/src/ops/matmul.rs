@@ -6,14 +6,14 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
+use std::any::Any;
+
 use kernels::gemm::{
     GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
-use crate::op::{
-    BackwardPass, ForwardPass, Op, RowsPass, Saved, SplitTile, SplitWeight, Tile, WORKSPACE_ROWS,
-};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -62,7 +62,7 @@ impl<T: Float> Graph<T> {
 }
 
 #[derive(Debug)]
-struct MatMulOp;
+pub(crate) struct MatMulOp;
 
 impl<T: Float> Op<T> for MatMulOp {
     fn name(&self) -> &'static str {
@@ -104,9 +104,9 @@ impl<T: Float> Op<T> for MatMulOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, weight) = (pass.x[0], pass.x[1]);
         if pass.y_shape.is_batched() {
-            let (bias, shapes, lanes) = (pass.bias, pass.shapes, pass.tile.width);
-            let rows = RowsPass { x, weight, bias, shapes, lanes, stride: lanes, adds: false };
-            self.forward_rows(rows, 0, pass.y);
+            let (bias, shape, columns) = (pass.bias, &pass.shapes[WEIGHT], pass.tile.width);
+            let rows = RowsPass { x, weight, bias, shape, columns, stride: columns, adds: false };
+            Self::forward_rows(rows, 0, pass.y);
         } else {
             let [k, n] = matrix(&pass.shapes[1]);
             let rows = pass.y_shape.dims()[0];
@@ -120,10 +120,10 @@ impl<T: Float> Op<T> for MatMulOp {
         let [k, n] = matrix(&shapes[1]);
         match (pass.operand, pass.y_shape.is_batched()) {
             (0, true) => {
-                let (weight, lanes) = (x[1], tile.width);
-                let bias = &[];
-                let pass = RowsPass { x: dy, weight, bias, shapes, lanes, stride: lanes, adds };
-                self.backward_rows(pass, 0, dx);
+                let (weight, shape, columns) = (x[WEIGHT], &shapes[WEIGHT], tile.width);
+                let stride = columns;
+                let pass = RowsPass { x: dy, weight, bias: &[], shape, columns, stride, adds };
+                Self::backward_rows(pass, 0, dx);
             }
             (0, false) => {
                 // da[m, k] = Σ_n dy[m, n] · bᵀ[n, k]
@@ -144,9 +144,10 @@ impl<T: Float> Op<T> for MatMulOp {
                 add_row_sums(sums, PARTIAL_SUMS, dx);
             }
             (_, true) => {
-                self.pack(dy, tile, pass.scratch);
-                let workspace = &*pass.scratch;
-                self.gradient_rows(SplitTile { x, workspace, shapes, tile, adds }, 0, dx);
+                Self::pack(dy, tile, pass.scratch);
+                let (weight, workspace) = (&shapes[WEIGHT], &*pass.scratch);
+                let rows = WeightRows { x: x[0], workspace, weight, tile, adds };
+                Self::gradient_rows(rows, 0, dx);
             }
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
@@ -155,10 +156,6 @@ impl<T: Float> Op<T> for MatMulOp {
                 multiply([k, n, rows], a, (dy, n), MatrixC::new(dx, n, adds));
             }
         }
-    }
-
-    fn adds_bias(&self) -> bool {
-        true
     }
 
     fn sets_gradient(&self, _operand: usize) -> bool {
@@ -174,24 +171,77 @@ impl<T: Float> Op<T> for MatMulOp {
         }
     }
 
-    fn split_weight(&self) -> Option<&dyn SplitWeight<T>> {
-        Some(self)
-    }
-
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
         let rows = if operands[0].is_batched() { 1 } else { operands[0].dims()[0] };
         (rows * operands[1].len()) as u64
     }
 }
 
-impl<T: Float> SplitWeight<T> for MatMulOp {
-    /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
-    /// features, so that a panel stays in the first-level cache.
-    fn workspace(&self, rows: usize, width: usize) -> usize {
-        whole_vectors(rows) * width
+/// Which operand the weight is, if the other one has the batch axis.
+pub(crate) const WEIGHT: usize = 1;
+
+/// Rows of the result that belong together in a workspace.
+pub(crate) const WORKSPACE_ROWS: usize = 96;
+
+/// Some rows of the result for all samples, or of the gradient of the first operand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowsPass<'a, T> {
+    /// The first operand, or the gradient of the result.
+    pub(crate) x: &'a [T],
+    pub(crate) weight: &'a [T],
+    /// What to add to the result along its last axis; or empty.
+    pub(crate) bias: &'a [T],
+    /// The shape of the weight.
+    pub(crate) shape: &'a Shape,
+    /// Columns of a row.
+    pub(crate) columns: usize,
+    /// Elements from one row to the next.
+    pub(crate) stride: usize,
+    /// Whether to add to what is there, or to set.
+    pub(crate) adds: bool,
+}
+
+/// Some rows of the gradient of the weight, from one tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightRows<'a, T> {
+    /// The first operand.
+    pub(crate) x: &'a [T],
+    /// What [`MatMulOp::pack`] wrote.
+    pub(crate) workspace: &'a [T],
+    /// The shape of the weight.
+    pub(crate) weight: &'a Shape,
+    pub(crate) tile: Tile,
+    /// Whether to add to what other tiles have left, or to set.
+    pub(crate) adds: bool,
+}
+
+/// The passes of a layer row by row, where the second operand is a weight.
+///
+/// The gradient of a weight that is large beside the activations is made in rows over the whole batch.
+/// Instead of a partial sum for each tile, which for a large weight costs more than the product itself,
+/// each thread makes some rows of the gradient from all tiles in order: no partial sums, and the same
+/// bytes with any number of threads.
+///
+/// A weight too large for the caches is read once a pass, not once a tile: then all samples are put side by
+/// side, as one tile, and each thread makes some rows of the result.
+impl MatMulOp {
+    /// Whether `op` is a matrix product.
+    pub(crate) fn is<T: Float>(op: &(dyn Op<T> + 'static)) -> bool {
+        (op as &dyn Any).is::<Self>()
     }
 
-    fn pack(&self, dy: &[T], tile: Tile, workspace: &mut [T]) {
+    /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
+    /// features, so that a panel stays in the first-level cache.
+    ///
+    /// This is its length for the first `rows` rows of the result, which are all or a multiple of
+    /// [`WORKSPACE_ROWS`].
+    pub(crate) fn workspace(rows: usize, width: usize) -> usize {
+        whole_vectors(rows).saturating_mul(width)
+    }
+
+    /// Puts into `workspace` what the gradient of the weight needs of `dy`, some rows of the gradient of the
+    /// result.
+    pub(crate) fn pack<T: Float>(dy: &[T], tile: Tile, workspace: &mut [T]) {
         let Tile { width, valid, .. } = tile;
         let n = dy.len() / width;
         for first in (0..n).step_by(PANEL) {
@@ -202,17 +252,18 @@ impl<T: Float> SplitWeight<T> for MatMulOp {
         }
     }
 
-    fn forward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]) {
-        let RowsPass { x, weight, lanes, stride, adds, .. } = pass;
-        let [k, n] = matrix(&pass.shapes[1]);
+    /// Sets `y` to row `first_row` of the result and those after it, or adds them.
+    pub(crate) fn forward_rows<T: Float>(pass: RowsPass<'_, T>, first_row: usize, y: &mut [T]) {
+        let RowsPass { x, weight, columns, stride, adds, .. } = pass;
+        let [k, n] = matrix(pass.shape);
         let bias = pass.bias.get(first_row..).unwrap_or(&[]);
         let weight = weight.get(first_row..).unwrap_or(&[]);
-        if lanes > 1 {
-            // y[n, lane] = Σ_k b[k, n] · a[k, lane]
+        if columns > 1 {
+            // y[n, sample] = Σ_k b[k, n] · a[k, sample]
             let rows = y.len() / stride;
             let weight = MatrixA { values: weight, layout: Layout::ColumnMajor, lda: n };
             let y = MatrixC { bias, ..MatrixC::new(y, stride, adds) };
-            multiply([rows, lanes, k], weight, (x, stride), y);
+            multiply([rows, columns, k], weight, (x, stride), y);
         } else {
             // One sample: a matrix of one row, so the vectors run along `n`.
             let a = MatrixA { values: x, layout: Layout::RowMajor, lda: k };
@@ -221,28 +272,26 @@ impl<T: Float> SplitWeight<T> for MatMulOp {
         }
     }
 
-    fn backward_rows(&self, pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]) {
-        let RowsPass { x: dy, weight, lanes, stride, adds, .. } = pass;
-        let [_, n] = matrix(&pass.shapes[1]);
-        // da[k, lane] = Σ_n b[k, n] · dy[n, lane]
+    /// The same for `dx` and the gradient of the first operand.
+    pub(crate) fn backward_rows<T: Float>(pass: RowsPass<'_, T>, first_row: usize, dx: &mut [T]) {
+        let RowsPass { x: dy, weight, columns, stride, adds, .. } = pass;
+        let [_, n] = matrix(pass.shape);
+        // da[k, sample] = Σ_n b[k, n] · dy[n, sample]
         let weight = weight.get(first_row * n..).unwrap_or(&[]);
         let rows = dx.len() / stride;
         let weight = MatrixA { values: weight, layout: Layout::RowMajor, lda: n };
-        multiply([rows, lanes, n], weight, (dy, stride), MatrixC::new(dx, stride, adds));
+        multiply([rows, columns, n], weight, (dy, stride), MatrixC::new(dx, stride, adds));
     }
 
     /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
-    fn gradient_rows(&self, tile: SplitTile<'_, T>, first_row: usize, dx: &mut [T]) {
-        let [_, n] = matrix(&tile.shapes[1]);
+    pub(crate) fn gradient_rows<T: Float>(rows: WeightRows<'_, T>, first_row: usize, dx: &mut [T]) {
+        let [_, n] = matrix(rows.weight);
         if dx.is_empty() {
             return;
         }
-        let Tile { width, valid, .. } = tile.tile;
-        let a = MatrixA {
-            values: &tile.x[0][first_row * width..],
-            layout: Layout::RowMajor,
-            lda: width,
-        };
+        let Tile { width, valid, .. } = rows.tile;
+        let a =
+            MatrixA { values: &rows.x[first_row * width..], layout: Layout::RowMajor, lda: width };
         let m = dx.len() / n;
         let whole_panels = n / PANEL;
         for (first, n_columns, batch_count) in
@@ -259,13 +308,13 @@ impl<T: Float> SplitWeight<T> for MatMulOp {
                     },
                     a,
                     MatrixB {
-                        values: &tile.workspace[first * valid..],
+                        values: &rows.workspace[first * valid..],
                         ldb: whole_vectors(n_columns),
                         batch_stride: n_columns * valid,
                     },
                     MatrixC {
                         batch_stride: n_columns,
-                        ..MatrixC::new(&mut dx[first..], n, tile.adds)
+                        ..MatrixC::new(&mut dx[first..], n, rows.adds)
                     },
                 );
             }

@@ -1,11 +1,10 @@
 //! Largest element along axes.
 //!
-//! Shapes: `x [..]` → `y` without the axes searched. The batch axis is not searched: samples do not
-//! compete.
+//! Shapes: `x [..]` → `y` without the axes searched. The batch axis is not searched.
 //! Gradient: all of `dL/dy` goes to the first element, in row-major order, that equals the largest; the
-//! others get 0. So it is at a tie, which is a kink. Where an element is NaN so is the result, and nobody
-//! gets a gradient.
-//! Source: the rule of the winning branch.
+//! others get 0. A tie is a kink. If an element is NaN, so is the result, and no element has a
+//! gradient.
+//! Source: the gradient of the branch that was taken.
 
 use kernels::vectorize;
 
@@ -34,13 +33,13 @@ pub(super) fn larger<T: Float>(a: T, b: T) -> T {
     if a > b || a_is_nan { a } else { b }
 }
 
-/// Hands what is left of a gradient to those lanes of `x` that won, `x = y`; nothing is left for the
-/// next one.
+/// Adds the gradient that is `left` for each sample to `dx` where `x` is the largest element, `x = y`, and
+/// leaves 0 for elements that follow.
 #[inline(always)]
-pub(super) fn give_to_winners<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &[T]) {
+pub(super) fn route_to_max<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &[T]) {
     for (((dx, left), x), y) in dx.iter_mut().zip(left).zip(x).zip(y) {
-        let (gift, rest) = if x == y { (*left, T::ZERO) } else { (T::ZERO, *left) };
-        *dx += gift;
+        let (share, rest) = if x == y { (*left, T::ZERO) } else { (T::ZERO, *left) };
+        *dx += share;
         *left = rest;
     }
 }
@@ -97,7 +96,7 @@ impl<T: Float> Op<T> for MaxOp {
             || {
                 for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
                     let at = indices.advance() * width;
-                    give_to_winners(dx, &mut left[at..][..width], x, &y[at..][..width]);
+                    route_to_max(dx, &mut left[at..][..width], x, &y[at..][..width]);
                 }
             },
         );

@@ -1,16 +1,16 @@
 //! Largest pixel of each window of an image, channel by channel.
 //!
 //! Shapes: `x [N, height, width, channels]` → `y [N, rows, columns, channels]`, one pixel for each window.
-//! Padding never wins.
+//! Padding is never the largest.
 //! Gradient: all of `dL/dy` goes to the first pixel of the window, row by row, that equals the largest; the
-//! others get 0. So it is at a tie, which is a kink. Where a pixel is NaN so is the result, and nobody gets
-//! a gradient.
+//! others get 0. A tie is a kink. If a pixel is NaN, so is the result, and no pixel has a
+//! gradient.
 //! Source: Ranzato, Huang, Boureau, LeCun (CVPR 2007), "Unsupervised learning of invariant feature
 //! hierarchies with applications to object recognition".
 
 use kernels::vectorize;
 
-use super::max::{give_to_winners, larger};
+use super::max::{larger, route_to_max};
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -92,7 +92,7 @@ impl<T: Float> Op<T> for MaxPool2dOp {
                     left.copy_from_slice(dy);
                     for at in self.0.pixels(out) {
                         let range = at * pixel..(at + 1) * pixel;
-                        give_to_winners(&mut dx[range.clone()], left, &x[range], y);
+                        route_to_max(&mut dx[range.clone()], left, &x[range], y);
                     }
                 }
             },

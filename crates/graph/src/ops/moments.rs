@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x [N, .., c]` → `y [2, c]`: the means, then the (biased) variances.
 //! Gradient: with `m` values in a channel, `dL/dx = dL/dmean / m + dL/dvariance · 2 (x − mean) / m`.
-//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are put together as
+//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are combined as
 //! Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
 //! variances", so that no large squares are subtracted from each other.
 
@@ -122,7 +122,7 @@ impl<T: Float> Op<T> for MomentsOp {
     }
 }
 
-/// For each channel the sum of `f(channel, x)` over all positions and the first `valid` lanes.
+/// For each channel the sum of `f(channel, x)` over all positions and the first `valid` samples.
 #[inline(always)]
 pub(super) fn channel_sums<T: Float>(
     x: &[T],
@@ -145,8 +145,8 @@ pub(super) fn channel_sums<T: Float>(
             }
         },
     );
-    for (sum, lanes) in sums.iter_mut().zip(scratch.chunks_exact(width)) {
-        *sum = kernels::sum(&lanes[..valid]);
+    for (sum, row) in sums.iter_mut().zip(scratch.chunks_exact(width)) {
+        *sum = kernels::sum(&row[..valid]);
     }
 }
 

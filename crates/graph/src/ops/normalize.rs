@@ -128,9 +128,9 @@ impl<T: Float> Op<T> for NormalizeOp {
         let half = T::from_f64(0.5);
         for c in 0..channels {
             let scale = self.inverse_deviation(moments[channels + c]);
-            let lanes = c * width..c * width + pass.tile.valid;
-            dx[c] += -scale * kernels::sum(&sums[lanes.clone()]);
-            dx[channels + c] += -half * scale * scale * kernels::sum(&products[lanes]);
+            let samples = c * width..c * width + pass.tile.valid;
+            dx[c] += -scale * kernels::sum(&sums[samples.clone()]);
+            dx[channels + c] += -half * scale * scale * kernels::sum(&products[samples]);
         }
     }
 

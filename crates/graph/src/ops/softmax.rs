@@ -51,8 +51,8 @@ impl<T: Float> Op<T> for SoftmaxOp {
                     lane_maxima(x, maxima);
                     sums.fill(T::ZERO);
                     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                        let lanes = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
-                        for (((y, &x), sum), &maximum) in lanes {
+                        let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
+                        for (((y, &x), sum), &maximum) in rows {
                             // The exponent is never positive, so nothing overflows.
                             *y = (x - maximum).exp();
                             *sum += *y;
@@ -79,13 +79,13 @@ impl<T: Float> Op<T> for SoftmaxOp {
                 for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
                     sums.fill(T::ZERO);
                     for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
-                        let lanes = sums.iter_mut().zip(dy).zip(y);
-                        lanes.for_each(|((sum, &dy), &y)| *sum += dy * y);
+                        let rows = sums.iter_mut().zip(dy).zip(y);
+                        rows.for_each(|((sum, &dy), &y)| *sum += dy * y);
                     }
                     let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
                     for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                        let lanes = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                        lanes.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
+                        let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                        rows.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
                     }
                 }
             },
@@ -110,13 +110,13 @@ pub(super) fn classes_last(op: &'static str, x: &Shape) -> Result<Shape, ShapeEr
     Ok(x.clone())
 }
 
-/// Elements that are normalised together, for all lanes: one row for each class.
+/// Elements that are normalised together, for all samples: one row for each class.
 pub(super) fn group_len(shape: &Shape, width: usize) -> usize {
     // Without classes there are no groups; their length must not be 0 all the same.
     shape.dims().last().map_or(1, |classes| classes * width).max(1)
 }
 
-/// The largest score of each lane.
+/// The largest score of each sample.
 #[inline(always)]
 pub(super) fn lane_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
     maxima.copy_from_slice(&scores[..maxima.len()]);

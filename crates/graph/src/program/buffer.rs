@@ -1,23 +1,23 @@
-//! Memory whose rows begin at a vector.
+//! Memory that begins at a cache line.
 
 use std::ops::{Deref, DerefMut};
 
-use kernels::MAX_LANES;
+use kernels::{Float, MAX_LANES};
 
-/// The length of a row of a tile is a multiple of this: a vector of the widest instruction set.
+/// The width of a tile is a multiple of this: a vector of the widest instruction set.
 pub(super) const ROW_ALIGNMENT: usize = MAX_LANES;
-/// A cache line.
+/// A cache line, in bytes.
 const ALIGNMENT: usize = 64;
 const _: () = assert!(ROW_ALIGNMENT * size_of::<f32>() == ALIGNMENT);
 
-/// Numbers that begin at a cache line.
+/// Elements that begin at a cache line.
 #[derive(Debug, Default)]
 pub(super) struct Buffer<T> {
     values: Vec<T>,
     start: usize,
 }
 
-impl<T: crate::Float> Buffer<T> {
+impl<T: Float> Buffer<T> {
     pub(super) fn new(len: usize) -> Self {
         let values = vec![T::ZERO; len + ALIGNMENT / size_of::<T>()];
         // `align_offset` may decline (`usize::MAX`); unaligned memory works, only slower.
@@ -40,4 +40,12 @@ impl<T> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values[self.start..]
     }
+}
+
+/// `to += from`.
+pub(super) fn add<T: Float>(to: &mut [T], from: &[T]) {
+    kernels::vectorize(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, &from)| *to += from),
+    );
 }

@@ -1,37 +1,17 @@
-//! How tasks find what they read and write.
+//! How tasks of a tile run, and where they read and write.
 
 use kernels::Float;
 
-use crate::graph::{Graph, Leaf, NodeId};
-use crate::op::{
-    BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, SplitTile, SplitWeight, Tile,
-    WEIGHT,
-};
+use super::buffer::{Buffer, add};
+use super::input_source::{BOUND, InputSource};
+use super::plan::{Chunk, Plan, Storage};
+use super::state::{RowParallelState, TileState, Worker};
+use super::task::Task;
+use crate::graph::{Graph, Leaf, Node, NodeId};
+use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
+use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
 
-use super::buffer::Buffer;
-use super::plan::{Chunk, Plan, Storage, Task};
-use super::row_parallel::RowParallelLayer;
-use super::{BOUND, InputSource, add};
-
-/// A tile and what is kept of it from stage to stage.
-#[derive(Debug)]
-pub(super) struct TileState<T> {
-    pub(super) tile: Tile,
-    /// Lanes of the tiles before it.
-    pub(super) first_column: usize,
-    pub(super) buffers: Vec<Buffer<T>>,
-    /// Whether what the gradients of parameters will be made of is so small that they must be finite.
-    pub(super) is_bounded: bool,
-}
-
-/// What a thread needs for the tile it works on.
-#[derive(Debug)]
-pub(super) struct Worker<T> {
-    pub(super) buffers: Vec<Buffer<T>>,
-    pub(super) scratch: Buffer<T>,
-}
-
-/// The buffers a task of a tile may look into.
+/// The buffers that a task of a tile may read.
 #[derive(Clone, Copy)]
 pub(super) struct Local<'a, T> {
     tile: &'a [Buffer<T>],
@@ -55,21 +35,13 @@ pub(super) struct Context<'a, T> {
     pub(super) plan: &'a Plan,
     pub(super) parameters: &'a [T],
     pub(super) shared: &'a [Buffer<T>],
-    pub(super) row_parallel: &'a [RowParallelLayer<T>],
+    pub(super) row_parallel: &'a [RowParallelState<T>],
     pub(super) key: RandomKey,
-}
-
-pub(super) fn op<T: Float>(graph: &Graph<T>, i: usize) -> &dyn Op<T> {
-    graph.node(NodeId(i as u32)).op().expect("planned as an op")
-}
-
-pub(super) fn split_weight<T: Float>(graph: &Graph<T>, i: usize) -> &dyn SplitWeight<T> {
-    op(graph, i).split_weight().expect("planned as one with a weight to split")
 }
 
 impl<'a, T: Float> Context<'a, T> {
     /// One task for one tile.
-    pub(super) fn tile_task(
+    pub(super) fn run(
         &self,
         task: Task,
         state: &mut TileState<T>,
@@ -77,81 +49,56 @@ impl<'a, T: Float> Context<'a, T> {
         inputs: &dyn InputSource<T>,
     ) {
         let tile = state.tile;
-        let plan = &self.plan.nodes;
         match task {
             Task::Load(i) => {
-                let Some(&Leaf::Input(input)) = self.node(i).leaf() else {
-                    unreachable!("planned as an input")
-                };
-                let len = self.node(i).shape().len() * tile.width;
-                let mut y = take(&plan[i].value, state, worker);
-                inputs.load(input, tile, &mut y[..len]);
-                put(&plan[i].value, y, state, worker);
+                let input = self.input(i);
+                self.write(i, &self.value(i), state, worker, |y, _, _| inputs.load(input, tile, y));
             }
             Task::Forward(i) => {
-                // The part of a reduction has a place of its own.
-                let place = plan[i].part.map_or(plan[i].value.clone(), Storage::Tile);
-                let len = self.node(i).shape().len() * tile.row_len(self.node(i).shape());
-                let mut y = take(&place, state, worker);
-                let mut scratch = std::mem::take(&mut worker.scratch);
-                let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                self.forward(i, tile, Some(local), &mut y[..len], &mut scratch);
-                worker.scratch = scratch;
-                put(&place, y, state, worker);
+                self.write(i, &self.value(i), state, worker, |y, local, scratch| {
+                    self.forward(i, tile, Some(local), y, scratch);
+                });
             }
             Task::Zero(i) => {
-                let len = self.node(i).shape().len() * tile.row_len(self.node(i).shape());
-                let place = self.gradient_place(i);
-                let mut dx = take(&place, state, worker);
-                dx[..len].fill(T::ZERO);
-                put(&place, dx, state, worker);
+                self.write(i, &self.gradient(i), state, worker, |dx, _, _| dx.fill(T::ZERO));
             }
-            Task::Backward { node: i, operand, adds } => {
-                let to = self.node(i).operands()[operand].index();
-                let len = self.node(to).shape().len() * tile.row_len(self.node(to).shape());
-                let place = self.gradient_place(to);
-                let mut dx = take(&place, state, worker);
-                let mut scratch = std::mem::take(&mut worker.scratch);
-                let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let part = BackwardTask { node: i, operand, adds, tile, local: Some(local) };
-                self.backward(part, &mut dx[..len], &mut scratch);
-                worker.scratch = scratch;
-                put(&place, dx, state, worker);
+            Task::Backward { node, operand, adds } => {
+                let to = self.node(node).operands()[operand].index();
+                self.write(to, &self.gradient(to), state, worker, |dx, local, scratch| {
+                    let pass = BackwardTask { node, operand, adds, tile, local: Some(local) };
+                    self.backward(pass, dx, scratch);
+                });
             }
             Task::Pack(i) => {
-                let place = Storage::Tile(plan[i].workspace.expect("planned with a workspace"));
-                let mut workspace = take(&place, state, worker);
+                let workspace = self.plan.nodes[i].workspace.expect("planned with a workspace");
+                let mut packed = std::mem::take(&mut state.buffers[workspace]);
                 let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let split = split_weight(self.graph, i);
-                let dy = self.read(i, &plan[i].gradient, tile.width, Some(local));
-                split.pack(dy, tile, &mut workspace);
-                put(&place, workspace, state, worker);
+                let dy = self.read(i, &self.plan.nodes[i].gradient, tile.width, Some(local));
+                MatMulOp::pack(dy, tile, &mut packed);
+                state.buffers[workspace] = packed;
             }
             Task::Scatter(i) => {
-                let row_parallel = self.row_parallel_layer(i);
-                let mut y = take(&plan[i].value, state, worker);
-                for (to, from) in
-                    y.chunks_exact_mut(tile.width).zip(row_parallel.of_tile(&row_parallel.y, state))
-                {
-                    to.copy_from_slice(from);
-                }
-                put(&plan[i].value, y, state, worker);
+                let (layer, columns) = (self.row_parallel_state(i), state.columns());
+                self.write(i, &self.value(i), state, worker, |y, _, _| {
+                    let rows = layer.rows(&layer.y, columns);
+                    y.chunks_exact_mut(tile.width)
+                        .zip(rows)
+                        .for_each(|(to, from)| to.copy_from_slice(from));
+                });
             }
-            Task::ScatterGradient { node: i, adds } => {
-                let row_parallel = self.row_parallel_layer(i);
-                let place = &plan[self.node(i).operands()[0].index()].gradient;
-                let mut dx = take(place, state, worker);
-                for (to, from) in dx
-                    .chunks_exact_mut(tile.width)
-                    .zip(row_parallel.of_tile(&row_parallel.dx, state))
-                {
-                    if adds {
-                        add(to, from);
-                    } else {
-                        to.copy_from_slice(from);
+            Task::ScatterGradient { node, adds } => {
+                let to = self.node(node).operands()[0].index();
+                let (layer, columns) = (self.row_parallel_state(node), state.columns());
+                self.write(to, &self.gradient(to), state, worker, |dx, _, _| {
+                    let rows = layer.rows(&layer.dx, columns);
+                    for (to, from) in dx.chunks_exact_mut(tile.width).zip(rows) {
+                        if adds {
+                            add(to, from);
+                        } else {
+                            to.copy_from_slice(from);
+                        }
                     }
-                }
-                put(place, dx, state, worker);
+                });
             }
             Task::Finish(_)
             | Task::Seed(_)
@@ -163,8 +110,33 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    /// In a tile, the gradient of a shared value is the tile's part of it.
-    fn gradient_place(&self, i: usize) -> Storage {
+    /// Calls `work` with the value or gradient of node `i` that is stored at `storage`, with the buffers
+    /// that it may read, and with scratch space. The buffer is taken out meanwhile.
+    fn write(
+        &self,
+        i: usize,
+        storage: &Storage,
+        state: &mut TileState<T>,
+        worker: &mut Worker<T>,
+        work: impl FnOnce(&mut [T], Local<'_, T>, &mut [T]),
+    ) {
+        let len = self.node(i).shape().len() * state.tile.row_len(self.node(i).shape());
+        let mut values = std::mem::take(buffer(storage, state, worker));
+        let mut scratch = std::mem::take(&mut worker.scratch);
+        let local = Local { tile: &state.buffers, worker: &worker.buffers };
+        work(&mut values[..len], local, &mut scratch);
+        worker.scratch = scratch;
+        *buffer(storage, state, worker) = values;
+    }
+
+    /// Where a tile's value of a node is stored: of a reduction, the tile's part of it.
+    fn value(&self, i: usize) -> Storage {
+        let plan = &self.plan.nodes[i];
+        plan.part.map_or_else(|| plan.value.clone(), Storage::Tile)
+    }
+
+    /// Where a tile's gradient of a node is stored: of a shared value, the tile's part of it.
+    fn gradient(&self, i: usize) -> Storage {
         let plan = &self.plan.nodes[i];
         plan.gradient_part.map_or_else(|| plan.gradient.clone(), Storage::Tile)
     }
@@ -178,12 +150,10 @@ impl<'a, T: Float> Context<'a, T> {
         scratch: &mut [T],
     ) {
         let plan = &self.plan.nodes[i];
-        let mut x = self.operands(i, tile, local);
-        if plan.in_place {
-            x[0] = &[];
-        }
+        // In place the first operand is in `y`.
+        let x = self.operands(i, tile, local, |k| !(plan.in_place && k == 0));
         let bias = plan.bias.map(|bias| self.read(bias, &self.plan.nodes[bias].value, 1, local));
-        op(self.graph, i).forward(ForwardPass {
+        self.op(i).forward(ForwardPass {
             x: &x[..plan.shapes.len()],
             y,
             bias: bias.unwrap_or(&[]),
@@ -195,31 +165,17 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    pub(super) fn backward(&self, part: BackwardTask<'_, T>, dx: &mut [T], scratch: &mut [T]) {
-        self.with_backward(part, dx, scratch, |pass| op(self.graph, part.node).backward(pass));
-    }
-
-    fn with_backward(
-        &self,
-        part: BackwardTask<'_, T>,
-        dx: &mut [T],
-        scratch: &mut [T],
-        run: impl FnOnce(BackwardPass<'_, T>),
-    ) {
-        let BackwardTask { node: i, operand, adds, tile, local } = part;
+    pub(super) fn backward(&self, task: BackwardTask<'_, T>, dx: &mut [T], scratch: &mut [T]) {
+        let BackwardTask { node: i, operand, adds, tile, local } = task;
         let plan = &self.plan.nodes[i];
-        let saved = op(self.graph, i).saved(operand);
-        let mut x = self.operands(i, tile, local);
-        for (k, x) in x.iter_mut().enumerate() {
-            if !saved.has_operand(k) {
-                *x = &[];
-            }
-        }
-        let lanes = tile.row_len(self.node(i).shape());
-        let y = if saved.has_result() { self.read(i, &plan.value, lanes, local) } else { &[] };
-        let over = plan.backward_in_place && operand == 0;
-        let dy = if over { &[] } else { self.read(i, &plan.gradient, lanes, local) };
-        run(BackwardPass {
+        let saved = self.op(i).saved(operand);
+        let x = self.operands(i, tile, local, |k| saved.has_operand(k));
+        let row_len = tile.row_len(self.node(i).shape());
+        let y = if saved.has_result() { self.read(i, &plan.value, row_len, local) } else { &[] };
+        // In place the gradient of the result is in `dx`.
+        let is_in_place = plan.backward_in_place && operand == 0;
+        let dy = if is_in_place { &[] } else { self.read(i, &plan.gradient, row_len, local) };
+        self.op(i).backward(BackwardPass {
             operand,
             x: &x[..plan.shapes.len()],
             y,
@@ -234,50 +190,35 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    /// Adds the rows of split gradients to a chunk, or sets it to them: node by node, tile by tile.
-    pub(super) fn split_rows(
+    /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: node by node, tile
+    /// by tile.
+    pub(super) fn weight_rows(
         &self,
         chunk: &Chunk,
         tiles: &[TileState<T>],
         mut adds: bool,
         dx: &mut [T],
     ) {
-        for &i in &chunk.splits {
+        for &i in &chunk.by_rows {
             let plan = &self.plan.nodes[i];
-            let split = split_weight(self.graph, i);
-            let saved = op(self.graph, i).saved(WEIGHT);
-            let row_len = plan.shapes[WEIGHT].dims().last().map_or(1, |&len| len.max(1));
-            if plan.row_parallel.is_some() {
-                let RowParallelLayer { x, workspace, tile, .. } = self.row_parallel_layer(i);
-                let (x, shapes, tile) = (&[&x[..], &[]], &plan.shapes[..], *tile);
+            let weight = &plan.shapes[WEIGHT];
+            let row_len = weight.dims().last().map_or(1, |&len| len.max(1));
+            let first_row = chunk.range.start / row_len;
+            let mut make = |x: &[T], workspace: &[T], tile: Tile| {
                 let adds = std::mem::replace(&mut adds, true);
-                let tile = SplitTile { x, workspace, shapes, tile, adds };
-                split.gradient_rows(tile, chunk.range.start / row_len, dx);
+                let rows = WeightRows { x, workspace, weight, tile, adds };
+                MatMulOp::gradient_rows(rows, first_row, dx);
+            };
+            if plan.row_parallel.is_some() {
+                let layer = self.row_parallel_state(i);
+                make(&layer.x, &layer.workspace, layer.tile);
                 continue;
             }
+            let workspace = plan.workspace.expect("planned with a workspace");
             for state in tiles {
                 let local = Local { tile: &state.buffers, worker: &[] };
-                let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
-                for (k, operand) in self.node(i).operands().iter().enumerate() {
-                    if saved.has_operand(k) {
-                        let lanes = state.tile.row_len(&plan.shapes[k]);
-                        x[k] = self.read(
-                            operand.index(),
-                            &self.plan.nodes[operand.index()].value,
-                            lanes,
-                            Some(local),
-                        );
-                    }
-                }
-                let workspace = &state.buffers[plan.workspace.expect("planned with a workspace")];
-                let tile = SplitTile {
-                    x: &x[..plan.shapes.len()],
-                    workspace,
-                    shapes: &plan.shapes,
-                    tile: state.tile,
-                    adds: std::mem::replace(&mut adds, true),
-                };
-                split.gradient_rows(tile, chunk.range.start / row_len, dx);
+                let x = self.operands(i, state.tile, Some(local), |k| k != WEIGHT)[0];
+                make(x, &state.buffers[workspace], state.tile);
             }
         }
     }
@@ -291,22 +232,19 @@ impl<'a, T: Float> Context<'a, T> {
                 let plan = &self.plan.nodes[id.index()];
                 let part = plan.gradient_part.filter(|_| node.leaf().is_some());
                 let factors = plan.workspace.is_none_or(|workspace| {
-                    let saved = op(self.graph, id.index()).saved(WEIGHT);
-                    let x = self.operands(id.index(), state.tile, Some(local));
-                    let mut x = node.operands().iter().zip(x).enumerate();
+                    let operand = node.operands()[0].index();
+                    let input = self.plan.nodes[operand].input;
                     is_bounded(&state.buffers[workspace])
-                        && x.all(|(k, (operand, x))| {
-                            let input = self.plan.nodes[operand.index()].input;
-                            !saved.has_operand(k)
-                                || input.is_some_and(|input| inputs.is_bounded(input))
-                                || is_bounded(x)
-                        })
+                        && (input.is_some_and(|input| inputs.is_bounded(input))
+                            || is_bounded(
+                                self.operands(id.index(), state.tile, Some(local), |k| k == 0)[0],
+                            ))
                 });
                 factors && part.is_none_or(|part| is_bounded(&state.buffers[part]))
             })
     }
 
-    /// Tells the choices of one node in one tile, or of one shared node.
+    /// Adds the choices of one node in one tile, or of one shared node.
     pub(super) fn choices(
         &self,
         i: usize,
@@ -317,7 +255,7 @@ impl<'a, T: Float> Context<'a, T> {
         let local = buffers.map(|tile| Local { tile, worker: &[] });
         let node = self.node(i);
         let plan = &self.plan.nodes[i];
-        let x = self.operands(i, tile, local);
+        let x = self.operands(i, tile, local, |_| true);
         let mut y = if plan.part.is_some() {
             Vec::new()
         } else {
@@ -333,55 +271,79 @@ impl<'a, T: Float> Context<'a, T> {
             random: self.key_of(i),
             scratch: &mut [],
         };
-        op(self.graph, i).choices(&pass, choices);
+        self.op(i).choices(&pass, choices);
     }
 
-    fn operands(&self, i: usize, tile: Tile, local: Option<Local<'a, T>>) -> [&'a [T]; MAX_OPERANDS]
+    /// The values of those operands that `wanted` accepts; nothing for the others.
+    fn operands<'b>(
+        &self,
+        i: usize,
+        tile: Tile,
+        local: Option<Local<'b, T>>,
+        wanted: impl Fn(usize) -> bool,
+    ) -> [&'b [T]; MAX_OPERANDS]
     where
-        T: 'a,
+        'a: 'b,
     {
         let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
-        for (x, operand) in x.iter_mut().zip(self.node(i).operands()) {
+        for (k, operand) in self.node(i).operands().iter().enumerate().filter(|(k, _)| wanted(*k)) {
             let operand = operand.index();
-            let lanes = tile.row_len(self.node(operand).shape());
-            *x = self.read(operand, &self.plan.nodes[operand].value, lanes, local);
+            let row_len = tile.row_len(self.node(operand).shape());
+            x[k] = self.read(operand, &self.plan.nodes[operand].value, row_len, local);
         }
         x
     }
 
-    /// The `lanes` of each row of a value or gradient of node `i`; nothing if it was not kept.
+    /// A value or gradient of node `i`, of which a tile has rows of `row_len`.
+    ///
+    /// # Panics
+    ///
+    /// If the planner gave it no storage, or it was taken out to be written: then a task reads what its
+    /// op did not ask for.
     pub(super) fn read<'b>(
         &self,
         i: usize,
-        place: &Storage,
-        lanes: usize,
+        storage: &Storage,
+        row_len: usize,
         local: Option<Local<'b, T>>,
     ) -> &'b [T]
     where
         'a: 'b,
     {
-        let len = self.node(i).shape().len() * lanes;
-        match (place, local) {
-            // A buffer that was taken out to be written over, in place, is empty.
-            (Storage::Tile(place), Some(local)) => local.tile[*place].get(..len).unwrap_or(&[]),
-            (Storage::Worker(place), Some(local)) => local.worker[*place].get(..len).unwrap_or(&[]),
-            (Storage::Shared(place), _) => &self.shared[*place],
-            (Storage::Parameter(range), _) => &self.parameters[range.clone()],
-            (Storage::Constant, _) => match self.node(i).leaf() {
+        let len = self.node(i).shape().len() * row_len;
+        let local = || local.expect("a batched value is read within a tile");
+        match storage {
+            Storage::Tile(at) => &local().tile[*at][..len],
+            Storage::Worker(at) => &local().worker[*at][..len],
+            Storage::Shared(at) => &self.shared[*at],
+            Storage::Parameter(range) => &self.parameters[range.clone()],
+            Storage::Constant => match self.node(i).leaf() {
                 Some(Leaf::Constant(value)) => value.values(),
                 _ => unreachable!("planned as a constant"),
             },
-            _ => &[],
+            Storage::None => unreachable!("node {i} is read, but was planned without storage"),
         }
     }
 
-    fn row_parallel_layer(&self, i: usize) -> &'a RowParallelLayer<T> {
-        &self.row_parallel
-            [self.plan.nodes[i].row_parallel.expect("planned as a row-parallel layer")]
+    pub(super) fn row_parallel_state(&self, i: usize) -> &'a RowParallelState<T> {
+        let layer = self.plan.nodes[i].row_parallel.expect("planned as a row-parallel layer");
+        &self.row_parallel[layer]
     }
 
-    pub(super) fn node(&self, i: usize) -> &'a crate::Node<T> {
-        self.graph.node(NodeId(i as u32))
+    /// The number of the input that node `i` is.
+    pub(super) fn input(&self, i: usize) -> usize {
+        match self.node(i).leaf() {
+            Some(&Leaf::Input(input)) => input,
+            _ => unreachable!("planned as an input"),
+        }
+    }
+
+    pub(super) fn node(&self, i: usize) -> &'a Node<T> {
+        self.graph.node(NodeId::new(i))
+    }
+
+    pub(super) fn op(&self, i: usize) -> &'a dyn Op<T> {
+        self.node(i).op().expect("planned as an op")
     }
 
     fn key_of(&self, i: usize) -> RandomKey {
@@ -394,23 +356,14 @@ pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {
     kernels::all_below(values, T::from_f64(BOUND))
 }
 
-fn take<T: Float>(place: &Storage, state: &mut TileState<T>, worker: &mut Worker<T>) -> Buffer<T> {
-    match place {
-        Storage::Tile(place) => std::mem::take(&mut state.buffers[*place]),
-        Storage::Worker(place) => std::mem::take(&mut worker.buffers[*place]),
-        _ => unreachable!("planned for each tile"),
-    }
-}
-
-fn put<T: Float>(
-    place: &Storage,
-    buffer: Buffer<T>,
-    state: &mut TileState<T>,
-    worker: &mut Worker<T>,
-) {
-    match place {
-        Storage::Tile(place) => state.buffers[*place] = buffer,
-        Storage::Worker(place) => worker.buffers[*place] = buffer,
+fn buffer<'a, T>(
+    storage: &Storage,
+    state: &'a mut TileState<T>,
+    worker: &'a mut Worker<T>,
+) -> &'a mut Buffer<T> {
+    match storage {
+        Storage::Tile(at) => &mut state.buffers[*at],
+        Storage::Worker(at) => &mut worker.buffers[*at],
         _ => unreachable!("planned for each tile"),
     }
 }
@@ -419,7 +372,7 @@ fn put<T: Float>(
 mod tests {
     use crate::{Compile, Graph, InputSource, Program, RunArgs, Shape, Tensor, Tensors, op::Tile};
 
-    /// An input of which is known that it is small.
+    /// An input that is known to be small.
     struct Known<'a>(Tensors<'a, f32>);
 
     impl InputSource<f32> for Known<'_> {
@@ -454,6 +407,6 @@ mod tests {
         };
         assert!(is_bounded(3.0, false));
         assert!(!is_bounded(1e16, false) && !is_bounded(f32::NAN, false));
-        assert!(is_bounded(1e16, true), "values are looked at only where that is needed");
+        assert!(is_bounded(1e16, true), "known inputs are not checked");
     }
 }

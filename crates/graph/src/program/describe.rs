@@ -1,18 +1,20 @@
-//! A program in words.
+//! The execution plan as text.
 
-use crate::Float;
+use kernels::Float;
+
+use super::Program;
+use super::plan::Stage;
+use super::task::Task;
+use super::times::Direction;
 use crate::graph::NodeId;
 
-use super::plan::{Stage, Task};
-use super::{Direction, Program, scratch_len};
-
 impl<T: Float> Program<T> {
-    /// The plan as text: the tiles, the tasks of each stage in order with a line for each way through a
-    /// layer, how the gradient of each parameter is made, and the memory that values take.
+    /// The execution plan as text: the tiles, the tasks of each stage in order with a line for each pass
+    /// through a layer, how the gradient of each parameter is made, and the memory that values take.
     pub fn describe(&self) -> String {
         let mut lines = vec![self.describe_tiles()];
         for (i, stage) in self.plan.stages.iter().enumerate() {
-            let extent = if stage.tiled { "for each tile" } else { "once" };
+            let extent = if stage.is_tiled { "for each tile" } else { "once" };
             lines.push(format!("stage {}, {extent}", i + 1));
             lines.extend(self.describe_stage(stage));
         }
@@ -31,11 +33,11 @@ impl<T: Float> Program<T> {
         )
     }
 
-    /// Tasks that follow each other the same way through the same layer share a line.
+    /// Successive tasks of the same pass through the same layer share a line.
     fn describe_stage(&self, stage: &Stage) -> Vec<String> {
         let group = |task: &Task| {
             let (node, direction) = task.counts_as();
-            (direction, self.graph.scope(NodeId(node as u32)))
+            (direction, self.graph.scope(NodeId::new(node)))
         };
         let groups = stage.tasks.chunk_by(|a, b| group(a) == group(b)).map(|tasks| {
             let (direction, scope) = group(&tasks[0]);
@@ -78,7 +80,7 @@ impl<T: Float> Program<T> {
         let lines = of_parameter.map(|chunks| {
             let first = &chunks[0];
             let from =
-                if first.splits.is_empty() { "the tiles' parts" } else { "rows of all tiles" };
+                if first.by_rows.is_empty() { "the tiles' parts" } else { "rows of all tiles" };
             let (name, n) = (self.name(first.parameter), chunks.len());
             format!("  {name:30}  {n} × {} elements from {from}", first.range.len())
         });
@@ -88,23 +90,17 @@ impl<T: Float> Program<T> {
 
     fn describe_memory(&self) -> String {
         let bytes = |elements: usize| elements * size_of::<T>();
-        let of_tile = |tile: &super::TileState<T>| tile.buffers.iter().map(|b| b.len()).sum();
-        let tile: usize = self.tiles.iter().map(of_tile).max().unwrap_or(0);
-        let scratch = scratch_len(&self.graph, &self.plan, self.plan.width);
-        let rows: usize = self.plan.worker_rows.iter().sum();
-        let thread = rows * self.plan.width + scratch;
-        let shared: usize = self.plan.shared_lens.iter().sum();
+        let (tile, thread, shared) = (self.memory.tile, self.memory.thread, self.memory.shared);
         format!(
-            "bytes: {} a tile, {} a thread, {} for all",
+            "bytes: {} a tile, {} a thread, {} shared",
             bytes(tile),
             bytes(thread),
-            bytes(shared + self.shared_scratch.len() + self.parts.len() + self.gradients.len()),
+            bytes(shared)
         )
     }
 
     fn name(&self, i: usize) -> &str {
-        let node = self.node(i);
-        if node.name().is_empty() { node.op_name() } else { node.name() }
+        self.node(i).label()
     }
 }
 

@@ -1,28 +1,27 @@
-//! Where the inputs of a run come from.
+//! The source of the inputs of a run.
 
-use kernels::transpose;
+use kernels::{Float, transpose};
 
 use crate::op::Tile;
-use crate::{Float, Tensor};
+use crate::tensor::Tensor;
 
 /// The magnitude below which a value is bounded: the product of two such values, summed over a batch of 2²⁴
 /// samples, is below the largest `f32`.
 pub const BOUND: f64 = 1e15;
 const _: () = assert!(BOUND * BOUND * 16_777_216.0 < f32::MAX as f64);
 
-/// Inputs, handed in tile by tile in the layout of the engine.
+/// Loads inputs tile by tile, in the batch-innermost layout.
 ///
-/// Called from several threads at once, each for other samples, so that a batch is gathered where it is
-/// used.
+/// Called from several threads at once, each for other samples: a batch is assembled where it is used.
 pub trait InputSource<T>: Sync {
     /// Writes the tile's part of input number `input`: feature `f` of the tile's sample `s` at
-    /// `out[f · tile.width + s]`, the lanes behind the last of them [repeating it](Tile::repeat_last_sample).
+    /// `out[f · tile.width + s]`; the columns after the last sample [repeat it](Tile::repeat_last_sample).
     /// For an input without batch axis, all its elements.
     fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
-    /// Whether the magnitude of every value of this input is known to be below [`BOUND`], as it is of pixels.
-    /// Otherwise a training step reads all of them, to know before the first update that no gradient
-    /// will be infinite.
+    /// Whether the magnitude of every value of this input is known to be below [`BOUND`], as that of pixels is.
+    /// Otherwise a training step checks all of them, to know before the first update that no gradient is
+    /// infinite.
     fn is_bounded(&self, input: usize) -> bool {
         let _ = input;
         false

@@ -1,159 +1,85 @@
-//! Layers whose weight is too large for the caches: all samples at once, each thread some rows.
+//! Row-parallel layers: all samples at once, each thread some rows, so that a weight too large for the caches
+//! is read once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernels::{Float, Pool};
 
-use super::buffer::{Buffer, ROW_ALIGNMENT};
-use super::context::{Context, TileState, is_bounded, split_weight};
+use super::buffer::Buffer;
+use super::context::{Context, is_bounded};
 use super::plan::Storage;
+use super::state::{RowParallelState, TileState};
 use super::times::{Direction, Times};
-use crate::op::{RowsPass, SplitWeight, Tile, WEIGHT, WORKSPACE_ROWS};
-
-/// The values of all tiles of one layer, side by side.
-#[derive(Debug)]
-pub(super) struct RowParallelLayer<T> {
-    node: usize,
-    /// The lanes of all tiles, as one tile that is whose width is the distance between rows.
-    pub(super) tile: Tile,
-    /// The first operand.
-    pub(super) x: Buffer<T>,
-    /// The result, and later its gradient.
-    pub(super) y: Buffer<T>,
-    /// The gradient of the first operand; empty if nobody wants it.
-    pub(super) dx: Buffer<T>,
-    /// For the gradient of the weight; empty if nobody wants it.
-    pub(super) workspace: Buffer<T>,
-    x_bounds: Vec<usize>,
-    y_bounds: Vec<usize>,
-    workspace_bounds: Vec<usize>,
-    /// Whether what the gradient of the weight will be made of is so small that it must be finite.
-    is_bounded: AtomicBool,
-}
+use crate::op::Tile;
+use crate::ops::matmul::{MatMulOp, RowsPass, WEIGHT, WORKSPACE_ROWS};
 
 /// What the passes of all row-parallel layers need.
-pub(super) struct Passes<'a, T> {
+pub(super) struct RowParallelPasses<'a, T> {
     pub(super) context: Context<'a, T>,
     pub(super) tiles: &'a [TileState<T>],
     pub(super) pool: &'a Pool,
     pub(super) times: Option<&'a Times>,
 }
 
-impl<T: Float> RowParallelLayer<T> {
-    /// Buffers for `node`, and for the gradients that are needed.
-    pub(super) fn new(
-        node: usize,
-        [k, n]: [usize; 2],
-        [wants_dx, wants_dweight]: [bool; 2],
-        split: &dyn SplitWeight<T>,
-        tiles: &[Tile],
-    ) -> Self {
-        let lanes: usize = tiles.iter().map(|tile| tile.width).sum();
-        // Rows an even number of cache lines apart would meet few sets of the first-level cache.
-        let stride = if lanes.is_multiple_of(ROW_ALIGNMENT) {
-            ((lanes / ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT
-        } else {
-            lanes
-        };
-        let workspace = if wants_dweight { split.workspace(n, lanes) } else { 0 };
-        Self {
-            node,
-            tile: Tile { first: 0, valid: lanes, width: stride, batch: tiles[0].batch },
-            x: Buffer::new(k * stride),
-            y: Buffer::new(n * stride),
-            dx: Buffer::new(if wants_dx { k * stride } else { 0 }),
-            workspace: Buffer::new(workspace),
-            x_bounds: Vec::new(),
-            y_bounds: Vec::new(),
-            workspace_bounds: bounds(n, WORKSPACE_ROWS, |row| split.workspace(row, lanes)),
-            is_bounded: AtomicBool::new(true),
-        }
-    }
-
-    /// Gives each of so many threads a piece: no smaller ones, since each reads all samples.
-    pub(super) fn share_among(&mut self, threads: usize) {
-        let stride = self.tile.width;
-        let pieces = |len: usize| {
-            let rows = len / stride;
-            // Whole cache lines of the weight.
-            let piece = rows.div_ceil(threads).next_multiple_of(ROW_ALIGNMENT);
-            bounds(rows, piece, |row| row * stride)
-        };
-        (self.x_bounds, self.y_bounds) = (pieces(self.x.len()), pieces(self.y.len()));
-    }
-
+impl<'a, T: Float> RowParallelPasses<'a, T> {
     /// Makes the result from the operand in the tiles.
-    pub(super) fn forward(&mut self, passes: &Passes<'_, T>) {
-        let Self { node, tile, x, y, x_bounds, y_bounds, is_bounded, .. } = self;
-        let Passes { context, .. } = passes;
-        let (i, operand) = (*node, context.node(*node).operands()[0].index());
+    pub(super) fn forward(&self, layer: &mut RowParallelState<T>) {
+        let RowParallelState { node, tile, x, y, x_bounds, y_bounds, is_bounded, .. } = layer;
+        let operand = self.context.node(*node).operands()[0].index();
         is_bounded.store(true, Ordering::Relaxed);
-        let place = &context.plan.nodes[operand].value;
-        let way = (i, Direction::Forward, *tile);
-        passes.join(way, place, (x, x_bounds), is_bounded);
-        let pass = RowsPass { x, ..passes.rows(i, *tile) };
-        passes.split(way, (y, y_bounds), |first_row, y| {
-            split_weight(context.graph, i).forward_rows(pass, first_row, y);
+        let counts_as = (*node, Direction::Forward);
+        let value = &self.context.plan.nodes[operand].value;
+        self.join(counts_as, *tile, value, (x, x_bounds), is_bounded);
+        let pass = RowsPass { x, ..self.rows_pass(*node, *tile) };
+        self.split(counts_as, *tile, (y, y_bounds), |first_row, y| {
+            MatMulOp::forward_rows(pass, first_row, y);
         });
     }
 
-    /// Makes the gradient of the operand and what that of the weight needs, as far as they are wanted.
-    pub(super) fn backward(&mut self, passes: &Passes<'_, T>) {
-        let Self { node, tile, y, dx, workspace, x_bounds, y_bounds, is_bounded, .. } = self;
-        let Passes { context, .. } = passes;
-        let (i, split) = (*node, split_weight(context.graph, *node));
-        let way = (i, Direction::Backward, *tile);
-        passes.join(way, &context.plan.nodes[i].gradient, (y, y_bounds), is_bounded);
+    /// Makes the gradient of the operand and what that of the weight needs, as far as they are needed.
+    pub(super) fn backward(&self, layer: &mut RowParallelState<T>) {
+        let RowParallelState {
+            node,
+            tile,
+            y,
+            dx,
+            workspace,
+            x_bounds,
+            y_bounds,
+            workspace_bounds,
+            is_bounded,
+            ..
+        } = layer;
+        let counts_as = (*node, Direction::Backward);
+        let gradient = &self.context.plan.nodes[*node].gradient;
+        self.join(counts_as, *tile, gradient, (y, y_bounds), is_bounded);
         if !workspace.is_empty() {
-            let bounds = &self.workspace_bounds;
             let dy = y.chunks(WORKSPACE_ROWS * tile.width);
-            passes.pool.split([workspace], bounds, |piece, [workspace]| {
-                Times::count(passes.times, i, Direction::Backward, || {
+            self.pool.split([workspace], workspace_bounds, |piece, [workspace]| {
+                Times::count(self.times, *node, Direction::Backward, || {
                     let dy = dy.clone().nth(piece).expect("a piece of each");
-                    split.pack(dy, *tile, workspace);
+                    MatMulOp::pack(dy, *tile, workspace);
                 });
             });
         }
         if !dx.is_empty() {
-            let pass = RowsPass { x: y, bias: &[], ..passes.rows(i, *tile) };
-            passes.split(way, (dx, x_bounds), |first_row, dx| {
-                split.backward_rows(pass, first_row, dx);
+            let pass = RowsPass { x: y, bias: &[], ..self.rows_pass(*node, *tile) };
+            self.split(counts_as, *tile, (dx, x_bounds), |first_row, dx| {
+                MatMulOp::backward_rows(pass, first_row, dx);
             });
         }
     }
 
-    /// Whether what the gradient of the weight will be made of is so small that it must be finite.
-    pub(super) fn is_bounded(&self) -> bool {
-        self.is_bounded.load(Ordering::Relaxed)
-    }
-
-    /// The lanes of `tile` of each of some `values`, which are rows of this layer.
-    pub(super) fn of_tile<'a>(
-        &self,
-        values: &'a [T],
-        tile: &TileState<T>,
-    ) -> impl Iterator<Item = &'a [T]> {
-        let lanes = tile.first_column..tile.first_column + tile.tile.width;
-        values.chunks_exact(self.tile.width).map(move |row| &row[lanes.clone()])
-    }
-}
-
-/// Where pieces of so many of `n` rows begin, and the last one ends.
-fn bounds(n: usize, rows: usize, at: impl Fn(usize) -> usize) -> Vec<usize> {
-    (0..n).step_by(rows).chain([n]).map(at).collect()
-}
-
-impl<'a, T: Float> Passes<'a, T> {
     /// What a pass of a layer needs beside the rows it reads.
-    fn rows(&self, i: usize, tile: Tile) -> RowsPass<'a, T> {
-        let Context { plan, .. } = self.context;
-        let value = |i: usize| self.context.read(i, &plan.nodes[i].value, 1, None);
+    fn rows_pass(&self, i: usize, tile: Tile) -> RowsPass<'a, T> {
+        let plan = &self.context.plan.nodes;
+        let value = |i: usize| self.context.read(i, &plan[i].value, 1, None);
         RowsPass {
             x: &[],
             weight: value(self.context.node(i).operands()[WEIGHT].index()),
-            bias: plan.nodes[i].bias.map_or(&[], value),
-            shapes: &plan.nodes[i].shapes,
-            lanes: tile.valid,
+            bias: plan[i].bias.map_or(&[], value),
+            shape: &plan[i].shapes[WEIGHT],
+            columns: tile.valid,
             stride: tile.width,
             adds: false,
         }
@@ -162,25 +88,25 @@ impl<'a, T: Float> Passes<'a, T> {
     /// Puts the rows of all tiles side by side.
     fn join(
         &self,
-        way: (usize, Direction, Tile),
-        place: &Storage,
-        (rows, bounds): (&mut Buffer<T>, &[usize]),
-        bounded: &AtomicBool,
+        counts_as: (usize, Direction),
+        joined: Tile,
+        storage: &Storage,
+        rows: (&mut Buffer<T>, &[usize]),
+        are_bounded: &AtomicBool,
     ) {
-        let Storage::Tile(place) = *place else {
+        let Storage::Tile(buffer) = *storage else {
             unreachable!("planned to last until the next stage")
         };
-        let (.., row_parallel) = way;
-        self.split(way, (rows, bounds), |first_row, rows| {
-            for (row, to) in (first_row..).zip(rows.chunks_exact_mut(row_parallel.width)) {
+        self.split(counts_as, joined, rows, |first_row, rows| {
+            for (row, to) in (first_row..).zip(rows.chunks_exact_mut(joined.width)) {
                 for state in self.tiles {
                     let width = state.tile.width;
-                    let from = &state.buffers[place][row * width..][..width];
-                    to[state.first_column..][..width].copy_from_slice(from);
+                    let from = &state.buffers[buffer][row * width..][..width];
+                    to[state.columns()].copy_from_slice(from);
                 }
             }
             if !is_bounded(rows) {
-                bounded.store(false, Ordering::Relaxed);
+                are_bounded.store(false, Ordering::Relaxed);
             }
         });
     }
@@ -188,12 +114,13 @@ impl<'a, T: Float> Passes<'a, T> {
     /// Calls `run` with pieces of a layer's values and the number of their first row.
     fn split(
         &self,
-        (i, direction, tile): (usize, Direction, Tile),
+        (node, direction): (usize, Direction),
+        tile: Tile,
         (values, bounds): (&mut Buffer<T>, &[usize]),
         run: impl Fn(usize, &mut [T]) + Sync,
     ) {
         self.pool.split([values], bounds, |piece, [values]| {
-            Times::count(self.times, i, direction, || run(bounds[piece] / tile.width, values));
+            Times::count(self.times, node, direction, || run(bounds[piece] / tile.width, values));
         });
     }
 }

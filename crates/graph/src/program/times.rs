@@ -1,13 +1,15 @@
-//! How long each node takes.
+//! The time that each node takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Float, Graph, NodeId};
+use kernels::Float;
 
-/// Time spent on each node, over all runs that were given these times and all their threads.
+use crate::graph::{Graph, NodeId};
+
+/// Time spent on each node, summed over all runs with these times and all their threads.
 ///
-/// Looking at the clock costs some tens of nanoseconds a node and tile, so a run with times is a little
+/// Reading the clock costs some tens of nanoseconds for each node and tile, so a run with times is slightly
 /// slower than one without.
 #[derive(Debug)]
 pub struct Times {
@@ -15,7 +17,7 @@ pub struct Times {
     nodes: Vec<[AtomicU64; 2]>,
 }
 
-/// Which way a node is passed.
+/// The direction of a pass through a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From operands to result.
@@ -36,7 +38,7 @@ impl Times {
         Duration::from_nanos(self.nodes[id.index()][direction as usize].load(Ordering::Relaxed))
     }
 
-    /// Runs `work`, whose time counts if there are times to count it in.
+    /// Runs `work`, and adds its time to `times` if given.
     #[inline]
     pub(super) fn count<R>(
         times: Option<&Self>,

@@ -1,6 +1,6 @@
 //! Why a network does not fit.
 
-use graph::{Shape, ShapeError};
+use graph::{CompileError, Shape, ShapeError};
 
 use super::builder::MAX_ELEMENTS;
 use crate::registry::InvalidSetting;
@@ -78,6 +78,9 @@ pub enum NetworkError {
         /// Its kind.
         kind: &'static str,
     },
+    /// The network needs more memory than a program may have.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
 }
 
 /// The layer's kind, unless the error begins with it: the op of a layer often has the layer's name.

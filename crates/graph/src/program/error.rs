@@ -1,0 +1,31 @@
+//! Why a graph cannot be compiled.
+
+use crate::shape::{Shape, ShapeError};
+
+/// Why a graph cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// Shapes do not fit: the loss must be one number for the whole batch.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The program needs more memory than [`Compile::memory_limit`](crate::Compile::memory_limit).
+    #[error(
+        "{}{node} {shape} with a batch of {batch}: the program needs {bytes} bytes, the limit is {limit}",
+        if scope.is_empty() { String::new() } else { format!("{scope}: ") }
+    )]
+    Memory {
+        /// Bytes that the program needs with one thread.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+        /// Samples in a batch.
+        batch: usize,
+        /// The part of the network that the largest value belongs to; empty if none was named.
+        scope: String,
+        /// The name of the largest value, or of its op.
+        node: String,
+        /// The shape of the largest value.
+        shape: Shape,
+    },
+}

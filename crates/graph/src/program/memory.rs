@@ -1,0 +1,188 @@
+//! How much memory a program needs, known before it is allocated.
+
+use kernels::Float;
+
+use super::error::CompileError;
+use super::options::Compile;
+use super::plan::{Plan, Storage};
+use super::state::{RowParallelLens, buffer_len, tile_at};
+use crate::graph::{Graph, NodeId};
+
+/// Elements that a program allocates. No sum overflows: what is larger than any memory is `usize::MAX`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Memory {
+    /// The buffers of the largest tile.
+    pub(super) tile: usize,
+    /// Those of all tiles.
+    tiles: usize,
+    /// The buffers of a thread, with its scratch space.
+    pub(super) thread: usize,
+    pub(super) thread_scratch: usize,
+    /// Shared values and gradients, with the scratch space of whole stages.
+    pub(super) shared: usize,
+    pub(super) shared_scratch: usize,
+    /// The tiles' parts of the largest reduction, one after the other; counted as shared.
+    pub(super) parts: usize,
+}
+
+impl Memory {
+    /// # Errors
+    ///
+    /// If a program with one thread needs more than the options allow.
+    pub(super) fn new<T: Float>(
+        graph: &Graph<T>,
+        plan: &Plan,
+        options: &Compile,
+    ) -> Result<Self, CompileError> {
+        let mut memory = Self::of_values(graph, plan, options.batch);
+        memory.check(graph, plan, options)?;
+        // Only now, since ops do not expect to be asked about sizes that no memory holds.
+        memory.thread_scratch = scratch_len(graph, plan, plan.width);
+        memory.shared_scratch = scratch_len(graph, plan, 1);
+        memory.thread = memory.thread.saturating_add(memory.thread_scratch);
+        memory.shared = memory.shared.saturating_add(memory.shared_scratch);
+        memory.check(graph, plan, options)?;
+        Ok(memory)
+    }
+
+    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan, batch: usize) -> Self {
+        let of_tile = |width| sum(plan.tile_buffers.iter().map(|&len| buffer_len(len, width)));
+        // All tiles are alike but the last, which may be narrower. They are not listed: a batch may be huge.
+        let n_before = (batch - 1) / plan.samples;
+        let width = |first| tile_at(plan, batch, first).width;
+        let (width, last_width) = (width(0), width(n_before * plan.samples));
+        let (tile, last) = (of_tile(width), of_tile(last_width));
+        let all = |each: usize, last| n_before.saturating_mul(each).saturating_add(last);
+        let rows = sum(plan.worker_rows.iter().copied());
+        let with_part = graph.nodes().filter(|(id, _)| plan.nodes[id.index()].part.is_some());
+        let largest_part = with_part.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
+        let parts = all(largest_part, largest_part);
+        let columns = all(width, last_width);
+        let layers = plan.row_parallel.iter();
+        let layers = layers.map(|&layer| RowParallelLens::new(graph, layer, columns).total());
+        let lens = plan.shared_lens.iter().copied().chain(layers);
+        Self {
+            tile,
+            tiles: all(tile, last),
+            thread: rows.saturating_mul(plan.width),
+            shared: sum(lens.chain([parts, graph.n_parameters()])),
+            parts,
+            ..Self::default()
+        }
+    }
+
+    fn check<T: Float>(
+        &self,
+        graph: &Graph<T>,
+        plan: &Plan,
+        options: &Compile,
+    ) -> Result<(), CompileError> {
+        let len = sum([self.tiles, self.thread, self.shared].into_iter());
+        let (bytes, limit) = (len.saturating_mul(size_of::<T>()), options.memory_limit);
+        if bytes <= limit {
+            return Ok(());
+        }
+        // The layer of the largest value tells what to change.
+        let largest = stored(graph, plan).max_by_key(|&id| graph.shape(id).len());
+        let largest = largest.expect("a program that needs memory computes values");
+        let node = graph.node(largest);
+        Err(CompileError::Memory {
+            bytes,
+            limit,
+            batch: options.batch,
+            scope: graph.scope(largest).to_owned(),
+            node: node.label().to_owned(),
+            shape: node.shape().clone(),
+        })
+    }
+}
+
+fn sum(lens: impl Iterator<Item = usize>) -> usize {
+    lens.fold(0, usize::saturating_add)
+}
+
+/// The nodes whose values are computed.
+fn stored<T: Float>(graph: &Graph<T>, plan: &Plan) -> impl Iterator<Item = NodeId> {
+    let ids = graph.nodes().map(|(id, _)| id);
+    ids.filter(|id| plan.nodes[id.index()].value != Storage::None)
+}
+
+/// The largest scratch space that a pass needs for a tile of this width.
+fn scratch_len<T: Float>(graph: &Graph<T>, plan: &Plan, width: usize) -> usize {
+    let passes = stored(graph, plan)
+        .filter_map(|id| Some((graph.node(id).op()?, &plan.nodes[id.index()].shapes)));
+    let len = passes.map(|(op, shapes)| {
+        let backward = (0..shapes.len()).map(|operand| op.backward_scratch(operand, shapes, width));
+        backward.max().unwrap_or(0).max(op.forward_scratch(shapes, width))
+    });
+    len.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Compile, CompileError, Graph, Padding, Program, Shape};
+
+    fn refused(g: Graph<f32>, options: &Compile) -> String {
+        let error = Program::new(g, options).unwrap_err();
+        assert!(matches!(error, CompileError::Memory { .. }), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_program_that_no_memory_holds_is_refused_with_layer_and_sizes() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([28, 28, 1]));
+        g.begin_scope("layer 1 (conv2d)");
+        let weight = g.parameter("weight", [1, 1, 1, 1_000_000]);
+        let y = g.conv2d(x, weight, [1, 1], Padding::Valid).unwrap();
+        let loss = g.mean_all(y).unwrap();
+        let options = Compile { batch: 100, loss: Some(loss), ..Compile::default() };
+        let text = refused(g, &options);
+        let expected =
+            "layer 1 (conv2d): conv2d [N, 28, 28, 1000000] with a batch of 100: the program needs ";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.ends_with(" bytes, the limit is 17179869184"), "{text}");
+    }
+
+    #[test]
+    fn sizes_whose_product_overflows_are_refused() {
+        const HUGE: usize = 1 << 60;
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([4, 4, 1]));
+        let weight = g.parameter("weight", [2, 2, 1, 3]);
+        let padding = Padding::Explicit { top: HUGE, bottom: HUGE, left: HUGE, right: 0 };
+        let y = g.conv2d(x, weight, [1, 1], padding).unwrap();
+        let loss = g.mean_all(y).unwrap();
+        refused(g, &Compile { batch: 8, loss: Some(loss), ..Compile::default() });
+        // The result is small, but the gradient of the weight needs the image with its padding.
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([4, 4, 1]));
+        let weight = g.parameter("weight", [2, 2, 1, 3]);
+        let y = g.conv2d(x, weight, [HUGE, HUGE], padding).unwrap();
+        let loss = g.mean_all(y).unwrap();
+        refused(g, &Compile { batch: 8, loss: Some(loss), ..Compile::default() });
+    }
+
+    #[test]
+    fn a_batch_that_no_memory_holds_is_refused() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([3]));
+        let y = g.relu(x);
+        let loss = g.mean_all(y).unwrap();
+        refused(g, &Compile { batch: 1 << 60, loss: Some(loss), ..Compile::default() });
+    }
+
+    #[test]
+    fn the_limit_counts_everything_that_is_allocated() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([600]));
+        let weight = g.parameter("weight", [600, 600]);
+        let y = g.matmul(x, weight).unwrap();
+        let loss = g.mean_all(y).unwrap();
+        // Gradients of 600 · 600 numbers, and two values of 600 numbers and their gradients for 48 samples.
+        let least = 4 * (600 * 600 + 3 * 600 * 48);
+        let options = Compile { batch: 48, loss: Some(loss), ..Compile::default() };
+        refused(g.clone(), &Compile { memory_limit: least, ..options.clone() });
+        Program::new(g, &Compile { memory_limit: 4 * least, ..options }).unwrap();
+    }
+}

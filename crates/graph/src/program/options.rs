@@ -1,0 +1,72 @@
+//! How to compile a graph, and what a run needs from outside.
+
+use std::fmt;
+
+use kernels::{Float, Pool};
+
+use super::input_source::{InputSource, Tensors};
+use super::times::Times;
+use crate::graph::NodeId;
+
+/// How to compile a graph.
+#[derive(Clone, Debug)]
+pub struct Compile {
+    /// Samples in a batch.
+    pub batch: usize,
+    /// The number whose gradients are computed; none for a forward pass only.
+    pub loss: Option<NodeId>,
+    /// Nodes whose values can be read after a run.
+    pub keep: Vec<NodeId>,
+    /// Keep every value, and compute and keep the gradient of every node, inputs included. Slower.
+    pub keep_all: bool,
+    /// Samples in a tile; chosen by the planner if not given.
+    pub tile: Option<usize>,
+    /// Bytes that values, gradients and scratch space may take, with one thread. A program that needs more
+    /// is refused before anything is allocated.
+    pub memory_limit: usize,
+}
+
+/// 16 GiB, on every machine: whether a graph compiles must not depend on where.
+const MEMORY_LIMIT: usize = 16 << 30;
+
+impl Default for Compile {
+    /// A batch of one sample, no loss, nothing kept, at most 16 GiB.
+    fn default() -> Self {
+        let (loss, keep, tile) = (None, Vec::new(), None);
+        Self { batch: 1, loss, keep, keep_all: false, tile, memory_limit: MEMORY_LIMIT }
+    }
+}
+
+/// What a run needs from outside.
+#[derive(Clone, Copy)]
+pub struct RunArgs<'a, T> {
+    /// The threads to use; the caller's alone if not given.
+    pub pool: Option<&'a Pool>,
+    /// The parameter vector.
+    pub parameters: &'a [T],
+    /// The inputs.
+    pub inputs: &'a dyn InputSource<T>,
+    /// The seed of the random draws (dropout).
+    pub seed: u64,
+    /// The step, counted from 0: each step draws anew.
+    pub step: u64,
+    /// Where to add the time that each node takes; not measured if not given.
+    pub times: Option<&'a Times>,
+}
+
+impl<T: Float> Default for RunArgs<'_, T> {
+    /// One thread, no parameters, no inputs, seed and step 0, no times.
+    fn default() -> Self {
+        let inputs = &Tensors(&[]);
+        Self { pool: None, parameters: &[], inputs, seed: 0, step: 0, times: None }
+    }
+}
+
+impl<T> fmt::Debug for RunArgs<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunArgs")
+            .field("seed", &self.seed)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! The planner: makes the execution [`Plan`] of a graph for one batch size.
+//!
+//! - A **tile** is a group of samples of the batch. One thread works on a tile at a time, and its size is
+//!   chosen so that the values of the group stay in the second-level cache.
+//! - A **stage** is a list of tasks between two points at which all threads wait for each other. In a *tiled*
+//!   stage each tile goes through all tasks of the stage before its thread takes the next tile. A *whole*
+//!   stage works on values without batch axis, once.
+//! - A **chunk** is a piece of a parameter's gradient. After the last stage one thread makes the chunk from
+//!   all tiles, in the order of the tiles, and updates the parameters with it.
+//!
+//! A stage ends where a value depends on all tiles: the result of a reduction over the batch in the forward
+//! pass, the gradient of a shared value in the backward pass. A network without batch normalization has
+//! one tiled stage, forward and backward in one, with one exception: a *row-parallel* layer, whose weight is so
+//! large that it is better read once for all tiles, has a whole stage of its own in each direction.
+//!
+//! The steps, one module each:
+//!
+//! 1. `analysis`: which nodes are needed, which have a gradient, which layers are row-parallel;
+//! 2. `stages`: in which stage each node is computed, and the tasks of the stages;
+//! 3. `storage`: where each value is stored, and which ops work in place;
+//! 4. `fuse_bias`: additions of a bias are left to the op before them;
+//! 5. `chunks`: the pieces of the parameters' gradients.
+//!
+//! The plan depends on the graph and the options, never on the machine or the number of threads, since the
+//! order of sums depends on it.
+
+mod analysis;
+mod chunks;
+mod fuse_bias;
+mod stages;
+mod storage;
+
+use kernels::Float;
+
+use self::analysis::Analysis;
+use super::buffer::ROW_ALIGNMENT;
+use super::options::Compile;
+use super::plan::{NodePlan, Plan};
+use crate::graph::{Graph, Leaf};
+
+/// What a tile's values may take of a core's second-level cache. A constant, not the machine's, since the
+/// order of sums depends on it.
+const TILE_BYTES: usize = 2 << 20;
+/// Widths of a tile, from the largest, each with the smallest batch it is used for: large tiles cost fewer
+/// calls, small ones leave no thread without work.
+const WIDTHS: [(usize, usize); 5] = [(256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
+/// The largest width, and the smallest batch for a width above those in [`WIDTHS`].
+const MAX_WIDTH: usize = 35 * ROW_ALIGNMENT;
+const MAX_WIDTH_BATCH: usize = 8192;
+
+/// Makes the plan for a graph.
+pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
+    let analysis = Analysis::new(graph, options);
+    let mut nodes: Vec<NodePlan> = Vec::with_capacity(graph.nodes().len());
+    for (_, node) in graph.nodes() {
+        let input = match (node.leaf(), node.op()) {
+            (Some(&Leaf::Input(input)), _) => Some(input),
+            (_, Some(op)) if op.is_view() => nodes[node.operands()[0].index()].input,
+            _ => None,
+        };
+        let shapes = node.operands().iter().map(|&id| graph.shape(id).clone()).collect();
+        nodes.push(NodePlan { shapes, input, ..NodePlan::default() });
+    }
+    let stages = stages::stages(&analysis);
+    let mut plan = Plan { nodes, stages, ..Plan::default() };
+    storage::place_shared(&analysis, &mut plan);
+    storage::place_batched(&analysis, options, &mut plan);
+    fuse_bias::fuse_bias(graph, &mut plan);
+    chunks::cut(&analysis, &mut plan);
+    plan.width = options.tile.unwrap_or_else(|| width::<T>(&plan.worker_rows, options.batch));
+    // As many samples in each tile as in any other, so that all threads have as much to do.
+    plan.samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
+    plan
+}
+
+fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
+    let rows = worker_rows.iter().fold(0, |sum: usize, &rows| sum.saturating_add(rows));
+    let row_bytes = rows.saturating_mul(size_of::<T>());
+    let fits = |&&(width, min_batch): &&(usize, usize)| {
+        batch >= min_batch && (row_bytes.saturating_mul(width) <= TILE_BYTES || width == 16)
+    };
+    // An even number of tiles, for two threads; and rows an odd number of cache lines apart, since those of
+    // 512 elements all meet the same sets of the first-level cache.
+    let tiles = batch.max(1).div_ceil(MAX_WIDTH).next_multiple_of(2);
+    let width = (batch.div_ceil(tiles).div_ceil(ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT;
+    if fits(&&(width, MAX_WIDTH_BATCH)) {
+        return width;
+    }
+    // A batch too small for any of them is one tile without padding.
+    WIDTHS.iter().find(fits).map_or(batch.max(1), |&(width, _)| width)
+}

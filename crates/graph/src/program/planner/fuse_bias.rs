@@ -1,0 +1,41 @@
+//! Bias fusion: matrix products and convolutions add a bias before they store their result.
+//!
+//! The pattern is `add(product(…), bias)` with an addition that would be done in place. The sum is the same to
+//! the bit; the pass over memory is saved.
+
+use std::any::Any;
+
+use kernels::Float;
+
+use crate::graph::Graph;
+use crate::op::Op;
+use crate::ops::{add, conv2d::Conv2dOp, matmul::MatMulOp};
+use crate::program::plan::Plan;
+use crate::program::task::Task;
+
+/// Leaves additions of a bias to the op before them.
+pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
+    let mut fused = vec![false; plan.nodes.len()];
+    for (id, node) in graph.nodes() {
+        if !plan.nodes[id.index()].in_place {
+            continue;
+        }
+        let [product, bias] = node.operands() else { continue };
+        let is_bias =
+            is::<add::AddOp, T>(node.op()) && add::is_bias(&plan.nodes[id.index()].shapes);
+        let product_op = graph.node(*product).op();
+        let adds_bias = is::<MatMulOp, T>(product_op) || is::<Conv2dOp, T>(product_op);
+        // A computed value may not be there yet; a leaf is.
+        if is_bias && adds_bias && graph.node(*bias).leaf().is_some() {
+            plan.nodes[product.index()].bias = Some(bias.index());
+            fused[id.index()] = true;
+        }
+    }
+    for stage in &mut plan.stages {
+        stage.tasks.retain(|task| !matches!(task, Task::Forward(i) if fused[*i]));
+    }
+}
+
+fn is<O: Any, T: Float>(op: Option<&(dyn Op<T> + 'static)>) -> bool {
+    op.is_some_and(|op| (op as &dyn Any).is::<O>())
+}

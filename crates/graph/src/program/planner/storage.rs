@@ -1,0 +1,201 @@
+//! Where each value is stored, and which ops work in place.
+
+use kernels::Float;
+
+use super::analysis::Analysis;
+use crate::graph::{Leaf, NodeId};
+use crate::ops::matmul::WEIGHT;
+use crate::program::options::Compile;
+use crate::program::plan::{BufferLen, Plan, RowParallelPlan, Storage};
+use crate::program::task::Task;
+
+/// Gives shared values and gradients, and the tiles' parts of them, storage of their own.
+pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
+    for (id, node) in analysis.graph.nodes().filter(|(id, _)| analysis.needed[id.index()]) {
+        let (i, len) = (id.index(), node.shape().len());
+        let mut shared = || {
+            plan.shared_lens.push(len);
+            Storage::Shared(plan.shared_lens.len() - 1)
+        };
+        if !analysis.is_batched(i) {
+            plan.nodes[i].value = match node.leaf() {
+                Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
+                Some(Leaf::Constant(_)) => Storage::Constant,
+                _ => shared(),
+            };
+            if analysis.has_gradient[i] {
+                plan.nodes[i].gradient = match node.leaf() {
+                    Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
+                    _ => shared(),
+                };
+            }
+        }
+        let mut in_tile = |len| {
+            plan.tile_buffers.push(len);
+            Some(plan.tile_buffers.len() - 1)
+        };
+        if analysis.is_reduction(i) {
+            plan.nodes[i].part = in_tile(BufferLen::Fixed(len));
+        }
+        if analysis.has_gradient[i] && analysis.has_parts(i) {
+            plan.nodes[i].gradient_part = in_tile(BufferLen::Fixed(len));
+        }
+        if analysis.row_parallel[i] {
+            plan.nodes[i].row_parallel = Some(plan.row_parallel.len());
+            let wants = |operand: usize| analysis.has_gradient[node.operands()[operand].index()];
+            plan.row_parallel.push(RowParallelPlan { node: i, wants: [wants(0), wants(WEIGHT)] });
+        } else if analysis.by_rows[i] {
+            plan.nodes[i].workspace = in_tile(BufferLen::Workspace(len));
+        }
+    }
+}
+
+/// The position of a task: its stage, and its number within it.
+type At = (usize, usize);
+
+/// A batched value or gradient from its first task to its last.
+#[derive(Clone, Debug)]
+struct LiveRange {
+    rows: usize,
+    first: At,
+    last: At,
+    kept: bool,
+}
+
+/// Gives batched values and gradients storage: those that live within one stage share the buffers of the
+/// worker, the others get a buffer in each tile.
+pub(super) fn place_batched<T: Float>(
+    analysis: &Analysis<'_, T>,
+    options: &Compile,
+    plan: &mut Plan,
+) {
+    let n = plan.nodes.len();
+    let mut live = live_ranges(analysis, options, plan);
+    // The range that each range was joined with.
+    let mut joined: Vec<usize> = (0..2 * n).collect();
+    for stage in 0..plan.stages.len() {
+        for number in 0..plan.stages[stage].tasks.len() {
+            let at = (stage, number);
+            let task = plan.stages[stage].tasks[number];
+            if let Some((from, to)) = in_place(analysis, plan, &live, &joined, at, task) {
+                // The new value takes the storage of the old one, which is in use until both are dead.
+                let new = live[to].take().expect("the task writes it");
+                let old = live[joined[from]].as_mut().expect("the task reads it");
+                old.last = new.last;
+                old.kept |= new.kept;
+                joined[to] = joined[from];
+            }
+        }
+    }
+    for stage in &mut plan.stages {
+        let is_written_over = |i: usize| stage.is_tiled && joined[n + i] != n + i;
+        stage.tasks.retain(|task| !matches!(task, Task::Zero(i) if is_written_over(*i)));
+    }
+    let storage = allocate(&live, plan);
+    for i in (0..n).filter(|&i| analysis.is_batched(i)) {
+        plan.nodes[i].value = storage[joined[i]].clone();
+        plan.nodes[i].gradient = storage[joined[n + i]].clone();
+    }
+}
+
+/// The live ranges of the batched values, then of the gradients, by node.
+fn live_ranges<T: Float>(
+    analysis: &Analysis<'_, T>,
+    options: &Compile,
+    plan: &Plan,
+) -> Vec<Option<LiveRange>> {
+    let n = plan.nodes.len();
+    let mut live: Vec<Option<LiveRange>> = vec![None; 2 * n];
+    let mut touch = |range: usize, at: At| {
+        let i = range % n;
+        if analysis.is_batched(i) {
+            let kept = options.keep_all || (range < n && options.keep.contains(&NodeId::new(i)));
+            let rows = analysis.node(i).shape().len();
+            live[range].get_or_insert(LiveRange { rows, first: at, last: at, kept }).last = at;
+        }
+    };
+    for (s, stage) in plan.stages.iter().enumerate() {
+        for (t, task) in stage.tasks.iter().enumerate() {
+            let values = task.value_written().into_iter().chain(task.values_read(analysis.graph));
+            values.for_each(|i| touch(i, (s, t)));
+            task.gradients_touched(analysis.graph).into_iter().for_each(|i| touch(n + i, (s, t)));
+        }
+    }
+    // Weight gradients that are made in rows read values after the last stage; row-parallel layers have copies
+    // of theirs.
+    for i in (0..n).filter(|&i| analysis.by_rows[i] && !analysis.row_parallel[i]) {
+        let values = Task::Pack(i).values_read(analysis.graph);
+        values.into_iter().for_each(|i| touch(i, (plan.stages.len(), 0)));
+    }
+    live
+}
+
+/// The two live ranges that become one if the task may write its result over what it reads, and notes that
+/// in the plan.
+fn in_place<T: Float>(
+    analysis: &Analysis<'_, T>,
+    plan: &mut Plan,
+    live: &[Option<LiveRange>],
+    joined: &[usize],
+    at: At,
+    task: Task,
+) -> Option<(usize, usize)> {
+    let n = plan.nodes.len();
+    let (Task::Forward(i) | Task::Backward { node: i, operand: 0, .. }) = task else { return None };
+    let node = analysis.node(i);
+    let first = node.operands().first()?.index();
+    let is_as_long =
+        analysis.is_batched(first) && analysis.node(first).shape().len() == node.shape().len();
+    if !(analysis.op(i).in_place() && analysis.is_batched(i) && is_as_long) {
+        return None;
+    }
+    let is_last = |range: usize| {
+        live[joined[range]].as_ref().is_some_and(|live| live.last == at && !live.kept)
+    };
+    if let Task::Forward(_) = task {
+        let is_only = node.operands().iter().filter(|id| id.index() == first).count() == 1;
+        let fits = is_only && is_last(first);
+        plan.nodes[i].in_place = fits;
+        fits.then_some((first, i))
+    } else {
+        let fits = analysis.readers[first].len() == 1 && is_last(n + i);
+        plan.nodes[i].backward_in_place = fits;
+        fits.then_some((n + i, n + first))
+    }
+}
+
+/// Gives each live range a buffer: of the worker if it lies within one stage, where later ranges take over
+/// buffers of those that ended, else of the tile.
+fn allocate(live: &[Option<LiveRange>], plan: &mut Plan) -> Vec<Storage> {
+    let mut storage = vec![Storage::None; live.len()];
+    let mut of_worker: Vec<(usize, &LiveRange)> = Vec::new();
+    for (i, range) in live.iter().enumerate() {
+        match range {
+            Some(range) if !range.kept && range.first.0 == range.last.0 => {
+                of_worker.push((i, range));
+            }
+            Some(range) => {
+                plan.tile_buffers.push(BufferLen::Rows(range.rows));
+                storage[i] = Storage::Tile(plan.tile_buffers.len() - 1);
+            }
+            None => {}
+        }
+    }
+    of_worker.sort_by_key(|(_, range)| range.first);
+    // The last use of each buffer.
+    let mut used_until: Vec<At> = Vec::new();
+    for (i, range) in of_worker {
+        let free = (0..used_until.len()).filter(|&buffer| used_until[buffer] < range.first);
+        // The one whose size fits best.
+        let buffer = free.min_by_key(|&buffer| plan.worker_rows[buffer].abs_diff(range.rows));
+        let buffer = buffer.unwrap_or_else(|| {
+            used_until.push((0, 0));
+            plan.worker_rows.push(0);
+            used_until.len() - 1
+        });
+        used_until[buffer] = range.last;
+        plan.worker_rows[buffer] = plan.worker_rows[buffer].max(range.rows);
+        storage[i] = Storage::Worker(buffer);
+    }
+    storage
+}
