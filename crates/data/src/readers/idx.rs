@@ -53,9 +53,19 @@ pub fn read(
     };
     let images_name = images_path.display().to_string();
     let labels_name = labels_path.display().to_string();
-    let (shape, features) = images(&images_name, open(&images_name, images_path)?)?;
-    let targets = labels(&labels_name, open(&labels_name, labels_path)?, classes)?;
-    crate::Dataset::new(images_name, shape, features, targets)
+    let input = open(&images_name, images_path)?;
+    let (sizes, pixels) = parse(&images_name, input, |_| Ok(()))?;
+    let [count, rows, columns] = sizes.map(|size| size as usize);
+    // A false header of few bytes could announce a gigabyte of labels.
+    let has_same_count = |[n]: [u32; 1]| match n as usize {
+        n if n == count => Ok(()),
+        n_targets => {
+            Err(DataError::Counts { name: images_name.clone(), n_samples: count, n_targets })
+        }
+    };
+    let input = open(&labels_name, labels_path)?;
+    let targets = parse_labels(&labels_name, input, classes, has_same_count)?;
+    crate::Dataset::new(images_name, [rows, columns, 1], Features::U8(pixels), targets)
 }
 
 /// Reads images: the shape of one, `[rows, columns, 1]`, and the pixels of all.
@@ -79,7 +89,7 @@ pub fn read(
 /// # Ok::<(), DataError>(())
 /// ```
 pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features), DataError> {
-    let ([_, rows, columns], pixels) = parse(name, input)?;
+    let ([_, rows, columns], pixels) = parse(name, input, |_| Ok(()))?;
     Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
 }
 
@@ -91,22 +101,33 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 ///
 /// Those of [`images`], and [`DataError::Label`].
 pub fn labels(name: &str, input: impl BufRead, classes: usize) -> Result<Targets, DataError> {
-    let ([_], labels) = parse(name, input)?;
+    parse_labels(name, input, classes, |_| Ok(()))
+}
+
+fn parse_labels(
+    name: &str,
+    input: impl BufRead,
+    classes: usize,
+    check: impl FnOnce([u32; 1]) -> Result<(), DataError>,
+) -> Result<Targets, DataError> {
+    let ([_], labels) = parse(name, input, check)?;
     let targets = Targets::Labels { values: labels.into_iter().map(u32::from).collect(), classes };
     targets.check(name)?;
     Ok(targets)
 }
 
-/// The sizes and the bytes of an IDX file of so many axes, unpacked if need be.
+/// The sizes and the bytes of an IDX file of so many axes, unpacked if need be. The sizes are checked before the
+/// bytes are read.
 fn parse<const AXES: usize>(
     name: &str,
     mut input: impl BufRead,
+    check: impl FnOnce([u32; AXES]) -> Result<(), DataError>,
 ) -> Result<([u32; AXES], Vec<u8>), DataError> {
     let start = input.fill_buf().map_err(|error| DataError::Io { name: name.into(), error })?;
     if start.first() == Some(&GZIP_FIRST_BYTE) {
-        Input { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse()
+        Input { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse(check)
     } else {
-        Input { name, input, consumed: 0 }.parse()
+        Input { name, input, consumed: 0 }.parse(check)
     }
 }
 
@@ -118,7 +139,10 @@ struct Input<'a, R> {
 }
 
 impl<R: Read> Input<'_, R> {
-    fn parse<const AXES: usize>(mut self) -> Result<([u32; AXES], Vec<u8>), DataError> {
+    fn parse<const AXES: usize>(
+        mut self,
+        check: impl FnOnce([u32; AXES]) -> Result<(), DataError>,
+    ) -> Result<([u32; AXES], Vec<u8>), DataError> {
         let expected = MAGIC + AXES as u32;
         let [found] = self.numbers()?;
         if found != expected {
@@ -131,6 +155,7 @@ impl<R: Read> Input<'_, R> {
             let (name, sizes) = (self.name.into(), sizes.into());
             return Err(DataError::TooLarge { name, sizes, limit_bytes: LIMIT_BYTES });
         };
+        check(sizes)?;
         let bytes = self.bytes(len)?;
         self.end()?;
         Ok((sizes, bytes))
@@ -344,6 +369,11 @@ mod tests {
         let too_few = write("too few", &file(&[0x801, 1], &[9]));
         let text = message(read(&images, &too_few, 10));
         assert!(text.ends_with("images.gz: 2 samples but 1 targets"), "{text}");
+
+        // Refused by its header: nothing of the gigabyte that it announces is read.
+        let bomb = write("bomb", &file(&[0x801, LIMIT_BYTES as u32], &[9]));
+        let text = message(read(&images, &bomb, 10));
+        assert!(text.ends_with("images.gz: 2 samples but 1073741824 targets"), "{text}");
 
         let text = message(read(&images, Path::new("no/such/labels"), 10));
         assert!(text.starts_with("no/such/labels: "), "{text}");
