@@ -245,11 +245,8 @@ impl Network {
         builder.graph.begin_scope("loss");
         let kind = objective.loss.name();
         let in_loss = |error| NetworkError::Loss { kind, error };
-        let data_loss = objective
-            .loss
-            .as_dyn()
-            .build(&mut builder.graph, prediction, target)
-            .map_err(in_loss)?;
+        let data_loss =
+            objective.loss.build(&mut builder.graph, prediction, target).map_err(in_loss)?;
         let penalty = builder.penalty(&objective.penalty).map_err(in_loss)?;
         let loss = match penalty {
             Some(penalty) => builder.graph.add(data_loss, penalty).map_err(in_loss)?,

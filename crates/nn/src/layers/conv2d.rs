@@ -12,14 +12,14 @@ use crate::setting::{Bias, PaddingSetting, Pair};
 /// The layer `conv2d`: `[N, h, w, ci]` → `[N, oh, ow, filters]`, with a weight `[kh, kw, ci, filters]` and
 /// a bias `[filters]`. See [`graph::ops::conv2d`].
 ///
-/// | setting   | default     | range                                          | meaning                     |
-/// |-----------|-------------|------------------------------------------------|-----------------------------|
-/// | `filters` |             | 1 to 2²⁰                                       | output channels             |
-/// | `kernel`  |             | a size or `[height, width]`                    | size of a filter            |
-/// | `stride`  | 1           | a size or `[height, width]`                    | pixels from window to window |
-/// | `padding` | `"valid"`   | `"valid"`, `"same"`, a number, or four of them | zeros around the image      |
+/// | setting       | default     | range                                          | meaning                     |
+/// |---------------|-------------|------------------------------------------------|-----------------------------|
+/// | `filters`     |             | 1 to 2²⁰                                       | output channels             |
+/// | `kernel`      |             | a size or `[height, width]`                    | size of a filter            |
+/// | `stride`      | 1           | a size or `[height, width]`                    | pixels from window to window |
+/// | `padding`     | `"valid"`   | `"valid"`, `"same"`, a number, or four of them | zeros around the image      |
 /// | `weight_init` | the model's |                                                | initializer of the weight   |
-/// | `bias`    | the model's | or `false`                                     | first value of the bias     |
+/// | `bias`        | the model's | or `false`                                     | first value of the bias     |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {

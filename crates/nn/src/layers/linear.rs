@@ -11,11 +11,11 @@ use crate::setting::Bias;
 
 /// The layer `linear`: `[N, k]` → `[N, units]`, with a weight `[k, units]` and a bias `[units]`.
 ///
-/// | setting   | default     | range      | meaning                               |
-/// |-----------|-------------|------------|---------------------------------------|
-/// | `units`   |             | 1 to 2²⁰   | output features                       |
-/// | `weight_init` | the model's |            | initializer of the weight             |
-/// | `bias`    | the model's | or `false` | first value of the bias, or no bias   |
+/// | setting       | default     | range      | meaning                             |
+/// |---------------|-------------|------------|-------------------------------------|
+/// | `units`       |             | 1 to 2²⁰   | output features                     |
+/// | `weight_init` | the model's |            | initializer of the weight           |
+/// | `bias`        | the model's | or `false` | first value of the bias, or no bias |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `binary_cross_entropy`.
 ///
@@ -14,15 +14,9 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct BinaryCrossEntropy {}
 
 impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
-        let target = target_rows(g, prediction, target)?;
-        let softplus = g.softplus(prediction);
-        let agreement = g.mul(prediction, target)?;
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+        let softplus = g.softplus(y);
+        let agreement = g.mul(y, t)?;
         let losses = g.sub(softplus, agreement)?;
         g.mean_all(losses)
     }

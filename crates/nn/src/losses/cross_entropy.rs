@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `cross_entropy`.
 ///
@@ -16,15 +16,9 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct CrossEntropy {}
 
 impl<T: Float> BuildLoss<T> for CrossEntropy {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
-        let target = target_rows(g, prediction, target)?;
-        let log_probabilities = g.log_softmax(prediction)?;
-        let picked = g.mul(log_probabilities, target)?;
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+        let log_probabilities = g.log_softmax(y)?;
+        let picked = g.mul(log_probabilities, t)?;
         let picked = g.sum(picked, &[1])?;
         let mean = g.mean(picked, &[0])?;
         Ok(g.neg(mean))

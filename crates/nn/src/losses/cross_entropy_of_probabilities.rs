@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `cross_entropy_of_probabilities`.
 ///
@@ -14,18 +14,12 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct CrossEntropyOfProbabilities {}
 
 impl<T: Float> BuildLoss<T> for CrossEntropyOfProbabilities {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
         const DELTA: f64 = 1e-7;
-        let target = target_rows(g, prediction, target)?;
         let delta = g.scalar(DELTA);
-        let shifted = g.add(prediction, delta)?;
+        let shifted = g.add(y, delta)?;
         let logarithms = g.ln(shifted);
-        let picked = g.mul(logarithms, target)?;
+        let picked = g.mul(logarithms, t)?;
         let picked = g.sum(picked, &[1])?;
         let mean = g.mean(picked, &[0])?;
         Ok(g.neg(mean))

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `half_squared_error`.
 ///
@@ -13,14 +13,8 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct HalfSquaredError {}
 
 impl<T: Float> BuildLoss<T> for HalfSquaredError {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
-        let target = target_rows(g, prediction, target)?;
-        let difference = g.sub(prediction, target)?;
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+        let difference = g.sub(y, t)?;
         let squares = g.mul(difference, difference)?;
         let sums = g.sum(squares, &[1])?;
         let mean = g.mean(sums, &[0])?;

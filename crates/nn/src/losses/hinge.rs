@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `hinge`.
 ///
@@ -15,22 +15,16 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct Hinge {}
 
 impl<T: Float> BuildLoss<T> for Hinge {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
-        let target = target_rows(g, prediction, target)?;
-        let right = g.mul(prediction, target)?;
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+        let right = g.mul(y, t)?;
         let right = g.sum(right, &[1])?;
         let right = g.reshape(right, [1])?;
-        let lead = g.sub(prediction, right)?;
+        let lead = g.sub(y, right)?;
         let margin = g.scalar(1.0);
         let lead = g.add(lead, margin)?;
         let short = g.relu(lead);
         // The right class itself is left out of the sum.
-        let others = g.sub(margin, target)?;
+        let others = g.sub(margin, t)?;
         let short = g.mul(short, others)?;
         let sums = g.sum(short, &[1])?;
         g.mean(sums, &[0])

@@ -3,7 +3,7 @@
 use graph::{Float, Graph, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildLoss, Prediction, target_rows};
+use super::{BuildLoss, Prediction};
 
 /// The loss `mean_squared_error`.
 ///
@@ -14,14 +14,8 @@ use super::{BuildLoss, Prediction, target_rows};
 pub struct MeanSquaredError {}
 
 impl<T: Float> BuildLoss<T> for MeanSquaredError {
-    fn build(
-        &self,
-        g: &mut Graph<T>,
-        prediction: NodeId,
-        target: NodeId,
-    ) -> Result<NodeId, ShapeError> {
-        let target = target_rows(g, prediction, target)?;
-        let difference = g.sub(prediction, target)?;
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+        let difference = g.sub(y, t)?;
         let squares = g.mul(difference, difference)?;
         g.mean_all(squares)
     }

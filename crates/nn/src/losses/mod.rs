@@ -34,24 +34,34 @@ impl Default for Loss {
 
 /// How a loss becomes nodes of a graph.
 pub trait BuildLoss<T: Float> {
+    /// Adds the loss of a prediction `y` for a target `t`, both `[N, k]`: the mean over the batch.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError>;
+
+    /// The meaning of the numbers of the prediction.
+    fn prediction(&self) -> Prediction;
+}
+
+impl Loss {
     /// Adds the loss of a prediction `[N, k]`, the mean over the batch.
     ///
     /// # Errors
     ///
     /// If the target is neither `[N]` nor of the prediction's shape.
-    fn build(
+    pub fn build<T: Float>(
         &self,
         g: &mut Graph<T>,
         prediction: NodeId,
         target: NodeId,
-    ) -> Result<NodeId, ShapeError>;
+    ) -> Result<NodeId, ShapeError> {
+        let rows = target_rows(g, prediction, target)?;
+        self.as_dyn().build(g, prediction, rows)
+    }
 
-    /// What the numbers of the prediction are.
-    fn prediction(&self) -> Prediction;
-}
-
-impl Loss {
-    /// What the numbers of a prediction are that learns by this loss.
+    /// The meaning of the numbers of a prediction trained with this loss.
     pub fn prediction(&self) -> Prediction {
         self.as_dyn::<f32>().prediction()
     }
@@ -62,7 +72,7 @@ impl Loss {
     }
 }
 
-/// What the numbers of a prediction are.
+/// The meaning of the numbers of a prediction.
 ///
 /// # Examples
 ///
@@ -75,9 +85,9 @@ impl Loss {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prediction {
-    /// Logits of classes of which one is right.
+    /// Logits of exclusive classes.
     Logits,
-    /// Logits of classes of which each may be right or not.
+    /// Logits of independent classes.
     SeparateLogits,
     /// Probabilities of the classes.
     Probabilities,
@@ -154,7 +164,7 @@ mod tests {
                 let mut g = Graph::new();
                 let x = g.input("prediction", Shape::batch([classes]));
                 let t = g.input("target", shape);
-                let y = loss.as_dyn().build(&mut g, x, t).unwrap();
+                let y = loss.build(&mut g, x, t).unwrap();
                 let options = Compile {
                     batch: rows.len(),
                     loss: Some(y),
@@ -317,7 +327,7 @@ mod tests {
         for loss in Loss::NAMES.iter().map(|name| by_name(name)) {
             let mut g = Graph::<f32>::new();
             let (x, t) = (g.input("x", Shape::batch([10])), g.input("t", Shape::batch([9])));
-            let error = loss.as_dyn().build(&mut g, x, t).unwrap_err().to_string();
+            let error = loss.build(&mut g, x, t).unwrap_err().to_string();
             assert!(error.contains("[N, 10]") && error.contains("[N, 9]"), "{error}");
         }
     }
