@@ -270,6 +270,36 @@ impl Network {
         })
     }
 
+    /// As [`model`](Self::model), in `f32`. This function is compiled here, once; the generic one is compiled with all ops
+    /// in every crate that calls it.
+    ///
+    /// # Errors
+    ///
+    /// As [`model`](Self::model).
+    pub fn model_f32(
+        &self,
+        mode: Mode,
+        objective: &Objective,
+        outputs: usize,
+    ) -> Result<Model<f32>, NetworkError> {
+        self.model(mode, objective, outputs)
+    }
+
+    /// As [`model_with_target`](Self::model_with_target), in `f32` and compiled once, as [`model_f32`](Self::model_f32).
+    ///
+    /// # Errors
+    ///
+    /// As [`model`](Self::model).
+    pub fn model_f32_with_target(
+        &self,
+        mode: Mode,
+        objective: &Objective,
+        outputs: usize,
+        target: Shape,
+    ) -> Result<Model<f32>, NetworkError> {
+        self.model_with_target(mode, objective, outputs, target)
+    }
+
     /// The number of outputs of the last layer.
     ///
     /// # Errors
