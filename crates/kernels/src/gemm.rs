@@ -65,9 +65,17 @@ use crate::isa::IsaToken;
 /// );
 /// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
 /// ```
+#[inline(never)]
 pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, c: MatrixC<'_, T>) {
     gemm_on(IsaToken::current(), size, a, b, c);
 }
+
+// A generic function that is not inlined is compiled once in the crate that names its types, instead of once in each
+// crate that calls it.
+#[used]
+static F32: fn(GemmSize<'_>, MatrixA<'_, f32>, MatrixB<'_, f32>, MatrixC<'_, f32>) = gemm;
+#[used]
+static F64: fn(GemmSize<'_>, MatrixA<'_, f64>, MatrixB<'_, f64>, MatrixC<'_, f64>) = gemm;
 
 /// [`gemm()`] on an instruction set.
 fn gemm_on<T: Float>(

@@ -57,6 +57,7 @@ pub enum Epilogue<'a, T> {
 /// # Panics
 ///
 /// If a row of `len` leaves its slice, or for sides that the transform does not have.
+#[inline(never)]
 pub fn winograd<T: Float>(
     transform: Transform,
     len: usize,
@@ -66,6 +67,14 @@ pub fn winograd<T: Float>(
 ) {
     winograd_on(IsaToken::current(), transform, len, (values, from), (results, to), epilogue);
 }
+
+type Winograd<T> =
+    fn(Transform, usize, (&[T], Square<'_>), (&mut [T], Square<'_>), Epilogue<'_, T>);
+// Compiled here once, as `gemm` is.
+#[used]
+static F32: Winograd<f32> = winograd;
+#[used]
+static F64: Winograd<f64> = winograd;
 
 /// [`winograd`] on an instruction set.
 fn winograd_on<T: Float>(

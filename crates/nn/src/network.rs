@@ -189,6 +189,12 @@ impl Validate for Network {
     }
 }
 
+type BuildModel<T> = fn(&Network, Mode, &Objective, usize, Shape) -> Result<Model<T>, NetworkError>;
+#[used]
+static F32: BuildModel<f32> = Network::model_with_target;
+#[used]
+static F64: BuildModel<f64> = Network::model_with_target;
+
 impl Network {
     /// Settings that are allowed and probably mistakes, with their layer.
     pub fn warnings(&self) -> Vec<String> {
@@ -228,6 +234,8 @@ impl Network {
     /// # Errors
     ///
     /// As [`model`](Self::model).
+    // Not inlined: with all ops, it is compiled here once for both types, not in each crate that builds a model.
+    #[inline(never)]
     pub fn model_with_target<T: Float>(
         &self,
         mode: Mode,
@@ -268,36 +276,6 @@ impl Network {
             running_statistics,
             layers,
         })
-    }
-
-    /// As [`model`](Self::model), in `f32`. This function is compiled here, once; the generic one is compiled with all ops
-    /// in every crate that calls it.
-    ///
-    /// # Errors
-    ///
-    /// As [`model`](Self::model).
-    pub fn model_f32(
-        &self,
-        mode: Mode,
-        objective: &Objective,
-        outputs: usize,
-    ) -> Result<Model<f32>, NetworkError> {
-        self.model(mode, objective, outputs)
-    }
-
-    /// As [`model_with_target`](Self::model_with_target), in `f32` and compiled once, as [`model_f32`](Self::model_f32).
-    ///
-    /// # Errors
-    ///
-    /// As [`model`](Self::model).
-    pub fn model_f32_with_target(
-        &self,
-        mode: Mode,
-        objective: &Objective,
-        outputs: usize,
-        target: Shape,
-    ) -> Result<Model<f32>, NetworkError> {
-        self.model_with_target(mode, objective, outputs, target)
     }
 
     /// The number of outputs of the last layer.

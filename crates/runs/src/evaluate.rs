@@ -48,7 +48,7 @@ impl Evaluator {
         divisor: f32,
     ) -> Result<Self, NetworkError> {
         let (outputs, target) = (outputs_of(dataset), target_shape(dataset));
-        let model = network.model_f32_with_target(Mode::Evaluate, objective, outputs, target)?;
+        let model = network.model_with_target(Mode::Evaluate, objective, outputs, target)?;
         let graph = std::sync::Arc::new(model.graph.clone());
         let sizes = [dataset.len().min(BATCH), dataset.len() % BATCH];
         let wanted = if dataset.len() > BATCH { &sizes[..] } else { &sizes[..1] };

@@ -180,7 +180,7 @@ impl SavedModel {
     ///
     /// If the network does not fit.
     pub fn model(&self) -> Result<Model<f32>, NetworkError> {
-        self.experiment.model.model_f32(Mode::Evaluate, &Objective::default(), self.outputs)
+        self.experiment.model.model(Mode::Evaluate, &Objective::default(), self.outputs)
     }
 
     fn tensors(&self, model: &Model<f32>) -> Vec<Named> {

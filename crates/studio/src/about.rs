@@ -58,7 +58,7 @@ impl About {
         let wrong =
             |error: nn::NetworkError| format!("experiment.toml: {}", diagnostics::chain(&error));
         let outputs = experiment.model.outputs().map_err(wrong)?;
-        let model = experiment.model.model_f32(Mode::Train, &Objective::default(), outputs);
+        let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs);
         let model = model.map_err(wrong)?;
         // Data that are gone leave two panels empty.
         let data = run.data().ok();

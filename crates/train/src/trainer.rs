@@ -138,8 +138,7 @@ impl Trainer {
         }
         let objective = train.objective();
         let (outputs, target) = (outputs_of(&split.train), target_shape(&split.train));
-        let model =
-            experiment.model.model_f32_with_target(Mode::Train, &objective, outputs, target)?;
+        let model = experiment.model.model_with_target(Mode::Train, &objective, outputs, target)?;
         model.check_batch(batch)?;
         let options = Compile {
             batch,

@@ -38,7 +38,7 @@ impl PresetRow {
         let experiment = preset.experiment();
         let objective = experiment.train.objective();
         let outputs = experiment.model.outputs()?;
-        let model = experiment.model.model_f32(Mode::Train, &objective, outputs)?;
+        let model = experiment.model.model::<f32>(Mode::Train, &objective, outputs)?;
         let reference = experiment.reference.as_ref();
         Ok(Self {
             preset: preset.name,

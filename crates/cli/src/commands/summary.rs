@@ -66,5 +66,5 @@ fn model(name: &str) -> anyhow::Result<Model<f32>> {
     }
     let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() }.read(&[])?;
     let outputs = experiment.model.outputs()?;
-    Ok(experiment.model.model_f32(Mode::Train, &Objective::default(), outputs)?)
+    Ok(experiment.model.model(Mode::Train, &Objective::default(), outputs)?)
 }

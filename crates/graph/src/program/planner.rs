@@ -49,6 +49,8 @@ const MAX_WIDTH: usize = 35 * ROW_ALIGNMENT;
 const MAX_WIDTH_BATCH: usize = 8192;
 
 /// Makes the plan for a graph.
+// Not inlined, and named with both types: it is compiled here once, not in each crate that has a program.
+#[inline(never)]
 pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
     let analysis = Analysis::new(graph, options);
     let mut nodes: Vec<NodePlan> = Vec::with_capacity(graph.nodes().len());
@@ -72,6 +74,11 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
     plan.samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
     plan
 }
+
+#[used]
+static F32: fn(&Graph<f32>, &Compile) -> Plan = plan;
+#[used]
+static F64: fn(&Graph<f64>, &Compile) -> Plan = plan;
 
 fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
     let rows = worker_rows.iter().fold(0, |sum: usize, &rows| sum.saturating_add(rows));

@@ -16,8 +16,15 @@ use super::times::{Direction, Times};
 use super::{Program, Vectors};
 use crate::op::{RandomKey, Tile};
 
+#[used]
+static F32: fn(&mut Program<f32>, &RunArgs<'_, f32>) = Program::run_stages;
+#[used]
+static F64: fn(&mut Program<f64>, &RunArgs<'_, f64>) = Program::run_stages;
+
 impl<T: Float> Program<T> {
     /// All stages of the plan: every value, and what the chunks of the gradients are made of.
+    // Compiled here once for both types, as `planner::plan` is.
+    #[inline(never)]
     pub(super) fn run_stages(&mut self, run: &RunArgs<'_, T>) {
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");

@@ -60,6 +60,7 @@ pub struct NtOperand<'a, T> {
 /// add_row_sums(&sums, PARTIAL_SUMS, &mut c);
 /// assert_eq!(c, [6.0, 3.0]);
 /// ```
+#[inline(never)]
 pub fn gemm_nt<T: Float>(
     size: GemmNtSize,
     a: NtOperand<'_, T>,
@@ -69,6 +70,12 @@ pub fn gemm_nt<T: Float>(
 ) {
     gemm_nt_on(IsaToken::current(), size, a, b, sums, accumulate);
 }
+
+// Compiled here once, as `gemm` is.
+#[used]
+static F32: fn(GemmNtSize, NtOperand<'_, f32>, NtOperand<'_, f32>, &mut [f32], bool) = gemm_nt;
+#[used]
+static F64: fn(GemmNtSize, NtOperand<'_, f64>, NtOperand<'_, f64>, &mut [f64], bool) = gemm_nt;
 
 /// [`gemm_nt`] on an instruction set.
 fn gemm_nt_on<T: Float>(
