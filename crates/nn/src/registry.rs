@@ -290,7 +290,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use serde::de::DeserializeOwned;
+
+    use crate::init::Initializer;
     use crate::optim::{Optimizer, adam::Adam, sgd::Sgd};
+    use crate::schedule::Schedule;
 
     #[derive(Debug, Deserialize)]
     struct OptimizerFile {
@@ -393,6 +397,67 @@ mod tests {
         let layer = &read.unwrap()["layer"];
         assert_eq!(layer.name(), "needy");
         let _: &dyn Anything = layer.as_dyn();
+    }
+
+    /// The refusal of the kind in `toml`, if it is refused.
+    fn refusal<R: DeserializeOwned + Validate>(toml: &str) -> Option<String> {
+        let kind: R = toml::from_str(toml).unwrap_or_else(|error| panic!("{toml}\n{error}"));
+        kind.validate().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_default_is_valid() {
+        let default = |name: &&str| format!("{name} = {{}}");
+        let mut refused: Vec<_> = Optimizer::NAMES
+            .iter()
+            .map(default)
+            .filter_map(|toml| refusal::<Optimizer>(&toml))
+            .collect();
+        let initializers = Initializer::NAMES.iter().map(default);
+        refused.extend(initializers.filter_map(|toml| refusal::<Initializer>(&toml)));
+        assert_eq!(refused, [""; 0]);
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused_by_name() {
+        type Refusal = fn(&str) -> Option<String>;
+        let initializer: Refusal = refusal::<Initializer>;
+        let (optimizer, schedule): (Refusal, Refusal) = (refusal::<Optimizer>, refusal::<Schedule>);
+        let share = "expected a number from 0 to below 1";
+        let positive = "expected a number above 0";
+        let cases = [
+            (initializer, "constant = { value = inf }", "expected a finite number"),
+            (initializer, "normal = { deviation = 0 }", positive),
+            (initializer, "truncated_normal = { deviation = -1 }", positive),
+            (
+                initializer,
+                "uniform = { low = 0.5, high = 0.5 }",
+                "expected a number above low = 0.5",
+            ),
+            (optimizer, "momentum = { momentum = 1 }", share),
+            (optimizer, "nesterov = { momentum = -0.1 }", share),
+            (optimizer, "adagrad = { epsilon = 0 }", positive),
+            (optimizer, "rmsprop = { decay = 1 }", share),
+            (optimizer, "adam = { beta1 = 1 }", share),
+            (optimizer, "adam = { beta2 = -0.1 }", share),
+            (optimizer, "adam = { epsilon = 0 }", positive),
+            (optimizer, "adamw = { weight_decay = -0.1 }", "expected a number of at least 0"),
+            (schedule, "constant = { learning_rate = -0.1 }", positive),
+            (schedule, "step = { every = 0 }", positive),
+            (schedule, "exponential = { floor = -0.1 }", "expected a number of at least 0"),
+            (schedule, "exponential = { amplitude = 0 }", positive),
+            (schedule, "exponential = { decay_steps = 0 }", positive),
+            (schedule, "cosine = { steps = 0 }", positive),
+        ];
+        for (refusal, toml, expected) in cases {
+            // The last setting of the text is the one outside.
+            let (settings, found) = toml.trim_end_matches(" }").rsplit_once(" = ").expect(toml);
+            let name = settings.rsplit(' ').next().expect(toml);
+            assert_eq!(refusal(toml), Some(format!("{name}: {expected}, found {found}")), "{toml}");
+        }
+        let nested = "warmup = { then = { constant = { learning_rate = 0 } } }";
+        let message = format!("then.learning_rate: {positive}, found 0");
+        assert_eq!(schedule(nested), Some(message), "with its path");
     }
 
     #[test]

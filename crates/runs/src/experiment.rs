@@ -72,63 +72,57 @@ pub struct Experiment {
 /// | `evaluate_every` | an epoch            | 1 or more     | steps from one evaluation to the next      |
 /// | `report_every`   | 10                  | 1 or more     | steps between training accuracies          |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct TrainSpec {
     /// The loss.
-    #[serde(default)]
     pub loss: Loss,
     /// From gradients to new parameters.
-    #[serde(default = "adam")]
     pub optimizer: Optimizer,
     /// The learning rate at each step.
-    #[serde(default = "one_thousandth")]
     pub schedule: Schedule,
     /// Bounds on the gradients.
-    #[serde(default)]
     pub clip: Clip,
     /// Factor of the sum of magnitudes of all weights.
-    #[serde(default)]
     pub l1: f64,
     /// Factor of half the sum of squares of all weights.
-    #[serde(default)]
     pub l2: f64,
     /// Samples of a step.
-    #[serde(default = "hundred")]
     pub batch: usize,
     /// How batches are drawn.
-    #[serde(default)]
     pub order: Order,
     /// Passes over the training set, with their fraction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Optimizer updates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
     /// The seed of every random draw.
-    #[serde(default)]
     pub seed: u64,
     /// Steps from one evaluation to the next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_every: Option<u64>,
     /// Steps between measurements of the training accuracy.
-    #[serde(default = "ten")]
     pub report_every: u64,
 }
 
-fn adam() -> Optimizer {
-    nn::optim::adam::Adam::default().into()
-}
-
-fn one_thousandth() -> Schedule {
-    nn::schedule::constant::ConstantRate { learning_rate: 0.001 }.into()
-}
-
-fn hundred() -> usize {
-    100
-}
-
-fn ten() -> u64 {
-    10
+impl Default for TrainSpec {
+    fn default() -> Self {
+        Self {
+            loss: Loss::default(),
+            optimizer: nn::optim::adam::Adam::default().into(),
+            schedule: nn::schedule::constant::ConstantRate { learning_rate: 0.001 }.into(),
+            clip: Clip::default(),
+            l1: 0.0,
+            l2: 0.0,
+            batch: 100,
+            order: Order::default(),
+            epochs: None,
+            steps: None,
+            seed: 0,
+            evaluate_every: None,
+            report_every: 10,
+        }
+    }
 }
 
 impl TrainSpec {

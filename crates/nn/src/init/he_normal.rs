@@ -23,19 +23,14 @@ impl Initialize for HeNormal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]
-    fn has_the_deviation_of_the_paper() {
+    fn has_the_deviation_of_the_paper_and_the_known_first_values() {
         let deviation = 0.02f64.sqrt();
         let expected = Distribution { mean: 0.0, deviation, limit: f64::INFINITY };
-        check_distribution(&HeNormal {}, expected);
-    }
-
-    #[test]
-    fn begins_with_the_known_values() {
-        let expected = [0.17459057859389648, -0.4179076521592027, -0.2112081946927297];
-        check_first_values(&HeNormal {}, expected);
+        let first = [0.17459057859389648, -0.4179076521592027, -0.2112081946927297];
+        check_initializer(&HeNormal {}, expected, first);
     }
 }

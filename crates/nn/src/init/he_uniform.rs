@@ -24,18 +24,13 @@ impl Initialize for HeUniform {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]
-    fn has_the_limit_that_gives_the_papers_variance() {
+    fn has_the_limit_that_gives_the_papers_variance_and_the_known_first_values() {
         let (deviation, limit) = (0.02f64.sqrt(), 0.06f64.sqrt());
-        check_distribution(&HeUniform {}, Distribution { mean: 0.0, deviation, limit });
-    }
-
-    #[test]
-    fn begins_with_the_known_values() {
-        let expected = [0.05533881406389609, -0.2090728963364477, 0.23893236655582858];
-        check_first_values(&HeUniform {}, expected);
+        let first = [0.05533881406389609, -0.2090728963364477, 0.23893236655582858];
+        check_initializer(&HeUniform {}, Distribution { mean: 0.0, deviation, limit }, first);
     }
 }

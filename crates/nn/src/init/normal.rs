@@ -45,24 +45,13 @@ impl Initialize for Normal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]
-    fn has_its_mean_and_deviation() {
+    fn has_its_mean_and_deviation_and_the_known_first_values() {
         let expected = Distribution { mean: 1.0, deviation: 0.5, limit: f64::INFINITY };
-        check_distribution(&Normal { mean: 1.0, deviation: 0.5 }, expected);
-    }
-
-    #[test]
-    fn begins_with_the_known_values() {
-        let expected = [1.6172709102751355, -0.4775266737576058, 0.2532662664530113];
-        check_first_values(&Normal { mean: 1.0, deviation: 0.5 }, expected);
-    }
-
-    #[test]
-    fn a_deviation_of_zero_is_refused() {
-        let error = Normal { deviation: 0.0, ..Normal::default() }.validate().unwrap_err();
-        assert_eq!(error.to_string(), "deviation: expected a number above 0, found 0");
+        let first = [1.6172709102751355, -0.4775266737576058, 0.2532662664530113];
+        check_initializer(&Normal { mean: 1.0, deviation: 0.5 }, expected, first);
     }
 }

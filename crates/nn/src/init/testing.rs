@@ -17,6 +17,17 @@ pub(super) struct Distribution {
     pub(super) limit: f64,
 }
 
+/// Checks an initializer by [`check_distribution`] and [`check_first_values`].
+#[track_caller]
+pub(super) fn check_initializer(
+    initializer: &dyn Initialize,
+    expected: Distribution,
+    first: [f64; 3],
+) {
+    check_distribution(initializer, expected);
+    check_first_values(initializer, first);
+}
+
 /// Draws 100,000 weights and checks their mean and deviation, that none lies beyond the limit, and
 /// that some come close to it if it is finite.
 #[track_caller]

@@ -58,25 +58,15 @@ impl Initialize for TruncatedNormal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]
-    fn stays_within_two_deviations() {
+    fn stays_within_two_deviations_and_the_known_first_values() {
         // The deviation of a normal cut at ±2 is √(1 − 4·φ(2) / (2·Φ(2) − 1)).
         let expected =
             Distribution { mean: 0.0, deviation: 0.1 * 0.8796256610342398, limit: 0.1 * BOUND };
-        check_distribution(&TruncatedNormal::default(), expected);
-    }
-
-    #[test]
-    fn begins_with_the_known_values_and_redraws_the_second() {
-        let expected = [0.1234541820550271, -0.14934674670939774, -0.13847915069807143];
-        check_first_values(&TruncatedNormal::default(), expected);
-    }
-
-    #[test]
-    fn a_negative_deviation_is_refused() {
-        assert!(TruncatedNormal { mean: 0.0, deviation: -1.0 }.validate().is_err());
+        let first = [0.1234541820550271, -0.14934674670939774, -0.13847915069807143];
+        check_initializer(&TruncatedNormal::default(), expected, first);
     }
 }

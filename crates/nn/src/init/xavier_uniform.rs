@@ -24,18 +24,13 @@ impl Initialize for XavierUniform {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]
-    fn has_the_limit_of_the_paper() {
+    fn has_the_limit_of_the_paper_and_the_known_first_values() {
         let (deviation, limit) = ((2.0 / 150.0f64).sqrt(), (6.0 / 150.0f64).sqrt());
-        check_distribution(&XavierUniform {}, Distribution { mean: 0.0, deviation, limit });
-    }
-
-    #[test]
-    fn begins_with_the_known_values() {
-        let expected = [0.04518395247576632, -0.17070730502336648, 0.1950874603658042];
-        check_first_values(&XavierUniform {}, expected);
+        let first = [0.04518395247576632, -0.17070730502336648, 0.1950874603658042];
+        check_initializer(&XavierUniform {}, Distribution { mean: 0.0, deviation, limit }, first);
     }
 }

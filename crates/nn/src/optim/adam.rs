@@ -150,7 +150,7 @@ impl<T: Float> Factors<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_descent, check_formula, check_zero_gradient};
+    use super::super::testing::{check_rule, check_zero_gradient};
     use super::*;
 
     fn formula(info: StepInfo, w: f64, g: f64, [m, v]: &mut [f64; 2]) -> f64 {
@@ -162,13 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn follows_its_formula_in_any_pieces() {
-        check_formula(&Adam::default(), formula);
-    }
-
-    #[test]
-    fn descends_along_the_path_of_its_formula() {
-        check_descent(&Adam::default(), 0.3, formula);
+    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
+        check_rule(&Adam::default(), 0.3, formula);
     }
 
     #[test]
@@ -204,16 +199,5 @@ mod tests {
         let (mut w, mut m, mut v) = ([1.0f32], [0.5], [0.25]);
         Adam::default().update(&info, &mut w, &[0.5], [&mut m, &mut v]);
         assert!((w[0] - 0.99).abs() < 1e-6, "{w:?}");
-    }
-
-    #[test]
-    fn settings_outside_their_range_are_refused() {
-        let wrong = [
-            Adam { beta1: 1.0, ..Adam::default() },
-            Adam { beta2: -0.1, ..Adam::default() },
-            Adam { epsilon: 0.0, ..Adam::default() },
-        ];
-        let names = wrong.map(|adam| adam.validate().unwrap_err().name);
-        assert_eq!(names, ["beta1", "beta2", "epsilon"]);
     }
 }

@@ -85,14 +85,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_default_is_valid() {
-        for name in Optimizer::NAMES {
-            let read = toml::from_str::<Optimizer>(&format!("{name} = {{}}")).unwrap();
-            assert_eq!(read.validate(), Ok(()), "{name}");
-        }
-    }
-
-    #[test]
     #[should_panic(expected = "pieces of parameters, gradients and state differ")]
     fn pieces_of_different_length_are_a_bug() {
         let info = StepInfo { learning_rate: 0.1, step: 1 };

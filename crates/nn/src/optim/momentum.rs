@@ -57,7 +57,7 @@ impl<T: Float> Optimize<T> for Momentum {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_descent, check_formula};
+    use super::super::testing::check_rule;
     use super::*;
 
     fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
@@ -66,18 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_its_formula_in_any_pieces() {
-        check_formula(&Momentum::default(), formula);
-    }
-
-    #[test]
-    fn descends_along_the_path_of_its_formula() {
-        check_descent(&Momentum::default(), 0.1, formula);
-    }
-
-    #[test]
-    fn a_momentum_of_one_is_refused() {
-        let error = Momentum { momentum: 1.0 }.validate().unwrap_err();
-        assert_eq!(error.to_string(), "momentum: expected a number from 0 to below 1, found 1");
+    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
+        check_rule(&Momentum::default(), 0.1, formula);
     }
 }

@@ -78,10 +78,4 @@ mod tests {
     fn a_zero_gradient_leaves_the_parameter_alone() {
         check_zero_gradient(&RmsProp::default());
     }
-
-    #[test]
-    fn a_decay_of_one_is_refused() {
-        let error = RmsProp { decay: 1.0, ..RmsProp::default() }.validate().unwrap_err();
-        assert_eq!(error.to_string(), "decay: expected a number from 0 to below 1, found 1");
-    }
 }

@@ -36,7 +36,7 @@ impl<T: Float> Optimize<T> for Sgd {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{check_descent, check_formula};
+    use super::super::testing::check_rule;
     use super::*;
 
     fn formula(info: StepInfo, w: f64, g: f64, _: &mut [f64; 2]) -> f64 {
@@ -44,12 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_its_formula_in_any_pieces() {
-        check_formula(&Sgd {}, formula);
-    }
-
-    #[test]
-    fn descends_along_the_path_of_its_formula() {
-        check_descent(&Sgd {}, 0.95, formula);
+    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
+        check_rule(&Sgd {}, 0.95, formula);
     }
 }

@@ -42,10 +42,21 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
     }
 }
 
+/// Checks a rule by [`check_formula`] and [`check_descent`].
+#[track_caller]
+pub(super) fn check_rule(
+    optimizer: &(impl Optimize<f32> + Optimize<f64>),
+    learning_rate: f64,
+    formula: Formula,
+) {
+    check_formula(optimizer, formula);
+    check_descent(optimizer, learning_rate, formula);
+}
+
 /// Checks 30 steps down `x²/20 + y²` from (−7, 2), figure 6-3 of "Deep Learning from Scratch": along the
 /// path of the formula, to an end near the minimum.
 #[track_caller]
-pub(super) fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
+fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];
     let mut state = State { params: vec![-7.0, 2.0], state: empty_slots(optimizer, 2) };
     let (mut point, mut moments) = ([-7.0, 2.0], [[0.0; 2]; 2]);
