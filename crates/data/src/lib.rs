@@ -8,7 +8,9 @@ mod error;
 pub mod made;
 mod order;
 pub mod readers;
+mod sampler;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use error::DataError;
-pub use order::{Draw, Order, Sampler};
+pub use order::Order;
+pub use sampler::{Draw, Sampler};

@@ -14,8 +14,17 @@ use crate::init::he_normal::HeNormal;
 use crate::registry::{InvalidSetting, Validate, finite, not_negative};
 use crate::{Layer, Loss};
 pub use builder::Builder;
-use builder::checked_len;
 pub use error::NetworkError;
+
+/// The most elements of all parameters together, and of a value of one sample: more is a typing error, and would
+/// only run out of memory later.
+const MAX_ELEMENTS: usize = 1 << 30;
+
+/// The number of elements of `shape`, if a network can have as many.
+fn checked_len(shape: &[usize]) -> Option<usize> {
+    let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size))?;
+    (len <= MAX_ELEMENTS).then_some(len)
+}
 
 /// A network as a list of layers.
 ///

@@ -2,22 +2,12 @@
 
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
-use super::{LayerSummary, Mode, Network, NetworkError, ParameterSpec, Penalty, RunningStatistics};
+use super::{LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty, RunningStatistics, checked_len};
 use crate::Layer;
 use crate::init::Initializer;
 use crate::init::constant::Constant;
 use crate::registry::Validate;
 use crate::setting::Bias;
-
-/// Elements that all parameters together or a value of one sample may have: more is a mistake in writing, and
-/// would only run out of memory later.
-pub(super) const MAX_ELEMENTS: usize = 1 << 30;
-
-/// The number of elements of `shape`, if it is no more than a network can have.
-pub(super) fn checked_len(shape: &[usize]) -> Option<usize> {
-    let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size))?;
-    (len <= MAX_ELEMENTS).then_some(len)
-}
 
 /// A graph under construction, as the layers see it.
 #[derive(Debug)]

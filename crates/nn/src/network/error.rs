@@ -2,7 +2,7 @@
 
 use graph::{CompileError, Shape, ShapeError};
 
-use super::builder::MAX_ELEMENTS;
+use super::MAX_ELEMENTS;
 use crate::registry::InvalidSetting;
 
 /// Why a network does not fit, in itself or to its data. Layers are counted from 1.

@@ -1,0 +1,277 @@
+//! Draws the samples of batches.
+//!
+//! Batch number `step` depends on the order, the two sizes and the random numbers of the caller only,
+//! never on the batches drawn before: a resumed run draws the same batches as one that never stopped.
+
+use crate::{DataError, Order};
+
+/// A request for one random number.
+///
+/// The answer must depend on `stream` and `counter` only (and on the caller's seed), be uniform, and
+/// be independent between any two pairs: a counter-based generator keyed by both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The epoch that is shuffled, or with replacement the step.
+    pub stream: u64,
+    /// Which number of the stream.
+    pub counter: u64,
+    /// The answer is below this; at least 1.
+    pub bound: u64,
+}
+
+/// Draws the batches of one training set.
+///
+/// # Examples
+///
+/// ```
+/// # use gradus_data::{DataError, Draw, Order, Sampler};
+/// // A generator for the example only; the trainer's is keyed by its seed.
+/// let random = |draw: Draw| (draw.stream + 7 * draw.counter) % draw.bound;
+///
+/// let mut sampler = Sampler::new(Order::ShuffledEpochs, 5, 2)?;
+/// let (mut batch, mut drawn) = (Vec::new(), Vec::new());
+/// for step in 0..5 {
+///     sampler.draw_batch(step, &random, &mut batch);
+///     drawn.extend_from_slice(&batch);
+/// }
+/// for epoch in drawn.chunks_mut(5) {
+///     epoch.sort();
+///     assert_eq!(epoch, [0, 1, 2, 3, 4]);
+/// }
+/// # Ok::<(), DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    order: Order,
+    n_samples: usize,
+    batch_size: usize,
+    /// The samples in the order of epoch `shuffled_epoch`; empty with replacement.
+    permutation: Vec<u32>,
+    shuffled_epoch: Option<u64>,
+}
+
+impl Sampler {
+    /// Prepares to draw batches of `batch_size` from `n_samples` samples.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
+    /// or if a fixed order is shorter than one batch. The other orders allow larger batches.
+    pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
+        let error = DataError::Batch { order, batch_size, n_samples };
+        let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
+        if batch_size == 0 || (order == Order::FixedOrder && batch_size > n_samples) {
+            return Err(error);
+        }
+        let permutation = match order {
+            Order::ShuffledEpochs | Order::FixedOrder => (0..count).collect(),
+            Order::WithReplacement => Vec::new(),
+        };
+        Ok(Self { order, n_samples, batch_size, permutation, shuffled_epoch: None })
+    }
+
+    /// Replaces the content of `batch` by the samples of batch number `step`, counted from 0.
+    ///
+    /// # Cost
+    ///
+    /// One copy per sample of the batch, and one random number for each sample of an epoch where the
+    /// epoch is entered. Nothing is allocated once `batch` has its capacity.
+    pub fn draw_batch(&mut self, step: u64, random: &dyn Fn(Draw) -> u64, batch: &mut Vec<u32>) {
+        let (n_samples, batch_size) = (self.n_samples, self.batch_size);
+        batch.clear();
+
+        // In 128 bits no step is too large.
+        let position = u128::from(step) * batch_size as u128;
+        let (mut epoch, mut start) = match self.order {
+            Order::ShuffledEpochs => {
+                ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
+            }
+            Order::FixedOrder => {
+                let fixed_len = n_samples - n_samples % batch_size;
+                (0, (position % fixed_len as u128) as usize)
+            }
+            Order::WithReplacement => {
+                let draw = |counter| Draw { stream: step, counter, bound: n_samples as u64 };
+                batch.extend((0..batch_size as u64).map(|i| random(draw(i)) as u32));
+                return;
+            }
+        };
+        while batch.len() < batch_size {
+            let rest = &self.permutation_of(epoch, random)[start..];
+            batch.extend_from_slice(&rest[..rest.len().min(batch_size - batch.len())]);
+            (epoch, start) = (epoch.wrapping_add(1), 0);
+        }
+    }
+
+    /// The samples in the order of an epoch, which is computed when the epoch is entered.
+    fn permutation_of(&mut self, epoch: u64, random: &dyn Fn(Draw) -> u64) -> &[u32] {
+        let is_all_at_once =
+            self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples;
+        if self.shuffled_epoch != Some(epoch) && !is_all_at_once {
+            // From the natural order, not from the last epoch's: an epoch stands for itself.
+            for (i, sample) in self.permutation.iter_mut().enumerate() {
+                *sample = i as u32;
+            }
+            // Fisher and Yates: every permutation is equally likely.
+            for i in (1..self.n_samples).rev() {
+                let bound = i as u64 + 1;
+                let j = random(Draw { stream: epoch, counter: i as u64, bound });
+                self.permutation.swap(i, j as usize);
+            }
+            self.shuffled_epoch = Some(epoch);
+        }
+        &self.permutation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDERS: [Order; 3] = [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement];
+
+    /// Both keys through a 64-bit mixer: random enough to test with, and stateless.
+    fn random(draw: Draw) -> u64 {
+        let mut bits = draw.stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ draw.counter;
+        for _ in 0..3 {
+            bits = (bits ^ (bits >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        }
+        (bits >> 32) % draw.bound
+    }
+
+    fn sampler(order: Order, n_samples: usize, batch_size: usize) -> Sampler {
+        Sampler::new(order, n_samples, batch_size).expect("the sizes fit")
+    }
+
+    fn batch(sampler: &mut Sampler, step: u64) -> Vec<u32> {
+        let mut batch = Vec::new();
+        sampler.draw_batch(step, &random, &mut batch);
+        batch
+    }
+
+    /// The batches of the first `steps` steps, one after the other.
+    fn draw_all(sampler: &mut Sampler, steps: u64) -> Vec<u32> {
+        (0..steps).flat_map(|step| batch(sampler, step)).collect()
+    }
+
+    fn sorted(samples: &[u32]) -> Vec<u32> {
+        let mut samples = samples.to_vec();
+        samples.sort_unstable();
+        samples
+    }
+
+    #[test]
+    fn each_epoch_holds_each_sample_once_whatever_the_batch() {
+        // Batches that divide the epoch, that reach across its end, of one, of all and of more.
+        for batch_size in [1, 2, 3, 4, 7, 11, 12, 13, 30] {
+            let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 12, batch_size), 60);
+            for epoch in drawn.chunks_exact(12) {
+                assert_eq!(sorted(epoch), Vec::from_iter(0..12), "batches of {batch_size}");
+            }
+        }
+    }
+
+    #[test]
+    fn epochs_differ_from_each_other_and_from_the_natural_order() {
+        let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 100, 10), 30);
+        let natural = Vec::from_iter(0..100);
+        let orders = [&drawn[..100], &drawn[100..200], &drawn[200..], &natural];
+        for (i, order) in orders.iter().enumerate() {
+            assert!(!orders[..i].contains(order), "order {i} repeats an earlier one");
+        }
+    }
+
+    #[test]
+    fn every_permutation_is_about_equally_likely() {
+        let mut sampler = sampler(Order::ShuffledEpochs, 3, 1);
+        let mut counts = std::collections::BTreeMap::new();
+        for epoch in 0..60_000 {
+            let order: Vec<u32> = (0..3).flat_map(|i| batch(&mut sampler, 3 * epoch + i)).collect();
+            *counts.entry(order).or_insert(0_i32) += 1;
+        }
+        // Standard deviation 91: 500 is five of them. Drawing each swap from all is 1111 off.
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|count| (count - 10_000).abs() < 500), "{counts:?}");
+    }
+
+    #[test]
+    fn a_full_batch_is_in_natural_order() {
+        let mut sampler = sampler(Order::ShuffledEpochs, 5, 5);
+        assert_eq!(draw_all(&mut sampler, 2), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_fixed_order_repeats_its_whole_batches_and_never_draws_the_rest() {
+        for (n_samples, batch_size, period) in [(12, 4, 3), (13, 4, 3), (7, 1, 7), (5, 5, 1)] {
+            let mut sampler = sampler(Order::FixedOrder, n_samples, batch_size);
+            let first = draw_all(&mut sampler, period);
+            let distinct = sorted(&first).windows(2).all(|pair| pair[0] < pair[1]);
+            assert!(distinct, "{first:?} draws a sample twice");
+            for step in 0..3 * period {
+                let start = (step % period) as usize * batch_size;
+                assert_eq!(batch(&mut sampler, step), first[start..][..batch_size]);
+            }
+        }
+    }
+
+    #[test]
+    fn with_replacement_every_sample_is_about_equally_frequent() {
+        let mut sampler = sampler(Order::WithReplacement, 10, 100);
+        let mut counts = [0_i32; 10];
+        for sample in draw_all(&mut sampler, 100) {
+            counts[sample as usize] += 1;
+        }
+        // Standard deviation 30: 150 is five of them.
+        assert!(counts.iter().all(|count| (count - 1000).abs() < 150), "{counts:?}");
+        assert_ne!(batch(&mut sampler, 0), batch(&mut sampler, 1));
+    }
+
+    #[test]
+    fn a_jump_draws_the_batches_of_a_sequence() {
+        for order in ORDERS {
+            for batch_size in [1, 3, 10] {
+                let mut in_sequence = sampler(order, 10, batch_size);
+                let batches: Vec<_> = (0..40).map(|step| batch(&mut in_sequence, step)).collect();
+                // Forwards into a fresh sampler, then backwards in the same one.
+                let mut jumping = sampler(order, 10, batch_size);
+                for step in [39, 17, 3, 4, 0] {
+                    let jumped = batch(&mut jumping, step as u64);
+                    assert_eq!(jumped, batches[step], "{order}, batches of {batch_size}, {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_step_is_too_large() {
+        for order in ORDERS {
+            let drawn = batch(&mut sampler(order, 10, 7), u64::MAX);
+            assert!(drawn.len() == 7 && drawn.iter().all(|&sample| sample < 10), "{order}");
+        }
+    }
+
+    #[test]
+    fn no_buffer_moves_after_the_first_batch() {
+        for order in ORDERS {
+            let mut sampler = sampler(order, 10, 3);
+            let mut batch = Vec::new();
+            sampler.draw_batch(0, &random, &mut batch);
+            let buffers = (batch.as_ptr(), sampler.permutation.as_ptr());
+            for step in 1..50 {
+                sampler.draw_batch(step, &random, &mut batch);
+            }
+            assert_eq!(buffers, (batch.as_ptr(), sampler.permutation.as_ptr()), "{order}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_served_are_errors() {
+        for order in ORDERS {
+            assert!(Sampler::new(order, 0, 1).is_err(), "{order}");
+            assert!(Sampler::new(order, 1, 0).is_err(), "{order}");
+            assert!(Sampler::new(order, u32::MAX as usize + 1, 1).is_err(), "{order}");
+        }
+        let error = Sampler::new(Order::FixedOrder, 99, 100).unwrap_err();
+        assert_eq!(error.to_string(), "fixed_order: cannot draw batches of 100 from 99 samples");
+    }
+}
