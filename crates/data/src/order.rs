@@ -38,10 +38,9 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_experiment_file() {
-        for (order, name) in
-            [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement]
-                .iter()
-                .zip(["shuffled_epochs", "fixed_order", "with_replacement"])
+        for (order, name) in [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement]
+            .iter()
+            .zip(["shuffled_epochs", "fixed_order", "with_replacement"])
         {
             assert_eq!(order.to_string(), name);
             assert_eq!(Order::deserialize(name.into_deserializer()), Ok::<_, Error>(*order));

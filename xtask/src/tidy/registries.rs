@@ -38,7 +38,11 @@ const REGISTRIES: &[Registry] = &[
         "crates/nn/src/schedule/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
-    registry("crates/runs/src/metrics", "crates/runs/src/metrics/mod.rs", RegistryEntry::ModuleAndItem),
+    registry(
+        "crates/runs/src/metrics",
+        "crates/runs/src/metrics/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
     registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
     registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
     registry(

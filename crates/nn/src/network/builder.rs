@@ -2,7 +2,10 @@
 
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
-use super::{LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty, RunningStatistics, checked_len};
+use super::{
+    LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty,
+    RunningStatistics, checked_len,
+};
 use crate::Layer;
 use crate::init::Initializer;
 use crate::init::constant::Constant;
