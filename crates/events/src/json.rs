@@ -87,8 +87,8 @@ struct Count(usize);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
+        struct CountVisitor;
+        impl<'de> Visitor<'de> for CountVisitor {
             type Value = Count;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Count {
                 Ok(Count(n))
             }
         }
-        from.deserialize_any(Read)
+        from.deserialize_any(CountVisitor)
     }
 }
 
@@ -134,45 +134,49 @@ fn line(value: &impl Serialize) -> String {
 ///
 /// Each is read as what it is: as a tagged enum, a line would be taken apart and kept in between, which takes three times
 /// as long.
-struct Known {
+struct KnownKind {
     name: &'static str,
     kind: fn(&Tag<'_>) -> EventKind,
     read: fn(&[u8]) -> serde_json::Result<Event>,
 }
 
-const KNOWN: &[Known] = &[
-    Known {
+const KNOWN_KINDS: &[KnownKind] = &[
+    KnownKind {
         name: "step_finished",
         kind: |tag| EventKind::Step { is_reported: tag.metrics.0 > 1 },
         read: |line| read(line, Event::StepFinished),
     },
-    Known {
+    KnownKind {
         name: "evaluation_finished",
         kind: |_| EventKind::Evaluation,
         read: |line| read(line, Event::EvaluationFinished),
     },
-    Known {
+    KnownKind {
         name: "snapshot",
         kind: |_| EventKind::Snapshot,
         read: |line| read(line, Event::Snapshot),
     },
-    Known {
+    KnownKind {
         name: "run_started",
         kind: |_| EventKind::Started,
         read: |line| read(line, Event::RunStarted),
     },
-    Known { name: "paused", kind: |_| EventKind::Paused, read: |line| read(line, Event::Paused) },
-    Known {
+    KnownKind {
+        name: "paused",
+        kind: |_| EventKind::Paused,
+        read: |line| read(line, Event::Paused),
+    },
+    KnownKind {
         name: "unpaused",
         kind: |_| EventKind::Unpaused,
         read: |line| read(line, Event::Unpaused),
     },
-    Known {
+    KnownKind {
         name: "learning_rate_set",
         kind: |_| EventKind::LearningRateSet,
         read: |line| read(line, Event::LearningRateSet),
     },
-    Known {
+    KnownKind {
         name: "run_finished",
         kind: |_| EventKind::Finished,
         read: |line| read(line, Event::RunFinished),
@@ -187,11 +191,11 @@ fn tag(line: &[u8]) -> Result<Tag<'_>, ParseError> {
     serde_json::from_slice(line).map_err(malformed)
 }
 
-fn known(tag: &Tag<'_>) -> Result<&'static Known, ParseError> {
+fn known(tag: &Tag<'_>) -> Result<&'static KnownKind, ParseError> {
     if let Some(found) = tag.format.filter(|format| *format != FORMAT) {
         return Err(ParseError::Format { found });
     }
-    let known = KNOWN.iter().find(|known| known.name == tag.event);
+    let known = KNOWN_KINDS.iter().find(|known| known.name == tag.event);
     known.ok_or_else(|| ParseError::UnknownKind(tag.event.to_string()))
 }
 
@@ -262,7 +266,7 @@ impl<R: BufRead> Reader<R> {
         Self { log, line: 0, is_cut: false, is_done: false }
     }
 
-    /// Whether the log ended within a line. Known when it has been read.
+    /// Whether the log ended within a line. KnownKind when it has been read.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
@@ -322,7 +326,7 @@ mod tests {
 
     use crate::{
         Best, EvaluationFinished, Fork, LearningRateSet, MetricInfo, Metrics, NotFinite,
-        ParameterSnapshot, Part, Paused, Quantiles, Quantity, Reason, RunFinished, RunStarted,
+        NotFiniteKind, ParameterSnapshot, Part, Paused, Quantiles, Reason, RunFinished, RunStarted,
         Snapshot, StepFinished, Unpaused,
     };
 
@@ -354,14 +358,14 @@ mod tests {
             Reason::Interrupted,
             Reason::NotFinite(NotFinite {
                 step: 17,
-                what: Quantity::Gradient,
+                what: NotFiniteKind::Gradient,
                 layer: Some("3.linear".into()),
                 node: Some("weight".into()),
                 shape: vec![None, Some(3)],
             }),
             Reason::NotFinite(NotFinite {
                 step: 17,
-                what: Quantity::GradientNorm,
+                what: NotFiniteKind::GradientNorm,
                 layer: None,
                 node: None,
                 shape: Vec::new(),
@@ -460,7 +464,11 @@ mod tests {
             Event::LearningRateSet(LearningRateSet { step: 22, learning_rate: None }),
         ];
         for reason in reasons {
-            events.push(Event::RunFinished(RunFinished { reason, summary: summary(number) }));
+            events.push(Event::RunFinished(RunFinished {
+                reason,
+                model_saved: Some(true),
+                summary: summary(number),
+            }));
         }
         events
     }
@@ -551,7 +559,8 @@ mod tests {
             rest = after;
         }
         assert_eq!(line.matches("\":").count(), keys.split_whitespace().count(), "{line}");
-        let end = RunFinished { reason: Reason::Completed, summary: summary(2.5) };
+        let end =
+            RunFinished { reason: Reason::Completed, model_saved: None, summary: summary(2.5) };
         let fields = &line[1..];
         assert_eq!(
             Event::RunFinished(end).to_line(),
@@ -599,7 +608,8 @@ mod tests {
 
     #[test]
     fn a_reason_of_a_newer_version_is_read_as_unknown() {
-        let end = RunFinished { reason: Reason::Completed, summary: summary(0.5) };
+        let end =
+            RunFinished { reason: Reason::Completed, model_saved: None, summary: summary(0.5) };
         let line = Event::RunFinished(end.clone()).to_line();
         let newer = line.replace(r#"{"kind":"completed"}"#, r#"{"kind":"bored","of":"waiting"}"#);
         let unknown = RunFinished { reason: Reason::Unknown, ..end };
@@ -621,7 +631,7 @@ mod tests {
         }
         let document = include_str!("../../../docs/events.md");
         let mut names: std::collections::BTreeSet<String> =
-            KNOWN.iter().map(|known| known.name.to_owned()).collect();
+            KNOWN_KINDS.iter().map(|known| known.name.to_owned()).collect();
         for event in events(0.5) {
             keys(&serde_json::from_str(&event.to_line()).expect("JSON"), &mut names);
         }

@@ -262,6 +262,9 @@ pub struct LearningRateSet {
 pub struct RunFinished {
     /// Why it ended.
     pub reason: Reason,
+    /// Whether the final model was saved; `None` if the run was not recorded in a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_saved: Option<bool>,
     /// The results. Their fields stand beside `reason` in the line.
     #[serde(flatten)]
     pub summary: Summary,
@@ -291,7 +294,7 @@ pub struct NotFinite {
     /// The step that could not be finished: the first step is 1.
     pub step: u64,
     /// What was not finite.
-    pub what: Quantity,
+    pub what: NotFiniteKind,
     /// The path of the layer, such as `"3.conv2d"`; `None` for the data, the loss and the norm of all gradients.
     pub layer: Option<String>,
     /// The op whose result it is (`matmul`), the role of a parameter (`weight`), or `input`; `None` for the norm.
@@ -303,7 +306,7 @@ pub struct NotFinite {
 /// What of a node is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Quantity {
+pub enum NotFiniteKind {
     /// The result of an op, a parameter or an input.
     Value,
     /// The gradient of the loss with respect to it.
@@ -317,9 +320,9 @@ impl fmt::Display for NotFinite {
         let Self { step, what, layer, node, shape } = self;
         write!(f, "step {step}: ")?;
         match what {
-            Quantity::Value => f.write_str("value")?,
-            Quantity::Gradient => f.write_str("gradient")?,
-            Quantity::GradientNorm => f.write_str("the norm of the gradient")?,
+            NotFiniteKind::Value => f.write_str("value")?,
+            NotFiniteKind::Gradient => f.write_str("gradient")?,
+            NotFiniteKind::GradientNorm => f.write_str("the norm of the gradient")?,
         }
         if let Some(node) = node {
             let sizes = shape.iter().map(|size| size.map_or("N".into(), |size| size.to_string()));

@@ -69,8 +69,8 @@ impl Serialize for Metrics {
 
 impl<'de> Deserialize<'de> for Metrics {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
+        struct MetricsVisitor;
+        impl<'de> Visitor<'de> for MetricsVisitor {
             type Value = Metrics;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Metrics {
                 Ok(metrics)
             }
         }
-        from.deserialize_map(Read)
+        from.deserialize_map(MetricsVisitor)
     }
 }
 

@@ -34,7 +34,7 @@
 //! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions     |
 //! | [`data`]    | datasets, readers, the order of samples                                       |
 //! | [`runs`]    | experiment files, presets, saved models and their predictions, run folders    |
-//! | [`train`]   | the training loop, the gradient check of a network                            |
+//! | [`train`]   | the training loop, recording, the gradient check of a network                 |
 //! | [`events`]  | the log of a run, as JSON lines                                               |
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
@@ -77,7 +77,7 @@ pub mod prelude {
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
     pub use runs::{Evaluator, Experiment, SavedModel, Split};
-    pub use train::{NoopObserver, Observer, Trainer};
+    pub use train::{NoopObserver, Observer, Recorder, Trainer};
 }
 
 pub use kernels::is_optimized;

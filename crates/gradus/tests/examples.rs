@@ -6,6 +6,8 @@ mod custom_op;
 mod own_arrays;
 #[path = "../examples/predict.rs"]
 mod predict;
+#[path = "../examples/record.rs"]
+mod record;
 
 #[test]
 fn an_op_of_ones_own_is_checked_and_used() {
@@ -20,4 +22,9 @@ fn a_network_learns_arrays_of_ones_own() {
 #[test]
 fn a_saved_network_is_loaded_and_predicts() {
     predict::main().unwrap();
+}
+
+#[test]
+fn a_run_is_recorded_by_one_call_and_beside_an_observer_of_ones_own() {
+    record::main().unwrap();
 }

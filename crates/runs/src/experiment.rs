@@ -126,10 +126,14 @@ impl Default for TrainSpec {
 }
 
 impl TrainSpec {
-    /// The steps of a run on `n_samples` training samples: at least 1.
+    /// The steps of a run on `n_samples` training samples: at least 1, and enough that the last epoch is whole.
     pub fn steps_for(&self, n_samples: usize) -> u64 {
-        let of_epochs =
-            |epochs: f64| (epochs * n_samples as f64 / self.batch as f64).round() as u64;
+        // Products such as 0.7 · 10 are a little above a whole number.
+        const ROUNDING: f64 = 1e-9;
+        let of_epochs = |epochs: f64| {
+            let steps = epochs * n_samples as f64 / self.batch as f64;
+            (steps * (1.0 - ROUNDING)).ceil() as u64
+        };
         self.steps.or(self.epochs.map(of_epochs)).unwrap_or(0).max(1)
     }
 

@@ -1,6 +1,6 @@
-//! The folder that keeps a run.
+//! The folder of a run on disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,16 @@ use events::Event;
 use crate::experiment::Experiment;
 use crate::saved::{SavedError, SavedModel};
 
-/// A folder with `experiment.toml`, `events.jsonl`, networks on the way in `checkpoints/step-000600.safetensors` and
+/// A folder with `experiment.toml`, `events.jsonl`, models of earlier steps in `checkpoints/step-000600.safetensors` and
 /// so on and, when the run has ended, `checkpoints/last.safetensors`.
+///
+/// While this value exists, a locked file tells others that the run is in progress.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     events: BufWriter<File>,
+    /// Locked as long as this process writes the run. The system unlocks it even if the process is killed.
+    lock: File,
 }
 
 /// Why a run folder cannot be made or written.
@@ -30,6 +34,12 @@ pub enum RunFolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file stands where a folder is wanted.
+    #[error("{}: expected a folder, found a file", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// It cannot be made or written.
     #[error("{}", path.display())]
     Io {
@@ -39,37 +49,43 @@ pub enum RunFolderError {
         #[source]
         error: io::Error,
     },
-    /// The network cannot be saved.
+    /// The model cannot be saved.
     #[error(transparent)]
     Saved(#[from] SavedError),
 }
 
-/// Where networks are saved, and how the names of those on the way begin and end.
+/// Where models are saved, and how the names of those of earlier steps begin and end.
 const CHECKPOINTS: &str = "checkpoints";
 const STEP: &str = "step-";
 const ENDING: &str = ".safetensors";
+/// The file that the process which writes the run has locked. A file of its own: Windows lets nobody read a locked one.
+const LOCK: &str = "lock";
 
 impl RunFolder {
-    /// The name of the saved network within the folder.
+    /// The name of the final model within the folder.
     pub const LAST: &str = "checkpoints/last.safetensors";
 
-    /// Makes the folder `path`, which must not be there yet.
+    /// Makes the folder `path`, which must not exist.
     ///
     /// # Errors
     ///
-    /// [`RunFolderError::Exists`] if it is, else what the system says.
+    /// [`RunFolderError::Exists`] if it exists, [`RunFolderError::NotAFolder`] if a file is in its way, else what the
+    /// system reports.
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
         let of = |path: &Path| {
             let path = path.to_owned();
-            move |error: io::Error| match error.kind() {
-                io::ErrorKind::AlreadyExists => RunFolderError::Exists { path },
-                _ => RunFolderError::Io { path, error },
-            }
+            move |error: io::Error| RunFolderError::Io { path, error }
         };
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(of(parent))?;
+            fs::create_dir_all(parent).map_err(|error| match file_above(parent) {
+                Some(path) => RunFolderError::NotAFolder { path },
+                None => of(parent)(error),
+            })?;
         }
-        fs::create_dir(path).map_err(of(path))?;
+        fs::create_dir(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => RunFolderError::Exists { path: path.to_owned() },
+            _ => of(path)(error),
+        })?;
         let file = |name: &str| path.join(name);
         let checkpoints = file(CHECKPOINTS);
         fs::create_dir(&checkpoints).map_err(of(&checkpoints))?;
@@ -77,7 +93,10 @@ impl RunFolder {
         fs::write(&text, experiment.to_text()).map_err(of(&text))?;
         let events = file("events.jsonl");
         let events = BufWriter::new(File::create_new(&events).map_err(of(&events))?);
-        Ok(Self { path: path.to_owned(), events })
+        let lock = File::create_new(file(LOCK)).map_err(of(&file(LOCK)))?;
+        // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
+        let _ = lock.lock();
+        Ok(Self { path: path.to_owned(), events, lock })
     }
 
     /// Makes a folder in `runs` named after the experiment, with the next free number: `runs/softmax-3`.
@@ -96,6 +115,16 @@ impl RunFolder {
         }
     }
 
+    /// Whether a process writes the run in the folder `path`; `None` if that is not known.
+    pub fn is_in_use(path: &Path) -> Option<bool> {
+        let lock = File::open(path.join(LOCK)).ok()?;
+        match lock.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -105,7 +134,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system reports. A line that cannot be written whole is written with the next one or not at all.
     pub fn record(&mut self, event: &Event) -> Result<(), RunFolderError> {
         let mut line = event.to_line();
         line.push('\n');
@@ -116,26 +145,44 @@ impl RunFolder {
         result.map_err(|error| RunFolderError::Io { path: self.path.join("events.jsonl"), error })
     }
 
-    /// Saves the network.
+    /// Saves the final model.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system reports.
     pub fn save(&self, model: &SavedModel) -> Result<(), RunFolderError> {
-        model.write(&self.path.join(Self::LAST)).map_err(RunFolderError::Saved)
+        Ok(model.write(&self.path.join(Self::LAST))?)
     }
 
-    /// Saves the network as it is after `step`, beside those of other steps.
+    /// Saves the model as it is after `step`, beside those of other steps.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system reports.
     pub fn save_step(&self, step: u64, model: &SavedModel) -> Result<(), RunFolderError> {
-        let name = format!("{STEP}{step:06}{ENDING}");
-        model.write(&self.path.join(CHECKPOINTS).join(name)).map_err(RunFolderError::Saved)
+        Ok(model.write(&self.checkpoint(step))?)
     }
 
-    /// The checkpoints of the run in the folder `path`: the step of each and its file, in order.
+    /// Removes the model of `step`, if it was saved.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn remove_step(&self, step: u64) -> Result<(), RunFolderError> {
+        let path = self.checkpoint(step);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(RunFolderError::Io { path, error })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn checkpoint(&self, step: u64) -> PathBuf {
+        self.path.join(CHECKPOINTS).join(format!("{STEP}{step:06}{ENDING}"))
+    }
+
+    /// The models that the run in the folder `path` saved before its end: the step of each and its file, in order.
     pub fn checkpoints(path: &Path) -> Vec<(u64, PathBuf)> {
         let entries = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
         let step_of = |path: &Path| -> Option<u64> {
@@ -146,6 +193,20 @@ impl RunFolder {
         found.sort();
         found
     }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // A run that has ended needs no lock file; if it stays, it is not locked.
+        let _ = fs::remove_file(self.path.join(LOCK));
+        let _ = self.lock.unlock();
+    }
+}
+
+/// What stands where `path` or a folder above it is wanted, and is not one.
+fn file_above(path: &Path) -> Option<PathBuf> {
+    let found = path.ancestors().find(|path| path.exists())?;
+    (!found.is_dir()).then(|| found.to_owned())
 }
 
 #[cfg(test)]
@@ -170,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_on_the_way_are_found_in_order() {
+    fn models_of_earlier_steps_are_found_in_order() {
         let runs = tempfile::tempdir().unwrap();
         let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
         let parameters = vec![0.0; 7850];
@@ -189,5 +250,35 @@ mod tests {
         assert_eq!(found.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [20, 600, 1_200_000]);
         assert_eq!(SavedModel::read(&found[1].1).unwrap(), model);
         assert!(RunFolder::checkpoints(runs.path()).is_empty());
+        for step in [20, 21] {
+            folder.remove_step(step).unwrap();
+        }
+        assert_eq!(RunFolder::checkpoints(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("runs");
+        fs::write(&file, "").unwrap();
+        for runs in [&file, &file.join("mine")] {
+            let error = RunFolder::create_next(runs, &experiment()).unwrap_err();
+            let expected = format!("{}: expected a folder, found a file", file.display());
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn others_can_tell_whether_a_run_is_in_use() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(RunFolder::is_in_use(&path), Some(true));
+        // As after a kill: the file stays, its lock is gone.
+        fs::copy(path.join(LOCK), path.join("copy")).unwrap();
+        drop(folder);
+        assert_eq!(RunFolder::is_in_use(&path), None);
+        fs::rename(path.join("copy"), path.join(LOCK)).unwrap();
+        assert_eq!(RunFolder::is_in_use(&path), Some(false));
     }
 }

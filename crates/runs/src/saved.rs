@@ -1,4 +1,4 @@
-//! A trained network in one file that describes itself.
+//! A trained model in one file that describes itself.
 //!
 //! The file is a safetensors file. Its metadata hold the experiment as TOML, so the file alone is enough
 //! to build the network, and any program that reads safetensors finds the tensors by name.
@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
 use crate::experiment::{Experiment, ExperimentError};
 
-/// A network with its parameters and running statistics.
+/// A network with its experiment, parameters and running statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedModel {
     /// How it was trained, the network among it.
@@ -26,7 +26,7 @@ pub struct SavedModel {
     pub running_statistics: Vec<f32>,
 }
 
-/// Why a saved network cannot be read or written. Each names the file.
+/// Why a saved model cannot be read or written. Each names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SavedError {
@@ -89,10 +89,25 @@ pub enum SavedError {
         file: PathBuf,
         /// The tensor's name.
         name: String,
-        /// What was found; none if it is missing.
+        /// What was found; `None` if it is missing.
         found: Option<String>,
         /// What the network needs.
         expected: String,
+    },
+    /// A value of a tensor is infinite or NaN.
+    #[error(
+        "{}: tensor {name}: expected finite values, found {value} at index {index:?}",
+        file.display()
+    )]
+    NotFinite {
+        /// The file.
+        file: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The index of the first such value, an entry for each axis.
+        index: Vec<usize>,
+        /// The value.
+        value: f32,
     },
 }
 
@@ -102,11 +117,11 @@ const EXPERIMENT: &str = "gradus.experiment";
 type Named = (String, Vec<usize>, Vec<u8>);
 
 impl SavedModel {
-    /// Writes the file, whole or not at all: to a neighbour first, synced, then renamed.
+    /// Writes the file, whole or not at all: to a temporary file beside it, synced, then renamed.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system reports. The temporary file is removed.
     pub fn write(&self, file: &Path) -> Result<(), SavedError> {
         let of_file = |error: io::Error| SavedError::Io { file: file.to_owned(), error };
         let network = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
@@ -123,18 +138,22 @@ impl SavedModel {
         });
         let bytes =
             safetensors::serialize(views, Some(metadata)).expect("views of the right length");
-        let neighbour = file.with_extension("safetensors.tmp");
-        fs::write(&neighbour, bytes).map_err(of_file)?;
-        let written = fs::File::open(&neighbour).map_err(of_file)?;
-        written.sync_all().map_err(of_file)?;
-        fs::rename(&neighbour, file).map_err(of_file)
+        let temporary = file.with_extension("safetensors.tmp");
+        let written = fs::write(&temporary, bytes)
+            .and_then(|()| fs::File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, file));
+        written.map_err(|error| {
+            // Half a file would keep a full disk full.
+            let _ = fs::remove_file(&temporary);
+            of_file(error)
+        })
     }
 
     /// Reads a file written by [`write`](Self::write).
     ///
     /// # Errors
     ///
-    /// If the file is invalid: every part of it is checked.
+    /// What is wrong with the file. Everything in it is checked: every value is finite.
     pub fn read(file: &Path) -> Result<Self, SavedError> {
         let of_file = || file.to_owned();
         let bytes = fs::read(file).map_err(|error| SavedError::Io { file: of_file(), error })?;
@@ -163,7 +182,16 @@ impl SavedModel {
             }
             let number =
                 |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-            Ok(tensor.data().chunks_exact(4).map(number).collect::<Vec<_>>())
+            let values: Vec<f32> = tensor.data().chunks_exact(4).map(number).collect();
+            match values.iter().position(|value| !value.is_finite()) {
+                None => Ok(values),
+                Some(at) => Err(SavedError::NotFinite {
+                    file: of_file(),
+                    name: name.to_owned(),
+                    index: index_of(at, shape),
+                    value: values[at],
+                }),
+            }
         };
         for spec in &model.parameters {
             saved.parameters.extend(numbers(&spec.name, &spec.shape)?);
@@ -201,4 +229,14 @@ impl SavedModel {
         });
         parameters.chain(running_statistics).collect()
     }
+}
+
+/// The index of element `at` of a row-major tensor.
+fn index_of(mut at: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (axis, &size) in shape.iter().enumerate().rev() {
+        index[axis] = at % size;
+        at /= size;
+    }
+    index
 }

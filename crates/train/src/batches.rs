@@ -60,10 +60,15 @@ impl Batches {
 
     /// The batch as the inputs of a graph for training, which has no running statistics.
     pub(crate) fn inputs(&self) -> BatchSource<'_, f32> {
+        BatchSource { next: &self.next.0, ..self.inputs_of(&self.indices) }
+    }
+
+    /// Some samples of the training set as such inputs.
+    pub(crate) fn inputs_of<'a>(&'a self, indices: &'a [u32]) -> BatchSource<'a, f32> {
         BatchSource {
             dataset: &self.dataset,
-            indices: &self.indices,
-            next: &self.next.0,
+            indices,
+            next: &[],
             divisor: self.divisor,
             running_statistics: &[],
             statistics_starts: &[],

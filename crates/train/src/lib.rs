@@ -1,11 +1,13 @@
-//! Training: the loop and the gradient check.
+//! Training: the loop, the record of a run and the gradient check.
 //!
 //! The trainer sends its events to an [`Observer`].
 
 mod batches;
 pub mod gradient_check;
 mod quantiles;
+mod recorder;
 mod trainer;
 
 pub use events::NotFinite;
+pub use recorder::{Recorder, record};
 pub use trainer::{NoopObserver, Observer, TrainError, Trainer};

@@ -1,5 +1,6 @@
 //! A network in training: one step at a time.
 
+mod not_finite;
 mod snapshot;
 mod training_loop;
 
@@ -8,7 +9,7 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 
 use data::{DataError, Dataset};
-use events::{Best, Metrics, NotFinite, Quantity, StepFinished};
+use events::{Best, Metrics, NotFinite, StepFinished};
 use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
@@ -325,66 +326,5 @@ impl Trainer {
         };
         let targets = self.batches.dataset.targets().select(&self.batches.indices);
         metrics::metrics(loss, prediction.values(), outputs_of(&self.batches.dataset), &targets)
-    }
-
-    /// Runs the step again with every value kept, and names the first that is not finite: values from the
-    /// input on, then gradients from the loss down.
-    fn find_not_finite(&self) -> NotFinite {
-        let options = Compile {
-            batch: self.experiment.train.batch,
-            loss: Some(self.model.loss),
-            keep_all: true,
-            ..Compile::default()
-        };
-        let step = self.step + 1;
-        let what = Quantity::GradientNorm;
-        let unknown = NotFinite { step, what, layer: None, node: None, shape: Vec::new() };
-        // All values at once may need more memory than a step.
-        let Ok(mut program) = Program::new(self.model.graph.clone(), &options) else {
-            return unknown;
-        };
-        let inputs = self.batches.inputs();
-        let (parameters, seed) = (&self.parameters[..], self.experiment.train.seed);
-        program.run(&RunArgs {
-            parameters,
-            inputs: &inputs,
-            seed,
-            step: self.step,
-            ..RunArgs::default()
-        });
-        let graph = &self.model.graph;
-        let is_bad = |tensor: Option<graph::Tensor<f32>>| {
-            tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))
-        };
-        let bad_value = graph.nodes().map(|(id, _)| id).find(|&id| is_bad(program.value(id)));
-        let bad_gradient =
-            || graph.nodes().rev().map(|(id, _)| id).find(|&id| is_bad(program.gradient(id)));
-        let found = bad_value.map(|id| (id, Quantity::Value));
-        let found = found.or_else(|| Some((bad_gradient()?, Quantity::Gradient)));
-        let Some((id, what)) = found else { return unknown };
-        let node = graph.node(id);
-        let parameter = self.model.parameters.iter().find(|spec| spec.node == id);
-        let name = match (parameter, node.name()) {
-            (Some(spec), _) => snapshot::layer_and_role(&spec.name).1,
-            (None, "input" | "target") => node.name(),
-            _ => node.op_name(),
-        };
-        let batch = node.shape().is_batched().then_some(None);
-        NotFinite {
-            step,
-            what,
-            layer: self.layer_of(id),
-            node: Some(name.to_owned()),
-            shape: batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect(),
-        }
-    }
-
-    /// The path of the layer that a node belongs to: `3.conv2d`. Its nodes end with its output.
-    fn layer_of(&self, id: graph::NodeId) -> Option<String> {
-        if [self.model.input, self.model.target].contains(&id) {
-            return None;
-        }
-        let layer = self.model.layers.iter().find(|layer| id <= layer.node)?;
-        Some(format!("{}.{}", layer.number, layer.kind))
     }
 }

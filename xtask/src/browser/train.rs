@@ -445,7 +445,7 @@ pub(super) async fn warned(test: TestCase) -> anyhow::Result<()> {
     let sgd = "train.optimizer=sgd";
     for (preset, settings, said) in [
         ("softmax", &[sgd, &high][..], "reach"),
-        ("five-relu", &[sgd, &far_too_high], "was not finite"),
+        ("five-relu", &[sgd, &far_too_high], "is not finite"),
         ("five-relu", &[], "overfitting"),
     ] {
         let words = ["train", preset, "--steps", "20000", "--live"];

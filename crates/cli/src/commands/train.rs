@@ -10,8 +10,7 @@ use diagnostics::table;
 use gradus::data::Targets;
 use gradus::events::{Reason, RunFinished};
 use gradus::graph::Pool;
-use gradus::runs::RunFolder;
-use gradus::train::Trainer;
+use gradus::train::{Recorder, Trainer};
 
 use crate::experiment::{ExperimentArgs, warn};
 use crate::numbers::{metric, thousands};
@@ -101,26 +100,37 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
     let is_live = args.live || args.serve.is_given();
     let address = if is_live { Some(args.serve.bind()?) } else { None };
-    let folder = match &args.run {
-        Some(path) => RunFolder::create(path, &experiment)?,
-        None => RunFolder::create_next(Path::new("runs"), &experiment)?,
+    let mut recorder = match &args.run {
+        Some(path) => Recorder::create(path, &experiment)?,
+        None => Recorder::create_next(Path::new("runs"), &experiment)?,
     };
     let stop = stop_on_signal()?;
     let live = match address {
-        Some(address) => Some(args.serve.serve_live(address, folder.path())?),
+        Some(address) => Some(args.serve.serve_live(address, recorder.path())?),
         None => None,
     };
-    let mut progress = Progress::new(folder, Arc::clone(&stop), live);
-    let finished = trainer.run(args.target_accuracy, &mut progress);
-    let folder = progress.finish()?;
-    folder.save(&trainer.saved())?;
-    match report(&finished, folder.path(), args.json, out) {
+    let mut progress = Progress::new(Arc::clone(&stop), live);
+    let finished = trainer.run(args.target_accuracy, &mut (&mut recorder, &mut progress));
+    let folder = recorder.path().to_owned();
+    let mut err = std::io::stderr();
+    let recorded = recorder.finish();
+    // The results and the page are worth showing even if something could not be written.
+    let _ = match &recorded {
+        Ok(warnings) => warnings
+            .iter()
+            .try_for_each(|warning| writeln!(err, "warning: {}", gradus::error_chain(warning))),
+        Err(error) => writeln!(err, "error: {}", gradus::error_chain(error)),
+    };
+    match report(&finished, &folder, recorded.is_ok(), args.json, out) {
         // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}
     }
     if is_live {
         served::stay(&stop);
+    }
+    if recorded.is_err() {
+        return Ok(ExitCode::from(crate::USAGE_ERROR));
     }
     let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
     Ok(match finished.reason {
@@ -134,6 +144,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
 fn report(
     finished: &RunFinished,
     folder: &Path,
+    is_saved: bool,
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -141,7 +152,8 @@ fn report(
     let mut err = std::io::stderr();
     let _ = match &finished.reason {
         Reason::Interrupted => {
-            writeln!(err, "interrupted after step {}; the model is saved", summary.steps)
+            let saved = if is_saved { "; the model is saved" } else { "" };
+            writeln!(err, "interrupted after step {}{saved}", summary.steps)
         }
         Reason::NotFinite(not_finite) => {
             writeln!(

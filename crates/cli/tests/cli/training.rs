@@ -179,34 +179,105 @@ fn a_number_that_is_not_finite_exits_1_and_names_step_layer_and_node() {
     assert_eq!(summary(&ran)["steps"], 1);
 }
 
-#[cfg(unix)]
+#[test]
+fn a_file_where_runs_are_kept_is_refused_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("runs", "");
+    let ran = sandbox.line("train tiny.toml");
+    assert_eq!(
+        (ran.code, ran.err.trim_end()),
+        (Some(2), "error: runs: expected a folder, found a file")
+    );
+    let ran = sandbox.line("train tiny.toml --run tiny.toml/run");
+    let message = "error: tiny.toml: expected a folder, found a file";
+    assert_eq!((ran.code, ran.err.trim_end()), (Some(2), message));
+}
+
+/// A long run in `here`, started through `sh` or `env` so that the test decides which signals are ignored.
+#[cfg(target_os = "linux")]
+struct LongRun(std::process::Child);
+
+#[cfg(target_os = "linux")]
+impl LongRun {
+    fn start(sandbox: &Sandbox, wrapper: &[&str]) -> Self {
+        let plain = sandbox.command::<&str>(&[]);
+        let mut command = std::process::Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(plain.get_program());
+        command.args(["train", "tiny.toml", "--steps", "1000000000", "--run", "here", "--json"]);
+        command.args(["--set", "train.evaluate_every=1000000000"]);
+        command.current_dir(sandbox.path("")).stdin(std::process::Stdio::null());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let run = Self(command.spawn().unwrap());
+        let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
+        let begin = Instant::now();
+        while !log().contains("evaluation_finished") {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run
+    }
+
+    fn signal(&self, name: &str) {
+        let kill =
+            std::process::Command::new("kill").args([name, &self.0.id().to_string()]).output();
+        // A process that has ended already cannot be signalled.
+        drop(kill.unwrap());
+    }
+
+    /// Waits for the end: the exit code, the results and the messages.
+    fn end(self) -> (Option<i32>, Value, String) {
+        let output = self.0.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let summary = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code(), summary, err)
+    }
+}
+
+#[cfg(target_os = "linux")]
+const DEFAULT_SIGNALS: [&str; 2] = ["env", "--default-signal=INT,HUP,TERM"];
+
+#[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_exits_130_and_is_saved() {
     let sandbox = Sandbox::new();
-    let line = "train tiny.toml --steps 1000000000 --set train.evaluate_every=1000000000 --run here --json";
-    let run = sandbox.command(&line.split(' ').collect::<Vec<_>>()).spawn().unwrap();
-    let begin = Instant::now();
-    let has_started =
-        || fs::metadata(sandbox.path("here/events.jsonl")).is_ok_and(|log| log.len() > 0);
-    while !has_started() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "it does not start");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let signal = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status();
-    assert!(signal.unwrap().success());
-    let output = run.wait_with_output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{err}");
+    let run = LongRun::start(&sandbox, &DEFAULT_SIGNALS);
+    run.signal("-INT");
+    let (code, summary, err) = run.end();
+    assert_eq!(code, Some(130), "{err}");
     assert!(err.contains("interrupted after step ") && err.contains("the model is saved"), "{err}");
-    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let log = sandbox.read("here/events.jsonl");
-    assert!(
-        log.lines()
-            .last()
-            .unwrap()
-            .contains(r#""event":"run_finished","reason":{"kind":"interrupted"}"#)
-    );
+    let end = r#""event":"run_finished","reason":{"kind":"interrupted"},"model_saved":true"#;
+    assert!(log.lines().last().unwrap().contains(end));
     let measured = sandbox.line("eval here --json");
     let measured: Value = serde_json::from_str(&measured.out).unwrap();
     assert_eq!(measured["metrics"], summary["test"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_come_in_pairs_still_save_the_model() {
+    // A terminal that closes sends SIGHUP twice, `timeout` SIGTERM, a key that is held down SIGINT.
+    for signal in ["-HUP", "-TERM", "-INT"] {
+        let sandbox = Sandbox::new();
+        let run = LongRun::start(&sandbox, &DEFAULT_SIGNALS);
+        run.signal(signal);
+        run.signal(signal);
+        let (code, _, err) = run.end();
+        assert_eq!(code, Some(130), "{signal}: {err}");
+        assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signal}: {err}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_the_parent_ignores_stays_ignored() {
+    let sandbox = Sandbox::new();
+    // As `nohup` does.
+    let mut run =
+        LongRun::start(&sandbox, &["env", "--default-signal=INT,TERM", "--ignore-signal=HUP"]);
+    run.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(run.0.try_wait().unwrap().is_none(), "SIGHUP ended it");
+    run.signal("-TERM");
+    assert_eq!(run.end().0, Some(130));
 }

@@ -327,6 +327,7 @@ class TrainPage {
     }
     const reason = run.finished?.reason;
     if (reason?.kind === "not_finite") add(notFiniteText(reason), true);
+    if (run.finished?.model_saved === false) add(translate("warning.not_saved"), true);
     if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
     if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
     if (about.unknown_lines) add(translate("warning.newer_lines", { n: about.unknown_lines }));

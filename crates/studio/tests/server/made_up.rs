@@ -124,7 +124,9 @@ pub(crate) fn finished() -> String {
         wall_seconds: 1.0,
         threads: 1,
     };
-    Event::RunFinished(RunFinished { reason: Reason::Completed, summary }).to_line() + "\n"
+    Event::RunFinished(RunFinished { reason: Reason::Completed, model_saved: Some(true), summary })
+        .to_line()
+        + "\n"
 }
 
 pub(crate) fn write_run(folder: &Path, events: &str) {

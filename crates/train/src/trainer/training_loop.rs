@@ -112,7 +112,7 @@ impl Trainer {
             reason = Reason::TargetReached;
         }
         let summary = self.summary(&training.evaluation, begin.elapsed().as_secs_f64());
-        let finished = RunFinished { reason, summary };
+        let finished = RunFinished { reason, model_saved: None, summary };
         observer.event(&Event::RunFinished(finished.clone()), self);
         finished
     }

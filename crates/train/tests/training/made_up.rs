@@ -68,7 +68,7 @@ pub(crate) fn trainer(model: &str, train: &str, dataset: &Dataset) -> Trainer {
 
 /// Keeps all events, and the parameters as the last of them saw them.
 #[derive(Default)]
-pub(crate) struct Recorder {
+pub(crate) struct EventCollector {
     pub(crate) events: Vec<Event>,
     pub(crate) parameters: Vec<f32>,
     /// Wants to stop after this step.
@@ -77,7 +77,7 @@ pub(crate) struct Recorder {
     pub(crate) commands: VecDeque<(u64, Command)>,
 }
 
-impl Observer for Recorder {
+impl Observer for EventCollector {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         self.events.push(event.clone());
         self.parameters = trainer.parameters().to_vec();
@@ -94,7 +94,7 @@ impl Observer for Recorder {
     }
 }
 
-impl Recorder {
+impl EventCollector {
     pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = &StepFinished> {
         self.events.iter().filter_map(|event| match event {
             Event::StepFinished(step) => Some(step),
@@ -123,8 +123,11 @@ impl Recorder {
 }
 
 /// Runs to the end.
-pub(crate) fn run(trainer: &mut Trainer, target_accuracy: Option<f64>) -> (RunFinished, Recorder) {
-    let mut recorder = Recorder::default();
+pub(crate) fn run(
+    trainer: &mut Trainer,
+    target_accuracy: Option<f64>,
+) -> (RunFinished, EventCollector) {
+    let mut recorder = EventCollector::default();
     (trainer.run(target_accuracy, &mut recorder), recorder)
 }
 

@@ -1,11 +1,11 @@
 //! Numbers that are infinite or NaN stop a run before they reach the weights.
 
 use data::{Dataset, Features, Targets};
-use events::{Event, NotFinite, Quantity, Reason};
+use events::{Event, NotFinite, NotFiniteKind, Reason};
 use gradus_train::Trainer;
 use runs::weights_digest;
 
-use crate::made_up::{Recorder, points, trainer};
+use crate::made_up::{EventCollector, points, trainer};
 
 const TWO_LAYERS: &str =
     "input = [2]\nlayers = [{ linear = { units = 8 } }, 'relu', { linear = { units = 2 } }]";
@@ -39,11 +39,11 @@ fn failure(trainer: &mut Trainer) -> String {
 #[test]
 fn a_run_stops_with_the_weights_before_the_step() {
     let mut trainer = trainer(TWO_LAYERS, &descent(1e30), &points(20));
-    let mut recorder = Recorder::default();
+    let mut recorder = EventCollector::default();
     let finished = trainer.run(Some(0.99), &mut recorder);
     let not_finite = NotFinite {
         step: 2,
-        what: Quantity::Value,
+        what: NotFiniteKind::Value,
         layer: Some("3.linear".into()),
         node: Some("matmul".into()),
         shape: vec![None, Some(2)],
@@ -96,4 +96,16 @@ fn optimizer_state_and_running_statistics_stay_finite_too() {
         "step 1: value of moments [2, 1] in layer 1.batch_norm is not finite; the step was not taken"
     );
     assert_eq!(trainer.running_statistics(), [0.0, 1.0]);
+}
+
+#[test]
+fn a_value_far_behind_in_a_large_batch_is_named_as_well() {
+    let linear = "input = [1]\nlayers = [{ linear = { units = 1 } }]";
+    let mut features = vec![0.5; 2500];
+    features[2400] = f32::NAN;
+    let targets = Targets::Values { values: vec![0.0; 2500], width: 1 };
+    let set = Dataset::new("large", [1], Features::F32(features), targets).unwrap();
+    let train = descent(0.1).replace("batch = 20", "batch = 2500");
+    let message = "step 1: value of input [N, 1] is not finite; the step was not taken";
+    assert_eq!(failure(&mut trainer(linear, &train, &set)), message);
 }

@@ -3,7 +3,7 @@
 use data::{Dataset, Features, Targets};
 use events::{Best, Command, Event, LearningRateSet, Paused, Reason, Unpaused};
 
-use crate::made_up::{Recorder, images, points, run, trainer};
+use crate::made_up::{EventCollector, images, points, run, trainer};
 
 const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
 
@@ -49,9 +49,27 @@ fn epochs_have_a_fraction() {
 }
 
 #[test]
+fn an_epoch_trains_on_every_sample() {
+    // 9 samples in batches of 4 are three steps; of two epochs it is the fifth that reaches the last sample.
+    for (epochs, steps) in [(1, 3), (2, 5), (4, 9)] {
+        let train = format!("batch = 4\nepochs = {epochs}");
+        let (finished, _) = run(&mut trainer(LINEAR, &train, &points(9)), None);
+        assert_eq!(finished.summary.steps, steps, "{epochs}");
+    }
+    let train = "batch = 4\nepochs = 1\nreport_every = 1";
+    let (_, recorder) = run(&mut trainer(LINEAR, train, &points(9)), None);
+    let mut seen: Vec<u32> = recorder.snapshots().flat_map(|each| each.batch.clone()).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (0..9).collect::<Vec<_>>());
+    let experiment = crate::made_up::experiment(LINEAR, "batch = 1\nepochs = 0.7");
+    assert_eq!(experiment.train.steps_for(10), 7, "0.7 · 10 is not 7 in binary");
+}
+
+#[test]
 fn an_observer_stops_a_run_which_is_then_measured() {
     let mut trainer = trainer(LINEAR, "batch = 10\nsteps = 1000\nevaluate_every = 3", &points(50));
-    let mut recorder = Recorder { stop_after: Some(4), ..Recorder::default() };
+    let mut recorder = EventCollector { stop_after: Some(4), ..EventCollector::default() };
     let finished = trainer.run(Some(1.0), &mut recorder);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
     assert_eq!(recorder.evaluated(), [0, 3, 4]);
@@ -136,7 +154,7 @@ fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
         (3, Command::Epoch),
         (5, Command::Unpause),
     ];
-    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
     let finished = trainer.run(None, &mut recorder);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Completed, 12));
     let (paused, unpaused) =
@@ -160,7 +178,7 @@ fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
 fn a_paused_run_can_be_stopped() {
     let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12", &points(50));
     let commands = [(4, Command::Pause), (4, Command::Stop)];
-    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
     let finished = trainer.run(None, &mut recorder);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
 }
@@ -171,7 +189,7 @@ fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
     let mut trainer = trainer(LINEAR, train, &points(50));
     let set = |learning_rate| Command::SetLearningRate { learning_rate };
     let commands = [(2, set(Some(0.25))), (4, set(None))];
-    let mut recorder = Recorder { commands: commands.into(), ..Recorder::default() };
+    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
     trainer.run(None, &mut recorder);
     let rates: Vec<f64> = recorder.steps().map(|step| step.learning_rate).collect();
     assert_eq!(rates, [0.5, 0.5, 0.25, 0.25, 0.5, 0.5]);

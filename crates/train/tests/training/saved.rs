@@ -219,3 +219,22 @@ fn a_network_that_does_not_fit_in_itself_is_refused() {
         assert!(is_named, "{found} is not {message}");
     }
 }
+
+#[test]
+fn a_value_that_is_not_finite_is_refused_with_tensor_and_index() {
+    for (name, at, value, message) in [
+        ("5.linear.weight", 4 * 17 + 2, f32::NAN, "[17, 2]"),
+        ("5.linear.bias", 3, f32::INFINITY, "[3]"),
+        ("2.batch_norm.moments", 4, f32::NEG_INFINITY, "[1, 1]"),
+    ] {
+        let (_folder, file) = file();
+        rewrite(&file, |tensors, _| {
+            let tensor = tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap();
+            tensor.3[4 * at..4 * at + 4].copy_from_slice(&value.to_le_bytes());
+        });
+        let expected = format!(
+            "last.safetensors: tensor {name}: expected finite values, found {value} at index {message}"
+        );
+        assert_eq!(mistake(&file), expected);
+    }
+}

@@ -1,0 +1,56 @@
+//! Record a run: the log and the models of a run directory by one call, beside an observer of your own.
+//!
+//! `cargo run --release -p gradus --example record`
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use gradus::prelude::*;
+
+/// Prints each evaluation.
+struct Evaluations;
+
+impl Observer for Evaluations {
+    fn event(&mut self, event: &Event, _trainer: &Trainer) {
+        if let Event::EvaluationFinished(evaluation) = event {
+            let metrics =
+                evaluation.metrics.iter().map(|(name, value)| format!("{name} {value:.3}"));
+            let metrics = metrics.collect::<Vec<_>>().join(", ");
+            // A closed output does not stop the training.
+            let _ = writeln!(io::stdout(), "step {}: {metrics}", evaluation.step);
+        }
+    }
+}
+
+fn trainer() -> Result<Trainer, Box<dyn Error>> {
+    let mut experiment = gradus::runs::presets::find("softmax").ok_or("a preset")?.experiment();
+    (experiment.train.steps, experiment.train.evaluate_every) = (Some(200), Some(50));
+    Ok(Trainer::new(experiment, gradus::mnist()?, Arc::new(Pool::new(2)))?)
+}
+
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    if !gradus::is_optimized() {
+        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
+    }
+    let runs = std::env::temp_dir().join(format!("gradus-record-{}", std::process::id()));
+
+    // One call: train to the end, with log, checkpoints and final model. `gradus studio` shows the run.
+    let finished = gradus::train::record(&mut trainer()?, runs.join("first"))?;
+
+    // The same with an observer of your own beside the recorder.
+    let mut trainer = trainer()?;
+    let mut recorder = Recorder::create(&runs.join("second"), trainer.experiment())?;
+    trainer.run(None, &mut (&mut recorder, Evaluations));
+    for warning in recorder.finish()? {
+        writeln!(io::stderr(), "{}", gradus::error_chain(&warning))?;
+    }
+
+    let model = SavedModel::read(&runs.join("second/checkpoints/last.safetensors"))?;
+    std::fs::remove_dir_all(&runs)?;
+    let digest = gradus::runs::weights_digest(&model.parameters, &model.running_statistics);
+    if digest != finished.summary.weights_digest {
+        return Err("the same seed should give the same weights".into());
+    }
+    Ok(())
+}

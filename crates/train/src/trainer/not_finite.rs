@@ -1,0 +1,85 @@
+//! The search for the first value or gradient that is infinite or NaN.
+
+use events::{NotFinite, NotFiniteKind};
+use graph::{Compile, NodeId, Program, RunArgs};
+
+use super::{Trainer, snapshot};
+
+/// Samples whose values are all kept at a time. A batch of all digits would want many times the memory of a step.
+const MOST_KEPT: usize = 1000;
+
+impl Trainer {
+    /// Runs the step that failed again with every value kept, and names the first one that is not finite: values from
+    /// the input on, then gradients from the loss down.
+    ///
+    /// A large batch is run in parts. If their values are finite, only the norm of the gradient is named.
+    pub(super) fn find_not_finite(&self) -> NotFinite {
+        let (mut value, mut gradient): (Option<NodeId>, Option<NodeId>) = (None, None);
+        for indices in self.batches.indices.chunks(MOST_KEPT) {
+            // All values at once may need more memory than there is.
+            let Some(program) = self.run_with_all_kept(indices) else { break };
+            let is_bad = |tensor: Option<graph::Tensor<f32>>| {
+                tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))
+            };
+            let ids = || self.model.graph.nodes().map(|(id, _)| id);
+            let first = ids().find(|&id| is_bad(program.value(id)));
+            value = first.into_iter().chain(value).min();
+            // A bad value spoils the gradients of its part.
+            if value.is_none() {
+                gradient = ids().rfind(|&id| is_bad(program.gradient(id))).max(gradient);
+            }
+        }
+        match (value, gradient) {
+            (Some(id), _) => self.not_finite(id, NotFiniteKind::Value),
+            (None, Some(id)) => self.not_finite(id, NotFiniteKind::Gradient),
+            (None, None) => {
+                let (step, what) = (self.step + 1, NotFiniteKind::GradientNorm);
+                NotFinite { step, what, layer: None, node: None, shape: Vec::new() }
+            }
+        }
+    }
+
+    /// A program that has run on some samples of the batch.
+    fn run_with_all_kept(&self, indices: &[u32]) -> Option<Program<f32>> {
+        let batch = indices.len();
+        let loss = Some(self.model.loss);
+        let options = Compile { batch, loss, keep_all: true, ..Compile::default() };
+        let mut program = Program::new(self.model.graph.clone(), &options).ok()?;
+        let inputs = self.batches.inputs_of(indices);
+        program.run(&RunArgs {
+            parameters: &self.parameters,
+            inputs: &inputs,
+            seed: self.experiment.train.seed,
+            step: self.step,
+            ..RunArgs::default()
+        });
+        Some(program)
+    }
+
+    fn not_finite(&self, id: NodeId, what: NotFiniteKind) -> NotFinite {
+        let node = self.model.graph.node(id);
+        let parameter = self.model.parameters.iter().find(|spec| spec.node == id);
+        let name = match (parameter, node.name()) {
+            (Some(spec), _) => snapshot::layer_and_role(&spec.name).1,
+            (None, "input" | "target") => node.name(),
+            _ => node.op_name(),
+        };
+        let batch = node.shape().is_batched().then_some(None);
+        NotFinite {
+            step: self.step + 1,
+            what,
+            layer: self.layer_of(id),
+            node: Some(name.to_owned()),
+            shape: batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect(),
+        }
+    }
+
+    /// The path of the layer that a node belongs to: `3.conv2d`. Its nodes end with its output.
+    fn layer_of(&self, id: NodeId) -> Option<String> {
+        if [self.model.input, self.model.target].contains(&id) {
+            return None;
+        }
+        let layer = self.model.layers.iter().find(|layer| id <= layer.node)?;
+        Some(format!("{}.{}", layer.number, layer.kind))
+    }
+}

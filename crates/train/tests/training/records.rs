@@ -1,0 +1,152 @@
+//! Records of runs: what is written, how much of it, and what happens when something cannot be written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use events::{EvaluationFinished, Event, Metrics, Part, Reason, RunFinished, StepFinished};
+use gradus_train::{Observer, Recorder, Trainer, record};
+use runs::{RunFolder, RunFolderError, SavedModel};
+
+use crate::made_up::{EventCollector, points, run, trainer};
+
+const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+
+fn trainer_of(train: &str) -> Trainer {
+    trainer(LINEAR, train, &points(50))
+}
+
+/// A path in a folder of its own.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    (folder, path)
+}
+
+fn log(path: &Path) -> Vec<Event> {
+    let text = fs::read_to_string(path.join("events.jsonl")).unwrap();
+    text.lines().map(|line| Event::parse(line).unwrap()).collect()
+}
+
+fn checkpoints(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path.join("checkpoints")).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn one_call_trains_and_leaves_a_whole_run() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
+    let finished = record(&mut trainer, &path).unwrap();
+    assert_eq!(finished.reason, Reason::Completed);
+    let names = ["last.safetensors", "step-000005.safetensors", "step-000010.safetensors"];
+    assert_eq!(checkpoints(&path), [&names[..], &["step-000015.safetensors"]].concat());
+    let saved = SavedModel::read(&path.join(RunFolder::LAST)).unwrap();
+    assert_eq!(saved.parameters, trainer.parameters());
+    // The log is that of an observer in memory, and says that the model is saved.
+    let (_, collected) = run(&mut trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5"), None);
+    let events = log(&path);
+    assert_eq!(events.len(), collected.events.len());
+    let Some(Event::RunFinished(last)) = events.last() else { panic!("{events:?}") };
+    assert_eq!(last, &RunFinished { model_saved: Some(true), ..finished });
+    let error = record(&mut trainer, &path).unwrap_err();
+    assert!(matches!(error, RunFolderError::Exists { .. }), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_a_warning() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
+    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    // A folder is in the way of the file.
+    fs::create_dir(path.join("checkpoints/step-000010.safetensors")).unwrap();
+    let finished = trainer.run(None, &mut recorder);
+    assert_eq!(finished.reason, Reason::Completed);
+    let warnings = recorder.finish().unwrap();
+    let named: Vec<_> =
+        warnings.iter().filter(|warning| warning.to_string().contains("step-000010")).collect();
+    assert_eq!((warnings.len(), named.len()), (1, 1), "{warnings:?}");
+    let names = ["last", "step-000005", "step-000010", "step-000015"];
+    // Nothing is left of the half-written file.
+    assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
+    assert!(SavedModel::read(&path.join(RunFolder::LAST)).is_ok());
+}
+
+#[test]
+fn a_final_model_that_cannot_be_written_is_an_error_and_the_log_says_so() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 3");
+    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    fs::create_dir(path.join(RunFolder::LAST)).unwrap();
+    trainer.run(None, &mut recorder);
+    let error = recorder.finish().unwrap_err();
+    assert!(error.to_string().contains("last.safetensors"), "{error}");
+    let Some(Event::RunFinished(last)) = log(&path).pop() else { panic!("no end") };
+    assert_eq!(last.model_saved, Some(false));
+    assert_eq!(checkpoints(&path), ["last.safetensors"]);
+}
+
+#[test]
+fn with_a_plan_of_any_length_the_model_is_saved_by_the_clock_and_the_latest_is_kept() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 1000000000\nevaluate_every = 1000000000");
+    let recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    let mut recorder = recorder.with_save_interval(Duration::ZERO);
+    let mut stop = EventCollector { stop_after: Some(7), ..EventCollector::default() };
+    let finished = trainer.run(None, &mut (&mut recorder, &mut stop));
+    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 7));
+    assert!(recorder.finish().unwrap().is_empty());
+    assert_eq!(checkpoints(&path), ["last.safetensors", "step-000007.safetensors"]);
+}
+
+#[test]
+fn the_log_of_a_million_steps_and_evaluations_is_bounded() {
+    let (_folder, path) = place();
+    let trainer = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
+    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    let step = |step| StepFinished {
+        step,
+        epoch: 0.5,
+        metrics: Metrics::new(1.0),
+        penalty: 0.0,
+        learning_rate: 0.1,
+        grad_norm: 1.0,
+    };
+    let evaluation = |step| EvaluationFinished {
+        step,
+        epoch: 0.5,
+        part: Part::Test,
+        samples: 50,
+        metrics: Metrics::new(1.0),
+        best: Default::default(),
+        misclassified: Vec::new(),
+    };
+    // The plan of the run, as the trainer would announce it.
+    let mut short = EventCollector { stop_after: Some(0), ..EventCollector::default() };
+    let mut announcing = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
+    let finished = announcing.run(None, &mut short);
+    recorder.event(&short.events[0], &trainer);
+    // Interrupted at an evaluation that is not among the chosen ones.
+    let last = 999_999;
+    for i in 1..=last {
+        recorder.event(&Event::StepFinished(step(i)), &trainer);
+        recorder.event(&Event::EvaluationFinished(evaluation(i)), &trainer);
+    }
+    recorder.event(&Event::RunFinished(finished), &trainer);
+    drop(recorder);
+    let (mut steps, mut evaluations) = (0, Vec::new());
+    for event in log(&path) {
+        match event {
+            Event::StepFinished(_) => steps += 1,
+            Event::EvaluationFinished(evaluation) => evaluations.push(evaluation.step),
+            _ => {}
+        }
+    }
+    assert!((45_000..=100_000).contains(&steps), "{steps}");
+    assert!((1900..=2001).contains(&evaluations.len()), "{}", evaluations.len());
+    assert_eq!(evaluations.last(), Some(&last));
+    assert!(fs::metadata(path.join("events.jsonl")).unwrap().len() < 20_000_000);
+}
