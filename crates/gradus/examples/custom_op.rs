@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use gradus::graph::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
+use gradus::graph::op::{BackwardPass, ForwardPass, Op, Saved};
 use gradus::graph::testing::{OpCase, check_op, uniform};
 use gradus::kernels::Float;
 use gradus::prelude::*;
@@ -18,10 +18,6 @@ struct Silu;
 impl<T: Float> Op<T> for Silu {
     fn name(&self) -> &'static str {
         "silu"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
     }
 
     /// The gradient is written in `x`, so `x` has to be kept for it.

@@ -2,9 +2,77 @@
 
 use kernels::{add_row_sums, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass};
-use crate::strided_indices::StridedIndices;
-use crate::{Float, Shape};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::strided_indices::{StridedIndices, broadcast_shape};
+use crate::{Float, Shape, ShapeError};
+
+/// The function `y = value(a, b)` of an elementwise op of two operands. The methods must be
+/// `#[inline(always)]`.
+pub(crate) trait BinaryFunction: std::fmt::Debug + Send + Sync + 'static {
+    const NAME: &'static str;
+    /// What the gradient of each operand reads.
+    const SAVED: [Saved; 2];
+    /// Whether the op may write its result over `a`, and the gradient of `a` over that of the result.
+    const IN_PLACE: bool = false;
+
+    fn value<T: Float>(a: T, b: T) -> T;
+
+    /// The gradient of `a`.
+    fn da<T: Float>(dy: T, a: T, b: T) -> T;
+
+    /// The gradient of `b`.
+    fn db<T: Float>(dy: T, a: T, b: T) -> T;
+}
+
+/// The op of a function of two operands.
+#[derive(Debug)]
+pub(crate) struct BinaryOp<F>(pub(crate) F);
+
+impl<T: Float, F: BinaryFunction> Op<T> for BinaryOp<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        broadcast_shape(F::NAME, &operands[0], &operands[1])
+    }
+
+    fn saved(&self, operand: usize) -> Saved {
+        F::SAVED[operand]
+    }
+
+    fn in_place(&self) -> bool {
+        F::IN_PLACE
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        forward(
+            pass,
+            #[inline(always)]
+            |a, b| F::value(a, b),
+        );
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        if pass.operand == 0 {
+            backward(
+                pass,
+                #[inline(always)]
+                |dy, a, b| F::da(dy, a, b),
+            );
+        } else {
+            backward(
+                pass,
+                #[inline(always)]
+                |dy, a, b| F::db(dy, a, b),
+            );
+        }
+    }
+
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        backward_scratch(operand, operands, width)
+    }
+}
 
 /// A row of an operand: one value for each sample, or one for all.
 #[derive(Clone, Copy)]

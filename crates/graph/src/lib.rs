@@ -31,6 +31,7 @@
 
 mod binary;
 mod convolution;
+mod elementwise;
 pub mod formula;
 pub mod gradient_check;
 mod graph;

@@ -23,12 +23,14 @@ pub trait Op<T: Float>: Any + Debug + Send + Sync {
     /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
     fn name(&self) -> &'static str;
 
-    /// The shape of the result.
+    /// The shape of the result: that of the first operand by default.
     ///
     /// # Errors
     ///
     /// If the operands break a rule: a [`ShapeError`] that names the op and prints the shapes.
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError>;
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(operands[0].clone())
+    }
 
     /// What the backward pass for `operand` reads beside the gradient of the result. The planner keeps
     /// only that; everything else is an empty slice then.
@@ -247,15 +249,6 @@ fn add_scaled<T: Float>(dx: &mut [T], dy: &[T], at: &[T], slope: impl Fn(T) -> T
     );
 }
 
-/// The shape of an elementwise op with one operand: the operand's.
-///
-/// # Errors
-///
-/// None; the form is that of [`Op::infer_shape`].
-pub fn same_shape(operands: &[Shape]) -> Result<Shape, ShapeError> {
-    Ok(operands[0].clone())
-}
-
 /// What a backward pass reads: some operands, and the result or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved(u8);
@@ -325,10 +318,6 @@ mod tests {
     impl Op<f32> for TileProbe {
         fn name(&self) -> &'static str {
             "tile_probe"
-        }
-
-        fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-            same_shape(operands)
         }
 
         fn saved(&self, _: usize) -> Saved {

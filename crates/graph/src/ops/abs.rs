@@ -5,56 +5,39 @@
 //! between the two sides.
 //! Source: the two straight halves, one rule each.
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `|x|`, elementwise. See the [module docs](self).
     pub fn abs(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(AbsOp, x)
+        self.push_unary(ElementwiseOp(AbsOp), x)
     }
 }
 
 #[derive(Debug)]
 struct AbsOp;
 
-impl<T: Float> Op<T> for AbsOp {
-    fn name(&self) -> &'static str {
-        "abs"
+impl Elementwise for AbsOp {
+    const NAME: &'static str = "abs";
+    const SAVED: Saved = Saved::FIRST;
+    const HAS_KINK: bool = true;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.abs()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::FIRST
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.abs(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_operand(
-            #[inline(always)]
-            |x| {
-                if x > T::ZERO {
-                    T::ONE
-                } else if x < T::ZERO {
-                    -T::ONE
-                } else {
-                    T::ZERO
-                }
-            },
-        );
-    }
-
-    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        choices.add_signs(pass.x[0]);
+    #[inline(always)]
+    fn slope<T: Float>(x: T) -> T {
+        if x > T::ZERO {
+            T::ONE
+        } else if x < T::ZERO {
+            -T::ONE
+        } else {
+            T::ZERO
+        }
     }
 }
 

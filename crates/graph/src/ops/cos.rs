@@ -4,44 +4,32 @@
 //! Gradient: `dL/dx = −dL/dy · sin x`.
 //! Source: the derivative of the cosine is the negative sine.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `cos x`, elementwise. See the [module docs](self).
     pub fn cos(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(CosOp, x)
+        self.push_unary(ElementwiseOp(CosOp), x)
     }
 }
 
 #[derive(Debug)]
 struct CosOp;
 
-impl<T: Float> Op<T> for CosOp {
-    fn name(&self) -> &'static str {
-        "cos"
+impl Elementwise for CosOp {
+    const NAME: &'static str = "cos";
+    const SAVED: Saved = Saved::FIRST;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.cos()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::FIRST
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.cos(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_operand(
-            #[inline(always)]
-            |x| -x.sin(),
-        );
+    #[inline(always)]
+    fn slope<T: Float>(x: T) -> T {
+        -x.sin()
     }
 }
 

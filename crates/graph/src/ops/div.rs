@@ -5,10 +5,9 @@
 //! Gradient: `dL/da = dL/dy / b`, `dL/db = −dL/dy · a / b²`, summed over what the operand was broadcast to.
 //! Source: the quotient rule; broadcasting as in NumPy.
 
-use crate::binary;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::strided_indices::broadcast_shape;
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::binary::{BinaryFunction, BinaryOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds `a / b`, element by element. See the [module docs](self).
@@ -17,53 +16,31 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn div(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(DivOp, &[a, b])
+        self.push(BinaryOp(DivOp), &[a, b])
     }
 }
 
 #[derive(Debug)]
 struct DivOp;
 
-impl<T: Float> Op<T> for DivOp {
-    fn name(&self) -> &'static str {
-        "div"
+impl BinaryFunction for DivOp {
+    const NAME: &'static str = "div";
+    const SAVED: [Saved; 2] = [Saved::SECOND, Saved::BOTH];
+
+    #[inline(always)]
+    fn value<T: Float>(a: T, b: T) -> T {
+        a / b
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        broadcast_shape("div", &operands[0], &operands[1])
+    #[inline(always)]
+    fn da<T: Float>(dy: T, _: T, b: T) -> T {
+        dy / b
     }
 
-    fn saved(&self, operand: usize) -> Saved {
-        if operand == 0 { Saved::SECOND } else { Saved::BOTH }
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        binary::forward(
-            pass,
-            #[inline(always)]
-            |a, b| a / b,
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        if pass.operand == 0 {
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, _, b| dy / b,
-            );
-        } else {
-            // Divided twice, since `b²` leaves the range of numbers long before the quotient does.
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, a, b| -dy * (a / b / b),
-            );
-        }
-    }
-
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        binary::backward_scratch(operand, operands, width)
+    #[inline(always)]
+    fn db<T: Float>(dy: T, a: T, b: T) -> T {
+        // Divided twice, since `b²` leaves the range of numbers long before the quotient does.
+        -dy * (a / b / b)
     }
 }
 

@@ -5,48 +5,32 @@
 //! Gradient: `dL/dx = dL/dy · y`.
 //! Source: the exponential function is its own derivative.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `eˣ`, elementwise. See the [module docs](self).
     pub fn exp(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ExpOp, x)
+        self.push_unary(ElementwiseOp(ExpOp), x)
     }
 }
 
 #[derive(Debug)]
 struct ExpOp;
 
-impl<T: Float> Op<T> for ExpOp {
-    fn name(&self) -> &'static str {
-        "exp"
+impl Elementwise for ExpOp {
+    const NAME: &'static str = "exp";
+    const SAVED: Saved = Saved::RESULT;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.exp()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.exp(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_result(
-            #[inline(always)]
-            |y| y,
-        );
+    #[inline(always)]
+    fn slope<T: Float>(y: T) -> T {
+        y
     }
 }
 

@@ -6,7 +6,7 @@
 //! Source: Maas, Hannun, Ng (ICML 2013), "Rectifier nonlinearities improve neural network acoustic
 //! models".
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -39,7 +39,7 @@ impl<T: Float> Op<T> for LeakyReluOp {
             let rule = format!("expected a slope from 0 on, got {}", self.slope);
             return Err(ShapeError::Rule { op: "leaky_relu", rule, found: operands[0].clone() });
         }
-        same_shape(operands)
+        Ok(operands[0].clone())
     }
 
     /// No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.

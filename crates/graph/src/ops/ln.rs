@@ -5,44 +5,32 @@
 //! Gradient: `dL/dx = dL/dy / x`, ∞ at 0.
 //! Source: the logarithm is the inverse of the exponential function.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `ln x`, elementwise. See the [module docs](self).
     pub fn ln(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(LnOp, x)
+        self.push_unary(ElementwiseOp(LnOp), x)
     }
 }
 
 #[derive(Debug)]
 struct LnOp;
 
-impl<T: Float> Op<T> for LnOp {
-    fn name(&self) -> &'static str {
-        "ln"
+impl Elementwise for LnOp {
+    const NAME: &'static str = "ln";
+    const SAVED: Saved = Saved::FIRST;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.ln()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::FIRST
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.ln(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_operand(
-            #[inline(always)]
-            |x| T::ONE / x,
-        );
+    #[inline(always)]
+    fn slope<T: Float>(x: T) -> T {
+        T::ONE / x
     }
 }
 

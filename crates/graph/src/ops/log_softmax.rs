@@ -6,7 +6,7 @@
 
 use kernels::vectorize;
 
-use super::softmax::{classes_last, group_len, lane_maxima};
+use super::softmax::{classes_last, column_maxima, group_len};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -48,7 +48,7 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
             #[inline(always)]
             || {
                 for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                    lane_maxima(x, maxima);
+                    column_maxima(x, maxima);
                     sums.fill(T::ZERO);
                     for x in x.chunks_exact(width) {
                         // The exponent is never positive, so nothing overflows.

@@ -5,10 +5,9 @@
 //! operands change places.
 //! Source: the product rule; broadcasting as in NumPy.
 
-use crate::binary;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::strided_indices::broadcast_shape;
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::binary::{BinaryFunction, BinaryOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds `a · b`, element by element. See the [module docs](self).
@@ -17,52 +16,30 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn mul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(MulOp, &[a, b])
+        self.push(BinaryOp(MulOp), &[a, b])
     }
 }
 
 #[derive(Debug)]
 struct MulOp;
 
-impl<T: Float> Op<T> for MulOp {
-    fn name(&self) -> &'static str {
-        "mul"
+impl BinaryFunction for MulOp {
+    const NAME: &'static str = "mul";
+    const SAVED: [Saved; 2] = [Saved::SECOND, Saved::FIRST];
+
+    #[inline(always)]
+    fn value<T: Float>(a: T, b: T) -> T {
+        a * b
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        broadcast_shape("mul", &operands[0], &operands[1])
+    #[inline(always)]
+    fn da<T: Float>(dy: T, _: T, b: T) -> T {
+        dy * b
     }
 
-    fn saved(&self, operand: usize) -> Saved {
-        if operand == 0 { Saved::SECOND } else { Saved::FIRST }
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        binary::forward(
-            pass,
-            #[inline(always)]
-            |a, b| a * b,
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        if pass.operand == 0 {
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, _, b| dy * b,
-            );
-        } else {
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, a, _| dy * a,
-            );
-        }
-    }
-
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        binary::backward_scratch(operand, operands, width)
+    #[inline(always)]
+    fn db<T: Float>(dy: T, a: T, _: T) -> T {
+        dy * a
     }
 }
 

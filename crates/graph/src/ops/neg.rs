@@ -6,8 +6,8 @@
 
 use kernels::vectorize;
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `−x`, elementwise. See the [module docs](self).
@@ -22,10 +22,6 @@ struct NegOp;
 impl<T: Float> Op<T> for NegOp {
     fn name(&self) -> &'static str {
         "neg"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
     }
 
     fn saved(&self, _operand: usize) -> Saved {

@@ -7,10 +7,9 @@
 //! numbers are in the domain. Both are summed over what the operand was broadcast to.
 //! Source: the power rule; broadcasting as in NumPy.
 
-use crate::binary;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::strided_indices::broadcast_shape;
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::binary::{BinaryFunction, BinaryOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds `a` to the power `b`, element by element. See the [module docs](self).
@@ -19,53 +18,31 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn pow(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(PowOp, &[a, b])
+        self.push(BinaryOp(PowOp), &[a, b])
     }
 }
 
 #[derive(Debug)]
 struct PowOp;
 
-impl<T: Float> Op<T> for PowOp {
-    fn name(&self) -> &'static str {
-        "pow"
+impl BinaryFunction for PowOp {
+    const NAME: &'static str = "pow";
+    const SAVED: [Saved; 2] = [Saved::BOTH; 2];
+
+    #[inline(always)]
+    fn value<T: Float>(a: T, b: T) -> T {
+        a.powf(b)
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        broadcast_shape("pow", &operands[0], &operands[1])
+    #[inline(always)]
+    fn da<T: Float>(dy: T, a: T, b: T) -> T {
+        // Without the condition, `a⁰` at 0 would have the gradient 0 · ∞.
+        if b == T::ZERO { T::ZERO } else { dy * b * a.powf(b - T::ONE) }
     }
 
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::BOTH
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        binary::forward(
-            pass,
-            #[inline(always)]
-            |a, b| a.powf(b),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        if pass.operand == 0 {
-            // Without the question, `a⁰` at 0 would have the gradient 0 · ∞.
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, a, b| if b == T::ZERO { T::ZERO } else { dy * b * a.powf(b - T::ONE) },
-            );
-        } else {
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, a, b| if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() },
-            );
-        }
-    }
-
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        binary::backward_scratch(operand, operands, width)
+    #[inline(always)]
+    fn db<T: Float>(dy: T, a: T, b: T) -> T {
+        if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() }
     }
 }
 

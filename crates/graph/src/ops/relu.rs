@@ -5,53 +5,34 @@
 //! "Deep Learning from Scratch"; other libraries choose ½ or 1.
 //! Source: Nair, Hinton (ICML 2010), "Rectified linear units improve restricted Boltzmann machines".
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `max(x, 0)`, elementwise. See the [module docs](self).
     pub fn relu(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ReluOp, x)
+        self.push_unary(ElementwiseOp(ReluOp), x)
     }
 }
 
 #[derive(Debug)]
 struct ReluOp;
 
-impl<T: Float> Op<T> for ReluOp {
-    fn name(&self) -> &'static str {
-        "relu"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
+impl Elementwise for ReluOp {
+    const NAME: &'static str = "relu";
     /// `y > 0` where `x > 0`, so the buffer of `x` is free.
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
+    const SAVED: Saved = Saved::RESULT;
+    const HAS_KINK: bool = true;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.maximum(T::ZERO)
     }
 
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.maximum(T::ZERO),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_result(
-            #[inline(always)]
-            |y| if y > T::ZERO { T::ONE } else { T::ZERO },
-        );
-    }
-
-    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        choices.add_signs(pass.x[0]);
+    #[inline(always)]
+    fn slope<T: Float>(y: T) -> T {
+        if y > T::ZERO { T::ONE } else { T::ZERO }
     }
 }
 

@@ -4,48 +4,32 @@
 //! Gradient: `dL/dx = dL/dy · y · (1 − y)`.
 //! Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors".
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `1 / (1 + e⁻ˣ)`, elementwise. See the [module docs](self).
     pub fn sigmoid(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(SigmoidOp, x)
+        self.push_unary(ElementwiseOp(SigmoidOp), x)
     }
 }
 
 #[derive(Debug)]
 struct SigmoidOp;
 
-impl<T: Float> Op<T> for SigmoidOp {
-    fn name(&self) -> &'static str {
-        "sigmoid"
+impl Elementwise for SigmoidOp {
+    const NAME: &'static str = "sigmoid";
+    const SAVED: Saved = Saved::RESULT;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.sigmoid()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.sigmoid(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_result(
-            #[inline(always)]
-            |y| y * (T::ONE - y),
-        );
+    #[inline(always)]
+    fn slope<T: Float>(y: T) -> T {
+        y * (T::ONE - y)
     }
 }
 

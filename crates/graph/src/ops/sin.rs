@@ -4,44 +4,32 @@
 //! Gradient: `dL/dx = dL/dy · cos x`.
 //! Source: the derivative of the sine is the cosine.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `sin x`, elementwise. See the [module docs](self).
     pub fn sin(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(SinOp, x)
+        self.push_unary(ElementwiseOp(SinOp), x)
     }
 }
 
 #[derive(Debug)]
 struct SinOp;
 
-impl<T: Float> Op<T> for SinOp {
-    fn name(&self) -> &'static str {
-        "sin"
+impl Elementwise for SinOp {
+    const NAME: &'static str = "sin";
+    const SAVED: Saved = Saved::FIRST;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.sin()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::FIRST
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.sin(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_operand(
-            #[inline(always)]
-            |x| x.cos(),
-        );
+    #[inline(always)]
+    fn slope<T: Float>(x: T) -> T {
+        x.cos()
     }
 }
 

@@ -48,7 +48,7 @@ impl<T: Float> Op<T> for SoftmaxOp {
             #[inline(always)]
             || {
                 for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                    lane_maxima(x, maxima);
+                    column_maxima(x, maxima);
                     sums.fill(T::ZERO);
                     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
                         let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
@@ -118,7 +118,7 @@ pub(super) fn group_len(shape: &Shape, width: usize) -> usize {
 
 /// The largest score of each sample.
 #[inline(always)]
-pub(super) fn lane_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
+pub(super) fn column_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
     maxima.copy_from_slice(&scores[..maxima.len()]);
     for row in scores.chunks_exact(maxima.len()).skip(1) {
         maxima.iter_mut().zip(row).for_each(|(maximum, &x)| *maximum = maximum.maximum(x));

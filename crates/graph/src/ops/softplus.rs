@@ -7,8 +7,8 @@
 
 use kernels::vectorize;
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `ln(1 + eˣ)`, elementwise. See the [module docs](self).
@@ -23,10 +23,6 @@ struct SoftplusOp;
 impl<T: Float> Op<T> for SoftplusOp {
     fn name(&self) -> &'static str {
         "softplus"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
     }
 
     fn saved(&self, _operand: usize) -> Saved {

@@ -5,48 +5,32 @@
 //! Gradient: `dL/dx = dL/dy / 2y`, ∞ at 0, where the curve is vertical.
 //! Source: the square root is the inverse of the square.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `√x`, elementwise. See the [module docs](self).
     pub fn sqrt(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(SqrtOp, x)
+        self.push_unary(ElementwiseOp(SqrtOp), x)
     }
 }
 
 #[derive(Debug)]
 struct SqrtOp;
 
-impl<T: Float> Op<T> for SqrtOp {
-    fn name(&self) -> &'static str {
-        "sqrt"
+impl Elementwise for SqrtOp {
+    const NAME: &'static str = "sqrt";
+    const SAVED: Saved = Saved::RESULT;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.sqrt()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.sqrt(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_result(
-            #[inline(always)]
-            |y| T::from_f64(0.5) / y,
-        );
+    #[inline(always)]
+    fn slope<T: Float>(y: T) -> T {
+        T::from_f64(0.5) / y
     }
 }
 

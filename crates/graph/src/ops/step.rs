@@ -5,8 +5,8 @@
 //! Source: Rosenblatt (1958), "The perceptron: a probabilistic model for information storage and
 //! organization in the brain".
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds 1 where `x > 0`, else 0, elementwise. See the [module docs](self).
@@ -21,10 +21,6 @@ struct StepOp;
 impl<T: Float> Op<T> for StepOp {
     fn name(&self) -> &'static str {
         "step"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
     }
 
     fn saved(&self, _operand: usize) -> Saved {

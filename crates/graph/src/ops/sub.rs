@@ -4,10 +4,9 @@
 //! Gradient: `dL/da = dL/dy`, `dL/db = −dL/dy`, summed over what the operand was broadcast to.
 //! Source: the sum rule; broadcasting as in NumPy.
 
-use crate::binary;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::strided_indices::broadcast_shape;
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::binary::{BinaryFunction, BinaryOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds `a − b`, element by element. See the [module docs](self).
@@ -16,57 +15,32 @@ impl<T: Float> Graph<T> {
     ///
     /// [`ShapeError::Broadcast`] if sizes neither agree nor are 1.
     pub fn sub(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(SubOp, &[a, b])
+        self.push(BinaryOp(SubOp), &[a, b])
     }
 }
 
 #[derive(Debug)]
 struct SubOp;
 
-impl<T: Float> Op<T> for SubOp {
-    fn name(&self) -> &'static str {
-        "sub"
+impl BinaryFunction for SubOp {
+    const NAME: &'static str = "sub";
+    const SAVED: [Saved; 2] = [Saved::NOTHING; 2];
+    const IN_PLACE: bool = true;
+
+    #[inline(always)]
+    fn value<T: Float>(a: T, b: T) -> T {
+        a - b
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        broadcast_shape("sub", &operands[0], &operands[1])
+    #[inline(always)]
+    fn da<T: Float>(dy: T, _: T, _: T) -> T {
+        // In place there is nothing to do: the gradient of `a` is that of `y`.
+        dy
     }
 
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        binary::forward(
-            pass,
-            #[inline(always)]
-            |a, b| a - b,
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        if pass.operand == 0 {
-            // In place there is nothing to do: the gradient of `a` is that of `y`.
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, _, _| dy,
-            );
-        } else {
-            binary::backward(
-                pass,
-                #[inline(always)]
-                |dy, _, _| -dy,
-            );
-        }
-    }
-
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        binary::backward_scratch(operand, operands, width)
+    #[inline(always)]
+    fn db<T: Float>(dy: T, _: T, _: T) -> T {
+        -dy
     }
 }
 

@@ -4,48 +4,32 @@
 //! Gradient: `dL/dx = dL/dy · (1 − y²)`.
 //! Source: LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", on symmetric sigmoids.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, same_shape};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::{Elementwise, ElementwiseOp};
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `tanh x`, elementwise. See the [module docs](self).
     pub fn tanh(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(TanhOp, x)
+        self.push_unary(ElementwiseOp(TanhOp), x)
     }
 }
 
 #[derive(Debug)]
 struct TanhOp;
 
-impl<T: Float> Op<T> for TanhOp {
-    fn name(&self) -> &'static str {
-        "tanh"
+impl Elementwise for TanhOp {
+    const NAME: &'static str = "tanh";
+    const SAVED: Saved = Saved::RESULT;
+
+    #[inline(always)]
+    fn value<T: Float>(x: T) -> T {
+        x.tanh()
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        same_shape(operands)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x.tanh(),
-        );
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_result(
-            #[inline(always)]
-            |y| T::ONE - y * y,
-        );
+    #[inline(always)]
+    fn slope<T: Float>(y: T) -> T {
+        T::ONE - y * y
     }
 }
 

@@ -24,11 +24,11 @@ impl<T: Float> Program<T> {
     }
 
     fn describe_tiles(&self) -> String {
-        let (tiles, lanes, samples) = (self.tiles.len(), self.plan.width, self.samples[0]);
+        let (tiles, width, samples) = (self.tiles.len(), self.plan.width, self.samples[0]);
         let last = self.samples[tiles - 1];
         let rest = if last == samples { String::new() } else { format!(", {last} in the last") };
         format!(
-            "batch {}: {tiles} tiles of width {lanes}, {samples} samples each{rest}",
+            "batch {}: {tiles} tiles of width {width}, {samples} samples each{rest}",
             self.batch
         )
     }
