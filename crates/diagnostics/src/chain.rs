@@ -11,31 +11,16 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-    use std::num::ParseFloatError;
-
     use super::*;
 
-    #[derive(Debug)]
-    struct Context(ParseFloatError);
-
-    impl fmt::Display for Context {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("line 3")
-        }
-    }
-
-    impl Error for Context {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
+    #[derive(Debug, thiserror::Error)]
+    #[error("line 3")]
+    struct Context(#[source] std::num::ParseFloatError);
 
     #[test]
     fn every_cause_is_shown_once() {
         let inner = "x".parse::<f64>().unwrap_err();
         assert_eq!(chain(&inner), "invalid float literal");
-        let outer = Context(inner);
-        assert_eq!(chain(&outer), "line 3: invalid float literal");
+        assert_eq!(chain(&Context(inner)), "line 3: invalid float literal");
     }
 }

@@ -196,24 +196,24 @@ impl fmt::Display for Statistic {
 #[non_exhaustive]
 pub enum ExperimentError {
     /// The text is not an experiment.
-    #[error("{}", located(file, excerpt.as_ref(), message, suggestion.as_deref()))]
+    #[error("{}", located(file, excerpt.as_deref(), message, suggestion.as_deref()))]
     Text {
         /// The file.
         file: String,
         /// The mistake's place, if it is known.
-        excerpt: Option<Excerpt>,
+        excerpt: Option<Box<Excerpt>>,
         /// What was found and expected.
         message: String,
         /// The nearest known name, where an unknown one was found.
         suggestion: Option<String>,
     },
     /// A setting is outside its range.
-    #[error("{}", located(file, excerpt.as_ref(), &setting.to_string(), None))]
+    #[error("{}", located(file, excerpt.as_deref(), &setting.to_string(), None))]
     Setting {
         /// The file.
         file: String,
         /// The setting's place, if it is known.
-        excerpt: Option<Excerpt>,
+        excerpt: Option<Box<Excerpt>>,
         /// The setting.
         setting: InvalidSetting,
     },
@@ -275,13 +275,13 @@ impl Experiment {
     pub fn parse(file: &str, text: &str) -> Result<Self, ExperimentError> {
         let document = Document::parse(text).map_err(|error| text_error(file, text, &error))?;
         if let Some((span, message)) = document.oversized_integer() {
-            let excerpt = Some(Excerpt::new(text, span));
+            let excerpt = Some(Box::new(Excerpt::new(text, span)));
             let file = file.to_owned();
             return Err(ExperimentError::Text { file, excerpt, message, suggestion: None });
         }
         let experiment = toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
         Self::checked(file, experiment, |setting| {
-            Some(Excerpt::new(text, document.span_of(&setting.name)?))
+            Some(Box::new(Excerpt::new(text, document.span_of(&setting.name)?)))
         })
     }
 
@@ -347,7 +347,7 @@ impl Experiment {
     fn checked(
         file: &str,
         mut experiment: Self,
-        place: impl Fn(&InvalidSetting) -> Option<Excerpt>,
+        place: impl Fn(&InvalidSetting) -> Option<Box<Excerpt>>,
     ) -> Result<Self, ExperimentError> {
         let within = |outer: &str, result: Result<(), InvalidSetting>| {
             result.map_err(|setting| {
@@ -399,7 +399,7 @@ fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>
 }
 
 fn text_error(file: &str, text: &str, error: &toml::de::Error) -> ExperimentError {
-    let excerpt = error.span().map(|span| Excerpt::new(text, span));
+    let excerpt = error.span().map(|span| Box::new(Excerpt::new(text, span)));
     let (file, message) = (file.to_owned(), error.message().to_owned());
     ExperimentError::Text { file, excerpt, suggestion: suggestion(&message), message }
 }

@@ -90,7 +90,7 @@ fn resolve(
             at.pop()?;
             continue;
         }
-        let child = [&at[..], &[segment.clone()]].concat();
+        let child = [&at[..], std::slice::from_ref(segment)].concat();
         if modules.contains_key(&child) {
             at = child;
             continue;

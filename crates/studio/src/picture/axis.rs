@@ -16,7 +16,7 @@ pub(super) fn bounded(value: f64) -> f64 {
 
 /// The range of values between `low` and `high`, with a margin. Values that are not negative have no margin below 0.
 pub(super) fn padded_range([low, high]: [f64; 2]) -> [f64; 2] {
-    if !(low <= high) {
+    if low > high || low.is_nan() || high.is_nan() {
         return [0.0, 1.0];
     }
     let sizes = [high - low, high.abs(), 1.0];
@@ -125,12 +125,15 @@ mod tests {
 
     use super::*;
 
+    /// A name, two curves and their range.
+    type CurveRange = (String, Vec<Option<f64>>, Vec<Option<f64>>, [f64; 2]);
+
     /// The cases that `tests/js/axes.test.mjs` reads as well.
     #[derive(Deserialize)]
     struct Cases {
         ticks: Vec<([f64; 2], usize, Vec<f64>)>,
         padded_range: Vec<([f64; 2], [f64; 2])>,
-        curve_range: Vec<(String, Vec<Option<f64>>, Vec<Option<f64>>, [f64; 2])>,
+        curve_range: Vec<CurveRange>,
         step_text: Vec<(f64, f64, String)>,
         short_number: Vec<(f64, usize, String)>,
         axis_percent: Vec<(f64, String)>,
