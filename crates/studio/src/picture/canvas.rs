@@ -1,11 +1,14 @@
 //! A picture of a few shapes, written as SVG or as PNG.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _, point};
 use ab_glyph_rasterizer::Rasterizer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
 
 type Color = [u8; 3];
 type Point = [f64; 2];
@@ -316,14 +319,27 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// An image as a PNG file: a signature, and chunks for the size, the pixels and the end.
 fn png(image: &Image) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, image.width as u32, image.height as u32);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written =
-        encoder.write_header().and_then(|mut writer| writer.write_image_data(&image.pixels));
-    written.expect("memory takes all, and the pixels are as many as the size says");
+    let [width, height] = [image.width, image.height].map(|size| (size as u32).to_be_bytes());
+    // Eight bits for each of red, green and blue.
+    let header = [&width[..], &height, &[8, 2, 0, 0, 0]].concat();
+    let mut pixels = ZlibEncoder::new(Vec::new(), Compression::default());
+    for row in image.pixels.chunks_exact(3 * image.width) {
+        // Each row begins with its filter: none.
+        pixels.write_all(&[&[0], row].concat()).expect("memory takes all");
+    }
+    let pixels = pixels.finish().expect("memory takes all");
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, content) in [(b"IHDR", &header), (b"IDAT", &pixels), (b"IEND", &Vec::new())] {
+        let mut checksum = Crc::new();
+        checksum.update(kind);
+        checksum.update(content);
+        file.extend((content.len() as u32).to_be_bytes());
+        file.extend_from_slice(kind);
+        file.extend_from_slice(content);
+        file.extend(checksum.sum().to_be_bytes());
+    }
     file
 }
 
