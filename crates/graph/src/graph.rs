@@ -251,11 +251,6 @@ impl<T: Float> Graph<T> {
         })
     }
 
-    /// The parameter that holds element `index` of the parameter vector.
-    pub fn parameter_at(&self, index: usize) -> Option<NodeId> {
-        self.parameters().find(|(_, range)| range.contains(&index)).map(|(id, _)| id)
-    }
-
     /// Replaces the op of a node: the gradient check is tested with wrong ones.
     pub(crate) fn replace_op(
         &mut self,

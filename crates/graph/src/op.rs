@@ -135,7 +135,7 @@ impl Tile {
     }
 
     /// The tile of values without batch axis: one column.
-    pub(crate) fn whole(batch: usize) -> Self {
+    pub(crate) fn unbatched(batch: usize) -> Self {
         Self { first: 0, valid: 1, width: 1, batch }
     }
 

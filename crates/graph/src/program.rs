@@ -299,7 +299,7 @@ impl<T: Float> Program<T> {
                     context.choices(i, state.tile, Some(&state.buffers), &mut choices);
                 }
             } else {
-                context.choices(i, Tile::whole(self.batch), None, &mut choices);
+                context.choices(i, Tile::unbatched(self.batch), None, &mut choices);
             }
         }
         choices

@@ -18,7 +18,7 @@ pub(super) struct Memory {
     /// The buffers of a thread, with its scratch space.
     pub(super) thread: usize,
     pub(super) thread_scratch: usize,
-    /// Shared values and gradients, with the scratch space of whole stages.
+    /// Shared values and gradients, with the scratch space of untiled stages.
     pub(super) shared: usize,
     pub(super) shared_scratch: usize,
     /// The tiles' parts of the largest reduction, one after the other; counted as shared.

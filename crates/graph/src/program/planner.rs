@@ -3,7 +3,7 @@
 //! - A **tile** is a group of samples of the batch. One thread works on a tile at a time, and its size is
 //!   chosen so that the values of the group stay in the second-level cache.
 //! - A **stage** is a list of tasks between two points at which all threads wait for each other. In a *tiled*
-//!   stage each tile goes through all tasks of the stage before its thread takes the next tile. A *whole*
+//!   stage each tile goes through all tasks of the stage before its thread takes the next tile. An *untiled*
 //!   stage works on values without batch axis, once.
 //! - A **chunk** is a piece of a parameter's gradient. After the last stage one thread makes the chunk from
 //!   all tiles, in the order of the tiles, and updates the parameters with it.
@@ -11,7 +11,7 @@
 //! A stage ends where a value depends on all tiles: the result of a reduction over the batch in the forward
 //! pass, the gradient of a shared value in the backward pass. A network without batch normalization has
 //! one tiled stage, forward and backward in one, with one exception: a *row-parallel* layer, whose weight is so
-//! large that it is better read once for all tiles, has a whole stage of its own in each direction.
+//! large that it is better read once for all tiles, has an untiled stage of its own in each direction.
 //!
 //! The steps, one module each:
 //!

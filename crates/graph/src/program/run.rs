@@ -41,7 +41,7 @@ impl<T: Float> Program<T> {
             if self.plan.stages[stage].is_tiled {
                 self.run_tiled(stage, run);
             } else {
-                self.run_whole(stage, run);
+                self.run_untiled(stage, run);
             }
         }
     }
@@ -66,8 +66,8 @@ impl<T: Float> Program<T> {
         });
     }
 
-    /// A whole stage: row-parallel layers by all threads, the other tasks by the caller's.
-    fn run_whole(&mut self, stage: usize, run: &RunArgs<'_, T>) {
+    /// An untiled stage: row-parallel layers by all threads, the other tasks by the caller's.
+    fn run_untiled(&mut self, stage: usize, run: &RunArgs<'_, T>) {
         for number in 0..self.plan.stages[stage].tasks.len() {
             let task = self.plan.stages[stage].tasks[number];
             if let Task::RowParallel(i) | Task::RowParallelBackward(i) = task {
@@ -97,7 +97,7 @@ impl<T: Float> Program<T> {
 
     /// One task on shared values.
     fn run_shared(&mut self, task: Task, run: &RunArgs<'_, T>) {
-        let tile = Tile::whole(self.batch);
+        let tile = Tile::unbatched(self.batch);
         let value = |own: &Self, i: usize| own.plan.nodes[i].value.clone();
         let gradient = |own: &Self, i: usize| own.plan.nodes[i].gradient.clone();
         match task {

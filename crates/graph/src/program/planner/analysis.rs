@@ -144,8 +144,8 @@ impl<'a, T: Float> Analysis<'a, T> {
         self.by_rows[i] && operand == WEIGHT
     }
 
-    /// Whether a whole stage adds to the node's gradient.
-    pub(super) fn has_whole_reader(&self, i: usize) -> bool {
+    /// Whether an untiled stage adds to the node's gradient.
+    pub(super) fn has_untiled_reader(&self, i: usize) -> bool {
         self.loss == Some(i) || self.readers[i].iter().any(|&(reader, _)| !self.is_tiled(reader))
     }
 

@@ -33,7 +33,7 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
                 parameter,
                 range: start..(start + len).min(range.len()),
                 by_rows: by_rows.clone(),
-                clear: !analysis.has_whole_reader(parameter),
+                clear: !analysis.has_untiled_reader(parameter),
             });
         }
     }

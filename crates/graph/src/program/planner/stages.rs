@@ -7,8 +7,8 @@ use crate::graph::Leaf;
 use crate::program::plan::Stage;
 use crate::program::task::Task;
 
-/// The position of a stage in the forward or the backward pass. Whole and tiled stages alternate, beginning
-/// with a whole one; those without tasks are dropped in the end.
+/// The position of a stage in the forward or the backward pass. Untiled and tiled stages alternate, beginning
+/// with an untiled one; those without tasks are dropped in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct StageId(usize);
 
@@ -28,8 +28,8 @@ impl StageId {
         if self.is_tiled() { self } else { self.next() }
     }
 
-    /// The first whole stage that follows a tiled one, from this one on.
-    fn whole_after_tiled(self) -> Self {
+    /// The first untiled stage that follows a tiled one, from this one on.
+    fn untiled_after_tiled(self) -> Self {
         self.tiled_from_here().next()
     }
 
@@ -95,9 +95,9 @@ impl<'a, T: Float> StageOrder<'a, T> {
     /// The stage of a node's forward or backward pass if what it reads is ready from stage `ready` on.
     fn earliest(&self, i: usize, ready: StageId) -> StageId {
         match (self.analysis.row_parallel[i], self.analysis.is_tiled(i)) {
-            (true, _) => ready.whole_after_tiled(),
+            (true, _) => ready.untiled_after_tiled(),
             (false, true) => ready.tiled_from_here(),
-            // Shared values are ready in whole stages only.
+            // Shared values are ready in untiled stages only.
             (false, false) => ready,
         }
     }
@@ -146,11 +146,11 @@ impl<'a, T: Float> StageOrder<'a, T> {
         let analysis = self.analysis;
         let mut tasks = Vec::new();
         if stage == StageId::FIRST {
-            // Gradients of shared values are added to in several stages; a parameter's only if a whole op
+            // Gradients of shared values are added to in several stages; a parameter's only if an untiled op
             // reads it.
             let is_added_to = |&i: &usize| {
                 !analysis.is_batched(i)
-                    && (!analysis.is_parameter(i) || analysis.has_whole_reader(i))
+                    && (!analysis.is_parameter(i) || analysis.has_untiled_reader(i))
             };
             tasks.extend(nodes.iter().copied().filter(is_added_to).map(Task::Zero));
             tasks.extend(analysis.loss.map(Task::Seed));
