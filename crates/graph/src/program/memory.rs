@@ -1,5 +1,7 @@
 //! How much memory a program needs, known before it is allocated.
 
+use std::cmp::Reverse;
+
 use kernels::Float;
 
 use super::error::CompileError;
@@ -82,8 +84,8 @@ impl Memory {
         if bytes <= limit {
             return Ok(());
         }
-        // The layer of the largest value tells what to change.
-        let largest = stored(graph, plan).max_by_key(|&id| graph.shape(id).len());
+        // The first of the largest values tells what to change: those after it have its size.
+        let largest = stored(graph, plan).min_by_key(|&id| Reverse(graph.shape(id).len()));
         let largest = largest.expect("a program that needs memory computes values");
         let node = graph.node(largest);
         Err(CompileError::Memory {
@@ -135,6 +137,8 @@ mod tests {
         g.begin_scope("layer 1 (conv2d)");
         let weight = g.parameter("weight", [1, 1, 1, 1_000_000]);
         let y = g.conv2d(x, weight, [1, 1], Padding::Valid).unwrap();
+        g.begin_scope("layer 2 (relu)");
+        let y = g.relu(y);
         let loss = g.mean_all(y).unwrap();
         let options = Compile { batch: 100, loss: Some(loss), ..Compile::default() };
         let text = refused(g, &options);
