@@ -3,10 +3,13 @@
 //! A registry (layers, losses, optimizers, schedules, initializers) is a folder with one file per kind.
 //! Its list is written once, in `registry!`, and the name of a kind is the name of its file.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 /// Settings that have a range.
@@ -210,9 +213,9 @@ impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<R, E> {
-        let known = R::NAMES.iter().find(|known| **known == name);
-        let known = known.ok_or_else(|| Error::unknown_variant(name, R::NAMES))?;
-        R::next_kind(known, &mut NameOnly(PhantomData))
+        // A map of `()`: with strings, all that reads settings would be compiled once more, for strings.
+        let no_settings = BTreeMap::<&str, ()>::new();
+        self.visit_map(MapDeserializer::new(iter::once((name, no_settings))))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<R, A::Error> {
@@ -224,50 +227,6 @@ impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
             None => Ok(kind),
             Some(_) => Err(Error::invalid_length(2, &self)),
         }
-    }
-}
-
-/// The map of a kind that is given by its name alone: one value without settings.
-struct NameOnly<E>(PhantomData<E>);
-
-impl<'de, E: Error> MapAccess<'de> for NameOnly<E> {
-    type Error = E;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, _: K) -> Result<Option<K::Value>, E> {
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, E> {
-        seed.deserialize(NoSettings(PhantomData))
-    }
-}
-
-/// Settings of which there are none. A type of its own, not an empty map of strings: with that, the compiler would
-/// also prepare to read every setting from a string.
-struct NoSettings<E>(PhantomData<E>);
-
-impl<'de, E: Error> Deserializer<'de> for NoSettings<E> {
-    type Error = E;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        visitor.visit_map(self)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-impl<'de, E: Error> MapAccess<'de> for NoSettings<E> {
-    type Error = E;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, _: K) -> Result<Option<K::Value>, E> {
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, _: V) -> Result<V::Value, E> {
-        unreachable!("there is no key")
     }
 }
 
@@ -287,8 +246,6 @@ impl<'de> DeserializeSeed<'de> for OneOf {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use serde::de::DeserializeOwned;
 

@@ -184,7 +184,7 @@ fn by_name_or_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataSo
         fn visit_str<E: Error>(self, name: &str) -> Result<DataSource, E> {
             let by_name: Result<_, E> = DataSource::deserialize(name.into_deserializer());
             by_name.or_else(|_| {
-                let no_settings = BTreeMap::<&str, &str>::new();
+                let no_settings = BTreeMap::<&str, ()>::new();
                 self.visit_map(MapDeserializer::new(iter::once((name, no_settings))))
             })
         }
