@@ -106,43 +106,30 @@ fn explicit([top, bottom, left, right]: [usize; 4]) -> Padding {
 }
 
 /// A bias: its first value, or `false` for none.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(from = "BiasForm")]
 pub struct Bias(pub Option<f64>);
 
-impl Serialize for Bias {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Some(value) => value.serialize(serializer),
-            None => false.serialize(serializer),
+/// A bias as it is written.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "expected the first value of the bias, or false for none")]
+enum BiasForm {
+    Value(f64),
+    IsPresent(bool),
+}
+
+impl From<BiasForm> for Bias {
+    fn from(form: BiasForm) -> Self {
+        match form {
+            BiasForm::Value(value) => Self(Some(value)),
+            BiasForm::IsPresent(is_present) => Self(is_present.then_some(0.0)),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Bias {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct BiasVisitor;
-
-        impl Visitor<'_> for BiasVisitor {
-            type Value = Option<f64>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the first value of the bias, or false for none")
-            }
-            fn visit_bool<E: Error>(self, has_bias: bool) -> Result<Option<f64>, E> {
-                Ok(has_bias.then_some(0.0))
-            }
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Option<f64>, E> {
-                Ok(Some(value))
-            }
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Option<f64>, E> {
-                Ok(Some(value as f64))
-            }
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Option<f64>, E> {
-                Ok(Some(value as f64))
-            }
-        }
-
-        deserializer.deserialize_any(BiasVisitor).map(Self)
+impl Serialize for Bias {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.map_or(BiasForm::IsPresent(false), BiasForm::Value).serialize(serializer)
     }
 }
 
