@@ -1,16 +1,21 @@
 //! Settings that may be written in a short and a long form.
 
-use std::fmt;
-
 use graph::Padding;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::registry::{InvalidSetting, Validate, require, within_limit};
 
 /// A height and a width: `5` or `[5, 3]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PairForm", into = "PairForm")]
 pub struct Pair(pub [usize; 2]);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a size or [height, width]")]
+enum PairForm {
+    Both(usize),
+    Each([usize; 2]),
+}
 
 impl Pair {
     /// Checks that both sizes lie in `1..=most`.
@@ -21,25 +26,37 @@ impl Pair {
     }
 }
 
-impl Serialize for Pair {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            [height, width] if height == width => height.serialize(serializer),
-            pair => pair.serialize(serializer),
+impl From<PairForm> for Pair {
+    fn from(form: PairForm) -> Self {
+        match form {
+            PairForm::Both(size) => Self([size; 2]),
+            PairForm::Each(sizes) => Self(sizes),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Pair {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Sizes::<2> { expected: "a size or [height, width]" }).map(Self)
+impl From<Pair> for PairForm {
+    fn from(Pair(sizes): Pair) -> Self {
+        if sizes[0] == sizes[1] { Self::Both(sizes[0]) } else { Self::Each(sizes) }
     }
 }
 
 /// Zeros around an image: `"valid"` (none), `"same"`, a number for all sides, or
 /// `[top, bottom, left, right]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "PaddingForm", into = "PaddingForm")]
 pub struct PaddingSetting(pub Padding);
+
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = r#"expected "valid", "same", a number of pixels, or [top, bottom, left, right]"#
+)]
+enum PaddingForm {
+    Name(String),
+    All(usize),
+    Each([usize; 4]),
+}
 
 impl Default for PaddingSetting {
     fn default() -> Self {
@@ -47,47 +64,34 @@ impl Default for PaddingSetting {
     }
 }
 
-impl Serialize for PaddingSetting {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Padding::Valid => "valid".serialize(serializer),
-            Padding::Same => "same".serialize(serializer),
-            Padding::Explicit { top, bottom, left, right } => {
-                [top, bottom, left, right].serialize(serializer)
+impl TryFrom<PaddingForm> for PaddingSetting {
+    type Error = serde::de::value::Error;
+
+    fn try_from(form: PaddingForm) -> Result<Self, Self::Error> {
+        let [top, bottom, left, right] = match form {
+            PaddingForm::Name(name) => {
+                return match &*name {
+                    "valid" => Ok(Self(Padding::Valid)),
+                    "same" => Ok(Self(Padding::Same)),
+                    name => Err(serde::de::Error::unknown_variant(name, &["valid", "same"])),
+                };
             }
-        }
+            PaddingForm::All(size) => [size; 4],
+            PaddingForm::Each(sizes) => sizes,
+        };
+        Ok(Self(Padding::Explicit { top, bottom, left, right }))
     }
 }
 
-impl<'de> Deserialize<'de> for PaddingSetting {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PaddingVisitor;
-
-        impl<'de> Visitor<'de> for PaddingVisitor {
-            type Value = Padding;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#""valid", "same", a number of pixels, or [top, bottom, left, right]"#)
-            }
-            fn visit_str<E: Error>(self, name: &str) -> Result<Padding, E> {
-                match name {
-                    "valid" => Ok(Padding::Valid),
-                    "same" => Ok(Padding::Same),
-                    name => Err(E::unknown_variant(name, &["valid", "same"])),
-                }
-            }
-            fn visit_i64<E: Error>(self, size: i64) -> Result<Padding, E> {
-                Sizes::<4> { expected: "a number of pixels" }.visit_i64(size).map(explicit)
-            }
-            fn visit_u64<E: Error>(self, size: u64) -> Result<Padding, E> {
-                Sizes::<4> { expected: "a number of pixels" }.visit_u64(size).map(explicit)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, sides: A) -> Result<Padding, A::Error> {
-                Sizes::<4> { expected: "[top, bottom, left, right]" }.visit_seq(sides).map(explicit)
+impl From<PaddingSetting> for PaddingForm {
+    fn from(PaddingSetting(padding): PaddingSetting) -> Self {
+        match padding {
+            Padding::Valid => Self::Name("valid".into()),
+            Padding::Same => Self::Name("same".into()),
+            Padding::Explicit { top, bottom, left, right } => {
+                Self::Each([top, bottom, left, right])
             }
         }
-
-        deserializer.deserialize_any(PaddingVisitor).map(Self)
     }
 }
 
@@ -101,17 +105,12 @@ impl Validate for PaddingSetting {
     }
 }
 
-fn explicit([top, bottom, left, right]: [usize; 4]) -> Padding {
-    Padding::Explicit { top, bottom, left, right }
-}
-
 /// A bias: its first value, or `false` for none.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(from = "BiasForm")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "BiasForm", into = "BiasForm")]
 pub struct Bias(pub Option<f64>);
 
-/// A bias as it is written.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected the first value of the bias, or false for none")]
 enum BiasForm {
     Value(f64),
@@ -127,41 +126,9 @@ impl From<BiasForm> for Bias {
     }
 }
 
-impl Serialize for Bias {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.map_or(BiasForm::IsPresent(false), BiasForm::Value).serialize(serializer)
-    }
-}
-
-/// A size for all axes, or one for each.
-struct Sizes<const N: usize> {
-    expected: &'static str,
-}
-
-impl<'de, const N: usize> Visitor<'de> for Sizes<N> {
-    type Value = [usize; N];
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-    fn visit_i64<E: Error>(self, size: i64) -> Result<[usize; N], E> {
-        match usize::try_from(size) {
-            Ok(size) => Ok([size; N]),
-            Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(size), &self)),
-        }
-    }
-    fn visit_u64<E: Error>(self, size: u64) -> Result<[usize; N], E> {
-        self.visit_i64(i64::try_from(size).map_err(|_| E::custom("the size is too large"))?)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<[usize; N], A::Error> {
-        let mut sizes = [0; N];
-        for (i, size) in sizes.iter_mut().enumerate() {
-            *size = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(i, &self))?;
-        }
-        match seq.next_element::<usize>()? {
-            None => Ok(sizes),
-            Some(_) => Err(A::Error::invalid_length(N + 1, &self)),
-        }
+impl From<Bias> for BiasForm {
+    fn from(Bias(bias): Bias) -> Self {
+        bias.map_or(Self::IsPresent(false), Self::Value)
     }
 }
 
@@ -202,7 +169,10 @@ mod tests {
                 "pair = 5\npadding = \"sane\"\nbias = 0",
                 "unknown variant `sane`, expected `valid` or `same`",
             ),
-            ("pair = 5\npadding = [1, 2]\nbias = 0", "expected [top, bottom, left, right]"),
+            (
+                "pair = 5\npadding = [1, 2]\nbias = 0",
+                "a number of pixels, or [top, bottom, left, right]",
+            ),
             (
                 "pair = 5\npadding = 2\nbias = \"no\"",
                 "expected the first value of the bias, or false for none",
