@@ -3,7 +3,6 @@
 //! The file is a safetensors file. Its metadata hold the experiment as TOML, so the file alone is enough
 //! to build the network, and any program that reads safetensors finds the tensors by name.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -127,7 +126,8 @@ impl SavedModel {
         let network = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
         let model = self.model().map_err(network)?;
         // One entry only: several would be written in any order, and the same network not as the same file.
-        let metadata = HashMap::from([(EXPERIMENT.to_owned(), self.experiment.to_text())]);
+        let metadata =
+            std::iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
         let tensors = self.tensors(&model);
         let views = tensors.iter().map(|(name, shape, bytes)| {
             (

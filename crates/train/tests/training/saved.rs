@@ -44,7 +44,7 @@ fn mistake(file: &Path) -> String {
 fn rewrite(file: &Path, change: impl Fn(&mut Vec<Tensor>, &mut HashMap<String, String>)) {
     let bytes = fs::read(file).unwrap();
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let mut metadata = header.metadata().clone().unwrap();
+    let mut metadata = header.metadata().clone().unwrap().into_iter().collect();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let own = |(name, view): (String, TensorView<'_>)| {
         (name, view.dtype(), view.shape().to_vec(), view.data().to_vec())
@@ -54,7 +54,7 @@ fn rewrite(file: &Path, change: impl Fn(&mut Vec<Tensor>, &mut HashMap<String, S
     let views = tensors.iter().map(|(name, dtype, sizes, bytes)| {
         (name, TensorView::new(*dtype, sizes.clone(), bytes).unwrap())
     });
-    fs::write(file, serialize(views, Some(metadata)).unwrap()).unwrap();
+    fs::write(file, serialize(views, Some(metadata.into_iter().collect())).unwrap()).unwrap();
 }
 
 type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
