@@ -51,7 +51,7 @@ impl Plane {
 
 /// A convolution of stride 1 with square filters: sizes, and how it is cut into patches.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Winograd {
+pub(crate) struct WinogradConv {
     from: Plane,
     to: Plane,
     /// Side of the filters.
@@ -60,7 +60,7 @@ pub(crate) struct Winograd {
     pad: [isize; 2],
 }
 
-impl Winograd {
+impl WinogradConv {
     /// If it is worth it for this convolution, and the tile is one sample or whole vectors wide, as the
     /// algorithm needs it.
     pub(crate) fn with_width(g: &Geometry, width: usize) -> Option<Self> {

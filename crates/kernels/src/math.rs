@@ -108,9 +108,9 @@ pub fn tanh(x: f32) -> f32 {
 /// The square roots of numbers from 0 up; of infinity something as large as that of the largest number.
 ///
 /// The processor has one unit for roots and divisions, and it is slow; so the root is the number times its
-/// inverse root, found by Newton's method from a guess that halves and negates the exponent. One step is done
+/// inverse root, found by Newton's method from an initial guess that halves and negates the exponent. One step is done
 /// for all numbers before the next, since each waits for the one before it.
-/// Source of the guess and the first step: Kadlec (2010), "Improving the fast inverse square root", whose
+/// Source of the initial guess and the first step: Kadlec (2010), "Improving the fast inverse square root", whose
 /// error is 6.5e-4; the second step squares it.
 #[inline(always)]
 pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {

@@ -244,7 +244,7 @@ impl Observer for Recorder {
     }
 }
 
-/// Which steps are logged: an even choice, and the reported ones as far as there is room.
+/// Which steps are logged: an even choice, and the reported ones as far as the limit allows.
 #[derive(Clone, Copy, Debug)]
 struct StepChoice {
     every: u64,

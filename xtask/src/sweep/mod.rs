@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::point::Point;
+use self::point::SweepPoint;
 use crate::{machine, process};
 
 mod page;
@@ -78,7 +78,7 @@ pub(crate) struct SweepArgs {
 /// The measurement at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct SweepResult {
-    point: Point,
+    point: SweepPoint,
     /// Training time per operation, in 10⁻¹² s.
     picoseconds: f64,
 }
@@ -144,7 +144,7 @@ fn read() -> anyhow::Result<Vec<SweepResult>> {
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-fn measure(point: Point, seconds: f64) -> anyhow::Result<SweepResult> {
+fn measure(point: SweepPoint, seconds: f64) -> anyhow::Result<SweepResult> {
     let file = format!("{FOLDER}/{}.toml", point.file_stem());
     fs::write(&file, point.experiment()).context(file.clone())?;
     let mut command = Command::new("target/release/gradus");
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn the_fastest_run_of_each_point_counts() {
         let run = |batch, picoseconds| SweepResult {
-            point: Point { threads: 1, samples: 9, width: 8, batch },
+            point: SweepPoint { threads: 1, samples: 9, width: 8, batch },
             picoseconds,
         };
         let runs = vec![run(2, 5.0), run(1, 9.0), run(2, 4.0), run(1, 7.0), run(2, 6.0)];

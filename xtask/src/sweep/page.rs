@@ -3,7 +3,7 @@
 use diagnostics::table::markdown;
 
 use super::SweepResult;
-use super::point::{Axis, Point};
+use super::point::{Axis, SweepPoint};
 use crate::table::{NOTHING, short};
 
 /// Two points that are neighbours along an axis, the smaller first.
@@ -35,8 +35,8 @@ pub(super) fn page(measured: &[SweepResult], runs: &str, machine: &str) -> Strin
 /// What is left of each point when the start-up of a step is taken off: the time of a step with one sample.
 /// Only points of which at least half is left: of the others nothing can be said.
 fn without_start_up(measured: &[SweepResult]) -> Vec<SweepResult> {
-    let start_up = |point: Point| {
-        let key = |point: Point| Point { samples: 0, ..point.besides(Axis::Batch) };
+    let start_up = |point: SweepPoint| {
+        let key = |point: SweepPoint| SweepPoint { samples: 0, ..point.besides(Axis::Batch) };
         let mut ones = measured.iter().filter(|one| one.point.batch == 1);
         ones.find(|one| key(one.point) == key(point)).map(|one| one.picoseconds)
     };
@@ -93,7 +93,7 @@ fn steps(measured: &[SweepResult], axis: Axis) -> Vec<SizeChange> {
 
 /// What was measured, as lines along an axis: points that differ in that size alone, the smallest first.
 pub(super) fn lines(measured: &[SweepResult], axis: Axis) -> Vec<Vec<SweepResult>> {
-    let key = |measured: &SweepResult| -> (Point, usize) {
+    let key = |measured: &SweepResult| -> (SweepPoint, usize) {
         (measured.point.besides(axis), measured.point.get(axis))
     };
     let mut sorted = measured.to_vec();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn measured(batch: usize, width: usize, threads: usize, picoseconds: f64) -> SweepResult {
-        SweepResult { point: Point { threads, samples: 60_000, width, batch }, picoseconds }
+        SweepResult { point: SweepPoint { threads, samples: 60_000, width, batch }, picoseconds }
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
             [measured(4, 32, 1, 20.0), measured(8, 32, 1, 20.0)],
             "a step with 2 samples is mostly start-up"
         );
-        let others = Point { samples: 1000, ..measured(8, 32, 1, 0.0).point };
+        let others = SweepPoint { samples: 1000, ..measured(8, 32, 1, 0.0).point };
         let all = [all[0], SweepResult { point: others, picoseconds: 25.0 }];
         assert_eq!(without_start_up(&all)[0].picoseconds, 20.0, "whatever the number of samples");
     }

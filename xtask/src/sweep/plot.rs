@@ -134,7 +134,7 @@ fn shade(i: usize, n: usize) -> RGBColor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::point::Point;
+    use super::super::point::SweepPoint;
     use super::*;
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         let sizes = [1, 2, 4].iter().flat_map(|&batch| [32, 64].map(|width| (batch, width)));
         let measured: Vec<SweepResult> = sizes
             .map(|(batch, width)| SweepResult {
-                point: Point { threads: 2, samples: 60_000, width, batch },
+                point: SweepPoint { threads: 2, samples: 60_000, width, batch },
                 picoseconds: 100.0 / batch as f64,
             })
             .collect();

@@ -9,7 +9,7 @@ use super::SweepArgs;
 
 /// A network with two hidden layers and its training settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Point {
+pub(super) struct SweepPoint {
     pub(super) threads: usize,
     /// Training samples.
     pub(super) samples: usize,
@@ -42,7 +42,7 @@ impl Axis {
     }
 }
 
-impl Point {
+impl SweepPoint {
     /// Batch and width where the number of samples is varied.
     const BASE: (usize, usize) = (128, 512);
 
@@ -95,7 +95,7 @@ impl Point {
     }
 }
 
-impl fmt::Display for Point {
+impl fmt::Display for SweepPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes = Axis::ALL.iter().filter(|&&axis| self.get(axis) > 0);
         let sizes = sizes.map(|&axis| format!("{} {}", axis.name(), self.get(axis)));
@@ -104,7 +104,7 @@ impl fmt::Display for Point {
 }
 
 /// Every batch size with every width, and every number of samples; each with every number of threads.
-pub(super) fn all(args: &SweepArgs) -> Vec<Point> {
+pub(super) fn all(args: &SweepArgs) -> Vec<SweepPoint> {
     let numbers = |list: &[NonZeroUsize]| list.iter().map(|n| n.get()).collect::<Vec<_>>();
     let samples = numbers(&args.samples);
     let most = samples.iter().copied().max().unwrap_or(0);
@@ -112,10 +112,10 @@ pub(super) fn all(args: &SweepArgs) -> Vec<Point> {
     for threads in numbers(&args.threads) {
         for width in numbers(&args.widths) {
             let batches = numbers(&args.batches).into_iter();
-            points.extend(batches.map(|batch| Point { threads, samples: most, width, batch }));
+            points.extend(batches.map(|batch| SweepPoint { threads, samples: most, width, batch }));
         }
-        let (batch, width) = Point::BASE;
-        points.extend(samples.iter().map(|&samples| Point { threads, samples, width, batch }));
+        let (batch, width) = SweepPoint::BASE;
+        points.extend(samples.iter().map(|&samples| SweepPoint { threads, samples, width, batch }));
     }
     // A batch is never larger than its set.
     points.retain(|point| point.batch <= point.samples);
@@ -138,7 +138,7 @@ mod tests {
         args: SweepArgs,
     }
 
-    fn points(line: &str) -> Vec<Point> {
+    fn points(line: &str) -> Vec<SweepPoint> {
         all(&Line::parse_from(line.split(' ')).args)
     }
 
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_experiment_file_is_the_network_of_its_point() {
-        let point = Point { threads: 1, samples: 4000, width: 32, batch: 8 };
+        let point = SweepPoint { threads: 1, samples: 4000, width: 32, batch: 8 };
         let experiment = Experiment::parse("point.toml", &point.experiment()).unwrap();
         let objective = experiment.train.objective();
         let model = experiment.model.model::<f32>(Mode::Train, &objective, 10).unwrap();

@@ -7,6 +7,7 @@ use anyhow::ensure;
 use self::repository::Repository;
 
 mod budgets;
+mod build_needs;
 mod code;
 mod dependencies;
 mod leftovers;

@@ -88,7 +88,7 @@ fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
         Path::new(&file.path).starts_with(registry.folder)
             && file.path != registry.list
             && !SHARED.contains(&&*file.path)
-            && !file.path.ends_with(".test.js")
+            && [".rs", ".js", ".toml"].iter().any(|extension| file.path.ends_with(extension))
     };
     let components = repository.files.iter().filter(is_component);
     let findings = components.filter_map(|file| {

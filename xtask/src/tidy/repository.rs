@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::budgets::BuildNeeds;
+use super::build_needs::BuildNeeds;
 use super::code::{self, CodeToken};
 use crate::process;
 

@@ -58,7 +58,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("run away", "diverge"),
     ("running away", "diverging"),
     ("share right", "accuracy"),
-    ("taken for", "predicted"),
+    ("was taken for", "predicted"),
 ];
 
 /// Chinese terms, anywhere.
@@ -75,7 +75,7 @@ const CHINESE: &[(&str, &str)] = &[
 ];
 
 /// Standard terms that contain a retired word.
-const STANDARD: &[&str] = &["moving averages", "truth table"];
+const STANDARD: &[&str] = &["initial guess", "moving averages", "truth table"];
 
 /// The pages that say what was renamed, and files that hold data.
 const EXEMPT: &[&str] = &[

@@ -20,7 +20,7 @@ use kernels::{MAX_LANES, add_row_sums, transpose};
 use crate::convolution::{Geometry, Segment};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::window::{Padding, Window};
-use crate::winograd::Winograd;
+use crate::winograd::WinogradConv;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -418,7 +418,7 @@ impl<T: Float> Op<T> for Conv2dOp {
         let width = pass.tile.width;
         let (rows, columns) = (g.axis(0), g.axis(1));
         let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
-        if let Some(winograd) = Winograd::with_width(&g, width) {
+        if let Some(winograd) = WinogradConv::with_width(&g, width) {
             let tap = |row, column| (row * columns.kernel + column) * g.ci * g.co;
             let epilogue = match pass.bias {
                 [] => Epilogue::Overwrite,
@@ -441,7 +441,7 @@ impl<T: Float> Op<T> for Conv2dOp {
         if pass.operand == 0 {
             let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
             Self::transpose_weight(&g, pass.x[1], weight);
-            if let Some(winograd) = Winograd::with_width(&g, width) {
+            if let Some(winograd) = WinogradConv::with_width(&g, width) {
                 // Each row of the kernel is reversed already.
                 let kernel = g.axis(0).kernel;
                 let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
@@ -452,7 +452,7 @@ impl<T: Float> Op<T> for Conv2dOp {
             }
             let to = ImageGradient { weight, width, dx: pass.dx, adds: pass.adds };
             Self::backward_image(&g, pass.dy, to);
-        } else if let Some(winograd) = Winograd::with_width(&g, width).filter(|_| width > 1) {
+        } else if let Some(winograd) = WinogradConv::with_width(&g, width).filter(|_| width > 1) {
             let to = (pass.dx, pass.adds);
             winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
         } else {
@@ -471,7 +471,7 @@ impl<T: Float> Op<T> for Conv2dOp {
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        let winograd = Winograd::of(&self.known_geometry(operands));
+        let winograd = WinogradConv::of(&self.known_geometry(operands));
         winograd.map_or(0, |winograd| winograd.scratch(width))
     }
 
@@ -481,7 +481,7 @@ impl<T: Float> Op<T> for Conv2dOp {
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         let g = self.known_geometry(operands);
-        let winograd = Winograd::of(&g).map_or(0, |winograd| winograd.scratch(width));
+        let winograd = WinogradConv::of(&g).map_or(0, |winograd| winograd.scratch(width));
         if operand == 0 {
             g.weight_len() + winograd
         } else {

@@ -5,12 +5,12 @@ use kernels::{Float, random::Stream};
 use super::{Optimize, StepInfo};
 
 /// One step of one parameter as the source writes it: `(step, w, g, state)` to the new `w`.
-pub(super) type Formula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
+pub(super) type UpdateFormula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
 
 /// Checks five steps against `formula`, in `f32` and `f64`, and that updates in pieces give the bits
 /// of an update of the whole, for lengths that fill no vector register.
 #[track_caller]
-pub(super) fn check_formula(optimizer: &(impl Optimize<f32> + Optimize<f64>), formula: Formula) {
+pub(super) fn check_formula(optimizer: &(impl Optimize<f32> + Optimize<f64>), formula: UpdateFormula) {
     for n in [0, 1, 17, 1000] {
         check_length::<f32>(optimizer, formula, n, f32::EPSILON.into());
         check_length::<f64>(optimizer, formula, n, f64::EPSILON);
@@ -18,7 +18,7 @@ pub(super) fn check_formula(optimizer: &(impl Optimize<f32> + Optimize<f64>), fo
 }
 
 #[track_caller]
-fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usize, epsilon: f64) {
+fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: UpdateFormula, n: usize, epsilon: f64) {
     let whole = State::<T>::after_five_steps(optimizer, n, n);
     for piece in [1, 7, 64] {
         let pieces = State::after_five_steps(optimizer, n, piece);
@@ -47,7 +47,7 @@ fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: Formula, n: usiz
 pub(super) fn check_rule(
     optimizer: &(impl Optimize<f32> + Optimize<f64>),
     learning_rate: f64,
-    formula: Formula,
+    formula: UpdateFormula,
 ) {
     check_formula(optimizer, formula);
     check_descent(optimizer, learning_rate, formula);
@@ -56,7 +56,7 @@ pub(super) fn check_rule(
 /// Checks 30 steps down `x²/20 + y²` from (−7, 2), figure 6-3 of "Deep Learning from Scratch": along the
 /// path of the formula, to an end near the minimum.
 #[track_caller]
-fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Formula) {
+fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: UpdateFormula) {
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];
     let mut state = State { params: vec![-7.0, 2.0], state: empty_slots(optimizer, 2) };
     let (mut point, mut moments) = ([-7.0, 2.0], [[0.0; 2]; 2]);

@@ -21,11 +21,11 @@ const SCALE: f64 = 2.0;
 pub struct Picture {
     width: f64,
     height: f64,
-    shapes: Vec<Shape>,
+    shapes: Vec<Primitive>,
 }
 
 #[derive(Debug)]
-enum Shape {
+enum Primitive {
     Line { points: Vec<Point>, color: Color, width: f64 },
     Area { points: Vec<Point>, color: Color, opacity: f64 },
     Text { at: Point, anchor: Anchor, size: f64, color: Color, text: String },
@@ -55,12 +55,12 @@ impl Picture {
 
     /// A line through some points.
     pub(super) fn line(&mut self, points: Vec<Point>, color: Color, width: f64) {
-        self.shapes.push(Shape::Line { points, color, width });
+        self.shapes.push(Primitive::Line { points, color, width });
     }
 
     /// The area inside some points.
     pub(super) fn area(&mut self, points: Vec<Point>, color: Color, opacity: f64) {
-        self.shapes.push(Shape::Area { points, color, opacity });
+        self.shapes.push(Primitive::Area { points, color, opacity });
     }
 
     pub(super) fn text(
@@ -70,12 +70,12 @@ impl Picture {
         (size, color): (f64, Color),
         text: &str,
     ) {
-        self.shapes.push(Shape::Text { at, anchor, size, color, text: text.into() });
+        self.shapes.push(Primitive::Text { at, anchor, size, color, text: text.into() });
     }
 
     /// An image, stretched over an area.
     pub(super) fn image(&mut self, at: Point, size: Point, image: Image) {
-        self.shapes.push(Shape::Image { at, size, image });
+        self.shapes.push(Primitive::Image { at, size, image });
     }
 
     /// The picture as SVG.
@@ -86,19 +86,19 @@ impl Picture {
         );
         for shape in shapes {
             let _ = match shape {
-                Shape::Line { points, color, width } => writeln!(
+                Primitive::Line { points, color, width } => writeln!(
                     svg,
                     "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"/>",
                     list(points),
                     hex(*color),
                 ),
-                Shape::Area { points, color, opacity } => writeln!(
+                Primitive::Area { points, color, opacity } => writeln!(
                     svg,
                     "<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"{opacity}\"/>",
                     list(points),
                     hex(*color),
                 ),
-                Shape::Text { at: [x, y], anchor, size, color, text } => {
+                Primitive::Text { at: [x, y], anchor, size, color, text } => {
                     let anchor = match anchor {
                         Anchor::Start => "start",
                         Anchor::Middle => "middle",
@@ -110,7 +110,7 @@ impl Picture {
                         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{color}\">{text}</text>"
                     )
                 }
-                Shape::Image { at: [x, y], size: [w, h], image } => writeln!(
+                Primitive::Image { at: [x, y], size: [w, h], image } => writeln!(
                     svg,
                     "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" preserveAspectRatio=\"none\" href=\"data:image/png;base64,{}\"/>",
                     STANDARD.encode(png(image)),
@@ -128,16 +128,16 @@ impl Picture {
         let font = font.expect("the font that was built in");
         for shape in &self.shapes {
             match shape {
-                Shape::Line { points, color, width } => {
+                Primitive::Line { points, color, width } => {
                     canvas.fill(&outlines(points, *width), *color, 1.0);
                 }
-                Shape::Area { points, color, opacity } => {
+                Primitive::Area { points, color, opacity } => {
                     canvas.fill(std::slice::from_ref(points), *color, *opacity);
                 }
-                Shape::Text { at, anchor, size, color, text } => {
+                Primitive::Text { at, anchor, size, color, text } => {
                     canvas.text(&font, *at, *anchor, (*size, *color), text);
                 }
-                Shape::Image { at, size, image } => canvas.image(*at, *size, image),
+                Primitive::Image { at, size, image } => canvas.image(*at, *size, image),
             }
         }
         png(&Image { width, height, pixels: canvas.pixels })

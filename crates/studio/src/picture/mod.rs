@@ -453,7 +453,7 @@ fn within(points: &[(f64, f64)], [low, high]: [f64; 2]) -> Vec<Vec<(f64, f64)>> 
     for pair in points.windows(2) {
         let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
         let at = |share: f64| (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
-        // Where on its way the line enters the range and leaves it.
+        // Where the line enters the range and leaves it.
         let crossings = [low, high].map(|bound| (bound - y0) / (y1 - y0));
         let [into, out] = match y0 == y1 {
             true if low <= y0 && y0 <= high => [0.0, 1.0],

@@ -1,0 +1,58 @@
+//! What a build of the repository needs: crates of others, and the size of the binary.
+
+use std::fs;
+use std::process::Command;
+
+use crate::process;
+
+/// The packages with a budget.
+const PACKAGES: [&str; 2] = ["gradus", "gradus-cli"];
+
+pub(super) const BINARY: &str = "target/release/gradus";
+
+/// What a build of the repository needs.
+#[derive(Default)]
+pub(crate) struct BuildNeeds {
+    /// Packages of the workspace, with the crates of others that each needs.
+    pub(crate) crates: Vec<(&'static str, usize)>,
+    /// Bytes of the binary, if it was built.
+    pub(crate) binary_bytes: Option<u64>,
+}
+
+impl BuildNeeds {
+    /// Asks Cargo.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let mut crates = Vec::new();
+        for package in PACKAGES {
+            let ask = ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none"];
+            crates.push((package, count(&process::read(Command::new("cargo").args(ask))?)));
+        }
+        let binary_bytes = fs::metadata(BINARY).ok().map(|file| file.len());
+        Ok(Self { crates, binary_bytes })
+    }
+}
+
+/// The different crates of others in the output of `cargo tree`. Those of the workspace have a path.
+fn count(tree: &str) -> usize {
+    let lines = tree.lines().map(|line| line.trim_end_matches(" (*)"));
+    let mut names: Vec<&str> =
+        lines.filter(|line| !line.is_empty() && !line.contains(" (/")).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_of_others_are_counted_once() {
+        let tree = "gradus v0.1.0 (/a/b)\nlibm v0.2.16\nserde v1.0.1\nlibm v0.2.16 (*)\n\nsyn v2.0.1\nsyn v3.0.1\n";
+        assert_eq!(count(tree), 4);
+    }
+}
