@@ -10,7 +10,10 @@ pub(super) type UpdateFormula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
 /// Checks five steps against `formula`, in `f32` and `f64`, and that updates in pieces give the bits
 /// of an update of the whole, for lengths that fill no vector register.
 #[track_caller]
-pub(super) fn check_formula(optimizer: &(impl Optimize<f32> + Optimize<f64>), formula: UpdateFormula) {
+pub(super) fn check_formula(
+    optimizer: &(impl Optimize<f32> + Optimize<f64>),
+    formula: UpdateFormula,
+) {
     for n in [0, 1, 17, 1000] {
         check_length::<f32>(optimizer, formula, n, f32::EPSILON.into());
         check_length::<f64>(optimizer, formula, n, f64::EPSILON);
@@ -18,7 +21,12 @@ pub(super) fn check_formula(optimizer: &(impl Optimize<f32> + Optimize<f64>), fo
 }
 
 #[track_caller]
-fn check_length<T: Float>(optimizer: &dyn Optimize<T>, formula: UpdateFormula, n: usize, epsilon: f64) {
+fn check_length<T: Float>(
+    optimizer: &dyn Optimize<T>,
+    formula: UpdateFormula,
+    n: usize,
+    epsilon: f64,
+) {
     let whole = State::<T>::after_five_steps(optimizer, n, n);
     for piece in [1, 7, 64] {
         let pieces = State::after_five_steps(optimizer, n, piece);
