@@ -45,7 +45,8 @@ Getting started:
   gradus eval runs/conv-dropout-1   loss, accuracy and worst mistakes of a run
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 
-Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input, 130 interrupted.";
+Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input,
+3 nothing failed but not everything could be checked, 130 interrupted.";
 
 fn main() -> ExitCode {
     LazyLock::force(&START);

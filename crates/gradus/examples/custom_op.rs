@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use gradus::graph::op::{BackwardPass, ForwardPass, Op, Saved};
-use gradus::graph::testing::{OpCase, check_op, uniform};
+use gradus::graph::testing::{OpCase, both_precisions, check_op, uniform};
 use gradus::kernels::Float;
 use gradus::prelude::*;
 
@@ -49,7 +49,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
     }
     check_op(OpCase {
-        build: |g, x| g.push(Silu, &[x[0]]),
+        build: both_precisions!(|g, x| g.push(Silu, &[x[0]])),
         reference: |x| x[0].map(|x| x / (1.0 + (-x).exp())),
         inputs: &[uniform("N 5", -4.0..4.0)],
     });

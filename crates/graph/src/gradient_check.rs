@@ -1,4 +1,4 @@
-//! The gradient check: analytic gradients of a graph compared with finite differences of its loss.
+//! The gradient check: analytic gradients of a graph against finite differences of its loss.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct GradCheckOptions {
     pub batch: usize,
     /// Samples in a tile; the planner's choice if not given.
     pub tile: Option<usize>,
-    /// Random directions for each parameter; scalar by scalar if not given.
+    /// Random directions for each parameter; every element individually if not given.
     pub directions: Option<usize>,
     /// The seed of the directions, and of dropout, whose mask stays fixed.
     pub seed: u64,
@@ -34,12 +34,42 @@ pub struct GradCheckReport {
     pub parameter: NodeId,
     /// Derivatives compared.
     pub compared: usize,
-    /// The largest relative error among them.
-    pub error: f64,
-    /// The element with the largest error, if they were checked one by one.
-    pub worst_element: Option<usize>,
-    /// Directions thrown away since a step along them crossed a kink.
+    /// Directions that were redrawn with a shorter step, since a step crossed a kink.
     pub redrawn: usize,
+    /// Directions given up, since even the shortest step crossed a kink.
+    pub skipped: usize,
+    /// The result.
+    pub outcome: GradCheckOutcome,
+}
+
+/// The result for one parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GradCheckOutcome {
+    /// Derivatives were compared, or the parameter has no elements.
+    Compared {
+        /// The largest relative error.
+        error: f64,
+        /// The element with that error, if elements were checked individually.
+        worst_element: Option<usize>,
+    },
+    /// Every step crossed a kink, as it does where values tie: the loss has no derivative at this point, and
+    /// nothing was compared.
+    NotDifferentiable,
+}
+
+impl GradCheckReport {
+    /// The largest relative error, if something was compared.
+    pub fn error(&self) -> Option<f64> {
+        match self.outcome {
+            GradCheckOutcome::Compared { error, .. } => Some(error),
+            GradCheckOutcome::NotDifferentiable => None,
+        }
+    }
+
+    /// Whether something was compared and no error is above `tolerance`. NaN does not pass.
+    pub fn passes(&self, tolerance: f64) -> bool {
+        self.error().is_some_and(|error| error <= tolerance)
+    }
 }
 
 /// The first step along a direction of length 1. Small enough for the error of the fourth-order formula
@@ -50,13 +80,13 @@ const SHRINK: f64 = 0.6;
 /// Directions tried before the check gives up: by then the step is below `1e-7`.
 const ATTEMPTS: usize = 20;
 
-/// Compares the gradient of `loss` for each parameter with differences of the loss.
+/// Compares the gradient of `loss` for each parameter with finite differences of the loss.
 ///
 /// The derivative along a direction `v` of length 1 is compared with
 /// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to
 /// what a random direction would typically give (`|∇L| / √n`), should this one happen to be almost flat.
 /// A direction along which a kink is crossed (a ReLU changes sides, a pool its winner) says nothing about
-/// the gradient: it is drawn again with a shorter step, and counted.
+/// the gradient: it is redrawn with a shorter step, and counted.
 ///
 /// # Errors
 ///
@@ -72,7 +102,62 @@ pub fn gradient_check(
     inputs: &dyn InputSource<f64>,
     options: &GradCheckOptions,
 ) -> Result<Vec<GradCheckReport>, CompileError> {
-    let graph = graph.into();
+    let derivatives = derivatives(graph.into(), loss, parameters, inputs, options)?;
+    Ok(derivatives.iter().map(|of_parameter| of_parameter.report(1.0)).collect())
+}
+
+/// The derivatives of a loss along directions of one parameter, analytic and numerical.
+#[derive(Debug)]
+pub(crate) struct Derivatives {
+    parameter: NodeId,
+    /// The length of the gradient.
+    pub(crate) norm: f64,
+    /// What a random direction would typically give, `|∇L| / √n`.
+    typical: f64,
+    /// Derivatives below this are rounding of the loss.
+    noise: f64,
+    /// Analytic and numerical, with the element whose direction it is.
+    pairs: Vec<(f64, f64, Option<usize>)>,
+    redrawn: usize,
+    skipped: usize,
+}
+
+impl Derivatives {
+    /// The report if every element of the gradient were `factor` times as large: how the check itself is
+    /// tested.
+    pub(crate) fn report(&self, factor: f64) -> GradCheckReport {
+        let floor = (factor * self.typical).max(self.noise);
+        let (mut worst, mut worst_element) = (0.0, None);
+        for &(analytic, numerical, element) in &self.pairs {
+            let analytic = factor * analytic;
+            let larger = numerical.abs().max(analytic.abs()).max(floor);
+            let error = (numerical - analytic).abs() / larger;
+            if error.is_nan() || error > worst {
+                (worst, worst_element) = (error, element);
+            }
+        }
+        GradCheckReport {
+            parameter: self.parameter,
+            compared: self.pairs.len(),
+            redrawn: self.redrawn,
+            skipped: self.skipped,
+            outcome: if self.pairs.is_empty() && self.skipped > 0 {
+                GradCheckOutcome::NotDifferentiable
+            } else {
+                GradCheckOutcome::Compared { error: worst, worst_element }
+            },
+        }
+    }
+}
+
+/// The derivatives of `loss` for each parameter.
+pub(crate) fn derivatives(
+    graph: Arc<Graph<f64>>,
+    loss: NodeId,
+    parameters: &[f64],
+    inputs: &dyn InputSource<f64>,
+    options: &GradCheckOptions,
+) -> Result<Vec<Derivatives>, CompileError> {
     let (batch, tile) = (options.batch, options.tile);
     let compile = Compile { batch, tile, loss: Some(loss), ..Compile::default() };
     let mut trained = Program::new(Arc::clone(&graph), &compile)?;
@@ -85,54 +170,54 @@ pub fn gradient_check(
     };
     let (value, choices) = evaluate(parameters);
     let mut line =
-        Line { at: parameters.to_vec(), start: parameters, choices, evaluate: &mut evaluate };
-    // Rounding of the loss itself: derivatives below this cannot be told from 0.
-    let noise = 1e-6 * value.abs().max(1e-3);
+        LossLine { at: parameters.to_vec(), start: parameters, choices, evaluate: &mut evaluate };
     let mut random = Stream::new(options.seed, 0x0063_6865_636b);
-    let mut report = Vec::new();
+    let mut all = Vec::new();
     for (parameter, range) in graph.parameters() {
         let gradient = &trained.gradients()[range.clone()];
         let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let typical = (norm / (range.len() as f64).sqrt()).max(noise);
-        let mut checked =
-            GradCheckReport { parameter, compared: 0, error: 0.0, worst_element: None, redrawn: 0 };
-        for turn in 0..options.directions.unwrap_or(range.len()) {
-            if range.is_empty() {
-                break;
-            }
-            let mut step = STEP;
-            for attempt in 0..ATTEMPTS {
-                let direction = match options.directions {
-                    Some(_) => unit_direction(range.len(), &mut random),
-                    None => (0..range.len()).map(|i| f64::from(u8::from(i == turn))).collect(),
-                };
-                let Some(numerical) = line.slope(range.start, &direction, step) else {
-                    checked.redrawn += 1;
-                    step *= SHRINK;
-                    if attempt + 1 == ATTEMPTS && checked.compared == 0 {
-                        // Nothing could be compared: that proves nothing, and must not look like a proof.
-                        checked.error = f64::INFINITY;
+        let mut found = Derivatives {
+            parameter,
+            norm,
+            typical: norm / (range.len() as f64).max(1.0).sqrt(),
+            noise: 1e-6 * value.abs().max(1e-3),
+            pairs: Vec::new(),
+            redrawn: 0,
+            skipped: 0,
+        };
+        let n_directions =
+            if range.is_empty() { 0 } else { options.directions.unwrap_or(range.len()) };
+        for number in 0..n_directions {
+            let element = options.directions.is_none().then_some(number);
+            let mut compare = |step: f64| {
+                let direction = match element {
+                    None => unit_direction(range.len(), &mut random),
+                    Some(element) => {
+                        (0..range.len()).map(|i| f64::from(u8::from(i == element))).collect()
                     }
-                    continue;
                 };
-                let analytic: f64 = gradient.iter().zip(&direction).map(|(g, v)| g * v).sum();
-                let error =
-                    (numerical - analytic).abs() / numerical.abs().max(analytic.abs()).max(typical);
-                if error.is_nan() || error > checked.error {
-                    checked.error = error;
-                    checked.worst_element = options.directions.is_none().then_some(turn);
+                let numerical = line.slope(range.start, &direction, step)?;
+                let analytic = gradient.iter().zip(&direction).map(|(g, v)| g * v).sum();
+                Some((analytic, numerical, element))
+            };
+            let steps =
+                std::iter::successors(Some(STEP), |step| Some(step * SHRINK)).take(ATTEMPTS);
+            let mut tried = steps.enumerate();
+            match tried.find_map(|(redrawn, step)| Some((redrawn, compare(step)?))) {
+                Some((redrawn, pair)) => {
+                    found.redrawn += redrawn;
+                    found.pairs.push(pair);
                 }
-                checked.compared += 1;
-                break;
+                None => found.skipped += 1,
             }
         }
-        report.push(checked);
+        all.push(found);
     }
-    Ok(report)
+    Ok(all)
 }
 
 /// The gradient of `loss` for every parameter by central differences, two runs of the program for each: for
-/// small graphs, and as an independent check of the analytic one.
+/// small graphs, and to verify an analytic gradient independently.
 ///
 /// # Panics
 ///
@@ -170,14 +255,14 @@ pub fn numerical_gradient(
 }
 
 /// The loss along lines through the parameters.
-struct Line<'a, F> {
+struct LossLine<'a, F> {
     at: Vec<f64>,
     start: &'a [f64],
     choices: Choices,
     evaluate: &'a mut F,
 }
 
-impl<F: FnMut(&[f64]) -> (f64, Choices)> Line<'_, F> {
+impl<F: FnMut(&[f64]) -> (f64, Choices)> LossLine<'_, F> {
     /// The slope along `direction`, which begins at parameter `first`; none if a kink was crossed.
     fn slope(&mut self, first: usize, direction: &[f64], step: f64) -> Option<f64> {
         let mut value = |distance: f64| {
@@ -199,4 +284,52 @@ fn unit_direction(len: usize, random: &mut Stream) -> Vec<f64> {
     let direction: Vec<f64> = (0..len).map(|_| random.normal()).collect();
     let norm = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
     direction.into_iter().map(|v| v / norm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensors;
+
+    /// The report for `x`, a parameter at which a loss is built.
+    fn check(
+        x: &[f64],
+        directions: Option<usize>,
+        build: impl Fn(&mut Graph<f64>, NodeId) -> NodeId,
+    ) -> GradCheckReport {
+        let mut g = Graph::new();
+        let parameter = g.parameter("x", [x.len()]);
+        let y = build(&mut g, parameter);
+        let loss = g.sum_all(y).unwrap();
+        let options = GradCheckOptions { directions, ..GradCheckOptions::default() };
+        gradient_check(g, loss, x, &Tensors(&[]), &options).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_tie_is_not_differentiable_which_is_neither_right_nor_wrong() {
+        let report = check(&[1.0, 1.0], Some(3), |g, x| g.max(x, &[0]).unwrap());
+        assert_eq!(report.outcome, GradCheckOutcome::NotDifferentiable);
+        assert_eq!((report.compared, report.skipped, report.error()), (0, 3, None));
+        assert!(!report.passes(f64::INFINITY));
+    }
+
+    #[test]
+    fn elements_at_a_kink_are_skipped_and_the_others_compared() {
+        let report = check(&[0.0, 2.0, 0.0], None, |g, x| g.abs(x));
+        assert_eq!((report.compared, report.skipped), (1, 2));
+        assert!(report.passes(1e-9), "{report:?}");
+    }
+
+    #[test]
+    fn a_kink_close_by_shortens_the_step() {
+        let report = check(&[1e-4], None, |g, x| g.relu(x));
+        assert!(report.compared == 1 && report.redrawn > 0 && report.passes(1e-6), "{report:?}");
+    }
+
+    #[test]
+    fn a_parameter_without_elements_passes_and_nan_does_not() {
+        assert!(check(&[], Some(3), |g, x| g.abs(x)).passes(0.0));
+        let report = check(&[-1.0], Some(1), |g, x| g.sqrt(x));
+        assert!(report.error().unwrap().is_nan() && !report.passes(f64::INFINITY), "{report:?}");
+    }
 }

@@ -250,18 +250,6 @@ impl<T: Float> Graph<T> {
             _ => None,
         })
     }
-
-    /// Replaces the op of a node: the gradient check is tested with wrong ones.
-    pub(crate) fn replace_op(
-        &mut self,
-        id: NodeId,
-        replace: impl FnOnce(Arc<dyn Op<T>>) -> Arc<dyn Op<T>>,
-    ) {
-        let node = &mut self.nodes[id.index()];
-        if let NodeKind::Op(op) = &node.kind {
-            node.kind = NodeKind::Op(replace(Arc::clone(op)));
-        }
-    }
 }
 
 impl fmt::Display for NodeId {

@@ -30,6 +30,7 @@ pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
 pub use self::options::{Compile, RunArgs};
 use self::plan::{Plan, Storage};
+pub(crate) use self::planner::tile_widths;
 use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
 use crate::graph::{Graph, Leaf, Node, NodeId};

@@ -1,38 +1,78 @@
-//! Checks for ops, custom ones included: forward against a plain reference, backward against finite differences,
-//! and the check itself against a wrong rule.
+//! Checks of ops, custom ones included: forward against a plain reference, backward against finite
+//! differences, `f32` against `f64`, and the checks themselves against a gradient that is 0.1 % off.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use kernels::random::Stream;
 
-use crate::gradient_check::{GradCheckOptions, GradCheckReport, gradient_check};
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::gradient_check::{GradCheckOptions, GradCheckReport, derivatives};
+use crate::program::tile_widths;
 use crate::{Compile, Float, Graph, NodeId, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
-/// The largest relative error of a gradient that passes.
+/// The largest relative error of a gradient in `f64` against finite differences that passes.
 pub const TOLERANCE: f64 = 1e-6;
+/// What the gradient of each operand in turn is multiplied by: the checks must notice.
+pub const MUTATION: f64 = 1.001;
 
 /// An op with inputs to try it on.
 #[derive(Debug)]
-pub struct OpCase<'a, B, R>
+pub struct OpCase<'a, D, S, R>
 where
-    B: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
+    D: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
+    S: Fn(&mut Graph<f32>, &[NodeId]) -> Result<NodeId, ShapeError>,
     R: Fn(&[Tensor<f64>]) -> Tensor<f64>,
 {
-    /// Adds the op to a graph.
-    pub build: B,
+    /// Adds the op to a graph, in double and in single precision: see [`both_precisions`].
+    pub build: (D, S),
     /// The same by plain loops on row-major tensors, the batch as their first axis.
     pub reference: R,
     /// Where to draw the operands from.
-    pub inputs: &'a [Uniform],
+    pub inputs: &'a [RandomOperand],
 }
+
+/// One closure for a graph of `f64` and one of `f32`, from the same text.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_graph::testing::{OpCase, both_precisions, check_op, uniform};
+///
+/// let found = check_op(OpCase {
+///     build: both_precisions!(|g, x| g.mul(x[0], x[0])),
+///     reference: |x| x[0].map(|x| x * x),
+///     inputs: &[uniform("N 3", -2.0..2.0)],
+/// });
+/// assert!(found[0].double.error < 1e-9 && found[0].double.mutant > 1e-6);
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __both_precisions {
+    ($build:expr) => {
+        ($build, $build)
+    };
+}
+#[doc(inline)]
+pub use __both_precisions as both_precisions;
 
 /// A random tensor.
 #[derive(Clone, Debug)]
-pub struct Uniform {
+pub struct RandomOperand {
     shape: Shape,
     range: Range<f64>,
+    has_gradient: bool,
+}
+
+impl RandomOperand {
+    /// The op's gradient for this operand is 0 everywhere in the range, and nothing but 0 passes.
+    #[must_use]
+    pub fn with_zero_gradient(self) -> Self {
+        Self { has_gradient: false, ..self }
+    }
 }
 
 /// Uniform random numbers in a shape written as `"N 2 3"`, with `N` for the batch axis.
@@ -40,180 +80,419 @@ pub struct Uniform {
 /// # Panics
 ///
 /// If a size is not a number.
-pub fn uniform(shape: &str, range: Range<f64>) -> Uniform {
+pub fn uniform(shape: &str, range: Range<f64>) -> RandomOperand {
     let mut words = shape.split_whitespace().peekable();
     let is_batched = words.next_if_eq(&"N").is_some();
-    let sizes: Vec<usize> = words.map(|size| size.parse().expect("a size is a number")).collect();
-    let shape = if is_batched { Shape::batch(sizes) } else { Shape::from(&sizes[..]) };
-    Uniform { shape, range }
+    let dims: Vec<usize> = words.map(|size| size.parse().expect("a size is a number")).collect();
+    let shape = if is_batched { Shape::batch(dims) } else { Shape::from(&dims[..]) };
+    RandomOperand { shape, range, has_gradient: true }
 }
 
-/// Checks one op in `f64`.
+/// What [`check_op`] found for one operand, over all batches and tiles.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperandReport {
+    /// The op's name.
+    pub op: &'static str,
+    /// The operand.
+    pub operand: usize,
+    /// Whether the gradient is declared to be 0; then there is no mutant to notice.
+    pub has_gradient: bool,
+    /// In `f64` against finite differences.
+    pub double: RelativeErrors,
+    /// In `f32` against `f64`.
+    pub single: RelativeErrors,
+}
+
+/// Relative errors of one gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RelativeErrors {
+    /// The largest of the op's own rule.
+    pub error: f64,
+    /// The largest that passes.
+    pub bound: f64,
+    /// The smallest of the rule that is 0.1 % off.
+    pub mutant: f64,
+}
+
+impl RelativeErrors {
+    const NONE: Self = Self { error: 0.0, bound: 0.0, mutant: f64::INFINITY };
+
+    fn include(&mut self, other: Self) {
+        self.error = self.error.max(other.error);
+        self.bound = self.bound.max(other.bound);
+        self.mutant = self.mutant.min(other.mutant);
+    }
+}
+
+impl fmt::Display for OperandReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<12} {:>7}", self.op, self.operand)?;
+        for RelativeErrors { error, bound, mutant } in [self.double, self.single] {
+            write!(f, "  {error:9.1e} {bound:9.1e} ")?;
+            if self.has_gradient {
+                write!(f, "{mutant:9.1e}")?;
+            } else {
+                write!(f, "{:>9}", "zero")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a trial lays an op out.
+#[derive(Clone, Copy, Debug)]
+struct TrialLayout {
+    batch: usize,
+    tile: Option<usize>,
+    /// Operands without batch axis are computed instead of parameters.
+    is_computed: bool,
+    /// Each operand has a second reader, whose gradient comes first.
+    is_shared: bool,
+}
+
+/// The layouts that are compared with the reference and with finite differences: whole batches, several tiles,
+/// and one too small for its lanes.
+const SMALL: [TrialLayout; 5] = [
+    TrialLayout { batch: 1, tile: None, is_computed: false, is_shared: false },
+    TrialLayout { batch: 5, tile: None, is_computed: true, is_shared: false },
+    TrialLayout { batch: 5, tile: Some(2), is_computed: false, is_shared: true },
+    TrialLayout { batch: 37, tile: Some(16), is_computed: false, is_shared: false },
+    TrialLayout { batch: 37, tile: Some(16), is_computed: true, is_shared: true },
+];
+
+/// The layouts in which every width of a tile is met: two tiles, the second with unused lanes, or one if that
+/// is enough work. Their results are compared with those of tiles of 16, which finite differences vouch for. Large
+/// operands meet the first width and the widest only, those without batch axis none.
+fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = TrialLayout> {
+    let is_batched = inputs.iter().any(|input| input.shape.is_batched());
+    let is_large = inputs.iter().any(|input| input.shape.len() > 1 << 17);
+    let widths = [1, 2].into_iter().chain(tile_widths()).chain([600]);
+    let widths = widths.filter(move |width| is_batched && (!is_large || [1, 600].contains(width)));
+    widths.map(|width| {
+        let batch = if width < 512 { (2 * width).saturating_sub(5).max(3) } else { width - 5 };
+        TrialLayout { batch, tile: Some(width), is_computed: false, is_shared: false }
+    })
+}
+
+/// Checks one op.
 ///
-/// The forward pass is compared with the reference and the gradient of every operand with differences
-/// along random directions, under a random weight for each element of the result. Batches of 1 and 5 and
-/// tiles of 2 samples take all paths through the planner. Then the same check runs on the op with a
-/// gradient that is 0.1 % off and must fail: a check that cannot fail proves nothing.
+/// In `f64` the forward pass is compared with the reference, and the gradient of every operand with finite
+/// differences along random directions, under a random weight for each element of the result and each sample.
+/// Batches of 1 to 600 samples, in tiles of every width that the planner chooses, take all paths through the
+/// planner. In `f32` values and gradients are compared with those of `f64` on the same inputs.
+///
+/// Each comparison is made again with the gradient of one operand after the other 0.1 % off, and must then
+/// fail: a check that cannot fail proves nothing. An operand whose gradient is zero
+/// [says so](RandomOperand::with_zero_gradient).
 ///
 /// # Panics
 ///
 /// If a check fails, with what failed.
 #[track_caller]
-pub fn check_op<B, R>(case: OpCase<'_, B, R>)
+pub fn check_op<D, S, R>(case: OpCase<'_, D, S, R>) -> Vec<OperandReport>
 where
-    B: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
+    D: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
+    S: Fn(&mut Graph<f32>, &[NodeId]) -> Result<NodeId, ShapeError>,
     R: Fn(&[Tensor<f64>]) -> Tensor<f64>,
 {
-    let shapes: Vec<String> = case.inputs.iter().map(|input| input.shape.to_string()).collect();
-    for (batch, tile) in [(1, None), (5, None), (5, Some(2)), (37, Some(16))] {
-        let place = format!("shapes {}, batch {batch}, tile {tile:?}", shapes.join(" "));
-        let trial = Trial::new(&case, batch, tile);
-        let want = (case.reference)(&trial.values);
-        let got = trial.forward();
-        assert_eq!(got.shape(), want.shape(), "{place}: sizes of the result");
+    let OpCase { build: (double, single), reference, inputs } = case;
+    let shapes: Vec<String> = inputs.iter().map(|input| input.shape.to_string()).collect();
+    let shapes = shapes.join(" ");
+    let mut op = "";
+    let [mut in_double, mut in_single] = [(); 2].map(|()| vec![RelativeErrors::NONE; inputs.len()]);
+    let include = |all: &mut [RelativeErrors], found: Vec<RelativeErrors>| {
+        all.iter_mut().zip(found).for_each(|(all, found)| all.include(found));
+    };
+    for layout in SMALL {
+        let place = format!("shapes {shapes}, {layout:?}");
+        let trial = OpTrial::new(&double, inputs, layout);
+        op = trial.graph.node(trial.y).op_name();
+        trial.check_values(&reference(&trial.operands), &place);
+        include(&mut in_double, trial.check_gradients(&place));
+        let (want, found) = (trial.run_as_reference(), OpTrial::new(&single, inputs, layout).run());
+        let place = format!("f32, {place}");
+        include(&mut in_single, trial.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
+    }
+    for layout in layouts_of_all_widths(inputs) {
+        let place = format!("shapes {shapes}, {layout:?}");
+        let narrow = OpTrial::new(&double, inputs, TrialLayout { tile: Some(16), ..layout });
+        let want = narrow.run_as_reference();
+        let found = OpTrial::new(&double, inputs, layout).run();
+        narrow.compare(&found, &want, UNIT_ROUNDOFF_F64, &format!("against tiles of 16, {place}"));
+        let (found, place) = (OpTrial::new(&single, inputs, layout).run(), format!("f32, {place}"));
+        include(&mut in_single, narrow.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
+    }
+    let errors = in_double.into_iter().zip(in_single).zip(inputs).enumerate();
+    let report = |(operand, ((double, single), input)): (usize, ((_, _), &RandomOperand))| {
+        OperandReport { op, operand, has_gradient: input.has_gradient, double, single }
+    };
+    let reports: Vec<OperandReport> = errors.map(report).collect();
+    #[cfg(test)]
+    tests::record(&reports);
+    reports
+}
+
+/// Half the distance from 1 to the next number.
+const UNIT_ROUNDOFF_F32: f64 = f32::EPSILON as f64 / 2.0;
+const UNIT_ROUNDOFF_F64: f64 = f64::EPSILON / 2.0;
+
+/// The largest relative distance, in the L2 norm, of two computations that differ in rounding only.
+///
+/// Rounding errors are independent, of mean 0 and at most `u` in size. Each of the `n` partial sums of an inner
+/// product is rounded once, and partial sums grow like `√k` if signs are mixed and like `k` if not: the relative
+/// error of the whole has a standard deviation of `u·√(n/6)` or less (Higham and Mary (2019), "A new approach to
+/// probabilistic rounding error analysis"). Twenty of those, `8·u·√n`, leave room for the functions, which may
+/// be wrong by a few units in the last place, and for a few ops in a row; and are below a thousandth for inner
+/// lengths up to four million in `f32`.
+fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {
+    8.0 * unit_roundoff * (inner_length.max(1) as f64).sqrt()
+}
+
+/// Random sums over the samples by which the gradient of a batched operand is known.
+const PROJECTIONS: usize = 4;
+
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// The L2 norm of the difference of `want` and `factor` times `found`.
+fn distance(found: &[f64], want: &[f64], factor: f64) -> f64 {
+    norm(found.iter().zip(want).map(|(found, want)| factor * found - want))
+}
+
+/// A graph `loss = Σ weight · op(operands)`.
+///
+/// Parameters have no batch axis. So that batched operands have gradients to check, such an operand is
+/// `value + Σ factor · shift`: the input `value` holds its values, the parameter `shift` is 0 and has
+/// [`PROJECTIONS`] times as many elements, and the input `factor` differs from sample to sample, so that no
+/// sample's gradient can stand for another's and samples do not cancel out in all projections. An operand without
+/// batch axis is a parameter, or an input and a parameter of 0 added up.
+struct OpTrial<'a, T> {
+    graph: Graph<T>,
+    loss: NodeId,
+    y: NodeId,
+    parameters: Vec<T>,
+    inputs: Vec<Tensor<T>>,
+    /// The operands' nodes.
+    nodes: Vec<NodeId>,
+    /// The factor of each sample, for operands with the batch axis.
+    factors: Vec<Option<Tensor<T>>>,
+    /// The operands' values.
+    operands: Vec<Tensor<T>>,
+    uniforms: &'a [RandomOperand],
+    layout: TrialLayout,
+}
+
+/// The result of an op and the gradient of each operand, as `f64`.
+struct TrialResults {
+    y: Vec<f64>,
+    gradients: Vec<Vec<f64>>,
+    /// What the difference from a gradient is relative to, where that is not the gradient's length.
+    magnitudes: Vec<Option<f64>>,
+}
+
+impl<'a, T: Float> OpTrial<'a, T> {
+    fn new(
+        build: &impl Fn(&mut Graph<T>, &[NodeId]) -> Result<NodeId, ShapeError>,
+        uniforms: &'a [RandomOperand],
+        layout: TrialLayout,
+    ) -> Self {
+        let batch = layout.batch;
+        let mut random = Stream::new(17, batch as u64);
+        // Numbers that both precisions have.
+        let mut draw = |dims: Vec<usize>, range: &Range<f64>| {
+            let number = |_| range.start + (range.end - range.start) * random.uniform();
+            let drawn = (0..dims.iter().product()).map(number).map(|v| v as f32);
+            let drawn: Vec<T> = drawn.map(|v| T::from_f64(f64::from(v))).collect();
+            Tensor::new(dims, drawn)
+        };
+        let mut graph = Graph::new();
+        let (mut parameters, mut inputs) = (Vec::new(), Vec::new());
+        let (mut nodes, mut factors, mut operands) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, RandomOperand { shape, range, .. }) in uniforms.iter().enumerate() {
+            let drawn = draw(shape.with_batch(batch), range);
+            if shape.is_batched() {
+                let ones = vec![1; shape.dims().len()];
+                let shift = [&[PROJECTIONS], shape.dims()].concat();
+                let shift = graph.parameter(i.to_string(), &shift[..]);
+                let factor_shape = Shape::batch([&[PROJECTIONS], &ones[..]].concat());
+                let factor = draw(factor_shape.with_batch(batch), &(-1.0..1.0));
+                let value = graph.input(format!("value {i}"), shape.clone());
+                let factor_node = graph.input(format!("factor {i}"), factor_shape);
+                let changes = graph.mul(factor_node, shift).expect("shapes agree");
+                let change = graph.sum(changes, &[1]).expect("the axis is there");
+                nodes.push(graph.add(value, change).expect("shapes agree"));
+                inputs.extend([drawn.clone(), factor.clone()]);
+                factors.push(Some(factor));
+                parameters.extend(vec![T::ZERO; PROJECTIONS * shape.len()]);
+            } else if layout.is_computed {
+                let shift = graph.parameter(i.to_string(), shape.dims());
+                let value = graph.input(format!("value {i}"), shape.clone());
+                nodes.push(graph.add(value, shift).expect("shapes agree"));
+                inputs.push(drawn.clone());
+                factors.push(None);
+                parameters.extend(vec![T::ZERO; shape.len()]);
+            } else {
+                nodes.push(graph.parameter(i.to_string(), shape.dims()));
+                factors.push(None);
+                parameters.extend_from_slice(drawn.values());
+            }
+            operands.push(drawn);
+        }
+        let mut terms = Vec::new();
+        let y = build(&mut graph, &nodes).expect("the operands fit");
+        for (&node, uniform) in nodes.iter().zip(uniforms) {
+            if layout.is_shared && uniform.has_gradient {
+                let square = graph.mul(node, node).expect("shapes agree");
+                terms.push(graph.sum_all(square).expect("the axes are there"));
+            }
+        }
+        let shape = graph.shape(y).clone();
+        let weight = graph.input("weight", shape.clone());
+        inputs.push(draw(shape.with_batch(batch), &(0.5..1.5)));
+        let weighted = graph.mul(y, weight).expect("shapes agree");
+        let mut loss = graph.sum_all(weighted).expect("the axes are there");
+        for term in terms {
+            loss = graph.add(loss, term).expect("shapes agree");
+        }
+        Self { graph, loss, y, parameters, inputs, nodes, factors, operands, uniforms, layout }
+    }
+
+    /// Runs `options`, with the batch and the tile of the trial.
+    fn program(&self, options: Compile) -> Program<T> {
+        let TrialLayout { batch, tile, .. } = self.layout;
+        let options = Compile { batch, tile, ..options };
+        let mut program = Program::new(self.graph.clone(), &options).expect("the loss is a number");
+        let inputs: Vec<&Tensor<T>> = self.inputs.iter().collect();
+        let (parameters, inputs) = (&self.parameters[..], &Tensors(&inputs));
+        program.run(&RunArgs { parameters, inputs, ..RunArgs::default() });
+        program
+    }
+
+    fn run(&self) -> TrialResults {
+        let options = Compile { loss: Some(self.loss), keep: vec![self.y], ..Compile::default() };
+        let program = self.program(options);
+        let wide = |values: &[T]| values.iter().map(|v| v.to_f64()).collect();
+        let gradients = self.graph.parameters().map(|(_, range)| wide(&program.gradients()[range]));
+        let gradients = gradients.collect();
+        let y = wide(program.value(self.y).expect("kept").values());
+        TrialResults { y, gradients, magnitudes: Vec::new() }
+    }
+}
+
+impl OpTrial<'_, f64> {
+    /// Compares values and gradients, in the L2 norm; then with each gradient 0.1 % off.
+    fn compare(
+        &self,
+        found: &TrialResults,
+        want: &TrialResults,
+        roundoff: f64,
+        place: &str,
+    ) -> Vec<RelativeErrors> {
+        let samples = self.layout.batch;
+        let shape = self.graph.shape(self.y);
+        let n = if shape.is_batched() { 1 } else { samples };
+        let bound = rounding_bound(n * self.terms(shape.len()), roundoff);
+        let error = distance(&found.y, &want.y, 1.0) / norm(want.y.iter().copied());
+        let is_close = error <= bound || found.y == want.y;
+        assert!(is_close, "{place}: values differ by {error:e}, expected at most {bound:e}");
+        let gradients = found.gradients.iter().zip(&want.gradients).zip(&want.magnitudes);
+        gradients
+            .enumerate()
+            .map(|(i, ((found, want), magnitude))| {
+                let uniform = &self.uniforms[i];
+                let terms = self.terms(uniform.shape.len());
+                let n = if uniform.shape.is_batched() { terms + samples } else { terms * samples };
+                let bound = rounding_bound(n, roundoff);
+                let relative = |factor: f64| match distance(found, want, factor) {
+                    0.0 => 0.0,
+                    distance => distance / magnitude.unwrap_or(norm(want.iter().copied())),
+                };
+                let (error, mutant) = (relative(1.0), relative(MUTATION));
+                let place = format!("{place}: gradient of operand {i}");
+                assert!(error <= bound, "{place}: differs by {error:e}, expected at most {bound:e}");
+                assert!(
+                    mutant > bound || !uniform.has_gradient,
+                    "{place}: {MUTATION} times as much differs by {mutant:e}, which passes below {bound:e}"
+                );
+                RelativeErrors { error, bound, mutant }
+            })
+            .collect()
+    }
+
+    /// Runs as what others are compared with. Of an operand with the batch axis the difference is relative to the
+    /// root of the sum of the squares of the samples' gradients, which do not cancel out as their sum may.
+    fn run_as_reference(&self) -> TrialResults {
+        let options = Compile { loss: Some(self.loss), keep_all: true, ..Compile::default() };
+        let program = self.program(options);
+        let magnitude = |(&node, factors): (&NodeId, &Option<Tensor<f64>>)| {
+            let factors = factors.as_ref()?.values().chunks(PROJECTIONS);
+            let gradient = program.gradient(node)?;
+            let samples = gradient.values().chunks(self.graph.shape(node).len().max(1));
+            Some(norm(samples.zip(factors).map(|(sample, factors)| {
+                norm(sample.iter().copied()) * norm(factors.iter().copied())
+            })))
+        };
+        let magnitudes = self.nodes.iter().zip(&self.factors).map(magnitude).collect();
+        TrialResults { magnitudes, ..self.run() }
+    }
+
+    /// Terms of the sum that makes one of `len` elements from one sample: the op's multiply-adds shared among
+    /// them, or, for an op without, all elements of its operands at most.
+    fn terms(&self, len: usize) -> usize {
+        let node = self.graph.node(self.y);
+        let shapes: Vec<Shape> =
+            node.operands().iter().map(|&id| self.graph.shape(id).clone()).collect();
+        let multiply_adds = node.op().map_or(0, |op| op.multiply_adds(&shapes)) as usize;
+        let elements = shapes.iter().map(Shape::len).max().unwrap_or(0);
+        if multiply_adds > 0 { multiply_adds.div_ceil(len.max(1)) } else { elements }
+    }
+
+    /// Compares the forward pass with the reference, element by element.
+    fn check_values(&self, want: &Tensor<f64>, place: &str) {
+        let program = self.program(Compile { keep: vec![self.y], ..Compile::default() });
+        let got = program.value(self.y).expect("kept");
+        assert_eq!(got.shape(), want.shape(), "{place}: shape of the result");
         for (i, (got, want)) in got.values().iter().zip(want.values()).enumerate() {
             let close = (got - want).abs() <= 1e-12 * (1.0 + want.abs()) || got == want;
             assert!(close, "{place}: element {i} is {got}, the reference says {want}");
         }
-        for checked in trial.check() {
-            let name = trial.graph.node(checked.parameter).name();
-            assert!(checked.error <= TOLERANCE, "{place}: gradient of operand {name}: {checked:?}");
-        }
-        let Trial { mut graph, loss, y, values, weights, .. } = trial;
-        graph.replace_op(y, |op| Arc::new(Mutant(op)));
-        let mutant = Trial { graph, loss, y, values, weights, batch, tile };
-        let worst = mutant.check().into_iter().map(|checked| checked.error).fold(0.0, f64::max);
-        assert!(
-            worst > TOLERANCE,
-            "{place}: the check did not notice a gradient that is 0.1 % off"
-        );
-    }
-}
-
-/// A graph `loss = Σ weight · op(operands)` whose operands are parameters of one sample each.
-///
-/// Parameters have no batch axis. So that batched operands have gradients to check, operand `i` is the
-/// sum of a batched input and a parameter of the same sizes; the input holds the values, the parameter
-/// is 0 and shifts all samples alike.
-struct Trial {
-    graph: Graph<f64>,
-    loss: NodeId,
-    y: NodeId,
-    values: Vec<Tensor<f64>>,
-    weights: Tensor<f64>,
-    batch: usize,
-    tile: Option<usize>,
-}
-
-impl Trial {
-    fn new<B, R>(case: &OpCase<'_, B, R>, batch: usize, tile: Option<usize>) -> Self
-    where
-        B: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
-        R: Fn(&[Tensor<f64>]) -> Tensor<f64>,
-    {
-        let mut random = Stream::new(17, batch as u64);
-        let mut graph = Graph::new();
-        let (mut operands, mut values) = (Vec::new(), Vec::new());
-        for (i, Uniform { shape, range }) in case.inputs.iter().enumerate() {
-            let value = graph.input(format!("value {i}"), shape.clone());
-            let shift = graph.parameter(i.to_string(), Shape::from(shape.dims()));
-            operands.push(graph.add(value, shift).expect("shapes agree"));
-            let sizes = shape.with_batch(batch);
-            let draw = |_| range.start + (range.end - range.start) * random.uniform();
-            let drawn: Vec<f64> = (0..sizes.iter().product()).map(draw).collect();
-            values.push(Tensor::new(sizes, drawn));
-        }
-        let y = (case.build)(&mut graph, &operands).expect("the operands fit");
-        let shape = graph.shape(y).clone();
-        let weight = graph.input("weight", shape.clone());
-        let weighted = graph.mul(y, weight).expect("shapes agree");
-        let loss = graph.sum_all(weighted).expect("the axes are there");
-        let sizes = shape.with_batch(batch);
-        let drawn: Vec<f64> = (0..sizes.iter().product()).map(|_| 0.5 + random.uniform()).collect();
-        Self { graph, loss, y, values, weights: Tensor::new(sizes, drawn), batch, tile }
     }
 
-    fn inputs(&self) -> Vec<&Tensor<f64>> {
-        self.values.iter().chain([&self.weights]).collect()
-    }
-
-    fn forward(&self) -> Tensor<f64> {
-        let options = Compile {
-            batch: self.batch,
-            tile: self.tile,
-            keep: vec![self.y],
-            ..Compile::default()
-        };
-        let mut program = Program::new(self.graph.clone(), &options).expect("there is no loss");
-        let parameters = vec![0.0; self.graph.n_parameters()];
-        let inputs = self.inputs();
-        program.run(&RunArgs {
-            parameters: &parameters,
-            inputs: &Tensors(&inputs),
-            ..RunArgs::default()
-        });
-        program.value(self.y).expect("kept")
-    }
-
-    fn check(&self) -> Vec<GradCheckReport> {
-        let parameters = vec![0.0; self.graph.n_parameters()];
-        let inputs = self.inputs();
-        let options =
-            GradCheckOptions { batch: self.batch, tile: self.tile, ..GradCheckOptions::default() };
-        gradient_check(self.graph.clone(), self.loss, &parameters, &Tensors(&inputs), &options)
-            .expect("a loss")
-    }
-}
-
-/// An op whose gradients are 0.1 % off, and not 0 where they should be.
-#[derive(Debug)]
-struct Mutant<T>(Arc<dyn Op<T>>);
-
-impl<T: Float> Op<T> for Mutant<T> {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        self.0.infer_shape(operands)
-    }
-    fn saved(&self, operand: usize) -> Saved {
-        self.0.saved(operand)
-    }
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        self.0.forward(pass);
-    }
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        let mut right = vec![T::ZERO; pass.dx.len()];
-        let BackwardPass { operand, x, y, dy, dx, adds: _, shapes, y_shape, tile, random, scratch } =
-            pass;
-        self.0.backward(BackwardPass {
-            operand,
-            x,
-            y,
-            dy,
-            dx: &mut right,
-            adds: true,
-            shapes,
-            y_shape,
-            tile,
-            random,
-            scratch,
-        });
-        for (dx, right) in dx.iter_mut().zip(right) {
-            *dx += right * T::from_f64(1.001) + T::from_f64(1e-3);
-        }
-    }
-    fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
-        self.0.finish(parts, samples, y);
-    }
-    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        self.0.forward_scratch(operands, width)
-    }
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        self.0.backward_scratch(operand, operands, width)
-    }
-    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        self.0.choices(pass, choices);
+    /// Compares the gradient of every operand with finite differences; then with that gradient 0.1 % off.
+    fn check_gradients(&self, place: &str) -> Vec<RelativeErrors> {
+        let inputs: Vec<&Tensor<f64>> = self.inputs.iter().collect();
+        let TrialLayout { batch, tile, .. } = self.layout;
+        let options = GradCheckOptions { batch, tile, ..GradCheckOptions::default() };
+        let (graph, inputs) = (Arc::new(self.graph.clone()), &Tensors(&inputs));
+        let found = derivatives(graph, self.loss, &self.parameters, inputs, &options);
+        let found = found.expect("the loss is a number");
+        let operands = self.uniforms.iter().zip(&found).enumerate();
+        operands
+            .map(|(i, (uniform, found))| {
+                let place = format!("{place}: gradient of operand {i}");
+                let report = found.report(1.0);
+                assert!(report.passes(TOLERANCE), "{place}: {report:?}");
+                let is_zero = found.norm == 0.0;
+                assert!(
+                    is_zero || uniform.has_gradient,
+                    "{place}: declared to be zero, found one of length {:e}",
+                    found.norm
+                );
+                assert!(
+                    !is_zero || !uniform.has_gradient,
+                    "{place}: it is zero, which proves nothing: expected other inputs, or an operand \
+                     declared `with_zero_gradient`"
+                );
+                let mutant = found.report(MUTATION);
+                assert!(
+                    !mutant.passes(TOLERANCE) || !uniform.has_gradient,
+                    "{place}: {MUTATION} times as much passes: {mutant:?}"
+                );
+                let error = |report: &GradCheckReport| report.error().expect("something was compared");
+                RelativeErrors { error: error(&report), bound: TOLERANCE, mutant: error(&mutant) }
+            })
+            .collect()
     }
 }
 
@@ -221,13 +500,13 @@ impl<T: Float> Op<T> for Mutant<T> {
 ///
 /// # Panics
 ///
-/// If the sizes neither agree nor are 1, from the last axis on.
+/// If the shapes neither agree nor are 1, from the last axis on.
 pub fn zip(a: &Tensor<f64>, b: &Tensor<f64>, f: impl Fn(f64, f64) -> f64) -> Tensor<f64> {
     // A batched value is only ever as long as the other behind the batch axis, which comes first.
     let rank = a.shape().len().max(b.shape().len());
     let padded = |t: &Tensor<f64>| [vec![1; rank - t.shape().len()], t.shape().to_vec()].concat();
-    let (a_sizes, b_sizes) = (padded(a), padded(b));
-    let sizes: Vec<usize> = a_sizes.iter().zip(&b_sizes).map(|(&a, &b)| a.max(b)).collect();
+    let (a_dims, b_dims) = (padded(a), padded(b));
+    let dims: Vec<usize> = a_dims.iter().zip(&b_dims).map(|(&a, &b)| a.max(b)).collect();
     let element = |t: &Tensor<f64>, own: &[usize], index: &[usize]| {
         let at = own
             .iter()
@@ -235,23 +514,23 @@ pub fn zip(a: &Tensor<f64>, b: &Tensor<f64>, f: impl Fn(f64, f64) -> f64) -> Ten
             .fold(0, |at, (&size, &i)| at * size + if size == 1 { 0 } else { i });
         t.values()[at]
     };
-    let values: Vec<f64> = indices(&sizes)
-        .map(|index| f(element(a, &a_sizes, &index), element(b, &b_sizes, &index)))
+    let values: Vec<f64> = indices(&dims)
+        .map(|index| f(element(a, &a_dims, &index), element(b, &b_dims, &index)))
         .collect();
-    Tensor::new(sizes, values)
+    Tensor::new(dims, values)
 }
 
 /// `f` of the elements along `axes`, for each element of what is left.
 pub fn reduce(x: &Tensor<f64>, axes: &[usize], f: impl Fn(&[f64]) -> f64) -> Tensor<f64> {
     let kept: Vec<usize> = (0..x.shape().len()).filter(|axis| !axes.contains(axis)).collect();
-    let sizes: Vec<usize> = kept.iter().map(|&axis| x.shape()[axis]).collect();
+    let dims: Vec<usize> = kept.iter().map(|&axis| x.shape()[axis]).collect();
     let group = |of: Vec<usize>| {
         let belongs = |index: &Vec<usize>| kept.iter().zip(&of).all(|(&axis, &i)| index[axis] == i);
         let members = indices(x.shape()).zip(x.values()).filter(|(index, _)| belongs(index));
         f(&members.map(|(_, &value)| value).collect::<Vec<_>>())
     };
-    let values: Vec<f64> = indices(&sizes).map(group).collect();
-    Tensor::new(sizes, values)
+    let values: Vec<f64> = indices(&dims).map(group).collect();
+    Tensor::new(dims, values)
 }
 
 /// The matrix product by three loops.
@@ -263,12 +542,12 @@ pub fn matmul(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
     Tensor::new([m, n], values)
 }
 
-/// Every index of a tensor of `sizes`, row by row.
-pub fn indices(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
-    let sizes = sizes.to_vec();
-    (0..sizes.iter().product()).map(move |mut at: usize| {
-        let mut index = vec![0; sizes.len()];
-        for (i, &size) in index.iter_mut().zip(&sizes).rev() {
+/// Every index of a tensor of the shape `dims`, row by row.
+pub fn indices(dims: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
+    let dims = dims.to_vec();
+    (0..dims.iter().product()).map(move |mut at: usize| {
+        let mut index = vec![0; dims.len()];
+        for (i, &size) in index.iter_mut().zip(&dims).rev() {
             (*i, at) = (at % size, at / size);
         }
         index

@@ -24,7 +24,7 @@ pub struct ParameterGradCheck {
     pub checked: GradCheckReport,
 }
 
-/// Compares the gradient of an experiment's loss with differences, in `f64`, one parameter at a time.
+/// Compares the gradient of an experiment's loss with finite differences, in `f64`, one parameter at a time.
 ///
 /// The network has the weights of its first step and random biases, sees the first samples of `dataset`,
 /// and keeps one dropout mask.

@@ -5,20 +5,25 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use diagnostics::table::{self, Align};
-use gradus::graph::gradient_check::GradCheckOptions;
-use gradus::train::gradient_check::{ParameterGradCheck, gradient_check};
+use gradus::graph::gradient_check::{GradCheckOptions, GradCheckOutcome};
+use gradus::train::gradient_check::gradient_check;
 
 use crate::experiment::ExperimentArgs;
 
 /// The most parameters that `--every` accepts: each costs four forward passes.
 const MAX_ELEMENTS: usize = 200_000;
 
+/// Exit code if no gradient failed, but some could not be compared.
+const NOT_COMPARED: u8 = 3;
+
 /// Check the gradient of every parameter tensor against finite differences of the loss, in f64.
 ///
 /// The check uses the initial weights, random biases, real samples and a fixed dropout mask. A direction that
-/// crosses a kink (a ReLU that changes sign, a pooling window whose maximum moves) is rejected and resampled.
+/// crosses a kink (a ReLU that changes sign, a pooling window whose maximum moves) is rejected and resampled. Where
+/// values tie (equal weights before a max pool), the loss has no derivative and nothing is compared.
 ///
-/// Exits 0 if all errors are within the tolerance, 1 if not, 2 on a usage error or bad input.
+/// Exits 0 if all errors are within the tolerance, 1 if not, 2 on a usage error or bad input, 3 if no error is above
+/// the tolerance but a gradient could not be compared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -68,22 +73,27 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         );
     }
     let report = gradient_check(&experiment, &dataset, &options)?;
-    // NaN does not pass.
-    let passes = |tensor: &ParameterGradCheck| tensor.checked.error <= args.tolerance;
     let rows: Vec<[String; 6]> = report
         .iter()
         .map(|tensor| {
-            let place = tensor
-                .checked
-                .worst_element
-                .map_or(String::new(), |element| format!(" at {element}"));
+            let checked = &tensor.checked;
+            let (error, verdict) = match checked.outcome {
+                GradCheckOutcome::NotDifferentiable => {
+                    ("-".into(), "not differentiable here (ties): nothing compared")
+                }
+                GradCheckOutcome::Compared { error, worst_element } => {
+                    let place = worst_element.map_or(String::new(), |at| format!(" at {at}"));
+                    let verdict = if checked.passes(args.tolerance) { "ok" } else { "FAIL" };
+                    (format!("{error:.1e}{place}"), verdict)
+                }
+            };
             [
                 tensor.name.clone(),
                 format!("{:?}", tensor.shape),
-                tensor.checked.compared.to_string(),
-                tensor.checked.redrawn.to_string(),
-                format!("{:.1e}{place}", tensor.checked.error),
-                if passes(tensor) { "ok" } else { "FAIL" }.into(),
+                checked.compared.to_string(),
+                checked.redrawn.to_string(),
+                error,
+                verdict.into(),
             ]
         })
         .collect();
@@ -96,16 +106,26 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         ("", Align::Left),
     ];
     table::write(out, columns, &rows)?;
-    let n_failed = report.iter().filter(|tensor| !passes(tensor)).count();
-    if n_failed == 0 {
-        writeln!(out, "all {} gradients agree within {:.0e}", report.len(), args.tolerance)?;
-        return Ok(ExitCode::SUCCESS);
+    let (n, tolerance) = (report.len(), args.tolerance);
+    let n_compared = report.iter().filter(|tensor| tensor.checked.error().is_some()).count();
+    let n_passed = report.iter().filter(|tensor| tensor.checked.passes(tolerance)).count();
+    if n_passed < n_compared {
+        writeln!(
+            out,
+            "{} of {n} gradients differ by more than {tolerance:.0e}",
+            n_compared - n_passed
+        )?;
+        return Ok(ExitCode::from(1));
     }
-    writeln!(
-        out,
-        "{n_failed} of {} gradients differ by more than {:.0e}",
-        report.len(),
-        args.tolerance
-    )?;
-    Ok(ExitCode::from(1))
+    if n_compared < n {
+        writeln!(
+            out,
+            "{n_passed} of {n} gradients agree within {tolerance:.0e}, {} could not be compared: expected weights \
+             without ties, such as random ones",
+            n - n_compared
+        )?;
+        return Ok(ExitCode::from(NOT_COMPARED));
+    }
+    writeln!(out, "all {n} gradients agree within {tolerance:.0e}")?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -127,6 +127,26 @@ fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
 }
 
 #[test]
+fn ties_before_a_pool_are_not_differentiable_and_not_wrong() {
+    let sandbox = Sandbox::new();
+    // Every window of the pool sees equal values: a step in any direction changes the winners.
+    let layers = r#"{ conv2d = { filters = 2, kernel = 3, padding = "same" } }, { max_pool2d = { size = 2 } }, "flatten","#;
+    let text = sandbox.read("tiny.toml").replacen(r#""flatten","#, layers, 1);
+    sandbox.write("ties.toml", text);
+    let ran = sandbox.line("check ties.toml");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let line = |name: &str| ran.out.lines().find(|line| line.starts_with(name)).unwrap();
+    let verdict = "not differentiable here (ties): nothing compared";
+    assert!(line("1.conv2d.weight").ends_with(verdict), "{}", ran.out);
+    assert!(line("4.linear.bias").ends_with("  ok"), "{}", ran.out);
+    let last = ran.out.lines().last().unwrap();
+    assert!(last.contains("gradients agree within 1e-6, 1 could not be compared"), "{last}");
+    // A gradient that is wrong beside it is not hidden.
+    let ran = sandbox.line("check ties.toml --tolerance=0");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
 fn a_formula_is_explained() {
     let sandbox = Sandbox::new();
     let ran =

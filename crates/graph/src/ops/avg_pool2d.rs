@@ -106,16 +106,21 @@ impl<T: Float> Op<T> for AvgPool2dOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::window::{POOLS, pool_by_loops};
     use crate::{Graph, Padding, Shape, ShapeError};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for case in POOLS {
             check_op(OpCase {
-                build: |g, x| g.avg_pool2d(x[0], case.kernel, case.stride, case.padding),
+                build: both_precisions!(|g, x| g.avg_pool2d(
+                    x[0],
+                    case.kernel,
+                    case.stride,
+                    case.padding
+                )),
                 reference: |x| {
                     pool_by_loops(&x[0], &case, |pixels| {
                         pixels.iter().sum::<f64>() / pixels.len() as f64

@@ -500,8 +500,8 @@ fn wrong_weight(weight: &Shape) -> ShapeError {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, indices, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, indices, uniform};
     use crate::{Graph, Padding, Shape, Tensor};
 
     /// The convolution by its definition.
@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         let explicit = |pad: [usize; 4]| Padding::Explicit {
             top: pad[0],
             bottom: pad[1],
@@ -568,7 +568,7 @@ mod tests {
             ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.conv2d(v[0], v[1], stride, padding),
+                build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
                 reference: |v| reference(&v[0], &v[1], stride, pad),
                 inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
             });
@@ -586,7 +586,7 @@ mod tests {
             ("N 3 3 1", "2 2 1 2", [HUGE, 7], Padding::Same, [0, 0, 0, 0]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.conv2d(v[0], v[1], stride, padding),
+                build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
                 reference: |v| reference(&v[0], &v[1], stride, pad),
                 inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
             });

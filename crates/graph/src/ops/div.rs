@@ -45,17 +45,19 @@ impl BinaryFunction for DivOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform, zip};
+pub(crate) mod tests {
+    use crate::testing::{
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform, zip,
+    };
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (a, b) in
             [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
         {
             for divisor in [0.5..2.0, -2.0..-0.5] {
                 check_op(OpCase {
-                    build: |g, x| g.div(x[0], x[1]),
+                    build: both_precisions!(|g, x| g.div(x[0], x[1])),
                     reference: |x| zip(&x[0], &x[1], |a, b| a / b),
                     inputs: &[uniform(a, -2.0..2.0), uniform(b, divisor)],
                 });

@@ -35,14 +35,14 @@ impl Elementwise for ExpOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for shape in ["N 5 7", "N", "3 1", ""] {
             check_op(OpCase {
-                build: |g, x| Ok(g.exp(x[0])),
+                build: both_precisions!(|g, x| Ok(g.exp(x[0]))),
                 reference: |x| x[0].map(f64::exp),
                 inputs: &[uniform(shape, -2.0..2.0)],
             });

@@ -73,8 +73,8 @@ impl<T: Float> Op<T> for LeakyReluOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
     use crate::{Graph, NodeId};
 
     fn tenth(g: &mut Graph<f32>, x: NodeId) -> NodeId {
@@ -82,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences_away_from_the_kink() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for slope in [0.0, 0.01, 1.0, 3.0] {
             check_op(OpCase {
-                build: |g, x| g.leaky_relu(x[0], slope),
+                build: both_precisions!(|g, x| g.leaky_relu(x[0], slope)),
                 reference: |x| x[0].map(|v| if v > 0.0 { v } else { slope * v }),
                 inputs: &[uniform("N 5 7", -2.0..2.0)],
             });

@@ -101,8 +101,10 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, reduce, uniform, zip};
+pub(crate) mod tests {
+    use crate::testing::{
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform, zip,
+    };
     use crate::{Graph, NodeId, Shape, Tensor};
 
     fn log_softmax(g: &mut Graph<f32>, x: NodeId) -> NodeId {
@@ -117,10 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for shape in ["N 10", "N 2 3 5", "N 2", "4 5", "3"] {
             check_op(OpCase {
-                build: |g, x| g.log_softmax(x[0]),
+                build: both_precisions!(|g, x| g.log_softmax(x[0])),
                 reference: |x| by_definition(&x[0]),
                 inputs: &[uniform(shape, -3.0..3.0)],
             });

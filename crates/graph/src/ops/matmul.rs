@@ -355,12 +355,12 @@ fn matrix(shape: &Shape) -> [usize; 2] {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, matmul, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, matmul, uniform};
     use crate::{Graph, Shape};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         // The last two weights are so large that all tiles meet them at once.
         for (a, b) in [
             ("N 5", "5 3"),
@@ -372,7 +372,7 @@ mod tests {
             ("N 33", "33 8000"),
         ] {
             check_op(OpCase {
-                build: |g, x| g.matmul(x[0], x[1]),
+                build: both_precisions!(|g, x| g.matmul(x[0], x[1])),
                 reference: |x| matmul(&x[0], &x[1]),
                 inputs: &[uniform(a, -1.0..1.0), uniform(b, -1.0..1.0)],
             });

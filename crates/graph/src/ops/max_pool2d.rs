@@ -115,16 +115,21 @@ impl<T: Float> Op<T> for MaxPool2dOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::window::{POOLS, pool_by_loops};
     use crate::{Compile, Graph, Padding, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
     #[test]
-    fn matches_reference_and_finite_differences_away_from_ties() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for case in POOLS {
             check_op(OpCase {
-                build: |g, x| g.max_pool2d(x[0], case.kernel, case.stride, case.padding),
+                build: both_precisions!(|g, x| g.max_pool2d(
+                    x[0],
+                    case.kernel,
+                    case.stride,
+                    case.padding
+                )),
                 reference: |x| {
                     pool_by_loops(&x[0], &case, |pixels| {
                         pixels.iter().copied().fold(f64::MIN, f64::max)

@@ -74,8 +74,8 @@ impl<T: Float> Op<T> for MeanOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, reduce, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
     use crate::{Graph, Shape};
 
     fn mean(group: &[f64]) -> f64 {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (x, axes) in [
             ("N 3", &[1][..]),
             ("N 3", &[0]),
@@ -97,7 +97,7 @@ mod tests {
             ("2 3", &[]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.mean(v[0], axes),
+                build: both_precisions!(|g, v| g.mean(v[0], axes)),
                 reference: |v| reduce(&v[0], axes, mean),
                 inputs: &[uniform(x, -2.0..2.0)],
             });
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn mean_of_all_counts_the_samples() {
         check_op(OpCase {
-            build: |g, v| g.mean_all(v[0]),
+            build: both_precisions!(|g, v| g.mean_all(v[0])),
             reference: |v| reduce(&v[0], &[0, 1, 2], mean),
             inputs: &[uniform("N 2 3", -2.0..2.0)],
         });

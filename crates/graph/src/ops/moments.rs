@@ -151,8 +151,8 @@ pub(super) fn channel_sums<T: Float>(
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, reduce, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
     fn mean(values: &[f64]) -> f64 {
@@ -164,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (x, axes) in [("N 3", &[0][..]), ("N 4 5 2", &[0, 1, 2]), ("N 2 1", &[0, 1])] {
             check_op(OpCase {
-                build: |g, v| g.moments(v[0]),
+                build: both_precisions!(|g, v| g.moments(v[0])),
                 reference: |v| {
                     let (means, variances) =
                         (reduce(&v[0], axes, mean), reduce(&v[0], axes, variance));

@@ -44,16 +44,16 @@ impl BinaryFunction for MulOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, uniform, zip};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, uniform, zip};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (a, b) in
             [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
         {
             check_op(OpCase {
-                build: |g, x| g.mul(x[0], x[1]),
+                build: both_precisions!(|g, x| g.mul(x[0], x[1])),
                 reference: |x| zip(&x[0], &x[1], |a, b| a * b),
                 inputs: &[uniform(a, -2.0..2.0), uniform(b, -2.0..2.0)],
             });
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_value_times_itself_has_both_gradients() {
         check_op(OpCase {
-            build: |g, x| g.mul(x[0], x[0]),
+            build: both_precisions!(|g, x| g.mul(x[0], x[0])),
             reference: |x| x[0].map(|v| v * v),
             inputs: &[uniform("N 3", -2.0..2.0)],
         });

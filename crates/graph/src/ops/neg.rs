@@ -55,14 +55,14 @@ impl<T: Float> Op<T> for NegOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, uniform};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for shape in ["N 5 7", "N", "3 1", ""] {
             check_op(OpCase {
-                build: |g, x| Ok(g.neg(x[0])),
+                build: both_precisions!(|g, x| Ok(g.neg(x[0]))),
                 reference: |x| x[0].map(|v| -v),
                 inputs: &[uniform(shape, -2.0..2.0)],
             });

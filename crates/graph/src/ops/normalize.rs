@@ -140,15 +140,15 @@ impl<T: Float> Op<T> for NormalizeOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::{Graph, Shape, Tensor};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (x, moments) in [("N 3", "2 3"), ("N 4 5 2", "2 2"), ("N 1", "2 1")] {
             check_op(OpCase {
-                build: |g, v| g.normalize(v[0], v[1], 1e-3),
+                build: both_precisions!(|g, v| g.normalize(v[0], v[1], 1e-3)),
                 reference: |v| {
                     let channels = v[1].shape()[1];
                     let values = v[0].values().iter().enumerate().map(|(i, x)| {
@@ -166,10 +166,10 @@ mod tests {
     #[test]
     fn batch_normalisation_as_a_whole_matches_finite_differences() {
         check_op(OpCase {
-            build: |g, v| {
+            build: both_precisions!(|g, v| {
                 let moments = g.moments(v[0])?;
                 g.normalize(v[0], moments, 1e-3)
-            },
+            }),
             reference: |v| {
                 let x = v[0].values();
                 let mean = x.iter().sum::<f64>() / x.len() as f64;

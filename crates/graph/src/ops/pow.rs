@@ -47,8 +47,10 @@ impl BinaryFunction for PowOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform, zip};
+pub(crate) mod tests {
+    use crate::testing::{
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform, zip,
+    };
     use crate::{Compile, Graph, NodeId, Program, RunArgs};
 
     fn to_the(exponent: f64) -> impl Fn(&mut Graph<f32>, NodeId) -> NodeId {
@@ -59,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (a, b) in
             [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
         {
             check_op(OpCase {
-                build: |g, x| g.pow(x[0], x[1]),
+                build: both_precisions!(|g, x| g.pow(x[0], x[1])),
                 reference: |x| zip(&x[0], &x[1], f64::powf),
                 inputs: &[uniform(a, 0.5..2.0), uniform(b, -2.0..3.0)],
             });
@@ -74,10 +76,10 @@ mod tests {
     #[test]
     fn a_negative_base_has_whole_powers_and_their_gradients() {
         check_op(OpCase {
-            build: |g, x| {
+            build: both_precisions!(|g, x| {
                 let three = g.scalar(3.0);
                 g.pow(x[0], three)
-            },
+            }),
             reference: |x| x[0].map(|v| v * v * v),
             inputs: &[uniform("N 3", -2.0..2.0)],
         });

@@ -37,13 +37,13 @@ impl Elementwise for ReluOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    fn matches_reference_and_finite_differences_away_from_the_kink() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         check_op(OpCase {
-            build: |g, x| Ok(g.relu(x[0])),
+            build: both_precisions!(|g, x| Ok(g.relu(x[0]))),
             reference: |x| x[0].map(|v| if v > 0.0 { v } else { 0.0 }),
             inputs: &[uniform("N 5 7", -2.0..2.0)],
         });

@@ -83,12 +83,12 @@ impl<T: Float> Op<T> for ReshapeOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::{Graph, Shape, Tensor};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (x, dims) in [
             ("N 2 3", &[6][..]),
             ("N 6", &[3, 1, 2]),
@@ -98,7 +98,7 @@ mod tests {
             ("", &[1]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.reshape(v[0], dims),
+                build: both_precisions!(|g, v| g.reshape(v[0], dims)),
                 reference: |v| {
                     let batch = x.starts_with('N').then(|| v[0].shape()[0]);
                     let dims: Vec<usize> = batch.into_iter().chain(dims.to_vec()).collect();
@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn a_value_and_its_reshape_can_both_be_read() {
         check_op(OpCase {
-            build: |g, v| {
+            build: both_precisions!(|g, v| {
                 let flat = g.reshape(v[0], [6])?;
                 let (square, again) = (g.mul(flat, flat)?, g.flatten(v[0]));
                 g.mul(square, again)
-            },
+            }),
             reference: |v| Tensor::new([v[0].shape()[0], 6], v[0].map(|x| x * x * x).values()),
             inputs: &[uniform("N 2 3", -2.0..2.0)],
         });

@@ -43,16 +43,16 @@ impl<T: Float> Op<T> for StepOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, forward_f32, gradient_f32, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    fn matches_reference_and_finite_differences_away_from_the_jump() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for shape in ["N 5 7", "N", "3 1", ""] {
             check_op(OpCase {
-                build: |g, x| Ok(g.step(x[0])),
+                build: both_precisions!(|g, x| Ok(g.step(x[0]))),
                 reference: |x| x[0].map(|v| if v > 0.0 { 1.0 } else { 0.0 }),
-                inputs: &[uniform(shape, -2.0..2.0)],
+                inputs: &[uniform(shape, -2.0..2.0).with_zero_gradient()],
             });
         }
     }

@@ -75,11 +75,11 @@ impl<T: Float> Op<T> for SumOp {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{OpCase, check_op, reduce, uniform};
+pub(crate) mod tests {
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
 
     #[test]
-    fn matches_reference_and_finite_differences() {
+    pub(crate) fn matches_reference_and_finite_differences() {
         for (x, axes) in [
             ("N 3", &[1][..]),
             ("N 3", &[0]),
@@ -92,7 +92,7 @@ mod tests {
             ("2 3", &[]),
         ] {
             check_op(OpCase {
-                build: |g, v| g.sum(v[0], axes),
+                build: both_precisions!(|g, v| g.sum(v[0], axes)),
                 reference: |v| reduce(&v[0], axes, |group| group.iter().sum()),
                 inputs: &[uniform(x, -2.0..2.0)],
             });

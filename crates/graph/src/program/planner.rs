@@ -48,6 +48,11 @@ const WIDTHS: [(usize, usize); 5] = [(256, 4096), (128, 1024), (64, 96), (32, 48
 const MAX_WIDTH: usize = 35 * ROW_ALIGNMENT;
 const MAX_WIDTH_BATCH: usize = 8192;
 
+/// The widths that the planner chooses from, beside that of a batch too small for them.
+pub(crate) fn tile_widths() -> impl Iterator<Item = usize> {
+    WIDTHS.into_iter().map(|(width, _)| width).chain([MAX_WIDTH])
+}
+
 /// Makes the plan for a graph.
 // Not inlined, and named with both types: it is compiled here once, not in each crate that has a program.
 #[inline(never)]

@@ -1,4 +1,16 @@
 //! The mean of each window.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { avg_pool2d = { size = [2, 3], padding = "same" } }
+//! output = [3, 3, 2]
+//! ```
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { avg_pool2d = { size = [2, 3], stride = 1, padding = "same" } }
+//! output = [5, 7, 2]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,20 @@
 //! Batch normalisation: each channel gets mean 0 and variance 1 over the batch, then a scale and an
 //! offset that are trained.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = "batch_norm"
+//! output = [5, 7, 2]
+//! parameters = { scale = [2], offset = [2] }
+//! running_statistics = { moments = [2, 2] }
+//! ```
+//!
+//! ```toml
+//! input = [6]
+//! layer = { batch_norm = { scale = false, offset = false } }
+//! output = [6]
+//! running_statistics = { moments = [2, 6] }
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

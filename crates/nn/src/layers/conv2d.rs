@@ -1,4 +1,18 @@
 //! Convolution of images.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { conv2d = { filters = 5, kernel = [2, 3], stride = 2, padding = "same" } }
+//! output = [3, 4, 5]
+//! parameters = { weight = [2, 3, 2, 5], bias = [5] }
+//! ```
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { conv2d = { filters = 1, kernel = 3, stride = [1, 2], padding = [1, 0, 0, 2], bias = false } }
+//! output = [4, 4, 1]
+//! parameters = { weight = [3, 3, 2, 1] }
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

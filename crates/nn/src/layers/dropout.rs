@@ -1,4 +1,16 @@
 //! Dropout: in training some features of each sample are set to 0 at random.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { dropout = { rate = 0.5 } }
+//! output = [5, 7, 2]
+//! ```
+//!
+//! ```toml
+//! input = [6]
+//! layer = { dropout = { rate = 0.5, scaling = "at_evaluation" } }
+//! output = [6]
+//! ```
 
 use graph::ops::dropout::DropoutScaling;
 use graph::{Float, NodeId, ShapeError};

@@ -1,4 +1,10 @@
 //! All axes of a sample in one: images become rows of features.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = "flatten"
+//! output = [70]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

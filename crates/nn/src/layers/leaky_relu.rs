@@ -1,4 +1,10 @@
 //! Leaky rectified linear unit: a small slope instead of 0 on the negative side.
+//!
+//! ```toml
+//! input = [6]
+//! layer = { leaky_relu = { slope = 0.1 } }
+//! output = [6]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

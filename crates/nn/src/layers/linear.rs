@@ -1,4 +1,18 @@
 //! Fully connected layer, `y = x · weight + bias`.
+//!
+//! ```toml
+//! input = [4]
+//! layer = { linear = { units = 3 } }
+//! output = [3]
+//! parameters = { weight = [4, 3], bias = [3] }
+//! ```
+//!
+//! ```toml
+//! input = [4]
+//! layer = { linear = { units = 3, bias = false } }
+//! output = [3]
+//! parameters = { weight = [4, 3] }
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

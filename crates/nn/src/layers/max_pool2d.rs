@@ -1,4 +1,16 @@
 //! The largest value of each window.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { max_pool2d = { size = 2 } }
+//! output = [2, 3, 2]
+//! ```
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = { max_pool2d = { size = 3, stride = 1, padding = 1 } }
+//! output = [5, 7, 2]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,10 @@
 //! Rectified linear unit, `max(x, 0)`.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = "relu"
+//! output = [5, 7, 2]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

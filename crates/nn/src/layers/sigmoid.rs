@@ -1,4 +1,10 @@
 //! Logistic sigmoid, `1 / (1 + e⁻ˣ)`.
+//!
+//! ```toml
+//! input = [5, 7, 2]
+//! layer = "sigmoid"
+//! output = [5, 7, 2]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

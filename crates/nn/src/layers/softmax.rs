@@ -1,4 +1,10 @@
 //! Softmax over the last axis: scores become probabilities.
+//!
+//! ```toml
+//! input = [6]
+//! layer = "softmax"
+//! output = [6]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,10 @@
 //! Softplus, `ln(1 + eˣ)`.
+//!
+//! ```toml
+//! input = [6]
+//! layer = "softplus"
+//! output = [6]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,10 @@
 //! Hyperbolic tangent.
+//!
+//! ```toml
+//! input = [6]
+//! layer = "tanh"
+//! output = [6]
+//! ```
 
 use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Worked values of the tutorials that a whole network has: each test is named after its row.
+//! Worked values that need a whole network: each test is named after its row in `docs/sources.md`.
 
 use gradus_nn::losses::half_squared_error;
 use gradus_nn::optim::{Optimize as _, StepInfo, adamw::AdamW, sgd::Sgd};

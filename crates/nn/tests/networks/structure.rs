@@ -1,90 +1,40 @@
 //! From a description to a graph: shapes, parameters, and what is said where something does not fit.
 
-use gradus_nn::{Layer, Mode, Model, Network, Objective, Penalty};
+use std::collections::BTreeMap;
 
-use crate::common::network;
+use gradus_nn::layers::flatten::Flatten;
+use gradus_nn::{Mode, Model, Network, Objective, Penalty};
+use graph::Shape;
 
-/// A layer, its input and output sizes, and its parameters and running statistics with their sizes.
-type Row =
-    (&'static str, &'static str, &'static [usize], &'static [(&'static str, &'static [usize])]);
-
-const LAYERS: &[Row] = &[
-    (
-        "{ linear = { units = 3 } }",
-        "[4]",
-        &[3],
-        &[("1.linear.weight", &[4, 3]), ("1.linear.bias", &[3])],
-    ),
-    ("{ linear = { units = 3, bias = false } }", "[4]", &[3], &[("1.linear.weight", &[4, 3])]),
-    (
-        "{ conv2d = { filters = 5, kernel = [2, 3], stride = 2, padding = 'same' } }",
-        "[5, 7, 2]",
-        &[3, 4, 5],
-        &[("1.conv2d.weight", &[2, 3, 2, 5]), ("1.conv2d.bias", &[5])],
-    ),
-    (
-        "{ conv2d = { filters = 1, kernel = 3, stride = [1, 2], padding = [1, 0, 0, 2], bias = false } }",
-        "[5, 7, 2]",
-        &[4, 4, 1],
-        &[("1.conv2d.weight", &[3, 3, 2, 1])],
-    ),
-    ("{ max_pool2d = { size = 2 } }", "[5, 7, 2]", &[2, 3, 2], &[]),
-    ("{ max_pool2d = { size = 3, stride = 1, padding = 1 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
-    ("{ avg_pool2d = { size = [2, 3], padding = 'same' } }", "[5, 7, 2]", &[3, 3, 2], &[]),
-    (
-        "{ batch_norm = {} }",
-        "[5, 7, 2]",
-        &[5, 7, 2],
-        &[
-            ("1.batch_norm.scale", &[2]),
-            ("1.batch_norm.offset", &[2]),
-            ("1.batch_norm.moments", &[2, 2]),
-        ],
-    ),
-    (
-        "{ batch_norm = { scale = false, offset = false } }",
-        "[6]",
-        &[6],
-        &[("1.batch_norm.moments", &[2, 6])],
-    ),
-    ("{ dropout = { rate = 0.5 } }", "[5, 7, 2]", &[5, 7, 2], &[]),
-    ("{ dropout = { rate = 0.5, scaling = 'at_evaluation' } }", "[6]", &[6], &[]),
-    ("'flatten'", "[5, 7, 2]", &[70], &[]),
-    ("'relu'", "[5, 7, 2]", &[5, 7, 2], &[]),
-    ("{ leaky_relu = {} }", "[6]", &[6], &[]),
-    ("'sigmoid'", "[5, 7, 2]", &[5, 7, 2], &[]),
-    ("'tanh'", "[6]", &[6], &[]),
-    ("'softplus'", "[6]", &[6], &[]),
-    ("'softmax'", "[6]", &[6], &[]),
-];
+use crate::common::{examples, network};
 
 fn model(network: &Network, mode: Mode) -> Model<f32> {
     network.model(mode, &Objective::default(), network.outputs().unwrap()).unwrap()
 }
 
 #[test]
-fn every_layer_has_its_shape_and_its_parameters_in_both_modes() {
-    for &(layer, input, output, named) in LAYERS {
+fn every_layer_has_the_shape_and_the_parameters_of_its_examples_in_both_modes() {
+    for example in examples() {
         // The flatten layer makes every output one that a loss takes, and has no parameters.
-        let network = network(input, &format!("{layer}, 'flatten'"));
+        let layers = vec![example.layer.clone(), Flatten {}.into()];
+        let network = Network { layers, ..network(&format!("{:?}", example.input), "'flatten'") };
         for model in [Mode::Train, Mode::Evaluate].map(|mode| model(&network, mode)) {
-            assert_eq!(model.layers[0].output.dims(), output, "{layer}");
-            assert!(model.layers[0].output.is_batched(), "{layer}");
-            let parameters = model.parameters.iter().map(|p| (p.name.clone(), p.shape.clone()));
-            let running_statistics =
-                model.running_statistics.iter().map(|a| (a.name.clone(), vec![2, a.channels]));
-            let found: Vec<_> = parameters.chain(running_statistics).collect();
-            let wanted = named.iter().map(|(name, sizes)| ((*name).to_owned(), sizes.to_vec()));
-            assert_eq!(found, wanted.collect::<Vec<_>>(), "{layer}");
+            assert_eq!(model.layers[0].output, Shape::batch(&example.output[..]), "{example:?}");
+            let own = |name: &str| name.rsplit('.').next().unwrap().to_owned();
+            let parameters = model.parameters.iter().map(|p| (own(&p.name), p.shape.clone()));
+            assert_eq!(parameters.collect::<BTreeMap<_, _>>(), example.parameters, "{example:?}");
+            let statistics =
+                model.running_statistics.iter().map(|s| (own(&s.name), vec![2, s.channels]));
+            let statistics: BTreeMap<_, _> = statistics.collect();
+            assert_eq!(statistics, example.running_statistics, "{example:?}");
+            let prefix = format!("1.{}.", example.layer.name());
+            assert!(model.parameters.iter().all(|p| p.name.starts_with(&prefix)), "{example:?}");
             let count: usize =
                 model.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
-            assert_eq!(model.layers[0].parameters, count, "{layer}");
-            assert_eq!(network.n_parameters(), Ok(count), "{layer}");
+            assert_eq!(model.layers[0].parameters, count, "{example:?}");
+            assert_eq!(network.n_parameters(), Ok(count), "{example:?}");
         }
     }
-    let is_covered = |kind: &&&str| LAYERS.iter().any(|(layer, ..)| layer.contains(**kind));
-    let missing: Vec<_> = Layer::NAMES.iter().filter(|kind| !is_covered(kind)).collect();
-    assert!(missing.is_empty(), "no row for {missing:?}");
 }
 
 #[test]

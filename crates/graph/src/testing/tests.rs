@@ -1,0 +1,231 @@
+//! The table of every op's mutants, and wrong ops that the check must refuse.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::*;
+use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+
+thread_local! {
+    /// The reports of the checks that this thread made.
+    static REPORTS: RefCell<Vec<OperandReport>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) fn record(reports: &[OperandReport]) {
+    REPORTS.with_borrow_mut(|all| all.extend_from_slice(reports));
+}
+
+macro_rules! checks_of {
+    ($($op:ident)*) => {
+        [$((
+            stringify!($op),
+            crate::ops::$op::tests::matches_reference_and_finite_differences as fn(),
+        )),*]
+    };
+}
+
+/// The check of every op file.
+const CHECKS: [(&str, fn()); 32] = checks_of! {
+    abs add avg_pool2d conv2d cos div dropout exp leaky_relu ln log_softmax matmul max max_pool2d mean
+    moments mul neg normalize one_hot pow relu reshape sigmoid sin softmax softplus sqrt step sub sum tanh
+};
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the table is for those who ask with --nocapture")]
+fn op_mutants_are_noticed_for_every_op_and_operand() {
+    let files = include_str!("../ops/mod.rs").lines();
+    let files = files.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    assert_eq!(
+        CHECKS.map(|(op, _)| op).to_vec(),
+        files.collect::<Vec<_>>(),
+        "one check for each op"
+    );
+    println!("{:20}  {:^31}  {:^31}", "", "f64, finite differences", "f32 against f64");
+    println!(
+        "{:<12} {:>7}  {:>9} {:>9} {:>9}  {:>9} {:>9} {:>9}",
+        "op", "operand", "error", "bound", "mutant", "error", "bound", "mutant"
+    );
+    for (op, check) in CHECKS {
+        REPORTS.take();
+        check();
+        let mut rows = BTreeMap::<usize, OperandReport>::new();
+        for report in REPORTS.take() {
+            assert_eq!(report.op, op);
+            let row = rows.entry(report.operand).or_insert_with(|| report.clone());
+            row.double.include(report.double);
+            row.single.include(report.single);
+        }
+        assert!(!rows.is_empty(), "{op} has no case");
+        rows.values().for_each(|row| println!("{row}"));
+    }
+}
+
+/// What is wrong with an op.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// Forward, the second operand is added twice.
+    Value,
+    /// The same in `f32` only.
+    SingleValue,
+    /// Gradients are 0.1 % off for one operand.
+    Factor(usize),
+    /// The same in `f32` only.
+    SingleFactor(usize),
+    /// The same in wide tiles only.
+    WideFactor(usize),
+    /// A term of the gradient for the first operand is left out.
+    DroppedTerm,
+    /// A term of it has the wrong sign.
+    WrongSign,
+    /// The gradient for the second operand is never computed.
+    NoGradient,
+    /// It is computed from the sample before.
+    StaleOperand,
+    /// It is computed from the first sample of the batch.
+    FirstSample,
+    /// It replaces what other readers of the operand left.
+    Assigned,
+    /// What the gradient needs is not declared, and is gone by then.
+    NotSaved,
+}
+
+/// `y = a² + a·b + b`, or not quite.
+#[derive(Debug)]
+struct Polynomial(Fault);
+
+impl<T: Float> Op<T> for Polynomial {
+    fn name(&self) -> &'static str {
+        "polynomial"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(operands[0].clone())
+    }
+
+    fn saved(&self, operand: usize) -> Saved {
+        match operand {
+            0 => Saved::BOTH,
+            _ if self.0 == Fault::NotSaved => Saved::NOTHING,
+            _ => Saved::FIRST,
+        }
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        let is_wrong = self.0 == Fault::Value || (self.0 == Fault::SingleValue && is_single::<T>());
+        for (y, (&a, &b)) in pass.y.iter_mut().zip(pass.x[0].iter().zip(pass.x[1])) {
+            *y = a * a + a * b + if is_wrong { b + b } else { b };
+        }
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let width = pass.tile.width;
+        let factor = match self.0 {
+            Fault::Factor(operand) => (operand == pass.operand).then_some(1.001),
+            Fault::SingleFactor(operand) => {
+                (operand == pass.operand && is_single::<T>()).then_some(1.001)
+            }
+            Fault::WideFactor(operand) => (operand == pass.operand && width > 256).then_some(1.001),
+            _ => None,
+        };
+        let factor = T::from_f64(factor.unwrap_or(1.0));
+        for (i, dx) in pass.dx.iter_mut().enumerate() {
+            let lane = i % width;
+            let a = |i: usize| pass.x[0].get(i).copied().unwrap_or(T::ZERO);
+            let slope = match (pass.operand, self.0) {
+                (0, Fault::DroppedTerm) => a(i) + a(i),
+                (0, Fault::WrongSign) => a(i) + a(i) - pass.x[1][i],
+                (0, _) => a(i) + a(i) + pass.x[1][i],
+                (_, Fault::NoGradient) => T::ZERO,
+                (_, Fault::StaleOperand) => a(i - lane + lane.saturating_sub(1)) + T::ONE,
+                (_, Fault::FirstSample) => a(i - lane) + T::ONE,
+                (_, _) => a(i) + T::ONE,
+            };
+            let own = factor * slope * pass.dy[i];
+            *dx = if self.0 == Fault::Assigned { own } else { *dx + own };
+        }
+    }
+}
+
+fn is_single<T>() -> bool {
+    size_of::<T>() == size_of::<f32>()
+}
+
+fn check(fault: Fault) {
+    check_op(OpCase {
+        build: both_precisions!(|g, x| g.push(Polynomial(fault), x)),
+        reference: |x| {
+            let [a, b] = x else { unreachable!("two operands") };
+            zip(&zip(a, b, |a, b| a * a + a * b), b, |sum, b| sum + b)
+        },
+        inputs: &[uniform("N 3", 0.5..2.0), uniform("N 3", -2.0..2.0)],
+    });
+}
+
+#[test]
+fn every_kind_of_wrong_op_is_refused() {
+    use Fault::*;
+    check(None);
+    let [first, second] = ["gradient of operand 0", "gradient of operand 1"];
+    for (fault, message) in [
+        (Value, "the reference says"),
+        (SingleValue, "f32, shapes [N, 3] [N, 3], TrialLayout { batch: 1, tile: None"),
+        (Factor(0), first),
+        (Factor(1), second),
+        (SingleFactor(0), "f32"),
+        (SingleFactor(1), "f32"),
+        (WideFactor(0), "tile: Some(560)"),
+        (WideFactor(1), "tile: Some(560)"),
+        (DroppedTerm, first),
+        (WrongSign, first),
+        (NoGradient, second),
+        (StaleOperand, second),
+        (FirstSample, second),
+        (Assigned, "is_shared: true"),
+        (NotSaved, second),
+    ] {
+        let panic = catch_unwind(AssertUnwindSafe(|| check(fault))).expect_err("it is wrong");
+        let found = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(found.contains(message), "{fault:?}: {found}");
+    }
+}
+
+#[test]
+fn a_gradient_of_zero_must_be_declared_and_a_declared_one_must_be_zero() {
+    let refused = |is_step: bool, input: RandomOperand| {
+        let checked = AssertUnwindSafe(|| {
+            check_op(OpCase {
+                build: both_precisions!(|g, x| Ok(if is_step {
+                    g.step(x[0])
+                } else {
+                    g.neg(x[0])
+                })),
+                reference: |x| {
+                    x[0].map(|v| if is_step { f64::from(u8::from(v > 0.0)) } else { -v })
+                },
+                inputs: &[input],
+            });
+        });
+        catch_unwind(checked).err().and_then(|panic| panic.downcast_ref::<String>().cloned())
+    };
+    let input = uniform("N 3", -2.0..2.0);
+    assert!(refused(true, input.clone()).unwrap().contains("which proves nothing"));
+    assert_eq!(refused(true, input.clone().with_zero_gradient()), None);
+    assert_eq!(refused(false, input.clone()), None);
+    assert!(refused(false, input.with_zero_gradient()).unwrap().contains("declared to be zero"));
+}
+
+#[test]
+fn a_saturated_sigmoid_proves_nothing_about_its_gradient() {
+    // The trap of a test at points where every gradient is 0 to all digits.
+    let panic = catch_unwind(|| {
+        check_op(OpCase {
+            build: both_precisions!(|g, x| Ok(g.sigmoid(x[0]))),
+            reference: |x| x[0].map(|v| 1.0 / (1.0 + (-v).exp())),
+            inputs: &[uniform("N 3", 800.0..900.0)],
+        })
+    });
+    let message = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(message.contains("proves nothing"), "{message}");
+}
