@@ -65,6 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn threads_read_together_to_the_end() {
+        assert!(read_bandwidth(2) > 0.0);
+    }
+
+    #[test]
     fn every_number_is_read() {
         assert_eq!(sum(&[1.0; 1280]), 1280.0);
     }

@@ -275,27 +275,27 @@ mod x86 {
             for _ in 0..len / 4 {
                 let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
                 // Quarter `l` of row `i` is sample 4·l + i: transposed within the quarters, samples are in order.
-                let row: [__m512; 4] = std::array::from_fn(|i| {
+                let mut row = [_mm512_setzero_ps(); 4];
+                for (i, row) in row.iter_mut().enumerate() {
                     let two = _mm256_set_m128(four(i + 4), four(i));
                     let low = _mm512_castps256_ps512(two);
                     let high = _mm256_set_m128(four(i + 12), four(i + 8));
-                    _mm512_insertf32x8::<1>(low, high)
-                });
+                    *row = _mm512_insertf32x8::<1>(low, high);
+                }
                 let pairs = [
-                    _mm512_unpacklo_ps(row[0], row[1]),
-                    _mm512_unpackhi_ps(row[0], row[1]),
-                    _mm512_unpacklo_ps(row[2], row[3]),
-                    _mm512_unpackhi_ps(row[2], row[3]),
-                ]
-                .map(|pair| _mm512_castps_pd(pair));
+                    _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1])),
+                    _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1])),
+                    _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3])),
+                    _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3])),
+                ];
                 let features = [
                     _mm512_unpacklo_pd(pairs[0], pairs[2]),
                     _mm512_unpackhi_pd(pairs[0], pairs[2]),
                     _mm512_unpacklo_pd(pairs[1], pairs[3]),
                     _mm512_unpackhi_pd(pairs[1], pairs[3]),
                 ];
-                for feature in features {
-                    _mm512_storeu_ps(to, _mm512_castpd_ps(feature));
+                for feature in &features {
+                    _mm512_storeu_ps(to, _mm512_castpd_ps(*feature));
                     to = to.wrapping_add(width);
                 }
                 from = from.wrapping_add(4);

@@ -3,7 +3,9 @@
 //! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set of a
 //! [`IsaToken`], inside a function that is compiled with the features of that set.
 //! Everything below that function must be inlined into it, or it is compiled without the features: hence
-//! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`].
+//! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`]. Nor may registers be
+//! passed to functions of the standard library, of which the compiler decides: no `array::from_fn`, no `map`, no
+//! iterator over registers by value. Loops over references to them are fine.
 
 use crate::isa::IsaToken;
 #[cfg(target_arch = "x86_64")]

@@ -78,22 +78,26 @@ mod x86 {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let row: [__m512; 16] =
-                std::array::from_fn(|i| _mm512_loadu_ps(from.add(i * from_stride)));
+            let mut row = [_mm512_setzero_ps(); 16];
+            for (i, row) in row.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(from.add(i * from_stride));
+            }
             // Pairs of rows, then fours: element 4·l + j of each of four rows is in quarter l.
-            let pairs: [__m512; 16] = std::array::from_fn(|i| match i % 2 {
-                0 => _mm512_unpacklo_ps(row[i], row[i + 1]),
-                _ => _mm512_unpackhi_ps(row[i - 1], row[i]),
-            });
+            let mut pairs = [_mm512_setzero_ps(); 16];
+            for i in (0..16).step_by(2) {
+                pairs[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
+                pairs[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
+            }
             let pair = |i: usize| _mm512_castps_pd(pairs[i]);
-            let fours: [__m512; 16] = std::array::from_fn(|i| {
+            let mut fours = [_mm512_setzero_ps(); 16];
+            for (i, four) in fours.iter_mut().enumerate() {
                 let (first, j) = (i / 4 * 4, i % 4);
                 let (a, b) = (pair(first + j / 2), pair(first + j / 2 + 2));
-                _mm512_castpd_ps(match j % 2 {
+                *four = _mm512_castpd_ps(match j % 2 {
                     0 => _mm512_unpacklo_pd(a, b),
                     _ => _mm512_unpackhi_pd(a, b),
-                })
-            });
+                });
+            }
             for j in 0..4 {
                 let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
                 // Even quarters of two fours, and odd ones.
@@ -105,8 +109,8 @@ mod x86 {
                     _mm512_shuffle_f32x4::<0xDD>(even[0], even[1]),
                     _mm512_shuffle_f32x4::<0xDD>(odd[0], odd[1]),
                 ];
-                for (quarter, column) in columns.into_iter().enumerate() {
-                    _mm512_storeu_ps(to.add((4 * quarter + j) * to_stride), column);
+                for (quarter, column) in columns.iter().enumerate() {
+                    _mm512_storeu_ps(to.add((4 * quarter + j) * to_stride), *column);
                 }
             }
         }

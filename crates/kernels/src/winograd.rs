@@ -177,8 +177,8 @@ where
                         *value = V::load(set, args.values.add(start + at), count);
                     }
                 }
-                for (between, value) in between.iter_mut().zip(A::along(set, values)) {
-                    between[column] = value;
+                for (between, value) in between.iter_mut().zip(&A::along(set, values)) {
+                    between[column] = *value;
                 }
             }
             let bias = match args.bias_run {
@@ -186,13 +186,13 @@ where
                 1 => V::load(set, args.bias.add(at), count),
                 run => V::splat(set, *args.bias.add(at / run)),
             };
-            for (row, between) in between.into_iter().enumerate() {
-                for (column, value) in A::along(set, between).into_iter().enumerate() {
+            for (row, between) in between.iter().enumerate() {
+                for (column, value) in A::along(set, *between).iter().enumerate() {
                     let start = args.to.starts[row * TO + column];
                     if start != OUTSIDE {
                         let to = args.results.add(start + at);
                         let old = if args.accumulate { V::load(set, to, count) } else { bias };
-                        old.add(value).store(to, count);
+                        old.add(*value).store(to, count);
                     }
                 }
             }
@@ -250,7 +250,7 @@ impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
     fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
         // The sums over even and odd powers of 1, 2 and ½, with the factors of the points.
         let [mut ones, mut twos, mut halves] = [[V::splat(set, T::ZERO); 2]; 3];
-        for (power, weight) in weights.into_iter().enumerate() {
+        for (power, weight) in weights.iter().enumerate() {
             let (parity, power) = (power % 2, f64::from(1 << power));
             ones[parity] = weight.mul_add(constant(set, -2.0 / 9.0), ones[parity]);
             twos[parity] = weight.mul_add(constant(set, power / 90.0), twos[parity]);

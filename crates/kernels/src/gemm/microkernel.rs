@@ -220,7 +220,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     if MR > 1 || *a != V::Scalar::default() {
                         let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
                         for (i, sums) in sums.iter_mut().enumerate() {
-                            multiply_add(V::splat(set, *a.add(i)), b_row, sums);
+                            multiply_add(V::splat(set, *a.add(i)), &b_row, sums);
                         }
                     }
                     if NV == 2 {
@@ -234,13 +234,15 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                 // One pointer for three rows: the others are reached by scaled strides, which cost no
                 // instruction of their own.
                 let first = args.a.add(a_start + row * args.lda);
-                let mut a: [_; MAX_BLOCK_ROWS / 3] =
-                    std::array::from_fn(|i| first.wrapping_add(3 * i * args.lda));
+                let mut a = [first; MAX_BLOCK_ROWS / 3];
+                for (i, a) in a.iter_mut().enumerate() {
+                    *a = first.wrapping_add(3 * i * args.lda);
+                }
                 for _ in 0..args.size.segment_len {
                     let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
                     for (i, sums) in sums.iter_mut().enumerate() {
                         let a = a[i / 3].wrapping_add(i % 3 * args.lda);
-                        multiply_add(V::splat(set, *a), b_row, sums);
+                        multiply_add(V::splat(set, *a), &b_row, sums);
                     }
                     for a in &mut a {
                         *a = opaque(a.wrapping_add(1));
@@ -252,7 +254,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
         if !args.bias.is_null() {
             for (i, sums) in sums.iter_mut().enumerate() {
                 let bias = V::splat(set, *args.bias.add(row + i));
-                *sums = sums.map(|sum| sum.add(bias));
+                for sum in sums {
+                    *sum = sum.add(bias);
+                }
             }
         }
         for (i, sums) in sums.iter().enumerate() {
@@ -284,9 +288,9 @@ fn opaque<T>(pointer: *const T) -> *const T {
 
 /// `sums += factor · values`.
 #[inline(always)]
-fn multiply_add<V: Vector, const NV: usize>(factor: V, values: [V; NV], sums: &mut [V; NV]) {
+fn multiply_add<V: Vector, const NV: usize>(factor: V, values: &[V; NV], sums: &mut [V; NV]) {
     for (sum, value) in sums.iter_mut().zip(values) {
-        *sum = factor.mul_add(value, *sum);
+        *sum = factor.mul_add(*value, *sum);
     }
 }
 
@@ -302,11 +306,11 @@ unsafe fn load_row<V: Vector, const NV: usize>(
     stride: usize,
     last: usize,
 ) -> [V; NV] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        std::array::from_fn(|v| {
-            let count = if v + 1 == NV { last } else { V::LANES };
-            V::load(set, from.add(v * stride), count)
-        })
+    let mut row = [V::splat(set, V::Scalar::default()); NV];
+    for (v, vector) in row.iter_mut().enumerate() {
+        let count = if v + 1 == NV { last } else { V::LANES };
+        // SAFETY: the caller's promise.
+        *vector = unsafe { V::load(set, from.add(v * stride), count) };
     }
+    row
 }

@@ -190,11 +190,14 @@ unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let values: [V; NR] = std::array::from_fn(|j| V::load(set, b.add(j * args.b.ld), count));
+        let mut values = [V::splat(set, V::Scalar::default()); NR];
+        for (j, value) in values.iter_mut().enumerate() {
+            *value = V::load(set, b.add(j * args.b.ld), count);
+        }
         for (i, sums) in sums.iter_mut().enumerate() {
             let factor = V::load(set, a.add(i * args.a.ld), count);
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = factor.mul_add(value, *sum);
+            for (sum, value) in sums.iter_mut().zip(&values) {
+                *sum = factor.mul_add(*value, *sum);
             }
         }
     }
@@ -223,7 +226,9 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
         let mut sums = [[zero; NR]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
-                *sums = std::array::from_fn(|j| V::load(set, sums_of(i, j), V::LANES));
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(set, sums_of(i, j), V::LANES);
+                }
             }
         }
         // `wrapping_add`: after the last segment, or without any, the pointers may leave their slices, unread.

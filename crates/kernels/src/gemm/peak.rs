@@ -43,7 +43,7 @@ impl<T: Float> Kernel for MultiplyAdds<T> {
             }
         }
         let mut total = 0.0;
-        for sum in sums {
+        for sum in &sums {
             total += sum.sum_lanes().to_f64();
         }
         total
