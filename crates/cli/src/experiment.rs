@@ -37,10 +37,6 @@ pub(crate) fn warn(warnings: &[String]) {
 
 impl ExperimentArgs {
     /// The experiment, with the settings `more` overridden after those of `--set`.
-    ///
-    /// # Errors
-    ///
-    /// An unknown preset, an unreadable or invalid file, or a layer whose shapes do not fit.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));

@@ -6,10 +6,6 @@ use anyhow::bail;
 use gradus::runs::{RunFolder, SavedModel};
 
 /// Reads a MODEL: a run directory, or a safetensors file with its experiment inside.
-///
-/// # Errors
-///
-/// If the model does not exist or is invalid.
 pub(crate) fn read(model: &Path) -> anyhow::Result<SavedModel> {
     if !model.is_dir() {
         return Ok(SavedModel::read(model)?);

@@ -29,19 +29,11 @@ impl ServeArgs {
     }
 
     /// Binds the address. Done first, so that an address in use costs no training time.
-    ///
-    /// # Errors
-    ///
-    /// If the address is in use or does not belong to this machine.
     pub(crate) fn bind(&self) -> anyhow::Result<BoundAddress> {
         Ok(BoundAddress::take(self.addr.as_deref())?)
     }
 
     /// Serves the run that starts now and is recorded in `folder`, and the other runs of the same parent.
-    ///
-    /// # Errors
-    ///
-    /// If the server thread cannot be started.
     pub(crate) fn serve_live(
         &self,
         address: BoundAddress,
@@ -56,10 +48,6 @@ impl ServeArgs {
     }
 
     /// Serves the runs of some directories.
-    ///
-    /// # Errors
-    ///
-    /// If the server thread cannot be started.
     pub(crate) fn serve(
         &self,
         address: BoundAddress,
@@ -105,10 +93,6 @@ fn open_in_browser(link: &str) -> io::Result<()> {
 }
 
 /// Reads the data of an experiment; the digits are embedded.
-///
-/// # Errors
-///
-/// If the data cannot be read.
 pub(crate) fn open_data(data: &DataSpec) -> Result<Split, ExperimentError> {
     data.open(gradus::mnist)
 }

@@ -15,10 +15,6 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A flag that is set by SIGINT, SIGTERM and SIGHUP. A second SIGINT, half a second or more after the first signal, ends
 /// the process at once. Signals that the parent process ignores, as under `nohup`, stay ignored.
-///
-/// # Errors
-///
-/// If the system refuses the handlers.
 pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

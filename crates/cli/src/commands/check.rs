@@ -51,10 +51,6 @@ pub(crate) struct CheckArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// An invalid experiment or unreadable data.
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[])?;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");

@@ -39,10 +39,6 @@ pub(crate) struct EvalArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// A model or data that cannot be read, or that do not fit together.
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = saved::read(&args.model)?;
     let experiment = &model.experiment;

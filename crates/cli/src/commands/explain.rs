@@ -32,10 +32,6 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// A syntax error, shown under the formula; a name without a value, or a value without a name.
 pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
     let values = values(formula.names(), &args.at)?;

@@ -24,10 +24,6 @@ macro_rules! commands {
 
         impl Command {
             /// Runs the subcommand; results go to `out`, everything else to standard error.
-            ///
-            /// # Errors
-            ///
-            /// Usage errors and bad input.
             pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
                 match self {
                     $(Self::$Variant(args) => $module::run(args, out),)+

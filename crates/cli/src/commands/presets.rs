@@ -52,10 +52,6 @@ impl PresetRow {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// If `out` cannot be written.
 pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let entries: Vec<PresetRow> =
         presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;

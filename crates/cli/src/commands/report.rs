@@ -32,10 +32,6 @@ pub(crate) struct ReportArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// A run that cannot be read, a file that cannot be written.
 pub(crate) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut write = |file: &Path, bytes: &[u8]| -> anyhow::Result<()> {
         let shown = file.display();

@@ -23,10 +23,6 @@ pub(crate) struct StudioArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// A directory that does not exist, an address that is in use.
 pub(crate) fn run(args: &StudioArgs, _out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for folder in &args.runs {
         // The default directory does not exist before the first run.

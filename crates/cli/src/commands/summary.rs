@@ -22,10 +22,6 @@ pub(crate) struct SummaryArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// A network that does not exist or whose shapes do not fit.
 pub(crate) fn run(args: &SummaryArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = model(&args.network)?;
     let mut rows: Vec<[String; 5]> = Vec::new();

@@ -78,10 +78,6 @@ fn accuracy(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// An invalid experiment, unreadable data, a run directory that cannot be written.
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[
         // A whole number is as good as a fraction here.

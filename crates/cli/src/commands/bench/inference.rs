@@ -15,10 +15,6 @@ const BATCHES: [usize; 3] = [1, 100, 1000];
 const MIN_CALLS: usize = 5;
 
 /// Samples per second of repeated evaluations of the test set.
-///
-/// # Errors
-///
-/// If the network does not fit the test set.
 pub(super) fn samples_per_second(
     trainer: &Trainer,
     pool: &Pool,
@@ -41,10 +37,6 @@ pub(super) fn samples_per_second(
 
 /// The median duration of a call of a [`Predictor`] for each batch size, in seconds, measured for `seconds` each
 /// on the first training samples.
-///
-/// # Errors
-///
-/// If the network cannot be built.
 pub(super) fn seconds(
     trainer: &Trainer,
     pool: &Arc<Pool>,

@@ -34,10 +34,6 @@ pub(super) struct LayerTime {
 
 impl StepParts {
     /// Times up to [`STEPS`] steps of a trainer after warm-up, for at most `seconds`.
-    ///
-    /// # Errors
-    ///
-    /// If a value is not finite.
     pub(super) fn measure(
         trainer: &mut Trainer,
         pool: &Pool,

@@ -53,10 +53,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-///
-/// An invalid experiment or unreadable data.
 pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut experiment = args.experiment.read(&[])?;
     // The measurement ends by time, not at the experiment's last step.

@@ -38,9 +38,6 @@ pub(super) struct BenchReport {
 }
 
 impl BenchReport {
-    /// # Errors
-    ///
-    /// If `out` cannot be written.
     pub(super) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "network    {}, {} threads, {}", self.network, self.threads, self.isa)?;
         writeln!(out, "training   {} samples/s", thousands(self.samples_per_second as u64))?;

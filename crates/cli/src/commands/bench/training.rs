@@ -5,10 +5,6 @@ use std::time::{Duration, Instant};
 use gradus::train::Trainer;
 
 /// Training samples per second, measured for `seconds` after a warm-up.
-///
-/// # Errors
-///
-/// If a value is not finite.
 pub(super) fn samples_per_second(trainer: &mut Trainer, seconds: f64) -> anyhow::Result<f64> {
     let warm_until = Instant::now() + Duration::from_secs_f64((seconds / 10.0).min(0.3));
     while Instant::now() < warm_until {
