@@ -103,11 +103,31 @@ pub trait Float:
     }
 }
 
+/// Methods of one operand, each by a function.
+macro_rules! unary {
+    ($($name:ident = $function:path),*) => {
+        $(#[inline(always)]
+        fn $name(self) -> Self {
+            $function(self)
+        })*
+    };
+}
+
 impl Float for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
     const NAME: &'static str = "f32";
 
+    unary!(
+        exp = math::exp,
+        ln = math::ln,
+        ln_1p = math::ln_1p,
+        tanh = math::tanh,
+        sin = libm::sinf,
+        cos = libm::cosf,
+        sqrt = f32::sqrt,
+        abs = f32::abs
+    );
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as Self
@@ -133,40 +153,8 @@ impl Float for f32 {
         Some(values)
     }
     #[inline(always)]
-    fn exp(self) -> Self {
-        math::exp(self)
-    }
-    #[inline(always)]
-    fn ln(self) -> Self {
-        math::ln(self)
-    }
-    #[inline(always)]
-    fn ln_1p(self) -> Self {
-        math::ln_1p(self)
-    }
-    #[inline(always)]
-    fn tanh(self) -> Self {
-        math::tanh(self)
-    }
-    #[inline(always)]
-    fn sin(self) -> Self {
-        libm::sinf(self)
-    }
-    #[inline(always)]
-    fn cos(self) -> Self {
-        libm::cosf(self)
-    }
-    #[inline(always)]
     fn powf(self, exponent: Self) -> Self {
         libm::powf(self, exponent)
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        self.sqrt()
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.abs()
     }
     #[inline(always)]
     fn is_finite(self) -> bool {
@@ -183,6 +171,16 @@ impl Float for f64 {
     const ONE: Self = 1.0;
     const NAME: &'static str = "f64";
 
+    unary!(
+        exp = libm::exp,
+        ln = libm::log,
+        ln_1p = libm::log1p,
+        tanh = libm::tanh,
+        sin = libm::sin,
+        cos = libm::cos,
+        sqrt = f64::sqrt,
+        abs = f64::abs
+    );
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
@@ -196,40 +194,8 @@ impl Float for f64 {
         self
     }
     #[inline(always)]
-    fn exp(self) -> Self {
-        libm::exp(self)
-    }
-    #[inline(always)]
-    fn ln(self) -> Self {
-        libm::log(self)
-    }
-    #[inline(always)]
-    fn ln_1p(self) -> Self {
-        libm::log1p(self)
-    }
-    #[inline(always)]
-    fn tanh(self) -> Self {
-        libm::tanh(self)
-    }
-    #[inline(always)]
-    fn sin(self) -> Self {
-        libm::sin(self)
-    }
-    #[inline(always)]
-    fn cos(self) -> Self {
-        libm::cos(self)
-    }
-    #[inline(always)]
     fn powf(self, exponent: Self) -> Self {
         libm::pow(self, exponent)
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        self.sqrt()
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.abs()
     }
     #[inline(always)]
     fn is_finite(self) -> bool {

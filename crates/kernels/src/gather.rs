@@ -133,10 +133,8 @@ fn one_by_one<V: Copy, T>(
 mod x86 {
     use std::arch::x86_64::*;
 
+    use crate::MAX_LANES as LANES;
     use crate::isa::Avx512;
-
-    /// Samples that are taken at a time.
-    const LANES: usize = 16;
 
     /// As many columns as fit whole vectors; how many that are. The caller has checked the bounds.
     pub(super) fn gather_bytes(

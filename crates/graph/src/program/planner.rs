@@ -89,7 +89,8 @@ fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
     let rows = worker_rows.iter().fold(0, |sum: usize, &rows| sum.saturating_add(rows));
     let row_bytes = rows.saturating_mul(size_of::<T>());
     let fits = |&&(width, min_batch): &&(usize, usize)| {
-        batch >= min_batch && (row_bytes.saturating_mul(width) <= TILE_BYTES || width == 16)
+        batch >= min_batch
+            && (row_bytes.saturating_mul(width) <= TILE_BYTES || width == ROW_ALIGNMENT)
     };
     // An even number of tiles, for two threads; and rows an odd number of cache lines apart, since those of
     // 512 elements all meet the same sets of the first-level cache.
