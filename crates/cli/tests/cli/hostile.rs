@@ -156,11 +156,11 @@ help help me
 #[test]
 fn a_network_that_no_memory_holds_is_refused_with_layer_and_limit() {
     let sandbox = Sandbox::new();
-    let layers = "model.layers=[{conv2d={filters=50000000,kernel=1}},'relu',{max_pool2d={size=4}},\
-        'flatten',{linear={units=3}}]";
-    let ran = sandbox.run(&["train", "tiny.toml", "--set", layers]);
+    let layers = "model.layers=[{conv2d={filters=1000000,kernel=1}},'relu',{max_pool2d={size=28}},\
+        'flatten',{linear={units=10}}]";
+    let ran = sandbox.run(&["train", "softmax", "--set", layers]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    for part in ["layer 1 (conv2d)", "[N, 4, 4, 50000000]", "a batch of 4", "limit is 17179869184"]
+    for part in ["layer 1 (conv2d)", "[N, 28, 28, 1000000]", "a batch of 100", "limit is 17179869184"]
     {
         assert!(ran.err.contains(part), "{part} in {}", ran.err);
     }
