@@ -160,7 +160,8 @@ fn a_network_that_no_memory_holds_is_refused_with_layer_and_limit() {
         'flatten',{linear={units=10}}]";
     let ran = sandbox.run(&["train", "softmax", "--set", layers]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    for part in ["layer 1 (conv2d)", "[N, 28, 28, 1000000]", "a batch of 100", "limit is 17179869184"]
+    for part in
+        ["layer 1 (conv2d)", "[N, 28, 28, 1000000]", "a batch of 100", "limit is 17179869184"]
     {
         assert!(ran.err.contains(part), "{part} in {}", ran.err);
     }
