@@ -20,7 +20,7 @@ const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// The crates that touch no file, clock or thread of their own accord.
 const PURE: [&str; 6] = ["kernels", "graph", "nn", "data", "mnist", "events"];
 
-/// Checks that the pure crates compile for WebAssembly; says what is missing if they cannot be.
+/// Checks that the pure crates compile for WebAssembly; returns what is missing if they cannot be checked.
 pub(crate) fn wasm() -> anyhow::Result<Option<String>> {
     let Some(mut cargo) = cargo("check", WASM)? else { return Ok(Some(no_library(WASM))) };
     // The default feature of the data crate opens files.
@@ -29,8 +29,7 @@ pub(crate) fn wasm() -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-/// Compiles the engine for AArch64, whose vectors are NEON's, and runs the tests of the kernels under an emulator;
-/// says what is missing if it cannot.
+/// Runs the tests of the kernels for AArch64 (NEON) under an emulator; returns what is missing if it cannot.
 pub(crate) fn neon() -> anyhow::Result<Option<String>> {
     let Some(mut cargo) = cargo("test", ARM)? else { return Ok(Some(no_library(ARM))) };
     for (program, package) in [(ARM_LINKER, "gcc-aarch64-linux-gnu"), (ARM_EMULATOR, "qemu-user")] {

@@ -1,10 +1,10 @@
-//! What a build may cost: crates of others, and bytes of the binary. What does not fit is a feature, or a crate that
+//! What a build may cost: third-party crates, and bytes of the binary. What does not fit is a feature, or a crate that
 //! only `xtask` or a test needs. `docs/build-cost.md` has the reasons and the times.
 
 use super::build_needs::{BINARY, BuildNeeds};
 use super::repository::Repository;
 
-/// A program of the workspace and the most crates of others that it may need to be built.
+/// A program of the workspace and the most third-party crates that it may need to be built.
 struct Budget {
     package: &'static str,
     most: usize,
@@ -22,7 +22,7 @@ pub(super) fn check(repository: &Repository) -> Vec<String> {
     let crates = crates.iter().filter_map(|&(package, found)| {
         let most = most(package)?.most;
         (found > most)
-            .then(|| format!("{package}: needs {found} crates of others, expected at most {most}"))
+            .then(|| format!("{package}: needs {found} third-party crates, expected at most {most}"))
     });
     let binary = binary_bytes.filter(|bytes| *bytes > MOST_BYTES);
     let binary =
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(
             check(&needs(61, Some(25_000_001))),
             [
-                "gradus: needs 61 crates of others, expected at most 60",
+                "gradus: needs 61 third-party crates, expected at most 60",
                 "target/release/gradus: 25000001 bytes, expected at most 25000000",
             ],
         );

@@ -1,4 +1,4 @@
-//! What a build of the repository needs: crates of others, and the size of the binary.
+//! What a build of the repository needs: third-party crates, and the size of the binary.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ pub(super) const BINARY: &str = "target/release/gradus";
 /// What a build of the repository needs.
 #[derive(Default)]
 pub(crate) struct BuildNeeds {
-    /// Packages of the workspace, with the crates of others that each needs.
+    /// Packages of the workspace, with the third-party crates that each needs.
     pub(crate) crates: Vec<(&'static str, usize)>,
     /// Bytes of the binary, if it was built.
     pub(crate) binary_bytes: Option<u64>,
@@ -36,7 +36,7 @@ impl BuildNeeds {
     }
 }
 
-/// The different crates of others in the output of `cargo tree`. Those of the workspace have a path.
+/// The different third-party crates in the output of `cargo tree`. Those of the workspace have a path.
 fn count(tree: &str) -> usize {
     let lines = tree.lines().map(|line| line.trim_end_matches(" (*)"));
     let mut names: Vec<&str> =

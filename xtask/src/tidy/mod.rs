@@ -46,7 +46,7 @@ const RULES: &[Rule] = &[
     failure("unsafe code is in the kernels only", unsafe_code::check),
     failure("every Rust file begins with its docs", module_docs::check),
     failure("every file of a registry folder is in the registry", registries::check),
-    failure("every op says its shapes, gradient and source, and is checked", op_contract::check),
+    failure("every op states its shapes, gradient and source, and is checked", op_contract::check),
     failure("tests named after worked values have their rows", worked_values::check),
     failure("a type name stands for one thing", unique_types::check),
     failure("retired words are not used", retired_words::check),

@@ -1,4 +1,4 @@
-//! Every op file says its shapes, its gradient and its source, and its tests call `check_op`.
+//! Every op file states its shapes, its gradient and its source, and its tests call `check_op`.
 
 use super::repository::{Repository, SourceFile};
 
@@ -14,7 +14,7 @@ pub(super) fn check(repository: &Repository) -> Vec<String> {
 fn missing(file: &SourceFile) -> Vec<String> {
     let words = WORDS.iter().filter(|word| !file.text.contains(**word));
     let mut missing: Vec<_> =
-        words.map(|word| format!("{}: does not say `{word}`", file.path)).collect();
+        words.map(|word| format!("{}: does not state `{word}`", file.path)).collect();
     if file.lines_of(&["check_op", "("]).is_empty() {
         missing.push(format!("{}: no test calls `check_op`", file.path));
     }
@@ -35,7 +35,7 @@ mod tests {
             ("crates/graph/src/ops/mod.rs", "pub mod fine;\npub mod poor;"),
         ];
         let expected = [
-            "crates/graph/src/ops/poor.rs: does not say `Gradient:`",
+            "crates/graph/src/ops/poor.rs: does not state `Gradient:`",
             "crates/graph/src/ops/poor.rs: no test calls `check_op`",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);
