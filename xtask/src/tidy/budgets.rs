@@ -21,8 +21,9 @@ pub(super) fn check(repository: &Repository) -> Vec<String> {
     let most = |package: &str| BUDGETS.iter().find(|budget| budget.package == package);
     let crates = crates.iter().filter_map(|&(package, found)| {
         let most = most(package)?.most;
-        (found > most)
-            .then(|| format!("{package}: needs {found} third-party crates, expected at most {most}"))
+        (found > most).then(|| {
+            format!("{package}: needs {found} third-party crates, expected at most {most}")
+        })
     });
     let binary = binary_bytes.filter(|bytes| *bytes > MOST_BYTES);
     let binary =
