@@ -241,7 +241,7 @@ const UNIT_ROUNDOFF_F64: f64 = f64::EPSILON / 2.0;
 /// Rounding errors are independent, of mean 0 and at most `u` in size. Each of the `n` partial sums of an inner
 /// product is rounded once, and partial sums grow like `√k` if signs are mixed and like `k` if not: the relative
 /// error of the whole has a standard deviation of `u·√(n/6)` or less (Higham and Mary (2019), "A new approach to
-/// probabilistic rounding error analysis"). Twenty of those, `8·u·√n`, leave room for the functions, which may
+/// probabilistic rounding error analysis"). Twenty of those, `8·u·√n`, leave a margin for the functions, which may
 /// be wrong by a few units in the last place, and for a few ops in a row; and are below a thousandth for inner
 /// lengths up to four million in `f32`.
 fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {

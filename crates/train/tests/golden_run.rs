@@ -1,4 +1,4 @@
-//! Ten steps of two tiny networks, every loss to the last bit: a silent change of the numerics fails here.
+//! Ten steps of two tiny networks, every loss to the last bit: an unnoticed change of the numerics fails here.
 //!
 //! The portable kernels are forced, so that every machine gives the same bits; a binary of its own, since that
 //! holds for the whole process. After a change of the numerics on purpose, write the record anew and say in the
