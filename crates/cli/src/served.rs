@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gradus::runs::{DataSpec, ExperimentError, Split};
-use studio::{BoundAddress, LiveLink, LiveRun, Options};
+use studio::{BoundAddress, LiveLink, LiveRun, Options, Timeouts};
 
 /// The address of the web server, and whether a browser is opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,7 +30,7 @@ impl ServeArgs {
 
     /// Binds the address. Done first, so that an address in use costs no training time.
     pub(crate) fn bind(&self) -> anyhow::Result<BoundAddress> {
-        Ok(BoundAddress::take(self.addr.as_deref())?)
+        Ok(BoundAddress::bind(self.addr.as_deref())?)
     }
 
     /// Serves the run that starts now and is recorded in `folder`, and the other runs of the same parent.
@@ -54,7 +54,8 @@ impl ServeArgs {
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
     ) -> anyhow::Result<()> {
-        let studio = address.serve(Options { roots, live, open_data })?;
+        let studio =
+            address.serve(Options { roots, live, open_data, timeouts: Timeouts::default() })?;
         let mut err = io::stderr();
         let _ = writeln!(err, "page           {}", studio.link());
         if let Some(link) = studio.viewer_link() {

@@ -99,6 +99,13 @@ export class Run {
     return (this.started?.metrics ?? []).filter(({ name }) => name !== "loss" && name !== "accuracy");
   }
 
+  /** The kinds of the events of a newer version, each with its number. */
+  get otherKinds() {
+    const counts = new Map();
+    for (const { event } of this.others) counts.set(event, (counts.get(event) ?? 0) + 1);
+    return [...counts].map(([kind, count]) => `${kind} (${count})`).join(", ");
+  }
+
   /** The last step so far. */
   get step() {
     const steps = [this.steps, this.evaluations, this.snapshots].map((events) => events.at(-1)?.step ?? 0);

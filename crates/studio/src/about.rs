@@ -1,14 +1,15 @@
-//! What a run is, but for its events.
+//! The description of a run: its experiment, network and data.
 
 use data::{Dataset, Targets};
 use nn::{Mode, Objective};
 use runs::Split;
 use serde::Serialize;
 
+use crate::error::RunError;
 use crate::images;
 use crate::library::OpenRun;
 
-/// A run, but for its events.
+/// A run without its events.
 #[derive(Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) id: String,
@@ -18,24 +19,23 @@ pub(crate) struct About {
     pub(crate) settings: Vec<(String, String)>,
     /// The name of the loss.
     pub(crate) loss: &'static str,
-    /// Whether it is a cross-entropy, counted in nats.
+    /// Whether it is a cross-entropy, in nats.
     pub(crate) is_loss_in_nats: bool,
     /// The learning rate of the first step.
     pub(crate) learning_rate: f64,
     pub(crate) layers: Vec<AboutLayer>,
     /// The names of the parameters, in order.
     pub(crate) parameters: Vec<String>,
-    /// Classes, if there are any.
+    /// The number of classes of a classification.
     pub(crate) classes: Option<usize>,
-    /// Height, width and channels, if the samples are pictures.
+    /// Height, width and channels, if the samples are images.
     pub(crate) image_shape: Option<[usize; 3]>,
     pub(crate) train_samples: usize,
     pub(crate) test_samples: usize,
-    /// The steps at which the network was saved.
+    /// The steps at which the model was saved.
     pub(crate) saved_steps: Vec<u64>,
-    /// Lines of the log that are not events, and those that only a newer version knows.
+    /// Lines of the log that are not events.
     pub(crate) damaged_lines: usize,
-    pub(crate) unknown_lines: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,19 +48,16 @@ pub(crate) struct AboutLayer {
 }
 
 impl About {
-    /// Tells what `run` is.
+    /// Describes a run.
     ///
     /// # Errors
     ///
     /// If its experiment cannot be read.
-    pub(crate) fn new(run: &OpenRun) -> Result<Self, String> {
+    pub(crate) fn new(run: &OpenRun) -> Result<Self, RunError> {
         let experiment = run.experiment()?;
-        let wrong =
-            |error: nn::NetworkError| format!("experiment.toml: {}", diagnostics::chain(&error));
-        let outputs = experiment.model.outputs().map_err(wrong)?;
-        let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs);
-        let model = model.map_err(wrong)?;
-        // Data that are gone leave two panels empty.
+        let outputs = experiment.model.outputs()?;
+        let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs)?;
+        // Without data two panels stay empty.
         let data = run.data().ok();
         let set = |choose: fn(&Split) -> &Dataset| data.as_deref().map(choose);
         let test = set(|split| &split.test);
@@ -75,7 +72,7 @@ impl About {
             parameters: layer.parameters,
             multiply_adds: layer.multiply_adds,
         });
-        let (damaged_lines, unknown_lines) = run.log().strange();
+        let damaged_lines = run.log().damaged();
         Ok(Self {
             id: run.id.clone(),
             is_live: false,
@@ -93,7 +90,6 @@ impl About {
             test_samples: test.map_or(0, Dataset::len),
             saved_steps: run.saved_steps(),
             damaged_lines,
-            unknown_lines,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a network says, layer by layer.
+//! The activations of a model, layer by layer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,18 +6,19 @@ use data::{Dataset, Features};
 use runs::{Predictor, SavedModel};
 use serde::Serialize;
 
+use crate::error::RunError;
 use crate::live::ModelAtStep;
 
-/// Samples over which it is seen how the layers behave.
+/// Samples over which the statistics are taken.
 const SAMPLES: usize = 100;
-/// A sigmoid within this of 0 or 1, or a tanh within twice this of -1 or 1, hardly passes a gradient on.
+/// A sigmoid within this of 0 or 1, or a tanh within twice this of -1 or 1, has almost no gradient.
 const SATURATED: f32 = 0.02;
 
-/// The networks that were asked last, for one sample and for some at a time. A page asks the same one again and again.
+/// The predictors used last, for one sample and for several at a time: a page uses the same one again and again.
 #[derive(Debug, Default)]
 pub(crate) struct PredictorCache {
     one: Mutex<Option<CachedPredictor>>,
-    some: Mutex<Option<CachedPredictor>>,
+    several: Mutex<Option<CachedPredictor>>,
 }
 
 #[derive(Debug)]
@@ -26,84 +27,80 @@ struct CachedPredictor {
     predictor: Predictor,
 }
 
-/// What the network says of one sample.
+/// The activations of a model for one sample.
 #[derive(Debug, Serialize)]
 pub(crate) struct Activations {
-    /// Steps that the network had learned for.
+    /// The optimizer updates of the model.
     pub(crate) step: u64,
-    /// The probability of each class, unless the last layer gives scores or values that have no such meaning.
+    /// The probability of each class; `None` if the loss defines no probabilities.
     pub(crate) probabilities: Option<Vec<f64>>,
-    /// The sizes of what each layer says.
+    /// The shape of the activations of each layer.
     pub(crate) layers: Vec<Vec<usize>>,
-    /// What the layers say, one after the other.
+    /// The activations, layer after layer.
     #[serde(skip)]
-    pub(crate) activations: Vec<f32>,
+    pub(crate) values: Vec<f32>,
 }
 
-/// How a layer behaves over some samples.
+/// Statistics of the activations of a layer over some samples.
 #[derive(Debug, Serialize)]
 pub(crate) struct LayerStatistics {
     number: usize,
     kind: &'static str,
-    /// What seven equal shares of its values lie between.
+    /// The minimum, the six inner 1/7 quantiles and the maximum.
     edges: [f32; 8],
-    /// Channels or neurons, and those that were 0 for every sample.
+    /// Channels or units, and those of a ReLU that are 0 for every sample.
     units: usize,
     dead: usize,
-    /// The share of its values that are as good as at their end, for layers that have ends.
+    /// The fraction of saturated values, of layers that can saturate.
     saturated: Option<f64>,
 }
 
 impl PredictorCache {
-    /// What the network says of `sample`, whose numbers are as in the dataset.
+    /// The activations of a model for `sample`, whose numbers are as in the dataset.
     ///
     /// # Errors
     ///
-    /// If the sample has another size than those the network takes.
+    /// If the sample has another size than the input of the model.
     pub(crate) fn activations(
         &self,
-        snapshot: &ModelAtStep,
+        model: &ModelAtStep,
         sample: &[f32],
-    ) -> Result<Activations, String> {
-        let model = &snapshot.model;
+    ) -> Result<Activations, RunError> {
+        let ModelAtStep { step, model } = model;
         let expected: usize = model.experiment.model.input.iter().product();
         if sample.len() != expected {
-            return Err(format!("expected a sample of {expected} numbers, found {}", sample.len()));
+            return Err(RunError::SampleSize { expected, found: sample.len() });
         }
-        let mut slot = compiled(&self.one, model, 1)?;
+        let mut slot = predictor(&self.one, model, 1)?;
         let predictor = &mut slot.as_mut().expect("just put there").predictor;
         let scores = predictor.predict(sample);
         let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
-        let mut answer = Activations {
-            step: snapshot.step,
-            probabilities,
-            layers: Vec::new(),
-            activations: Vec::new(),
-        };
+        let (mut layers, mut values) = (Vec::new(), Vec::new());
         for layer in (0..).map_while(|layer| predictor.activations(layer)) {
-            answer.layers.push(layer.shape()[1..].to_vec());
-            answer.activations.extend(layer.values());
+            layers.push(layer.shape()[1..].to_vec());
+            values.extend(layer.values());
         }
-        Ok(answer)
+        Ok(Activations { step: *step, probabilities, layers, values })
     }
 
-    /// How each layer behaves over the first samples of `set`.
+    /// Statistics of the activations of each layer over the first samples of `set`.
     ///
     /// # Errors
     ///
-    /// If the network does not take the samples of the set.
+    /// If the samples of the set have another size than the input of the model.
     pub(crate) fn statistics(
         &self,
-        snapshot: &ModelAtStep,
+        model: &ModelAtStep,
         set: &Dataset,
-    ) -> Result<Vec<LayerStatistics>, String> {
+    ) -> Result<Vec<LayerStatistics>, RunError> {
+        let ModelAtStep { model, .. } = model;
         let n = SAMPLES.min(set.len());
         let samples: Vec<f32> = (0..n).filter_map(|i| sample(set, i)).flatten().collect();
-        let expected: usize = snapshot.model.experiment.model.input.iter().product();
-        if n == 0 || samples.len() != n * expected {
-            return Err("the samples are not those of this network".into());
+        let expected: usize = model.experiment.model.input.iter().product();
+        if n == 0 || set.sample_len() != expected {
+            return Err(RunError::SampleSize { expected, found: set.sample_len() });
         }
-        let mut slot = compiled(&self.some, &snapshot.model, n)?;
+        let mut slot = predictor(&self.several, model, n)?;
         let predictor = &mut slot.as_mut().expect("just put there").predictor;
         predictor.predict(&samples);
         let kinds: Vec<_> =
@@ -119,24 +116,24 @@ impl PredictorCache {
     }
 }
 
-fn compiled<'a>(
+/// The predictor in a slot, after compiling it if it is of another model or batch.
+fn predictor<'a>(
     slot: &'a Mutex<Option<CachedPredictor>>,
     model: &Arc<SavedModel>,
     batch: usize,
-) -> Result<MutexGuard<'a, Option<CachedPredictor>>, String> {
+) -> Result<MutexGuard<'a, Option<CachedPredictor>>, RunError> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     let is_known = slot
         .as_ref()
         .is_some_and(|known| Arc::ptr_eq(&known.of, model) && known.predictor.batch() == batch);
     if !is_known {
         let predictor = Predictor::with_activations(model.as_ref().clone(), batch);
-        let predictor = predictor.map_err(|error| diagnostics::chain(&error))?;
-        *slot = Some(CachedPredictor { of: Arc::clone(model), predictor });
+        *slot = Some(CachedPredictor { of: Arc::clone(model), predictor: predictor? });
     }
     Ok(slot)
 }
 
-/// `units` follow each other in `values`, again and again.
+/// The statistics of `values`, in which the `units` alternate.
 fn layer_statistics(
     number: usize,
     kind: &'static str,
@@ -147,12 +144,13 @@ fn layer_statistics(
     for row in values.chunks_exact(units) {
         is_dead.iter_mut().zip(row).for_each(|(is_dead, &value)| *is_dead &= value == 0.0);
     }
-    let share = |is_at_end: fn(f32) -> bool| {
-        values.iter().filter(|&&value| is_at_end(value)).count() as f64 / values.len().max(1) as f64
+    let fraction = |is_saturated: fn(f32) -> bool| {
+        values.iter().filter(|&&value| is_saturated(value)).count() as f64
+            / values.len().max(1) as f64
     };
     let saturated = match kind {
-        "sigmoid" => Some(share(|value| !(SATURATED..=1.0 - SATURATED).contains(&value))),
-        "tanh" => Some(share(|value| value.abs() > 1.0 - 2.0 * SATURATED)),
+        "sigmoid" => Some(fraction(|value| !(SATURATED..=1.0 - SATURATED).contains(&value))),
+        "tanh" => Some(fraction(|value| value.abs() > 1.0 - 2.0 * SATURATED)),
         _ => None,
     };
     let mut sorted = values.to_vec();

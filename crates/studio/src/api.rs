@@ -1,22 +1,22 @@
-//! What can be asked of the studio.
+//! The requests that the studio answers.
 //!
-//! | request                                       | answer                                                |
-//! |-----------------------------------------------|-------------------------------------------------------|
-//! | `GET /`, `/main.js`, …                        | the pages                                             |
-//! | `GET /api/runs`                               | all runs, a row each                                  |
-//! | `GET /api/runs/ID`                            | settings and layers of a run, and what one may do     |
-//! | `GET /api/runs/ID/events`                     | its events as they come                               |
-//! | `GET /api/runs/ID/images?set=test&samples=` | labels and pixels of some samples                     |
-//! | `GET /api/runs/ID/activations?set=test&sample=`    | what the network says of a sample, layer by layer     |
-//! | `POST /api/runs/ID/activations`                    | the same of the bytes that are sent                   |
-//! | `GET /api/runs/ID/activation-statistics`                  | how the layers behave over some test samples          |
-//! | `GET /api/runs/ID/parameter?name=`            | the numbers of a parameter                            |
-//! | `POST /api/runs/ID/commands`                  | something is asked of the run                         |
+//! | request                                         | answer                                               |
+//! |-------------------------------------------------|------------------------------------------------------|
+//! | `GET /`, `/main.js`, …                          | the pages                                            |
+//! | `GET /api/runs`                                 | a summary of each run                                |
+//! | `GET /api/runs/ID`                              | settings and layers of a run, and the permissions    |
+//! | `GET /api/runs/ID/events`                       | its events, as a stream                              |
+//! | `GET /api/runs/ID/images?set=test&samples=`     | labels and pixels of some samples                    |
+//! | `GET /api/runs/ID/activations?set=test&sample=` | activations of a model for a sample, layer by layer  |
+//! | `POST /api/runs/ID/activations`                 | the same for the bytes of the body                   |
+//! | `GET /api/runs/ID/activation-statistics`        | statistics of the activations over some test samples |
+//! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
+//! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
 //!
-//! What is asked of a network may say `step=`: then it is the one that was saved nearest to that step.
+//! Requests to a model take `step=` for the one saved nearest to that step.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
@@ -27,29 +27,30 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use data::Dataset;
+use diagnostics::chain;
 use events::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::about::About;
 use crate::activations::{self, Activations, LayerStatistics, PredictorCache};
 use crate::assets;
+use crate::error::RunError;
 use crate::guard::{self, Access, Guard};
 use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::ModelAtStep;
+use crate::server::Timeouts;
 use crate::stream::{self, StreamLimit};
 use crate::summary::RunSummary;
 
-/// The largest body that is read: a picture and more.
-const LARGEST_BODY: usize = 1 << 16;
-/// Samples that are sent at a time.
-const MOST_SAMPLES: usize = 2000;
-/// Numbers of a parameter that are sent at a time.
-const MOST_NUMBERS: usize = 1 << 22;
-/// How long an answer may take, with the body that is asked about.
-const TIME: Duration = Duration::from_secs(20);
-/// The largest accepted learning rate: a larger one is a typing error.
-const LARGEST_RATE: f64 = 1e6;
+/// The largest body that is read: larger than an image.
+const MAX_BODY: usize = 1 << 16;
+/// Images in an answer.
+const MAX_SAMPLES: usize = 2000;
+/// Numbers of a parameter in an answer.
+const MAX_NUMBERS: usize = 1 << 22;
+/// The largest learning rate that is not a typing error.
+const MAX_RATE: f64 = 1e6;
 
 #[derive(Clone, Debug)]
 struct ApiState {
@@ -58,9 +59,10 @@ struct ApiState {
     streams: StreamLimit,
 }
 
-/// Everything that the server answers to.
-pub(crate) fn router(library: Arc<Library>, guard: Guard) -> Router {
-    let shared = ApiState { library, predictors: Arc::default(), streams: StreamLimit::default() };
+/// The routes of the server.
+pub(crate) fn router(library: Arc<Library>, guard: Guard, timeouts: Timeouts) -> Router {
+    let streams = StreamLimit::new(timeouts.keep_alive);
+    let shared = ApiState { library, predictors: Arc::default(), streams };
     Router::new()
         .route("/api/runs", get(list))
         .route("/api/runs/{id}", get(about))
@@ -76,12 +78,12 @@ pub(crate) fn router(library: Arc<Library>, guard: Guard) -> Router {
         )
         .fallback(get(assets::serve))
         .with_state(shared)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn(in_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(timeouts.answer, in_time))
         .layer(middleware::from_fn_with_state(guard, guard::pass))
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 struct ApiError(StatusCode, String);
 
 impl IntoResponse for ApiError {
@@ -94,26 +96,38 @@ fn not_found(what: impl Into<String>) -> ApiError {
     ApiError(StatusCode::NOT_FOUND, what.into())
 }
 
+/// Something of a run that is missing or damaged.
+fn unavailable(error: RunError) -> ApiError {
+    not_found(chain(&error))
+}
+
+/// A request that does not fit the run.
+fn invalid(error: RunError) -> ApiError {
+    bad(chain(&error))
+}
+
 fn bad(what: impl Into<String>) -> ApiError {
     ApiError(StatusCode::BAD_REQUEST, what.into())
 }
 
-/// Ends what takes too long, and refuses a body that is too large before it comes.
-async fn in_time(request: Request, next: Next) -> Response {
+/// Ends answers that take too long, and refuses a body that is announced as too large.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LARGEST_BODY as u64) {
-        let why = format!("expected a body of at most {LARGEST_BODY} bytes");
+    if length.is_some_and(|length| length > MAX_BODY as u64) {
+        let why = format!("expected a body of at most {MAX_BODY} bytes");
         return ApiError(StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
     }
-    match tokio::time::timeout(TIME, next.run(request)).await {
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => ApiError(StatusCode::REQUEST_TIMEOUT, "it took too long".into()).into_response(),
+        Err(_) => {
+            ApiError(StatusCode::REQUEST_TIMEOUT, "the answer took too long".into()).into_response()
+        }
     }
 }
 
-/// Does what reads files or computes on a thread of its own, so that others are answered meanwhile.
-async fn aside<T: Send + 'static>(
+/// Runs what reads files or computes on another thread, so that other requests are answered meanwhile.
+async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -121,21 +135,25 @@ async fn aside<T: Send + 'static>(
 }
 
 fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, ApiError> {
-    library.open(id).ok_or_else(|| not_found("there is no such run"))
+    library.open(id).ok_or_else(|| not_found("no such run"))
 }
 
 /// All runs.
 #[derive(Serialize)]
 struct RunList {
-    /// The run in progress in this process.
+    /// The run that this process trains.
     live: Option<String>,
     runs: Vec<RunSummary>,
 }
 
 async fn list(State(shared): State<ApiState>) -> Result<Json<RunList>, ApiError> {
     let library = shared.library;
-    let list =
-        aside(move || Ok(RunList { live: library.live().map(|(id, _)| id), runs: library.rows() }));
+    let list = on_thread(move || {
+        Ok(RunList {
+            live: library.live().map(|(id, _)| id),
+            runs: library.summaries(SystemTime::now()),
+        })
+    });
     Ok(Json(list.await?))
 }
 
@@ -145,10 +163,10 @@ async fn about(
     Path(id): Path<String>,
 ) -> Result<Json<About>, ApiError> {
     let library = shared.library;
-    let about = aside(move || {
+    let about = on_thread(move || {
         let run = open(&library, &id)?;
         let is_live = library.trainer_of(&run).is_some();
-        let about = About::new(&run).map_err(not_found)?;
+        let about = About::new(&run).map_err(unavailable)?;
         Ok(About { is_live, can_control: is_live && access == Access::Owner, ..about })
     });
     Ok(Json(about.await?))
@@ -160,12 +178,12 @@ async fn events(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let Some(permit) = shared.streams.permit() else {
-        let why = format!("{} pages listen already", stream::MOST_STREAMS);
+        let why = format!("{} pages are listening already", stream::MAX_STREAMS);
         return Err(ApiError(StatusCode::SERVICE_UNAVAILABLE, why));
     };
     let library = shared.library;
-    let run = aside(move || open(&library, &id)).await?;
-    // A page whose connection broke says how far it was.
+    let run = on_thread(move || open(&library, &id)).await?;
+    // After a broken connection, a page continues where it was.
     let start = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     Ok(Sse::new(stream::events(run, start, permit)).into_response())
 }
@@ -191,7 +209,7 @@ impl DataSet {
 #[serde(deny_unknown_fields)]
 struct ImagesQuery {
     set: DataSet,
-    /// Numbers with commas between them.
+    /// Numbers separated by commas.
     samples: String,
 }
 
@@ -201,22 +219,21 @@ async fn some_images(
     Query(query): Query<ImagesQuery>,
 ) -> Result<Response, ApiError> {
     let samples: Result<Vec<usize>, _> = query.samples.split(',').map(str::parse).collect();
-    let samples = samples.map_err(|_| bad("samples: expected numbers with commas between them"))?;
-    if samples.len() > MOST_SAMPLES {
+    let samples = samples.map_err(|_| bad("samples: expected numbers separated by commas"))?;
+    if samples.len() > MAX_SAMPLES {
         return Err(bad(format!(
-            "samples: expected at most {MOST_SAMPLES}, found {}",
+            "samples: expected at most {MAX_SAMPLES}, found {}",
             samples.len()
         )));
     }
-    // No set has as many samples: what is beyond is not there.
+    // No set has so many samples.
     let number = |&sample: &usize| u32::try_from(sample).unwrap_or(u32::MAX);
     let samples: Vec<u32> = samples.iter().map(number).collect();
     let library = shared.library;
-    let bytes = aside(move || {
-        let data = open(&library, &id)?.data().map_err(not_found)?;
+    let bytes = on_thread(move || {
+        let data = open(&library, &id)?.data().map_err(unavailable)?;
         let found = images::some(query.set.of(&data), &samples);
-        let Images { labels, pixels } =
-            found.ok_or_else(|| not_found("there are no such pictures"))?;
+        let Images { labels, pixels } = found.ok_or_else(|| not_found("no such images"))?;
         let labels = labels.into_iter().flat_map(u32::to_le_bytes);
         Ok(labels.chain(pixels).collect::<Vec<u8>>())
     });
@@ -244,7 +261,7 @@ struct ParameterQuery {
     step: Option<u64>,
 }
 
-/// A line of JSON, and behind it numbers, four bytes each, the lowest first.
+/// A line of JSON, then numbers of four bytes each, little-endian.
 fn numbers(about: &impl Serialize, values: &[f32]) -> Response {
     let mut bytes = serde_json::to_vec(about).expect("plain structs have a text form");
     bytes.push(b'\n');
@@ -257,15 +274,15 @@ async fn activations_of_sample(
     Path(id): Path<String>,
     Query(query): Query<SampleQuery>,
 ) -> Result<Response, ApiError> {
-    let answer: Activations = aside(move || {
-        let (run, snapshot) = network(&shared.library, &id, query.step)?;
-        let data = run.data().map_err(not_found)?;
+    let answer: Activations = on_thread(move || {
+        let (run, model) = model(&shared.library, &id, query.step)?;
+        let data = run.data().map_err(unavailable)?;
         let sample = activations::sample(query.set.of(&data), query.sample);
-        let sample = sample.ok_or_else(|| not_found("there is no such sample"))?;
-        shared.predictors.activations(&snapshot, &sample).map_err(bad)
+        let sample = sample.ok_or_else(|| not_found("no such sample"))?;
+        shared.predictors.activations(&model, &sample).map_err(invalid)
     })
     .await?;
-    Ok(numbers(&answer, &answer.activations))
+    Ok(numbers(&answer, &answer.values))
 }
 
 async fn activations_of_body(
@@ -274,16 +291,16 @@ async fn activations_of_body(
     Query(query): Query<StepQuery>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let answer: Activations = aside(move || {
-        let (_, snapshot) = network(&shared.library, &id, query.step)?;
+    let answer: Activations = on_thread(move || {
+        let (_, model) = model(&shared.library, &id, query.step)?;
         let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
-        shared.predictors.activations(&snapshot, &sample).map_err(bad)
+        shared.predictors.activations(&model, &sample).map_err(invalid)
     })
     .await?;
-    Ok(numbers(&answer, &answer.activations))
+    Ok(numbers(&answer, &answer.values))
 }
 
-/// How a network behaves.
+/// The activation statistics of a model.
 #[derive(Serialize)]
 struct StatisticsAnswer {
     step: u64,
@@ -295,16 +312,16 @@ async fn activation_statistics(
     Path(id): Path<String>,
     Query(query): Query<StepQuery>,
 ) -> Result<Json<StatisticsAnswer>, ApiError> {
-    let found = aside(move || {
-        let (run, snapshot) = network(&shared.library, &id, query.step)?;
-        let data = run.data().map_err(not_found)?;
-        let layers = shared.predictors.statistics(&snapshot, &data.test).map_err(not_found)?;
-        Ok(StatisticsAnswer { step: snapshot.step, layers })
+    let found = on_thread(move || {
+        let (run, model) = model(&shared.library, &id, query.step)?;
+        let data = run.data().map_err(unavailable)?;
+        let layers = shared.predictors.statistics(&model, &data.test).map_err(unavailable)?;
+        Ok(StatisticsAnswer { step: model.step, layers })
     });
     Ok(Json(found.await?))
 }
 
-/// Which parameter, of which network.
+/// The shape of a parameter, and the step of its model.
 #[derive(Serialize)]
 struct AboutParameter {
     step: u64,
@@ -316,41 +333,41 @@ async fn parameter(
     Path(id): Path<String>,
     Query(query): Query<ParameterQuery>,
 ) -> Result<Response, ApiError> {
-    aside(move || {
-        let (_, snapshot) = network(&shared.library, &id, query.step)?;
-        let model =
-            snapshot.model.model().map_err(|error| not_found(diagnostics::chain(&error)))?;
-        let spec = model.parameters.iter().find(|spec| spec.name == query.name);
-        let spec = spec.ok_or_else(|| not_found("there is no such parameter"))?;
-        let values = &snapshot.model.parameters[spec.range.clone()];
-        if values.len() > MOST_NUMBERS {
+    on_thread(move || {
+        let (_, model) = model(&shared.library, &id, query.step)?;
+        let ModelAtStep { step, model: saved } = model;
+        let network = saved.model().map_err(|error| unavailable(error.into()))?;
+        let spec = network.parameters.iter().find(|spec| spec.name == query.name);
+        let spec = spec.ok_or_else(|| not_found("no such parameter"))?;
+        let values = &saved.parameters[spec.range.clone()];
+        if values.len() > MAX_NUMBERS {
             return Err(bad(format!(
-                "expected at most {MOST_NUMBERS} numbers, found {}",
+                "expected at most {MAX_NUMBERS} numbers, found {}",
                 values.len()
             )));
         }
-        Ok(numbers(&AboutParameter { step: snapshot.step, shape: spec.shape.clone() }, values))
+        Ok(numbers(&AboutParameter { step, shape: spec.shape.clone() }, values))
     })
     .await
 }
 
-/// A run and its network: the latest that its trainer handed out, or the one that was saved nearest to `step`.
-fn network(
+/// A run and its model: the latest that its trainer provided, or the one nearest to `step`.
+fn model(
     library: &Library,
     id: &str,
     step: Option<u64>,
 ) -> Result<(Arc<OpenRun>, ModelAtStep), ApiError> {
     let run = open(library, id)?;
-    let handed_out = library.trainer_of(&run).and_then(|live| live.snapshot());
-    let snapshot = match (handed_out, step) {
-        (Some(snapshot), None) => snapshot,
-        (Some(snapshot), Some(step)) => match run.saved(Some(step)) {
-            Ok(saved) if saved.step.abs_diff(step) < snapshot.step.abs_diff(step) => saved,
-            _ => snapshot,
+    let latest = library.trainer_of(&run).and_then(|live| live.model());
+    let model = match (latest, step) {
+        (Some(latest), None) => latest,
+        (Some(latest), Some(step)) => match run.saved(Some(step)) {
+            Ok(saved) if saved.step.abs_diff(step) < latest.step.abs_diff(step) => saved,
+            _ => latest,
         },
-        (None, step) => run.saved(step).map_err(not_found)?,
+        (None, step) => run.saved(step).map_err(unavailable)?,
     };
-    Ok((run, snapshot))
+    Ok((run, model))
 }
 
 async fn command(
@@ -360,25 +377,25 @@ async fn command(
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     if access != Access::Owner {
-        return Err(ApiError(StatusCode::FORBIDDEN, "this link only shows".into()));
+        return Err(ApiError(StatusCode::FORBIDDEN, "this link is read-only".into()));
     }
     let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;
     if let Command::SetLearningRate { learning_rate: Some(rate) } = command
-        && !(rate > 0.0 && rate <= LARGEST_RATE)
+        && !(rate > 0.0 && rate <= MAX_RATE)
     {
         return Err(bad(format!(
-            "learning_rate: expected above 0 and at most {LARGEST_RATE}, found {rate}"
+            "learning_rate: expected above 0 and at most {MAX_RATE}, found {rate}"
         )));
     }
-    aside(move || {
+    on_thread(move || {
         let run = open(&shared.library, &id)?;
         let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
         let Some(live) = shared.library.trainer_of(&run) else {
-            return Err(conflict("the run is not in progress in this process"));
+            return Err(conflict("this process does not train the run"));
         };
         match live.send(command) {
             true => Ok(StatusCode::ACCEPTED),
-            false => Err(conflict("the run has ended, or does not listen")),
+            false => Err(conflict("the run has ended, or too many commands wait")),
         }
     })
     .await

@@ -1,4 +1,4 @@
-//! The pages, inside the binary.
+//! The files of the pages, built into the binary.
 
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ pub(crate) fn text(name: &str) -> &'static str {
     std::str::from_utf8(bytes).expect("all but images are text")
 }
 
-/// The file that a path names: one of those that were built in, or none.
+/// Answers with the built-in file that a path names.
 pub(crate) async fn serve(uri: Uri) -> Response {
     let name = match uri.path() {
         "/" => "index.html",
@@ -25,7 +25,7 @@ pub(crate) async fn serve(uri: Uri) -> Response {
     };
     match get(name) {
         Some(bytes) => ([(header::CONTENT_TYPE, kind(name))], bytes).into_response(),
-        None => (StatusCode::NOT_FOUND, "there is no such page\n").into_response(),
+        None => (StatusCode::NOT_FOUND, "no such page\n").into_response(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Who may ask: every request passes here first.
+//! Access control: every request passes here first.
 //!
-//! A loopback address does not protect against other web pages in the same browser: a page can
-//! send requests anywhere, and a name that first led to its own server can later lead to ours. So the `Host` must be
-//! one of this server, the `Origin` as well where there is one, and a request must carry the token of the link.
+//! A loopback address does not protect from web pages of others in the same browser: a page can send requests anywhere,
+//! and a name that first resolved to its own server can later resolve to ours (DNS rebinding). So the `Host` must be one
+//! of this server, the `Origin` too if there is one, and a request must carry the token of the link.
 
 use std::net::SocketAddr;
 
@@ -12,35 +12,35 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-/// The address at which a connection arrived.
+/// The local address of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalAddress(pub(crate) SocketAddr);
 
-/// What a visitor may do.
+/// The permissions of a visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// See everything and steer the run.
+    /// View everything and control the run.
     Owner,
-    /// See everything.
+    /// View everything.
     Viewer,
 }
 
-/// The rules of a server.
+/// The access rules of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     port: u16,
-    /// Names and addresses that we answer to, without the port.
+    /// Names and addresses of this server, without the port.
     hosts: Vec<String>,
     owner: String,
     viewer: String,
 }
 
-/// Pages take everything from this server, run no script that is not a file of it, and stand in no frame.
+/// Pages load everything from this server, run only its script files, and cannot be framed.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
 impl Guard {
-    /// Rules for a server at `port` that answers to this machine's own names and to `more`.
+    /// Rules for a server at `port` with the names of this machine and `more`.
     pub(crate) fn new(port: u16, more: &[String]) -> Result<Self, getrandom::Error> {
         let own = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
         let more = more.iter().map(|host| host.to_ascii_lowercase());
@@ -48,7 +48,7 @@ impl Guard {
         Ok(Self { port, hosts, owner: token()?, viewer: token()? })
     }
 
-    /// The secret of links for `access`.
+    /// The token in links with this access.
     pub(crate) fn token(&self, access: Access) -> &str {
         match access {
             Access::Owner => &self.owner,
@@ -56,8 +56,8 @@ impl Guard {
         }
     }
 
-    /// Whether `host`, such as `localhost:8000`, is one of this server. The address at which the connection arrived is: a name
-    /// that another site has redirected here is refused.
+    /// Whether `host`, such as `localhost:8000`, is a name of this server. The local address of the connection is one: DNS
+    /// rebinding needs a name.
     fn is_ours(&self, host: &str, arrived: SocketAddr) -> bool {
         let host = host.to_ascii_lowercase();
         let name = match host.strip_suffix(&format!(":{}", self.port)) {
@@ -72,8 +72,8 @@ impl Guard {
         name == address || self.hosts.iter().any(|ours| ours == name)
     }
 
-    /// What a request may do, or why it may nothing.
-    fn judge(
+    /// The access of a request, or why it is refused.
+    fn check(
         &self,
         request: &Request,
         arrived: SocketAddr,
@@ -83,11 +83,11 @@ impl Guard {
         let host = hosts.next().and_then(|host| host.to_str().ok());
         let is_ours = |host: &str| self.is_ours(host, arrived);
         if !host.is_some_and(is_ours) || hosts.next().is_some() {
-            return Err((StatusCode::FORBIDDEN, "Host: not one of this server's names"));
+            return Err((StatusCode::FORBIDDEN, "Host: not a name of this server"));
         }
-        // A request line may name a host too.
+        // A request line may contain a host too.
         if !request.uri().authority().is_none_or(|authority| is_ours(authority.as_str())) {
-            return Err((StatusCode::FORBIDDEN, "request line: not one of this server's names"));
+            return Err((StatusCode::FORBIDDEN, "request line: not a name of this server"));
         }
         let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_foreign = match headers.get(header::ORIGIN) {
@@ -108,7 +108,7 @@ impl Guard {
         });
         access.ok_or((
             StatusCode::UNAUTHORIZED,
-            "this page needs its token: open the link that gradus printed, with all that follows the question mark",
+            "this page requires its token: open the whole link that gradus printed, with the part after the question mark",
         ))
     }
 
@@ -124,17 +124,17 @@ impl Guard {
         let in_header = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        // A link that was followed just now counts more than one of earlier.
+        // The link that was just followed takes precedence over the cookie of an earlier one.
         in_query.take(1).chain(in_header).chain(in_cookies).collect()
     }
 
-    /// Cookies know no ports: each server has its own.
+    /// Cookies are shared by all ports of a host, so the name contains the port.
     fn cookie_name(&self) -> String {
         format!("gradus-{}", self.port)
     }
 }
 
-/// Lets a request pass, or says why not; and puts the rules for browsers on every response.
+/// Passes a request on or refuses it, and adds the security headers to every response.
 pub(crate) async fn pass(
     State(guard): State<Guard>,
     Extension(LocalAddress(arrived)): Extension<LocalAddress>,
@@ -142,7 +142,7 @@ pub(crate) async fn pass(
     next: Next,
 ) -> Response {
     let has_token = request.uri().query().is_some_and(|query| query.contains("token="));
-    let mut response = match guard.judge(&request, arrived) {
+    let mut response = match guard.check(&request, arrived) {
         Ok(access) => {
             request.extensions_mut().insert(access);
             let mut response = next.run(request).await;
@@ -166,7 +166,7 @@ pub(crate) async fn pass(
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Browsers know this one from pages that nobody on the way could have changed, and complain about others.
+    // Browsers accept this header from trustworthy origins only, and complain about others.
     if arrived.ip().to_canonical().is_loopback() {
         let name = header::HeaderName::from_static("cross-origin-opener-policy");
         headers.insert(name, HeaderValue::from_static("same-origin"));

@@ -2,7 +2,7 @@
 
 use data::{Dataset, Features, Targets};
 
-/// The height, width and channels of the samples, if they are images in bytes.
+/// Height, width and channels of the samples, if they are images in bytes.
 pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {
     let shape: [usize; 3] = set.sample_shape().try_into().ok()?;
     matches!((set.features(), shape), (Features::U8(_), [_, _, 1 | 3])).then_some(shape)

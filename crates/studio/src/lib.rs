@@ -1,15 +1,16 @@
-//! The studio: web pages of runs, in progress and finished.
+//! The studio: web pages that show runs during training and afterwards.
 //!
-//! It reads run folders, whose events another thread or another program writes, and never knows the trainer: what
-//! the page of a run shows are the lines of its log. A run in the same process can be told what to do through its
-//! [`LiveRun`]; the trainer never waits for that.
+//! It reads run folders, whose events another thread or process writes, and does not depend on the trainer: the page of
+//! a run shows the lines of its log. A run in the same process receives commands through its [`LiveRun`]; the trainer
+//! never waits for the studio.
 //!
-//! Everything is served by one thread from the binary itself. No request leaves the machine.
+//! One thread serves everything from the binary itself. No request leaves the machine.
 
 mod about;
 mod activations;
 mod api;
 mod assets;
+mod error;
 mod guard;
 mod images;
 mod library;
@@ -24,10 +25,11 @@ mod summary;
 
 use runs::{DataSpec, ExperimentError, Split};
 
+pub use error::RunError;
 pub use live::{LiveLink, LiveRun, live};
 pub use picture::{Picture, picture};
-pub use report::{ReportError, html};
-pub use server::{BoundAddress, Options, Studio, StudioError};
+pub use report::html;
+pub use server::{BoundAddress, Options, Studio, StudioError, Timeouts};
 
-/// Reads the data of an experiment: the studio does not know where the embedded digits are.
+/// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
 pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;

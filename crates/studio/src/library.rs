@@ -1,40 +1,41 @@
 //! The runs that the studio shows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use diagnostics::chain;
-use runs::{Experiment, ExperimentError, RunFolder, SavedModel, Split};
+use runs::{Experiment, RunFolder, SavedModel, Split};
 
 use crate::OpenData;
+use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::summary::{RunState, RunSummary};
+use crate::summary::RunSummary;
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
-const MOST_OPEN: usize = 16;
+const MAX_OPEN: usize = 16;
 
 /// The runs in some folders.
 ///
-/// A request names a run by its id, which is looked up here: no request names a path.
+/// A request names a run by its id, never by a path.
 #[derive(Debug)]
 pub(crate) struct Library {
     roots: Vec<PathBuf>,
     live: Option<LiveRun>,
     open_data: OpenData,
-    /// What is known of finished runs. A run in progress may end without a further byte.
-    rows: Mutex<HashMap<PathBuf, (Stamp, RunSummary)>>,
-    /// The runs that were opened, the latest last.
+    /// The summaries of runs that are over. A running one may crash without writing another byte.
+    known: Mutex<HashMap<PathBuf, (Stamp, RunSummary)>>,
+    /// The open runs, the last used at the end.
     open: Mutex<Vec<Arc<OpenRun>>>,
 }
 
-/// By what one sees that a run has changed.
+/// Time of the last change and length of a file, by which its changes are noticed.
 type Stamp = (Option<SystemTime>, u64);
 
-/// A run that someone looks at.
+/// A run whose pages are open.
 #[derive(Debug)]
 pub(crate) struct OpenRun {
     pub(crate) id: String,
@@ -42,24 +43,23 @@ pub(crate) struct OpenRun {
     log: Mutex<RunLog>,
     data: Mutex<Option<Arc<Split>>>,
     open_data: OpenData,
-    /// The saved network that was read last, and its file.
-    last_read: Mutex<Option<(PathBuf, ModelAtStep)>>,
+    /// The saved model that was read last, and its file.
+    last_read: Mutex<Option<(PathBuf, Stamp, ModelAtStep)>>,
 }
 
 impl Library {
     pub(crate) fn new(roots: Vec<PathBuf>, live: Option<LiveRun>, open_data: OpenData) -> Self {
-        Self { roots, live, open_data, rows: Mutex::default(), open: Mutex::default() }
+        Self { roots, live, open_data, known: Mutex::default(), open: Mutex::default() }
     }
 
-    /// The run in progress in this process, and its id.
+    /// The run that this process trains, and its id.
     pub(crate) fn live(&self) -> Option<(String, &LiveRun)> {
         let live = self.live.as_ref()?;
         let id = self.folders().into_iter().find(|(_, folder)| folder == live.folder())?.0;
         Some((id, live))
     }
 
-    /// Every folder that may be a run, with its id: the name of the folder, and a number if there are several of one
-    /// name.
+    /// Every folder that may be a run, with its id: the name of the folder, and a number if that is taken.
     fn folders(&self) -> Vec<(String, PathBuf)> {
         let mut folders = Vec::new();
         for root in &self.roots {
@@ -73,40 +73,46 @@ impl Library {
             }
         }
         folders.dedup();
-        let mut taken: HashMap<String, usize> = HashMap::new();
-        let named = folders.into_iter().map(|folder| {
-            let name = name_of(&folder);
-            let count = taken.entry(name.clone()).or_default();
-            *count += 1;
-            let id = if *count == 1 { name } else { format!("{name}~{count}") };
-            (id, folder)
+        let names: Vec<String> = folders.iter().map(|folder| name_of(folder)).collect();
+        let mut taken = HashSet::new();
+        let ids = names.iter().map(|name| {
+            let is_free = |id: &String| !taken.contains(id) && (id == name || !names.contains(id));
+            let numbered = (2..).map(|number| format!("{name}~{number}"));
+            let id = std::iter::once(name.clone()).chain(numbered).find(is_free);
+            let id = id.expect("numbers do not end");
+            taken.insert(id.clone());
+            id
         });
-        named.collect()
+        ids.collect::<Vec<_>>().into_iter().zip(folders).collect()
     }
 
-    /// A row for each run, the one written last first.
-    pub(crate) fn rows(&self) -> Vec<RunSummary> {
-        let mut known = lock(&self.rows);
+    /// A summary of each run as it is at the time `now`, the one written last first.
+    pub(crate) fn summaries(&self, now: SystemTime) -> Vec<RunSummary> {
+        self.summaries_by(|id, folder, is_live| RunSummary::read(id, folder, is_live, now))
+    }
+
+    fn summaries_by(&self, read: impl Fn(&str, &Path, bool) -> RunSummary) -> Vec<RunSummary> {
+        let mut known = lock(&self.known);
         let live = self.live.as_ref().map(LiveRun::folder);
-        let mut rows: Vec<RunSummary> = self
-            .folders()
-            .into_iter()
-            .map(|(id, folder)| {
-                let stamp = stamp(&folder);
-                match known.get(&folder) {
-                    Some((old, row)) if *old == stamp && row.id == id => row.clone(),
-                    _ => {
-                        let row = RunSummary::read(&id, &folder, live == Some(&*folder));
-                        if row.state != RunState::Running {
-                            known.insert(folder, (stamp, row.clone()));
-                        }
-                        row
+        let mut summaries = Vec::new();
+        for (id, folder) in self.folders() {
+            let stamp = stamp(&folder.join("events.jsonl"));
+            let summary = match known.get(&folder) {
+                Some((old, summary)) if *old == stamp && summary.id == id => summary.clone(),
+                _ => {
+                    // A bug met in one run must not hide the others.
+                    let read = AssertUnwindSafe(|| read(&id, &folder, live == Some(&*folder)));
+                    let summary = catch_unwind(read).unwrap_or_else(|_| RunSummary::failed(&id));
+                    if summary.state.is_over() {
+                        known.insert(folder, (stamp, summary.clone()));
                     }
+                    summary
                 }
-            })
-            .collect();
-        rows.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.id.cmp(&b.id)));
-        rows
+            };
+            summaries.push(summary);
+        }
+        summaries.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.id.cmp(&b.id)));
+        summaries
     }
 
     /// The run called `id`, if there is one.
@@ -120,20 +126,20 @@ impl Library {
             }
         };
         open.push(Arc::clone(&found));
-        if open.len() > MOST_OPEN {
+        if open.len() > MAX_OPEN {
             open.remove(0);
         }
         Some(found)
     }
 
-    /// The way to the trainer of `run`, if it is in progress in this process.
+    /// The link to the trainer of `run`, if this process trains it.
     pub(crate) fn trainer_of(&self, run: &OpenRun) -> Option<&LiveRun> {
         self.live.as_ref().filter(|live| live.folder() == run.folder)
     }
 }
 
 impl OpenRun {
-    /// The run in a folder, by whose name it is called.
+    /// The run in a folder, named after it.
     pub(crate) fn at(folder: &Path, open_data: OpenData) -> Self {
         Self {
             id: name_of(folder),
@@ -155,64 +161,63 @@ impl OpenRun {
     /// # Errors
     ///
     /// If the log cannot be read.
-    pub(crate) fn history(&self) -> std::io::Result<Lines> {
+    pub(crate) fn history(&self) -> Result<Lines, RunError> {
         let mut log = self.log();
-        log.refresh()?;
-        log.history()
+        let lines = log.refresh().and_then(|()| log.history());
+        lines.map_err(|source| RunError::File { file: "events.jsonl", source })
     }
 
-    /// What the run was to do.
+    /// The experiment of the run.
     ///
     /// # Errors
     ///
-    /// If the file is not there or wrong.
-    pub(crate) fn experiment(&self) -> Result<Experiment, String> {
-        let text = fs::read_to_string(self.folder.join("experiment.toml"));
-        let text = text.map_err(|error| format!("experiment.toml: {error}"))?;
-        Experiment::parse("experiment.toml", &text).map_err(|error| chain(&error))
+    /// If its file cannot be read or is wrong.
+    pub(crate) fn experiment(&self) -> Result<Experiment, RunError> {
+        const FILE: &str = "experiment.toml";
+        let text = fs::read_to_string(self.folder.join(FILE));
+        let text = text.map_err(|source| RunError::File { file: FILE, source })?;
+        Ok(Experiment::parse(FILE, &text)?)
     }
 
     /// The data of the run. Read once, and kept as long as the run is open.
     ///
     /// # Errors
     ///
-    /// If they cannot be read any more.
-    pub(crate) fn data(&self) -> Result<Arc<Split>, String> {
+    /// If they cannot be read.
+    pub(crate) fn data(&self) -> Result<Arc<Split>, RunError> {
         let mut data = lock(&self.data);
         if let Some(split) = &*data {
             return Ok(Arc::clone(split));
         }
-        let open: Result<Split, ExperimentError> = (self.open_data)(&self.experiment()?.data);
-        let split = Arc::new(open.map_err(|error| chain(&error))?);
+        let split = Arc::new((self.open_data)(&self.experiment()?.data)?);
         *data = Some(Arc::clone(&split));
         Ok(split)
     }
 
-    /// The steps at which the network was saved, in order.
+    /// The steps at which the model was saved, in order.
     pub(crate) fn saved_steps(&self) -> Vec<u64> {
         self.files().into_iter().map(|(step, _)| step).collect()
     }
 
-    /// The saved network that is nearest to `step`, the last one if none is given.
+    /// The saved model that is nearest to `step`, the last one if none is given.
     ///
     /// # Errors
     ///
     /// If there is none, or it is damaged.
-    pub(crate) fn saved(&self, step: Option<u64>) -> Result<ModelAtStep, String> {
-        let files = self.files();
+    pub(crate) fn saved(&self, step: Option<u64>) -> Result<ModelAtStep, RunError> {
         let wanted = step.unwrap_or(u64::MAX);
-        let nearest = files.into_iter().min_by_key(|(step, _)| step.abs_diff(wanted));
-        let (step, file) = nearest.ok_or("no network was saved")?;
+        let nearest = self.files().into_iter().min_by_key(|(step, _)| step.abs_diff(wanted));
+        let (step, file) = nearest.ok_or(RunError::NoModel)?;
+        let stamp = stamp(&file);
         let mut last = lock(&self.last_read);
-        if let Some((path, snapshot)) = &*last
-            && *path == file
+        if let Some((path, old, model)) = &*last
+            && (path, old) == (&file, &stamp)
         {
-            return Ok(snapshot.clone());
+            return Ok(model.clone());
         }
-        let model = Arc::new(SavedModel::read(&file).map_err(|error| chain(&error))?);
-        let snapshot = ModelAtStep { step, model };
-        *last = Some((file, snapshot.clone()));
-        Ok(snapshot)
+        let model = ModelAtStep { step, model: Arc::new(SavedModel::read(&file)?) };
+        *last = Some((file, stamp, model.clone()));
+        Ok(model)
     }
 
     fn files(&self) -> Vec<(u64, PathBuf)> {
@@ -235,11 +240,75 @@ fn name_of(folder: &Path) -> String {
     folder.file_name().map_or("run".into(), |name| name.to_string_lossy().into_owned())
 }
 
-fn stamp(folder: &Path) -> Stamp {
-    let metadata = fs::metadata(folder.join("events.jsonl"));
+fn stamp(file: &Path) -> Stamp {
+    let metadata = fs::metadata(file);
     metadata.map_or((None, 0), |metadata| (metadata.modified().ok(), metadata.len()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::summary::RunState;
+
+    fn open_library(roots: Vec<PathBuf>) -> Library {
+        Library::new(roots, None, |_| panic!("no test here needs data"))
+    }
+
+    fn write_run(folder: &Path, log: &str) {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("experiment.toml"), "").unwrap();
+        fs::write(folder.join("events.jsonl"), log).unwrap();
+    }
+
+    #[test]
+    fn a_run_whose_summary_fails_hides_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["bad", "good"] {
+            write_run(&root.path().join(name), "");
+        }
+        let library = open_library(vec![root.path().to_owned()]);
+        let found = library.summaries_by(|id, folder, is_live| {
+            assert_ne!(id, "bad", "a bug");
+            RunSummary::read(id, folder, is_live, SystemTime::now())
+        });
+        let found: Vec<_> = found.iter().map(|run| (&*run.id, run.state)).collect();
+        assert_eq!(found, [("good", RunState::Running), ("bad", RunState::NotARun)]);
+    }
+
+    #[test]
+    fn a_run_that_stops_writing_has_crashed_a_minute_later() {
+        let root = tempfile::tempdir().unwrap();
+        write_run(&root.path().join("killed"), "");
+        let library = open_library(vec![root.path().to_owned()]);
+        let written = fs::metadata(root.path().join("killed/events.jsonl")).unwrap();
+        let written = written.modified().unwrap();
+        let state = |now| library.summaries(now)[0].state;
+        assert_eq!(state(written + Duration::from_secs(59)), RunState::Running);
+        assert_eq!(state(written + Duration::from_secs(61)), RunState::Crashed);
+        // A log from the future, of a machine whose clock is wrong, is not being written either.
+        let root = tempfile::tempdir().unwrap();
+        write_run(&root.path().join("future"), "");
+        let library = open_library(vec![root.path().to_owned()]);
+        let state = |now| library.summaries(now)[0].state;
+        assert_eq!(state(written - Duration::from_secs(30)), RunState::Running);
+        assert_eq!(state(written - Duration::from_secs(90)), RunState::Crashed);
+    }
+
+    #[test]
+    fn every_folder_has_an_id_of_its_own() {
+        let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        for (root, name) in [(0, "x"), (0, "x~2"), (1, "x")] {
+            write_run(&roots[root].path().join(name), "");
+        }
+        let library = open_library(roots.iter().map(|root| root.path().to_owned()).collect());
+        let mut ids: Vec<String> = library.folders().into_iter().map(|(id, _)| id).collect();
+        ids.sort();
+        assert_eq!(ids, ["x", "x~2", "x~3"]);
+    }
 }

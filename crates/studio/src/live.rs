@@ -1,4 +1,4 @@
-//! The link between a run and the studio that shows it, within one process.
+//! The link between a training run and the studio in the same process.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use events::Command;
 use runs::SavedModel;
 
-/// Commands that may wait to be heard. More come only from someone who does not look at what happens.
-const MOST_WAITING: usize = 64;
+/// Commands that may wait. A person does not send more.
+const MAX_WAITING: usize = 64;
 
-/// How long a paused run waits for a command before it looks whether something else wants it to end.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a paused run waits for a command before it checks whether it is to end.
+const COMMAND_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A run in progress in this process, as the server sees it.
+/// A run that this process trains: the side of the studio.
 #[derive(Debug)]
 pub struct LiveRun {
     folder: PathBuf,
@@ -23,17 +23,17 @@ pub struct LiveRun {
     shared: Arc<LiveState>,
 }
 
-/// The same run, as whoever trains sees it.
+/// A run that this process trains: the side of the trainer.
 #[derive(Debug)]
 pub struct LiveLink {
     commands: Receiver<Command>,
     shared: Arc<LiveState>,
 }
 
-/// A network that was handed out longer ago is not the one that learns.
+/// A copy of the model older than this is not current.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// The network of a run at one of its steps.
+/// The model of a run at one of its steps.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelAtStep {
     pub(crate) step: u64,
@@ -42,18 +42,18 @@ pub(crate) struct ModelAtStep {
 
 #[derive(Debug)]
 struct LiveState {
-    /// At first, so that there is a network to look at.
+    /// Whether the studio wants a new copy of the model. True at first, so that there is one.
     is_wanted: AtomicBool,
-    snapshot: Mutex<Option<(Instant, ModelAtStep)>>,
+    model: Mutex<Option<(Instant, ModelAtStep)>>,
     changed: Condvar,
 }
 
-/// Links a run that is kept in `folder` to the studio.
+/// Links the run in `folder` to the studio.
 pub fn live(folder: &Path) -> (LiveRun, LiveLink) {
-    let (sender, commands) = sync_channel(MOST_WAITING);
+    let (sender, commands) = sync_channel(MAX_WAITING);
     let shared = Arc::new(LiveState {
         is_wanted: AtomicBool::new(true),
-        snapshot: Mutex::default(),
+        model: Mutex::default(),
         changed: Condvar::new(),
     });
     let run = LiveRun { folder: folder.to_owned(), commands: sender, shared: Arc::clone(&shared) };
@@ -61,34 +61,34 @@ pub fn live(folder: &Path) -> (LiveRun, LiveLink) {
 }
 
 impl LiveLink {
-    /// What someone asks of the run. With `may_wait`, it is waited for a little.
+    /// The next command to the run. With `may_wait`, waits a moment for one.
     pub fn command(&self, may_wait: bool) -> Option<Command> {
         if !may_wait {
             return self.commands.try_recv().ok();
         }
-        match self.commands.recv_timeout(PATIENCE) {
+        match self.commands.recv_timeout(COMMAND_TIMEOUT) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                // The studio is gone, but whoever paused the run may still end it from outside.
-                std::thread::sleep(PATIENCE);
+                // Without a studio, a paused run may still be ended by a signal.
+                std::thread::sleep(COMMAND_TIMEOUT);
                 None
             }
         }
     }
 
-    /// Hands out the network as it is after `step`, if someone has looked at it since the last time.
+    /// Provides a copy of the model after `step`, if the studio wants a new one.
     pub fn offer(&self, step: u64, model: impl FnOnce() -> SavedModel) {
         if self.shared.is_wanted.swap(false, Ordering::Relaxed) {
             self.hand_out(step, model());
         }
     }
 
-    /// Hands out the network as it is after `step`, before nothing changes for a while.
+    /// Provides a copy of the model after `step`, before a pause.
     pub fn hand_out(&self, step: u64, model: SavedModel) {
-        let snapshot = ModelAtStep { step, model: Arc::new(model) };
-        let mut last = self.shared.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some((Instant::now(), snapshot));
+        let model = ModelAtStep { step, model: Arc::new(model) };
+        let mut last = self.shared.model.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((Instant::now(), model));
         self.shared.changed.notify_all();
     }
 }
@@ -99,7 +99,7 @@ impl LiveRun {
         &self.folder
     }
 
-    /// Asks something of the run. Returns whether it will be heard: not after its end.
+    /// Sends a command to the run. Returns false if the run has ended or too many commands wait.
     pub(crate) fn send(&self, command: Command) -> bool {
         match self.commands.try_send(command) {
             Ok(()) => true,
@@ -107,18 +107,18 @@ impl LiveRun {
         }
     }
 
-    /// The network as it was a moment ago. If it is older, the trainer is asked for the next one, and it is waited
-    /// for a little, but only once: a run that is paused or over has no newer one.
-    pub(crate) fn snapshot(&self) -> Option<ModelAtStep> {
+    /// The model as it was a moment ago. If the last copy is older, waits a moment for the next one, but only once: a run
+    /// that is paused or over provides none.
+    pub(crate) fn model(&self) -> Option<ModelAtStep> {
         let shared = &*self.shared;
-        let lock = shared.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = shared.model.lock().unwrap_or_else(PoisonError::into_inner);
         let was_wanted = shared.is_wanted.swap(true, Ordering::Relaxed);
         let is_old = |last: &mut Option<(Instant, ModelAtStep)>| {
             !was_wanted && last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH)
         };
         let waited = shared.changed.wait_timeout_while(lock, FRESH, is_old);
         let (last, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map(|(_, snapshot)| snapshot.clone())
+        last.as_ref().map(|(_, model)| model.clone())
     }
 }
 
@@ -127,21 +127,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_heard_in_order_and_a_flood_is_refused() {
+    fn commands_arrive_in_order_and_too_many_are_refused() {
         let (run, link) = live("here".as_ref());
         assert_eq!(link.command(false), None);
         let accepted = (0..1000).filter(|_| run.send(Command::Step)).count();
-        assert_eq!(accepted, MOST_WAITING);
+        assert_eq!(accepted, MAX_WAITING);
         assert_eq!(link.command(true), Some(Command::Step));
-        assert!(run.send(Command::Stop), "the channel has capacity again");
-        let heard: Vec<_> = std::iter::from_fn(|| link.command(false)).collect();
-        assert_eq!((heard.len(), heard.last()), (MOST_WAITING, Some(&Command::Stop)));
+        assert!(run.send(Command::Stop), "there is space again");
+        let received: Vec<_> = std::iter::from_fn(|| link.command(false)).collect();
+        assert_eq!((received.len(), received.last()), (MAX_WAITING, Some(&Command::Stop)));
         drop(link);
-        assert!(!run.send(Command::Pause), "nobody listens any more");
+        assert!(!run.send(Command::Pause), "the run has ended");
     }
 
     #[test]
-    fn a_network_is_copied_only_when_someone_looks() {
+    fn a_model_is_copied_only_if_the_studio_wants_it() {
         let text = "data = { source = 'memory' }\ntrain = { steps = 1 }\n\
             model = { input = [2], layers = [{ linear = { units = 1 } }] }";
         let experiment = runs::Experiment::parse("small.toml", text).unwrap();
@@ -152,12 +152,12 @@ mod tests {
             running_statistics: Vec::new(),
         };
         let (run, link) = live("here".as_ref());
-        let step = || run.snapshot().map(|snapshot| snapshot.step);
+        let step = || run.model().map(|model| model.step);
         link.offer(1, model);
-        link.offer(2, || panic!("nobody has looked"));
+        link.offer(2, || panic!("no copy is wanted"));
         assert_eq!(step(), Some(1));
         link.offer(3, model);
-        link.offer(4, || panic!("nobody has looked again"));
+        link.offer(4, || panic!("no copy is wanted again"));
         assert_eq!(step(), Some(3));
         link.hand_out(5, model());
         assert_eq!(step(), Some(5));

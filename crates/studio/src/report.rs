@@ -1,9 +1,10 @@
-//! A run as one file that needs no server: the page itself, with all it would have asked for.
+//! A run as a single HTML file: the page with all answers that it would request from the server.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,33 +18,16 @@ use serde_json::json;
 use crate::OpenData;
 use crate::about::About;
 use crate::assets;
+use crate::error::RunError;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
 use crate::modules;
 use crate::summary::RunSummary;
 
-/// Snapshots whose batch can be seen: pictures are most of the file.
+/// Snapshots whose batch is included: images are most of the file.
 const BATCHES: usize = 20;
 
-/// Why there is no report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportError(String);
-
-impl ReportError {
-    pub(crate) fn new(run: &Path, why: &str) -> Self {
-        Self(format!("{}: {why}", run.display()))
-    }
-}
-
-impl fmt::Display for ReportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ReportError {}
-
-/// Some samples of a set as they stand in the file.
+/// The images of some samples of a set, as they are in the file.
 #[derive(Serialize)]
 struct PackedImages {
     samples: Vec<u32>,
@@ -52,16 +36,19 @@ struct PackedImages {
     pixels: String,
 }
 
-/// The page of the run in `folder`, in one file: the six panels, with time to go back in, and its results.
+/// The page of the run in `folder` as a single file: its panels with a time slider, and its results.
 ///
 /// # Errors
 ///
 /// If the run cannot be read.
-pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
-    let wrong = |why: String| ReportError::new(folder, &why);
+pub fn html(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
+    report(folder, open_data).map_err(|error| error.of(folder))
+}
+
+fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     let run = OpenRun::at(folder, open_data);
-    let lines = run.history().map_err(|error| wrong(format!("events.jsonl: {error}")))?;
-    let about = About::new(&run).map_err(wrong)?;
+    let lines = run.history()?;
+    let about = About::new(&run)?;
     let events = lines.events();
     let (train, test) = samples(&events, about.test_samples);
     let data = run.data().ok().filter(|_| about.image_shape.is_some());
@@ -80,7 +67,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     });
     about["metrics"] = json!(started.map(|started| &started.metrics));
     about["result"] = json!(finished.map(|finished| &finished.summary));
-    about["state"] = json!(RunSummary::read(&run.id, folder, false).state);
+    about["state"] = json!(RunSummary::read(&run.id, folder, false, SystemTime::now()).state);
     let report = json!({
         "about": about,
         "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),
@@ -89,7 +76,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, ReportError> {
     Ok(page(&run.id, &report.to_string()))
 }
 
-/// The samples that can be seen: those of some batches, and those of the test panel at every evaluation.
+/// The samples to include: those of some batches, and those of the test panel at every evaluation.
 fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     let batches: Vec<&Vec<u32>> = events
         .iter()
@@ -106,14 +93,14 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
         _ => &[],
     });
     let mut test: BTreeSet<u32> = misclassified.map(|(sample, _)| *sample).collect();
-    // Where the misclassified ones come first, others follow in order.
+    // After the misclassified ones the others follow in order.
     test.extend(0..shown);
     (train, test)
 }
 
 fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<PackedImages> {
-    let is_there = |&sample: &u32| (sample as usize) < set.len();
-    let samples: Vec<u32> = wanted.iter().copied().filter(is_there).collect();
+    let exists = |&sample: &u32| (sample as usize) < set.len();
+    let samples: Vec<u32> = wanted.iter().copied().filter(exists).collect();
     let Images { labels, pixels } = images::some(set, &samples)?;
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     packer.write_all(&pixels).expect("memory takes all");
@@ -132,7 +119,7 @@ fn page(title: &str, report: &str) -> String {
     }
     let style = assets::text("style.css");
     let imports = json!({ "imports": imports });
-    // Texts of a log could end the script, or begin a comment in it. In JSON this letter stands in texts only.
+    // Texts of a log could end the script, or begin a comment in it. In JSON this letter occurs in strings only.
     let report = report.replace('<', "\\u003c");
     let title: String = title.chars().filter(|c| !"<>&".contains(*c)).collect();
     let mut page = String::new();
@@ -155,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_run_can_end_the_script_it_stands_in() {
+    fn no_text_of_a_run_can_end_the_script_that_holds_it() {
         let text = "</script><!--<script>alert(1)</script>";
         let page = page("</title><script>", &json!({ "x": text }).to_string());
         assert_eq!((page.matches("</script>").count(), page.matches("<!--").count()), (3, 0));

@@ -1,4 +1,4 @@
-//! The server: one thread, an address of this machine, and limits on what strangers can take from it.
+//! The server: one thread, an address of this machine, and limits on the resources that clients can take.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,33 +24,51 @@ use crate::guard::{Access, Guard, LocalAddress};
 use crate::library::Library;
 use crate::live::LiveRun;
 
-/// The port that is tried first if none is asked for.
+/// The port that is tried first.
 const PORT: u16 = 7700;
 /// Ports after it that are tried.
 const MORE_PORTS: u16 = 100;
 /// Connections at a time; more wait.
-const MOST_CONNECTIONS: usize = 512;
-/// How long a client may take to say what it wants.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-/// Bytes that are kept for a client that sends or reads slowly.
+const MAX_CONNECTIONS: usize = 512;
+/// Bytes buffered for a client that sends or reads slowly.
 const BUFFER: usize = 1 << 16;
 
 /// What to serve.
 #[derive(Debug)]
 pub struct Options {
-    /// Run folders, and folders that have some in them.
+    /// Run folders, and folders that contain some.
     pub roots: Vec<PathBuf>,
-    /// The run in progress in this process.
+    /// The run that this process trains.
     pub live: Option<LiveRun>,
     /// Reads the data of an experiment.
     pub open_data: OpenData,
+    /// How long the server waits.
+    pub timeouts: Timeouts,
 }
 
-/// A place to serve at, which nobody else can take any more.
+/// How long the server waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the head of a request.
+    pub head: Duration,
+    /// For the body of a request and its answer.
+    pub answer: Duration,
+    /// Before it writes to an idle stream of events, to learn whether the other side still exists.
+    pub keep_alive: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let [head, answer, keep_alive] = [10, 20, 10].map(Duration::from_secs);
+        Self { head, answer, keep_alive }
+    }
+}
+
+/// An address of this machine that is bound, so that no other program can take it.
 #[derive(Debug)]
 pub struct BoundAddress {
     listener: std::net::TcpListener,
-    /// The name that was asked for, if it was one.
+    /// The host name that was given, if it was not a number.
     name: Option<String>,
 }
 
@@ -63,17 +81,17 @@ pub struct Studio {
     guard: Guard,
 }
 
-/// Why there is no server.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudioError {
-    /// The text is not an address.
+    /// The address is malformed or not one of this machine.
     #[error("{found}: expected an address of this machine and a port, such as 127.0.0.1:8000")]
     Address {
-        /// The text.
+        /// What was given.
         found: String,
     },
-    /// Another program listens there.
+    /// Another program listens at the address.
     #[error("{address}: another program listens there{}", free_port(*address, *free))]
     InUse {
         /// The address.
@@ -81,60 +99,54 @@ pub enum StudioError {
         /// The next free port.
         free: Option<u16>,
     },
-    /// The address cannot be bound.
+    /// The address cannot be served.
     #[error("{address}")]
     Io {
         /// The address.
         address: SocketAddr,
-        /// The error of the system.
-        #[source]
-        error: io::Error,
+        /// Why not.
+        source: io::Error,
     },
-    /// There are no random numbers for the token.
+    /// The system has no random numbers for the token.
     #[error("no random numbers for the token")]
     Random(#[source] getrandom::Error),
 }
 
-fn free_port(address: SocketAddr, free: Option<u16>) -> String {
-    free.map_or(String::new(), |port| format!("; --addr {}:{port} is free", url_ip(address)))
-}
-
 impl BoundAddress {
-    /// Takes an address of this machine and a port, such as `0.0.0.0:8000`, or one of the two; if none is given, one that
-    /// only this machine can reach.
+    /// Binds an address and a port, such as `0.0.0.0:8000`, or one of the two; without `address`, a loopback address.
     ///
     /// # Errors
     ///
-    /// If the address is not free or not of this machine.
-    pub fn take(address: Option<&str>) -> Result<Self, StudioError> {
+    /// If the address is in use or not one of this machine.
+    pub fn bind(address: Option<&str>) -> Result<Self, StudioError> {
         match address {
             Some(text) => listen(text),
             None => Ok(Self { listener: listen_anywhere()?, name: None }),
         }
     }
 
-    /// Begins to serve, on a thread of its own.
+    /// Serves on a thread of its own.
     ///
     /// # Errors
     ///
-    /// If the system has no thread or no random numbers for it.
+    /// If the system has no thread or no random numbers.
     pub fn serve(self, options: Options) -> Result<Studio, StudioError> {
         let Self { listener, name } = self;
-        let io = |error| StudioError::Io { address: SocketAddr::from(([0; 4], 0)), error };
+        let io = |source| StudioError::Io { address: SocketAddr::from(([0; 4], 0)), source };
         let address = listener.local_addr().map_err(io)?;
         let hosts: Vec<String> = name.into_iter().collect();
         let guard = Guard::new(address.port(), &hosts).map_err(StudioError::Random)?;
         let host = match hosts.into_iter().next() {
             Some(name) => name,
             None if address.ip().is_unspecified() => own_address().unwrap_or_else(|| {
-                // Without a network nobody but this machine can come, and all addresses are none.
+                // Without a network only this machine can connect.
                 let own = if address.is_ipv4() { "127.0.0.1" } else { "[::1]" };
                 own.to_owned()
             }),
             None => url_ip(address),
         };
         let library = Library::new(options.roots, options.live, options.open_data);
-        let router = api::router(Arc::new(library), guard.clone());
+        let router = api::router(Arc::new(library), guard.clone(), options.timeouts);
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -145,7 +157,7 @@ impl BoundAddress {
         let serving = thread.spawn(move || {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener that is set up");
-                serve(listener, router).await;
+                serve(listener, router, options.timeouts.head).await;
             });
         });
         serving.map_err(io)?;
@@ -154,27 +166,27 @@ impl BoundAddress {
 }
 
 impl Studio {
-    /// Where it listens.
+    /// The address that is served.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The link for whoever started it. Who has it can steer the run.
+    /// The link for the owner, with which the run can be controlled.
     pub fn link(&self) -> String {
         self.link_for(Access::Owner)
     }
 
-    /// A link that only shows, for others; none if others cannot reach this machine.
+    /// A read-only link; `None` if other machines cannot connect.
     pub fn viewer_link(&self) -> Option<String> {
         (!self.address.ip().is_loopback()).then(|| self.link_for(Access::Viewer))
     }
 
-    fn link_for(&self, role: Access) -> String {
-        format!("http://{}:{}/?token={}", self.host, self.address.port(), self.guard.token(role))
+    fn link_for(&self, access: Access) -> String {
+        format!("http://{}:{}/?token={}", self.host, self.address.port(), self.guard.token(access))
     }
 }
 
-/// The address as it stands in a link.
+/// The address as it is written in a link.
 fn url_ip(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(address) => address.ip().to_string(),
@@ -182,7 +194,12 @@ fn url_ip(address: SocketAddr) -> String {
     }
 }
 
-/// Listens at an address that was asked for.
+/// What to use instead of an address in use.
+fn free_port(address: SocketAddr, free: Option<u16>) -> String {
+    free.map_or(String::new(), |port| format!("; --addr {}:{port} is free", url_ip(address)))
+}
+
+/// Binds the given address.
 fn listen(text: &str) -> Result<BoundAddress, StudioError> {
     let wrong = || StudioError::Address { found: text.to_owned() };
     let whole = match text.trim().strip_prefix(':').unwrap_or(text.trim()) {
@@ -193,14 +210,14 @@ fn listen(text: &str) -> Result<BoundAddress, StudioError> {
     let address = whole.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)?;
     let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => StudioError::InUse { address, free: next_free(address) },
-        _ => StudioError::Io { address, error },
+        _ => StudioError::Io { address, source: error },
     })?;
     let host = whole.rsplit_once(':').map_or(&*whole, |(host, _)| host);
     let is_name = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err();
     Ok(BoundAddress { listener, name: is_name.then(|| host.to_owned()) })
 }
 
-/// Listens at the first port that is free.
+/// Binds the first free port.
 fn listen_anywhere() -> Result<std::net::TcpListener, StudioError> {
     let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     match std::net::TcpListener::bind(address) {
@@ -210,7 +227,7 @@ fn listen_anywhere() -> Result<std::net::TcpListener, StudioError> {
         }
         other => other,
     }
-    .map_err(|error| StudioError::Io { address, error })
+    .map_err(|error| StudioError::Io { address, source: error })
 }
 
 fn next_free(taken: SocketAddr) -> Option<u16> {
@@ -218,35 +235,35 @@ fn next_free(taken: SocketAddr) -> Option<u16> {
     ports.into_iter().find(|&port| std::net::TcpListener::bind((taken.ip(), port)).is_ok())
 }
 
-/// The address of this machine in its network. Nothing is sent for it.
+/// The address of this machine in its network. Nothing is sent.
 fn own_address() -> Option<String> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address that is reserved for documents: it only decides through which card one would send.
+    // An address reserved for documentation: it only selects the network interface.
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     Some(url_ip(socket.local_addr().ok()?))
 }
 
-async fn serve(listener: TcpListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn serve(listener: TcpListener, router: Router, head: Duration) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let permit = Arc::clone(&permits).acquire_owned().await.expect("never closed");
         match listener.accept().await {
             Ok((stream, _)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    serve_connection(stream, router).await;
+                    serve_connection(stream, router, head).await;
                     drop(permit);
                 });
             }
-            // Too many open files, for one: it passes.
+            // For example too many open files: that passes.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, router: Router, head: Duration) {
     let Ok(address) = stream.local_addr() else { return };
-    // Events are small and are to arrive at once.
+    // Events are small and must not be delayed.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -256,10 +273,10 @@ async fn serve_connection(stream: TcpStream, router: Router) {
             Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {}))
         }
     });
-    // Whatever a client does wrong ends its own connection only.
+    // An error of a client ends only its own connection.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(head)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .await;

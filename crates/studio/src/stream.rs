@@ -1,4 +1,4 @@
-//! The events of a run as they come.
+//! The events of a run as a stream.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,63 +8,69 @@ use std::time::Duration;
 
 use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
+use tokio::time::Instant;
 
 use crate::library::OpenRun;
 use crate::log::Lines;
 
-/// StreamLimit at a time. More is not a school class but a faulty program.
-pub(crate) const MOST_STREAMS: usize = 256;
-/// How often it is looked whether something was written: as often as an eye can follow.
+/// The most streams at a time: more than a class, so that a faulty program cannot take all resources.
+pub(crate) const MAX_STREAMS: usize = 256;
+/// Time between two reads of the log: the eye follows no faster changes.
 const PERIOD: Duration = Duration::from_millis(200);
-/// Periods without a word after which one is said: only who speaks learns that the other is gone.
-const QUIET_PERIODS: u32 = 50;
 
-/// How many streams there are.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StreamLimit(Arc<AtomicUsize>);
+/// How many streams are open, and how often an idle one is written to.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamLimit {
+    open: Arc<AtomicUsize>,
+    keep_alive: Duration,
+}
 
-/// One of the streams, as long as it lives.
+/// The permission for one stream, returned when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit(Arc<AtomicUsize>);
+pub(crate) struct Permit(StreamLimit);
 
 impl StreamLimit {
-    /// Takes a place, if there is one.
+    /// No streams yet. An idle stream gets a comment every `keep_alive`: only writing shows that the other side is gone.
+    pub(crate) fn new(keep_alive: Duration) -> Self {
+        Self { open: Arc::default(), keep_alive }
+    }
+
+    /// A permit, unless too many streams are open.
     pub(crate) fn permit(&self) -> Option<Permit> {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        let permit = Permit(Arc::clone(&self.0));
-        (before < MOST_STREAMS).then_some(permit)
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit(self.clone());
+        (before < MAX_STREAMS).then_some(permit)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// The lines of a run: those that show all of it first, or those from byte `start` on, then new ones as they are
+/// The lines of a run: first those that show all of it, or those from byte `start` on, then new ones as they are
 /// written, then the event `end`.
 ///
-/// A message is asked for when the one before it has been taken. So nothing waits in a queue for a viewer who does not
-/// read: it gets less later, and is told how many steps were left out.
+/// A message is made only when the one before it has been taken. So nothing queues up for a viewer who does not read: it
+/// gets fewer steps later, and is told how many were left out.
 pub(crate) fn events(
     run: Arc<OpenRun>,
     start: Option<u64>,
     permit: Permit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let state = EventStream { run, at: start, is_over: false, permit };
-    stream::unfold(state, |mut state| async move {
-        let message = state.next().await?;
-        Some((Ok(message), state))
+    let stream = EventStream { run, position: start, is_over: false, permit };
+    stream::unfold(stream, |mut stream| async move {
+        let message = stream.next().await?;
+        Some((Ok(message), stream))
     })
 }
 
 struct EventStream {
     run: Arc<OpenRun>,
-    /// Where the lines that have not been sent begin; none if no line has been sent.
-    at: Option<u64>,
+    /// The position after the lines that were sent; `None` before the first.
+    position: Option<u64>,
     is_over: bool,
-    #[expect(dead_code, reason = "held until the stream ends")]
     permit: Permit,
 }
 
@@ -73,21 +79,21 @@ impl EventStream {
         if self.is_over {
             return None;
         }
-        for _ in 0..QUIET_PERIODS {
-            let (run, at) = (Arc::clone(&self.run), self.at);
-            let found = tokio::task::spawn_blocking(move || look(&run, at)).await;
-            let (lines, is_finished) =
-                match found.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                    Ok(found) => found,
-                    Err(error) => {
-                        self.is_over = true;
-                        return Some(
-                            Event::default().event("problem").data(one_line(&error.to_string())),
-                        );
-                    }
-                };
-            let is_first = self.at.is_none();
-            self.at = Some(lines.end);
+        let begin = Instant::now();
+        while begin.elapsed() < self.permit.0.keep_alive {
+            let (run, position) = (Arc::clone(&self.run), self.position);
+            let found = tokio::task::spawn_blocking(move || read(&run, position)).await;
+            let found = found.unwrap_or_else(|error| Err(io::Error::other(error)));
+            let (lines, is_finished) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    self.is_over = true;
+                    let text = error.to_string().replace(['\r', '\n'], " ");
+                    return Some(Event::default().event("problem").data(text));
+                }
+            };
+            let is_first = self.position.is_none();
+            self.position = Some(lines.end);
             if !lines.text.is_empty() || is_first {
                 let kind = if is_first { "history" } else { "lines" };
                 let message = Event::default().event(kind).id(lines.end.to_string());
@@ -96,25 +102,21 @@ impl EventStream {
             }
             if is_finished {
                 self.is_over = true;
-                // Without a word in it, a browser would not pass the event on.
+                // Browsers do not pass an event without data on.
                 return Some(Event::default().event("end").data("over"));
             }
             tokio::time::sleep(PERIOD).await;
         }
-        Some(Event::default().comment("still here"))
+        Some(Event::default().comment("keep-alive"))
     }
 }
 
-fn look(run: &OpenRun, at: Option<u64>) -> io::Result<(Lines, bool)> {
+fn read(run: &OpenRun, position: Option<u64>) -> io::Result<(Lines, bool)> {
     let mut log = run.log();
     log.refresh()?;
-    let lines = match at {
+    let lines = match position {
         Some(start) => log.since(start)?,
         None => log.history()?,
     };
     Ok((lines, log.is_finished()))
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
 }

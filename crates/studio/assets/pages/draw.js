@@ -110,7 +110,8 @@ class DrawPage {
     this.canvas.addEventListener("pointermove", (event) => {
       if (!this.pen) return;
       // Browsers merge the events of a fast pen.
-      for (const each of event.getCoalescedEvents?.() ?? [event]) {
+      const merged = event.getCoalescedEvents?.() ?? [];
+      for (const each of merged.length > 0 ? merged : [event]) {
         const next = position(each);
         this.line(this.pen, next);
         this.pen = next;

@@ -330,7 +330,7 @@ class TrainPage {
     if (run.finished?.model_saved === false) add(translate("warning.not_saved"), true);
     if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
     if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
-    if (about.unknown_lines) add(translate("warning.newer_lines", { n: about.unknown_lines }));
+    if (run.others.length > 0) add(translate("warning.newer_events", { kinds: run.otherKinds }));
     if (run.problem) add(run.problem, true);
     if (this.refusal) add(this.refusal);
     const drawn = JSON.stringify(warnings);

@@ -17,9 +17,9 @@ use runs::Split;
 
 use self::canvas::{Anchor, Image};
 use self::description::{Content, Description, Events, NumberFormat, Panel, Range, Set, color};
+use crate::error::RunError;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
-use crate::report::ReportError;
 use crate::{OpenData, assets};
 
 pub use self::canvas::Picture;
@@ -46,11 +46,9 @@ const SMALL_TEXT: f64 = 12.0;
 /// # Errors
 ///
 /// If the run cannot be read.
-pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, ReportError> {
+pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, RunError> {
     let run = OpenRun::at(folder, open_data);
-    let lines = run.history();
-    let lines =
-        lines.map_err(|error| ReportError::new(folder, &format!("events.jsonl: {error}")))?;
+    let lines = run.history().map_err(|error| error.of(folder))?;
     let events = lines.events();
     let timeline = Timeline::of(&events);
     let data = run.data().ok();

@@ -1,4 +1,4 @@
-//! A server with some runs, and a client that says exactly what it is told to.
+//! A server with some runs, and a client that sends exactly the given bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,21 +12,21 @@ use events::{
     Best, EvaluationFinished, Event, FORMAT, MetricInfo, Metrics, Part, Reason, RunFinished,
     RunStarted, StepFinished, Summary,
 };
-use gradus_studio::{BoundAddress, LiveLink, Options, Studio, live};
+use gradus_studio::{BoundAddress, LiveLink, Options, Studio, Timeouts, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
 
-/// The run `live` is in progress in this process, `done` has ended.
+/// The run `live` is linked to this process, `done` has ended.
 pub(crate) struct Server {
     pub(crate) studio: Studio,
     pub(crate) link: LiveLink,
     pub(crate) runs: tempfile::TempDir,
 }
 
-/// A network for pictures of 2 × 2 pixels of 3 classes.
+/// A network for images of 2 × 2 pixels in 3 classes.
 pub(crate) const EXPERIMENT: &str = "data = { source = 'memory', divisor = 1 }\ntrain = { steps = 3, batch = 2 }\n\
     model = { input = [2, 2, 1], layers = ['flatten', { linear = { units = 3 } }] }\n";
 
-pub(crate) fn pictures(_: &DataSpec) -> Result<Split, ExperimentError> {
+pub(crate) fn images(_: &DataSpec) -> Result<Split, ExperimentError> {
     let set = |name, n: u8| {
         let pixels = (0..4 * n).collect();
         let targets =
@@ -137,6 +137,10 @@ pub(crate) fn write_run(folder: &Path, events: &str) {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::with_timeouts(Timeouts::default())
+    }
+
+    pub(crate) fn with_timeouts(timeouts: Timeouts) -> Self {
         let runs = tempfile::tempdir().unwrap();
         write_run(&runs.path().join("live"), &(started() + &step(1)));
         let done = started()
@@ -149,10 +153,11 @@ impl Server {
         write_run(&runs.path().join("done"), &done);
         saved().write(&runs.path().join("done/checkpoints/last.safetensors")).unwrap();
         let (run, link) = live(&runs.path().join("live"));
-        let studio = BoundAddress::take(Some("127.0.0.1:0")).unwrap().serve(Options {
+        let studio = BoundAddress::bind(Some("127.0.0.1:0")).unwrap().serve(Options {
             roots: vec![runs.path().to_owned()],
             live: Some(run),
-            open_data: pictures,
+            open_data: images,
+            timeouts,
         });
         Self { studio: studio.unwrap(), link, runs }
     }
@@ -165,7 +170,7 @@ impl Server {
         self.studio.link().split_once("token=").unwrap().1.to_owned()
     }
 
-    /// A request with a host and a token that are right.
+    /// A request with a valid host and token.
     pub(crate) fn ask(&self, first_line: &str, more: &str, body: &[u8]) -> Answer {
         let (address, token) = (self.studio.address(), self.token());
         let port = address.port();
@@ -189,7 +194,7 @@ impl Server {
 
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// 0 if the connection was closed without a word.
+    /// 0 if the connection was closed without an answer.
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
@@ -215,12 +220,12 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 /// Sends some bytes and reads until the server closes.
 pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = connect(address);
-    // A server that has seen enough closes while we are still writing.
+    // The server may refuse the request and close while we are still writing.
     let _ = stream.write_all(bytes);
     read(stream)
 }
 
-/// The same of one who says that nothing will follow: what they began stays half.
+/// The same, but announces that nothing will follow: the request stays incomplete.
 pub(crate) fn send_and_leave(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = connect(address);
     let _ = stream.write_all(bytes);

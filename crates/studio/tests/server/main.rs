@@ -1,4 +1,4 @@
-//! The server from outside, byte by byte, as a stranger would speak to it.
+//! The server as a client sees it, byte by byte.
 
 mod crowds;
 mod made_up;

@@ -1,7 +1,7 @@
-//! What is answered to those who may ask.
+//! The answers to valid requests.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use events::Command;
 use gradus_studio::{BoundAddress, StudioError};
@@ -27,7 +27,7 @@ fn pages_come_from_the_binary() {
 }
 
 #[test]
-fn runs_are_listed_with_what_is_wrong_with_them() {
+fn runs_are_listed_with_their_problems() {
     let server = Server::new();
     let runs = server.runs.path();
     write_run(&runs.join("newer"), "{\"event\":\"run_dreamt\"}\n");
@@ -78,24 +78,6 @@ fn runs_are_listed_with_what_is_wrong_with_them() {
 }
 
 #[test]
-fn a_run_without_new_events_does_not_stay_running() {
-    let server = Server::new();
-    write_run(&server.runs.path().join("killed"), &(started() + &step(1)));
-    let log = server.runs.path().join("killed/events.jsonl");
-    let state = || {
-        let list = server.get("/api/runs").json();
-        let mut rows = list["runs"].as_array().unwrap().iter();
-        rows.find(|row| row["id"] == "killed").unwrap()["state"].clone()
-    };
-    // NoopObserver for almost a minute, and a little later for a whole one.
-    let almost = SystemTime::now() - Duration::from_secs(58);
-    fs::File::options().append(true).open(log).unwrap().set_modified(almost).unwrap();
-    assert_eq!(state(), "running");
-    std::thread::sleep(Duration::from_millis(2500));
-    assert_eq!(state(), "crashed");
-}
-
-#[test]
 fn a_run_that_is_paused_elsewhere_is_paused_however_long_it_waits() {
     let server = Server::new();
     let paused = "{\"event\":\"paused\",\"step\":1}\n";
@@ -142,7 +124,7 @@ fn events_of_a_finished_run_come_whole_and_end() {
 }
 
 #[test]
-fn pictures_and_answers_are_those_of_the_data_and_the_network() {
+fn images_and_activations_are_those_of_the_data_and_the_model() {
     let server = Server::new();
     let answer = server.get("/api/runs/done/images?set=test&samples=2,0");
     assert_eq!(answer.body, [2, 0, 0, 0, 0, 0, 0, 0, 8, 9, 10, 11, 0, 1, 2, 3]);
@@ -184,7 +166,7 @@ fn pictures_and_answers_are_those_of_the_data_and_the_network() {
         (&behaviour["layers"][1]["kind"], &behaviour["layers"][1]["units"]),
         (&"linear".into(), &3.into())
     );
-    // The run in progress offers its model when it is ready.
+    // The trainer provides its model when it has one.
     assert_eq!(server.get("/api/runs/live/activations?set=test&sample=1").status, 404);
     server.link.offer(7, saved);
     let (about, _) = numbers(&server.get("/api/runs/live/activations?set=test&sample=1"));
@@ -201,7 +183,7 @@ fn numbers(answer: &Answer) -> (serde_json::Value, Vec<f32>) {
 }
 
 #[test]
-fn of_several_saved_networks_the_nearest_answers() {
+fn of_several_saved_models_the_nearest_answers() {
     let server = Server::new();
     for step in [1, 2] {
         let name = format!("done/checkpoints/step-{step:06}.safetensors");
@@ -216,7 +198,7 @@ fn of_several_saved_networks_the_nearest_answers() {
 }
 
 #[test]
-fn commands_reach_the_run_in_progress() {
+fn commands_reach_the_run_of_this_process() {
     let server = Server::new();
     for (body, command) in [
         (r#"{"command":"pause"}"#, Command::Pause),
@@ -253,18 +235,18 @@ fn commands_reach_the_run_in_progress() {
 }
 
 #[test]
-fn an_address_in_use_is_said_with_the_next_one_that_is_free() {
+fn an_address_in_use_is_reported_with_the_next_free_one() {
     let server = Server::new();
     let address = server.studio.address();
-    let take = |address: &str| BoundAddress::take(Some(address));
-    let error = take(&address.to_string()).unwrap_err();
+    let bind = |address: &str| BoundAddress::bind(Some(address));
+    let error = bind(&address.to_string()).unwrap_err();
     let StudioError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
     assert_eq!(
         error.to_string(),
         format!("{address}: another program listens there; --addr 127.0.0.1:{free} is free")
     );
-    assert!(take(&free.to_string()).is_ok());
-    let error = take("nowhere.invalid:1").unwrap_err();
+    assert!(bind(&free.to_string()).is_ok());
+    let error = bind("nowhere.invalid:1").unwrap_err();
     assert_eq!(
         error.to_string(),
         "nowhere.invalid:1: expected an address of this machine and a port, such as 127.0.0.1:8000"
