@@ -184,7 +184,7 @@ class NetworkPage {
     });
     const head = [
       translate("network.parameter"),
-      translate("common.values"),
+      translate("network.values"),
       translate("network.gradients"),
       translate("network.updates"),
       translate("network.update_ratio"),
