@@ -21,6 +21,7 @@ export class Run {
   constructor(about, changed, follow = true) {
     this.about = about;
     this.changed = changed;
+    this.hasCrashed = about.state === "crashed";
     this.clear();
     this.close = listen(about.id, {
       history: (data) => {
@@ -28,7 +29,11 @@ export class Run {
         this.add(data);
         if (!follow) this.close();
       },
-      lines: (data) => this.add(data),
+      lines: (data) => {
+        // A run that writes again has not crashed.
+        this.hasCrashed = false;
+        this.add(data);
+      },
       problem: (reason) => this.set({ problem: reason }),
       end: () => this.set({ isLost: false }),
       isLost: (isLost) => this.set({ isLost }),
@@ -119,6 +124,7 @@ export class Run {
   }
 
   get state() {
+    if (!this.finished && this.hasCrashed) return "crashed";
     if (!this.finished) return this.isPaused ? "paused" : "running";
     const states = { interrupted: "stopped", not_finite: "not_finite" };
     return states[this.finished.reason.kind] ?? "finished";

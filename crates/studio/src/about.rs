@@ -8,12 +8,14 @@ use serde::Serialize;
 use crate::error::RunError;
 use crate::images;
 use crate::library::OpenRun;
+use crate::summary::RunState;
 
 /// A run without its events.
 #[derive(Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) id: String,
     pub(crate) is_live: bool,
+    pub(crate) state: RunState,
     pub(crate) can_control: bool,
     pub(crate) name: String,
     pub(crate) settings: Vec<(String, String)>,
@@ -48,12 +50,12 @@ pub(crate) struct AboutLayer {
 }
 
 impl About {
-    /// Describes a run.
+    /// Describes a run, which this process trains if it is live.
     ///
     /// # Errors
     ///
     /// If its experiment cannot be read.
-    pub(crate) fn new(run: &OpenRun) -> Result<Self, RunError> {
+    pub(crate) fn new(run: &OpenRun, is_live: bool) -> Result<Self, RunError> {
         let experiment = run.experiment()?;
         let outputs = experiment.model.outputs()?;
         let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs)?;
@@ -75,7 +77,8 @@ impl About {
         let damaged_lines = run.log().damaged();
         Ok(Self {
             id: run.id.clone(),
-            is_live: false,
+            is_live,
+            state: run.state(is_live),
             can_control: false,
             loss: experiment.train.loss.name(),
             is_loss_in_nats: experiment.train.loss.is_in_nats(),

@@ -166,8 +166,8 @@ async fn about(
     let about = on_thread(move || {
         let run = open(&library, &id)?;
         let is_live = library.trainer_of(&run).is_some();
-        let about = About::new(&run).map_err(unavailable)?;
-        Ok(About { is_live, can_control: is_live && access == Access::Owner, ..about })
+        let about = About::new(&run, is_live).map_err(unavailable)?;
+        Ok(About { can_control: is_live && access == Access::Owner, ..about })
     });
     Ok(Json(about.await?))
 }

@@ -13,7 +13,7 @@ use crate::OpenData;
 use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::summary::RunSummary;
+use crate::summary::{RunState, RunSummary};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
 const MAX_OPEN: usize = 16;
@@ -179,6 +179,11 @@ impl OpenRun {
         Ok(Experiment::parse(FILE, &text)?)
     }
 
+    /// The state of the run now.
+    pub(crate) fn state(&self, is_live: bool) -> RunState {
+        RunSummary::read(&self.id, &self.folder, is_live, SystemTime::now()).state
+    }
+
     /// The data of the run. Read once, and kept as long as the run is open.
     ///
     /// # Errors
@@ -254,7 +259,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::summary::RunState;
 
     fn open_library(roots: Vec<PathBuf>) -> Library {
         Library::new(roots, None, |_| panic!("no test here needs data"))

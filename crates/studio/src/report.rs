@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +21,6 @@ use crate::error::RunError;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
 use crate::modules;
-use crate::summary::RunSummary;
 
 /// Snapshots whose batch is included: images are most of the file.
 const BATCHES: usize = 20;
@@ -48,7 +46,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
 fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     let run = OpenRun::at(folder, open_data);
     let lines = run.history()?;
-    let about = About::new(&run)?;
+    let about = About::new(&run, false)?;
     let events = lines.events();
     let (train, test) = samples(&events, about.test_samples);
     let data = run.data().ok().filter(|_| about.image_shape.is_some());
@@ -67,7 +65,6 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     });
     about["metrics"] = json!(started.map(|started| &started.metrics));
     about["result"] = json!(finished.map(|finished| &finished.summary));
-    about["state"] = json!(RunSummary::read(&run.id, folder, false, SystemTime::now()).state);
     let report = json!({
         "about": about,
         "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),

@@ -31,6 +31,22 @@ test("the state follows the events", () => {
   for (const [events, state] of cases) assert.equal(runWith(events).state, state);
 });
 
+test("a run that has crashed is running again once it writes", () => {
+  let lines;
+  globalThis.document.hidden = false;
+  globalThis.EventSource = class {
+    addEventListener(name, listener) {
+      if (name === "lines") lines = listener;
+    }
+    close() {}
+  };
+  const run = new Run({ id: "x", state: "crashed" }, () => {});
+  globalThis.document.hidden = true;
+  assert.equal(run.state, "crashed");
+  lines({ data: `0\n${JSON.stringify(step(1))}` });
+  assert.equal(run.state, "running");
+});
+
 test("a run that is started again is running, and keeps its earlier events", () => {
   const again = { ...started, steps_planned: 200 };
   const run = runWith([started, step(1), finished, again, step(101)]);

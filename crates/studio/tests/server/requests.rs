@@ -102,7 +102,9 @@ fn a_run_tells_its_layers_and_who_can_control() {
     assert_eq!(about["image_shape"], serde_json::json!([2, 2, 1]));
     assert_eq!(about["parameters"], serde_json::json!(["2.linear.weight", "2.linear.bias"]));
     assert_eq!(about["layers"][1]["kind"], "linear");
+    assert_eq!(about["state"], "running");
     let done = server.get("/api/runs/done").json();
+    assert_eq!(done["state"], "finished");
     assert_eq!((&done["is_live"], &done["can_control"]), (&false.into(), &false.into()));
 }
 
