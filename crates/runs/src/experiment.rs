@@ -352,7 +352,7 @@ impl Experiment {
         let within = |outer: &str, result: Result<(), InvalidSetting>| {
             result.map_err(|setting| {
                 let setting = setting.within(outer);
-                let (file, excerpt) = (file.to_owned(), place(&setting).map(Box::new));
+                let (file, excerpt) = (file.to_owned(), place(&setting));
                 ExperimentError::Setting { file, excerpt, setting }
             })
         };
