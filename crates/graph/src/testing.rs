@@ -129,10 +129,9 @@ impl fmt::Display for OperandReport {
         write!(f, "{:<12} {:>7}", self.op, self.operand)?;
         for RelativeErrors { error, bound, mutant } in [self.double, self.single] {
             write!(f, "  {error:9.1e} {bound:9.1e} ")?;
-            if self.has_gradient {
-                write!(f, "{mutant:9.1e}")?;
-            } else {
-                write!(f, "{:>9}", "zero")?;
+            match self.has_gradient {
+                true => write!(f, "{mutant:9.1e}")?,
+                false => write!(f, "{:>9}", "zero")?,
             }
         }
         Ok(())
@@ -228,7 +227,7 @@ where
     };
     let reports: Vec<OperandReport> = errors.map(report).collect();
     #[cfg(test)]
-    tests::record(&reports);
+    tests::print(&reports);
     reports
 }
 

@@ -106,13 +106,13 @@ impl<T: Float> Op<T> for AvgPool2dOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::window::{POOLS, pool_by_loops};
     use crate::{Graph, Padding, Shape, ShapeError};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for case in POOLS {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.avg_pool2d(

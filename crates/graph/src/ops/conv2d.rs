@@ -500,7 +500,7 @@ fn wrong_weight(weight: &Shape) -> ShapeError {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, indices, uniform};
     use crate::{Graph, Padding, Shape, Tensor};
 
@@ -538,7 +538,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         let explicit = |pad: [usize; 4]| Padding::Explicit {
             top: pad[0],
             bottom: pad[1],

@@ -34,11 +34,11 @@ impl Elementwise for CosOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for shape in ["N 5 7", "N", "3 1", ""] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| Ok(g.cos(x[0]))),

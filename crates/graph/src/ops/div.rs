@@ -45,13 +45,13 @@ impl BinaryFunction for DivOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{
         OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform, zip,
     };
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (a, b) in
             [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
         {

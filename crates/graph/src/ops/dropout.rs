@@ -161,7 +161,7 @@ impl<T: Float> Op<T> for DropoutOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::cell::Cell;
 
     use kernels::random::{philox, unit};
@@ -191,7 +191,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (shape, scaling, rate, kept) in [
             ("N 10", DropoutScaling::AtTraining, 0.3, 1.0 / 0.7),
             ("N 10", DropoutScaling::AtEvaluation, 0.3, 1.0),

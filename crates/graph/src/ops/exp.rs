@@ -35,11 +35,11 @@ impl Elementwise for ExpOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for shape in ["N 5 7", "N", "3 1", ""] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| Ok(g.exp(x[0]))),

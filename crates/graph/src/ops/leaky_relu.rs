@@ -73,7 +73,7 @@ impl<T: Float> Op<T> for LeakyReluOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
     use crate::{Graph, NodeId};
 
@@ -82,7 +82,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for slope in [0.0, 0.01, 1.0, 3.0] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.leaky_relu(x[0], slope)),

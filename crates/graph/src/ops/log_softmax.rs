@@ -101,7 +101,7 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{
         OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform, zip,
     };
@@ -119,7 +119,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for shape in ["N 10", "N 2 3 5", "N 2", "4 5", "3"] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.log_softmax(x[0])),

@@ -355,12 +355,12 @@ fn matrix(shape: &Shape) -> [usize; 2] {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, matmul, uniform};
     use crate::{Graph, Shape};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         // The last two weights are so large that all tiles meet them at once.
         for (a, b) in [
             ("N 5", "5 3"),

@@ -117,7 +117,7 @@ impl<T: Float> Op<T> for MaxOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{
         OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform,
     };
@@ -128,7 +128,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, axes) in [
             ("N 5", &[1][..]),
             ("N 1", &[1]),

@@ -115,13 +115,13 @@ impl<T: Float> Op<T> for MaxPool2dOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::window::{POOLS, pool_by_loops};
     use crate::{Compile, Graph, Padding, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for case in POOLS {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.max_pool2d(

@@ -74,7 +74,7 @@ impl<T: Float> Op<T> for MeanOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
     use crate::{Graph, Shape};
 
@@ -83,7 +83,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, axes) in [
             ("N 3", &[1][..]),
             ("N 3", &[0]),

@@ -151,7 +151,7 @@ pub(super) fn channel_sums<T: Float>(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
@@ -164,7 +164,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, axes) in [("N 3", &[0][..]), ("N 4 5 2", &[0, 1, 2]), ("N 2 1", &[0, 1])] {
             check_op(OpCase {
                 build: both_precisions!(|g, v| g.moments(v[0])),

@@ -44,11 +44,11 @@ impl BinaryFunction for MulOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, uniform, zip};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (a, b) in
             [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")]
         {

@@ -140,12 +140,12 @@ impl<T: Float> Op<T> for NormalizeOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::{Graph, Shape, Tensor};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, moments) in [("N 3", "2 3"), ("N 4 5 2", "2 2"), ("N 1", "2 1")] {
             check_op(OpCase {
                 build: both_precisions!(|g, v| g.normalize(v[0], v[1], 1e-3)),

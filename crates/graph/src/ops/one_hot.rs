@@ -65,12 +65,12 @@ impl<T: Float> Op<T> for OneHotOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
     use crate::{Graph, Shape, Tensor};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for shape in ["N", "5", "1"] {
             for classes in [0, 1, 3, 10] {
                 check_op(OpCase {

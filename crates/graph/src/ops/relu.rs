@@ -37,11 +37,11 @@ impl Elementwise for ReluOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         check_op(OpCase {
             build: both_precisions!(|g, x| Ok(g.relu(x[0]))),
             reference: |x| x[0].map(|v| if v > 0.0 { v } else { 0.0 }),

@@ -83,12 +83,12 @@ impl<T: Float> Op<T> for ReshapeOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, uniform};
     use crate::{Graph, Shape, Tensor};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, dims) in [
             ("N 2 3", &[6][..]),
             ("N 6", &[3, 1, 2]),

@@ -126,7 +126,7 @@ pub(super) fn column_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{
         OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform, zip,
     };
@@ -145,7 +145,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for shape in ["N 10", "N 2 3 5", "N 2", "4 5", "3"] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.softmax(x[0])),

@@ -75,11 +75,11 @@ impl<T: Float> Op<T> for SumOp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
 
     #[test]
-    pub(crate) fn matches_reference_and_finite_differences() {
+    fn matches_reference_and_finite_differences() {
         for (x, axes) in [
             ("N 3", &[1][..]),
             ("N 3", &[0]),
