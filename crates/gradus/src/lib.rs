@@ -83,7 +83,7 @@ pub mod prelude {
 pub use kernels::is_optimized;
 
 /// What a program may tell its user if it is not [optimised](is_optimized).
-pub const UNOPTIMIZED: &str = "built without optimization, about 20 times slower: use `--release`, or add \
+pub const UNOPTIMIZED: &str = "built without optimization, many times slower: use `--release`, or add \
     `[profile.dev.package.\"*\"]` with `opt-level = 3` to Cargo.toml";
 
 /// The MNIST digits inside the library as bytes: 60,000 for training and 10,000 for testing.

@@ -51,7 +51,7 @@ pub use transpose::transpose;
 /// line. Rows that are padded to a multiple of it begin at a vector and at a cache line.
 pub const MAX_LANES: usize = 16;
 
-/// Whether this crate was compiled with optimisation. Without it, training takes about 20 times as long.
+/// Whether this crate was compiled with optimisation. Without it, training takes many times as long.
 ///
 /// A program is told by this; a library should not print.
 pub const fn is_optimized() -> bool {
