@@ -39,7 +39,6 @@ use crate::guard::{self, Access, Guard};
 use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::ModelAtStep;
-use crate::server::Timeouts;
 use crate::stream::{self, StreamLimit};
 use crate::summary::RunSummary;
 
@@ -57,6 +56,24 @@ struct ApiState {
     library: Arc<Library>,
     predictors: Arc<PredictorCache>,
     streams: StreamLimit,
+}
+
+/// How long the server waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the head of a request.
+    pub head: Duration,
+    /// For the body of a request and its answer.
+    pub answer: Duration,
+    /// Before it writes to an idle stream of events, to learn whether the other side still exists.
+    pub keep_alive: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let [head, answer, keep_alive] = [10, 20, 10].map(Duration::from_secs);
+        Self { head, answer, keep_alive }
+    }
 }
 
 /// The routes of the server.

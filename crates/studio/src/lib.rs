@@ -25,11 +25,12 @@ mod summary;
 
 use runs::{DataSpec, ExperimentError, Split};
 
+pub use api::Timeouts;
 pub use error::RunError;
 pub use live::{LiveLink, LiveRun, live};
 pub use picture::{Picture, picture};
 pub use report::html;
-pub use server::{BoundAddress, Options, Studio, StudioError, Timeouts};
+pub use server::{BoundAddress, Options, Studio, StudioError};
 
 /// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
 pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use crate::OpenData;
-use crate::api;
+use crate::api::{self, Timeouts};
 use crate::guard::{Access, Guard, LocalAddress};
 use crate::library::Library;
 use crate::live::LiveRun;
@@ -44,24 +44,6 @@ pub struct Options {
     pub open_data: OpenData,
     /// How long the server waits.
     pub timeouts: Timeouts,
-}
-
-/// How long the server waits.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// For the head of a request.
-    pub head: Duration,
-    /// For the body of a request and its answer.
-    pub answer: Duration,
-    /// Before it writes to an idle stream of events, to learn whether the other side still exists.
-    pub keep_alive: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        let [head, answer, keep_alive] = [10, 20, 10].map(Duration::from_secs);
-        Self { head, answer, keep_alive }
-    }
 }
 
 /// An address of this machine that is bound, so that no other program can take it.
