@@ -240,11 +240,11 @@ const UNIT_ROUNDOFF_F64: f64 = f64::EPSILON / 2.0;
 /// Rounding errors are independent, of mean 0 and at most `u` in size. Each of the `n` partial sums of an inner
 /// product is rounded once, and partial sums grow like `√k` if signs are mixed and like `k` if not: the relative
 /// error of the whole has a standard deviation of `u·√(n/6)` or less (Higham and Mary (2019), "A new approach to
-/// probabilistic rounding error analysis"). Twenty of those, `8·u·√n`, leave a margin for the functions, which may
-/// be wrong by a few units in the last place, and for a few ops in a row; and are below a thousandth for inner
-/// lengths up to four million in `f32`.
+/// probabilistic rounding error analysis"). Forty of those, `16·u·√n`, leave a margin for the functions, which
+/// may be wrong by a few units in the last place, for differences of much the same size, as in the gradient of a
+/// softmax, and for a few ops in a row; and are below a thousandth for inner lengths up to a million in `f32`.
 fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {
-    8.0 * unit_roundoff * (inner_length.max(1) as f64).sqrt()
+    16.0 * unit_roundoff * (inner_length.max(1) as f64).sqrt()
 }
 
 /// Random sums over the samples by which the gradient of a batched operand is known.
@@ -343,7 +343,7 @@ impl<'a, T: Float> OpTrial<'a, T> {
         for (&node, uniform) in nodes.iter().zip(uniforms) {
             if layout.is_shared && uniform.has_gradient {
                 let square = graph.mul(node, node).expect("shapes agree");
-                terms.push(graph.sum_all(square).expect("the axes are there"));
+                terms.push(graph.mean_all(square).expect("the axes are there"));
             }
         }
         let shape = graph.shape(y).clone();

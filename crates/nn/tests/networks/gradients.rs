@@ -162,8 +162,8 @@ fn both_precisions_agree_to_the_rounding_of_the_smaller() {
     assert_precisions_agree(&network(DEEP.0, DEEP.1), 37, None, tolerance);
 }
 
-/// Three layers, each a sum of at most `terms` products, whose partial sums are rounded: `8·u·√terms` each, as in
-/// the check of one op.
+/// Three layers, each a sum of at most `terms` products, whose partial sums are rounded: `8·u·√terms` each, half of
+/// what the check of one op allows.
 fn rounding_of_three_layers(terms: usize) -> f64 {
     3.0 * 8.0 * f64::from(f32::EPSILON) / 2.0 * (terms as f64).sqrt()
 }
