@@ -169,8 +169,9 @@ impl Targets {
                 Self::Labels { values: indices.map(|i| values[i]).collect(), classes: *classes }
             }
             Self::Values { values, width } => {
-                let rows = indices.flat_map(|i| &values[i * width..(i + 1) * width]);
-                Self::Values { values: rows.copied().collect(), width: *width }
+                let mut rows = Vec::with_capacity(indices.len() * width);
+                indices.for_each(|i| rows.extend_from_slice(&values[i * width..(i + 1) * width]));
+                Self::Values { values: rows, width: *width }
             }
         }
     }

@@ -27,9 +27,14 @@ impl Metric for MeanAbsoluteError {
 
     fn value(&self, predictions: &[f32], _outputs: usize, targets: &Targets) -> f64 {
         let Targets::Values { values, .. } = targets else { return f64::NAN };
-        let errors =
-            predictions.iter().zip(values).map(|(y, t)| (f64::from(*y) - f64::from(*t)).abs());
-        errors.sum::<f64>() / values.len() as f64
+        // Partial sums, which become vector code: a batch of training is measured beside steps of 400 µs.
+        let mut sums = [0.0; 16];
+        for (y, t) in predictions.chunks(sums.len()).zip(values.chunks(sums.len())) {
+            for ((sum, &y), &t) in sums.iter_mut().zip(y).zip(t) {
+                *sum += (f64::from(y) - f64::from(t)).abs();
+            }
+        }
+        sums.iter().sum::<f64>() / values.len() as f64
     }
 }
 
@@ -41,5 +46,7 @@ mod tests {
     fn errors_of_both_signs_count() {
         let targets = Targets::Values { values: vec![1.0, 2.0, -3.0, 0.0], width: 2 };
         assert_eq!(MeanAbsoluteError.value(&[0.0, 4.0, -3.0, 1.0], 2, &targets), 1.0);
+        let targets = Targets::Values { values: (0..37).map(|i| i as f32).collect(), width: 1 };
+        assert_eq!(MeanAbsoluteError.value(&[0.0; 37], 1, &targets), 18.0);
     }
 }
