@@ -64,7 +64,7 @@ fn gather_bytes_on<T: Float>(
 /// Panics if there are no samples or more than `width`, or an index leaves its slice.
 fn check<V, T>(values: &[V], indices: &[u32], len: usize, width: usize, to: &[T]) {
     assert!((1..=width).contains(&indices.len()), "{} samples in {width} columns", indices.len());
-    let last = *indices.iter().max().expect("at least one") as usize;
+    let last = indices.iter().fold(0, |last, &index| last.max(index)) as usize;
     bounds::check("samples", bounds::end([(last, len)], 0, len), values.len());
     bounds::check("result", len.checked_mul(width), to.len());
 }

@@ -27,13 +27,18 @@ impl Metric for MeanAbsoluteError {
 
     fn value(&self, predictions: &[f32], _outputs: usize, targets: &Targets) -> f64 {
         let Targets::Values { values, .. } = targets else { return f64::NAN };
-        // Partial sums, which become vector code: a batch of training is measured beside steps of 400 µs.
+        // Partial sums in vector code: a training batch is measured beside steps of some 400 µs.
         let mut sums = [0.0; 16];
-        for (y, t) in predictions.chunks(sums.len()).zip(values.chunks(sums.len())) {
-            for ((sum, &y), &t) in sums.iter_mut().zip(y).zip(t) {
-                *sum += (f64::from(y) - f64::from(t)).abs();
-            }
-        }
+        kernels::vectorize(
+            #[inline(always)]
+            || {
+                for (y, t) in predictions.chunks(sums.len()).zip(values.chunks(sums.len())) {
+                    for ((sum, &y), &t) in sums.iter_mut().zip(y).zip(t) {
+                        *sum += (f64::from(y) - f64::from(t)).abs();
+                    }
+                }
+            },
+        );
         sums.iter().sum::<f64>() / values.len() as f64
     }
 }
