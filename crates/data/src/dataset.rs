@@ -157,22 +157,32 @@ impl Features {
 }
 
 impl Targets {
-    /// The targets of some samples, in their order.
+    /// Targets of the same kind, of no sample.
+    #[must_use]
+    pub fn none(&self) -> Self {
+        match *self {
+            Self::Labels { classes, .. } => Self::Labels { values: Vec::new(), classes },
+            Self::Values { width, .. } => Self::Values { values: Vec::new(), width },
+        }
+    }
+
+    /// Replaces the content of `to`, of the same kind, by the targets of some samples in their order.
     ///
     /// # Panics
     ///
-    /// If an index is not that of a sample.
-    pub fn select(&self, indices: &[u32]) -> Self {
+    /// If an index is not that of a sample, or `to` is of another kind.
+    pub fn select_into(&self, indices: &[u32], to: &mut Self) {
         let indices = indices.iter().map(|&index| index as usize);
-        match self {
-            Self::Labels { values, classes } => {
-                Self::Labels { values: indices.map(|i| values[i]).collect(), classes: *classes }
+        match (self, to) {
+            (Self::Labels { values, .. }, Self::Labels { values: to, .. }) => {
+                to.clear();
+                to.extend(indices.map(|i| values[i]));
             }
-            Self::Values { values, width } => {
-                let mut rows = Vec::with_capacity(indices.len() * width);
-                indices.for_each(|i| rows.extend_from_slice(&values[i * width..(i + 1) * width]));
-                Self::Values { values: rows, width: *width }
+            (Self::Values { values, width }, Self::Values { values: to, .. }) => {
+                to.clear();
+                indices.for_each(|i| to.extend_from_slice(&values[i * width..(i + 1) * width]));
             }
+            _ => panic!("targets of different kinds"),
         }
     }
 

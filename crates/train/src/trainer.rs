@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use data::{DataError, Dataset};
+use data::{DataError, Dataset, Targets};
 use events::{Best, Metrics, NotFinite, StepFinished};
 use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
@@ -63,6 +63,8 @@ pub struct Trainer {
     step: u64,
     /// Of the last batch.
     last_metrics: Metrics,
+    /// Predictions and targets of the last batch that was reported.
+    reported: (Vec<f32>, Targets),
     /// On the test set.
     best: BTreeMap<String, Best>,
     train_secs: f64,
@@ -164,6 +166,7 @@ impl Trainer {
                 .collect(),
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
+            reported: (vec![0.0; outputs * batch], batches.dataset.targets().none()),
             best: BTreeMap::new(),
             train_secs: 0.0,
             learning_rate: None,
@@ -320,11 +323,11 @@ impl Trainer {
         }
     }
 
-    fn batch_metrics(&self, loss: f64) -> Metrics {
-        let Some(prediction) = self.program.value(self.model.prediction) else {
-            return Metrics::new(loss);
-        };
-        let targets = self.batches.dataset.targets().select(&self.batches.indices);
-        metrics::metrics(loss, prediction.values(), outputs_of(&self.batches.dataset), &targets)
+    fn batch_metrics(&mut self, loss: f64) -> Metrics {
+        let (predictions, targets) = &mut self.reported;
+        self.program.copy_value(self.model.prediction, predictions);
+        let dataset = &self.batches.dataset;
+        dataset.targets().select_into(&self.batches.indices, targets);
+        metrics::metrics(loss, predictions, outputs_of(dataset), targets)
     }
 }
