@@ -37,7 +37,7 @@ impl ServingProcess {
     /// Sends the signal of Ctrl-C and returns the exit code.
     pub(super) fn interrupt(mut self) -> anyhow::Result<Option<i32>> {
         let pid = self.child.id().to_string();
-        crate::process::run(Command::new("kill").args(["-INT", &pid]))?;
+        crate::process::run(Command::new("kill").args(["-TERM", &pid]))?;
         Ok(self.child.wait()?.code())
     }
 }
