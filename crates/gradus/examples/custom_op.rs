@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use gradus::graph::op::{BackwardPass, ForwardPass, Op, Saved};
 use gradus::graph::testing::{OpCase, both_precisions, check_op, uniform};
-use gradus::kernels::Float;
+use gradus::kernels::{Float, inlined};
 use gradus::prelude::*;
 
 /// The sigmoid linear unit of Elfwing, Uchibe, Doya (2017), "Sigmoid-weighted linear units for neural
@@ -26,21 +26,15 @@ impl<T: Float> Op<T> for Silu {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| x * x.sigmoid(),
-        );
+        pass.map(inlined!(|x| x * x.sigmoid()));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         // (x σ)' = σ + x σ (1 − σ)
-        pass.map_operand(
-            #[inline(always)]
-            |x| {
-                let sigmoid = x.sigmoid();
-                sigmoid + x * sigmoid * (T::ONE - sigmoid)
-            },
-        );
+        pass.map_operand(inlined!(|x| {
+            let sigmoid = x.sigmoid();
+            sigmoid + x * sigmoid * (T::ONE - sigmoid)
+        }));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the elementwise ops of two operands have in common: broadcasting, forward and backward.
 
-use kernels::{add_row_sums, vectorize};
+use kernels::{add_row_sums, inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::strided_indices::{StridedIndices, broadcast_shape};
@@ -46,26 +46,14 @@ impl<T: Float, F: BinaryFunction> Op<T> for BinaryOp<F> {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        forward(
-            pass,
-            #[inline(always)]
-            |a, b| F::value(a, b),
-        );
+        forward(pass, inlined!(|a, b| F::value(a, b)));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         if pass.operand == 0 {
-            backward(
-                pass,
-                #[inline(always)]
-                |dy, a, b| F::da(dy, a, b),
-            );
+            backward(pass, inlined!(|dy, a, b| F::da(dy, a, b)));
         } else {
-            backward(
-                pass,
-                #[inline(always)]
-                |dy, a, b| F::db(dy, a, b),
-            );
+            backward(pass, inlined!(|dy, a, b| F::db(dy, a, b)));
         }
     }
 
@@ -102,40 +90,35 @@ pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T)
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
     let width = pass.tile.row_len(pass.y_shape);
     let is_in_place = a.is_empty();
-    vectorize(
-        #[inline(always)]
-        || {
-            if a_shape == b_shape && !is_in_place {
-                return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
-            }
-            let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
-            let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
-            for y in y.chunks_exact_mut(width) {
-                let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
-                if is_in_place {
-                    match b {
-                        OperandRow::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
-                        OperandRow::Samples(b) => {
-                            y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b))
-                        }
-                    }
-                    continue;
+    vectorize(inlined!(|| {
+        if a_shape == b_shape && !is_in_place {
+            return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
+        }
+        let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+        let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
+        for y in y.chunks_exact_mut(width) {
+            let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
+            if is_in_place {
+                match b {
+                    OperandRow::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
+                    OperandRow::Samples(b) => y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b)),
                 }
-                match (OperandRow::of(a, a_shape, a_indices.advance(), width), b) {
-                    (OperandRow::Samples(a), OperandRow::Samples(b)) => {
-                        y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b))
-                    }
-                    (OperandRow::Samples(a), OperandRow::One(b)) => {
-                        y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b))
-                    }
-                    (OperandRow::One(a), OperandRow::Samples(b)) => {
-                        y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b))
-                    }
-                    (OperandRow::One(a), OperandRow::One(b)) => y.fill(f(a, b)),
-                }
+                continue;
             }
-        },
-    );
+            match (OperandRow::of(a, a_shape, a_indices.advance(), width), b) {
+                (OperandRow::Samples(a), OperandRow::Samples(b)) => {
+                    y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b))
+                }
+                (OperandRow::Samples(a), OperandRow::One(b)) => {
+                    y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b))
+                }
+                (OperandRow::One(a), OperandRow::Samples(b)) => {
+                    y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b))
+                }
+                (OperandRow::One(a), OperandRow::One(b)) => y.fill(f(a, b)),
+            }
+        }
+    }));
 }
 
 /// `dx += f(dy, a, b)`, summed over everything that the operand was broadcast to. What was not saved
@@ -150,45 +133,41 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
     let is_broadcast = pass.y_shape.is_batched() && !shape.is_batched();
     let scratch = pass.scratch.split_at_mut(if is_broadcast { shape.len() * width } else { 0 }).0;
     let is_saved = !(a.is_empty() && b.is_empty());
-    vectorize(
-        #[inline(always)]
-        || {
-            scratch.fill(T::ZERO);
-            let is_suffix = pass.y_shape.dims().ends_with(shape.dims());
-            if is_broadcast && is_suffix && !is_saved {
-                // The gradient of a bias: whole positions at a time.
-                for dy in dy.chunks_exact(scratch.len().max(1)) {
-                    scratch.iter_mut().zip(dy).for_each(|(to, &dy)| *to += f(dy, T::ZERO, T::ZERO));
-                }
-                return;
+    vectorize(inlined!(|| {
+        scratch.fill(T::ZERO);
+        let is_suffix = pass.y_shape.dims().ends_with(shape.dims());
+        if is_broadcast && is_suffix && !is_saved {
+            // The gradient of a bias: whole positions at a time.
+            for dy in dy.chunks_exact(scratch.len().max(1)) {
+                scratch.iter_mut().zip(dy).for_each(|(to, &dy)| *to += f(dy, T::ZERO, T::ZERO));
             }
-            let to = if is_broadcast { &mut *scratch } else { &mut *dx };
-            let mut to_indices = StridedIndices::broadcast(pass.y_shape.dims(), shape.dims());
-            let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
-            let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
-            for dy in dy.chunks_exact(width) {
-                let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
-                let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
-                let to = &mut to[to_indices.advance() * width..][..width];
-                let to = to.iter_mut().zip(dy);
-                match (a, b) {
-                    (OperandRow::Samples(a), OperandRow::Samples(b)) => {
-                        to.zip(a.iter().zip(b))
-                            .for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
-                    }
-                    (OperandRow::Samples(a), OperandRow::One(b)) => {
-                        to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
-                    }
-                    (OperandRow::One(a), OperandRow::Samples(b)) => {
-                        to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
-                    }
-                    (OperandRow::One(a), OperandRow::One(b)) => {
-                        to.for_each(|(to, &dy)| *to += f(dy, a, b))
-                    }
+            return;
+        }
+        let to = if is_broadcast { &mut *scratch } else { &mut *dx };
+        let mut to_indices = StridedIndices::broadcast(pass.y_shape.dims(), shape.dims());
+        let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+        let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
+        for dy in dy.chunks_exact(width) {
+            let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
+            let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
+            let to = &mut to[to_indices.advance() * width..][..width];
+            let to = to.iter_mut().zip(dy);
+            match (a, b) {
+                (OperandRow::Samples(a), OperandRow::Samples(b)) => {
+                    to.zip(a.iter().zip(b)).for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
+                }
+                (OperandRow::Samples(a), OperandRow::One(b)) => {
+                    to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
+                }
+                (OperandRow::One(a), OperandRow::Samples(b)) => {
+                    to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
+                }
+                (OperandRow::One(a), OperandRow::One(b)) => {
+                    to.for_each(|(to, &dy)| *to += f(dy, a, b))
                 }
             }
-        },
-    );
+        }
+    }));
     if is_broadcast {
         // The columns after the last sample have a gradient of 0.
         add_row_sums(scratch, width, dx);

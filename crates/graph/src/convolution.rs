@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use kernels::gemm::PARTIAL_SUMS;
-use kernels::{MAX_LANES, vectorize};
+use kernels::{MAX_LANES, inlined, vectorize};
 
 use crate::Float;
 use crate::window::Window;
@@ -163,16 +163,13 @@ impl Geometry {
         let [top, _, left, _] = self.window.pad;
         let (row, padded_row) =
             (self.window.input[1] * self.ci * width, self.padded_width() * self.ci * width);
-        vectorize(
-            #[inline(always)]
-            || {
-                padded.fill(T::ZERO);
-                let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
-                for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
-                    to[left * self.ci * width..][..row].copy_from_slice(from);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            padded.fill(T::ZERO);
+            let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
+            for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
+                to[left * self.ci * width..][..row].copy_from_slice(from);
+            }
+        }));
         padded
     }
 }

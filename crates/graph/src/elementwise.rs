@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use kernels::Float;
+use kernels::{Float, inlined};
 
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 
@@ -40,23 +40,14 @@ impl<T: Float, F: Elementwise> Op<T> for ElementwiseOp<F> {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         // A path would not do: the call through it is not sure to be inlined.
-        pass.map(
-            #[inline(always)]
-            |x| F::value(x),
-        );
+        pass.map(inlined!(|x| F::value(x)));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         if F::SAVED.has_result() {
-            pass.map_result(
-                #[inline(always)]
-                |y| F::slope(y),
-            );
+            pass.map_result(inlined!(|y| F::slope(y)));
         } else {
-            pass.map_operand(
-                #[inline(always)]
-                |x| F::slope(x),
-            );
+            pass.map_operand(inlined!(|x| F::slope(x)));
         }
     }
 

@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 
 use crate::shape::{Shape, ShapeError};
 
@@ -179,19 +179,16 @@ pub struct ForwardPass<'a, T> {
 }
 
 impl<T: Float> ForwardPass<'_, T> {
-    /// `y = f(x)`, element by element. Write `#[inline(always)]` before the closure.
+    /// `y = f(x)`, element by element. Write `f` as [`kernels::inlined!`].
     pub fn map(self, f: impl Fn(T) -> T) {
         let (x, y) = (self.x[0], self.y);
-        vectorize(
-            #[inline(always)]
-            || {
-                if x.is_empty() {
-                    y.iter_mut().for_each(|y| *y = f(*y));
-                } else {
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            if x.is_empty() {
+                y.iter_mut().for_each(|y| *y = f(*y));
+            } else {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+            }
+        }));
     }
 }
 
@@ -224,12 +221,12 @@ pub struct BackwardPass<'a, T> {
 }
 
 impl<T: Float> BackwardPass<'_, T> {
-    /// `dx += dy · slope(x)`, element by element. Write `#[inline(always)]` before the closure.
+    /// `dx += dy · slope(x)`, element by element. Write `slope` as [`kernels::inlined!`].
     pub fn map_operand(self, slope: impl Fn(T) -> T) {
         add_scaled(self.dx, self.dy, self.x[0], slope);
     }
 
-    /// `dx += dy · slope(y)`, element by element. Write `#[inline(always)]` before the closure.
+    /// `dx += dy · slope(y)`, element by element. Write `slope` as [`kernels::inlined!`].
     pub fn map_result(self, slope: impl Fn(T) -> T) {
         add_scaled(self.dx, self.dy, self.y, slope);
     }
@@ -237,16 +234,13 @@ impl<T: Float> BackwardPass<'_, T> {
 
 #[inline(always)]
 fn add_scaled<T: Float>(dx: &mut [T], dy: &[T], at: &[T], slope: impl Fn(T) -> T) {
-    vectorize(
-        #[inline(always)]
-        || {
-            if dy.is_empty() {
-                dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at));
-            } else {
-                dx.iter_mut().zip(dy).zip(at).for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
-            }
-        },
-    );
+    vectorize(inlined!(|| {
+        if dy.is_empty() {
+            dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at));
+        } else {
+            dx.iter_mut().zip(dy).zip(at).for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
+        }
+    }));
 }
 
 /// What a backward pass reads: some operands, and the result or not.

@@ -1,6 +1,6 @@
 //! What the ops that reduce over axes have in common.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass};
 use crate::strided_indices::{MAX_AXES, StridedIndices};
@@ -61,20 +61,17 @@ impl Reduction {
         let width = pass.tile.row_len(shape);
         let rows = pass.scratch.split_at_mut(self.scratch(shape, width)).0;
         let mut indices = self.indices(shape);
-        vectorize(
-            #[inline(always)]
-            || {
-                let to = if self.over_batch { &mut *rows } else { &mut *y };
-                to.fill(T::ZERO);
-                for x in x.chunks_exact(width) {
-                    let to = &mut to[indices.advance() * width..][..width];
-                    to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
-                }
-                if !self.over_batch {
-                    to.iter_mut().for_each(|y| *y *= scale);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            let to = if self.over_batch { &mut *rows } else { &mut *y };
+            to.fill(T::ZERO);
+            for x in x.chunks_exact(width) {
+                let to = &mut to[indices.advance() * width..][..width];
+                to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
+            }
+            if !self.over_batch {
+                to.iter_mut().for_each(|y| *y *= scale);
+            }
+        }));
         if self.over_batch {
             for (y, row) in y.iter_mut().zip(rows.chunks_exact(width)) {
                 *y = scale * kernels::sum(&row[..pass.tile.valid]);
@@ -87,20 +84,17 @@ impl Reduction {
         let (dx, dy, shape) = (pass.dx, pass.dy, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
         let mut indices = self.indices(shape);
-        vectorize(
-            #[inline(always)]
-            || {
-                for dx in dx.chunks_exact_mut(width) {
-                    let at = indices.advance();
-                    if self.over_batch {
-                        let dy = scale * dy[at];
-                        dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);
-                    } else {
-                        let dy = &dy[at * width..][..width];
-                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += scale * dy);
-                    }
+        vectorize(inlined!(|| {
+            for dx in dx.chunks_exact_mut(width) {
+                let at = indices.advance();
+                if self.over_batch {
+                    let dy = scale * dy[at];
+                    dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);
+                } else {
+                    let dy = &dy[at * width..][..width];
+                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += scale * dy);
                 }
-            },
-        );
+            }
+        }));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::vectorize;
+use crate::{inlined, vectorize};
 
 /// Numbers that each thread reads: 32 MB, more than a core's own caches hold. If a cache that all cores
 /// share is larger than what the threads read together, this is the speed of that cache.
@@ -48,16 +48,13 @@ pub fn read_bandwidth(threads: usize) -> f64 {
 /// The sum, in so many partial sums that reading takes the time, not the latency of additions.
 fn sum(values: &[f32]) -> f32 {
     const PARTIAL: usize = 128;
-    vectorize(
-        #[inline(always)]
-        || {
-            let mut sums = [0.0; PARTIAL];
-            for chunk in values.chunks_exact(PARTIAL) {
-                sums.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
-            }
-            sums.iter().sum()
-        },
-    )
+    vectorize(inlined!(|| {
+        let mut sums = [0.0; PARTIAL];
+        for chunk in values.chunks_exact(PARTIAL) {
+            sums.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
+        }
+        sums.iter().sum()
+    }))
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@
 //! | `tanh`   | 3.5 ULP       |
 //! | `square_roots` | 7 ULP   |
 
+use crate::inlined;
+
 /// Adding and subtracting `1.5 · 2²³` rounds an `f32` below `2²²` to the nearest integer.
 const ROUND: f32 = 12_582_912.0;
 /// `ln 2` in two parts: the first has few enough bits that its product with an integer is exact.
@@ -114,14 +116,10 @@ pub fn tanh(x: f32) -> f32 {
 /// error is 6.5e-4; the second step squares it.
 #[inline(always)]
 pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {
-    let squares = squares.map(
-        #[inline(always)]
-        |square| if square > f32::MAX { f32::MAX } else { square },
-    );
-    let mut inverse = squares.map(
-        #[inline(always)]
-        |square| f32::from_bits(0x5f1f_fff9_u32.wrapping_sub(square.to_bits() >> 1)),
-    );
+    let squares = squares.map(inlined!(|square| if square > f32::MAX { f32::MAX } else { square }));
+    let mut inverse = squares.map(inlined!(|square| {
+        f32::from_bits(0x5f1f_fff9_u32.wrapping_sub(square.to_bits() >> 1))
+    }));
     for [factor, weight] in [[1.681_913_2, 0.703_952_25], [1.5, 0.5]] {
         for (y, square) in inverse.iter_mut().zip(squares) {
             *y = *y * (factor - weight * square * *y * *y);

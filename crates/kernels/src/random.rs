@@ -7,7 +7,7 @@
 //! Source: Salmon, Moraes, Dror, Shaw (SC 2011), "Parallel random numbers: as easy as 1, 2, 3";
 //! the known answers in the tests are those of the authors' Random123 library.
 
-use crate::vectorize;
+use crate::{inlined, vectorize};
 
 /// Philox4x32-10: four random words from a 128-bit counter and a 64-bit key.
 #[inline(always)]
@@ -92,14 +92,11 @@ impl Stream {
             return values.fill_with(|| self.normal());
         }
         let (seed, stream, first) = (self.seed, self.stream, self.block);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (b, value) in (first..).zip(&mut *values) {
-                    *value = normal(philox(counter(stream, b), seed));
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for (b, value) in (first..).zip(&mut *values) {
+                *value = normal(philox(counter(stream, b), seed));
+            }
+        }));
         self.block += values.len() as u64;
     }
 

@@ -1,15 +1,10 @@
 //! Sums of many numbers, in an order that does not depend on the instruction set.
 
-use crate::{Float, MAX_LANES, bounds, transpose, vectorize};
+use crate::{Float, MAX_LANES, bounds, inlined, transpose, vectorize};
 
 /// The sum of all values: sixteen partial sums, then those in order.
 pub fn sum<T: Float>(values: &[T]) -> T {
-    fold::<16, _, _>(
-        values,
-        T::ZERO,
-        #[inline(always)]
-        |sum, value| sum + value,
-    )
+    fold::<16, _, _>(values, T::ZERO, inlined!(|sum, value| sum + value))
 }
 
 /// The sum of all squares, in `f64`: no finite `f32` makes it overflow. Of 64 partial sums.
@@ -17,11 +12,10 @@ pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
     fold::<64, _, _>(
         values,
         0.0,
-        #[inline(always)]
-        |sum, value| {
+        inlined!(|sum, value| {
             let value = value.to_f64();
             sum + value * value
-        },
+        }),
     )
 }
 
@@ -41,50 +35,41 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
     }
     let (mut partial, mut transposed) = ([T::ZERO; SIDE * SIDE], [T::ZERO; SIDE * SIDE]);
     for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
-        vectorize(
-            #[inline(always)]
-            || {
-                for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
-                    let mut own = [T::ZERO; SIDE];
-                    let mut chunks = row.chunks_exact(SIDE);
-                    for chunk in &mut chunks {
-                        own.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
-                    }
-                    own.iter_mut().zip(chunks.remainder()).for_each(|(sum, &value)| *sum += value);
-                    sums.copy_from_slice(&own);
+        vectorize(inlined!(|| {
+            for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
+                let mut own = [T::ZERO; SIDE];
+                let mut chunks = row.chunks_exact(SIDE);
+                for chunk in &mut chunks {
+                    own.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
                 }
-            },
-        );
+                own.iter_mut().zip(chunks.remainder()).for_each(|(sum, &value)| *sum += value);
+                sums.copy_from_slice(&own);
+            }
+        }));
         transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
-        vectorize(
-            #[inline(always)]
-            || {
-                let mut sums = [T::ZERO; SIDE];
-                for row in transposed.chunks_exact(SIDE) {
-                    sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
-                }
-                to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
-            },
-        );
+        vectorize(inlined!(|| {
+            let mut sums = [T::ZERO; SIDE];
+            for row in transposed.chunks_exact(SIDE) {
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
+            }
+            to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+        }));
     }
 }
 
 /// Whether the magnitude of every value is below `limit`; not so for NaN.
 pub fn all_below<T: Float>(values: &[T], limit: T) -> bool {
     const BLOCK: usize = 64;
-    vectorize(
-        #[inline(always)]
-        || {
-            let mut chunks = values.chunks_exact(BLOCK);
-            let mut below = [u32::MAX; BLOCK];
-            for chunk in &mut chunks {
-                for (below, value) in below.iter_mut().zip(chunk) {
-                    *below &= if value.abs() < limit { u32::MAX } else { 0 };
-                }
+    vectorize(inlined!(|| {
+        let mut chunks = values.chunks_exact(BLOCK);
+        let mut below = [u32::MAX; BLOCK];
+        for chunk in &mut chunks {
+            for (below, value) in below.iter_mut().zip(chunk) {
+                *below &= if value.abs() < limit { u32::MAX } else { 0 };
             }
-            below == [u32::MAX; BLOCK] && chunks.remainder().iter().all(|v| v.abs() < limit)
-        },
-    )
+        }
+        below == [u32::MAX; BLOCK] && chunks.remainder().iter().all(|v| v.abs() < limit)
+    }))
 }
 
 /// Adds with `PARTIAL` partial sums that run side by side; number `i` goes to partial sum `i` modulo that.
@@ -94,22 +79,19 @@ fn fold<const PARTIAL: usize, T: Float, S: Float>(
     zero: S,
     add: impl Fn(S, T) -> S,
 ) -> S {
-    vectorize(
-        #[inline(always)]
-        || {
-            let mut sums = [zero; PARTIAL];
-            let mut chunks = values.chunks_exact(PARTIAL);
-            for chunk in &mut chunks {
-                for (sum, &value) in sums.iter_mut().zip(chunk) {
-                    *sum = add(*sum, value);
-                }
-            }
-            for (sum, &value) in sums.iter_mut().zip(chunks.remainder()) {
+    vectorize(inlined!(|| {
+        let mut sums = [zero; PARTIAL];
+        let mut chunks = values.chunks_exact(PARTIAL);
+        for chunk in &mut chunks {
+            for (sum, &value) in sums.iter_mut().zip(chunk) {
                 *sum = add(*sum, value);
             }
-            sums.into_iter().sum()
-        },
-    )
+        }
+        for (sum, &value) in sums.iter_mut().zip(chunks.remainder()) {
+            *sum = add(*sum, value);
+        }
+        sums.into_iter().sum()
+    }))
 }
 
 #[cfg(test)]

@@ -114,21 +114,33 @@ fn avx2<K: Kernel>(set: Avx2, kernel: K) -> K::Output {
 /// Runs `body`, compiled for the machine's instruction set.
 ///
 /// A loop over slices in `body` becomes vector code of full width, with nothing but safe Rust in it.
-/// For that the compiler must inline the closure, so write `#[inline(always)]` before it, and call
+/// For that the compiler must inline the closure, so write it as [`inlined!`](crate::inlined), and call
 /// only functions that inline.
 ///
 /// ```
+/// use gradus_kernels::{inlined, vectorize};
+///
 /// let (x, mut y) = ([1.0f32; 100], [0.0; 100]);
-/// gradus_kernels::vectorize(#[inline(always)] || {
+/// vectorize(inlined!(|| {
 ///     for (y, &x) in y.iter_mut().zip(&x) {
 ///         *y = 2.0 * x;
 ///     }
-/// });
+/// }));
 /// assert_eq!(y, [2.0; 100]);
 /// ```
 #[inline(always)]
 pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
     dispatch(IsaToken::current(), Plain(body))
+}
+
+/// A closure that is inlined wherever it is called, as in `vectorize(inlined!(|| …))`: with `#[inline(always)]`
+/// before it. It may stand where Rust allows an attribute: as an argument, or in a tuple.
+#[macro_export]
+macro_rules! inlined {
+    ($closure:expr) => {
+        #[inline(always)]
+        $closure
+    };
 }
 
 /// A kernel of plain loops.

@@ -3,7 +3,7 @@
 use data::{Dataset, Features, Targets};
 use graph::op::Tile;
 use graph::{BOUND, InputSource};
-use kernels::{Float, gather_bytes, gather_values, prefetch_all, vectorize};
+use kernels::{Float, gather_bytes, gather_values, inlined, prefetch_all, vectorize};
 
 /// Bytes that are divided by a larger number are bounded.
 const MIN_DIVISOR: f64 = 1e-10;
@@ -87,10 +87,7 @@ impl<T: Float> BatchSource<'_, T> {
 /// Divides every value, each quotient correctly rounded.
 pub(crate) fn divide<T: Float>(values: &mut [T], divisor: T) {
     if divisor != T::ONE {
-        vectorize(
-            #[inline(always)]
-            || values.iter_mut().for_each(|value| *value = *value / divisor),
-        );
+        vectorize(inlined!(|| values.iter_mut().for_each(|value| *value = *value / divisor)));
     }
 }
 

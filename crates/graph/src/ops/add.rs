@@ -5,7 +5,7 @@
 //! Gradient: `dL/da = dL/db = dL/dy`, summed over what the operand was broadcast to.
 //! Source: the sum rule; broadcasting as in NumPy.
 
-use kernels::add_row_sums;
+use kernels::{add_row_sums, inlined};
 
 use crate::binary;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
@@ -44,11 +44,7 @@ impl<T: Float> Op<T> for AddOp {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        binary::forward(
-            pass,
-            #[inline(always)]
-            |a, b| a + b,
-        );
+        binary::forward(pass, inlined!(|a, b| a + b));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
@@ -61,11 +57,7 @@ impl<T: Float> Op<T> for AddOp {
             return;
         }
         // In place there is nothing to do: the gradient of `a` is that of `y`.
-        binary::backward(
-            pass,
-            #[inline(always)]
-            |dy, _, _| dy,
-        );
+        binary::backward(pass, inlined!(|dy, _, _| dy));
     }
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {

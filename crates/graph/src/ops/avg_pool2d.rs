@@ -7,7 +7,7 @@
 //! Source: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document
 //! recognition", on subsampling; the border as in TensorFlow.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::window::{Padding, Window};
@@ -71,37 +71,31 @@ impl<T: Float> Op<T> for AvgPool2dOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
-        vectorize(
-            #[inline(always)]
-            || {
-                y.fill(T::ZERO);
-                for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
-                    for at in self.0.pixels(out) {
-                        let x = &x[at * pixel..][..pixel];
-                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-                    }
-                    let share: T = self.share(out);
-                    y.iter_mut().for_each(|y| *y *= share);
+        vectorize(inlined!(|| {
+            y.fill(T::ZERO);
+            for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
+                for at in self.0.pixels(out) {
+                    let x = &x[at * pixel..][..pixel];
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
                 }
-            },
-        );
+                let share: T = self.share(out);
+                y.iter_mut().for_each(|y| *y *= share);
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy) = (pass.dx, pass.dy);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
-        vectorize(
-            #[inline(always)]
-            || {
-                for (out, dy) in dy.chunks_exact(pixel.max(1)).enumerate() {
-                    let share: T = self.share(out);
-                    for at in self.0.pixels(out) {
-                        let dx = &mut dx[at * pixel..][..pixel];
-                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += share * dy);
-                    }
+        vectorize(inlined!(|| {
+            for (out, dy) in dy.chunks_exact(pixel.max(1)).enumerate() {
+                let share: T = self.share(out);
+                for at in self.0.pixels(out) {
+                    let dx = &mut dx[at * pixel..][..pixel];
+                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += share * dy);
                 }
-            },
-        );
+            }
+        }));
     }
 }
 

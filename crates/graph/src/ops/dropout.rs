@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use kernels::random::{philox, unit};
-use kernels::{MAX_LANES, vectorize};
+use kernels::{MAX_LANES, inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -125,38 +125,32 @@ impl<T: Float> Op<T> for DropoutOp {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
-        vectorize(
-            #[inline(always)]
-            || {
-                self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
-                    let y = &mut y[at.clone()];
-                    if x.is_empty() {
-                        y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
-                    } else {
-                        let rows = y.iter_mut().zip(&x[at]).zip(factors);
-                        rows.for_each(|((y, &x), &factor)| *y = x * factor);
-                    }
-                });
-            },
-        );
+        vectorize(inlined!(|| {
+            self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
+                let y = &mut y[at.clone()];
+                if x.is_empty() {
+                    y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
+                } else {
+                    let rows = y.iter_mut().zip(&x[at]).zip(factors);
+                    rows.for_each(|((y, &x), &factor)| *y = x * factor);
+                }
+            });
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy) = (pass.dx, pass.dy);
-        vectorize(
-            #[inline(always)]
-            || {
-                self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
-                    let dx = &mut dx[at.clone()];
-                    if dy.is_empty() {
-                        dx.iter_mut().zip(factors).for_each(|(dx, &factor)| *dx *= factor);
-                    } else {
-                        let rows = dx.iter_mut().zip(&dy[at]).zip(factors);
-                        rows.for_each(|((dx, &dy), &factor)| *dx += dy * factor);
-                    }
-                });
-            },
-        );
+        vectorize(inlined!(|| {
+            self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
+                let dx = &mut dx[at.clone()];
+                if dy.is_empty() {
+                    dx.iter_mut().zip(factors).for_each(|(dx, &factor)| *dx *= factor);
+                } else {
+                    let rows = dx.iter_mut().zip(&dy[at]).zip(factors);
+                    rows.for_each(|((dx, &dy), &factor)| *dx += dy * factor);
+                }
+            });
+        }));
     }
 }
 

@@ -6,6 +6,8 @@
 //! Source: Maas, Hannun, Ng (ICML 2013), "Rectifier nonlinearities improve neural network acoustic
 //! models".
 
+use kernels::inlined;
+
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -53,18 +55,12 @@ impl<T: Float> Op<T> for LeakyReluOp {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let slope = T::from_f64(self.slope);
-        pass.map(
-            #[inline(always)]
-            |x| if x > T::ZERO { x } else { slope * x },
-        );
+        pass.map(inlined!(|x| if x > T::ZERO { x } else { slope * x }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let slope = T::from_f64(self.slope);
-        pass.map_result(
-            #[inline(always)]
-            |y| if y > T::ZERO { T::ONE } else { slope },
-        );
+        pass.map_result(inlined!(|y| if y > T::ZERO { T::ONE } else { slope }));
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {

@@ -4,7 +4,7 @@
 //! Gradient: `dL/dx_i = dL/dy_i − e^{y_i} · Σ_j dL/dy_j`.
 //! Source: Blanchard, Higham, Higham (2021), "Accurately computing the log-sum-exp and softmax functions".
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use super::softmax::{classes_last, column_maxima, group_len};
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
@@ -44,27 +44,24 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
         let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                    column_maxima(x, maxima);
-                    sums.fill(T::ZERO);
-                    for x in x.chunks_exact(width) {
-                        // The exponent is never positive, so nothing overflows.
-                        let rows = sums.iter_mut().zip(x).zip(&*maxima);
-                        rows.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
-                    }
-                    // The largest score adds e⁰ = 1 to its sum, whose logarithm is finite.
-                    sums.iter_mut().for_each(|sum| *sum = sum.ln());
-                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                        let rows = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
-                        // The maximum first: next to large scores the logarithm would be rounded away.
-                        rows.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
-                    }
+        vectorize(inlined!(|| {
+            for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
+                column_maxima(x, maxima);
+                sums.fill(T::ZERO);
+                for x in x.chunks_exact(width) {
+                    // The exponent is never positive, so nothing overflows.
+                    let rows = sums.iter_mut().zip(x).zip(&*maxima);
+                    rows.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
                 }
-            },
-        );
+                // The largest score adds e⁰ = 1 to its sum, whose logarithm is finite.
+                sums.iter_mut().for_each(|sum| *sum = sum.ln());
+                for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                    let rows = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
+                    // The maximum first: next to large scores the logarithm would be rounded away.
+                    rows.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
+                }
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
@@ -72,23 +69,20 @@ impl<T: Float> Op<T> for LogSoftmaxOp {
         let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let sums = &mut pass.scratch[..width];
-        vectorize(
-            #[inline(always)]
-            || {
-                let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
-                for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
-                    sums.fill(T::ZERO);
-                    for dy in dy.chunks_exact(width) {
-                        sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-                    }
-                    let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
-                    for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                        let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                        rows.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
-                    }
+        vectorize(inlined!(|| {
+            let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
+            for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
+                sums.fill(T::ZERO);
+                for dy in dy.chunks_exact(width) {
+                    sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
                 }
-            },
-        );
+                let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
+                for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
+                    let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                    rows.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
+                }
+            }
+        }));
     }
 
     fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {

@@ -6,7 +6,7 @@
 //! gradient.
 //! Source: the gradient of the branch that was taken.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::reduction::Reduction;
@@ -73,16 +73,13 @@ impl<T: Float> Op<T> for MaxOp {
         let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
         let mut indices = self.0.indices(shape);
-        vectorize(
-            #[inline(always)]
-            || {
-                y.fill(T::from_f64(f64::NEG_INFINITY));
-                for x in x.chunks_exact(width) {
-                    let y = &mut y[indices.advance() * width..][..width];
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            y.fill(T::from_f64(f64::NEG_INFINITY));
+            for x in x.chunks_exact(width) {
+                let y = &mut y[indices.advance() * width..][..width];
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
@@ -91,15 +88,12 @@ impl<T: Float> Op<T> for MaxOp {
         let left = &mut pass.scratch[..y.len()];
         left.copy_from_slice(pass.dy);
         let mut indices = self.0.indices(shape);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                    let at = indices.advance() * width;
-                    route_to_max(dx, &mut left[at..][..width], x, &y[at..][..width]);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                let at = indices.advance() * width;
+                route_to_max(dx, &mut left[at..][..width], x, &y[at..][..width]);
+            }
+        }));
     }
 
     fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {

@@ -8,7 +8,7 @@
 //! Source: Ranzato, Huang, Boureau, LeCun (CVPR 2007), "Unsupervised learning of invariant feature
 //! hierarchies with applications to object recognition".
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use super::max::{larger, route_to_max};
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
@@ -66,37 +66,31 @@ impl<T: Float> Op<T> for MaxPool2dOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
-        vectorize(
-            #[inline(always)]
-            || {
-                y.fill(T::from_f64(f64::NEG_INFINITY));
-                for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
-                    for at in self.0.pixels(out) {
-                        let x = &x[at * pixel..][..pixel];
-                        y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
-                    }
+        vectorize(inlined!(|| {
+            y.fill(T::from_f64(f64::NEG_INFINITY));
+            for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
+                for at in self.0.pixels(out) {
+                    let x = &x[at * pixel..][..pixel];
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
                 }
-            },
-        );
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, dy) = (pass.x[0], pass.y, pass.dx, pass.dy);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         let left = &mut pass.scratch[..pixel];
-        vectorize(
-            #[inline(always)]
-            || {
-                let windows = y.chunks_exact(pixel.max(1)).zip(dy.chunks_exact(pixel.max(1)));
-                for (out, (y, dy)) in windows.enumerate() {
-                    left.copy_from_slice(dy);
-                    for at in self.0.pixels(out) {
-                        let range = at * pixel..(at + 1) * pixel;
-                        route_to_max(&mut dx[range.clone()], left, &x[range], y);
-                    }
+        vectorize(inlined!(|| {
+            let windows = y.chunks_exact(pixel.max(1)).zip(dy.chunks_exact(pixel.max(1)));
+            for (out, (y, dy)) in windows.enumerate() {
+                left.copy_from_slice(dy);
+                for at in self.0.pixels(out) {
+                    let range = at * pixel..(at + 1) * pixel;
+                    route_to_max(&mut dx[range.clone()], left, &x[range], y);
                 }
-            },
-        );
+            }
+        }));
     }
 
     fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {

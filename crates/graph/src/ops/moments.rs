@@ -6,7 +6,7 @@
 //! Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
 //! variances", so that no large squares are subtracted from each other.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -54,15 +54,7 @@ impl<T: Float> Op<T> for MomentsOp {
         let positions = pass.shapes[0].len() / channels.max(1);
         let count = T::from_f64((positions * valid).max(1) as f64);
         let scratch = &mut pass.scratch[..channels * width];
-        channel_sums(
-            x,
-            width,
-            valid,
-            scratch,
-            means,
-            #[inline(always)]
-            |_, x| x,
-        );
+        channel_sums(x, width, valid, scratch, means, inlined!(|_, x| x));
         means.iter_mut().for_each(|mean| *mean = *mean / count);
         let means = &*means;
         channel_sums(
@@ -71,8 +63,7 @@ impl<T: Float> Op<T> for MomentsOp {
             valid,
             scratch,
             variances,
-            #[inline(always)]
-            |c, x| (x - means[c]) * (x - means[c]),
+            inlined!(|c, x| (x - means[c]) * (x - means[c])),
         );
         variances.iter_mut().for_each(|variance| *variance = *variance / count);
     }
@@ -107,18 +98,15 @@ impl<T: Float> Op<T> for MomentsOp {
         let width = pass.tile.width;
         let count = (pass.shapes[0].len() / channels.max(1) * pass.tile.batch) as f64;
         let (share, twice) = (T::from_f64(1.0 / count), T::from_f64(2.0 / count));
-        vectorize(
-            #[inline(always)]
-            || {
-                let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
-                for ((dx, x), c) in rows.zip((0..channels).cycle()) {
-                    let (mean, dmean, dvariance) = (y[c], dy[c] * share, dy[channels + c] * twice);
-                    for (dx, &x) in dx[..pass.tile.valid].iter_mut().zip(x) {
-                        *dx += dmean + dvariance * (x - mean);
-                    }
+        vectorize(inlined!(|| {
+            let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
+            for ((dx, x), c) in rows.zip((0..channels).cycle()) {
+                let (mean, dmean, dvariance) = (y[c], dy[c] * share, dy[channels + c] * twice);
+                for (dx, &x) in dx[..pass.tile.valid].iter_mut().zip(x) {
+                    *dx += dmean + dvariance * (x - mean);
                 }
-            },
-        );
+            }
+        }));
     }
 }
 
@@ -132,19 +120,16 @@ pub(super) fn channel_sums<T: Float>(
     sums: &mut [T],
     f: impl Fn(usize, T) -> T,
 ) {
-    vectorize(
-        #[inline(always)]
-        || {
-            scratch.fill(T::ZERO);
-            for position in x.chunks_exact(scratch.len().max(1)) {
-                for (c, (to, x)) in
-                    scratch.chunks_exact_mut(width).zip(position.chunks_exact(width)).enumerate()
-                {
-                    to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(c, x));
-                }
+    vectorize(inlined!(|| {
+        scratch.fill(T::ZERO);
+        for position in x.chunks_exact(scratch.len().max(1)) {
+            for (c, (to, x)) in
+                scratch.chunks_exact_mut(width).zip(position.chunks_exact(width)).enumerate()
+            {
+                to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(c, x));
             }
-        },
-    );
+        }
+    }));
     for (sum, row) in sums.iter_mut().zip(scratch.chunks_exact(width)) {
         *sum = kernels::sum(&row[..valid]);
     }

@@ -4,7 +4,7 @@
 //! Gradient: `dL/dx = −dL/dy`.
 //! Source: the sum rule.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId};
@@ -33,24 +33,18 @@ impl<T: Float> Op<T> for NegOp {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| -x,
-        );
+        pass.map(inlined!(|x| -x));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (dx, dy) = (pass.dx, pass.dy);
-        vectorize(
-            #[inline(always)]
-            || {
-                if dy.is_empty() {
-                    dx.iter_mut().for_each(|dx| *dx = -*dx);
-                } else {
-                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx -= dy);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            if dy.is_empty() {
+                dx.iter_mut().for_each(|dx| *dx = -*dx);
+            } else {
+                dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx -= dy);
+            }
+        }));
     }
 }
 

@@ -9,7 +9,7 @@
 //! In training the moments are those of the batch ([`moments`](super::moments)), so their gradient flows
 //! back into `x`; in evaluation they are running statistics.
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -80,51 +80,42 @@ impl<T: Float> Op<T> for NormalizeOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, moments, y, width) = (pass.x[0], pass.x[1], pass.y, pass.tile.width);
         let channels = moments.len() / 2;
-        vectorize(
-            #[inline(always)]
-            || {
-                for ((y, x), c) in
-                    y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip((0..channels).cycle())
-                {
-                    let (mean, scale) = (moments[c], self.inverse_deviation(moments[channels + c]));
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for ((y, x), c) in
+                y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip((0..channels).cycle())
+            {
+                let (mean, scale) = (moments[c], self.inverse_deviation(moments[channels + c]));
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - mean) * scale);
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (moments, y, dy, dx, width) = (pass.x[1], pass.y, pass.dy, pass.dx, pass.tile.width);
         let channels = moments.len() / 2;
         if pass.operand == 0 {
-            return vectorize(
-                #[inline(always)]
-                || {
-                    let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width));
-                    for ((dx, dy), c) in rows.zip((0..channels).cycle()) {
-                        let scale = self.inverse_deviation(moments[channels + c]);
-                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * scale);
-                    }
-                },
-            );
+            return vectorize(inlined!(|| {
+                let rows = dx.chunks_exact_mut(width).zip(dy.chunks_exact(width));
+                for ((dx, dy), c) in rows.zip((0..channels).cycle()) {
+                    let scale = self.inverse_deviation(moments[channels + c]);
+                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * scale);
+                }
+            }));
         }
         let (sums, products) = pass.scratch[..2 * channels * width].split_at_mut(channels * width);
-        vectorize(
-            #[inline(always)]
-            || {
-                sums.fill(T::ZERO);
-                products.fill(T::ZERO);
-                let stride = (channels * width).max(1);
-                for (dy, y) in dy.chunks_exact(stride).zip(y.chunks_exact(stride)) {
-                    for ((sum, product), (&dy, &y)) in
-                        sums.iter_mut().zip(&mut *products).zip(dy.iter().zip(y))
-                    {
-                        *sum += dy;
-                        *product += dy * y;
-                    }
+        vectorize(inlined!(|| {
+            sums.fill(T::ZERO);
+            products.fill(T::ZERO);
+            let stride = (channels * width).max(1);
+            for (dy, y) in dy.chunks_exact(stride).zip(y.chunks_exact(stride)) {
+                for ((sum, product), (&dy, &y)) in
+                    sums.iter_mut().zip(&mut *products).zip(dy.iter().zip(y))
+                {
+                    *sum += dy;
+                    *product += dy * y;
                 }
-            },
-        );
+            }
+        }));
         let half = T::from_f64(0.5);
         for c in 0..channels {
             let scale = self.inverse_deviation(moments[channels + c]);

@@ -5,7 +5,7 @@
 //! Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs,
 //! with relationships to statistical pattern recognition".
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -44,27 +44,24 @@ impl<T: Float> Op<T> for SoftmaxOp {
         let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                    column_maxima(x, maxima);
-                    sums.fill(T::ZERO);
-                    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                        let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
-                        for (((y, &x), sum), &maximum) in rows {
-                            // The exponent is never positive, so nothing overflows.
-                            *y = (x - maximum).exp();
-                            *sum += *y;
-                        }
-                    }
-                    for y in y.chunks_exact_mut(width) {
-                        // The largest score adds e⁰ = 1 to its sum: no division by zero.
-                        y.iter_mut().zip(&*sums).for_each(|(y, &sum)| *y = *y / sum);
+        vectorize(inlined!(|| {
+            for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
+                column_maxima(x, maxima);
+                sums.fill(T::ZERO);
+                for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                    let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
+                    for (((y, &x), sum), &maximum) in rows {
+                        // The exponent is never positive, so nothing overflows.
+                        *y = (x - maximum).exp();
+                        *sum += *y;
                     }
                 }
-            },
-        );
+                for y in y.chunks_exact_mut(width) {
+                    // The largest score adds e⁰ = 1 to its sum: no division by zero.
+                    y.iter_mut().zip(&*sums).for_each(|(y, &sum)| *y = *y / sum);
+                }
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
@@ -72,24 +69,21 @@ impl<T: Float> Op<T> for SoftmaxOp {
         let width = pass.tile.row_len(pass.y_shape);
         let group = group_len(pass.y_shape, width);
         let sums = &mut pass.scratch[..width];
-        vectorize(
-            #[inline(always)]
-            || {
-                let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
-                for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
-                    sums.fill(T::ZERO);
-                    for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
-                        let rows = sums.iter_mut().zip(dy).zip(y);
-                        rows.for_each(|((sum, &dy), &y)| *sum += dy * y);
-                    }
-                    let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
-                    for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                        let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                        rows.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
-                    }
+        vectorize(inlined!(|| {
+            let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
+            for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
+                sums.fill(T::ZERO);
+                for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
+                    let rows = sums.iter_mut().zip(dy).zip(y);
+                    rows.for_each(|((sum, &dy), &y)| *sum += dy * y);
                 }
-            },
-        );
+                let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
+                for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
+                    let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
+                    rows.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
+                }
+            }
+        }));
     }
 
     fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {

@@ -5,7 +5,7 @@
 //! Source: Dugas et al. (NIPS 2000), "Incorporating second-order functional knowledge for better option
 //! pricing".
 
-use kernels::vectorize;
+use kernels::{inlined, vectorize};
 
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId};
@@ -34,21 +34,15 @@ impl<T: Float> Op<T> for SoftplusOp {
         let (x, y) = (pass.x[0], pass.y);
         // One loop for each function, five times as fast as one for both, in which the compiler follows
         // the special cases of one through the other until there are branches and no vectors.
-        vectorize(
-            #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = (-x.abs()).exp()),
-        );
-        vectorize(
-            #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.maximum(T::ZERO) + y.ln_1p()),
-        );
+        vectorize(inlined!(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y = (-x.abs()).exp())));
+        vectorize(inlined!(|| y
+            .iter_mut()
+            .zip(x)
+            .for_each(|(y, &x)| *y = x.maximum(T::ZERO) + y.ln_1p())));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map_operand(
-            #[inline(always)]
-            |x| x.sigmoid(),
-        );
+        pass.map_operand(inlined!(|x| x.sigmoid()));
     }
 }
 

@@ -5,6 +5,8 @@
 //! Source: Rosenblatt (1958), "The perceptron: a probabilistic model for information storage and
 //! organization in the brain".
 
+use kernels::inlined;
+
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId};
 
@@ -28,10 +30,7 @@ impl<T: Float> Op<T> for StepOp {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(
-            #[inline(always)]
-            |x| if x > T::ZERO { T::ONE } else { T::ZERO },
-        );
+        pass.map(inlined!(|x| if x > T::ZERO { T::ONE } else { T::ZERO }));
     }
 
     /// Nothing to add.

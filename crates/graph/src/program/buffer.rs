@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use kernels::{Float, MAX_LANES};
+use kernels::{Float, MAX_LANES, inlined};
 
 /// The width of a tile is a multiple of this: a vector of the widest instruction set.
 pub(super) const ROW_ALIGNMENT: usize = MAX_LANES;
@@ -44,8 +44,5 @@ impl<T> DerefMut for Buffer<T> {
 
 /// `to += from`.
 pub(super) fn add<T: Float>(to: &mut [T], from: &[T]) {
-    kernels::vectorize(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, &from)| *to += from),
-    );
+    kernels::vectorize(inlined!(|| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from)));
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use super::microkernel::{MAX_BLOCK_ROWS, multiply};
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::isa::IsaToken;
-use crate::{Float, MAX_LANES, vectorize};
+use crate::{Float, MAX_LANES, inlined, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
 /// so many steps long stays in the first-level cache while all rows of `A` pass, beside those of a block and
@@ -76,24 +76,21 @@ unsafe fn packed<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>, next_block: 
     let [a, b] = k_segments[0];
     for first in (0..m).step_by(PACKED_ROWS) {
         let n_rows = PACKED_ROWS.min(m - first);
-        vectorize(
-            #[inline(always)]
-            || {
-                for k in 0..segment_len {
-                    let from = args.a.wrapping_add(a + first + k * args.lda);
-                    // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` rows of
-                    // `BLOCK_K`.
-                    unsafe {
-                        if n_rows == PACKED_ROWS {
-                            let to = copy.add(k * PACKED_ROWS);
-                            std::ptr::copy_nonoverlapping(from, to, PACKED_ROWS);
-                        } else {
-                            std::ptr::copy_nonoverlapping(from, copy.add(k * n_rows), n_rows);
-                        }
+        vectorize(inlined!(|| {
+            for k in 0..segment_len {
+                let from = args.a.wrapping_add(a + first + k * args.lda);
+                // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` rows of
+                // `BLOCK_K`.
+                unsafe {
+                    if n_rows == PACKED_ROWS {
+                        let to = copy.add(k * PACKED_ROWS);
+                        std::ptr::copy_nonoverlapping(from, to, PACKED_ROWS);
+                    } else {
+                        std::ptr::copy_nonoverlapping(from, copy.add(k * n_rows), n_rows);
                     }
                 }
-            },
-        );
+            }
+        }));
         // SAFETY: the rows lie inside the copy and inside `C`.
         unsafe {
             let args = GemmArgs {

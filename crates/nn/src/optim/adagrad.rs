@@ -6,7 +6,7 @@
 //! Source: Duchi, Hazan, Singer (JMLR 2011), "Adaptive subgradient methods for online learning and
 //! stochastic optimization", with diagonal matrices; "Deep Learning from Scratch", section 6.1.5.
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -44,15 +44,12 @@ impl<T: Float> Optimize<T> for AdaGrad {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
         assert_same_length(params, [grads, squares]);
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        vectorize(
-            #[inline(always)]
-            || {
-                for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
-                    *h += g * g;
-                    *w -= rate * g / (h.sqrt() + epsilon);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
+                *h += g * g;
+                *w -= rate * g / (h.sqrt() + epsilon);
+            }
+        }));
     }
 }
 

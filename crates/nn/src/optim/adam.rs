@@ -12,7 +12,7 @@
 
 use std::array::{from_mut, from_ref};
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -93,22 +93,19 @@ impl Adam {
             correction2: T::from_f64(correction(self.beta2)),
             epsilon: T::from_f64(self.epsilon),
         };
-        vectorize(
-            #[inline(always)]
-            || {
-                let (params, last_params) = params.as_chunks_mut::<BLOCK>();
-                let (grads, last_grads) = grads.as_chunks::<BLOCK>();
-                let (means, last_means) = means.as_chunks_mut::<BLOCK>();
-                let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
-                for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                    factors.update(w, g, m, v);
-                }
-                let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
-                for (((w, g), m), v) in rest {
-                    factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            let (params, last_params) = params.as_chunks_mut::<BLOCK>();
+            let (grads, last_grads) = grads.as_chunks::<BLOCK>();
+            let (means, last_means) = means.as_chunks_mut::<BLOCK>();
+            let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
+            for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
+                factors.update(w, g, m, v);
+            }
+            let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
+            for (((w, g), m), v) in rest {
+                factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
+            }
+        }));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Source: Pascanu, Mikolov, Bengio (ICML 2013), "On the difficulty of training recurrent neural
 //! networks", algorithm 1, for the norm.
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{InvalidSetting, Validate, positive};
@@ -41,14 +41,11 @@ impl Clip {
         }
         let limit = T::from_f64(self.value.unwrap_or(f64::INFINITY));
         let scale = T::from_f64(scale);
-        vectorize(
-            #[inline(always)]
-            || {
-                for g in grads {
-                    *g = (*g * scale).maximum(-limit).minimum(limit);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for g in grads {
+                *g = (*g * scale).maximum(-limit).minimum(limit);
+            }
+        }));
     }
 }
 

@@ -5,7 +5,7 @@
 //! Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods", in the
 //! form of "Deep Learning from Scratch", section 6.1.4.
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -43,15 +43,12 @@ impl<T: Float> Optimize<T> for Momentum {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
         assert_same_length(params, [grads, velocity]);
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
-        vectorize(
-            #[inline(always)]
-            || {
-                for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
-                    *v = momentum * *v - rate * g;
-                    *w += *v;
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
+                *v = momentum * *v - rate * g;
+                *w += *v;
+            }
+        }));
     }
 }
 

@@ -7,7 +7,7 @@
 //! recurrent networks", equations 6 and 7, which is also the code of "Deep Learning from
 //! Scratch".
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -45,15 +45,12 @@ impl<T: Float> Optimize<T> for Nesterov {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
         assert_same_length(params, [grads, velocity]);
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
-        vectorize(
-            #[inline(always)]
-            || {
-                for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
-                    *v = momentum * *v - rate * g;
-                    *w += momentum * *v - rate * g;
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
+                *v = momentum * *v - rate * g;
+                *w += momentum * *v - rate * g;
+            }
+        }));
     }
 }
 

@@ -6,7 +6,7 @@
 //! times as long as those of a steady gradient later.
 //! Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6e.
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -49,15 +49,12 @@ impl<T: Float> Optimize<T> for RmsProp {
         assert_same_length(params, [grads, squares]);
         let (decay, fresh) = (T::from_f64(self.decay), T::from_f64(1.0 - self.decay));
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        vectorize(
-            #[inline(always)]
-            || {
-                for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
-                    *h = decay * *h + fresh * g * g;
-                    *w -= rate * g / (h.sqrt() + epsilon);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
+                *h = decay * *h + fresh * g * g;
+                *w -= rate * g / (h.sqrt() + epsilon);
+            }
+        }));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: Robbins, Monro (1951), "A stochastic approximation method".
 
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimize, StepInfo, assert_same_length};
@@ -23,14 +23,11 @@ impl<T: Float> Optimize<T> for Sgd {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: [&mut [T]; 2]) {
         assert_same_length(params, [grads]);
         let rate = T::from_f64(step.learning_rate);
-        vectorize(
-            #[inline(always)]
-            || {
-                for (w, &g) in params.iter_mut().zip(grads) {
-                    *w -= rate * g;
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for (w, &g) in params.iter_mut().zip(grads) {
+                *w -= rate * g;
+            }
+        }));
     }
 }
 
