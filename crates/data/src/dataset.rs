@@ -157,35 +157,6 @@ impl Features {
 }
 
 impl Targets {
-    /// Targets of the same kind, of no sample.
-    #[must_use]
-    pub fn none(&self) -> Self {
-        match *self {
-            Self::Labels { classes, .. } => Self::Labels { values: Vec::new(), classes },
-            Self::Values { width, .. } => Self::Values { values: Vec::new(), width },
-        }
-    }
-
-    /// Replaces the content of `to`, of the same kind, by the targets of some samples in their order.
-    ///
-    /// # Panics
-    ///
-    /// If an index is not that of a sample, or `to` is of another kind.
-    pub fn select_into(&self, indices: &[u32], to: &mut Self) {
-        let indices = indices.iter().map(|&index| index as usize);
-        match (self, to) {
-            (Self::Labels { values, .. }, Self::Labels { values: to, .. }) => {
-                to.clear();
-                to.extend(indices.map(|i| values[i]));
-            }
-            (Self::Values { values, width }, Self::Values { values: to, .. }) => {
-                to.clear();
-                indices.for_each(|i| to.extend_from_slice(&values[i * width..(i + 1) * width]));
-            }
-            _ => panic!("targets of different kinds"),
-        }
-    }
-
     /// The number of samples these targets belong to.
     pub(crate) fn check(&self, name: &str) -> Result<usize, DataError> {
         match self {

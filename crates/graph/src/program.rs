@@ -18,6 +18,7 @@ mod state;
 mod task;
 mod times;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -266,6 +267,32 @@ impl<T: Float> Program<T> {
         assert!(is_kept, "node {id} of shape {shape} was not kept");
     }
 
+    /// The samples of each tile: consecutive ranges of the batch.
+    pub fn tiles(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.tiles.iter().map(|state| state.tile.first..state.tile.first + state.tile.valid)
+    }
+
+    /// Writes the values that a node with the batch axis has for the samples of one tile to `to`, row-major.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such tile, `to` is of another length, or the value was not kept for each tile.
+    pub fn copy_tile_value(&self, id: NodeId, tile: usize, to: &mut [T]) {
+        let Storage::Tile(at) = self.plan.nodes[id.index()].value else {
+            panic!("node {id} of shape {} was not kept for each tile", self.graph.shape(id));
+        };
+        let (valid, len) = (self.tiles[tile].tile.valid, self.graph.shape(id).len());
+        assert_eq!(to.len(), valid * len, "a tile of {valid} samples with {len} elements each");
+        self.copy_tile(at, tile, to);
+    }
+
+    fn copy_tile(&self, buffer: usize, tile: usize, to: &mut [T]) {
+        let state = &self.tiles[tile];
+        let Tile { valid, width, .. } = state.tile;
+        let len = to.len() / valid;
+        kernels::transpose((&state.buffers[buffer], width), [len, valid], (to, len));
+    }
+
     fn tensor(&self, id: NodeId, storage: &Storage) -> Option<Tensor<T>> {
         let mut tensor = Tensor::full(self.graph.shape(id).with_batch(self.batch), T::ZERO);
         self.copy(id, storage, tensor.values_mut()).then_some(tensor)
@@ -273,14 +300,12 @@ impl<T: Float> Program<T> {
 
     /// Whether there was anything to copy.
     fn copy(&self, id: NodeId, storage: &Storage, to: &mut [T]) -> bool {
-        let len = self.graph.shape(id).len();
         match storage {
             Storage::Shared(at) => to.copy_from_slice(&self.shared[*at]),
             Storage::Tile(at) => {
-                for state in &self.tiles {
-                    let Tile { first, valid, width, .. } = state.tile;
-                    let from = (&state.buffers[*at][..], width);
-                    kernels::transpose(from, [len, valid], (&mut to[first * len..], len));
+                let len = self.graph.shape(id).len();
+                for (tile, samples) in self.tiles().enumerate() {
+                    self.copy_tile(*at, tile, &mut to[samples.start * len..samples.end * len]);
                 }
             }
             _ => return false,

@@ -51,9 +51,10 @@ fn transpose_on<T: Float>(
                     x86::block(from.as_ptr(), from_stride, to.as_mut_ptr(), to_stride);
                 },
                 _ => {
-                    for c in 0..width {
-                        for (r, to) in to[c * to_stride..][..height].iter_mut().enumerate() {
-                            *to = from[r * from_stride + c];
+                    for r in 0..height {
+                        let from = &from[r * from_stride..][..width];
+                        for (to, &from) in to[r..].iter_mut().step_by(to_stride).zip(from) {
+                            *to = from;
                         }
                     }
                 }

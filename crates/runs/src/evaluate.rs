@@ -6,8 +6,8 @@ use graph::{Compile, Pool, Program, RunArgs, Tensor};
 use nn::{Mode, Model, Network, NetworkError, Objective};
 
 use crate::batch_source::BatchSource;
+use crate::metrics::MetricSums;
 use crate::metrics::accuracy::predicted_class;
-use crate::metrics::metrics;
 use crate::sizes::{outputs_of, statistics_starts, target_shape};
 
 /// Samples that go through the network together.
@@ -78,7 +78,7 @@ impl Evaluator {
     ) -> Evaluation {
         let outputs = outputs_of(dataset);
         let mut predictions = Vec::with_capacity(dataset.len() * outputs);
-        let mut loss_sum = 0.0;
+        let (mut loss_sum, mut sums) = (0.0, MetricSums::default());
         let mut first = 0;
         while first < dataset.len() {
             let left = dataset.len() - first;
@@ -96,13 +96,15 @@ impl Evaluator {
             };
             program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
             loss_sum += f64::from(program.scalar(self.model.data_loss)) * program.batch() as f64;
-            predictions.extend(program.value(self.model.prediction).expect("kept").values());
+            let value = program.value(self.model.prediction).expect("kept");
+            sums.add(value.values(), dataset.targets(), &self.indices);
+            predictions.extend(value.values());
             first += program.batch();
         }
         let loss = loss_sum / dataset.len() as f64;
         Evaluation {
             samples: dataset.len(),
-            metrics: metrics(loss, &predictions, outputs, dataset.targets()),
+            metrics: sums.metrics(loss, dataset.targets(), dataset.len()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
         }
     }

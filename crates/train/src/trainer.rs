@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use data::{DataError, Dataset, Targets};
+use data::{DataError, Dataset};
 use events::{Best, Metrics, NotFinite, StepFinished};
 use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
 
-use runs::{Evaluator, Experiment, SavedModel, Split, metrics, outputs_of, target_shape};
+use runs::metrics::BatchMetrics;
+use runs::{Evaluator, Experiment, SavedModel, Split, outputs_of, target_shape};
 
 use crate::batches::Batches;
 
@@ -63,8 +64,7 @@ pub struct Trainer {
     step: u64,
     /// Of the last batch.
     last_metrics: Metrics,
-    /// Predictions and targets of the last batch that was reported.
-    reported: (Vec<f32>, Targets),
+    batch_metrics: BatchMetrics,
     /// On the test set.
     best: BTreeMap<String, Best>,
     train_secs: f64,
@@ -166,7 +166,7 @@ impl Trainer {
                 .collect(),
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
-            reported: (vec![0.0; outputs * batch], batches.dataset.targets().none()),
+            batch_metrics: BatchMetrics::new(&program, &pool),
             best: BTreeMap::new(),
             train_secs: 0.0,
             learning_rate: None,
@@ -296,7 +296,13 @@ impl Trainer {
         self.step += 1;
         let data_loss = f64::from(self.program.scalar(self.model.data_loss));
         self.last_metrics = match self.step.is_multiple_of(self.experiment.train.report_every) {
-            true => self.batch_metrics(data_loss),
+            true => self.batch_metrics.metrics(
+                data_loss,
+                (&self.program, self.model.prediction),
+                &self.pool,
+                self.batches.dataset.targets(),
+                &self.batches.indices,
+            ),
             false => Metrics::new(data_loss),
         };
         Ok(StepFinished {
@@ -321,13 +327,5 @@ impl Trainer {
             }
             rest = others;
         }
-    }
-
-    fn batch_metrics(&mut self, loss: f64) -> Metrics {
-        let (predictions, targets) = &mut self.reported;
-        self.program.copy_value(self.model.prediction, predictions);
-        let dataset = &self.batches.dataset;
-        dataset.targets().select_into(&self.batches.indices, targets);
-        metrics::metrics(loss, predictions, outputs_of(dataset), targets)
     }
 }

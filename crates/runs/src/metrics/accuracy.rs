@@ -28,11 +28,11 @@ impl Metric for Accuracy {
         matches!(targets, Targets::Labels { .. })
     }
 
-    fn value(&self, predictions: &[f32], outputs: usize, targets: &Targets) -> f64 {
+    fn sum(&self, predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {
         let Targets::Labels { values, .. } = targets else { return f64::NAN };
-        let rows = predictions.chunks_exact(outputs.max(1)).zip(values);
-        let correct = rows.filter(|(row, label)| predicted_class(row) == **label as usize).count();
-        correct as f64 / values.len() as f64
+        let labels = indices.iter().map(|&index| values[index as usize]);
+        let rows = predictions.chunks_exact(predictions.len() / indices.len()).zip(labels);
+        rows.filter(|(row, label)| predicted_class(row) == *label as usize).count() as f64
     }
 }
 
@@ -63,14 +63,12 @@ mod tests {
     #[test]
     fn the_first_of_equal_outputs_is_the_predicted_class() {
         let predictions = [0.0, 2.0, 1.0, 3.0, 3.0, 0.0, f32::NAN, 0.0, -1.0];
-        let accuracy = Accuracy.value(&predictions, 3, &labels(&[1, 1, 1], 3));
-        assert_eq!(accuracy, 2.0 / 3.0);
+        assert_eq!(Accuracy.sum(&predictions, &labels(&[1, 1, 1], 3), &[0, 1, 2]), 2.0);
     }
 
     #[test]
     fn one_output_is_the_score_of_class_1_with_the_threshold_0() {
-        let accuracy =
-            Accuracy.value(&[-1.0, -1.0, 1.0, 1.0, 0.0], 1, &labels(&[0, 0, 1, 1, 0], 2));
-        assert_eq!(accuracy, 1.0);
+        let labels = labels(&[1, 1, 0, 0, 0], 2);
+        assert_eq!(Accuracy.sum(&[-1.0, -1.0, 1.0, 1.0, 0.0], &labels, &[2, 3, 0, 1, 4]), 5.0);
     }
 }

@@ -25,18 +25,15 @@ impl Metric for MeanAbsoluteError {
         matches!(targets, Targets::Values { .. })
     }
 
-    fn value(&self, predictions: &[f32], _outputs: usize, targets: &Targets) -> f64 {
-        let Targets::Values { values, .. } = targets else { return f64::NAN };
-        // Partial sums in vector code: a training batch is measured beside steps of some 400 µs.
-        let mut sums = [0.0; 16];
-        kernels::vectorize(kernels::inlined!(|| {
-            for (y, t) in predictions.chunks(sums.len()).zip(values.chunks(sums.len())) {
-                for ((sum, &y), &t) in sums.iter_mut().zip(y).zip(t) {
-                    *sum += (f64::from(y) - f64::from(t)).abs();
-                }
-            }
-        }));
-        sums.iter().sum::<f64>() / values.len() as f64
+    fn sum(&self, predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {
+        let Targets::Values { values, width } = targets else { return f64::NAN };
+        let rows = predictions.chunks_exact(*width).zip(indices);
+        let sum = rows.fold(0.0, |sum, (row, &index)| {
+            let target = &values[index as usize * width..][..*width];
+            let errors = row.iter().zip(target).map(|(&y, &t)| (f64::from(y) - f64::from(t)).abs());
+            sum + errors.sum::<f64>()
+        });
+        sum / *width as f64
     }
 }
 
@@ -46,9 +43,7 @@ mod tests {
 
     #[test]
     fn errors_of_both_signs_count() {
-        let targets = Targets::Values { values: vec![1.0, 2.0, -3.0, 0.0], width: 2 };
-        assert_eq!(MeanAbsoluteError.value(&[0.0, 4.0, -3.0, 1.0], 2, &targets), 1.0);
-        let targets = Targets::Values { values: (0..37).map(|i| i as f32).collect(), width: 1 };
-        assert_eq!(MeanAbsoluteError.value(&[0.0; 37], 1, &targets), 18.0);
+        let targets = Targets::Values { values: vec![-3.0, 0.0, 1.0, 2.0], width: 2 };
+        assert_eq!(MeanAbsoluteError.sum(&[0.0, 4.0, -3.0, 1.0], &targets, &[1, 0]), 2.0);
     }
 }

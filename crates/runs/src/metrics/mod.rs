@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Mutex;
 
 use data::Targets;
 use events::{Best, MetricInfo, Metrics};
+use graph::{NodeId, Pool, Program};
 use nn::Loss;
 
 pub mod accuracy;
@@ -30,9 +32,10 @@ pub trait Metric: Debug + Sync {
     /// Whether it can be computed for these targets.
     fn applies_to(&self, targets: &Targets) -> bool;
 
-    /// Its value. `predictions` has a row of `outputs` numbers, the output of the last layer, for each target; there
+    /// The sum of its values for some samples; the mean over all samples is the value that is reported. Row `i` of
+    /// `predictions` is the output of the last layer for the sample whose target has the number `indices[i]`; there
     /// is at least one. Called only with targets that it applies to.
-    fn value(&self, predictions: &[f32], outputs: usize, targets: &Targets) -> f64;
+    fn sum(&self, predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64;
 }
 
 /// The metrics that apply to some targets.
@@ -52,11 +55,66 @@ pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     std::iter::once(loss).chain(others).collect()
 }
 
-/// The metrics of some predictions whose mean loss is known.
-pub fn metrics(loss: f64, predictions: &[f32], outputs: usize, targets: &Targets) -> Metrics {
-    applicable(targets).fold(Metrics::new(loss), |metrics, metric| {
-        metrics.with(metric.name(), metric.value(predictions, outputs, targets))
-    })
+/// Sums of the metrics over samples, in the order of [`METRICS`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MetricSums([f64; METRICS.len()]);
+
+impl MetricSums {
+    /// Adds samples; the arguments are those of [`Metric::sum`].
+    pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
+        let sums = self.0.iter_mut().zip(METRICS).filter(|(_, metric)| metric.applies_to(targets));
+        sums.for_each(|(sum, metric)| *sum += metric.sum(predictions, targets, indices));
+    }
+
+    /// The metrics of `samples` samples with such targets, whose mean loss is known.
+    pub fn metrics(&self, loss: f64, targets: &Targets, samples: usize) -> Metrics {
+        let sums = self.0.iter().zip(METRICS).filter(|(_, metric)| metric.applies_to(targets));
+        sums.fold(Metrics::new(loss), |metrics, (sum, metric)| {
+            metrics.with(metric.name(), sum / samples as f64)
+        })
+    }
+}
+
+/// Computes the metrics of a batch, tile by tile on the threads of a pool.
+#[derive(Debug)]
+pub struct BatchMetrics {
+    /// Of each tile.
+    sums: Vec<MetricSums>,
+    /// Of each thread: the predictions of a tile.
+    rows: Vec<Mutex<Vec<f32>>>,
+}
+
+impl BatchMetrics {
+    /// For the batches of `program` on the threads of `pool`.
+    pub fn new(program: &Program<f32>, pool: &Pool) -> Self {
+        let rows = std::iter::repeat_with(Mutex::default).take(pool.threads()).collect();
+        Self { sums: vec![MetricSums::default(); program.tiles().len()], rows }
+    }
+
+    /// The metrics of the batch that `program` has run, whose mean loss is known. `indices` are the numbers of its
+    /// samples in the dataset, `prediction` is the kept output of the last layer.
+    pub fn metrics(
+        &mut self,
+        loss: f64,
+        (program, prediction): (&Program<f32>, NodeId),
+        pool: &Pool,
+        targets: &Targets,
+        indices: &[u32],
+    ) -> Metrics {
+        let outputs = program.graph().shape(prediction).len();
+        pool.each_with(&mut self.sums, &self.rows, |tile, sums, rows| {
+            let samples = program.tiles().nth(tile).expect("a sum for each tile");
+            rows.resize(samples.len() * outputs, 0.0);
+            program.copy_tile_value(prediction, tile, rows);
+            *sums = MetricSums::default();
+            sums.add(rows, targets, &indices[samples]);
+        });
+        let mut total = MetricSums::default();
+        for sums in &self.sums {
+            total.0.iter_mut().zip(sums.0).for_each(|(total, sum)| *total += sum);
+        }
+        total.metrics(loss, targets, indices.len())
+    }
 }
 
 /// Notes the values of `metrics` at `step` that are better than the best so far. NaN never is.

@@ -49,16 +49,24 @@ fn the_digest_is_that_of_the_little_endian_bytes() {
 
 #[test]
 fn a_step_and_an_evaluation_see_the_same_network() {
-    let model = "input = [8, 8, 1]\nlayers = ['flatten', { linear = { units = 9 } }, 'tanh', { linear = { units = 4 } }]";
-    let mut trainer = trainer(model, "batch = 60\nsteps = 3\nreport_every = 1", &images(60));
-    let before = trainer.evaluate();
-    let step = trainer.step().unwrap();
-    assert_eq!(step.metrics.get("accuracy"), before.metrics.get("accuracy"));
-    assert!(
-        (step.metrics.loss() - before.metrics.loss()).abs() < 1e-5 * before.metrics.loss(),
-        "{step:?} {before:?}"
-    );
-    assert!(trainer.evaluate().metrics.loss() < before.metrics.loss());
+    // Batches of one tile and of many.
+    let classes = "input = [8, 8, 1]\nlayers = ['flatten', { linear = { units = 4 } }]";
+    let values = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+    for (model, loss, metric, set) in [
+        (classes, "cross_entropy", "accuracy", images(60)),
+        (classes, "cross_entropy", "accuracy", images(1000)),
+        (values, "mean_squared_error", "mean_absolute_error", heights(1000)),
+    ] {
+        let train = format!("loss = '{loss}'\nbatch = {}\nsteps = 3\nreport_every = 1", set.len());
+        let mut trainer = trainer(model, &train, &set);
+        let before = trainer.evaluate().metrics;
+        let step = trainer.step().unwrap().metrics;
+        for name in [metric, "loss"] {
+            let [step, before] = [&step, &before].map(|metrics| metrics.get(name).unwrap());
+            assert!((step - before).abs() < 1e-5 * before, "{name}: {step} {before}");
+        }
+        assert!(trainer.evaluate().metrics.loss() < before.loss());
+    }
 }
 
 #[test]
