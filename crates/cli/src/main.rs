@@ -2,7 +2,7 @@
 
 mod commands;
 mod experiment;
-mod numbers;
+mod output;
 mod progress;
 mod saved;
 mod served;

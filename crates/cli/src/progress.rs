@@ -9,7 +9,7 @@ use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use studio::LiveLink;
 
-use crate::numbers::{metric, thousands};
+use crate::output::{metric, thousands};
 
 /// Lines of a run at most. With all samples in one batch, every step is an epoch.
 const MOST_LINES: f64 = 100.0;
@@ -121,9 +121,9 @@ impl Observer for Progress {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         let step = trainer.steps_done();
         match (&self.live, event) {
-            (Some(live), Event::Snapshot(_)) => live.offer(step, || trainer.saved()),
+            (Some(live), Event::Snapshot(_)) => live.offer(step, || trainer.saved().clone()),
             (Some(live), Event::Paused(_) | Event::RunFinished(_)) => {
-                live.hand_out(step, trainer.saved());
+                live.hand_out(step, trainer.saved().clone());
             }
             _ => {}
         }

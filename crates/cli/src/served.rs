@@ -61,36 +61,29 @@ impl ServeArgs {
         if let Some(link) = studio.viewer_link() {
             let _ = writeln!(err, "read-only      {link}");
         }
-        if self.open && open_in_browser(&studio.link()).is_err() {
+        if self.open && !open_in_browser(&studio.link()) {
             let _ = writeln!(err, "could not open a browser; open the link above");
         }
         Ok(())
     }
 }
 
-/// Opens a page in the browser that the system names, without waiting for it.
-fn open_in_browser(link: &str) -> io::Result<()> {
-    // A program and its first arguments. `explorer` hands a link to the default browser.
-    let programs: Vec<String> = if cfg!(windows) {
-        vec!["explorer".into()]
-    } else if cfg!(target_os = "macos") {
-        vec!["open".into()]
-    } else {
-        let chosen = env::var("BROWSER").unwrap_or_default();
-        let chosen = chosen.split(':').filter(|name| !name.is_empty()).map(str::to_owned);
-        chosen.chain(["xdg-open".into(), "gio open".into(), "wslview".into()]).collect()
+/// Opens a page in the browser that the system names, without waiting for it. Returns whether there is one.
+fn open_in_browser(link: &str) -> bool {
+    let chosen = env::var("BROWSER").unwrap_or_default();
+    // Programs with their first arguments. `explorer` hands a link to the default browser.
+    let programs = match env::consts::OS {
+        "windows" => "explorer",
+        "macos" => "open",
+        _ => &format!("{chosen}:xdg-open:gio open:wslview"),
     };
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for program in programs {
+    programs.split(':').any(|program| {
         let mut words = program.split_whitespace();
-        let mut command = Command::new(words.next().unwrap_or_default());
+        let Some(name) = words.next() else { return false };
+        let mut command = Command::new(name);
         command.args(words).arg(link).stdin(Stdio::null()).stdout(Stdio::null());
-        match command.stderr(Stdio::null()).spawn() {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+        command.stderr(Stdio::null()).spawn().is_ok()
+    })
 }
 
 /// Reads the data of an experiment; the digits are embedded.

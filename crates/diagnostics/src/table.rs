@@ -4,39 +4,27 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-/// Alignment of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
-    /// Padded on the right.
-    Left,
-    /// Padded on the left.
-    Right,
-}
-
-/// Writes rows under a heading, each column as wide as its widest cell.
+/// Writes rows under a heading, each column as wide as its widest cell. A heading begins with the alignment of its
+/// column, as in a format string: `<layer` is on the left, `>parameters` on the right.
 ///
 /// # Errors
 ///
 /// If `out` cannot be written.
 pub fn write<const N: usize>(
     out: &mut dyn Write,
-    columns: [(&str, Align); N],
+    headings: [&str; N],
     rows: &[[String; N]],
 ) -> io::Result<()> {
-    let width = |c: usize| {
-        let cells = rows.iter().map(|row| row[c].width());
-        cells.chain([columns[c].0.width()]).max().unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let headings: [String; N] = std::array::from_fn(|c| columns[c].0.to_owned());
-    for row in std::iter::once(&headings).chain(rows) {
-        let cells = row.iter().zip(widths).zip(&columns).map(|((cell, width), (_, align))| {
+    let columns = headings.map(|heading| heading.split_at(1));
+    let headings = columns.map(|(_, heading)| heading.to_owned());
+    let lines = || std::iter::once(&headings).chain(rows);
+    let widths: [usize; N] =
+        std::array::from_fn(|c| lines().map(|row| row[c].width()).max().unwrap_or(0));
+    for row in lines() {
+        let cells = row.iter().zip(widths).zip(columns).map(|((cell, width), (align, _))| {
             // The padding of `format!` counts characters, which may be two cells wide.
             let padding = " ".repeat(width - cell.width());
-            match align {
-                Align::Left => cell.clone() + &padding,
-                Align::Right => padding + cell,
-            }
+            if align == ">" { padding + cell } else { cell.clone() + &padding }
         });
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
@@ -48,9 +36,9 @@ pub fn write<const N: usize>(
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub fn fields(out: &mut dyn Write, fields: &[(String, String)]) -> io::Result<()> {
-    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    fields.iter().try_for_each(|(name, value)| writeln!(out, "{name:<width$}  {value}"))
+pub fn fields(out: &mut dyn Write, fields: &[(impl AsRef<str>, String)]) -> io::Result<()> {
+    let width = fields.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or(0);
+    fields.iter().try_for_each(|(name, value)| writeln!(out, "{:<width$}  {value}", name.as_ref()))
 }
 
 /// A Markdown table: a left-aligned column of names, then right-aligned ones.
@@ -70,7 +58,7 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut out = Vec::new();
         let rows = [["a".into(), "10".into()], ["long".into(), "9".into()]];
-        write(&mut out, [("name", Align::Left), ("n", Align::Right)], &rows).unwrap();
+        write(&mut out, ["<name", ">n"], &rows).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "name   n\na     10\nlong   9\n");
     }
 
@@ -78,7 +66,7 @@ mod tests {
     fn columns_are_aligned_by_terminal_cells() {
         let mut out = Vec::new();
         let rows = [["苹果".into(), "1".into()], ["größe".into(), "2".into()]];
-        write(&mut out, [("name", Align::Left), ("n", Align::Right)], &rows).unwrap();
+        write(&mut out, ["<name", ">n"], &rows).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "name   n\n苹果   1\ngröße  2\n");
     }
 

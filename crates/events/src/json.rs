@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::value::Error as ValueError;
+use serde::de::{IgnoredAny, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
 
-use crate::{Command, Event, FORMAT, Summary};
+use crate::{Command, Event, EventKind, FORMAT, Metrics};
 
 impl Event {
     /// The event as one line, without the line break.
     pub fn to_line(&self) -> String {
-        line(self)
+        serde_json::to_string(self).expect("plain structs have a text form")
     }
 
     /// Reads an event back from its line.
@@ -20,51 +21,29 @@ impl Event {
     ///
     /// [`ParseError::UnknownKind`] for an event that only newer versions know, [`ParseError::Format`] for the start of
     /// a log in another format, and [`ParseError::Malformed`] for everything else that is not an event.
-    pub fn parse(line: &str) -> Result<Self, ParseError> {
-        parse(line.as_bytes())
+    pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, ParseError> {
+        let (kind, _) = EventKind::of_line(line.as_ref())?;
+        Self::read(kind, line.as_ref()).map_err(malformed)
     }
-}
-
-impl Summary {
-    /// The summary as one line, without the line break.
-    pub fn to_line(&self) -> String {
-        line(self)
-    }
-}
-
-/// The kind of an event, told without reading the whole line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EventKind {
-    /// A [`RunStarted`](crate::RunStarted).
-    Started,
-    /// A [`StepFinished`](crate::StepFinished).
-    Step {
-        /// Whether it has other metrics than the loss.
-        is_reported: bool,
-    },
-    /// An [`EvaluationFinished`](crate::EvaluationFinished).
-    Evaluation,
-    /// A [`Snapshot`](crate::Snapshot).
-    Snapshot,
-    /// A [`Paused`](crate::Paused).
-    Paused,
-    /// An [`Unpaused`](crate::Unpaused).
-    Unpaused,
-    /// A [`LearningRateSet`](crate::LearningRateSet).
-    LearningRateSet,
-    /// A [`RunFinished`](crate::RunFinished).
-    Finished,
 }
 
 impl EventKind {
-    /// Tells the kind of a line, three times as fast as [`Event::parse`] reads it.
+    /// Tells the kind of a line, and whether it is a step with other metrics than the loss: twice as fast as
+    /// [`Event::parse`] reads it.
     ///
     /// # Errors
     ///
     /// As [`Event::parse`], but that a field of its kind is missing or wrong is not seen.
-    pub fn of_line(line: &[u8]) -> Result<Self, ParseError> {
-        serde_json::from_slice::<Tag<'_>>(line).map_err(malformed)?.kind()
+    pub fn of_line(line: &[u8]) -> Result<(Self, bool), ParseError> {
+        let Tag { event, format, metrics } = serde_json::from_slice(line).map_err(malformed)?;
+        if let Some(found) = format.filter(|format| *format != FORMAT) {
+            return Err(ParseError::Format { found });
+        }
+        let name = IntoDeserializer::<ValueError>::into_deserializer(&*event);
+        let kind = Self::deserialize(name).map_err(|_| ParseError::UnknownKind(event.into()))?;
+        let has_others =
+            matches!(metrics, Some(MetricsField::Values(values)) if values.has_others());
+        Ok((kind, kind == Self::StepFinished && has_others))
     }
 }
 
@@ -74,40 +53,16 @@ impl EventKind {
 struct Tag<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    #[serde(default)]
     format: Option<u32>,
-    #[serde(default)]
-    metrics: Count,
+    metrics: Option<MetricsField>,
 }
 
-/// The number of entries of a field.
-#[derive(Default)]
-struct Count(usize);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct CountVisitor;
-        impl<'de> Visitor<'de> for CountVisitor {
-            type Value = Count;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("metrics")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                let mut n = 0;
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-                    n += 1;
-                }
-                Ok(Count(n))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Count, A::Error> {
-                IgnoredAny.visit_seq(list).map(|_| Count(0))
-            }
-        }
-        from.deserialize_any(CountVisitor)
-    }
+/// The metrics of a step or an evaluation, or what the start of a run says of all metrics.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MetricsField {
+    Values(Metrics),
+    Infos(IgnoredAny),
 }
 
 impl Command {
@@ -118,47 +73,6 @@ impl Command {
     /// [`ParseError::Malformed`] for everything that is not a command.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         serde_json::from_slice(text).map_err(malformed)
-    }
-}
-
-fn line(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("plain structs have a text form")
-}
-
-impl Tag<'_> {
-    fn kind(&self) -> Result<EventKind, ParseError> {
-        if let Some(found) = self.format.filter(|format| *format != FORMAT) {
-            return Err(ParseError::Format { found });
-        }
-        Ok(match &*self.event {
-            "step_finished" => EventKind::Step { is_reported: self.metrics.0 > 1 },
-            "evaluation_finished" => EventKind::Evaluation,
-            "snapshot" => EventKind::Snapshot,
-            "run_started" => EventKind::Started,
-            "paused" => EventKind::Paused,
-            "unpaused" => EventKind::Unpaused,
-            "learning_rate_set" => EventKind::LearningRateSet,
-            "run_finished" => EventKind::Finished,
-            unknown => return Err(ParseError::UnknownKind(unknown.to_owned())),
-        })
-    }
-}
-
-/// Each kind is read as what it is: as a tagged enum, a line would be taken apart and kept in between, which takes three
-/// times as long.
-fn parse(line: &[u8]) -> Result<Event, ParseError> {
-    fn read<T: DeserializeOwned>(line: &[u8], event: fn(T) -> Event) -> Result<Event, ParseError> {
-        serde_json::from_slice(line).map(event).map_err(malformed)
-    }
-    match EventKind::of_line(line)? {
-        EventKind::Started => read(line, Event::RunStarted),
-        EventKind::Step { .. } => read(line, Event::StepFinished),
-        EventKind::Evaluation => read(line, Event::EvaluationFinished),
-        EventKind::Snapshot => read(line, Event::Snapshot),
-        EventKind::Paused => read(line, Event::Paused),
-        EventKind::Unpaused => read(line, Event::Unpaused),
-        EventKind::LearningRateSet => read(line, Event::LearningRateSet),
-        EventKind::Finished => read(line, Event::RunFinished),
     }
 }
 
@@ -225,30 +139,9 @@ impl<R: BufRead> Reader<R> {
         Self { log, line: 0, is_cut: false, is_done: false }
     }
 
-    /// Whether the log ended within a line. KnownKind when it has been read.
+    /// Whether the log ended within a line. Known when it has been read.
     pub fn is_cut(&self) -> bool {
         self.is_cut
-    }
-
-    fn read(&mut self) -> Option<Result<Event, ReadError>> {
-        let mut bytes = Vec::new();
-        if let Err(error) = self.log.read_until(b'\n', &mut bytes) {
-            self.is_done = true;
-            return Some(Err(ReadError::Io(error)));
-        }
-        self.line += 1;
-        let is_last = bytes.pop_if(|byte| *byte == b'\n').is_none();
-        self.is_done = is_last;
-        if is_last && bytes.is_empty() {
-            return None;
-        }
-        match parse(&bytes) {
-            Err(ParseError::Malformed(_)) if is_last => {
-                self.is_cut = true;
-                None
-            }
-            event => Some(event.map_err(|reason| ReadError::Line { line: self.line, reason })),
-        }
     }
 }
 
@@ -256,7 +149,23 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_done { None } else { self.read() }
+        if self.is_done {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let read = self.log.read_until(b'\n', &mut bytes);
+        self.line += 1;
+        self.is_done = bytes.pop_if(|byte| *byte == b'\n').is_none();
+        if let Err(error) = read {
+            return Some(Err(ReadError::Io(error)));
+        }
+        match Event::parse(&bytes) {
+            Err(ParseError::Malformed(_)) if self.is_done => {
+                self.is_cut = !bytes.is_empty();
+                None
+            }
+            event => Some(event.map_err(|reason| ReadError::Line { line: self.line, reason })),
+        }
     }
 }
 
@@ -283,11 +192,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use crate::{
-        Best, EvaluationFinished, Fork, LearningRateSet, MetricInfo, Metrics, NotFinite,
-        NotFiniteKind, ParameterSnapshot, Part, Paused, Quantiles, Reason, RunFinished, RunStarted,
-        Snapshot, StepFinished, Unpaused,
-    };
+    use crate::*;
 
     fn best(number: f64) -> BTreeMap<String, Best> {
         ["accuracy", "loss"].map(|name| (name.into(), Best { value: number, step: 3 })).into()
@@ -442,11 +347,8 @@ mod tests {
             let line = event.to_line();
             assert!(!line.contains('\n'), "{line}");
             if let Event::StepFinished(step) = &event {
-                let is_reported = step.metrics.has_others();
-                assert_eq!(
-                    EventKind::of_line(line.as_bytes()),
-                    Ok(EventKind::Step { is_reported })
-                );
+                let expected = (EventKind::StepFinished, step.metrics.has_others());
+                assert_eq!(EventKind::of_line(line.as_bytes()), Ok(expected));
             }
             assert_eq!(Event::parse(&line), Ok(event), "{line}");
         }
@@ -503,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_summary_has_exactly_the_promised_fields_in_order() {
-        let line = summary(2.5).to_line();
+        let line = serde_json::to_string(&summary(2.5)).expect("JSON");
         let keys = "name seed steps epochs train loss test loss accuracy best accuracy value step loss value step \
             weights_digest samples_per_second wall_seconds threads";
         let mut rest = line.strip_prefix('{').expect("an object");
@@ -606,10 +508,11 @@ mod tests {
             let events = events.unwrap_or_else(|error| panic!("cut at byte {end}: {error}"));
             // An event that lacks nothing but its line break is whole.
             let lines = cut.split(|&byte| byte == b'\n');
-            let whole = lines.filter(|line| line.ends_with(b"}") && parse(line).is_ok()).count();
+            let whole =
+                lines.filter(|line| line.ends_with(b"}") && Event::parse(line).is_ok()).count();
             assert_eq!(events.len(), whole, "cut at byte {end}");
             let last = cut.rsplit(|&byte| byte == b'\n').next().expect("a line");
-            assert_eq!(reader.is_cut(), !last.is_empty() && parse(last).is_err());
+            assert_eq!(reader.is_cut(), !last.is_empty() && Event::parse(last).is_err());
         }
     }
 

@@ -1,12 +1,11 @@
 //! Named measures of a network, the loss among them.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::collections::BTreeMap;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-/// Metrics by name, in order: the loss, and others if they were computed.
+/// Metrics by name: the loss first, and then others if they were computed.
 ///
 /// The text form is one object. A reader keeps metrics that it does not know. A step without others allocates nothing.
 ///
@@ -17,10 +16,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!((metrics.loss(), metrics.get("accuracy")), (0.25, Some(0.975)));
 /// assert_eq!(metrics.get("recall"), None);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "BTreeMap<Cow<'static, str>, Option<f64>>")]
 pub struct Metrics {
     loss: f64,
-    others: Vec<(Cow<'static, str>, f64)>,
+    others: BTreeMap<Cow<'static, str>, f64>,
 }
 
 /// The name of the loss among the metrics.
@@ -29,13 +29,13 @@ const LOSS: &str = "loss";
 impl Metrics {
     /// Metrics with nothing but a loss: mean per sample, in the unit that [`MetricInfo::unit`] states for the run.
     pub fn new(loss: f64) -> Self {
-        Self { loss, others: Vec::new() }
+        Self { loss, others: BTreeMap::new() }
     }
 
-    /// Adds a metric after the others.
+    /// Adds a metric.
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: f64) -> Self {
-        self.others.push((name.into(), value));
+        self.others.insert(name.into(), value);
         self
     }
 
@@ -67,29 +67,11 @@ impl Serialize for Metrics {
     }
 }
 
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct MetricsVisitor;
-        impl<'de> Visitor<'de> for MetricsVisitor {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("numbers by name")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
-                let mut metrics = Metrics::new(f64::NAN);
-                while let Some((name, value)) = map.next_entry::<String, Option<f64>>()? {
-                    let value = value.unwrap_or(f64::NAN);
-                    match &*name {
-                        LOSS => metrics.loss = value,
-                        _ => metrics.others.push((name.into(), value)),
-                    }
-                }
-                Ok(metrics)
-            }
-        }
-        from.deserialize_map(MetricsVisitor)
+impl From<BTreeMap<Cow<'static, str>, Option<f64>>> for Metrics {
+    fn from(read: BTreeMap<Cow<'static, str>, Option<f64>>) -> Self {
+        let values = read.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN)));
+        let mut others: BTreeMap<_, _> = values.collect();
+        Self { loss: others.remove(LOSS).unwrap_or(f64::NAN), others }
     }
 }
 

@@ -147,6 +147,8 @@ pub struct RunningStatistics {
     pub name: String,
     /// In training the moments of the batch, in evaluation the input that takes their running statistics.
     pub moments: NodeId,
+    /// Where they stand in the vector of all running statistics.
+    pub range: Range<usize>,
     /// Channels: there are as many means, then as many variances.
     pub channels: usize,
     /// Values of each channel in one sample: the pixels of an image, else 1.

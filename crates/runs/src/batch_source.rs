@@ -4,6 +4,7 @@ use data::{Dataset, Features, Targets};
 use graph::op::Tile;
 use graph::{BOUND, InputSource};
 use kernels::{Float, gather_bytes, gather_values, inlined, prefetch_all, vectorize};
+use nn::RunningStatistics;
 
 /// Bytes that are divided by a larger number are bounded.
 const MIN_DIVISOR: f64 = 1e-10;
@@ -23,8 +24,8 @@ pub struct BatchSource<'a, T> {
     pub divisor: T,
     /// The running statistics, one batch normalisation after the other.
     pub running_statistics: &'a [T],
-    /// Where each input from number 2 on begins in `running_statistics`.
-    pub statistics_starts: &'a [usize],
+    /// Which of them each input from number 2 on takes.
+    pub statistics: &'a [RunningStatistics],
 }
 
 impl<T: Float> InputSource<T> for BatchSource<'_, T> {
@@ -38,14 +39,19 @@ impl<T: Float> InputSource<T> for BatchSource<'_, T> {
             0 => self.fill_samples(tile, out),
             1 => self.fill_targets(tile, out),
             statistic => {
-                let start = self.statistics_starts[statistic - 2];
-                out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
+                let range = self.statistics[statistic - 2].range.clone();
+                out.copy_from_slice(&self.running_statistics[range]);
             }
         }
     }
 }
 
-impl<T: Float> BatchSource<'_, T> {
+impl<'a, T: Float> BatchSource<'a, T> {
+    /// Some samples for training, which takes no running statistics, without the batch after them.
+    pub fn new(dataset: &'a Dataset, indices: &'a [u32], divisor: T) -> Self {
+        Self { dataset, indices, next: &[], divisor, running_statistics: &[], statistics: &[] }
+    }
+
     fn of_tile(&self, tile: Tile) -> &[u32] {
         &self.indices[tile.first..tile.first + tile.valid]
     }
@@ -100,13 +106,14 @@ mod tests {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
+        let text = "data.source = 'memory'\ntrain = { steps = 1 }\n\
+            model = { input = [1], layers = [{ batch_norm = {} }, { batch_norm = {} }] }";
+        let experiment = crate::Experiment::parse("statistics.toml", text).unwrap();
+        let model = experiment.network(nn::Mode::Evaluate).unwrap();
         let source = BatchSource {
-            dataset: &dataset,
-            indices: &[9, 2, 0],
-            next: &[],
-            divisor: 255.0,
             running_statistics: &[1.0, 2.0, 3.0, 4.0],
-            statistics_starts: &[0, 2],
+            statistics: &model.running_statistics,
+            ..BatchSource::new(&dataset, &[9, 2, 0], 255.0)
         };
         let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
         let mut out = vec![-1.0; 70 * 4];

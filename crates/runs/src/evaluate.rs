@@ -1,14 +1,17 @@
 //! Evaluation of a network on a dataset.
 
+use std::sync::Arc;
+
 use data::Dataset;
 use events::Metrics;
 use graph::{Compile, Pool, Program, RunArgs, Tensor};
-use nn::{Mode, Model, Network, NetworkError, Objective};
+use nn::{Mode, Model, NetworkError};
 
 use crate::batch_source::BatchSource;
+use crate::experiment::{Experiment, outputs_of};
 use crate::metrics::MetricSums;
 use crate::metrics::accuracy::predicted_class;
-use crate::sizes::{outputs_of, statistics_starts, target_shape};
+use crate::saved::SavedModel;
 
 /// Samples that go through the network together.
 const BATCH: usize = 1000;
@@ -31,36 +34,31 @@ pub struct Evaluator {
     /// For whole batches, and for what is left after the last of them.
     programs: Vec<Program<f32>>,
     divisor: f32,
-    statistics_starts: Vec<usize>,
     indices: Vec<u32>,
 }
 
 impl Evaluator {
-    /// Compiles `network` for evaluation on datasets of the size and kind of `dataset`.
+    /// Compiles the network of `experiment` for evaluation on datasets of the size and kind of `dataset`.
     ///
     /// # Errors
     ///
     /// If the network does not fit, in itself, to the dataset's targets or into memory.
-    pub fn new(
-        network: &Network,
-        objective: &Objective,
-        dataset: &Dataset,
-        divisor: f32,
-    ) -> Result<Self, NetworkError> {
-        let (outputs, target) = (outputs_of(dataset), target_shape(dataset));
-        let model = network.model_with_target(Mode::Evaluate, objective, outputs, target)?;
-        let graph = std::sync::Arc::new(model.graph.clone());
-        let sizes = [dataset.len().min(BATCH), dataset.len() % BATCH];
-        let wanted = if dataset.len() > BATCH { &sizes[..] } else { &sizes[..1] };
-        let compile = |&batch: &usize| {
+    pub fn new(experiment: &Experiment, dataset: &Dataset) -> Result<Self, NetworkError> {
+        let model: Model<f32> = experiment.model_for(Mode::Evaluate, dataset)?;
+        let graph = Arc::new(model.graph.clone());
+        let compile = |batch| {
             let keep = vec![model.prediction, model.data_loss];
-            let options = Compile { batch, keep, ..Compile::default() };
-            Program::new(std::sync::Arc::clone(&graph), &options)
+            Program::new(Arc::clone(&graph), &Compile { batch, keep, ..Compile::default() })
         };
-        let programs = wanted.iter().filter(|&&batch| batch > 0).map(compile);
-        let programs = programs.collect::<Result<_, _>>()?;
-        let statistics_starts = statistics_starts(&model.running_statistics);
-        Ok(Self { model, programs, divisor, statistics_starts, indices: Vec::new() })
+        let mut sizes = vec![dataset.len().min(BATCH), dataset.len() % BATCH];
+        sizes.dedup();
+        let programs = sizes.into_iter().filter(|&batch| batch > 0).map(compile);
+        Ok(Self {
+            programs: programs.collect::<Result<_, _>>()?,
+            divisor: experiment.data.divisor_for(dataset),
+            indices: (0..dataset.len() as u32).collect(),
+            model,
+        })
     }
 
     /// The graph for evaluation.
@@ -68,38 +66,31 @@ impl Evaluator {
         &self.model
     }
 
-    /// Evaluates on all samples of `dataset`, which is of the size the evaluator was made for.
+    /// Evaluates `saved` on all samples of `dataset`, which is of the size the evaluator was made for.
     pub fn evaluate(
         &mut self,
         pool: Option<&Pool>,
         dataset: &Dataset,
-        parameters: &[f32],
-        running_statistics: &[f32],
+        saved: &SavedModel,
     ) -> Evaluation {
         let outputs = outputs_of(dataset);
         let mut predictions = Vec::with_capacity(dataset.len() * outputs);
         let (mut loss_sum, mut sums) = (0.0, MetricSums::default());
-        let mut first = 0;
-        while first < dataset.len() {
-            let left = dataset.len() - first;
-            let program = self.programs.iter_mut().find(|program| program.batch() <= left);
-            let program = program.expect("made for a dataset of this size");
-            self.indices.clear();
-            self.indices.extend((first..first + program.batch()).map(|i| i as u32));
+        for indices in self.indices.chunks(BATCH) {
+            let mut programs = self.programs.iter_mut();
+            let program = programs.find(|program| program.batch() == indices.len());
+            let program = program.expect("made for batches of this size");
             let inputs = BatchSource {
-                dataset,
-                indices: &self.indices,
-                next: &[],
-                divisor: self.divisor,
-                running_statistics,
-                statistics_starts: &self.statistics_starts,
+                running_statistics: &saved.running_statistics,
+                statistics: &self.model.running_statistics,
+                ..BatchSource::new(dataset, indices, self.divisor)
             };
+            let parameters = &saved.parameters[..];
             program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
-            loss_sum += f64::from(program.scalar(self.model.data_loss)) * program.batch() as f64;
+            loss_sum += f64::from(program.scalar(self.model.data_loss)) * indices.len() as f64;
             let value = program.value(self.model.prediction).expect("kept");
-            sums.add(value.values(), dataset.targets(), &self.indices);
+            sums.add(value.values(), dataset.targets(), indices);
             predictions.extend(value.values());
-            first += program.batch();
         }
         let loss = loss_sum / dataset.len() as f64;
         Evaluation {

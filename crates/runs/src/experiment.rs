@@ -5,14 +5,18 @@ mod source;
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
+use std::path::Path;
 
-use data::{DataError, Order};
+use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, nearest, printable};
+use graph::Shape;
+use kernels::Float;
 use nn::optim::Optimizer;
 use nn::optim::clip::Clip;
 use nn::registry::{InvalidSetting, Validate, require};
 use nn::schedule::Schedule;
-use nn::{Loss, Network, Objective, Penalty};
+use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty};
 use serde::{Deserialize, Serialize};
 
 use document::Document;
@@ -195,8 +199,8 @@ impl fmt::Display for Statistic {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// The text is not an experiment.
-    #[error("{}", located(file, excerpt.as_deref(), message, suggestion.as_deref()))]
+    /// The text is not an experiment, or a setting is outside its range.
+    #[error("{}", located(file, excerpt.as_deref(), message))]
     Text {
         /// The file.
         file: String,
@@ -204,18 +208,6 @@ pub enum ExperimentError {
         excerpt: Option<Box<Excerpt>>,
         /// What was found and expected.
         message: String,
-        /// The nearest known name, where an unknown one was found.
-        suggestion: Option<String>,
-    },
-    /// A setting is outside its range.
-    #[error("{}", located(file, excerpt.as_deref(), &setting.to_string(), None))]
-    Setting {
-        /// The file.
-        file: String,
-        /// The setting's place, if it is known.
-        excerpt: Option<Box<Excerpt>>,
-        /// The setting.
-        setting: InvalidSetting,
     },
     /// The data cannot be read.
     #[error(transparent)]
@@ -230,18 +222,30 @@ pub enum ExperimentError {
     Memory,
 }
 
-/// A message with its place, a suggestion and the line of the mistake, as far as they are known.
-fn located(
-    file: &str,
-    excerpt: Option<&Excerpt>,
-    message: &str,
-    suggestion: Option<&str>,
-) -> String {
+/// A message with its place, the line of the mistake, and the nearest known name, as far as they are known.
+fn located(file: &str, excerpt: Option<&Excerpt>, message: &str) -> String {
     let place = excerpt.map(|Excerpt { line, column, .. }| format!("{line}:{column}:"));
-    let hint = suggestion.map(|name| format!("\n  did you mean `{name}`?"));
+    let hint = suggestion(message).map(|name| format!("\n  did you mean `{name}`?"));
     let excerpt = excerpt.map(|excerpt| format!("\n{excerpt}"));
     let [place, hint, excerpt] = [place, hint, excerpt].map(Option::unwrap_or_default);
     format!("{file}:{place} {}{hint}{excerpt}", printable(message))
+}
+
+/// The known name nearest to the unknown one, both taken from serde's message: "unknown field `epocs`,
+/// expected one of `epochs`, `steps`".
+fn suggestion(message: &str) -> Option<&str> {
+    let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);
+    nearest(names.next()?, names)
+}
+
+/// A mistake, at a place of the file's text if that is known.
+fn mistake(
+    file: &str,
+    place: Option<(&str, Range<usize>)>,
+    message: impl Into<String>,
+) -> ExperimentError {
+    let excerpt = place.map(|(text, span)| Box::new(Excerpt::new(text, span)));
+    ExperimentError::Text { file: file.to_owned(), excerpt, message: message.into() }
 }
 
 impl Experiment {
@@ -256,14 +260,14 @@ impl Experiment {
             || bytes.starts_with(&[0xfe, 0xff])
             || bytes.iter().take(64).filter(|&&byte| byte == 0).count() > 16;
         if is_utf16 {
-            return Err(placeless(file, "is UTF-16; save it as UTF-8".into()));
+            return Err(mistake(file, None, "is UTF-16; save it as UTF-8"));
         }
         String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let (before, rest) = error.as_bytes().split_at(valid);
             let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
             let message = format!("expected UTF-8, found byte {:#04x} in line {line}", rest[0]);
-            placeless(file, message)
+            mistake(file, None, message)
         })
     }
 
@@ -273,16 +277,15 @@ impl Experiment {
     ///
     /// The first mistake: line, column, what was found and expected, the nearest known name.
     pub fn parse(file: &str, text: &str) -> Result<Self, ExperimentError> {
-        let document = Document::parse(text).map_err(|error| text_error(file, text, &error))?;
+        let wrong = |error: toml::de::Error| {
+            mistake(file, error.span().map(|span| (text, span)), error.message())
+        };
+        let document = Document::parse(text).map_err(wrong)?;
         if let Some((span, message)) = document.oversized_integer() {
-            let excerpt = Some(Box::new(Excerpt::new(text, span)));
-            let file = file.to_owned();
-            return Err(ExperimentError::Text { file, excerpt, message, suggestion: None });
+            return Err(mistake(file, Some((text, span)), message));
         }
-        let experiment = toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
-        Self::checked(file, experiment, |setting| {
-            Some(Box::new(Excerpt::new(text, document.span_of(&setting.name)?)))
-        })
+        let experiment = toml::from_str(text).map_err(wrong)?;
+        Self::checked(file, experiment, |name| Some((text, document.span_of(name)?)))
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
@@ -301,20 +304,16 @@ impl Experiment {
         if settings.is_empty() {
             return Ok(unchanged);
         }
-        let mut table: toml::Table =
-            toml::from_str(text).map_err(|error| text_error(file, text, &error))?;
+        let mut table: toml::Table = toml::from_str(text).expect("it was read before");
         for (path, value) in settings {
             set(&mut table, path, value)?;
         }
-        let shown = settings
-            .iter()
-            .map(|(path, value)| format!("{path}={value}"))
-            .collect::<Vec<_>>()
-            .join(" ");
-        let file = format!("{file} with --set {shown}");
+        let shown: Vec<_> =
+            settings.iter().map(|(path, value)| format!("{path}={value}")).collect();
+        let file = format!("{file} with --set {}", shown.join(" "));
         // As text again: to read settings from a table as well would compile all that reads them a second time.
         let experiment: Self = toml::from_str(&table.to_string())
-            .map_err(|error| placeless(&file, error.message().to_owned()))?;
+            .map_err(|error| mistake(&file, None, error.message()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
         Self::checked(&file, Self { name, ..experiment }, |_| None)
     }
@@ -343,17 +342,42 @@ impl Experiment {
         self.model.warnings()
     }
 
+    /// The network for `mode` with its objective, for the targets of `dataset`.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit, in itself or to the targets.
+    pub fn model_for<T: Float>(
+        &self,
+        mode: Mode,
+        dataset: &Dataset,
+    ) -> Result<Model<T>, NetworkError> {
+        let target = match dataset.targets() {
+            Targets::Labels { .. } => Shape::batch([]),
+            Targets::Values { width, .. } => Shape::batch([*width]),
+        };
+        self.model.model_with_target(mode, &self.train.objective(), outputs_of(dataset), target)
+    }
+
+    /// The network for `mode`, whatever its targets and its loss are.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit in itself.
+    pub fn network(&self, mode: Mode) -> Result<Model<f32>, NetworkError> {
+        self.model.model(mode, &Objective::default(), self.model.outputs()?)
+    }
+
     /// Checks every setting; `place` finds a setting in the file.
-    fn checked(
+    fn checked<'a>(
         file: &str,
         mut experiment: Self,
-        place: impl Fn(&InvalidSetting) -> Option<Box<Excerpt>>,
+        place: impl Fn(&str) -> Option<(&'a str, Range<usize>)>,
     ) -> Result<Self, ExperimentError> {
         let within = |outer: &str, result: Result<(), InvalidSetting>| {
             result.map_err(|setting| {
                 let setting = setting.within(outer);
-                let (file, excerpt) = (file.to_owned(), place(&setting));
-                ExperimentError::Setting { file, excerpt, setting }
+                mistake(file, place(&setting.name), setting.to_string())
             })
         };
         within("train", experiment.train.validate())?;
@@ -361,23 +385,33 @@ impl Experiment {
         if train.epochs.is_some() == train.steps.is_some() {
             let found = if train.epochs.is_some() { "both" } else { "neither" };
             let message = format!("[train]: expected either `epochs` or `steps`, found {found}");
-            return Err(placeless(file, message));
+            return Err(mistake(file, None, message));
         }
         within("data", experiment.data.validate())?;
         within("model", experiment.model.validate())?;
         experiment.data.fill_defaults();
         if experiment.name.is_empty() {
-            let stem = std::path::Path::new(file)
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned());
+            let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
             experiment.name = stem.unwrap_or_else(|| "experiment".into());
         }
         // A control character in a folder's name would reach the terminal wherever the run is listed.
         if experiment.name.contains(|c: char| c.is_control() || ['/', '\\'].contains(&c)) {
             let found = experiment.name.escape_debug();
-            return Err(placeless(file, format!("name: expected a folder name, found `{found}`")));
+            return Err(mistake(
+                file,
+                None,
+                format!("name: expected a folder name, found `{found}`"),
+            ));
         }
         Ok(experiment)
+    }
+}
+
+/// Outputs that a network for this dataset needs.
+pub fn outputs_of(dataset: &Dataset) -> usize {
+    match dataset.targets() {
+        Targets::Labels { classes, .. } => *classes,
+        Targets::Values { width, .. } => *width,
     }
 }
 
@@ -398,55 +432,27 @@ fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>
     }
 }
 
-fn text_error(file: &str, text: &str, error: &toml::de::Error) -> ExperimentError {
-    let excerpt = error.span().map(|span| Box::new(Excerpt::new(text, span)));
-    let (file, message) = (file.to_owned(), error.message().to_owned());
-    ExperimentError::Text { file, excerpt, suggestion: suggestion(&message), message }
-}
-
-/// A mistake without a line of the file.
-fn placeless(file: &str, message: String) -> ExperimentError {
-    let (file, suggestion) = (file.to_owned(), suggestion(&message));
-    ExperimentError::Text { file, excerpt: None, message, suggestion }
-}
-
-/// The known name nearest to the unknown one, both taken from serde's message: "unknown field `epocs`,
-/// expected one of `epochs`, `steps`".
-fn suggestion(message: &str) -> Option<String> {
-    if !message.starts_with("unknown ") {
-        return None;
-    }
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = names.next()?;
-    nearest(unknown, names).map(str::to_owned)
-}
-
 fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), ExperimentError> {
     /// Names in a path: a few more than any setting has. Deeper tables would overflow the stack.
     const MOST: usize = 16;
-    let wrong = |message| placeless(&format!("--set {path}={value}"), message);
-    if path.split('.').count() > MOST {
+    let wrong = |message| mistake(&format!("--set {path}={value}"), None, message);
+    let mut parents: Vec<&str> = path.split('.').collect();
+    if parents.len() > MOST {
         return Err(wrong(format!("expected at most {MOST} names in a path")));
     }
-    let (parents, name) =
-        path.rsplit_once('.').map_or((None, path), |(parents, name)| (Some(parents), name));
+    let name = parents.pop().unwrap_or_default();
     let mut at = table;
-    for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
+    for parent in parents {
         let next = at.entry(parent).or_insert_with(|| toml::Table::new().into());
         at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is not a table")))?;
     }
     let assignment = format!("value = {value}");
-    let parsed = match Document::parse(&assignment) {
-        Ok(document) => {
-            if let Some((_, message)) = document.oversized_integer() {
-                return Err(wrong(message));
-            }
-            toml::from_str::<toml::Table>(&assignment)
-                .ok()
-                .and_then(|mut table| table.remove("value"))
-        }
-        Err(_) => None,
-    };
+    let document = Document::parse(&assignment).ok();
+    if let Some((_, message)) = document.and_then(|document| document.oversized_integer()) {
+        return Err(wrong(message));
+    }
+    let parsed = toml::from_str(&assignment).ok();
+    let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
     // `steps` and `epochs` say the same thing: the one that is set replaces the other.
     match path {
         "train.steps" => at.remove("epochs"),

@@ -234,13 +234,8 @@ mod tests {
     fn models_of_earlier_steps_are_found_in_order() {
         let runs = tempfile::tempdir().unwrap();
         let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
-        let parameters = vec![0.0; 7850];
-        let model = SavedModel {
-            experiment: experiment(),
-            outputs: 10,
-            parameters,
-            running_statistics: Vec::new(),
-        };
+        let (experiment, parameters) = (experiment(), vec![0.0; 7850]);
+        let model = SavedModel { experiment, parameters, running_statistics: Vec::new() };
         for step in [600, 20, 1_200_000] {
             folder.save_step(step, &model).unwrap();
         }

@@ -12,16 +12,15 @@ pub mod metrics;
 mod predictor;
 pub mod presets;
 mod saved;
-mod sizes;
 
 pub use batch_source::BatchSource;
 pub use digest::weights_digest;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
+    outputs_of,
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, predicted_class};
 pub use predictor::Predictor;
-pub use saved::{SavedError, SavedModel};
-pub use sizes::{outputs_of, statistics_starts, target_shape};
+pub use saved::{SavedError, SavedMistake, SavedModel};

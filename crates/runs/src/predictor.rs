@@ -5,11 +5,10 @@ use std::sync::Arc;
 use graph::op::Tile;
 use graph::{Compile, InputSource, Pool, Program, RunArgs, Tensor};
 use kernels::transpose;
-use nn::{Model, NetworkError};
+use nn::{Model, NetworkError, RunningStatistics};
 
 use crate::batch_source::divide;
 use crate::saved::SavedModel;
-use crate::sizes::statistics_starts;
 
 /// Bytes that a prediction may take: pages ask for predictions of models that others made, and must not
 /// bring down the process with them.
@@ -35,7 +34,6 @@ pub struct Predictor {
     model: Model<f32>,
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
-    statistics_starts: Vec<usize>,
     predictions: Vec<f32>,
 }
 
@@ -84,9 +82,8 @@ impl Predictor {
         }
         let options = Compile { batch, keep, memory_limit: MEMORY_LIMIT, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options)?;
-        let statistics_starts = statistics_starts(&model.running_statistics);
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
-        Ok(Self { saved, model, program, pool: None, statistics_starts, predictions })
+        Ok(Self { saved, model, program, pool: None, predictions })
     }
 
     /// Predicts on the threads of `pool`, which is worth it for a large batch.
@@ -136,7 +133,7 @@ impl Predictor {
             samples,
             divisor: self.saved.experiment.data.divisor.unwrap_or(1.0),
             running_statistics: &self.saved.running_statistics,
-            statistics_starts: &self.statistics_starts,
+            statistics: &self.model.running_statistics,
         };
         self.program.run(&RunArgs {
             pool: self.pool.as_deref(),
@@ -154,7 +151,7 @@ struct Samples<'a> {
     samples: &'a [f32],
     divisor: f32,
     running_statistics: &'a [f32],
-    statistics_starts: &'a [usize],
+    statistics: &'a [RunningStatistics],
 }
 
 impl InputSource<f32> for Samples<'_> {
@@ -169,8 +166,8 @@ impl InputSource<f32> for Samples<'_> {
             }
             1 => unreachable!("a prediction needs no target"),
             statistic => {
-                let start = self.statistics_starts[statistic - 2];
-                out.copy_from_slice(&self.running_statistics[start..start + out.len()]);
+                let range = self.statistics[statistic - 2].range.clone();
+                out.copy_from_slice(&self.running_statistics[range]);
             }
         }
     }
@@ -189,8 +186,7 @@ mod tests {
             { linear = { units = 4 } }]";
         let experiment = Experiment::parse("small.toml", text).unwrap();
         let running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
-        let mut saved =
-            SavedModel { experiment, outputs: 4, parameters: Vec::new(), running_statistics };
+        let mut saved = SavedModel { experiment, parameters: Vec::new(), running_statistics };
         saved.parameters = saved.model().unwrap().initial_parameters(1);
         saved
     }
@@ -230,7 +226,7 @@ mod tests {
             { max_pool2d = { size = 256 } }, 'flatten', { linear = { units = 3 } }]";
         let experiment = Experiment::parse("large.toml", text).unwrap();
         let (parameters, running_statistics) = (Vec::new(), Vec::new());
-        let saved = SavedModel { experiment, outputs: 3, parameters, running_statistics };
+        let saved = SavedModel { experiment, parameters, running_statistics };
         let error = Predictor::new(saved).unwrap_err().to_string();
         assert!(error.starts_with("layer 1 (conv2d): conv2d [N, 256, 256, 16384]"), "{error}");
     }

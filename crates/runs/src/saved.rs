@@ -3,11 +3,10 @@
 //! The file is a safetensors file. Its metadata hold the experiment as TOML, so the file alone is enough
 //! to build the network, and any program that reads safetensors finds the tensors by name.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io, iter};
 
-use nn::{Mode, Model, NetworkError, Objective};
+use nn::{Mode, Model, NetworkError};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
 use crate::experiment::{Experiment, ExperimentError};
@@ -17,90 +16,57 @@ use crate::experiment::{Experiment, ExperimentError};
 pub struct SavedModel {
     /// How it was trained, the network among it.
     pub experiment: Experiment,
-    /// Classes or values that it gives.
-    pub outputs: usize,
     /// The parameter vector.
     pub parameters: Vec<f32>,
     /// The running statistics, one batch normalisation after the other.
     pub running_statistics: Vec<f32>,
 }
 
-/// Why a saved model cannot be read or written. Each names the file.
+/// Why a saved model cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", file.display())]
+pub struct SavedError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub mistake: SavedMistake,
+}
+
+/// What is wrong with the file of a saved model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SavedError {
-    /// The file cannot be read or written.
-    #[error("{}", file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// The error of the system.
-        #[source]
-        error: io::Error,
-    },
+pub enum SavedMistake {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// It is not a safetensors file, or a damaged one.
+    #[error("expected a safetensors file, found another format or a damaged file")]
+    Format(#[from] SafeTensorError),
+    /// A safetensors file of another program.
     #[error(
-        "{}: expected a safetensors file, found another format or a damaged file",
-        file.display()
+        "a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`"
     )]
-    Format {
-        /// The file.
-        file: PathBuf,
-        /// The mistake.
-        #[source]
-        error: SafeTensorError,
-    },
-    /// A safetensors file of another program: it does not describe its network.
-    #[error(
-        "{}: a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`",
-        file.display()
-    )]
-    Foreign {
-        /// The file.
-        file: PathBuf,
-    },
+    Foreign,
     /// The experiment in its metadata is wrong.
-    #[error("{}", file.display())]
-    Experiment {
-        /// The file.
-        file: PathBuf,
-        /// The mistake.
-        #[source]
-        error: Box<ExperimentError>,
-    },
+    #[error(transparent)]
+    Experiment(#[from] Box<ExperimentError>),
     /// The network in its metadata does not fit.
-    #[error("{}", file.display())]
-    Network {
-        /// The file.
-        file: PathBuf,
-        /// The mistake.
-        #[source]
-        error: Box<NetworkError>,
-    },
+    #[error(transparent)]
+    Network(#[from] Box<NetworkError>),
     /// A tensor is missing or of another shape or type than the network's.
-    #[error(
-        "{}: tensor {name}: expected {expected}, found {}",
-        file.display(),
-        found.as_deref().unwrap_or("none")
-    )]
+    #[error("tensor {name}: expected {expected}, found {found}")]
     Tensor {
-        /// The file.
-        file: PathBuf,
         /// The tensor's name.
         name: String,
-        /// What was found; `None` if it is missing.
-        found: Option<String>,
+        /// What was found.
+        found: String,
         /// What the network needs.
         expected: String,
     },
     /// A value of a tensor is infinite or NaN.
-    #[error(
-        "{}: tensor {name}: expected finite values, found {value} at index {index:?}",
-        file.display()
-    )]
+    #[error("tensor {name}: expected finite values, found {value} at index {index:?}")]
     NotFinite {
-        /// The file.
-        file: PathBuf,
         /// The tensor's name.
         name: String,
         /// The index of the first such value, an entry for each axis.
@@ -112,9 +78,6 @@ pub enum SavedError {
 
 const EXPERIMENT: &str = "gradus.experiment";
 
-/// A tensor's name, shape and numbers as bytes.
-type Named = (String, Vec<usize>, Vec<u8>);
-
 impl SavedModel {
     /// Writes the file, whole or not at all: to a temporary file beside it, synced, then renamed.
     ///
@@ -122,30 +85,16 @@ impl SavedModel {
     ///
     /// What the system reports. The temporary file is removed.
     pub fn write(&self, file: &Path) -> Result<(), SavedError> {
-        let of_file = |error: io::Error| SavedError::Io { file: file.to_owned(), error };
-        let network = |error| SavedError::Network { file: file.to_owned(), error: Box::new(error) };
-        let model = self.model().map_err(network)?;
-        // One entry only: several would be written in any order, and the same network not as the same file.
-        let metadata =
-            std::iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
-        let tensors = self.tensors(&model);
-        let views = tensors.iter().map(|(name, shape, bytes)| {
-            (
-                name,
-                TensorView::new(Dtype::F32, shape.clone(), bytes)
-                    .expect("as many numbers as the shape says"),
-            )
-        });
-        let bytes =
-            safetensors::serialize(views, Some(metadata)).expect("views of the right length");
         let temporary = file.with_extension("safetensors.tmp");
-        let written = fs::write(&temporary, bytes)
-            .and_then(|()| fs::File::open(&temporary)?.sync_all())
-            .and_then(|()| fs::rename(&temporary, file));
-        written.map_err(|error| {
+        let written = self.to_bytes().and_then(|bytes| {
+            fs::write(&temporary, bytes)?;
+            fs::File::open(&temporary)?.sync_all()?;
+            Ok(fs::rename(&temporary, file)?)
+        });
+        written.map_err(|mistake| {
             // Half a file would keep a full disk full.
             let _ = fs::remove_file(&temporary);
-            of_file(error)
+            SavedError { file: file.to_owned(), mistake }
         })
     }
 
@@ -155,38 +104,66 @@ impl SavedModel {
     ///
     /// What is wrong with the file. Everything in it is checked: every value is finite.
     pub fn read(file: &Path) -> Result<Self, SavedError> {
-        let of_file = || file.to_owned();
-        let bytes = fs::read(file).map_err(|error| SavedError::Io { file: of_file(), error })?;
-        let format = |error| SavedError::Format { file: of_file(), error };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(format)?;
+        let bytes = fs::read(file).map_err(SavedMistake::Io);
+        let read = bytes.and_then(|bytes| Self::from_bytes(&bytes));
+        read.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
+    }
+
+    /// The graph for evaluation.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit.
+    pub fn model(&self) -> Result<Model<f32>, NetworkError> {
+        self.experiment.network(Mode::Evaluate)
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {
+        let model = self.model().map_err(Box::new)?;
+        let parameters = model
+            .parameters
+            .iter()
+            .map(|spec| (&spec.name, spec.shape.clone(), &self.parameters[spec.range.clone()]));
+        let statistics = model.running_statistics.iter().map(|statistic| {
+            let values = &self.running_statistics[statistic.range.clone()];
+            (&statistic.name, vec![2, statistic.channels], values)
+        });
+        let tensors = parameters.chain(statistics).map(|(name, shape, values)| {
+            (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        });
+        let tensors: Vec<(_, _, Vec<u8>)> = tensors.collect();
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+            (name, view.expect("as many numbers as the shape says"))
+        });
+        // One entry only: several would be written in any order, and the same network not as the same file.
+        let metadata = iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
+        Ok(safetensors::serialize(views, Some(metadata))?)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let tensors = SafeTensors::deserialize(bytes)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(EXPERIMENT));
-        let text = text.ok_or(SavedError::Foreign { file: of_file() })?;
-        let experiment = Experiment::parse("experiment in the metadata", text)
-            .map_err(|error| SavedError::Experiment { file: of_file(), error: Box::new(error) })?;
-        let network = |error| SavedError::Network { file: of_file(), error: Box::new(error) };
-        let outputs = experiment.model.outputs().map_err(network)?;
-        let mut saved =
-            Self { experiment, outputs, parameters: Vec::new(), running_statistics: Vec::new() };
-        let model = saved.model().map_err(network)?;
+        let text = text.ok_or(SavedMistake::Foreign)?;
+        let experiment = Experiment::parse("experiment in the metadata", text).map_err(Box::new)?;
+        let mut saved = Self { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
+        let model = saved.model().map_err(Box::new)?;
         let numbers = |name: &str, shape: &[usize]| {
-            let wrong = |found| SavedError::Tensor {
-                file: of_file(),
+            let wrong = |found| SavedMistake::Tensor {
                 name: name.to_owned(),
                 found,
                 expected: format!("F32 {shape:?}"),
             };
-            let tensor = tensors.tensor(name).map_err(|_| wrong(None))?;
+            let tensor = tensors.tensor(name).map_err(|_| wrong("none".to_owned()))?;
             if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-                return Err(wrong(Some(format!("{:?} {:?}", tensor.dtype(), tensor.shape()))));
+                return Err(wrong(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
             }
-            let number =
-                |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-            let values: Vec<f32> = tensor.data().chunks_exact(4).map(number).collect();
+            let (values, _) = tensor.data().as_chunks();
+            let values: Vec<f32> = values.iter().copied().map(f32::from_le_bytes).collect();
             match values.iter().position(|value| !value.is_finite()) {
                 None => Ok(values),
-                Some(at) => Err(SavedError::NotFinite {
-                    file: of_file(),
+                Some(at) => Err(SavedMistake::NotFinite {
                     name: name.to_owned(),
                     index: index_of(at, shape),
                     value: values[at],
@@ -200,34 +177,6 @@ impl SavedModel {
             saved.running_statistics.extend(numbers(&statistic.name, &[2, statistic.channels])?);
         }
         Ok(saved)
-    }
-
-    /// The graph for evaluation.
-    ///
-    /// # Errors
-    ///
-    /// If the network does not fit.
-    pub fn model(&self) -> Result<Model<f32>, NetworkError> {
-        self.experiment.model.model(Mode::Evaluate, &Objective::default(), self.outputs)
-    }
-
-    fn tensors(&self, model: &Model<f32>) -> Vec<Named> {
-        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let parameters = model.parameters.iter().map(|spec| {
-            (spec.name.clone(), spec.shape.clone(), bytes(&self.parameters[spec.range.clone()]))
-        });
-        let mut start = 0;
-        let running_statistics = model.running_statistics.iter().map(|statistic| {
-            let end = start + 2 * statistic.channels;
-            let named = (
-                statistic.name.clone(),
-                vec![2, statistic.channels],
-                bytes(&self.running_statistics[start..end]),
-            );
-            start = end;
-            named
-        });
-        parameters.chain(running_statistics).collect()
     }
 }
 

@@ -17,12 +17,8 @@ fn a_warm_prediction_allocates_nothing() {
     let text = "data.source = 'memory'\ntrain = { steps = 1 }\n\
         model = { input = [50], layers = [{ linear = { units = 30 } }, 'relu', { linear = { units = 3 } }] }";
     let experiment = Experiment::parse("small.toml", text).unwrap();
-    let mut saved = SavedModel {
-        experiment,
-        outputs: 3,
-        parameters: Vec::new(),
-        running_statistics: Vec::new(),
-    };
+    let mut saved =
+        SavedModel { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
     saved.parameters = saved.model().unwrap().initial_parameters(1);
     let pool = Arc::new(Pool::new(2));
     // A thread allocates when it begins: all must have.

@@ -147,7 +147,6 @@ mod tests {
         let experiment = runs::Experiment::parse("small.toml", text).unwrap();
         let model = || SavedModel {
             experiment: experiment.clone(),
-            outputs: 1,
             parameters: vec![0.0; 3],
             running_statistics: Vec::new(),
         };

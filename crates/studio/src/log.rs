@@ -36,6 +36,8 @@ struct LogLine {
     len: u32,
     /// `None` for an event of a newer version.
     kind: Option<EventKind>,
+    /// Whether it is a step with other metrics than the loss.
+    is_reported: bool,
 }
 
 /// Some lines of a log.
@@ -119,9 +121,9 @@ impl RunLog {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         // Not all of a line is read to learn its kind, but pages receive it as text, without carriage returns.
         let is_text = std::str::from_utf8(text).is_ok() && !text.contains(&b'\r');
-        let kind = match EventKind::of_line(text) {
-            Ok(kind) if is_text => Some(kind),
-            Err(ParseError::UnknownKind(_)) if is_text => None,
+        let (kind, is_reported) = match EventKind::of_line(text) {
+            Ok((kind, is_reported)) if is_text => (Some(kind), is_reported),
+            Err(ParseError::UnknownKind(_)) if is_text => (None, false),
             _ => {
                 self.damaged += 1;
                 return;
@@ -129,11 +131,11 @@ impl RunLog {
         };
         match kind {
             // A continued run starts again after its end.
-            Some(EventKind::Started) => self.is_finished = false,
-            Some(EventKind::Finished) => self.is_finished = true,
+            Some(EventKind::RunStarted) => self.is_finished = false,
+            Some(EventKind::RunFinished) => self.is_finished = true,
             _ => {}
         }
-        self.lines.push(LogLine { start, len: text.len() as u32, kind });
+        self.lines.push(LogLine { start, len: text.len() as u32, kind, is_reported });
     }
 
     /// The lines that show the whole run so far.
@@ -161,27 +163,25 @@ impl RunLog {
         most_steps: usize,
         most_snapshots: usize,
     ) -> io::Result<Lines> {
-        let is_reported =
-            |line: &&LogLine| line.kind == Some(EventKind::Step { is_reported: true });
-        let is_step = |line: &&LogLine| matches!(line.kind, Some(EventKind::Step { .. }));
-        let n_steps = lines.iter().filter(is_step).count();
-        let n_reported = lines.iter().filter(is_reported).count();
+        let count = |kind| lines.iter().filter(|line| line.kind == kind).count();
+        let n_steps = count(Some(EventKind::StepFinished));
+        let n_reported = lines.iter().filter(|line| line.is_reported).count();
         // Steps with more metrics than the loss, if there are any.
         let wants_all = n_reported == 0;
         let candidates = if wants_all { n_steps } else { n_reported };
         let mut steps = Thinner::new(candidates, most_steps);
-        let count = |kind| lines.iter().filter(|line| line.kind == kind).count();
-        let mut evaluations = Thinner::new(count(Some(EventKind::Evaluation)), most_snapshots);
+        let mut evaluations =
+            Thinner::new(count(Some(EventKind::EvaluationFinished)), most_snapshots);
         let mut snapshots = Thinner::new(count(Some(EventKind::Snapshot)), most_snapshots);
         let mut others = Thinner::new(count(None), most_snapshots);
         let mut n_kept = 0;
         let chosen = lines.iter().filter(|line| match line.kind {
-            Some(EventKind::Step { is_reported }) => {
-                let keeps = (is_reported || wants_all) && steps.keeps();
+            Some(EventKind::StepFinished) => {
+                let keeps = (line.is_reported || wants_all) && steps.keeps();
                 n_kept += usize::from(keeps);
                 keeps
             }
-            Some(EventKind::Evaluation) => evaluations.keeps(),
+            Some(EventKind::EvaluationFinished) => evaluations.keeps(),
             Some(EventKind::Snapshot) => snapshots.keeps(),
             Some(_) => true,
             None => others.keeps(),

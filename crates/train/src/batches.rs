@@ -24,11 +24,10 @@ pub(crate) struct Batches {
 impl Batches {
     pub(crate) fn new(experiment: &Experiment, dataset: Dataset) -> Result<Self, DataError> {
         let train = &experiment.train;
-        let divisor = experiment.data.divisor_for(&dataset);
         Ok(Self {
             sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
             seed: train.seed,
-            divisor,
+            divisor: experiment.data.divisor_for(&dataset),
             indices: Vec::with_capacity(train.batch),
             next: (Vec::with_capacity(train.batch), None),
             dataset,
@@ -65,13 +64,6 @@ impl Batches {
 
     /// Some samples of the training set as such inputs.
     pub(crate) fn inputs_of<'a>(&'a self, indices: &'a [u32]) -> BatchSource<'a, f32> {
-        BatchSource {
-            dataset: &self.dataset,
-            indices,
-            next: &[],
-            divisor: self.divisor,
-            running_statistics: &[],
-            statistics_starts: &[],
-        }
+        BatchSource::new(&self.dataset, indices, self.divisor)
     }
 }

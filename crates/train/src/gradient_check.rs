@@ -5,7 +5,7 @@ use graph::gradient_check::{GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
 use nn::{Mode, Model};
 
-use runs::{BatchSource, Experiment, outputs_of, target_shape};
+use runs::{BatchSource, Experiment};
 
 use crate::trainer::TrainError;
 
@@ -38,20 +38,10 @@ pub fn gradient_check(
     options: &GradCheckOptions,
 ) -> Result<Vec<ParameterGradCheck>, TrainError> {
     if dataset.len() < options.batch {
-        let error = DataError::Batch {
-            order: experiment.train.order,
-            n_samples: dataset.len(),
-            batch_size: options.batch,
-        };
-        return Err(TrainError::Data(error));
+        let (order, n_samples) = (experiment.train.order, dataset.len());
+        return Err(DataError::Batch { order, n_samples, batch_size: options.batch }.into());
     }
-    let (objective, outputs) = (experiment.train.objective(), outputs_of(dataset));
-    let model: Model<f64> = experiment.model.model_with_target(
-        Mode::Train,
-        &objective,
-        outputs,
-        target_shape(dataset),
-    )?;
+    let model: Model<f64> = experiment.model_for(Mode::Train, dataset)?;
     model.check_batch(options.batch)?;
     let mut parameters = model.initial_parameters(options.seed);
     let mut random = Stream::new(options.seed, 0x6269_6173);
@@ -60,14 +50,8 @@ pub fn gradient_check(
         parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
     }
     let indices: Vec<u32> = (0..options.batch as u32).collect();
-    let inputs = BatchSource {
-        dataset,
-        indices: &indices,
-        next: &[],
-        divisor: experiment.data.divisor_for(dataset).into(),
-        running_statistics: &[],
-        statistics_starts: &[],
-    };
+    let divisor = experiment.data.divisor_for(dataset).into();
+    let inputs = BatchSource::new(dataset, &indices, divisor);
     let report = graph::gradient_check::gradient_check(
         model.graph,
         model.loss,

@@ -206,7 +206,7 @@ impl Recorder {
     /// Saves the model beside those of other steps. Returns whether that succeeded.
     fn save_step(&mut self, trainer: &Trainer) -> bool {
         self.saved_at = Instant::now();
-        let saved = self.folder.save_step(trainer.steps_done(), &trainer.saved());
+        let saved = self.folder.save_step(trainer.steps_done(), trainer.saved());
         let is_saved = saved.is_ok();
         self.warnings.extend(saved.err());
         is_saved
@@ -216,7 +216,7 @@ impl Recorder {
         if let Some(skipped) = self.skipped.take() {
             self.log(&Event::EvaluationFinished(skipped));
         }
-        let saved = self.folder.save(&trainer.saved());
+        let saved = self.folder.save(trainer.saved());
         let finished = RunFinished { model_saved: Some(saved.is_ok()), ..finished.clone() };
         if let Err(error) = saved {
             self.error.get_or_insert(error);

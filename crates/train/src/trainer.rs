@@ -15,7 +15,7 @@ use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
 
 use runs::metrics::BatchMetrics;
-use runs::{Evaluator, Experiment, SavedModel, Split, outputs_of, target_shape};
+use runs::{Evaluator, Experiment, SavedModel, Split};
 
 use crate::batches::Batches;
 
@@ -50,15 +50,14 @@ pub use training_loop::{NoopObserver, Observer};
 /// ```
 #[derive(Debug)]
 pub struct Trainer {
-    experiment: Experiment,
+    /// The experiment, and the parameters and running statistics as they are now.
+    saved: SavedModel,
     batches: Batches,
     test: Dataset,
     pool: Arc<Pool>,
     model: Model<f32>,
     program: Program<f32>,
     evaluator: Evaluator,
-    parameters: Vec<f32>,
-    running_statistics: Vec<f32>,
     state_vectors: [Vec<f32>; 2],
     /// Steps done.
     step: u64,
@@ -133,15 +132,12 @@ impl Trainer {
             }
         }
         // A saved network is used without its dataset.
-        let divisor = experiment.data.divisor_for(&split.train);
-        experiment.data.divisor = Some(divisor);
+        experiment.data.divisor = Some(experiment.data.divisor_for(&split.train));
         let (train, batch) = (&experiment.train, experiment.train.batch);
         if batch > split.train.len() {
             return Err(TrainError::Batch { found: batch, most: split.train.len() });
         }
-        let objective = train.objective();
-        let (outputs, target) = (outputs_of(&split.train), target_shape(&split.train));
-        let model = experiment.model.model_with_target(Mode::Train, &objective, outputs, target)?;
+        let model: Model<f32> = experiment.model_for(Mode::Train, &split.train)?;
         model.check_batch(batch)?;
         let options = Compile {
             batch,
@@ -150,20 +146,17 @@ impl Trainer {
             ..Compile::default()
         };
         let program = Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
-        let evaluator = Evaluator::new(&experiment.model, &objective, &split.test, divisor)?;
+        let evaluator = Evaluator::new(&experiment, &split.test)?;
         let parameters = model.initial_parameters(train.seed);
         let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
         let state = |i| repeat_n(0.0, if i < n_states { parameters.len() } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train)?;
+        let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
+        let running_statistics = initial.collect();
         Ok(Self {
             state_vectors: [state(0), state(1)],
-            running_statistics: model
-                .running_statistics
-                .iter()
-                .flat_map(RunningStatistics::initial)
-                .collect(),
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
             batch_metrics: BatchMetrics::new(&program, &pool),
@@ -172,20 +165,19 @@ impl Trainer {
             learning_rate: None,
             previous: (Vec::new(), None),
             times: None,
-            experiment,
+            saved: SavedModel { experiment, parameters, running_statistics },
             batches,
             test: split.test,
             pool,
             model,
             program,
             evaluator,
-            parameters,
         })
     }
 
     /// The experiment.
     pub fn experiment(&self) -> &Experiment {
-        &self.experiment
+        &self.saved.experiment
     }
 
     /// The graph being trained.
@@ -205,12 +197,12 @@ impl Trainer {
 
     /// The parameters as they are now.
     pub fn parameters(&self) -> &[f32] {
-        &self.parameters
+        &self.saved.parameters
     }
 
     /// The running statistics of batch normalisations as they are now.
     pub fn running_statistics(&self) -> &[f32] {
-        &self.running_statistics
+        &self.saved.running_statistics
     }
 
     /// Optimizer updates so far.
@@ -220,17 +212,13 @@ impl Trainer {
 
     /// Passes over the training set so far, with their fraction.
     pub fn epochs_done(&self) -> f64 {
-        self.step as f64 * self.experiment.train.batch as f64 / self.batches.dataset.len() as f64
+        let batch = self.saved.experiment.train.batch;
+        self.step as f64 * batch as f64 / self.batches.dataset.len() as f64
     }
 
     /// The network as it is now, ready to be saved.
-    pub fn saved(&self) -> SavedModel {
-        SavedModel {
-            experiment: self.experiment.clone(),
-            outputs: outputs_of(&self.batches.dataset),
-            parameters: self.parameters.clone(),
-            running_statistics: self.running_statistics.clone(),
-        }
+    pub fn saved(&self) -> &SavedModel {
+        &self.saved
     }
 
     /// Sets the learning rate of all steps to come, or lets it follow the schedule again.
@@ -257,7 +245,8 @@ impl Trainer {
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
         self.batches.draw(self.step);
         let inputs = self.batches.inputs();
-        let train = &self.experiment.train;
+        let SavedModel { experiment, parameters, .. } = &mut self.saved;
+        let train = &experiment.train;
         let (pool, times) = (Some(&*self.pool), self.times.as_ref());
         let (seed, step) = (train.seed, self.step);
         let learning_rate =
@@ -272,14 +261,14 @@ impl Trainer {
         let run = RunArgs { pool, parameters: &[], inputs: &inputs, seed, step, times };
         let [first, second] = &mut self.state_vectors;
         let is_finite = if train.clip.norm.is_none() {
-            let vectors = [&mut self.parameters[..], first, second];
+            let vectors = [&mut parameters[..], first, second];
             self.program.step(&run, vectors, |gradients, vectors| update(1.0, gradients, vectors))
         } else {
-            self.program.run(&RunArgs { parameters: &self.parameters, ..run });
+            self.program.run(&RunArgs { parameters, ..run });
             let norm = self.program.gradient_norm();
             let is_finite = norm.is_finite() && self.program.scalar(self.model.loss).is_finite();
             if is_finite {
-                let vectors = [&mut self.parameters[..], first, second];
+                let vectors = [&mut parameters[..], first, second];
                 let scale = train.clip.scale(norm);
                 self.program.update(pool, vectors, |gradients, vectors| {
                     update(scale, gradients, vectors);
@@ -295,7 +284,7 @@ impl Trainer {
         self.update_running_statistics();
         self.step += 1;
         let data_loss = f64::from(self.program.scalar(self.model.data_loss));
-        self.last_metrics = match self.step.is_multiple_of(self.experiment.train.report_every) {
+        self.last_metrics = match self.step.is_multiple_of(self.experiment().train.report_every) {
             true => self.batch_metrics.metrics(
                 data_loss,
                 (&self.program, self.model.prediction),
@@ -316,16 +305,14 @@ impl Trainer {
     }
 
     fn update_running_statistics(&mut self) {
-        let mut rest = &mut self.running_statistics[..];
-        for average in &self.model.running_statistics {
-            let momentum = average.momentum_at(self.step) as f32;
-            let moments =
-                self.program.shared_value(average.moments).expect("computed for all tiles");
-            let (own, others) = rest.split_at_mut(moments.len());
-            for (own, &moment) in own.iter_mut().zip(moments) {
+        for statistic in &self.model.running_statistics {
+            let momentum = statistic.momentum_at(self.step) as f32;
+            let moments = self.program.shared_value(statistic.moments);
+            let moments = moments.expect("computed for all tiles");
+            let running = &mut self.saved.running_statistics[statistic.range.clone()];
+            for (own, &moment) in running.iter_mut().zip(moments) {
                 *own = momentum * *own + (1.0 - momentum) * moment;
             }
-            rest = others;
         }
     }
 }

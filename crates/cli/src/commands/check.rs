@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use diagnostics::table::{self, Align};
+use diagnostics::table;
 use gradus::graph::gradient_check::{GradCheckOptions, GradCheckOutcome};
 use gradus::train::gradient_check::gradient_check;
 
@@ -69,59 +69,40 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         );
     }
     let report = gradient_check(&experiment, &dataset, &options)?;
-    let rows: Vec<[String; 6]> = report
-        .iter()
-        .map(|tensor| {
-            let checked = &tensor.checked;
-            let (error, verdict) = match checked.outcome {
-                GradCheckOutcome::NotDifferentiable => {
-                    ("-".into(), "not differentiable here (ties): nothing compared")
-                }
-                GradCheckOutcome::Compared { error, worst_element } => {
-                    let place = worst_element.map_or(String::new(), |at| format!(" at {at}"));
-                    let verdict = if checked.passes(args.tolerance) { "ok" } else { "FAIL" };
-                    (format!("{error:.1e}{place}"), verdict)
-                }
-            };
-            [
-                tensor.name.clone(),
-                format!("{:?}", tensor.shape),
-                checked.compared.to_string(),
-                checked.redrawn.to_string(),
-                error,
-                verdict.into(),
-            ]
-        })
-        .collect();
-    let columns = [
-        ("parameter", Align::Left),
-        ("shape", Align::Left),
-        ("compared", Align::Right),
-        ("resampled", Align::Right),
-        ("worst error", Align::Left),
-        ("", Align::Left),
-    ];
-    table::write(out, columns, &rows)?;
+    let rows = report.iter().map(|tensor| {
+        let checked = &tensor.checked;
+        let (error, verdict) = match checked.outcome {
+            GradCheckOutcome::NotDifferentiable => {
+                ("-".into(), "not differentiable here (ties): nothing compared")
+            }
+            GradCheckOutcome::Compared { error, worst_element } => {
+                let place = worst_element.map_or(String::new(), |at| format!(" at {at}"));
+                let verdict = if checked.passes(args.tolerance) { "ok" } else { "FAIL" };
+                (format!("{error:.1e}{place}"), verdict)
+            }
+        };
+        let [compared, resampled] = [checked.compared, checked.redrawn].map(|n| n.to_string());
+        let shape = format!("{:?}", tensor.shape);
+        [tensor.name.clone(), shape, compared, resampled, error, verdict.into()]
+    });
+    let headings = ["<parameter", "<shape", ">compared", ">resampled", "<worst error", "<"];
+    table::write(out, headings, &rows.collect::<Vec<_>>())?;
     let (n, tolerance) = (report.len(), args.tolerance);
     let n_compared = report.iter().filter(|tensor| tensor.checked.error().is_some()).count();
     let n_passed = report.iter().filter(|tensor| tensor.checked.passes(tolerance)).count();
-    if n_passed < n_compared {
-        writeln!(
-            out,
-            "{} of {n} gradients differ by more than {tolerance:.0e}",
-            n_compared - n_passed
-        )?;
-        return Ok(ExitCode::from(1));
-    }
-    if n_compared < n {
-        writeln!(
-            out,
+    let (verdict, code) = if n_passed < n_compared {
+        let n_failed = n_compared - n_passed;
+        (format!("{n_failed} of {n} gradients differ by more than {tolerance:.0e}"), 1)
+    } else if n_compared < n {
+        let verdict = format!(
             "{n_passed} of {n} gradients agree within {tolerance:.0e}, {} could not be compared: expected weights \
              without ties, such as random ones",
             n - n_compared
-        )?;
-        return Ok(ExitCode::from(NOT_COMPARED));
-    }
-    writeln!(out, "all {n} gradients agree within {tolerance:.0e}")?;
-    Ok(ExitCode::SUCCESS)
+        );
+        (verdict, NOT_COMPARED)
+    } else {
+        (format!("all {n} gradients agree within {tolerance:.0e}"), 0)
+    };
+    writeln!(out, "{verdict}")?;
+    Ok(ExitCode::from(code))
 }

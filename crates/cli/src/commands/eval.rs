@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use diagnostics::table::{self, Align};
+use diagnostics::table;
 use gradus::data::{Dataset, Targets, readers};
 use gradus::events::Metrics;
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
 use gradus::runs::{Evaluation, Evaluator};
 
-use crate::numbers::{metric, thousands};
+use crate::output::{metric, print, thousands};
 use crate::saved;
 use crate::threads::ThreadsArgs;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let model = saved::read(&args.model)?;
     let experiment = &model.experiment;
     let dataset = match args.data.as_deref() {
-        Some([images, labels]) => readers::idx::read(images, labels, model.outputs)?,
+        Some([images, labels]) => readers::idx::read(images, labels, experiment.model.outputs()?)?,
         _ => experiment.data.open(gradus::mnist)?.test,
     };
     let (found, expected) = (dataset.sample_shape(), &experiment.model.input[..]);
@@ -53,24 +53,11 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         dataset.name()
     );
     ensure!(!dataset.is_empty(), "{}: expected at least one sample, found none", dataset.name());
-    let objective = experiment.train.objective();
-    let mut evaluator = Evaluator::new(
-        &experiment.model,
-        &objective,
-        &dataset,
-        experiment.data.divisor_for(&dataset),
-    )?;
     let pool = Pool::new(ThreadsArgs::default().count());
-    let evaluation =
-        evaluator.evaluate(Some(&pool), &dataset, &model.parameters, &model.running_statistics);
+    let evaluation = Evaluator::new(experiment, &dataset)?.evaluate(Some(&pool), &dataset, &model);
     let prediction = experiment.train.loss.prediction();
     let report = EvalReport::new(&dataset, &evaluation, prediction, args.mistakes);
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
-    } else {
-        report.write(out)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    print(out, args.json, &report, EvalReport::write)
 }
 
 /// The results of an evaluation.
@@ -98,12 +85,6 @@ struct Mistake {
     label_probability: Option<f64>,
 }
 
-impl Mistake {
-    fn confidence_in_label(&self) -> f64 {
-        self.label_probability.unwrap_or(self.label_score)
-    }
-}
-
 impl EvalReport {
     fn new(
         dataset: &Dataset,
@@ -121,9 +102,8 @@ impl EvalReport {
         let Targets::Labels { values, classes } = dataset.targets() else { return report };
         report.confusion = vec![vec![0; *classes]; *classes];
         let scores = evaluation.predictions.values().chunks_exact(*classes);
-        for (sample, ((predicted, &label), scores)) in
-            evaluation.classes().zip(values).zip(scores).enumerate()
-        {
+        let predictions = evaluation.classes().zip(values).zip(scores);
+        for (sample, ((predicted, &label), scores)) in predictions.enumerate() {
             let label = label as usize;
             report.confusion[label][predicted] += 1;
             if predicted != label {
@@ -140,9 +120,9 @@ impl EvalReport {
                 });
             }
         }
-        report
-            .worst_mistakes
-            .sort_by(|a, b| a.confidence_in_label().total_cmp(&b.confidence_in_label()));
+        let confidence =
+            |mistake: &Mistake| mistake.label_probability.unwrap_or(mistake.label_score);
+        report.worst_mistakes.sort_by(|a, b| confidence(a).total_cmp(&confidence(b)));
         report.worst_mistakes.truncate(n_mistakes);
         report
     }
@@ -162,44 +142,34 @@ impl EvalReport {
             fields.push((name.replace('_', " "), text));
         }
         table::fields(out, &fields)?;
-        if self.confusion.is_empty() {
-            return Ok(());
-        }
+        let Some(most) = self.confusion.iter().flatten().max() else { return Ok(()) };
         writeln!(out, "\nconfusion matrix (rows: label, columns: prediction):")?;
-        let width =
-            self.confusion.iter().flatten().max().map_or(1, |most| most.to_string().len()).max(2);
-        let numbers = |row: &mut dyn Iterator<Item = usize>| -> String {
-            row.map(|number| format!(" {number:>width$}")).collect()
+        let width = most.to_string().len().max(2);
+        let numbers = |row: &[usize]| -> String {
+            row.iter().map(|number| format!(" {number:>width$}")).collect()
         };
-        writeln!(out, "    {}", numbers(&mut (0..self.confusion.len())))?;
+        writeln!(out, "    {}", numbers(&Vec::from_iter(0..self.confusion.len())))?;
         for (class, row) in self.confusion.iter().enumerate() {
-            writeln!(out, "{class:>3} {}", numbers(&mut row.iter().copied()))?;
+            writeln!(out, "{class:>3} {}", numbers(row))?;
         }
-        if self.worst_mistakes.is_empty() {
-            return Ok(());
-        }
-        let has_probabilities = self.worst_mistakes[0].predicted_probability.is_some();
-        let measure = if has_probabilities { "probability" } else { "score" };
+        let Some(worst) = self.worst_mistakes.first() else { return Ok(()) };
+        let (measure, headings) = match worst.label_probability {
+            Some(_) => ("probability", [">p(predicted)", ">p(label)"]),
+            None => ("score", [">score(predicted)", ">score(label)"]),
+        };
         writeln!(out, "\nworst mistakes, by {measure} of the true class:")?;
         let rows = self.worst_mistakes.iter().map(|mistake| {
-            let confidences = match (mistake.predicted_probability, mistake.label_probability) {
-                (Some(predicted), Some(label)) => {
-                    [format!("{predicted:.4}"), format!("{label:.2e}")]
-                }
-                _ => [mistake.predicted_score, mistake.label_score]
+            let numbers = [mistake.sample, mistake.label, mistake.predicted];
+            let [sample, label, predicted] = numbers.map(|number| number.to_string());
+            let probabilities = mistake.predicted_probability.zip(mistake.label_probability);
+            let [of_predicted, of_label] = match probabilities {
+                Some((predicted, label)) => [format!("{predicted:.4}"), format!("{label:.2e}")],
+                None => [mistake.predicted_score, mistake.label_score]
                     .map(|score| format!("{score:.4}")),
             };
-            let [sample, label, predicted] =
-                [mistake.sample, mistake.label, mistake.predicted].map(|n| n.to_string());
-            let [of_predicted, of_label] = confidences;
             [sample, label, predicted, of_predicted, of_label]
         });
-        let headings = match has_probabilities {
-            true => ["p(predicted)", "p(label)"],
-            false => ["score(predicted)", "score(label)"],
-        };
-        let columns = ["sample", "label", "predicted", headings[0], headings[1]]
-            .map(|name| (name, Align::Right));
-        table::write(out, columns, &rows.collect::<Vec<_>>())
+        let headings = [">sample", ">label", ">predicted", headings[0], headings[1]];
+        table::write(out, headings, &rows.collect::<Vec<_>>())
     }
 }

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, ensure};
 use diagnostics::did_you_mean;
-use diagnostics::table::{self, Align};
+use diagnostics::table;
 use gradus::graph::formula::{self, Formula, FormulaError};
 use gradus::graph::{Compile, CompileError, Graph, Leaf, Node, NodeId, Program, RunArgs, Tensor};
 use serde::Serialize;
+
+use crate::output::print;
 
 /// Show a formula as a computational graph: each value, and the gradient of the result with respect to it.
 ///
@@ -36,20 +38,14 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Exi
     let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
     let values = values(formula.names(), &args.at)?;
     let explanation = Explanation::new(&args.formula, &formula, &values)?;
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&explanation)?)?;
-    } else {
-        explanation.write_table(out)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    print(out, args.json, &explanation, Explanation::write)
 }
 
 fn assignment(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    match value.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok((name.trim().to_owned(), number)),
-        _ => Err(format!("`{value}` is not a finite number")),
-    }
+    let number = value.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| format!("`{value}` is not a finite number"))?;
+    Ok((name.trim().to_owned(), number))
 }
 
 /// The values of `names`, in their order.
@@ -124,18 +120,13 @@ impl<'a> Explanation<'a> {
         Ok(Self { formula: text, result: nodes[result.index()].value, nodes })
     }
 
-    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let columns = [
-            ("#", Align::Right),
-            ("operation", Align::Left),
-            ("value", Align::Right),
-            ("gradient", Align::Right),
-        ];
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let headings = [">#", "<operation", ">value", ">gradient"];
         let cells = |row: &NodeRow| {
             let (value, gradient) = (six_digits(row.value), six_digits(row.gradient));
             [row.node.to_string(), self.operation(row), value, gradient]
         };
-        table::write(out, columns, &self.nodes.iter().map(cells).collect::<Vec<_>>())?;
+        table::write(out, headings, &self.nodes.iter().map(cells).collect::<Vec<_>>())?;
         writeln!(out, "\nresult = {}", six_digits(self.result))
     }
 

@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use diagnostics::table::{self, Align};
+use diagnostics::table;
 use gradus::nn::{Mode, Model};
 use gradus::runs::presets::{self, Preset};
 use serde::Serialize;
 
-use crate::numbers::thousands;
+use crate::output::{print, thousands};
 
 /// List the built-in experiments with their published accuracy.
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,7 @@ struct PresetRow {
 impl PresetRow {
     fn of(preset: &Preset) -> anyhow::Result<Self> {
         let experiment = preset.experiment();
-        let objective = experiment.train.objective();
-        let outputs = experiment.model.outputs()?;
-        let model = experiment.model.model::<f32>(Mode::Train, &objective, outputs)?;
+        let model = experiment.network(Mode::Train)?;
         let reference = experiment.reference.as_ref();
         Ok(Self {
             preset: preset.name,
@@ -49,37 +47,26 @@ impl PresetRow {
             source: reference.map(|reference| reference.source.clone()),
         })
     }
+
+    fn cells(&self) -> [String; 5] {
+        let published = self.published.zip(self.statistic.as_ref());
+        [
+            self.preset.to_owned(),
+            self.network.clone(),
+            thousands(self.parameters as u64),
+            published.map_or(String::new(), |(accuracy, which)| format!("{accuracy:.4} {which}")),
+            self.source.clone().unwrap_or_default(),
+        ]
+    }
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let entries: Vec<PresetRow> =
-        presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&entries)?)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let row = |entry: PresetRow| {
-        let published = entry.published.zip(entry.statistic);
-        [
-            entry.preset.to_owned(),
-            entry.network,
-            thousands(entry.parameters as u64),
-            published.map_or(String::new(), |(accuracy, statistic)| {
-                format!("{accuracy:.4} {statistic}")
-            }),
-            entry.source.unwrap_or_default(),
-        ]
-    };
-    let columns = [
-        ("preset", Align::Left),
-        ("network", Align::Left),
-        ("parameters", Align::Right),
-        ("published", Align::Left),
-        ("source", Align::Left),
-    ];
-    table::write(out, columns, &entries.into_iter().map(row).collect::<Vec<_>>())?;
-    Ok(ExitCode::SUCCESS)
+    let rows: Vec<_> = presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
+    print(out, args.json, &rows, |rows, out| {
+        let headings = ["<preset", "<network", ">parameters", "<published", "<source"];
+        table::write(out, headings, &rows.iter().map(PresetRow::cells).collect::<Vec<_>>())
+    })
 }
 
 /// The shape of a sample after each layer, repetitions left out: `784 → 200 → 10`.

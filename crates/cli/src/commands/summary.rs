@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use diagnostics::table::{self, Align};
-use gradus::nn::{Mode, Model, Objective};
+use diagnostics::table;
+use gradus::nn::{Mode, Model};
 
 use crate::experiment::ExperimentArgs;
-use crate::numbers::thousands;
+use crate::output::thousands;
 use crate::saved;
 
 /// List the layers of a network: output shape, parameters, multiply-adds per sample (forward).
@@ -24,35 +24,20 @@ pub(crate) struct SummaryArgs {
 /// Runs the command.
 pub(crate) fn run(args: &SummaryArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = model(&args.network)?;
-    let mut rows: Vec<[String; 5]> = Vec::new();
-    let input = model.graph.shape(model.input);
-    rows.push(["".into(), "input".into(), input.to_string(), String::new(), String::new()]);
-    for layer in &model.layers {
-        let count = |number: u64| if number == 0 { String::new() } else { thousands(number) };
-        rows.push([
-            layer.number.to_string(),
-            layer.kind.into(),
-            layer.output.to_string(),
-            count(layer.parameters as u64),
-            count(layer.multiply_adds),
-        ]);
-    }
-    let (parameters, multiply_adds) = (model.graph.n_parameters() as u64, model.multiply_adds());
-    rows.push([
-        "".into(),
-        "total".into(),
-        String::new(),
-        thousands(parameters),
-        thousands(multiply_adds),
-    ]);
-    let columns = [
-        ("#", Align::Right),
-        ("layer", Align::Left),
-        ("output", Align::Left),
-        ("parameters", Align::Right),
-        ("multiply-adds", Align::Right),
-    ];
-    table::write(out, columns, &rows)?;
+    let empty = String::new;
+    let input = model.graph.shape(model.input).to_string();
+    let mut rows = vec![[empty(), "input".into(), input, empty(), empty()]];
+    rows.extend(model.layers.iter().map(|layer| {
+        let counts = [layer.parameters as u64, layer.multiply_adds];
+        let [parameters, multiply_adds] =
+            counts.map(|number| if number == 0 { empty() } else { thousands(number) });
+        let (number, output) = (layer.number.to_string(), layer.output.to_string());
+        [number, layer.kind.into(), output, parameters, multiply_adds]
+    }));
+    let totals = [model.graph.n_parameters() as u64, model.multiply_adds()];
+    let [parameters, multiply_adds] = totals.map(thousands);
+    rows.push([empty(), "total".into(), empty(), parameters, multiply_adds]);
+    table::write(out, [">#", "<layer", "<output", ">parameters", ">multiply-adds"], &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +45,6 @@ fn model(name: &str) -> anyhow::Result<Model<f32>> {
     if Path::new(name).is_dir() || name.ends_with(".safetensors") {
         return Ok(saved::read(Path::new(name))?.model()?);
     }
-    let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() }.read(&[])?;
-    let outputs = experiment.model.outputs()?;
-    Ok(experiment.model.model(Mode::Train, &Objective::default(), outputs)?)
+    let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() };
+    Ok(experiment.read(&[])?.network(Mode::Train)?)
 }

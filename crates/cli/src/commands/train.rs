@@ -8,12 +8,12 @@ use std::sync::Arc;
 use anyhow::ensure;
 use diagnostics::table;
 use gradus::data::Targets;
-use gradus::events::{Reason, RunFinished};
+use gradus::events::{Reason, Summary};
 use gradus::graph::Pool;
 use gradus::train::{Recorder, Trainer};
 
 use crate::experiment::{ExperimentArgs, warn};
-use crate::numbers::{metric, thousands};
+use crate::output::{metric, number, print, thousands};
 use crate::progress::Progress;
 use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
@@ -64,17 +64,11 @@ pub(crate) struct TrainArgs {
 }
 
 fn epochs(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(epochs) if epochs > 0.0 && f64::is_finite(epochs) => Ok(epochs),
-        _ => Err("expected a number above 0".into()),
-    }
+    number(text, |&epochs| epochs > 0.0 && epochs.is_finite(), "a number above 0")
 }
 
 fn accuracy(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(accuracy) if (0.0..=1.0).contains(&accuracy) => Ok(accuracy),
-        _ => Err("expected a number from 0 to 1".into()),
-    }
+    number(text, |accuracy| (0.0..=1.0).contains(accuracy), "a number from 0 to 1")
 }
 
 /// Runs the command.
@@ -117,7 +111,20 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
             .try_for_each(|warning| writeln!(err, "warning: {}", gradus::error_chain(warning))),
         Err(error) => writeln!(err, "error: {}", gradus::error_chain(error)),
     };
-    match report(&finished, &folder, recorded.is_ok(), args.json, out) {
+    let _ = match &finished.reason {
+        Reason::Interrupted => {
+            let saved = if recorded.is_ok() { "; the model is saved" } else { "" };
+            writeln!(err, "interrupted after step {}{saved}", finished.summary.steps)
+        }
+        Reason::NotFinite(not_finite) => {
+            writeln!(
+                err,
+                "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
+            )
+        }
+        _ => Ok(()),
+    };
+    match print(out, args.json, &finished.summary, |summary, out| report(summary, &folder, out)) {
         // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}
@@ -128,41 +135,15 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     if recorded.is_err() {
         return Ok(ExitCode::from(crate::USAGE_ERROR));
     }
-    let reached = args.target_accuracy.is_none() || finished.reason == Reason::TargetReached;
     Ok(match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),
-        Reason::NotFinite(_) => ExitCode::from(1),
-        _ if reached => ExitCode::SUCCESS,
+        Reason::TargetReached => ExitCode::SUCCESS,
+        Reason::Completed if args.target_accuracy.is_none() => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
 }
 
-fn report(
-    finished: &RunFinished,
-    folder: &Path,
-    is_saved: bool,
-    json: bool,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let summary = &finished.summary;
-    let mut err = std::io::stderr();
-    let _ = match &finished.reason {
-        Reason::Interrupted => {
-            let saved = if is_saved { "; the model is saved" } else { "" };
-            writeln!(err, "interrupted after step {}{saved}", summary.steps)
-        }
-        Reason::NotFinite(not_finite) => {
-            writeln!(
-                err,
-                "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
-            )
-        }
-        _ => Ok(()),
-    };
-    if json {
-        writeln!(out, "{}", summary.to_line())?;
-        return Ok(());
-    }
+fn report(summary: &Summary, folder: &Path, out: &mut dyn Write) -> std::io::Result<()> {
     let steps = format!("{} ({:.2} epochs)", thousands(summary.steps), summary.epochs);
     let mut fields =
         vec![("steps".to_owned(), steps), ("train loss".to_owned(), metric(summary.train.loss()))];
@@ -174,6 +155,5 @@ fn report(
     let speed = thousands(summary.samples_per_second as u64);
     let time = format!("{:.1} s, {speed} samples/s in training", summary.wall_seconds);
     fields.extend([("time".into(), time), ("run".into(), folder.display().to_string())]);
-    table::fields(out, &fields)?;
-    Ok(())
+    table::fields(out, &fields)
 }

@@ -135,9 +135,11 @@ impl<'a, T: Float> Builder<'a, T> {
             Mode::Train => self.graph.moments(x)?,
             Mode::Evaluate => self.graph.input(&name, [2, channels]),
         };
+        let start = self.running_statistics.last().map_or(0, |last| last.range.end);
         self.running_statistics.push(RunningStatistics {
             name,
             moments,
+            range: start..start + 2 * channels,
             channels,
             values_per_sample,
             momentum,

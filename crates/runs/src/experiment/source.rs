@@ -26,7 +26,7 @@ const MATRICES: u64 = 0x6d61_7472;
 /// | `source`  | `"mnist"`                        |           | see [`DataSource`]                     |
 /// | `divisor` | 255 for bytes, 1 for real numbers | above 0   | features are divided by it             |
 /// | `limit`   | all                              | 1 or more | training samples used, from the first  |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSpec {
     /// Which data.
@@ -40,17 +40,12 @@ pub struct DataSpec {
     pub limit: Option<usize>,
 }
 
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self { source: DataSource::Mnist, divisor: None, limit: None }
-    }
-}
-
 /// Which data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DataSource {
     /// The digits inside the binary.
+    #[default]
     Mnist,
     /// Four IDX files, plain or gzipped, as MNIST is published.
     Idx {

@@ -38,12 +38,8 @@ pub(crate) fn images(_: &DataSpec) -> Result<Split, ExperimentError> {
 
 pub(crate) fn saved() -> SavedModel {
     let experiment = runs::Experiment::parse("small.toml", EXPERIMENT).unwrap();
-    let mut saved = SavedModel {
-        experiment,
-        outputs: 3,
-        parameters: Vec::new(),
-        running_statistics: Vec::new(),
-    };
+    let mut saved =
+        SavedModel { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
     saved.parameters = saved.model().unwrap().initial_parameters(1);
     saved
 }

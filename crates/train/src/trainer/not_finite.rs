@@ -47,9 +47,9 @@ impl Trainer {
         let mut program = Program::new(self.model.graph.clone(), &options).ok()?;
         let inputs = self.batches.inputs_of(indices);
         program.run(&RunArgs {
-            parameters: &self.parameters,
+            parameters: &self.saved.parameters,
             inputs: &inputs,
-            seed: self.experiment.train.seed,
+            seed: self.saved.experiment.train.seed,
             step: self.step,
             ..RunArgs::default()
         });

@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use events::{
-    Command, EvaluationFinished, Event, LearningRateSet, Paused, Reason, RunFinished, Unpaused,
-};
+use events::{Command, Event, LearningRateSet, Metrics, Paused, Reason, RunFinished, Unpaused};
 
 use super::Trainer;
 
@@ -64,54 +62,27 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> RunFinished {
         let begin = Instant::now();
-        let n_samples = self.batches.dataset.len();
-        let train = &self.experiment.train;
-        let n_steps = train.steps_for(n_samples);
-        let interval = train.evaluation_interval(n_samples);
-        // Snapshots fall on steps that are reported.
-        let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);
+        let n_steps = self.saved.experiment.train.steps_for(self.batches.dataset.len());
         observer.event(&Event::RunStarted(self.started(n_steps)), self);
-        let mut training = TrainingLoop::new(self, observer);
-        let mut reason = Reason::Completed;
-        while self.step < n_steps {
-            if training.obeys_stop(self, observer) {
-                reason = Reason::Interrupted;
-                break;
-            }
-            let next = self.step + 1;
-            if next.is_multiple_of(apart) || training.pauses_after(next) {
-                self.keep_previous_parameters();
-            }
-            let step_begin = Instant::now();
-            let step = self.step();
-            self.train_secs += step_begin.elapsed().as_secs_f64();
-            match step {
-                Ok(step) => observer.event(&Event::StepFinished(step), self),
-                Err(not_finite) => {
-                    reason = Reason::NotFinite(not_finite);
-                    break;
-                }
-            }
-            if self.step.is_multiple_of(apart) {
-                training.snapshot(self, observer);
-            }
-            if self.step.is_multiple_of(interval) || self.step == n_steps {
-                training.evaluate(self, observer);
-                if training.reached(target_accuracy) {
-                    reason = Reason::TargetReached;
-                    break;
-                }
-            }
-        }
+        let mut training = TrainingLoop {
+            trainer: self,
+            observer,
+            target_accuracy,
+            pause_at: None,
+            is_paused: false,
+            snapshot_at: None,
+            evaluated_at: None,
+            test: Metrics::new(f64::NAN),
+        };
+        training.snapshot();
+        training.evaluate();
+        let reason = training.steps(n_steps);
         // After a step that could not be done, the last batch belongs to no update.
         if !matches!(reason, Reason::NotFinite(_)) {
-            training.snapshot(self, observer);
+            training.snapshot();
         }
-        training.evaluate(self, observer);
-        if training.reached(target_accuracy) && reason == Reason::Completed {
-            reason = Reason::TargetReached;
-        }
-        let summary = self.summary(&training.evaluation, begin.elapsed().as_secs_f64());
+        training.evaluate();
+        let summary = training.trainer.summary(training.test, begin.elapsed().as_secs_f64());
         let finished = RunFinished { reason, model_saved: None, summary };
         observer.event(&Event::RunFinished(finished.clone()), self);
         finished
@@ -119,83 +90,114 @@ impl Trainer {
 
     /// The number of steps, more than those done, after which the next epoch has ended.
     fn end_of_epoch(&self) -> u64 {
-        let batch = self.experiment.train.batch as u64;
+        let batch = self.saved.experiment.train.batch as u64;
         let n_samples = self.batches.dataset.len() as u64;
         let epochs = self.step * batch / n_samples + 1;
         (epochs * n_samples).div_ceil(batch)
     }
 }
 
-/// The state of the loop beside that of the trainer.
-struct TrainingLoop {
+struct TrainingLoop<'a> {
+    trainer: &'a mut Trainer,
+    observer: &'a mut dyn Observer,
+    target_accuracy: Option<f64>,
     /// The step after which to wait.
     pause_at: Option<u64>,
     is_paused: bool,
-    /// The step of the last snapshot.
-    snapshot_at: u64,
-    evaluation: EvaluationFinished,
+    /// The steps of the last snapshot and of the last evaluation, and what that found.
+    snapshot_at: Option<u64>,
+    evaluated_at: Option<u64>,
+    test: Metrics,
 }
 
-impl TrainingLoop {
-    fn new(trainer: &mut Trainer, observer: &mut dyn Observer) -> Self {
-        let snapshot_at = trainer.step;
-        observer.event(&Event::Snapshot(trainer.snapshot()), trainer);
-        let evaluation = trainer.evaluate();
-        observer.event(&Event::EvaluationFinished(evaluation.clone()), trainer);
-        Self { pause_at: None, is_paused: false, snapshot_at, evaluation }
+impl TrainingLoop<'_> {
+    fn tell(&mut self, event: &Event) {
+        self.observer.event(event, self.trainer);
     }
 
     /// Reports a snapshot, unless that has been done since the last step.
-    fn snapshot(&mut self, trainer: &Trainer, observer: &mut dyn Observer) {
-        if self.snapshot_at != trainer.step {
-            self.snapshot_at = trainer.step;
-            observer.event(&Event::Snapshot(trainer.snapshot()), trainer);
+    fn snapshot(&mut self) {
+        if self.snapshot_at.replace(self.trainer.step) != Some(self.trainer.step) {
+            self.tell(&Event::Snapshot(self.trainer.snapshot()));
         }
     }
 
     /// Evaluates on the test set, unless that has been done since the last step.
-    fn evaluate(&mut self, trainer: &mut Trainer, observer: &mut dyn Observer) {
-        if self.evaluation.step != trainer.step {
-            self.evaluation = trainer.evaluate();
-            observer.event(&Event::EvaluationFinished(self.evaluation.clone()), trainer);
+    fn evaluate(&mut self) {
+        if self.evaluated_at.replace(self.trainer.step) != Some(self.trainer.step) {
+            let evaluation = self.trainer.evaluate();
+            self.test.clone_from(&evaluation.metrics);
+            self.tell(&Event::EvaluationFinished(evaluation));
         }
+    }
+
+    /// Does the steps that are left, or ends before for another reason.
+    fn steps(&mut self, n_steps: u64) -> Reason {
+        let train = &self.trainer.saved.experiment.train;
+        let interval = train.evaluation_interval(self.trainer.batches.dataset.len());
+        // Snapshots fall on steps that are reported.
+        let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);
+        while self.trainer.step < n_steps {
+            if self.obeys_stop() {
+                return Reason::Interrupted;
+            }
+            let next = self.trainer.step + 1;
+            if next.is_multiple_of(apart) || self.pauses_after(next) {
+                self.trainer.keep_previous_parameters();
+            }
+            let begin = Instant::now();
+            let step = self.trainer.step();
+            self.trainer.train_secs += begin.elapsed().as_secs_f64();
+            match step {
+                Ok(step) => self.tell(&Event::StepFinished(step)),
+                Err(not_finite) => return Reason::NotFinite(not_finite),
+            }
+            if next.is_multiple_of(apart) {
+                self.snapshot();
+            }
+            if next.is_multiple_of(interval) || next == n_steps {
+                self.evaluate();
+                if self.has_reached_target() {
+                    break;
+                }
+            }
+        }
+        if self.has_reached_target() { Reason::TargetReached } else { Reason::Completed }
     }
 
     fn pauses_after(&self, step: u64) -> bool {
         self.pause_at.is_some_and(|at| step >= at)
     }
 
-    fn reached(&self, target_accuracy: Option<f64>) -> bool {
-        target_accuracy
-            .is_some_and(|target| self.evaluation.metrics.get("accuracy") >= Some(target))
+    fn has_reached_target(&self) -> bool {
+        self.target_accuracy.is_some_and(|target| self.test.get("accuracy") >= Some(target))
     }
 
     /// Obeys the observer's commands, and waits as long as the run is paused. Returns whether to stop.
-    fn obeys_stop(&mut self, trainer: &mut Trainer, observer: &mut dyn Observer) -> bool {
+    fn obeys_stop(&mut self) -> bool {
+        let step = self.trainer.step;
         loop {
-            let step = trainer.step;
             let is_paused = self.pauses_after(step);
             if is_paused && !self.is_paused {
                 // A page shows a paused run as it is now.
-                self.snapshot(trainer, observer);
-                self.evaluate(trainer, observer);
-                observer.event(&Event::Paused(Paused { step }), trainer);
+                self.snapshot();
+                self.evaluate();
+                self.tell(&Event::Paused(Paused { step }));
             } else if self.is_paused && !is_paused {
-                observer.event(&Event::Unpaused(Unpaused { step }), trainer);
+                self.tell(&Event::Unpaused(Unpaused { step }));
             }
             self.is_paused = is_paused;
-            match observer.command(is_paused) {
+            match self.observer.command(is_paused) {
                 None if is_paused => {}
                 None => return false,
                 Some(Command::Pause) => self.pause_at = Some(step),
                 Some(Command::Unpause) => self.pause_at = None,
                 Some(Command::Step) => self.pause_at = Some(step + 1),
-                Some(Command::Epoch) => self.pause_at = Some(trainer.end_of_epoch()),
+                Some(Command::Epoch) => self.pause_at = Some(self.trainer.end_of_epoch()),
                 Some(Command::Stop) => return true,
                 Some(Command::SetLearningRate { learning_rate }) => {
-                    trainer.set_learning_rate(learning_rate);
-                    let set = LearningRateSet { step, learning_rate };
-                    observer.event(&Event::LearningRateSet(set), trainer);
+                    self.trainer.set_learning_rate(learning_rate);
+                    self.tell(&Event::LearningRateSet(LearningRateSet { step, learning_rate }));
                 }
                 Some(_) => {}
             }

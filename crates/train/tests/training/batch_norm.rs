@@ -88,14 +88,13 @@ fn evaluation_normalises_with_the_running_statistics() {
     });
     let predictions: Vec<f64> = predictions.collect();
 
-    let (experiment, test) = (trainer.experiment().clone(), trainer.test_set().clone());
-    let objective = experiment.train.objective();
-    let mut evaluator = Evaluator::new(&experiment.model, &objective, &test, 1.0).unwrap();
-    let found = evaluator.evaluate(None, &test, trainer.parameters(), trainer.running_statistics());
+    let (mut saved, test) = (trainer.saved().clone(), trainer.test_set().clone());
+    let mut evaluator = Evaluator::new(&saved.experiment, &test).unwrap();
+    let found = evaluator.evaluate(None, &test, &saved);
     assert_close(found.predictions.values(), predictions, 1e-5);
     assert_eq!(trainer.evaluate().metrics.loss(), found.metrics.loss());
     // The running statistics matter: with others, it says something else.
-    let others = vec![1.0; 6];
-    let other = evaluator.evaluate(None, &test, trainer.parameters(), &others);
+    saved.running_statistics = vec![1.0; 6];
+    let other = evaluator.evaluate(None, &test, &saved);
     assert_ne!(other.predictions, found.predictions);
 }

@@ -66,7 +66,7 @@ fn what_is_written_is_read_back() {
     let file = folder.path().join("last.safetensors");
     trainer.saved().write(&file).unwrap();
     let read = SavedModel::read(&file).unwrap();
-    assert_eq!(read, trainer.saved());
+    assert_eq!(&read, trainer.saved());
     assert_eq!(
         (&read.parameters[..], &read.running_statistics[..]),
         (trainer.parameters(), trainer.running_statistics())
@@ -83,13 +83,10 @@ fn a_network_says_the_same_after_reading() {
     let (_folder, file) = file();
     let (trainer, read) = (trained(), SavedModel::read(&file).unwrap());
     let test = trainer.test_set();
-    let evaluate = |parameters: &[f32], running_statistics: &[f32]| {
-        let objective = read.experiment.train.objective();
-        let mut evaluator = Evaluator::new(&read.experiment.model, &objective, test, 1.0).unwrap();
-        evaluator.evaluate(None, test, parameters, running_statistics)
+    let evaluate = |saved: &SavedModel| {
+        Evaluator::new(&saved.experiment, test).unwrap().evaluate(None, test, saved)
     };
-    let before = evaluate(trainer.parameters(), trainer.running_statistics());
-    assert_eq!(evaluate(&read.parameters, &read.running_statistics), before);
+    assert_eq!(evaluate(&read), evaluate(trainer.saved()));
 }
 
 #[test]

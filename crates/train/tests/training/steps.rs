@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data::{Dataset, Targets};
 use gradus_train::{NoopObserver, Trainer};
 use graph::Pool;
-use runs::{Evaluator, Split, weights_digest};
+use runs::{Evaluator, SavedModel, Split, weights_digest};
 
 use crate::made_up::{assert_close, experiment, heights, images, points, run, trainer};
 
@@ -71,15 +71,14 @@ fn a_step_and_an_evaluation_see_the_same_network() {
 
 #[test]
 fn evaluation_measures_every_sample_once() {
-    let (all, experiment) = (
-        points(2345),
-        experiment("input = [2]\nlayers = [{ linear = { units = 2 } }]", "steps = 1"),
-    );
-    let (network, objective) = (&experiment.model, experiment.train.objective());
-    let parameters = [0.9, -0.3, -0.8, 1.2, 0.1, 0.0];
-    let evaluate = |set: &Dataset| {
-        Evaluator::new(network, &objective, set, 1.0).unwrap().evaluate(None, set, &parameters, &[])
+    let all = points(2345);
+    let saved = SavedModel {
+        experiment: experiment("input = [2]\nlayers = [{ linear = { units = 2 } }]", "steps = 1"),
+        parameters: vec![0.9, -0.3, -0.8, 1.2, 0.1, 0.0],
+        running_statistics: Vec::new(),
     };
+    let evaluate =
+        |set: &Dataset| Evaluator::new(&saved.experiment, set).unwrap().evaluate(None, set, &saved);
     let whole = evaluate(&all);
     assert_eq!((whole.samples, whole.predictions.shape()), (2345, &[2345, 2][..]));
     let first = evaluate(&all.clone().take(7));

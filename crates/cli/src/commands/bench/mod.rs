@@ -1,10 +1,9 @@
 //! `bench`: training and inference speed on this machine.
 
-mod inference;
 mod layers;
 mod machine;
 mod report;
-mod training;
+mod speed;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,6 +15,7 @@ use gradus::train::Trainer;
 
 use crate::START;
 use crate::experiment::ExperimentArgs;
+use crate::output::{number, print};
 use crate::threads::ThreadsArgs;
 use layers::StepParts;
 use report::BenchReport;
@@ -46,10 +46,7 @@ pub(crate) struct BenchArgs {
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(seconds),
-        _ => Err("expected a number above 0 and up to 3600".into()),
-    }
+    number(text, |&s| s > 0.0 && s <= 3600.0, "a number above 0 and up to 3600")
 }
 
 /// Runs the command.
@@ -68,23 +65,19 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     trainer.step()?;
     let startup_seconds = START.elapsed().as_secs_f64();
 
-    let samples_per_second = training::samples_per_second(&mut trainer, args.seconds)?;
+    let samples_per_second = speed::training(&mut trainer, args.seconds)?;
     // Before other measurements allocate memory.
     let peak_rss_bytes = machine::peak_rss_bytes();
     let parts = StepParts::measure(&mut trainer, &pool, args.seconds / 3.0)?;
-    let gflops = samples_per_second * training::needed_flop(&trainer) * 1e-9;
+    let gflops = samples_per_second * speed::needed_flop(&trainer) * 1e-9;
     let peak_gflops = machine::peak_gflops(threads);
     let report = BenchReport {
         network: trainer.experiment().name.clone(),
         threads,
         isa: Isa::current().name(),
         samples_per_second,
-        inference_samples_per_second: inference::samples_per_second(
-            &trainer,
-            &pool,
-            args.seconds / 3.0,
-        )?,
-        inference_seconds: inference::seconds(&trainer, &pool, args.seconds / 5.0)?,
+        inference_samples_per_second: speed::evaluation(&trainer, &pool, args.seconds / 3.0)?,
+        inference_seconds: speed::latencies(&trainer, &pool, args.seconds / 5.0)?,
         gflops,
         peak_gflops,
         fraction_of_peak: gflops / peak_gflops,
@@ -93,12 +86,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         startup_seconds,
         parts,
     };
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
-    } else {
-        report.write(out)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    print(out, args.json, &report, BenchReport::write)
 }
 
 /// The execution plan of a step, compiled as the trainer compiles it.

@@ -6,9 +6,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::layers::StepParts;
-use diagnostics::table::{self, Align};
+use diagnostics::table;
 
-use crate::numbers::thousands;
+use crate::output::thousands;
 
 /// The results of a benchmark.
 #[derive(Debug, Serialize)]
@@ -39,48 +39,36 @@ pub(super) struct BenchReport {
 
 impl BenchReport {
     pub(super) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "network    {}, {} threads, {}", self.network, self.threads, self.isa)?;
-        writeln!(out, "training   {} samples/s", thousands(self.samples_per_second as u64))?;
-        writeln!(
-            out,
-            "inference  {} samples/s",
-            thousands(self.inference_samples_per_second as u64)
-        )?;
-        for (batch, seconds) in &self.inference_seconds {
-            writeln!(out, "latency    {:.1} µs for a batch of {batch}", seconds * 1e6)?;
-        }
+        let samples = |per_second| format!("{} samples/s", thousands(per_second as u64));
         let Self { gflops, peak_gflops, fraction_of_peak, .. } = self;
-        writeln!(
-            out,
-            "compute    {gflops:.1} GFLOP/s of {peak_gflops:.0}, {:.0} % of peak",
-            100.0 * fraction_of_peak
-        )?;
-        writeln!(out, "bandwidth  {:.1} GB/s read", self.bandwidth_gbytes_per_second)?;
-        if let Some(bytes) = self.peak_rss_bytes {
-            writeln!(out, "memory     {} MB peak", thousands(bytes / 1_000_000))?;
-        }
-        if let Some(allocations) = self.parts.allocations_per_step {
-            writeln!(out, "           {allocations} allocations per step")?;
-        }
-        writeln!(out, "startup    {:.2} s to the first step", self.startup_seconds)?;
-        writeln!(out)?;
-        self.write_layers(out)
-    }
-
-    fn write_layers(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let layers = self.parts.layers.iter().map(|layer| {
-            [
-                layer.name.clone(),
-                format!("{:.1}", layer.forward_us),
-                format!("{:.1}", layer.backward_us),
-            ]
-        });
-        let update = ["update".into(), format!("{:.1}", self.parts.update_us), String::new()];
-        let columns = [
-            ("µs per step, all threads", Align::Left),
-            ("forward", Align::Right),
-            ("backward", Align::Right),
+        let percent = 100.0 * fraction_of_peak;
+        let mut fields = vec![
+            ("network", format!("{}, {} threads, {}", self.network, self.threads, self.isa)),
+            ("training", samples(self.samples_per_second)),
+            ("inference", samples(self.inference_samples_per_second)),
         ];
-        table::write(out, columns, &layers.chain([update]).collect::<Vec<_>>())
+        fields.extend(self.inference_seconds.iter().map(|(batch, seconds)| {
+            ("latency", format!("{:.1} µs for a batch of {batch}", seconds * 1e6))
+        }));
+        fields.extend([
+            ("compute", format!("{gflops:.1} GFLOP/s of {peak_gflops:.0}, {percent:.0} % of peak")),
+            ("bandwidth", format!("{:.1} GB/s read", self.bandwidth_gbytes_per_second)),
+        ]);
+        let memory = self.peak_rss_bytes.map(|bytes| thousands(bytes / 1_000_000));
+        fields.extend(memory.map(|megabytes| ("memory", format!("{megabytes} MB peak"))));
+        let allocations = self.parts.allocations_per_step;
+        fields.extend(allocations.map(|number| ("", format!("{number} allocations per step"))));
+        fields.push(("startup", format!("{:.2} s to the first step", self.startup_seconds)));
+        table::fields(out, &fields)?;
+
+        writeln!(out)?;
+        let micros = |time: f64| format!("{time:.1}");
+        let layers =
+            self.parts.layers.iter().map(|layer| {
+                [layer.name.clone(), micros(layer.forward_us), micros(layer.backward_us)]
+            });
+        let update = ["update".into(), micros(self.parts.update_us), String::new()];
+        let headings = ["<µs per step, all threads", ">forward", ">backward"];
+        table::write(out, headings, &layers.chain([update]).collect::<Vec<_>>())
     }
 }

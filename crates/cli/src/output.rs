@@ -1,15 +1,37 @@
-//! Numbers as text.
+//! Results and numbers as text.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use indicatif::HumanCount;
+use serde::Serialize;
+
+/// Prints a result as one JSON object or, by `write`, as text.
+pub(crate) fn print<R: Serialize>(
+    out: &mut dyn Write,
+    json: bool,
+    result: &R,
+    write: impl FnOnce(&R, &mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    match json {
+        true => writeln!(out, "{}", serde_json::to_string(result)?)?,
+        false => write(result, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a number in a range; `expected` says which.
+pub(crate) fn number(
+    text: &str,
+    is_valid: impl FnOnce(&f64) -> bool,
+    expected: &str,
+) -> Result<f64, String> {
+    text.parse().ok().filter(is_valid).ok_or_else(|| format!("expected {expected}"))
+}
 
 /// A whole number with its thousands apart: `244,076`.
 pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).expect("digits are ASCII"))
-        .collect();
-    groups.join(",")
+    HumanCount(number).to_string()
 }
 
 /// The value of a metric: a very small or very large one in scientific notation.
