@@ -14,6 +14,6 @@ mod setting;
 pub use layers::Layer;
 pub use losses::Loss;
 pub use network::{
-    Builder, LayerSummary, Mode, Model, Network, NetworkError, Objective, ParameterSpec, Penalty,
-    RunningStatistics,
+    Builder, LayerFault, LayerSummary, Mode, Model, Network, NetworkError, Objective,
+    ParameterSpec, Penalty, RunningStatistics,
 };

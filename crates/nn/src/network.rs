@@ -9,12 +9,11 @@ use graph::{Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::init::Initializer;
-use crate::init::he_normal::HeNormal;
-use crate::registry::{InvalidSetting, Validate, finite, not_negative};
+use crate::init::{Initializer, he_normal::HeNormal};
+use crate::registry::{InvalidSetting, Validate, finite, nested, not_negative};
 use crate::{Layer, Loss};
 pub use builder::Builder;
-pub use error::NetworkError;
+pub use error::{LayerFault, NetworkError};
 
 /// The most elements of all parameters together, and of a value of one sample: more is a typing error, and would
 /// only run out of memory later.
@@ -88,8 +87,8 @@ pub struct Penalty {
 
 impl Validate for Penalty {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        not_negative("l1", self.l1)?;
-        not_negative("l2", self.l2)
+        not_negative("l1", &self.l1)?;
+        not_negative("l2", &self.l2)
     }
 }
 
@@ -134,10 +133,20 @@ pub struct ParameterSpec {
     pub range: Range<usize>,
     /// How it begins.
     pub initializer: Initializer,
-    /// Inputs that one output sums.
-    pub fan_in: usize,
-    /// Outputs that one input feeds.
-    pub fan_out: usize,
+}
+
+impl ParameterSpec {
+    /// `fan_in` and `fan_out` of a weight `[.., inputs, outputs]`.
+    fn fans(&self) -> (usize, usize) {
+        match *self.shape {
+            [ref window @ .., inputs, outputs] => {
+                let taps: usize = window.iter().product();
+                (taps * inputs, taps * outputs)
+            }
+            // Such parameters begin as constants.
+            _ => (0, 0),
+        }
+    }
 }
 
 /// A running statistic of the moments of one batch normalisation.
@@ -194,9 +203,7 @@ impl Validate for Network {
     fn validate(&self) -> Result<(), InvalidSetting> {
         self.validate_defaults()?;
         let mut layers = self.layers.iter().zip(1..);
-        layers.try_for_each(|(layer, number)| {
-            layer.validate().map_err(|setting| setting.within(&format!("layers.{number}")))
-        })
+        layers.try_for_each(|(layer, number)| nested(&format!("layers.{number}"), [layer]))
     }
 }
 
@@ -218,8 +225,8 @@ impl Network {
 
     /// Checks the settings of layers that do not have their own.
     fn validate_defaults(&self) -> Result<(), InvalidSetting> {
-        finite("bias", self.bias)?;
-        self.weight_init.validate().map_err(|setting| setting.within("weight_init"))
+        finite("bias", &self.bias)?;
+        nested("weight_init", [&self.weight_init])
     }
 
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
@@ -255,8 +262,7 @@ impl Network {
         target: Shape,
     ) -> Result<Model<T>, NetworkError> {
         objective.penalty.validate()?;
-        let Layers { mut builder, input, target, prediction, layers } =
-            self.build_layers(mode, target)?;
+        let (mut builder, [input, target, prediction]) = self.build_layers(mode, target)?;
         let found = builder.graph.shape(prediction);
         if found != &Shape::batch([outputs]) {
             return Err(NetworkError::Outputs { found: found.clone(), expected: outputs });
@@ -271,7 +277,7 @@ impl Network {
             Some(penalty) => builder.graph.add(data_loss, penalty).map_err(in_loss)?,
             None => data_loss,
         };
-        let Builder { mut graph, parameters, running_statistics, .. } = builder;
+        let Builder { mut graph, parameters, running_statistics, layers, .. } = builder;
         for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
             graph.set_name(node, name);
         }
@@ -296,8 +302,9 @@ impl Network {
     /// The first setting outside its range or layer that does not fit: with this the network is checked
     /// before any data is read.
     pub fn outputs(&self) -> Result<usize, NetworkError> {
-        let layers: Layers<'_, f32> = self.build_layers(Mode::Train, Shape::batch([]))?;
-        Ok(layers.builder.graph.shape(layers.prediction).len())
+        let (builder, [.., prediction]) =
+            self.build_layers::<f32>(Mode::Train, Shape::batch([]))?;
+        Ok(builder.graph.shape(prediction).len())
     }
 
     /// The number of trained numbers.
@@ -306,19 +313,19 @@ impl Network {
     ///
     /// As [`outputs`](Self::outputs).
     pub fn n_parameters(&self) -> Result<usize, NetworkError> {
-        let layers: Layers<'_, f32> = self.build_layers(Mode::Train, Shape::batch([]))?;
-        Ok(layers.builder.graph.n_parameters())
+        let (builder, _) = self.build_layers::<f32>(Mode::Train, Shape::batch([]))?;
+        Ok(builder.graph.n_parameters())
     }
 
+    /// The layers as nodes: the graph, and its input, target and prediction.
     fn build_layers<T: Float>(
         &self,
         mode: Mode,
         target: Shape,
-    ) -> Result<Layers<'_, T>, NetworkError> {
-        if !(1..=6).contains(&self.input.len())
-            || checked_len(&self.input).is_none_or(|len| len == 0)
-        {
-            return Err(NetworkError::Input { found: self.input.clone() });
+    ) -> Result<(Builder<'_, T>, [NodeId; 3]), NetworkError> {
+        let is_usable = checked_len(&self.input).is_some_and(|len| len > 0);
+        if !is_usable || !(1..=6).contains(&self.input.len()) {
+            return Err(NetworkError::Input(self.input.clone()));
         }
         self.validate_defaults()?;
         let mut builder = Builder::new(self, mode);
@@ -326,23 +333,11 @@ impl Network {
         let input = builder.graph.input("input", Shape::batch(&self.input));
         let target = builder.graph.input("target", target);
         let mut prediction = input;
-        let mut layers = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let (number, kind) = (i + 1, layer.name());
+        for (layer, number) in self.layers.iter().zip(1..) {
             prediction = builder.layer(number, layer, prediction)?;
-            layers.push(builder.summary(number, kind, prediction));
         }
-        Ok(Layers { builder, input, target, prediction, layers })
+        Ok((builder, [input, target, prediction]))
     }
-}
-
-/// The layers of a network as nodes.
-struct Layers<'a, T> {
-    builder: Builder<'a, T>,
-    input: NodeId,
-    target: NodeId,
-    prediction: NodeId,
-    layers: Vec<LayerSummary>,
 }
 
 impl<T: Float> Model<T> {
@@ -354,9 +349,10 @@ impl<T: Float> Model<T> {
         let mut buffer = [0.0; 1024];
         for (i, spec) in self.parameters.iter().enumerate() {
             let mut random = Stream::new(seed, STREAM + i as u64);
+            let (fan_in, fan_out) = spec.fans();
             for values in values[spec.range.clone()].chunks_mut(buffer.len()) {
                 let drawn = &mut buffer[..values.len()];
-                spec.initializer.as_dyn().fill(spec.fan_in, spec.fan_out, &mut random, drawn);
+                spec.initializer.as_dyn().fill(fan_in, fan_out, &mut random, drawn);
                 for (value, &drawn) in values.iter_mut().zip(&*drawn) {
                     *value = T::from_f64(drawn);
                 }
@@ -369,7 +365,7 @@ impl<T: Float> Model<T> {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::NoVariance`] if `batch` is too small.
+    /// [`LayerFault::NoVariance`] if `batch` is too small.
     pub fn check_batch(&self, batch: usize) -> Result<(), NetworkError> {
         // In a graph for evaluation the moments are an input.
         let mut used =
@@ -378,7 +374,8 @@ impl<T: Float> Model<T> {
         let Some(single) = single else { return Ok(()) };
         let of_layer = |layer: &&LayerSummary| layer.node.index() >= single.moments.index();
         let layer = self.layers.iter().find(of_layer).expect("statistics belong to a layer");
-        Err(NetworkError::NoVariance { number: layer.number, kind: layer.kind })
+        let (number, kind) = (layer.number, layer.kind);
+        Err(NetworkError::Layer { number, kind, fault: LayerFault::NoVariance })
     }
 
     /// Multiply-adds of a forward pass for one sample.

@@ -14,14 +14,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 
 /// Settings that have a range.
 pub trait Validate {
-    /// Checks every setting. Without settings there is nothing to check.
+    /// Checks every setting.
     ///
     /// # Errors
     ///
     /// The first setting outside its range.
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        Ok(())
-    }
+    fn validate(&self) -> Result<(), InvalidSetting>;
 }
 
 /// A setting outside its range.
@@ -48,23 +46,42 @@ impl InvalidSetting {
 pub const MAX_WIDTH: usize = 1 << 20;
 
 /// Checks that `found` is finite.
-pub(crate) fn finite(name: &str, found: f64) -> Result<(), InvalidSetting> {
+pub(crate) fn finite(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require(found.is_finite(), name, found, "a finite number")
 }
 
 /// Checks that `found` is finite and above 0.
-pub(crate) fn positive(name: &str, found: f64) -> Result<(), InvalidSetting> {
-    require(found.is_finite() && found > 0.0, name, found, "a number above 0")
+pub(crate) fn positive(name: &str, found: &f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite() && *found > 0.0, name, found, "a number above 0")
+}
+
+/// Checks that `found`, a number of steps, is above 0.
+pub(crate) fn positive_count(name: &str, found: &u64) -> Result<(), InvalidSetting> {
+    require(*found > 0, name, found, "a number above 0")
 }
 
 /// Checks that `found` is finite and at least 0.
-pub(crate) fn not_negative(name: &str, found: f64) -> Result<(), InvalidSetting> {
-    require(found.is_finite() && found >= 0.0, name, found, "a number of at least 0")
+pub(crate) fn not_negative(name: &str, found: &f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite() && *found >= 0.0, name, found, "a number of at least 0")
 }
 
 /// Checks that `found` lies in `[0, 1)`.
-pub(crate) fn fraction(name: &str, found: f64) -> Result<(), InvalidSetting> {
-    require((0.0..1.0).contains(&found), name, found, "a number from 0 to below 1")
+pub(crate) fn fraction(name: &str, found: &f64) -> Result<(), InvalidSetting> {
+    require((0.0..1.0).contains(found), name, found, "a number from 0 to below 1")
+}
+
+/// Checks that `found` lies in `1..=MAX_WIDTH`.
+pub(crate) fn width(name: &str, found: &usize) -> Result<(), InvalidSetting> {
+    within_limit(name, *found, MAX_WIDTH)
+}
+
+/// Checks the settings of a component, if there is one, that is itself the setting `name`.
+pub(crate) fn nested<'a, V: Validate + 'a>(
+    name: &str,
+    found: impl IntoIterator<Item = &'a V>,
+) -> Result<(), InvalidSetting> {
+    let mut found = found.into_iter();
+    found.try_for_each(|inner| inner.validate().map_err(|setting| setting.within(name)))
 }
 
 /// Checks that `found` lies in `1..=most`; `usize::MAX` means unlimited.
@@ -94,6 +111,72 @@ pub fn require(
     Err(InvalidSetting { name: name.into(), found: found.to_string(), expected: expected.into() })
 }
 
+/// Declares a kind of a registry with its settings, all public:
+///
+/// ```text
+/// settings! {
+///     /// Descent by a velocity.
+///     pub struct Momentum {
+///         /// Share of the velocity kept in each step.
+///         momentum: f64 = 0.9, fraction;
+///     }
+/// }
+/// ```
+///
+/// Behind `=` stands the default, which becomes part of the setting's documentation. A struct whose file must name
+/// a setting has none behind `=`, but `#[serde(default)]` where it has one. Behind the comma stands the check, if there
+/// is one: a function of the setting's name and value.
+macro_rules! settings {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $Kind:ident {
+            $($(#[$doc:meta])* $name:ident: $Type:ty = $default:expr $(, $check:expr)?;)*
+        }
+    ) => {
+        $crate::registry::settings! {
+            @declare
+            $(#[$meta])*
+            #[serde(default)]
+            $vis struct $Kind {
+                $(
+                    $(#[$doc])*
+                    #[doc = concat!("\n\nDefault: `", stringify!($default), "`.")]
+                    $name: $Type $(, $check)?;
+                )*
+            }
+        }
+
+        impl Default for $Kind {
+            fn default() -> Self {
+                Self { $($name: $default),* }
+            }
+        }
+    };
+    ($(#[$meta:meta])* $vis:vis struct $Kind:ident { $($settings:tt)* }) => {
+        $crate::registry::settings! { @declare $(#[$meta])* $vis struct $Kind { $($settings)* } }
+    };
+    (
+        @declare
+        $(#[$meta:meta])*
+        $vis:vis struct $Kind:ident { $($(#[$doc:meta])* $name:ident: $Type:ty $(, $check:expr)?;)* }
+    ) => {
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
+        $vis struct $Kind {
+            $($(#[$doc])* pub $name: $Type,)*
+        }
+
+        impl $crate::registry::Validate for $Kind {
+            fn validate(&self) -> Result<(), $crate::registry::InvalidSetting> {
+                $($($check(stringify!($name), &self.$name)?;)?)*
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use settings;
+
 /// Makes the enum of a registry from its list of `file::Kind`.
 ///
 /// ```text
@@ -106,10 +189,9 @@ pub fn require(
 /// }
 /// ```
 ///
-/// Each kind is a struct with `Clone`, `Debug`, `PartialEq`, `Serialize`, `Deserialize` and the
-/// registry's trait (which may be generic in one type, as above, or in none). The enum has a variant
-/// per kind, a `From` per kind, `NAMES`, `name()` and `as_dyn()`. It is written as
-/// `{ adam = { beta2 = 0.99 } }`, and read from that or from `"adam"`, which means `{ adam = {} }`:
+/// Each kind is declared by [`settings!`] and has the registry's trait (which may be generic in one type, as above, or
+/// in none). The enum has a variant per kind, a `From` per kind, `NAMES`, `name()`, `as_dyn()` and `Validate`. It is
+/// written as `{ adam = { beta2 = 0.99 } }`, and read from that or from `"adam"`, which means `{ adam = {} }`:
 /// what has a default may be left out, the rest is reported as missing by the kind itself.
 macro_rules! registry {
     (
@@ -145,6 +227,14 @@ macro_rules! registry {
             $vis fn as_dyn $(<$T: $Bound>)? (&self) -> &dyn $Trait $(<$T>)? {
                 match self {
                     $(Self::$Kind(kind) => kind,)+
+                }
+            }
+        }
+
+        impl $crate::registry::Validate for $Registry {
+            fn validate(&self) -> Result<(), $crate::registry::InvalidSetting> {
+                match self {
+                    $(Self::$Kind(kind) => kind.validate(),)+
                 }
             }
         }
@@ -330,11 +420,12 @@ mod tests {
     }
 
     mod needy {
-        use serde::{Deserialize, Serialize};
-
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        pub(super) struct Needy {
-            units: usize,
+        crate::registry::settings! {
+            /// A kind with a setting without default.
+            pub(super) struct Needy {
+                /// That setting.
+                units: usize;
+            }
         }
     }
 
@@ -419,15 +510,15 @@ mod tests {
 
     #[test]
     fn an_invalid_setting_says_name_range_and_value() {
-        let error = positive("learning_rate", -0.1).unwrap_err();
+        let error = positive("learning_rate", &-0.1).unwrap_err();
         assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
-        let error = fraction("beta1", 1.0).unwrap_err().within("adam");
+        let error = fraction("beta1", &1.0).unwrap_err().within("adam");
         assert_eq!(error.to_string(), "adam.beta1: expected a number from 0 to below 1, found 1");
     }
 
     #[test]
     fn ranges_end_where_they_say() {
-        type RangeCheck = fn(&str, f64) -> Result<(), InvalidSetting>;
+        type RangeCheck = fn(&str, &f64) -> Result<(), InvalidSetting>;
         let (inf, nan) = (f64::INFINITY, f64::NAN);
         let cases: [(RangeCheck, &[f64], &[f64]); 4] = [
             (finite, &[-1e300, 0.0], &[inf, -inf, nan]),
@@ -436,8 +527,8 @@ mod tests {
             (fraction, &[0.0, 0.999], &[1.0, -1e-300, nan]),
         ];
         for (check, inside, outside) in cases {
-            assert!(inside.iter().all(|&v| check("x", v).is_ok()), "{inside:?}");
-            assert!(outside.iter().all(|&v| check("x", v).is_err()), "{outside:?}");
+            assert!(inside.iter().all(|v| check("x", v).is_ok()), "{inside:?}");
+            assert!(outside.iter().all(|v| check("x", v).is_err()), "{outside:?}");
         }
     }
 }

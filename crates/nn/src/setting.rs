@@ -3,41 +3,30 @@
 use graph::Padding;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{InvalidSetting, Validate, require, within_limit};
+use crate::registry::{InvalidSetting, require, within_limit};
 
 /// A height and a width: `5` or `[5, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "PairForm", into = "PairForm")]
-pub struct Pair(pub [usize; 2]);
-
-#[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a size or [height, width]")]
-enum PairForm {
+pub enum Pair {
+    /// The same for both.
     Both(usize),
+    /// Height and width.
     Each([usize; 2]),
 }
 
 impl Pair {
-    /// Checks that both sizes lie in `1..=most`.
-    pub(crate) fn within_limit(self, name: &str, most: usize) -> Result<(), InvalidSetting> {
-        let [height, width] = self.0;
-        let outside = if (1..=most).contains(&height) { width } else { height };
-        within_limit(name, outside, most)
-    }
-}
-
-impl From<PairForm> for Pair {
-    fn from(form: PairForm) -> Self {
-        match form {
-            PairForm::Both(size) => Self([size; 2]),
-            PairForm::Each(sizes) => Self(sizes),
+    /// Height and width.
+    pub fn sizes(self) -> [usize; 2] {
+        match self {
+            Self::Both(size) => [size; 2],
+            Self::Each(sizes) => sizes,
         }
     }
-}
 
-impl From<Pair> for PairForm {
-    fn from(Pair(sizes): Pair) -> Self {
-        if sizes[0] == sizes[1] { Self::Both(sizes[0]) } else { Self::Each(sizes) }
+    /// Checks that both sizes lie in `1..=most`.
+    pub(crate) fn within_limit(self, name: &str, most: usize) -> Result<(), InvalidSetting> {
+        self.sizes().into_iter().try_for_each(|size| within_limit(name, size, most))
     }
 }
 
@@ -95,40 +84,33 @@ impl From<PaddingSetting> for PaddingForm {
     }
 }
 
-impl Validate for PaddingSetting {
-    fn validate(&self) -> Result<(), InvalidSetting> {
+impl PaddingSetting {
+    pub(crate) fn within_limit(name: &str, padding: &Self) -> Result<(), InvalidSetting> {
         /// Rows or columns on one side: more than any kernel needs.
         const MOST: usize = 1024;
-        let Padding::Explicit { top, bottom, left, right } = self.0 else { return Ok(()) };
+        let Padding::Explicit { top, bottom, left, right } = padding.0 else { return Ok(()) };
         let most = top.max(bottom).max(left).max(right);
-        require(most <= MOST, "padding", most, format!("at most {MOST}"))
+        require(most <= MOST, name, most, format!("at most {MOST}"))
     }
 }
 
 /// A bias: its first value, or `false` for none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "BiasForm", into = "BiasForm")]
-pub struct Bias(pub Option<f64>);
-
-#[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected the first value of the bias, or false for none")]
-enum BiasForm {
+pub enum Bias {
+    /// Its first value.
     Value(f64),
+    /// Whether there is one, which then begins at 0.
     IsPresent(bool),
 }
 
-impl From<BiasForm> for Bias {
-    fn from(form: BiasForm) -> Self {
-        match form {
-            BiasForm::Value(value) => Self(Some(value)),
-            BiasForm::IsPresent(is_present) => Self(is_present.then_some(0.0)),
+impl Bias {
+    /// The first value, if there is a bias.
+    pub fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::IsPresent(is_present) => is_present.then_some(0.0),
         }
-    }
-}
-
-impl From<Bias> for BiasForm {
-    fn from(Bias(bias): Bias) -> Self {
-        bias.map_or(Self::IsPresent(false), Self::Value)
     }
 }
 
@@ -152,10 +134,7 @@ mod tests {
             ("pair = 1\npadding = [1, 2, 3, 4]\nbias = 0.0\n", [1, 1], explicit, Some(0.0)),
         ] {
             let all: All = toml::from_str(text).unwrap();
-            assert_eq!(
-                all,
-                All { pair: Pair(pair), padding: PaddingSetting(padding), bias: Bias(bias) }
-            );
+            assert_eq!((all.pair.sizes(), all.padding.0, all.bias.value()), (pair, padding, bias));
             assert_eq!(toml::to_string(&all).unwrap(), text);
         }
     }

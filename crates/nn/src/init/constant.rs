@@ -1,27 +1,13 @@
 //! The same value for every weight.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::Initialize;
-use crate::registry::{InvalidSetting, Validate, finite};
-
-/// One value for all weights: the usual start of biases, and a mistake for the weights of a hidden
-/// layer, whose units would stay equal for ever.
-///
-/// | setting | default | unit | range  | meaning   |
-/// |---------|---------|------|--------|-----------|
-/// | `value` | 0       | 1    | finite | the value |
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Constant {
-    /// The value of every weight.
-    pub value: f64,
-}
-
-impl Validate for Constant {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        finite("value", self.value)
+settings! {
+    /// One value for all weights: the usual start of biases, and a mistake for the weights of a hidden
+    /// layer, whose units would stay equal for ever.
+    pub struct Constant {
+        /// The value of every weight, finite.
+        value: f64 = 0.0, finite;
     }
 }
 

@@ -2,18 +2,12 @@
 //!
 //! Source: He, Zhang, Ren, Sun (ICCV 2015), "Delving deep into rectifiers", equation 10.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Initialize, fan, fill_normal};
-use crate::registry::Validate;
-
-/// Normal weights for ReLU layers, without settings. See the [module docs](self).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HeNormal {}
-
-impl Validate for HeNormal {}
+settings! {
+    /// Normal weights for ReLU layers, without settings. See the [module docs](self).
+    pub struct HeNormal {}
+}
 
 impl Initialize for HeNormal {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {

@@ -3,18 +3,12 @@
 //! Source: He, Zhang, Ren, Sun (ICCV 2015), "Delving deep into rectifiers", equation 10, which fixes
 //! the variance and leaves the distribution open.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Initialize, fan, fill_uniform};
-use crate::registry::Validate;
-
-/// Uniform weights for ReLU layers, without settings. See the [module docs](self).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HeUniform {}
-
-impl Validate for HeUniform {}
+settings! {
+    /// Uniform weights for ReLU layers, without settings. See the [module docs](self).
+    pub struct HeUniform {}
+}
 
 impl Initialize for HeUniform {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {

@@ -14,9 +14,10 @@ pub mod uniform;
 pub mod xavier_normal;
 pub mod xavier_uniform;
 
+// What the files of initializers take by `use super::*`.
 use kernels::random::Stream;
 
-use crate::registry::{InvalidSetting, Validate, registry};
+use crate::registry::{finite, positive, registry, settings};
 
 registry! {
     /// An initializer chosen by name.
@@ -32,14 +33,8 @@ registry! {
     }
 }
 
-impl Validate for Initializer {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.as_dyn().validate()
-    }
-}
-
 /// The rule of an initializer.
-pub trait Initialize: Validate {
+pub trait Initialize {
     /// Fills `values`, the next weights of one layer, in order.
     ///
     /// Numbers are drawn in `f64`, whatever the type of the parameters, so that `f32` and `f64` begin

@@ -1,38 +1,16 @@
 //! Normal with a given mean and standard deviation.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::Initialize;
-use crate::registry::{InvalidSetting, Validate, finite, positive};
-
-/// Normally distributed weights, the same for every layer.
-///
-/// | setting     | default | unit | range   | meaning                |
-/// |-------------|---------|------|---------|------------------------|
-/// | `mean`      | 0       | 1    | finite  | the mean               |
-/// | `deviation` | 0.01    | 1    | above 0 | the standard deviation |
-///
-/// The default deviation is that of the first networks of "Deep Learning from Scratch".
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Normal {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation.
-    pub deviation: f64,
-}
-
-impl Default for Normal {
-    fn default() -> Self {
-        Self { mean: 0.0, deviation: 0.01 }
-    }
-}
-
-impl Validate for Normal {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        finite("mean", self.mean)?;
-        positive("deviation", self.deviation)
+settings! {
+    /// Normally distributed weights, the same for every layer.
+    ///
+    /// The default deviation is that of the first networks of "Deep Learning from Scratch".
+    pub struct Normal {
+        /// The mean, finite.
+        mean: f64 = 0.0, finite;
+        /// The standard deviation, above 0.
+        deviation: f64 = 0.01, positive;
     }
 }
 

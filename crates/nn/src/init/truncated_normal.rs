@@ -2,43 +2,21 @@
 //!
 //! Source: TensorFlow's `truncated_normal`.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
-
-use super::Initialize;
-use crate::registry::{InvalidSetting, Validate, finite, positive};
+use super::*;
 
 /// The largest distance from the mean, in deviations.
 const BOUND: f64 = 2.0;
 
-/// Normally distributed weights within two deviations of the mean, the same for every layer.
-///
-/// | setting     | default | unit | range   | meaning                                         |
-/// |-------------|---------|------|---------|-------------------------------------------------|
-/// | `mean`      | 0       | 1    | finite  | the mean                                        |
-/// | `deviation` | 0.1     | 1    | above 0 | the standard deviation before the tails are cut |
-///
-/// Without tails the deviation of the weights is 0.8796 times the setting. The default is that of
-/// the codelab's networks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TruncatedNormal {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation before the tails are cut.
-    pub deviation: f64,
-}
-
-impl Default for TruncatedNormal {
-    fn default() -> Self {
-        Self { mean: 0.0, deviation: 0.1 }
-    }
-}
-
-impl Validate for TruncatedNormal {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        finite("mean", self.mean)?;
-        positive("deviation", self.deviation)
+settings! {
+    /// Normally distributed weights within two deviations of the mean, the same for every layer.
+    ///
+    /// Without tails the deviation of the weights is 0.8796 times the setting. The default is that of
+    /// the codelab's networks.
+    pub struct TruncatedNormal {
+        /// The mean, finite.
+        mean: f64 = 0.0, finite;
+        /// The standard deviation before the tails are cut, above 0.
+        deviation: f64 = 0.1, positive;
     }
 }
 

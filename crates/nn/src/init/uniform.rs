@@ -1,23 +1,17 @@
 //! Uniform between two values.
 
-use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::Initialize;
-use crate::registry::{InvalidSetting, Validate, finite, require};
+use super::*;
+use crate::registry::{InvalidSetting, Validate, require};
 
 /// Uniformly distributed weights, the same for every layer.
-///
-/// | setting | default | unit | range               | meaning                  |
-/// |---------|---------|------|---------------------|--------------------------|
-/// | `low`   | -0.05   | 1    | finite              | the least value          |
-/// | `high`  | 0.05    | 1    | finite, above `low` | the bound above, not met |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Uniform {
-    /// The least value.
+    /// The least value, finite. Default: `-0.05`.
     pub low: f64,
-    /// The bound above.
+    /// The bound above, not met: finite and above `low`. Default: `0.05`.
     pub high: f64,
 }
 
@@ -29,8 +23,8 @@ impl Default for Uniform {
 
 impl Validate for Uniform {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        finite("low", self.low)?;
-        finite("high", self.high)?;
+        finite("low", &self.low)?;
+        finite("high", &self.high)?;
         let expected = format!("a number above low = {}", self.low);
         require(self.high > self.low, "high", self.high, expected)
     }

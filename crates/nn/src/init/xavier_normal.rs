@@ -4,37 +4,28 @@
 //! feedforward neural networks", equation 12; "Deep Learning from Scratch", section 6.2.2, for
 //! [`FanMode::FanIn`].
 
-use kernels::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::{Initialize, fan, fill_normal};
-use crate::registry::Validate;
+use super::*;
 
-/// Normal weights for `tanh` and sigmoid layers.
-///
-/// | setting | default     | unit | range                   | meaning                          |
-/// |---------|-------------|------|-------------------------|----------------------------------|
-/// | `mode`  | `"average"` | -    | `"average"`, `"fan_in"` | which fan the variance is 1 over |
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct XavierNormal {
-    /// Which fan the variance is 1 over.
-    pub mode: FanMode,
+settings! {
+    /// Normal weights for `tanh` and sigmoid layers.
+    pub struct XavierNormal {
+        /// Which fan the variance is 1 over: `"average"` or `"fan_in"`.
+        mode: FanMode = FanMode::Average;
+    }
 }
 
 /// A layer's fan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FanMode {
     /// `(fan_in + fan_out) / 2`, the paper's compromise between the two passes.
-    #[default]
     Average,
     /// `fan_in`, for the forward pass alone: Xavier as in "Deep Learning from Scratch",
     /// standard deviation `√(1 / fan_in)`.
     FanIn,
 }
-
-impl Validate for XavierNormal {}
 
 impl Initialize for XavierNormal {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {

@@ -3,18 +3,12 @@
 //! Source: Glorot, Bengio (AISTATS 2010), "Understanding the difficulty of training deep
 //! feedforward neural networks", equation 16.
 
-use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Initialize, fan, fill_uniform};
-use crate::registry::Validate;
-
-/// Uniform weights for `tanh` and sigmoid layers, without settings. See the [module docs](self).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct XavierUniform {}
-
-impl Validate for XavierUniform {}
+settings! {
+    /// Uniform weights for `tanh` and sigmoid layers, without settings. See the [module docs](self).
+    pub struct XavierUniform {}
+}
 
 impl Initialize for XavierUniform {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {

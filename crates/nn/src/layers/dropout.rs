@@ -13,30 +13,24 @@
 //! ```
 
 use graph::ops::dropout::DropoutScaling;
-use graph::{Float, NodeId, ShapeError};
 use serde::{Deserialize, Serialize};
 
-use super::BuildLayer;
-use crate::registry::{InvalidSetting, Validate, fraction};
-use crate::{Builder, Mode};
+use super::*;
+use crate::Mode;
+use crate::registry::fraction;
 
-/// The layer `dropout`: see [`graph::ops::dropout`].
-///
-/// | setting   | default         | range                                | meaning                      |
-/// |-----------|-----------------|--------------------------------------|------------------------------|
-/// | `rate`    |                 | from 0 to below 1                    | share of features set to 0   |
-/// | `scaling` | `"at_training"` | `"at_training"` or `"at_evaluation"` | when the scale is corrected  |
-///
-/// Inverted dropout (`at_training`) divides the other features by `1 − rate` in training and does nothing in
-/// evaluation. "Deep Learning from Scratch" leaves them as they are and multiplies by `1 − rate` in evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dropout {
-    /// Share of features set to 0.
-    pub rate: f64,
-    /// When the scale is corrected.
-    #[serde(default)]
-    pub scaling: ScalingSetting,
+settings! {
+    /// The layer `dropout`: see [`graph::ops::dropout`].
+    ///
+    /// Inverted dropout (`at_training`) divides the other features by `1 − rate` in training and does nothing in
+    /// evaluation. "Deep Learning from Scratch" leaves them as they are and multiplies by `1 − rate` in evaluation.
+    pub struct Dropout {
+        /// Share of features set to 0, in `[0, 1)`.
+        rate: f64, fraction;
+        /// When the scale is corrected: `"at_training"` (the default) or `"at_evaluation"`.
+        #[serde(default)]
+        scaling: ScalingSetting;
+    }
 }
 
 /// When dropout corrects the scale.
@@ -50,22 +44,17 @@ pub enum ScalingSetting {
     AtEvaluation,
 }
 
-impl Validate for Dropout {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("rate", self.rate)
-    }
-}
-
 impl<T: Float> BuildLayer<T> for Dropout {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        let scaling = match self.scaling {
-            ScalingSetting::AtTraining => DropoutScaling::AtTraining,
-            ScalingSetting::AtEvaluation => DropoutScaling::AtEvaluation,
-        };
-        match (builder.mode(), scaling) {
-            (Mode::Train, scaling) => builder.graph.dropout(x, self.rate, scaling),
-            (Mode::Evaluate, DropoutScaling::AtTraining) => Ok(x),
-            (Mode::Evaluate, DropoutScaling::AtEvaluation) => {
+        match (builder.mode(), self.scaling) {
+            (Mode::Train, ScalingSetting::AtTraining) => {
+                builder.graph.dropout(x, self.rate, DropoutScaling::AtTraining)
+            }
+            (Mode::Train, ScalingSetting::AtEvaluation) => {
+                builder.graph.dropout(x, self.rate, DropoutScaling::AtEvaluation)
+            }
+            (Mode::Evaluate, ScalingSetting::AtTraining) => Ok(x),
+            (Mode::Evaluate, ScalingSetting::AtEvaluation) => {
                 let scale = builder.graph.scalar(1.0 - self.rate);
                 builder.graph.mul(x, scale)
             }

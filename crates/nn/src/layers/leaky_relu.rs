@@ -6,34 +6,14 @@
 //! output = [6]
 //! ```
 
-use graph::{Float, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
+use crate::registry::not_negative;
 
-use super::BuildLayer;
-use crate::Builder;
-use crate::registry::{InvalidSetting, Validate, not_negative};
-
-/// The layer `leaky_relu`: see [`graph::ops::leaky_relu`].
-///
-/// | setting | default | range     | meaning                    |
-/// |---------|---------|-----------|----------------------------|
-/// | `slope` | 0.01    | 0 or more | slope on the negative side |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LeakyRelu {
-    /// Slope on the negative side.
-    pub slope: f64,
-}
-
-impl Default for LeakyRelu {
-    fn default() -> Self {
-        Self { slope: 0.01 }
-    }
-}
-
-impl Validate for LeakyRelu {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        not_negative("slope", self.slope)
+settings! {
+    /// The layer `leaky_relu`: see [`graph::ops::leaky_relu`].
+    pub struct LeakyRelu {
+        /// Slope on the negative side, 0 or more.
+        slope: f64 = 0.01, not_negative;
     }
 }
 

@@ -14,10 +14,11 @@ pub mod softmax;
 pub mod softplus;
 pub mod tanh;
 
+// What the files of layers take by `use super::*`.
 use graph::{Float, NodeId, ShapeError};
 
 use crate::Builder;
-use crate::registry::{InvalidSetting, Validate, registry};
+use crate::registry::{registry, settings};
 
 registry! {
     /// A layer chosen by name.
@@ -39,7 +40,7 @@ registry! {
 }
 
 /// How a layer becomes nodes of a graph.
-pub trait BuildLayer<T: Float>: Validate {
+pub trait BuildLayer<T: Float> {
     /// A setting that is allowed and probably a mistake, with what was probably meant.
     fn warning(&self) -> Option<String> {
         None
@@ -51,10 +52,4 @@ pub trait BuildLayer<T: Float>: Validate {
     ///
     /// If `x` does not fit.
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError>;
-}
-
-impl Validate for Layer {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.as_dyn::<f32>().validate()
-    }
 }

@@ -6,19 +6,12 @@
 //! output = [5, 7, 2]
 //! ```
 
-use graph::{Float, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::BuildLayer;
-use crate::Builder;
-use crate::registry::Validate;
-
-/// The layer `sigmoid`: see [`graph::ops::sigmoid`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sigmoid {}
-
-impl Validate for Sigmoid {}
+settings! {
+    /// The layer `sigmoid`: see [`graph::ops::sigmoid`].
+    pub struct Sigmoid {}
+}
 
 impl<T: Float> BuildLayer<T> for Sigmoid {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {

@@ -1,17 +1,14 @@
 //! Binary cross-entropy of independent yes-or-no outputs, from scores, the mean over all elements.
 
-use graph::{Float, Graph, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{BuildLoss, Prediction};
-
-/// The loss `binary_cross_entropy`.
-///
-/// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without forming `σ(z)`: it neither
-/// overflows nor takes the logarithm of 0.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BinaryCrossEntropy {}
+settings! {
+    /// The loss `binary_cross_entropy`.
+    ///
+    /// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without forming `σ(z)`: it neither
+    /// overflows nor takes the logarithm of 0.
+    pub struct BinaryCrossEntropy {}
+}
 
 impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {

@@ -1,19 +1,16 @@
 //! Cross-entropy of a softmax, from scores: `−ln softmax(z)[t]`, the mean over the batch, in nats.
 
-use graph::{Float, Graph, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{BuildLoss, Prediction};
-
-/// The loss `cross_entropy`.
-///
-/// Stable for any scores: the softmax is never formed. For one-hot rows `t` the gradient of the scores is
-/// `(softmax(z) − t) / N`.
-///
-/// Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrossEntropy {}
+settings! {
+    /// The loss `cross_entropy`.
+    ///
+    /// Stable for any scores: the softmax is never formed. For one-hot rows `t` the gradient of the scores is
+    /// `(softmax(z) − t) / N`.
+    ///
+    /// Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
+    pub struct CrossEntropy {}
+}
 
 impl<T: Float> BuildLoss<T> for CrossEntropy {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {

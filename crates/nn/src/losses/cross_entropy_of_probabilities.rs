@@ -1,17 +1,14 @@
 //! Cross-entropy of probabilities as in "Deep Learning from Scratch": `−ln(y[t] + 1e-7)`, the mean over the batch.
 
-use graph::{Float, Graph, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{BuildLoss, Prediction};
-
-/// The loss `cross_entropy_of_probabilities`.
-///
-/// Put it behind a `softmax` layer. The small number keeps the logarithm finite where a probability is 0:
-/// the loss is then 16.118, not infinite.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrossEntropyOfProbabilities {}
+settings! {
+    /// The loss `cross_entropy_of_probabilities`.
+    ///
+    /// Put it behind a `softmax` layer. The small number keeps the logarithm finite where a probability is 0:
+    /// the loss is then 16.118, not infinite.
+    pub struct CrossEntropyOfProbabilities {}
+}
 
 impl<T: Float> BuildLoss<T> for CrossEntropyOfProbabilities {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {

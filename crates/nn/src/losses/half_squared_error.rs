@@ -1,16 +1,13 @@
 //! Half the sum of squared errors, `½ Σ (y − t)²`, the mean over the batch: the squared error of "Deep Learning from Scratch".
 
-use graph::{Float, Graph, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{BuildLoss, Prediction};
-
-/// The loss `half_squared_error`.
-///
-/// The half makes the gradient `(y − t) / N`, without a factor 2.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HalfSquaredError {}
+settings! {
+    /// The loss `half_squared_error`.
+    ///
+    /// The half makes the gradient `(y − t) / N`, without a factor 2.
+    pub struct HalfSquaredError {}
+}
 
 impl<T: Float> BuildLoss<T> for HalfSquaredError {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
@@ -20,9 +17,5 @@ impl<T: Float> BuildLoss<T> for HalfSquaredError {
         let mean = g.mean(sums, &[0])?;
         let half = g.scalar(0.5);
         g.mul(mean, half)
-    }
-
-    fn prediction(&self) -> Prediction {
-        Prediction::Scores
     }
 }

@@ -1,18 +1,15 @@
 //! Multi-class hinge loss, `Σ_{j ≠ t} max(0, z[j] − z[t] + 1)`, the mean over the batch.
 
-use graph::{Float, Graph, NodeId, ShapeError};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{BuildLoss, Prediction};
-
-/// The loss `hinge`.
-///
-/// The right class must win by the margin 1. At the margin itself the loss and its gradient are 0.
-///
-/// Source: Weston, Watkins (ESANN 1999), "Support vector machines for multi-class pattern recognition".
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hinge {}
+settings! {
+    /// The loss `hinge`.
+    ///
+    /// The right class must win by the margin 1. At the margin itself the loss and its gradient are 0.
+    ///
+    /// Source: Weston, Watkins (ESANN 1999), "Support vector machines for multi-class pattern recognition".
+    pub struct Hinge {}
+}
 
 impl<T: Float> BuildLoss<T> for Hinge {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
@@ -28,9 +25,5 @@ impl<T: Float> BuildLoss<T> for Hinge {
         let short = g.mul(short, others)?;
         let sums = g.sum(short, &[1])?;
         g.mean(sums, &[0])
-    }
-
-    fn prediction(&self) -> Prediction {
-        Prediction::Scores
     }
 }

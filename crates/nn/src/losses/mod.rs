@@ -10,9 +10,10 @@ pub mod half_squared_error;
 pub mod hinge;
 pub mod mean_squared_error;
 
+// What the files of losses take by `use super::*`.
 use graph::{Float, Graph, NodeId, ShapeError};
 
-use crate::registry::registry;
+use crate::registry::{registry, settings};
 
 registry! {
     /// A loss chosen by name.
@@ -42,7 +43,9 @@ pub trait BuildLoss<T: Float> {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError>;
 
     /// The meaning of the numbers of the prediction.
-    fn prediction(&self) -> Prediction;
+    fn prediction(&self) -> Prediction {
+        Prediction::Scores
+    }
 }
 
 impl Loss {

@@ -3,12 +3,11 @@
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
 use super::{
-    LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty,
+    LayerFault, LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty,
     RunningStatistics, checked_len,
 };
 use crate::Layer;
-use crate::init::Initializer;
-use crate::init::constant::Constant;
+use crate::init::{Initializer, constant::Constant};
 use crate::registry::Validate;
 use crate::setting::Bias;
 
@@ -23,10 +22,9 @@ pub struct Builder<'a, T> {
     layer: String,
     pub(super) parameters: Vec<ParameterSpec>,
     pub(super) running_statistics: Vec<RunningStatistics>,
+    pub(super) layers: Vec<LayerSummary>,
     /// Weights that a penalty counts.
     weights: Vec<NodeId>,
-    /// Where the layer being built begins in the graph.
-    first_node: usize,
 }
 
 impl<'a, T: Float> Builder<'a, T> {
@@ -38,8 +36,8 @@ impl<'a, T: Float> Builder<'a, T> {
             layer: String::new(),
             parameters: Vec::new(),
             running_statistics: Vec::new(),
+            layers: Vec::new(),
             weights: Vec::new(),
-            first_node: 0,
         }
     }
 
@@ -58,8 +56,6 @@ impl<'a, T: Float> Builder<'a, T> {
         part: &str,
         shape: &[usize],
         initializer: Initializer,
-        fan_in: usize,
-        fan_out: usize,
     ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.{part}", self.layer);
         let start = self.graph.n_parameters();
@@ -68,20 +64,12 @@ impl<'a, T: Float> Builder<'a, T> {
             return Err(ShapeError::Rule { op: "parameter", rule, found: Shape::from(shape) });
         }
         let node = self.graph.parameter(&name, Shape::from(shape));
-        let range = start..self.graph.n_parameters();
-        self.parameters.push(ParameterSpec {
-            node,
-            name,
-            shape: shape.to_vec(),
-            range,
-            initializer,
-            fan_in,
-            fan_out,
-        });
+        let (shape, range) = (shape.to_vec(), start..self.graph.n_parameters());
+        self.parameters.push(ParameterSpec { node, name, shape, range, initializer });
         Ok(node)
     }
 
-    /// Adds a weight, which penalties count, with the model's initializer if none is given.
+    /// Adds a weight `[.., inputs, outputs]`, which penalties count, with the model's initializer if none is given.
     ///
     /// # Errors
     ///
@@ -89,17 +77,15 @@ impl<'a, T: Float> Builder<'a, T> {
     pub fn weight(
         &mut self,
         shape: &[usize],
-        fan_in: usize,
-        fan_out: usize,
         initializer: Option<&Initializer>,
     ) -> Result<NodeId, ShapeError> {
         let initializer = initializer.unwrap_or(&self.network.weight_init).clone();
-        let node = self.parameter("weight", shape, initializer, fan_in, fan_out)?;
+        let node = self.parameter("weight", shape, initializer)?;
         self.weights.push(node);
         Ok(node)
     }
 
-    /// Adds a bias to the last axis of `y`: the model's if `bias` is `None`, none if it is `Bias(None)`.
+    /// Adds a bias to the last axis of `y`: the model's if `bias` is `None`.
     ///
     /// # Errors
     ///
@@ -110,8 +96,9 @@ impl<'a, T: Float> Builder<'a, T> {
         size: usize,
         bias: Option<Bias>,
     ) -> Result<NodeId, ShapeError> {
-        let Bias(Some(value)) = bias.unwrap_or(Bias(Some(self.network.bias))) else { return Ok(y) };
-        let bias = self.parameter("bias", &[size], Constant { value }.into(), 0, 0)?;
+        let value = bias.map_or(Some(self.network.bias), Bias::value);
+        let Some(value) = value else { return Ok(y) };
+        let bias = self.parameter("bias", &[size], Constant { value }.into())?;
         self.graph.add(y, bias)
     }
 
@@ -148,6 +135,7 @@ impl<'a, T: Float> Builder<'a, T> {
         Ok(moments)
     }
 
+    /// Adds a layer behind `x`, with its line of the table of layers.
     pub(super) fn layer(
         &mut self,
         number: usize,
@@ -155,76 +143,65 @@ impl<'a, T: Float> Builder<'a, T> {
         x: NodeId,
     ) -> Result<NodeId, NetworkError> {
         let kind = layer.name();
-        layer.validate().map_err(|setting| NetworkError::LayerSetting { number, kind, setting })?;
         self.layer = format!("{number}.{kind}");
-        self.first_node = self.graph.nodes().len();
         self.graph.begin_scope(format!("layer {number} ({kind})"));
-        let y = layer.as_dyn().build(self, x).map_err(|error| NetworkError::Layer {
+        let first_node = self.graph.nodes().len();
+        let y = self.checked_layer(layer, x).map_err(|fault| NetworkError::Layer {
             number,
             kind,
-            error,
+            fault,
         })?;
-        let mut nodes = self.graph.nodes().skip(self.first_node);
-        if nodes.any(|(_, node)| checked_len(node.shape().dims()).is_none()) {
-            return Err(NetworkError::TooLarge { number, kind });
-        }
+        let shapes = |operands: &[NodeId]| -> Vec<Shape> {
+            operands.iter().map(|&id| self.graph.shape(id).clone()).collect()
+        };
+        let nodes = self.graph.nodes().skip(first_node);
+        let multiply_adds =
+            nodes.filter_map(|(_, node)| Some(node.op()?.multiply_adds(&shapes(node.operands()))));
+        let parameters = self.parameters.iter().filter(|spec| spec.node.index() >= first_node);
+        self.layers.push(LayerSummary {
+            number,
+            kind,
+            node: y,
+            output: self.graph.shape(y).clone(),
+            parameters: parameters.map(|spec| spec.range.len()).sum(),
+            multiply_adds: multiply_adds.sum(),
+        });
         Ok(y)
     }
 
-    pub(super) fn summary(
-        &self,
-        number: usize,
-        kind: &'static str,
-        output: NodeId,
-    ) -> LayerSummary {
-        let nodes = self.graph.nodes().skip(self.first_node);
-        let shapes = |node: &graph::Node<T>| -> Vec<Shape> {
-            node.operands().iter().map(|&id| self.graph.shape(id).clone()).collect()
-        };
-        let multiply_adds =
-            nodes.filter_map(|(_, node)| Some(node.op()?.multiply_adds(&shapes(node))));
-        let of_layer = self.parameters.iter().filter(|spec| spec.node.index() >= self.first_node);
-        LayerSummary {
-            number,
-            kind,
-            node: output,
-            output: self.graph.shape(output).clone(),
-            parameters: of_layer.map(|spec| spec.range.len()).sum(),
-            multiply_adds: multiply_adds.sum(),
+    fn checked_layer(&mut self, layer: &Layer, x: NodeId) -> Result<NodeId, LayerFault> {
+        layer.validate()?;
+        let first_node = self.graph.nodes().len();
+        let y = layer.as_dyn().build(self, x)?;
+        let mut nodes = self.graph.nodes().skip(first_node);
+        match nodes.all(|(_, node)| checked_len(node.shape().dims()).is_some()) {
+            true => Ok(y),
+            false => Err(LayerFault::TooLarge),
         }
     }
 
+    /// Adds the cost of all weights, if there is one.
     pub(super) fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
         let mut total = None;
-        for weight in std::mem::take(&mut self.weights) {
-            if penalty.l1 > 0.0 {
-                let magnitudes = self.graph.abs(weight);
-                self.add_penalty(&mut total, magnitudes, penalty.l1)?;
-            }
-            if penalty.l2 > 0.0 {
-                let squares = self.graph.mul(weight, weight)?;
-                self.add_penalty(&mut total, squares, 0.5 * penalty.l2)?;
+        for &weight in &self.weights {
+            for (factor, is_squared) in [(penalty.l1, false), (0.5 * penalty.l2, true)] {
+                if factor == 0.0 {
+                    continue;
+                }
+                let costs = match is_squared {
+                    true => self.graph.mul(weight, weight)?,
+                    false => self.graph.abs(weight),
+                };
+                let sum = self.graph.sum_all(costs)?;
+                let factor = self.graph.scalar(factor);
+                let cost = self.graph.mul(sum, factor)?;
+                let sum_so_far = total.map_or(Ok(cost), |total| self.graph.add(total, cost))?;
+                total = Some(sum_so_far);
             }
         }
         if let Some(total) = total {
             self.graph.set_name(total, "penalty");
         }
         Ok(total)
-    }
-
-    fn add_penalty(
-        &mut self,
-        total: &mut Option<NodeId>,
-        costs: NodeId,
-        factor: f64,
-    ) -> Result<(), ShapeError> {
-        let sum = self.graph.sum_all(costs)?;
-        let factor = self.graph.scalar(factor);
-        let cost = self.graph.mul(sum, factor)?;
-        *total = Some(match *total {
-            Some(total) => self.graph.add(total, cost)?,
-            None => cost,
-        });
-        Ok(())
     }
 }

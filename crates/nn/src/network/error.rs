@@ -5,48 +5,26 @@ use graph::{CompileError, Shape, ShapeError};
 use super::MAX_ELEMENTS;
 use crate::registry::InvalidSetting;
 
-/// Why a network does not fit, in itself or to its data. Layers are counted from 1.
+/// Why a network does not fit, in itself or to its data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// The input has no axis or an empty one, or too many elements.
-    #[error("input: expected one to six sizes above 0, found {found:?}")]
-    Input {
-        /// Its shape.
-        found: Vec<usize>,
-    },
-    /// A layer has more values for one sample than can be counted.
-    #[error("layer {number} ({kind}): more than {MAX_ELEMENTS} values for one sample")]
-    TooLarge {
-        /// The layer's number.
-        number: usize,
-        /// Its kind.
-        kind: &'static str,
-    },
+    /// The shape of the input has no axis or an empty one, or too many elements.
+    #[error("input: expected one to six sizes above 0, found {0:?}")]
+    Input(Vec<usize>),
     /// A setting of the model outside its range.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
-    /// A setting of a layer outside its range.
-    #[error("layer {number} ({kind})")]
-    LayerSetting {
-        /// The layer's number.
-        number: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// The setting.
-        #[source]
-        setting: InvalidSetting,
-    },
-    /// A layer that does not fit behind the one before it.
-    #[error("layer {number}{}", in_brackets(kind, error))]
+    /// A layer that does not fit.
+    #[error("layer {number}{}", in_brackets(kind, fault))]
     Layer {
-        /// The layer's number.
+        /// The layer's number, from 1.
         number: usize,
         /// Its kind.
         kind: &'static str,
-        /// Shapes and rule.
+        /// What is wrong.
         #[source]
-        error: ShapeError,
+        fault: LayerFault,
     },
     /// A loss that does not fit behind the last layer.
     #[error("loss {kind}")]
@@ -67,23 +45,36 @@ pub enum NetworkError {
         /// Classes or values of the data.
         expected: usize,
     },
-    /// In training, a batch normalisation would get one value for each channel.
-    #[error(
-        "layer {number} ({kind}): with a batch of 1 each channel has one value, and one value has no variance; \
-         expected a batch of 2 or more"
-    )]
-    NoVariance {
-        /// The layer's number.
-        number: usize,
-        /// Its kind.
-        kind: &'static str,
-    },
     /// The network needs more memory than a program may have.
     #[error(transparent)]
     Compile(#[from] CompileError),
 }
 
-/// The layer's kind, unless the error begins with it: the op of a layer often has the layer's name.
-fn in_brackets(kind: &str, error: &ShapeError) -> String {
-    if error.op() == kind { String::new() } else { format!(" ({kind})") }
+/// Why a layer does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayerFault {
+    /// A setting outside its range.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// Shapes that do not fit behind the layer before.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// More values for one sample than can be counted.
+    #[error("more than {MAX_ELEMENTS} values for one sample")]
+    TooLarge,
+    /// In training, a batch normalisation would get one value for each channel.
+    #[error(
+        "with a batch of 1 each channel has one value, and one value has no variance; \
+         expected a batch of 2 or more"
+    )]
+    NoVariance,
+}
+
+/// The layer's kind, unless the fault begins with it: the op of a layer often has the layer's name.
+fn in_brackets(kind: &str, fault: &LayerFault) -> String {
+    match fault {
+        LayerFault::Shape(error) if error.op() == kind => String::new(),
+        _ => format!(" ({kind})"),
+    }
 }

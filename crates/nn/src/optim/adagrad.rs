@@ -6,50 +6,23 @@
 //! Source: Duchi, Hazan, Singer (JMLR 2011), "Adaptive subgradient methods for online learning and
 //! stochastic optimization", with diagonal matrices; "Deep Learning from Scratch", section 6.1.5.
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate, positive};
-
-/// Descent with a falling rate per parameter. See the [module docs](self) for the formula.
-///
-/// | setting   | default | unit        | range   | meaning                                       |
-/// |-----------|---------|-------------|---------|-----------------------------------------------|
-/// | `epsilon` | 1e-7    | of gradient | above 0 | added to the root, against a division by zero |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdaGrad {
-    /// Added to the root, against a division by zero.
-    pub epsilon: f64,
-}
-
-impl Default for AdaGrad {
-    fn default() -> Self {
-        Self { epsilon: 1e-7 }
-    }
-}
-
-impl Validate for AdaGrad {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        positive("epsilon", self.epsilon)
+settings! {
+    /// Descent with a falling rate per parameter. See the [module docs](self) for the formula.
+    pub struct AdaGrad {
+        /// Added to the root, against a division by zero: above 0, in units of the gradient.
+        epsilon: f64 = 1e-7, positive;
     }
 }
 
 impl<T: Float> Optimize<T> for AdaGrad {
-    fn state_vectors(&self) -> usize {
-        1
-    }
-
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
-        assert_same_length(params, [grads, squares]);
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        vectorize(inlined!(|| {
-            for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
-                *h += g * g;
-                *w -= rate * g / (h.sqrt() + epsilon);
-            }
-        }));
+        update_each(params, grads, squares, |w, g, h| {
+            *h += g * g;
+            *w -= rate * g / (h.sqrt() + epsilon);
+        });
     }
 }
 

@@ -12,41 +12,17 @@
 
 use std::array::{from_mut, from_ref};
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate, fraction, positive};
-
-/// Adaptive moments. See the [module docs](self) for the formula.
-///
-/// | setting   | default | unit        | range    | meaning                                       |
-/// |-----------|---------|-------------|----------|-----------------------------------------------|
-/// | `beta1`   | 0.9     | 1           | `[0, 1)` | `β₁`, share of `m` kept in each step          |
-/// | `beta2`   | 0.999   | 1           | `[0, 1)` | `β₂`, share of `v` kept in each step          |
-/// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Adam {
-    /// `β₁`, share of the average gradient kept in each step.
-    pub beta1: f64,
-    /// `β₂`, share of the average square kept in each step.
-    pub beta2: f64,
-    /// Added to the root, against a division by zero.
-    pub epsilon: f64,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
-    }
-}
-
-impl Validate for Adam {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("beta1", self.beta1)?;
-        fraction("beta2", self.beta2)?;
-        positive("epsilon", self.epsilon)
+settings! {
+    /// Adaptive moments. See the [module docs](self) for the formula.
+    pub struct Adam {
+        /// `β₁` in `[0, 1)`, share of the average gradient kept in each step.
+        beta1: f64 = 0.9, fraction;
+        /// `β₂` in `[0, 1)`, share of the average square kept in each step.
+        beta2: f64 = 0.999, fraction;
+        /// Added to the root, against a division by zero: above 0, in units of the gradient.
+        epsilon: f64 = 1e-8, positive;
     }
 }
 
@@ -93,19 +69,22 @@ impl Adam {
             correction2: T::from_f64(correction(self.beta2)),
             epsilon: T::from_f64(self.epsilon),
         };
-        vectorize(inlined!(|| {
-            let (params, last_params) = params.as_chunks_mut::<BLOCK>();
-            let (grads, last_grads) = grads.as_chunks::<BLOCK>();
-            let (means, last_means) = means.as_chunks_mut::<BLOCK>();
-            let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
-            for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                factors.update(w, g, m, v);
-            }
-            let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
-            for (((w, g), m), v) in rest {
-                factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
-            }
-        }));
+        vectorize(
+            #[inline(always)]
+            || {
+                let (params, last_params) = params.as_chunks_mut::<BLOCK>();
+                let (grads, last_grads) = grads.as_chunks::<BLOCK>();
+                let (means, last_means) = means.as_chunks_mut::<BLOCK>();
+                let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
+                for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
+                    factors.update(w, g, m, v);
+                }
+                let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
+                for (((w, g), m), v) in rest {
+                    factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
+                }
+            },
+        );
     }
 }
 

@@ -6,50 +6,20 @@
 //! All parameters decay alike, biases too: a caller who wants other rules gives it other pieces.
 //! Source: Loshchilov, Hutter (ICLR 2019), "Decoupled weight decay regularization".
 
-use kernels::Float;
-use serde::{Deserialize, Serialize};
+use super::{adam::Adam, *};
+use crate::registry::not_negative;
 
-use super::{Optimize, StepInfo, adam::Adam};
-use crate::registry::{InvalidSetting, Validate, not_negative};
-
-/// Adaptive moments with weight decay. See the [module docs](self) for the formula.
-///
-/// | setting        | default | unit        | range      | meaning                                |
-/// |----------------|---------|-------------|------------|----------------------------------------|
-/// | `beta1`        | 0.9     | 1           | `[0, 1)`   | `β₁`, share of `m` kept in each step   |
-/// | `beta2`        | 0.999   | 1           | `[0, 1)`   | `β₂`, share of `v` kept in each step   |
-/// | `epsilon`      | 1e-8    | of gradient | above 0    | added to the root                      |
-/// | `weight_decay` | 0.01    | 1/rate      | at least 0 | `λ`, the share of `w` that decays      |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdamW {
-    /// `β₁`, share of the average gradient kept in each step.
-    pub beta1: f64,
-    /// `β₂`, share of the average square kept in each step.
-    pub beta2: f64,
-    /// Added to the root, against a division by zero.
-    pub epsilon: f64,
-    /// `λ`: a step multiplies the parameters by `1 − η·λ`.
-    pub weight_decay: f64,
-}
-
-impl AdamW {
-    fn adam(&self) -> Adam {
-        Adam { beta1: self.beta1, beta2: self.beta2, epsilon: self.epsilon }
-    }
-}
-
-impl Default for AdamW {
-    fn default() -> Self {
-        let Adam { beta1, beta2, epsilon } = Adam::default();
-        Self { beta1, beta2, epsilon, weight_decay: 0.01 }
-    }
-}
-
-impl Validate for AdamW {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.adam().validate()?;
-        not_negative("weight_decay", self.weight_decay)
+settings! {
+    /// Adaptive moments with weight decay. See the [module docs](self) for the formula.
+    pub struct AdamW {
+        /// `β₁` in `[0, 1)`, share of the average gradient kept in each step.
+        beta1: f64 = 0.9, fraction;
+        /// `β₂` in `[0, 1)`, share of the average square kept in each step.
+        beta2: f64 = 0.999, fraction;
+        /// Added to the root, against a division by zero: above 0, in units of the gradient.
+        epsilon: f64 = 1e-8, positive;
+        /// `λ`, at least 0 and per unit of the learning rate: a step multiplies the parameters by `1 − η·λ`.
+        weight_decay: f64 = 0.01, not_negative;
     }
 }
 
@@ -60,7 +30,8 @@ impl<T: Float> Optimize<T> for AdamW {
 
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]) {
         let shrink = 1.0 - step.learning_rate * self.weight_decay;
-        self.adam().update_shrunk(shrink, step, params, grads, state);
+        let Self { beta1, beta2, epsilon, .. } = *self;
+        Adam { beta1, beta2, epsilon }.update_shrunk(shrink, step, params, grads, state);
     }
 }
 

@@ -3,24 +3,21 @@
 //! Source: Pascanu, Mikolov, Bengio (ICML 2013), "On the difficulty of training recurrent neural
 //! networks", algorithm 1, for the norm.
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
+use crate::registry::InvalidSetting;
 
-use crate::registry::{InvalidSetting, Validate, positive};
+settings! {
+    /// Bounds on the gradients: first on the norm of all of them together, then on each value.
+    pub struct Clip {
+        /// The largest L2 norm of all gradients together, above 0; the direction is kept.
+        norm: Option<f64> = None, positive_if_set;
+        /// The largest magnitude of an element, above 0.
+        value: Option<f64> = None, positive_if_set;
+    }
+}
 
-/// Bounds on the gradients: first on the norm of all of them together, then on each value.
-///
-/// | setting | default | unit        | range   | meaning                                   |
-/// |---------|---------|-------------|---------|-------------------------------------------|
-/// | `norm`  | none    | of gradient | above 0 | largest L2 norm; the direction is kept    |
-/// | `value` | none    | of gradient | above 0 | largest magnitude of an element; bends it |
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Clip {
-    /// The largest L2 norm of all gradients together.
-    pub norm: Option<f64>,
-    /// The largest magnitude of an element.
-    pub value: Option<f64>,
+fn positive_if_set(name: &str, bound: &Option<f64>) -> Result<(), InvalidSetting> {
+    bound.iter().try_for_each(|bound| positive(name, bound))
 }
 
 impl Clip {
@@ -41,24 +38,21 @@ impl Clip {
         }
         let limit = T::from_f64(self.value.unwrap_or(f64::INFINITY));
         let scale = T::from_f64(scale);
-        vectorize(inlined!(|| {
-            for g in grads {
-                *g = (*g * scale).maximum(-limit).minimum(limit);
-            }
-        }));
-    }
-}
-
-impl Validate for Clip {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.norm.map_or(Ok(()), |limit| positive("norm", limit))?;
-        self.value.map_or(Ok(()), |limit| positive("value", limit))
+        vectorize(
+            #[inline(always)]
+            || {
+                for g in grads {
+                    *g = (*g * scale).maximum(-limit).minimum(limit);
+                }
+            },
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Validate as _;
 
     fn clipped(clip: &Clip, mut grads: [f64; 3]) -> [f64; 3] {
         let norm = grads.iter().map(|g| g * g).sum::<f64>().sqrt();

@@ -20,9 +20,10 @@ pub mod sgd;
 #[cfg(test)]
 mod testing;
 
-use kernels::Float;
+// What the files of optimizers take by `use super::*`.
+use kernels::{Float, vectorize};
 
-use crate::registry::{InvalidSetting, Validate, registry};
+use crate::registry::{fraction, positive, registry, settings};
 
 registry! {
     /// An optimizer chosen by name.
@@ -37,16 +38,12 @@ registry! {
     }
 }
 
-impl Validate for Optimizer {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.as_dyn::<f32>().validate()
-    }
-}
-
 /// The rule of an optimizer.
-pub trait Optimize<T: Float>: Validate + Sync {
-    /// How many vectors of the parameters' size the rule keeps between steps: 0, 1 or 2.
-    fn state_vectors(&self) -> usize;
+pub trait Optimize<T: Float>: Sync {
+    /// How many vectors of the parameters' size the rule keeps between steps: 0, 1 or 2, mostly 1.
+    fn state_vectors(&self) -> usize {
+        1
+    }
 
     /// Applies one step to `params`, a piece of the parameters.
     ///
@@ -78,6 +75,26 @@ fn assert_same_length<T, const N: usize>(params: &[T], others: [&[T]; N]) {
     for other in others {
         assert_eq!(other.len(), params.len(), "pieces of parameters, gradients and state differ");
     }
+}
+
+/// Applies `rule`, which gets a parameter, its gradient and its state, to each element of pieces of the same length.
+#[track_caller]
+#[inline(always)]
+fn update_each<T: Float>(
+    params: &mut [T],
+    grads: &[T],
+    state: &mut [T],
+    rule: impl Fn(&mut T, T, &mut T),
+) {
+    assert_same_length(params, [grads, state]);
+    vectorize(
+        #[inline(always)]
+        || {
+            for ((w, &g), state) in params.iter_mut().zip(grads).zip(state) {
+                rule(w, g, state);
+            }
+        },
+    );
 }
 
 #[cfg(test)]

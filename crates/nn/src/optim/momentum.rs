@@ -5,50 +5,23 @@
 //! Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods", in the
 //! form of "Deep Learning from Scratch", section 6.1.4.
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate, fraction};
-
-/// Descent by a velocity. See the [module docs](self) for the formula.
-///
-/// | setting    | default | unit | range    | meaning                                        |
-/// |------------|---------|------|----------|------------------------------------------------|
-/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, share of the velocity kept in each step   |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Momentum {
-    /// `µ`, share of the velocity kept in each step.
-    pub momentum: f64,
-}
-
-impl Default for Momentum {
-    fn default() -> Self {
-        Self { momentum: 0.9 }
-    }
-}
-
-impl Validate for Momentum {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("momentum", self.momentum)
+settings! {
+    /// Descent by a velocity. See the [module docs](self) for the formula.
+    pub struct Momentum {
+        /// `µ` in `[0, 1)`, share of the velocity kept in each step.
+        momentum: f64 = 0.9, fraction;
     }
 }
 
 impl<T: Float> Optimize<T> for Momentum {
-    fn state_vectors(&self) -> usize {
-        1
-    }
-
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
-        assert_same_length(params, [grads, velocity]);
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
-        vectorize(inlined!(|| {
-            for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
-                *v = momentum * *v - rate * g;
-                *w += *v;
-            }
-        }));
+        update_each(params, grads, velocity, |w, g, v| {
+            *v = momentum * *v - rate * g;
+            *w += *v;
+        });
     }
 }
 

@@ -7,50 +7,23 @@
 //! recurrent networks", equations 6 and 7, which is also the code of "Deep Learning from
 //! Scratch".
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate, fraction};
-
-/// Descent by a velocity with the gradient one step ahead. See the [module docs](self) for the formula.
-///
-/// | setting    | default | unit | range    | meaning                                        |
-/// |------------|---------|------|----------|------------------------------------------------|
-/// | `momentum` | 0.9     | 1    | `[0, 1)` | `µ`, share of the velocity kept in each step   |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Nesterov {
-    /// `µ`, share of the velocity kept in each step.
-    pub momentum: f64,
-}
-
-impl Default for Nesterov {
-    fn default() -> Self {
-        Self { momentum: 0.9 }
-    }
-}
-
-impl Validate for Nesterov {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("momentum", self.momentum)
+settings! {
+    /// Descent by a velocity with the gradient one step ahead. See the [module docs](self) for the formula.
+    pub struct Nesterov {
+        /// `µ` in `[0, 1)`, share of the velocity kept in each step.
+        momentum: f64 = 0.9, fraction;
     }
 }
 
 impl<T: Float> Optimize<T> for Nesterov {
-    fn state_vectors(&self) -> usize {
-        1
-    }
-
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
-        assert_same_length(params, [grads, velocity]);
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
-        vectorize(inlined!(|| {
-            for ((w, &g), v) in params.iter_mut().zip(grads).zip(velocity) {
-                *v = momentum * *v - rate * g;
-                *w += momentum * *v - rate * g;
-            }
-        }));
+        update_each(params, grads, velocity, |w, g, v| {
+            *v = momentum * *v - rate * g;
+            *w += momentum * *v - rate * g;
+        });
     }
 }
 

@@ -6,55 +6,26 @@
 //! times as long as those of a steady gradient later.
 //! Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6e.
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::{InvalidSetting, Validate, fraction, positive};
-
-/// Descent by gradients over their recent size. See the [module docs](self) for the formula.
-///
-/// | setting   | default | unit        | range    | meaning                                       |
-/// |-----------|---------|-------------|----------|-----------------------------------------------|
-/// | `decay`   | 0.99    | 1           | `[0, 1)` | `ρ`, share of `h` kept in each step           |
-/// | `epsilon` | 1e-8    | of gradient | above 0  | added to the root, against a division by zero |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RmsProp {
-    /// `ρ`, share of the average of squares kept in each step.
-    pub decay: f64,
-    /// Added to the root, against a division by zero.
-    pub epsilon: f64,
-}
-
-impl Default for RmsProp {
-    fn default() -> Self {
-        Self { decay: 0.99, epsilon: 1e-8 }
-    }
-}
-
-impl Validate for RmsProp {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        fraction("decay", self.decay)?;
-        positive("epsilon", self.epsilon)
+settings! {
+    /// Descent by gradients over their recent size. See the [module docs](self) for the formula.
+    pub struct RmsProp {
+        /// `ρ` in `[0, 1)`, share of the average of squares kept in each step.
+        decay: f64 = 0.99, fraction;
+        /// Added to the root, against a division by zero: above 0, in units of the gradient.
+        epsilon: f64 = 1e-8, positive;
     }
 }
 
 impl<T: Float> Optimize<T> for RmsProp {
-    fn state_vectors(&self) -> usize {
-        1
-    }
-
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
-        assert_same_length(params, [grads, squares]);
         let (decay, fresh) = (T::from_f64(self.decay), T::from_f64(1.0 - self.decay));
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        vectorize(inlined!(|| {
-            for ((w, &g), h) in params.iter_mut().zip(grads).zip(squares) {
-                *h = decay * *h + fresh * g * g;
-                *w -= rate * g / (h.sqrt() + epsilon);
-            }
-        }));
+        update_each(params, grads, squares, |w, g, h| {
+            *h = decay * *h + fresh * g * g;
+            *w -= rate * g / (h.sqrt() + epsilon);
+        });
     }
 }
 

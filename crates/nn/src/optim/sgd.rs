@@ -2,18 +2,12 @@
 //!
 //! Source: Robbins, Monro (1951), "A stochastic approximation method".
 
-use kernels::{Float, inlined, vectorize};
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::{Optimize, StepInfo, assert_same_length};
-use crate::registry::Validate;
-
-/// Plain gradient descent, without settings. See the [module docs](self) for the formula.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sgd {}
-
-impl Validate for Sgd {}
+settings! {
+    /// Plain gradient descent, without settings. See the [module docs](self) for the formula.
+    pub struct Sgd {}
+}
 
 impl<T: Float> Optimize<T> for Sgd {
     fn state_vectors(&self) -> usize {
@@ -23,11 +17,14 @@ impl<T: Float> Optimize<T> for Sgd {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: [&mut [T]; 2]) {
         assert_same_length(params, [grads]);
         let rate = T::from_f64(step.learning_rate);
-        vectorize(inlined!(|| {
-            for (w, &g) in params.iter_mut().zip(grads) {
-                *w -= rate * g;
-            }
-        }));
+        vectorize(
+            #[inline(always)]
+            || {
+                for (w, &g) in params.iter_mut().zip(grads) {
+                    *w -= rate * g;
+                }
+            },
+        );
     }
 }
 

@@ -1,33 +1,13 @@
 //! The same learning rate in every step.
 
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::LearningRate;
-use crate::registry::{InvalidSetting, Validate, positive};
-
-/// A learning rate that never changes.
-///
-/// | setting         | default | unit     | range   | meaning  |
-/// |-----------------|---------|----------|---------|----------|
-/// | `learning_rate` | 0.01    | per step | above 0 | the rate |
-///
-/// The default is that of "Deep Learning from Scratch", which takes 0.001 for Adam.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConstantRate {
-    /// The rate of every step.
-    pub learning_rate: f64,
-}
-
-impl Default for ConstantRate {
-    fn default() -> Self {
-        Self { learning_rate: 0.01 }
-    }
-}
-
-impl Validate for ConstantRate {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        positive("learning_rate", self.learning_rate)
+settings! {
+    /// A learning rate that never changes.
+    pub struct ConstantRate {
+        /// The rate of every step, above 0. The default is that of "Deep Learning from Scratch", which takes 0.001
+        /// for Adam.
+        learning_rate: f64 = 0.01, positive;
     }
 }
 

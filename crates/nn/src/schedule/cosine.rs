@@ -3,41 +3,17 @@
 //! Source: Loshchilov, Hutter (ICLR 2017), "SGDR: stochastic gradient descent with warm restarts",
 //! equation 5, without the restarts.
 
-use kernels::Float;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::LearningRate;
-use crate::registry::{InvalidSetting, Validate, not_negative, positive};
-
-/// A learning rate that goes from one value to another along half a cosine wave, and stays there.
-///
-/// | setting | default | unit     | range      | meaning                       |
-/// |---------|---------|----------|------------|-------------------------------|
-/// | `start` | 0.01    | per step | above 0    | the rate of the first step    |
-/// | `end`   | 0       | per step | at least 0 | the rate from step `steps` on |
-/// | `steps` | 10000   | steps    | above 0    | the steps from `start` to `end` |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CosineDecay {
-    /// The rate of the first step.
-    pub start: f64,
-    /// The rate from step `steps` on.
-    pub end: f64,
-    /// The steps from `start` to `end`.
-    pub steps: u64,
-}
-
-impl Default for CosineDecay {
-    fn default() -> Self {
-        Self { start: 0.01, end: 0.0, steps: 10_000 }
-    }
-}
-
-impl Validate for CosineDecay {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        positive("start", self.start)?;
-        not_negative("end", self.end)?;
-        positive("steps", self.steps as f64)
+settings! {
+    /// A learning rate that goes from one value to another along half a cosine wave, and stays there.
+    pub struct CosineDecay {
+        /// The rate of the first step, above 0.
+        start: f64 = 0.01, positive;
+        /// The rate from step `steps` on, at least 0.
+        end: f64 = 0.0, not_negative;
+        /// The steps from `start` to `end`.
+        steps: u64 = 10_000, positive_count;
     }
 }
 

@@ -2,44 +2,20 @@
 //!
 //! Source: the scripts of "TensorFlow and deep learning, without a PhD".
 
-use kernels::Float;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::LearningRate;
-use crate::registry::{InvalidSetting, Validate, not_negative, positive};
-
-/// A learning rate that falls exponentially towards a floor, from `floor + amplitude`.
-///
-/// | setting       | default | unit     | range      | meaning                                 |
-/// |---------------|---------|----------|------------|-----------------------------------------|
-/// | `floor`       | 0.0001  | per step | at least 0 | the rate in the end                     |
-/// | `amplitude`   | 0.003   | per step | above 0    | how far above the floor the rate begins |
-/// | `decay_steps` | 2000    | steps    | above 0    | until `1/e` of the amplitude is left    |
-///
-/// The defaults are those of the codelab's scripts 2.1 to 3.1. Its script 4.2 runs with an amplitude
-/// of 0.02 and 1600 steps; its comment names other values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ExponentialDecay {
-    /// The rate in the end.
-    pub floor: f64,
-    /// How far above the floor the rate begins.
-    pub amplitude: f64,
-    /// The steps until `1/e` of the amplitude is left.
-    pub decay_steps: u64,
-}
-
-impl Default for ExponentialDecay {
-    fn default() -> Self {
-        Self { floor: 0.0001, amplitude: 0.003, decay_steps: 2000 }
-    }
-}
-
-impl Validate for ExponentialDecay {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        not_negative("floor", self.floor)?;
-        positive("amplitude", self.amplitude)?;
-        positive("decay_steps", self.decay_steps as f64)
+settings! {
+    /// A learning rate that falls exponentially towards a floor, from `floor + amplitude`.
+    ///
+    /// The defaults are those of the codelab's scripts 2.1 to 3.1. Its script 4.2 runs with an amplitude
+    /// of 0.02 and 1600 steps; its comment names other values.
+    pub struct ExponentialDecay {
+        /// The rate in the end, at least 0.
+        floor: f64 = 0.0001, not_negative;
+        /// How far above the floor the rate begins, above 0.
+        amplitude: f64 = 0.003, positive;
+        /// The steps until `1/e` of the amplitude is left.
+        decay_steps: u64 = 2000, positive_count;
     }
 }
 

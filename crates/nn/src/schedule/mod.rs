@@ -6,7 +6,10 @@ pub mod exponential;
 pub mod step;
 pub mod warmup;
 
-use crate::registry::{InvalidSetting, Validate, registry};
+// What the files of schedules take by `use super::*`.
+use kernels::Float;
+
+use crate::registry::{not_negative, positive, positive_count, registry, settings};
 
 registry! {
     /// A schedule chosen by name.
@@ -19,14 +22,8 @@ registry! {
     }
 }
 
-impl Validate for Schedule {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.as_dyn().validate()
-    }
-}
-
 /// The rule of a schedule.
-pub trait LearningRate: Validate {
+pub trait LearningRate {
     /// The learning rate after `step` updates: 0 before the first.
     fn learning_rate(&self, step: u64) -> f64;
 }
@@ -34,6 +31,7 @@ pub trait LearningRate: Validate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Validate as _;
 
     #[test]
     fn every_default_is_valid_and_gives_finite_rates_for_ever() {

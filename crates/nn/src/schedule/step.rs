@@ -1,40 +1,16 @@
 //! Step decay: `start · factor^⌊step / every⌋`.
 
-use kernels::Float;
-use serde::{Deserialize, Serialize};
+use super::*;
 
-use super::LearningRate;
-use crate::registry::{InvalidSetting, Validate, positive};
-
-/// A learning rate multiplied by a factor every so many steps.
-///
-/// | setting  | default | unit     | range   | meaning                             |
-/// |----------|---------|----------|---------|-------------------------------------|
-/// | `start`  | 0.01    | per step | above 0 | the rate of the first `every` steps |
-/// | `factor` | 0.5     | 1        | above 0 | factor of each reduction            |
-/// | `every`  | 1000    | steps    | above 0 | steps between reductions            |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StepDecay {
-    /// The rate of the first `every` steps.
-    pub start: f64,
-    /// The factor of each reduction.
-    pub factor: f64,
-    /// Steps between reductions.
-    pub every: u64,
-}
-
-impl Default for StepDecay {
-    fn default() -> Self {
-        Self { start: 0.01, factor: 0.5, every: 1000 }
-    }
-}
-
-impl Validate for StepDecay {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        positive("start", self.start)?;
-        positive("factor", self.factor)?;
-        positive("every", self.every as f64)
+settings! {
+    /// A learning rate multiplied by a factor every so many steps.
+    pub struct StepDecay {
+        /// The rate of the first `every` steps, above 0.
+        start: f64 = 0.01, positive;
+        /// The factor of each reduction, above 0.
+        factor: f64 = 0.5, positive;
+        /// Steps between reductions.
+        every: u64 = 1000, positive_count;
     }
 }
 

@@ -3,39 +3,20 @@
 //! Source: Goyal et al. (2017), "Accurate, large minibatch SGD: training ImageNet in 1 hour",
 //! section 2.2.
 
-use serde::{Deserialize, Serialize};
+use super::{constant::ConstantRate, *};
+use crate::registry::nested;
 
-use super::{LearningRate, Schedule, constant::ConstantRate};
-use crate::registry::{InvalidSetting, Validate, positive};
-
-/// A learning rate that rises evenly to the first rate of another schedule, then follows it.
-///
-/// StepDecay 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
-/// the end of the warm-up.
-///
-/// | setting | default    | unit  | range   | meaning                   |
-/// |---------|------------|-------|---------|---------------------------|
-/// | `steps` | 500        | steps | above 0 | the length of the warm-up |
-/// | `then`  | `constant` | -     | -       | the schedule that follows |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Warmup {
-    /// The length of the warm-up, in steps.
-    pub steps: u64,
-    /// The schedule that follows.
-    pub then: Box<Schedule>,
-}
-
-impl Default for Warmup {
-    fn default() -> Self {
-        Self { steps: 500, then: Box::new(ConstantRate::default().into()) }
-    }
-}
-
-impl Validate for Warmup {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        positive("steps", self.steps as f64)?;
-        self.then.validate().map_err(|error| error.within("then"))
+settings! {
+    /// A learning rate that rises evenly to the first rate of another schedule, then follows it.
+    ///
+    /// Step 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
+    /// the end of the warm-up.
+    pub struct Warmup {
+        /// The length of the warm-up, in steps.
+        steps: u64 = 500, positive_count;
+        /// The schedule that follows.
+        then: Box<Schedule> = Box::new(ConstantRate::default().into()),
+            |name, then: &Schedule| nested(name, [then]);
     }
 }
 

@@ -216,7 +216,7 @@ fn a_batch_normalisation_of_one_value_a_channel_is_refused_in_training_only() {
         let network = network(input, layers);
         assert_eq!(model(&network, Mode::Evaluate).check_batch(batch), Ok(()), "{layers}");
         let found = model(&network, Mode::Train).check_batch(batch);
-        found.err().map(|error| error.to_string())
+        found.err().map(|error| diagnostics::chain(&error))
     };
     let message = |layer: &str| {
         let reason = "with a batch of 1 each channel has one value, and one value has no variance";
