@@ -57,9 +57,7 @@ fn main() -> ExitCode {
         let _ = write!(out, "{}", Cli::command().render_help());
         return ExitCode::SUCCESS;
     };
-    if !gradus::is_optimized() {
-        let _ = writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED);
-    }
+    gradus::warn_unless_optimized();
     let isa = Isa::force_from_environment().map_err(anyhow::Error::from);
     match isa.and_then(|()| command.run(&mut out)) {
         Ok(code) => code,

@@ -1,6 +1,6 @@
 //! A dataset: samples and their targets.
 
-use crate::DataError;
+use crate::{DataError, DataFault};
 
 /// Samples of one shape, each with its target, held in memory as they were read.
 ///
@@ -53,9 +53,9 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`DataError::SampleShape`] if a sample has no numbers, [`DataError::Partial`] if the last
-    /// sample or target is not whole, [`DataError::Counts`] if there are more of one than of the
-    /// other, [`DataError::Label`] if a label is not a class. All carry `name`.
+    /// [`DataFault::SampleShape`] if a sample has no numbers, [`DataFault::Partial`] if the last
+    /// sample or target is not whole, [`DataFault::Counts`] if there are more of one than of the
+    /// other, [`DataFault::Label`] if a label is not a class.
     ///
     /// # Examples
     ///
@@ -77,16 +77,10 @@ impl Dataset {
         targets: Targets,
     ) -> Result<Self, DataError> {
         let (name, sample_shape) = (name.into(), sample_shape.into());
-        let sample_len = sample_shape.iter().try_fold(1, |len: usize, &axis| len.checked_mul(axis));
-        let Some(sample_len @ 1..) = sample_len else {
-            return Err(DataError::SampleShape { name, shape: sample_shape });
-        };
-        let n_samples = whole(&name, "features", features.len(), sample_len)?;
-        let n_targets = targets.check(&name)?;
-        if n_targets != n_samples {
-            return Err(DataError::Counts { name, n_samples, n_targets });
+        match check(&sample_shape, &features, &targets) {
+            Ok(sample_len) => Ok(Self { name, sample_shape, sample_len, features, targets }),
+            Err(fault) => Err(fault.of(name)),
         }
-        Ok(Self { name, sample_shape, sample_len, features, targets })
     }
 
     /// The name of the dataset in messages and reports.
@@ -158,37 +152,39 @@ impl Features {
 
 impl Targets {
     /// The number of samples these targets belong to.
-    pub(crate) fn check(&self, name: &str) -> Result<usize, DataError> {
-        match self {
-            Self::Values { values, width } => whole(name, "values", values.len(), *width),
-            Self::Labels { values, classes } => {
-                match values.iter().position(|&label| label as usize >= *classes) {
-                    None => Ok(values.len()),
-                    Some(index) => Err(DataError::Label {
-                        name: name.into(),
-                        index,
-                        found: values[index],
-                        classes: *classes,
-                        begins_at_1: values.iter().min() == Some(&1)
-                            && values.iter().all(|&label| label as usize <= *classes),
-                    }),
-                }
-            }
-        }
+    pub(crate) fn check(&self) -> Result<usize, DataFault> {
+        let (values, classes) = match self {
+            Self::Values { values, width } => return whole("values", values.len(), *width),
+            Self::Labels { values, classes } => (values, *classes),
+        };
+        let Some(index) = values.iter().position(|&label| label as usize >= classes) else {
+            return Ok(values.len());
+        };
+        let begins_at_1 = values.iter().min() == Some(&1)
+            && values.iter().all(|&label| label as usize <= classes);
+        Err(DataFault::Label { index, found: values[index], classes, begins_at_1 })
+    }
+}
+
+/// The numbers of a sample, if there are as many samples as targets, and all are whole.
+fn check(shape: &[usize], features: &Features, targets: &Targets) -> Result<usize, DataFault> {
+    let sample_len = shape.iter().try_fold(1, |len: usize, &axis| len.checked_mul(axis));
+    let Some(sample_len @ 1..) = sample_len else {
+        return Err(DataFault::SampleShape(shape.to_vec()));
+    };
+    let n_samples = whole("features", features.len(), sample_len)?;
+    match targets.check()? {
+        n_targets if n_targets == n_samples => Ok(sample_len),
+        n_targets => Err(DataFault::Counts { n_samples, n_targets }),
     }
 }
 
 /// How many samples `found` numbers are, at `per_sample` each.
-fn whole(
-    name: &str,
-    what: &'static str,
-    found: usize,
-    per_sample: usize,
-) -> Result<usize, DataError> {
-    if per_sample == 0 || !found.is_multiple_of(per_sample) {
-        return Err(DataError::Partial { name: name.into(), what, found, per_sample });
+fn whole(what: &'static str, found: usize, per_sample: usize) -> Result<usize, DataFault> {
+    match per_sample {
+        1.. if found.is_multiple_of(per_sample) => Ok(found / per_sample),
+        _ => Err(DataFault::Partial { what, found, per_sample }),
     }
-    Ok(found / per_sample)
 }
 
 fn shorten<T>(values: &mut Vec<T>, len: usize) {

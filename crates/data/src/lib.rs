@@ -11,6 +11,6 @@ pub mod readers;
 mod sampler;
 
 pub use dataset::{Dataset, Features, Targets};
-pub use error::DataError;
+pub use error::{DataError, DataFault};
 pub use order::Order;
 pub use sampler::{Draw, Sampler};

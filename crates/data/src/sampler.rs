@@ -3,7 +3,7 @@
 //! Batch number `step` depends on the order, the two sizes and the random numbers of the caller only,
 //! never on the batches drawn before: a resumed run draws the same batches as one that never stopped.
 
-use crate::{DataError, Order};
+use crate::{DataError, DataFault, Order};
 
 /// A request for one random number.
 ///
@@ -55,10 +55,10 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// [`DataError::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
+    /// [`DataFault::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
     /// or if a fixed order is shorter than one batch. The other orders allow larger batches.
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
-        let error = DataError::Batch { order, batch_size, n_samples };
+        let error = DataFault::Batch { batch_size, n_samples }.of(order);
         let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
         if batch_size == 0 || (order == Order::FixedOrder && batch_size > n_samples) {
             return Err(error);

@@ -39,9 +39,7 @@ impl<T: Float> Op<T> for Silu {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    if !gradus::is_optimized() {
-        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
-    }
+    gradus::warn_unless_optimized();
     check_op(OpCase {
         build: both_precisions!(|g, x| g.push(Silu, &[x[0]])),
         reference: |x| x[0].map(|x| x / (1.0 + (-x).exp())),

@@ -27,9 +27,7 @@ fn moons(n: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    if !gradus::is_optimized() {
-        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
-    }
+    gradus::warn_unless_optimized();
     let set = |name, n, seed| {
         let (points, labels) = moons(n, seed);
         Dataset::new(

@@ -23,9 +23,7 @@ fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    if !gradus::is_optimized() {
-        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
-    }
+    gradus::warn_unless_optimized();
     let file =
         std::env::temp_dir().join(format!("gradus-predict-{}.safetensors", std::process::id()));
     train_and_save(&file)?;

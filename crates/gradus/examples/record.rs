@@ -30,9 +30,7 @@ fn trainer() -> Result<Trainer, Box<dyn Error>> {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    if !gradus::is_optimized() {
-        writeln!(io::stderr(), "{}", gradus::UNOPTIMIZED)?;
-    }
+    gradus::warn_unless_optimized();
     let runs = std::env::temp_dir().join(format!("gradus-record-{}", std::process::id()));
 
     // One call: train to the end, with log, checkpoints and final model. `gradus studio` shows the run.

@@ -64,6 +64,8 @@ pub use nn;
 pub use runs;
 pub use train;
 
+use std::io::{self, Write as _};
+
 use data::{Dataset, Features, Targets};
 use runs::Split;
 
@@ -82,9 +84,14 @@ pub mod prelude {
 
 pub use kernels::is_optimized;
 
-/// What a program may tell its user if it is not [optimised](is_optimized).
-pub const UNOPTIMIZED: &str = "built without optimization, many times slower: use `--release`, or add \
-    `[profile.dev.package.\"*\"]` with `opt-level = 3` to Cargo.toml";
+/// Says on standard error how to build the program if it is not [optimised](is_optimized).
+pub fn warn_unless_optimized() {
+    if !is_optimized() {
+        let advice = "use `--release`, or add `[profile.dev.package.\"*\"]` with `opt-level = 3` to Cargo.toml";
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(io::stderr(), "built without optimization, many times slower: {advice}");
+    }
+}
 
 /// The MNIST digits inside the library as bytes: 60,000 for training and 10,000 for testing.
 ///

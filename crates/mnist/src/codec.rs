@@ -7,6 +7,8 @@
 //! Source: Huffman (1952), "A method for the construction of minimum-redundancy codes"; canonical codes as in RFC 1951,
 //! section 3.2.2.
 
+use std::iter::repeat_n;
+
 use crate::{COLUMNS, PIXELS};
 
 /// The longest code, in bits. With longer ones the file is a hundredth smaller, and the tables to read them leave the cache.
@@ -61,40 +63,33 @@ pub fn encode(images: &[u8]) -> Vec<u8> {
 
 /// The symbols of some images, each with its context.
 fn symbols(images: &[u8]) -> Vec<(usize, u8)> {
-    let mut found = Vec::new();
-    // A run stands right after the pixel that it begins behind, so that place is kept until the run ends.
-    let (mut runs, mut place, mut run) = (Vec::new(), 0, 0);
+    // A run stands right after the pixel that it begins behind: each has the pixels up to its end.
+    let mut runs: Vec<(usize, Vec<(usize, u8)>)> = vec![(0, Vec::new())];
     for image in images.chunks_exact(PIXELS) {
         let mut above: Row = [0; COLUMNS + 2];
         for pixels in image.chunks_exact(COLUMNS) {
             let mut row: Row = [0; COLUMNS + 2];
             row[1..=COLUMNS].copy_from_slice(pixels);
             for x in 1..=COLUMNS {
+                let (run, inked) = runs.last_mut().expect("there is always one");
                 let is_paper = row[x - 1] | above[x] | above[x + 1] == 0;
                 if is_paper && row[x] == 0 {
-                    run += 1;
+                    *run += 1;
                     continue;
                 }
-                found.push((context(row[x - 1], &above, x), row[x]));
+                inked.push((context(row[x - 1], &above, x), row[x]));
                 if is_paper {
-                    runs.push((place, run));
-                    (place, run) = (found.len(), 0);
+                    runs.push((0, Vec::new()));
                 }
             }
             above = row;
         }
     }
-    runs.push((place, run));
-    let mut merged = Vec::with_capacity(found.len() + runs.len());
-    let mut from = 0;
-    for (place, run) in runs {
-        merged.extend_from_slice(&found[from..place]);
-        merged.extend(std::iter::repeat_n((RUN, LONG_RUN as u8), run / LONG_RUN));
-        merged.push((RUN, (run % LONG_RUN) as u8));
-        from = place;
-    }
-    merged.extend_from_slice(&found[from..]);
-    merged
+    let coded = |(run, inked): (usize, Vec<_>)| {
+        let run = repeat_n(LONG_RUN, run / LONG_RUN).chain([run % LONG_RUN]);
+        run.map(|part| (RUN, part as u8)).chain(inked)
+    };
+    runs.into_iter().flat_map(coded).collect()
 }
 
 /// Lengths of the codes for symbols that occur so often, none above [`LONGEST`].
@@ -188,25 +183,23 @@ fn decode_images(slots: &Slots, bits: &mut Bits<'_>, images: &mut [u8]) {
             let is_near_ink = ink_above | ink_above >> 1;
             let mut x = 1;
             while x <= COLUMNS {
+                let mut ends_run = false;
                 if row[x - 1] == 0 {
                     let end = 1 << (COLUMNS + 1 - x);
                     let paper = (is_near_ink >> x | end).trailing_zeros();
                     let skipped = paper.min(run);
                     run -= skipped;
                     x += skipped as usize;
-                    if skipped < paper {
-                        row[x] = bits.read(slots, context(row[x - 1], &above, x));
-                        ink |= u32::from(row[x] > 0) << x;
-                        run = read_run(slots, bits);
-                        x += 1;
-                        continue;
-                    }
+                    ends_run = skipped < paper;
                     if x > COLUMNS {
                         break;
                     }
                 }
                 row[x] = bits.read(slots, context(row[x - 1], &above, x));
                 ink |= u32::from(row[x] > 0) << x;
+                if ends_run {
+                    run = read_run(slots, bits);
+                }
                 x += 1;
             }
             pixels.copy_from_slice(&row[1..=COLUMNS]);
@@ -258,22 +251,8 @@ impl Bits<'_> {
 /// By how much ink a pixel is surrounded.
 #[inline(always)]
 fn context(left: u8, above: &Row, x: usize) -> usize {
-    /// Levels of ink, the first and the last as good as paper and ink alone.
-    const LEVELS: [u8; 256] = {
-        let mut levels = [2; 256];
-        let mut pixel = 0;
-        while pixel < 256 {
-            levels[pixel] = match pixel {
-                0 => 0,
-                1..126 => 1,
-                126..252 => 2,
-                _ => 3,
-            };
-            pixel += 1;
-        }
-        levels
-    };
-    let level = |pixel: u8| usize::from(LEVELS[usize::from(pixel)]);
+    // Four levels of ink, the first and the last as good as paper and ink alone.
+    let level = |pixel: u8| [1, 126, 252].iter().filter(|&&least| pixel >= least).count();
     let is_ink = |pixel: u8| usize::from(pixel > 0);
     (level(left) * 4 + level(above[x])) * 4 + is_ink(above[x + 1]) * 2 + is_ink(above[x - 1])
 }

@@ -257,7 +257,7 @@ macro_rules! registry {
 
         impl<'de> serde::Deserialize<'de> for $Registry {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any($crate::registry::KindVisitor::new())
+                deserializer.deserialize_any($crate::registry::KindVisitor(std::marker::PhantomData))
             }
         }
 
@@ -287,13 +287,7 @@ pub(crate) trait ByName: Sized {
 }
 
 /// Reads `"adam"` and `{ adam = { … } }`.
-pub(crate) struct KindVisitor<R>(PhantomData<R>);
-
-impl<R> KindVisitor<R> {
-    pub(crate) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
+pub(crate) struct KindVisitor<R>(pub(crate) PhantomData<R>);
 
 impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
     type Value = R;

@@ -1,6 +1,6 @@
 //! The gradient check of a whole network.
 
-use data::{DataError, Dataset};
+use data::{DataFault, Dataset};
 use graph::gradient_check::{GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
 use nn::{Mode, Model};
@@ -38,8 +38,8 @@ pub fn gradient_check(
     options: &GradCheckOptions,
 ) -> Result<Vec<ParameterGradCheck>, TrainError> {
     if dataset.len() < options.batch {
-        let (order, n_samples) = (experiment.train.order, dataset.len());
-        return Err(DataError::Batch { order, n_samples, batch_size: options.batch }.into());
+        let fault = DataFault::Batch { n_samples: dataset.len(), batch_size: options.batch };
+        return Err(fault.of(experiment.train.order).into());
     }
     let model: Model<f64> = experiment.model_for(Mode::Train, dataset)?;
     model.check_batch(options.batch)?;

@@ -19,7 +19,7 @@ use std::{fs::File, io::BufReader, path::Path};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::{DataError, Features, Targets};
+use crate::{DataError, DataFault, Features, Targets};
 
 /// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
 pub const LIMIT_BYTES: usize = 1 << 30;
@@ -47,25 +47,19 @@ pub fn read(
     labels_path: &Path,
     classes: usize,
 ) -> Result<crate::Dataset, DataError> {
-    let open = |name: &String, path: &Path| match File::open(path) {
-        Ok(file) => Ok(BufReader::new(file)),
-        Err(error) => Err(DataError::Io { name: name.clone(), error }),
-    };
-    let images_name = images_path.display().to_string();
-    let labels_name = labels_path.display().to_string();
-    let input = open(&images_name, images_path)?;
-    let (sizes, pixels) = parse(&images_name, input, |_| Ok(()))?;
-    let [count, rows, columns] = sizes.map(|size| size as usize);
-    // A false header of few bytes could announce a gigabyte of labels.
-    let has_same_count = |[n]: [u32; 1]| match n as usize {
-        n if n == count => Ok(()),
-        n_targets => {
-            Err(DataError::Counts { name: images_name.clone(), n_samples: count, n_targets })
+    let open = |path: &Path| {
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Ok((name, BufReader::new(file))),
+            Err(error) => Err(DataFault::Io(error).of(name)),
         }
     };
-    let input = open(&labels_name, labels_path)?;
-    let targets = parse_labels(&labels_name, input, classes, has_same_count)?;
-    crate::Dataset::new(images_name, [rows, columns, 1], Features::U8(pixels), targets)
+    let (name, input) = open(images_path)?;
+    let ([count, rows, columns], pixels) = parse(&name, input, None)?;
+    let (labels_name, input) = open(labels_path)?;
+    let targets = parse_labels(&labels_name, input, classes, Some(count))?;
+    let shape = [rows as usize, columns as usize, 1];
+    crate::Dataset::new(name, shape, Features::U8(pixels), targets)
 }
 
 /// Reads images: the shape of one, `[rows, columns, 1]`, and the pixels of all.
@@ -74,8 +68,8 @@ pub fn read(
 ///
 /// # Errors
 ///
-/// [`DataError::Format`], [`DataError::TooLarge`], [`DataError::Truncated`], [`DataError::Trailing`],
-/// and [`DataError::Io`] if the input cannot be read or a gzip stream is damaged.
+/// [`DataFault::Format`], [`DataFault::TooLarge`], [`DataFault::Truncated`], [`DataFault::Trailing`],
+/// and [`DataFault::Io`] if the input cannot be read or a gzip stream is damaged.
 ///
 /// # Examples
 ///
@@ -89,7 +83,7 @@ pub fn read(
 /// # Ok::<(), DataError>(())
 /// ```
 pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features), DataError> {
-    let ([_, rows, columns], pixels) = parse(name, input, |_| Ok(()))?;
+    let ([_, rows, columns], pixels) = parse(name, input, None)?;
     Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
 }
 
@@ -99,102 +93,97 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 ///
 /// # Errors
 ///
-/// Those of [`images`], and [`DataError::Label`].
+/// Those of [`images`], and [`DataFault::Label`].
 pub fn labels(name: &str, input: impl BufRead, classes: usize) -> Result<Targets, DataError> {
-    parse_labels(name, input, classes, |_| Ok(()))
+    parse_labels(name, input, classes, None)
 }
 
 fn parse_labels(
     name: &str,
     input: impl BufRead,
     classes: usize,
-    check: impl FnOnce([u32; 1]) -> Result<(), DataError>,
+    count: Option<u32>,
 ) -> Result<Targets, DataError> {
-    let ([_], labels) = parse(name, input, check)?;
+    let ([_], labels) = parse(name, input, count)?;
     let targets = Targets::Labels { values: labels.into_iter().map(u32::from).collect(), classes };
-    targets.check(name)?;
+    targets.check().map_err(|fault| fault.of(name))?;
     Ok(targets)
 }
 
-/// The sizes and the bytes of an IDX file of so many axes, unpacked if need be. The sizes are checked before the
-/// bytes are read.
+/// The sizes and the bytes of an IDX file of so many axes, unpacked if need be, and of `count` items if that is known.
 fn parse<const AXES: usize>(
     name: &str,
     mut input: impl BufRead,
-    check: impl FnOnce([u32; AXES]) -> Result<(), DataError>,
+    count: Option<u32>,
 ) -> Result<([u32; AXES], Vec<u8>), DataError> {
-    let start = input.fill_buf().map_err(|error| DataError::Io { name: name.into(), error })?;
-    if start.first() == Some(&GZIP_FIRST_BYTE) {
-        Input { name, input: MultiGzDecoder::new(input), consumed: 0 }.parse(check)
-    } else {
-        Input { name, input, consumed: 0 }.parse(check)
-    }
+    let parsed = match input.fill_buf() {
+        Ok([GZIP_FIRST_BYTE, ..]) => {
+            Unpacked { input: MultiGzDecoder::new(input), consumed: 0 }.parse(count)
+        }
+        Ok(_) => Unpacked { input, consumed: 0 }.parse(count),
+        Err(error) => Err(error.into()),
+    };
+    parsed.map_err(|fault| fault.of(name))
 }
 
-/// An unpacked input, its name and the bytes read so far.
-struct Input<'a, R> {
-    name: &'a str,
+/// An unpacked input and how many bytes of it have been read.
+struct Unpacked<R> {
     input: R,
     consumed: usize,
 }
 
-impl<R: Read> Input<'_, R> {
+impl<R: Read> Unpacked<R> {
     fn parse<const AXES: usize>(
         mut self,
-        check: impl FnOnce([u32; AXES]) -> Result<(), DataError>,
-    ) -> Result<([u32; AXES], Vec<u8>), DataError> {
+        count: Option<u32>,
+    ) -> Result<([u32; AXES], Vec<u8>), DataFault> {
         let expected = MAGIC + AXES as u32;
         let [found] = self.numbers()?;
         if found != expected {
             let (found, expected) = (format_of(found), format_of(expected));
-            return Err(DataError::Format { name: self.name.into(), found, expected });
+            return Err(DataFault::Format { found, expected });
         }
         let sizes = self.numbers::<AXES>()?;
         let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
         let Some(len @ ..=LIMIT_BYTES) = len else {
-            let (name, sizes) = (self.name.into(), sizes.into());
-            return Err(DataError::TooLarge { name, sizes, limit_bytes: LIMIT_BYTES });
+            return Err(DataFault::TooLarge(sizes.into()));
         };
-        check(sizes)?;
+        // Before the bytes are read: a false header of few bytes could announce a gigabyte of labels.
+        if let Some(count) = count.filter(|&count| count != sizes[0]) {
+            let (n_samples, n_targets) = (count as usize, sizes[0] as usize);
+            return Err(DataFault::Counts { n_samples, n_targets });
+        }
         let bytes = self.bytes(len)?;
-        self.end()?;
-        Ok((sizes, bytes))
+        // In a gzip stream, reading its end also checks its checksum.
+        match self.input.take(1).read_to_end(&mut Vec::new())? {
+            0 => Ok((sizes, bytes)),
+            _ => Err(DataFault::Trailing(self.consumed)),
+        }
     }
 
     /// The next `N` numbers of the header.
-    fn numbers<const N: usize>(&mut self) -> Result<[u32; N], DataError> {
+    fn numbers<const N: usize>(&mut self) -> Result<[u32; N], DataFault> {
         let bytes = self.bytes(4 * N)?;
         let (numbers, _) = bytes.as_chunks();
         Ok(std::array::from_fn(|i| u32::from_be_bytes(numbers[i])))
     }
 
     /// The next `len` bytes, all of them.
-    fn bytes(&mut self, len: usize) -> Result<Vec<u8>, DataError> {
+    fn bytes(&mut self, len: usize) -> Result<Vec<u8>, DataFault> {
         let mut bytes = Vec::with_capacity(len.min(RESERVED_BYTES));
-        match self.input.by_ref().take(len as u64).read_to_end(&mut bytes) {
-            // A gzip stream that is cut off is a short file like any other.
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                Err(DataError::Io { name: self.name.into(), error })
-            }
-            _ if bytes.len() < len => Err(DataError::Truncated {
-                name: self.name.into(),
-                found: self.consumed + bytes.len(),
-                expected: self.consumed + len,
+        let read = self.input.by_ref().take(len as u64).read_to_end(&mut bytes);
+        // A gzip stream that is cut off is a short file like any other.
+        read.or_else(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Ok(0),
+            _ => Err(error),
+        })?;
+        self.consumed += bytes.len();
+        match len - bytes.len() {
+            0 => Ok(bytes),
+            missing => Err(DataFault::Truncated {
+                found: self.consumed,
+                expected: self.consumed + missing,
             }),
-            _ => {
-                self.consumed += len;
-                Ok(bytes)
-            }
-        }
-    }
-
-    /// Checks that nothing follows; in a gzip stream, that also checks its checksum.
-    fn end(self) -> Result<(), DataError> {
-        let (name, expected) = (self.name, self.consumed);
-        match self.input.take(1).read_to_end(&mut Vec::new()) {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(DataError::Trailing { name: name.into(), expected }),
-            Err(error) => Err(DataError::Io { name: name.into(), error }),
         }
     }
 }
@@ -246,7 +235,7 @@ mod tests {
     }
 
     fn message<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
-        diagnostics::chain(&result.unwrap_err())
+        result.unwrap_err().to_string()
     }
 
     #[test]
@@ -337,9 +326,11 @@ mod tests {
             "x: header announces [4294967295, 4294967295, 4294967295] bytes, the limit is 1073741824",
         );
         let above = file(&[0x801, LIMIT_BYTES as u32 + 1], &[]);
-        assert!(matches!(labels("y", &above[..], 10), Err(DataError::TooLarge { .. })));
+        let fault = labels("y", &above[..], 10).unwrap_err().fault;
+        assert!(matches!(fault, DataFault::TooLarge(_)), "{fault}");
         let at = file(&[0x801, LIMIT_BYTES as u32], &[]);
-        assert!(matches!(labels("y", &at[..], 10), Err(DataError::Truncated { found: 8, .. })));
+        let fault = labels("y", &at[..], 10).unwrap_err().fault;
+        assert!(matches!(fault, DataFault::Truncated { found: 8, .. }), "{fault}");
     }
 
     #[test]
@@ -368,12 +359,12 @@ mod tests {
 
         let too_few = write("too few", &file(&[0x801, 1], &[9]));
         let text = message(read(&images, &too_few, 10));
-        assert!(text.ends_with("images.gz: 2 samples but 1 targets"), "{text}");
+        assert!(text.ends_with("too few: 2 samples but 1 targets"), "{text}");
 
         // Refused by its header: nothing of the gigabyte that it announces is read.
         let bomb = write("bomb", &file(&[0x801, LIMIT_BYTES as u32], &[9]));
         let text = message(read(&images, &bomb, 10));
-        assert!(text.ends_with("images.gz: 2 samples but 1073741824 targets"), "{text}");
+        assert!(text.ends_with("bomb: 2 samples but 1073741824 targets"), "{text}");
 
         let text = message(read(&images, Path::new("no/such/labels"), 10));
         assert!(text.starts_with("no/such/labels: "), "{text}");

@@ -46,7 +46,7 @@ pub enum ScalingSetting {
 
 impl<T: Float> BuildLayer<T> for Dropout {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        match (builder.mode(), self.scaling) {
+        match (builder.mode, self.scaling) {
             (Mode::Train, ScalingSetting::AtTraining) => {
                 builder.graph.dropout(x, self.rate, DropoutScaling::AtTraining)
             }

@@ -16,7 +16,8 @@ use crate::setting::Bias;
 pub struct Builder<'a, T> {
     /// The nodes so far.
     pub graph: Graph<T>,
-    mode: Mode,
+    /// Whether the graph is for training or for evaluation.
+    pub mode: Mode,
     network: &'a Network,
     /// `"3.conv2d"`, for the layer being built.
     layer: String,
@@ -39,11 +40,6 @@ impl<'a, T: Float> Builder<'a, T> {
             layers: Vec::new(),
             weights: Vec::new(),
         }
-    }
-
-    /// Whether the graph is for training or for evaluation.
-    pub fn mode(&self) -> Mode {
-        self.mode
     }
 
     /// Adds a trained value of the layer being built.

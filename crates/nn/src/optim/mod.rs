@@ -107,4 +107,16 @@ mod tests {
         let info = StepInfo { learning_rate: 0.1, step: 1 };
         sgd::Sgd {}.update(&info, &mut [0f32; 3], &[0.0; 2], [&mut [], &mut []]);
     }
+
+    #[test]
+    fn a_zero_gradient_leaves_the_parameter_alone() {
+        let info = StepInfo { learning_rate: 0.1, step: 1 };
+        // Weight decay is not through the gradient.
+        for name in Optimizer::NAMES.iter().filter(|name| **name != "adamw") {
+            let optimizer: Optimizer = toml::from_str(&format!("{name} = {{}}")).unwrap();
+            let mut params = [1.5f32];
+            optimizer.as_dyn().update(&info, &mut params, &[0.0], [&mut [0.0], &mut [0.0]]);
+            assert_eq!(params, [1.5], "{name}");
+        }
+    }
 }

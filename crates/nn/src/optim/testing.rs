@@ -84,14 +84,6 @@ fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Upd
     assert!(height < 0.11, "ends at {point:?}, {height} above the minimum; it began 6.45 above");
 }
 
-/// Checks that 0 / 0 does not happen.
-#[track_caller]
-pub(super) fn check_zero_gradient(optimizer: &dyn Optimize<f32>) {
-    let mut state = State { params: vec![1.5], state: empty_slots(optimizer, 1) };
-    state.update(optimizer, info(1), &[0.0], 1);
-    assert_eq!(state.params, [1.5]);
-}
-
 struct State<T> {
     params: Vec<T>,
     state: [Vec<T>; 2],

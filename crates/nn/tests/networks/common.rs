@@ -4,13 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gradus_nn::{Layer, Network};
-use graph::{Float, Tensor};
+use graph::{Compile, Float, Graph, Program, RunArgs, Tensor, Tensors};
 use kernels::random::Stream;
 
 /// The network of `layers` behind an input of given sizes, both as in an experiment file.
 pub(crate) fn network(input: &str, layers: &str) -> Network {
     let text = format!("input = {input}\nlayers = [{layers}]");
     toml::from_str(&text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// A program that has run once.
+pub(crate) fn run<T: Float>(
+    graph: Graph<T>,
+    options: &Compile,
+    parameters: &[T],
+    inputs: &[&Tensor<T>],
+) -> Program<T> {
+    let mut program = Program::new(graph, options).unwrap();
+    program.run(&RunArgs { parameters, inputs: &Tensors(inputs), seed: 5, ..RunArgs::default() });
+    program
 }
 
 /// Normal random numbers that are `f32` numbers, whatever `T` is.

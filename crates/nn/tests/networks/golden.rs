@@ -8,7 +8,7 @@ use graph::numeric::STEP;
 use graph::{Compile, Graph, NodeId, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
-use crate::common::{network, normal, samples};
+use crate::common::{network, normal, run, samples};
 
 /// The predictions of a network for `samples`, with given parameters.
 fn predict(network: &Network, parameters: &[f64], samples: &Tensor<f64>) -> Tensor<f64> {
@@ -16,14 +16,8 @@ fn predict(network: &Network, parameters: &[f64], samples: &Tensor<f64>) -> Tens
     let model = network.model::<f64>(Mode::Evaluate, &Objective::default(), outputs).unwrap();
     let batch = samples.shape()[0];
     let options = Compile { batch, keep: vec![model.prediction], ..Compile::default() };
-    let mut program = Program::new(model.graph, &options).unwrap();
-    let targets = Tensor::full([batch], 0.0);
-    program.run(&RunArgs {
-        parameters,
-        inputs: &Tensors(&[samples, &targets]),
-        ..RunArgs::default()
-    });
-    program.value(model.prediction).unwrap()
+    let inputs = [samples, &Tensor::full([batch], 0.0)];
+    run(model.graph, &options, parameters, &inputs).value(model.prediction).unwrap()
 }
 
 #[track_caller]
@@ -53,11 +47,9 @@ fn g16_l2_penalty_prefers_equal_weights() {
     let model = network.model::<f64>(Mode::Train, &objective, 1).unwrap();
     let penalty = model.penalty.unwrap();
     let options = Compile { keep: vec![penalty, model.prediction], ..Compile::default() };
-    let mut program = Program::new(model.graph, &options).unwrap();
-    let inputs = [Tensor::full([1, 4], 1.0), Tensor::full([1], 0.0)];
+    let inputs = [&Tensor::full([1, 4], 1.0), &Tensor::full([1], 0.0)];
     for (parameters, cost) in [([1.0, 0.0, 0.0, 0.0], 1.0), ([0.25; 4], 0.25)] {
-        let inputs = &Tensors(&inputs.each_ref());
-        program.run(&RunArgs { parameters: &parameters, inputs, ..RunArgs::default() });
+        let program = run(model.graph.clone(), &options, &parameters, &inputs);
         assert_eq!(program.scalar(penalty), cost);
         assert_eq!(program.value(model.prediction).unwrap().values(), [1.0], "the same score");
     }
@@ -88,9 +80,8 @@ fn g22_perceptrons_are_gates_and_two_layers_make_xor() {
 
     let gates = vec![first, nand, or, xor];
     let options = Compile { batch: 4, keep: gates.clone(), ..Compile::default() };
-    let mut program = Program::new(g, &options).unwrap();
     let table = Tensor::new([4, 2], [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-    program.run(&RunArgs { inputs: &Tensors(&[&table]), ..RunArgs::default() });
+    let program = run(g, &options, &[], &[&table]);
     let outputs = [[0., 0., 0., 1.], [1., 1., 1., 0.], [0., 1., 1., 1.], [0., 1., 1., 0.]];
     for (gate, wanted) in gates.into_iter().zip(outputs) {
         assert_eq!(program.value(gate).unwrap().values(), wanted);
@@ -160,11 +151,9 @@ fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
     let objective = Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 } };
     let model = network.model::<f64>(Mode::Train, &objective, 1).unwrap();
     let options = Compile { loss: Some(model.loss), ..Compile::default() };
-    let mut program = Program::new(model.graph, &options).unwrap();
     // The prediction is the target: only the penalty has a gradient.
-    let inputs = [Tensor::full([1, 1], 1.0), Tensor::full([1], 1.0)];
-    let inputs = &Tensors(&inputs.each_ref());
-    program.run(&RunArgs { parameters: &[1.0], inputs, ..RunArgs::default() });
+    let inputs = [&Tensor::full([1, 1], 1.0), &Tensor::full([1], 1.0)];
+    let program = run(model.graph, &options, &[1.0], &inputs);
     let step = StepInfo { learning_rate: 0.1, step: 1 };
     let mut weight = [1.0];
     Sgd {}.update(&step, &mut weight, program.gradients(), [&mut [], &mut []]);
@@ -181,9 +170,7 @@ fn the_variance_of_a_batch_normalisation_is_the_biased_one() {
     let model = network.model::<f64>(Mode::Train, &Objective::default(), 1).unwrap();
     let moments = model.running_statistics[0].moments;
     let options = Compile { batch: 4, keep: vec![moments], ..Compile::default() };
-    let mut program = Program::new(model.graph, &options).unwrap();
-    let inputs = [Tensor::new([4, 1], [1.0, 2.0, 3.0, 4.0]), Tensor::full([4], 0.0)];
-    let inputs = &Tensors(&inputs.each_ref());
-    program.run(&RunArgs { parameters: &[1.0, 0.0], inputs, ..RunArgs::default() });
+    let inputs = [&Tensor::new([4, 1], [1.0, 2.0, 3.0, 4.0]), &Tensor::full([4], 0.0)];
+    let program = run(model.graph, &options, &[1.0, 0.0], &inputs);
     assert_close(program.value(moments).unwrap().values(), &[2.5, 1.25], 1e-15);
 }

@@ -1,14 +1,12 @@
 //! Gradients of whole networks: against finite differences, in both precisions, and however they are compiled.
 
-use std::collections::BTreeMap;
-
 use gradus_nn::init::Initializer;
 use gradus_nn::{Loss, Mode, Model, Network, Objective, Penalty};
 use graph::gradient_check::{GradCheckOptions, gradient_check};
-use graph::{Compile, Float, Program, RunArgs, Shape, Tensor, Tensors};
+use graph::{Compile, Float, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
-use crate::common::{examples, network, normal, samples};
+use crate::common::{examples, network, normal, run, samples};
 
 /// Many layers at once. No bias stands before a batch normalisation, where its gradient would be 0.
 const DEEP: (&str, &str) = (
@@ -30,6 +28,11 @@ struct NetworkTrial<T> {
 }
 
 impl<T: Float> NetworkTrial<T> {
+    /// With the default loss of class numbers.
+    fn of_classes(network: &Network, batch: usize) -> Self {
+        Self::new(network, &Loss::default(), Shape::batch([]), batch)
+    }
+
     /// Targets are class numbers `[N]`, or rows of numbers.
     fn new(network: &Network, loss: &Loss, target: Shape, batch: usize) -> Self {
         let penalty = Penalty { l1: 0.01, l2: 0.02 };
@@ -53,20 +56,10 @@ impl<T: Float> NetworkTrial<T> {
     /// The loss and the gradients of all parameters.
     fn run(&self, options: Compile) -> (T, Vec<T>) {
         let options = Compile { batch: self.batch, loss: Some(self.model.loss), ..options };
-        let mut program = Program::new(self.model.graph.clone(), &options).unwrap();
-        let inputs = &Tensors(&self.inputs.each_ref());
-        program.run(&RunArgs {
-            parameters: &self.parameters,
-            inputs,
-            seed: 5,
-            ..RunArgs::default()
-        });
+        let graph = self.model.graph.clone();
+        let program = run(graph, &options, &self.parameters, &self.inputs.each_ref());
         (program.scalar(self.model.loss), program.gradients().to_vec())
     }
-}
-
-fn loss(name: &str) -> Loss {
-    toml::from_str::<BTreeMap<String, Loss>>(&format!("loss = '{name}'")).unwrap()["loss"].clone()
 }
 
 /// Checks every parameter, one number after the other.
@@ -97,7 +90,7 @@ fn every_layer_has_the_gradient_of_its_differences() {
         let around = format!("{first}, 'flatten', {{ linear = {{ units = 3 }} }}");
         let mut network = network(&format!("{:?}", example.input), &around);
         network.layers.insert(1, example.layer.clone());
-        let trial = NetworkTrial::new(&network, &Loss::default(), Shape::batch([]), 4);
+        let trial = NetworkTrial::of_classes(&network, 4);
         assert_gradients_agree(&trial, &format!("{example:?}"));
     }
 }
@@ -105,10 +98,7 @@ fn every_layer_has_the_gradient_of_its_differences() {
 #[test]
 fn many_layers_in_a_row_have_the_gradient_of_their_differences() {
     let network = network(DEEP.0, DEEP.1);
-    assert_gradients_agree(
-        &NetworkTrial::new(&network, &Loss::default(), Shape::batch([]), 4),
-        "deep",
-    );
+    assert_gradients_agree(&NetworkTrial::of_classes(&network, 4), "deep");
 }
 
 #[test]
@@ -120,9 +110,10 @@ fn every_loss_has_the_gradient_of_its_differences() {
             r#"{{ linear = {{ units = 5 }} }}, "tanh", {{ linear = {{ units = 3 }} }}{last}"#
         );
         let network = network("[4]", &layers);
+        let loss: Loss = toml::from_str(&format!("{name} = {{}}")).unwrap();
         for target in [Shape::batch([]), Shape::batch([3])] {
             let what = format!("{name} with targets {target}");
-            assert_gradients_agree(&NetworkTrial::new(&network, &loss(name), target, 4), &what);
+            assert_gradients_agree(&NetworkTrial::new(&network, &loss, target, 4), &what);
         }
     }
 }
@@ -138,9 +129,8 @@ fn distance(found: &[f64], wanted: &[f64]) -> f64 {
 /// gradient that is 0.1 % off would be noticed.
 #[track_caller]
 fn assert_precisions_agree(network: &Network, batch: usize, tile: Option<usize>, tolerance: f64) {
-    let labels = Shape::batch([]);
-    let single = NetworkTrial::<f32>::new(network, &Loss::default(), labels.clone(), batch);
-    let double = NetworkTrial::<f64>::new(network, &Loss::default(), labels, batch);
+    let single = NetworkTrial::<f32>::of_classes(network, batch);
+    let double = NetworkTrial::<f64>::of_classes(network, batch);
     let (l32, g32) = single.run(Compile { tile, ..Compile::default() });
     let (l64, g64) = double.run(Compile { tile, ..Compile::default() });
     assert!((f64::from(l32) - l64).abs() <= tolerance * l64, "{l32} is not {l64}");
@@ -192,11 +182,9 @@ fn convolutions_by_winograd_agree_in_both_precisions() {
 #[test]
 fn a_convolution_by_winograd_is_the_plain_one_with_a_rim_of_zeros() {
     // A kernel of 4 × 4, which Winograd's algorithm does not take, with zeros in its last row and column.
-    let (batch, labels) = (37, Shape::batch([]));
-    let fast =
-        NetworkTrial::<f32>::new(&winograd(3, "'same'"), &Loss::default(), labels.clone(), batch);
-    let mut plain =
-        NetworkTrial::<f32>::new(&winograd(4, "[1, 2, 1, 2]"), &Loss::default(), labels, batch);
+    let batch = 37;
+    let fast = NetworkTrial::<f32>::of_classes(&winograd(3, "'same'"), batch);
+    let mut plain = NetworkTrial::<f32>::of_classes(&winograd(4, "[1, 2, 1, 2]"), batch);
     plain.inputs = fast.inputs.clone();
     let tap_len = 12 * 13;
     let common = |tap: usize| (tap % 4 < 3 && tap / 4 < 3).then_some(tap / 4 * 3 + tap % 4);
@@ -239,9 +227,9 @@ fn row_parallel_layers_agree_in_both_precisions() {
 #[test]
 fn row_parallel_layers_give_the_gradients_of_plain_ones() {
     // The same samples twice are a batch so large that every tile reads all weights.
-    let (network, labels) = (network(ROW_PARALLEL.0, ROW_PARALLEL.1), Shape::batch([]));
-    let row_parallel = NetworkTrial::<f32>::new(&network, &Loss::default(), labels.clone(), 512);
-    let mut plain = NetworkTrial::<f32>::new(&network, &Loss::default(), labels, 1024);
+    let network = network(ROW_PARALLEL.0, ROW_PARALLEL.1);
+    let row_parallel = NetworkTrial::<f32>::of_classes(&network, 512);
+    let mut plain = NetworkTrial::<f32>::of_classes(&network, 1024);
     plain.parameters.clone_from(&row_parallel.parameters);
     plain.inputs = row_parallel.inputs.each_ref().map(|half| {
         let sizes = [&[1024], &half.shape()[1..]].concat();
@@ -261,7 +249,7 @@ fn row_parallel_layers_give_the_gradients_of_plain_ones() {
 #[test]
 fn gradients_are_the_same_whatever_is_kept() {
     let network = network(DEEP.0, DEEP.1);
-    let trial = NetworkTrial::<f32>::new(&network, &Loss::default(), Shape::batch([]), 37);
+    let trial = NetworkTrial::<f32>::of_classes(&network, 37);
     for tile in [None, Some(16)] {
         // What nobody reads later is computed in place; what is kept has a place of its own.
         let fused = trial.run(Compile { tile, ..Compile::default() });
@@ -278,13 +266,14 @@ fn both_precisions_begin_with_the_same_parameters() {
             r#"{ conv2d = { filters = 3, kernel = 2 } }, "flatten", { linear = { units = 4 } }"#
         );
         let network: Network = toml::from_str(&text).unwrap();
-        let objective = Objective::default();
-        let single =
-            network.model::<f32>(Mode::Train, &objective, 4).unwrap().initial_parameters(3);
-        let double =
-            network.model::<f64>(Mode::Train, &objective, 4).unwrap().initial_parameters(3);
+        let single = initial_parameters::<f32>(&network, 3);
+        let double = initial_parameters::<f64>(&network, 3);
         assert!(single.iter().zip(&double).all(|(&a, &b)| a == b as f32), "{name}");
-        let other = network.model::<f64>(Mode::Train, &objective, 4).unwrap().initial_parameters(4);
+        let other = initial_parameters(&network, 4);
         assert_eq!(*name == "constant", double == other, "{name} draws from the seed");
     }
+}
+
+fn initial_parameters<T: Float>(network: &Network, seed: u64) -> Vec<T> {
+    network.model(Mode::Train, &Objective::default(), 4).unwrap().initial_parameters(seed)
 }
