@@ -6,39 +6,30 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use gradus::data::DataError;
 use gradus::kernels::random::Stream;
 use gradus::prelude::*;
 
-/// `n` points around two half moons that reach into each other, and which moon each belongs to.
-fn moons(n: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
+/// `n` points around two half moons that reach into each other, labelled with their moon.
+fn moons(name: &str, n: usize, seed: u64) -> Result<Dataset, DataError> {
     let mut random = Stream::new(seed, 0);
-    let (mut points, mut labels) = (Vec::new(), Vec::new());
+    let (mut points, mut values) = (Vec::new(), Vec::new());
     for i in 0..n {
         let moon = (i % 2) as u32;
-        let angle = std::f64::consts::PI * random.uniform();
-        let (x, y) = match moon {
-            0 => (angle.cos(), angle.sin()),
-            _ => (1.0 - angle.cos(), 0.5 - angle.sin()),
-        };
+        let (sin, cos) = (std::f64::consts::PI * random.uniform()).sin_cos();
+        let (x, y) = if moon == 0 { (cos, sin) } else { (1.0 - cos, 0.5 - sin) };
         points.extend([x + 0.1 * random.normal(), y + 0.1 * random.normal()].map(|v| v as f32));
-        labels.push(moon);
+        values.push(moon);
     }
-    (points, labels)
+    Dataset::new(name, [2], Features::F32(points), Targets::Labels { values, classes: 2 })
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     gradus::warn_unless_optimized();
-    let set = |name, n, seed| {
-        let (points, labels) = moons(n, seed);
-        Dataset::new(
-            name,
-            [2],
-            Features::F32(points),
-            Targets::Labels { values: labels, classes: 2 },
-        )
+    let split = Split {
+        train: moons("moons to learn", 2000, 1)?,
+        test: moons("moons to measure", 1000, 2)?,
     };
-    let split =
-        Split { train: set("moons to learn", 2000, 1)?, test: set("moons to measure", 1000, 2)? };
 
     let experiment = Experiment::parse(
         "moons.toml",

@@ -39,7 +39,7 @@ pub fn encode(images: &[u8]) -> Vec<u8> {
         counts[context][usize::from(symbol)] += 1;
     }
     let lengths: Vec<Lengths> = counts.into_iter().map(code_lengths).collect();
-    let codes: Vec<_> = lengths.iter().map(codes).collect();
+    let codes: Vec<_> = lengths.iter().map(|lengths| codes(lengths)).collect();
     let mut file = checksum(images).to_le_bytes().to_vec();
     for two in lengths.as_flattened().chunks_exact(2) {
         file.push(two[0] << 4 | two[1]);
@@ -121,7 +121,7 @@ fn code_lengths(mut counts: [u64; SYMBOLS]) -> Lengths {
 }
 
 /// The canonical code of each symbol: shorter ones first, those of one length in the order of their symbols.
-fn codes(lengths: &Lengths) -> [u32; SYMBOLS] {
+fn codes(lengths: &[u8]) -> [u32; SYMBOLS] {
     let (mut codes, mut next) = ([0; SYMBOLS], 0);
     for length in 1..=LONGEST {
         next <<= 1;
@@ -145,8 +145,7 @@ pub fn decode(file: &[u8], images: &mut [u8]) -> Result<(), &'static str> {
     let mut slots = vec![0; CONTEXTS * SLOTS];
     for (slots, lengths) in slots.chunks_exact_mut(SLOTS).zip(lengths.chunks_exact(SYMBOLS / 2)) {
         let lengths: Vec<u8> = lengths.iter().flat_map(|two| [two >> 4, two & 15]).collect();
-        let lengths = lengths.as_slice().try_into().expect("a length for each symbol");
-        for (symbol, code) in codes(lengths).into_iter().enumerate() {
+        for (symbol, code) in codes(&lengths).into_iter().enumerate() {
             let length = u32::from(lengths[symbol]);
             if length == 0 {
                 continue;

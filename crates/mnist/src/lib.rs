@@ -62,23 +62,15 @@ pub struct Mnist {
 /// # Ok::<(), mnist::LoadError>(())
 /// ```
 pub fn load() -> Result<Mnist, LoadError> {
-    let mut images = vec![0; (TRAIN_COUNT + TEST_COUNT) * PIXELS];
-    codec::decode(IMAGES, &mut images).map_err(|reason| LoadError { reason })?;
-    let test_images = images[TRAIN_COUNT * PIXELS..].to_vec();
-    images.truncate(TRAIN_COUNT * PIXELS);
-    images.shrink_to_fit();
-    let labels = |bytes: &[u8]| {
-        let mut labels = Vec::with_capacity(2 * bytes.len());
-        bytes.iter().for_each(|two| labels.extend([two >> 4, two & 15]));
-        labels
-    };
-    let (train, test) = LABELS.split_at(TRAIN_COUNT / 2);
-    Ok(Mnist {
-        train_images: images,
-        train_labels: labels(train),
-        test_images,
-        test_labels: labels(test),
-    })
+    let mut train_images = vec![0; (TRAIN_COUNT + TEST_COUNT) * PIXELS];
+    codec::decode(IMAGES, &mut train_images).map_err(|reason| LoadError { reason })?;
+    let test_images = train_images.split_off(TRAIN_COUNT * PIXELS);
+    let labels = LABELS.iter().flat_map(|two| [two >> 4, two & 15]);
+    let mut train_labels: Vec<u8> = labels.collect();
+    let test_labels = train_labels.split_off(TRAIN_COUNT);
+    train_images.shrink_to_fit();
+    train_labels.shrink_to_fit();
+    Ok(Mnist { train_images, train_labels, test_images, test_labels })
 }
 
 /// The embedded digits could not be read: the binary itself is damaged.

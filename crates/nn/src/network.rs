@@ -267,20 +267,10 @@ impl Network {
         if found != &Shape::batch([outputs]) {
             return Err(NetworkError::Outputs { found: found.clone(), expected: outputs });
         }
-        builder.graph.begin_scope("loss");
-        let kind = objective.loss.name();
-        let in_loss = |error| NetworkError::Loss { kind, error };
-        let data_loss =
-            objective.loss.build(&mut builder.graph, prediction, target).map_err(in_loss)?;
-        let penalty = builder.penalty(&objective.penalty).map_err(in_loss)?;
-        let loss = match penalty {
-            Some(penalty) => builder.graph.add(data_loss, penalty).map_err(in_loss)?,
-            None => data_loss,
-        };
-        let Builder { mut graph, parameters, running_statistics, layers, .. } = builder;
-        for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
-            graph.set_name(node, name);
-        }
+        let (data_loss, penalty, loss) = builder
+            .loss(objective, prediction, target)
+            .map_err(|error| NetworkError::Loss { kind: objective.loss.name(), error })?;
+        let Builder { graph, parameters, running_statistics, layers, .. } = builder;
         Ok(Model {
             graph,
             input,

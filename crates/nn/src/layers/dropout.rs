@@ -28,33 +28,25 @@ settings! {
         /// Share of features set to 0, in `[0, 1)`.
         rate: f64, fraction;
         /// When the scale is corrected: `"at_training"` (the default) or `"at_evaluation"`.
-        #[serde(default)]
-        scaling: ScalingSetting;
+        #[serde(with = "ScalingForm", default)]
+        scaling: DropoutScaling;
     }
 }
 
-/// When dropout corrects the scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScalingSetting {
-    /// In training.
-    #[default]
+/// How a file writes [`DropoutScaling`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "DropoutScaling", rename_all = "snake_case")]
+enum ScalingForm {
     AtTraining,
-    /// In evaluation.
     AtEvaluation,
 }
 
 impl<T: Float> BuildLayer<T> for Dropout {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         match (builder.mode, self.scaling) {
-            (Mode::Train, ScalingSetting::AtTraining) => {
-                builder.graph.dropout(x, self.rate, DropoutScaling::AtTraining)
-            }
-            (Mode::Train, ScalingSetting::AtEvaluation) => {
-                builder.graph.dropout(x, self.rate, DropoutScaling::AtEvaluation)
-            }
-            (Mode::Evaluate, ScalingSetting::AtTraining) => Ok(x),
-            (Mode::Evaluate, ScalingSetting::AtEvaluation) => {
+            (Mode::Train, scaling) => builder.graph.dropout(x, self.rate, scaling),
+            (Mode::Evaluate, DropoutScaling::AtTraining) => Ok(x),
+            (Mode::Evaluate, DropoutScaling::AtEvaluation) => {
                 let scale = builder.graph.scalar(1.0 - self.rate);
                 builder.graph.mul(x, scale)
             }

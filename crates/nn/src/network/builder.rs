@@ -3,8 +3,8 @@
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
 use super::{
-    LayerFault, LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, ParameterSpec, Penalty,
-    RunningStatistics, checked_len,
+    LayerFault, LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, Objective, ParameterSpec,
+    Penalty, RunningStatistics, checked_len,
 };
 use crate::Layer;
 use crate::init::{Initializer, constant::Constant};
@@ -176,8 +176,24 @@ impl<'a, T: Float> Builder<'a, T> {
         }
     }
 
-    /// Adds the cost of all weights, if there is one.
-    pub(super) fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
+    /// Adds the loss on the data, the cost of large weights if there is one, and the sum of both.
+    pub(super) fn loss(
+        &mut self,
+        objective: &Objective,
+        prediction: NodeId,
+        target: NodeId,
+    ) -> Result<(NodeId, Option<NodeId>, NodeId), ShapeError> {
+        self.graph.begin_scope("loss");
+        let data_loss = objective.loss.build(&mut self.graph, prediction, target)?;
+        let penalty = self.penalty(&objective.penalty)?;
+        let loss = penalty.map_or(Ok(data_loss), |penalty| self.graph.add(data_loss, penalty))?;
+        for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
+            self.graph.set_name(node, name);
+        }
+        Ok((data_loss, penalty, loss))
+    }
+
+    fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
         let mut total = None;
         for &weight in &self.weights {
             for (factor, is_squared) in [(penalty.l1, false), (0.5 * penalty.l2, true)] {
@@ -191,8 +207,7 @@ impl<'a, T: Float> Builder<'a, T> {
                 let sum = self.graph.sum_all(costs)?;
                 let factor = self.graph.scalar(factor);
                 let cost = self.graph.mul(sum, factor)?;
-                let sum_so_far = total.map_or(Ok(cost), |total| self.graph.add(total, cost))?;
-                total = Some(sum_so_far);
+                total = Some(total.map_or(Ok(cost), |total| self.graph.add(total, cost))?);
             }
         }
         if let Some(total) = total {

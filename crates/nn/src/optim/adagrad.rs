@@ -19,10 +19,10 @@ settings! {
 impl<T: Float> Optimize<T> for AdaGrad {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        update_each(params, grads, squares, |w, g, h| {
+        Pieces { params, grads, state: squares }.update_each(inlined!(|w, g, h| {
             *h += g * g;
             *w -= rate * g / (h.sqrt() + epsilon);
-        });
+        }));
     }
 }
 

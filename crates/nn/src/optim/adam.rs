@@ -58,7 +58,7 @@ impl Adam {
         grads: &[T],
         [means, squares]: [&mut [T]; 2],
     ) {
-        assert_same_length(params, [grads, means, squares]);
+        assert_same_length([params.len(), grads.len(), means.len(), squares.len()]);
         // The corrections are the same for all parameters, and so computed once, in f64.
         let correction = |beta: f64| 1.0 / (1.0 - Float::powf(beta, step.step as f64));
         let factors = Factors {
@@ -69,22 +69,19 @@ impl Adam {
             correction2: T::from_f64(correction(self.beta2)),
             epsilon: T::from_f64(self.epsilon),
         };
-        vectorize(
-            #[inline(always)]
-            || {
-                let (params, last_params) = params.as_chunks_mut::<BLOCK>();
-                let (grads, last_grads) = grads.as_chunks::<BLOCK>();
-                let (means, last_means) = means.as_chunks_mut::<BLOCK>();
-                let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
-                for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                    factors.update(w, g, m, v);
-                }
-                let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
-                for (((w, g), m), v) in rest {
-                    factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            let (params, last_params) = params.as_chunks_mut::<BLOCK>();
+            let (grads, last_grads) = grads.as_chunks::<BLOCK>();
+            let (means, last_means) = means.as_chunks_mut::<BLOCK>();
+            let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
+            for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
+                factors.update(w, g, m, v);
+            }
+            let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
+            for (((w, g), m), v) in rest {
+                factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
+            }
+        }));
     }
 }
 

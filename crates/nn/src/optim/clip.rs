@@ -38,14 +38,11 @@ impl Clip {
         }
         let limit = T::from_f64(self.value.unwrap_or(f64::INFINITY));
         let scale = T::from_f64(scale);
-        vectorize(
-            #[inline(always)]
-            || {
-                for g in grads {
-                    *g = (*g * scale).maximum(-limit).minimum(limit);
-                }
-            },
-        );
+        vectorize(inlined!(|| {
+            for g in grads {
+                *g = (*g * scale).maximum(-limit).minimum(limit);
+            }
+        }));
     }
 }
 

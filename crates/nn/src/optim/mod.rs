@@ -21,7 +21,7 @@ pub mod sgd;
 mod testing;
 
 // What the files of optimizers take by `use super::*`.
-use kernels::{Float, vectorize};
+use kernels::{Float, inlined, vectorize};
 
 use crate::registry::{fraction, positive, registry, settings};
 
@@ -69,32 +69,33 @@ pub struct StepInfo {
     pub step: u64,
 }
 
-/// Panics unless all pieces are as long as `params`: a loop over them would end at the shortest.
+/// Panics unless all pieces have one length: a loop over them would end at the shortest.
 #[track_caller]
-fn assert_same_length<T, const N: usize>(params: &[T], others: [&[T]; N]) {
-    for other in others {
-        assert_eq!(other.len(), params.len(), "pieces of parameters, gradients and state differ");
-    }
+fn assert_same_length<const N: usize>(lengths: [usize; N]) {
+    let is_same = lengths.iter().all(|length| *length == lengths[0]);
+    assert!(is_same, "pieces of parameters, gradients and state differ: {lengths:?}");
 }
 
-/// Applies `rule`, which gets a parameter, its gradient and its state, to each element of pieces of the same length.
-#[track_caller]
-#[inline(always)]
-fn update_each<T: Float>(
-    params: &mut [T],
-    grads: &[T],
-    state: &mut [T],
-    rule: impl Fn(&mut T, T, &mut T),
-) {
-    assert_same_length(params, [grads, state]);
-    vectorize(
-        #[inline(always)]
-        || {
+/// Parameters, their gradients and their state: pieces of the same length.
+struct Pieces<'a, T, S> {
+    params: &'a mut [T],
+    grads: &'a [T],
+    state: &'a mut [S],
+}
+
+impl<T: Float, S> Pieces<'_, T, S> {
+    /// Applies `rule` to each parameter, its gradient and its state.
+    #[track_caller]
+    #[inline(always)]
+    fn update_each(self, rule: impl Fn(&mut T, T, &mut S)) {
+        let Self { params, grads, state } = self;
+        assert_same_length([params.len(), grads.len(), state.len()]);
+        vectorize(inlined!(|| {
             for ((w, &g), state) in params.iter_mut().zip(grads).zip(state) {
                 rule(w, g, state);
             }
-        },
-    );
+        }));
+    }
 }
 
 #[cfg(test)]

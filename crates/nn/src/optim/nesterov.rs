@@ -20,10 +20,10 @@ settings! {
 impl<T: Float> Optimize<T> for Nesterov {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
         let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
-        update_each(params, grads, velocity, |w, g, v| {
+        Pieces { params, grads, state: velocity }.update_each(inlined!(|w, g, v| {
             *v = momentum * *v - rate * g;
             *w += momentum * *v - rate * g;
-        });
+        }));
     }
 }
 

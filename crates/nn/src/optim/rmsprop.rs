@@ -22,10 +22,10 @@ impl<T: Float> Optimize<T> for RmsProp {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
         let (decay, fresh) = (T::from_f64(self.decay), T::from_f64(1.0 - self.decay));
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
-        update_each(params, grads, squares, |w, g, h| {
+        Pieces { params, grads, state: squares }.update_each(inlined!(|w, g, h| {
             *h = decay * *h + fresh * g * g;
             *w -= rate * g / (h.sqrt() + epsilon);
-        });
+        }));
     }
 }
 
