@@ -59,15 +59,12 @@ impl Sampler {
     /// or if a fixed order is shorter than one batch. The other orders allow larger batches.
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
         let error = DataFault::Batch { batch_size, n_samples }.of(order);
-        let Ok(count @ 1..) = u32::try_from(n_samples) else { return Err(error) };
+        let Ok(1..) = u32::try_from(n_samples) else { return Err(error) };
         if batch_size == 0 || (order == Order::FixedOrder && batch_size > n_samples) {
             return Err(error);
         }
-        let permutation = match order {
-            Order::ShuffledEpochs | Order::FixedOrder => (0..count).collect(),
-            Order::WithReplacement => Vec::new(),
-        };
-        Ok(Self { order, n_samples, batch_size, permutation, shuffled_epoch: None })
+        let (permutation, shuffled_epoch) = (Vec::new(), None);
+        Ok(Self { order, n_samples, batch_size, permutation, shuffled_epoch })
     }
 
     /// Replaces the content of `batch` by the samples of batch number `step`, counted from 0.
@@ -75,7 +72,7 @@ impl Sampler {
     /// # Cost
     ///
     /// One copy per sample of the batch, and one random number for each sample of an epoch where the
-    /// epoch is entered. Nothing is allocated once `batch` has its capacity.
+    /// epoch is entered. Nothing is allocated after the first batch.
     pub fn draw_batch(&mut self, step: u64, random: &dyn Fn(Draw) -> u64, batch: &mut Vec<u32>) {
         let (n_samples, batch_size) = (self.n_samples, self.batch_size);
         batch.clear();
@@ -105,12 +102,13 @@ impl Sampler {
 
     /// The samples in the order of an epoch, which is computed when the epoch is entered.
     fn permutation_of(&mut self, epoch: u64, random: &dyn Fn(Draw) -> u64) -> &[u32] {
-        let is_all_at_once =
-            self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples;
-        if self.shuffled_epoch != Some(epoch) && !is_all_at_once {
+        if self.shuffled_epoch != Some(epoch) {
             // From the natural order, not from the last epoch's: an epoch stands for itself.
-            for (i, sample) in self.permutation.iter_mut().enumerate() {
-                *sample = i as u32;
+            self.permutation.clear();
+            self.permutation.extend(0..self.n_samples as u32);
+            self.shuffled_epoch = Some(epoch);
+            if self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples {
+                return &self.permutation;
             }
             // Fisher and Yates: every permutation is equally likely.
             for i in (1..self.n_samples).rev() {
@@ -118,7 +116,6 @@ impl Sampler {
                 let j = random(Draw { stream: epoch, counter: i as u64, bound });
                 self.permutation.swap(i, j as usize);
             }
-            self.shuffled_epoch = Some(epoch);
         }
         &self.permutation
     }

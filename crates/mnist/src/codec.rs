@@ -41,9 +41,7 @@ pub fn encode(images: &[u8]) -> Vec<u8> {
     let lengths: Vec<Lengths> = counts.into_iter().map(code_lengths).collect();
     let codes: Vec<_> = lengths.iter().map(|lengths| codes(lengths)).collect();
     let mut file = checksum(images).to_le_bytes().to_vec();
-    for two in lengths.as_flattened().chunks_exact(2) {
-        file.push(two[0] << 4 | two[1]);
-    }
+    file.extend(lengths.as_flattened().chunks_exact(2).map(|two| two[0] << 4 | two[1]));
     let (mut buffer, mut bits) = (0_u64, 0);
     for (context, symbol) in symbols {
         let length = u32::from(lengths[context][usize::from(symbol)]);

@@ -58,12 +58,10 @@ impl TryFrom<PaddingForm> for PaddingSetting {
 
     fn try_from(form: PaddingForm) -> Result<Self, Self::Error> {
         let [top, bottom, left, right] = match form {
+            PaddingForm::Name(name) if name == "valid" => return Ok(Self(Padding::Valid)),
+            PaddingForm::Name(name) if name == "same" => return Ok(Self(Padding::Same)),
             PaddingForm::Name(name) => {
-                return match &*name {
-                    "valid" => Ok(Self(Padding::Valid)),
-                    "same" => Ok(Self(Padding::Same)),
-                    name => Err(serde::de::Error::unknown_variant(name, &["valid", "same"])),
-                };
+                return Err(serde::de::Error::unknown_variant(&name, &["valid", "same"]));
             }
             PaddingForm::All(size) => [size; 4],
             PaddingForm::Each(sizes) => sizes,

@@ -74,94 +74,78 @@ fn mistake(input: &str, layers: &str) -> String {
     diagnostics::chain(&found.expect_err(layers))
 }
 
-#[test]
-fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
-    let cases = [
-        (
-            "[4, 4, 1]",
-            "'relu', { linear = { units = 2 } }",
-            "layer 2: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]",
-        ),
-        (
-            "[16]",
-            "{ conv2d = { filters = 2, kernel = 3 } }",
-            "layer 1: conv2d: expected images [N, height, width, channels], found [N, 16]",
-        ),
-        (
-            "[4, 4, 1]",
-            "{ conv2d = { filters = 2, kernel = [5, 3] } }",
-            "layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]",
-        ),
-        (
-            "[4, 4, 1]",
-            "{ conv2d = { filters = 2, kernel = 3, stride = 0 } }",
-            "layer 1 (conv2d): stride: expected 1 or more, found 0",
-        ),
-        (
-            "[16]",
-            "{ max_pool2d = { size = 2 } }",
-            "layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]",
-        ),
-        (
-            "[4, 4, 1]",
-            "{ avg_pool2d = { size = 2, padding = 2 } }",
-            "layer 1: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]",
-        ),
-        (
-            "[16]",
-            "'flatten', { linear = { units = 3 } }",
-            "the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]",
-        ),
-        (
-            "[4, 4, 1]",
-            "'relu'",
-            "the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]",
-        ),
-        ("[]", "'flatten'", "input: expected one to six sizes above 0, found []"),
-        ("[4, 0]", "'flatten'", "input: expected one to six sizes above 0, found [4, 0]"),
-        (
-            "[1, 1, 1, 1, 1, 1, 2]",
-            "'flatten'",
-            "input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
-        ),
-    ];
-    for (input, layers, message) in cases {
-        assert_eq!(mistake(input, layers), message);
+/// Checks pairs of lines: an input and layers, and what is said about that network with two outputs.
+#[track_caller]
+fn assert_mistakes(cases: &str) {
+    let lines: Vec<&str> = cases.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for case in lines.chunks(2) {
+        let (input, layers) = case[0].split_once(" | ").unwrap();
+        assert_eq!(mistake(input, layers), case[1], "{}", case[0]);
     }
 }
 
 #[test]
+fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
+    assert_mistakes(
+        "[4, 4, 1] | 'relu', { linear = { units = 2 } }
+         layer 2: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]
+
+         [16] | { conv2d = { filters = 2, kernel = 3 } }
+         layer 1: conv2d: expected images [N, height, width, channels], found [N, 16]
+
+         [4, 4, 1] | { conv2d = { filters = 2, kernel = [5, 3] } }
+         layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]
+
+         [4, 4, 1] | { conv2d = { filters = 2, kernel = 3, stride = 0 } }
+         layer 1 (conv2d): stride: expected 1 or more, found 0
+
+         [16] | { max_pool2d = { size = 2 } }
+         layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]
+
+         [4, 4, 1] | { avg_pool2d = { size = 2, padding = 2 } }
+         layer 1: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]
+
+         [16] | 'flatten', { linear = { units = 3 } }
+         the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]
+
+         [4, 4, 1] | 'relu'
+         the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]
+
+         [] | 'flatten'
+         input: expected one to six sizes above 0, found []
+
+         [4, 0] | 'flatten'
+         input: expected one to six sizes above 0, found [4, 0]
+
+         [1, 1, 1, 1, 1, 1, 2] | 'flatten'
+         input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
+    );
+}
+
+#[test]
 fn settings_outside_their_range_are_named_with_their_layer() {
-    let cases = [
-        ("{ linear = { units = 0 } }", "layer 1 (linear): units: expected 1 to 1048576, found 0"),
-        (
-            "'relu', { dropout = { rate = 1 } }",
-            "layer 2 (dropout): rate: expected a number from 0 to below 1, found 1",
-        ),
-        (
-            "{ leaky_relu = { slope = -0.1 } }",
-            "layer 1 (leaky_relu): slope: expected a number of at least 0, found -0.1",
-        ),
-        (
-            "{ conv2d = { filters = 2, kernel = [3, 1048577] } }",
-            "layer 1 (conv2d): kernel: expected 1 to 1048576, found 1048577",
-        ),
-        (
-            "{ batch_norm = { epsilon = 0 } }",
-            "layer 1 (batch_norm): epsilon: expected a number above 0, found 0",
-        ),
-        (
-            "{ linear = { units = 2, weight_init = { normal = { deviation = -1 } } } }",
-            "layer 1 (linear): weight_init.deviation: expected a number above 0, found -1",
-        ),
-        (
-            "{ conv2d = { filters = 2, kernel = 3, padding = 1025 } }",
-            "layer 1 (conv2d): padding: expected at most 1024, found 1025",
-        ),
-    ];
-    for (layers, message) in cases {
-        assert_eq!(mistake("[4]", layers), message);
-    }
+    assert_mistakes(
+        "[4] | { linear = { units = 0 } }
+         layer 1 (linear): units: expected 1 to 1048576, found 0
+
+         [4] | 'relu', { dropout = { rate = 1 } }
+         layer 2 (dropout): rate: expected a number from 0 to below 1, found 1
+
+         [4] | { leaky_relu = { slope = -0.1 } }
+         layer 1 (leaky_relu): slope: expected a number of at least 0, found -0.1
+
+         [4] | { conv2d = { filters = 2, kernel = [3, 1048577] } }
+         layer 1 (conv2d): kernel: expected 1 to 1048576, found 1048577
+
+         [4] | { batch_norm = { epsilon = 0 } }
+         layer 1 (batch_norm): epsilon: expected a number above 0, found 0
+
+         [4] | { linear = { units = 2, weight_init = { normal = { deviation = -1 } } } }
+         layer 1 (linear): weight_init.deviation: expected a number above 0, found -1
+
+         [4] | { conv2d = { filters = 2, kernel = 3, padding = 1025 } }
+         layer 1 (conv2d): padding: expected at most 1024, found 1025",
+    );
     let network = network("[4]", "{ linear = { units = 2 } }");
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };
     let error = network.model::<f32>(Mode::Train, &objective, 2).unwrap_err();
