@@ -8,9 +8,8 @@ use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
 
-use serde::Deserialize;
 use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 
 /// Settings that have a range.
 pub trait Validate {
@@ -265,13 +264,19 @@ macro_rules! registry {
             const NAMES: &[&str] = Self::NAMES;
 
             fn next_kind<'de, A: serde::de::MapAccess<'de>>(
-                name: &str,
                 map: &mut A,
-            ) -> Result<Self, A::Error> {
-                match name {
-                    $(stringify!($name) => map.next_value().map(Self::$Kind),)+
-                    _ => unreachable!("{name} was looked up in the list of names"),
+            ) -> Result<Option<Self>, A::Error> {
+                // A type for the key, so that an unknown name is an error of the key (whose place in the file the
+                // reader then reports) and not of the whole table.
+                #[derive(serde::Deserialize)]
+                #[allow(non_camel_case_types)]
+                enum Name {
+                    $($name),+
                 }
+                Ok(match map.next_key()? {
+                    $(Some(Name::$name) => Some(Self::$Kind(map.next_value()?)),)+
+                    None => None,
+                })
             }
         }
     };
@@ -282,8 +287,8 @@ pub(crate) use registry;
 pub(crate) trait ByName: Sized {
     const NAMES: &'static [&'static str];
 
-    /// Reads the settings of the kind `name`, one of the names, from the value that comes next.
-    fn next_kind<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Self, A::Error>;
+    /// Reads the next name with the settings of its kind, if there is one.
+    fn next_kind<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Self>, A::Error>;
 }
 
 /// Reads `"adam"` and `{ adam = { … } }`.
@@ -303,34 +308,18 @@ impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<R, A::Error> {
-        let Some(name) = map.next_key_seed(OneOf(R::NAMES))? else {
-            return Err(Error::invalid_length(0, &self));
-        };
-        let kind = R::next_kind(name, &mut map)?;
-        match map.next_key::<IgnoredAny>()? {
-            None => Ok(kind),
-            Some(_) => Err(Error::invalid_length(2, &self)),
+        match (R::next_kind(&mut map)?, map.next_key::<IgnoredAny>()?) {
+            (Some(kind), None) => Ok(kind),
+            (None, _) => Err(Error::invalid_length(0, &self)),
+            (Some(_), Some(_)) => Err(Error::invalid_length(2, &self)),
         }
-    }
-}
-
-/// Reads one of some names. A seed, so that an unknown name is an error of the key (whose place in
-/// the file the reader then reports) and not of the whole table.
-struct OneOf(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for OneOf {
-    type Value = &'static str;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
-        let found = String::deserialize(deserializer)?;
-        let known = self.0.iter().find(|&&name| name == found);
-        known.copied().ok_or_else(|| Error::unknown_variant(&found, self.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
     use serde::de::DeserializeOwned;
 
     use crate::init::Initializer;

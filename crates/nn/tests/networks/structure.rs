@@ -48,12 +48,9 @@ fn both_modes_have_one_vector_of_parameters() {
     };
     assert_eq!(ranges(&train), ranges(&evaluate));
     assert_eq!(train.initial_parameters(3), evaluate.initial_parameters(3));
-    let ends = train.parameters.iter().scan(0, |end, spec| {
-        let is_next = spec.range.start == *end;
-        *end = spec.range.end;
-        Some(is_next)
-    });
-    assert!(ends.collect::<Vec<_>>().iter().all(|is_next| *is_next), "one behind the other");
+    let ends = [0].into_iter().chain(train.parameters.iter().map(|spec| spec.range.end));
+    let starts = train.parameters.iter().map(|spec| spec.range.start);
+    assert!(starts.zip(ends).all(|(start, end)| start == end), "one behind the other");
     assert_eq!(train.running_statistics.len(), evaluate.running_statistics.len());
     assert_eq!((train.graph.n_inputs(), evaluate.graph.n_inputs()), (2, 3));
 }
