@@ -29,12 +29,14 @@ fn checked_len(shape: &[usize]) -> Option<usize> {
 ///
 /// ```
 /// use gradus_nn::{Mode, Network, Objective};
+/// use graph::Shape;
 ///
 /// let network: Network = toml::from_str(r#"
 ///     input = [28, 28, 1]
 ///     layers = ["flatten", { linear = { units = 10 } }]
 /// "#)?;
-/// let model = network.model::<f32>(Mode::Train, &Objective::default(), 10)?;
+/// let objective = Objective::default();
+/// let model = network.model::<f32>(Mode::Train, &objective, 10, Shape::batch([]))?;
 /// assert_eq!(model.graph.n_parameters(), 7850);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -108,9 +110,7 @@ pub struct Model<T> {
     pub prediction: NodeId,
     /// The loss on the data.
     pub data_loss: NodeId,
-    /// The cost of large weights, if there is one.
-    pub penalty: Option<NodeId>,
-    /// What training minimises: the sum of both.
+    /// What training minimises: the loss on the data and the cost of large weights.
     pub loss: NodeId,
     /// The parameters, in the order of the parameter vector.
     pub parameters: Vec<ParameterSpec>,
@@ -209,9 +209,9 @@ impl Validate for Network {
 
 type BuildModel<T> = fn(&Network, Mode, &Objective, usize, Shape) -> Result<Model<T>, NetworkError>;
 #[used]
-static F32: BuildModel<f32> = Network::model_with_target;
+static F32: BuildModel<f32> = Network::model;
 #[used]
-static F64: BuildModel<f64> = Network::model_with_target;
+static F64: BuildModel<f64> = Network::model;
 
 impl Network {
     /// Settings that are allowed and probably mistakes, with their layer.
@@ -231,30 +231,15 @@ impl Network {
 
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
     ///
-    /// With one output the target is a value, with several it is a class number. The parameters are the
-    /// same, in the same order, for both modes.
+    /// A target has the shape `[N]` (class numbers, or values if there is one output) or `[N, outputs]` (values or
+    /// one-hot rows). The parameters are the same, in the same order, for both modes.
     ///
     /// # Errors
     ///
     /// The first setting outside its range or layer that does not fit.
-    pub fn model<T: Float>(
-        &self,
-        mode: Mode,
-        objective: &Objective,
-        outputs: usize,
-    ) -> Result<Model<T>, NetworkError> {
-        self.model_with_target(mode, objective, outputs, Shape::batch([]))
-    }
-
-    /// As [`model`](Self::model), with targets of a given shape: `[N]` for class numbers, `[N, k]` for
-    /// values or one-hot rows.
-    ///
-    /// # Errors
-    ///
-    /// As [`model`](Self::model).
     // Not inlined: with all ops, it is compiled here once for both types, not in each crate that builds a model.
     #[inline(never)]
-    pub fn model_with_target<T: Float>(
+    pub fn model<T: Float>(
         &self,
         mode: Mode,
         objective: &Objective,
@@ -267,7 +252,7 @@ impl Network {
         if found != &Shape::batch([outputs]) {
             return Err(NetworkError::Outputs { found: found.clone(), expected: outputs });
         }
-        let (data_loss, penalty, loss) = builder
+        let [data_loss, loss] = builder
             .loss(objective, prediction, target)
             .map_err(|error| NetworkError::Loss { kind: objective.loss.name(), error })?;
         let Builder { graph, parameters, running_statistics, layers, .. } = builder;
@@ -277,7 +262,6 @@ impl Network {
             target,
             prediction,
             data_loss,
-            penalty,
             loss,
             parameters,
             running_statistics,

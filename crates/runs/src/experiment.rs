@@ -356,7 +356,7 @@ impl Experiment {
             Targets::Labels { .. } => Shape::batch([]),
             Targets::Values { width, .. } => Shape::batch([*width]),
         };
-        self.model.model_with_target(mode, &self.train.objective(), outputs_of(dataset), target)
+        self.model.model(mode, &self.train.objective(), outputs_of(dataset), target)
     }
 
     /// The network for `mode`, whatever its targets and its loss are.
@@ -365,7 +365,7 @@ impl Experiment {
     ///
     /// If the network does not fit in itself.
     pub fn network(&self, mode: Mode) -> Result<Model<f32>, NetworkError> {
-        self.model.model(mode, &Objective::default(), self.model.outputs()?)
+        self.model.model(mode, &Objective::default(), self.model.outputs()?, Shape::batch([]))
     }
 
     /// Checks every setting; `place` finds a setting in the file.

@@ -1,7 +1,7 @@
 //! The description of a run: its experiment, network and data.
 
 use data::{Dataset, Targets};
-use nn::{Mode, Objective};
+use nn::Mode;
 use runs::Split;
 use serde::Serialize;
 
@@ -57,8 +57,7 @@ impl About {
     /// If its experiment cannot be read.
     pub(crate) fn new(run: &OpenRun, is_live: bool) -> Result<Self, RunError> {
         let experiment = run.experiment()?;
-        let outputs = experiment.model.outputs()?;
-        let model = experiment.model.model::<f32>(Mode::Train, &Objective::default(), outputs)?;
+        let model = experiment.network(Mode::Train)?;
         // Without data two panels stay empty.
         let data = run.data().ok();
         let set = |choose: fn(&Split) -> &Dataset| data.as_deref().map(choose);

@@ -11,7 +11,7 @@ settings! {
 
 impl Initialize for HeNormal {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
-        fill_normal(2.0 / fan(fan_in), random, values);
+        fill_normal(2.0, fan_in, random, values);
     }
 }
 

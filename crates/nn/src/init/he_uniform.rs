@@ -12,7 +12,7 @@ settings! {
 
 impl Initialize for HeUniform {
     fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
-        fill_uniform(2.0 / fan(fan_in), random, values);
+        fill_uniform(2.0, fan_in, random, values);
     }
 }
 

@@ -42,23 +42,18 @@ pub trait Initialize {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]);
 }
 
-/// Independent numbers with mean 0 and the given variance, normally distributed.
-fn fill_normal(variance: f64, random: &mut Stream, values: &mut [f64]) {
-    let deviation = variance.sqrt();
+/// Independent numbers with mean 0 and variance `gain / fan`, normally distributed.
+fn fill_normal(gain: f64, fan: usize, random: &mut Stream, values: &mut [f64]) {
+    let deviation = (gain / fan.max(1) as f64).sqrt();
     random.fill_normal(values);
     values.iter_mut().for_each(|value| *value *= deviation);
 }
 
-/// Independent numbers with mean 0 and the given variance, uniformly distributed.
-fn fill_uniform(variance: f64, random: &mut Stream, values: &mut [f64]) {
+/// Independent numbers with mean 0 and variance `gain / fan`, uniformly distributed.
+fn fill_uniform(gain: f64, fan: usize, random: &mut Stream, values: &mut [f64]) {
     // Uniform in ±limit has a variance of limit² / 3.
-    let limit = (3.0 * variance).sqrt();
+    let limit = (3.0 * (gain / fan.max(1) as f64)).sqrt();
     values.fill_with(|| limit * (2.0 * random.uniform() - 1.0));
-}
-
-/// A number of inputs or outputs, safe to divide by.
-fn fan(n: usize) -> f64 {
-    n.max(1) as f64
 }
 
 #[cfg(test)]

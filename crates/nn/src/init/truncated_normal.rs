@@ -23,13 +23,10 @@ settings! {
 impl Initialize for TruncatedNormal {
     fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
         values.fill_with(|| {
-            // One draw in 22 is refused, so the loop ends soon.
-            loop {
-                let draw = random.normal();
-                if draw.abs() <= BOUND {
-                    return self.mean + self.deviation * draw;
-                }
-            }
+            // One draw in 22 is refused, so the search ends soon.
+            let mut draws = std::iter::repeat_with(|| random.normal());
+            let draw = draws.find(|draw| draw.abs() <= BOUND).expect("draws have no end");
+            self.mean + self.deviation * draw
         });
     }
 }

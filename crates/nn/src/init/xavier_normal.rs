@@ -29,11 +29,10 @@ pub enum FanMode {
 
 impl Initialize for XavierNormal {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
-        let variance = match self.mode {
-            FanMode::Average => 2.0 / fan(fan_in + fan_out),
-            FanMode::FanIn => 1.0 / fan(fan_in),
-        };
-        fill_normal(variance, random, values);
+        match self.mode {
+            FanMode::Average => fill_normal(2.0, fan_in + fan_out, random, values),
+            FanMode::FanIn => fill_normal(1.0, fan_in, random, values),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ settings! {
 
 impl Initialize for XavierUniform {
     fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
-        fill_uniform(2.0 / fan(fan_in + fan_out), random, values);
+        fill_uniform(2.0, fan_in + fan_out, random, values);
     }
 }
 

@@ -60,7 +60,25 @@ impl Loss {
         prediction: NodeId,
         target: NodeId,
     ) -> Result<NodeId, ShapeError> {
-        let rows = target_rows(g, prediction, target)?;
+        let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
+        let is_number = target_shape.is_batched() && target_shape.dims().is_empty();
+        let rows = match (shape.is_batched(), shape.dims()) {
+            _ if shape == target_shape && shape.rank() == 2 => target,
+            // With one feature there are no classes to count: the number is the value itself.
+            (true, &[1]) if is_number => g.reshape(target, [1])?,
+            (true, &[classes]) if is_number => g.one_hot(target, classes)?,
+            (true, &[_]) => {
+                return Err(ShapeError::Broadcast {
+                    op: "target",
+                    left: shape,
+                    right: target_shape,
+                });
+            }
+            _ => {
+                let expected = "a prediction [N, features]";
+                return Err(ShapeError::Rank { op: "target", expected, found: shape });
+            }
+        };
         self.as_dyn().build(g, prediction, rows)
     }
 
@@ -116,31 +134,6 @@ impl Prediction {
             Self::Probabilities => Some(wide().collect()),
             Self::Scores => None,
         }
-    }
-}
-
-/// The target as rows of the prediction's shape: class numbers become one-hot rows.
-///
-/// A prediction of one feature has no classes to count: there the number is the value itself.
-fn target_rows<T: Float>(
-    g: &mut Graph<T>,
-    prediction: NodeId,
-    target: NodeId,
-) -> Result<NodeId, ShapeError> {
-    let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
-    let is_number = target_shape.is_batched() && target_shape.dims().is_empty();
-    match (shape.is_batched(), shape.dims()) {
-        _ if shape == target_shape && shape.rank() == 2 => Ok(target),
-        (true, &[1]) if is_number => g.reshape(target, [1]),
-        (true, &[classes]) if is_number => g.one_hot(target, classes),
-        (true, &[_]) => {
-            Err(ShapeError::Broadcast { op: "target", left: shape, right: target_shape })
-        }
-        _ => Err(ShapeError::Rank {
-            op: "target",
-            expected: "a prediction [N, features]",
-            found: shape,
-        }),
     }
 }
 

@@ -176,21 +176,26 @@ impl<'a, T: Float> Builder<'a, T> {
         }
     }
 
-    /// Adds the loss on the data, the cost of large weights if there is one, and the sum of both.
+    /// Adds the loss on the data, and its sum with the cost of large weights.
     pub(super) fn loss(
         &mut self,
         objective: &Objective,
         prediction: NodeId,
         target: NodeId,
-    ) -> Result<(NodeId, Option<NodeId>, NodeId), ShapeError> {
+    ) -> Result<[NodeId; 2], ShapeError> {
         self.graph.begin_scope("loss");
         let data_loss = objective.loss.build(&mut self.graph, prediction, target)?;
-        let penalty = self.penalty(&objective.penalty)?;
-        let loss = penalty.map_or(Ok(data_loss), |penalty| self.graph.add(data_loss, penalty))?;
+        let loss = match self.penalty(&objective.penalty)? {
+            Some(penalty) => {
+                self.graph.set_name(penalty, "penalty");
+                self.graph.add(data_loss, penalty)?
+            }
+            None => data_loss,
+        };
         for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
             self.graph.set_name(node, name);
         }
-        Ok((data_loss, penalty, loss))
+        Ok([data_loss, loss])
     }
 
     fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
@@ -209,9 +214,6 @@ impl<'a, T: Float> Builder<'a, T> {
                 let cost = self.graph.mul(sum, factor)?;
                 total = Some(total.map_or(Ok(cost), |total| self.graph.add(total, cost))?);
             }
-        }
-        if let Some(total) = total {
-            self.graph.set_name(total, "penalty");
         }
         Ok(total)
     }

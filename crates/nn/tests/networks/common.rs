@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gradus_nn::{Layer, Network};
-use graph::{Compile, Float, Graph, Program, RunArgs, Tensor, Tensors};
+use gradus_nn::{Layer, Mode, Model, Network, Objective};
+use graph::{Compile, Float, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
 /// The network of `layers` behind an input of given sizes, both as in an experiment file.
 pub(crate) fn network(input: &str, layers: &str) -> Network {
     let text = format!("input = {input}\nlayers = [{layers}]");
     toml::from_str(&text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// A network as a graph, for class numbers or one value.
+pub(crate) fn model<T: Float>(network: &Network, mode: Mode, objective: &Objective) -> Model<T> {
+    network.model(mode, objective, network.outputs().unwrap(), Shape::batch([])).unwrap()
 }
 
 /// A program that has run once.

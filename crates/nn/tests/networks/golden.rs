@@ -2,18 +2,17 @@
 
 use gradus_nn::losses::half_squared_error;
 use gradus_nn::optim::{Optimize as _, StepInfo, adamw::AdamW, sgd::Sgd};
-use gradus_nn::{Mode, Network, Objective, Penalty};
+use gradus_nn::{Mode, Model, Network, Objective, Penalty};
 use graph::gradient_check::numerical_gradient;
 use graph::numeric::STEP;
 use graph::{Compile, Graph, NodeId, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
-use crate::common::{network, normal, run, samples};
+use crate::common::{model, network, normal, run, samples};
 
 /// The predictions of a network for `samples`, with given parameters.
 fn predict(network: &Network, parameters: &[f64], samples: &Tensor<f64>) -> Tensor<f64> {
-    let outputs = network.outputs().unwrap();
-    let model = network.model::<f64>(Mode::Evaluate, &Objective::default(), outputs).unwrap();
+    let model: Model<f64> = model(network, Mode::Evaluate, &Objective::default());
     let batch = samples.shape()[0];
     let options = Compile { batch, keep: vec![model.prediction], ..Compile::default() };
     let inputs = [samples, &Tensor::full([batch], 0.0)];
@@ -44,8 +43,8 @@ fn g16_l2_penalty_prefers_equal_weights() {
     let network = network("[4]", "{ linear = { units = 1, bias = false } }");
     // Ours is half the sum of squares: the factor 2 makes it the sum.
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: 2.0 }, ..Objective::default() };
-    let model = network.model::<f64>(Mode::Train, &objective, 1).unwrap();
-    let penalty = model.penalty.unwrap();
+    let model: Model<f64> = model(&network, Mode::Train, &objective);
+    let (penalty, _) = model.graph.nodes().find(|(_, node)| node.name() == "penalty").unwrap();
     let options = Compile { keep: vec![penalty, model.prediction], ..Compile::default() };
     let inputs = [&Tensor::full([1, 4], 1.0), &Tensor::full([1], 0.0)];
     for (parameters, cost) in [([1.0, 0.0, 0.0, 0.0], 1.0), ([0.25; 4], 0.25)] {
@@ -97,7 +96,7 @@ fn g23_the_softmax_layer_has_7850_parameters() {
 #[test]
 fn g24_a_hundred_digits_give_a_hundred_rows_of_ten_scores() {
     let network = network("[784]", "{ linear = { units = 10 } }");
-    let model = network.model::<f64>(Mode::Train, &Objective::default(), 10).unwrap();
+    let model: Model<f64> = model(&network, Mode::Train, &Objective::default());
     let sizes: Vec<_> = model.parameters.iter().map(|spec| spec.shape.as_slice()).collect();
     assert_eq!(sizes, [&[784, 10][..], &[10]]);
     let (batch, mut random) = (100, Stream::new(1, 0));
@@ -122,7 +121,7 @@ fn g27_two_layer_gradients_are_those_of_differences() {
         ..network("[784]", layers)
     };
     let (batch, mut random) = (3, Stream::new(2, 0));
-    let model = network.model::<f64>(Mode::Train, &Objective::default(), 10).unwrap();
+    let model: Model<f64> = model(&network, Mode::Train, &Objective::default());
     let pixels = samples(&network, batch, &mut random).map(|v: f64| v.abs().min(1.0));
     let inputs = [pixels, Tensor::new([batch], [5.0, 0.0, 4.0])];
     let parameters = model.initial_parameters(1);
@@ -149,7 +148,7 @@ fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
     let network = network("[1]", "{ linear = { units = 1, bias = false } }");
     let loss = half_squared_error::HalfSquaredError {}.into();
     let objective = Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 } };
-    let model = network.model::<f64>(Mode::Train, &objective, 1).unwrap();
+    let model: Model<f64> = model(&network, Mode::Train, &objective);
     let options = Compile { loss: Some(model.loss), ..Compile::default() };
     // The prediction is the target: only the penalty has a gradient.
     let inputs = [&Tensor::full([1, 1], 1.0), &Tensor::full([1], 1.0)];
@@ -167,7 +166,7 @@ fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
 #[test]
 fn the_variance_of_a_batch_normalisation_is_the_biased_one() {
     let network = network("[1]", "{ batch_norm = {} }");
-    let model = network.model::<f64>(Mode::Train, &Objective::default(), 1).unwrap();
+    let model: Model<f64> = model(&network, Mode::Train, &Objective::default());
     let moments = model.running_statistics[0].moments;
     let options = Compile { batch: 4, keep: vec![moments], ..Compile::default() };
     let inputs = [&Tensor::new([4, 1], [1.0, 2.0, 3.0, 4.0]), &Tensor::full([4], 0.0)];

@@ -6,7 +6,7 @@ use graph::gradient_check::{GradCheckOptions, gradient_check};
 use graph::{Compile, Float, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
-use crate::common::{examples, network, normal, run, samples};
+use crate::common::{examples, model, network, normal, run, samples};
 
 /// Many layers at once. No bias stands before a batch normalisation, where its gradient would be 0.
 const DEEP: (&str, &str) = (
@@ -39,7 +39,7 @@ impl<T: Float> NetworkTrial<T> {
         let objective = Objective { loss: loss.clone(), penalty };
         let outputs = network.outputs().unwrap();
         let model: Model<T> =
-            network.model_with_target(Mode::Train, &objective, outputs, target.clone()).unwrap();
+            network.model(Mode::Train, &objective, outputs, target.clone()).unwrap();
         let mut random = Stream::new(11, 0);
         // No parameter is 0, where a bias of a ReLU would put a kink.
         let parameters = normal(model.graph.n_parameters(), 0.5, &mut random);
@@ -275,5 +275,5 @@ fn both_precisions_begin_with_the_same_parameters() {
 }
 
 fn initial_parameters<T: Float>(network: &Network, seed: u64) -> Vec<T> {
-    network.model(Mode::Train, &Objective::default(), 4).unwrap().initial_parameters(seed)
+    model(network, Mode::Train, &Objective::default()).initial_parameters(seed)
 }

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use gradus_nn::layers::flatten::Flatten;
-use gradus_nn::{Mode, Model, Network, Objective, Penalty};
+use gradus_nn::{Mode, Model, Network, NetworkError, Objective, Penalty};
 use graph::Shape;
 
 use crate::common::{examples, network};
 
 fn model(network: &Network, mode: Mode) -> Model<f32> {
-    network.model(mode, &Objective::default(), network.outputs().unwrap()).unwrap()
+    crate::common::model(network, mode, &Objective::default())
+}
+
+fn model_error(network: &Network, objective: &Objective) -> NetworkError {
+    network.model::<f32>(Mode::Train, objective, 2, Shape::batch([])).unwrap_err()
 }
 
 #[test]
@@ -67,8 +71,7 @@ fn work_is_counted_for_one_sample() {
 
 /// What is said about a network with two outputs.
 fn mistake(input: &str, layers: &str) -> String {
-    let found = network(input, layers).model::<f32>(Mode::Train, &Objective::default(), 2);
-    diagnostics::chain(&found.expect_err(layers))
+    diagnostics::chain(&model_error(&network(input, layers), &Objective::default()))
 }
 
 /// Checks pairs of lines: an input and layers, and what is said about that network with two outputs.
@@ -145,7 +148,7 @@ fn settings_outside_their_range_are_named_with_their_layer() {
     );
     let network = network("[4]", "{ linear = { units = 2 } }");
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };
-    let error = network.model::<f32>(Mode::Train, &objective, 2).unwrap_err();
+    let error = model_error(&network, &objective);
     assert_eq!(error.to_string(), "l2: expected a number of at least 0, found -1");
     let error = Network { bias: f64::NAN, ..network }.outputs().unwrap_err();
     assert_eq!(error.to_string(), "bias: expected a finite number, found NaN");

@@ -401,10 +401,9 @@ fn a_model_that_does_not_fit_is_named_with_layer_kind_and_both_shapes() {
     ];
     for (from, to, message) in cases {
         let experiment = read(&FILE.replace(from, to)).unwrap();
-        let error = experiment
-            .model
-            .model::<f32>(Mode::Train, &experiment.train.objective(), 10)
-            .unwrap_err();
+        let (model, objective) = (&experiment.model, experiment.train.objective());
+        let labels = graph::Shape::batch([]);
+        let error = model.model::<f32>(Mode::Train, &objective, 10, labels).unwrap_err();
         assert_eq!(diagnostics::chain(&error), message);
     }
 }
