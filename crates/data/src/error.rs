@@ -2,8 +2,6 @@
 
 use std::io;
 
-use crate::readers::idx::LIMIT_BYTES;
-
 /// Why data cannot be read, put together or drawn from.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {fault}")]
@@ -29,9 +27,14 @@ pub enum DataFault {
         /// The expected format.
         expected: String,
     },
-    /// The sizes in a header (how many items, then the axes of an item) announce more bytes than the limit.
-    #[error("header announces {0:?} bytes, the limit is {LIMIT_BYTES}")]
-    TooLarge(Vec<u32>),
+    /// A header announces more bytes than the limit.
+    #[error("header announces {sizes:?} bytes, the limit is {limit_bytes}")]
+    TooLarge {
+        /// The sizes in the header: how many items, then the axes of an item.
+        sizes: Vec<u32>,
+        /// The most bytes that are read.
+        limit_bytes: usize,
+    },
     /// A file ends before everything its header announces has been read.
     #[error("ends after {found} bytes, expected {expected}")]
     Truncated {

@@ -160,8 +160,6 @@ pub struct RunningStatistics {
     pub range: Range<usize>,
     /// Channels: there are as many means, then as many variances.
     pub channels: usize,
-    /// Values of each channel in one sample: the pixels of an image, else 1.
-    pub values_per_sample: usize,
     /// Share of the old running value that a step keeps.
     pub momentum: f64,
     /// Whether the first steps keep less.
@@ -341,15 +339,17 @@ impl<T: Float> Model<T> {
     ///
     /// [`LayerFault::NoVariance`] if `batch` is too small.
     pub fn check_batch(&self, batch: usize) -> Result<(), NetworkError> {
-        // In a graph for evaluation the moments are an input.
-        let mut used =
-            self.running_statistics.iter().filter(|s| self.graph.node(s.moments).op().is_some());
-        let single = used.find(|s| batch * s.values_per_sample < 2);
-        let Some(single) = single else { return Ok(()) };
-        let of_layer = |layer: &&LayerSummary| layer.node.index() >= single.moments.index();
-        let layer = self.layers.iter().find(of_layer).expect("statistics belong to a layer");
-        let (number, kind) = (layer.number, layer.kind);
-        Err(NetworkError::Layer { number, kind, fault: LayerFault::NoVariance })
+        for statistics in &self.running_statistics {
+            // In a graph for evaluation the moments are an input.
+            let [x] = *self.graph.node(statistics.moments).operands() else { continue };
+            if batch * self.graph.shape(x).len() / statistics.channels < 2 {
+                let of_layer = |layer: &&LayerSummary| layer.node >= statistics.moments;
+                let layer = self.layers.iter().find(of_layer);
+                let &LayerSummary { number, kind, .. } = layer.expect("statistics have a layer");
+                return Err(NetworkError::Layer { number, kind, fault: LayerFault::NoVariance });
+            }
+        }
+        Ok(())
     }
 
     /// Multiply-adds of a forward pass for one sample.

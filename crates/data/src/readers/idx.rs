@@ -146,7 +146,7 @@ impl<R: Read> Unpacked<R> {
         let sizes = self.numbers::<AXES>()?;
         let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
         let Some(len @ ..=LIMIT_BYTES) = len else {
-            return Err(DataFault::TooLarge(sizes.into()));
+            return Err(DataFault::TooLarge { sizes: sizes.into(), limit_bytes: LIMIT_BYTES });
         };
         // Before the bytes are read: a false header of few bytes could announce a gigabyte of labels.
         if let Some(count) = count.filter(|&count| count != sizes[0]) {
@@ -327,7 +327,7 @@ mod tests {
         );
         let above = file(&[0x801, LIMIT_BYTES as u32 + 1], &[]);
         let fault = labels("y", &above[..], 10).unwrap_err().fault;
-        assert!(matches!(fault, DataFault::TooLarge(_)), "{fault}");
+        assert!(matches!(fault, DataFault::TooLarge { .. }), "{fault}");
         let at = file(&[0x801, LIMIT_BYTES as u32], &[]);
         let fault = labels("y", &at[..], 10).unwrap_err().fault;
         assert!(matches!(fault, DataFault::Truncated { found: 8, .. }), "{fault}");

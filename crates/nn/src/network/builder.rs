@@ -111,23 +111,15 @@ impl<'a, T: Float> Builder<'a, T> {
         warmup: bool,
     ) -> Result<NodeId, ShapeError> {
         let name = format!("{}.moments", self.layer);
-        let shape = self.graph.shape(x);
-        let channels = shape.dims().last().copied().unwrap_or(0);
-        let values_per_sample = shape.len() / channels.max(1);
+        let channels = self.graph.shape(x).dims().last().copied().unwrap_or(0);
         let moments = match self.mode {
             Mode::Train => self.graph.moments(x)?,
             Mode::Evaluate => self.graph.input(&name, [2, channels]),
         };
         let start = self.running_statistics.last().map_or(0, |last| last.range.end);
-        self.running_statistics.push(RunningStatistics {
-            name,
-            moments,
-            range: start..start + 2 * channels,
-            channels,
-            values_per_sample,
-            momentum,
-            warmup,
-        });
+        let range = start..start + 2 * channels;
+        let statistics = RunningStatistics { name, moments, range, channels, momentum, warmup };
+        self.running_statistics.push(statistics);
         Ok(moments)
     }
 
