@@ -17,7 +17,7 @@ impl Initialize for HeNormal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_initializer};
+    use super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]

@@ -23,7 +23,7 @@ impl Initialize for Normal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_initializer};
+    use super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]

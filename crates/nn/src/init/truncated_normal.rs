@@ -33,7 +33,7 @@ impl Initialize for TruncatedNormal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_initializer};
+    use super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]

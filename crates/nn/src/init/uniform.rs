@@ -39,7 +39,7 @@ impl Initialize for Uniform {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_distribution, check_first_values};
+    use super::testing::{Distribution, check_distribution, check_first_values};
     use super::*;
 
     #[test]

@@ -18,7 +18,7 @@ impl Initialize for XavierUniform {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Distribution, check_initializer};
+    use super::testing::{Distribution, check_initializer};
     use super::*;
 
     #[test]

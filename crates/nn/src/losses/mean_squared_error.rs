@@ -5,7 +5,7 @@ use super::*;
 settings! {
     /// The loss `mean_squared_error`.
     ///
-    /// The mean as in PyTorch and TensorFlow; [`half_squared_error`](super::half_squared_error) is that of "Deep
+    /// The mean as in PyTorch and TensorFlow; [`half_squared_error`] is that of "Deep
     /// Learning from Scratch".
     pub struct MeanSquaredError {}
 }

@@ -28,16 +28,13 @@ impl<T: Float> Optimize<T> for AdaGrad {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_rule;
-    use super::*;
-
-    fn formula(info: StepInfo, w: f64, g: f64, [h, _]: &mut [f64; 2]) -> f64 {
-        *h += g.powi(2);
-        w - info.learning_rate / (h.sqrt() + 1e-7) * g
-    }
+    use super::{testing::check_rule, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&AdaGrad::default(), 1.5, formula);
+        check_rule(&AdaGrad::default(), 1.5, |info, w, g, [h, _]| {
+            *h += g.powi(2);
+            w - info.learning_rate / (h.sqrt() + 1e-7) * g
+        });
     }
 }

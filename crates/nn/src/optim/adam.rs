@@ -123,20 +123,17 @@ impl<T: Float> Factors<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_rule;
-    use super::*;
-
-    fn formula(info: StepInfo, w: f64, g: f64, [m, v]: &mut [f64; 2]) -> f64 {
-        let t = info.step as i32;
-        *m = 0.9 * *m + (1.0 - 0.9) * g;
-        *v = 0.999 * *v + (1.0 - 0.999) * g.powi(2);
-        let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
-        w - info.learning_rate * m_hat / (v_hat.sqrt() + 1e-8)
-    }
+    use super::{testing::check_rule, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Adam::default(), 0.3, formula);
+        check_rule(&Adam::default(), 0.3, |info, w, g, [m, v]| {
+            let t = info.step as i32;
+            *m = 0.9 * *m + (1.0 - 0.9) * g;
+            *v = 0.999 * *v + (1.0 - 0.999) * g.powi(2);
+            let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
+            w - info.learning_rate * m_hat / (v_hat.sqrt() + 1e-8)
+        });
     }
 
     #[test]

@@ -37,8 +37,7 @@ impl<T: Float> Optimize<T> for AdamW {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_formula;
-    use super::*;
+    use super::{testing::check_formula, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces() {

@@ -27,16 +27,13 @@ impl<T: Float> Optimize<T> for Momentum {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_rule;
-    use super::*;
-
-    fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
-        *v = 0.9 * *v - info.learning_rate * g;
-        w + *v
-    }
+    use super::{testing::check_rule, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Momentum::default(), 0.1, formula);
+        check_rule(&Momentum::default(), 0.1, |info, w, g, [v, _]| {
+            *v = 0.9 * *v - info.learning_rate * g;
+            w + *v
+        });
     }
 }

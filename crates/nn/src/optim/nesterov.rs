@@ -29,19 +29,16 @@ impl<T: Float> Optimize<T> for Nesterov {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_rule;
-    use super::*;
-
-    /// As arranged in "Deep Learning from Scratch": by the old velocity.
-    fn formula(info: StepInfo, w: f64, g: f64, [v, _]: &mut [f64; 2]) -> f64 {
-        let old = *v;
-        *v = 0.9 * old - info.learning_rate * g;
-        w + 0.9 * 0.9 * old - (1.0 + 0.9) * info.learning_rate * g
-    }
+    use super::{testing::check_rule, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Nesterov::default(), 0.1, formula);
+        check_rule(&Nesterov::default(), 0.1, |info, w, g, [v, _]| {
+            // As arranged in "Deep Learning from Scratch": by the old velocity.
+            let old = *v;
+            *v = 0.9 * old - info.learning_rate * g;
+            w + 0.9 * 0.9 * old - (1.0 + 0.9) * info.learning_rate * g
+        });
     }
 
     /// The definition: momentum on `u`, its gradient taken at `u + µ·v`, which is our `w`.

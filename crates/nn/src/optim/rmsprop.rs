@@ -31,8 +31,7 @@ impl<T: Float> Optimize<T> for RmsProp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_formula;
-    use super::*;
+    use super::{testing::check_formula, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces() {

@@ -24,15 +24,10 @@ impl<T: Float> Optimize<T> for Sgd {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check_rule;
-    use super::*;
-
-    fn formula(info: StepInfo, w: f64, g: f64, _: &mut [f64; 2]) -> f64 {
-        w - info.learning_rate * g
-    }
+    use super::{testing::check_rule, *};
 
     #[test]
     fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Sgd {}, 0.95, formula);
+        check_rule(&Sgd {}, 0.95, |info, w, g, _| w - info.learning_rate * g);
     }
 }

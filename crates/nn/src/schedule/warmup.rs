@@ -32,8 +32,7 @@ impl LearningRate for Warmup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::step::StepDecay;
-    use super::*;
+    use super::{step::StepDecay, *};
 
     #[test]
     fn rises_in_equal_steps_and_then_follows_from_the_start() {
