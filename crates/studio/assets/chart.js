@@ -4,9 +4,9 @@
 // all again.
 
 import { paddedRange, stepText, ticks } from "./axes.js";
-import { createElement, cssColor, setText } from "./dom.js";
+import { createElement, cssColor, cssRgb, resizeCanvas, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
-import { description } from "./panels/describe.js";
+import description from "./panels/description.json" with { type: "json" };
 import { nearest } from "./search.js";
 import { translate } from "./text.js";
 
@@ -30,7 +30,7 @@ export class Chart {
   }
 
   /**
-   * Draws `series` (`{ label, color, width, x, y }`), `bands` (`{ label, rgb, x, edges }`, eight edges a step) and a
+   * Draws `series` (`{ label, color, width, x, y }`), `bands` (`{ label, color, x, edges }`, eight edges a step) and a
    * vertical line at the step `at`. The axes end at step `end` and span `range`, or the values if there is none.
    */
   draw(data) {
@@ -100,8 +100,7 @@ export class Chart {
   /** Fits the canvas to its element and clears it. */
   clear(width, height) {
     const ratio = devicePixelRatio || 1;
-    const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
-    if (this.canvas.width !== size.width || this.canvas.height !== size.height) Object.assign(this.canvas, size);
+    resizeCanvas(this.canvas, Math.round(width * ratio), Math.round(height * ratio));
     const context = this.canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
@@ -166,9 +165,9 @@ export class Chart {
     context.fill();
   }
 
-  drawBand(context, { x, edges, rgb }) {
+  drawBand(context, { x, edges, color }) {
     const { area } = this;
-    context.fillStyle = `rgba(${cssColor(rgb)}, ${BAND_OPACITY})`;
+    context.fillStyle = `rgba(${cssRgb(color)}, ${BAND_OPACITY})`;
     // A single snapshot is drawn with a small width, so that it is visible.
     const steps = x.length === 1 ? [x[0], x[0] + this.data.end / 200] : x;
     const edgesAt = (i) => edges[Math.min(i, edges.length - 1)];

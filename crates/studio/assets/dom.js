@@ -45,3 +45,8 @@ export function onColorSchemeChange(changed) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** Sets the size of a canvas only if it differs: setting it clears the canvas. */
+export function resizeCanvas(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+}

@@ -1,7 +1,7 @@
 // Images of samples: fetched once, drawn side by side.
 
-import { cssRgb } from "./dom.js";
-import { description } from "./panels/describe.js";
+import { cssRgb, resizeCanvas } from "./dom.js";
+import description from "./panels/description.json" with { type: "json" };
 import { fetchImages } from "./server.js";
 
 /** Samples in a request. */
@@ -55,9 +55,7 @@ export function drawImages(canvas, about, cells, columns, rows, fills = false) {
   const [height, width, channels] = about.image_shape;
   const [gridWidth, gridHeight] = [columns * width, rows * height];
   const source = (canvas.source ??= document.createElement("canvas"));
-  if (source.width !== gridWidth || source.height !== gridHeight) {
-    Object.assign(source, { width: gridWidth, height: gridHeight });
-  }
+  resizeCanvas(source, gridWidth, gridHeight);
   const context = source.getContext("2d");
   const [ink, card, misclassified] = ["--ink", "--card", "--misclassified"].map(cssRgb);
   const grid = context.createImageData(gridWidth, gridHeight);
@@ -99,9 +97,7 @@ function fit(canvas, source, fills) {
   const isLaidOut = box.width && box.height;
   const size = isLaidOut ? [box.width * ratio, box.height * ratio].map(Math.round) : [source.width, source.height];
   const [totalWidth, totalHeight] = size;
-  if (canvas.width !== totalWidth || canvas.height !== totalHeight) {
-    Object.assign(canvas, { width: totalWidth, height: totalHeight });
-  }
+  resizeCanvas(canvas, totalWidth, totalHeight);
   const factor = Math.min(totalWidth / source.width, totalHeight / source.height);
   const [width, height] = fills ? size : [source.width * factor, source.height * factor];
   const [left, top] = [(totalWidth - width) / 2, (totalHeight - height) / 2];

@@ -1,5 +1,6 @@
 // Shows the page that the address names, with the navigation bar above it.
 
+import { decode } from "./address.js";
 import { createElement } from "./dom.js";
 import { languageSwitch } from "./languages.js";
 import * as allPages from "./pages/all.js";
@@ -21,15 +22,6 @@ function parseAddress() {
     id: id ? decode(id) : null,
     step: step ? Number(step) || 0 : null,
   };
-}
-
-/** Decodes a part of an address; a malformed one is left as it is. */
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The address of a page for the current run and step. */

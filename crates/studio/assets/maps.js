@@ -92,7 +92,7 @@ export function drawWeights(canvas, { shape, values }, imageShape) {
 }
 
 /** Eight quantiles as nested bars on an axis from `-maximum` to `maximum`: the central seventh is darkest. */
-export function quantileBar(edges, maximum, rgbName, label) {
+export function quantileBar(edges, maximum, color, label) {
   const canvas = createElement("canvas", {
     class: "quantiles",
     width: 220,
@@ -104,7 +104,7 @@ export function quantileBar(edges, maximum, rgbName, label) {
   const x = (value) => 110 + (109 * value) / (maximum || 1);
   context.fillStyle = cssColor("--line");
   context.fillRect(109.5, 0, 1, 16);
-  context.fillStyle = `rgba(${cssColor(rgbName)}, ${BAR_OPACITY})`;
+  context.fillStyle = `rgba(${cssRgb(color)}, ${BAR_OPACITY})`;
   for (let low = 3; low >= 0; low--) {
     const [left, right] = [edges[low], edges[7 - low]].map(x);
     context.fillRect(left, 2, Math.max(1, right - left), 12);

@@ -1,11 +1,10 @@
 // A run as reported by the events of its log: the same lines for a live run and for a finished one.
 
-import { description } from "./panels/describe.js";
 import { countUpTo } from "./search.js";
 import { listen } from "./server.js";
 
 /** Steps kept at most: a chart has no more columns. Beyond them every second one is dropped. */
-const MAX_STEPS = description.max_steps;
+const MAX_STEPS = 4000;
 
 /** The fewest steps that a horizontal axis has during a run. */
 const MIN_AXIS_STEPS = 1000;

@@ -1,13 +1,15 @@
 //! The activations of a model, layer by layer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use data::{Dataset, Features};
 use runs::{Predictor, SavedModel};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::error::RunError;
 use crate::live::ModelAtStep;
+use crate::lock;
 
 /// Samples over which the statistics are taken.
 const SAMPLES: usize = 100;
@@ -17,29 +19,12 @@ const SATURATED: f32 = 0.02;
 /// The predictors used last, for one sample and for several at a time: a page uses the same one again and again.
 #[derive(Debug, Default)]
 pub(crate) struct PredictorCache {
-    one: Mutex<Option<CachedPredictor>>,
-    several: Mutex<Option<CachedPredictor>>,
+    one: PredictorSlot,
+    several: PredictorSlot,
 }
 
-#[derive(Debug)]
-struct CachedPredictor {
-    of: Arc<SavedModel>,
-    predictor: Predictor,
-}
-
-/// The activations of a model for one sample.
-#[derive(Debug, Serialize)]
-pub(crate) struct Activations {
-    /// The optimizer updates of the model.
-    pub(crate) step: u64,
-    /// The probability of each class; `None` if the loss defines no probabilities.
-    pub(crate) probabilities: Option<Vec<f64>>,
-    /// The shape of the activations of each layer.
-    pub(crate) layers: Vec<Vec<usize>>,
-    /// The activations, layer after layer.
-    #[serde(skip)]
-    pub(crate) values: Vec<f32>,
-}
+/// A predictor and the model that it was made of.
+type PredictorSlot = Mutex<Option<(Arc<SavedModel>, Predictor)>>;
 
 /// Statistics of the activations of a layer over some samples.
 #[derive(Debug, Serialize)]
@@ -56,81 +41,71 @@ pub(crate) struct LayerStatistics {
 }
 
 impl PredictorCache {
-    /// The activations of a model for `sample`, whose numbers are as in the dataset.
-    ///
-    /// # Errors
-    ///
-    /// If the sample has another size than the input of the model.
+    /// The activations of a model for `sample`, whose numbers are as in the dataset, layer after layer; and the step of
+    /// the model, the shape of each layer, and the probability of each class if the loss defines probabilities.
     pub(crate) fn activations(
         &self,
         model: &ModelAtStep,
         sample: &[f32],
-    ) -> Result<Activations, RunError> {
+    ) -> Result<(Value, Vec<f32>), RunError> {
         let ModelAtStep { step, model } = model;
-        let expected: usize = model.experiment.model.input.iter().product();
-        if sample.len() != expected {
-            return Err(RunError::SampleSize { expected, found: sample.len() });
-        }
-        let mut slot = predictor(&self.one, model, 1)?;
-        let predictor = &mut slot.as_mut().expect("just put there").predictor;
-        let scores = predictor.predict(sample);
-        let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
-        let (mut layers, mut values) = (Vec::new(), Vec::new());
-        for layer in (0..).map_while(|layer| predictor.activations(layer)) {
-            layers.push(layer.shape()[1..].to_vec());
-            values.extend(layer.values());
-        }
-        Ok(Activations { step: *step, probabilities, layers, values })
+        check_size(model, sample.len())?;
+        predict(&self.one, model, 1, sample, |predictor, scores| {
+            let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
+            let (mut layers, mut values) = (Vec::new(), Vec::new());
+            for layer in (0..).map_while(|layer| predictor.activations(layer)) {
+                layers.push(layer.shape()[1..].to_vec());
+                values.extend(layer.values());
+            }
+            (json!({ "step": step, "probabilities": probabilities, "layers": layers }), values)
+        })
     }
 
     /// Statistics of the activations of each layer over the first samples of `set`.
-    ///
-    /// # Errors
-    ///
-    /// If the samples of the set have another size than the input of the model.
     pub(crate) fn statistics(
         &self,
         model: &ModelAtStep,
         set: &Dataset,
     ) -> Result<Vec<LayerStatistics>, RunError> {
-        let ModelAtStep { model, .. } = model;
         let n = SAMPLES.min(set.len());
+        check_size(&model.model, if n == 0 { 0 } else { set.sample_len() })?;
         let samples: Vec<f32> = (0..n).filter_map(|i| sample(set, i)).flatten().collect();
-        let expected: usize = model.experiment.model.input.iter().product();
-        if n == 0 || set.sample_len() != expected {
-            return Err(RunError::SampleSize { expected, found: set.sample_len() });
-        }
-        let mut slot = predictor(&self.several, model, n)?;
-        let predictor = &mut slot.as_mut().expect("just put there").predictor;
-        predictor.predict(&samples);
-        let kinds: Vec<_> =
-            predictor.model().layers.iter().map(|layer| (layer.number, layer.kind)).collect();
-        let layers = kinds.into_iter().enumerate();
-        Ok(layers
-            .filter_map(|(i, (number, kind))| {
+        predict(&self.several, &model.model, n, &samples, |predictor, _| {
+            let layers = predictor.model().layers.iter().enumerate();
+            let statistics = layers.filter_map(|(i, layer)| {
                 let values = predictor.activations(i)?;
                 let units = values.shape().last().copied().unwrap_or(1).max(1);
-                Some(layer_statistics(number, kind, values.values(), units))
-            })
-            .collect())
+                Some(layer_statistics(layer.number, layer.kind, values.values(), units))
+            });
+            statistics.collect()
+        })
     }
 }
 
-/// The predictor in a slot, after compiling it if it is of another model or batch.
-fn predictor<'a>(
-    slot: &'a Mutex<Option<CachedPredictor>>,
+fn check_size(model: &SavedModel, found: usize) -> Result<(), RunError> {
+    let expected: usize = model.experiment.model.input.iter().product();
+    if found == expected { Ok(()) } else { Err(RunError::SampleSize { expected, found }) }
+}
+
+/// What `read` makes of a prediction, with the predictor in a slot if it is of the same model and batch.
+fn predict<T>(
+    slot: &PredictorSlot,
     model: &Arc<SavedModel>,
     batch: usize,
-) -> Result<MutexGuard<'a, Option<CachedPredictor>>, RunError> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_known = slot
-        .as_ref()
-        .is_some_and(|known| Arc::ptr_eq(&known.of, model) && known.predictor.batch() == batch);
-    if !is_known {
-        let predictor = Predictor::with_activations(model.as_ref().clone(), batch);
-        *slot = Some(CachedPredictor { of: Arc::clone(model), predictor: predictor? });
-    }
-    Ok(slot)
+    samples: &[f32],
+    read: impl FnOnce(&Predictor, &[f32]) -> T,
+) -> Result<T, RunError> {
+    let mut slot = lock(slot);
+    let known = slot.take();
+    let known = known.filter(|(of, known)| Arc::ptr_eq(of, model) && known.batch() == batch);
+    let mut predictor = match known {
+        Some((_, predictor)) => predictor,
+        None => Predictor::with_activations(model.as_ref().clone(), batch)?,
+    };
+    let scores = predictor.predict(samples).to_vec();
+    let result = read(&predictor, &scores);
+    *slot = Some((Arc::clone(model), predictor));
+    Ok(result)
 }
 
 /// The statistics of `values`, in which the `units` alternate.

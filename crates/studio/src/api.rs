@@ -18,29 +18,29 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use axum::{Extension, Json, Router};
-use data::Dataset;
 use diagnostics::chain;
 use events::Command;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
-use crate::about::About;
-use crate::activations::{self, Activations, LayerStatistics, PredictorCache};
+use crate::about::about;
+use crate::activations::{self, PredictorCache};
 use crate::assets;
 use crate::error::RunError;
 use crate::guard::{self, Access, Guard};
-use crate::images::{self, Images};
+use crate::images::{self, Images, Set};
 use crate::library::{Library, OpenRun};
-use crate::live::ModelAtStep;
-use crate::stream::{self, StreamLimit};
-use crate::summary::RunSummary;
+use crate::live::{LiveRun, ModelAtStep};
+use crate::stream::{self, MAX_STREAMS};
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
@@ -55,7 +55,8 @@ const MAX_RATE: f64 = 1e6;
 struct ApiState {
     library: Arc<Library>,
     predictors: Arc<PredictorCache>,
-    streams: StreamLimit,
+    streams: Arc<Semaphore>,
+    keep_alive: Duration,
 }
 
 /// How long the server waits.
@@ -65,7 +66,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// For the body of a request and its answer.
     pub answer: Duration,
-    /// Before it writes to an idle stream of events, to learn whether the other side still exists.
+    /// Before it writes to an idle stream of events: only that shows whether the other side still exists.
     pub keep_alive: Duration,
 }
 
@@ -77,28 +78,34 @@ impl Default for Timeouts {
 }
 
 /// The routes of the server.
-pub(crate) fn router(library: Arc<Library>, guard: Guard, timeouts: Timeouts) -> Router {
-    let streams = StreamLimit::new(timeouts.keep_alive);
-    let shared = ApiState { library, predictors: Arc::default(), streams };
+pub(crate) fn router(library: Library, guard: Guard, timeouts: Timeouts) -> Router {
+    const GET: MethodFilter = MethodFilter::GET;
+    const POST: MethodFilter = MethodFilter::POST;
+    let state = ApiState {
+        library: Arc::new(library),
+        predictors: Arc::default(),
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        keep_alive: timeouts.keep_alive,
+    };
     Router::new()
         .route("/api/runs", get(list))
-        .route("/api/runs/{id}", get(about))
-        .route("/api/runs/{id}/events", get(events))
-        .route("/api/runs/{id}/images", get(some_images))
-        .route("/api/runs/{id}/activations", get(activations_of_sample).post(activations_of_body))
-        .route("/api/runs/{id}/activation-statistics", get(activation_statistics))
-        .route("/api/runs/{id}/parameter", get(parameter))
-        .route("/api/runs/{id}/commands", post(command))
-        .route(
-            "/api/{*rest}",
-            get(|| async { ApiError(StatusCode::NOT_FOUND, "no such request".into()) }),
-        )
+        .route("/api/runs/{id}", of_run(GET, description))
+        .route("/api/runs/{id}/events", of_run(GET, events))
+        .route("/api/runs/{id}/images", of_run(GET, some_images))
+        .route("/api/runs/{id}/activations", of_run(GET, sample_activations))
+        .route("/api/runs/{id}/activations", of_run(POST, body_activations))
+        .route("/api/runs/{id}/activation-statistics", of_run(GET, statistics))
+        .route("/api/runs/{id}/parameter", of_run(GET, parameter))
+        .route("/api/runs/{id}/commands", of_run(POST, command))
+        .route("/api/{*rest}", get(|| async { not_found("no such request") }))
         .fallback(get(assets::serve))
-        .with_state(shared)
+        .with_state(state)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(timeouts.answer, in_time))
         .layer(middleware::from_fn_with_state(guard, guard::pass))
 }
+
+type Answer<T> = Result<T, ApiError>;
 
 /// Why a request is refused.
 struct ApiError(StatusCode, String);
@@ -109,18 +116,19 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn not_found(what: impl Into<String>) -> ApiError {
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        let status = match error {
+            RunError::SampleSize { .. } => StatusCode::BAD_REQUEST,
+            // Something of the run is missing or damaged.
+            _ => StatusCode::NOT_FOUND,
+        };
+        Self(status, chain(&error))
+    }
+}
+
+fn not_found(what: &str) -> ApiError {
     ApiError(StatusCode::NOT_FOUND, what.into())
-}
-
-/// Something of a run that is missing or damaged.
-fn unavailable(error: RunError) -> ApiError {
-    not_found(chain(&error))
-}
-
-/// A request that does not fit the run.
-fn invalid(error: RunError) -> ApiError {
-    bad(chain(&error))
 }
 
 fn bad(what: impl Into<String>) -> ApiError {
@@ -129,138 +137,122 @@ fn bad(what: impl Into<String>) -> ApiError {
 
 /// Ends answers that take too long, and refuses a body that is announced as too large.
 async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY as u64) {
+    if request.body().size_hint().lower() > MAX_BODY as u64 {
         let why = format!("expected a body of at most {MAX_BODY} bytes");
         return ApiError(StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
     }
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            ApiError(StatusCode::REQUEST_TIMEOUT, "the answer took too long".into()).into_response()
-        }
-    }
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        ApiError(StatusCode::REQUEST_TIMEOUT, "the answer took too long".into()).into_response()
+    })
 }
 
 /// Runs what reads files or computes on another thread, so that other requests are answered meanwhile.
-async fn on_thread<T: Send + 'static>(
+async fn on_thread<T: IntoResponse>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+) -> Response {
+    let done = tokio::task::spawn_blocking(|| work().into_response()).await;
+    done.unwrap_or_else(|error| {
+        ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+    })
 }
 
-fn open(library: &Library, id: &str) -> Result<Arc<OpenRun>, ApiError> {
-    library.open(id).ok_or_else(|| not_found("no such run"))
+/// A request whose path names a run.
+struct RunRequest {
+    state: ApiState,
+    run: Arc<OpenRun>,
 }
 
-/// All runs.
-#[derive(Serialize)]
-struct RunList {
-    /// The run that this process trains.
-    live: Option<String>,
-    runs: Vec<RunSummary>,
+impl RunRequest {
+    fn trainer(&self) -> Option<&LiveRun> {
+        self.state.library.trainer_of(&self.run)
+    }
+
+    /// The model of the run: the latest that its trainer provided, or the one nearest to `step`.
+    fn model(&self, step: Option<u64>) -> Result<ModelAtStep, RunError> {
+        let Some(latest) = self.trainer().and_then(LiveRun::model) else {
+            return self.run.saved(step);
+        };
+        let distance = |model: &ModelAtStep| step.map(|step| model.step.abs_diff(step));
+        let saved = step.and_then(|step| self.run.saved(Some(step)).ok());
+        Ok(saved.filter(|saved| distance(saved) < distance(&latest)).unwrap_or(latest))
+    }
+
+    fn activations(&self, step: Option<u64>, sample: &[f32]) -> Answer<Vec<u8>> {
+        let (about, values) = self.state.predictors.activations(&self.model(step)?, sample)?;
+        Ok(numbers(&about, &values))
+    }
 }
 
-async fn list(State(shared): State<ApiState>) -> Result<Json<RunList>, ApiError> {
-    let library = shared.library;
-    let list = on_thread(move || {
-        Ok(RunList {
-            live: library.live().map(|(id, _)| id),
-            runs: library.summaries(SystemTime::now()),
+/// A route whose path names a run: `answer` gets the run and what it extracts from the request.
+fn of_run<Q, M, T>(
+    method: MethodFilter,
+    answer: fn(RunRequest, Q) -> Answer<T>,
+) -> MethodRouter<ApiState>
+where
+    Q: FromRequest<ApiState, M> + Send + 'static,
+    M: Send + 'static,
+    T: IntoResponse + 'static,
+{
+    on(method, move |State(state): State<ApiState>, Path(id): Path<String>, request: Q| {
+        on_thread(move || {
+            let run = state.library.open(&id).ok_or_else(|| not_found("no such run"))?;
+            answer(RunRequest { state, run }, request)
         })
-    });
-    Ok(Json(list.await?))
+    })
 }
 
-async fn about(
-    State(shared): State<ApiState>,
-    Extension(access): Extension<Access>,
-    Path(id): Path<String>,
-) -> Result<Json<About>, ApiError> {
-    let library = shared.library;
-    let about = on_thread(move || {
-        let run = open(&library, &id)?;
-        let is_live = library.trainer_of(&run).is_some();
-        let about = About::new(&run, is_live).map_err(unavailable)?;
-        Ok(About { can_control: is_live && access == Access::Owner, ..about })
-    });
-    Ok(Json(about.await?))
+async fn list(State(state): State<ApiState>) -> Response {
+    on_thread(move || {
+        let runs = state.library.summaries(SystemTime::now());
+        Ok(Json(json!({ "live": state.library.live_id(), "runs": runs })))
+    })
+    .await
 }
 
-async fn events(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let Some(permit) = shared.streams.permit() else {
-        let why = format!("{} pages are listening already", stream::MAX_STREAMS);
-        return Err(ApiError(StatusCode::SERVICE_UNAVAILABLE, why));
-    };
-    let library = shared.library;
-    let run = on_thread(move || open(&library, &id)).await?;
+fn description(request: RunRequest, access: Extension<Access>) -> Answer<Json<Value>> {
+    let is_live = request.trainer().is_some();
+    let mut about = about(&request.run, is_live)?;
+    about["can_control"] = json!(is_live && *access == Access::Owner);
+    Ok(Json(about))
+}
+
+fn events(RunRequest { state, run }: RunRequest, headers: HeaderMap) -> Answer<impl IntoResponse> {
+    let permit = state.streams.try_acquire_owned().map_err(|_| {
+        let why = format!("{MAX_STREAMS} pages are listening already");
+        ApiError(StatusCode::SERVICE_UNAVAILABLE, why)
+    })?;
     // After a broken connection, a page continues where it was.
     let start = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    Ok(Sse::new(stream::events(run, start, permit)).into_response())
-}
-
-/// Which set of the data.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum DataSet {
-    Train,
-    Test,
-}
-
-impl DataSet {
-    fn of(self, split: &runs::Split) -> &Dataset {
-        match self {
-            Self::Train => &split.train,
-            Self::Test => &split.test,
-        }
-    }
+    Ok(Sse::new(stream::events(run, start, state.keep_alive, permit)))
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ImagesQuery {
-    set: DataSet,
+    set: Set,
     /// Numbers separated by commas.
     samples: String,
 }
 
-async fn some_images(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    Query(query): Query<ImagesQuery>,
-) -> Result<Response, ApiError> {
+fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<Vec<u8>> {
     let samples: Result<Vec<usize>, _> = query.samples.split(',').map(str::parse).collect();
     let samples = samples.map_err(|_| bad("samples: expected numbers separated by commas"))?;
-    if samples.len() > MAX_SAMPLES {
-        return Err(bad(format!(
-            "samples: expected at most {MAX_SAMPLES}, found {}",
-            samples.len()
-        )));
+    let n = samples.len();
+    if n > MAX_SAMPLES {
+        return Err(bad(format!("samples: expected at most {MAX_SAMPLES}, found {n}")));
     }
     // No set has so many samples.
     let number = |&sample: &usize| u32::try_from(sample).unwrap_or(u32::MAX);
     let samples: Vec<u32> = samples.iter().map(number).collect();
-    let library = shared.library;
-    let bytes = on_thread(move || {
-        let data = open(&library, &id)?.data().map_err(unavailable)?;
-        let found = images::some(query.set.of(&data), &samples);
-        let Images { labels, pixels } = found.ok_or_else(|| not_found("no such images"))?;
-        let labels = labels.into_iter().flat_map(u32::to_le_bytes);
-        Ok(labels.chain(pixels).collect::<Vec<u8>>())
-    });
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes.await?).into_response())
+    let found = images::some(query.set.of(&*request.run.data()?), &samples);
+    let Images { labels, pixels } = found.ok_or_else(|| not_found("no such images"))?;
+    Ok(labels.into_iter().flat_map(u32::to_le_bytes).chain(pixels).collect())
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleQuery {
-    set: DataSet,
+    set: Set,
     sample: usize,
     step: Option<u64>,
 }
@@ -279,120 +271,47 @@ struct ParameterQuery {
 }
 
 /// A line of JSON, then numbers of four bytes each, little-endian.
-fn numbers(about: &impl Serialize, values: &[f32]) -> Response {
-    let mut bytes = serde_json::to_vec(about).expect("plain structs have a text form");
-    bytes.push(b'\n');
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
+fn numbers(about: &Value, values: &[f32]) -> Vec<u8> {
+    let values = values.iter().flat_map(|value| value.to_le_bytes());
+    format!("{about}\n").into_bytes().into_iter().chain(values).collect()
 }
 
-async fn activations_of_sample(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    Query(query): Query<SampleQuery>,
-) -> Result<Response, ApiError> {
-    let answer: Activations = on_thread(move || {
-        let (run, model) = model(&shared.library, &id, query.step)?;
-        let data = run.data().map_err(unavailable)?;
-        let sample = activations::sample(query.set.of(&data), query.sample);
-        let sample = sample.ok_or_else(|| not_found("no such sample"))?;
-        shared.predictors.activations(&model, &sample).map_err(invalid)
-    })
-    .await?;
-    Ok(numbers(&answer, &answer.values))
+fn sample_activations(request: RunRequest, Query(query): Query<SampleQuery>) -> Answer<Vec<u8>> {
+    let sample = activations::sample(query.set.of(&*request.run.data()?), query.sample);
+    request.activations(query.step, &sample.ok_or_else(|| not_found("no such sample"))?)
 }
 
-async fn activations_of_body(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    Query(query): Query<StepQuery>,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let answer: Activations = on_thread(move || {
-        let (_, model) = model(&shared.library, &id, query.step)?;
-        let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
-        shared.predictors.activations(&model, &sample).map_err(invalid)
-    })
-    .await?;
-    Ok(numbers(&answer, &answer.values))
+fn body_activations(
+    request: RunRequest,
+    (Query(query), body): (Query<StepQuery>, Bytes),
+) -> Answer<Vec<u8>> {
+    let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
+    request.activations(query.step, &sample)
 }
 
-/// The activation statistics of a model.
-#[derive(Serialize)]
-struct StatisticsAnswer {
-    step: u64,
-    layers: Vec<LayerStatistics>,
+fn statistics(request: RunRequest, Query(query): Query<StepQuery>) -> Answer<Json<Value>> {
+    let model = request.model(query.step)?;
+    let layers = request.state.predictors.statistics(&model, &request.run.data()?.test)?;
+    Ok(Json(json!({ "step": model.step, "layers": layers })))
 }
 
-async fn activation_statistics(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    Query(query): Query<StepQuery>,
-) -> Result<Json<StatisticsAnswer>, ApiError> {
-    let found = on_thread(move || {
-        let (run, model) = model(&shared.library, &id, query.step)?;
-        let data = run.data().map_err(unavailable)?;
-        let layers = shared.predictors.statistics(&model, &data.test).map_err(unavailable)?;
-        Ok(StatisticsAnswer { step: model.step, layers })
-    });
-    Ok(Json(found.await?))
+fn parameter(request: RunRequest, Query(query): Query<ParameterQuery>) -> Answer<Vec<u8>> {
+    let ModelAtStep { step, model: saved } = request.model(query.step)?;
+    let network = saved.model().map_err(RunError::from)?;
+    let spec = network.parameters.iter().find(|spec| spec.name == query.name);
+    let spec = spec.ok_or_else(|| not_found("no such parameter"))?;
+    let values = &saved.parameters[spec.range.clone()];
+    let n = values.len();
+    if n > MAX_NUMBERS {
+        return Err(bad(format!("expected at most {MAX_NUMBERS} numbers, found {n}")));
+    }
+    Ok(numbers(&json!({ "step": step, "shape": spec.shape }), values))
 }
 
-/// The shape of a parameter, and the step of its model.
-#[derive(Serialize)]
-struct AboutParameter {
-    step: u64,
-    shape: Vec<usize>,
-}
-
-async fn parameter(
-    State(shared): State<ApiState>,
-    Path(id): Path<String>,
-    Query(query): Query<ParameterQuery>,
-) -> Result<Response, ApiError> {
-    on_thread(move || {
-        let (_, model) = model(&shared.library, &id, query.step)?;
-        let ModelAtStep { step, model: saved } = model;
-        let network = saved.model().map_err(|error| unavailable(error.into()))?;
-        let spec = network.parameters.iter().find(|spec| spec.name == query.name);
-        let spec = spec.ok_or_else(|| not_found("no such parameter"))?;
-        let values = &saved.parameters[spec.range.clone()];
-        if values.len() > MAX_NUMBERS {
-            return Err(bad(format!(
-                "expected at most {MAX_NUMBERS} numbers, found {}",
-                values.len()
-            )));
-        }
-        Ok(numbers(&AboutParameter { step, shape: spec.shape.clone() }, values))
-    })
-    .await
-}
-
-/// A run and its model: the latest that its trainer provided, or the one nearest to `step`.
-fn model(
-    library: &Library,
-    id: &str,
-    step: Option<u64>,
-) -> Result<(Arc<OpenRun>, ModelAtStep), ApiError> {
-    let run = open(library, id)?;
-    let latest = library.trainer_of(&run).and_then(|live| live.model());
-    let model = match (latest, step) {
-        (Some(latest), None) => latest,
-        (Some(latest), Some(step)) => match run.saved(Some(step)) {
-            Ok(saved) if saved.step.abs_diff(step) < latest.step.abs_diff(step) => saved,
-            _ => latest,
-        },
-        (None, step) => run.saved(step).map_err(unavailable)?,
-    };
-    Ok((run, model))
-}
-
-async fn command(
-    State(shared): State<ApiState>,
-    Extension(access): Extension<Access>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<StatusCode, ApiError> {
+fn command(
+    request: RunRequest,
+    (Extension(access), body): (Extension<Access>, Bytes),
+) -> Answer<StatusCode> {
     if access != Access::Owner {
         return Err(ApiError(StatusCode::FORBIDDEN, "this link is read-only".into()));
     }
@@ -404,16 +323,11 @@ async fn command(
             "learning_rate: expected above 0 and at most {MAX_RATE}, found {rate}"
         )));
     }
-    on_thread(move || {
-        let run = open(&shared.library, &id)?;
-        let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
-        let Some(live) = shared.library.trainer_of(&run) else {
-            return Err(conflict("this process does not train the run"));
-        };
-        match live.send(command) {
-            true => Ok(StatusCode::ACCEPTED),
-            false => Err(conflict("the run has ended, or too many commands wait")),
-        }
-    })
-    .await
+    let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
+    let live = request.trainer();
+    let live = live.ok_or_else(|| conflict("this process does not train the run"))?;
+    match live.send(command) {
+        true => Ok(StatusCode::ACCEPTED),
+        false => Err(conflict("the run has ended, or too many commands wait")),
+    }
 }

@@ -29,10 +29,10 @@ pub(crate) enum Access {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     port: u16,
-    /// Names and addresses of this server, without the port.
+    /// Names and addresses of this server, each with the port.
     hosts: Vec<String>,
-    owner: String,
-    viewer: String,
+    /// The tokens of an owner and of a viewer.
+    tokens: [String; 2],
 }
 
 /// Pages load everything from this server, run only its script files, and cannot be framed.
@@ -40,36 +40,28 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src
     form-action 'none'; frame-ancestors 'none'";
 
 impl Guard {
-    /// Rules for a server at `port` with the names of this machine and `more`.
-    pub(crate) fn new(port: u16, more: &[String]) -> Result<Self, getrandom::Error> {
-        let own = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
-        let more = more.iter().map(|host| host.to_ascii_lowercase());
-        let hosts = own.into_iter().chain(more).collect();
-        Ok(Self { port, hosts, owner: token()?, viewer: token()? })
+    /// Rules for a server at `port` with the names of this machine and `host`, which includes the port.
+    pub(crate) fn new(port: u16, host: &str) -> Result<Self, getrandom::Error> {
+        let own = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
+        let hosts = own.into_iter().chain([host.to_ascii_lowercase()]).collect();
+        Ok(Self { port, hosts, tokens: [token()?, token()?] })
     }
 
     /// The token in links with this access.
     pub(crate) fn token(&self, access: Access) -> &str {
-        match access {
-            Access::Owner => &self.owner,
-            Access::Viewer => &self.viewer,
-        }
+        &self.tokens[access as usize]
     }
 
     /// Whether `host`, such as `localhost:8000`, is a name of this server. The local address of the connection is one: DNS
     /// rebinding needs a name.
     fn is_ours(&self, host: &str, arrived: SocketAddr) -> bool {
-        let host = host.to_ascii_lowercase();
-        let name = match host.strip_suffix(&format!(":{}", self.port)) {
-            Some(name) => name,
-            None if self.port == 80 => &host,
-            None => return false,
-        };
-        let address = match arrived.ip().to_canonical() {
-            std::net::IpAddr::V4(address) => address.to_string(),
-            std::net::IpAddr::V6(address) => format!("[{address}]"),
-        };
-        name == address || self.hosts.iter().any(|ours| ours == name)
+        let mut host = host.to_ascii_lowercase();
+        // Browsers leave out the port 80.
+        if self.port == 80 && !host.ends_with(":80") {
+            host += ":80";
+        }
+        let address = SocketAddr::new(arrived.ip().to_canonical(), self.port);
+        host == address.to_string() || self.hosts.contains(&host)
     }
 
     /// The access of a request, or why it is refused.
@@ -79,28 +71,26 @@ impl Guard {
         arrived: SocketAddr,
     ) -> Result<Access, (StatusCode, &'static str)> {
         let headers = request.headers();
+        let is_ours = |host: &str| self.is_ours(host, arrived);
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
-        let is_ours = |host: &str| self.is_ours(host, arrived);
-        if !host.is_some_and(is_ours) || hosts.next().is_some() {
-            return Err((StatusCode::FORBIDDEN, "Host: not a name of this server"));
-        }
-        // A request line may contain a host too.
-        if !request.uri().authority().is_none_or(|authority| is_ours(authority.as_str())) {
-            return Err((StatusCode::FORBIDDEN, "request line: not a name of this server"));
-        }
         let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
-        let is_foreign = match headers.get(header::ORIGIN) {
-            Some(origin) => {
-                let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
-                !origin.is_some_and(is_ours)
-            }
+        let is_foreign = match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
+            Some(Ok(origin)) => !origin.strip_prefix("http://").is_some_and(is_ours),
+            Some(Err(_)) => true,
             None => !is_reading,
         };
-        if is_foreign {
-            return Err((StatusCode::FORBIDDEN, "Origin: expected a page of this server"));
+        let refused = if !host.is_some_and(is_ours) || hosts.next().is_some() {
+            Some("Host: not a name of this server")
+        } else if !request.uri().authority().is_none_or(|host| is_ours(host.as_str())) {
+            Some("request line: not a name of this server")
+        } else {
+            is_foreign.then_some("Origin: expected a page of this server")
+        };
+        if let Some(why) = refused {
+            return Err((StatusCode::FORBIDDEN, why));
         }
-        let given = self.tokens(request.uri().query().unwrap_or(""), headers);
+        let given = self.tokens_of(request.uri().query().unwrap_or(""), headers);
         let access = given.into_iter().find_map(|given| {
             let is_token =
                 |access: &Access| self.token(*access).as_bytes().ct_eq(given.as_bytes()).into();
@@ -112,18 +102,15 @@ impl Guard {
         ))
     }
 
-    fn tokens<'a>(&self, query: &'a str, headers: &'a HeaderMap) -> Vec<&'a str> {
+    fn tokens_of<'a>(&self, query: &'a str, headers: &'a HeaderMap) -> Vec<&'a str> {
+        let texts = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         let in_query = query.split('&').filter_map(|pair| pair.strip_prefix("token="));
-        let name = self.cookie_name();
-        let in_cookies = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|cookies| cookies.to_str().ok())
+        let in_header =
+            texts(header::AUTHORIZATION).filter_map(|value| value.strip_prefix("Bearer "));
+        let name = format!("{}=", self.cookie_name());
+        let in_cookies = texts(header::COOKIE)
             .flat_map(|cookies| cookies.split(';'))
-            .filter_map(move |cookie| cookie.trim().strip_prefix(&*name)?.strip_prefix('='));
-        let in_header = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+            .filter_map(|cookie| cookie.trim().strip_prefix(&*name));
         // The link that was just followed takes precedence over the cookie of an earlier one.
         in_query.take(1).chain(in_header).chain(in_cookies).collect()
     }
@@ -178,5 +165,5 @@ pub(crate) async fn pass(
 fn token() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

@@ -23,6 +23,8 @@ mod server;
 mod stream;
 mod summary;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use runs::{DataSpec, ExperimentError, Split};
 
 pub use api::Timeouts;
@@ -34,3 +36,8 @@ pub use server::{BoundAddress, Options, Studio, StudioError};
 
 /// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
 pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;
+
+/// Locks a value that stays valid even if a thread panicked while it held the lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

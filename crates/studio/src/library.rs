@@ -4,16 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use runs::{Experiment, RunFolder, SavedModel, Split};
 
-use crate::OpenData;
 use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::summary::{RunState, RunSummary};
+use crate::summary::{RunState, RunSummary, experiment};
+use crate::{OpenData, lock};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
 const MAX_OPEN: usize = 16;
@@ -52,11 +52,10 @@ impl Library {
         Self { roots, live, open_data, known: Mutex::default(), open: Mutex::default() }
     }
 
-    /// The run that this process trains, and its id.
-    pub(crate) fn live(&self) -> Option<(String, &LiveRun)> {
+    /// The id of the run that this process trains.
+    pub(crate) fn live_id(&self) -> Option<String> {
         let live = self.live.as_ref()?;
-        let id = self.folders().into_iter().find(|(_, folder)| folder == live.folder())?.0;
-        Some((id, live))
+        self.folders().into_iter().find(|(_, folder)| *folder == live.folder).map(|(id, _)| id)
     }
 
     /// Every folder that may be a run, with its id: the name of the folder, and a number if that is taken.
@@ -76,12 +75,11 @@ impl Library {
         let names: Vec<String> = folders.iter().map(|folder| name_of(folder)).collect();
         let mut taken = HashSet::new();
         let ids = names.iter().map(|name| {
-            let is_free = |id: &String| !taken.contains(id) && (id == name || !names.contains(id));
             let numbered = (2..).map(|number| format!("{name}~{number}"));
+            let is_free =
+                |id: &String| (id == name || !names.contains(id)) && taken.insert(id.clone());
             let id = std::iter::once(name.clone()).chain(numbered).find(is_free);
-            let id = id.expect("numbers do not end");
-            taken.insert(id.clone());
-            id
+            id.expect("numbers do not end")
         });
         ids.collect::<Vec<_>>().into_iter().zip(folders).collect()
     }
@@ -93,7 +91,7 @@ impl Library {
 
     fn summaries_by(&self, read: impl Fn(&str, &Path, bool) -> RunSummary) -> Vec<RunSummary> {
         let mut known = lock(&self.known);
-        let live = self.live.as_ref().map(LiveRun::folder);
+        let live = self.live.as_ref().map(|live| &live.folder);
         let mut summaries = Vec::new();
         for (id, folder) in self.folders() {
             let stamp = stamp(&folder.join("events.jsonl"));
@@ -101,7 +99,7 @@ impl Library {
                 Some((old, summary)) if *old == stamp && summary.id == id => summary.clone(),
                 _ => {
                     // A bug met in one run must not hide the others.
-                    let read = AssertUnwindSafe(|| read(&id, &folder, live == Some(&*folder)));
+                    let read = AssertUnwindSafe(|| read(&id, &folder, live == Some(&folder)));
                     let summary = catch_unwind(read).unwrap_or_else(|_| RunSummary::failed(&id));
                     if summary.state.is_over() {
                         known.insert(folder, (stamp, summary.clone()));
@@ -134,7 +132,7 @@ impl Library {
 
     /// The link to the trainer of `run`, if this process trains it.
     pub(crate) fn trainer_of(&self, run: &OpenRun) -> Option<&LiveRun> {
-        self.live.as_ref().filter(|live| live.folder() == run.folder)
+        self.live.as_ref().filter(|live| live.folder == run.folder)
     }
 }
 
@@ -157,10 +155,6 @@ impl OpenRun {
     }
 
     /// The lines that show the whole run so far.
-    ///
-    /// # Errors
-    ///
-    /// If the log cannot be read.
     pub(crate) fn history(&self) -> Result<Lines, RunError> {
         let mut log = self.log();
         let lines = log.refresh().and_then(|()| log.history());
@@ -168,15 +162,8 @@ impl OpenRun {
     }
 
     /// The experiment of the run.
-    ///
-    /// # Errors
-    ///
-    /// If its file cannot be read or is wrong.
     pub(crate) fn experiment(&self) -> Result<Experiment, RunError> {
-        const FILE: &str = "experiment.toml";
-        let text = fs::read_to_string(self.folder.join(FILE));
-        let text = text.map_err(|source| RunError::File { file: FILE, source })?;
-        Ok(Experiment::parse(FILE, &text)?)
+        experiment(&self.folder)
     }
 
     /// The state of the run now.
@@ -185,10 +172,6 @@ impl OpenRun {
     }
 
     /// The data of the run. Read once, and kept as long as the run is open.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be read.
     pub(crate) fn data(&self) -> Result<Arc<Split>, RunError> {
         let mut data = lock(&self.data);
         if let Some(split) = &*data {
@@ -205,10 +188,6 @@ impl OpenRun {
     }
 
     /// The saved model that is nearest to `step`, the last one if none is given.
-    ///
-    /// # Errors
-    ///
-    /// If there is none, or it is damaged.
     pub(crate) fn saved(&self, step: Option<u64>) -> Result<ModelAtStep, RunError> {
         let wanted = step.unwrap_or(u64::MAX);
         let nearest = self.files().into_iter().min_by_key(|(step, _)| step.abs_diff(wanted));
@@ -248,10 +227,6 @@ fn name_of(folder: &Path) -> String {
 fn stamp(file: &Path) -> Stamp {
     let metadata = fs::metadata(file);
     metadata.map_or((None, 0), |metadata| (metadata.modified().ok(), metadata.len()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use events::Command;
 use runs::SavedModel;
+
+use crate::lock;
 
 /// Commands that may wait. A person does not send more.
 const MAX_WAITING: usize = 64;
@@ -18,7 +20,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_millis(50);
 /// A run that this process trains: the side of the studio.
 #[derive(Debug)]
 pub struct LiveRun {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     commands: SyncSender<Command>,
     shared: Arc<LiveState>,
 }
@@ -66,15 +68,12 @@ impl LiveLink {
         if !may_wait {
             return self.commands.try_recv().ok();
         }
-        match self.commands.recv_timeout(COMMAND_TIMEOUT) {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => {
-                // Without a studio, a paused run may still be ended by a signal.
-                std::thread::sleep(COMMAND_TIMEOUT);
-                None
-            }
+        let command = self.commands.recv_timeout(COMMAND_TIMEOUT);
+        if command == Err(RecvTimeoutError::Disconnected) {
+            // Without a studio, a paused run may still be ended by a signal.
+            std::thread::sleep(COMMAND_TIMEOUT);
         }
+        command.ok()
     }
 
     /// Provides a copy of the model after `step`, if the studio wants a new one.
@@ -87,36 +86,27 @@ impl LiveLink {
     /// Provides a copy of the model after `step`, before a pause.
     pub fn hand_out(&self, step: u64, model: SavedModel) {
         let model = ModelAtStep { step, model: Arc::new(model) };
-        let mut last = self.shared.model.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some((Instant::now(), model));
+        *lock(&self.shared.model) = Some((Instant::now(), model));
         self.shared.changed.notify_all();
     }
 }
 
 impl LiveRun {
-    /// The folder of the run.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Sends a command to the run. Returns false if the run has ended or too many commands wait.
     pub(crate) fn send(&self, command: Command) -> bool {
-        match self.commands.try_send(command) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-        }
+        self.commands.try_send(command).is_ok()
     }
 
     /// The model as it was a moment ago. If the last copy is older, waits a moment for the next one, but only once: a run
     /// that is paused or over provides none.
     pub(crate) fn model(&self) -> Option<ModelAtStep> {
         let shared = &*self.shared;
-        let lock = shared.model.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lock(&shared.model);
         let was_wanted = shared.is_wanted.swap(true, Ordering::Relaxed);
         let is_old = |last: &mut Option<(Instant, ModelAtStep)>| {
             !was_wanted && last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH)
         };
-        let waited = shared.changed.wait_timeout_while(lock, FRESH, is_old);
+        let waited = shared.changed.wait_timeout_while(last, FRESH, is_old);
         let (last, _) = waited.unwrap_or_else(PoisonError::into_inner);
         last.as_ref().map(|(_, model)| model.clone())
     }

@@ -1,7 +1,7 @@
 //! The log of a run, read as it grows, and the lines of it that a page needs.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use events::{Event, EventKind, ParseError};
@@ -15,7 +15,7 @@ const MAX_NEW_STEPS: usize = 50;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 /// A longer line is damaged.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: u64 = 1 << 20;
 
 /// The index of a log.
 #[derive(Debug)]
@@ -25,8 +25,9 @@ pub(crate) struct RunLog {
     /// Bytes that have been read as lines. What follows is not a whole line yet.
     read: u64,
     /// Lines that are not events.
-    damaged: usize,
-    is_finished: bool,
+    pub(crate) damaged: usize,
+    /// Whether the last start of the run has ended.
+    pub(crate) is_finished: bool,
 }
 
 /// Where a line of the log is, without its line break.
@@ -64,21 +65,7 @@ impl RunLog {
         Self { path, lines: Vec::new(), read: 0, damaged: 0, is_finished: false }
     }
 
-    /// Whether the last start of the run has ended.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.is_finished
-    }
-
-    /// The number of lines that are not events.
-    pub(crate) fn damaged(&self) -> usize {
-        self.damaged
-    }
-
     /// Reads what has been written since the last time.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read.
     pub(crate) fn refresh(&mut self) -> io::Result<()> {
         let mut file = File::open(&self.path)?;
         let len = file.metadata()?.len();
@@ -90,24 +77,17 @@ impl RunLog {
             return Ok(());
         }
         file.seek(SeekFrom::Start(self.read))?;
-        let mut buffer = Vec::with_capacity(CHUNK);
-        let mut file = file.take(len - self.read);
+        let mut file = BufReader::with_capacity(CHUNK, file.take(len - self.read));
+        let mut line = Vec::new();
         loop {
-            let old = buffer.len();
-            let n_read = (&mut file).take(CHUNK as u64).read_to_end(&mut buffer)?;
-            let whole =
-                buffer[old..].iter().rposition(|&byte| byte == b'\n').map(|at| old + at + 1);
-            if let Some(whole) = whole {
-                buffer[..whole]
-                    .split_inclusive(|&byte| byte == b'\n')
-                    .for_each(|line| self.add(line));
-                buffer.drain(..whole);
-            } else if buffer.len() > MAX_LINE {
+            line.clear();
+            let n_read = (&mut file).take(MAX_LINE).read_until(b'\n', &mut line)?;
+            if line.ends_with(b"\n") {
+                self.add(&line);
+            } else if n_read as u64 == MAX_LINE {
                 self.damaged += 1;
-                self.read += buffer.len() as u64;
-                buffer.clear();
-            }
-            if n_read == 0 {
+                self.read += MAX_LINE;
+            } else {
                 return Ok(());
             }
         }
@@ -129,70 +109,44 @@ impl RunLog {
                 return;
             }
         };
-        match kind {
-            // A continued run starts again after its end.
-            Some(EventKind::RunStarted) => self.is_finished = false,
-            Some(EventKind::RunFinished) => self.is_finished = true,
-            _ => {}
-        }
+        // A continued run starts again after its end.
+        self.is_finished = match kind {
+            Some(EventKind::RunStarted) => false,
+            Some(EventKind::RunFinished) => true,
+            _ => self.is_finished,
+        };
         self.lines.push(LogLine { start, len: text.len() as u32, kind, is_reported });
     }
 
     /// The lines that show the whole run so far.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read.
     pub(crate) fn history(&self) -> io::Result<Lines> {
-        self.pick(&self.lines, MAX_STEPS, MAX_SNAPSHOTS)
+        self.pick(&self.lines, MAX_STEPS)
     }
 
     /// The lines from byte `start` on, which must be the end of other lines.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read.
     pub(crate) fn since(&self, start: u64) -> io::Result<Lines> {
         let first = self.lines.partition_point(|line| line.start < start);
-        self.pick(&self.lines[first..], MAX_NEW_STEPS, MAX_SNAPSHOTS)
+        self.pick(&self.lines[first..], MAX_NEW_STEPS)
     }
 
-    fn pick(
-        &self,
-        lines: &[LogLine],
-        most_steps: usize,
-        most_snapshots: usize,
-    ) -> io::Result<Lines> {
-        let count = |kind| lines.iter().filter(|line| line.kind == kind).count();
-        let n_steps = count(Some(EventKind::StepFinished));
-        let n_reported = lines.iter().filter(|line| line.is_reported).count();
+    fn pick(&self, lines: &[LogLine], max_steps: usize) -> io::Result<Lines> {
+        const STEP: Option<EventKind> = Some(EventKind::StepFinished);
+        let n_steps = |lines: &[LogLine]| lines.iter().filter(|line| line.kind == STEP).count();
+        let mut chosen = lines.to_vec();
         // Steps with more metrics than the loss, if there are any.
-        let wants_all = n_reported == 0;
-        let candidates = if wants_all { n_steps } else { n_reported };
-        let mut steps = Thinner::new(candidates, most_steps);
-        let mut evaluations =
-            Thinner::new(count(Some(EventKind::EvaluationFinished)), most_snapshots);
-        let mut snapshots = Thinner::new(count(Some(EventKind::Snapshot)), most_snapshots);
-        let mut others = Thinner::new(count(None), most_snapshots);
-        let mut n_kept = 0;
-        let chosen = lines.iter().filter(|line| match line.kind {
-            Some(EventKind::StepFinished) => {
-                let keeps = (line.is_reported || wants_all) && steps.keeps();
-                n_kept += usize::from(keeps);
-                keeps
-            }
-            Some(EventKind::EvaluationFinished) => evaluations.keeps(),
-            Some(EventKind::Snapshot) => snapshots.keeps(),
-            Some(_) => true,
-            None => others.keeps(),
-        });
-        let text = self.read_lines(chosen)?;
-        Ok(Lines { text, end: self.read, left_out: n_steps - n_kept })
+        if lines.iter().any(|line| line.is_reported) {
+            chosen.retain(|line| line.is_reported || line.kind != STEP);
+        }
+        thin(&mut chosen, STEP, max_steps);
+        for kind in [Some(EventKind::EvaluationFinished), Some(EventKind::Snapshot), None] {
+            thin(&mut chosen, kind, MAX_SNAPSHOTS);
+        }
+        let left_out = n_steps(lines) - n_steps(&chosen);
+        Ok(Lines { text: self.read_lines(&chosen)?, end: self.read, left_out })
     }
 
-    fn read_lines<'a>(&self, lines: impl Iterator<Item = &'a LogLine>) -> io::Result<String> {
-        let mut lines = lines.peekable();
-        if lines.peek().is_none() {
+    fn read_lines(&self, lines: &[LogLine]) -> io::Result<String> {
+        if lines.is_empty() {
             return Ok(String::new());
         }
         let mut file = File::open(&self.path)?;
@@ -206,21 +160,15 @@ impl RunLog {
     }
 }
 
-/// Chooses evenly from a sequence, with its last item.
-struct Thinner {
-    left: usize,
-    stride: usize,
-}
-
-impl Thinner {
-    fn new(n: usize, most: usize) -> Self {
-        Self { left: n, stride: n.div_ceil(most).max(1) }
-    }
-
-    fn keeps(&mut self) -> bool {
-        self.left -= 1;
-        self.left.is_multiple_of(self.stride)
-    }
+/// Keeps an even choice of at most `most` lines of a kind, the last among them.
+fn thin(lines: &mut Vec<LogLine>, kind: Option<EventKind>, most: usize) {
+    let mut left = lines.iter().filter(|line| line.kind == kind).count();
+    let stride = left.div_ceil(most).max(1);
+    lines.retain(|line| {
+        let is_kind = line.kind == kind;
+        left -= usize::from(is_kind);
+        !is_kind || left.is_multiple_of(stride)
+    });
 }
 
 #[cfg(test)]
@@ -228,36 +176,40 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;
 
-    use std::collections::BTreeMap;
-
-    use events::{EvaluationFinished, Metrics, Part, Paused, StepFinished};
+    use serde_json::json;
 
     use super::*;
 
+    const PAUSED: &str = "{\"event\":\"paused\",\"step\":2}\n";
+
     fn step(step: u64, accuracy: Option<f64>) -> String {
-        let loss = Metrics::new(0.5);
-        let event = StepFinished {
-            step,
-            epoch: 0.1,
-            metrics: accuracy.map_or(loss.clone(), |value| loss.clone().with("accuracy", value)),
-            penalty: 0.0,
-            learning_rate: 0.1,
-            grad_norm: 1.0,
-        };
-        Event::StepFinished(event).to_line() + "\n"
+        let mut event = json!({
+            "event": "step_finished",
+            "step": step,
+            "epoch": 0.1,
+            "metrics": { "loss": 0.5 },
+            "penalty": 0.0,
+            "learning_rate": 0.1,
+            "grad_norm": 1.0,
+        });
+        if let Some(accuracy) = accuracy {
+            event["metrics"]["accuracy"] = accuracy.into();
+        }
+        format!("{event}\n")
     }
 
     fn evaluation(step: u64) -> String {
-        let event = EvaluationFinished {
-            step,
-            epoch: 0.1,
-            part: Part::Test,
-            samples: 10,
-            metrics: Metrics::new(0.5).with("accuracy", 0.5),
-            best: BTreeMap::new(),
-            misclassified: vec![(1, 2)],
-        };
-        Event::EvaluationFinished(event).to_line() + "\n"
+        let event = json!({
+            "event": "evaluation_finished",
+            "step": step,
+            "epoch": 0.1,
+            "part": "test",
+            "samples": 10,
+            "metrics": { "loss": 0.5, "accuracy": 0.5 },
+            "best": {},
+            "misclassified": [[1, 2]],
+        });
+        format!("{event}\n")
     }
 
     struct Sandbox {
@@ -283,7 +235,6 @@ mod tests {
         let (sandbox, mut log) = Sandbox::new();
         assert!(log.refresh().is_err(), "no file yet");
         let text = [step(1, None), step(2, Some(0.5)), evaluation(2)].concat();
-        let paused = Event::Paused(Paused { step: 2 }).to_line() + "\n";
         // Cut anywhere, as when a reader overtakes the writer.
         let (first, second) = text.split_at(text.len() - 20);
         sandbox.append(first);
@@ -291,26 +242,24 @@ mod tests {
         let early = log.history().unwrap();
         assert_eq!(early.text, step(2, Some(0.5)));
         sandbox.append(second);
-        sandbox.append(&paused);
+        sandbox.append(PAUSED);
         log.refresh().unwrap();
         log.refresh().unwrap();
         let late = log.since(early.end).unwrap();
-        assert_eq!(late.text, evaluation(2) + &paused);
+        assert_eq!(late.text, evaluation(2) + PAUSED);
         assert_eq!(log.since(late.end).unwrap(), Lines { end: late.end, ..Lines::default() });
         assert_eq!(log.history().unwrap().text, step(2, Some(0.5)) + &late.text);
-        assert!(!log.is_finished());
+        assert!(!log.is_finished);
     }
 
     #[test]
     fn an_even_choice_of_many_steps_is_shown() {
         let (sandbox, mut log) = Sandbox::new();
-        let text: String = (1..=100_000)
-            .map(|i| {
-                step(i, (i % 10 == 0).then_some(0.5))
-                    + &if i % 100 == 0 { evaluation(i) } else { String::new() }
-            })
-            .collect();
-        sandbox.append(&text);
+        let lines = (1..=100_000).flat_map(|i| {
+            let step = step(i, (i % 10 == 0).then_some(0.5));
+            [Some(step), (i % 100 == 0).then(|| evaluation(i))]
+        });
+        sandbox.append(&lines.flatten().collect::<String>());
         log.refresh().unwrap();
         let history = log.history().unwrap();
         let kinds = |name| history.text.lines().filter(|line| line.contains(name)).count();
@@ -330,13 +279,13 @@ mod tests {
         sandbox.append("hello\n\n");
         sandbox.append(newer);
         sandbox.append(&step(1, Some(1.0)));
-        sandbox.append(&"x".repeat(3 * MAX_LINE));
+        sandbox.append(&"x".repeat(3 * MAX_LINE as usize));
         sandbox.append("\n");
         sandbox.append(&step(2, Some(1.0)));
         log.refresh().unwrap();
         let text = [newer, &step(1, Some(1.0)), &step(2, Some(1.0))].concat();
         assert_eq!(log.history().unwrap().text, text);
-        assert!(log.damaged() >= 3, "{}", log.damaged());
+        assert!(log.damaged >= 3, "{}", log.damaged);
     }
 
     #[test]
@@ -348,11 +297,11 @@ mod tests {
         // The kind of a line is known without reading the note.
         bad.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0xff);
         std::fs::write(&log.path, [&bad, good.as_bytes()].concat()).unwrap();
-        sandbox.append("{\"event\":\"paused\",\r\"step\":1}\n");
-        sandbox.append("{\"event\":\"paused\",\"step\":1}\r\n");
+        sandbox.append(&PAUSED.replace(",", ",\r"));
+        sandbox.append(&PAUSED.replace("\n", "\r\n"));
         log.refresh().unwrap();
-        assert_eq!(log.damaged(), 2);
-        assert_eq!(log.history().unwrap().text, good + "{\"event\":\"paused\",\"step\":1}\n");
+        assert_eq!(log.damaged, 2);
+        assert_eq!(log.history().unwrap().text, good + PAUSED);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! A run as a single HTML file: the page with all answers that it would request from the server.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -11,11 +10,10 @@ use data::Dataset;
 use events::{EvaluationFinished, Event};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::OpenData;
-use crate::about::About;
+use crate::about::about;
 use crate::assets;
 use crate::error::RunError;
 use crate::images::{self, Images};
@@ -24,15 +22,6 @@ use crate::modules;
 
 /// Snapshots whose batch is included: images are most of the file.
 const BATCHES: usize = 20;
-
-/// The images of some samples of a set, as they are in the file.
-#[derive(Serialize)]
-struct PackedImages {
-    samples: Vec<u32>,
-    labels: Vec<u32>,
-    /// Their pixels one after the other, deflated, as Base64.
-    pixels: String,
-}
 
 /// The page of the run in `folder` as a single file: its panels with a time slider, and its results.
 ///
@@ -46,42 +35,35 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
 fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     let run = OpenRun::at(folder, open_data);
     let lines = run.history()?;
-    let about = About::new(&run, false)?;
     let events = lines.events();
-    let (train, test) = samples(&events, about.test_samples);
-    let data = run.data().ok().filter(|_| about.image_shape.is_some());
-    let pack = |choose: fn(&runs::Split) -> &Dataset, wanted: &BTreeSet<u32>| {
-        data.as_deref().and_then(|split| packed(choose(split), wanted))
-    };
-    // A continued run has several ends.
-    let finished = events.iter().rev().find_map(|event| match event {
-        Event::RunFinished(finished) => Some(finished),
-        _ => None,
+    let mut about = about(&run, false)?;
+    // A continued run has several starts and ends, of which the last counts.
+    for event in &events {
+        match event {
+            Event::RunStarted(started) => about["metrics"] = json!(started.metrics),
+            Event::RunFinished(finished) => about["result"] = json!(finished.summary),
+            _ => {}
+        }
+    }
+    let images = run.data().ok().map(|split| {
+        let (train, test) = samples(&events, split.test.len());
+        json!({ "train": packed(&split.train, &train), "test": packed(&split.test, &test) })
     });
-    let mut about = serde_json::to_value(&about).expect("plain structs have a text form");
-    let started = events.iter().rev().find_map(|event| match event {
-        Event::RunStarted(started) => Some(started),
-        _ => None,
-    });
-    about["metrics"] = json!(started.map(|started| &started.metrics));
-    about["result"] = json!(finished.map(|finished| &finished.summary));
     let report = json!({
         "about": about,
         "lines": format!("{}\n{}", lines.left_out, lines.text.trim_end()),
-        "images": { "train": pack(|split| &split.train, &train), "test": pack(|split| &split.test, &test) },
+        "images": images.unwrap_or_else(|| json!({})),
     });
     Ok(page(&run.id, &report.to_string()))
 }
 
 /// The samples to include: those of some batches, and those of the test panel at every evaluation.
 fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
-    let batches: Vec<&Vec<u32>> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Snapshot(snapshot) => Some(&snapshot.batch),
-            _ => None,
-        })
-        .collect();
+    let batches = events.iter().filter_map(|event| match event {
+        Event::Snapshot(snapshot) => Some(&snapshot.batch),
+        _ => None,
+    });
+    let batches: Vec<&Vec<u32>> = batches.collect();
     let stride = batches.len().div_ceil(BATCHES).max(1);
     let train = batches.into_iter().rev().step_by(stride).flatten().copied().collect();
     let shown = EvaluationFinished::MOST_MISCLASSIFIED.min(n_test) as u32;
@@ -95,33 +77,31 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     (train, test)
 }
 
-fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<PackedImages> {
+/// Labels and pixels of some samples. The pixels stand one after the other, deflated, as Base64.
+fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Value> {
     let exists = |&sample: &u32| (sample as usize) < set.len();
     let samples: Vec<u32> = wanted.iter().copied().filter(exists).collect();
     let Images { labels, pixels } = images::some(set, &samples)?;
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     packer.write_all(&pixels).expect("memory takes all");
     let bytes = packer.finish().expect("memory takes all");
-    Some(PackedImages { samples, labels, pixels: STANDARD.encode(bytes) })
+    Some(json!({ "samples": samples, "labels": labels, "pixels": STANDARD.encode(bytes) }))
 }
 
 /// The page with the modules that it needs.
 fn page(title: &str, report: &str) -> String {
-    let mut imports = serde_json::Map::new();
     // A report has no server.
-    for (name, text) in modules::reachable("report/main.js", &[("server.js", "report/server.js")]) {
-        let kind = assets::kind(&name);
-        let url = format!("data:{kind};base64,{}", STANDARD.encode(text));
-        imports.insert(format!("gradus/{name}"), url.into());
-    }
+    let modules = modules::reachable("report/main.js", &[("server.js", "report/server.js")]);
+    let urls = modules.iter().map(|(name, text)| {
+        let url = format!("data:{};base64,{}", assets::kind(name), STANDARD.encode(text));
+        (format!("gradus/{name}"), url)
+    });
+    let imports = json!({ "imports": urls.collect::<BTreeMap<_, _>>() });
     let style = assets::text("style.css");
-    let imports = json!({ "imports": imports });
     // Texts of a log could end the script, or begin a comment in it. In JSON this letter occurs in strings only.
     let report = report.replace('<', "\\u003c");
     let title: String = title.chars().filter(|c| !"<>&".contains(*c)).collect();
-    let mut page = String::new();
-    let _ = write!(
-        page,
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · gradus</title>\n\
@@ -130,8 +110,7 @@ fn page(title: &str, report: &str) -> String {
          <script type=\"application/json\" id=\"report\">{report}</script>\n\
          <script type=\"module\">import \"gradus/report/main.js\";</script>\n\
          </head>\n<body>\n</body>\n</html>\n"
-    );
-    page
+    )
 }
 
 #[cfg(test)]

@@ -1,22 +1,17 @@
 //! The server: one thread, an address of this machine, and limits on the resources that clients can take.
 
-use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tower_service::Service;
 
 use crate::OpenData;
 use crate::api::{self, Timeouts};
@@ -58,7 +53,7 @@ pub struct BoundAddress {
 #[derive(Debug)]
 pub struct Studio {
     address: SocketAddr,
-    /// The name in links.
+    /// The name or address, and the port, in links.
     host: String,
     guard: Guard,
 }
@@ -101,10 +96,25 @@ impl BoundAddress {
     ///
     /// If the address is in use or not one of this machine.
     pub fn bind(address: Option<&str>) -> Result<Self, StudioError> {
-        match address {
-            Some(text) => listen(text),
-            None => Ok(Self { listener: listen_anywhere()?, name: None }),
-        }
+        let Some(text) = address.map(str::trim) else {
+            let listener = match listen(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))) {
+                Err(StudioError::InUse { address, free }) => {
+                    listen(SocketAddr::new(address.ip(), free.unwrap_or(0)))
+                }
+                other => other,
+            };
+            return Ok(Self { listener: listener?, name: None });
+        };
+        let whole = match text.strip_prefix(':').unwrap_or(text) {
+            port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
+            whole if whole.to_socket_addrs().is_ok() => whole.to_owned(),
+            host => format!("{host}:{PORT}"),
+        };
+        let address = whole.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let listener = listen(address.ok_or_else(|| StudioError::Address { found: text.into() })?)?;
+        let host = whole.rsplit_once(':').map_or(&*whole, |(host, _)| host);
+        let is_name = host.trim_matches(['[', ']']).parse::<IpAddr>().is_err();
+        Ok(Self { listener, name: is_name.then(|| host.to_owned()) })
     }
 
     /// Serves on a thread of its own.
@@ -116,19 +126,20 @@ impl BoundAddress {
         let Self { listener, name } = self;
         let io = |source| StudioError::Io { address: SocketAddr::from(([0; 4], 0)), source };
         let address = listener.local_addr().map_err(io)?;
-        let hosts: Vec<String> = name.into_iter().collect();
-        let guard = Guard::new(address.port(), &hosts).map_err(StudioError::Random)?;
-        let host = match hosts.into_iter().next() {
-            Some(name) => name,
-            None if address.ip().is_unspecified() => own_address().unwrap_or_else(|| {
-                // Without a network only this machine can connect.
-                let own = if address.is_ipv4() { "127.0.0.1" } else { "[::1]" };
-                own.to_owned()
-            }),
-            None => url_ip(address),
+        let reachable = match (address.ip().is_unspecified(), address) {
+            (false, _) => address.ip(),
+            // Without a network only this machine can connect.
+            (true, SocketAddr::V4(_)) => own_address().unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            (true, SocketAddr::V6(_)) => own_address().unwrap_or(Ipv6Addr::LOCALHOST.into()),
         };
+        let port = address.port();
+        let host = name.map_or_else(
+            || SocketAddr::new(reachable, port).to_string(),
+            |name| format!("{name}:{port}"),
+        );
+        let guard = Guard::new(port, &host).map_err(StudioError::Random)?;
         let library = Library::new(options.roots, options.live, options.open_data);
-        let router = api::router(Arc::new(library), guard.clone(), options.timeouts);
+        let router = api::router(library, guard.clone(), options.timeouts);
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -164,65 +175,34 @@ impl Studio {
     }
 
     fn link_for(&self, access: Access) -> String {
-        format!("http://{}:{}/?token={}", self.host, self.address.port(), self.guard.token(access))
-    }
-}
-
-/// The address as it is written in a link.
-fn url_ip(address: SocketAddr) -> String {
-    match address {
-        SocketAddr::V4(address) => address.ip().to_string(),
-        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+        format!("http://{}/?token={}", self.host, self.guard.token(access))
     }
 }
 
 /// What to use instead of an address in use.
 fn free_port(address: SocketAddr, free: Option<u16>) -> String {
-    free.map_or(String::new(), |port| format!("; --addr {}:{port} is free", url_ip(address)))
+    let free = free.map(|port| SocketAddr::new(address.ip(), port));
+    free.map_or(String::new(), |free| format!("; --addr {free} is free"))
 }
 
-/// Binds the given address.
-fn listen(text: &str) -> Result<BoundAddress, StudioError> {
-    let wrong = || StudioError::Address { found: text.to_owned() };
-    let whole = match text.trim().strip_prefix(':').unwrap_or(text.trim()) {
-        port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
-        whole if whole.to_socket_addrs().is_ok() => whole.to_owned(),
-        host => format!("{host}:{PORT}"),
-    };
-    let address = whole.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)?;
-    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StudioError> {
+    std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => StudioError::InUse { address, free: next_free(address) },
         _ => StudioError::Io { address, source: error },
-    })?;
-    let host = whole.rsplit_once(':').map_or(&*whole, |(host, _)| host);
-    let is_name = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err();
-    Ok(BoundAddress { listener, name: is_name.then(|| host.to_owned()) })
-}
-
-/// Binds the first free port.
-fn listen_anywhere() -> Result<std::net::TcpListener, StudioError> {
-    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    match std::net::TcpListener::bind(address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            address.set_port(next_free(address).unwrap_or(0));
-            std::net::TcpListener::bind(address)
-        }
-        other => other,
-    }
-    .map_err(|error| StudioError::Io { address, source: error })
+    })
 }
 
 fn next_free(taken: SocketAddr) -> Option<u16> {
-    let ports = taken.port().checked_add(1)?..=taken.port().saturating_add(MORE_PORTS);
-    ports.into_iter().find(|&port| std::net::TcpListener::bind((taken.ip(), port)).is_ok())
+    let mut ports = taken.port().checked_add(1)?..=taken.port().saturating_add(MORE_PORTS);
+    ports.find(|&port| std::net::TcpListener::bind((taken.ip(), port)).is_ok())
 }
 
 /// The address of this machine in its network. Nothing is sent.
-fn own_address() -> Option<String> {
+fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     // An address reserved for documentation: it only selects the network interface.
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(url_ip(socket.local_addr().ok()?))
+    Some(socket.local_addr().ok()?.ip())
 }
 
 async fn serve(listener: TcpListener, router: Router, head: Duration) {
@@ -247,14 +227,7 @@ async fn serve_connection(stream: TcpStream, router: Router, head: Duration) {
     let Ok(address) = stream.local_addr() else { return };
     // Events are small and must not be delayed.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(LocalAddress(address));
-        let mut router = router.clone();
-        async move {
-            Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {}))
-        }
-    });
+    let service = TowerToHyperService::new(router.layer(Extension(LocalAddress(address))));
     // An error of a client ends only its own connection.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())

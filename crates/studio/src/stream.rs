@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::library::OpenRun;
@@ -18,37 +18,6 @@ pub(crate) const MAX_STREAMS: usize = 256;
 /// Time between two reads of the log: the eye follows no faster changes.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// How many streams are open, and how often an idle one is written to.
-#[derive(Clone, Debug)]
-pub(crate) struct StreamLimit {
-    open: Arc<AtomicUsize>,
-    keep_alive: Duration,
-}
-
-/// The permission for one stream, returned when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Permit(StreamLimit);
-
-impl StreamLimit {
-    /// No streams yet. An idle stream gets a comment every `keep_alive`: only writing shows that the other side is gone.
-    pub(crate) fn new(keep_alive: Duration) -> Self {
-        Self { open: Arc::default(), keep_alive }
-    }
-
-    /// A permit, unless too many streams are open.
-    pub(crate) fn permit(&self) -> Option<Permit> {
-        let before = self.open.fetch_add(1, Ordering::Relaxed);
-        let permit = Permit(self.clone());
-        (before < MAX_STREAMS).then_some(permit)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The lines of a run: first those that show all of it, or those from byte `start` on, then new ones as they are
 /// written, then the event `end`.
 ///
@@ -57,12 +26,13 @@ impl Drop for Permit {
 pub(crate) fn events(
     run: Arc<OpenRun>,
     start: Option<u64>,
-    permit: Permit,
+    keep_alive: Duration,
+    permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let stream = EventStream { run, position: start, is_over: false, permit };
-    stream::unfold(stream, |mut stream| async move {
-        let message = stream.next().await?;
-        Some((Ok(message), stream))
+    let stream = EventStream { run, position: start, keep_alive, _permit: permit };
+    stream::unfold(Some(stream), |stream| async move {
+        let (event, stream) = stream?.next().await;
+        Some((Ok(event), stream))
     })
 }
 
@@ -70,26 +40,23 @@ struct EventStream {
     run: Arc<OpenRun>,
     /// The position after the lines that were sent; `None` before the first.
     position: Option<u64>,
-    is_over: bool,
-    permit: Permit,
+    keep_alive: Duration,
+    /// Returned when the stream is dropped.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl EventStream {
-    async fn next(&mut self) -> Option<Event> {
-        if self.is_over {
-            return None;
-        }
+    /// The next event, and the stream unless that was the last.
+    async fn next(mut self) -> (Event, Option<Self>) {
         let begin = Instant::now();
-        while begin.elapsed() < self.permit.0.keep_alive {
+        while begin.elapsed() < self.keep_alive {
             let (run, position) = (Arc::clone(&self.run), self.position);
             let found = tokio::task::spawn_blocking(move || read(&run, position)).await;
-            let found = found.unwrap_or_else(|error| Err(io::Error::other(error)));
-            let (lines, is_finished) = match found {
+            let (lines, is_finished) = match found.unwrap_or_else(|e| Err(io::Error::other(e))) {
                 Ok(found) => found,
                 Err(error) => {
-                    self.is_over = true;
                     let text = error.to_string().replace(['\r', '\n'], " ");
-                    return Some(Event::default().event("problem").data(text));
+                    return (Event::default().event("problem").data(text), None);
                 }
             };
             let is_first = self.position.is_none();
@@ -97,17 +64,16 @@ impl EventStream {
             if !lines.text.is_empty() || is_first {
                 let kind = if is_first { "history" } else { "lines" };
                 let message = Event::default().event(kind).id(lines.end.to_string());
-                let left_out = format!("{}\n", lines.left_out);
-                return Some(message.data(left_out + lines.text.trim_end()));
+                let text = format!("{}\n{}", lines.left_out, lines.text.trim_end());
+                return (message.data(text), Some(self));
             }
             if is_finished {
-                self.is_over = true;
                 // Browsers do not pass an event without data on.
-                return Some(Event::default().event("end").data("over"));
+                return (Event::default().event("end").data("over"), None);
             }
             tokio::time::sleep(PERIOD).await;
         }
-        Some(Event::default().comment("keep-alive"))
+        (Event::default().comment("keep-alive"), Some(self))
     }
 }
 
@@ -118,5 +84,5 @@ fn read(run: &OpenRun, position: Option<u64>) -> io::Result<(Lines, bool)> {
         Some(start) => log.since(start)?,
         None => log.history()?,
     };
-    Ok((lines, log.is_finished()))
+    Ok((lines, log.is_finished))
 }

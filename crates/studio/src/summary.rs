@@ -7,9 +7,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diagnostics::chain;
-use events::{Best, Event, MetricInfo, Metrics, NotFinite, ParseError, Part, Reason};
+use events::{Best, Event, Metrics, NotFinite, ParseError, Part, Reason, RunFinished, RunStarted};
 use runs::{Experiment, RunFolder};
 use serde::Serialize;
+
+use crate::error::RunError;
 
 /// Bytes at the beginning and at the end of a log that are read.
 const HEAD: u64 = 1 << 12;
@@ -18,35 +20,30 @@ const TAIL: u64 = 1 << 16;
 const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// What the list of runs shows of one of them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct RunSummary {
     pub(crate) id: String,
     pub(crate) state: RunState,
     /// Why the run cannot be shown, or not all of it.
     pub(crate) problem: Option<String>,
     /// What was not finite, if that ended the run.
-    pub(crate) not_finite: Option<NotFinite>,
-    pub(crate) name: Option<String>,
-    pub(crate) seed: Option<u64>,
-    pub(crate) threads: Option<usize>,
-    pub(crate) parameters: Option<usize>,
-    pub(crate) step: u64,
-    pub(crate) steps_planned: Option<u64>,
-    /// The metrics of the run, and their values: of the last batch, of the last evaluation, and the best so far.
-    pub(crate) metrics: Vec<MetricInfo>,
-    pub(crate) train: Option<Metrics>,
-    pub(crate) test: Option<Metrics>,
-    pub(crate) best: BTreeMap<String, Best>,
-    pub(crate) samples_per_second: Option<f64>,
-    pub(crate) wall_seconds: Option<f64>,
+    not_finite: Option<NotFinite>,
+    #[serde(flatten)]
+    started: Option<RunStarted>,
+    step: u64,
+    /// Metrics of the last batch, of the last evaluation, and the best so far.
+    train: Option<Metrics>,
+    test: Option<Metrics>,
+    best: BTreeMap<String, Best>,
+    wall_seconds: Option<f64>,
     /// Time of the last write, in seconds since 1970.
     pub(crate) modified: u64,
     /// Every setting with its dotted path.
-    pub(crate) settings: Vec<(String, String)>,
+    settings: Vec<(String, String)>,
 }
 
 /// The state of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RunState {
     /// It is in progress.
@@ -64,17 +61,8 @@ pub(crate) enum RunState {
     /// It was written by a newer version.
     Newer,
     /// It is not a run.
+    #[default]
     NotARun,
-}
-
-impl From<&Reason> for RunState {
-    fn from(reason: &Reason) -> Self {
-        match reason {
-            Reason::Interrupted => Self::Stopped,
-            Reason::NotFinite(_) => Self::NotFinite,
-            _ => Self::Finished,
-        }
-    }
 }
 
 impl RunState {
@@ -87,7 +75,7 @@ impl RunState {
 impl RunSummary {
     /// The step of the run in a folder, by its log alone.
     pub(crate) fn steps_of(folder: &Path) -> u64 {
-        let mut summary = Self::empty("");
+        let mut summary = Self::default();
         // A log that cannot be read has no steps.
         let _ = summary.read_log(folder, false, SystemTime::now());
         summary.step
@@ -95,13 +83,10 @@ impl RunSummary {
 
     /// Reads the summary of a folder at the time `now`. Whatever is wrong with it is its `problem`.
     pub(crate) fn read(id: &str, folder: &Path, is_live: bool, now: SystemTime) -> Self {
-        let mut summary = Self::empty(id);
-        match fs::read_to_string(folder.join("experiment.toml")) {
-            Ok(text) => match Experiment::parse("experiment.toml", &text) {
-                Ok(experiment) => summary.settings = experiment.settings(),
-                Err(error) => summary.problem = Some(chain(&error)),
-            },
-            Err(error) => summary.problem = Some(format!("experiment.toml: {error}")),
+        let mut summary = Self { id: id.to_owned(), ..Self::default() };
+        match experiment(folder) {
+            Ok(experiment) => summary.settings = experiment.settings(),
+            Err(error) => summary.problem = Some(chain(&error)),
         }
         if let Err(error) = summary.read_log(folder, is_live, now) {
             summary.state = RunState::NotARun;
@@ -113,30 +98,7 @@ impl RunSummary {
     /// The summary of a run that could not be read because of a bug.
     pub(crate) fn failed(id: &str) -> Self {
         let problem = "internal error while reading this run; please report it".to_owned();
-        Self { problem: Some(problem), ..Self::empty(id) }
-    }
-
-    fn empty(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            state: RunState::NotARun,
-            problem: None,
-            not_finite: None,
-            name: None,
-            seed: None,
-            threads: None,
-            parameters: None,
-            step: 0,
-            steps_planned: None,
-            metrics: Vec::new(),
-            train: None,
-            test: None,
-            best: BTreeMap::new(),
-            samples_per_second: None,
-            wall_seconds: None,
-            modified: 0,
-            settings: Vec::new(),
-        }
+        Self { id: id.to_owned(), problem: Some(problem), ..Self::default() }
     }
 
     fn read_log(&mut self, folder: &Path, is_live: bool, now: SystemTime) -> std::io::Result<()> {
@@ -146,117 +108,100 @@ impl RunSummary {
         self.modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let head = read_at(&mut file, 0, HEAD)?;
         let first = head.split_inclusive(|&byte| byte == b'\n').next().unwrap_or(&[]);
-        match parse(first) {
+        let problem = match parse(first) {
             Ok(Event::RunStarted(started)) => {
-                self.name = Some(started.name);
-                self.seed = Some(started.seed);
-                self.threads = Some(started.threads);
-                self.parameters = Some(started.parameters);
-                self.steps_planned = started.steps_planned;
-                self.metrics = started.metrics;
+                self.started = Some(started);
+                None
             }
-            Ok(_) => {
-                self.problem = Some("events.jsonl: its first event is not `run_started`".into());
-            }
+            Ok(_) => Some("its first event is not `run_started`".to_owned()),
             Err(error @ (ParseError::UnknownKind(_) | ParseError::Format { .. })) => {
                 self.state = RunState::Newer;
-                self.problem = Some(format!("events.jsonl: written by another version: {error}"));
-                return Ok(());
+                Some(format!("written by another version: {error}"))
             }
-            Err(_) if head.is_empty() => self.problem = Some("events.jsonl: it is empty".into()),
-            Err(error) => self.problem = Some(format!("events.jsonl: line 1: {error}")),
+            Err(_) if head.is_empty() => Some("it is empty".to_owned()),
+            Err(error) => Some(format!("line 1: {error}")),
+        };
+        if let Some(problem) = problem {
+            self.problem = Some(format!("events.jsonl: {problem}"));
+        }
+        if self.state == RunState::Newer {
+            return Ok(());
         }
         let begin = metadata.len().saturating_sub(TAIL);
         let tail = read_at(&mut file, begin, TAIL)?;
         // The last event of each kind counts; the first line of the tail may be half of one.
-        let lines = tail.split(|&byte| byte == b'\n').rev();
-        let (mut n_events, mut n_newer) = (0, 0);
-        let (mut is_paused, mut has_restarted) = (None, false);
-        for event in lines.map(parse) {
+        let (mut is_run, mut is_newer) = (head.is_empty(), false);
+        let (mut is_paused, mut has_restarted, mut has_ended) = (None, false, false);
+        for event in tail.split(|&byte| byte == b'\n').rev().map(parse) {
+            is_run |= event.is_ok();
             match event {
-                Ok(Event::RunFinished(_)) if has_restarted => {}
-                Ok(event) => {
-                    n_events += 1;
-                    match &event {
-                        Event::Paused(_) => _ = is_paused.get_or_insert(true),
-                        Event::Unpaused(_) => _ = is_paused.get_or_insert(false),
-                        Event::RunStarted(_) => has_restarted = true,
-                        _ => {}
-                    }
-                    let is_end = matches!(event, Event::RunFinished(_));
-                    self.add(event);
+                Err(ParseError::UnknownKind(_)) => is_newer = true,
+                Ok(Event::RunStarted(_)) => has_restarted = true,
+                Ok(Event::Paused(_)) => _ = is_paused.get_or_insert(true),
+                Ok(Event::Unpaused(_)) => _ = is_paused.get_or_insert(false),
+                Ok(Event::RunFinished(finished)) if !has_restarted => {
+                    self.finish(finished);
+                    has_ended = true;
                     // It repeats all that the list shows.
-                    if is_end {
-                        self.set_problem_of_newer(n_newer);
-                        return Ok(());
+                    break;
+                }
+                Ok(Event::EvaluationFinished(evaluation)) => {
+                    self.step = self.step.max(evaluation.step);
+                    if evaluation.part == Part::Test && self.test.is_none() {
+                        (self.test, self.best) = (Some(evaluation.metrics), evaluation.best);
                     }
                 }
-                Err(ParseError::UnknownKind(_)) => n_newer += 1,
-                Err(_) => {}
+                Ok(Event::StepFinished(step)) => {
+                    self.step = self.step.max(step.step);
+                    self.train.get_or_insert(step.metrics);
+                }
+                Ok(_) | Err(_) => {}
             }
         }
-        if n_events == 0 && !head.is_empty() {
-            self.state = RunState::NotARun;
-            return Ok(());
+        if is_run && !has_ended {
+            // A wrong clock may be ahead as well.
+            let silence = now.duration_since(modified).unwrap_or_else(|error| error.duration());
+            let is_trained = match RunFolder::is_in_use(folder) {
+                _ if is_live => true,
+                Some(true) => true,
+                // A paused run writes nothing.
+                None if is_paused == Some(true) => true,
+                _ => silence < MAX_SILENCE,
+            };
+            self.state = match (is_trained, is_paused) {
+                (false, _) => RunState::Crashed,
+                (true, Some(true)) => RunState::Paused,
+                (true, _) => RunState::Running,
+            };
         }
-        // A wrong clock may be ahead as well.
-        let silence = match now.duration_since(modified) {
-            Ok(silence) => silence,
-            Err(error) => error.duration(),
-        };
-        let is_trained = match RunFolder::is_in_use(folder) {
-            _ if is_live => true,
-            Some(true) => true,
-            // A paused run writes nothing.
-            None if is_paused == Some(true) => true,
-            _ => silence < MAX_SILENCE,
-        };
-        self.state = match (is_trained, is_paused) {
-            (false, _) => RunState::Crashed,
-            (true, Some(true)) => RunState::Paused,
-            (true, _) => RunState::Running,
-        };
-        if !is_trained && self.problem.is_none() {
-            self.problem = Some(format!("events.jsonl: it ends after step {}", self.step));
+        if self.state == RunState::Crashed {
+            let step = self.step;
+            self.problem.get_or_insert(format!("events.jsonl: it ends after step {step}"));
+        } else if is_newer {
+            self.problem.get_or_insert("events.jsonl: has events of a newer version".to_owned());
         }
-        self.set_problem_of_newer(n_newer);
         Ok(())
     }
 
-    fn set_problem_of_newer(&mut self, n_newer: usize) {
-        if n_newer > 0 && self.problem.is_none() {
-            self.problem = Some("events.jsonl: has events of a newer version".into());
-        }
+    fn finish(&mut self, RunFinished { reason, summary, .. }: RunFinished) {
+        (self.state, self.not_finite) = match reason {
+            Reason::Interrupted => (RunState::Stopped, None),
+            Reason::NotFinite(not_finite) => (RunState::NotFinite, Some(not_finite)),
+            _ => (RunState::Finished, None),
+        };
+        self.step = summary.steps;
+        (self.train, self.test) = (Some(summary.train), Some(summary.test));
+        self.best = summary.best;
+        self.wall_seconds = Some(summary.wall_seconds);
     }
+}
 
-    /// Adds an event that is followed by those added before.
-    fn add(&mut self, event: Event) {
-        match event {
-            Event::RunFinished(finished) => {
-                let summary = finished.summary;
-                self.state = RunState::from(&finished.reason);
-                if let Reason::NotFinite(not_finite) = finished.reason {
-                    self.not_finite = Some(not_finite);
-                }
-                self.step = summary.steps;
-                (self.train, self.test) = (Some(summary.train), Some(summary.test));
-                self.best = summary.best;
-                self.samples_per_second = Some(summary.samples_per_second);
-                self.wall_seconds = Some(summary.wall_seconds);
-            }
-            Event::EvaluationFinished(evaluation) => {
-                self.step = self.step.max(evaluation.step);
-                if evaluation.part == Part::Test && self.test.is_none() {
-                    (self.test, self.best) = (Some(evaluation.metrics), evaluation.best);
-                }
-            }
-            Event::StepFinished(step) => {
-                self.step = self.step.max(step.step);
-                self.train.get_or_insert(step.metrics);
-            }
-            _ => {}
-        }
-    }
+/// The experiment of the run in a folder.
+pub(crate) fn experiment(folder: &Path) -> Result<Experiment, RunError> {
+    const FILE: &str = "experiment.toml";
+    let text = fs::read_to_string(folder.join(FILE));
+    let text = text.map_err(|source| RunError::File { file: FILE, source })?;
+    Ok(Experiment::parse(FILE, &text)?)
 }
 
 fn parse(line: &[u8]) -> Result<Event, ParseError> {

@@ -23,7 +23,7 @@ enum RegistryEntry {
     ModuleAndItem,
     /// `"x"` inside the brackets of a list.
     Name,
-    /// The line that exports the JavaScript file.
+    /// The line that imports or exports the JavaScript file.
     Export,
 }
 
@@ -69,9 +69,6 @@ const SHARED: &[&str] = &[
     "crates/nn/src/init/testing.rs",
     "crates/nn/src/optim/clip.rs",
     "crates/nn/src/optim/testing.rs",
-    "crates/studio/assets/panels/bands.js",
-    "crates/studio/assets/panels/curves.js",
-    "crates/studio/assets/panels/describe.js",
     "crates/studio/assets/panels/grid.js",
 ];
 
@@ -135,11 +132,13 @@ fn quoted(list: &SourceFile, name: &str) -> Option<String> {
     (!found.iter().any(|token| token.depth > 0)).then(|| format!("entry `{entry}`"))
 }
 
-/// The line that exports a JavaScript file, if it is missing.
+/// The line that imports or exports a JavaScript file, if it is missing.
 fn export(list: &SourceFile, file: &str) -> Option<String> {
     let end = format!("from \"./{file}\";");
-    let is_export = |line: &str| line.starts_with("export ") && line.ends_with(&end);
-    (!list.text.lines().any(is_export)).then(|| format!("export of `{file}`"))
+    let is_entry = |line: &str| {
+        ["export ", "import "].iter().any(|start| line.starts_with(start)) && line.ends_with(&end)
+    };
+    (!list.text.lines().any(is_entry)).then(|| format!("import of `{file}`"))
 }
 
 #[cfg(test)]
@@ -204,7 +203,7 @@ mod tests {
         ];
         let expected = [
             "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`",
-            "crates/studio/assets/pages/new.js: crates/studio/assets/pages/all.js has no export of `new.js`",
+            "crates/studio/assets/pages/new.js: crates/studio/assets/pages/all.js has no import of `new.js`",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);
     }

@@ -1,5 +1,6 @@
 // The page of all runs.
 
+import { decode } from "../address.js";
 import { Chart } from "../chart.js";
 import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
 import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
@@ -35,7 +36,7 @@ const METRICS_POSITION = 3;
 
 /** The columns of the metrics of any run: the best value and the last, of the loss the last only. */
 export function metricColumns(runs) {
-  const metrics = new Map(runs.flatMap((run) => run.metrics).map((metric) => [metric.name, metric]));
+  const metrics = new Map(runs.flatMap((run) => run.metrics ?? []).map((metric) => [metric.name, metric]));
   const last = (a, b) => (a.name === "loss") - (b.name === "loss");
   return [...metrics.values()].sort(last).flatMap((metric) => {
     const column = (key, value) => ({
@@ -107,13 +108,7 @@ class RunsPage {
 
   /** Compares the runs that the address names. */
   compareChosen() {
-    const ids = (location.hash.split("/")[2] ?? "").split(",").map((id) => {
-      try {
-        return decodeURIComponent(id);
-      } catch {
-        return id;
-      }
-    });
+    const ids = (location.hash.split("/")[2] ?? "").split(",").map(decode);
     const chosen = ids.map((id) => this.runs.find((run) => run.id === id)).filter((run) => run);
     this.comparison.show(chosen.slice(0, MAX_COMPARED));
     this.draw();

@@ -5,16 +5,15 @@ import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate 
 import { Images } from "../images.js";
 import { metricName, metricText, notFiniteText } from "../metrics.js";
 import { panelFrame } from "../panel.js";
-import * as allPanels from "../panels/all.js";
+import { panels } from "../panels/all.js";
 import { Run } from "../run.js";
 import { openSample } from "../sample.js";
 import { countUpTo, latest } from "../search.js";
 import { sendCommand } from "../server.js";
 import { translate } from "../text.js";
 
-const PANELS = Object.values(allPanels).sort((a, b) => a.key - b.key);
 /** The keys of the panels that each key of the keyboard shows: one panel, a group of them, or all. */
-const VIEWS = panelViews(PANELS);
+const VIEWS = panelViews(panels);
 /** The numbers in the head of the page: their id, title and class. */
 const NUMBERS = [
   ["test_accuracy", "metric.test_accuracy", "test"],
@@ -72,7 +71,7 @@ class TrainPage {
       choose: (key) => this.choose(this.shown === VIEWS[key] ? "0" : key),
       openSample: (set, sample, prediction) => openSample(about, images[set], set, sample, prediction, this.step),
     };
-    this.panels = PANELS.map((panel) => panelFrame(panel, context));
+    this.panels = panels.map((panel) => panelFrame(panel, context));
     this.build(main);
     this.choose("0");
     this.keyListener = (event) => this.keyPressed(event);

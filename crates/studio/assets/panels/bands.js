@@ -43,7 +43,7 @@ export function bands({ name: pooled, roles, color, title }) {
         const drawable = x.map((_, i) => i).filter((i) => edges[i].every(Number.isFinite));
         const shown = { x: drawable.map((i) => x[i]), edges: drawable.map((i) => edges[i]) };
         const at = view.isLatest ? null : view.step;
-        const bands = [{ label: title(), rgb: color, ...shown }];
+        const bands = [{ label: title(), color, ...shown }];
         chart.draw({ bands, end: view.run.end, at, summary: summary(shown) });
       },
       table(view) {

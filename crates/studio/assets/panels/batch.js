@@ -3,20 +3,16 @@
 import { formatInteger } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
-import { describe } from "./describe.js";
 import { imageGrid } from "./grid.js";
 
-const panel = describe("batch");
-
-export default {
-  ...panel,
-  build({ about, redraw, images, openSample }) {
-    return imageGrid({
+export function batch({ rows, columns }) {
+  return ({ about, redraw, images, openSample }) =>
+    imageGrid({
       about,
       redraw,
       images: images.train,
-      columns: panel.columns,
-      rows: panel.rows,
+      columns,
+      rows,
       cells({ run, step }) {
         const snapshot = latest(run.snapshots, step);
         return (snapshot?.batch ?? []).map((sample, i) => ({ sample, prediction: snapshot.predictions[i] }));
@@ -30,5 +26,4 @@ export default {
       },
       open: (sample, prediction) => openSample("train", sample, prediction),
     });
-  },
-};
+}

@@ -5,19 +5,15 @@ import { createElement } from "../dom.js";
 import { formatInteger, formatPercent } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
-import { describe } from "./describe.js";
 import { imageGrid } from "./grid.js";
 
-const panel = describe("test-samples");
-const SHOWN = panel.columns * panel.rows;
-
-export default {
-  ...panel,
-  build({ about, redraw, images, openSample }) {
+export function testSamples({ rows, columns }) {
+  const most = rows * columns;
+  return ({ about, redraw, images, openSample }) => {
     const scale = createElement("div", { class: "scale", "aria-hidden": "true" });
-    const fraction = SHOWN / about.test_samples;
+    const fraction = most / about.test_samples;
     // Fewer samples than the grid has cells need no scale.
-    const hasScale = Boolean(about.image_shape && about.classes) && about.test_samples >= SHOWN;
+    const hasScale = Boolean(about.image_shape && about.classes) && about.test_samples >= most;
     for (let i = 0; hasScale && i <= 5; i++) {
       const text = formatPercent(1 - (fraction * i) / 5, fraction >= 0.05 ? 0 : 1);
       scale.append(createElement("span", {}, text));
@@ -26,11 +22,11 @@ export default {
       about,
       redraw,
       images: images.test,
-      columns: panel.columns,
-      rows: panel.rows,
+      columns,
+      rows,
       cells({ run, step }) {
         const evaluation = latest(run.evaluations, step);
-        return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.test_samples) : [];
+        return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.test_samples, most) : [];
       },
       note(_, shown) {
         const values = { shown: formatInteger(shown.length), all: formatInteger(about.test_samples) };
@@ -42,14 +38,14 @@ export default {
     });
     body.element.classList.toggle("scaled", hasScale);
     return body;
-  },
-};
+  };
+}
 
-/** The misclassified samples, then the others in order, as many as the grid has cells. */
-export function misclassifiedFirst(misclassified, count) {
-  const cells = misclassified.map(([sample, prediction]) => ({ sample, prediction })).slice(0, SHOWN);
+/** The misclassified samples, then the others in order, at most `most`. */
+export function misclassifiedFirst(misclassified, count, most) {
+  const cells = misclassified.map(([sample, prediction]) => ({ sample, prediction })).slice(0, most);
   const first = new Set(cells.map(({ sample }) => sample));
-  for (let sample = 0; sample < count && cells.length < SHOWN; sample++) {
+  for (let sample = 0; sample < count && cells.length < most; sample++) {
     if (!first.has(sample)) cells.push({ sample, prediction: undefined });
   }
   return cells;

@@ -1,4 +1,4 @@
-//! A picture of a few shapes, written as SVG or as PNG.
+//! A picture of a few shapes, written as SVG and painted as PNG.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -16,20 +16,12 @@ type Point = [f64; 2];
 /// Pixels of a PNG for a point of the picture, in each direction.
 const SCALE: f64 = 2.0;
 
-/// Shapes on a white ground, in the order in which they are painted.
+/// Shapes on a white ground. Each is written as SVG and painted over those before it.
 #[derive(Debug)]
 pub struct Picture {
-    width: f64,
-    height: f64,
-    shapes: Vec<Primitive>,
-}
-
-#[derive(Debug)]
-enum Primitive {
-    Line { points: Vec<Point>, color: Color, width: f64 },
-    Area { points: Vec<Point>, color: Color, opacity: f64 },
-    Text { at: Point, anchor: Anchor, size: f64, color: Color, text: String },
-    Image { at: Point, size: Point, image: Image },
+    /// The shapes as SVG.
+    elements: String,
+    pixels: Image,
 }
 
 /// Which end of a text stands at its point, on the baseline.
@@ -48,172 +40,60 @@ pub(super) struct Image {
     pub(super) pixels: Vec<u8>,
 }
 
+impl Image {
+    /// An image of one colour.
+    pub(super) fn filled(width: usize, height: usize, color: Color) -> Self {
+        Self { width, height, pixels: color.repeat(width * height) }
+    }
+}
+
 impl Picture {
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, shapes: Vec::new() }
+        let [width, height] = [width, height].map(|size| (size * SCALE) as usize);
+        Self { elements: String::new(), pixels: Image::filled(width, height, [255; 3]) }
     }
 
     /// A line through some points.
-    pub(super) fn line(&mut self, points: Vec<Point>, color: Color, width: f64) {
-        self.shapes.push(Primitive::Line { points, color, width });
+    pub(super) fn line(&mut self, points: &[Point], color: Color, width: f64) {
+        self.element(format_args!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"/>",
+            list(points),
+            hex(color),
+        ));
+        self.fill(&outlines(points, width), color, 1.0);
     }
 
     /// The area inside some points.
     pub(super) fn area(&mut self, points: Vec<Point>, color: Color, opacity: f64) {
-        self.shapes.push(Primitive::Area { points, color, opacity });
+        self.element(format_args!(
+            "<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"{opacity}\"/>",
+            list(&points),
+            hex(color),
+        ));
+        self.fill(&[points], color, opacity);
     }
 
     pub(super) fn text(
         &mut self,
-        at: Point,
-        anchor: Anchor,
-        (size, color): (f64, Color),
-        text: &str,
-    ) {
-        self.shapes.push(Primitive::Text { at, anchor, size, color, text: text.into() });
-    }
-
-    /// An image, stretched over an area.
-    pub(super) fn image(&mut self, at: Point, size: Point, image: Image) {
-        self.shapes.push(Primitive::Image { at, size, image });
-    }
-
-    /// The picture as SVG.
-    pub fn svg(&self) -> String {
-        let Self { width, height, shapes } = self;
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-        );
-        for shape in shapes {
-            let _ = match shape {
-                Primitive::Line { points, color, width } => writeln!(
-                    svg,
-                    "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"/>",
-                    list(points),
-                    hex(*color),
-                ),
-                Primitive::Area { points, color, opacity } => writeln!(
-                    svg,
-                    "<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"{opacity}\"/>",
-                    list(points),
-                    hex(*color),
-                ),
-                Primitive::Text { at: [x, y], anchor, size, color, text } => {
-                    let anchor = match anchor {
-                        Anchor::Start => "start",
-                        Anchor::Middle => "middle",
-                        Anchor::End => "end",
-                    };
-                    let (color, text) = (hex(*color), escaped(text));
-                    writeln!(
-                        svg,
-                        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{color}\">{text}</text>"
-                    )
-                }
-                Primitive::Image { at: [x, y], size: [w, h], image } => writeln!(
-                    svg,
-                    "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" preserveAspectRatio=\"none\" href=\"data:image/png;base64,{}\"/>",
-                    STANDARD.encode(png(image)),
-                ),
-            };
-        }
-        svg + "</svg>\n"
-    }
-
-    /// The picture as PNG, twice as many pixels as it has points in each direction.
-    pub fn png(&self) -> Vec<u8> {
-        let [width, height] = [self.width, self.height].map(|size| (size * SCALE) as usize);
-        let mut canvas = Canvas { width, height, pixels: vec![255; width * height * 3] };
-        let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT);
-        let font = font.expect("the font that was built in");
-        for shape in &self.shapes {
-            match shape {
-                Primitive::Line { points, color, width } => {
-                    canvas.fill(&outlines(points, *width), *color, 1.0);
-                }
-                Primitive::Area { points, color, opacity } => {
-                    canvas.fill(std::slice::from_ref(points), *color, *opacity);
-                }
-                Primitive::Text { at, anchor, size, color, text } => {
-                    canvas.text(&font, *at, *anchor, (*size, *color), text);
-                }
-                Primitive::Image { at, size, image } => canvas.image(*at, *size, image),
-            }
-        }
-        png(&Image { width, height, pixels: canvas.pixels })
-    }
-}
-
-/// The pixels of a picture as PNG.
-struct Canvas {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
-}
-
-impl Canvas {
-    /// Mixes a colour into a pixel, if it lies in the picture.
-    fn blend(&mut self, x: i64, y: i64, color: Color, share: f64) {
-        if !(0..self.width as i64).contains(&x) || !(0..self.height as i64).contains(&y) {
-            return;
-        }
-        let at = (y as usize * self.width + x as usize) * 3;
-        for (old, new) in self.pixels[at..at + 3].iter_mut().zip(color) {
-            *old = (f64::from(*old) + (f64::from(new) - f64::from(*old)) * share).round() as u8;
-        }
-    }
-
-    /// Fills what lies in one of some polygons, whose points go round in the same direction.
-    fn fill(&mut self, polygons: &[Vec<Point>], color: Color, opacity: f64) {
-        let bounds = |axis: usize, limit: usize| {
-            let values = polygons.iter().flatten().map(|point| point[axis] * SCALE);
-            let (low, high) = values
-                .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
-                    (low.min(value), high.max(value))
-                });
-            (low.floor().max(0.0), high.ceil().min(limit as f64))
-        };
-        let ((left, right), (top, bottom)) = (bounds(0, self.width), bounds(1, self.height));
-        if !(left < right && top < bottom) {
-            return;
-        }
-        let mut coverage =
-            Rasterizer::new((right - left) as usize + 1, (bottom - top) as usize + 1);
-        for polygon in polygons {
-            let corners = polygon.iter().map(|[x, y]| {
-                let x = (x * SCALE).clamp(left, right) - left;
-                let y = (y * SCALE).clamp(top, bottom) - top;
-                point(x as f32, y as f32)
-            });
-            let next = corners.clone().skip(1).chain(corners.clone().take(1));
-            corners.zip(next).for_each(|(from, to)| coverage.draw_line(from, to));
-        }
-        coverage.for_each_pixel_2d(|x, y, covered| {
-            if covered > 0.0 {
-                let share = f64::from(covered.min(1.0)) * opacity;
-                self.blend(left as i64 + i64::from(x), top as i64 + i64::from(y), color, share);
-            }
-        });
-    }
-
-    fn text(
-        &mut self,
-        font: &FontRef<'_>,
         [x, y]: Point,
         anchor: Anchor,
         (size, color): (f64, Color),
         text: &str,
     ) {
+        self.element(format_args!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\" font-size=\"{size}\" fill=\"{}\">{}</text>",
+            ["start", "middle", "end"][anchor as usize],
+            hex(color),
+            text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+        ));
+        let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT);
+        let font = font.expect("the font that was built in");
         let em = font.units_per_em().unwrap_or(1000.0);
         let font =
             font.as_scaled(PxScale::from((size * SCALE) as f32 * font.height_unscaled() / em));
         let glyphs: Vec<_> = text.chars().map(|letter| font.glyph_id(letter)).collect();
         let width: f32 = glyphs.iter().map(|glyph| font.h_advance(*glyph)).sum();
-        let before = match anchor {
-            Anchor::Start => 0.0,
-            Anchor::Middle => width / 2.0,
-            Anchor::End => width,
-        };
+        let before = width * f32::from(anchor as u8) / 2.0;
         let mut at = point((x * SCALE) as f32 - before, (y * SCALE) as f32);
         for glyph in glyphs {
             let placed = glyph.with_scale_and_position(font.scale(), at);
@@ -227,83 +107,102 @@ impl Canvas {
         }
     }
 
-    /// Paints an image: each pixel is the mean of what it covers.
-    fn image(&mut self, at: Point, size: Point, image: &Image) {
-        let columns = Covered::all(at[0] * SCALE, size[0] * SCALE, image.width, self.width);
-        let rows = Covered::all(at[1] * SCALE, size[1] * SCALE, image.height, self.height);
-        for row in &rows {
-            for column in &columns {
-                let (mut sum, mut total) = ([0.0; 3], 0.0);
-                for (y, high) in row.shares() {
-                    for (x, wide) in column.shares() {
-                        let pixel = &image.pixels[(y * image.width + x) * 3..][..3];
-                        total += high * wide;
-                        for (sum, part) in sum.iter_mut().zip(pixel) {
-                            *sum += f64::from(*part) * high * wide;
-                        }
-                    }
-                }
-                if total > 0.0 {
-                    let mean = sum.map(|sum| (sum / total).round() as u8);
-                    self.blend(column.pixel as i64, row.pixel as i64, mean, 1.0);
-                }
+    /// An image, stretched over an area.
+    pub(super) fn image(&mut self, [x, y]: Point, [width, height]: Point, image: &Image) {
+        self.element(format_args!(
+            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" preserveAspectRatio=\"none\" href=\"data:image/png;base64,{}\"/>",
+            STANDARD.encode(png(image)),
+        ));
+        /// A painted pixel is the mean of so many points in each direction.
+        const POINTS: usize = 4;
+        let [left, top, right, bottom] =
+            [x, y, x + width, y + height].map(|edge| (edge * SCALE).round().max(0.0) as usize);
+        for (y, x) in (top..bottom).flat_map(|y| (left..right).map(move |x| (y, x))) {
+            let mut sum = [0; 3];
+            for (i, j) in (0..POINTS).flat_map(|i| (0..POINTS).map(move |j| (i, j))) {
+                let row = ((y - top) * POINTS + i) * image.height / ((bottom - top) * POINTS);
+                let column = ((x - left) * POINTS + j) * image.width / ((right - left) * POINTS);
+                let pixel = &image.pixels[(row * image.width + column) * 3..];
+                sum.iter_mut().zip(pixel).for_each(|(sum, part)| *sum += usize::from(*part));
             }
+            let mean = sum.map(|sum| (sum as f64 / (POINTS * POINTS) as f64).round() as u8);
+            self.blend(x as i64, y as i64, mean, 1.0);
         }
     }
-}
 
-/// What a pixel of a canvas covers of an image, along one axis.
-struct Covered {
-    pixel: usize,
-    from: f64,
-    to: f64,
-    len: usize,
-}
-
-impl Covered {
-    /// All pixels of an image of `len` pixels that is stretched over `size` pixels from `start`.
-    fn all(start: f64, size: f64, len: usize, limit: usize) -> Vec<Self> {
-        let (first, end) = (start.round().max(0.0) as usize, (start + size).round() as usize);
-        let at = |pixel: usize| (pixel as f64 - first as f64) / (end - first) as f64 * len as f64;
-        let covered = |pixel| Self { pixel, from: at(pixel), to: at(pixel + 1), len };
-        (first..end.min(limit)).map(covered).collect()
+    fn element(&mut self, element: std::fmt::Arguments<'_>) {
+        let _ = writeln!(self.elements, "{element}");
     }
 
-    /// Pixels of the image, and how much of each is covered.
-    fn shares(&self) -> impl Iterator<Item = (usize, f64)> {
-        let pixels = self.from as usize..(self.to.ceil() as usize).min(self.len);
-        pixels.map(|i| (i, self.to.min(i as f64 + 1.0) - self.from.max(i as f64)))
+    /// Mixes a colour into a pixel, if it lies in the picture.
+    fn blend(&mut self, x: i64, y: i64, color: Color, share: f64) {
+        let Image { width, height, pixels } = &mut self.pixels;
+        if !(0..*width as i64).contains(&x) || !(0..*height as i64).contains(&y) {
+            return;
+        }
+        let at = (y as usize * *width + x as usize) * 3;
+        for (old, new) in pixels[at..at + 3].iter_mut().zip(color) {
+            *old = (f64::from(*old) + (f64::from(new) - f64::from(*old)) * share).round() as u8;
+        }
+    }
+
+    /// Fills what lies in one of some polygons, whose points go round in the same direction.
+    fn fill(&mut self, polygons: &[Vec<Point>], color: Color, opacity: f64) {
+        let size = [self.pixels.width, self.pixels.height].map(|size| size as f64);
+        let pixel = |point: &Point, axis: usize| (point[axis] * SCALE).clamp(0.0, size[axis]);
+        let [[left, right], [top, bottom]] = [0, 1].map(|axis| {
+            let places = || polygons.iter().flatten().map(|point| pixel(point, axis));
+            [places().fold(f64::INFINITY, f64::min).floor(), places().fold(0.0, f64::max).ceil()]
+        });
+        if !(left < right && top < bottom) {
+            return;
+        }
+        let mut coverage =
+            Rasterizer::new((right - left) as usize + 1, (bottom - top) as usize + 1);
+        for polygon in polygons {
+            let corner =
+                |corner| point((pixel(corner, 0) - left) as f32, (pixel(corner, 1) - top) as f32);
+            let next = polygon.iter().cycle().skip(1);
+            let edges = polygon.iter().zip(next);
+            edges.for_each(|(from, to)| coverage.draw_line(corner(from), corner(to)));
+        }
+        coverage.for_each_pixel_2d(|x, y, covered| {
+            if covered > 0.0 {
+                let share = f64::from(covered.min(1.0)) * opacity;
+                self.blend(left as i64 + i64::from(x), top as i64 + i64::from(y), color, share);
+            }
+        });
+    }
+
+    /// The picture as SVG.
+    pub fn svg(&self) -> String {
+        let [width, height] =
+            [self.pixels.width, self.pixels.height].map(|size| size as f64 / SCALE);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{}</svg>\n",
+            self.elements,
+        )
+    }
+
+    /// The picture as PNG, twice as many pixels as it has points in each direction.
+    pub fn png(&self) -> Vec<u8> {
+        png(&self.pixels)
     }
 }
 
-/// The outline of a line: a quadrangle for each piece and a circle at each corner, all in one direction.
+/// The outline of a line: a quadrangle for each piece, all in one direction. Each extends by half the width of the line at
+/// both ends, so that pieces overlap at a corner.
 fn outlines(points: &[Point], width: f64) -> Vec<Vec<Point>> {
-    /// Corners of a circle.
-    const CORNERS: usize = 12;
-    let radius = width / 2.0;
-    let mut found = Vec::new();
-    for pair in points.windows(2) {
+    let pieces = points.windows(2).filter_map(|pair| {
         let [[x0, y0], [x1, y1]] = [pair[0], pair[1]];
         let length = (x1 - x0).hypot(y1 - y0);
-        if length > 0.0 {
-            let [dx, dy] = [(y1 - y0) / length * radius, (x0 - x1) / length * radius];
-            found.push(vec![
-                [x0 + dx, y0 + dy],
-                [x1 + dx, y1 + dy],
-                [x1 - dx, y1 - dy],
-                [x0 - dx, y0 - dy],
-            ]);
-        }
-    }
-    // At the ends of the line there are no circles, and thin lines have no corners that could be seen.
-    let corners = points.get(1..points.len().saturating_sub(1)).filter(|_| width * SCALE > 1.5);
-    for [x, y] in corners.into_iter().flatten() {
-        let angle = |i: usize| i as f64 / CORNERS as f64 * std::f64::consts::TAU;
-        let circle =
-            (0..CORNERS).map(|i| [x + radius * angle(i).cos(), y + radius * angle(i).sin()]);
-        found.push(circle.collect());
-    }
-    found
+        let [dx, dy] = [x1 - x0, y1 - y0].map(|part| part / length * width / 2.0);
+        let [x0, y0, x1, y1] = [x0 - dx, y0 - dy, x1 + dx, y1 + dy];
+        let corners =
+            [[x0 + dy, y0 - dx], [x1 + dy, y1 - dx], [x1 - dy, y1 + dx], [x0 - dy, y0 + dx]];
+        (length > 0.0).then(|| corners.to_vec())
+    });
+    pieces.collect()
 }
 
 fn list(points: &[Point]) -> String {
@@ -313,10 +212,6 @@ fn list(points: &[Point]) -> String {
 
 fn hex([red, green, blue]: Color) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// An image as a PNG file: a signature, and chunks for the size, the pixels and the end.
@@ -366,9 +261,9 @@ mod tests {
         let square = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
         picture.area(square, [0, 0, 200], 0.5);
         // A corner inside, and two pieces that lie over each other: no pixel is darker or lighter for it.
-        picture.line(vec![[12.0, 5.0], [30.0, 5.0], [14.0, 5.0], [14.0, 15.0]], [9, 8, 7], 2.0);
+        picture.line(&[[12.0, 5.0], [30.0, 5.0], [14.0, 5.0], [14.0, 15.0]], [9, 8, 7], 2.0);
         let image = Image { width: 2, height: 1, pixels: vec![255, 0, 0, 0, 255, 0] };
-        picture.image([20.0, 10.0], [8.0, 4.0], image);
+        picture.image([20.0, 10.0], [8.0, 4.0], &image);
         let at = painted(&picture);
         assert_eq!(at(5.0, 5.0), [128, 128, 228]);
         assert_eq!(at(10.5, 5.0), [255; 3]);
@@ -402,7 +297,7 @@ mod tests {
         let mut picture = Picture::new(40.0, 20.0);
         picture.area(vec![[-9.0, -9.0], [99.0, -9.0], [99.0, 99.0], [-9.0, 99.0]], [1; 3], 1.0);
         picture.text([38.0, 5.0], Anchor::Start, (12.0, [0; 3]), "<WWW>");
-        picture.line(vec![[50.0, 3.0], [60.0, 3.0]], [0; 3], 1.0);
+        picture.line(&[[50.0, 3.0], [60.0, 3.0]], [0; 3], 1.0);
         assert_eq!(painted(&picture)(39.5, 19.5), [1; 3]);
         let svg = picture.svg();
         assert!(svg.starts_with("<svg ") && svg.contains(">&lt;WWW&gt;</text>"), "{svg}");
@@ -412,7 +307,7 @@ mod tests {
     fn a_smaller_image_is_the_mean_of_its_pixels() {
         let mut picture = Picture::new(40.0, 20.0);
         let pixels = (0..16).flat_map(|i| [if i % 2 == 0 { 0 } else { 100 }; 3]).collect();
-        picture.image([0.0, 0.0], [1.0, 1.0], Image { width: 4, height: 4, pixels });
+        picture.image([0.0, 0.0], [1.0, 1.0], &Image { width: 4, height: 4, pixels });
         assert_eq!(painted(&picture)(0.0, 0.0), [50; 3]);
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Titles, labels and axes are keys of the texts, colours are names of the style sheet.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
 use crate::assets;
+use crate::images::Set;
 
 /// All panels, and what they have in common.
 #[derive(Debug, Deserialize)]
@@ -16,31 +19,21 @@ pub(super) struct Description {
     pub(super) band_opacity: f64,
     /// Between the edges of a chart and its axes.
     pub(super) margin: Margin,
-    /// Steps that are drawn at most.
-    pub(super) max_steps: usize,
     /// Numerals of 3 × 5 points, a row of bits each line.
     pub(super) numerals: [[u8; 5]; 10],
     pub(super) panels: Vec<Panel>,
 }
 
-/// A curve: of which events, and how it looks.
+/// A curve: the steps are those of training, the evaluations those of the test set.
 #[derive(Debug, Deserialize)]
 pub(super) struct Curve {
-    pub(super) events: Events,
+    pub(super) set: Set,
     pub(super) label: String,
     pub(super) color: String,
     pub(super) width: f64,
 }
 
-/// Events with metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Events {
-    Steps,
-    Evaluations,
-}
-
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Margin {
     pub(super) left: f64,
     pub(super) right: f64,
@@ -63,9 +56,24 @@ pub(super) struct Panel {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Content {
-    Curves { metric: String, axis: String, text: NumberFormat, range: Range },
-    Bands { color: String },
-    Grid { set: Set, rows: usize, columns: usize },
+    Curves(Curves),
+    Bands {
+        color: String,
+    },
+    /// The samples of the last batch, or those of the test set, misclassified ones first.
+    Grid {
+        set: Set,
+        rows: usize,
+        columns: usize,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Curves {
+    pub(super) metric: String,
+    pub(super) axis: String,
+    pub(super) text: NumberFormat,
+    pub(super) range: Range,
 }
 
 /// How the numbers of an axis are written.
@@ -74,14 +82,6 @@ pub(super) enum Content {
 pub(super) enum NumberFormat {
     Percent,
     Number,
-}
-
-/// Which samples a grid shows: those of the last batch, or those of the test set, misclassified ones first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Set {
-    Train,
-    Test,
 }
 
 /// The rule for the range of a curve; `assets/axes.js` says what each does.
@@ -102,31 +102,27 @@ pub(super) enum Range {
 }
 
 impl Description {
-    /// Reads the description that was built in.
-    pub(super) fn read() -> Self {
-        serde_json::from_str(assets::text("panels/description.json")).expect("a description")
+    /// The description that was built in.
+    pub(super) fn read() -> &'static Self {
+        static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
+            serde_json::from_str(assets::text("panels/description.json")).expect("a description")
+        });
+        &DESCRIPTION
     }
 
     #[cfg(test)]
     pub(super) fn range(&self, name: &str) -> &Range {
         let panel = self.panels.iter().find(|panel| panel.name == name).unwrap();
-        let Content::Curves { range, .. } = &panel.content else { panic!("{name} has no curves") };
-        range
+        let Content::Curves(curves) = &panel.content else { panic!("{name} has no curves") };
+        &curves.range
     }
 }
 
 /// The colour called `name` of the style sheet, in its light form: red, green and blue.
 pub(super) fn color(name: &str) -> [u8; 3] {
     let style = assets::text("style.css");
-    let (_, value) = style.split_once(&format!("{name}:")).expect("a colour of the style sheet");
-    let value = value.split(';').next().unwrap_or_default().trim();
-    let parts: Vec<u8> = match value.strip_prefix('#') {
-        Some(hex) => {
-            (0..3).filter_map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect()
-        }
-        None => value.split(',').filter_map(|part| part.trim().parse().ok()).collect(),
-    };
-    parts.try_into().expect("three parts")
+    let (_, digits) = style.split_once(&format!("{name}: #")).expect("a colour of the style sheet");
+    [0, 2, 4].map(|i| u8::from_str_radix(&digits[i..i + 2], 16).expect("hexadecimal digits"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! A server with some runs, and a client that sends exactly the given bytes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
-use events::{
-    Best, EvaluationFinished, Event, FORMAT, MetricInfo, Metrics, Part, Reason, RunFinished,
-    RunStarted, StepFinished, Summary,
-};
-use gradus_studio::{BoundAddress, LiveLink, Options, Studio, Timeouts, live};
+use events::FORMAT;
+use gradus_studio::{BoundAddress, LiveLink, LiveRun, Options, Studio, Timeouts, live};
 use runs::{DataSpec, ExperimentError, SavedModel, Split};
+use serde_json::{Value, json};
 
 /// The run `live` is linked to this process, `done` has ended.
 pub(crate) struct Server {
@@ -44,85 +41,88 @@ pub(crate) fn saved() -> SavedModel {
     saved
 }
 
-fn metrics(accuracy: f64) -> Metrics {
-    Metrics::new(1.0).with("accuracy", accuracy)
-}
-
-fn best() -> BTreeMap<String, Best> {
-    [("accuracy", 0.75), ("loss", 1.0)]
-        .map(|(name, value)| (name.into(), Best { value, step: 1 }))
-        .into()
+fn line(event: &Value) -> String {
+    format!("{event}\n")
 }
 
 pub(crate) fn started() -> String {
-    let info = |name: &str, unit: &str| MetricInfo {
-        name: name.into(),
-        unit: unit.into(),
-        higher_is_better: name != "loss",
-    };
-    let started = RunStarted {
-        format: FORMAT,
-        version: "0.1.0".into(),
-        name: "small".into(),
-        seed: 1,
-        threads: 1,
-        isa: "portable".into(),
-        rank: None,
-        ranks: None,
-        parameters: 15,
-        parts: [(Part::Train, 6), (Part::Test, 3)].into(),
-        batch: 2,
-        steps_planned: Some(3),
-        loss: "cross_entropy".into(),
-        metrics: vec![info("loss", "nats"), info("accuracy", "fraction")],
-        continues: None,
-        fork_of: None,
-    };
-    Event::RunStarted(started).to_line() + "\n"
+    line(&json!({
+        "event": "run_started",
+        "format": FORMAT,
+        "version": "0.1.0",
+        "name": "small",
+        "seed": 1,
+        "threads": 1,
+        "isa": "portable",
+        "parameters": 15,
+        "parts": { "train": 6, "test": 3 },
+        "batch": 2,
+        "steps_planned": 3,
+        "loss": "cross_entropy",
+        "metrics": [
+            { "name": "loss", "unit": "nats", "higher_is_better": false },
+            { "name": "accuracy", "unit": "fraction", "higher_is_better": true },
+        ],
+    }))
 }
 
 pub(crate) fn step(step: u64) -> String {
-    let event = StepFinished {
-        step,
-        epoch: step as f64 / 3.0,
-        metrics: metrics(0.5),
-        penalty: 0.0,
-        learning_rate: 0.1,
-        grad_norm: 1.0,
-    };
-    Event::StepFinished(event).to_line() + "\n"
+    line(&json!({
+        "event": "step_finished",
+        "step": step,
+        "epoch": step as f64 / 3.0,
+        "metrics": { "loss": 1.0, "accuracy": 0.5 },
+        "penalty": 0.0,
+        "learning_rate": 0.1,
+        "grad_norm": 1.0,
+    }))
+}
+
+fn best() -> Value {
+    json!({ "loss": { "value": 1.0, "step": 1 }, "accuracy": { "value": 0.75, "step": 1 } })
 }
 
 pub(crate) fn evaluation(step: u64) -> String {
-    let event = EvaluationFinished {
-        step,
-        epoch: step as f64 / 3.0,
-        part: Part::Test,
-        samples: 3,
-        metrics: metrics(0.75),
-        best: best(),
-        misclassified: vec![(1, 2)],
-    };
-    Event::EvaluationFinished(event).to_line() + "\n"
+    line(&json!({
+        "event": "evaluation_finished",
+        "step": step,
+        "epoch": step as f64 / 3.0,
+        "part": "test",
+        "samples": 3,
+        "metrics": { "loss": 1.0, "accuracy": 0.75 },
+        "best": best(),
+        "misclassified": [[1, 2]],
+    }))
 }
 
 pub(crate) fn finished() -> String {
-    let summary = Summary {
-        name: "small".into(),
-        seed: 1,
-        steps: 3,
-        epochs: 1.0,
-        train: metrics(0.5),
-        test: metrics(0.75),
-        best: best(),
-        weights_digest: "00".into(),
-        samples_per_second: 100.0,
-        wall_seconds: 1.0,
-        threads: 1,
-    };
-    Event::RunFinished(RunFinished { reason: Reason::Completed, model_saved: Some(true), summary })
-        .to_line()
-        + "\n"
+    line(&json!({
+        "event": "run_finished",
+        "reason": { "kind": "completed" },
+        "model_saved": true,
+        "name": "small",
+        "seed": 1,
+        "steps": 3,
+        "epochs": 1.0,
+        "train": { "loss": 1.0, "accuracy": 0.5 },
+        "test": { "loss": 1.0, "accuracy": 0.75 },
+        "best": best(),
+        "weights_digest": "00",
+        "samples_per_second": 100.0,
+        "wall_seconds": 1.0,
+        "threads": 1,
+    }))
+}
+
+/// Serves the runs of a folder.
+pub(crate) fn serve(
+    address: &str,
+    runs: &Path,
+    live: Option<LiveRun>,
+    timeouts: Timeouts,
+) -> Studio {
+    let options = Options { roots: vec![runs.to_owned()], live, open_data: images, timeouts };
+    BoundAddress::bind(Some(address)).unwrap().serve(options).unwrap()
 }
 
 pub(crate) fn write_run(folder: &Path, events: &str) {
@@ -139,23 +139,13 @@ impl Server {
     pub(crate) fn with_timeouts(timeouts: Timeouts) -> Self {
         let runs = tempfile::tempdir().unwrap();
         write_run(&runs.path().join("live"), &(started() + &step(1)));
-        let done = started()
-            + &step(1)
-            + &evaluation(1)
-            + &step(2)
-            + &step(3)
-            + &evaluation(3)
-            + &finished();
-        write_run(&runs.path().join("done"), &done);
+        let events =
+            [started(), step(1), evaluation(1), step(2), step(3), evaluation(3), finished()];
+        write_run(&runs.path().join("done"), &events.concat());
         saved().write(&runs.path().join("done/checkpoints/last.safetensors")).unwrap();
         let (run, link) = live(&runs.path().join("live"));
-        let studio = BoundAddress::bind(Some("127.0.0.1:0")).unwrap().serve(Options {
-            roots: vec![runs.path().to_owned()],
-            live: Some(run),
-            open_data: images,
-            timeouts,
-        });
-        Self { studio: studio.unwrap(), link, runs }
+        let studio = serve("127.0.0.1:0", runs.path(), Some(run), timeouts);
+        Self { studio, link, runs }
     }
 
     pub(crate) fn run(&self, name: &str) -> PathBuf {
@@ -166,25 +156,39 @@ impl Server {
         self.studio.link().split_once("token=").unwrap().1.to_owned()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.studio.address().port()
+    }
+
+    /// Header lines with a valid host and token.
+    pub(crate) fn headers(&self) -> String {
+        let (port, token) = (self.port(), self.token());
+        format!("Host: 127.0.0.1:{port}\r\nCookie: gradus-{port}={token}\r\n")
+    }
+
+    /// The same, as a page of this server posts.
+    pub(crate) fn headers_of_page(&self) -> String {
+        format!("{}Origin: http://127.0.0.1:{}\r\n", self.headers(), self.port())
+    }
+
     /// A request with a valid host and token.
     pub(crate) fn ask(&self, first_line: &str, more: &str, body: &[u8]) -> Answer {
-        let (address, token) = (self.studio.address(), self.token());
-        let port = address.port();
-        let length = body.len();
-        let head = format!(
-            "{first_line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: gradus-{port}={token}\r\n{more}Content-Length: {length}\r\nConnection: close\r\n\r\n"
-        );
-        send(address, &[head.as_bytes(), body].concat())
+        request(self.studio.address(), first_line, &(self.headers() + more), body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path}"), "", &[])
     }
 
-    /// Posts as a page of this server does.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Answer {
-        let origin = format!("Origin: http://127.0.0.1:{}\r\n", self.studio.address().port());
-        self.ask(&format!("POST {path}"), &origin, body)
+        request(self.studio.address(), &format!("POST {path}"), &self.headers_of_page(), body)
+    }
+
+    /// The summary of a run in the list.
+    pub(crate) fn row(&self, id: &str) -> Value {
+        let list = self.get("/api/runs").json();
+        let rows = list["runs"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}: {list}")).clone()
     }
 }
 
@@ -201,7 +205,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
@@ -211,6 +215,15 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream
+}
+
+/// Sends a request with these header lines, each with its line break.
+pub(crate) fn request(address: SocketAddr, first_line: &str, headers: &str, body: &[u8]) -> Answer {
+    let length = body.len();
+    let head = format!(
+        "{first_line} HTTP/1.1\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    send(address, &[head.as_bytes(), body].concat())
 }
 
 /// Sends some bytes and reads until the server closes.

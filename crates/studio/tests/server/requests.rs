@@ -1,6 +1,7 @@
 //! The answers to valid requests.
 
 use std::fs;
+use std::path::Path;
 use std::time::SystemTime;
 
 use events::Command;
@@ -15,7 +16,7 @@ fn pages_come_from_the_binary() {
         ("/", "text/html"),
         ("/main.js", "text/javascript"),
         ("/style.css", "text/css"),
-        ("/panels/loss.js", "text/javascript"),
+        ("/panels/curves.js", "text/javascript"),
         ("/text/zh.json", "application/json"),
     ] {
         let answer = server.get(path);
@@ -24,6 +25,12 @@ fn pages_come_from_the_binary() {
     }
     assert_eq!(server.get("/no-such.js").status, 404);
     assert_eq!(server.get("/api/no-such").status, 404);
+}
+
+/// Dates the last write of a run back by years.
+fn age(run: &Path) {
+    let log = fs::File::options().append(true).open(run.join("events.jsonl")).unwrap();
+    log.set_modified(SystemTime::UNIX_EPOCH).unwrap();
 }
 
 #[test]
@@ -35,16 +42,10 @@ fn runs_are_listed_with_their_problems() {
     write_run(&runs.join("strange"), "hello\n");
     fs::create_dir(runs.join("photos")).unwrap();
     write_run(&runs.join("half"), &(started() + &step(1) + &step(2)[..30]));
-    let old = fs::File::options().append(true).open(runs.join("half/events.jsonl")).unwrap();
-    old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    age(&runs.join("half"));
     write_run(&runs.join("typo"), &(started() + &finished()));
     fs::write(runs.join("typo/experiment.toml"), EXPERIMENT.replace("steps", "stepps")).unwrap();
-    let list = server.get("/api/runs").json();
-    assert_eq!(list["live"], "live");
-    let row = |id: &str| {
-        let rows = list["runs"].as_array().unwrap();
-        rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}: {list}")).clone()
-    };
+    assert_eq!(server.get("/api/runs").json()["live"], "live");
     let cases = [
         ("live", "running", ""),
         ("done", "finished", ""),
@@ -60,7 +61,7 @@ fn runs_are_listed_with_their_problems() {
         ("typo", "finished", "experiment.toml"),
     ];
     for (id, state, problem) in cases {
-        let row = row(id);
+        let row = server.row(id);
         assert_eq!(row["state"], state, "{id}: {row}");
         let found = row["problem"].as_str().unwrap_or_default();
         assert!(
@@ -68,7 +69,7 @@ fn runs_are_listed_with_their_problems() {
             "{id}: {found}"
         );
     }
-    let done = row("done");
+    let done = server.row("done");
     assert_eq!((&done["step"], &done["best"]["accuracy"]["value"]), (&3.into(), &0.75.into()));
     let settings = done["settings"].to_string();
     assert!(settings.contains(r#"["train.batch","2"]"#), "{settings}");
@@ -82,15 +83,8 @@ fn a_run_that_is_paused_elsewhere_is_paused_however_long_it_waits() {
     let server = Server::new();
     let paused = "{\"event\":\"paused\",\"step\":1}\n";
     write_run(&server.runs.path().join("waits"), &(started() + &step(1) + paused));
-    let log = server.runs.path().join("waits/events.jsonl");
-    fs::File::options()
-        .append(true)
-        .open(log)
-        .unwrap()
-        .set_modified(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let list = server.get("/api/runs").json();
-    let row = list["runs"].as_array().unwrap().iter().find(|row| row["id"] == "waits").unwrap();
+    age(&server.run("waits"));
+    let row = server.row("waits");
     assert_eq!((&row["state"], &row["problem"]), (&"paused".into(), &serde_json::Value::Null));
 }
 

@@ -3,27 +3,23 @@
 use std::io::{Error, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use gradus_studio::{BoundAddress, Options, Timeouts};
+use gradus_studio::Timeouts;
 
-use crate::made_up::{Server, connect, images, send};
+use crate::made_up::{Server, connect, request, send, serve, started, write_run};
 
 const PAUSE: &[u8] = br#"{"command":"pause"}"#;
 
-/// A request with these header lines, from `GET` or `POST` of `target`.
+/// The status of a request with these header lines, from `GET` or `POST` of `target`.
 fn raw(server: &Server, method: &str, target: &str, lines: &[String]) -> u16 {
     let body = if method == "POST" { PAUSE } else { &[] };
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\n{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        lines.join("\r\n"),
-        body.len()
-    );
-    send(server.studio.address(), &[head.as_bytes(), body].concat()).status
+    let headers = lines.join("\r\n") + "\r\n";
+    request(server.studio.address(), &format!("{method} {target}"), &headers, body).status
 }
 
 #[test]
 fn only_our_own_names_are_answered() {
     let server = Server::new();
-    let port = server.studio.address().port();
+    let port = server.port();
     let cookie = format!("Cookie: gradus-{port}={}", server.token());
     let with = |host: String| raw(&server, "GET", "/api/runs", &[host, cookie.clone()]);
     for host in [
@@ -69,13 +65,11 @@ fn only_our_own_names_are_answered() {
 #[test]
 fn pages_of_others_cannot_ask_and_only_ours_can_change_anything() {
     let server = Server::new();
-    let port = server.studio.address().port();
+    let port = server.port();
     let with = |method: &str, target: &str, origin: Option<String>| {
-        let mut lines = vec![
-            format!("Host: 127.0.0.1:{port}"),
-            format!("Cookie: gradus-{port}={}", server.token()),
-        ];
-        lines.extend(origin.map(|origin| format!("Origin: {origin}")));
+        let origin = origin.map(|origin| format!("Origin: {origin}"));
+        let lines: Vec<_> =
+            [server.headers().trim_end().into()].into_iter().chain(origin).collect();
         raw(&server, method, target, &lines)
     };
     let commands = "/api/runs/live/commands";
@@ -103,7 +97,7 @@ fn pages_of_others_cannot_ask_and_only_ours_can_change_anything() {
 #[test]
 fn nothing_is_shown_without_the_token() {
     let server = Server::new();
-    let port = server.studio.address().port();
+    let port = server.port();
     let host = format!("Host: 127.0.0.1:{port}");
     let token = server.token();
     let wrong = "0".repeat(token.len());
@@ -127,11 +121,8 @@ fn nothing_is_shown_without_the_token() {
         assert_eq!(raw(&server, "GET", "/api/runs", &[host.clone(), line.clone()]), 200, "{line}");
     }
     // The link sets the cookie, which no script can read and no other page can send.
-    let address = server.studio.address();
-    let first = send(
-        address,
-        format!("GET /?token={token} HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n").as_bytes(),
-    );
+    let link = format!("GET /?token={token}");
+    let first = request(server.studio.address(), &link, &(host + "\r\n"), &[]);
     let cookie = format!("set-cookie: gradus-{port}={token}; Path=/; HttpOnly; SameSite=Strict");
     assert!(first.status == 200 && first.head.contains(&cookie), "{}", first.head);
     // The log holds no token, and two servers have two.
@@ -213,15 +204,14 @@ fn a_body_that_is_too_large_is_not_read() {
     assert_eq!(server.post("/api/runs/live/commands", &vec![b' '; 1 << 17]).status, 413);
     assert_eq!(server.post("/api/runs/done/activations", &vec![0; 1 << 17]).status, 413);
     // One that is only announced is refused before it arrives.
-    let port = server.studio.address().port();
     let head = format!(
-        "POST /api/runs/live/commands HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\nContent-Length: 1000000000000\r\n\r\n",
-        server.token()
+        "POST /api/runs/live/commands HTTP/1.1\r\n{}Content-Length: 1000000000000\r\n\r\n",
+        server.headers_of_page()
     );
     assert_eq!(send(server.studio.address(), head.as_bytes()).status, 413);
     // And a head that never ends.
     let endless =
-        format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+        format!("GET / HTTP/1.1\r\n{}X: {}\r\n\r\n", server.headers(), "x".repeat(1 << 20));
     assert!([0, 400, 431].contains(&send(server.studio.address(), endless.as_bytes()).status));
     assert_eq!(server.get("/api/runs").status, 200);
 }
@@ -237,11 +227,10 @@ fn slow_clients_are_disconnected_and_others_are_answered_meanwhile() {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0").unwrap();
     }
     // A body that never arrives has a limit too.
-    let port = address.port();
     let mut incomplete = connect(address);
     let head = format!(
-        "POST /api/runs/live/commands HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={}\r\nContent-Length: 10\r\n\r\n{{",
-        server.token()
+        "POST /api/runs/live/commands HTTP/1.1\r\n{}Content-Length: 10\r\n\r\n{{",
+        server.headers_of_page()
     );
     incomplete.write_all(head.as_bytes()).unwrap();
     for _ in 0..3 {
@@ -264,26 +253,16 @@ fn slow_clients_are_disconnected_and_others_are_answered_meanwhile() {
 fn viewers_see_everything_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (run, link) = gradus_studio::live(&folder.path().join("live"));
-    crate::made_up::write_run(&folder.path().join("live"), &crate::made_up::started());
-    let studio = BoundAddress::bind(Some("0.0.0.0:0"))
-        .unwrap()
-        .serve(Options {
-            roots: vec![folder.path().to_owned()],
-            live: Some(run),
-            open_data: images,
-            timeouts: Timeouts::default(),
-        })
-        .unwrap();
+    write_run(&folder.path().join("live"), &started());
+    let studio = serve("0.0.0.0:0", folder.path(), Some(run), Timeouts::default());
     let port = studio.address().port();
     let viewer = studio.viewer_link().expect("others can reach it");
     let token = viewer.split_once("token=").unwrap().1;
     assert_ne!(viewer, studio.link());
+    let local = ([127, 0, 0, 1], port).into();
     let ask = |first: &str, body: &[u8], host: &str| {
-        let head = format!(
-            "{first} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: http://{host}:{port}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
-        send(([127, 0, 0, 1], port).into(), &[head.as_bytes(), body].concat())
+        let host = format!("Host: {host}:{port}\r\nOrigin: http://{host}:{port}\r\n");
+        request(local, first, &format!("{host}Authorization: Bearer {token}\r\n"), body)
     };
     let about = ask("GET /api/runs/live", &[], "127.0.0.1");
     assert_eq!(about.json()["can_control"], false);
@@ -292,10 +271,9 @@ fn viewers_see_everything_and_change_nothing() {
     // Whoever began the run and follows the link for viewers sees what they see.
     let owner = studio.link().split_once("token=").unwrap().1.to_owned();
     let get = |query: &str, cookie: &str| {
-        let head = format!(
-            "GET /api/runs/live{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: gradus-{port}={cookie}\r\nConnection: close\r\n\r\n"
-        );
-        send(([127, 0, 0, 1], port).into(), head.as_bytes()).json()["can_control"].clone()
+        let headers = format!("Host: 127.0.0.1:{port}\r\nCookie: gradus-{port}={cookie}\r\n");
+        request(local, &format!("GET /api/runs/live{query}"), &headers, &[]).json()["can_control"]
+            .clone()
     };
     assert_eq!(get("", &owner), true);
     assert_eq!(get(&format!("?token={token}"), &owner), false);
