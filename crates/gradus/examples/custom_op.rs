@@ -12,7 +12,6 @@ use gradus::prelude::*;
 
 /// The sigmoid linear unit of Elfwing, Uchibe, Doya (2017), "Sigmoid-weighted linear units for neural
 /// network function approximation in reinforcement learning".
-#[derive(Debug)]
 struct Silu;
 
 impl<T: Float> Op<T> for Silu {
@@ -31,7 +30,7 @@ impl<T: Float> Op<T> for Silu {
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         // (x σ)' = σ + x σ (1 − σ)
-        pass.map_operand(inlined!(|x| {
+        pass.map(inlined!(|x| {
             let sigmoid = x.sigmoid();
             sigmoid + x * sigmoid * (T::ONE - sigmoid)
         }));

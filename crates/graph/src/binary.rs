@@ -6,59 +6,95 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::strided_indices::{StridedIndices, broadcast_shape};
 use crate::{Float, Shape, ShapeError};
 
-/// The function `y = value(a, b)` of an elementwise op of two operands. The methods must be
-/// `#[inline(always)]`.
-pub(crate) trait BinaryFunction: std::fmt::Debug + Send + Sync + 'static {
-    const NAME: &'static str;
+/// The op `y = value(a, b)`. Both functions are written as [`inlined!`].
+pub(crate) struct BinaryOp<V, G> {
+    name: &'static str,
     /// What the gradient of each operand reads.
-    const SAVED: [Saved; 2];
-    /// Whether the op may write its result over `a`, and the gradient of `a` over that of the result.
-    const IN_PLACE: bool = false;
-
-    fn value<T: Float>(a: T, b: T) -> T;
-
-    /// The gradient of `a`.
-    fn da<T: Float>(dy: T, a: T, b: T) -> T;
-
-    /// The gradient of `b`.
-    fn db<T: Float>(dy: T, a: T, b: T) -> T;
+    saved: [Saved; 2],
+    /// Whether this is the sum: see [`Op::is_sum`].
+    is_sum: bool,
+    value: V,
+    /// The gradients of `a` and `b`, from `dy`, `a` and `b`. If nothing is saved, that of `a` is `dy`.
+    gradients: G,
 }
 
-/// The op of a function of two operands.
-#[derive(Debug)]
-pub(crate) struct BinaryOp<F>(pub(crate) F);
+impl<V, G> BinaryOp<V, G> {
+    pub(crate) fn new(name: &'static str, saved: [Saved; 2], value: V, gradients: G) -> Self {
+        Self { name, saved, is_sum: false, value, gradients }
+    }
 
-impl<T: Float, F: BinaryFunction> Op<T> for BinaryOp<F> {
+    pub(crate) fn into_sum(self) -> Self {
+        Self { is_sum: true, ..self }
+    }
+}
+
+impl<T, V, G> Op<T> for BinaryOp<V, G>
+where
+    T: Float,
+    V: Fn(T, T) -> T + Send + Sync + 'static,
+    G: Fn(T, T, T) -> [T; 2] + Send + Sync + 'static,
+{
     fn name(&self) -> &'static str {
-        F::NAME
+        self.name
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        broadcast_shape(F::NAME, &operands[0], &operands[1])
+        broadcast_shape(self.name, &operands[0], &operands[1])
     }
 
     fn saved(&self, operand: usize) -> Saved {
-        F::SAVED[operand]
+        self.saved[operand]
     }
 
     fn in_place(&self) -> bool {
-        F::IN_PLACE
+        self.saved == [Saved::NOTHING; 2]
+    }
+
+    fn is_sum(&self) -> bool {
+        self.is_sum
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        forward(pass, inlined!(|a, b| F::value(a, b)));
+        let (a, b, y, value) = (pass.x[0], pass.x[1], pass.y, &self.value);
+        let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
+        let width = pass.tile.row_len(pass.y_shape);
+        let is_in_place = a.is_empty();
+        vectorize(inlined!(|| {
+            if a_shape == b_shape && !is_in_place {
+                return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = value(a, b));
+            }
+            let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+            let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
+            for y in y.chunks_exact_mut(width) {
+                let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
+                let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
+                if is_in_place {
+                    for_each(y.iter_mut(), a, b, inlined!(|y, _, b| *y = value(*y, b)));
+                } else {
+                    for_each(y.iter_mut(), a, b, inlined!(|y, a, b| *y = value(a, b)));
+                }
+            }
+        }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        if pass.operand == 0 {
-            backward(pass, inlined!(|dy, a, b| F::da(dy, a, b)));
+        let (shape, y_shape) = (&pass.shapes[pass.operand], pass.y_shape);
+        let is_shared = y_shape.is_batched() && !shape.is_batched();
+        if self.is_sum && is_shared && shape.len() == y_shape.len() {
+            // A bias at one position: the rows of `dy` are those to be summed.
+            add_row_sums(pass.dy, pass.tile.width, pass.dx);
+        } else if pass.operand == 0 {
+            backward(pass, inlined!(|dy, a, b| (self.gradients)(dy, a, b)[0]));
         } else {
-            backward(pass, inlined!(|dy, a, b| F::db(dy, a, b)));
+            backward(pass, inlined!(|dy, a, b| (self.gradients)(dy, a, b)[1]));
         }
     }
 
+    /// The gradients of a broadcast operand are summed in rows, and those over the samples at the end.
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        backward_scratch(operand, operands, width)
+        let is_broadcast =
+            !operands[operand].is_batched() && operands.iter().any(Shape::is_batched);
+        if is_broadcast { operands[operand].len() * width } else { 0 }
     }
 }
 
@@ -70,7 +106,7 @@ enum OperandRow<'a, T> {
 }
 
 impl<'a, T: Float> OperandRow<'a, T> {
-    /// OperandRow `at` of an operand; a value that was not saved reads as 0.
+    /// Row `at` of an operand; a value that is not there reads as 0.
     #[inline(always)]
     fn of(values: &'a [T], shape: &Shape, at: usize, width: usize) -> Self {
         match values {
@@ -81,65 +117,41 @@ impl<'a, T: Float> OperandRow<'a, T> {
     }
 }
 
-/// `y = f(a, b)`, element by element, with broadcasting.
-///
-/// An op that works [`in_place`](crate::op::Op::in_place) may find `a` in `y`.
+/// `f` of each element of a row with those of `a` and `b`.
 #[inline(always)]
-pub(crate) fn forward<T: Float>(pass: ForwardPass<'_, T>, f: impl Fn(T, T) -> T) {
-    let (a, b, y) = (pass.x[0], pass.x[1], pass.y);
-    let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
-    let width = pass.tile.row_len(pass.y_shape);
-    let is_in_place = a.is_empty();
-    vectorize(inlined!(|| {
-        if a_shape == b_shape && !is_in_place {
-            return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b));
-        }
-        let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
-        let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
-        for y in y.chunks_exact_mut(width) {
-            let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
-            if is_in_place {
-                match b {
-                    OperandRow::One(b) => y.iter_mut().for_each(|y| *y = f(*y, b)),
-                    OperandRow::Samples(b) => y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(*y, b)),
-                }
-                continue;
-            }
-            match (OperandRow::of(a, a_shape, a_indices.advance(), width), b) {
-                (OperandRow::Samples(a), OperandRow::Samples(b)) => {
-                    y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b))
-                }
-                (OperandRow::Samples(a), OperandRow::One(b)) => {
-                    y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b))
-                }
-                (OperandRow::One(a), OperandRow::Samples(b)) => {
-                    y.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b))
-                }
-                (OperandRow::One(a), OperandRow::One(b)) => y.fill(f(a, b)),
-            }
-        }
-    }));
+fn for_each<T: Float, Y>(
+    row: impl Iterator<Item = Y>,
+    a: OperandRow<'_, T>,
+    b: OperandRow<'_, T>,
+    f: impl Fn(Y, T, T),
+) {
+    use OperandRow::{One, Samples};
+    match (a, b) {
+        (Samples(a), Samples(b)) => row.zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| f(y, a, b)),
+        (Samples(a), One(b)) => row.zip(a).for_each(|(y, &a)| f(y, a, b)),
+        (One(a), Samples(b)) => row.zip(b).for_each(|(y, &b)| f(y, a, b)),
+        (One(a), One(b)) => row.for_each(|y| f(y, a, b)),
+    }
 }
 
-/// `dx += f(dy, a, b)`, summed over everything that the operand was broadcast to. What was not saved
-/// reads as 0.
+/// `dx += gradient(dy, a, b)`, summed over everything that the operand was broadcast to. What was not saved
+/// reads as 0. In place there is nothing to do: the gradient of `a` is that of the result.
 #[inline(always)]
-pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) -> T) {
+fn backward<T: Float>(pass: BackwardPass<'_, T>, gradient: impl Fn(T, T, T) -> T) {
     let (a, b, dx, dy) = (pass.x[0], pass.x[1], pass.dx, pass.dy);
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
     let shape = &pass.shapes[pass.operand];
     let width = pass.tile.row_len(pass.y_shape);
-    // The gradients of a broadcast operand are summed in scratch rows, and those over the samples at the end.
     let is_broadcast = pass.y_shape.is_batched() && !shape.is_batched();
-    let scratch = pass.scratch.split_at_mut(if is_broadcast { shape.len() * width } else { 0 }).0;
-    let is_saved = !(a.is_empty() && b.is_empty());
+    let scratch = &mut pass.scratch[..if is_broadcast { shape.len() * width } else { 0 }];
     vectorize(inlined!(|| {
         scratch.fill(T::ZERO);
         let is_suffix = pass.y_shape.dims().ends_with(shape.dims());
-        if is_broadcast && is_suffix && !is_saved {
+        if is_broadcast && is_suffix && a.is_empty() && b.is_empty() {
             // The gradient of a bias: whole positions at a time.
             for dy in dy.chunks_exact(scratch.len().max(1)) {
-                scratch.iter_mut().zip(dy).for_each(|(to, &dy)| *to += f(dy, T::ZERO, T::ZERO));
+                let rows = scratch.iter_mut().zip(dy);
+                rows.for_each(|(to, &dy)| *to += gradient(dy, T::ZERO, T::ZERO));
             }
             return;
         }
@@ -150,32 +162,12 @@ pub(crate) fn backward<T: Float>(pass: BackwardPass<'_, T>, f: impl Fn(T, T, T) 
         for dy in dy.chunks_exact(width) {
             let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
             let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
-            let to = &mut to[to_indices.advance() * width..][..width];
-            let to = to.iter_mut().zip(dy);
-            match (a, b) {
-                (OperandRow::Samples(a), OperandRow::Samples(b)) => {
-                    to.zip(a.iter().zip(b)).for_each(|((to, &dy), (&a, &b))| *to += f(dy, a, b));
-                }
-                (OperandRow::Samples(a), OperandRow::One(b)) => {
-                    to.zip(a).for_each(|((to, &dy), &a)| *to += f(dy, a, b));
-                }
-                (OperandRow::One(a), OperandRow::Samples(b)) => {
-                    to.zip(b).for_each(|((to, &dy), &b)| *to += f(dy, a, b));
-                }
-                (OperandRow::One(a), OperandRow::One(b)) => {
-                    to.for_each(|(to, &dy)| *to += f(dy, a, b))
-                }
-            }
+            let row = to[to_indices.advance() * width..][..width].iter_mut().zip(dy);
+            for_each(row, a, b, inlined!(|(to, &dy), a, b| *to += gradient(dy, a, b)));
         }
     }));
     if is_broadcast {
         // The columns after the last sample have a gradient of 0.
         add_row_sums(scratch, width, dx);
     }
-}
-
-/// The scratch space of [`backward`].
-pub(crate) fn backward_scratch(operand: usize, operands: &[Shape], width: usize) -> usize {
-    let is_broadcast = !operands[operand].is_batched() && operands.iter().any(Shape::is_batched);
-    if is_broadcast { operands[operand].len() * width } else { 0 }
 }

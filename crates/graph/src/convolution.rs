@@ -6,11 +6,13 @@ use kernels::gemm::PARTIAL_SUMS;
 use kernels::{MAX_LANES, inlined, vectorize};
 
 use crate::Float;
-use crate::window::Window;
+use crate::window::WindowAxis;
 
 /// Sizes of a convolution whose shapes were checked.
+#[derive(Clone, Copy)]
 pub(crate) struct Geometry {
-    pub(crate) window: Window,
+    pub(crate) rows: WindowAxis,
+    pub(crate) columns: WindowAxis,
     pub(crate) ci: usize,
     pub(crate) co: usize,
 }
@@ -35,27 +37,10 @@ fn segments(n: usize, taps_at: impl Fn(usize) -> Range<usize>) -> impl Iterator<
     })
 }
 
-/// One axis of a convolution, with the padding before the image.
-#[derive(Clone, Copy)]
-pub(crate) struct ConvAxis {
-    pub(crate) input: usize,
-    pub(crate) output: usize,
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) pad: usize,
-}
-
-impl ConvAxis {
-    /// The taps that meet the image at an output position.
-    pub(crate) fn taps(&self, position: usize) -> Range<usize> {
-        let start = self.pad.saturating_sub(position * self.stride);
-        let end = (self.input + self.pad).saturating_sub(position * self.stride).min(self.kernel);
-        start.min(end)..end
-    }
-
+impl WindowAxis {
     /// The input under the first tap of a segment's first position.
     pub(crate) fn under(&self, segment: &Segment) -> usize {
-        segment.first * self.stride + segment.taps.start - self.pad
+        segment.first * self.stride + segment.taps.start - self.pad[0]
     }
 
     /// The phases that have an input: a stride may be larger than the image.
@@ -69,7 +54,7 @@ impl ConvAxis {
 
     /// Every `stride`-th input from `phase` on meets the same taps, from this one on every `stride`-th.
     pub(crate) fn first_tap(&self, phase: usize) -> usize {
-        (phase + self.pad) % self.stride
+        (phase + self.pad[0]) % self.stride
     }
 
     /// How many taps the inputs of a phase meet at most.
@@ -79,58 +64,48 @@ impl ConvAxis {
 
     /// The output position that an input's first tap belongs to; tap `u` belongs to that minus `u`.
     pub(crate) fn position(&self, phase: usize, at: usize) -> usize {
-        at + (phase + self.pad - self.first_tap(phase)) / self.stride
+        at + (phase + self.pad[0]) / self.stride
+    }
+
+    /// The taps that meet an input of a phase, counted from the first one.
+    pub(crate) fn taps_at(&self, phase: usize, at: usize) -> Range<usize> {
+        let position = self.position(phase, at);
+        let end = (position + 1).min(self.taps_of_phase(phase));
+        (position + 1).saturating_sub(self.output).min(end)..end
     }
 
     /// The inputs of a phase, as segments of `at` with input `phase + at · stride`.
     pub(crate) fn segments_of_phase(self, phase: usize) -> impl Iterator<Item = Segment> {
         let n = self.input.saturating_sub(phase).div_ceil(self.stride);
-        segments(n, move |at| {
-            let position = self.position(phase, at);
-            let end = (position + 1).min(self.taps_of_phase(phase));
-            (position + 1).saturating_sub(self.output).min(end)..end
-        })
+        segments(n, move |at| self.taps_at(phase, at))
     }
 }
 
 impl Geometry {
-    pub(crate) fn axis(&self, axis: usize) -> ConvAxis {
-        let Window { input, output, kernel, stride, pad } = &self.window;
-        ConvAxis {
-            input: input[axis],
-            output: output[axis],
-            kernel: kernel[axis],
-            stride: stride[axis],
-            pad: pad[2 * axis],
-        }
-    }
-
     pub(crate) fn is_padded(&self) -> bool {
-        self.window.pad != [0; 4]
+        [self.rows.pad, self.columns.pad] != [[0; 2]; 2]
     }
 
     /// Width of the padded image.
     pub(crate) fn padded_width(&self) -> usize {
-        let [_, _, left, right] = self.window.pad;
-        self.window.input[1] + left + right
+        self.columns.input + self.columns.pad.iter().sum::<usize>()
     }
 
     /// Elements of the padded image; none if there is no padding.
     pub(crate) fn padded_len(&self, width: usize) -> usize {
-        let [top, bottom, ..] = self.window.pad;
-        let height = self.window.input[0] + top + bottom;
+        let height = self.rows.input + self.rows.pad.iter().sum::<usize>();
         let factors = [height, self.padded_width(), self.ci, width];
         // Padding has no bound: a length that no memory holds is refused before anything is allocated.
         if self.is_padded() { factors.into_iter().fold(1, usize::saturating_mul) } else { 0 }
     }
 
     pub(crate) fn weight_len(&self) -> usize {
-        self.window.kernel[0] * self.weight_row_len()
+        self.rows.kernel * self.weight_row_len()
     }
 
     /// Elements of the weight in one row of the kernel.
     pub(crate) fn weight_row_len(&self) -> usize {
-        self.window.kernel[1] * self.ci * self.co
+        self.columns.kernel * self.ci * self.co
     }
 
     /// Whether the output channels would leave too many lanes empty: a quarter of one vector, or three in ten of
@@ -145,7 +120,7 @@ impl Geometry {
         if self.is_thin() {
             self.weight_len() * PARTIAL_SUMS
         } else {
-            self.window.output[1] * self.co.next_multiple_of(MAX_LANES) * width
+            self.columns.output * self.co.next_multiple_of(MAX_LANES) * width
         }
     }
 
@@ -160,14 +135,14 @@ impl Geometry {
             return x;
         }
         let padded = &mut scratch[..self.padded_len(width)];
-        let [top, _, left, _] = self.window.pad;
-        let (row, padded_row) =
-            (self.window.input[1] * self.ci * width, self.padded_width() * self.ci * width);
+        let pixel = self.ci * width;
+        let (row, padded_row) = (self.columns.input * pixel, self.padded_width() * pixel);
+        let start = self.columns.pad[0] * pixel;
         vectorize(inlined!(|| {
             padded.fill(T::ZERO);
-            let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(top);
+            let rows = padded.chunks_exact_mut(padded_row.max(1)).skip(self.rows.pad[0]);
             for (to, from) in rows.zip(x.chunks_exact(row.max(1))) {
-                to[left * self.ci * width..][..row].copy_from_slice(from);
+                to[start..][..row].copy_from_slice(from);
             }
         }));
         padded

@@ -1,58 +1,60 @@
 //! What the ops of one operand that are a function of each element have in common.
 
-use std::fmt::Debug;
-
 use kernels::{Float, inlined};
 
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 
-/// The function `y = value(x)` of an elementwise op. Both methods must be `#[inline(always)]`.
-pub(crate) trait Elementwise: Debug + Send + Sync + 'static {
-    const NAME: &'static str;
-    /// What the slope is a function of: [`Saved::FIRST`], or [`Saved::RESULT`], with which the op works in
-    /// place.
-    const SAVED: Saved;
-    /// Whether the function has a kink at 0.
-    const HAS_KINK: bool = false;
-
-    fn value<T: Float>(x: T) -> T;
-
-    /// `dy/dx`, at the operand or the result, whichever is saved.
-    fn slope<T: Float>(at: T) -> T;
+/// The op `y = value(x)`. Both functions are written as [`inlined!`].
+pub(crate) struct Elementwise<V, S> {
+    name: &'static str,
+    saved: Saved,
+    has_kink: bool,
+    value: V,
+    slope: S,
 }
 
-/// The op of a function.
-#[derive(Debug)]
-pub(crate) struct ElementwiseOp<F>(pub(crate) F);
+impl<V, S> Elementwise<V, S> {
+    /// `slope` is `dy/dx` at what is saved: [`Saved::FIRST`], or else, with which the op works in place,
+    /// [`Saved::RESULT`] or, for a slope that is the same everywhere, [`Saved::NOTHING`].
+    pub(crate) fn new(name: &'static str, saved: Saved, value: V, slope: S) -> Self {
+        Self { name, saved, has_kink: false, value, slope }
+    }
 
-impl<T: Float, F: Elementwise> Op<T> for ElementwiseOp<F> {
+    /// The function has a kink at 0.
+    pub(crate) fn with_kink(self) -> Self {
+        Self { has_kink: true, ..self }
+    }
+}
+
+impl<T, V, S> Op<T> for Elementwise<V, S>
+where
+    T: Float,
+    V: Fn(T) -> T + Send + Sync + 'static,
+    S: Fn(T) -> T + Send + Sync + 'static,
+{
     fn name(&self) -> &'static str {
-        F::NAME
+        self.name
     }
 
     fn saved(&self, _operand: usize) -> Saved {
-        F::SAVED
+        self.saved
     }
 
     fn in_place(&self) -> bool {
-        F::SAVED.has_result()
+        !self.saved.has_operand(0)
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        // A path would not do: the call through it is not sure to be inlined.
-        pass.map(inlined!(|x| F::value(x)));
+        // The function itself would not do: a call through a reference is not sure to be inlined.
+        pass.map(inlined!(|x| (self.value)(x)));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        if F::SAVED.has_result() {
-            pass.map_result(inlined!(|y| F::slope(y)));
-        } else {
-            pass.map_operand(inlined!(|x| F::slope(x)));
-        }
+        pass.map(inlined!(|at| (self.slope)(at)));
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        if F::HAS_KINK {
+        if self.has_kink {
             choices.add_signs(pass.x[0]);
         }
     }

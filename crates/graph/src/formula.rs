@@ -38,21 +38,13 @@ const FUNCTIONS: [(&str, Unary); 8] = [
     ("relu", Graph::relu),
 ];
 
-/// A formula, read and ready to become a graph.
+/// A formula as a graph of numbers. Each name is one parameter, so that its gradient is the total over all uses.
 #[derive(Clone, Debug)]
 pub struct Formula {
-    /// In the order of evaluation: the last one is the result.
-    terms: Vec<Term>,
-    names: Vec<String>,
-}
-
-/// A part of a formula. Operands are numbers of earlier terms.
-#[derive(Clone, Copy, Debug)]
-enum Term {
-    Number(f64),
-    Name(usize),
-    Unary(Unary, usize),
-    Binary(Binary, usize, usize),
+    /// The parts in the order of evaluation.
+    pub graph: Graph<f64>,
+    /// The node of the whole formula.
+    pub result: NodeId,
 }
 
 /// Reads a formula.
@@ -64,16 +56,15 @@ enum Term {
 /// # Examples
 ///
 /// ```
-/// use gradus_graph::{Compile, Graph, Program, RunArgs, formula};
+/// use gradus_graph::{Compile, Program, RunArgs, formula};
 ///
 /// let formula = formula::parse("(x + y)^2")?;
 /// assert_eq!(formula.names(), ["x", "y"]);
 ///
-/// let mut g = Graph::new();
-/// let z = formula.build(&mut g);
-/// let mut program = Program::new(g, &Compile { loss: Some(z), ..Compile::default() })?;
+/// let options = Compile { loss: Some(formula.result), ..Compile::default() };
+/// let mut program = Program::new(formula.graph, &options)?;
 /// program.run(&RunArgs { parameters: &[3.0, 2.0], ..RunArgs::default() });
-/// assert_eq!(program.scalar(z), 25.0);
+/// assert_eq!(program.scalar(formula.result), 25.0);
 /// assert_eq!(program.gradients(), [10.0, 10.0]);
 ///
 /// let error = formula::parse("(x + )^2").unwrap_err();
@@ -87,38 +78,21 @@ pub fn parse(text: &str) -> Result<Formula, FormulaError> {
         token: FormulaToken::End,
         span: 0..0,
         depth: 0,
-        formula: Formula { terms: Vec::new(), names: Vec::new() },
+        graph: Graph::new(),
         seen: HashMap::new(),
     };
     parser.advance();
-    parser.expression(SUM)?;
+    let result = parser.expression(SUM)?;
     match parser.token {
-        FormulaToken::End => Ok(parser.formula),
+        FormulaToken::End => Ok(Formula { graph: parser.graph, result }),
         _ => Err(parser.expected("an operator or the end of the formula")),
     }
 }
 
 impl Formula {
-    /// The distinct names, in the order of their first use.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// Adds the formula to a graph and returns its result.
-    ///
-    /// Each name becomes one parameter, added in the order of [`names`](Self::names), so that its
-    /// gradient is the total over all uses. Numbers become constants.
-    pub fn build(&self, g: &mut Graph<f64>) -> NodeId {
-        let mut nodes = Vec::with_capacity(self.terms.len());
-        for &term in &self.terms {
-            nodes.push(match term {
-                Term::Number(value) => g.scalar(value),
-                Term::Name(name) => g.parameter(&self.names[name], []),
-                Term::Unary(op, x) => op(g, nodes[x]),
-                Term::Binary(op, a, b) => op(g, nodes[a], nodes[b]).expect("numbers fit numbers"),
-            });
-        }
-        *nodes.last().expect("a formula has a term")
+    /// The distinct names, in the order of their first use, which is that of the parameters.
+    pub fn names(&self) -> Vec<&str> {
+        self.graph.parameters().map(|(id, _)| self.graph.node(id).name()).collect()
     }
 }
 
@@ -136,16 +110,16 @@ enum FormulaToken {
     End,
 }
 
-/// Precedence climbing: one token ahead, terms written down in the order of evaluation.
+/// Precedence climbing: one token ahead, nodes added in the order of evaluation.
 struct Parser<'a> {
     text: &'a str,
     token: FormulaToken,
     /// The bytes of the token.
     span: Range<usize>,
     depth: usize,
-    formula: Formula,
-    /// The term of each name so far.
-    seen: HashMap<&'a str, usize>,
+    graph: Graph<f64>,
+    /// The node of each name so far.
+    seen: HashMap<&'a str, NodeId>,
 }
 
 impl<'a> Parser<'a> {
@@ -170,13 +144,8 @@ impl<'a> Parser<'a> {
         FormulaError::new(self.text, self.span.clone(), expected.into())
     }
 
-    fn push(&mut self, term: Term) -> usize {
-        self.formula.terms.push(term);
-        self.formula.terms.len() - 1
-    }
-
     /// Reads the operators of precedence `level` and above.
-    fn expression(&mut self, level: u8) -> Result<usize, FormulaError> {
+    fn expression(&mut self, level: u8) -> Result<NodeId, FormulaError> {
         if self.depth == MAX_DEPTH {
             return Err(self.expected(format!(
                 "at most {MAX_DEPTH} parentheses, powers and minus signs within each other"
@@ -189,7 +158,7 @@ impl<'a> Parser<'a> {
         {
             self.advance();
             let right = self.expression(right_level)?;
-            left = self.push(Term::Binary(op, left, right));
+            left = op(&mut self.graph, left, right).expect("numbers fit numbers");
         }
         self.depth -= 1;
         Ok(left)
@@ -208,37 +177,36 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn operand(&mut self) -> Result<usize, FormulaError> {
+    fn operand(&mut self) -> Result<NodeId, FormulaError> {
         match self.token {
-            FormulaToken::Number => self.number(),
+            FormulaToken::Number => {
+                let value: f64 = self.slice().parse().map_err(|_| self.expected("a number"))?;
+                if value.is_infinite() {
+                    return Err(self.expected(format!("a number up to {:e}", f64::MAX)));
+                }
+                self.advance();
+                Ok(self.graph.scalar(value))
+            }
             FormulaToken::Name => self.name(),
             FormulaToken::Symbol('(') => self.group(),
             FormulaToken::Symbol('-') => {
                 self.advance();
                 let x = self.expression(NEGATION)?;
-                Ok(self.push(Term::Unary(Graph::neg, x)))
+                Ok(self.graph.neg(x))
             }
             _ => Err(self.expected("a number, a name, a function, `-` or `(`")),
         }
     }
 
-    fn number(&mut self) -> Result<usize, FormulaError> {
-        let value: f64 = self.slice().parse().map_err(|_| self.expected("a number"))?;
-        if value.is_infinite() {
-            return Err(self.expected(format!("a number up to {:e}", f64::MAX)));
-        }
-        self.advance();
-        Ok(self.push(Term::Number(value)))
-    }
-
-    fn name(&mut self) -> Result<usize, FormulaError> {
+    /// A function with its operand, or a parameter.
+    fn name(&mut self) -> Result<NodeId, FormulaError> {
         let (name, span) = (self.slice(), self.span.clone());
         let function = FUNCTIONS.iter().find(|(function, _)| *function == name);
         self.advance();
         match (function, self.token == FormulaToken::Symbol('(')) {
-            (Some(&(_, op)), true) => {
+            (Some((_, op)), true) => {
                 let x = self.group()?;
-                Ok(self.push(Term::Unary(op, x)))
+                Ok(op(&mut self.graph, x))
             }
             (Some(_), false) => Err(self.expected(format!("`(` after the function {name}"))),
             (None, true) => {
@@ -247,21 +215,14 @@ impl<'a> Parser<'a> {
                 let error = FormulaError::new(self.text, span, expected);
                 Err(FormulaError { known: known.into(), ..error })
             }
-            (None, false) => Ok(self.variable(name)),
+            (None, false) => {
+                let parameter = || self.graph.parameter(name, []);
+                Ok(*self.seen.entry(name).or_insert_with(parameter))
+            }
         }
     }
 
-    fn variable(&mut self, name: &'a str) -> usize {
-        if let Some(&term) = self.seen.get(name) {
-            return term;
-        }
-        self.formula.names.push(name.to_owned());
-        let term = self.push(Term::Name(self.formula.names.len() - 1));
-        self.seen.insert(name, term);
-        term
-    }
-
-    fn group(&mut self) -> Result<usize, FormulaError> {
+    fn group(&mut self) -> Result<NodeId, FormulaError> {
         self.advance();
         let x = self.expression(SUM)?;
         if self.token != FormulaToken::Symbol(')') {
@@ -303,15 +264,20 @@ mod tests {
 
     /// The value of a formula and its gradients, in the order of the names.
     fn explain(text: &str, at: &[f64]) -> (f64, Vec<f64>) {
-        let mut graph = Graph::new();
-        let result =
-            parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).build(&mut graph);
+        let Formula { graph, result } =
+            parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
         let mut program = Program::new(graph, &options).expect("the result is one number");
         program.run(&RunArgs { parameters: at, ..RunArgs::default() });
         // A parameter's value is the caller's own.
         let value = program.value(result).map_or_else(|| at[0], |value| value.values()[0]);
         (value, program.gradients().to_vec())
+    }
+
+    fn assert_values(cases: &[(&str, f64)], at: &[f64]) {
+        let found = cases.iter().map(|(text, want)| (text, want, explain(text, at).0));
+        let wrong: Vec<_> = found.filter(|(_, want, got)| (*want - got).abs() > 1e-12).collect();
+        assert!(wrong.is_empty(), "formula, wanted, got: {wrong:?}");
     }
 
     #[test]
@@ -335,12 +301,7 @@ mod tests {
             ("-2 * 3", -6.0),
             ("1 - 2 * 3 ^ 2 / 6 + 4", 2.0),
         ];
-        let wrong: Vec<_> = cases
-            .into_iter()
-            .map(|(text, want)| (text, want, explain(text, &[]).0))
-            .filter(|(_, want, got)| (want - got).abs() > 1e-12)
-            .collect();
-        assert!(wrong.is_empty(), "formula, wanted, got: {wrong:?}");
+        assert_values(&cases, &[]);
     }
 
     #[test]
@@ -358,12 +319,7 @@ mod tests {
             ("relu(-x)", 0.0),
             ("exp(ln(x) * 2) + 1", x * x + 1.0),
         ];
-        let wrong: Vec<_> = cases
-            .into_iter()
-            .map(|(text, want)| (text, want, explain(text, &[x]).0))
-            .filter(|(_, want, got)| (want - got).abs() > 1e-12)
-            .collect();
-        assert!(wrong.is_empty(), "formula, wanted, got: {wrong:?}");
+        assert_values(&cases, &[x]);
         for (name, _) in FUNCTIONS {
             assert!(cases.iter().any(|(text, _)| text.starts_with(name)), "{name} has no case");
         }

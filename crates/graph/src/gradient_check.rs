@@ -1,10 +1,11 @@
 //! The gradient check: analytic gradients of a graph against finite differences of its loss.
 
+use std::borrow::Borrow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use kernels::random::Stream;
 
-use crate::op::Choices;
 use crate::{Compile, CompileError, Graph, InputSource, NodeId, Program, RunArgs, numeric};
 
 /// How to check the gradients of a graph.
@@ -169,40 +170,53 @@ pub(crate) fn derivatives(
         (program.scalar(loss), program.choices(parameters))
     };
     let (value, choices) = evaluate(parameters);
-    let mut line =
-        LossLine { at: parameters.to_vec(), start: parameters, choices, evaluate: &mut evaluate };
+    let mut at = parameters.to_vec();
+    // The slope along a direction of the parameters in a range; none if a kink was crossed.
+    let mut slope = |range: &Range<usize>, direction: &[f64], step: f64| {
+        let mut value = |distance: f64| {
+            let start = at[range.clone()].iter_mut().zip(&parameters[range.clone()]);
+            start.zip(direction).for_each(|((at, start), v)| *at = start + distance * v);
+            let (value, found) = evaluate(&at);
+            (found == choices).then_some(value)
+        };
+        let far = (value(2.0 * step), value(-2.0 * step));
+        let near = (value(step), value(-step));
+        at.copy_from_slice(parameters);
+        Some((8.0 * (near.0? - near.1?) - (far.0? - far.1?)) / (12.0 * step))
+    };
     let mut random = Stream::new(options.seed, 0x0063_6865_636b);
     let mut all = Vec::new();
     for (parameter, range) in graph.parameters() {
-        let gradient = &trained.gradients()[range.clone()];
-        let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let (gradient, len) = (&trained.gradients()[range.clone()], range.len());
+        let gradient_norm = norm(gradient);
         let mut found = Derivatives {
             parameter,
-            norm,
-            typical: norm / (range.len() as f64).max(1.0).sqrt(),
+            norm: gradient_norm,
+            typical: gradient_norm / (len as f64).max(1.0).sqrt(),
             noise: 1e-6 * value.abs().max(1e-3),
             pairs: Vec::new(),
             redrawn: 0,
             skipped: 0,
         };
-        let n_directions =
-            if range.is_empty() { 0 } else { options.directions.unwrap_or(range.len()) };
+        let n_directions = options.directions.filter(|_| len > 0).unwrap_or(len);
         for number in 0..n_directions {
             let element = options.directions.is_none().then_some(number);
             let mut compare = |step: f64| {
-                let direction = match element {
-                    None => unit_direction(range.len(), &mut random),
-                    Some(element) => {
-                        (0..range.len()).map(|i| f64::from(u8::from(i == element))).collect()
+                let mut direction = vec![0.0; len];
+                match element {
+                    Some(element) => direction[element] = 1.0,
+                    None => {
+                        direction.fill_with(|| random.normal());
+                        let length = norm(&direction);
+                        direction.iter_mut().for_each(|v| *v /= length);
                     }
-                };
-                let numerical = line.slope(range.start, &direction, step)?;
+                }
+                let numerical = slope(&range, &direction, step)?;
                 let analytic = gradient.iter().zip(&direction).map(|(g, v)| g * v).sum();
                 Some((analytic, numerical, element))
             };
-            let steps =
-                std::iter::successors(Some(STEP), |step| Some(step * SHRINK)).take(ATTEMPTS);
-            let mut tried = steps.enumerate();
+            let steps = std::iter::successors(Some(STEP), |step| Some(step * SHRINK));
+            let mut tried = steps.take(ATTEMPTS).enumerate();
             match tried.find_map(|(redrawn, step)| Some((redrawn, compare(step)?))) {
                 Some((redrawn, pair)) => {
                     found.redrawn += redrawn;
@@ -214,6 +228,11 @@ pub(crate) fn derivatives(
         all.push(found);
     }
     Ok(all)
+}
+
+/// The L2 norm.
+pub(crate) fn norm(values: impl IntoIterator<Item = impl Borrow<f64>>) -> f64 {
+    values.into_iter().map(|v| v.borrow() * v.borrow()).sum::<f64>().sqrt()
 }
 
 /// The gradient of `loss` for every parameter by central differences, two runs of the program for each: for
@@ -252,38 +271,6 @@ pub fn numerical_gradient(
         program.scalar(loss)
     };
     numeric::gradient(value, at.parameters, step)
-}
-
-/// The loss along lines through the parameters.
-struct LossLine<'a, F> {
-    at: Vec<f64>,
-    start: &'a [f64],
-    choices: Choices,
-    evaluate: &'a mut F,
-}
-
-impl<F: FnMut(&[f64]) -> (f64, Choices)> LossLine<'_, F> {
-    /// The slope along `direction`, which begins at parameter `first`; none if a kink was crossed.
-    fn slope(&mut self, first: usize, direction: &[f64], step: f64) -> Option<f64> {
-        let mut value = |distance: f64| {
-            for (i, v) in direction.iter().enumerate() {
-                self.at[first + i] = self.start[first + i] + distance * v;
-            }
-            let (value, choices) = (self.evaluate)(&self.at);
-            (choices == self.choices).then_some(value)
-        };
-        let far = (value(2.0 * step), value(-2.0 * step));
-        let near = (value(step), value(-step));
-        self.at[first..first + direction.len()]
-            .copy_from_slice(&self.start[first..first + direction.len()]);
-        Some((8.0 * (near.0? - near.1?) - (far.0? - far.1?)) / (12.0 * step))
-    }
-}
-
-fn unit_direction(len: usize, random: &mut Stream) -> Vec<f64> {
-    let direction: Vec<f64> = (0..len).map(|_| random.normal()).collect();
-    let norm = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
-    direction.into_iter().map(|v| v / norm).collect()
 }
 
 #[cfg(test)]

@@ -47,16 +47,6 @@ pub fn descend(
     path
 }
 
-/// Gradient ascent: [`descend`] with the opposite sign, towards a maximum.
-pub fn ascend(
-    f: impl FnMut(&[f64]) -> f64,
-    start: &[f64],
-    learning_rate: f64,
-    steps: usize,
-) -> Vec<Vec<f64>> {
-    descend(f, start, -learning_rate, steps)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +93,7 @@ mod tests {
         let path = descend(bowl, &[1.0, 0.0], 0.1, 3);
         assert_eq!(path.len(), 4);
         assert_eq!(path[0], [1.0, 0.0]);
-        let up = ascend(|x| -bowl(x), &[1.0, 0.0], 0.1, 3);
+        let up = descend(|x| -bowl(x), &[1.0, 0.0], -0.1, 3);
         assert!(path.iter().flatten().zip(up.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 

@@ -4,7 +4,6 @@
 //! and added with [`Graph::push`](crate::Graph::push).
 
 use std::any::Any;
-use std::fmt::Debug;
 
 use kernels::{Float, inlined, vectorize};
 
@@ -19,7 +18,7 @@ pub const MAX_OPERANDS: usize = 6;
 /// independently, with one exception: an op with batched operands and a result without batch axis is a
 /// *reduction over the batch*. Its forward pass writes the tile's part of the result, and
 /// [`finish`](Self::finish) combines the parts.
-pub trait Op<T: Float>: Any + Debug + Send + Sync {
+pub trait Op<T: Float>: Any + Send + Sync {
     /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
     fn name(&self) -> &'static str;
 
@@ -33,8 +32,10 @@ pub trait Op<T: Float>: Any + Debug + Send + Sync {
     }
 
     /// What the backward pass for `operand` reads beside the gradient of the result. The planner keeps
-    /// only that; everything else is an empty slice then.
-    fn saved(&self, operand: usize) -> Saved;
+    /// only that; everything else is an empty slice then. Nothing by default.
+    fn saved(&self, _operand: usize) -> Saved {
+        Saved::NOTHING
+    }
 
     /// Writes the result.
     fn forward(&self, pass: ForwardPass<'_, T>);
@@ -48,32 +49,26 @@ pub trait Op<T: Float>: Any + Debug + Send + Sync {
 
     /// Whether the backward pass for `operand` can also overwrite `pass.dx`, whose content is undefined then.
     /// For an op that cannot, it is cleared first.
-    fn sets_gradient(&self, operand: usize) -> bool {
-        let _ = operand;
+    fn sets_gradient(&self, _operand: usize) -> bool {
         false
     }
 
     /// For a reduction over the batch: the result from the parts of the tiles, which are contiguous; tile
     /// `i` has `samples[i]` samples. The sum by default.
-    fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
-        let _ = samples;
+    fn finish(&self, parts: &[T], _samples: &[usize], y: &mut [T]) {
         y.fill(T::ZERO);
         for part in parts.chunks_exact(y.len().max(1)) {
-            for (y, &part) in y.iter_mut().zip(part) {
-                *y += part;
-            }
+            y.iter_mut().zip(part).for_each(|(y, &part)| *y += part);
         }
     }
 
     /// Elements of scratch space that the forward pass needs for a tile of this [width](Tile::width).
-    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        let _ = (operands, width);
+    fn forward_scratch(&self, _operands: &[Shape], _width: usize) -> usize {
         0
     }
 
     /// Elements of scratch space that the backward pass for `operand` needs.
-    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        let _ = (operand, operands, width);
+    fn backward_scratch(&self, _operand: usize, _operands: &[Shape], _width: usize) -> usize {
         0
     }
 
@@ -81,9 +76,15 @@ pub trait Op<T: Float>: Any + Debug + Send + Sync {
     ///
     /// Then, and only if operand and result have the same shape, a forward pass may find the operand in
     /// `pass.y`, and `pass.x[0]` empty; a backward pass for operand 0 may find the gradient of the result in
-    /// `pass.dx`, and `pass.dy` empty. [`ForwardPass::map`], [`BackwardPass::map_operand`] and
-    /// [`BackwardPass::map_result`] handle both cases.
+    /// `pass.dx`, and `pass.dy` empty. [`ForwardPass::map`] and [`BackwardPass::map`] handle both
+    /// cases.
     fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether the result is the sum of the two operands, broadcast: a matrix product or convolution before it may
+    /// add the second one.
+    fn is_sum(&self) -> bool {
         false
     }
 
@@ -93,16 +94,13 @@ pub trait Op<T: Float>: Any + Debug + Send + Sync {
     }
 
     /// Multiply-adds of a forward pass for one sample.
-    fn multiply_adds(&self, operands: &[Shape]) -> u64 {
-        let _ = operands;
+    fn multiply_adds(&self, _operands: &[Shape]) -> u64 {
         0
     }
 
     /// Adds to `choices` every discrete choice that the forward pass made at `x` and `y` (which side of a
     /// kink, which element is the largest), so that the gradient check notices a step that crosses a kink.
-    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        let _ = (pass, choices);
-    }
+    fn choices(&self, _pass: &ForwardPass<'_, T>, _choices: &mut Choices) {}
 }
 
 /// A group of samples that a pass works on.
@@ -221,26 +219,23 @@ pub struct BackwardPass<'a, T> {
 }
 
 impl<T: Float> BackwardPass<'_, T> {
-    /// `dx += dy · slope(x)`, element by element. Write `slope` as [`kernels::inlined!`].
-    pub fn map_operand(self, slope: impl Fn(T) -> T) {
-        add_scaled(self.dx, self.dy, self.x[0], slope);
+    /// `dx += dy · slope(v)`, element by element. Write `slope` as [`kernels::inlined!`].
+    ///
+    /// It is a function of the result or of the first operand, whichever [`Op::saved`] asked for; for an op that
+    /// asked for neither, it is called with 0.
+    pub fn map(self, slope: impl Fn(T) -> T) {
+        let (dx, dy) = (self.dx, self.dy);
+        let at = if self.y.is_empty() { self.x[0] } else { self.y };
+        vectorize(inlined!(|| match (dy, at) {
+            ([], []) => dx.iter_mut().for_each(|dx| *dx *= slope(T::ZERO)),
+            ([], _) => dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at)),
+            (_, []) => dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * slope(T::ZERO)),
+            _ => {
+                let rows = dx.iter_mut().zip(dy).zip(at);
+                rows.for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
+            }
+        }));
     }
-
-    /// `dx += dy · slope(y)`, element by element. Write `slope` as [`kernels::inlined!`].
-    pub fn map_result(self, slope: impl Fn(T) -> T) {
-        add_scaled(self.dx, self.dy, self.y, slope);
-    }
-}
-
-#[inline(always)]
-fn add_scaled<T: Float>(dx: &mut [T], dy: &[T], at: &[T], slope: impl Fn(T) -> T) {
-    vectorize(inlined!(|| {
-        if dy.is_empty() {
-            dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at));
-        } else {
-            dx.iter_mut().zip(dy).zip(at).for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
-        }
-    }));
 }
 
 /// What a backward pass reads: some operands, and the result or not.

@@ -87,8 +87,8 @@ impl<T: Float> Program<T> {
         if let Some(shape) = options.loss.map(|loss| graph.shape(loss))
             && (shape.is_batched() || shape.len() != 1)
         {
-            let rule = "expected one number for the whole batch".into();
-            return Err(ShapeError::Rule { op: "loss", rule, found: shape.clone() }.into());
+            let rule = "expected one number for the whole batch";
+            return Err(ShapeError::new("loss", rule, shape).into());
         }
         let plan = planner::plan(&graph, options);
         let memory = Memory::new(&graph, &plan, options)?;

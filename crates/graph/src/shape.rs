@@ -21,12 +21,12 @@ pub struct Shape {
 impl Shape {
     /// The shape of a value that every sample of the batch has one of.
     pub fn batch(dims: impl AsRef<[usize]>) -> Self {
-        Self { batched: true, dims: dims.as_ref().to_vec() }
+        Self { batched: true, ..Self::from(dims) }
     }
 
     /// The shape with the same batch axis (or none) and other dimensions after it.
     pub fn with_dims(&self, dims: impl AsRef<[usize]>) -> Self {
-        Self { batched: self.batched, dims: dims.as_ref().to_vec() }
+        Self { batched: self.batched, ..Self::from(dims) }
     }
 
     /// Whether the shape begins with the batch axis.
@@ -61,111 +61,55 @@ impl Shape {
         first.into_iter().chain(self.dims.iter().copied()).collect()
     }
 
-    /// The size of `axis` as text: `N` for the batch axis.
-    fn axis(&self, axis: usize) -> String {
-        match axis.checked_sub(usize::from(self.batched)) {
-            None => "N".into(),
-            Some(axis) => self.dims.get(axis).map_or("missing".into(), usize::to_string),
-        }
+    /// The size of each axis as text: `N` for the batch axis.
+    fn sizes(&self) -> Vec<String> {
+        let batch = self.batched.then(|| "N".to_owned());
+        batch.into_iter().chain(self.dims.iter().map(usize::to_string)).collect()
     }
 }
 
-impl AsRef<Shape> for Shape {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
-impl<const R: usize> From<[usize; R]> for Shape {
-    fn from(dims: [usize; R]) -> Self {
-        Self { batched: false, dims: dims.to_vec() }
-    }
-}
-
-impl From<&[usize]> for Shape {
-    fn from(dims: &[usize]) -> Self {
-        Self { batched: false, dims: dims.to_vec() }
+impl<D: AsRef<[usize]>> From<D> for Shape {
+    fn from(dims: D) -> Self {
+        Self { batched: false, dims: dims.as_ref().to_vec() }
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let batch = self.batched.then(|| "N".to_owned());
-        let dims = batch.into_iter().chain(self.dims.iter().map(usize::to_string));
-        write!(f, "[{}]", dims.collect::<Vec<_>>().join(", "))
+        write!(f, "[{}]", self.sizes().join(", "))
     }
 }
 
 /// Why an operation does not fit its operands. Returned while a graph is built, never while it runs.
-///
-/// Axes are counted with the batch axis, from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{op}: {rule}")]
 #[non_exhaustive]
-pub enum ShapeError {
-    /// An operand has the wrong number of axes.
-    #[error("{op}: expected {expected}, found {found}")]
-    Rank {
-        /// The op that was asked for.
-        op: &'static str,
-        /// What it takes, in words: `"[N, height, width, channels]"`.
-        expected: &'static str,
-        /// What it got.
-        found: Shape,
-    },
-    /// Two axes that must have the same size do not.
-    #[error(
-        "{op}: axis {} of {} is {} but axis {} of {} is {}",
-        left.1, left.0, left.0.axis(left.1), right.1, right.0, right.0.axis(right.1)
-    )]
-    AxisMismatch {
-        /// The op that was asked for.
-        op: &'static str,
-        /// The first operand and its axis.
-        left: (Shape, usize),
-        /// The second operand and its axis.
-        right: (Shape, usize),
-    },
-    /// Two shapes cannot be broadcast together.
-    #[error(
-        "{op}: cannot broadcast {left} with {right}: sizes must agree or be 1, from the last axis on"
-    )]
-    Broadcast {
-        /// The op that was asked for.
-        op: &'static str,
-        /// The first operand.
-        left: Shape,
-        /// The second operand.
-        right: Shape,
-    },
-    /// A value cannot be seen as one of another shape, since it has another number of elements.
-    #[error("reshape: {from} has {} elements but {to} has {}", from.len(), to.len())]
-    Reshape {
-        /// The value's shape.
-        from: Shape,
-        /// The shape that was asked for.
-        to: Shape,
-    },
-    /// A rule of one op alone is broken.
-    #[error("{op}: {rule}, found {found}")]
-    Rule {
-        /// The op that was asked for.
-        op: &'static str,
-        /// The rule and how it is broken.
-        rule: String,
-        /// The operand it is about.
-        found: Shape,
-    },
+pub struct ShapeError {
+    /// The op that was asked for.
+    pub op: &'static str,
+    /// The rule that is broken, and the shapes that break it.
+    pub rule: String,
 }
 
 impl ShapeError {
-    /// The op that was asked for.
-    pub fn op(&self) -> &'static str {
-        match self {
-            Self::Rank { op, .. }
-            | Self::AxisMismatch { op, .. }
-            | Self::Broadcast { op, .. }
-            | Self::Rule { op, .. } => op,
-            Self::Reshape { .. } => "reshape",
-        }
+    /// The shape `found` breaks a rule, such as `"expected an image [N, height, width, channels]"`.
+    pub fn new(op: &'static str, rule: impl fmt::Display, found: &Shape) -> Self {
+        Self { op, rule: format!("{rule}, found {found}") }
+    }
+
+    /// Two axes that must have the same size do not: a shape and its axis, counted with the batch axis.
+    pub fn axis_mismatch(op: &'static str, left: (&Shape, usize), right: (&Shape, usize)) -> Self {
+        let axis = |(shape, axis): (&Shape, usize)| {
+            format!("axis {axis} of {shape} is {}", shape.sizes()[axis])
+        };
+        Self { op, rule: format!("{} but {}", axis(left), axis(right)) }
+    }
+
+    /// Two shapes cannot be broadcast together.
+    pub fn broadcast(op: &'static str, left: &Shape, right: &Shape) -> Self {
+        let rule = format!(
+            "cannot broadcast {left} with {right}: sizes must agree or be 1, from the last axis on"
+        );
+        Self { op, rule }
     }
 }

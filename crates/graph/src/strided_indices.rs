@@ -21,20 +21,14 @@ pub(crate) struct StridedIndices {
 impl StridedIndices {
     /// Along `large`, where the axis `i` of the small value is `small(i)` elements long.
     fn new(large: &[usize], small: impl Fn(usize) -> usize) -> Self {
-        let mut indices = Self {
-            dims: [1; MAX_AXES],
-            strides: [0; MAX_AXES],
-            counters: [0; MAX_AXES],
-            n_axes: large.len(),
-            at: 0,
-        };
+        let (mut dims, mut strides) = ([1; MAX_AXES], [0; MAX_AXES]);
         let mut stride = 1;
         for axis in (0..large.len()).rev() {
-            indices.dims[axis] = large[axis];
-            indices.strides[axis] = if small(axis) == 1 { 0 } else { stride };
+            dims[axis] = large[axis];
+            strides[axis] = if small(axis) == 1 { 0 } else { stride };
             stride *= small(axis);
         }
-        indices
+        Self { dims, strides, counters: [0; MAX_AXES], n_axes: large.len(), at: 0 }
     }
 
     /// Along `large`, for a value that is broadcast to it: its axes count from the last.
@@ -71,22 +65,20 @@ pub(crate) fn broadcast_shape(
     left: &Shape,
     right: &Shape,
 ) -> Result<Shape, ShapeError> {
-    let (l, r) = (left.dims(), right.dims());
-    let n_axes = l.len().max(r.len());
-    let size = |dims: &[usize], axis: usize| {
-        (axis + dims.len()).checked_sub(n_axes).map_or(1, |axis| dims[axis])
-    };
-    let both = |axis| match (size(l, axis), size(r, axis)) {
+    let n_axes = left.dims().len().max(right.dims().len());
+    let padded =
+        |shape: &Shape| [vec![1; n_axes - shape.dims().len()], shape.dims().to_vec()].concat();
+    let both = |sizes| match sizes {
         (a, b) if a == b => Some(a),
         (1, size) | (size, 1) => Some(size),
         _ => None,
     };
-    let dims: Option<Vec<usize>> = (0..n_axes).map(both).collect();
+    let dims: Option<Vec<usize>> = padded(left).into_iter().zip(padded(right)).map(both).collect();
     match dims {
         Some(dims) if n_axes <= MAX_AXES => {
             Ok((if left.is_batched() { left } else { right }).with_dims(dims))
         }
-        _ => Err(ShapeError::Broadcast { op, left: left.clone(), right: right.clone() }),
+        _ => Err(ShapeError::broadcast(op, left, right)),
     }
 }
 

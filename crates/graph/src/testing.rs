@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kernels::random::Stream;
 
-use crate::gradient_check::{GradCheckOptions, GradCheckReport, derivatives};
+use crate::gradient_check::{GradCheckOptions, GradCheckReport, derivatives, norm};
 use crate::program::tile_widths;
 use crate::{Compile, Float, Graph, NodeId, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
 
@@ -19,14 +19,14 @@ pub const TOLERANCE: f64 = 1e-6;
 /// What the gradient of each operand in turn is multiplied by: the checks must notice.
 pub const MUTATION: f64 = 1.001;
 
+/// A function that adds an op to a graph.
+pub trait BuildOp<T>: Fn(&mut Graph<T>, &[NodeId]) -> Result<NodeId, ShapeError> {}
+
+impl<T, F: Fn(&mut Graph<T>, &[NodeId]) -> Result<NodeId, ShapeError>> BuildOp<T> for F {}
+
 /// An op with inputs to try it on.
 #[derive(Debug)]
-pub struct OpCase<'a, D, S, R>
-where
-    D: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
-    S: Fn(&mut Graph<f32>, &[NodeId]) -> Result<NodeId, ShapeError>,
-    R: Fn(&[Tensor<f64>]) -> Tensor<f64>,
-{
+pub struct OpCase<'a, D: BuildOp<f64>, S: BuildOp<f32>, R: Fn(&[Tensor<f64>]) -> Tensor<f64>> {
     /// Adds the op to a graph, in double and in single precision: see [`both_precisions`].
     pub build: (D, S),
     /// The same by plain loops on row-major tensors, the batch as their first axis.
@@ -81,11 +81,26 @@ impl RandomOperand {
 ///
 /// If a size is not a number.
 pub fn uniform(shape: &str, range: Range<f64>) -> RandomOperand {
+    RandomOperand { shape: parse_shape(shape), range, has_gradient: true }
+}
+
+fn parse_shape(shape: &str) -> Shape {
     let mut words = shape.split_whitespace().peekable();
     let is_batched = words.next_if_eq(&"N").is_some();
     let dims: Vec<usize> = words.map(|size| size.parse().expect("a size is a number")).collect();
-    let shape = if is_batched { Shape::batch(dims) } else { Shape::from(&dims[..]) };
-    RandomOperand { shape, range, has_gradient: true }
+    if is_batched { Shape::batch(dims) } else { Shape::from(dims) }
+}
+
+/// The error of an op on operands of these shapes, written as those of [`uniform`].
+///
+/// # Panics
+///
+/// If there is none.
+pub fn refusal(shapes: &[&str], build: impl BuildOp<f32>) -> String {
+    let mut graph = Graph::new();
+    let operands: Vec<NodeId> =
+        shapes.iter().map(|shape| graph.input(*shape, parse_shape(shape))).collect();
+    build(&mut graph, &operands).expect_err("the op accepts these shapes").to_string()
 }
 
 /// What [`check_op`] found for one operand, over all batches and tiles.
@@ -188,12 +203,9 @@ fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = Trial
 ///
 /// If a check fails, with what failed.
 #[track_caller]
-pub fn check_op<D, S, R>(case: OpCase<'_, D, S, R>) -> Vec<OperandReport>
-where
-    D: Fn(&mut Graph<f64>, &[NodeId]) -> Result<NodeId, ShapeError>,
-    S: Fn(&mut Graph<f32>, &[NodeId]) -> Result<NodeId, ShapeError>,
-    R: Fn(&[Tensor<f64>]) -> Tensor<f64>,
-{
+pub fn check_op<D: BuildOp<f64>, S: BuildOp<f32>, R: Fn(&[Tensor<f64>]) -> Tensor<f64>>(
+    case: OpCase<'_, D, S, R>,
+) -> Vec<OperandReport> {
     let OpCase { build: (double, single), reference, inputs } = case;
     let shapes: Vec<String> = inputs.iter().map(|input| input.shape.to_string()).collect();
     let shapes = shapes.join(" ");
@@ -231,6 +243,38 @@ where
     reports
 }
 
+/// Checks an elementwise op of one operand in `range`, in shapes with and without the batch axis.
+#[track_caller]
+pub fn check_unary(
+    (double, single): (impl BuildOp<f64>, impl BuildOp<f32>),
+    reference: impl Fn(f64) -> f64,
+    range: Range<f64>,
+) {
+    for shape in ["N 5 7", "N", "3 1", ""] {
+        check_op(OpCase {
+            build: (&double, &single),
+            reference: |x| x[0].map(&reference),
+            inputs: &[uniform(shape, range.clone())],
+        });
+    }
+}
+
+/// Checks an elementwise op of two operands, each in its range, in shapes that are broadcast in all ways.
+#[track_caller]
+pub fn check_binary(
+    (double, single): (impl BuildOp<f64>, impl BuildOp<f32>),
+    reference: impl Fn(f64, f64) -> f64,
+    [a_range, b_range]: [Range<f64>; 2],
+) {
+    for (a, b) in [("N 3", "N 3"), ("N 2 3", "3"), ("N 4", ""), ("2 1 3", "4 1"), ("3", "N 2 3")] {
+        check_op(OpCase {
+            build: (&double, &single),
+            reference: |x| zip(&x[0], &x[1], &reference),
+            inputs: &[uniform(a, a_range.clone()), uniform(b, b_range.clone())],
+        });
+    }
+}
+
 /// Half the distance from 1 to the next number.
 const UNIT_ROUNDOFF_F32: f64 = f32::EPSILON as f64 / 2.0;
 const UNIT_ROUNDOFF_F64: f64 = f64::EPSILON / 2.0;
@@ -249,10 +293,6 @@ fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {
 
 /// Random sums over the samples by which the gradient of a batched operand is known.
 const PROJECTIONS: usize = 4;
-
-fn norm(values: impl Iterator<Item = f64>) -> f64 {
-    values.map(|v| v * v).sum::<f64>().sqrt()
-}
 
 /// The L2 norm of the difference of `want` and `factor` times `found`.
 fn distance(found: &[f64], want: &[f64], factor: f64) -> f64 {
@@ -291,11 +331,7 @@ struct TrialResults {
 }
 
 impl<'a, T: Float> OpTrial<'a, T> {
-    fn new(
-        build: &impl Fn(&mut Graph<T>, &[NodeId]) -> Result<NodeId, ShapeError>,
-        uniforms: &'a [RandomOperand],
-        layout: TrialLayout,
-    ) -> Self {
+    fn new(build: &impl BuildOp<T>, uniforms: &'a [RandomOperand], layout: TrialLayout) -> Self {
         let batch = layout.batch;
         let mut random = Stream::new(17, batch as u64);
         // Numbers that both precisions have.
@@ -392,7 +428,7 @@ impl OpTrial<'_, f64> {
         let shape = self.graph.shape(self.y);
         let n = if shape.is_batched() { 1 } else { samples };
         let bound = rounding_bound(n * self.terms(shape.len()), roundoff);
-        let error = distance(&found.y, &want.y, 1.0) / norm(want.y.iter().copied());
+        let error = distance(&found.y, &want.y, 1.0) / norm(&want.y);
         let is_close = error <= bound || found.y == want.y;
         assert!(is_close, "{place}: values differ by {error:e}, expected at most {bound:e}");
         let gradients = found.gradients.iter().zip(&want.gradients).zip(&want.magnitudes);
@@ -405,7 +441,7 @@ impl OpTrial<'_, f64> {
                 let bound = rounding_bound(n, roundoff);
                 let relative = |factor: f64| match distance(found, want, factor) {
                     0.0 => 0.0,
-                    distance => distance / magnitude.unwrap_or(norm(want.iter().copied())),
+                    distance => distance / magnitude.unwrap_or(norm(want)),
                 };
                 let (error, mutant) = (relative(1.0), relative(MUTATION));
                 let place = format!("{place}: gradient of operand {i}");
@@ -428,9 +464,7 @@ impl OpTrial<'_, f64> {
             let factors = factors.as_ref()?.values().chunks(PROJECTIONS);
             let gradient = program.gradient(node)?;
             let samples = gradient.values().chunks(self.graph.shape(node).len().max(1));
-            Some(norm(samples.zip(factors).map(|(sample, factors)| {
-                norm(sample.iter().copied()) * norm(factors.iter().copied())
-            })))
+            Some(norm(samples.zip(factors).map(|(sample, factors)| norm(sample) * norm(factors))))
         };
         let magnitudes = self.nodes.iter().zip(&self.factors).map(magnitude).collect();
         TrialResults { magnitudes, ..self.run() }

@@ -28,15 +28,40 @@ pub enum Padding {
     },
 }
 
-/// The positions of the windows of one op. Axis 0 is the height, axis 1 the width.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One axis of the windows of an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowAxis {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    /// Padding before and after the image.
+    pub(crate) pad: [usize; 2],
+}
+
+impl WindowAxis {
+    /// The taps of the kernel that meet the image at an output position.
+    #[inline(always)]
+    pub(crate) fn taps(&self, position: usize) -> Range<usize> {
+        let (start, before) = (position * self.stride, self.pad[0]);
+        let end = (self.input + before).saturating_sub(start).min(self.kernel);
+        before.saturating_sub(start).min(end)..end
+    }
+
+    /// The pixels under those taps.
+    #[inline(always)]
+    pub(crate) fn pixels(&self, position: usize) -> Range<usize> {
+        let taps = self.taps(position);
+        let first = (position * self.stride + taps.start).saturating_sub(self.pad[0]);
+        first..first + taps.len()
+    }
+}
+
+/// The positions of the windows of one op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
-    pub(crate) input: [usize; 2],
-    pub(crate) output: [usize; 2],
-    /// Top, bottom, left, right.
-    pub(crate) pad: [usize; 4],
+    pub(crate) rows: WindowAxis,
+    pub(crate) columns: WindowAxis,
 }
 
 impl Window {
@@ -48,12 +73,11 @@ impl Window {
         stride: [usize; 2],
         padding: Padding,
     ) -> Result<Self, ShapeError> {
-        let &[height, width, _] = x.dims() else { return Err(not_an_image(op, x)) };
-        if !x.is_batched() {
-            return Err(not_an_image(op, x));
-        }
+        let refuse = |rule| Err(ShapeError::new(op, rule, x));
+        let (true, &[height, width, _]) = (x.is_batched(), x.dims()) else {
+            return refuse("expected an image [N, height, width, channels]".into());
+        };
         let input = [height, width];
-        let refuse = |rule| Err(ShapeError::Rule { op, rule, found: x.clone() });
         if [kernel, stride, input].as_flattened().contains(&0) {
             return refuse(format!(
                 "kernel {kernel:?}, stride {stride:?} and image {input:?} must not be 0"
@@ -66,23 +90,26 @@ impl Window {
         };
         let pad = match padding {
             Padding::Valid => [[0; 2]; 2],
-            Padding::Same => [same(0), same(1)],
+            Padding::Same => [0, 1].map(same),
             Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]],
         };
-        let padded = |i: usize| input[i].checked_add(pad[i][0])?.checked_add(pad[i][1]);
-        let (Some(height), Some(width)) = (padded(0), padded(1)) else {
+        let padded = |axis: usize| input[axis].checked_add(pad[axis][0])?.checked_add(pad[axis][1]);
+        let [Some(height), Some(width)] = [0, 1].map(padded) else {
             return refuse(format!("padding {pad:?} is larger than any image"));
         };
         let padded = [height, width];
-        if kernel[0] > padded[0] || kernel[1] > padded[1] {
+        if kernel[0] > height || kernel[1] > width {
             return refuse(format!("kernel {kernel:?} is larger than the padded image {padded:?}"));
         }
-        // A stride beyond the padded image leaves one window, as one of its size does. It must not be
-        // larger, since addresses are multiples of it.
-        let stride: [usize; 2] = std::array::from_fn(|i| stride[i].min(padded[i]));
-        let output = std::array::from_fn(|i| (padded[i] - kernel[i]) / stride[i] + 1);
-        let [[top, bottom], [left, right]] = pad;
-        Ok(Self { kernel, stride, input, output, pad: [top, bottom, left, right] })
+        let [rows, columns] = [0, 1].map(|axis| {
+            let (input, kernel, pad) = (input[axis], kernel[axis], pad[axis]);
+            // A stride beyond the padded image leaves one window, as one of its size does. It must not be
+            // larger, since addresses are multiples of it.
+            let stride = stride[axis].min(padded[axis]);
+            let output = (padded[axis] - kernel) / stride + 1;
+            WindowAxis { input, output, kernel, stride, pad }
+        });
+        Ok(Self { rows, columns })
     }
 
     /// The same for a pool, whose windows must all contain a pixel: an empty one has neither maximum nor mean.
@@ -94,41 +121,27 @@ impl Window {
         padding: Padding,
     ) -> Result<Self, ShapeError> {
         let window = Self::new(op, x, kernel, stride, padding)?;
-        let [top, bottom, left, right] = window.pad;
-        if top.max(bottom) >= kernel[0] || left.max(right) >= kernel[1] {
-            let rule = format!(
-                "padding {:?} leaves windows of {kernel:?} without a pixel",
-                [top, bottom, left, right]
-            );
-            return Err(ShapeError::Rule { op, rule, found: x.clone() });
+        let axes = [window.rows, window.columns];
+        if axes.iter().any(|axis| axis.pad.iter().any(|&pad| pad >= axis.kernel)) {
+            let pad = axes.map(|axis| axis.pad).concat();
+            let rule = format!("padding {pad:?} leaves windows of {kernel:?} without a pixel");
+            return Err(ShapeError::new(op, rule, x));
         }
         Ok(window)
     }
 
     /// The shape of a result with this number of channels.
     pub(crate) fn shape(&self, channels: usize) -> Shape {
-        Shape::batch([self.output[0], self.output[1], channels])
-    }
-
-    /// The pixels along `axis` in window `out`, without those in the padding.
-    #[inline(always)]
-    pub(crate) fn taps(&self, axis: usize, out: usize) -> Range<usize> {
-        let (start, before) = (out * self.stride[axis], self.pad[2 * axis]);
-        let end = (start + self.kernel[axis]).saturating_sub(before).min(self.input[axis]);
-        start.saturating_sub(before).min(end)..end
+        Shape::batch([self.rows.output, self.columns.output, channels])
     }
 
     /// The indices of the pixels in the window of pixel `out` of the result, row by row.
     #[inline(always)]
     pub(crate) fn pixels(&self, out: usize) -> impl Iterator<Item = usize> + use<> {
-        let (columns, width) = (self.taps(1, out % self.output[1]), self.input[1]);
-        self.taps(0, out / self.output[1])
-            .flat_map(move |i| columns.clone().map(move |j| i * width + j))
+        let (output, width) = (self.columns.output, self.columns.input);
+        let (rows, columns) = (self.rows.pixels(out / output), self.columns.pixels(out % output));
+        rows.flat_map(move |i| columns.clone().map(move |j| i * width + j))
     }
-}
-
-fn not_an_image(op: &'static str, found: &Shape) -> ShapeError {
-    ShapeError::Rank { op, expected: "an image [N, height, width, channels]", found: found.clone() }
 }
 
 /// A pool to try, with what the geometry should be, worked out by hand.
@@ -196,9 +209,12 @@ pub(crate) fn pool_by_loops(
 mod tests {
     use super::*;
 
-    fn window(size: usize, kernel: usize, stride: usize, padding: Padding) -> Window {
+    /// Either axis of the windows on a square image.
+    fn axis(size: usize, kernel: usize, stride: usize, padding: Padding) -> WindowAxis {
         let image = Shape::batch([size, size, 1]);
-        Window::new("conv2d", &image, [kernel; 2], [stride; 2], padding).unwrap()
+        let window = Window::new("conv2d", &image, [kernel; 2], [stride; 2], padding).unwrap();
+        assert_eq!(window.rows, window.columns);
+        window.rows
     }
 
     #[test]
@@ -207,25 +223,24 @@ mod tests {
         let cases =
             [(28, 6, 1, 28, 2, 3), (28, 5, 2, 14, 1, 2), (14, 4, 2, 7, 1, 1), (28, 5, 1, 28, 2, 2)];
         for (size, kernel, stride, output, before, after) in cases {
-            let window = window(size, kernel, stride, Padding::Same);
-            assert_eq!(window.output, [output; 2], "{size} {kernel} {stride}");
-            assert_eq!(window.pad, [before, after, before, after], "{size} {kernel} {stride}");
+            let axis = axis(size, kernel, stride, Padding::Same);
+            let found = (axis.output, axis.pad);
+            assert_eq!(found, (output, [before, after]), "{size} {kernel} {stride}");
         }
     }
 
     #[test]
     fn same_padding_is_nothing_where_windows_do_not_touch() {
-        let window = window(5, 1, 3, Padding::Same);
-        assert_eq!((window.output, window.pad), ([2; 2], [0; 4]));
+        let axis = axis(5, 1, 3, Padding::Same);
+        assert_eq!((axis.output, axis.pad), (2, [0; 2]));
     }
 
     #[test]
     fn a_stride_beyond_the_image_leaves_one_window() {
         for stride in [6, 1 << 60, usize::MAX] {
             for padding in [Padding::Valid, Padding::Same] {
-                let window = window(5, 3, stride, padding);
-                assert_eq!(window.output, [1; 2], "{stride} {padding:?}");
-                assert!(window.stride[0] <= 5, "{stride} {padding:?}");
+                let axis = axis(5, 3, stride, padding);
+                assert!(axis.output == 1 && axis.stride <= 5, "{stride} {padding:?}");
             }
         }
     }
@@ -243,10 +258,9 @@ mod tests {
         let padding = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
         let window =
             Window::new("conv2d", &Shape::batch([4, 6, 3]), [3, 2], [1, 3], padding).unwrap();
-        assert_eq!(window.output, [3, 3]);
         assert_eq!(window.shape(7), Shape::batch([3, 3, 7]));
-        assert_eq!([0, 1, 2].map(|out| window.taps(0, out)), [0..2, 0..3, 1..4]);
-        assert_eq!([0, 1, 2].map(|out| window.taps(1, out)), [0..2, 3..5, 6..6]);
+        assert_eq!([0, 1, 2].map(|out| window.rows.pixels(out)), [0..2, 0..3, 1..4]);
+        assert_eq!([0, 1, 2].map(|out| window.columns.pixels(out)), [0..2, 3..5, 6..6]);
         assert_eq!(window.pixels(1).collect::<Vec<_>>(), [3, 4, 9, 10]);
     }
 
@@ -255,7 +269,7 @@ mod tests {
         let padding = Padding::Explicit { top: 2, bottom: 0, left: 0, right: 0 };
         let image = Shape::batch([3, 3, 1]);
         let window = Window::new("conv2d", &image, [2, 2], [1, 1], padding).unwrap();
-        assert_eq!(window.taps(0, 0), 0..0);
+        assert_eq!(window.rows.pixels(0), 0..0);
         let error = Window::pool("max_pool2d", &image, [2, 2], [1, 1], padding).unwrap_err();
         assert_eq!(
             error.to_string(),

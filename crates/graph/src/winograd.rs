@@ -10,7 +10,7 @@ use kernels::{MAX_LANES, transpose};
 
 use crate::Float;
 use crate::convolution::Geometry;
-use crate::op::Tile;
+use crate::op::{BackwardPass, Tile};
 
 /// Values of images and products that a group of patches may have: half of a second-level cache of 2 MiB.
 const GROUP_VALUES: usize = 1 << 18;
@@ -69,16 +69,16 @@ impl WinogradConv {
 
     /// If it is worth it for this convolution.
     pub(crate) fn of(g: &Geometry) -> Option<Self> {
-        let [rows, columns] = [g.axis(0), g.axis(1)];
+        let Geometry { rows, columns, ci, co } = *g;
         let is_square = rows.kernel == columns.kernel && [3, 5].contains(&rows.kernel);
         let is_dense = rows.stride == 1 && columns.stride == 1;
         let is_large = rows.output.min(columns.output) >= LARGE;
-        let has_many = g.ci >= MANY && g.co >= MANY;
+        let has_many = ci >= MANY && co >= MANY;
         (is_square && is_dense && is_large && has_many).then_some(Self {
-            from: Plane { size: [rows.input, columns.input], channels: g.ci },
-            to: Plane { size: [rows.output, columns.output], channels: g.co },
+            from: Plane { size: [rows.input, columns.input], channels: ci },
+            to: Plane { size: [rows.output, columns.output], channels: co },
             filter: rows.kernel,
-            pad: [rows.pad as isize, columns.pad as isize],
+            pad: [rows, columns].map(|axis| axis.pad[0] as isize),
         })
     }
 
@@ -98,11 +98,7 @@ impl WinogradConv {
         [self.from.channels * width, self.to.channels * width]
     }
 
-    fn patches(&self) -> [usize; 2] {
-        self.to.size.map(|size| size.div_ceil(self.side()))
-    }
-
-    /// Elements that [`forward`](Self::forward) or [`weight`](Self::weight) need for a tile of up to `width`.
+    /// Elements that [`forward`](Self::forward) or [`backward_weight`](Self::backward_weight) need for a tile of up to `width`.
     pub(crate) fn scratch(&self, width: usize) -> usize {
         let [from, to] = self.patch_lens(width);
         let points = POINTS * POINTS;
@@ -112,31 +108,31 @@ impl WinogradConv {
     }
 
     /// The patches, a few at a time: the number of the first of them, and the first pixel of each one's results.
-    fn for_groups(&self, width: usize, mut group: impl FnMut(usize, &[[usize; 2]])) {
+    fn for_groups(&self, width: usize, mut group: impl FnMut(usize, &[[isize; 2]])) {
         let [from, to] = self.patch_lens(width);
         // Two patches fill a block of the product where each is one vector.
         let most = (GROUP_VALUES / (POINTS * POINTS * (from + to))).clamp(1, MOST);
         let most = if most > 1 { most / 2 * 2 } else { 1 };
-        let [rows, columns] = self.patches();
+        let [rows, columns] = self.to.size.map(|size| size.div_ceil(self.side()));
         let mut corners = [[0; 2]; MOST];
         for first in (0..rows * columns).step_by(most) {
             let count = most.min(rows * columns - first);
             for (corner, patch) in corners.iter_mut().zip(first..first + count) {
-                *corner = [patch / columns * self.side(), patch % columns * self.side()];
+                *corner = [patch / columns, patch % columns].map(|at| (at * self.side()) as isize);
             }
             group(first, &corners[..count]);
         }
     }
 
     /// The values of a group's patches of `x`, `[point, patch, ci, width]`.
-    fn image<T: Float>(&self, x: &[T], corners: &[[usize; 2]], width: usize, values: &mut [T]) {
+    fn image<T: Float>(&self, x: &[T], corners: &[[isize; 2]], width: usize, values: &mut [T]) {
         let [len, _] = self.patch_lens(width);
         let mut starts = [0; POINTS * POINTS];
+        let points = every(corners.len() * len);
         for (patch, corner) in corners.iter().enumerate() {
-            let corner = [0, 1].map(|axis| corner[axis] as isize - self.pad[axis]);
+            let corner = [0, 1].map(|axis| corner[axis] - self.pad[axis]);
             let from = self.from.square(POINTS, corner, width, &mut starts);
-            let points = every(corners.len() * len);
-            let to = (&mut values[patch * len..], Square { side: POINTS, starts: &points });
+            let to = (&mut values[patch * len..], all_points(&points));
             winograd(Transform::Input, len, (x, from), to, Epilogue::Overwrite);
         }
     }
@@ -151,158 +147,117 @@ impl WinogradConv {
         epilogue: Epilogue<'_, T>,
         (width, scratch): (usize, &mut [T]),
     ) {
-        let filter_len = apart(self.from.channels * self.to.channels);
-        let (filters, rest) = scratch.split_at_mut(POINTS * POINTS * filter_len);
-        self.transform_filters(weight, tap, filters);
+        let (ci, co) = (self.from.channels, self.to.channels);
+        let (filters, rest) = scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
+        // The values of the filters at each point, `[point, ci, co]`.
+        let mut taps = [0; POINTS * POINTS];
+        for (i, start) in taps[..self.filter * self.filter].iter_mut().enumerate() {
+            *start = tap(i / self.filter, i % self.filter);
+        }
+        let points = every(ci * co);
+        let (from, to) = ((weight, self.taps(&taps)), (&mut *filters, all_points(&points)));
+        winograd(Transform::Filter, ci * co, from, to, Epilogue::Overwrite);
         let [from_len, to_len] = self.patch_lens(width);
+        let (k_segments, segment_len) = (&[[0, 0]][..], ci);
         self.for_groups(width, |_, corners| {
             let n = corners.len();
             let (images, results) = rest.split_at_mut(POINTS * POINTS * apart(n * from_len));
             self.image(x, corners, width, images);
             let values = images.chunks_exact(apart(n * from_len));
-            let values = values.zip(filters.chunks_exact(filter_len));
+            let values = values.zip(filters.chunks_exact(apart(ci * co)));
             let results_at = results.chunks_exact_mut(apart(n * to_len));
             for ((image, filter), result) in values.zip(results_at) {
-                self.multiply(image, filter, result, n, width);
+                if width > 1 {
+                    // [co, sample] = Σ_ci filter[ci, co] · image[ci, sample], for each patch
+                    gemm(
+                        GemmSize { m: co, n: width, k_segments, segment_len, batch_count: n },
+                        MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
+                        MatrixB { values: image, ldb: width, batch_stride: from_len },
+                        MatrixC { batch_stride: to_len, ..MatrixC::new(result, width, false) },
+                    );
+                } else {
+                    // One sample: patches are the rows, and the vectors run along the channels.
+                    gemm(
+                        GemmSize { m: n, n: co, k_segments, segment_len, batch_count: 1 },
+                        MatrixA { values: image, layout: Layout::RowMajor, lda: ci },
+                        MatrixB { values: filter, ldb: co, batch_stride: 0 },
+                        MatrixC::new(result, co, false),
+                    );
+                }
             }
             let points = every(n * to_len);
             let mut starts = [0; POINTS * POINTS];
-            for (patch, corner) in corners.iter().enumerate() {
-                let corner = corner.map(|at| at as isize);
+            for (patch, &corner) in corners.iter().enumerate() {
                 let to = self.to.square(self.side(), corner, width, &mut starts);
-                let from = Square { side: POINTS, starts: &points };
-                let from = (&results[patch * to_len..], from);
+                let from = (&results[patch * to_len..], all_points(&points));
                 winograd(Transform::Output, to_len, from, (&mut *y, to), epilogue);
             }
         });
     }
 
-    /// The values of the filters at each point, `[point, ci, co]`.
-    fn transform_filters<T: Float>(
-        &self,
-        weight: &[T],
-        tap: impl Fn(usize, usize) -> usize,
-        filters: &mut [T],
-    ) {
-        let len = self.from.channels * self.to.channels;
-        let mut taps = [0; POINTS * POINTS];
-        let taps = &mut taps[..self.filter * self.filter];
-        for (i, start) in taps.iter_mut().enumerate() {
-            *start = tap(i / self.filter, i % self.filter);
-        }
-        let points = every(len);
-        let from = (weight, Square { side: self.filter, starts: taps });
-        let to = (filters, Square { side: POINTS, starts: &points });
-        winograd(Transform::Filter, len, from, to, Epilogue::Overwrite);
-    }
-
-    /// The products of image and filter at one point, for `n` patches.
-    fn multiply<T: Float>(
-        &self,
-        image: &[T],
-        filter: &[T],
-        result: &mut [T],
-        n: usize,
-        width: usize,
-    ) {
-        let (ci, co) = (self.from.channels, self.to.channels);
-        let [from_len, to_len] = self.patch_lens(width);
-        let (k_segments, segment_len) = (&[[0, 0]][..], ci);
-        if width > 1 {
-            // [co, sample] = Σ_ci filter[ci, co] · image[ci, sample], for each patch
-            gemm(
-                GemmSize { m: co, n: width, k_segments, segment_len, batch_count: n },
-                MatrixA { values: filter, layout: Layout::ColumnMajor, lda: co },
-                MatrixB { values: image, ldb: width, batch_stride: from_len },
-                MatrixC { batch_stride: to_len, ..MatrixC::new(result, width, false) },
-            );
-        } else {
-            // One sample: patches are the rows, and the vectors run along the channels.
-            gemm(
-                GemmSize { m: n, n: co, k_segments, segment_len, batch_count: 1 },
-                MatrixA { values: image, layout: Layout::RowMajor, lda: ci },
-                MatrixB { values: filter, ldb: co, batch_stride: 0 },
-                MatrixC::new(result, co, false),
-            );
-        }
-    }
-
     /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`: a convolution of
     /// the image whose filter is the gradient, and whose results are the filters.
-    pub(crate) fn weight<T: Float>(
-        &self,
-        x: &[T],
-        dy: &[T],
-        tile: Tile,
-        (dweight, adds): (&mut [T], bool),
-        scratch: &mut [T],
-    ) {
+    pub(crate) fn backward_weight<T: Float>(&self, pass: BackwardPass<'_, T>) {
         let (ci, co) = (self.from.channels, self.to.channels);
-        let Tile { width, valid, .. } = tile;
+        let Tile { width, valid, .. } = pass.tile;
         let [from_len, to_len] = self.patch_lens(width);
         let transposed_len = valid * co;
-        let (sums, rest) = scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
+        let (sums, rest) = pass.scratch.split_at_mut(POINTS * POINTS * apart(ci * co));
         let (transposed, rest) = rest.split_at_mut(self.side() * self.side() * to_len);
         let mut starts = [0; POINTS * POINTS];
         self.for_groups(width, |first, corners| {
             let n = corners.len();
             let (images, gradients) = rest.split_at_mut(POINTS * POINTS * apart(n * from_len));
-            self.image(x, corners, width, images);
+            self.image(pass.x[0], corners, width, images);
             let points = every(n * transposed_len);
-            for (patch, corner) in corners.iter().enumerate() {
-                let corner = corner.map(|at| at as isize);
+            for (patch, &corner) in corners.iter().enumerate() {
                 let pixels = self.to.square(self.side(), corner, width, &mut starts);
                 let mut starts_of = [OUTSIDE; POINTS * POINTS];
                 let squares = transposed.chunks_exact_mut(transposed_len);
                 for (i, (&start, transposed)) in pixels.starts.iter().zip(squares).enumerate() {
                     if start != OUTSIDE {
-                        transpose((&dy[start..], width), [co, valid], (transposed, co));
+                        transpose((&pass.dy[start..], width), [co, valid], (transposed, co));
                         starts_of[i] = i * transposed_len;
                     }
                 }
-                let squares =
-                    Square { side: self.side(), starts: &starts_of[..pixels.starts.len()] };
-                let to = Square { side: POINTS, starts: &points };
-                let to = (&mut gradients[patch * transposed_len..], to);
-                winograd(
-                    Transform::Filter,
-                    transposed_len,
-                    (&*transposed, squares),
-                    to,
-                    Epilogue::Overwrite,
-                );
+                let starts = &starts_of[..pixels.starts.len()];
+                let from = (&*transposed, Square { starts, ..pixels });
+                let to = (&mut gradients[patch * transposed_len..], all_points(&points));
+                winograd(Transform::Filter, transposed_len, from, to, Epilogue::Overwrite);
             }
-            let mut k_segments = [[0; 2]; MOST];
-            for (patch, segment) in k_segments[..n].iter_mut().enumerate() {
-                *segment = [patch * from_len, patch * transposed_len];
-            }
-            let values = images
-                .chunks_exact(apart(n * from_len))
-                .zip(gradients.chunks_exact(apart(n * transposed_len)));
-            for ((image, gradient), values) in values.zip(sums.chunks_exact_mut(apart(ci * co))) {
+            let k_segments: [_; MOST] =
+                std::array::from_fn(|patch| [patch * from_len, patch * transposed_len]);
+            let (k_segments, segment_len) = (&k_segments[..n], valid);
+            let images = images.chunks_exact(apart(n * from_len));
+            let gradients = gradients.chunks_exact(apart(n * transposed_len));
+            let sums = sums.chunks_exact_mut(apart(ci * co));
+            for ((image, gradient), sums) in images.zip(gradients).zip(sums) {
                 // [ci, co] = Σ_patch Σ_sample image[ci, sample] · gradient[sample, co]
                 gemm(
-                    GemmSize {
-                        m: ci,
-                        n: co,
-                        k_segments: &k_segments[..n],
-                        segment_len: valid,
-                        batch_count: 1,
-                    },
+                    GemmSize { m: ci, n: co, k_segments, segment_len, batch_count: 1 },
                     MatrixA { values: image, layout: Layout::RowMajor, lda: width },
                     MatrixB { values: gradient, ldb: co, batch_stride: 0 },
-                    MatrixC::new(values, co, first > 0),
+                    MatrixC::new(sums, co, first > 0),
                 );
             }
         });
         let points = every(ci * co);
-        let n_taps = self.filter * self.filter;
-        let from = (&*sums, Square { side: POINTS, starts: &points });
+        let from = (&*sums, all_points(&points));
         let taps: [_; POINTS * POINTS] = std::array::from_fn(|tap| tap * ci * co);
-        let to = (dweight, Square { side: self.filter, starts: &taps[..n_taps] });
-        let epilogue = if adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
+        let to = (pass.dx, self.taps(&taps));
+        let epilogue = if pass.adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
         winograd(Transform::Output, ci * co, from, to, epilogue);
     }
+
+    /// The taps of the filters, of which each begins where `starts` says.
+    fn taps<'a>(&self, starts: &'a [usize]) -> Square<'a> {
+        Square { side: self.filter, starts: &starts[..self.filter * self.filter] }
+    }
+}
+
+/// The values at all points.
+fn all_points(starts: &[usize]) -> Square<'_> {
+    Square { side: POINTS, starts }
 }
 
 /// The distance between the values at one point and the next. A cache line more than they take, so that the

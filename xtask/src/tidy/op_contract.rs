@@ -3,6 +3,8 @@
 use super::repository::{Repository, SourceFile};
 
 const WORDS: [&str; 3] = ["Shapes:", "Gradient:", "Source:"];
+/// The check of any op, and those of families of ops, which call it.
+const CHECKS: [&str; 3] = ["check_op", "check_unary", "check_binary"];
 
 pub(super) fn check(repository: &Repository) -> Vec<String> {
     let ops = repository.rust_files().filter(|file| {
@@ -15,8 +17,8 @@ fn missing(file: &SourceFile) -> Vec<String> {
     let words = WORDS.iter().filter(|word| !file.text.contains(**word));
     let mut missing: Vec<_> =
         words.map(|word| format!("{}: does not state `{word}`", file.path)).collect();
-    if file.lines_of(&["check_op", "("]).is_empty() {
-        missing.push(format!("{}: no test calls `check_op`", file.path));
+    if CHECKS.iter().all(|check| file.lines_of(&[check, "("]).is_empty()) {
+        missing.push(format!("{}: no test calls `check_op` or another check", file.path));
     }
     missing
 }
@@ -36,7 +38,7 @@ mod tests {
         ];
         let expected = [
             "crates/graph/src/ops/poor.rs: does not state `Gradient:`",
-            "crates/graph/src/ops/poor.rs: no test calls `check_op`",
+            "crates/graph/src/ops/poor.rs: no test calls `check_op` or another check",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);
     }

@@ -7,7 +7,7 @@ use anyhow::{anyhow, ensure};
 use diagnostics::did_you_mean;
 use diagnostics::table;
 use gradus::graph::formula::{self, Formula, FormulaError};
-use gradus::graph::{Compile, CompileError, Graph, Leaf, Node, NodeId, Program, RunArgs, Tensor};
+use gradus::graph::{Compile, CompileError, Leaf, Node, NodeId, Program, RunArgs, Tensor};
 use serde::Serialize;
 
 use crate::output::print;
@@ -36,8 +36,8 @@ pub(crate) struct ExplainArgs {
 /// Runs the command.
 pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
-    let values = values(formula.names(), &args.at)?;
-    let explanation = Explanation::new(&args.formula, &formula, &values)?;
+    let values = values(&formula.names(), &args.at)?;
+    let explanation = Explanation::new(&args.formula, formula, &values)?;
     print(out, args.json, &explanation, Explanation::write)
 }
 
@@ -49,20 +49,19 @@ fn assignment(text: &str) -> Result<(String, f64), String> {
 }
 
 /// The values of `names`, in their order.
-fn values(names: &[String], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+fn values(names: &[&str], at: &[(String, f64)]) -> anyhow::Result<Vec<f64>> {
     for (i, (name, _)) in at.iter().enumerate() {
         ensure!(
-            known.contains(&name.as_str()),
+            names.contains(&name.as_str()),
             "--at: `{name}` does not occur in the formula{}",
-            did_you_mean(name, known.iter().copied())
+            did_you_mean(name, names.iter().copied())
         );
         ensure!(
             at[..i].iter().all(|(earlier, _)| earlier != name),
             "--at: `{name}` is given twice"
         );
     }
-    let value = |name: &String| at.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
+    let value = |name: &&str| at.iter().find(|(given, _)| given == name).map(|(_, value)| *value);
     let missing = names.iter().filter(|name| value(name).is_none());
     let missing: Vec<String> = missing.map(|name| format!("{name}=…")).collect();
     ensure!(missing.is_empty(), "names without a value: add --at {}", missing.join(" "));
@@ -97,9 +96,8 @@ struct NodeRow {
 }
 
 impl<'a> Explanation<'a> {
-    fn new(text: &'a str, formula: &Formula, values: &[f64]) -> Result<Self, CompileError> {
-        let mut graph = Graph::new();
-        let result = formula.build(&mut graph);
+    fn new(text: &'a str, formula: Formula, values: &[f64]) -> Result<Self, CompileError> {
+        let Formula { graph, result } = formula;
         let options = Compile { loss: Some(result), keep_all: true, ..Compile::default() };
         let mut program = Program::new(graph, &options)?;
         program.run(&RunArgs { parameters: values, ..RunArgs::default() });
@@ -192,8 +190,8 @@ mod tests {
         let Cli { args } =
             Cli::try_parse_from(["explain"].iter().chain(arguments)).expect("arguments");
         let formula = formula::parse(&args.formula).expect("a formula");
-        let values = values(formula.names(), &args.at).expect("values");
-        let explanation = Explanation::new(&args.formula, &formula, &values).expect("a number");
+        let values = values(&formula.names(), &args.at).expect("values");
+        let explanation = Explanation::new(&args.formula, formula, &values).expect("a number");
         let of = |row| (explanation.operation(row), row.value, row.gradient);
         explanation.nodes.iter().map(of).collect()
     }

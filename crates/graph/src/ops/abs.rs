@@ -5,55 +5,29 @@
 //! between the two sides.
 //! Source: the two straight halves, one rule each.
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `|x|`, elementwise. See the [module docs](self).
     pub fn abs(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(AbsOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct AbsOp;
-
-impl Elementwise for AbsOp {
-    const NAME: &'static str = "abs";
-    const SAVED: Saved = Saved::FIRST;
-    const HAS_KINK: bool = true;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.abs()
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(x: T) -> T {
-        if x > T::ZERO {
-            T::ONE
-        } else if x < T::ZERO {
-            -T::ONE
-        } else {
-            T::ZERO
-        }
+        let is_above = |x: T| if x > T::ZERO { T::ONE } else { T::ZERO };
+        let (value, slope) =
+            (inlined!(|x: T| x.abs()), inlined!(move |x: T| is_above(x) - is_above(-x)));
+        self.push_unary(Elementwise::new("abs", Saved::FIRST, value, slope).with_kink(), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32, gradient_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.abs(x[0]))),
-                reference: |x| x[0].map(f64::abs),
-                inputs: &[uniform(shape, -2.0..2.0)],
-            });
-        }
+        check_unary(both_precisions!(|g, x| Ok(g.abs(x[0]))), f64::abs, -2.0..2.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Convolution of images, `y = x ∗ weight` (a cross-correlation, as in every network library).
 //!
-//! Shapes: `x [N, height, width, ci]`, `weight [kh, kw, ci, co]` → `y [N, oh, ow, co]`.
+//! Shapes: `x [N, height, width, ci]`, `weight [kh, kw, ci, co]` → `y [N, oh, ow, co]`, a filter for each output
+//! channel; `oh` and `ow` as the [`Padding`] says.
 //! Gradient: `dL/dx` is the correlation of `dL/dy` with the weight seen from the input, `dL/dweight` that
 //! of `x` with `dL/dy`, summed over the batch.
 //! Source: LeCun et al. (1989), "Backpropagation applied to handwritten zip code recognition".
@@ -24,24 +25,13 @@ use crate::winograd::WinogradConv;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the convolution of `x` with `weight`.
-    ///
-    /// # Shapes
-    ///
-    /// | value    | shape              |                                                     |
-    /// |----------|--------------------|-----------------------------------------------------|
-    /// | `x`      | `[N, h, w, ci]`    | images, channels last                               |
-    /// | `weight` | `[kh, kw, ci, co]` | one filter for each output channel                  |
-    /// | `y`      | `[N, oh, ow, co]`  | `oh`, `ow` as the [`Padding`] says                  |
-    ///
-    /// # Cost
-    ///
-    /// `oh · ow · kh · kw · ci · co` multiply-adds a sample forward, twice that backward.
+    /// Adds the convolution of `x` with `weight`, at positions `stride` pixels apart (rows, columns):
+    /// `oh · ow · kh · kw · ci · co` multiply-adds a sample forward, twice that backward. See the
+    /// [module docs](self).
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if an operand has other axes, [`ShapeError::AxisMismatch`] if the two `ci`
-    /// differ, [`ShapeError::Rule`] if the kernel does not fit into the padded image.
+    /// If an operand has other axes, the two `ci` differ, or the kernel does not fit into the padded image.
     ///
     /// # Examples
     ///
@@ -66,7 +56,6 @@ impl<T: Float> Graph<T> {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Conv2dOp {
     stride: [usize; 2],
     padding: Padding,
@@ -75,81 +64,128 @@ pub(crate) struct Conv2dOp {
 impl Conv2dOp {
     fn geometry(&self, operands: &[Shape]) -> Result<Geometry, ShapeError> {
         let [x, weight] = operands else { unreachable!("two operands") };
-        let &[kh, kw, ci, co] = weight.dims() else { return Err(wrong_weight(weight)) };
-        if weight.is_batched() {
-            return Err(wrong_weight(weight));
-        }
-        let window = Window::new("conv2d", x, [kh, kw], self.stride, self.padding)?;
+        let (false, &[kh, kw, ci, co]) = (weight.is_batched(), weight.dims()) else {
+            return Err(ShapeError::new("conv2d", "expected a weight [kh, kw, ci, co]", weight));
+        };
+        let Window { rows, columns } =
+            Window::new("conv2d", x, [kh, kw], self.stride, self.padding)?;
         if x.dims()[2] != ci {
-            return Err(ShapeError::AxisMismatch {
-                op: "conv2d",
-                left: (x.clone(), 3),
-                right: (weight.clone(), 2),
-            });
+            return Err(ShapeError::axis_mismatch("conv2d", (x, 3), (weight, 2)));
         }
-        Ok(Geometry { window, ci, co })
+        Ok(Geometry { rows, columns, ci, co })
     }
 
     fn known_geometry(&self, operands: &[Shape]) -> Geometry {
         self.geometry(operands).expect("the shapes were checked when the graph was built")
     }
 
+    /// The results at the positions of one segment of a row, which all meet the same taps.
+    fn forward_segment<T: Float>(
+        g: &Geometry,
+        row: usize,
+        segment: &Segment,
+        pass: &mut ForwardPass<'_, T>,
+    ) {
+        let Geometry { rows, columns, ci, co } = *g;
+        let (image, weight, bias, width) = (pass.x[0], pass.x[1], pass.bias, pass.tile.width);
+        let Segment { first, count, taps } = segment;
+        let taps_y = rows.taps(row);
+        let y = &mut pass.y[(row * columns.output + first) * co * width..][..count * co * width];
+        if taps_y.is_empty() || taps.is_empty() {
+            for (channel, row) in y.chunks_exact_mut(width).enumerate() {
+                row.fill(bias.get(channel % co).copied().unwrap_or(T::ZERO));
+            }
+            return;
+        }
+        let under = columns.under(segment);
+        let (segment_len, count) = (taps.len() * ci, *count);
+        // A stride that has only one position is not used.
+        let stride = columns.stride.saturating_mul(ci * width);
+        let offsets = |tap: usize| {
+            let pixel = (row * rows.stride + tap - rows.pad[0]) * columns.input + under;
+            [(tap * columns.kernel + taps.start) * ci * co, pixel * ci * width]
+        };
+        if width > 1 {
+            // y[co, sample] = Σ_k weight[k, co] · x[k, sample], for each position
+            for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
+                let bias = if part.end == taps_y.end { bias } else { &[] };
+                let c = MatrixC::new(&mut *y, width, part.start > taps_y.start);
+                gemm(
+                    GemmSize { m: co, n: width, k_segments, segment_len, batch_count: count },
+                    MatrixA { values: weight, layout: Layout::ColumnMajor, lda: co },
+                    MatrixB { values: image, ldb: width, batch_stride: stride },
+                    MatrixC { batch_stride: co * width, bias, ..c },
+                );
+            });
+        } else {
+            // y[position, co] = Σ_k x[position, k] · weight[k, co]: the vectors run along the channels.
+            let offsets = |tap| {
+                let [weight, pixel] = offsets(tap);
+                [pixel, weight]
+            };
+            for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
+                gemm(
+                    GemmSize { m: count, n: co, k_segments, segment_len, batch_count: 1 },
+                    MatrixA { values: image, layout: Layout::RowMajor, lda: stride },
+                    MatrixB { values: weight, ldb: co, batch_stride: 0 },
+                    MatrixC::new(&mut *y, co, part.start > taps_y.start),
+                );
+            });
+            for y in y.chunks_exact_mut(co.max(1)) {
+                y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
+            }
+        }
+    }
+
     /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel sums over
     /// the positions whose kernel covered it. With a stride, pixels of different phase meet different
     /// taps, each phase as in a convolution of stride 1.
-    fn backward_image<T: Float>(g: &Geometry, dy: &[T], pass: ImageGradient<'_, T>) {
-        let (rows, columns) = (g.axis(0), g.axis(1));
-        let ImageGradient { weight, width, dx, adds } = pass;
-        let (tap_len, position_len) = (g.ci * g.co, g.co * width);
+    fn backward_image<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
+        let Geometry { rows, columns, ci, co } = *g;
+        let (dy, dx, adds, width) = (pass.dy, pass.dx, pass.adds, pass.tile.width);
+        let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
+        Self::transpose_weight(g, pass.x[1], weight);
+        if let Some(winograd) = WinogradConv::with_width(g, width) {
+            // Each row of the kernel is reversed already.
+            let tap = |row, column| ((rows.kernel - 1 - row) * rows.kernel + column) * ci * co;
+            let epilogue = if adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
+            winograd.backward().forward(dy, weight, tap, dx, epilogue, (width, rest));
+            return;
+        }
         for phase_x in columns.phases() {
             // The taps of a phase lie side by side, the last first, as their positions do.
-            let taps_before: usize = (0..columns.kernel)
-                .filter(|tap| tap % columns.stride < columns.first_tap(phase_x))
-                .count();
-            let n_taps = columns.taps_of_phase(phase_x);
-            for y in 0..rows.input {
+            let first_tap = columns.first_tap(phase_x);
+            let taps_before = (0..columns.kernel).filter(|tap| tap % columns.stride < first_tap);
+            let taps_end = taps_before.count() + columns.taps_of_phase(phase_x);
+            for (y, dx) in dx.chunks_exact_mut((columns.input * ci * width).max(1)).enumerate() {
                 let (phase_y, at) = (y % rows.stride, y / rows.stride);
-                let position_y = rows.position(phase_y, at);
-                let end_y = (position_y + 1).min(rows.taps_of_phase(phase_y));
-                let start_y = (position_y + 1).saturating_sub(rows.output).min(end_y);
-                for segment in columns.segments_of_phase(phase_x) {
-                    let Segment { first, count, taps } = segment;
+                let taps_y = rows.taps_at(phase_y, at);
+                for Segment { first, count, taps } in columns.segments_of_phase(phase_x) {
                     let x = phase_x + first * columns.stride;
-                    if taps.is_empty() || start_y == end_y {
-                        if !adds {
-                            for x in (x..columns.input).step_by(columns.stride).take(count) {
-                                dx[(y * columns.input + x) * g.ci * width..][..g.ci * width]
-                                    .fill(T::ZERO);
-                            }
-                        }
+                    if taps.is_empty() || taps_y.is_empty() {
+                        let pixels = dx.chunks_exact_mut((ci * width).max(1));
+                        let pixels = pixels.skip(x).step_by(columns.stride).take(count);
+                        pixels.filter(|_| !adds).for_each(|dx| dx.fill(T::ZERO));
                         continue;
                     }
                     let position_x = columns.position(phase_x, first) + 1 - taps.end;
-                    let segment_of = |tap: usize| {
+                    let offsets = |tap: usize| {
                         let kernel_y = rows.first_tap(phase_y) + tap * rows.stride;
-                        let tap_x = taps_before + n_taps - taps.end;
-                        let position = (position_y - tap) * columns.output + position_x;
-                        [(kernel_y * columns.kernel + tap_x) * tap_len, position * position_len]
+                        let position_y = rows.position(phase_y, at) - tap;
+                        let position = position_y * columns.output + position_x;
+                        let tap = kernel_y * columns.kernel + taps_end - taps.end;
+                        [tap * ci * co, position * co * width]
                     };
-                    for_segments(start_y..end_y, segment_of, |k_segments, part| {
+                    let (segment_len, batch_count) = (taps.len() * co, count);
+                    let batch_stride = columns.stride.saturating_mul(ci * width);
+                    for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
+                        let accumulate = adds || part.start > taps_y.start;
+                        let c = MatrixC::new(&mut dx[x * ci * width..], width, accumulate);
                         gemm(
-                            GemmSize {
-                                m: g.ci,
-                                n: width,
-                                k_segments,
-                                segment_len: taps.len() * g.co,
-                                batch_count: count,
-                            },
-                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: g.ci },
-                            MatrixB { values: dy, ldb: width, batch_stride: position_len },
-                            MatrixC {
-                                batch_stride: columns.stride.saturating_mul(g.ci * width),
-                                ..MatrixC::new(
-                                    &mut dx[(y * columns.input + x) * g.ci * width..],
-                                    width,
-                                    adds || !part.is_first,
-                                )
-                            },
+                            GemmSize { m: ci, n: width, k_segments, segment_len, batch_count },
+                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: ci },
+                            MatrixB { values: dy, ldb: width, batch_stride: co * width },
+                            MatrixC { batch_stride, ..c },
                         );
                     });
                 }
@@ -160,16 +196,14 @@ impl Conv2dOp {
     /// The weight as the backward pass reads it: in each row of the kernel the taps of one phase side by
     /// side, the last first, and of each tap `[co, ci]`.
     fn transpose_weight<T: Float>(g: &Geometry, weight: &[T], to: &mut [T]) {
-        let (columns, tap_len) = (g.axis(1), g.ci * g.co);
-        let row_len = columns.kernel * tap_len;
-        let rows = to.chunks_exact_mut(row_len.max(1)).zip(weight.chunks_exact(row_len.max(1)));
-        for (to, from) in rows {
-            let mut to = to.chunks_exact_mut(tap_len.max(1));
+        let Geometry { columns, ci, co, .. } = *g;
+        let mut to = to.chunks_exact_mut((ci * co).max(1));
+        for from in weight.chunks_exact(g.weight_row_len().max(1)) {
             // A stride may be larger than the kernel.
             for phase in 0..columns.stride.min(columns.kernel) {
                 for tap in (phase..columns.kernel).step_by(columns.stride).rev() {
                     let to = to.next().expect("as many taps there as here");
-                    transpose((&from[tap * tap_len..], g.co), [g.ci, g.co], (to, g.ci));
+                    transpose((&from[tap * ci * co..], co), [ci, co], (to, ci));
                 }
             }
         }
@@ -179,222 +213,81 @@ impl Conv2dOp {
     /// the image and one of the kernel at a time, so that both stay in the first-level cache.
     ///
     /// The vectors run along the channels, for which the gradient is transposed first.
-    fn backward_weight<T: Float>(
-        g: &Geometry,
-        x: &[T],
-        dy: &[T],
-        tile: Tile,
-        to: WeightGradient<'_, T>,
-    ) {
-        let (rows, columns) = (g.axis(0), g.axis(1));
-        let (width, valid) = (tile.width, tile.valid);
-        let image_row = g.padded_width() * g.ci * width;
-        let channels = g.co.next_multiple_of(MAX_LANES);
-        let transposed = &mut to.scratch[..columns.output * channels * valid];
-        let mut k_segments = [[0; 2]; MAX_SEGMENTS];
-        for y in 0..rows.output {
-            let dy = &dy[y * columns.output * g.co * width..];
-            let positions = dy.chunks_exact(g.co * width);
+    fn backward_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
+        let Geometry { rows, columns, ci, co } = *g;
+        let Tile { width, valid, .. } = pass.tile;
+        let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
+        let x = g.pad(pass.x[0], width, rest);
+        let image_row = g.padded_width() * ci * width;
+        let channels = co.next_multiple_of(MAX_LANES);
+        let transposed = &mut scratch[..columns.output * channels * valid];
+        let m = columns.kernel * ci;
+        for (y, dy) in pass.dy.chunks_exact(columns.output * co * width).enumerate() {
+            let positions = dy.chunks_exact(co * width);
             for (dy, transposed) in positions.zip(transposed.chunks_exact_mut(channels * valid)) {
-                transpose((dy, width), [g.co, valid], (transposed, channels));
+                transpose((dy, width), [co, valid], (transposed, channels));
             }
-            for (tap, dweight) in to.dweight.chunks_exact_mut(g.weight_row_len()).enumerate() {
+            for (tap, dweight) in pass.dx.chunks_exact_mut(g.weight_row_len()).enumerate() {
                 let image = &x[(y * rows.stride + tap) * image_row..];
-                for first in (0..columns.output).step_by(MAX_SEGMENTS) {
-                    let count = MAX_SEGMENTS.min(columns.output - first);
-                    for (segment, x) in k_segments.iter_mut().zip(first..first + count) {
-                        *segment = [x * columns.stride * g.ci * width, x * channels * valid];
-                    }
+                let offsets = |x| [x * columns.stride * ci * width, x * channels * valid];
+                for_segments::<MAX_POSITIONS>(0..columns.output, offsets, |k_segments, part| {
+                    let accumulate = pass.adds || y > 0 || part.start > 0;
                     gemm(
-                        GemmSize {
-                            m: columns.kernel * g.ci,
-                            n: g.co,
-                            k_segments: &k_segments[..count],
-                            segment_len: valid,
-                            batch_count: 1,
-                        },
+                        GemmSize { m, n: co, k_segments, segment_len: valid, batch_count: 1 },
                         MatrixA { values: image, layout: Layout::RowMajor, lda: width },
                         MatrixB { values: transposed, ldb: channels, batch_stride: 0 },
-                        MatrixC::new(&mut *dweight, g.co, to.adds || y > 0 || first > 0),
+                        MatrixC::new(&mut *dweight, co, accumulate),
                     );
-                }
+                });
             }
         }
     }
 
     /// The same with vectors along the samples, in partial sums that are added up at the end: for so few
     /// channels that they would leave many lanes empty.
-    fn backward_thin_weight<T: Float>(
-        g: &Geometry,
-        x: &[T],
-        dy: &[T],
-        tile: Tile,
-        to: WeightGradient<'_, T>,
-    ) {
-        let (rows, columns, width) = (g.axis(0), g.axis(1), tile.width);
-        let image_row = g.padded_width() * g.ci * width;
-        let dy_row = columns.output * g.co * width;
-        let sums = &mut to.scratch[..g.weight_len() * PARTIAL_SUMS];
-        for y in 0..rows.output {
-            let dy =
-                NtOperand { values: &dy[y * dy_row..], ld: width, segment_stride: g.co * width };
-            for (tap, sums) in sums.chunks_exact_mut(g.weight_row_len() * PARTIAL_SUMS).enumerate()
-            {
-                let image = NtOperand {
-                    values: &x[(y * rows.stride + tap) * image_row..],
-                    ld: width,
-                    segment_stride: columns.stride.saturating_mul(g.ci * width),
-                };
-                let size = GemmNtSize {
-                    m: columns.kernel * g.ci,
-                    n: g.co,
-                    segment_len: width,
-                    segment_count: columns.output,
-                };
+    fn backward_thin_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
+        let Geometry { rows, columns, ci, co } = *g;
+        let width = pass.tile.width;
+        let (sums, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
+        let x = g.pad(pass.x[0], width, rest);
+        let image_row = g.padded_width() * ci * width;
+        let (m, segment_count) = (columns.kernel * ci, columns.output);
+        let size = GemmNtSize { m, n: co, segment_len: width, segment_count };
+        let segment_stride = columns.stride.saturating_mul(ci * width);
+        for (y, dy) in pass.dy.chunks_exact(columns.output * co * width).enumerate() {
+            let dy = NtOperand { values: dy, ld: width, segment_stride: co * width };
+            let row_len = g.weight_row_len() * PARTIAL_SUMS;
+            for (tap, sums) in sums.chunks_exact_mut(row_len).enumerate() {
+                let values = &x[(y * rows.stride + tap) * image_row..];
+                let image = NtOperand { values, ld: width, segment_stride };
                 gemm_nt(size, image, dy, sums, y > 0);
             }
         }
-        if !to.adds {
-            to.dweight.fill(T::ZERO);
+        if !pass.adds {
+            pass.dx.fill(T::ZERO);
         }
-        add_row_sums(sums, PARTIAL_SUMS, to.dweight);
+        add_row_sums(sums, PARTIAL_SUMS, pass.dx);
     }
 }
 
 /// Positions that one [`gemm`] sums over at most.
-const MAX_SEGMENTS: usize = 32;
+const MAX_POSITIONS: usize = 32;
 /// Rows of the kernel that one [`gemm`] sums over at most.
-const MAX_TAP_SEGMENTS: usize = 16;
+const MAX_TAPS: usize = 16;
 
-/// Where the gradient of the weight goes.
-struct WeightGradient<'a, T> {
-    dweight: &'a mut [T],
-    adds: bool,
-    /// [`Geometry::weight_scratch`] elements.
-    scratch: &'a mut [T],
-}
-
-/// What the backward pass to the image needs beside the gradient it starts from.
-struct ImageGradient<'a, T> {
-    /// As [`Conv2dOp::transpose_weight`] left it.
-    weight: &'a [T],
-    width: usize,
-    dx: &'a mut [T],
-    adds: bool,
-}
-
-/// Whether a call is the first or the last of those that one product takes.
-#[derive(Clone, Copy)]
-struct CallPosition {
-    is_first: bool,
-    is_last: bool,
-}
-
-/// Calls `call` with the segments of `taps`, a few at a time.
-fn for_segments(
-    taps: Range<usize>,
-    segment_of: impl Fn(usize) -> [usize; 2],
-    mut call: impl FnMut(&[[usize; 2]], CallPosition),
+/// Calls `call` with the offsets at up to `MOST` of the indices at a time, and with which these are.
+fn for_segments<const MOST: usize>(
+    indices: Range<usize>,
+    offsets: impl Fn(usize) -> [usize; 2],
+    mut call: impl FnMut(&[[usize; 2]], Range<usize>),
 ) {
-    let mut segments = [[0; 2]; MAX_TAP_SEGMENTS];
-    let start = taps.start;
-    for first in taps.clone().step_by(MAX_TAP_SEGMENTS) {
-        let count = MAX_TAP_SEGMENTS.min(taps.end - first);
-        for (segment, tap) in segments.iter_mut().zip(first..first + count) {
-            *segment = segment_of(tap);
+    let mut segments = [[0; 2]; MOST];
+    for first in indices.clone().step_by(MOST) {
+        let part = first..indices.end.min(first + MOST);
+        for (segment, i) in segments.iter_mut().zip(part.clone()) {
+            *segment = offsets(i);
         }
-        let is_last = first + count == taps.end;
-        call(&segments[..count], CallPosition { is_first: first == start, is_last });
-    }
-}
-
-/// What the forward pass multiplies.
-struct ForwardGemm<'a, T> {
-    g: &'a Geometry,
-    image: &'a [T],
-    weight: &'a [T],
-    bias: &'a [T],
-    width: usize,
-}
-
-impl<T: Float> ForwardGemm<'_, T> {
-    /// The results at the positions of one segment of a row, which all meet the same taps.
-    fn positions(&self, row: usize, segment: &Segment, y: &mut [T]) {
-        let Self { g, width, .. } = *self;
-        let (rows, columns) = (g.axis(0), g.axis(1));
-        let (taps_y, taps) = (rows.taps(row), &segment.taps);
-        let y = &mut y[(row * columns.output + segment.first) * g.co * width..];
-        if taps_y.is_empty() || taps.is_empty() {
-            let rows = y[..segment.count * g.co * width].chunks_exact_mut(width);
-            for (channel, row) in rows.enumerate() {
-                row.fill(self.bias.get(channel % g.co).copied().unwrap_or(T::ZERO));
-            }
-            return;
-        }
-        let under = columns.under(segment);
-        let segment_of = |tap: usize| {
-            let pixel = (row * rows.stride + tap - rows.pad) * columns.input + under;
-            let weight = (tap * columns.kernel + taps.start) * g.ci * g.co;
-            [weight, pixel * g.ci * width]
-        };
-        let segment_len = taps.len() * g.ci;
-        for_segments(taps_y, segment_of, |k_segments, part| {
-            if width > 1 {
-                let batch_count = segment.count;
-                let size = GemmSize { m: g.co, n: width, k_segments, segment_len, batch_count };
-                self.samples(size, part, y);
-            } else {
-                // The positions are the rows of A, which is the image.
-                let mut swapped = [[0; 2]; MAX_TAP_SEGMENTS];
-                for (to, &[weight, pixel]) in swapped.iter_mut().zip(k_segments) {
-                    *to = [pixel, weight];
-                }
-                let k_segments = &swapped[..k_segments.len()];
-                let (m, n) = (segment.count, g.co);
-                self.one_sample(
-                    GemmSize { m, n, k_segments, segment_len, batch_count: 1 },
-                    part,
-                    y,
-                );
-            }
-        });
-    }
-
-    /// `y[co, sample] = Σ_k weight[k, co] · x[k, sample]`, for each position.
-    fn samples(&self, size: GemmSize<'_>, part: CallPosition, y: &mut [T]) {
-        let Self { g, width, .. } = *self;
-        // A stride that has only one position is not used.
-        let batch_stride = g.axis(1).stride.saturating_mul(g.ci * width);
-        gemm(
-            size,
-            MatrixA { values: self.weight, layout: Layout::ColumnMajor, lda: g.co },
-            MatrixB { values: self.image, ldb: width, batch_stride },
-            MatrixC {
-                values: y,
-                ldc: width,
-                batch_stride: g.co * width,
-                accumulate: !part.is_first,
-                bias: if part.is_last { self.bias } else { &[] },
-            },
-        );
-    }
-
-    /// `y[position, co] = Σ_k x[position, k] · weight[k, co]`: with one sample the vectors run along the
-    /// channels.
-    fn one_sample(&self, size: GemmSize<'_>, part: CallPosition, y: &mut [T]) {
-        let (g, positions) = (self.g, size.m);
-        let lda = g.axis(1).stride.saturating_mul(g.ci);
-        gemm(
-            size,
-            MatrixA { values: self.image, layout: Layout::RowMajor, lda },
-            MatrixB { values: self.weight, ldb: g.co, batch_stride: 0 },
-            MatrixC::new(y, g.co, !part.is_first),
-        );
-        if part.is_last && !self.bias.is_empty() {
-            for y in y.chunks_exact_mut(g.co).take(positions) {
-                y.iter_mut().zip(self.bias).for_each(|(y, &bias)| *y += bias);
-            }
-        }
+        call(&segments[..part.len()], part);
     }
 }
 
@@ -404,69 +297,42 @@ impl<T: Float> Op<T> for Conv2dOp {
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        let geometry = self.geometry(operands)?;
-        let [height, width] = geometry.window.output;
-        Ok(Shape::batch([height, width, geometry.co]))
+        let Geometry { rows, columns, co, .. } = self.geometry(operands)?;
+        Ok(Shape::batch([rows.output, columns.output, co]))
     }
 
     fn saved(&self, operand: usize) -> Saved {
         if operand == 0 { Saved::SECOND } else { Saved::FIRST }
     }
 
-    fn forward(&self, pass: ForwardPass<'_, T>) {
+    fn forward(&self, mut pass: ForwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
         let width = pass.tile.width;
-        let (rows, columns) = (g.axis(0), g.axis(1));
-        let (image, weight, y) = (pass.x[0], pass.x[1], pass.y);
         if let Some(winograd) = WinogradConv::with_width(&g, width) {
-            let tap = |row, column| (row * columns.kernel + column) * g.ci * g.co;
+            let tap = |row, column| (row * g.columns.kernel + column) * g.ci * g.co;
             let epilogue = match pass.bias {
                 [] => Epilogue::Overwrite,
                 bias => Epilogue::Bias(bias, width),
             };
-            winograd.forward(image, weight, tap, y, epilogue, (width, pass.scratch));
+            let scratch = (width, pass.scratch);
+            winograd.forward(pass.x[0], pass.x[1], tap, pass.y, epilogue, scratch);
             return;
         }
-        let to = ForwardGemm { g: &g, image, weight, bias: pass.bias, width };
-        for row in 0..rows.output {
-            for segment in columns.segments() {
-                to.positions(row, &segment, y);
+        for row in 0..g.rows.output {
+            for segment in g.columns.segments() {
+                Self::forward_segment(&g, row, &segment, &mut pass);
             }
         }
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
-        let width = pass.tile.width;
-        if pass.operand == 0 {
-            let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
-            Self::transpose_weight(&g, pass.x[1], weight);
-            if let Some(winograd) = WinogradConv::with_width(&g, width) {
-                // Each row of the kernel is reversed already.
-                let kernel = g.axis(0).kernel;
-                let tap = |row, column| ((kernel - 1 - row) * kernel + column) * g.ci * g.co;
-                let epilogue = if pass.adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
-                let scratch = (width, rest);
-                winograd.backward().forward(pass.dy, weight, tap, pass.dx, epilogue, scratch);
-                return;
-            }
-            let to = ImageGradient { weight, width, dx: pass.dx, adds: pass.adds };
-            Self::backward_image(&g, pass.dy, to);
-        } else if let Some(winograd) = WinogradConv::with_width(&g, width).filter(|_| width > 1) {
-            let to = (pass.dx, pass.adds);
-            winograd.weight(pass.x[0], pass.dy, pass.tile, to, pass.scratch);
-        } else {
-            let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
-            let to = WeightGradient { dweight: pass.dx, adds: pass.adds, scratch };
-            let x = g.pad(pass.x[0], width, rest);
-            if g.weight_len() == 0 {
-                return;
-            }
-            if g.is_thin() {
-                Self::backward_thin_weight(&g, x, pass.dy, pass.tile, to);
-            } else {
-                Self::backward_weight(&g, x, pass.dy, pass.tile, to);
-            }
+        match WinogradConv::with_width(&g, pass.tile.width) {
+            _ if pass.operand == 0 => Self::backward_image(&g, pass),
+            Some(winograd) if pass.tile.width > 1 => winograd.backward_weight(pass),
+            _ if g.weight_len() == 0 => {}
+            _ if g.is_thin() => Self::backward_thin_weight(&g, pass),
+            _ => Self::backward_weight(&g, pass),
         }
     }
 
@@ -481,7 +347,7 @@ impl<T: Float> Op<T> for Conv2dOp {
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
         let g = self.known_geometry(operands);
-        let winograd = WinogradConv::of(&g).map_or(0, |winograd| winograd.scratch(width));
+        let winograd = Op::<T>::forward_scratch(self, operands, width);
         if operand == 0 {
             g.weight_len() + winograd
         } else {
@@ -490,19 +356,15 @@ impl<T: Float> Op<T> for Conv2dOp {
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
-        let [height, width] = self.known_geometry(operands).window.output;
-        (height * width * operands[1].len()) as u64
+        let Geometry { rows, columns, .. } = self.known_geometry(operands);
+        (rows.output * columns.output * operands[1].len()) as u64
     }
-}
-
-fn wrong_weight(weight: &Shape) -> ShapeError {
-    ShapeError::Rank { op: "conv2d", expected: "a weight [kh, kw, ci, co]", found: weight.clone() }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, indices, uniform};
-    use crate::{Graph, Padding, Shape, Tensor};
+    use crate::testing::{OpCase, both_precisions, check_op, indices, refusal, uniform};
+    use crate::{Padding, Tensor};
 
     /// The convolution by its definition.
     fn reference(
@@ -514,19 +376,17 @@ mod tests {
         let (&[n, h, w, ci], &[kh, kw, _, co]) = (x.shape(), weight.shape()) else {
             panic!("ranks")
         };
-        let out = |size: usize, pad: usize, kernel: usize, stride: usize| {
-            (size + pad - kernel) / stride + 1
+        let out = |size: usize, kernel: usize, axis: usize| {
+            (size + pad[2 * axis] + pad[2 * axis + 1] - kernel) / stride[axis] + 1
         };
-        let sizes =
-            [n, out(h, pad[0] + pad[1], kh, stride[0]), out(w, pad[2] + pad[3], kw, stride[1]), co];
+        let sizes = [n, out(h, kh, 0), out(w, kw, 1), co];
         let cell = |index: Vec<usize>| {
             let mut sum = 0.0;
             for tap in indices(&[kh, kw, ci]) {
-                let row =
-                    (index[1] * stride[0] + tap[0]).checked_sub(pad[0]).filter(|&row| row < h);
-                let column = (index[2] * stride[1] + tap[1])
-                    .checked_sub(pad[2])
-                    .filter(|&column| column < w);
+                let [row, column] = [0, 1].map(|axis| {
+                    let at = index[axis + 1] * stride[axis] + tap[axis];
+                    at.checked_sub(pad[2 * axis]).filter(|&at| at < [h, w][axis])
+                });
                 if let (Some(row), Some(column)) = (row, column) {
                     sum += x.values()[((index[0] * h + row) * w + column) * ci + tap[2]]
                         * weight.values()[((tap[0] * kw + tap[1]) * ci + tap[2]) * co + index[3]];
@@ -537,14 +397,18 @@ mod tests {
         Tensor::new(sizes, indices(&sizes).map(cell).collect::<Vec<_>>())
     }
 
+    fn check(x: &str, weight: &str, stride: [usize; 2], padding: Padding, pad: [usize; 4]) {
+        check_op(OpCase {
+            build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
+            reference: |v| reference(&v[0], &v[1], stride, pad),
+            inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
+        });
+    }
+
     #[test]
     fn matches_reference_and_finite_differences() {
-        let explicit = |pad: [usize; 4]| Padding::Explicit {
-            top: pad[0],
-            bottom: pad[1],
-            left: pad[2],
-            right: pad[3],
-        };
+        let explicit =
+            |[top, bottom, left, right]: [usize; 4]| Padding::Explicit { top, bottom, left, right };
         for (x, weight, stride, padding, pad) in [
             ("N 5 5 2", "3 3 2 3", [1, 1], Padding::Valid, [0; 4]),
             ("N 6 7 1", "6 6 1 2", [1, 1], Padding::Same, [2, 3, 2, 3]),
@@ -567,11 +431,7 @@ mod tests {
             // Positions that see nothing but padding.
             ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
         ] {
-            check_op(OpCase {
-                build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
-                reference: |v| reference(&v[0], &v[1], stride, pad),
-                inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
-            });
+            check(x, weight, stride, padding, pad);
         }
     }
 
@@ -585,25 +445,19 @@ mod tests {
             ("N 6 6 12", "3 3 12 12", [1, HUGE], Padding::Valid, [0; 4]),
             ("N 3 3 1", "2 2 1 2", [HUGE, 7], Padding::Same, [0, 0, 0, 0]),
         ] {
-            check_op(OpCase {
-                build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
-                reference: |v| reference(&v[0], &v[1], stride, pad),
-                inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
-            });
+            check(x, weight, stride, padding, pad);
         }
     }
 
     #[test]
     fn images_and_weights_that_do_not_fit_are_refused_with_both_shapes() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", Shape::batch([28, 28, 6]));
-        let (five, flat) = (g.parameter("five", [5, 5, 5, 12]), g.parameter("flat", [5, 5]));
-        let error = g.conv2d(x, five, [1, 1], Padding::Same).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "conv2d: axis 3 of [N, 28, 28, 6] is 6 but axis 2 of [5, 5, 5, 12] is 5"
-        );
-        let error = g.conv2d(x, flat, [1, 1], Padding::Same).unwrap_err();
-        assert_eq!(error.to_string(), "conv2d: expected a weight [kh, kw, ci, co], found [5, 5]");
+        for (weight, want) in [
+            ("5 5 5 12", "axis 3 of [N, 28, 28, 6] is 6 but axis 2 of [5, 5, 5, 12] is 5"),
+            ("5 5", "expected a weight [kh, kw, ci, co], found [5, 5]"),
+        ] {
+            let shapes = ["N 28 28 6", weight];
+            let error = refusal(&shapes, |g, x| g.conv2d(x[0], x[1], [1, 1], Padding::Same));
+            assert_eq!(error, format!("conv2d: {want}"));
+        }
     }
 }

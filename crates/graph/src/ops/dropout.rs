@@ -12,7 +12,7 @@ use std::ops::Range;
 use kernels::random::{philox, unit};
 use kernels::{MAX_LANES, inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Saved, Tile};
+use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 /// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
@@ -39,18 +39,21 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if the rate is out of range.
+    /// If the rate is out of range.
     pub fn dropout(
         &mut self,
         x: NodeId,
         rate: f64,
         scaling: DropoutScaling,
     ) -> Result<NodeId, ShapeError> {
-        self.push(DropoutOp { rate, scaling }, &[x])
+        if !(0.0..1.0).contains(&rate) {
+            let rule = format!("expected a rate from 0 to below 1, got {rate}");
+            return Err(ShapeError::new("dropout", rule, self.shape(x)));
+        }
+        Ok(self.push_unary(DropoutOp { rate, scaling }, x))
     }
 }
 
-#[derive(Debug)]
 struct DropoutOp {
     rate: f64,
     scaling: DropoutScaling,
@@ -107,33 +110,18 @@ impl<T: Float> Op<T> for DropoutOp {
         "dropout"
     }
 
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        if !(0.0..1.0).contains(&self.rate) {
-            let rule = format!("expected a rate from 0 to below 1, got {}", self.rate);
-            return Err(ShapeError::Rule { op: "dropout", rule, found: operands[0].clone() });
-        }
-        Ok(operands[0].clone())
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
-    }
-
     fn in_place(&self) -> bool {
         true
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
+        if !x.is_empty() {
+            y.copy_from_slice(x);
+        }
         vectorize(inlined!(|| {
             self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
-                let y = &mut y[at.clone()];
-                if x.is_empty() {
-                    y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
-                } else {
-                    let rows = y.iter_mut().zip(&x[at]).zip(factors);
-                    rows.for_each(|((y, &x), &factor)| *y = x * factor);
-                }
+                y[at].iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
             });
         }));
     }
@@ -161,7 +149,7 @@ mod tests {
     use kernels::random::{philox, unit};
 
     use super::DropoutScaling;
-    use crate::testing::{OpCase, both_precisions, check_op, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
     const BATCH: usize = 37;
@@ -281,14 +269,10 @@ mod tests {
 
     #[test]
     fn a_ratio_out_of_range_is_refused() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", Shape::batch([3]));
         for rate in [1.0, -0.1, f64::NAN] {
-            let error = g.dropout(x, rate, DropoutScaling::AtTraining).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("dropout: expected a rate from 0 to below 1, got {rate}, found [N, 3]")
-            );
+            let error = refusal(&["N 3"], |g, x| g.dropout(x[0], rate, DropoutScaling::AtTraining));
+            let rule = format!("expected a rate from 0 to below 1, got {rate}");
+            assert_eq!(error, format!("dropout: {rule}, found [N, 3]"));
         }
     }
 }

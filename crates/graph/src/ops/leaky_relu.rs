@@ -8,8 +8,9 @@
 
 use kernels::inlined;
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::elementwise::Elementwise;
+use crate::op::Saved;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds `x` where `x > 0`, else `slope · x`, elementwise. See the [module docs](self).
@@ -20,57 +21,28 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if the slope is negative or not finite.
+    /// If the slope is negative or not finite.
     pub fn leaky_relu(&mut self, x: NodeId, slope: f64) -> Result<NodeId, ShapeError> {
-        self.push(LeakyReluOp { slope }, &[x])
-    }
-}
-
-#[derive(Debug)]
-struct LeakyReluOp {
-    slope: f64,
-}
-
-impl<T: Float> Op<T> for LeakyReluOp {
-    fn name(&self) -> &'static str {
-        "leaky_relu"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        if !(0.0..f64::INFINITY).contains(&self.slope) {
-            let rule = format!("expected a slope from 0 on, got {}", self.slope);
-            return Err(ShapeError::Rule { op: "leaky_relu", rule, found: operands[0].clone() });
+        if !(0.0..f64::INFINITY).contains(&slope) {
+            let rule = format!("expected a slope from 0 on, got {slope}");
+            return Err(ShapeError::new("leaky_relu", rule, self.shape(x)));
         }
-        Ok(operands[0].clone())
-    }
-
-    /// No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        let slope = T::from_f64(self.slope);
-        pass.map(inlined!(|x| if x > T::ZERO { x } else { slope * x }));
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        let slope = T::from_f64(self.slope);
-        pass.map_result(inlined!(|y| if y > T::ZERO { T::ONE } else { slope }));
-    }
-
-    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        choices.add_signs(pass.x[0]);
+        let left = T::from_f64(slope);
+        let (value, slope) = (
+            inlined!(move |x| if x > T::ZERO { x } else { left * x }),
+            inlined!(move |y| if y > T::ZERO { T::ONE } else { left }),
+        );
+        // No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
+        let op = Elementwise::new("leaky_relu", Saved::RESULT, value, slope).with_kink();
+        Ok(self.push_unary(op, x))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, refusal, uniform,
+    };
     use crate::{Graph, NodeId};
 
     fn tenth(g: &mut Graph<f32>, x: NodeId) -> NodeId {
@@ -102,13 +74,10 @@ mod tests {
 
     #[test]
     fn a_slope_that_is_negative_or_no_number_is_refused() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", [3]);
-        let error = g.leaky_relu(x, -0.1).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "leaky_relu: expected a slope from 0 on, got -0.1, found [3]"
-        );
-        assert!(g.leaky_relu(x, f64::NAN).is_err() && g.leaky_relu(x, f64::INFINITY).is_err());
+        for slope in [-0.1, f64::NAN, f64::INFINITY] {
+            let error = refusal(&["3"], |g, x| g.leaky_relu(x[0], slope));
+            let want = format!("leaky_relu: expected a slope from 0 on, got {slope}, found [3]");
+            assert_eq!(error, want);
+        }
     }
 }

@@ -5,48 +5,27 @@
 //! Gradient: `dL/dx = dL/dy / x`, ∞ at 0.
 //! Source: the logarithm is the inverse of the exponential function.
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `ln x`, elementwise. See the [module docs](self).
     pub fn ln(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(LnOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct LnOp;
-
-impl Elementwise for LnOp {
-    const NAME: &'static str = "ln";
-    const SAVED: Saved = Saved::FIRST;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.ln()
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(x: T) -> T {
-        T::ONE / x
+        let (value, slope) = (inlined!(|x: T| x.ln()), inlined!(|x: T| T::ONE / x));
+        self.push_unary(Elementwise::new("ln", Saved::FIRST, value, slope), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32, gradient_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.ln(x[0]))),
-                reference: |x| x[0].map(f64::ln),
-                inputs: &[uniform(shape, 0.3..3.0)],
-            });
-        }
+        check_unary(both_precisions!(|g, x| Ok(g.ln(x[0]))), f64::ln, 0.3..3.0);
     }
 
     #[test]

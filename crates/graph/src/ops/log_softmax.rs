@@ -4,11 +4,8 @@
 //! Gradient: `dL/dx_i = dL/dy_i − e^{y_i} · Σ_j dL/dy_j`.
 //! Source: Blanchard, Higham, Higham (2021), "Accurately computing the log-sum-exp and softmax functions".
 
-use kernels::{inlined, vectorize};
-
-use super::softmax::{classes_last, column_maxima, group_len};
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use super::softmax::SoftmaxOp;
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds the logarithm of the [`softmax`](Self::softmax) of `x` over its last axis. See the
@@ -18,88 +15,18 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
+    /// If `x` has no axis behind the batch.
     pub fn log_softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(LogSoftmaxOp, &[x])
-    }
-}
-
-#[derive(Debug)]
-struct LogSoftmaxOp;
-
-impl<T: Float> Op<T> for LogSoftmaxOp {
-    fn name(&self) -> &'static str {
-        "log_softmax"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        classes_last("log_softmax", &operands[0])
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::RESULT
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        let width = pass.tile.row_len(pass.y_shape);
-        let group = group_len(pass.y_shape, width);
-        let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
-        vectorize(inlined!(|| {
-            for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                column_maxima(x, maxima);
-                sums.fill(T::ZERO);
-                for x in x.chunks_exact(width) {
-                    // The exponent is never positive, so nothing overflows.
-                    let rows = sums.iter_mut().zip(x).zip(&*maxima);
-                    rows.for_each(|((sum, &x), &maximum)| *sum += (x - maximum).exp());
-                }
-                // The largest score adds e⁰ = 1 to its sum, whose logarithm is finite.
-                sums.iter_mut().for_each(|sum| *sum = sum.ln());
-                for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                    let rows = y.iter_mut().zip(x).zip(&*maxima).zip(&*sums);
-                    // The maximum first: next to large scores the logarithm would be rounded away.
-                    rows.for_each(|(((y, &x), &maximum), &ln)| *y = x - maximum - ln);
-                }
-            }
-        }));
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        let (dx, dy, y) = (pass.dx, pass.dy, pass.y);
-        let width = pass.tile.row_len(pass.y_shape);
-        let group = group_len(pass.y_shape, width);
-        let sums = &mut pass.scratch[..width];
-        vectorize(inlined!(|| {
-            let groups = dy.chunks_exact(group).zip(y.chunks_exact(group));
-            for (dx, (dy, y)) in dx.chunks_exact_mut(group).zip(groups) {
-                sums.fill(T::ZERO);
-                for dy in dy.chunks_exact(width) {
-                    sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-                }
-                let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
-                for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                    let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                    rows.for_each(|(((dx, &dy), &y), &sum)| *dx += dy - y.exp() * sum);
-                }
-            }
-        }));
-    }
-
-    fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {
-        2 * width
-    }
-
-    fn backward_scratch(&self, _operand: usize, _operands: &[Shape], width: usize) -> usize {
-        width
+        self.push(SoftmaxOp::<true>, &[x])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::testing::{
-        OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform, zip,
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, refusal, uniform, zip,
     };
-    use crate::{Graph, NodeId, Shape, Tensor};
+    use crate::{Graph, NodeId, Tensor};
 
     fn log_softmax(g: &mut Graph<f32>, x: NodeId) -> NodeId {
         g.log_softmax(x).unwrap()
@@ -165,9 +92,7 @@ mod tests {
 
     #[test]
     fn a_value_without_classes_is_refused() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", Shape::from([]));
-        let error = g.log_softmax(x).unwrap_err();
-        assert_eq!(error.to_string(), "log_softmax: expected scores [.., classes], found []");
+        let error = refusal(&[""], |g, x| g.log_softmax(x[0]));
+        assert_eq!(error, "log_softmax: expected scores [.., classes], found []");
     }
 }

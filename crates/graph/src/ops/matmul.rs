@@ -1,7 +1,7 @@
 //! Matrix product, `y = a · b`.
 //!
 //! Shapes: `a [N, k]` or `[m, k]`, `b [k, n]` → `y [N, n]` or `[m, n]`; with the batch axis a row of `a`
-//! is a sample and `b` a weight.
+//! is a sample and `b` a weight. Any size may be 0; with `k = 0` every element of `y` is 0.
 //! Gradient: `dL/da = dL/dy · bᵀ`, `dL/db = aᵀ · dL/dy`.
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
@@ -17,30 +17,12 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the matrix product `a · b`.
-    ///
-    /// # Shapes
-    ///
-    /// | value | shape              | meaning                               |
-    /// |-------|--------------------|---------------------------------------|
-    /// | `a`   | `[N, k]`, `[m, k]` | one row for each sample               |
-    /// | `b`   | `[k, n]`           | one column for each output feature    |
-    /// | `y`   | `[N, n]`, `[m, n]` | row `i` is sample `i` of `a`, mapped  |
-    ///
-    /// Any size may be 0; with `k = 0` every element of `y` is 0.
-    ///
-    /// # Gradient
-    ///
-    /// `dL/da = dL/dy · bᵀ` and `dL/db = aᵀ · dL/dy`.
-    ///
-    /// # Cost
-    ///
-    /// `k · n` multiply-adds a row forward, twice that backward.
+    /// Adds the matrix product `a · b`: `k · n` multiply-adds a row forward, twice that backward. See the
+    /// [module docs](self).
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if an operand is not a matrix or `b` has the batch axis,
-    /// [`ShapeError::AxisMismatch`] if the two `k` differ.
+    /// If an operand is not a matrix, `b` has the batch axis, or the two `k` differ.
     ///
     /// # Examples
     ///
@@ -61,7 +43,6 @@ impl<T: Float> Graph<T> {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct MatMulOp;
 
 impl<T: Float> Op<T> for MatMulOp {
@@ -71,30 +52,17 @@ impl<T: Float> Op<T> for MatMulOp {
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         let [a, b] = operands else { unreachable!("two operands") };
-        if a.rank() != 2 {
-            return Err(ShapeError::Rank {
-                op: "matmul",
-                expected: "a left factor [rows, k]",
-                found: a.clone(),
-            });
+        let a_k = match (a.is_batched(), a.dims()) {
+            (true, &[k]) | (false, &[_, k]) => k,
+            _ => return Err(ShapeError::new("matmul", "expected a left factor [rows, k]", a)),
+        };
+        let (false, &[k, n]) = (b.is_batched(), b.dims()) else {
+            return Err(ShapeError::new("matmul", "expected a right factor [k, n]", b));
+        };
+        if a_k != k {
+            return Err(ShapeError::axis_mismatch("matmul", (a, 1), (b, 0)));
         }
-        if b.rank() != 2 || b.is_batched() {
-            return Err(ShapeError::Rank {
-                op: "matmul",
-                expected: "a right factor [k, n]",
-                found: b.clone(),
-            });
-        }
-        if a.dims().last() != b.dims().first() {
-            return Err(ShapeError::AxisMismatch {
-                op: "matmul",
-                left: (a.clone(), 1),
-                right: (b.clone(), 0),
-            });
-        }
-        let mut dims = a.dims().to_vec();
-        dims[usize::from(!a.is_batched())] = b.dims()[1];
-        Ok(a.with_dims(dims))
+        Ok(if a.is_batched() { Shape::batch([n]) } else { Shape::from([a.dims()[0], n]) })
     }
 
     fn saved(&self, operand: usize) -> Saved {
@@ -289,35 +257,21 @@ impl MatMulOp {
         if dx.is_empty() {
             return;
         }
-        let Tile { width, valid, .. } = rows.tile;
-        let a =
-            MatrixA { values: &rows.x[first_row * width..], layout: Layout::RowMajor, lda: width };
-        let m = dx.len() / n;
-        let whole_panels = n / PANEL;
-        for (first, n_columns, batch_count) in
-            [(0, PANEL, whole_panels), (whole_panels * PANEL, n % PANEL, 1)]
-        {
-            if n_columns * batch_count > 0 {
-                gemm(
-                    GemmSize {
-                        m,
-                        n: n_columns,
-                        k_segments: &[[0, 0]],
-                        segment_len: valid,
-                        batch_count,
-                    },
-                    a,
-                    MatrixB {
-                        values: &rows.workspace[first * valid..],
-                        ldb: whole_vectors(n_columns),
-                        batch_stride: n_columns * valid,
-                    },
-                    MatrixC {
-                        batch_stride: n_columns,
-                        ..MatrixC::new(&mut dx[first..], n, rows.adds)
-                    },
-                );
+        let Tile { width, valid: segment_len, .. } = rows.tile;
+        let x = &rows.x[first_row * width..];
+        let (m, k_segments, whole) = (dx.len() / n, &[[0, 0]][..], n / PANEL);
+        for (first, n_columns, batch_count) in [(0, PANEL, whole), (whole * PANEL, n % PANEL, 1)] {
+            if n_columns * batch_count == 0 {
+                continue;
             }
+            let (panels, ldb) = (&rows.workspace[first * segment_len..], whole_vectors(n_columns));
+            let c = MatrixC::new(&mut dx[first..], n, rows.adds);
+            gemm(
+                GemmSize { m, n: n_columns, k_segments, segment_len, batch_count },
+                MatrixA { values: x, layout: Layout::RowMajor, lda: width },
+                MatrixB { values: panels, ldb, batch_stride: n_columns * segment_len },
+                MatrixC { batch_stride: n_columns, ..c },
+            );
         }
     }
 }
@@ -356,8 +310,7 @@ fn matrix(shape: &Shape) -> [usize; 2] {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, matmul, uniform};
-    use crate::{Graph, Shape};
+    use crate::testing::{OpCase, both_precisions, check_op, matmul, refusal, uniform};
 
     #[test]
     fn matches_reference_and_finite_differences() {
@@ -381,17 +334,13 @@ mod tests {
 
     #[test]
     fn factors_that_do_not_fit_are_refused_with_both_shapes() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", Shape::batch([784]));
-        let (weight, vector) = (g.parameter("weight", [700, 10]), g.parameter("vector", [784]));
-        let error = g.matmul(x, weight).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "matmul: axis 1 of [N, 784] is 784 but axis 0 of [700, 10] is 700"
-        );
-        let error = g.matmul(x, vector).unwrap_err();
-        assert_eq!(error.to_string(), "matmul: expected a right factor [k, n], found [784]");
-        let error = g.matmul(vector, weight).unwrap_err();
-        assert_eq!(error.to_string(), "matmul: expected a left factor [rows, k], found [784]");
+        for (a, b, want) in [
+            ("N 784", "700 10", "axis 1 of [N, 784] is 784 but axis 0 of [700, 10] is 700"),
+            ("N 784", "784", "expected a right factor [k, n], found [784]"),
+            ("784", "700 10", "expected a left factor [rows, k], found [784]"),
+        ] {
+            let error = refusal(&[a, b], |g, x| g.matmul(x[0], x[1]));
+            assert_eq!(error, format!("matmul: {want}"));
+        }
     }
 }

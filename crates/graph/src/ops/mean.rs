@@ -5,77 +5,38 @@
 //! Gradient: `dL/dx = dL/dy / count`, repeated along the axes averaged over; `count` elements become one.
 //! Source: the sum rule.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use super::sum::SumOp;
 use crate::reduction::Reduction;
-use crate::{Float, Graph, NodeId, Shape, ShapeError};
+use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds the mean of `x` over `axes`, counted from 0 with the batch axis. See the [module docs](self).
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if `x` has no such axis, or no elements along the axes.
+    /// If `x` has no such axis, or no elements along the axes.
     pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
         let reduction = Reduction::new("mean", self.shape(x), axes)?;
-        self.push(MeanOp(reduction), &[x])
+        if reduction.count(self.shape(x), 1) == 0 {
+            let rule = "there is no element to take the mean of";
+            return Err(ShapeError::new("mean", rule, self.shape(x)));
+        }
+        self.push(SumOp { reduction, is_mean: true }, &[x])
     }
 
     /// Adds the mean of all elements of `x`, the batch axis included.
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if `x` has no elements, or more than six axes.
+    /// If `x` has no elements, or more than six axes.
     pub fn mean_all(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        let axes: Vec<usize> = (0..self.shape(x).rank()).collect();
-        self.mean(x, &axes)
-    }
-}
-
-#[derive(Debug)]
-struct MeanOp(Reduction);
-
-impl MeanOp {
-    fn scale<T: Float>(&self, x: &Shape, tile: Tile) -> T {
-        T::ONE / T::from_f64(self.0.count(x, tile.batch) as f64)
-    }
-}
-
-impl<T: Float> Op<T> for MeanOp {
-    fn name(&self) -> &'static str {
-        "mean"
-    }
-
-    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        let x = &operands[0];
-        if self.0.count(x, 1) == 0 {
-            let rule = "there is no element to take the mean of".into();
-            return Err(ShapeError::Rule { op: "mean", rule, found: x.clone() });
-        }
-        Ok(self.0.shape(x))
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        let scale = self.scale(&pass.shapes[0], pass.tile);
-        self.0.sum(pass, scale);
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        let scale = self.scale(&pass.shapes[0], pass.tile);
-        self.0.broadcast_grad(pass, scale);
-    }
-
-    fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        self.0.scratch(&operands[0], width)
+        self.mean(x, &Vec::from_iter(0..self.shape(x).rank()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
     use crate::{Graph, Shape};
 
     fn mean(group: &[f64]) -> f64 {
@@ -115,15 +76,14 @@ mod tests {
 
     #[test]
     fn an_axis_that_is_not_there_or_empty_is_refused() {
+        for (axes, want) in [
+            (&[3][..], "mean: there is no axis 3, found [N, 3, 0]"),
+            (&[0, 2], "mean: there is no element to take the mean of, found [N, 3, 0]"),
+        ] {
+            assert_eq!(refusal(&["N 3 0"], |g, x| g.mean(x[0], axes)), want);
+        }
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([3, 0]));
-        let error = g.mean(x, &[3]).unwrap_err();
-        assert_eq!(error.to_string(), "mean: there is no axis 3, found [N, 3, 0]");
-        let error = g.mean(x, &[0, 2]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "mean: there is no element to take the mean of, found [N, 3, 0]"
-        );
         assert!(g.mean(x, &[1]).is_ok());
     }
 }

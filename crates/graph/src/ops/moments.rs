@@ -8,7 +8,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -17,13 +17,12 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if `x` has no batch axis or no channels.
+    /// If `x` has no batch axis or no channels.
     pub fn moments(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
         self.push(MomentsOp, &[x])
     }
 }
 
-#[derive(Debug)]
 struct MomentsOp;
 
 impl<T: Float> Op<T> for MomentsOp {
@@ -32,14 +31,7 @@ impl<T: Float> Op<T> for MomentsOp {
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        match operands[0].dims().last() {
-            Some(&channels) if operands[0].is_batched() => Ok(Shape::from([2, channels])),
-            _ => Err(ShapeError::Rank {
-                op: "moments",
-                expected: "[N, .., channels]",
-                found: operands[0].clone(),
-            }),
-        }
+        Ok(Shape::from([2, channels("moments", &operands[0])?]))
     }
 
     fn saved(&self, _operand: usize) -> Saved {
@@ -48,24 +40,17 @@ impl<T: Float> Op<T> for MomentsOp {
 
     /// Mean and variance of the tile, in two passes over it.
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        let (x, width, valid) = (pass.x[0], pass.tile.width, pass.tile.valid);
-        let channels = pass.y_shape.dims()[1];
-        let (means, variances) = pass.y.split_at_mut(channels);
-        let positions = pass.shapes[0].len() / channels.max(1);
-        let count = T::from_f64((positions * valid).max(1) as f64);
-        let scratch = &mut pass.scratch[..channels * width];
-        channel_sums(x, width, valid, scratch, means, inlined!(|_, x| x));
-        means.iter_mut().for_each(|mean| *mean = *mean / count);
+        let (x, tile, scratch) = (pass.x[0], pass.tile, pass.scratch);
+        let (means, variances) = pass.y.split_at_mut(pass.y_shape.dims()[1]);
+        channel_means(x, tile, scratch, means, inlined!(|_, x| x));
         let means = &*means;
-        channel_sums(
+        channel_means(
             x,
-            width,
-            valid,
+            tile,
             scratch,
             variances,
             inlined!(|c, x| (x - means[c]) * (x - means[c])),
         );
-        variances.iter_mut().for_each(|variance| *variance = *variance / count);
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
@@ -110,34 +95,43 @@ impl<T: Float> Op<T> for MomentsOp {
     }
 }
 
-/// For each channel the sum of `f(channel, x)` over all positions and the first `valid` samples.
+/// The channels of `[N, .., channels]`.
+pub(super) fn channels(op: &'static str, x: &Shape) -> Result<usize, ShapeError> {
+    match x.dims().last() {
+        Some(&channels) if x.is_batched() => Ok(channels),
+        _ => Err(ShapeError::new(op, "expected [N, .., channels]", x)),
+    }
+}
+
+/// For each channel the mean of `f(channel, x)` over all positions and the samples of the tile.
 #[inline(always)]
-pub(super) fn channel_sums<T: Float>(
+fn channel_means<T: Float>(
     x: &[T],
-    width: usize,
-    valid: usize,
+    Tile { width, valid, .. }: Tile,
     scratch: &mut [T],
-    sums: &mut [T],
+    means: &mut [T],
     f: impl Fn(usize, T) -> T,
 ) {
+    let sums = &mut scratch[..means.len() * width];
+    let positions = x.len() / sums.len().max(1);
     vectorize(inlined!(|| {
-        scratch.fill(T::ZERO);
-        for position in x.chunks_exact(scratch.len().max(1)) {
-            for (c, (to, x)) in
-                scratch.chunks_exact_mut(width).zip(position.chunks_exact(width)).enumerate()
-            {
+        sums.fill(T::ZERO);
+        for position in x.chunks_exact(sums.len().max(1)) {
+            let rows = sums.chunks_exact_mut(width).zip(position.chunks_exact(width));
+            for (c, (to, x)) in rows.enumerate() {
                 to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(c, x));
             }
         }
     }));
-    for (sum, row) in sums.iter_mut().zip(scratch.chunks_exact(width)) {
-        *sum = kernels::sum(&row[..valid]);
+    let count = T::from_f64((positions * valid).max(1) as f64);
+    for (mean, row) in means.iter_mut().zip(sums.chunks_exact(width)) {
+        *mean = kernels::sum(&row[..valid]) / count;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
     fn mean(values: &[f64]) -> f64 {
@@ -186,9 +180,7 @@ mod tests {
 
     #[test]
     fn a_value_without_batch_is_refused() {
-        let mut g = Graph::<f32>::new();
-        let x = g.parameter("x", [3]);
-        let error = g.moments(x).unwrap_err();
-        assert_eq!(error.to_string(), "moments: expected [N, .., channels], found [3]");
+        let error = refusal(&["3"], |g, x| g.moments(x[0]));
+        assert_eq!(error, "moments: expected [N, .., channels], found [3]");
     }
 }

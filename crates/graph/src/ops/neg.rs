@@ -4,63 +4,27 @@
 //! Gradient: `dL/dx = −dL/dy`.
 //! Source: the sum rule.
 
-use kernels::{inlined, vectorize};
+use kernels::inlined;
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::elementwise::Elementwise;
+use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `−x`, elementwise. See the [module docs](self).
     pub fn neg(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(NegOp, x)
-    }
-}
-
-#[derive(Debug)]
-struct NegOp;
-
-impl<T: Float> Op<T> for NegOp {
-    fn name(&self) -> &'static str {
-        "neg"
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
-    }
-
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    fn forward(&self, pass: ForwardPass<'_, T>) {
-        pass.map(inlined!(|x| -x));
-    }
-
-    fn backward(&self, pass: BackwardPass<'_, T>) {
-        let (dx, dy) = (pass.dx, pass.dy);
-        vectorize(inlined!(|| {
-            if dy.is_empty() {
-                dx.iter_mut().for_each(|dx| *dx = -*dx);
-            } else {
-                dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx -= dy);
-            }
-        }));
+        let (value, slope) = (inlined!(|x: T| -x), inlined!(|_| -T::ONE));
+        self.push_unary(Elementwise::new("neg", Saved::NOTHING, value, slope), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.neg(x[0]))),
-                reference: |x| x[0].map(|v| -v),
-                inputs: &[uniform(shape, -2.0..2.0)],
-            });
-        }
+        check_unary(both_precisions!(|g, x| Ok(g.neg(x[0]))), |v| -v, -2.0..2.0);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 use kernels::{inlined, vectorize};
 
+use super::moments::channels;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -22,8 +23,7 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if `x` has no batch axis or no channels, [`ShapeError::AxisMismatch`] if the
-    /// moments are of another number of channels.
+    /// If `x` has no batch axis or no channels, or the moments are of another number of channels.
     pub fn normalize(
         &mut self,
         x: NodeId,
@@ -34,7 +34,6 @@ impl<T: Float> Graph<T> {
     }
 }
 
-#[derive(Debug)]
 struct NormalizeOp {
     epsilon: f64,
 }
@@ -52,23 +51,13 @@ impl<T: Float> Op<T> for NormalizeOp {
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         let [x, moments] = operands else { unreachable!("two operands") };
-        let Some(&channels) = x.dims().last().filter(|_| x.is_batched()) else {
-            return Err(ShapeError::Rank {
-                op: "normalize",
-                expected: "[N, .., channels]",
-                found: x.clone(),
-            });
+        let channels = channels("normalize", x)?;
+        let (false, &[2, moments_of]) = (moments.is_batched(), moments.dims()) else {
+            return Err(ShapeError::new("normalize", "expected moments [2, channels]", moments));
         };
-        if moments.rank() != 2 || moments.is_batched() || moments.dims()[0] != 2 {
-            return Err(ShapeError::Rank {
-                op: "normalize",
-                expected: "moments [2, channels]",
-                found: moments.clone(),
-            });
-        }
-        if moments.dims()[1] != channels {
-            let (left, right) = ((x.clone(), x.rank() - 1), (moments.clone(), 1));
-            return Err(ShapeError::AxisMismatch { op: "normalize", left, right });
+        if moments_of != channels {
+            let (left, right) = ((x, x.rank() - 1), (moments, 1));
+            return Err(ShapeError::axis_mismatch("normalize", left, right));
         }
         Ok(x.clone())
     }
@@ -132,8 +121,8 @@ impl<T: Float> Op<T> for NormalizeOp {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, uniform};
-    use crate::{Graph, Shape, Tensor};
+    use crate::Tensor;
+    use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
 
     #[test]
     fn matches_reference_and_finite_differences() {
@@ -173,12 +162,7 @@ mod tests {
 
     #[test]
     fn moments_of_other_channels_are_refused() {
-        let mut g = Graph::<f32>::new();
-        let (x, moments) = (g.input("x", Shape::batch([5, 3])), g.input("moments", [2, 4]));
-        let error = g.normalize(x, moments, 1e-5).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "normalize: axis 2 of [N, 5, 3] is 3 but axis 1 of [2, 4] is 4"
-        );
+        let error = refusal(&["N 5 3", "2 4"], |g, x| g.normalize(x[0], x[1], 1e-5));
+        assert_eq!(error, "normalize: axis 2 of [N, 5, 3] is 3 but axis 1 of [2, 4] is 4");
     }
 }

@@ -5,34 +5,21 @@
 //! "Deep Learning from Scratch"; other libraries choose ½ or 1.
 //! Source: Nair, Hinton (ICML 2010), "Rectified linear units improve restricted Boltzmann machines".
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `max(x, 0)`, elementwise. See the [module docs](self).
     pub fn relu(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(ReluOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct ReluOp;
-
-impl Elementwise for ReluOp {
-    const NAME: &'static str = "relu";
-    /// `y > 0` where `x > 0`, so the buffer of `x` is free.
-    const SAVED: Saved = Saved::RESULT;
-    const HAS_KINK: bool = true;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.maximum(T::ZERO)
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(y: T) -> T {
-        if y > T::ZERO { T::ONE } else { T::ZERO }
+        // `y > 0` where `x > 0`, so the buffer of `x` is free.
+        let (value, slope) = (
+            inlined!(|x: T| x.maximum(T::ZERO)),
+            inlined!(|y: T| if y > T::ZERO { T::ONE } else { T::ZERO }),
+        );
+        self.push_unary(Elementwise::new("relu", Saved::RESULT, value, slope).with_kink(), x)
     }
 }
 
@@ -44,7 +31,7 @@ mod tests {
     fn matches_reference_and_finite_differences() {
         check_op(OpCase {
             build: both_precisions!(|g, x| Ok(g.relu(x[0]))),
-            reference: |x| x[0].map(|v| if v > 0.0 { v } else { 0.0 }),
+            reference: |x| x[0].map(|v| v.max(0.0)),
             inputs: &[uniform("N 5 7", -2.0..2.0)],
         });
     }

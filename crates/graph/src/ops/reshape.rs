@@ -5,7 +5,7 @@
 //! Gradient: `dL/dx = dL/dy`, in the shape of `x`.
 //! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ForwardPass, Op};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -13,7 +13,7 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Reshape`] if the dims have another number of elements.
+    /// If the dims have another number of elements.
     ///
     /// # Examples
     ///
@@ -40,7 +40,6 @@ impl<T: Float> Graph<T> {
     }
 }
 
-#[derive(Debug)]
 struct ReshapeOp {
     dims: Vec<usize>,
 }
@@ -54,13 +53,10 @@ impl<T: Float> Op<T> for ReshapeOp {
         let from = &operands[0];
         let to = from.with_dims(&self.dims);
         if from.len() != to.len() {
-            return Err(ShapeError::Reshape { from: from.clone(), to });
+            let rule = format!("{from} has {} elements but {to} has {}", from.len(), to.len());
+            return Err(ShapeError { op: "reshape", rule });
         }
         Ok(to)
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
     }
 
     fn in_place(&self) -> bool {

@@ -4,48 +4,31 @@
 //! Gradient: `dL/dx = dL/dy · y · (1 − y)`.
 //! Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors".
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `1 / (1 + e⁻ˣ)`, elementwise. See the [module docs](self).
     pub fn sigmoid(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(SigmoidOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct SigmoidOp;
-
-impl Elementwise for SigmoidOp {
-    const NAME: &'static str = "sigmoid";
-    const SAVED: Saved = Saved::RESULT;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.sigmoid()
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(y: T) -> T {
-        y * (T::ONE - y)
+        let (value, slope) = (inlined!(|x: T| x.sigmoid()), inlined!(|y: T| y * (T::ONE - y)));
+        self.push_unary(Elementwise::new("sigmoid", Saved::RESULT, value, slope), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32, gradient_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.sigmoid(x[0]))),
-                reference: |x| x[0].map(|v| 1.0 / (1.0 + (-v).exp())),
-                inputs: &[uniform(shape, -4.0..4.0)],
-            });
-        }
+        check_unary(
+            both_precisions!(|g, x| Ok(g.sigmoid(x[0]))),
+            |v| 1.0 / (1.0 + (-v).exp()),
+            -4.0..4.0,
+        );
     }
 
     #[test]

@@ -4,48 +4,27 @@
 //! Gradient: `dL/dx = dL/dy · cos x`.
 //! Source: the derivative of the sine is the cosine.
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `sin x`, elementwise. See the [module docs](self).
     pub fn sin(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(SinOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct SinOp;
-
-impl Elementwise for SinOp {
-    const NAME: &'static str = "sin";
-    const SAVED: Saved = Saved::FIRST;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.sin()
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(x: T) -> T {
-        x.cos()
+        let (value, slope) = (inlined!(|x: T| x.sin()), inlined!(|x: T| x.cos()));
+        self.push_unary(Elementwise::new("sin", Saved::FIRST, value, slope), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32, gradient_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.sin(x[0]))),
-                reference: |x| x[0].map(f64::sin),
-                inputs: &[uniform(shape, -4.0..4.0)],
-            });
-        }
+        check_unary(both_precisions!(|g, x| Ok(g.sin(x[0]))), f64::sin, -4.0..4.0);
     }
 
     #[test]

@@ -18,22 +18,27 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rank`] if `x` has no axis behind the batch.
+    /// If `x` has no axis behind the batch.
     pub fn softmax(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.push(SoftmaxOp, &[x])
+        self.push(SoftmaxOp::<false>, &[x])
     }
 }
 
-#[derive(Debug)]
-struct SoftmaxOp;
+/// The op of softmax, or of its logarithm.
+pub(super) struct SoftmaxOp<const IS_LOG: bool>;
 
-impl<T: Float> Op<T> for SoftmaxOp {
+impl<T: Float, const IS_LOG: bool> Op<T> for SoftmaxOp<IS_LOG> {
     fn name(&self) -> &'static str {
-        "softmax"
+        if IS_LOG { "log_softmax" } else { "softmax" }
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        classes_last("softmax", &operands[0])
+        let x = &operands[0];
+        if x.dims().is_empty() {
+            let name = Op::<T>::name(self);
+            return Err(ShapeError::new(name, "expected scores [.., classes]", x));
+        }
+        Ok(x.clone())
     }
 
     fn saved(&self, _operand: usize) -> Saved {
@@ -46,19 +51,32 @@ impl<T: Float> Op<T> for SoftmaxOp {
         let (maxima, sums) = pass.scratch[..2 * width].split_at_mut(width);
         vectorize(inlined!(|| {
             for (x, y) in pass.x[0].chunks_exact(group).zip(pass.y.chunks_exact_mut(group)) {
-                column_maxima(x, maxima);
+                maxima.copy_from_slice(&x[..width]);
+                for x in x.chunks_exact(width).skip(1) {
+                    maxima
+                        .iter_mut()
+                        .zip(x)
+                        .for_each(|(maximum, &x)| *maximum = maximum.maximum(x));
+                }
                 sums.fill(T::ZERO);
                 for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                    let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
-                    for (((y, &x), sum), &maximum) in rows {
-                        // The exponent is never positive, so nothing overflows.
-                        *y = (x - maximum).exp();
-                        *sum += *y;
+                    for (((y, &x), sum), &maximum) in
+                        y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima)
+                    {
+                        // Never positive, so its power does not overflow.
+                        let exponent = x - maximum;
+                        let power = exponent.exp();
+                        *sum += power;
+                        *y = if IS_LOG { exponent } else { power };
                     }
                 }
+                // The largest score adds e⁰ = 1 to its sum: no division by zero, and a finite logarithm.
+                if IS_LOG {
+                    sums.iter_mut().for_each(|sum| *sum = sum.ln());
+                }
                 for y in y.chunks_exact_mut(width) {
-                    // The largest score adds e⁰ = 1 to its sum: no division by zero.
-                    y.iter_mut().zip(&*sums).for_each(|(y, &sum)| *y = *y / sum);
+                    let rows = y.iter_mut().zip(&*sums);
+                    rows.for_each(|(y, &sum)| *y = if IS_LOG { *y - sum } else { *y / sum });
                 }
             }
         }));
@@ -75,12 +93,13 @@ impl<T: Float> Op<T> for SoftmaxOp {
                 sums.fill(T::ZERO);
                 for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
                     let rows = sums.iter_mut().zip(dy).zip(y);
-                    rows.for_each(|((sum, &dy), &y)| *sum += dy * y);
+                    rows.for_each(|((sum, &dy), &y)| *sum += if IS_LOG { dy } else { dy * y });
                 }
                 let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
                 for (dx, (dy, y)) in dx.chunks_exact_mut(width).zip(rows) {
-                    let rows = dx.iter_mut().zip(dy).zip(y).zip(&*sums);
-                    rows.for_each(|(((dx, &dy), &y), &sum)| *dx += y * (dy - sum));
+                    for (((dx, &dy), &y), &sum) in dx.iter_mut().zip(dy).zip(y).zip(&*sums) {
+                        *dx += if IS_LOG { dy - y.exp() * sum } else { y * (dy - sum) };
+                    }
                 }
             }
         }));
@@ -95,36 +114,18 @@ impl<T: Float> Op<T> for SoftmaxOp {
     }
 }
 
-/// The operand's shape, if its last axis can be one of classes.
-pub(super) fn classes_last(op: &'static str, x: &Shape) -> Result<Shape, ShapeError> {
-    if x.dims().is_empty() {
-        let expected = "scores [.., classes]";
-        return Err(ShapeError::Rank { op, expected, found: x.clone() });
-    }
-    Ok(x.clone())
-}
-
 /// Elements that are normalised together, for all samples: one row for each class.
-pub(super) fn group_len(shape: &Shape, width: usize) -> usize {
+fn group_len(shape: &Shape, width: usize) -> usize {
     // Without classes there are no groups; their length must not be 0 all the same.
     shape.dims().last().map_or(1, |classes| classes * width).max(1)
-}
-
-/// The largest score of each sample.
-#[inline(always)]
-pub(super) fn column_maxima<T: Float>(scores: &[T], maxima: &mut [T]) {
-    maxima.copy_from_slice(&scores[..maxima.len()]);
-    for row in scores.chunks_exact(maxima.len()).skip(1) {
-        maxima.iter_mut().zip(row).for_each(|(maximum, &x)| *maximum = maximum.maximum(x));
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::testing::{
-        OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, uniform, zip,
+        OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, refusal, uniform, zip,
     };
-    use crate::{Graph, NodeId, Shape, Tensor};
+    use crate::{Graph, NodeId, Tensor};
 
     fn softmax(g: &mut Graph<f32>, x: NodeId) -> NodeId {
         g.softmax(x).unwrap()
@@ -187,9 +188,7 @@ mod tests {
 
     #[test]
     fn a_value_without_classes_is_refused() {
-        let mut g = Graph::<f32>::new();
-        let x = g.input("x", Shape::batch([]));
-        let error = g.softmax(x).unwrap_err();
-        assert_eq!(error.to_string(), "softmax: expected scores [.., classes], found [N]");
+        let error = refusal(&["N"], |g, x| g.softmax(x[0]));
+        assert_eq!(error, "softmax: expected scores [.., classes], found [N]");
     }
 }

@@ -5,48 +5,27 @@
 //! Gradient: `dL/dx = dL/dy / 2y`, ∞ at 0, where the curve is vertical.
 //! Source: the square root is the inverse of the square.
 
-use crate::elementwise::{Elementwise, ElementwiseOp};
+use kernels::inlined;
+
+use crate::elementwise::Elementwise;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
     /// Adds `√x`, elementwise. See the [module docs](self).
     pub fn sqrt(&mut self, x: NodeId) -> NodeId {
-        self.push_unary(ElementwiseOp(SqrtOp), x)
-    }
-}
-
-#[derive(Debug)]
-struct SqrtOp;
-
-impl Elementwise for SqrtOp {
-    const NAME: &'static str = "sqrt";
-    const SAVED: Saved = Saved::RESULT;
-
-    #[inline(always)]
-    fn value<T: Float>(x: T) -> T {
-        x.sqrt()
-    }
-
-    #[inline(always)]
-    fn slope<T: Float>(y: T) -> T {
-        T::from_f64(0.5) / y
+        let (value, slope) = (inlined!(|x: T| x.sqrt()), inlined!(|y: T| T::from_f64(0.5) / y));
+        self.push_unary(Elementwise::new("sqrt", Saved::RESULT, value, slope), x)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, forward_f32, gradient_f32, uniform};
+    use crate::testing::{both_precisions, check_unary, forward_f32, gradient_f32};
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for shape in ["N 5 7", "N", "3 1", ""] {
-            check_op(OpCase {
-                build: both_precisions!(|g, x| Ok(g.sqrt(x[0]))),
-                reference: |x| x[0].map(f64::sqrt),
-                inputs: &[uniform(shape, 0.3..3.0)],
-            });
-        }
+        check_unary(both_precisions!(|g, x| Ok(g.sqrt(x[0]))), f64::sqrt, 0.3..3.0);
     }
 
     #[test]

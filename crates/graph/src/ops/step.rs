@@ -7,7 +7,7 @@
 
 use kernels::inlined;
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, Choices, ForwardPass, Op};
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
@@ -17,16 +17,11 @@ impl<T: Float> Graph<T> {
     }
 }
 
-#[derive(Debug)]
 struct StepOp;
 
 impl<T: Float> Op<T> for StepOp {
     fn name(&self) -> &'static str {
         "step"
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -5,7 +5,9 @@
 //! Gradient: `dL/dx = dL/dy`, repeated along the axes summed over.
 //! Source: the sum rule.
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use kernels::{inlined, vectorize};
+
+use crate::op::{BackwardPass, ForwardPass, Op, Tile};
 use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -14,7 +16,7 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// [`ShapeError::Rule`] if `x` has no such axis.
+    /// If `x` has no such axis.
     ///
     /// # Examples
     ///
@@ -31,7 +33,7 @@ impl<T: Float> Graph<T> {
     /// ```
     pub fn sum(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
         let reduction = Reduction::new("sum", self.shape(x), axes)?;
-        self.push(SumOp(reduction), &[x])
+        self.push(SumOp { reduction, is_mean: false }, &[x])
     }
 
     /// Adds the sum of all elements of `x`, the batch axis included.
@@ -40,43 +42,87 @@ impl<T: Float> Graph<T> {
     ///
     /// None that the shape of `x` can cause, up to six axes.
     pub fn sum_all(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        let axes: Vec<usize> = (0..self.shape(x).rank()).collect();
-        self.sum(x, &axes)
+        self.sum(x, &Vec::from_iter(0..self.shape(x).rank()))
     }
 }
 
-#[derive(Debug)]
-struct SumOp(Reduction);
+/// The op of a sum, or of a mean.
+pub(super) struct SumOp {
+    pub(super) reduction: Reduction,
+    pub(super) is_mean: bool,
+}
+
+impl SumOp {
+    /// What the sums are multiplied by.
+    fn scale<T: Float>(&self, x: &Shape, tile: Tile) -> T {
+        let count = if self.is_mean { self.reduction.count(x, tile.batch) } else { 1 };
+        T::ONE / T::from_f64(count as f64)
+    }
+}
 
 impl<T: Float> Op<T> for SumOp {
     fn name(&self) -> &'static str {
-        "sum"
+        if self.is_mean { "mean" } else { "sum" }
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        Ok(self.0.shape(&operands[0]))
-    }
-
-    fn saved(&self, _operand: usize) -> Saved {
-        Saved::NOTHING
+        Ok(self.reduction.shape(&operands[0]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        self.0.sum(pass, T::ONE);
+        let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
+        let width = pass.tile.row_len(shape);
+        let scale = self.scale(shape, pass.tile);
+        let mut indices = self.reduction.indices(shape);
+        let over_batch = self.reduction.over_batch;
+        let to = if over_batch { &mut pass.scratch[..y.len() * width] } else { &mut *y };
+        vectorize(inlined!(|| {
+            to.fill(T::ZERO);
+            for x in x.chunks_exact(width) {
+                let to = &mut to[indices.advance() * width..][..width];
+                to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
+            }
+            if !over_batch {
+                to.iter_mut().for_each(|y| *y *= scale);
+            }
+        }));
+        if over_batch {
+            for (y, row) in y.iter_mut().zip(pass.scratch.chunks_exact(width)) {
+                *y = scale * kernels::sum(&row[..pass.tile.valid]);
+            }
+        }
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        self.0.broadcast_grad(pass, T::ONE);
+        let (dx, dy, shape) = (pass.dx, pass.dy, &pass.shapes[0]);
+        let width = pass.tile.row_len(shape);
+        let scale: T = self.scale(shape, pass.tile);
+        let mut indices = self.reduction.indices(shape);
+        vectorize(inlined!(|| {
+            for dx in dx.chunks_exact_mut(width) {
+                let at = indices.advance();
+                if self.reduction.over_batch {
+                    // Lanes behind the last sample stay 0.
+                    let dy = scale * dy[at];
+                    dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);
+                } else {
+                    let dy = &dy[at * width..][..width];
+                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += scale * dy);
+                }
+            }
+        }));
     }
 
+    /// One row of sums for each element of the result, before the batch is summed over.
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        self.0.scratch(&operands[0], width)
+        let shape = self.reduction.shape(&operands[0]);
+        if self.reduction.over_batch { shape.len() * width } else { 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
 
     #[test]
     fn matches_reference_and_finite_differences() {
@@ -101,9 +147,7 @@ mod tests {
 
     #[test]
     fn an_axis_that_is_not_there_is_refused() {
-        let mut g = crate::Graph::<f32>::new();
-        let x = g.input("x", crate::Shape::batch([3]));
-        let error = g.sum(x, &[2]).unwrap_err();
-        assert_eq!(error.to_string(), "sum: there is no axis 2, found [N, 3]");
+        let error = refusal(&["N 3"], |g, x| g.sum(x[0], &[2]));
+        assert_eq!(error, "sum: there is no axis 2, found [N, 3]");
     }
 }

@@ -48,8 +48,8 @@ impl<T: Float> BuildLayer<T> for Conv2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
         let (true, &[_, _, channels]) = (shape.is_batched(), shape.dims()) else {
-            let expected = "images [N, height, width, channels]";
-            return Err(ShapeError::Rank { op: "conv2d", expected, found: shape.clone() });
+            let rule = "expected images [N, height, width, channels]";
+            return Err(ShapeError::new("conv2d", rule, shape));
         };
         let [height, width] = self.kernel.sizes();
         let shape = [height, width, channels, self.filters];

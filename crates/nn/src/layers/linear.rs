@@ -35,8 +35,8 @@ impl<T: Float> BuildLayer<T> for Linear {
     fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x);
         let (true, &[features]) = (shape.is_batched(), shape.dims()) else {
-            let expected = "[N, features] (put a flatten layer before it)";
-            return Err(ShapeError::Rank { op: "linear", expected, found: shape.clone() });
+            let rule = "expected [N, features] (put a flatten layer before it)";
+            return Err(ShapeError::new("linear", rule, shape));
         };
         let weight = builder.weight(&[features, self.units], self.weight_init.as_ref())?;
         let y = builder.graph.matmul(x, weight)?;

@@ -67,16 +67,13 @@ impl Loss {
             // With one feature there are no classes to count: the number is the value itself.
             (true, &[1]) if is_number => g.reshape(target, [1])?,
             (true, &[classes]) if is_number => g.one_hot(target, classes)?,
-            (true, &[_]) => {
-                return Err(ShapeError::Broadcast {
-                    op: "target",
-                    left: shape,
-                    right: target_shape,
-                });
-            }
+            (true, &[_]) => return Err(ShapeError::broadcast("target", &shape, &target_shape)),
             _ => {
-                let expected = "a prediction [N, features]";
-                return Err(ShapeError::Rank { op: "target", expected, found: shape });
+                return Err(ShapeError::new(
+                    "target",
+                    "expected a prediction [N, features]",
+                    &shape,
+                ));
             }
         };
         self.as_dyn().build(g, prediction, rows)

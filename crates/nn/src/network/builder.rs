@@ -57,7 +57,7 @@ impl<'a, T: Float> Builder<'a, T> {
         let start = self.graph.n_parameters();
         if checked_len(shape).is_none_or(|len| len > MAX_ELEMENTS - start) {
             let rule = format!("a network has at most {MAX_ELEMENTS} parameters");
-            return Err(ShapeError::Rule { op: "parameter", rule, found: Shape::from(shape) });
+            return Err(ShapeError::new("parameter", rule, &Shape::from(shape)));
         }
         let node = self.graph.parameter(&name, Shape::from(shape));
         let (shape, range) = (shape.to_vec(), start..self.graph.n_parameters());

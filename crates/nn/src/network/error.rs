@@ -74,7 +74,7 @@ pub enum LayerFault {
 /// The layer's kind, unless the fault begins with it: the op of a layer often has the layer's name.
 fn in_brackets(kind: &str, fault: &LayerFault) -> String {
     match fault {
-        LayerFault::Shape(error) if error.op() == kind => String::new(),
+        LayerFault::Shape(error) if error.op == kind => String::new(),
         _ => format!(" ({kind})"),
     }
 }

@@ -7,9 +7,10 @@ use std::any::Any;
 
 use kernels::Float;
 
+use crate::Shape;
 use crate::graph::Graph;
 use crate::op::Op;
-use crate::ops::{add, conv2d::Conv2dOp, matmul::MatMulOp};
+use crate::ops::{conv2d::Conv2dOp, matmul::MatMulOp};
 use crate::program::plan::Plan;
 use crate::program::task::Task;
 
@@ -21,8 +22,8 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
             continue;
         }
         let [product, bias] = node.operands() else { continue };
-        let is_bias =
-            is::<add::AddOp, T>(node.op()) && add::is_bias(&plan.nodes[id.index()].shapes);
+        let is_sum = node.op().is_some_and(Op::is_sum);
+        let is_bias = is_sum && is_bias(&plan.nodes[id.index()].shapes);
         let product_op = graph.node(*product).op();
         let adds_bias = is::<MatMulOp, T>(product_op) || is::<Conv2dOp, T>(product_op);
         // A computed value may not be there yet; a leaf is.
@@ -34,6 +35,12 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
     for stage in &mut plan.stages {
         stage.tasks.retain(|task| !matches!(task, Task::Forward(i) if fused[*i]));
     }
+}
+
+/// Whether the second operand is a bias: without batch axis, one value for each index of the last axis.
+fn is_bias(operands: &[Shape]) -> bool {
+    let [a, b] = operands else { return false };
+    !b.is_batched() && b.rank() == 1 && a.dims().last() == b.dims().first()
 }
 
 fn is<O: Any, T: Float>(op: Option<&(dyn Op<T> + 'static)>) -> bool {
