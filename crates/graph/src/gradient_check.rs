@@ -166,8 +166,9 @@ pub(crate) fn derivatives(
     let compile = Compile { batch, tile, keep: vec![loss], keep_all: true, ..Compile::default() };
     let mut program = Program::new(Arc::clone(&graph), &compile)?;
     let mut evaluate = |parameters: &[f64]| {
-        program.run(&RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() });
-        (program.scalar(loss), program.choices(parameters))
+        let run = RunArgs { parameters, inputs, seed: options.seed, ..RunArgs::default() };
+        program.run(&run);
+        (program.scalar(loss), program.choices(&run))
     };
     let (value, choices) = evaluate(parameters);
     let mut at = parameters.to_vec();

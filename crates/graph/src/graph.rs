@@ -1,5 +1,6 @@
 //! The graph: nodes in the order they were added.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub struct Node<T> {
     operands: Vec<NodeId>,
     shape: Shape,
     name: String,
-    scope: usize,
+    scope: Arc<str>,
 }
 
 impl<T: Float> Node<T> {
@@ -86,18 +87,22 @@ impl<T: Float> Node<T> {
 
     /// The origin of the value, for a node without operands.
     pub fn leaf(&self) -> Option<&Leaf<T>> {
-        match &self.kind {
-            NodeKind::Leaf(leaf) => Some(leaf),
-            NodeKind::Op(_) => None,
-        }
+        if let NodeKind::Leaf(leaf) = &self.kind { Some(leaf) } else { None }
     }
 
     /// The op, for a node that is not a leaf.
     pub fn op(&self) -> Option<&(dyn Op<T> + 'static)> {
-        match &self.kind {
-            NodeKind::Leaf(_) => None,
-            NodeKind::Op(op) => Some(op.as_ref()),
-        }
+        if let NodeKind::Op(op) = &self.kind { Some(op.as_ref()) } else { None }
+    }
+
+    /// Whether the node is an op of this type.
+    pub(crate) fn is<O: Op<T>>(&self) -> bool {
+        self.op().is_some_and(|op| (op as &dyn Any).is::<O>())
+    }
+
+    /// Whether the node is a trained value.
+    pub(crate) fn is_parameter(&self) -> bool {
+        matches!(self.leaf(), Some(Leaf::Parameter(_)))
     }
 }
 
@@ -108,24 +113,19 @@ impl<T: Float> Node<T> {
 ///
 /// An operand exists before the node that reads it, so the order in which nodes were added is a
 /// topological order, and its reverse is one for the gradients: no sort, no recursion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Graph<T> {
     nodes: Vec<Node<T>>,
-    scopes: Vec<String>,
+    /// That of the next node.
+    scope: Arc<str>,
     n_inputs: usize,
     n_parameters: usize,
-}
-
-impl<T: Float> Default for Graph<T> {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl<T: Float> Graph<T> {
     /// A graph without nodes.
     pub fn new() -> Self {
-        Self { nodes: Vec::new(), scopes: vec![String::new()], n_inputs: 0, n_parameters: 0 }
+        Self::default()
     }
 
     /// Adds a value that is passed in with each run.
@@ -141,10 +141,8 @@ impl<T: Float> Graph<T> {
     /// If the shape has the batch axis.
     pub fn parameter(&mut self, name: impl Into<String>, shape: impl Into<Shape>) -> NodeId {
         let (name, shape) = (name.into(), shape.into());
-        assert!(
-            !shape.is_batched(),
-            "parameter {name} of shape {shape}: it cannot have one value a sample"
-        );
+        let is_shared = !shape.is_batched();
+        assert!(is_shared, "parameter {name} of shape {shape}: it cannot have one value a sample");
         let range = self.n_parameters..self.n_parameters + shape.len();
         self.n_parameters = range.end;
         self.leaf(name, shape, Leaf::Parameter(range))
@@ -174,7 +172,7 @@ impl<T: Float> Graph<T> {
         assert!(operands.len() <= MAX_OPERANDS, "{}: more than {MAX_OPERANDS} operands", op.name());
         let shapes: Vec<Shape> = operands.iter().map(|&id| self.shape(id).clone()).collect();
         let shape = op.infer_shape(&shapes)?;
-        Ok(self.add_node(NodeKind::Op(Arc::new(op)), operands.to_vec(), shape, String::new()))
+        Ok(self.add_node(NodeKind::Op(Arc::new(op)), operands, shape, String::new()))
     }
 
     /// Adds an op of one operand whose shape rule accepts every shape.
@@ -183,20 +181,19 @@ impl<T: Float> Graph<T> {
     }
 
     fn leaf(&mut self, name: String, shape: Shape, leaf: Leaf<T>) -> NodeId {
-        self.add_node(NodeKind::Leaf(leaf), Vec::new(), shape, name)
+        self.add_node(NodeKind::Leaf(leaf), &[], shape, name)
     }
 
     fn add_node(
         &mut self,
         kind: NodeKind<T>,
-        operands: Vec<NodeId>,
+        operands: &[NodeId],
         shape: Shape,
         name: String,
     ) -> NodeId {
-        let id = NodeId::new(self.nodes.len());
-        let scope = self.scopes.len() - 1;
+        let (operands, scope) = (operands.to_vec(), Arc::clone(&self.scope));
         self.nodes.push(Node { kind, operands, shape, name, scope });
-        id
+        NodeId::new(self.nodes.len() - 1)
     }
 
     /// Gives a node a name, which errors and descriptions print.
@@ -206,12 +203,12 @@ impl<T: Float> Graph<T> {
 
     /// Begins a part of the network, such as a layer: the nodes from here on belong to `scope`.
     pub fn begin_scope(&mut self, scope: impl Into<String>) {
-        self.scopes.push(scope.into());
+        self.scope = scope.into().into();
     }
 
     /// The part of the network that a node belongs to; empty before the first.
     pub fn scope(&self, id: NodeId) -> &str {
-        &self.scopes[self.node(id).scope]
+        &self.node(id).scope
     }
 
     /// The shape of a node's value.
@@ -226,6 +223,11 @@ impl<T: Float> Graph<T> {
     /// If it is of another graph.
     pub fn node(&self, id: NodeId) -> &Node<T> {
         &self.nodes[id.index()]
+    }
+
+    /// The node with an index.
+    pub(crate) fn at(&self, index: usize) -> &Node<T> {
+        &self.nodes[index]
     }
 
     /// All nodes, operands before the nodes that read them.

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use kernels::{Float, Pool};
 
 use self::buffer::Buffer;
-use self::context::Context;
+use self::context::{Context, Local};
 pub use self::error::CompileError;
 pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
@@ -34,8 +34,8 @@ use self::plan::{Plan, Storage};
 pub(crate) use self::planner::tile_widths;
 use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
-use crate::graph::{Graph, Leaf, Node, NodeId};
-use crate::op::{Choices, RandomKey, Tile};
+use crate::graph::{Graph, Leaf, NodeId};
+use crate::op::{Choices, Tile};
 use crate::shape::ShapeError;
 use crate::tensor::Tensor;
 
@@ -51,7 +51,6 @@ pub struct Program<T> {
     graph: Arc<Graph<T>>,
     plan: Plan,
     memory: Memory,
-    batch: usize,
     loss: Option<NodeId>,
     tiles: Vec<TileState<T>>,
     /// Samples in each tile.
@@ -60,14 +59,9 @@ pub struct Program<T> {
     shared: Vec<Buffer<T>>,
     row_parallel: Vec<RowParallelState<T>>,
     shared_scratch: Buffer<T>,
-    /// The tiles' parts of a reduction, one after the other.
-    parts: Vec<T>,
-    gradients: Vec<T>,
-    chunk_bounds: Vec<usize>,
+    gradients: Buffer<T>,
     /// The sum of squares of each chunk of the gradient, as the bits of an `f64`.
     chunk_squares: Vec<AtomicU64>,
-    key: RandomKey,
-    serial: Pool,
 }
 
 impl<T: Float> Program<T> {
@@ -92,32 +86,24 @@ impl<T: Float> Program<T> {
         }
         let plan = planner::plan(&graph, options);
         let memory = Memory::new(&graph, &plan, options)?;
-        let mut first_column = 0;
-        let tiles = state::tiles(&plan, options.batch).map(|tile| {
-            first_column += tile.width;
-            TileState::new(tile, first_column - tile.width, &plan)
-        });
-        let tiles: Vec<TileState<T>> = tiles.collect();
+        let firsts = (0..plan.batch).step_by(plan.samples);
+        let tiles: Vec<_> = firsts.map(|first| TileState::new(&plan, first)).collect();
+        let columns = tiles.last().map_or(0, |state| state.columns.end);
         let layers = plan.row_parallel.iter();
-        let row_parallel = layers.map(|&layer| RowParallelState::new(&graph, layer, &tiles));
+        let layers = layers.map(|&layer| RowParallelState::new(&graph, &plan, layer, columns));
         Ok(Self {
-            batch: options.batch,
             loss: options.loss,
             samples: tiles.iter().map(|state| state.tile.valid).collect(),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
-            row_parallel: row_parallel.collect(),
+            row_parallel: layers.collect(),
             shared_scratch: Buffer::new(memory.shared_scratch),
-            parts: vec![T::ZERO; memory.parts],
-            gradients: vec![T::ZERO; graph.n_parameters()],
+            gradients: Buffer::new(graph.n_parameters()),
             chunk_squares: plan.chunks.iter().map(|_| AtomicU64::new(0)).collect(),
-            chunk_bounds: plan.chunk_bounds(),
             tiles,
             plan,
             memory,
             graph,
-            key: RandomKey::default(),
-            serial: Pool::new(1),
         })
     }
 
@@ -128,7 +114,7 @@ impl<T: Float> Program<T> {
 
     /// Samples in a batch.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.plan.batch
     }
 
     /// Computes all values, and the gradients if there is a loss.
@@ -138,7 +124,7 @@ impl<T: Float> Program<T> {
     /// If the parameter vector is not of the graph's length.
     pub fn run(&mut self, run: &RunArgs<'_, T>) {
         self.run_stages(run);
-        self.run_chunks(run, [&mut [], &mut [], &mut []], |_, _| ());
+        self.run_chunks(run, Vectors::default(), |_, _| ());
     }
 
     /// Computes all values and gradients, and calls `update` with every piece of the gradients and the same
@@ -168,18 +154,12 @@ impl<T: Float> Program<T> {
             self.run_chunks(&run, vectors, update);
             return true;
         }
-        self.run_chunks(&run, [&mut [], &mut [], &mut []], |_, _| ());
+        self.run_chunks(&run, Vectors::default(), |_, _| ());
         let is_finite = is_finite && self.gradient_norm().is_finite();
         if is_finite {
             self.update(run.pool, vectors.each_mut().map(|vector| &mut **vector), update);
         }
         is_finite
-    }
-
-    fn check_lengths(&self, vectors: &Vectors<'_, T>) {
-        let is_right =
-            |vector: &&mut [T]| vector.is_empty() || vector.len() == self.gradients.len();
-        assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
     }
 
     /// The gradients of the loss for the parameter vector.
@@ -207,12 +187,10 @@ impl<T: Float> Program<T> {
         vectors: Vectors<'_, T>,
         update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) {
-        self.check_lengths(&vectors);
-        let [first, second, third] = vectors;
-        let vectors = [&mut self.gradients[..], first, second, third];
-        let pool = pool.unwrap_or(&self.serial);
-        pool.split(vectors, &self.chunk_bounds, |_, [gradients, first, second, third]| {
-            update(gradients, [first, second, third]);
+        let run = RunArgs::<T> { pool, ..RunArgs::default() };
+        let bounds = &self.plan.chunk_bounds;
+        split(run.pool(), bounds, &mut self.gradients, vectors, |_, dx, vectors| {
+            update(dx, vectors)
         });
     }
 
@@ -222,8 +200,8 @@ impl<T: Float> Program<T> {
     ///
     /// If the node has the batch axis or another number of elements, or was not computed.
     pub fn scalar(&self, id: NodeId) -> T {
-        match self.plan.nodes[id.index()].value {
-            Storage::Shared(at) if self.shared[at].len() == 1 => self.shared[at][0],
+        match self.shared_value(id) {
+            Some(&[value]) => value,
             _ => panic!("node {id} of shape {} is not a computed number", self.graph.shape(id)),
         }
     }
@@ -261,7 +239,7 @@ impl<T: Float> Program<T> {
     /// If `to` is of another length, or the value was not kept.
     pub fn copy_value(&self, id: NodeId, to: &mut [T]) {
         let shape = self.graph.shape(id);
-        let expected = shape.len() * if shape.is_batched() { self.batch } else { 1 };
+        let expected = shape.len() * if shape.is_batched() { self.plan.batch } else { 1 };
         assert_eq!(to.len(), expected, "a value of {shape}: expected {expected} elements");
         let is_kept = self.copy(id, &self.plan.nodes[id.index()].value, to);
         assert!(is_kept, "node {id} of shape {shape} was not kept");
@@ -294,7 +272,7 @@ impl<T: Float> Program<T> {
     }
 
     fn tensor(&self, id: NodeId, storage: &Storage) -> Option<Tensor<T>> {
-        let mut tensor = Tensor::full(self.graph.shape(id).with_batch(self.batch), T::ZERO);
+        let mut tensor = Tensor::full(self.graph.shape(id).with_batch(self.plan.batch), T::ZERO);
         self.copy(id, storage, tensor.values_mut()).then_some(tensor)
     }
 
@@ -313,36 +291,42 @@ impl<T: Float> Program<T> {
         true
     }
 
-    /// A fingerprint of every discrete choice of the last run: which side of each kink, which winner of
-    /// each pool. Needs [`Compile::keep_all`].
-    pub(crate) fn choices(&self, parameters: &[T]) -> Choices {
+    /// A fingerprint of every discrete choice of the last run, which had these arguments: which side of each kink,
+    /// which winner of each pool. Needs [`Compile::keep_all`].
+    pub(crate) fn choices(&self, run: &RunArgs<'_, T>) -> Choices {
         let mut choices = Choices::default();
-        let context = self.context(parameters);
+        let context = self.context(run);
         for (id, node) in self.graph.nodes().filter(|(_, node)| node.op().is_some()) {
             let i = id.index();
             if node.shape().is_batched() || self.plan.nodes[i].part.is_some() {
                 for state in &self.tiles {
-                    context.choices(i, state.tile, Some(&state.buffers), &mut choices);
+                    context.choices(i, Some(Local::of(state)), &mut choices);
                 }
             } else {
-                context.choices(i, Tile::unbatched(self.batch), None, &mut choices);
+                context.choices(i, None, &mut choices);
             }
         }
         choices
     }
 
-    fn node(&self, i: usize) -> &Node<T> {
-        self.graph.node(NodeId::new(i))
+    fn context<'a>(&'a self, run: &'a RunArgs<'a, T>) -> Context<'a, T> {
+        let Self { graph, plan, shared, row_parallel, tiles, samples, .. } = self;
+        Context { graph, plan, shared, row_parallel, tiles, samples, run }
     }
+}
 
-    fn context<'a>(&'a self, parameters: &'a [T]) -> Context<'a, T> {
-        Context {
-            graph: &self.graph,
-            plan: &self.plan,
-            parameters,
-            shared: &self.shared,
-            row_parallel: &self.row_parallel,
-            key: self.key,
-        }
-    }
+/// Calls `run` with the number of each chunk, its gradients and the same piece of each of `vectors`.
+fn split<T: Float>(
+    pool: &Pool,
+    bounds: &[usize],
+    gradients: &mut [T],
+    vectors: Vectors<'_, T>,
+    run: impl Fn(usize, &mut [T], Vectors<'_, T>) + Sync,
+) {
+    let is_right = |vector: &&mut [T]| vector.is_empty() || vector.len() == gradients.len();
+    assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
+    let [first, second, third] = vectors;
+    pool.split([gradients, first, second, third], bounds, |c, [dx, first, second, third]| {
+        run(c, dx, [first, second, third]);
+    });
 }

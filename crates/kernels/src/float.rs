@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::math;
-use crate::simd::Element;
+use crate::simd::{InstructionSet, Vector};
 
 /// A floating-point type that a network can be computed in.
 ///
@@ -29,9 +29,12 @@ pub trait Float:
     + Sum
     + Send
     + Sync
-    + Element
+    + From<f32>
+    + Into<f64>
     + 'static
 {
+    /// A register of it, on each instruction set.
+    type Vector<S: InstructionSet>: Vector<Set = S, Scalar = Self>;
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -41,10 +44,11 @@ pub trait Float:
 
     /// The nearest value to `value`.
     fn from_f64(value: f64) -> Self;
-    /// The nearest value to `value`.
-    fn from_f32(value: f32) -> Self;
     /// The value as `f64`, exactly.
-    fn to_f64(self) -> f64;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
     /// `eˣ`.
     fn exp(self) -> Self;
     /// The natural logarithm: −∞ at 0, NaN below.
@@ -69,15 +73,11 @@ pub trait Float:
     /// The magnitude.
     fn abs(self) -> Self;
     /// Neither infinite nor NaN.
-    fn is_finite(self) -> bool;
-    /// The bits, widened to 64: a fingerprint for digests.
-    fn to_bits_u64(self) -> u64;
-    /// The values themselves, if they are `f32`, for kernels of that type only.
-    fn as_f32s(values: &[Self]) -> Option<&[f32]> {
-        let _ = values;
-        None
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        self.to_f64().is_finite()
     }
-    /// As [`as_f32s`](Self::as_f32s).
+    /// The values themselves, if they are `f32`, for kernels of that type only.
     fn as_f32s_mut(values: &mut [Self]) -> Option<&mut [f32]> {
         let _ = values;
         None
@@ -103,106 +103,50 @@ pub trait Float:
     }
 }
 
-/// Methods of one operand, each by a function.
-macro_rules! unary {
-    ($($name:ident = $function:path),*) => {
-        $(#[inline(always)]
-        fn $name(self) -> Self {
-            $function(self)
-        })*
+/// [`Float`] for a type: its register, the power, functions of one operand, and methods of its own.
+macro_rules! float {
+    (
+        $type:ident, $register:ident, powf = $powf:path, $($name:ident = $function:path),*;
+        $($own:tt)*
+    ) => {
+        impl Float for $type {
+            type Vector<S: InstructionSet> = S::$register;
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const NAME: &'static str = stringify!($type);
+
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as Self
+            }
+            $(#[inline(always)]
+            fn $name(self) -> Self {
+                $function(self)
+            })*
+            #[inline(always)]
+            fn powf(self, exponent: Self) -> Self {
+                $powf(self, exponent)
+            }
+            $($own)*
+        }
     };
 }
 
-impl Float for f32 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const NAME: &'static str = "f32";
+float! {
+    f32, F32, powf = libm::powf, exp = math::exp, ln = math::ln, ln_1p = math::ln_1p, tanh = math::tanh,
+    sin = libm::sinf, cos = libm::cosf, sqrt = f32::sqrt, abs = f32::abs;
 
-    unary!(
-        exp = math::exp,
-        ln = math::ln,
-        ln_1p = math::ln_1p,
-        tanh = math::tanh,
-        sin = libm::sinf,
-        cos = libm::cosf,
-        sqrt = f32::sqrt,
-        abs = f32::abs
-    );
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value as Self
-    }
-    #[inline(always)]
-    fn from_f32(value: f32) -> Self {
-        value
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self.into()
-    }
     #[inline(always)]
     fn square_roots<const N: usize>(squares: [Self; N]) -> [Self; N] {
         math::square_roots(squares)
     }
     #[inline(always)]
-    fn as_f32s(values: &[Self]) -> Option<&[f32]> {
-        Some(values)
-    }
-    #[inline(always)]
     fn as_f32s_mut(values: &mut [Self]) -> Option<&mut [f32]> {
         Some(values)
     }
-    #[inline(always)]
-    fn powf(self, exponent: Self) -> Self {
-        libm::powf(self, exponent)
-    }
-    #[inline(always)]
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-    #[inline(always)]
-    fn to_bits_u64(self) -> u64 {
-        self.to_bits().into()
-    }
 }
 
-impl Float for f64 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const NAME: &'static str = "f64";
-
-    unary!(
-        exp = libm::exp,
-        ln = libm::log,
-        ln_1p = libm::log1p,
-        tanh = libm::tanh,
-        sin = libm::sin,
-        cos = libm::cos,
-        sqrt = f64::sqrt,
-        abs = f64::abs
-    );
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-    #[inline(always)]
-    fn from_f32(value: f32) -> Self {
-        value.into()
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-    #[inline(always)]
-    fn powf(self, exponent: Self) -> Self {
-        libm::pow(self, exponent)
-    }
-    #[inline(always)]
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
-    #[inline(always)]
-    fn to_bits_u64(self) -> u64 {
-        self.to_bits()
-    }
+float! {
+    f64, F64, powf = libm::pow, exp = libm::exp, ln = libm::log, ln_1p = libm::log1p, tanh = libm::tanh,
+    sin = libm::sin, cos = libm::cos, sqrt = f64::sqrt, abs = f64::abs;
 }

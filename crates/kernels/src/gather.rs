@@ -1,129 +1,97 @@
 //! Scattered samples, brought side by side in the batch-innermost layout.
 
-use crate::isa::IsaToken;
-use crate::{Float, bounds};
+use crate::{Float, Isa, bounds};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
 
-/// Divides bytes by one divisor and writes them feature by feature:
-/// `to[f · width + i] = bytes[indices[i] · len + f] / divisor` for `f` below `len`, each quotient correctly
-/// rounded.
-///
-/// The columns after the last sample repeat it.
+/// GatheredSamples to be brought together: feature `f` of sample `i` is `values[indices[i] · len + f]`, for `f` below
+/// `len`. It is written to `to[f · width + i]`; the columns after the last sample repeat it.
+#[derive(Clone, Copy, Debug)]
+pub struct GatheredSamples<'a, V> {
+    /// The features of all samples, one sample after the other.
+    pub values: &'a [V],
+    /// The numbers of the samples.
+    pub indices: &'a [u32],
+    /// Features of a sample.
+    pub len: usize,
+    /// Columns of the result.
+    pub width: usize,
+}
+
+/// Writes bytes divided by one divisor feature by feature, each quotient correctly rounded.
 ///
 /// # Panics
 ///
-/// If there are no samples or more than `width`, or an index leaves its slice.
+/// If there are no samples or more than columns, or an index leaves its slice.
 ///
 /// # Examples
 ///
 /// ```
-/// let bytes = [0, 51, 102, 153];
+/// use gradus_kernels::{GatheredSamples, gather_bytes};
+///
+/// let samples = GatheredSamples { values: &[0, 51, 102, 153], indices: &[1, 0], len: 2, width: 3 };
 /// let mut to = [0.0f32; 6];
-/// gradus_kernels::gather_bytes(&bytes, &[1, 0], 2, 255.0, 3, &mut to);
+/// gather_bytes(samples, 255.0, &mut to);
 /// assert_eq!(to, [0.4, 0.0, 0.0, 0.6, 0.2, 0.2]);
 /// ```
-pub fn gather_bytes<T: Float>(
-    bytes: &[u8],
-    indices: &[u32],
-    len: usize,
-    divisor: T,
-    width: usize,
-    to: &mut [T],
-) {
-    gather_bytes_on(IsaToken::current(), bytes, indices, len, divisor, width, to);
-}
-
-/// [`gather_bytes`] on an instruction set.
-fn gather_bytes_on<T: Float>(
-    token: IsaToken,
-    bytes: &[u8],
-    indices: &[u32],
-    len: usize,
-    divisor: T,
-    width: usize,
-    to: &mut [T],
-) {
-    check(bytes, indices, len, width, to);
-    let first = match (token, T::as_f32s_mut(to)) {
+pub fn gather_bytes<T: Float>(samples: GatheredSamples<'_, u8>, divisor: T, to: &mut [T]) {
+    samples.check(to);
+    let first = match (Isa::current(), T::as_f32s_mut(to)) {
+        // SAFETY: the bounds are checked, and the machine has the set in use. `f32` to `f64` and back is exact.
         #[cfg(target_arch = "x86_64")]
-        (IsaToken::Avx512(set), Some(to)) => {
-            // `f32` to `f64` and back is exact.
-            x86::gather_bytes(set, bytes, indices, len, divisor.to_f64() as f32, width, to)
-        }
+        (Isa::Avx512, Some(to)) => unsafe {
+            x86::gather_bytes(samples, divisor.to_f64() as f32, to)
+        },
         _ => 0,
     };
-    if first < width {
+    if first < samples.width {
         let quotients: [T; 256] = std::array::from_fn(|byte| T::from_f64(byte as f64) / divisor);
-        let quotient = |byte| quotients[usize::from(byte)];
-        one_by_one(bytes, indices, len, width, first, to, quotient);
+        samples.one_by_one(first, to, |byte| quotients[usize::from(byte)]);
     }
 }
 
-/// Panics if there are no samples or more than `width`, or an index leaves its slice.
-fn check<V, T>(values: &[V], indices: &[u32], len: usize, width: usize, to: &[T]) {
-    assert!((1..=width).contains(&indices.len()), "{} samples in {width} columns", indices.len());
-    let last = indices.iter().fold(0, |last, &index| last.max(index)) as usize;
-    bounds::check("samples", bounds::end([(last, len)], 0, len), values.len());
-    bounds::check("result", len.checked_mul(width), to.len());
-}
-
-/// Writes numbers feature by feature: `to[f · width + i] = values[indices[i] · len + f]` for `f` below `len`.
-///
-/// The columns after the last sample repeat it.
+/// Writes numbers feature by feature.
 ///
 /// # Panics
 ///
 /// As [`gather_bytes`].
-pub fn gather_values<T: Float>(
-    values: &[f32],
-    indices: &[u32],
-    len: usize,
-    width: usize,
-    to: &mut [T],
-) {
-    gather_values_on(IsaToken::current(), values, indices, len, width, to);
-}
-
-/// [`gather_values`] on an instruction set.
-fn gather_values_on<T: Float>(
-    token: IsaToken,
-    values: &[f32],
-    indices: &[u32],
-    len: usize,
-    width: usize,
-    to: &mut [T],
-) {
-    check(values, indices, len, width, to);
-    let first = match (token, T::as_f32s_mut(to)) {
+pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, to: &mut [T]) {
+    samples.check(to);
+    let first = match (Isa::current(), T::as_f32s_mut(to)) {
+        // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (IsaToken::Avx512(set), Some(to)) => {
-            x86::gather_values(set, values, indices, len, width, to)
-        }
+        (Isa::Avx512, Some(to)) => unsafe { x86::gather_values(samples, to) },
         _ => 0,
     };
-    one_by_one(values, indices, len, width, first, to, T::from_f32);
+    samples.one_by_one(first, to, T::from);
 }
 
-/// The columns from `first` on, sample by sample.
-fn one_by_one<V: Copy, T>(
-    values: &[V],
-    indices: &[u32],
-    len: usize,
-    width: usize,
-    first: usize,
-    to: &mut [T],
-    convert: impl Fn(V) -> T,
-) {
-    for feature in (0..len).step_by(BLOCK) {
-        let block = feature..(feature + BLOCK).min(len);
-        for column in first..width {
-            let start = indices[column.min(indices.len() - 1)] as usize * len;
-            let sample = &values[start + block.start..start + block.end];
-            let rows = to[block.start * width..block.end * width].chunks_exact_mut(width);
-            for (row, &value) in rows.zip(sample) {
-                row[column] = convert(value);
+impl<V: Copy> GatheredSamples<'_, V> {
+    fn check<T>(&self, to: &[T]) {
+        let Self { values, indices, len, width } = *self;
+        let n_samples = indices.len();
+        assert!((1..=width).contains(&n_samples), "{n_samples} samples in {width} columns");
+        let last = indices.iter().fold(0, |last, &index| last.max(index)) as usize;
+        bounds::check("samples", bounds::end([(last, len)], 0, len), values.len());
+        bounds::check("result", len.checked_mul(width), to.len());
+    }
+
+    /// Where the sample of a column begins.
+    fn start(&self, column: usize) -> usize {
+        self.indices[column.min(self.indices.len() - 1)] as usize * self.len
+    }
+
+    /// Writes the columns from `first` on, sample by sample.
+    fn one_by_one<T>(&self, first: usize, to: &mut [T], convert: impl Fn(V) -> T) {
+        for feature in (0..self.len).step_by(BLOCK) {
+            let block = feature..(feature + BLOCK).min(self.len);
+            for column in first..self.width {
+                let sample = &self.values[self.start(column)..][block.clone()];
+                let rows = to[block.start * self.width..].chunks_exact_mut(self.width);
+                for (row, &value) in rows.zip(sample) {
+                    row[column] = convert(value);
+                }
             }
         }
     }
@@ -133,58 +101,53 @@ fn one_by_one<V: Copy, T>(
 mod x86 {
     use std::arch::x86_64::*;
 
+    use super::GatheredSamples;
     use crate::MAX_LANES as LANES;
-    use crate::isa::Avx512;
+    use crate::transpose::x86::block;
 
-    /// As many columns as fit whole vectors; how many that are. The caller has checked the bounds.
-    pub(super) fn gather_bytes(
-        _: Avx512,
-        bytes: &[u8],
-        indices: &[u32],
-        len: usize,
+    /// As many columns as fit whole vectors; how many that are.
+    ///
+    /// # Safety
+    ///
+    /// The bounds are checked, and the machine has AVX-512.
+    pub(super) unsafe fn gather_bytes(
+        samples: GatheredSamples<'_, u8>,
         divisor: f32,
-        width: usize,
         to: &mut [f32],
     ) -> usize {
-        if i32::try_from(bytes.len()).is_err() || !is_exact(divisor) {
+        if samples.len < 4 || !is_exact(divisor) {
             return 0;
         }
-        // SAFETY: the caller has checked the bounds, and the token proves that the machine has the features.
-        in_sixteens(indices, len, width, |first, starts| unsafe {
-            sixteen_bytes(bytes, starts, len, divisor, width, first, to);
+        // SAFETY: the caller's promise.
+        in_sixteens(samples, |first, starts| unsafe {
+            sixteen_bytes(samples, starts, divisor, &mut to[first..]);
         })
     }
 
-    /// As [`gather_bytes`], of numbers that are not divided.
-    pub(super) fn gather_values(
-        _: Avx512,
-        values: &[f32],
-        indices: &[u32],
-        len: usize,
-        width: usize,
-        to: &mut [f32],
-    ) -> usize {
-        if i32::try_from(values.len()).is_err() {
-            return 0;
-        }
-        // SAFETY: as above.
-        in_sixteens(indices, len, width, |first, starts| unsafe {
-            sixteen_values(values, starts, len, width, first, to);
+    /// As many columns as fit whole vectors; how many that are.
+    ///
+    /// # Safety
+    ///
+    /// As [`gather_bytes`].
+    pub(super) unsafe fn gather_values(samples: GatheredSamples<'_, f32>, to: &mut [f32]) -> usize {
+        // SAFETY: the caller's promise.
+        in_sixteens(samples, |first, starts| unsafe {
+            sixteen_values(samples, starts, &mut to[first..]);
         })
     }
 
-    /// Calls `gather` for every sixteen columns with the first of them and where their samples begin, which
+    /// Calls `gather` for every sixteen columns with the first of them and where their samples begin, if that
     /// fits into `i32`; how many columns that were.
-    fn in_sixteens(
-        indices: &[u32],
-        len: usize,
-        width: usize,
+    fn in_sixteens<V: Copy>(
+        samples: GatheredSamples<'_, V>,
         mut gather: impl FnMut(usize, [i32; LANES]),
     ) -> usize {
-        let start = |column: usize| indices[column.min(indices.len() - 1)] as usize * len;
-        let done = width - width % LANES;
+        if samples.len == 0 || i32::try_from(samples.values.len()).is_err() {
+            return 0;
+        }
+        let done = samples.width - samples.width % LANES;
         for first in (0..done).step_by(LANES) {
-            gather(first, std::array::from_fn(|lane| start(first + lane) as i32));
+            gather(first, std::array::from_fn(|lane| samples.start(first + lane) as i32));
         }
         done
     }
@@ -204,104 +167,63 @@ mod x86 {
     ///
     /// # Safety
     ///
-    /// `starts[i] + len` bytes can be read, `to` has `len` rows of `width`, of which `first + LANES` are
-    /// there, and the machine has AVX-512.
+    /// The samples that begin at `starts` have all their bytes, four or more, `to` has sixteen elements in each
+    /// row, and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
     unsafe fn sixteen_bytes(
-        bytes: &[u8],
+        samples: GatheredSamples<'_, u8>,
         starts: [i32; LANES],
-        len: usize,
         divisor: f32,
-        width: usize,
-        first: usize,
         to: &mut [f32],
     ) {
-        // SAFETY: a gather at feature `f` reads bytes `f` to `f + 3` of each sample, and is made only where
-        // the sample has them; rows are written where the caller promised space.
-        unsafe {
-            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
-            let (divisor, reciprocal) = (_mm512_set1_ps(divisor), _mm512_set1_ps(1.0 / divisor));
-            let low_byte = _mm512_set1_epi32(0xFF);
-            let mut to = to.as_mut_ptr().add(first);
-            let mut feature = 0;
-            while feature < len {
-                let count = (len - feature).min(4);
-                let words = if feature + 4 <= len {
-                    _mm512_i32gather_epi32::<1>(starts, bytes.as_ptr().add(feature).cast())
-                } else {
-                    let mut words = [0_u32; LANES];
-                    let mut offsets = [0_i32; LANES];
-                    _mm512_storeu_si512(offsets.as_mut_ptr().cast(), starts);
-                    for (word, offset) in words.iter_mut().zip(offsets) {
-                        for i in 0..count {
-                            let byte = *bytes.get_unchecked(offset as usize + feature + i);
-                            *word |= u32::from(byte) << (8 * i);
-                        }
+        let (divisor, reciprocal) = (_mm512_set1_ps(divisor), _mm512_set1_ps(1.0 / divisor));
+        let low_byte = _mm512_set1_epi32(0xFF);
+        let mut to = to.as_mut_ptr();
+        for feature in (0..samples.len).step_by(4) {
+            // The last four bytes may be in part those before.
+            let from = feature.min(samples.len - 4);
+            // SAFETY: the gather reads bytes `from` to `from + 3` of each sample; rows are written where the caller
+            // promised space.
+            unsafe {
+                let starts = _mm512_loadu_si512(starts.as_ptr().cast());
+                let bytes = samples.values.as_ptr().add(from);
+                let mut rest = _mm512_i32gather_epi32::<1>(starts, bytes.cast());
+                for byte in from..from + 4 {
+                    if byte >= feature {
+                        let byte = _mm512_cvtepi32_ps(_mm512_and_si512(rest, low_byte));
+                        _mm512_storeu_ps(to, quotient(byte, divisor, reciprocal));
+                        to = to.wrapping_add(samples.width);
                     }
-                    _mm512_loadu_si512(words.as_ptr().cast())
-                };
-                let mut rest = words;
-                for _ in 0..count {
-                    let byte = _mm512_cvtepi32_ps(_mm512_and_si512(rest, low_byte));
-                    _mm512_storeu_ps(to, quotient(byte, divisor, reciprocal));
                     rest = _mm512_srli_epi32::<8>(rest);
-                    to = to.wrapping_add(width);
                 }
-                feature += count;
             }
         }
     }
 
-    /// Sixteen samples, four features at a time, the last ones one by one.
+    /// Sixteen samples, sixteen features at a time, the last ones one by one.
     ///
     /// # Safety
     ///
-    /// `starts[i] + len` numbers can be read, `to` has `len` rows of `width`, of which `first + LANES` are
-    /// there, and the machine has AVX-512.
+    /// As [`sixteen_bytes`], for any number of features.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
     unsafe fn sixteen_values(
-        values: &[f32],
+        samples: GatheredSamples<'_, f32>,
         starts: [i32; LANES],
-        len: usize,
-        width: usize,
-        first: usize,
         to: &mut [f32],
     ) {
+        let (mut from, mut to) = (samples.values.as_ptr(), to.as_mut_ptr());
         // SAFETY: the caller's promise.
         unsafe {
-            let (mut from, mut to) = (values.as_ptr(), to.as_mut_ptr().add(first));
-            for _ in 0..len / 4 {
-                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
-                // Quarter `l` of row `i` is sample 4·l + i: transposed within the quarters, samples are in order.
-                let mut row = [_mm512_setzero_ps(); 4];
-                for (i, row) in row.iter_mut().enumerate() {
-                    let two = _mm256_set_m128(four(i + 4), four(i));
-                    let low = _mm512_castps256_ps512(two);
-                    let high = _mm256_set_m128(four(i + 12), four(i + 8));
-                    *row = _mm512_insertf32x8::<1>(low, high);
-                }
-                let pairs = [
-                    _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1])),
-                    _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1])),
-                    _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3])),
-                    _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3])),
-                ];
-                let features = [
-                    _mm512_unpacklo_pd(pairs[0], pairs[2]),
-                    _mm512_unpackhi_pd(pairs[0], pairs[2]),
-                    _mm512_unpacklo_pd(pairs[1], pairs[3]),
-                    _mm512_unpackhi_pd(pairs[1], pairs[3]),
-                ];
-                for feature in &features {
-                    _mm512_storeu_ps(to, _mm512_castpd_ps(*feature));
-                    to = to.wrapping_add(width);
-                }
-                from = from.wrapping_add(4);
+            for _ in 0..samples.len / LANES {
+                let rows = starts.map(|start| from.wrapping_add(start as usize));
+                block(rows, to, samples.width);
+                from = from.wrapping_add(LANES);
+                to = to.wrapping_add(LANES * samples.width);
             }
             let starts = _mm512_loadu_si512(starts.as_ptr().cast());
-            for _ in 0..len % 4 {
+            for _ in 0..samples.len % LANES {
                 _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
-                (from, to) = (from.wrapping_add(1), to.wrapping_add(width));
+                (from, to) = (from.wrapping_add(1), to.wrapping_add(samples.width));
             }
         }
     }
@@ -318,30 +240,33 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::Isa;
     use crate::random::Stream;
+    use crate::testing::{is_refused, on_each_isa};
 
     fn agrees<T: Float>(divisor: f64) {
         let mut random = Stream::new(3, 0);
         let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
-        for token in IsaToken::available() {
+        on_each_isa(|isa| {
             for (len, width, samples) in
                 [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)]
             {
                 let indices: Vec<u32> =
                     (0..samples).map(|i| (i * 37) % (bytes.len() / len) as u32).collect();
                 let mut to = vec![T::ZERO; len * width];
-                gather_bytes_on(token, &bytes, &indices, len, T::from_f64(divisor), width, &mut to);
+                let gathered = GatheredSamples { values: &bytes, indices: &indices, len, width };
+                gather_bytes(gathered, T::from_f64(divisor), &mut to);
                 for f in 0..len {
                     for column in 0..width {
                         let sample = indices[column.min(samples as usize - 1)] as usize;
                         let byte = bytes[sample * len + f];
                         let expected = T::from_f64(byte.into()) / T::from_f64(divisor);
-                        let case = format!("{token:?}, {len}, {width}, {samples}");
+                        let case = format!("{isa:?}, {len}, {width}, {samples}");
                         assert_eq!(to[f * width + column], expected, "{case}: {f}, {column}");
                     }
                 }
             }
-        }
+        });
     }
 
     #[test]
@@ -354,7 +279,7 @@ mod tests {
 
     #[test]
     fn every_number_stands_in_its_column() {
-        fn agrees<T: Float>(token: IsaToken) {
+        fn agrees<T: Float>(isa: Isa) {
             let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
             for (len, width, samples) in
                 [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
@@ -362,18 +287,19 @@ mod tests {
                 let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
                 let len = len as usize;
                 let mut to = vec![T::ZERO; len * width];
-                gather_values_on(token, &values, &indices, len, width, &mut to);
+                let gathered = GatheredSamples { values: &values, indices: &indices, len, width };
+                gather_values(gathered, &mut to);
                 for (at, &found) in to.iter().enumerate() {
                     let sample = indices[(at % width).min(samples as usize - 1)] as usize;
-                    let expected = T::from_f32(values[sample * len + at / width]);
-                    assert_eq!(found, expected, "{token:?}, {len}: {at}");
+                    let expected = T::from(values[sample * len + at / width]);
+                    assert_eq!(found, expected, "{isa:?}, {len}: {at}");
                 }
             }
         }
-        for token in IsaToken::available() {
-            agrees::<f32>(token);
-            agrees::<f64>(token);
-        }
+        on_each_isa(|isa| {
+            agrees::<f32>(isa);
+            agrees::<f64>(isa);
+        });
     }
 
     #[test]
@@ -388,14 +314,16 @@ mod tests {
             (vec![3], usize::MAX / 4 + 1, 4),
             (vec![0], 2, usize::MAX / 2 + 1),
         ] {
-            let refused = std::panic::catch_unwind(|| {
-                gather_bytes(&[0; 4], &indices, len, 255.0, width, &mut [0.0f32; 8]);
+            let refused = is_refused(|| {
+                let samples = GatheredSamples { values: &[0; 4], indices: &indices, len, width };
+                gather_bytes(samples, 255.0, &mut [0.0f32; 8]);
             });
-            assert!(refused.is_err(), "{indices:?}, {len}, {width}");
-            let refused = std::panic::catch_unwind(|| {
-                gather_values(&[0.0; 4], &indices, len, width, &mut [0.0f32; 8]);
+            assert!(refused, "{indices:?}, {len}, {width}");
+            let refused = is_refused(|| {
+                let samples = GatheredSamples { values: &[0.0; 4], indices: &indices, len, width };
+                gather_values(samples, &mut [0.0f32; 8]);
             });
-            assert!(refused.is_err(), "{indices:?}, {len}, {width}");
+            assert!(refused, "{indices:?}, {len}, {width}");
         }
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! 1. [`gemm()`] checks that all indices lie inside their slices (`operands`).
 //! 2. `packing` cuts a long `k` into blocks that suit the caches, and copies rows of `A` that are far apart.
-//! 3. `dispatch` (in `simd`) enters a function compiled for the machine's instruction set.
+//! 3. `dispatch` (in `simd`) enters a function compiled for the instruction set in use.
 //! 4. `microkernel` cuts `C` into blocks of rows by vectors,
 //! 5. and computes each block in registers.
 
@@ -28,13 +28,12 @@ mod packing;
 mod peak;
 
 pub use microkernel::MAX_BLOCK_ROWS;
-pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt, gemm_nt_naive};
+pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt};
 use operands::GemmArgs;
 pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};
 pub use peak::peak_flops;
 
 use crate::Float;
-use crate::isa::IsaToken;
 
 /// `C = A · B`, or `C += A · B`, as [`MatrixC::accumulate`] says, for each matrix of the batch.
 ///
@@ -67,7 +66,9 @@ use crate::isa::IsaToken;
 /// ```
 #[inline(never)]
 pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, c: MatrixC<'_, T>) {
-    gemm_on(IsaToken::current(), size, a, b, c);
+    if let Some(args) = GemmArgs::new(size, a, b, c) {
+        packing::run(&args);
+    }
 }
 
 // A generic function that is not inlined is compiled once in the crate that names its types, instead of once in each
@@ -77,106 +78,90 @@ static F32: fn(GemmSize<'_>, MatrixA<'_, f32>, MatrixB<'_, f32>, MatrixC<'_, f32
 #[used]
 static F64: fn(GemmSize<'_>, MatrixA<'_, f64>, MatrixB<'_, f64>, MatrixC<'_, f64>) = gemm;
 
-/// [`gemm()`] on an instruction set.
-fn gemm_on<T: Float>(
-    token: IsaToken,
-    size: GemmSize<'_>,
-    a: MatrixA<'_, T>,
-    b: MatrixB<'_, T>,
-    c: MatrixC<'_, T>,
-) {
-    if let Some(args) = GemmArgs::new(size, a, b, c) {
-        // SAFETY: `GemmArgs::new` has checked all indices, and `c` is borrowed mutably, so it overlaps neither
-        // operand.
-        unsafe { packing::run(token, &args) }
-    }
-}
-
-/// The plain loops that [`gemm()`] is tested against.
-pub fn gemm_naive<T: Float>(
-    size: GemmSize<'_>,
-    a: MatrixA<'_, T>,
-    b: MatrixB<'_, T>,
-    c: MatrixC<'_, T>,
-) {
-    let [row_stride, k_stride] = a.strides();
-    for batch in 0..size.batch_count {
-        for i in 0..size.m {
-            for j in 0..size.n {
-                let at = batch * c.batch_stride + i * c.ldc + j;
-                let mut sum = if c.accumulate { c.values[at] } else { T::ZERO };
-                for &[a_start, b_start] in size.k_segments {
-                    for k in 0..size.segment_len {
-                        sum += a.values[a_start + i * row_stride + k * k_stride]
-                            * b.values[b_start + batch * b.batch_stride + k * b.ldb + j];
-                    }
-                }
-                c.values[at] = sum + c.bias.get(i).copied().unwrap_or(T::ZERO);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use crate::isa::Isa;
+    use crate::testing::{is_refused, normals, on_each_isa};
 
-    fn random<T: Float>(count: usize, stream: u64) -> Vec<T> {
-        let mut stream = Stream::new(7, stream);
-        (0..count).map(|_| T::from_f64(stream.normal())).collect()
+    /// The plain loops that [`gemm()`] is tested against.
+    fn gemm_naive<T: Float>(
+        size: GemmSize<'_>,
+        a: MatrixA<'_, T>,
+        b: MatrixB<'_, T>,
+        c: MatrixC<'_, T>,
+    ) {
+        let [row_stride, k_stride] = match a.layout {
+            Layout::RowMajor => [a.lda, 1],
+            Layout::ColumnMajor => [1, a.lda],
+        };
+        for batch in 0..size.batch_count {
+            for i in 0..size.m {
+                for j in 0..size.n {
+                    let at = batch * c.batch_stride + i * c.ldc + j;
+                    let mut sum = if c.accumulate { c.values[at] } else { T::ZERO };
+                    for &[a_start, b_start] in size.k_segments {
+                        for k in 0..size.segment_len {
+                            sum += a.values[a_start + i * row_stride + k * k_stride]
+                                * b.values[b_start + batch * b.batch_stride + k * b.ldb + j];
+                        }
+                    }
+                    c.values[at] = sum + c.bias.get(i).copied().unwrap_or(T::ZERO);
+                }
+            }
+        }
     }
 
     /// The tuned kernel on every instruction set of the machine against the plain loops.
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
-        for token in IsaToken::available() {
+        on_each_isa(|isa| {
             for m in sizes {
                 for n in sizes {
                     for (k, segments, batch) in [(1, 1, 1), (5, 1, 2), (4, 3, 1), (9, 2, 3)] {
-                        one_case::<T>(token, [m, n, k, segments, batch], 0, tolerance);
+                        one_case::<T>(isa, [m, n, k, segments, batch], 0, tolerance);
                     }
                 }
             }
             // Long enough for several blocks of `k`, and columns of A far enough apart to be packed.
             for m in [1, 11, 12, 25] {
-                one_case::<T>(token, [m, 33, 600, 1, 1], 0, tolerance);
-                one_case::<T>(token, [m, 33, 300, 1, 2], 520, tolerance);
+                one_case::<T>(isa, [m, 33, 600, 1, 1], 0, tolerance);
+                one_case::<T>(isa, [m, 33, 300, 1, 2], 520, tolerance);
             }
-        }
+        });
     }
 
-    fn one_case<T: Float>(token: IsaToken, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 5], a_pad: usize, tolerance: f64) {
         let [m, n, k, n_segments, batch_count] = sizes;
         let pad = 3;
-        let b: Vec<T> = random((n + pad) * k * n_segments * batch_count, 2);
+        let b: Vec<T> = normals((n + pad) * k * n_segments * batch_count, 2);
         let b = MatrixB { values: &b, ldb: n + pad, batch_stride: (n + pad) * k * n_segments };
         for layout in [Layout::ColumnMajor, Layout::RowMajor] {
             let (lda, a_len) = match layout {
                 Layout::ColumnMajor => (m + a_pad, (m + a_pad) * k),
                 Layout::RowMajor => (k + a_pad, m * (k + a_pad)),
             };
-            let mut a: Vec<T> = random(a_len * n_segments, 1);
+            let mut a: Vec<T> = normals(a_len * n_segments, 1);
             // Zeros, as a ReLU leaves them.
             a.iter_mut().for_each(|value| *value = value.maximum(T::ZERO));
             let a = MatrixA { values: &a, layout, lda };
             let k_segments: Vec<_> =
                 (0..n_segments).rev().map(|s| [s * a_len, s * (n + pad) * k]).collect();
             let size = GemmSize { m, n, k_segments: &k_segments, segment_len: k, batch_count };
-            let start: Vec<T> = random(batch_count * m * (n + pad), 3);
-            let bias: Vec<T> = random(m, 4);
+            let start: Vec<T> = normals(batch_count * m * (n + pad), 3);
+            let bias: Vec<T> = normals(m, 4);
             for (accumulate, bias) in [(false, &[][..]), (true, &[]), (false, &bias), (true, &bias)]
             {
                 let (mut tuned, mut naive) = (start.clone(), start.clone());
                 let (ldc, batch_stride) = (n + pad, m * (n + pad));
                 let c = |values| MatrixC { values, ldc, batch_stride, accumulate, bias };
-                gemm_on(token, size, a, b, c(&mut tuned));
+                gemm(size, a, b, c(&mut tuned));
                 gemm_naive(size, a, b, c(&mut naive));
                 for (i, (t, n)) in tuned.iter().zip(&naive).enumerate() {
                     let (t, n) = (t.to_f64(), n.to_f64());
                     assert!(
                         (t - n).abs() <= tolerance * (1.0 + n.abs()) * (k as f64).sqrt(),
-                        "{token:?} {}: {sizes:?}, {layout:?}, accumulate {accumulate}, bias of {}, element {i}: {t} against {n}",
+                        "{isa:?} {}: {sizes:?}, {layout:?}, accumulate {accumulate}, bias of {}, element {i}: {t} against {n}",
                         T::NAME,
                         bias.len(),
                     );
@@ -244,10 +229,10 @@ mod tests {
     #[test]
     fn an_index_outside_is_refused() {
         for (size, offset) in [([3, 1, 1], 0), ([1, 7, 1], 0), ([1, 1, 4], 0), ([1, 1, 1], 6)] {
-            let refused = std::panic::catch_unwind(|| {
+            let refused = is_refused(|| {
                 attempt(size, offset, &[1.0; 6], &mut [0.0; 64]);
             });
-            assert!(refused.is_err(), "{size:?} from {offset}");
+            assert!(refused, "{size:?} from {offset}");
         }
     }
 
@@ -292,8 +277,8 @@ mod tests {
                 Strides { c_batch: HALF, ..FITTING },
                 Strides { offset: usize::MAX, ..FITTING },
             ] {
-                let refused = std::panic::catch_unwind(|| strided(size, layout, strides));
-                assert!(refused.is_err(), "{layout:?}, {strides:?}");
+                let refused = is_refused(|| strided(size, layout, strides));
+                assert!(refused, "{layout:?}, {strides:?}");
             }
         }
     }

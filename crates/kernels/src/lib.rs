@@ -38,7 +38,7 @@ pub mod winograd;
 
 pub use bandwidth::read_bandwidth;
 pub use float::Float;
-pub use gather::{gather_bytes, gather_values};
+pub use gather::{GatheredSamples, gather_bytes, gather_values};
 pub use gemm::gemm;
 pub use isa::{Isa, IsaError};
 pub use pool::Pool;
@@ -57,3 +57,6 @@ pub const MAX_LANES: usize = 16;
 pub const fn is_optimized() -> bool {
     !matches!(env!("GRADUS_OPT_LEVEL").as_bytes(), b"0")
 }
+
+#[cfg(test)]
+mod testing;

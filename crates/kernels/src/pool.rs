@@ -54,34 +54,26 @@ const JOB: u64 = 0x1_0000;
 /// Set once, when the pool is dropped.
 const QUIT: u64 = 1 << 63;
 
+#[derive(Debug)]
 struct PoolState {
     word: AtomicU64,
     /// For each thread the items of its range that are left.
     ranges: Vec<ItemRange>,
     /// Workers that are parked or about to park.
     parked: AtomicUsize,
+    /// What the threads call: `job(thread, item)`.
     job: UnsafeCell<Job>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// The function that the threads call: `run(thread, item)`.
-#[derive(Clone, Copy)]
-struct Job {
-    run: *const (dyn Fn(usize, usize) + Sync),
-}
+type Job = *const (dyn Fn(usize, usize) + Sync);
 
 // SAFETY: `job` is written only while the state is closed and without workers, and read only by
-// workers that have joined; joining acquires what opening released. The pointer in it is used only
-// while the call that lent it waits.
+// workers that have joined; joining acquires what opening released. It is called only while the call that lent
+// it waits.
 unsafe impl Sync for PoolState {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl Send for PoolState {}
-
-impl std::fmt::Debug for PoolState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PoolState").field("word", &self.word).finish_non_exhaustive()
-    }
-}
 
 impl Pool {
     /// A pool of `threads` threads, the caller's included; 0 counts as 1. With 1, or where there are no
@@ -95,7 +87,7 @@ impl Pool {
             word: AtomicU64::new(0),
             ranges: (0..=n_workers).map(|_| ItemRange::default()).collect(),
             parked: AtomicUsize::new(0),
-            job: UnsafeCell::new(Job { run: &|_, _| () }),
+            job: UnsafeCell::new(&|_, _| ()),
             panic: Mutex::new(None),
         });
         let worker = |i| {
@@ -164,12 +156,8 @@ impl Pool {
         locals: &[Mutex<L>],
         run: impl Fn(usize, &mut I, &mut L) + Sync,
     ) {
-        assert!(
-            locals.len() >= self.threads(),
-            "{} locals for {} threads",
-            locals.len(),
-            self.threads()
-        );
+        let (threads, n_locals) = (self.threads(), locals.len());
+        assert!(n_locals >= threads, "{n_locals} locals for {threads} threads");
         let base = DisjointPtr(items.as_mut_ptr());
         self.run_on_threads(items.len(), |thread, i| {
             // SAFETY: as in `each`.
@@ -217,12 +205,11 @@ impl Pool {
         }
         // SAFETY: only the lifetime changes. `close` returns after the last worker has left, and `run`
         // calls it before its borrow ends: nothing between the two can panic (`work` catches).
-        let run: &'static (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(run) };
-        let job = Job { run };
+        let job: &'static (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(run) };
         // SAFETY: the state is closed and without workers, so nothing reads the job.
         unsafe { *state.job.get() = job };
         let jobs = state.word.load(Ordering::Relaxed) & !(JOB - 1);
-        // Sequentially consistent here and in `wait_for`: either the worker sees the job, or this thread sees it
+        // Sequentially consistent here and in `serve_jobs`: either the worker sees the job, or this thread sees it
         // parked.
         state.word.store((jobs + JOB) | OPEN, Ordering::SeqCst);
         if state.parked.load(Ordering::SeqCst) > 0 {
@@ -234,7 +221,7 @@ impl Pool {
     fn close(&self) {
         let word = &self.state.word;
         word.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         while word.load(Ordering::Acquire) & WORKERS != 0 {
             backoff.wait();
         }
@@ -268,7 +255,7 @@ impl PoolState {
                 .chain(others.flat_map(|range| std::iter::from_fn(|| range.take_last())));
             for item in items {
                 // SAFETY: the job's closure lives until `close` has returned, which waits for this thread.
-                unsafe { (*job.run)(me, item) };
+                unsafe { (*job)(me, item) };
             }
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
@@ -277,55 +264,32 @@ impl PoolState {
         }
     }
 
-    /// The loop of worker `me`: wait for a job, join it, work, leave.
+    /// The loop of worker `me`: wait for a job, join it, work, leave; until the end.
     fn serve_jobs(&self, me: usize) {
         let mut last_job = 0;
+        let mut backoff = Backoff::default();
         loop {
-            let state = self.wait_for(last_job);
-            if state & QUIT != 0 {
-                return;
-            }
-            last_job = state & !(JOB - 1);
-            // Joining fails if the job was closed, or another worker joined, in between: read again.
-            let mut seen = state;
-            while seen & OPEN != 0 && seen & !(JOB - 1) == last_job {
-                match self.word.compare_exchange_weak(
-                    seen,
-                    seen + WORKER,
-                    Ordering::Acquire,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(_) => {
-                        // SAFETY: joined, so the job is not written until this worker has left.
-                        self.work(unsafe { *self.job.get() }, me);
-                        self.word.fetch_sub(WORKER, Ordering::Release);
-                        break;
+            let is_new = |word: u64| word & OPEN != 0 && word & !(JOB - 1) != last_job;
+            let join = |word| is_new(word).then(|| word + WORKER);
+            match self.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, join) {
+                Ok(word) => {
+                    last_job = word & !(JOB - 1);
+                    // SAFETY: joined, so the job is not written until this worker has left.
+                    self.work(unsafe { *self.job.get() }, me);
+                    self.word.fetch_sub(WORKER, Ordering::Release);
+                }
+                Err(word) if word & QUIT != 0 => return,
+                Err(_) if backoff.wait() => continue,
+                Err(_) => {
+                    self.parked.fetch_add(1, Ordering::SeqCst);
+                    let word = self.word.load(Ordering::SeqCst);
+                    if word & QUIT == 0 && !is_new(word) {
+                        thread::park();
                     }
-                    Err(now) => seen = now,
+                    self.parked.fetch_sub(1, Ordering::SeqCst);
                 }
             }
-        }
-    }
-
-    /// Waits until there is an open job other than `last_job`, or the end.
-    fn wait_for(&self, last_job: u64) -> u64 {
-        let is_new =
-            |state: u64| state & QUIT != 0 || (state & OPEN != 0 && state & !(JOB - 1) != last_job);
-        let mut backoff = Backoff::new();
-        loop {
-            let state = self.word.load(Ordering::Acquire);
-            if is_new(state) {
-                return state;
-            }
-            if backoff.wait() {
-                continue;
-            }
-            self.parked.fetch_add(1, Ordering::SeqCst);
-            if !is_new(self.word.load(Ordering::SeqCst)) {
-                thread::park();
-            }
-            self.parked.fetch_sub(1, Ordering::SeqCst);
-            backoff = Backoff::new();
+            backoff = Backoff::default();
         }
     }
 }
@@ -361,13 +325,10 @@ impl ItemRange {
 }
 
 /// Spins, then yields, then says that it is time to park.
+#[derive(Default)]
 struct Backoff(u32);
 
 impl Backoff {
-    fn new() -> Self {
-        Self(0)
-    }
-
     fn wait(&mut self) -> bool {
         self.0 = self.0.saturating_add(1);
         if self.0 < SPINS {
@@ -400,6 +361,7 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::is_refused;
 
     #[test]
     fn every_item_runs_once_with_any_number_of_threads() {
@@ -445,10 +407,7 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_the_pool_stays_usable() {
         let pool = Pool::new(3);
-        let caught = catch_unwind(AssertUnwindSafe(|| {
-            pool.run(20, |i| assert!(i != 11, "item {i}"));
-        }));
-        assert!(caught.is_err());
+        assert!(is_refused(|| pool.run(20, |i| assert!(i != 11, "item {i}"))));
         let mut values = [1; 20];
         pool.each(&mut values, |_, value| *value += 1);
         assert_eq!(values, [2; 20]);
@@ -459,10 +418,9 @@ mod tests {
         let pool = Pool::new(4);
         let locals: Vec<_> = (0..4).map(|_| Mutex::new(0usize)).collect();
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);
-        let caught = catch_unwind(AssertUnwindSafe(|| {
+        assert!(is_refused(|| {
             pool.each_with(&mut [(); 9], &locals, |_, (), _| panic!("with a local borrowed"));
         }));
-        assert!(caught.is_err());
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);
         assert_eq!(locals.iter().map(|l| *lock(l)).sum::<usize>(), 1000);
     }
@@ -484,10 +442,8 @@ mod tests {
     fn bounds_outside_are_refused() {
         let pool = Pool::new(2);
         for bounds in [&[0, 11][..], &[5, 2]] {
-            let refused = catch_unwind(AssertUnwindSafe(|| {
-                pool.split([&mut [0; 10][..]], bounds, |_, _| ());
-            }));
-            assert!(refused.is_err(), "{bounds:?}");
+            let refused = is_refused(|| pool.split([&mut [0; 10][..]], bounds, |_, _| ()));
+            assert!(refused, "{bounds:?}");
         }
     }
 }

@@ -140,7 +140,19 @@ fn ln(x: f64) -> f64 {
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     // Terms until the next is below 2⁻⁵⁴ of the sum.
-    let series = polynomial(z, const { reciprocals([3, 5, 7, 9, 11, 13, 15, 17, 19, 21]) });
+    const RECIPROCALS: [f64; 10] = [
+        1.0 / 3.0,
+        1.0 / 5.0,
+        1.0 / 7.0,
+        1.0 / 9.0,
+        1.0 / 11.0,
+        1.0 / 13.0,
+        1.0 / 15.0,
+        1.0 / 17.0,
+        1.0 / 19.0,
+        1.0 / 21.0,
+    ];
+    let series = polynomial(z, RECIPROCALS);
     exponent as f64 * std::f64::consts::LN_2 + 2.0 * (s + s * z * series)
 }
 
@@ -154,12 +166,14 @@ fn polynomial<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
     sum
 }
 
-/// One over each number.
-const fn reciprocals<const N: usize>(numbers: [u64; N]) -> [f64; N] {
-    let mut values = [0.0; N];
-    let mut i = 0;
-    while i < N {
-        values[i] = 1.0 / numbers[i] as f64;
+/// One over each second factorial, from that of 0 or 1 on.
+const fn inverse_factorials(first: u64) -> [f64; 9] {
+    let mut values = [1.0; 9];
+    let (mut i, mut factorial) = (1, 1);
+    while i < values.len() {
+        let n = 2 * i as u64 + first;
+        factorial *= (n - 1) * n;
+        values[i] = 1.0 / factorial as f64;
         i += 1;
     }
     values
@@ -178,38 +192,8 @@ fn cos_tau(x: f64) -> f64 {
     let angle = std::f64::consts::TAU * (x - 0.25 * (shifted - ROUND));
     let square = angle * angle;
     // 1/0! − x²/2! + x⁴/4! − …, and the sine as x·(1/1! − x²/3! + x⁴/5! − …).
-    let cos = polynomial(
-        -square,
-        const {
-            reciprocals([
-                1,
-                2,
-                24,
-                720,
-                40_320,
-                3_628_800,
-                479_001_600,
-                87_178_291_200,
-                20_922_789_888_000,
-            ])
-        },
-    );
-    let sin = polynomial(
-        -square,
-        const {
-            reciprocals([
-                1,
-                6,
-                120,
-                5040,
-                362_880,
-                39_916_800,
-                6_227_020_800,
-                1_307_674_368_000,
-                355_687_428_096_000,
-            ])
-        },
-    );
+    let cos = polynomial(-square, const { inverse_factorials(0) });
+    let sin = polynomial(-square, const { inverse_factorials(1) });
     let value = if quarter & 1 == 0 { cos } else { angle * sin };
     // The second and third quarter: cos(x + ½π) = −sin x, cos(x + π) = −cos x.
     if quarter == 1 || quarter == 2 { -value } else { value }

@@ -4,19 +4,14 @@ use crate::{Float, MAX_LANES, bounds, inlined, transpose, vectorize};
 
 /// The sum of all values: sixteen partial sums, then those in order.
 pub fn sum<T: Float>(values: &[T]) -> T {
-    fold::<16, _, _>(values, T::ZERO, inlined!(|sum, value| sum + value))
+    let sums: [T; 16] = fold(values, T::ZERO, T::add);
+    sums.into_iter().sum()
 }
 
 /// The sum of all squares, in `f64`: no finite `f32` makes it overflow. Of 64 partial sums.
 pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    fold::<64, _, _>(
-        values,
-        0.0,
-        inlined!(|sum, value| {
-            let value = value.to_f64();
-            sum + value * value
-        }),
-    )
+    let sums: [f64; 64] = fold(values, 0.0, inlined!(|sum, x: T| sum + x.to_f64() * x.to_f64()));
+    sums.into_iter().sum()
 }
 
 /// Adds to each element of `to` the sum of its row of `values`, of `width` elements.
@@ -37,13 +32,7 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
     for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
         vectorize(inlined!(|| {
             for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
-                let mut own = [T::ZERO; SIDE];
-                let mut chunks = row.chunks_exact(SIDE);
-                for chunk in &mut chunks {
-                    own.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += value);
-                }
-                own.iter_mut().zip(chunks.remainder()).for_each(|(sum, &value)| *sum += value);
-                sums.copy_from_slice(&own);
+                sums.copy_from_slice(&partial_results::<SIDE, _, _>(row, T::ZERO, T::add));
             }
         }));
         transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
@@ -59,44 +48,46 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
 
 /// Whether the magnitude of every value is below `limit`; not so for NaN.
 pub fn all_below<T: Float>(values: &[T], limit: T) -> bool {
-    const BLOCK: usize = 64;
-    vectorize(inlined!(|| {
-        let mut chunks = values.chunks_exact(BLOCK);
-        let mut below = [u32::MAX; BLOCK];
-        for chunk in &mut chunks {
-            for (below, value) in below.iter_mut().zip(chunk) {
-                *below &= if value.abs() < limit { u32::MAX } else { 0 };
-            }
-        }
-        below == [u32::MAX; BLOCK] && chunks.remainder().iter().all(|v| v.abs() < limit)
-    }))
+    let all = u32::MAX;
+    let below: [u32; 64] = fold(
+        values,
+        all,
+        inlined!(|below, value: T| below & if value.abs() < limit { all } else { 0 }),
+    );
+    below == [all; 64]
 }
 
-/// Adds with `PARTIAL` partial sums that run side by side; number `i` goes to partial sum `i` modulo that.
+/// [`partial_results`], compiled for the instruction set in use.
 #[inline(always)]
-fn fold<const PARTIAL: usize, T: Float, S: Float>(
+pub(crate) fn fold<const N: usize, T: Copy, R: Copy>(
     values: &[T],
-    zero: S,
-    add: impl Fn(S, T) -> S,
-) -> S {
-    vectorize(inlined!(|| {
-        let mut sums = [zero; PARTIAL];
-        let mut chunks = values.chunks_exact(PARTIAL);
-        for chunk in &mut chunks {
-            for (sum, &value) in sums.iter_mut().zip(chunk) {
-                *sum = add(*sum, value);
-            }
-        }
-        for (sum, &value) in sums.iter_mut().zip(chunks.remainder()) {
-            *sum = add(*sum, value);
-        }
-        sums.into_iter().sum()
-    }))
+    start: R,
+    add: impl Fn(R, T) -> R,
+) -> [R; N] {
+    vectorize(inlined!(|| partial_results(values, start, add)))
+}
+
+/// Folds into `N` results side by side; number `i` goes to result `i` modulo that.
+#[inline(always)]
+fn partial_results<const N: usize, T: Copy, R: Copy>(
+    values: &[T],
+    start: R,
+    add: impl Fn(R, T) -> R,
+) -> [R; N] {
+    let mut results = [start; N];
+    let mut chunks = values.chunks_exact(N);
+    for chunk in &mut chunks {
+        results.iter_mut().zip(chunk).for_each(|(result, &value)| *result = add(*result, value));
+    }
+    let rest = results.iter_mut().zip(chunks.remainder());
+    rest.for_each(|(result, &value)| *result = add(*result, value));
+    results
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::is_refused;
 
     #[test]
     fn every_row_is_summed_up_and_added() {
@@ -115,9 +106,8 @@ mod tests {
     fn rows_outside_are_refused() {
         // With plain arithmetic two rows of the second width would end at 0.
         for width in [4, usize::MAX / 2 + 1] {
-            let refused =
-                std::panic::catch_unwind(|| add_row_sums(&[0.0; 7], width, &mut [0.0; 2]));
-            assert!(refused.is_err(), "two rows of {width}");
+            let refused = is_refused(|| add_row_sums(&[0.0; 7], width, &mut [0.0; 2]));
+            assert!(refused, "two rows of {width}");
         }
     }
 

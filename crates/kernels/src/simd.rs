@@ -1,15 +1,13 @@
 //! Vectors of numbers in registers, and kernels compiled for each instruction set.
 //!
-//! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set of a
-//! [`IsaToken`], inside a function that is compiled with the features of that set.
+//! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set in
+//! use, inside a function that is compiled with the features of that set.
 //! Everything below that function must be inlined into it, or it is compiled without the features: hence
 //! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`]. Nor may registers be
 //! passed to functions of the standard library, of which the compiler decides: no `array::from_fn`, no `map`, no
 //! iterator over registers by value. Loops over references to them are fine.
 
-use crate::isa::IsaToken;
-#[cfg(target_arch = "x86_64")]
-use crate::isa::{Avx2, Avx512};
+use crate::{Float, Isa};
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -17,7 +15,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// An instruction set: a token, of which a value proves that the machine has the set.
+/// An instruction set: a token, of which a value proves that the machine has the set. Only [`dispatch`] makes one.
 pub trait InstructionSet: Copy {
     /// A register of `f32`.
     type F32: Vector<Set = Self, Scalar = f32>;
@@ -25,26 +23,28 @@ pub trait InstructionSet: Copy {
     type F64: Vector<Set = Self, Scalar = f64>;
 }
 
-/// A number type with registers on every instruction set: `f32` and `f64`.
-pub trait Element: Sized {
-    /// Its register.
-    type Vector<S: InstructionSet>: Vector<Set = S, Scalar = Self>;
-}
-
-impl Element for f32 {
-    type Vector<S: InstructionSet> = S::F32;
-}
-
-impl Element for f64 {
-    type Vector<S: InstructionSet> = S::F64;
-}
+/// The token of [`Isa::Portable`].
+#[derive(Clone, Copy)]
+pub(crate) struct Portable(());
+/// The token of [`Isa::Neon`].
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Neon(());
+/// The token of [`Isa::Avx2`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+/// The token of [`Isa::Avx512`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
 
 /// A vector register. A value of it proves that the machine has the instructions, as a token does.
 pub trait Vector: Copy {
     /// The token without which none can be made.
     type Set: InstructionSet;
     /// The type of one lane.
-    type Scalar: Copy + Default + PartialEq;
+    type Scalar: Float;
     /// Numbers in one register: at most [`MAX_LANES`](crate::MAX_LANES).
     const LANES: usize;
     /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
@@ -69,8 +69,11 @@ pub trait Vector: Copy {
     fn add(self, term: Self) -> Self;
     /// `self · factor + term`.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// The sum of all lanes, halves added to halves.
-    fn sum_lanes(self) -> Self::Scalar;
+    /// 0 in every lane.
+    #[inline(always)]
+    fn zero(set: Self::Set) -> Self {
+        Self::splat(set, Self::Scalar::ZERO)
+    }
 }
 
 /// Code that is compiled for each instruction set.
@@ -82,33 +85,33 @@ pub(crate) trait Kernel {
     fn run<S: InstructionSet>(self, set: S) -> Self::Output;
 }
 
-/// Runs `kernel`, compiled for the instruction set of `token`.
+/// Runs `kernel`, compiled for the instruction set in use.
 #[inline(always)]
-pub(crate) fn dispatch<K: Kernel>(token: IsaToken, kernel: K) -> K::Output {
-    match token {
-        IsaToken::Portable(set) => kernel.run(set),
+pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    match Isa::current() {
         // The target assumes the set of every machine of this architecture.
         #[cfg(target_arch = "aarch64")]
-        IsaToken::Neon(set) => kernel.run(set),
-        // SAFETY: the token proves that the machine has the features.
+        Isa::Neon => kernel.run(Neon(())),
+        // SAFETY: the machine has the set in use.
         #[cfg(target_arch = "x86_64")]
-        IsaToken::Avx2(set) => unsafe { avx2(set, kernel) },
+        Isa::Avx2 => unsafe { avx2(kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        IsaToken::Avx512(set) => unsafe { avx512(set, kernel) },
+        Isa::Avx512 => unsafe { avx512(kernel) },
+        _ => kernel.run(Portable(())),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
-fn avx512<K: Kernel>(set: Avx512, kernel: K) -> K::Output {
-    kernel.run(set)
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn avx2<K: Kernel>(set: Avx2, kernel: K) -> K::Output {
-    kernel.run(set)
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
 }
 
 /// Runs `body`, compiled for the machine's instruction set.
@@ -130,7 +133,7 @@ fn avx2<K: Kernel>(set: Avx2, kernel: K) -> K::Output {
 /// ```
 #[inline(always)]
 pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
-    dispatch(IsaToken::current(), Plain(body))
+    dispatch(Plain(body))
 }
 
 /// A closure that is inlined wherever it is called, as in `vectorize(inlined!(|| …))`: with `#[inline(always)]`
@@ -178,11 +181,10 @@ macro_rules! vector {
         splat $splat:ident, add $add:ident,
         fma |$factor:ident, $other:ident, $term:ident| $fma:expr,
         load |$from:ident, $count:ident| $load:expr,
-        store |$to:ident, $value:ident, $many:ident| $store:expr,
-        sum |$lanes_in:ident| $sum:expr
+        store |$to:ident, $value:ident, $many:ident| $store:expr
     ) => {
         #[derive(Clone, Copy)]
-        pub struct $name($register);
+        pub(crate) struct $name($register);
 
         const _: () = assert!($lanes <= crate::MAX_LANES);
 
@@ -220,12 +222,6 @@ macro_rules! vector {
                 let ($factor, $other, $term) = (self.0, factor.0, term.0);
                 // SAFETY: as above.
                 Self(unsafe { $fma })
-            }
-            #[inline(always)]
-            fn sum_lanes(self) -> $scalar {
-                let $lanes_in = self.0;
-                // SAFETY: as above.
-                unsafe { $sum }
             }
         }
     };

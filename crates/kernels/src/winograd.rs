@@ -10,8 +10,7 @@
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
-use crate::isa::IsaToken;
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 use crate::{Float, MAX_LANES};
 
 /// Points of each axis, and so the side of a patch.
@@ -65,26 +64,6 @@ pub fn winograd<T: Float>(
     (results, to): (&mut [T], Square<'_>),
     epilogue: Epilogue<'_, T>,
 ) {
-    winograd_on(IsaToken::current(), transform, len, (values, from), (results, to), epilogue);
-}
-
-type Winograd<T> =
-    fn(Transform, usize, (&[T], Square<'_>), (&mut [T], Square<'_>), Epilogue<'_, T>);
-// Compiled here once, as `gemm` is.
-#[used]
-static F32: Winograd<f32> = winograd;
-#[used]
-static F64: Winograd<f64> = winograd;
-
-/// [`winograd`] on an instruction set.
-fn winograd_on<T: Float>(
-    token: IsaToken,
-    transform: Transform,
-    len: usize,
-    (values, from): (&[T], Square<'_>),
-    (results, to): (&mut [T], Square<'_>),
-    epilogue: Epilogue<'_, T>,
-) {
     let small = |side| (3..=6).contains(&side);
     let is_known = match transform {
         Transform::Input => from.side == POINTS && to.side == POINTS,
@@ -99,41 +78,31 @@ fn winograd_on<T: Float>(
             assert!(is_inside, "a row of {len} from {start} of {slice_len}");
         }
     }
-    let (bias, bias_run) = match epilogue {
-        Epilogue::Bias(bias, run) => {
-            assert!(run == 1 || run % MAX_LANES == 0 && run > 0, "a bias for {run} neighbours");
-            assert!(bias.len() >= len.div_ceil(run), "a bias of {} for {len}", bias.len());
-            (bias.as_ptr(), run)
-        }
-        _ => (std::ptr::null(), 1),
-    };
-    let args = TransformArgs {
-        transform,
-        len,
-        values: values.as_ptr(),
-        from,
-        results: results.as_mut_ptr(),
-        to,
-        accumulate: matches!(epilogue, Epilogue::Accumulate),
-        bias,
-        bias_run,
-    };
-    dispatch(token, args);
+    if let Epilogue::Bias(bias, run) = epilogue {
+        assert!(run == 1 || run % MAX_LANES == 0 && run > 0, "a bias for {run} neighbours");
+        assert!(bias.len() >= len.div_ceil(run), "a bias of {} for {len}", bias.len());
+    }
+    dispatch(TransformArgs { transform, len, values, from, results, to, epilogue });
 }
 
-/// A checked transform, as pointers: only [`winograd_on`] makes one. Every row lies inside its slice.
+type Winograd<T> =
+    fn(Transform, usize, (&[T], Square<'_>), (&mut [T], Square<'_>), Epilogue<'_, T>);
+// Compiled here once, as `gemm` is.
+#[used]
+static F32: Winograd<f32> = winograd;
+#[used]
+static F64: Winograd<f64> = winograd;
+
+/// A checked transform: only [`winograd`] makes one. Every row lies inside its slice.
 #[derive(Debug)]
 struct TransformArgs<'a, T> {
     transform: Transform,
     len: usize,
-    values: *const T,
+    values: &'a [T],
     from: Square<'a>,
-    results: *mut T,
+    results: &'a mut [T],
     to: Square<'a>,
-    accumulate: bool,
-    /// One number for each `bias_run` elements of a row, or null.
-    bias: *const T,
-    bias_run: usize,
+    epilogue: Epilogue<'a, T>,
 }
 
 impl<T: Float> Kernel for TransformArgs<'_, T> {
@@ -141,57 +110,55 @@ impl<T: Float> Kernel for TransformArgs<'_, T> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        match (self.transform, self.from.side, self.to.side) {
-            (Transform::Input, ..) => each::<T, T::Vector<S>, 8, 8, InputTransform>(set, &self),
-            (Transform::Filter, 3, _) => each::<T, T::Vector<S>, 3, 8, FilterTransform>(set, &self),
-            (Transform::Filter, 4, _) => each::<T, T::Vector<S>, 4, 8, FilterTransform>(set, &self),
-            (Transform::Filter, 5, _) => each::<T, T::Vector<S>, 5, 8, FilterTransform>(set, &self),
-            (Transform::Filter, ..) => each::<T, T::Vector<S>, 6, 8, FilterTransform>(set, &self),
-            (Transform::Output, _, 3) => each::<T, T::Vector<S>, 8, 3, OutputTransform>(set, &self),
-            (Transform::Output, _, 4) => each::<T, T::Vector<S>, 8, 4, OutputTransform>(set, &self),
-            (Transform::Output, _, 5) => each::<T, T::Vector<S>, 8, 5, OutputTransform>(set, &self),
-            (Transform::Output, ..) => each::<T, T::Vector<S>, 8, 6, OutputTransform>(set, &self),
+        match self.transform {
+            Transform::Input => each::<T::Vector<S>, 8, 8, InputTransform>(set, self),
+            Transform::Filter => with_constant!(SIDE = self.from.side, max 6, 6 5 4 3
+                => each::<T::Vector<S>, SIDE, 8, FilterTransform>(set, self)),
+            Transform::Output => with_constant!(SIDE = self.to.side, max 6, 6 5 4 3
+                => each::<T::Vector<S>, 8, SIDE, OutputTransform>(set, self)),
         }
     }
 }
 
 /// Transforms columns, then rows, a vector of elements at a time.
 #[inline(always)]
-fn each<T, V, const FROM: usize, const TO: usize, A>(set: V::Set, args: &TransformArgs<'_, T>)
-where
-    T: Float,
-    V: Vector<Scalar = T>,
-    A: Transform1d<FROM, TO>,
-{
+fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>(
+    set: V::Set,
+    args: TransformArgs<'_, V::Scalar>,
+) {
+    let (values, results) = (args.values.as_ptr(), args.results.as_mut_ptr());
     for at in (0..args.len).step_by(V::LANES) {
         let count = V::LANES.min(args.len - at);
-        // SAFETY: `count` elements from `at` on lie inside each row, as `winograd_on` has checked; a bias for more
-        // than one neighbour is one for a whole vector, since `bias_run` is a multiple of `MAX_LANES`.
+        // SAFETY: `count` elements from `at` on lie inside each row, as `winograd` has checked; a bias for more
+        // than one neighbour is one for a whole vector, since their number is a multiple of `MAX_LANES`.
         unsafe {
-            let mut between = [[V::splat(set, T::ZERO); FROM]; TO];
+            let mut between = [[V::zero(set); FROM]; TO];
             for column in 0..FROM {
-                let mut values = [V::splat(set, T::ZERO); FROM];
-                for (row, value) in values.iter_mut().enumerate() {
+                let mut pixels = [V::zero(set); FROM];
+                for (row, pixel) in pixels.iter_mut().enumerate() {
                     let start = args.from.starts[row * FROM + column];
                     if start != OUTSIDE {
-                        *value = V::load(set, args.values.add(start + at), count);
+                        *pixel = V::load(set, values.add(start + at), count);
                     }
                 }
-                for (between, value) in between.iter_mut().zip(&A::along(set, values)) {
+                for (between, value) in between.iter_mut().zip(&A::along(set, pixels)) {
                     between[column] = *value;
                 }
             }
-            let bias = match args.bias_run {
-                _ if args.bias.is_null() => V::splat(set, T::ZERO),
-                1 => V::load(set, args.bias.add(at), count),
-                run => V::splat(set, *args.bias.add(at / run)),
+            let bias = match args.epilogue {
+                Epilogue::Bias(bias, 1) => V::load(set, bias.as_ptr().add(at), count),
+                Epilogue::Bias(bias, run) => V::splat(set, *bias.as_ptr().add(at / run)),
+                _ => V::zero(set),
             };
             for (row, between) in between.iter().enumerate() {
                 for (column, value) in A::along(set, *between).iter().enumerate() {
                     let start = args.to.starts[row * TO + column];
                     if start != OUTSIDE {
-                        let to = args.results.add(start + at);
-                        let old = if args.accumulate { V::load(set, to, count) } else { bias };
+                        let to = results.add(start + at);
+                        let old = match args.epilogue {
+                            Epilogue::Accumulate => V::load(set, to, count),
+                            _ => bias,
+                        };
                         old.add(*value).store(to, count);
                     }
                 }
@@ -203,13 +170,13 @@ where
 /// The transform of one axis.
 trait Transform1d<const FROM: usize, const TO: usize> {
     /// Transforms a row or column.
-    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, values: [V; FROM]) -> [V; TO];
+    fn along<V: Vector>(set: V::Set, values: [V; FROM]) -> [V; TO];
 }
 
 /// `value` in every lane.
 #[inline(always)]
-fn constant<T: Float, V: Vector<Scalar = T>>(set: V::Set, value: f64) -> V {
-    V::splat(set, T::from_f64(value))
+fn constant<V: Vector>(set: V::Set, value: f64) -> V {
+    V::splat(set, V::Scalar::from_f64(value))
 }
 
 /// From eight pixels to their values at the points, without the factors of the points.
@@ -217,10 +184,7 @@ struct InputTransform;
 
 impl Transform1d<8, 8> for InputTransform {
     #[inline(always)]
-    fn along<T: Float, V: Vector<Scalar = T>>(
-        set: V::Set,
-        [a, b, c, d, e, f, g, h]: [V; 8],
-    ) -> [V; 8] {
+    fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
         let minus_one = constant(set, -1.0);
         let subtract = V::mul_add;
         let even1 = e.mul_add(constant(set, -4.25), c.add(g));
@@ -247,9 +211,9 @@ struct FilterTransform;
 
 impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
     #[inline(always)]
-    fn along<T: Float, V: Vector<Scalar = T>>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
+    fn along<V: Vector>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
         // The sums over even and odd powers of 1, 2 and ½, with the factors of the points.
-        let [mut ones, mut twos, mut halves] = [[V::splat(set, T::ZERO); 2]; 3];
+        let [mut ones, mut twos, mut halves] = [[V::zero(set); 2]; 3];
         for (power, weight) in weights.iter().enumerate() {
             let (parity, power) = (power % 2, f64::from(1 << power));
             ones[parity] = weight.mul_add(constant(set, -2.0 / 9.0), ones[parity]);
@@ -275,15 +239,12 @@ struct OutputTransform;
 
 impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
-    fn along<T: Float, V: Vector<Scalar = T>>(
-        set: V::Set,
-        [a, b, c, d, e, f, g, h]: [V; 8],
-    ) -> [V; SIDE] {
+    fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
         let minus_one = constant(set, -1.0);
         let ones = [b.add(c), c.mul_add(minus_one, b)];
         let twos = [d.add(e), e.mul_add(minus_one, d)];
         let halves = [f.add(g), g.mul_add(minus_one, f)];
-        let mut results = [V::splat(set, T::ZERO); SIDE];
+        let mut results = [V::zero(set); SIDE];
         for (power, result) in results.iter_mut().enumerate() {
             let (parity, power) = (power % 2, f64::from(1 << power));
             let far = twos[parity].mul_add(constant(set, power), ones[parity]);
@@ -298,49 +259,30 @@ impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
-
-    fn random<T: Float>(count: usize, stream: u64) -> Vec<T> {
-        let mut stream = Stream::new(11, stream);
-        (0..count).map(|_| T::from_f64(stream.normal())).collect()
-    }
+    use crate::testing::{is_refused, normals, on_each_isa};
 
     /// The convolution of one patch, by its transforms and by its definition.
     fn agrees<T: Float>(tolerance: f64) {
-        for token in IsaToken::available() {
+        on_each_isa(|isa| {
             for (side, len) in [(3, 1), (3, 16), (4, 37), (4, 5), (5, 16), (6, 48)] {
                 let n_results = POINTS + 1 - side;
                 let starts =
                     |side: usize| (0..side * side).map(|i| i * (len + 3)).collect::<Vec<_>>();
                 let (mut patch, filter) = (starts(POINTS), starts(side));
                 patch[7] = OUTSIDE;
-                let (x, w) = (random::<T>(64 * (len + 3), 1), random::<T>(36 * (len + 3), 2));
+                let (x, w) = (normals::<T>(64 * (len + 3), 1), normals::<T>(36 * (len + 3), 2));
                 let points = starts(POINTS);
                 let (mut vx, mut vw) = (x.clone(), x.clone());
                 let square = |side, starts| Square { side, starts };
                 let all = square(POINTS, &points);
                 let image = (&x[..], square(POINTS, &patch));
-                winograd_on(
-                    token,
-                    Transform::Input,
-                    len,
-                    image,
-                    (&mut vx, all),
-                    Epilogue::Overwrite,
-                );
+                winograd(Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
                 let weights = (&w[..], square(side, &filter));
-                winograd_on(
-                    token,
-                    Transform::Filter,
-                    len,
-                    weights,
-                    (&mut vw, all),
-                    Epilogue::Overwrite,
-                );
+                winograd(Transform::Filter, len, weights, (&mut vw, all), Epilogue::Overwrite);
                 vx.iter_mut().zip(&vw).for_each(|(x, &w)| *x *= w);
                 let mut target = starts(n_results);
                 target[1] = OUTSIDE;
-                let (old, bias) = (random::<T>(36 * (len + 3), 3), random::<T>(len, 4));
+                let (old, bias) = (normals::<T>(36 * (len + 3), 3), normals::<T>(len, 4));
                 for epilogue in [
                     Epilogue::Overwrite,
                     Epilogue::Accumulate,
@@ -349,7 +291,7 @@ mod tests {
                 ] {
                     let mut y = old.clone();
                     let to = (&mut y[..], square(n_results, &target));
-                    winograd_on(token, Transform::Output, len, (&vx, all), to, epilogue);
+                    winograd(Transform::Output, len, (&vx, all), to, epilogue);
                     for (pixel, i) in (0..n_results * n_results * len).map(|i| (i / len, i % len)) {
                         let mut sum = match epilogue {
                             Epilogue::Overwrite => 0.0,
@@ -371,13 +313,13 @@ mod tests {
                         let found = y[pixel * (len + 3) + i].to_f64();
                         assert!(
                             (found - expected).abs() <= tolerance * 100.0,
-                            "{token:?} {}: side {side}, {len} long, pixel {pixel}: {found}, expected {expected}",
+                            "{isa:?} {}: side {side}, {len} long, pixel {pixel}: {found}, expected {expected}",
                             T::NAME,
                         );
                     }
                 }
             }
-        }
+        });
     }
 
     #[test]
@@ -390,29 +332,16 @@ mod tests {
     fn a_row_outside_is_refused() {
         let starts: Vec<_> = (0..64).collect();
         let all = Square { side: POINTS, starts: &starts };
-        for (len, from, to) in [(2, 64, 99), (2, 99, 64), (100, 99, 99)] {
-            let refused = std::panic::catch_unwind(|| {
-                let (values, mut results) = (vec![0.0f32; from], vec![0.0; to]);
-                winograd(
-                    Transform::Input,
-                    len,
-                    (&values, all),
-                    (&mut results, all),
-                    Epilogue::Overwrite,
-                );
-            });
-            assert!(refused.is_err(), "rows of {len}, {from} and {to}");
-        }
         let few = Square { side: 2, starts: &starts[..4] };
-        let refused = std::panic::catch_unwind(|| {
-            winograd(
-                Transform::Input,
-                1,
-                (&[0.0f32; 99], few),
-                (&mut [0.0; 99], all),
-                Epilogue::Overwrite,
-            );
-        });
-        assert!(refused.is_err(), "a side of 2");
+        for (len, from, to, square) in
+            [(2, 64, 99, all), (2, 99, 64, all), (100, 99, 99, all), (1, 99, 99, few)]
+        {
+            let refused = is_refused(|| {
+                let (values, mut results) = (vec![0.0f32; from], vec![0.0; to]);
+                let (from, to) = ((&values[..], square), (&mut results[..], all));
+                winograd(Transform::Input, len, from, to, Epilogue::Overwrite);
+            });
+            assert!(refused, "rows of {len}, {from} and {to}, side {}", square.side);
+        }
     }
 }

@@ -3,7 +3,9 @@
 use data::{Dataset, Features, Targets};
 use graph::op::Tile;
 use graph::{BOUND, InputSource};
-use kernels::{Float, gather_bytes, gather_values, inlined, prefetch_all, vectorize};
+use kernels::{
+    Float, GatheredSamples, gather_bytes, gather_values, inlined, prefetch_all, vectorize,
+};
 use nn::RunningStatistics;
 
 /// Bytes that are divided by a larger number are bounded.
@@ -58,17 +60,18 @@ impl<'a, T: Float> BatchSource<'a, T> {
 
     fn fill_samples(&self, tile: Tile, out: &mut [T]) {
         let len = self.dataset.sample_len();
-        let indices = self.of_tile(tile);
+        let (indices, width) = (self.of_tile(tile), tile.width);
         match self.dataset.features() {
             Features::U8(bytes) => {
-                gather_bytes(bytes, indices, len, self.divisor, tile.width, out);
+                let samples = GatheredSamples { values: bytes, indices, len, width };
+                gather_bytes(samples, self.divisor, out);
                 let next = self.next.get(tile.first..tile.first + tile.valid).unwrap_or(&[]);
                 for &index in next {
                     prefetch_all(&bytes[index as usize * len..][..len]);
                 }
             }
             Features::F32(values) => {
-                gather_values(values, indices, len, tile.width, out);
+                gather_values(GatheredSamples { values, indices, len, width }, out);
                 divide(out, self.divisor);
             }
         }
@@ -83,8 +86,9 @@ impl<'a, T: Float> BatchSource<'a, T> {
                 }
                 tile.repeat_last_sample(out);
             }
-            Targets::Values { values, width } => {
-                gather_values(values, indices, *width, tile.width, out);
+            Targets::Values { values, width: len } => {
+                let samples = GatheredSamples { values, indices, len: *len, width: tile.width };
+                gather_values(samples, out);
             }
         }
     }

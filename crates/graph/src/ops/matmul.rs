@@ -6,8 +6,6 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
-use std::any::Any;
-
 use kernels::gemm::{
     GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
@@ -193,11 +191,6 @@ pub(crate) struct WeightRows<'a, T> {
 /// A weight too large for the caches is read once a pass, not once a tile: then all samples are put side by
 /// side, as one tile, and each thread makes some rows of the result.
 impl MatMulOp {
-    /// Whether `op` is a matrix product.
-    pub(crate) fn is<T: Float>(op: &(dyn Op<T> + 'static)) -> bool {
-        (op as &dyn Any).is::<Self>()
-    }
-
     /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
     /// features, so that a panel stays in the first-level cache.
     ///

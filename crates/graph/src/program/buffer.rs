@@ -42,6 +42,15 @@ impl<T> DerefMut for Buffer<T> {
     }
 }
 
+/// `to += from`, or `to = from`.
+pub(super) fn add_or_set<T: Float>(to: &mut [T], from: &[T], adds: bool) {
+    if adds {
+        add(to, from);
+    } else {
+        to.copy_from_slice(from);
+    }
+}
+
 /// `to += from`.
 pub(super) fn add<T: Float>(to: &mut [T], from: &[T]) {
     kernels::vectorize(inlined!(|| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from)));

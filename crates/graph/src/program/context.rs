@@ -1,31 +1,29 @@
-//! How tasks of a tile run, and where they read and write.
+//! How tasks run, and where they read and write.
 
 use kernels::Float;
 
-use super::buffer::{Buffer, add};
-use super::input_source::{BOUND, InputSource};
+use super::buffer::{Buffer, add, add_or_set};
+use super::input_source::BOUND;
+use super::options::RunArgs;
 use super::plan::{Chunk, Plan, Storage};
 use super::state::{RowParallelState, TileState, Worker};
-use super::task::Task;
-use crate::graph::{Graph, Leaf, Node, NodeId};
+use super::task::{Task, TaskKind};
+use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
 use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
 
-/// The buffers that a task of a tile may read.
+/// What a task of a tile may read beside shared values.
 #[derive(Clone, Copy)]
 pub(super) struct Local<'a, T> {
-    tile: &'a [Buffer<T>],
+    state: &'a TileState<T>,
     worker: &'a [Buffer<T>],
 }
 
-/// A backward pass: of which node, for which operand, and where.
-#[derive(Clone, Copy)]
-pub(super) struct BackwardTask<'a, T> {
-    pub(super) node: usize,
-    pub(super) operand: usize,
-    pub(super) adds: bool,
-    pub(super) tile: Tile,
-    pub(super) local: Option<Local<'a, T>>,
+impl<'a, T> Local<'a, T> {
+    /// What is kept of a tile from stage to stage.
+    pub(super) fn of(state: &'a TileState<T>) -> Self {
+        Self { state, worker: &[] }
+    }
 }
 
 /// What all tiles see.
@@ -33,158 +31,152 @@ pub(super) struct BackwardTask<'a, T> {
 pub(super) struct Context<'a, T> {
     pub(super) graph: &'a Graph<T>,
     pub(super) plan: &'a Plan,
-    pub(super) parameters: &'a [T],
     pub(super) shared: &'a [Buffer<T>],
     pub(super) row_parallel: &'a [RowParallelState<T>],
-    pub(super) key: RandomKey,
+    /// None in a tiled stage.
+    pub(super) tiles: &'a [TileState<T>],
+    /// Samples in each tile.
+    pub(super) samples: &'a [usize],
+    pub(super) run: &'a RunArgs<'a, T>,
 }
 
 impl<'a, T: Float> Context<'a, T> {
-    /// One task for one tile.
-    pub(super) fn run(
+    /// One task for one tile. The buffer that it writes is taken out meanwhile.
+    pub(super) fn run_in_tile(&self, task: Task, state: &mut TileState<T>, worker: &mut Worker<T>) {
+        let (i, storage) = self.target(task, true);
+        let mut out = std::mem::take(buffer(&storage, state, worker));
+        let mut scratch = std::mem::take(&mut worker.scratch);
+        let len = match storage {
+            // The buffers of a worker are as long as the longest value that they are used for.
+            Storage::Worker(_) => self.graph.at(i).shape().len() * state.tile.width,
+            _ => out.len(),
+        };
+        let local = Local { state, worker: &worker.buffers };
+        self.execute(task, Some(local), &mut out[..len], &mut scratch);
+        worker.scratch = scratch;
+        *buffer(&storage, state, worker) = out;
+    }
+
+    /// The node whose value or gradient a task writes, and where that is stored: of what all tiles share, a tile
+    /// has a part.
+    pub(super) fn target(&self, task: Task, is_tiled: bool) -> (usize, Storage) {
+        use TaskKind::{Backward, Finish, Forward, Load, Pack, Scatter, ScatterGradient};
+        let Task { node, kind } = task;
+        let operand = |k: usize| self.graph.at(node).operands()[k].index();
+        let i = match kind {
+            Backward { operand: k, .. } => operand(k),
+            ScatterGradient { .. } => operand(0),
+            _ => node,
+        };
+        let plan = &self.plan.nodes[i];
+        let (storage, part) = match kind {
+            Load | Forward | Finish | Scatter => (&plan.value, plan.part),
+            Pack => (&Storage::None, plan.workspace),
+            _ => (&plan.gradient, plan.gradient_part),
+        };
+        (i, part.filter(|_| is_tiled).map_or_else(|| storage.clone(), Storage::Tile))
+    }
+
+    /// One task of a tile, or on shared values, with the buffer that it writes and scratch space.
+    pub(super) fn execute(
         &self,
-        task: Task,
-        state: &mut TileState<T>,
-        worker: &mut Worker<T>,
-        inputs: &dyn InputSource<T>,
+        Task { node: i, kind }: Task,
+        local: Option<Local<'_, T>>,
+        out: &mut [T],
+        scratch: &mut [T],
     ) {
-        let tile = state.tile;
-        match task {
-            Task::Load(i) => {
-                let input = self.input(i);
-                self.write(i, &self.value(i), state, worker, |y, _, _| inputs.load(input, tile, y));
+        let tile = self.tile(local);
+        // The rows of a row-parallel layer's values for this tile, beside those to write.
+        let scatter = |out: &mut [T], all: &[T], adds: bool| {
+            let columns = local.expect("scattered to tiles").state.columns.clone();
+            let all = all.chunks_exact(self.row_parallel_state(i).tile.width);
+            for (to, from) in out.chunks_exact_mut(tile.width).zip(all) {
+                add_or_set(to, &from[columns.clone()], adds);
             }
-            Task::Forward(i) => {
-                self.write(i, &self.value(i), state, worker, |y, local, scratch| {
-                    self.forward(i, tile, Some(local), y, scratch);
-                });
+        };
+        match kind {
+            TaskKind::Load => match self.graph.at(i).leaf() {
+                Some(&Leaf::Input(input)) => self.run.inputs.load(input, tile, out),
+                _ => unreachable!("planned as an input"),
+            },
+            TaskKind::Forward => self.forward(i, local, out, scratch, |op, pass| op.forward(pass)),
+            TaskKind::Zero => out.fill(T::ZERO),
+            TaskKind::Seed => out.fill(T::ONE),
+            TaskKind::Backward { operand, adds } => {
+                self.backward((i, operand, adds), local, out, scratch);
             }
-            Task::Zero(i) => {
-                self.write(i, &self.gradient(i), state, worker, |dx, _, _| dx.fill(T::ZERO));
+            TaskKind::Pack => {
+                let dy = self.read(i, &self.plan.nodes[i].gradient, local);
+                MatMulOp::pack(dy, tile, out);
             }
-            Task::Backward { node, operand, adds } => {
-                let to = self.node(node).operands()[operand].index();
-                self.write(to, &self.gradient(to), state, worker, |dx, local, scratch| {
-                    let pass = BackwardTask { node, operand, adds, tile, local: Some(local) };
-                    self.backward(pass, dx, scratch);
-                });
+            TaskKind::Scatter => scatter(out, &self.row_parallel_state(i).y, false),
+            TaskKind::ScatterGradient { adds } => {
+                scatter(out, &self.row_parallel_state(i).dx, adds);
             }
-            Task::Pack(i) => {
-                let workspace = self.plan.nodes[i].workspace.expect("planned with a workspace");
-                let mut packed = std::mem::take(&mut state.buffers[workspace]);
-                let local = Local { tile: &state.buffers, worker: &worker.buffers };
-                let dy = self.read(i, &self.plan.nodes[i].gradient, tile.width, Some(local));
-                MatMulOp::pack(dy, tile, &mut packed);
-                state.buffers[workspace] = packed;
+            TaskKind::Finish => {
+                let part = self.plan.nodes[i].part.expect("planned with a part");
+                let parts = &mut scratch[..out.len() * self.tiles.len()];
+                for (to, tile) in parts.chunks_exact_mut(out.len().max(1)).zip(self.tiles) {
+                    to.copy_from_slice(&tile.buffers[part]);
+                }
+                self.op(i).finish(parts, self.samples, out);
             }
-            Task::Scatter(i) => {
-                let (layer, columns) = (self.row_parallel_state(i), state.columns());
-                self.write(i, &self.value(i), state, worker, |y, _, _| {
-                    let rows = layer.rows(&layer.y, columns);
-                    y.chunks_exact_mut(tile.width)
-                        .zip(rows)
-                        .for_each(|(to, from)| to.copy_from_slice(from));
-                });
+            TaskKind::Reduce => {
+                let part = self.plan.nodes[i].gradient_part.expect("planned with a part");
+                self.tiles.iter().for_each(|tile| add(out, &tile.buffers[part]));
             }
-            Task::ScatterGradient { node, adds } => {
-                let to = self.node(node).operands()[0].index();
-                let (layer, columns) = (self.row_parallel_state(node), state.columns());
-                self.write(to, &self.gradient(to), state, worker, |dx, _, _| {
-                    let rows = layer.rows(&layer.dx, columns);
-                    for (to, from) in dx.chunks_exact_mut(tile.width).zip(rows) {
-                        if adds {
-                            add(to, from);
-                        } else {
-                            to.copy_from_slice(from);
-                        }
-                    }
-                });
-            }
-            Task::Finish(_)
-            | Task::Seed(_)
-            | Task::Reduce(_)
-            | Task::RowParallel(_)
-            | Task::RowParallelBackward(_) => {
-                unreachable!("planned for all tiles at once")
+            TaskKind::RowParallel | TaskKind::RowParallelBackward => {
+                unreachable!("done by all threads")
             }
         }
     }
 
-    /// Calls `work` with the value or gradient of node `i` that is stored at `storage`, with the buffers
-    /// that it may read, and with scratch space. The buffer is taken out meanwhile.
-    fn write(
+    fn forward(
         &self,
         i: usize,
-        storage: &Storage,
-        state: &mut TileState<T>,
-        worker: &mut Worker<T>,
-        work: impl FnOnce(&mut [T], Local<'_, T>, &mut [T]),
-    ) {
-        let len = self.node(i).shape().len() * state.tile.row_len(self.node(i).shape());
-        let mut values = std::mem::take(buffer(storage, state, worker));
-        let mut scratch = std::mem::take(&mut worker.scratch);
-        let local = Local { tile: &state.buffers, worker: &worker.buffers };
-        work(&mut values[..len], local, &mut scratch);
-        worker.scratch = scratch;
-        *buffer(storage, state, worker) = values;
-    }
-
-    /// Where a tile's value of a node is stored: of a reduction, the tile's part of it.
-    fn value(&self, i: usize) -> Storage {
-        let plan = &self.plan.nodes[i];
-        plan.part.map_or_else(|| plan.value.clone(), Storage::Tile)
-    }
-
-    /// Where a tile's gradient of a node is stored: of a shared value, the tile's part of it.
-    fn gradient(&self, i: usize) -> Storage {
-        let plan = &self.plan.nodes[i];
-        plan.gradient_part.map_or_else(|| plan.gradient.clone(), Storage::Tile)
-    }
-
-    pub(super) fn forward(
-        &self,
-        i: usize,
-        tile: Tile,
         local: Option<Local<'_, T>>,
         y: &mut [T],
         scratch: &mut [T],
+        run: impl FnOnce(&dyn Op<T>, ForwardPass<'_, T>),
     ) {
         let plan = &self.plan.nodes[i];
         // In place the first operand is in `y`.
-        let x = self.operands(i, tile, local, |k| !(plan.in_place && k == 0));
-        let bias = plan.bias.map(|bias| self.read(bias, &self.plan.nodes[bias].value, 1, local));
-        self.op(i).forward(ForwardPass {
+        let x = self.operands(i, local, |k| !(plan.in_place && k == 0));
+        let pass = ForwardPass {
             x: &x[..plan.shapes.len()],
             y,
-            bias: bias.unwrap_or(&[]),
+            bias: plan.bias.map_or(&[], |bias| self.value(bias, local)),
             shapes: &plan.shapes,
-            y_shape: self.node(i).shape(),
-            tile,
+            y_shape: self.graph.at(i).shape(),
+            tile: self.tile(local),
             random: self.key_of(i),
             scratch,
-        });
+        };
+        run(self.op(i), pass);
     }
 
-    pub(super) fn backward(&self, task: BackwardTask<'_, T>, dx: &mut [T], scratch: &mut [T]) {
-        let BackwardTask { node: i, operand, adds, tile, local } = task;
+    fn backward(
+        &self,
+        (i, operand, adds): (usize, usize, bool),
+        local: Option<Local<'_, T>>,
+        dx: &mut [T],
+        scratch: &mut [T],
+    ) {
         let plan = &self.plan.nodes[i];
         let saved = self.op(i).saved(operand);
-        let x = self.operands(i, tile, local, |k| saved.has_operand(k));
-        let row_len = tile.row_len(self.node(i).shape());
-        let y = if saved.has_result() { self.read(i, &plan.value, row_len, local) } else { &[] };
+        let x = self.operands(i, local, |k| saved.has_operand(k));
         // In place the gradient of the result is in `dx`.
         let is_in_place = plan.backward_in_place && operand == 0;
-        let dy = if is_in_place { &[] } else { self.read(i, &plan.gradient, row_len, local) };
         self.op(i).backward(BackwardPass {
             operand,
             x: &x[..plan.shapes.len()],
-            y,
-            dy,
+            y: if saved.has_result() { self.value(i, local) } else { &[] },
+            dy: if is_in_place { &[] } else { self.read(i, &plan.gradient, local) },
             dx,
             adds,
             shapes: &plan.shapes,
-            y_shape: self.node(i).shape(),
-            tile,
+            y_shape: self.graph.at(i).shape(),
+            tile: self.tile(local),
             random: self.key_of(i),
             scratch,
         });
@@ -192,13 +184,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: node by node, tile
     /// by tile.
-    pub(super) fn weight_rows(
-        &self,
-        chunk: &Chunk,
-        tiles: &[TileState<T>],
-        mut adds: bool,
-        dx: &mut [T],
-    ) {
+    pub(super) fn weight_rows(&self, chunk: &Chunk, mut adds: bool, dx: &mut [T]) {
         for &i in &chunk.by_rows {
             let plan = &self.plan.nodes[i];
             let weight = &plan.shapes[WEIGHT];
@@ -215,9 +201,8 @@ impl<'a, T: Float> Context<'a, T> {
                 continue;
             }
             let workspace = plan.workspace.expect("planned with a workspace");
-            for state in tiles {
-                let local = Local { tile: &state.buffers, worker: &[] };
-                let x = self.operands(i, state.tile, Some(local), |k| k != WEIGHT)[0];
+            for state in self.tiles {
+                let x = self.operands(i, Some(Local::of(state)), |k| k != WEIGHT)[0];
                 make(x, &state.buffers[workspace], state.tile);
             }
         }
@@ -225,99 +210,64 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
-    pub(super) fn is_bounded(&self, state: &TileState<T>, inputs: &dyn InputSource<T>) -> bool {
-        let local = Local { tile: &state.buffers, worker: &[] };
+    pub(super) fn is_bounded(&self, state: &TileState<T>) -> bool {
         self.plan.chunks.iter().all(|chunk| chunk.clear)
-            && self.graph.nodes().all(|(id, node)| {
-                let plan = &self.plan.nodes[id.index()];
+            && self.graph.nodes().zip(&self.plan.nodes).all(|((_, node), plan)| {
                 let part = plan.gradient_part.filter(|_| node.leaf().is_some());
                 let factors = plan.workspace.is_none_or(|workspace| {
-                    let operand = node.operands()[0].index();
-                    let input = self.plan.nodes[operand].input;
+                    let x = node.operands()[0].index();
+                    let input = self.plan.nodes[x].input;
                     is_bounded(&state.buffers[workspace])
-                        && (input.is_some_and(|input| inputs.is_bounded(input))
-                            || is_bounded(
-                                self.operands(id.index(), state.tile, Some(local), |k| k == 0)[0],
-                            ))
+                        && (input.is_some_and(|input| self.run.inputs.is_bounded(input))
+                            || is_bounded(self.value(x, Some(Local::of(state)))))
                 });
                 factors && part.is_none_or(|part| is_bounded(&state.buffers[part]))
             })
     }
 
     /// Adds the choices of one node in one tile, or of one shared node.
-    pub(super) fn choices(
-        &self,
-        i: usize,
-        tile: Tile,
-        buffers: Option<&[Buffer<T>]>,
-        choices: &mut Choices,
-    ) {
-        let local = buffers.map(|tile| Local { tile, worker: &[] });
-        let node = self.node(i);
-        let plan = &self.plan.nodes[i];
-        let x = self.operands(i, tile, local, |_| true);
-        let mut y = if plan.part.is_some() {
-            Vec::new()
-        } else {
-            self.read(i, &plan.value, tile.row_len(node.shape()), local).to_vec()
-        };
-        let pass = ForwardPass {
-            x: &x[..plan.shapes.len()],
-            y: &mut y,
-            bias: &[],
-            shapes: &plan.shapes,
-            y_shape: node.shape(),
-            tile,
-            random: self.key_of(i),
-            scratch: &mut [],
-        };
-        self.op(i).choices(&pass, choices);
+    pub(super) fn choices(&self, i: usize, local: Option<Local<'_, T>>, choices: &mut Choices) {
+        let is_reduction = self.plan.nodes[i].part.is_some();
+        let mut y = if is_reduction { Vec::new() } else { self.value(i, local).to_vec() };
+        self.forward(i, local, &mut y, &mut [], |op, pass| op.choices(&pass, choices));
     }
 
     /// The values of those operands that `wanted` accepts; nothing for the others.
-    fn operands<'b>(
+    fn operands(
         &self,
         i: usize,
-        tile: Tile,
-        local: Option<Local<'b, T>>,
+        local: Option<Local<'a, T>>,
         wanted: impl Fn(usize) -> bool,
-    ) -> [&'b [T]; MAX_OPERANDS]
-    where
-        'a: 'b,
-    {
+    ) -> [&'a [T]; MAX_OPERANDS] {
         let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
-        for (k, operand) in self.node(i).operands().iter().enumerate().filter(|(k, _)| wanted(*k)) {
-            let operand = operand.index();
-            let row_len = tile.row_len(self.node(operand).shape());
-            x[k] = self.read(operand, &self.plan.nodes[operand].value, row_len, local);
+        let operands = self.graph.at(i).operands().iter().enumerate();
+        for (k, operand) in operands.filter(|(k, _)| wanted(*k)) {
+            x[k] = self.value(operand.index(), local);
         }
         x
     }
 
-    /// A value or gradient of node `i`, of which a tile has rows of `row_len`.
+    /// The value of node `i`, as [`read`](Self::read).
+    pub(super) fn value(&self, i: usize, local: Option<Local<'a, T>>) -> &'a [T] {
+        self.read(i, &self.plan.nodes[i].value, local)
+    }
+
+    /// A value or gradient of node `i`.
     ///
     /// # Panics
     ///
     /// If the planner gave it no storage, or it was taken out to be written: then a task reads what its
     /// op did not ask for.
-    pub(super) fn read<'b>(
-        &self,
-        i: usize,
-        storage: &Storage,
-        row_len: usize,
-        local: Option<Local<'b, T>>,
-    ) -> &'b [T]
-    where
-        'a: 'b,
-    {
-        let len = self.node(i).shape().len() * row_len;
+    fn read(&self, i: usize, storage: &Storage, local: Option<Local<'a, T>>) -> &'a [T] {
+        let node = self.graph.at(i);
+        let len = node.shape().len() * self.tile(local).row_len(node.shape());
         let local = || local.expect("a batched value is read within a tile");
         match storage {
-            Storage::Tile(at) => &local().tile[*at][..len],
+            Storage::Tile(at) => &local().state.buffers[*at][..len],
             Storage::Worker(at) => &local().worker[*at][..len],
             Storage::Shared(at) => &self.shared[*at],
-            Storage::Parameter(range) => &self.parameters[range.clone()],
-            Storage::Constant => match self.node(i).leaf() {
+            Storage::Parameter(range) => &self.run.parameters[range.clone()],
+            Storage::Constant => match node.leaf() {
                 Some(Leaf::Constant(value)) => value.values(),
                 _ => unreachable!("planned as a constant"),
             },
@@ -325,29 +275,21 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    pub(super) fn row_parallel_state(&self, i: usize) -> &'a RowParallelState<T> {
+    fn tile(&self, local: Option<Local<'_, T>>) -> Tile {
+        local.map_or(Tile::unbatched(self.plan.batch), |local| local.state.tile)
+    }
+
+    fn row_parallel_state(&self, i: usize) -> &'a RowParallelState<T> {
         let layer = self.plan.nodes[i].row_parallel.expect("planned as a row-parallel layer");
         &self.row_parallel[layer]
     }
 
-    /// The number of the input that node `i` is.
-    pub(super) fn input(&self, i: usize) -> usize {
-        match self.node(i).leaf() {
-            Some(&Leaf::Input(input)) => input,
-            _ => unreachable!("planned as an input"),
-        }
-    }
-
-    pub(super) fn node(&self, i: usize) -> &'a Node<T> {
-        self.graph.node(NodeId::new(i))
-    }
-
-    pub(super) fn op(&self, i: usize) -> &'a dyn Op<T> {
-        self.node(i).op().expect("planned as an op")
+    fn op(&self, i: usize) -> &'a dyn Op<T> {
+        self.graph.at(i).op().expect("planned as an op")
     }
 
     fn key_of(&self, i: usize) -> RandomKey {
-        RandomKey { node: i as u32, ..self.key }
+        RandomKey { seed: self.run.seed, step: self.run.step, node: i as u32 }
     }
 }
 

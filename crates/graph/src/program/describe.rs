@@ -3,8 +3,9 @@
 use kernels::Float;
 
 use super::Program;
+use super::memory::Memory;
 use super::plan::Stage;
-use super::task::Task;
+use super::task::{Task, TaskKind};
 use super::times::Direction;
 use crate::graph::NodeId;
 
@@ -27,18 +28,14 @@ impl<T: Float> Program<T> {
         let (tiles, width, samples) = (self.tiles.len(), self.plan.width, self.samples[0]);
         let last = self.samples[tiles - 1];
         let rest = if last == samples { String::new() } else { format!(", {last} in the last") };
-        format!(
-            "batch {}: {tiles} tiles of width {width}, {samples} samples each{rest}",
-            self.batch
-        )
+        let batch = self.plan.batch;
+        format!("batch {batch}: {tiles} tiles of width {width}, {samples} samples each{rest}")
     }
 
     /// Successive tasks of the same pass through the same layer share a line.
     fn describe_stage(&self, stage: &Stage) -> Vec<String> {
-        let group = |task: &Task| {
-            let (node, direction) = task.counts_as();
-            (direction, self.graph.scope(NodeId::new(node)))
-        };
+        let scope = |task: &Task| self.graph.scope(NodeId::new(task.node));
+        let group = |task: &Task| (task.direction(), scope(task));
         let groups = stage.tasks.chunk_by(|a, b| group(a) == group(b)).map(|tasks| {
             let (direction, scope) = group(&tasks[0]);
             let way = if direction == Direction::Forward { "forward" } else { "backward" };
@@ -48,30 +45,26 @@ impl<T: Float> Program<T> {
         groups.collect()
     }
 
-    fn describe_task(&self, task: Task) -> String {
-        let name = |i| self.name(i);
-        let bias = |i: usize| if self.plan.nodes[i].bias.is_some() { " with bias" } else { "" };
-        match task {
-            Task::Load(i) => format!("load {}", name(i)),
-            Task::Forward(i) => {
-                let place = if self.plan.nodes[i].in_place { " in place" } else { "" };
-                format!("{}{}{place}", name(i), bias(i))
+    fn describe_task(&self, Task { node, kind }: Task) -> String {
+        let (plan, name) = (&self.plan.nodes[node], self.name(node));
+        let bias = if plan.bias.is_some() { " with bias" } else { "" };
+        let in_place = |is_in_place: bool| if is_in_place { " in place" } else { "" };
+        match kind {
+            TaskKind::Load => format!("load {name}"),
+            TaskKind::Forward => format!("{name}{bias}{}", in_place(plan.in_place)),
+            TaskKind::Finish => format!("finish {name}"),
+            TaskKind::RowParallel => format!("{name}{bias}, all tiles at once"),
+            TaskKind::Scatter => format!("scatter {name}"),
+            TaskKind::Zero => format!("clear {name}"),
+            TaskKind::Seed => format!("seed {name}"),
+            TaskKind::Backward { operand, .. } => {
+                let to = self.name(self.graph.at(node).operands()[operand].index());
+                format!("{name} → {to}{}", in_place(plan.backward_in_place && operand == 0))
             }
-            Task::Finish(i) => format!("finish {}", name(i)),
-            Task::Zero(i) => format!("clear {}", name(i)),
-            Task::Seed(i) => format!("seed {}", name(i)),
-            Task::Backward { node, operand, .. } => {
-                let to = self.node(node).operands()[operand].index();
-                let over = self.plan.nodes[node].backward_in_place && operand == 0;
-                let place = if over { " in place" } else { "" };
-                format!("{} → {}{place}", name(node), name(to))
-            }
-            Task::Pack(i) => format!("pack {}", name(i)),
-            Task::Reduce(i) => format!("add up {}", name(i)),
-            Task::RowParallel(i) => format!("{}{}, all tiles at once", name(i), bias(i)),
-            Task::Scatter(i) => format!("scatter {}", name(i)),
-            Task::RowParallelBackward(i) => format!("{} →, all tiles at once", name(i)),
-            Task::ScatterGradient { node, .. } => format!("scatter {} →", name(node)),
+            TaskKind::Pack => format!("pack {name}"),
+            TaskKind::Reduce => format!("add up {name}"),
+            TaskKind::RowParallelBackward => format!("{name} →, all tiles at once"),
+            TaskKind::ScatterGradient { .. } => format!("scatter {name} →"),
         }
     }
 
@@ -89,18 +82,13 @@ impl<T: Float> Program<T> {
     }
 
     fn describe_memory(&self) -> String {
-        let bytes = |elements: usize| elements * size_of::<T>();
-        let (tile, thread, shared) = (self.memory.tile, self.memory.thread, self.memory.shared);
-        format!(
-            "bytes: {} a tile, {} a thread, {} shared",
-            bytes(tile),
-            bytes(thread),
-            bytes(shared)
-        )
+        let Memory { tile, thread, shared, .. } = self.memory;
+        let [tile, thread, shared] = [tile, thread, shared].map(|len| len * size_of::<T>());
+        format!("bytes: {tile} a tile, {thread} a thread, {shared} shared")
     }
 
     fn name(&self, i: usize) -> &str {
-        self.node(i).label()
+        self.graph.at(i).label()
     }
 }
 

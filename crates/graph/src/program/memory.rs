@@ -7,11 +7,11 @@ use kernels::Float;
 use super::error::CompileError;
 use super::options::Compile;
 use super::plan::{Plan, Storage};
-use super::state::{RowParallelLens, buffer_len, tile_at};
+use super::state::RowParallelState;
 use crate::graph::{Graph, NodeId};
 
 /// Elements that a program allocates. No sum overflows: what is larger than any memory is `usize::MAX`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Memory {
     /// The buffers of the largest tile.
     pub(super) tile: usize,
@@ -22,9 +22,8 @@ pub(super) struct Memory {
     pub(super) thread_scratch: usize,
     /// Shared values and gradients, with the scratch space of untiled stages.
     pub(super) shared: usize,
+    /// For passes, or for the tiles' parts of the largest reduction, one after the other.
     pub(super) shared_scratch: usize,
-    /// The tiles' parts of the largest reduction, one after the other; counted as shared.
-    pub(super) parts: usize,
 }
 
 impl Memory {
@@ -36,40 +35,41 @@ impl Memory {
         plan: &Plan,
         options: &Compile,
     ) -> Result<Self, CompileError> {
-        let mut memory = Self::of_values(graph, plan, options.batch);
+        let mut memory = Self::of_values(graph, plan);
         memory.check(graph, plan, options)?;
         // Only now, since ops do not expect to be asked about sizes that no memory holds.
+        let parts = memory.shared_scratch;
         memory.thread_scratch = scratch_len(graph, plan, plan.width);
-        memory.shared_scratch = scratch_len(graph, plan, 1);
+        memory.shared_scratch = scratch_len(graph, plan, 1).max(parts);
         memory.thread = memory.thread.saturating_add(memory.thread_scratch);
-        memory.shared = memory.shared.saturating_add(memory.shared_scratch);
+        memory.shared = memory.shared.saturating_add(memory.shared_scratch - parts);
         memory.check(graph, plan, options)?;
         Ok(memory)
     }
 
-    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan, batch: usize) -> Self {
-        let of_tile = |width| sum(plan.tile_buffers.iter().map(|&len| buffer_len(len, width)));
+    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan) -> Self {
         // All tiles are alike but the last, which may be narrower. They are not listed: a batch may be huge.
-        let n_before = (batch - 1) / plan.samples;
-        let width = |first| tile_at(plan, batch, first).width;
-        let (width, last_width) = (width(0), width(n_before * plan.samples));
-        let (tile, last) = (of_tile(width), of_tile(last_width));
+        let n_before = (plan.batch - 1) / plan.samples;
+        let [width, last_width] =
+            [0, n_before * plan.samples].map(|first| plan.tile_at(first).width);
         let all = |each: usize, last| n_before.saturating_mul(each).saturating_add(last);
-        let rows = sum(plan.worker_rows.iter().copied());
-        let with_part = graph.nodes().filter(|(id, _)| plan.nodes[id.index()].part.is_some());
-        let largest_part = with_part.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
+        let of_tile = |width| sum(plan.tile_buffers.iter().map(|len| len.elements(width)));
+        let tile = of_tile(width);
+        let reductions = graph.nodes().filter(|(id, _)| plan.nodes[id.index()].part.is_some());
+        let largest_part = reductions.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
         let parts = all(largest_part, largest_part);
         let columns = all(width, last_width);
         let layers = plan.row_parallel.iter();
-        let layers = layers.map(|&layer| RowParallelLens::new(graph, layer, columns).total());
-        let lens = plan.shared_lens.iter().copied().chain(layers);
+        let layers =
+            layers.flat_map(|&layer| RowParallelState::lens(graph, plan, layer, columns).1);
+        let shared = plan.shared_lens.iter().copied().chain(layers);
         Self {
             tile,
-            tiles: all(tile, last),
-            thread: rows.saturating_mul(plan.width),
-            shared: sum(lens.chain([parts, graph.n_parameters()])),
-            parts,
-            ..Self::default()
+            tiles: all(tile, of_tile(last_width)),
+            thread: sum(plan.worker_rows.iter().copied()).saturating_mul(plan.width),
+            thread_scratch: 0,
+            shared: sum(shared.chain([parts, graph.n_parameters()])),
+            shared_scratch: parts,
         }
     }
 

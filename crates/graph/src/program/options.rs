@@ -1,6 +1,6 @@
 //! How to compile a graph, and what a run needs from outside.
 
-use std::fmt;
+use std::sync::LazyLock;
 
 use kernels::{Float, Pool};
 
@@ -62,11 +62,10 @@ impl<T: Float> Default for RunArgs<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for RunArgs<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunArgs")
-            .field("seed", &self.seed)
-            .field("step", &self.step)
-            .finish_non_exhaustive()
+impl<'a, T> RunArgs<'a, T> {
+    /// The threads to use.
+    pub(crate) fn pool(&self) -> &'a Pool {
+        static SERIAL: LazyLock<Pool> = LazyLock::new(|| Pool::new(1));
+        self.pool.unwrap_or(&SERIAL)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use super::buffer::ROW_ALIGNMENT;
 use super::task::Task;
 use crate::Shape;
+use crate::op::Tile;
+use crate::ops::matmul::MatMulOp;
 
 /// Tasks between two points at which all tiles wait for each other.
 #[derive(Clone, Debug)]
@@ -42,6 +45,18 @@ pub(super) enum BufferLen {
     Workspace(usize),
 }
 
+impl BufferLen {
+    /// The elements for a tile of this width.
+    pub(super) fn elements(self, width: usize) -> usize {
+        match self {
+            Self::Rows(rows) => rows.saturating_mul(width),
+            Self::Fixed(len) => len,
+            Self::Workspace(rows) => MatMulOp::workspace(rows, width),
+        }
+    }
+}
+
+/// How one node is computed, and where.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NodePlan {
     pub(super) value: Storage,
@@ -66,14 +81,6 @@ pub(super) struct NodePlan {
     pub(super) shapes: Vec<Shape>,
 }
 
-/// A layer with so large a weight that it is read once for all tiles, each thread some rows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RowParallelPlan {
-    pub(super) node: usize,
-    /// Whether the gradients of the first operand and of the weight are needed.
-    pub(super) wants: [bool; 2],
-}
-
 /// Some elements of one parameter's gradient, to be made by one thread.
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
@@ -91,11 +98,16 @@ pub(super) struct Plan {
     pub(super) nodes: Vec<NodePlan>,
     pub(super) stages: Vec<Stage>,
     pub(super) chunks: Vec<Chunk>,
+    /// Where the chunks begin in the vector of gradients, and the last one ends.
+    pub(super) chunk_bounds: Vec<usize>,
     pub(super) tile_buffers: Vec<BufferLen>,
     /// Rows of each of a worker's buffers.
     pub(super) worker_rows: Vec<usize>,
     pub(super) shared_lens: Vec<usize>,
-    pub(super) row_parallel: Vec<RowParallelPlan>,
+    /// The layers with so large a weight that it is read once for all tiles, each thread some rows.
+    pub(super) row_parallel: Vec<usize>,
+    /// Samples in a batch.
+    pub(super) batch: usize,
     /// Elements of a row of a tile, at most.
     pub(super) width: usize,
     /// The samples of each tile but the last.
@@ -103,14 +115,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Where the chunks begin in the vector of gradients, and the last one ends.
-    pub(super) fn chunk_bounds(&self) -> Vec<usize> {
-        let element = |chunk: &Chunk, offset: usize| match &self.nodes[chunk.parameter].value {
-            Storage::Parameter(range) => range.start + offset,
-            _ => unreachable!("chunks are of parameters"),
-        };
-        let starts = self.chunks.iter().map(|chunk| element(chunk, chunk.range.start));
-        let end = self.chunks.last().map(|chunk| element(chunk, chunk.range.end));
-        starts.chain(end).collect()
+    /// The tile whose first sample is `first`.
+    pub(super) fn tile_at(&self, first: usize) -> Tile {
+        let valid = self.samples.min(self.batch - first);
+        // The last tile may be narrower, as long as its rows stay whole vectors.
+        let width = self.width.min(valid.next_multiple_of(ROW_ALIGNMENT));
+        Tile { first, valid, width, batch: self.batch }
     }
 }

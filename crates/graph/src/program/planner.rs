@@ -69,7 +69,7 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
         nodes.push(NodePlan { shapes, input, ..NodePlan::default() });
     }
     let stages = stages::stages(&analysis);
-    let mut plan = Plan { nodes, stages, ..Plan::default() };
+    let mut plan = Plan { nodes, stages, batch: options.batch, ..Plan::default() };
     storage::place_shared(&analysis, &mut plan);
     storage::place_batched(&analysis, options, &mut plan);
     fuse_bias::fuse_bias(graph, &mut plan);

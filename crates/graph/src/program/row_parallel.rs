@@ -3,82 +3,63 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kernels::{Float, Pool};
+use kernels::Float;
 
 use super::buffer::Buffer;
 use super::context::{Context, is_bounded};
 use super::plan::Storage;
-use super::state::{RowParallelState, TileState};
+use super::state::RowParallelState;
 use super::times::{Direction, Times};
 use crate::op::Tile;
 use crate::ops::matmul::{MatMulOp, RowsPass, WEIGHT, WORKSPACE_ROWS};
 
-/// What the passes of all row-parallel layers need.
-pub(super) struct RowParallelPasses<'a, T> {
-    pub(super) context: Context<'a, T>,
-    pub(super) tiles: &'a [TileState<T>],
-    pub(super) pool: &'a Pool,
-    pub(super) times: Option<&'a Times>,
-}
+/// Which pass of which layer: its node, all tiles as one, and the direction.
+type LayerPass = (usize, Tile, Direction);
 
-impl<'a, T: Float> RowParallelPasses<'a, T> {
+impl<'a, T: Float> Context<'a, T> {
     /// Makes the result from the operand in the tiles.
-    pub(super) fn forward(&self, layer: &mut RowParallelState<T>) {
-        let RowParallelState { node, tile, x, y, x_bounds, y_bounds, is_bounded, .. } = layer;
-        let operand = self.context.node(*node).operands()[0].index();
+    pub(super) fn row_parallel_forward(&self, layer: &mut RowParallelState<T>) {
+        let RowParallelState { x, y, x_bounds, y_bounds, is_bounded, .. } = layer;
+        let (node, tile) = (layer.node, layer.tile);
+        let pass = (node, tile, Direction::Forward);
+        let operand = self.graph.at(node).operands()[0].index();
         is_bounded.store(true, Ordering::Relaxed);
-        let counts_as = (*node, Direction::Forward);
-        let value = &self.context.plan.nodes[operand].value;
-        self.join(counts_as, *tile, value, (x, x_bounds), is_bounded);
-        let pass = RowsPass { x, ..self.rows_pass(*node, *tile) };
-        self.split(counts_as, *tile, (y, y_bounds), |first_row, y| {
-            MatMulOp::forward_rows(pass, first_row, y);
+        self.join(pass, &self.plan.nodes[operand].value, (x, x_bounds), is_bounded);
+        let rows = RowsPass { x, ..self.rows_pass(node, tile) };
+        self.split(pass, (y, y_bounds), |piece, y| {
+            MatMulOp::forward_rows(rows, y_bounds[piece] / tile.width, y);
         });
     }
 
     /// Makes the gradient of the operand and what that of the weight needs, as far as they are needed.
-    pub(super) fn backward(&self, layer: &mut RowParallelState<T>) {
-        let RowParallelState {
-            node,
-            tile,
-            y,
-            dx,
-            workspace,
-            x_bounds,
-            y_bounds,
-            workspace_bounds,
-            is_bounded,
-            ..
-        } = layer;
-        let counts_as = (*node, Direction::Backward);
-        let gradient = &self.context.plan.nodes[*node].gradient;
-        self.join(counts_as, *tile, gradient, (y, y_bounds), is_bounded);
+    pub(super) fn row_parallel_backward(&self, layer: &mut RowParallelState<T>) {
+        let RowParallelState { y, dx, workspace, x_bounds, y_bounds, workspace_bounds, .. } = layer;
+        let (node, tile) = (layer.node, layer.tile);
+        let pass = (node, tile, Direction::Backward);
+        self.join(pass, &self.plan.nodes[node].gradient, (y, y_bounds), &layer.is_bounded);
         if !workspace.is_empty() {
             let dy = y.chunks(WORKSPACE_ROWS * tile.width);
-            self.pool.split([workspace], workspace_bounds, |piece, [workspace]| {
-                Times::count(self.times, *node, Direction::Backward, || {
-                    let dy = dy.clone().nth(piece).expect("a piece of each");
-                    MatMulOp::pack(dy, *tile, workspace);
-                });
+            self.split(pass, (workspace, workspace_bounds), |piece, workspace| {
+                let dy = dy.clone().nth(piece).expect("a piece of each");
+                MatMulOp::pack(dy, tile, workspace);
             });
         }
         if !dx.is_empty() {
-            let pass = RowsPass { x: y, bias: &[], ..self.rows_pass(*node, *tile) };
-            self.split(counts_as, *tile, (dx, x_bounds), |first_row, dx| {
-                MatMulOp::backward_rows(pass, first_row, dx);
+            let rows = RowsPass { x: y, bias: &[], ..self.rows_pass(node, tile) };
+            self.split(pass, (dx, x_bounds), |piece, dx| {
+                MatMulOp::backward_rows(rows, x_bounds[piece] / tile.width, dx);
             });
         }
     }
 
     /// What a pass of a layer needs beside the rows it reads.
     fn rows_pass(&self, i: usize, tile: Tile) -> RowsPass<'a, T> {
-        let plan = &self.context.plan.nodes;
-        let value = |i: usize| self.context.read(i, &plan[i].value, 1, None);
+        let plan = &self.plan.nodes[i];
         RowsPass {
             x: &[],
-            weight: value(self.context.node(i).operands()[WEIGHT].index()),
-            bias: plan[i].bias.map_or(&[], value),
-            shape: &plan[i].shapes[WEIGHT],
+            weight: self.value(self.graph.at(i).operands()[WEIGHT].index(), None),
+            bias: plan.bias.map_or(&[], |bias| self.value(bias, None)),
+            shape: &plan.shapes[WEIGHT],
             columns: tile.valid,
             stride: tile.width,
             adds: false,
@@ -88,21 +69,21 @@ impl<'a, T: Float> RowParallelPasses<'a, T> {
     /// Puts the rows of all tiles side by side.
     fn join(
         &self,
-        counts_as: (usize, Direction),
-        joined: Tile,
+        pass: LayerPass,
         storage: &Storage,
-        rows: (&mut Buffer<T>, &[usize]),
+        (rows, bounds): (&mut Buffer<T>, &[usize]),
         are_bounded: &AtomicBool,
     ) {
         let Storage::Tile(buffer) = *storage else {
             unreachable!("planned to last until the next stage")
         };
-        self.split(counts_as, joined, rows, |first_row, rows| {
-            for (row, to) in (first_row..).zip(rows.chunks_exact_mut(joined.width)) {
+        let stride = pass.1.width;
+        self.split(pass, (rows, bounds), |piece, rows| {
+            for (row, to) in (bounds[piece] / stride..).zip(rows.chunks_exact_mut(stride)) {
                 for state in self.tiles {
                     let width = state.tile.width;
                     let from = &state.buffers[buffer][row * width..][..width];
-                    to[state.columns()].copy_from_slice(from);
+                    to[state.columns.clone()].copy_from_slice(from);
                 }
             }
             if !is_bounded(rows) {
@@ -111,24 +92,23 @@ impl<'a, T: Float> RowParallelPasses<'a, T> {
         });
     }
 
-    /// Calls `run` with pieces of a layer's values and the number of their first row.
+    /// Calls `run` with pieces of a layer's values and their numbers.
     fn split(
         &self,
-        (node, direction): (usize, Direction),
-        tile: Tile,
+        (node, _, direction): LayerPass,
         (values, bounds): (&mut Buffer<T>, &[usize]),
         run: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        self.pool.split([values], bounds, |piece, [values]| {
-            Times::count(self.times, node, direction, || run(bounds[piece] / tile.width, values));
+        let args = self.run;
+        args.pool().split([values], bounds, |piece, [values]| {
+            Times::count(args.times, node, direction, || run(piece, values));
         });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
+    use crate::{Compile, Graph, Pool, Program, RunArgs, Shape, Tensor, Tensors};
     use kernels::random::Stream;
 
     fn random(count: usize, stream: u64) -> Vec<f32> {

@@ -2,183 +2,116 @@
 
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::Float;
-use crate::isa::IsaToken;
 use crate::prefetch::prefetch;
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, with_constant};
 
 /// Rows of the largest block of any instruction set. Where rows are divided among threads, each share should be a
 /// multiple of it.
 pub const MAX_BLOCK_ROWS: usize = 12;
 
-/// Multiplies, in code compiled for the instruction set of `token`.
-///
-/// # Safety
-///
-/// All indices lie inside their slices.
-pub(super) unsafe fn multiply<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>) {
-    dispatch(token, Microkernel(args));
-}
-
-/// Only [`multiply`] makes one.
-struct Microkernel<'a, T>(&'a GemmArgs<'a, T>);
-
-impl<T: Float> Kernel for Microkernel<'_, T> {
+impl<T: Float> Kernel for &GemmArgs<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        // SAFETY: the promise of the caller of `multiply`.
-        unsafe { blocks::<T::Vector<S>>(set, self.0) }
+        matrices::<T::Vector<S>>(set, self);
     }
 }
 
 /// The next part of `rest`: at most `max`, and the last two about the same.
 #[inline(always)]
 pub(super) fn part(rest: usize, max: usize) -> usize {
-    if rest >= 2 * max {
-        max
-    } else if rest > max {
-        rest.div_ceil(2)
-    } else {
-        rest
+    if (max + 1..2 * max).contains(&rest) { rest.div_ceil(2) } else { rest.min(max) }
+}
+
+/// The matrices of the batch, one after the other.
+#[inline(always)]
+fn matrices<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+    let GemmSize { m, n, batch_count, .. } = args.size;
+    let from = |batch: usize| GemmArgs {
+        b: args.b.wrapping_add(batch * args.batch_strides[0]),
+        c: args.c.wrapping_add(batch * args.batch_strides[1]),
+        ..*args
+    };
+    // Where `C` is one vector wide, two of the batch are the two vectors of a block.
+    let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };
+    for pair in 0..n_pairs {
+        blocks::<V, true>(set, &from(2 * pair));
+    }
+    for batch in 2 * n_pairs..batch_count {
+        let args = from(batch);
+        if m == 1 {
+            single_row::<V>(set, &args);
+        } else {
+            blocks::<V, false>(set, &args);
+        }
     }
 }
 
-/// Cuts each `C` of the batch into blocks.
+/// Cuts one `C` into blocks.
 ///
 /// If `A` is column-major, columns are the outer loop and rows the inner one: a panel of `B` stays in the
 /// first-level cache while the rows of `A` pass. If it is row-major, the other way round: each row of `A`
 /// is read once, from its first element to its last.
 ///
-/// # Safety
-///
-/// All indices lie inside their slices.
+/// For a pair it is the vector of `C` and that of the next matrix.
 #[inline(always)]
-unsafe fn blocks<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
-    let GemmSize { m, n, batch_count, .. } = args.size;
-    // Where `C` is one vector wide, two of the batch are the two vectors of a block.
-    let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };
-    for pair in 0..n_pairs {
-        let mut row = 0;
-        while row < m {
-            let n_rows = part(m - row, V::ROWS);
-            // SAFETY: the caller's promise; a block ends at the last row.
-            unsafe {
-                let args = GemmArgs {
-                    b: args.b.add(2 * pair * args.b_batch_stride),
-                    c: args.c.add(2 * pair * args.c_batch_stride + row * args.ldc),
-                    b_vector_stride: args.b_batch_stride,
-                    c_vector_stride: args.c_batch_stride,
-                    ..*args
-                };
-                if args.layout == Layout::ColumnMajor {
-                    rows_of_block::<V, 2, true>(set, &args, row, n_rows, 2 * V::LANES);
-                } else {
-                    rows_of_block::<V, 2, false>(set, &args, row, n_rows, 2 * V::LANES);
-                }
-            }
+    let m = args.size.m;
+    let n = if IS_PAIR { 2 * V::LANES } else { args.size.n };
+    let (mut row, mut column) = (0, 0);
+    while row < m && column < n {
+        let rest = n - column;
+        let n_rows = part(m - row, V::ROWS);
+        let n_vectors = if IS_PAIR || rest > V::LANES { 2 } else { 1 };
+        let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
+        let (b, c) = (args.b.wrapping_add(column), args.c.wrapping_add(row * args.ldc + column));
+        let vector_strides = if IS_PAIR { args.batch_strides } else { [V::LANES; 2] };
+        let block_args = GemmArgs { b, c, vector_strides, ..*args };
+        // SAFETY: the block ends at the last row and column.
+        unsafe {
+            with_constant!(NV = n_vectors, max 2, 2 1
+            => with_constant!(MR = n_rows, max V::ROWS, 12 11 10 9 8 7 6 5 4 3 2 1
+                => match args.layout {
+                    Layout::ColumnMajor => block::<V, MR, NV, true>(set, &block_args, row, last),
+                    Layout::RowMajor => block::<V, MR, NV, false>(set, &block_args, row, last),
+                }));
+        }
+        if args.layout == Layout::ColumnMajor {
             row += n_rows;
-        }
-    }
-    let args = &GemmArgs { b_vector_stride: V::LANES, c_vector_stride: V::LANES, ..*args };
-    if m == 1 {
-        // SAFETY: the caller's promise.
-        return unsafe { single_row::<V>(set, args, 2 * n_pairs) };
-    }
-    for batch in 2 * n_pairs..batch_count {
-        let (mut row, mut column) = (0, 0);
-        while row < m && column < n {
-            let rest = n - column;
-            let n_rows = part(m - row, V::ROWS);
-            // SAFETY: the caller's promise; a block ends at the last row and column.
-            unsafe {
-                let args = GemmArgs {
-                    b: args.b.add(batch * args.b_batch_stride + column),
-                    c: args.c.add(batch * args.c_batch_stride + row * args.ldc + column),
-                    ..*args
-                };
-                match (args.layout, rest > V::LANES) {
-                    (Layout::ColumnMajor, true) => {
-                        rows_of_block::<V, 2, true>(set, &args, row, n_rows, rest);
-                    }
-                    (Layout::ColumnMajor, false) => {
-                        rows_of_block::<V, 1, true>(set, &args, row, n_rows, rest);
-                    }
-                    (Layout::RowMajor, true) => {
-                        rows_of_block::<V, 2, false>(set, &args, row, n_rows, rest);
-                    }
-                    (Layout::RowMajor, false) => {
-                        rows_of_block::<V, 1, false>(set, &args, row, n_rows, rest);
-                    }
-                }
+            if row == m {
+                (row, column) = (0, column + 2 * V::LANES);
             }
-            if args.layout == Layout::ColumnMajor {
-                row += n_rows;
-                if row == m {
-                    (row, column) = (0, column + 2 * V::LANES);
-                }
-            } else {
-                column += 2 * V::LANES;
-                if column >= n {
-                    (row, column) = (row + n_rows, 0);
-                }
+        } else {
+            column += 2 * V::LANES;
+            if column >= n {
+                (row, column) = (row + n_rows, 0);
             }
         }
     }
 }
 
-/// The matrices of the batch from `first` on, if `m = 1`. A block of one row and two vectors would wait for
-/// its own sums, so this takes as many vectors at a time as there are registers.
-///
-/// # Safety
-///
-/// As [`blocks`].
+/// One `C` of a single row. A block of one row and two vectors would wait for its own sums, so this takes as
+/// many vectors at a time as there are registers.
 #[inline(always)]
-unsafe fn single_row<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>, first: usize) {
-    let GemmSize { n, batch_count, .. } = args.size;
+fn single_row<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+    let n = args.size.n;
     let lda = if args.layout == Layout::ColumnMajor { args.lda } else { 1 };
-    for batch in first..batch_count {
-        let mut column = 0;
-        while column < n {
-            let rest = n - column;
-            let n_vectors = part(rest.div_ceil(V::LANES), V::ROWS + V::ROWS / 3);
-            let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
-            // SAFETY: the caller's promise; a block ends at the last column.
-            unsafe {
-                let args = GemmArgs {
-                    lda,
-                    b: args.b.add(batch * args.b_batch_stride + column),
-                    c: args.c.add(batch * args.c_batch_stride + column),
-                    ..*args
-                };
-                with_constant!(NV = n_vectors, max V::ROWS + V::ROWS / 3,
-                    16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
-                    => block::<V, 1, NV, true>(set, &args, 0, last));
-            }
-            column += n_vectors * V::LANES;
+    let mut column = 0;
+    while column < n {
+        let rest = n - column;
+        let n_vectors = part(rest.div_ceil(V::LANES), V::ROWS + V::ROWS / 3);
+        let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
+        let (b, c) = (args.b.wrapping_add(column), args.c.wrapping_add(column));
+        let args = GemmArgs { lda, b, c, vector_strides: [V::LANES; 2], ..*args };
+        // SAFETY: the block ends at the last column.
+        unsafe {
+            with_constant!(NV = n_vectors, max V::ROWS + V::ROWS / 3,
+                16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1
+                => block::<V, 1, NV, true>(set, &args, 0, last));
         }
-    }
-}
-
-/// A block of `n_rows` rows by `NV` vectors, of which there are `rest` columns or more.
-///
-/// # Safety
-///
-/// As [`blocks`], and the block lies inside `C`.
-#[inline(always)]
-unsafe fn rows_of_block<V: Vector, const NV: usize, const COLUMN_MAJOR: bool>(
-    set: V::Set,
-    args: &GemmArgs<'_, V::Scalar>,
-    row: usize,
-    n_rows: usize,
-    rest: usize,
-) {
-    let last = (rest - (NV - 1) * V::LANES).min(V::LANES);
-    // SAFETY: the caller's promise.
-    unsafe {
-        with_constant!(MR = n_rows, max V::ROWS, 12 11 10 9 8 7 6 5 4 3 2 1
-            => block::<V, MR, NV, COLUMN_MAJOR>(set, args, row, last));
+        column += n_vectors * V::LANES;
     }
 }
 
@@ -186,7 +119,7 @@ unsafe fn rows_of_block<V: Vector, const NV: usize, const COLUMN_MAJOR: bool>(
 ///
 /// # Safety
 ///
-/// As [`blocks`], and the block lies inside `C`.
+/// The block lies inside `C`.
 #[inline(always)]
 unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR: bool>(
     set: V::Set,
@@ -194,13 +127,14 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
     row: usize,
     last: usize,
 ) {
-    // SAFETY: every pointer below that is read or written stays inside the slice it starts from, by the
-    // caller's promise; the last vector of a row reads and writes `last` columns only.
+    // SAFETY: every pointer below that is read or written stays inside the slice it starts from, as the caller and
+    // `GemmArgs` promise; the last vector of a row reads and writes `last` columns only.
     unsafe {
-        let mut sums = [[V::splat(set, V::Scalar::default()); NV]; MR];
+        let [b_stride, c_stride] = args.vector_strides;
+        let mut sums = [[V::zero(set); NV]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
-                *sums = load_row(set, args.c.add(i * args.ldc), args.c_vector_stride, last);
+                *sums = load_row(set, args.c.add(i * args.ldc), c_stride, last);
             }
         }
         for &[a_start, b_start] in args.size.k_segments {
@@ -209,16 +143,15 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
             if COLUMN_MAJOR {
                 let mut a = args.a.add(a_start + row);
                 // The rows of the next block: no hardware prefetcher foresees them.
-                let (mut ahead, ahead_stride) = if args.prefetch.is_null() {
-                    (a.wrapping_add(2 * MR - 1), args.lda)
-                } else {
-                    (args.prefetch.wrapping_add(row + row / 3), args.prefetch_stride)
+                let (mut ahead, ahead_stride) = match args.prefetch {
+                    Some((from, stride)) => (from.wrapping_add(row + row / 3), stride),
+                    None => (a.wrapping_add(2 * MR - 1), args.lda),
                 };
                 for _ in 0..args.size.segment_len {
                     // A single row is bound by the loads of `B`, of which no row is needed that is
                     // multiplied by zero: most pixels of a digit, and half of what a ReLU leaves.
-                    if MR > 1 || *a != V::Scalar::default() {
-                        let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
+                    if MR > 1 || *a != V::Scalar::ZERO {
+                        let b_row: [V; NV] = load_row(set, b, b_stride, last);
                         for (i, sums) in sums.iter_mut().enumerate() {
                             multiply_add(V::splat(set, *a.add(i)), &b_row, sums);
                         }
@@ -239,7 +172,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     *a = first.wrapping_add(3 * i * args.lda);
                 }
                 for _ in 0..args.size.segment_len {
-                    let b_row: [V; NV] = load_row(set, b, args.b_vector_stride, last);
+                    let b_row: [V; NV] = load_row(set, b, b_stride, last);
                     for (i, sums) in sums.iter_mut().enumerate() {
                         let a = a[i / 3].wrapping_add(i % 3 * args.lda);
                         multiply_add(V::splat(set, *a), &b_row, sums);
@@ -251,9 +184,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                 }
             }
         }
-        if !args.bias.is_null() {
+        if !args.bias.is_empty() {
             for (i, sums) in sums.iter_mut().enumerate() {
-                let bias = V::splat(set, *args.bias.add(row + i));
+                let bias = V::splat(set, *args.bias.as_ptr().add(row + i));
                 for sum in sums {
                     *sum = sum.add(bias);
                 }
@@ -263,7 +196,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
             let c = args.c.add(i * args.ldc);
             for (v, sum) in sums.iter().enumerate() {
                 let count = if v + 1 == NV { last } else { V::LANES };
-                sum.store(c.add(v * args.c_vector_stride), count);
+                sum.store(c.add(v * c_stride), count);
             }
         }
     }
@@ -288,7 +221,11 @@ fn opaque<T>(pointer: *const T) -> *const T {
 
 /// `sums += factor · values`.
 #[inline(always)]
-fn multiply_add<V: Vector, const NV: usize>(factor: V, values: &[V; NV], sums: &mut [V; NV]) {
+pub(super) fn multiply_add<V: Vector, const NV: usize>(
+    factor: V,
+    values: &[V; NV],
+    sums: &mut [V; NV],
+) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum = factor.mul_add(*value, *sum);
     }
@@ -306,7 +243,7 @@ unsafe fn load_row<V: Vector, const NV: usize>(
     stride: usize,
     last: usize,
 ) -> [V; NV] {
-    let mut row = [V::splat(set, V::Scalar::default()); NV];
+    let mut row = [V::zero(set); NV];
     for (v, vector) in row.iter_mut().enumerate() {
         let count = if v + 1 == NV { last } else { V::LANES };
         // SAFETY: the caller's promise.

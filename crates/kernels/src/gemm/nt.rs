@@ -1,8 +1,7 @@
 //! The product whose inner index is the contiguous axis of both operands, `A · Bᵀ`.
 
-use super::microkernel::part;
+use super::microkernel::{multiply_add, part};
 use crate::bounds::{check, end};
-use crate::isa::IsaToken;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 use crate::{Float, MAX_LANES};
 
@@ -68,7 +67,18 @@ pub fn gemm_nt<T: Float>(
     sums: &mut [T],
     accumulate: bool,
 ) {
-    gemm_nt_on(IsaToken::current(), size, a, b, sums, accumulate);
+    let GemmNtSize { m, n, segment_len, segment_count } = size;
+    if m == 0 || n == 0 {
+        return;
+    }
+    let n_sums = m.checked_mul(n).and_then(|len| len.checked_mul(PARTIAL_SUMS));
+    check("sums", n_sums, sums.len());
+    if segment_len > 0 && segment_count > 0 {
+        let (a, b) = (a.checked("A", m, size), b.checked("B", n, size));
+        dispatch(GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate });
+    } else if !accumulate {
+        sums[..m * n * PARTIAL_SUMS].fill(T::ZERO);
+    }
 }
 
 // Compiled here once, as `gemm` is.
@@ -77,32 +87,7 @@ static F32: fn(GemmNtSize, NtOperand<'_, f32>, NtOperand<'_, f32>, &mut [f32], b
 #[used]
 static F64: fn(GemmNtSize, NtOperand<'_, f64>, NtOperand<'_, f64>, &mut [f64], bool) = gemm_nt;
 
-/// [`gemm_nt`] on an instruction set.
-fn gemm_nt_on<T: Float>(
-    token: IsaToken,
-    size: GemmNtSize,
-    a: NtOperand<'_, T>,
-    b: NtOperand<'_, T>,
-    sums: &mut [T],
-    accumulate: bool,
-) {
-    let GemmNtSize { m, n, segment_len, segment_count } = size;
-    if m == 0 || n == 0 {
-        return;
-    }
-    check("sums", m.checked_mul(n).and_then(|len| len.checked_mul(PARTIAL_SUMS)), sums.len());
-    let is_empty = segment_len == 0 || segment_count == 0;
-    let (size, a, b) = if is_empty {
-        (GemmNtSize { segment_count: 0, ..size }, NtOperand::EMPTY, NtOperand::EMPTY)
-    } else {
-        (size, a.checked("A", m, size), b.checked("B", n, size))
-    };
-    dispatch(token, GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate });
-}
-
 impl<T> NtOperand<'_, T> {
-    const EMPTY: Self = Self { values: &[], ld: 0, segment_stride: 0 };
-
     /// Panics unless all of `rows` rows lie inside `values`.
     fn checked(self, operand: &str, rows: usize, size: GemmNtSize) -> Self {
         let strides = [(rows - 1, self.ld), (size.segment_count - 1, self.segment_stride)];
@@ -113,26 +98,7 @@ impl<T> NtOperand<'_, T> {
     }
 }
 
-/// The plain loops that [`gemm_nt`] is tested against; `c` takes one number for each element.
-pub fn gemm_nt_naive<T: Float>(
-    size: GemmNtSize,
-    a: NtOperand<'_, T>,
-    b: NtOperand<'_, T>,
-    c: &mut [T],
-) {
-    for i in 0..size.m {
-        for j in 0..size.n {
-            for segment in 0..size.segment_count {
-                for k in 0..size.segment_len {
-                    c[i * size.n + j] += a.values[i * a.ld + segment * a.segment_stride + k]
-                        * b.values[j * b.ld + segment * b.segment_stride + k];
-                }
-            }
-        }
-    }
-}
-
-/// A checked [`gemm_nt`]: only [`gemm_nt_on`] makes one. Every index lies inside its slice, and `sums`, which
+/// A checked [`gemm_nt`]: only [`gemm_nt`] makes one. Every index lies inside its slice, and `sums`, which
 /// is borrowed mutably, overlaps neither operand.
 #[derive(Debug)]
 struct GemmNtArgs<'a, T> {
@@ -190,15 +156,13 @@ unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut values = [V::splat(set, V::Scalar::default()); NR];
+        let mut values = [V::zero(set); NR];
         for (j, value) in values.iter_mut().enumerate() {
             *value = V::load(set, b.add(j * args.b.ld), count);
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let factor = V::load(set, a.add(i * args.a.ld), count);
-            for (sum, value) in sums.iter_mut().zip(&values) {
-                *sum = factor.mul_add(*value, *sum);
-            }
+            multiply_add(factor, &values, sums);
         }
     }
 }
@@ -216,13 +180,13 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
     column: usize,
 ) {
     let GemmNtSize { n, segment_len, segment_count, .. } = args.size;
-    // SAFETY: every pointer that is read stays inside the slice it starts from, as `gemm_nt_on` has checked;
+    // SAFETY: every pointer that is read stays inside the slice it starts from, as `gemm_nt` has checked;
     // the last vector of a segment reads no more elements than are left, and there are `PARTIAL_SUMS` sums
     // for each element of the result.
     unsafe {
         let sums_of =
             |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
-        let zero = V::splat(set, V::Scalar::default());
+        let zero = V::zero(set);
         let mut sums = [[zero; NR]; MR];
         if args.accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
@@ -231,7 +195,7 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
                 }
             }
         }
-        // `wrapping_add`: after the last segment, or without any, the pointers may leave their slices, unread.
+        // `wrapping_add`: after the last segment the pointers may leave their slices, unread.
         let (mut a_segment, mut b_segment) = (
             args.a.values.as_ptr().wrapping_add(row * args.a.ld),
             args.b.values.as_ptr().wrapping_add(column * args.b.ld),
@@ -264,37 +228,55 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use crate::isa::Isa;
+    use crate::testing::{is_refused, normals, on_each_isa};
 
-    fn agrees<T: Float>(tolerance: f64) {
-        let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
-        for token in IsaToken::available() {
-            for m in sizes {
-                for n in sizes {
-                    for (length, count) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
-                        one_case::<T>(token, [m, n, length, count], tolerance);
+    /// The plain loops that [`gemm_nt`] is tested against; `c` takes one number for each element.
+    fn gemm_nt_naive<T: Float>(
+        size: GemmNtSize,
+        a: NtOperand<'_, T>,
+        b: NtOperand<'_, T>,
+        c: &mut [T],
+    ) {
+        for i in 0..size.m {
+            for j in 0..size.n {
+                for segment in 0..size.segment_count {
+                    for k in 0..size.segment_len {
+                        c[i * size.n + j] += a.values[i * a.ld + segment * a.segment_stride + k]
+                            * b.values[j * b.ld + segment * b.segment_stride + k];
                     }
                 }
             }
         }
     }
 
-    fn one_case<T: Float>(token: IsaToken, sizes: [usize; 4], tolerance: f64) {
+    fn agrees<T: Float>(tolerance: f64) {
+        let sizes = [1, 2, 3, 4, 5, 6, 7, 9, 13];
+        on_each_isa(|isa| {
+            for m in sizes {
+                for n in sizes {
+                    for (length, count) in [(1, 1), (4, 2), (16, 3), (25, 2), (32, 1), (32, 0)] {
+                        one_case::<T>(isa, [m, n, length, count], tolerance);
+                    }
+                }
+            }
+        });
+    }
+
+    fn one_case<T: Float>(isa: Isa, sizes: [usize; 4], tolerance: f64) {
         let [m, n, segment_len, segment_count] = sizes;
         let ld = segment_len + 3;
-        let mut stream = Stream::new(11, 0);
-        let mut random =
-            |count| -> Vec<T> { (0..count).map(|_| T::from_f64(stream.normal())).collect() };
-        let (a, b) = (random(m * segment_count * ld), random(n * segment_count * ld));
+        let a: Vec<T> = normals(m * segment_count * ld, 1);
+        let b: Vec<T> = normals(n * segment_count * ld, 2);
         let size = GemmNtSize { m, n, segment_len, segment_count };
         let a = NtOperand { values: &a, ld, segment_stride: m * ld };
         let b = NtOperand { values: &b, ld, segment_stride: n * ld };
-        let start = random(m * n);
+        let start: Vec<T> = normals(m * n, 3);
         let (mut tuned, mut naive) = (start.clone(), start);
         // What the sums held before must not count, and what the first call left must.
         let mut sums = vec![T::from_f64(7.0); m * n * PARTIAL_SUMS];
         for accumulate in [false, true] {
-            gemm_nt_on(token, size, a, b, &mut sums, accumulate);
+            gemm_nt(size, a, b, &mut sums, accumulate);
             gemm_nt_naive(size, a, b, &mut naive);
         }
         crate::add_row_sums(&sums, PARTIAL_SUMS, &mut tuned);
@@ -302,7 +284,7 @@ mod tests {
             let (t, n) = (t.to_f64(), n.to_f64());
             assert!(
                 (t - n).abs() <= tolerance * (1.0 + n.abs()),
-                "{token:?} {}: {sizes:?}, element {i}: {t} against {n}",
+                "{isa:?} {}: {sizes:?}, element {i}: {t} against {n}",
                 T::NAME,
             );
         }
@@ -332,13 +314,13 @@ mod tests {
             ([1, 1, 1, 3], [0, MAX / 2 + 1], 16),
             ([MAX / 16 + 2, 1, 0, 1], [0, 0], 16),
         ] {
-            let refused = std::panic::catch_unwind(|| {
+            let refused = is_refused(|| {
                 let operand = NtOperand { values: &[1.0f32; 6], ld, segment_stride };
                 let [m, n, segment_len, segment_count] = size;
                 let size = GemmNtSize { m, n, segment_len, segment_count };
                 gemm_nt(size, operand, operand, &mut vec![0.0; n_sums], false);
             });
-            assert!(refused.is_err(), "{size:?}, strides {ld}, {segment_stride}");
+            assert!(refused, "{size:?}, strides {ld}, {segment_stride}");
         }
     }
 

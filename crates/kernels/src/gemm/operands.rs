@@ -70,17 +70,8 @@ impl<'a, T> MatrixC<'a, T> {
     }
 }
 
-impl<T> MatrixA<'_, T> {
-    /// Elements between two rows, and between two columns.
-    pub(super) fn strides(&self) -> [usize; 2] {
-        match self.layout {
-            Layout::RowMajor => [self.lda, 1],
-            Layout::ColumnMajor => [1, self.lda],
-        }
-    }
-}
-
-/// A checked [`gemm()`](super::gemm()), as pointers.
+/// A checked [`gemm()`](super::gemm()), as pointers: every index that a product of these operands forms lies
+/// inside its slice, and `C`, which is borrowed mutably, overlaps neither operand. Who changes a field keeps that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GemmArgs<'a, T> {
     pub(super) size: GemmSize<'a>,
@@ -89,80 +80,68 @@ pub(super) struct GemmArgs<'a, T> {
     pub(super) lda: usize,
     pub(super) b: *const T,
     pub(super) ldb: usize,
-    pub(super) b_batch_stride: usize,
     pub(super) c: *mut T,
     pub(super) ldc: usize,
-    pub(super) c_batch_stride: usize,
-    pub(super) accumulate: bool,
-    /// One value for each row, or null.
-    pub(super) bias: *const T,
-    /// What a block prefetches, one line for each step of `k`; if null, the rows of `A` after its own.
-    pub(super) prefetch: *const T,
-    /// Elements from the line of one step to that of the next.
-    pub(super) prefetch_stride: usize,
+    /// Elements from one matrix of the batch to the next, in `B` and in `C`.
+    pub(super) batch_strides: [usize; 2],
     /// Elements from one vector of a block to the next, in `B` and in `C`; set when blocks are cut.
-    pub(super) b_vector_stride: usize,
-    pub(super) c_vector_stride: usize,
+    pub(super) vector_strides: [usize; 2],
+    pub(super) accumulate: bool,
+    /// One value for each row, or empty.
+    pub(super) bias: &'a [T],
+    /// What a block prefetches, one line for each step of `k`, and the elements from the line of one step to
+    /// that of the next; if nothing, the rows of `A` after its own.
+    pub(super) prefetch: Option<(*const T, usize)>,
 }
 
 impl<'a, T> GemmArgs<'a, T> {
-    /// Every index that a product of these operands forms lies inside its slice. Nothing, if there is nothing
-    /// to compute.
+    /// Nothing, if there is nothing to compute.
     ///
     /// # Panics
     ///
-    /// If one does not.
+    /// If an index leaves its slice.
     pub(super) fn new(
         size: GemmSize<'a>,
         a: MatrixA<'_, T>,
         b: MatrixB<'_, T>,
-        c: MatrixC<'_, T>,
+        c: MatrixC<'a, T>,
     ) -> Option<Self> {
         let GemmSize { m, n, k_segments, segment_len, batch_count } = size;
         if m == 0 || n == 0 || batch_count == 0 {
             return None;
         }
+        let [a_len, b_len, c_len] = [a.values.len(), b.values.len(), c.values.len()];
         let last_batch = batch_count - 1;
-        let c_end = end([(last_batch, c.batch_stride), (m - 1, c.ldc)], 0, n);
-        check("C", c_end, c.values.len());
+        check("C", end([(last_batch, c.batch_stride), (m - 1, c.ldc)], 0, n), c_len);
         assert!(c.ldc >= n || m == 1, "rows of C overlap: {n} columns, {} from row to row", c.ldc);
         let k_segments = if segment_len == 0 { &[] } else { k_segments };
         if !k_segments.is_empty() {
-            let [row_stride, k_stride] = a.strides();
-            let last = segment_len - 1;
+            let (rows, steps) = match a.layout {
+                Layout::RowMajor => ((m - 1, a.lda), (segment_len - 1, 1)),
+                Layout::ColumnMajor => ((m - 1, 1), (segment_len - 1, a.lda)),
+            };
             let furthest = k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)]);
-            check(
-                "A",
-                end([(m - 1, row_stride), (last, k_stride)], furthest[0], 1),
-                a.values.len(),
-            );
-            let b_end = end([(last_batch, b.batch_stride), (last, b.ldb)], furthest[1], n);
-            check("B", b_end, b.values.len());
+            check("A", end([rows, steps], furthest[0], 1), a_len);
+            let strides = [(last_batch, b.batch_stride), (segment_len - 1, b.ldb)];
+            check("B", end(strides, furthest[1], n), b_len);
         }
-        let bias = if c.bias.is_empty() {
-            std::ptr::null()
-        } else {
-            assert!(c.bias.len() >= m, "a bias of {} for {m} rows", c.bias.len());
-            c.bias.as_ptr()
-        };
+        let fits = c.bias.is_empty() || c.bias.len() >= m;
+        assert!(fits, "a bias of {} for {m} rows", c.bias.len());
         // A stride that is longer than its slice is never taken: no product of it may overflow.
         Some(GemmArgs {
             size: GemmSize { k_segments, ..size },
             a: a.values.as_ptr(),
             layout: a.layout,
-            lda: a.lda.min(a.values.len()),
+            lda: a.lda.min(a_len),
             b: b.values.as_ptr(),
-            ldb: b.ldb.min(b.values.len()),
-            b_batch_stride: b.batch_stride.min(b.values.len()),
+            ldb: b.ldb.min(b_len),
             c: c.values.as_mut_ptr(),
-            ldc: c.ldc.min(c.values.len()),
-            c_batch_stride: c.batch_stride.min(c.values.len()),
+            ldc: c.ldc.min(c_len),
+            batch_strides: [b.batch_stride.min(b_len), c.batch_stride.min(c_len)],
+            vector_strides: [0; 2],
             accumulate: c.accumulate,
-            bias,
-            prefetch: std::ptr::null(),
-            prefetch_stride: 0,
-            b_vector_stride: 0,
-            c_vector_stride: 0,
+            bias: c.bias,
+            prefetch: None,
         })
     }
 }

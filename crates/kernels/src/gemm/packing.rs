@@ -2,9 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use super::microkernel::{MAX_BLOCK_ROWS, multiply};
+use super::microkernel::MAX_BLOCK_ROWS;
 use super::operands::{GemmArgs, GemmSize, Layout};
-use crate::isa::IsaToken;
+use crate::simd::dispatch;
 use crate::{Float, MAX_LANES, inlined, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
@@ -24,52 +24,38 @@ const FAR: usize = 2048;
 const WIDE: usize = 32;
 
 /// Multiplies block by block.
-///
-/// # Safety
-///
-/// All indices lie inside their slices.
-pub(super) unsafe fn run<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>) {
+pub(super) fn run<T: Float>(args: &GemmArgs<'_, T>) {
     let GemmSize { m, n, k_segments, segment_len, batch_count } = args.size;
-    let &[[a, b]] = k_segments else {
-        // SAFETY: the caller's promise.
-        return unsafe { multiply(token, args) };
-    };
-    let column_stride = if args.layout == Layout::ColumnMajor { args.lda } else { 0 };
+    let is_row_major = args.layout == Layout::RowMajor;
     // A single row reads `B` once, from its first step to its last; where that is wide, all of some steps
     // before the next ones, so that few pages are visited at a time.
     let is_single = m == 1 && args.ldb * size_of::<T>() >= FAR;
-    if args.layout == Layout::RowMajor && !is_single {
+    let &[[a, b]] = k_segments else { return dispatch(args) };
+    if is_row_major && !is_single {
         // Each row of `A` is read once, from its first step to its last: as fast as it comes.
-        // SAFETY: the caller's promise.
-        return unsafe { multiply(token, args) };
+        return dispatch(args);
     }
-    let packs = column_stride * size_of::<T>() >= FAR && n * batch_count >= WIDE;
+    let packs = !is_row_major && args.lda * size_of::<T>() >= FAR && n * batch_count >= WIDE;
     let block_k = if is_single { SINGLE_ROW_BLOCK_K } else { BLOCK_K };
     let n_blocks = segment_len.div_ceil(block_k).max(1);
-    let mut first = 0;
+    let k_stride = if is_row_major { 1 } else { args.lda };
     for block in 0..n_blocks {
-        let next = (block + 1) * segment_len / n_blocks;
-        let a_start = match args.layout {
-            Layout::ColumnMajor => first * args.lda,
-            Layout::RowMajor => first,
-        };
-        let k_segments = [[a + a_start, b + first * args.ldb]];
+        let [first, next] = [block, block + 1].map(|block| block * segment_len / n_blocks);
+        let k_segments = [[a + first * k_stride, b + first * args.ldb]];
         let size = GemmSize { k_segments: &k_segments, segment_len: next - first, ..args.size };
-        let bias = if block + 1 == n_blocks { args.bias } else { std::ptr::null() };
+        let bias = if block + 1 == n_blocks { args.bias } else { &[] };
         let next_block = args.a.wrapping_add(a + next * args.lda);
         let args = GemmArgs { size, accumulate: args.accumulate || block > 0, bias, ..*args };
-        // SAFETY: the block lies inside the product.
-        unsafe { if packs { packed(token, &args, next_block) } else { multiply(token, &args) } }
-        first = next;
+        if packs {
+            packed(&args, next_block);
+        } else {
+            dispatch(&args);
+        }
     }
 }
 
-/// Packs some rows of `A` and multiplies them, then the next ones.
-///
-/// # Safety
-///
-/// As [`run`]; and there is one segment, of at most [`BLOCK_K`].
-unsafe fn packed<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>, next_block: *const T) {
+/// Packs some rows of `A` and multiplies them, then the next ones. There is one segment, of at most [`BLOCK_K`].
+fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
     let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; PACKED_ROWS * BLOCK_K]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let GemmSize { m, k_segments, segment_len, .. } = args.size;
@@ -91,24 +77,18 @@ unsafe fn packed<T: Float>(token: IsaToken, args: &GemmArgs<'_, T>, next_block: 
                 }
             }
         }));
-        // SAFETY: the rows lie inside the copy and inside `C`.
-        unsafe {
-            let args = GemmArgs {
-                size: GemmSize { m: n_rows, k_segments: &[[0, b]], ..args.size },
-                a: copy,
-                lda: n_rows,
-                prefetch: if first + PACKED_ROWS < m {
-                    args.a.wrapping_add(a + first + PACKED_ROWS)
-                } else {
-                    next_block
-                },
-                prefetch_stride: args.lda,
-                c: args.c.add(first * args.ldc),
-                bias: if args.bias.is_null() { args.bias } else { args.bias.add(first) },
-                ..*args
-            };
-            multiply(token, &args);
-        }
+        let next_rows = first + PACKED_ROWS;
+        let ahead = if next_rows < m { args.a.wrapping_add(a + next_rows) } else { next_block };
+        // The rows lie inside the copy and inside `C`.
+        dispatch(&GemmArgs {
+            size: GemmSize { m: n_rows, k_segments: &[[0, b]], ..args.size },
+            a: copy,
+            lda: n_rows,
+            prefetch: Some((ahead, args.lda)),
+            c: args.c.wrapping_add(first * args.ldc),
+            bias: args.bias.get(first..).unwrap_or(&[]),
+            ..*args
+        });
     }
 }
 

@@ -4,9 +4,8 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use crate::Float;
-use crate::isa::IsaToken;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
+use crate::{Float, MAX_LANES};
 
 /// Independent sums: more than latency times throughput of any machine, and few enough for the registers of
 /// all.
@@ -20,7 +19,7 @@ pub fn peak_flops<T: Float>(patience: Duration) -> f64 {
     let mut best = 0.0_f64;
     while begin.elapsed() < patience {
         let begin = Instant::now();
-        let done = dispatch(IsaToken::current(), MultiplyAdds::<T>(ROUNDS, PhantomData));
+        let done = dispatch(MultiplyAdds::<T>(ROUNDS, PhantomData));
         best = best.max(2.0 * done / begin.elapsed().as_secs_f64());
     }
     best
@@ -36,32 +35,34 @@ impl<T: Float> Kernel for MultiplyAdds<T> {
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) -> f64 {
         let factor = black_box(T::Vector::<S>::splat(set, T::ONE));
-        let mut sums = [T::Vector::<S>::splat(set, T::ZERO); CHAINS];
+        let mut sums = [T::Vector::<S>::zero(set); CHAINS];
         for _ in 0..self.0 {
             for sum in &mut sums {
                 *sum = factor.mul_add(factor, *sum);
             }
         }
-        let mut total = 0.0;
-        for sum in &sums {
-            total += sum.sum_lanes().to_f64();
+        let mut lanes = [[T::ZERO; MAX_LANES]; CHAINS];
+        for (sum, lanes) in sums.iter().zip(&mut lanes) {
+            // SAFETY: no register has more lanes.
+            unsafe { sum.store(lanes.as_mut_ptr(), T::Vector::<S>::LANES) };
         }
-        total
+        lanes.iter().flatten().map(|lane| lane.to_f64()).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::on_each_isa;
 
     #[test]
     fn every_multiply_add_is_done_and_counted() {
-        for token in IsaToken::available() {
-            let f32s = dispatch(token, MultiplyAdds::<f32>(1000, PhantomData));
-            let f64s = dispatch(token, MultiplyAdds::<f64>(1000, PhantomData));
+        on_each_isa(|isa| {
+            let f32s = dispatch(MultiplyAdds::<f32>(1000, PhantomData));
+            let f64s = dispatch(MultiplyAdds::<f64>(1000, PhantomData));
             let per_lane = (1000 * CHAINS) as f64;
-            assert!([4.0, 8.0, 16.0].contains(&(f32s / per_lane)), "{token:?}: {f32s}");
-            assert_eq!(f64s, f32s / 2.0, "{token:?}");
-        }
+            assert!([4.0, 8.0, 16.0].contains(&(f32s / per_lane)), "{isa:?}: {f32s}");
+            assert_eq!(f64s, f32s / 2.0, "{isa:?}");
+        });
     }
 }

@@ -2,8 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{InstructionSet, Vector, vector};
-use crate::isa::Neon;
+use super::{InstructionSet, Neon, Vector, vector};
 
 impl InstructionSet for Neon {
     type F32 = F32x4;
@@ -26,13 +25,11 @@ vector!(
         let mut values = [0.0; 4];
         vst1q_f32(values.as_mut_ptr(), value);
         std::ptr::copy_nonoverlapping(values.as_ptr(), to, count);
-    },
-    sum |value| vaddvq_f32(value)
+    }
 );
 vector!(
     F64x2(float64x2_t) of Neon, f64, lanes 2, rows 12,
     splat vdupq_n_f64, add vaddq_f64, fma |a, b, c| vfmaq_f64(c, a, b),
     load |from, count| if count == 2 { vld1q_f64(from) } else { vld1q_lane_f64::<0>(from, vdupq_n_f64(0.0)) },
-    store |to, value, count| if count == 2 { vst1q_f64(to, value) } else { vst1q_lane_f64::<0>(to, value) },
-    sum |value| vaddvq_f64(value)
+    store |to, value, count| if count == 2 { vst1q_f64(to, value) } else { vst1q_lane_f64::<0>(to, value) }
 );

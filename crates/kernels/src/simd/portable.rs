@@ -1,10 +1,7 @@
 //! Vectors for any machine: arrays, for which the compiler uses the vectors that the target has.
 
-use std::iter::Sum;
-use std::ops::{Add, Mul};
-
-use super::{InstructionSet, Vector};
-use crate::isa::Portable;
+use super::{InstructionSet, Portable, Vector};
+use crate::Float;
 
 impl InstructionSet for Portable {
     type F32 = Array<f32, 4>;
@@ -13,12 +10,9 @@ impl InstructionSet for Portable {
 
 /// Multiplies and adds in two steps: without hardware for it, a fused step would be a slow call into a library.
 #[derive(Clone, Copy)]
-pub struct Array<T, const L: usize>([T; L]);
+pub(crate) struct Array<T, const L: usize>([T; L]);
 
-impl<T, const L: usize> Vector for Array<T, L>
-where
-    T: Copy + Default + PartialEq + Add<Output = T> + Mul<Output = T> + Sum,
-{
+impl<T: Float, const L: usize> Vector for Array<T, L> {
     type Set = Portable;
     type Scalar = T;
     const LANES: usize = L;
@@ -30,7 +24,7 @@ where
     }
     #[inline(always)]
     unsafe fn load(_: Portable, from: *const T, count: usize) -> Self {
-        let mut values = [T::default(); L];
+        let mut values = [T::ZERO; L];
         // SAFETY: the caller's promise.
         let from = unsafe { std::slice::from_raw_parts(from, count) };
         values[..count].copy_from_slice(from);
@@ -49,9 +43,5 @@ where
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + term.0[i]))
-    }
-    #[inline(always)]
-    fn sum_lanes(self) -> T {
-        self.0.into_iter().sum()
     }
 }

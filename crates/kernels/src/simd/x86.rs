@@ -2,8 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{InstructionSet, Vector, vector};
-use crate::isa::{Avx2, Avx512};
+use super::{Avx2, Avx512, InstructionSet, Vector, vector};
 
 impl InstructionSet for Avx512 {
     type F32 = F32x16;
@@ -23,15 +22,13 @@ vector!(
     F32x16(__m512) of Avx512, f32, lanes 16, rows 12,
     splat _mm512_set1_ps, add _mm512_add_ps, fma |a, b, c| _mm512_fmadd_ps(a, b, c),
     load |from, count| _mm512_maskz_loadu_ps(u16::MAX >> (16 - count), from),
-    store |to, value, count| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - count), value),
-    sum |value| _mm512_reduce_add_ps(value)
+    store |to, value, count| _mm512_mask_storeu_ps(to, u16::MAX >> (16 - count), value)
 );
 vector!(
     F64x8(__m512d) of Avx512, f64, lanes 8, rows 6,
     splat _mm512_set1_pd, add _mm512_add_pd, fma |a, b, c| _mm512_fmadd_pd(a, b, c),
     load |from, count| _mm512_maskz_loadu_pd(u8::MAX >> (8 - count), from),
-    store |to, value, count| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - count), value),
-    sum |value| _mm512_reduce_add_pd(value)
+    store |to, value, count| _mm512_mask_storeu_pd(to, u8::MAX >> (8 - count), value)
 );
 vector!(
     F32x8(__m256) of Avx2, f32, lanes 8, rows 6,
@@ -43,11 +40,6 @@ vector!(
     },
     store |to, value, count| {
         _mm256_maskstore_ps(to, _mm256_loadu_si256(MASKS_32.as_ptr().add(8 - count).cast()), value)
-    },
-    sum |value| {
-        let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
-        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
     }
 );
 vector!(
@@ -60,9 +52,5 @@ vector!(
     },
     store |to, value, count| {
         _mm256_maskstore_pd(to, _mm256_loadu_si256(MASKS_64.as_ptr().add(4 - count).cast()), value)
-    },
-    sum |value| {
-        let two = _mm_add_pd(_mm256_castpd256_pd128(value), _mm256_extractf128_pd::<1>(value));
-        _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
     }
 );

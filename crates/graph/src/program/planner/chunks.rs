@@ -13,8 +13,9 @@ const ROW_PARALLEL_CHUNK: usize = 32768;
 
 /// Cuts the gradients of the parameters into chunks, one thread's work each.
 pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
-    let parameters = analysis.graph.parameters();
-    for (id, range) in parameters.filter(|(id, _)| analysis.has_gradient[id.index()]) {
+    // Also those that the loss does not depend on, whose gradient stays 0: chunks leave no gap.
+    let parameters = analysis.graph.parameters().filter(|_| analysis.loss.is_some());
+    for (id, range) in parameters {
         let parameter = id.index();
         let readers = analysis.readers[parameter].iter().rev();
         let by_rows = readers.filter(|&&(reader, k)| analysis.is_by_rows(reader, k));
@@ -28,6 +29,8 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
             let len = if is_row_parallel { ROW_PARALLEL_CHUNK } else { CHUNK };
             (len / row / MAX_BLOCK_ROWS).max(1) * MAX_BLOCK_ROWS * row
         };
+        plan.chunk_bounds.pop();
+        plan.chunk_bounds.extend(range.clone().step_by(len).chain([range.end]));
         for start in (0..range.len()).step_by(len) {
             plan.chunks.push(Chunk {
                 parameter,
@@ -36,5 +39,26 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
                 clear: !analysis.has_untiled_reader(parameter),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
+
+    #[test]
+    fn a_parameter_that_the_loss_does_not_depend_on_has_a_gradient_of_zero() {
+        let mut g = Graph::<f64>::new();
+        let x = g.input("x", Shape::batch([2]));
+        let [shift, _, scale] = ["shift", "unused", "scale"].map(|name| g.parameter(name, [2]));
+        let y = g.add(x, shift).unwrap();
+        let y = g.mul(y, scale).unwrap();
+        let loss = g.mean_all(y).unwrap();
+        let options = Compile { batch: 2, loss: Some(loss), ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let inputs = &Tensors(&[&Tensor::new([2, 2], [1.0, 2.0, 3.0, 4.0])]);
+        let parameters = &[0.0, 0.0, 5.0, 5.0, 1.0, 2.0];
+        program.run(&RunArgs { parameters, inputs, ..RunArgs::default() });
+        assert_eq!(program.gradients(), [0.5, 1.0, 0.0, 0.0, 1.0, 1.5]);
     }
 }

@@ -3,8 +3,6 @@
 //! The pattern is `add(product(…), bias)` with an addition that would be done in place. The sum is the same to
 //! the bit; the pass over memory is saved.
 
-use std::any::Any;
-
 use kernels::Float;
 
 use crate::Shape;
@@ -12,7 +10,7 @@ use crate::graph::Graph;
 use crate::op::Op;
 use crate::ops::{conv2d::Conv2dOp, matmul::MatMulOp};
 use crate::program::plan::Plan;
-use crate::program::task::Task;
+use crate::program::task::TaskKind;
 
 /// Leaves additions of a bias to the op before them.
 pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
@@ -24,8 +22,8 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
         let [product, bias] = node.operands() else { continue };
         let is_sum = node.op().is_some_and(Op::is_sum);
         let is_bias = is_sum && is_bias(&plan.nodes[id.index()].shapes);
-        let product_op = graph.node(*product).op();
-        let adds_bias = is::<MatMulOp, T>(product_op) || is::<Conv2dOp, T>(product_op);
+        let product_node = graph.node(*product);
+        let adds_bias = product_node.is::<MatMulOp>() || product_node.is::<Conv2dOp>();
         // A computed value may not be there yet; a leaf is.
         if is_bias && adds_bias && graph.node(*bias).leaf().is_some() {
             plan.nodes[product.index()].bias = Some(bias.index());
@@ -33,7 +31,7 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
         }
     }
     for stage in &mut plan.stages {
-        stage.tasks.retain(|task| !matches!(task, Task::Forward(i) if fused[*i]));
+        stage.tasks.retain(|task| !(task.kind == TaskKind::Forward && fused[task.node]));
     }
 }
 
@@ -41,8 +39,4 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
 fn is_bias(operands: &[Shape]) -> bool {
     let [a, b] = operands else { return false };
     !b.is_batched() && b.rank() == 1 && a.dims().last() == b.dims().first()
-}
-
-fn is<O: Any, T: Float>(op: Option<&(dyn Op<T> + 'static)>) -> bool {
-    op.is_some_and(|op| (op as &dyn Any).is::<O>())
 }

@@ -4,10 +4,9 @@ use kernels::Float;
 
 use super::analysis::Analysis;
 use crate::graph::{Leaf, NodeId};
-use crate::ops::matmul::WEIGHT;
 use crate::program::options::Compile;
-use crate::program::plan::{BufferLen, Plan, RowParallelPlan, Storage};
-use crate::program::task::Task;
+use crate::program::plan::{BufferLen, Plan, Storage};
+use crate::program::task::{Task, TaskKind};
 
 /// Gives shared values and gradients, and the tiles' parts of them, storage of their own.
 pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
@@ -18,16 +17,15 @@ pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan
             Storage::Shared(plan.shared_lens.len() - 1)
         };
         if !analysis.is_batched(i) {
-            plan.nodes[i].value = match node.leaf() {
+            let node_plan = &mut plan.nodes[i];
+            node_plan.value = match node.leaf() {
                 Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
                 Some(Leaf::Constant(_)) => Storage::Constant,
                 _ => shared(),
             };
             if analysis.has_gradient[i] {
-                plan.nodes[i].gradient = match node.leaf() {
-                    Some(Leaf::Parameter(range)) => Storage::Parameter(range.clone()),
-                    _ => shared(),
-                };
+                let is_parameter = node.is_parameter();
+                node_plan.gradient = if is_parameter { node_plan.value.clone() } else { shared() };
             }
         }
         let mut in_tile = |len| {
@@ -42,8 +40,7 @@ pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan
         }
         if analysis.row_parallel[i] {
             plan.nodes[i].row_parallel = Some(plan.row_parallel.len());
-            let wants = |operand: usize| analysis.has_gradient[node.operands()[operand].index()];
-            plan.row_parallel.push(RowParallelPlan { node: i, wants: [wants(0), wants(WEIGHT)] });
+            plan.row_parallel.push(i);
         } else if analysis.by_rows[i] {
             plan.nodes[i].workspace = in_tile(BufferLen::Workspace(len));
         }
@@ -89,7 +86,7 @@ pub(super) fn place_batched<T: Float>(
     }
     for stage in &mut plan.stages {
         let is_written_over = |i: usize| stage.is_tiled && joined[n + i] != n + i;
-        stage.tasks.retain(|task| !matches!(task, Task::Zero(i) if is_written_over(*i)));
+        stage.tasks.retain(|task| task.kind != TaskKind::Zero || !is_written_over(task.node));
     }
     let storage = allocate(&live, plan);
     for i in (0..n).filter(|&i| analysis.is_batched(i)) {
@@ -110,7 +107,7 @@ fn live_ranges<T: Float>(
         let i = range % n;
         if analysis.is_batched(i) {
             let kept = options.keep_all || (range < n && options.keep.contains(&NodeId::new(i)));
-            let rows = analysis.node(i).shape().len();
+            let rows = analysis.graph.at(i).shape().len();
             live[range].get_or_insert(LiveRange { rows, first: at, last: at, kept }).last = at;
         }
     };
@@ -124,7 +121,7 @@ fn live_ranges<T: Float>(
     // Weight gradients that are made in rows read values after the last stage; row-parallel layers have copies
     // of theirs.
     for i in (0..n).filter(|&i| analysis.by_rows[i] && !analysis.row_parallel[i]) {
-        let values = Task::Pack(i).values_read(analysis.graph);
+        let values = TaskKind::Pack.of(i).values_read(analysis.graph);
         values.into_iter().for_each(|i| touch(i, (plan.stages.len(), 0)));
     }
     live
@@ -141,18 +138,21 @@ fn in_place<T: Float>(
     task: Task,
 ) -> Option<(usize, usize)> {
     let n = plan.nodes.len();
-    let (Task::Forward(i) | Task::Backward { node: i, operand: 0, .. }) = task else { return None };
-    let node = analysis.node(i);
+    let i = task.node;
+    if !matches!(task.kind, TaskKind::Forward | TaskKind::Backward { operand: 0, .. }) {
+        return None;
+    }
+    let node = analysis.graph.at(i);
     let first = node.operands().first()?.index();
     let is_as_long =
-        analysis.is_batched(first) && analysis.node(first).shape().len() == node.shape().len();
-    if !(analysis.op(i).in_place() && analysis.is_batched(i) && is_as_long) {
+        analysis.is_batched(first) && analysis.graph.at(first).shape().len() == node.shape().len();
+    if !(node.op()?.in_place() && analysis.is_batched(i) && is_as_long) {
         return None;
     }
     let is_last = |range: usize| {
         live[joined[range]].as_ref().is_some_and(|live| live.last == at && !live.kept)
     };
-    if let Task::Forward(_) = task {
+    if task.kind == TaskKind::Forward {
         let is_only = node.operands().iter().filter(|id| id.index() == first).count() == 1;
         let fits = is_only && is_last(first);
         plan.nodes[i].in_place = fits;
@@ -170,15 +170,12 @@ fn allocate(live: &[Option<LiveRange>], plan: &mut Plan) -> Vec<Storage> {
     let mut storage = vec![Storage::None; live.len()];
     let mut of_worker: Vec<(usize, &LiveRange)> = Vec::new();
     for (i, range) in live.iter().enumerate() {
-        match range {
-            Some(range) if !range.kept && range.first.0 == range.last.0 => {
-                of_worker.push((i, range));
-            }
-            Some(range) => {
-                plan.tile_buffers.push(BufferLen::Rows(range.rows));
-                storage[i] = Storage::Tile(plan.tile_buffers.len() - 1);
-            }
-            None => {}
+        let Some(range) = range else { continue };
+        if !range.kept && range.first.0 == range.last.0 {
+            of_worker.push((i, range));
+        } else {
+            plan.tile_buffers.push(BufferLen::Rows(range.rows));
+            storage[i] = Storage::Tile(plan.tile_buffers.len() - 1);
         }
     }
     of_worker.sort_by_key(|(_, range)| range.first);
