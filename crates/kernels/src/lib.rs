@@ -18,8 +18,7 @@
 //! | `prefetch`, `bandwidth` | [`prefetch_all`] and [`read_bandwidth`] |
 //! | `bounds` | checks of slices that are read by pointers |
 //!
-//! Beside each tuned kernel stands a naive one, and tests compare the two on every instruction set that
-//! the machine has.
+//! Tests compare each tuned kernel with plain loops, on every instruction set that the machine has.
 
 mod bandwidth;
 mod bounds;

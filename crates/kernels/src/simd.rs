@@ -23,21 +23,25 @@ pub trait InstructionSet: Copy {
     type F64: Vector<Set = Self, Scalar = f64>;
 }
 
-/// The token of [`Isa::Portable`].
-#[derive(Clone, Copy)]
-pub(crate) struct Portable(());
-/// The token of [`Isa::Neon`].
+/// The token of an instruction set, and its registers.
+macro_rules! instruction_set {
+    ($set:ident, $f32:ty, $f64:ty) => {
+        #[derive(Clone, Copy)]
+        pub(crate) struct $set(());
+
+        impl InstructionSet for $set {
+            type F32 = $f32;
+            type F64 = $f64;
+        }
+    };
+}
+instruction_set!(Portable, portable::Array<f32, 4>, portable::Array<f64, 2>);
 #[cfg(target_arch = "aarch64")]
-#[derive(Clone, Copy)]
-pub(crate) struct Neon(());
-/// The token of [`Isa::Avx2`].
+instruction_set!(Neon, neon::F32x4, neon::F64x2);
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
-/// The token of [`Isa::Avx512`].
+instruction_set!(Avx2, x86::F32x8, x86::F64x4);
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+instruction_set!(Avx512, x86::F32x16, x86::F64x8);
 
 /// A vector register. A value of it proves that the machine has the instructions, as a token does.
 pub trait Vector: Copy {

@@ -179,6 +179,12 @@ fn constant<V: Vector>(set: V::Set, value: f64) -> V {
     V::splat(set, V::Scalar::from_f64(value))
 }
 
+/// `[x + y, x − y]`: the values at a point and at its negative, from the sums over even and odd powers.
+#[inline(always)]
+fn at_both<V: Vector>(set: V::Set, [x, y]: [V; 2]) -> [V; 2] {
+    [x.add(y), y.mul_add(constant(set, -1.0), x)]
+}
+
 /// From eight pixels to their values at the points, without the factors of the points.
 struct InputTransform;
 
@@ -187,22 +193,20 @@ impl Transform1d<8, 8> for InputTransform {
     fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
         let minus_one = constant(set, -1.0);
         let subtract = V::mul_add;
-        let even1 = e.mul_add(constant(set, -4.25), c.add(g));
-        let odd1 = d.mul_add(constant(set, -4.25), b.add(f));
-        let even2 = e.mul_add(constant(set, -1.25), c.mul_add(constant(set, 0.25), g));
-        let odd2 = b.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), f.add(f)));
-        let even3 = e.mul_add(constant(set, -5.0), c.mul_add(constant(set, 4.0), g));
-        let odd3 = f.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), b.add(b)));
-        [
-            subtract(c, minus_one, e).mul_add(constant(set, 5.25), subtract(g, minus_one, a)),
-            even1.add(odd1),
-            subtract(odd1, minus_one, even1),
-            even2.add(odd2),
-            subtract(odd2, minus_one, even2),
-            even3.add(odd3),
-            subtract(odd3, minus_one, even3),
-            subtract(f, minus_one, d).mul_add(constant(set, 5.25), subtract(b, minus_one, h)),
-        ]
+        let zero =
+            subtract(c, minus_one, e).mul_add(constant(set, 5.25), subtract(g, minus_one, a));
+        let even = e.mul_add(constant(set, -4.25), c.add(g));
+        let odd = d.mul_add(constant(set, -4.25), b.add(f));
+        let [one, minus_1] = at_both(set, [even, odd]);
+        let even = e.mul_add(constant(set, -1.25), c.mul_add(constant(set, 0.25), g));
+        let odd = b.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), f.add(f)));
+        let [two, minus_2] = at_both(set, [even, odd]);
+        let even = e.mul_add(constant(set, -5.0), c.mul_add(constant(set, 4.0), g));
+        let odd = f.mul_add(constant(set, 0.5), d.mul_add(constant(set, -2.5), b.add(b)));
+        let [half, minus_half] = at_both(set, [even, odd]);
+        let infinity =
+            subtract(f, minus_one, d).mul_add(constant(set, 5.25), subtract(b, minus_one, h));
+        [zero, one, minus_1, two, minus_2, half, minus_half, infinity]
     }
 }
 
@@ -220,17 +224,10 @@ impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
             twos[parity] = weight.mul_add(constant(set, power / 90.0), twos[parity]);
             halves[parity] = weight.mul_add(constant(set, 32.0 / 45.0 / power), halves[parity]);
         }
-        let minus_one = constant(set, -1.0);
-        [
-            weights[0],
-            ones[0].add(ones[1]),
-            ones[1].mul_add(minus_one, ones[0]),
-            twos[0].add(twos[1]),
-            twos[1].mul_add(minus_one, twos[0]),
-            halves[0].add(halves[1]),
-            halves[1].mul_add(minus_one, halves[0]),
-            weights[SIDE - 1],
-        ]
+        let [one, minus_1] = at_both(set, ones);
+        let [two, minus_2] = at_both(set, twos);
+        let [half, minus_half] = at_both(set, halves);
+        [weights[0], one, minus_1, two, minus_2, half, minus_half, weights[SIDE - 1]]
     }
 }
 
@@ -240,10 +237,8 @@ struct OutputTransform;
 impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
     fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
-        let minus_one = constant(set, -1.0);
-        let ones = [b.add(c), c.mul_add(minus_one, b)];
-        let twos = [d.add(e), e.mul_add(minus_one, d)];
-        let halves = [f.add(g), g.mul_add(minus_one, f)];
+        let [ones, twos, halves] =
+            [at_both(set, [b, c]), at_both(set, [d, e]), at_both(set, [f, g])];
         let mut results = [V::zero(set); SIDE];
         for (power, result) in results.iter_mut().enumerate() {
             let (parity, power) = (power % 2, f64::from(1 << power));

@@ -20,7 +20,6 @@ pub(super) struct Local<'a, T> {
 }
 
 impl<'a, T> Local<'a, T> {
-    /// What is kept of a tile from stage to stage.
     pub(super) fn of(state: &'a TileState<T>) -> Self {
         Self { state, worker: &[] }
     }
@@ -247,7 +246,6 @@ impl<'a, T: Float> Context<'a, T> {
         x
     }
 
-    /// The value of node `i`, as [`read`](Self::read).
     pub(super) fn value(&self, i: usize, local: Option<Local<'a, T>>) -> &'a [T] {
         self.read(i, &self.plan.nodes[i].value, local)
     }

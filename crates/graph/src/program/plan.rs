@@ -46,7 +46,6 @@ pub(super) enum BufferLen {
 }
 
 impl BufferLen {
-    /// The elements for a tile of this width.
     pub(super) fn elements(self, width: usize) -> usize {
         match self {
             Self::Rows(rows) => rows.saturating_mul(width),

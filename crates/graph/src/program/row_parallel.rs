@@ -92,7 +92,6 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    /// Calls `run` with pieces of a layer's values and their numbers.
     fn split(
         &self,
         (node, _, direction): LayerPass,

@@ -23,7 +23,6 @@ pub(super) struct TileState<T> {
 }
 
 impl<T: Float> TileState<T> {
-    /// The tile whose first sample is `first`.
     pub(super) fn new(plan: &Plan, first: usize) -> Self {
         let tile = plan.tile_at(first);
         // All tiles before it are as wide as the first.

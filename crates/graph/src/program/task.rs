@@ -1,7 +1,6 @@
 //! The tasks that stages consist of.
 //!
-//! What a task reads and writes is here; how it is printed, in `describe`; how it runs, in `context`, in `run` if it
-//! needs all tiles, and in `row_parallel`.
+//! What a task reads and writes is here; how it is printed, in `describe`; how it runs, in `context` and `row_parallel`.
 
 use kernels::Float;
 
@@ -12,7 +11,6 @@ use crate::ops::matmul::WEIGHT;
 /// One thing to do, within a tile or on shared values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Task {
-    /// The index of the node.
     pub(super) node: usize,
     pub(super) kind: TaskKind,
 }
@@ -46,7 +44,6 @@ pub(super) enum TaskKind {
 }
 
 impl TaskKind {
-    /// The task of this kind for a node.
     pub(super) fn of(self, node: usize) -> Task {
         Task { node, kind: self }
     }

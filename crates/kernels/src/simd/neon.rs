@@ -2,12 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{InstructionSet, Neon, Vector, vector};
-
-impl InstructionSet for Neon {
-    type F32 = F32x4;
-    type F64 = F64x2;
-}
+use super::{Neon, Vector, vector};
 
 vector!(
     F32x4(float32x4_t) of Neon, f32, lanes 4, rows 12,

@@ -1,12 +1,7 @@
 //! Vectors for any machine: arrays, for which the compiler uses the vectors that the target has.
 
-use super::{InstructionSet, Portable, Vector};
+use super::{Portable, Vector};
 use crate::Float;
-
-impl InstructionSet for Portable {
-    type F32 = Array<f32, 4>;
-    type F64 = Array<f64, 2>;
-}
 
 /// Multiplies and adds in two steps: without hardware for it, a fused step would be a slow call into a library.
 #[derive(Clone, Copy)]

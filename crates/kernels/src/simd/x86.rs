@@ -2,17 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx2, Avx512, InstructionSet, Vector, vector};
-
-impl InstructionSet for Avx512 {
-    type F32 = F32x16;
-    type F64 = F64x8;
-}
-
-impl InstructionSet for Avx2 {
-    type F32 = F32x8;
-    type F64 = F64x4;
-}
+use super::{Avx2, Avx512, Vector, vector};
 
 /// Lane masks: the eight (four) integers from index `8 − count` (`4 − count`).
 const MASKS_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

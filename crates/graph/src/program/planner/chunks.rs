@@ -11,7 +11,6 @@ const CHUNK: usize = 4096;
 /// The same for row-parallel layers, whose samples come from farther away.
 const ROW_PARALLEL_CHUNK: usize = 32768;
 
-/// Cuts the gradients of the parameters into chunks, one thread's work each.
 pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
     // Also those that the loss does not depend on, whose gradient stays 0: chunks leave no gap.
     let parameters = analysis.graph.parameters().filter(|_| analysis.loss.is_some());
