@@ -7,11 +7,10 @@ use std::ops::Range;
 
 use graph::{Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
-use serde::{Deserialize, Serialize};
 
 use crate::init::{Initializer, he_normal::HeNormal};
-use crate::registry::{InvalidSetting, Validate, finite, nested, not_negative};
-use crate::{Layer, Loss};
+use crate::registry::{Validate as _, finite, nested, not_negative};
+use crate::{Layer, Loss, settings};
 pub use builder::Builder;
 pub use error::{LayerFault, NetworkError};
 
@@ -25,34 +24,37 @@ fn checked_len(shape: &[usize]) -> Option<usize> {
     (len <= MAX_ELEMENTS).then_some(len)
 }
 
-/// A network as a list of layers.
-///
-/// ```
-/// use gradus_nn::{Mode, Network, Objective};
-/// use graph::Shape;
-///
-/// let network: Network = toml::from_str(r#"
-///     input = [28, 28, 1]
-///     layers = ["flatten", { linear = { units = 10 } }]
-/// "#)?;
-/// let objective = Objective::default();
-/// let model = network.model::<f32>(Mode::Train, &objective, 10, Shape::batch([]))?;
-/// assert_eq!(model.graph.n_parameters(), 7850);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Network {
-    /// Sizes of one sample.
-    pub input: Vec<usize>,
-    /// Initializer of the weights of layers that do not name one.
-    #[serde(default = "he_normal")]
-    pub weight_init: Initializer,
-    /// First value of the biases of layers that do not name one.
-    #[serde(default)]
-    pub bias: f64,
-    /// From the input on.
-    pub layers: Vec<Layer>,
+settings! {
+    /// A network as a list of layers.
+    ///
+    /// ```
+    /// use gradus_nn::{Mode, Network, Objective};
+    /// use graph::Shape;
+    ///
+    /// let network: Network = toml::from_str(r#"
+    ///     input = [28, 28, 1]
+    ///     layers = ["flatten", { linear = { units = 10 } }]
+    /// "#)?;
+    /// let objective = Objective::default();
+    /// let model = network.model::<f32>(Mode::Train, &objective, 10, Shape::batch([]))?;
+    /// assert_eq!(model.graph.n_parameters(), 7850);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub struct Network {
+        /// Sizes of one sample.
+        input: Vec<usize>;
+        /// Initializer of the weights of layers that do not name one.
+        #[serde(default = "he_normal")]
+        weight_init: Initializer, nested;
+        /// First value of the biases of layers that do not name one, finite.
+        #[serde(default)]
+        bias: f64, finite;
+        /// From the input on.
+        layers: Vec<Layer>, |name, layers: &Vec<Layer>| {
+            let mut numbered = layers.iter().zip(1..);
+            numbered.try_for_each(|(layer, number)| nested(&format!("{name}.{number}"), layer))
+        };
+    }
 }
 
 fn he_normal() -> Initializer {
@@ -77,20 +79,15 @@ pub struct Objective {
     pub penalty: Penalty,
 }
 
-/// The cost of large weights, `l1 · Σ|w| + ½ · l2 · Σw²` over all weights (biases, scales and offsets are
-/// free). The half, as in "Deep Learning from Scratch", makes the gradient `l2 · w`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Penalty {
-    /// Factor of the sum of magnitudes, 0 or more.
-    pub l1: f64,
-    /// Factor of half the sum of squares, 0 or more.
-    pub l2: f64,
-}
-
-impl Validate for Penalty {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        not_negative("l1", &self.l1)?;
-        not_negative("l2", &self.l2)
+settings! {
+    /// The cost of large weights, `l1 · Σ|w| + ½ · l2 · Σw²` over all weights (biases, scales and offsets are
+    /// free). The half, as in "Deep Learning from Scratch", makes the gradient `l2 · w`.
+    #[derive(Copy)]
+    pub struct Penalty {
+        /// Factor of the sum of magnitudes, 0 or more.
+        l1: f64 = 0.0, not_negative;
+        /// Factor of half the sum of squares, 0 or more.
+        l2: f64 = 0.0, not_negative;
     }
 }
 
@@ -197,14 +194,6 @@ pub struct LayerSummary {
     pub multiply_adds: u64,
 }
 
-impl Validate for Network {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.validate_defaults()?;
-        let mut layers = self.layers.iter().zip(1..);
-        layers.try_for_each(|(layer, number)| nested(&format!("layers.{number}"), [layer]))
-    }
-}
-
 type BuildModel<T> = fn(&Network, Mode, &Objective, usize, Shape) -> Result<Model<T>, NetworkError>;
 #[used]
 static F32: BuildModel<f32> = Network::model;
@@ -219,12 +208,6 @@ impl Network {
             Some(format!("layer {number} ({}): {warning}", layer.name()))
         });
         warnings.collect()
-    }
-
-    /// Checks the settings of layers that do not have their own.
-    fn validate_defaults(&self) -> Result<(), InvalidSetting> {
-        finite("bias", &self.bias)?;
-        nested("weight_init", [&self.weight_init])
     }
 
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
@@ -299,7 +282,7 @@ impl Network {
         if !is_usable || !(1..=6).contains(&self.input.len()) {
             return Err(NetworkError::Input(self.input.clone()));
         }
-        self.validate_defaults()?;
+        self.validate()?;
         let mut builder = Builder::new(self, mode);
         builder.graph.begin_scope("the data");
         let input = builder.graph.input("input", Shape::batch(&self.input));

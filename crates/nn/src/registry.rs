@@ -50,18 +50,40 @@ pub(crate) fn finite(name: &str, found: &f64) -> Result<(), InvalidSetting> {
 }
 
 /// Checks that `found` is finite and above 0.
-pub(crate) fn positive(name: &str, found: &f64) -> Result<(), InvalidSetting> {
+///
+/// # Errors
+///
+/// If it is not.
+pub fn positive(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require(found.is_finite() && *found > 0.0, name, found, "a number above 0")
 }
 
-/// Checks that `found`, a number of steps, is above 0.
-pub(crate) fn positive_count(name: &str, found: &u64) -> Result<(), InvalidSetting> {
-    require(*found > 0, name, found, "a number above 0")
+/// Checks that `found` is finite and at least 0.
+///
+/// # Errors
+///
+/// If it is not.
+pub fn not_negative(name: &str, found: &f64) -> Result<(), InvalidSetting> {
+    require(found.is_finite() && *found >= 0.0, name, found, "a number of at least 0")
 }
 
-/// Checks that `found` is finite and at least 0.
-pub(crate) fn not_negative(name: &str, found: &f64) -> Result<(), InvalidSetting> {
-    require(found.is_finite() && *found >= 0.0, name, found, "a number of at least 0")
+/// Checks that `found`, an integer, is not 0.
+///
+/// # Errors
+///
+/// If it is.
+pub fn one_or_more<N>(name: &str, found: &N) -> Result<(), InvalidSetting>
+where
+    N: fmt::Display + From<u8> + PartialOrd,
+{
+    require(*found >= N::from(1), name, found, "1 or more")
+}
+
+/// The check of a setting that may be left out, from the check of its value.
+pub fn optional<T>(
+    check: impl Fn(&str, &T) -> Result<(), InvalidSetting>,
+) -> impl Fn(&str, &Option<T>) -> Result<(), InvalidSetting> {
+    move |name, found| found.iter().try_for_each(|found| check(name, found))
 }
 
 /// Checks that `found` lies in `[0, 1)`.
@@ -74,13 +96,13 @@ pub(crate) fn width(name: &str, found: &usize) -> Result<(), InvalidSetting> {
     within_limit(name, *found, MAX_WIDTH)
 }
 
-/// Checks the settings of a component, if there is one, that is itself the setting `name`.
-pub(crate) fn nested<'a, V: Validate + 'a>(
-    name: &str,
-    found: impl IntoIterator<Item = &'a V>,
-) -> Result<(), InvalidSetting> {
-    let mut found = found.into_iter();
-    found.try_for_each(|inner| inner.validate().map_err(|setting| setting.within(name)))
+/// Checks the settings of a component that is itself the setting `name`.
+///
+/// # Errors
+///
+/// The first of its settings outside its range.
+pub fn nested(name: &str, found: &impl Validate) -> Result<(), InvalidSetting> {
+    found.validate().map_err(|setting| setting.within(name))
 }
 
 /// Checks that `found` lies in `1..=most`; `usize::MAX` means unlimited.
@@ -110,21 +132,28 @@ pub fn require(
     Err(InvalidSetting { name: name.into(), found: found.to_string(), expected: expected.into() })
 }
 
-/// Declares a kind of a registry with its settings, all public:
+/// Declares a struct of settings, all public: how it is read and written, its defaults, and the check of each setting.
 ///
-/// ```text
-/// settings! {
-///     /// Descent by a velocity.
-///     pub struct Momentum {
-///         /// Share of the velocity kept in each step.
-///         momentum: f64 = 0.9, fraction;
+/// Behind `=` stands the default, which becomes part of the setting's documentation. A struct with a setting that
+/// must be given has no `=` at all, but `#[serde(default)]` where there is a default. Behind the comma stands the
+/// check, if there is one: a function of the setting's name and value.
+///
+/// ```
+/// use gradus_nn::registry::{Validate as _, positive};
+///
+/// gradus_nn::settings! {
+///     /// A circle.
+///     pub struct Circle {
+///         /// Its radius in metres, above 0.
+///         radius: f64 = 2.0, positive;
 ///     }
 /// }
-/// ```
 ///
-/// Behind `=` stands the default, which becomes part of the setting's documentation. A struct whose file must name
-/// a setting has none behind `=`, but `#[serde(default)]` where it has one. Behind the comma stands the check, if there
-/// is one: a function of the setting's name and value.
+/// assert_eq!(toml::from_str("radius = 2"), Ok(Circle::default()));
+/// let error = Circle { radius: 0.0 }.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "radius: expected a number above 0, found 0");
+/// ```
+#[macro_export]
 macro_rules! settings {
     (
         $(#[$meta:meta])*
@@ -132,7 +161,7 @@ macro_rules! settings {
             $($(#[$doc:meta])* $name:ident: $Type:ty = $default:expr $(, $check:expr)?;)*
         }
     ) => {
-        $crate::registry::settings! {
+        $crate::settings! {
             @declare
             $(#[$meta])*
             #[serde(default)]
@@ -152,7 +181,7 @@ macro_rules! settings {
         }
     };
     ($(#[$meta:meta])* $vis:vis struct $Kind:ident { $($settings:tt)* }) => {
-        $crate::registry::settings! { @declare $(#[$meta])* $vis struct $Kind { $($settings)* } }
+        $crate::settings! { @declare $(#[$meta])* $vis struct $Kind { $($settings)* } }
     };
     (
         @declare
@@ -174,7 +203,6 @@ macro_rules! settings {
         }
     };
 }
-pub(crate) use settings;
 
 /// Makes the enum of a registry from its list of `file::Kind`.
 ///
@@ -403,7 +431,7 @@ mod tests {
     }
 
     mod needy {
-        crate::registry::settings! {
+        crate::settings! {
             /// A kind with a setting without default.
             pub(super) struct Needy {
                 /// That setting.
@@ -474,11 +502,11 @@ mod tests {
             (optimizer, "adam = { epsilon = 0 }", positive),
             (optimizer, "adamw = { weight_decay = -0.1 }", "expected a number of at least 0"),
             (schedule, "constant = { learning_rate = -0.1 }", positive),
-            (schedule, "step = { every = 0 }", positive),
+            (schedule, "step = { every = 0 }", "expected 1 or more"),
             (schedule, "exponential = { floor = -0.1 }", "expected a number of at least 0"),
             (schedule, "exponential = { amplitude = 0 }", positive),
-            (schedule, "exponential = { decay_steps = 0 }", positive),
-            (schedule, "cosine = { steps = 0 }", positive),
+            (schedule, "exponential = { decay_steps = 0 }", "expected 1 or more"),
+            (schedule, "cosine = { steps = 0 }", "expected 1 or more"),
         ];
         for (refusal, toml, expected) in cases {
             // The last setting of the text is the one outside.

@@ -12,11 +12,12 @@ use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, nearest, printable};
 use graph::Shape;
 use kernels::Float;
-use nn::optim::Optimizer;
-use nn::optim::clip::Clip;
-use nn::registry::{InvalidSetting, Validate, require};
-use nn::schedule::Schedule;
-use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty};
+use nn::optim::{Optimizer, adam::Adam, clip::Clip};
+use nn::registry::{
+    InvalidSetting, Validate, nested, not_negative, one_or_more, optional, positive,
+};
+use nn::schedule::{Schedule, constant::ConstantRate};
+use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
 use document::Document;
@@ -60,72 +61,38 @@ pub struct Experiment {
     pub reference: Option<Reference>,
 }
 
-/// How a network is trained.
-///
-/// | setting          | default             | range         | meaning                                    |
-/// |------------------|---------------------|---------------|--------------------------------------------|
-/// | `loss`           | `"cross_entropy"`   |               | see [`nn::losses`]                         |
-/// | `optimizer`      | `"adam"`            |               | see [`nn::optim`]                          |
-/// | `schedule`       | constant 0.001      |               | the learning rate, see [`nn::schedule`]    |
-/// | `clip`           | none                |               | bounds on the gradients                    |
-/// | `l1`, `l2`       | 0                   | 0 or more     | cost of large weights, see [`nn::Penalty`] |
-/// | `batch`          | 100                 | 1 to all      | samples of a step                          |
-/// | `order`          | `"shuffled_epochs"` |               | how batches are drawn, see [`data::Order`] |
-/// | `epochs`/`steps` |                     | above 0       | how long; exactly one of the two           |
-/// | `seed`           | 0                   | below 2⁶³     | of every random draw                       |
-/// | `evaluate_every` | an epoch            | 1 or more     | steps from one evaluation to the next      |
-/// | `report_every`   | 10                  | 1 or more     | steps between training accuracies          |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainSpec {
-    /// The loss.
-    pub loss: Loss,
-    /// From gradients to new parameters.
-    pub optimizer: Optimizer,
-    /// The learning rate at each step.
-    pub schedule: Schedule,
-    /// Bounds on the gradients.
-    pub clip: Clip,
-    /// Factor of the sum of magnitudes of all weights.
-    pub l1: f64,
-    /// Factor of half the sum of squares of all weights.
-    pub l2: f64,
-    /// Samples of a step.
-    pub batch: usize,
-    /// How batches are drawn.
-    pub order: Order,
-    /// Passes over the training set, with their fraction.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<f64>,
-    /// Optimizer updates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u64>,
-    /// The seed of every random draw.
-    pub seed: u64,
-    /// Steps from one evaluation to the next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub evaluate_every: Option<u64>,
-    /// Steps between measurements of the training accuracy.
-    pub report_every: u64,
-}
-
-impl Default for TrainSpec {
-    fn default() -> Self {
-        Self {
-            loss: Loss::default(),
-            optimizer: nn::optim::adam::Adam::default().into(),
-            schedule: nn::schedule::constant::ConstantRate { learning_rate: 0.001 }.into(),
-            clip: Clip::default(),
-            l1: 0.0,
-            l2: 0.0,
-            batch: 100,
-            order: Order::default(),
-            epochs: None,
-            steps: None,
-            seed: 0,
-            evaluate_every: None,
-            report_every: 10,
-        }
+settings! {
+    /// How a network is trained. Either `epochs` or `steps` is given.
+    pub struct TrainSpec {
+        /// The loss, see [`nn::losses`].
+        loss: Loss = Loss::default();
+        /// From gradients to new parameters, see [`nn::optim`].
+        optimizer: Optimizer = Adam::default().into(), nested;
+        /// The learning rate at each step, see [`nn::schedule`].
+        schedule: Schedule = ConstantRate { learning_rate: 0.001 }.into(), nested;
+        /// Bounds on the gradients.
+        clip: Clip = Clip::default(), nested;
+        /// Factor of the sum of magnitudes of all weights, 0 or more: see [`nn::Penalty`].
+        l1: f64 = 0.0, not_negative;
+        /// Factor of half the sum of squares of all weights, 0 or more.
+        l2: f64 = 0.0, not_negative;
+        /// Samples of a step: 1 to all.
+        batch: usize = 100, one_or_more;
+        /// How batches are drawn.
+        order: Order = Order::ShuffledEpochs;
+        /// Passes over the training set, with their fraction: above 0.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epochs: Option<f64> = None, optional(positive);
+        /// Optimizer updates.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        steps: Option<u64> = None, optional(one_or_more);
+        /// The seed of every random draw, below 2⁶³.
+        seed: u64 = 0;
+        /// Steps from one evaluation to the next; if not given, those of an epoch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        evaluate_every: Option<u64> = None, optional(one_or_more);
+        /// Steps between measurements of the training accuracy.
+        report_every: u64 = 10, one_or_more;
     }
 }
 
@@ -149,21 +116,6 @@ impl TrainSpec {
     /// The loss and the penalty.
     pub fn objective(&self) -> Objective {
         Objective { loss: self.loss.clone(), penalty: Penalty { l1: self.l1, l2: self.l2 } }
-    }
-}
-
-impl Validate for TrainSpec {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        self.optimizer.validate().map_err(|setting| setting.within("optimizer"))?;
-        self.schedule.validate().map_err(|setting| setting.within("schedule"))?;
-        self.clip.validate().map_err(|setting| setting.within("clip"))?;
-        Penalty { l1: self.l1, l2: self.l2 }.validate()?;
-        require(self.batch > 0, "batch", self.batch, "1 or more")?;
-        require(self.report_every > 0, "report_every", 0, "1 or more")?;
-        require(self.evaluate_every != Some(0), "evaluate_every", 0, "1 or more")?;
-        require(self.steps != Some(0), "steps", 0, "1 or more")?;
-        let epochs = self.epochs.unwrap_or(1.0);
-        require(epochs.is_finite() && epochs > 0.0, "epochs", epochs, "a number above 0")
     }
 }
 

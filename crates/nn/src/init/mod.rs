@@ -17,7 +17,8 @@ pub mod xavier_uniform;
 // What the files of initializers take by `use super::*`.
 use kernels::random::Stream;
 
-use crate::registry::{finite, positive, registry, settings};
+use crate::registry::{finite, positive, registry};
+use crate::settings;
 
 registry! {
     /// An initializer chosen by name.

@@ -16,7 +16,7 @@
 
 use super::*;
 use crate::init::Initializer;
-use crate::registry::{MAX_WIDTH, nested, width};
+use crate::registry::{MAX_WIDTH, nested, optional, width};
 use crate::setting::{Bias, PaddingSetting, Pair};
 
 settings! {
@@ -34,7 +34,7 @@ settings! {
         #[serde(default)]
         padding: PaddingSetting, PaddingSetting::within_limit;
         /// Initializer of the weight, if not the model's.
-        weight_init: Option<Initializer>, nested;
+        weight_init: Option<Initializer>, optional(nested);
         /// First value of the bias, if not the model's, or `false` for none.
         bias: Option<Bias>;
     }

@@ -16,7 +16,7 @@
 
 use super::*;
 use crate::init::Initializer;
-use crate::registry::{nested, width};
+use crate::registry::{nested, optional, width};
 use crate::setting::Bias;
 
 settings! {
@@ -25,7 +25,7 @@ settings! {
         /// Output features: 1 to 2²⁰.
         units: usize, width;
         /// Initializer of the weight, if not the model's.
-        weight_init: Option<Initializer>, nested;
+        weight_init: Option<Initializer>, optional(nested);
         /// First value of the bias, if not the model's, or `false` for none.
         bias: Option<Bias>;
     }

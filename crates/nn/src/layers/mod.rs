@@ -17,8 +17,8 @@ pub mod tanh;
 // What the files of layers take by `use super::*`.
 use graph::{Float, NodeId, ShapeError};
 
-use crate::Builder;
-use crate::registry::{registry, settings};
+use crate::registry::registry;
+use crate::{Builder, settings};
 
 registry! {
     /// A layer chosen by name.

@@ -13,7 +13,8 @@ pub mod mean_squared_error;
 // What the files of losses take by `use super::*`.
 use graph::{Float, Graph, NodeId, ShapeError};
 
-use crate::registry::{registry, settings};
+use crate::registry::registry;
+use crate::settings;
 
 registry! {
     /// A loss chosen by name.

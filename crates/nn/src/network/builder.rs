@@ -8,7 +8,6 @@ use super::{
 };
 use crate::Layer;
 use crate::init::{Initializer, constant::Constant};
-use crate::registry::Validate;
 use crate::setting::Bias;
 
 /// A graph under construction, as the layers see it.
@@ -158,7 +157,6 @@ impl<'a, T: Float> Builder<'a, T> {
     }
 
     fn checked_layer(&mut self, layer: &Layer, x: NodeId) -> Result<NodeId, LayerFault> {
-        layer.validate()?;
         let first_node = self.graph.nodes().len();
         let y = layer.as_dyn().build(self, x)?;
         let mut nodes = self.graph.nodes().skip(first_node);

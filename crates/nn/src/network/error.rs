@@ -12,7 +12,7 @@ pub enum NetworkError {
     /// The shape of the input has no axis or an empty one, or too many elements.
     #[error("input: expected one to six sizes above 0, found {0:?}")]
     Input(Vec<usize>),
-    /// A setting of the model outside its range.
+    /// A setting outside its range.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
     /// A layer that does not fit.
@@ -54,9 +54,6 @@ pub enum NetworkError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayerFault {
-    /// A setting outside its range.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
     /// Shapes that do not fit behind the layer before.
     #[error(transparent)]
     Shape(#[from] ShapeError),

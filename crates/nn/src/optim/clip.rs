@@ -4,20 +4,16 @@
 //! networks", algorithm 1, for the norm.
 
 use super::*;
-use crate::registry::InvalidSetting;
+use crate::registry::optional;
 
 settings! {
     /// Bounds on the gradients: first on the norm of all of them together, then on each value.
     pub struct Clip {
         /// The largest L2 norm of all gradients together, above 0; the direction is kept.
-        norm: Option<f64> = None, positive_if_set;
+        norm: Option<f64> = None, optional(positive);
         /// The largest magnitude of an element, above 0.
-        value: Option<f64> = None, positive_if_set;
+        value: Option<f64> = None, optional(positive);
     }
-}
-
-fn positive_if_set(name: &str, bound: &Option<f64>) -> Result<(), InvalidSetting> {
-    bound.iter().try_for_each(|bound| positive(name, bound))
 }
 
 impl Clip {

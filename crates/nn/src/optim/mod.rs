@@ -23,7 +23,8 @@ mod testing;
 // What the files of optimizers take by `use super::*`.
 use kernels::{Float, inlined, vectorize};
 
-use crate::registry::{fraction, positive, registry, settings};
+use crate::registry::{fraction, positive, registry};
+use crate::settings;
 
 registry! {
     /// An optimizer chosen by name.

@@ -13,7 +13,7 @@ settings! {
         /// The rate from step `steps` on, at least 0.
         end: f64 = 0.0, not_negative;
         /// The steps from `start` to `end`.
-        steps: u64 = 10_000, positive_count;
+        steps: u64 = 10_000, one_or_more;
     }
 }
 

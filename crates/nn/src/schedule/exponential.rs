@@ -15,7 +15,7 @@ settings! {
         /// How far above the floor the rate begins, above 0.
         amplitude: f64 = 0.003, positive;
         /// The steps until `1/e` of the amplitude is left.
-        decay_steps: u64 = 2000, positive_count;
+        decay_steps: u64 = 2000, one_or_more;
     }
 }
 

@@ -9,7 +9,8 @@ pub mod warmup;
 // What the files of schedules take by `use super::*`.
 use kernels::Float;
 
-use crate::registry::{not_negative, positive, positive_count, registry, settings};
+use crate::registry::{not_negative, one_or_more, positive, registry};
+use crate::settings;
 
 registry! {
     /// A schedule chosen by name.

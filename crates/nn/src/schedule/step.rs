@@ -10,7 +10,7 @@ settings! {
         /// The factor of each reduction, above 0.
         factor: f64 = 0.5, positive;
         /// Steps between reductions.
-        every: u64 = 1000, positive_count;
+        every: u64 = 1000, one_or_more;
     }
 }
 

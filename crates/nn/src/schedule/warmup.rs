@@ -13,10 +13,10 @@ settings! {
     /// the end of the warm-up.
     pub struct Warmup {
         /// The length of the warm-up, in steps.
-        steps: u64 = 500, positive_count;
+        steps: u64 = 500, one_or_more;
         /// The schedule that follows.
         then: Box<Schedule> = Box::new(ConstantRate::default().into()),
-            |name, then: &Schedule| nested(name, [then]);
+            |name, then: &Schedule| nested(name, then);
     }
 }
 

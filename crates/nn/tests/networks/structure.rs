@@ -97,7 +97,7 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
          layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]
 
          [4, 4, 1] | { conv2d = { filters = 2, kernel = 3, stride = 0 } }
-         layer 1 (conv2d): stride: expected 1 or more, found 0
+         layers.1.stride: expected 1 or more, found 0
 
          [16] | { max_pool2d = { size = 2 } }
          layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]
@@ -126,25 +126,25 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
 fn settings_outside_their_range_are_named_with_their_layer() {
     assert_mistakes(
         "[4] | { linear = { units = 0 } }
-         layer 1 (linear): units: expected 1 to 1048576, found 0
+         layers.1.units: expected 1 to 1048576, found 0
 
          [4] | 'relu', { dropout = { rate = 1 } }
-         layer 2 (dropout): rate: expected a number from 0 to below 1, found 1
+         layers.2.rate: expected a number from 0 to below 1, found 1
 
          [4] | { leaky_relu = { slope = -0.1 } }
-         layer 1 (leaky_relu): slope: expected a number of at least 0, found -0.1
+         layers.1.slope: expected a number of at least 0, found -0.1
 
          [4] | { conv2d = { filters = 2, kernel = [3, 1048577] } }
-         layer 1 (conv2d): kernel: expected 1 to 1048576, found 1048577
+         layers.1.kernel: expected 1 to 1048576, found 1048577
 
          [4] | { batch_norm = { epsilon = 0 } }
-         layer 1 (batch_norm): epsilon: expected a number above 0, found 0
+         layers.1.epsilon: expected a number above 0, found 0
 
          [4] | { linear = { units = 2, weight_init = { normal = { deviation = -1 } } } }
-         layer 1 (linear): weight_init.deviation: expected a number above 0, found -1
+         layers.1.weight_init.deviation: expected a number above 0, found -1
 
          [4] | { conv2d = { filters = 2, kernel = 3, padding = 1025 } }
-         layer 1 (conv2d): padding: expected at most 1024, found 1025",
+         layers.1.padding: expected at most 1024, found 1025",
     );
     let network = network("[4]", "{ linear = { units = 2 } }");
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };
@@ -181,7 +181,7 @@ fn absurd_sizes_are_refused_before_anything_overflows_or_is_allocated() {
         mistake(input, &layers.replace("HUGE", HUGE));
     }
     let wide = mistake("[784]", &format!("{{ linear = {{ units = {HUGE} }} }}"));
-    assert_eq!(wide, format!("layer 1 (linear): units: expected 1 to 1048576, found {HUGE}"));
+    assert_eq!(wide, format!("layers.1.units: expected 1 to 1048576, found {HUGE}"));
     let wide = mistake("[1048576]", "{ linear = { units = 1048576 } }");
     let rule = "parameter: a network has at most 1073741824 parameters";
     assert_eq!(wide, format!("layer 1 (linear): {rule}, found [1048576, 1048576]"));
