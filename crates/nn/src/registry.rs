@@ -44,34 +44,22 @@ impl InvalidSetting {
 /// The most units of a layer, filters of a convolution or classes of a dataset: more is a mistake in writing.
 pub const MAX_WIDTH: usize = 1 << 20;
 
-/// Checks that `found` is finite.
+/// An error unless `found` is finite.
 pub(crate) fn finite(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require(found.is_finite(), name, found, "a finite number")
 }
 
-/// Checks that `found` is finite and above 0.
-///
-/// # Errors
-///
-/// If it is not.
+/// An error unless `found` is finite and above 0.
 pub fn positive(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require(found.is_finite() && *found > 0.0, name, found, "a number above 0")
 }
 
-/// Checks that `found` is finite and at least 0.
-///
-/// # Errors
-///
-/// If it is not.
+/// An error unless `found` is finite and at least 0.
 pub fn not_negative(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require(found.is_finite() && *found >= 0.0, name, found, "a number of at least 0")
 }
 
-/// Checks that `found`, an integer, is not 0.
-///
-/// # Errors
-///
-/// If it is.
+/// An error if `found`, an integer, is 0.
 pub fn one_or_more<N>(name: &str, found: &N) -> Result<(), InvalidSetting>
 where
     N: fmt::Display + From<u8> + PartialOrd,
@@ -86,40 +74,27 @@ pub fn optional<T>(
     move |name, found| found.iter().try_for_each(|found| check(name, found))
 }
 
-/// Checks that `found` lies in `[0, 1)`.
+/// An error unless `found` lies in `[0, 1)`.
 pub(crate) fn fraction(name: &str, found: &f64) -> Result<(), InvalidSetting> {
     require((0.0..1.0).contains(found), name, found, "a number from 0 to below 1")
 }
 
-/// Checks that `found` lies in `1..=MAX_WIDTH`.
+/// An error unless `found` lies in `1..=MAX_WIDTH`.
 pub(crate) fn width(name: &str, found: &usize) -> Result<(), InvalidSetting> {
     within_limit(name, *found, MAX_WIDTH)
 }
 
-/// Checks the settings of a component that is itself the setting `name`.
-///
-/// # Errors
-///
-/// The first of its settings outside its range.
+/// An error if a setting of the component `found`, itself the setting `name`, is outside its range.
 pub fn nested(name: &str, found: &impl Validate) -> Result<(), InvalidSetting> {
     found.validate().map_err(|setting| setting.within(name))
 }
 
-/// Checks that `found` lies in `1..=most`; `usize::MAX` means unlimited.
-///
-/// # Errors
-///
-/// If it does not.
+/// An error unless `found` lies in `1..=most`.
 pub fn within_limit(name: &str, found: usize, most: usize) -> Result<(), InvalidSetting> {
-    let expected = if most == usize::MAX { "1 or more".into() } else { format!("1 to {most}") };
-    require((1..=most).contains(&found), name, found, expected)
+    require((1..=most).contains(&found), name, found, format!("1 to {most}"))
 }
 
-/// Checks that `holds`, the range in words being `expected`.
-///
-/// # Errors
-///
-/// If it does not hold.
+/// An error unless it `holds` that `found` lies in the range that is `expected`, in words.
 pub fn require(
     holds: bool,
     name: &str,

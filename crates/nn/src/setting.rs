@@ -3,7 +3,7 @@
 use graph::Padding;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::{InvalidSetting, require, within_limit};
+use crate::registry::{InvalidSetting, require};
 
 /// A height and a width: `5` or `[5, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,11 @@ impl Pair {
         }
     }
 
-    /// Checks that both sizes lie in `1..=most`.
-    pub(crate) fn within_limit(self, name: &str, most: usize) -> Result<(), InvalidSetting> {
-        self.sizes().into_iter().try_for_each(|size| within_limit(name, size, most))
+    /// The check of a pair, from the check of a size.
+    pub(crate) fn each(
+        check: impl Fn(&str, &usize) -> Result<(), InvalidSetting>,
+    ) -> impl Fn(&str, &Self) -> Result<(), InvalidSetting> {
+        move |name, pair| pair.sizes().iter().try_for_each(|size| check(name, size))
     }
 }
 

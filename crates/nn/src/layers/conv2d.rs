@@ -16,7 +16,7 @@
 
 use super::*;
 use crate::init::Initializer;
-use crate::registry::{MAX_WIDTH, nested, optional, width};
+use crate::registry::{nested, one_or_more, optional, width};
 use crate::setting::{Bias, PaddingSetting, Pair};
 
 settings! {
@@ -26,10 +26,10 @@ settings! {
         /// Output channels: 1 to 2²⁰.
         filters: usize, width;
         /// Size of a filter: a size or `[height, width]`.
-        kernel: Pair, |name, kernel: &Pair| kernel.within_limit(name, MAX_WIDTH);
+        kernel: Pair, Pair::each(width);
         /// Pixels from one window to the next, as `kernel`. Default: 1.
         #[serde(default = "one")]
-        stride: Pair, |name, stride: &Pair| stride.within_limit(name, usize::MAX);
+        stride: Pair, Pair::each(one_or_more);
         /// Zeros around the image: `"valid"` (none, the default), `"same"`, a number, or four of them.
         #[serde(default)]
         padding: PaddingSetting, PaddingSetting::within_limit;
