@@ -70,11 +70,8 @@ impl Loss {
             (true, &[classes]) if is_number => g.one_hot(target, classes)?,
             (true, &[_]) => return Err(ShapeError::broadcast("target", &shape, &target_shape)),
             _ => {
-                return Err(ShapeError::new(
-                    "target",
-                    "expected a prediction [N, features]",
-                    &shape,
-                ));
+                let rule = "expected a prediction [N, features]";
+                return Err(ShapeError::new("target", rule, &shape));
             }
         };
         self.as_dyn().build(g, prediction, rows)

@@ -133,17 +133,17 @@ impl<'a, T: Float> Builder<'a, T> {
         self.layer = format!("{number}.{kind}");
         self.graph.begin_scope(format!("layer {number} ({kind})"));
         let first_node = self.graph.nodes().len();
-        let y = self.checked_layer(layer, x).map_err(|fault| NetworkError::Layer {
-            number,
-            kind,
-            fault,
-        })?;
+        let misfit = |fault| NetworkError::Layer { number, kind, fault };
+        let y = layer.as_dyn().build(self, x).map_err(|error| misfit(error.into()))?;
+        let nodes = || self.graph.nodes().skip(first_node).map(|(_, node)| node);
+        if nodes().any(|node| checked_len(node.shape().dims()).is_none()) {
+            return Err(misfit(LayerFault::TooLarge));
+        }
         let shapes = |operands: &[NodeId]| -> Vec<Shape> {
             operands.iter().map(|&id| self.graph.shape(id).clone()).collect()
         };
-        let nodes = self.graph.nodes().skip(first_node);
         let multiply_adds =
-            nodes.filter_map(|(_, node)| Some(node.op()?.multiply_adds(&shapes(node.operands()))));
+            nodes().filter_map(|node| Some(node.op()?.multiply_adds(&shapes(node.operands()))));
         let parameters = self.parameters.iter().filter(|spec| spec.node.index() >= first_node);
         self.layers.push(LayerSummary {
             number,
@@ -154,16 +154,6 @@ impl<'a, T: Float> Builder<'a, T> {
             multiply_adds: multiply_adds.sum(),
         });
         Ok(y)
-    }
-
-    fn checked_layer(&mut self, layer: &Layer, x: NodeId) -> Result<NodeId, LayerFault> {
-        let first_node = self.graph.nodes().len();
-        let y = layer.as_dyn().build(self, x)?;
-        let mut nodes = self.graph.nodes().skip(first_node);
-        match nodes.all(|(_, node)| checked_len(node.shape().dims()).is_some()) {
-            true => Ok(y),
-            false => Err(LayerFault::TooLarge),
-        }
     }
 
     /// Adds the loss on the data, and its sum with the cost of large weights.
