@@ -19,7 +19,7 @@ const PROGRAM: &str = r#"fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut experiment = gradus::runs::presets::find("softmax").unwrap().experiment();
     (experiment.train.steps, experiment.train.epochs) = (Some(10), None);
     let pool = std::sync::Arc::new(gradus::kernels::Pool::new(2));
-    gradus::train::Trainer::new(experiment, gradus::mnist()?, pool)?.run(None, &mut gradus::train::NoopObserver);
+    gradus::train::Trainer::new(experiment, gradus::mnist()?, pool)?.run(None, &mut []);
     Ok(())
 }
 "#;

@@ -45,7 +45,7 @@ impl ExperimentArgs {
         let experiment = Experiment::parse_with(&file, &text, &settings)?;
         // Shapes are checked before any data is read.
         experiment.model.outputs().context(file)?;
-        warn(&experiment.warnings());
+        warn(&experiment.model.warnings());
         Ok(experiment)
     }
 

@@ -15,12 +15,13 @@ use crate::output::{metric, thousands};
 const MOST_LINES: f64 = 100.0;
 
 /// Shows progress on standard error, and passes on the commands of signals and pages.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Progress {
     stop: Arc<AtomicBool>,
     live: Option<LiveLink>,
     bar: Option<ProgressBar>,
-    loss: f64,
+    /// A running mean over the last twenty steps or so: single batches are noisy.
+    loss: Option<f64>,
     /// The last evaluation; `None` if a line has shown it.
     test: Option<EvaluationFinished>,
     /// Epochs from one line to the next, and how many lines there were.
@@ -33,23 +34,14 @@ pub(crate) struct Progress {
 impl Progress {
     /// Progress of a run that stops when `stop` is set and obeys the pages of `live`.
     pub(crate) fn new(stop: Arc<AtomicBool>, live: Option<LiveLink>) -> Self {
-        Self {
-            stop,
-            live,
-            bar: None,
-            loss: f64::NAN,
-            test: None,
-            epochs_apart: 1.0,
-            lines_printed: 0,
-            due: None,
-        }
+        Self { stop, live, ..Self::default() }
     }
 
     fn start(&mut self, started: &RunStarted) {
-        let RunStarted { name, parameters, threads, isa, .. } = started;
-        let of = |part| thousands(started.samples_of(part) as u64);
-        let (parameters, train, test) =
-            (thousands(*parameters as u64), of(Part::Train), of(Part::Test));
+        let RunStarted { name, threads, isa, .. } = started;
+        let [train, test] = [Part::Train, Part::Test].map(|part| started.samples_of(part));
+        let [parameters, train, test] =
+            [started.parameters, train, test].map(|number| thousands(number as u64));
         self.print(&format!(
             "{name}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
         ));
@@ -57,10 +49,8 @@ impl Progress {
         let epochs_planned = samples_planned / started.samples_of(Part::Train) as f64;
         self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);
         if io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(
-                started.steps_planned,
-                ProgressDrawTarget::stderr_with_hz(5),
-            );
+            let target = ProgressDrawTarget::stderr_with_hz(5);
+            let bar = ProgressBar::with_draw_target(started.steps_planned, target);
             let style = "{bar:32} step {pos}/{len}  {msg}  {eta} left";
             bar.set_style(ProgressStyle::with_template(style).expect("a template that is right"));
             self.bar = Some(bar);
@@ -69,13 +59,9 @@ impl Progress {
 
     fn step(&mut self, step: &StepFinished) {
         self.print_due();
-        // A running mean over the last twenty steps or so: single batches are noisy.
         const KEPT: f64 = 0.95;
-        self.loss = if self.loss.is_nan() {
-            step.metrics.loss()
-        } else {
-            KEPT * self.loss + (1.0 - KEPT) * step.metrics.loss()
-        };
+        let loss = step.metrics.loss();
+        self.loss = Some(self.loss.map_or(loss, |mean| KEPT * mean + (1.0 - KEPT) * loss));
         if let Some(bar) = &self.bar {
             if step.step.is_multiple_of(10) {
                 bar.set_message(self.state(step.epoch));
@@ -108,7 +94,7 @@ impl Progress {
                 .map(|(name, value)| format!("{} {}", name.replace('_', " "), metric(value)));
             format!("  test {}", metrics.collect::<Vec<_>>().join(" "))
         });
-        format!("epoch {epoch:.2}  loss {}{test}", metric(self.loss))
+        format!("epoch {epoch:.2}  loss {}{test}", metric(self.loss.unwrap_or(f64::NAN)))
     }
 
     fn print(&self, line: &str) {

@@ -48,7 +48,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         "#,
     )?;
     let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(1)))?;
-    let finished = trainer.run(None, &mut NoopObserver);
+    let finished = trainer.run(None, &mut []);
 
     let accuracy = finished.summary.test.get("accuracy").ok_or("the data has classes")?;
     writeln!(io::stdout(), "test accuracy {accuracy:.3}")?;

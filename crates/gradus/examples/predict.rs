@@ -18,7 +18,7 @@ fn train_and_save(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut experiment = presets::find("two-layer").ok_or("a preset")?.experiment();
     experiment.train.steps = Some(1000);
     let mut trainer = Trainer::new(experiment, gradus::mnist()?, Arc::new(Pool::new(2)))?;
-    trainer.run(None, &mut NoopObserver);
+    trainer.run(None, &mut []);
     Ok(trainer.saved().write(file)?)
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let saved = SavedModel::read(&file)?;
     std::fs::remove_file(&file)?;
     let prediction = saved.experiment.train.loss.prediction();
-    let mut predictor = Predictor::with_batch(saved, DIGITS)?;
+    let mut predictor = Predictor::new(saved, DIGITS)?;
 
     let digits = gradus::mnist()?.test;
     let (Features::U8(pixels), Targets::Labels { values: labels, .. }) =

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use gradus::prelude::*;
+use gradus::runs::RunFolder;
 
 /// Prints each evaluation.
 struct Evaluations;
@@ -38,16 +39,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
     // The same with an observer of your own beside the recorder.
     let mut trainer = trainer()?;
-    let mut recorder = Recorder::create(&runs.join("second"), trainer.experiment())?;
-    trainer.run(None, &mut (&mut recorder, Evaluations));
+    let folder = RunFolder::create(&runs.join("second"), &trainer.saved().experiment)?;
+    let mut recorder = Recorder::new(folder);
+    trainer.run(None, &mut [&mut recorder, &mut Evaluations]);
     for warning in recorder.finish()? {
         writeln!(io::stderr(), "{}", gradus::error_chain(&warning))?;
     }
 
     let model = SavedModel::read(&runs.join("second/checkpoints/last.safetensors"))?;
     std::fs::remove_dir_all(&runs)?;
-    let digest = gradus::runs::weights_digest(&model.parameters, &model.running_statistics);
-    if digest != finished.summary.weights_digest {
+    if model.weights_digest() != finished.summary.weights_digest {
         return Err("the same seed should give the same weights".into());
     }
     Ok(())

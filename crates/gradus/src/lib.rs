@@ -11,7 +11,7 @@
 //!
 //! let digits = gradus::mnist()?;
 //! let mut trainer = Trainer::new(experiment, digits, Arc::new(Pool::new(2)))?;
-//! let finished = trainer.run(None, &mut NoopObserver);
+//! let finished = trainer.run(None, &mut []);
 //! assert!(finished.summary.test.get("accuracy") > Some(0.85));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -79,7 +79,7 @@ pub mod prelude {
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
     pub use runs::{Evaluator, Experiment, SavedModel, Split};
-    pub use train::{NoopObserver, Observer, Recorder, Trainer};
+    pub use train::{Observer, Recorder, Trainer};
 }
 
 pub use kernels::is_optimized;

@@ -19,8 +19,6 @@ const BATCH: usize = 1000;
 /// The metrics and predictions of a network on a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Samples of the dataset.
-    pub samples: usize,
     /// The metrics over all samples: the mean data loss, and those that apply to the targets.
     pub metrics: Metrics,
     /// The output of the last layer for each sample, row by row.
@@ -61,11 +59,6 @@ impl Evaluator {
         })
     }
 
-    /// The graph for evaluation.
-    pub fn model(&self) -> &Model<f32> {
-        &self.model
-    }
-
     /// Evaluates `saved` on all samples of `dataset`, which is of the size the evaluator was made for.
     pub fn evaluate(
         &mut self,
@@ -94,7 +87,6 @@ impl Evaluator {
         }
         let loss = loss_sum / dataset.len() as f64;
         Evaluation {
-            samples: dataset.len(),
             metrics: sums.metrics(loss, dataset.targets(), dataset.len()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
         }

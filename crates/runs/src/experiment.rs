@@ -20,8 +20,6 @@ use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
-use document::Document;
-
 pub use source::{DataSource, DataSpec, Split};
 
 /// Everything that decides what a run computes. The number of threads does not, and is not part of it.
@@ -232,12 +230,12 @@ impl Experiment {
         let wrong = |error: toml::de::Error| {
             mistake(file, error.span().map(|span| (text, span)), error.message())
         };
-        let document = Document::parse(text).map_err(wrong)?;
-        if let Some((span, message)) = document.oversized_integer() {
+        let document = document::parse(text).map_err(wrong)?;
+        if let Some((span, message)) = document::oversized_integer(&document) {
             return Err(mistake(file, Some((text, span)), message));
         }
         let experiment = toml::from_str(text).map_err(wrong)?;
-        Self::checked(file, experiment, |name| Some((text, document.span_of(name)?)))
+        Self::checked(file, experiment, |name| Some((text, document::span_of(&document, name)?)))
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
@@ -287,11 +285,6 @@ impl Experiment {
             Err(_) => settings.push(("experiment".to_owned(), text)),
         }
         settings
-    }
-
-    /// Settings that are allowed and probably mistakes.
-    pub fn warnings(&self) -> Vec<String> {
-        self.model.warnings()
     }
 
     /// The network for `mode` with its objective, for the targets of `dataset`.
@@ -399,8 +392,8 @@ fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), Experimen
         at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is not a table")))?;
     }
     let assignment = format!("value = {value}");
-    let document = Document::parse(&assignment).ok();
-    if let Some((_, message)) = document.and_then(|document| document.oversized_integer()) {
+    let document = document::parse(&assignment).ok();
+    if let Some((_, message)) = document.as_ref().and_then(document::oversized_integer) {
         return Err(wrong(message));
     }
     let parsed = toml::from_str(&assignment).ok();

@@ -17,8 +17,8 @@ use crate::saved::{SavedError, SavedModel};
 pub struct RunFolder {
     path: PathBuf,
     events: BufWriter<File>,
-    /// Locked as long as this process writes the run. The system unlocks it even if the process is killed.
-    lock: File,
+    /// Locked until this process has written the run. The system unlocks it even if the process is killed.
+    _lock: File,
 }
 
 /// Why a run folder cannot be made or written.
@@ -60,6 +60,7 @@ const STEP: &str = "step-";
 const ENDING: &str = ".safetensors";
 /// The file that the process which writes the run has locked. A file of its own: Windows lets nobody read a locked one.
 const LOCK: &str = "lock";
+const EVENTS: &str = "events.jsonl";
 
 impl RunFolder {
     /// The name of the final model within the folder.
@@ -72,31 +73,27 @@ impl RunFolder {
     /// [`RunFolderError::Exists`] if it exists, [`RunFolderError::NotAFolder`] if a file is in its way, else what the
     /// system reports.
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        let of = |path: &Path| {
-            let path = path.to_owned();
-            move |error: io::Error| RunFolderError::Io { path, error }
-        };
+        let failed = |path: &Path, error| RunFolderError::Io { path: path.to_owned(), error };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| match file_above(parent) {
                 Some(path) => RunFolderError::NotAFolder { path },
-                None => of(parent)(error),
+                None => failed(parent, error),
             })?;
         }
         fs::create_dir(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => RunFolderError::Exists { path: path.to_owned() },
-            _ => of(path)(error),
+            _ => failed(path, error),
         })?;
-        let file = |name: &str| path.join(name);
-        let checkpoints = file(CHECKPOINTS);
-        fs::create_dir(&checkpoints).map_err(of(&checkpoints))?;
-        let text = file("experiment.toml");
-        fs::write(&text, experiment.to_text()).map_err(of(&text))?;
-        let events = file("events.jsonl");
-        let events = BufWriter::new(File::create_new(&events).map_err(of(&events))?);
-        let lock = File::create_new(file(LOCK)).map_err(of(&file(LOCK)))?;
-        // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
-        let _ = lock.lock();
-        Ok(Self { path: path.to_owned(), events, lock })
+        let fill = || {
+            fs::create_dir(path.join(CHECKPOINTS))?;
+            fs::write(path.join("experiment.toml"), experiment.to_text())?;
+            let events = BufWriter::new(File::create_new(path.join(EVENTS))?);
+            let lock = File::create_new(path.join(LOCK))?;
+            // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
+            let _ = lock.lock();
+            Ok(Self { path: path.to_owned(), events, _lock: lock })
+        };
+        fill().map_err(|error| failed(path, error))
     }
 
     /// Makes a folder in `runs` named after the experiment, with the next free number: `runs/softmax-3`.
@@ -136,31 +133,22 @@ impl RunFolder {
     ///
     /// What the system reports. A line that cannot be written whole is written with the next one or not at all.
     pub fn record(&mut self, event: &Event) -> Result<(), RunFolderError> {
-        let mut line = event.to_line();
-        line.push('\n');
-        let mut result = self.events.write_all(line.as_bytes());
-        if !matches!(event, Event::StepFinished(_)) {
-            result = result.and_then(|()| self.events.flush());
-        }
-        result.map_err(|error| RunFolderError::Io { path: self.path.join("events.jsonl"), error })
+        let line = event.to_line() + "\n";
+        let written = match event {
+            Event::StepFinished(_) => self.events.write_all(line.as_bytes()),
+            _ => self.events.write_all(line.as_bytes()).and_then(|()| self.events.flush()),
+        };
+        written.map_err(|error| RunFolderError::Io { path: self.path.join(EVENTS), error })
     }
 
-    /// Saves the final model.
+    /// Saves the model as it is after `step`, beside those of other steps, or without a step the final one.
     ///
     /// # Errors
     ///
     /// What the system reports.
-    pub fn save(&self, model: &SavedModel) -> Result<(), RunFolderError> {
-        Ok(model.write(&self.path.join(Self::LAST))?)
-    }
-
-    /// Saves the model as it is after `step`, beside those of other steps.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn save_step(&self, step: u64, model: &SavedModel) -> Result<(), RunFolderError> {
-        Ok(model.write(&self.checkpoint(step))?)
+    pub fn save(&self, step: Option<u64>, model: &SavedModel) -> Result<(), RunFolderError> {
+        let last = || self.path.join(Self::LAST);
+        Ok(model.write(&step.map_or_else(last, |step| self.checkpoint(step)))?)
     }
 
     /// Removes the model of `step`, if it was saved.
@@ -170,12 +158,9 @@ impl RunFolder {
     /// What the system reports.
     pub fn remove_step(&self, step: u64) -> Result<(), RunFolderError> {
         let path = self.checkpoint(step);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(RunFolderError::Io { path, error })
-            }
-            _ => Ok(()),
-        }
+        let removed = fs::remove_file(&path);
+        let failure = removed.err().filter(|error| error.kind() != io::ErrorKind::NotFound);
+        failure.map_or(Ok(()), |error| Err(RunFolderError::Io { path, error }))
     }
 
     fn checkpoint(&self, step: u64) -> PathBuf {
@@ -199,7 +184,6 @@ impl Drop for RunFolder {
     fn drop(&mut self) {
         // A run that has ended needs no lock file; if it stays, it is not locked.
         let _ = fs::remove_file(self.path.join(LOCK));
-        let _ = self.lock.unlock();
     }
 }
 
@@ -237,9 +221,9 @@ mod tests {
         let (experiment, parameters) = (experiment(), vec![0.0; 7850]);
         let model = SavedModel { experiment, parameters, running_statistics: Vec::new() };
         for step in [600, 20, 1_200_000] {
-            folder.save_step(step, &model).unwrap();
+            folder.save(Some(step), &model).unwrap();
         }
-        folder.save(&model).unwrap();
+        folder.save(None, &model).unwrap();
         fs::write(folder.path().join("checkpoints/step-x.safetensors"), "").unwrap();
         let found = RunFolder::checkpoints(folder.path());
         assert_eq!(found.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [20, 600, 1_200_000]);

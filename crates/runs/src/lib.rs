@@ -4,7 +4,6 @@
 //! Nothing here trains. A program that shows runs or uses saved models needs no more than this crate.
 
 mod batch_source;
-mod digest;
 mod evaluate;
 mod experiment;
 mod folder;
@@ -14,7 +13,6 @@ pub mod presets;
 mod saved;
 
 pub use batch_source::BatchSource;
-pub use digest::weights_digest;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,

@@ -23,7 +23,7 @@ const MEMORY_LIMIT: usize = 4 << 30;
 ///
 /// let saved = SavedModel::read("runs/softmax-1/checkpoints/last.safetensors".as_ref())?;
 /// let prediction = saved.experiment.train.loss.prediction();
-/// let mut predictor = Predictor::new(saved)?;
+/// let mut predictor = Predictor::new(saved, 1)?;
 /// let blank = [0.0; 784];
 /// let probabilities = prediction.probabilities(predictor.predict(&blank));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,15 +38,6 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Compiles the network for one sample at a time.
-    ///
-    /// # Errors
-    ///
-    /// If it does not fit in itself.
-    pub fn new(saved: SavedModel) -> Result<Self, NetworkError> {
-        Self::with_batch(saved, 1)
-    }
-
     /// Compiles the network for `batch` samples at a time.
     ///
     /// # Errors
@@ -56,20 +47,15 @@ impl Predictor {
     /// # Panics
     ///
     /// For a batch of 0 samples.
-    pub fn with_batch(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
+    pub fn new(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         Self::compile(saved, batch, false)
     }
 
-    /// Compiles the network for `batch` samples at a time, and keeps the outputs of all layers:
-    /// [`activations`](Self::activations).
+    /// As [`new`](Self::new), and keeps the outputs of all layers: [`activations`](Self::activations).
     ///
     /// # Errors
     ///
-    /// If it does not fit in itself.
-    ///
-    /// # Panics
-    ///
-    /// For a batch of 0 samples.
+    /// As [`new`](Self::new).
     pub fn with_activations(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         Self::compile(saved, batch, true)
     }
@@ -200,12 +186,11 @@ mod tests {
         let pool = Arc::new(Pool::new(2));
         for batch in [1, 5, 100] {
             let samples = samples(batch);
-            let mut one = Predictor::new(saved()).unwrap();
+            let mut one = Predictor::new(saved(), 1).unwrap();
             let expected: Vec<f32> =
                 samples.chunks(72).flat_map(|sample| one.predict(sample).to_vec()).collect();
-            let mut alone = Predictor::with_batch(saved(), batch).unwrap();
-            let mut together =
-                Predictor::with_batch(saved(), batch).unwrap().with_pool(pool.clone());
+            let mut alone = Predictor::new(saved(), batch).unwrap();
+            let mut together = Predictor::new(saved(), batch).unwrap().with_pool(pool.clone());
             assert_eq!(alone.predict(&samples), together.predict(&samples), "batch {batch}");
             // Again, since the buffers now hold old values.
             let found = alone.predict(&samples);
@@ -227,7 +212,7 @@ mod tests {
         let experiment = Experiment::parse("large.toml", text).unwrap();
         let (parameters, running_statistics) = (Vec::new(), Vec::new());
         let saved = SavedModel { experiment, parameters, running_statistics };
-        let error = Predictor::new(saved).unwrap_err().to_string();
+        let error = Predictor::new(saved, 1).unwrap_err().to_string();
         assert!(error.starts_with("layer 1 (conv2d): conv2d [N, 256, 256, 16384]"), "{error}");
     }
 
@@ -235,7 +220,7 @@ mod tests {
     fn samples_of_another_length_are_refused() {
         for (batch, len) in [(1, 71), (1, 144), (5, 72), (5, 0)] {
             let refused = std::panic::catch_unwind(|| {
-                Predictor::with_batch(saved(), batch).unwrap().predict(&vec![0.0; len]);
+                Predictor::new(saved(), batch).unwrap().predict(&vec![0.0; len]);
             });
             let message = refused.unwrap_err().downcast::<String>().unwrap();
             let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
@@ -257,7 +242,7 @@ mod tests {
         let relu: Vec<f32> = layer(1).values().iter().map(|value| value.max(0.0)).collect();
         assert_eq!(layer(2).values(), relu);
         assert!(inside.activations(5).is_none());
-        let mut outside = Predictor::with_batch(saved(), 3).unwrap();
+        let mut outside = Predictor::new(saved(), 3).unwrap();
         assert_eq!(outside.predict(&samples), predicted);
     }
 }

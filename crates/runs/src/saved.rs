@@ -8,6 +8,7 @@ use std::{fs, io, iter};
 
 use nn::{Mode, Model, NetworkError};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
 
 use crate::experiment::{Experiment, ExperimentError};
 
@@ -116,6 +117,16 @@ impl SavedModel {
     /// If the network does not fit.
     pub fn model(&self) -> Result<Model<f32>, NetworkError> {
         self.experiment.network(Mode::Evaluate)
+    }
+
+    /// The fingerprint of the weights: SHA-256 of the parameters and then of the running statistics, little-endian, in
+    /// hexadecimal.
+    pub fn weights_digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for value in self.parameters.iter().chain(&self.running_statistics) {
+            hasher.update(value.to_le_bytes());
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {

@@ -28,7 +28,7 @@ fn a_warm_prediction_allocates_nothing() {
     });
     for batch in [1, 5, 100] {
         let samples = vec![1.0; batch * 50];
-        let predictor = Predictor::with_batch(saved.clone(), batch).unwrap();
+        let predictor = Predictor::new(saved.clone(), batch).unwrap();
         let mut predictor = predictor.with_pool(Arc::clone(&pool));
         predictor.predict(&samples);
         let region = Region::new(ALLOCATOR);

@@ -1,9 +1,9 @@
 //! The gradient check of a whole network.
 
 use data::{DataFault, Dataset};
-use graph::gradient_check::{GradCheckOptions, GradCheckReport};
+use graph::gradient_check::{self, GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
-use nn::{Mode, Model};
+use nn::{Mode, Model, NetworkError, ParameterSpec};
 
 use runs::{BatchSource, Experiment};
 
@@ -12,17 +12,6 @@ use crate::trainer::TrainError;
 /// Deviation of the biases during the check. Zero biases would put every blank patch of an image exactly
 /// on a ReLU's kink.
 const BIAS_DEVIATION: f64 = 0.1;
-
-/// What the check found for one parameter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ParameterGradCheck {
-    /// Layer and part: `"3.conv2d.weight"`.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// What was found.
-    pub checked: GradCheckReport,
-}
 
 /// Compares the gradient of an experiment's loss with finite differences, in `f64`, one parameter at a time.
 ///
@@ -36,7 +25,7 @@ pub fn gradient_check(
     experiment: &Experiment,
     dataset: &Dataset,
     options: &GradCheckOptions,
-) -> Result<Vec<ParameterGradCheck>, TrainError> {
+) -> Result<Vec<(ParameterSpec, GradCheckReport)>, TrainError> {
     if dataset.len() < options.batch {
         let fault = DataFault::Batch { n_samples: dataset.len(), batch_size: options.batch };
         return Err(fault.of(experiment.train.order).into());
@@ -52,18 +41,7 @@ pub fn gradient_check(
     let indices: Vec<u32> = (0..options.batch as u32).collect();
     let divisor = experiment.data.divisor_for(dataset).into();
     let inputs = BatchSource::new(dataset, &indices, divisor);
-    let report = graph::gradient_check::gradient_check(
-        model.graph,
-        model.loss,
-        &parameters,
-        &inputs,
-        options,
-    );
-    let report = report.map_err(nn::NetworkError::from)?;
-    Ok(model
-        .parameters
-        .into_iter()
-        .zip(report)
-        .map(|(spec, checked)| ParameterGradCheck { name: spec.name, shape: spec.shape, checked })
-        .collect())
+    let Model { graph, loss, .. } = model;
+    let report = gradient_check::gradient_check(graph, loss, &parameters, &inputs, options);
+    Ok(model.parameters.into_iter().zip(report.map_err(NetworkError::from)?).collect())
 }

@@ -17,24 +17,25 @@ pub(crate) fn quantiles(parts: &[&[f32]]) -> Option<Quantiles> {
     let n: usize = parts.iter().map(|part| part.len()).sum();
     let ranks = ranks(n)?;
     let all = || parts.iter().flat_map(|part| part.iter().copied());
-    let at = if n < FEW { by_sorting(all().collect(), &ranks) } else { by_counting(all, &ranks) };
+    let at = if n < FEW {
+        let sorted = sorted(all());
+        ranks.map(|rank| sorted[rank])
+    } else {
+        by_counting(all, &ranks)
+    };
     Some(Quantiles(std::array::from_fn(|edge| f32::midpoint(at[2 * edge], at[2 * edge + 1]))))
 }
 
 /// For each edge, the places in order of the two numbers that it lies between.
 fn ranks(n: usize) -> Option<[usize; 2 * (BUCKETS + 1)]> {
     let last = n.checked_sub(1)?;
-    Some(std::array::from_fn(|i| match (i / 2, i % 2) {
-        (0, _) => 0,
-        (BUCKETS, _) => last,
-        (edge, 0) => (edge * n / BUCKETS).saturating_sub(1),
-        (edge, _) => edge * n / BUCKETS,
-    }))
+    Some(std::array::from_fn(|i| (i / 2 * n / BUCKETS).saturating_sub(1 - i % 2).min(last)))
 }
 
-fn by_sorting<const N: usize>(mut values: Vec<f32>, ranks: &[usize; N]) -> [f32; N] {
+fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut values: Vec<f32> = values.collect();
     values.sort_unstable_by(f32::total_cmp);
-    ranks.map(|rank| values[rank])
+    values
 }
 
 fn by_counting<const N: usize, I: Iterator<Item = f32>>(
@@ -54,8 +55,7 @@ fn by_counting<const N: usize, I: Iterator<Item = f32>>(
     });
     let mut wanted = vec![false; counts.len()];
     places.iter().for_each(|&(bin, _)| wanted[bin] = true);
-    let mut near: Vec<f32> = values().filter(|&value| wanted[bin(value)]).collect();
-    near.sort_unstable_by(f32::total_cmp);
+    let near = sorted(values().filter(|&value| wanted[bin(value)]));
     places.map(|(place, rank)| near[near.partition_point(|&value| bin(value) < place) + rank])
 }
 

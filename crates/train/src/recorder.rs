@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use events::{Command, EvaluationFinished, Event, RunFinished, RunStarted, StepFinished};
-use runs::{Experiment, RunFolder, RunFolderError};
+use events::{Command, EvaluationFinished, Event, RunFinished};
+use runs::{RunFolder, RunFolderError};
 
 use crate::{Observer, Trainer};
 
@@ -37,11 +37,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # let runs = tempfile::tempdir()?;
 /// # let path = runs.path().join("first");
 /// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
-/// let mut recorder = Recorder::create(&path, trainer.experiment())?;
-/// trainer.run(None, &mut recorder);
+/// let mut recorder = Recorder::new(RunFolder::create(&path, &trainer.saved().experiment)?);
+/// trainer.run(None, &mut [&mut recorder]);
 /// recorder.finish()?;
 /// let model = SavedModel::read(&path.join(RunFolder::LAST))?;
-/// assert_eq!(model.parameters, trainer.parameters());
+/// assert_eq!(model.parameters, trainer.saved().parameters);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -50,16 +50,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Recorder {
     folder: RunFolder,
-    steps: StepChoice,
-    /// Steps from one evaluation to the next, and how many evaluations there are for each that is logged.
-    evaluation_interval: u64,
-    evaluations_per_line: u64,
+    plan: RecordPlan,
     /// The last evaluation, if it was not logged.
     skipped: Option<EvaluationFinished>,
-    /// Steps from one saved model to the next, the step of the next, and the last step, whose model is the final one.
-    steps_per_save: u64,
+    /// From this step on, the next evaluation saves the model.
     next_save: u64,
-    last_step: u64,
     save_every: Duration,
     saved_at: Instant,
     /// The step of the model that was saved by the clock.
@@ -78,41 +73,21 @@ pub fn record(
     trainer: &mut Trainer,
     path: impl AsRef<Path>,
 ) -> Result<RunFinished, RunFolderError> {
-    let mut recorder = Recorder::create(path.as_ref(), trainer.experiment())?;
-    let finished = trainer.run(None, &mut recorder);
+    let mut recorder =
+        Recorder::new(RunFolder::create(path.as_ref(), &trainer.saved().experiment)?);
+    let finished = trainer.run(None, &mut [&mut recorder]);
     recorder.finish()?;
     Ok(finished)
 }
 
 impl Recorder {
-    /// Records in the folder `path`, which must not exist.
-    ///
-    /// # Errors
-    ///
-    /// As [`RunFolder::create`].
-    pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        Ok(Self::new(RunFolder::create(path, experiment)?))
-    }
-
-    /// Records in a folder in `runs` that is named after the experiment, with the next free number.
-    ///
-    /// # Errors
-    ///
-    /// As [`RunFolder::create`].
-    pub fn create_next(runs: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        Ok(Self::new(RunFolder::create_next(runs, experiment)?))
-    }
-
-    fn new(folder: RunFolder) -> Self {
+    /// Records in `folder`.
+    pub fn new(folder: RunFolder) -> Self {
         Self {
             folder,
-            steps: StepChoice { every: 1, reported: 1 },
-            evaluation_interval: 1,
-            evaluations_per_line: 1,
+            plan: RecordPlan::default(),
             skipped: None,
-            steps_per_save: 1,
-            next_save: 1,
-            last_step: u64::MAX,
+            next_save: 0,
             save_every: SAVE_EVERY,
             saved_at: Instant::now(),
             latest: None,
@@ -129,34 +104,13 @@ impl Recorder {
         self
     }
 
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Ends the record. Returns the errors of models of earlier steps, which the run does not depend on.
     ///
     /// # Errors
     ///
     /// The first error of the log or of the final model.
     pub fn finish(self) -> Result<Vec<RunFolderError>, RunFolderError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(self.warnings),
-        }
-    }
-
-    fn start(&mut self, started: &RunStarted, trainer: &Trainer) {
-        let train = &trainer.experiment().train;
-        let planned = started.steps_planned.unwrap_or(u64::MAX);
-        self.steps = StepChoice::new(planned, train.report_every);
-        self.evaluation_interval = train.evaluation_interval(trainer.train_set().len());
-        let evaluations = planned / self.evaluation_interval;
-        self.evaluations_per_line = evaluations.div_ceil(MOST_EVALUATIONS).max(1);
-        self.steps_per_save = (planned / PARTS).max(1);
-        self.next_save = self.steps_per_save;
-        self.last_step = planned;
-        self.saved_at = Instant::now();
+        self.error.map_or(Ok(self.warnings), Err)
     }
 
     fn log(&mut self, event: &Event) {
@@ -171,44 +125,40 @@ impl Recorder {
         }
     }
 
-    fn step(&mut self, step: &StepFinished, event: &Event, trainer: &Trainer) {
-        if self.steps.includes(step.step) {
+    fn step(&mut self, step: u64, event: &Event, trainer: &Trainer) {
+        if self.plan.logs_step(step) {
             self.log(event);
         }
-        if step.step < self.last_step && self.saved_at.elapsed() >= self.save_every {
-            let previous = self.latest.replace(step.step);
+        if step < self.plan.n_steps && self.saved_at.elapsed() >= self.save_every {
+            let previous = self.latest.replace(step);
             // The one before goes only when this one is there.
-            if self.save_step(trainer)
-                && let Some(previous) = previous
-            {
-                self.warnings.extend(self.folder.remove_step(previous).err());
+            if self.save_step(step, trainer) {
+                let removed = previous.map(|previous| self.folder.remove_step(previous));
+                self.warnings.extend(removed.and_then(Result::err));
             }
         }
     }
 
     fn evaluation(&mut self, evaluation: &EvaluationFinished, event: &Event, trainer: &Trainer) {
         let step = evaluation.step;
-        let is_regular = step.is_multiple_of(self.evaluation_interval) && step != self.last_step;
-        let number = step / self.evaluation_interval;
-        if is_regular && !number.is_multiple_of(self.evaluations_per_line) {
-            self.skipped = Some(evaluation.clone());
-        } else {
-            self.skipped = None;
+        let is_logged = self.plan.logs_evaluation(step);
+        self.skipped = (!is_logged).then(|| evaluation.clone());
+        if is_logged {
             self.log(event);
         }
-        if step >= self.next_save && step < self.last_step {
-            self.next_save = step + self.steps_per_save;
+        if step >= self.next_save && step < self.plan.n_steps {
+            self.next_save = step + self.plan.steps_per_save();
             self.latest = self.latest.filter(|latest| *latest != step);
-            self.save_step(trainer);
+            self.save_step(step, trainer);
         }
     }
 
     /// Saves the model beside those of other steps. Returns whether that succeeded.
-    fn save_step(&mut self, trainer: &Trainer) -> bool {
+    fn save_step(&mut self, step: u64, trainer: &Trainer) -> bool {
         self.saved_at = Instant::now();
-        let saved = self.folder.save_step(trainer.steps_done(), trainer.saved());
-        let is_saved = saved.is_ok();
-        self.warnings.extend(saved.err());
+        let error = self.folder.save(Some(step), trainer.saved()).err();
+        let is_saved = error.is_none();
+        self.warnings.extend(error);
         is_saved
     }
 
@@ -216,23 +166,28 @@ impl Recorder {
         if let Some(skipped) = self.skipped.take() {
             self.log(&Event::EvaluationFinished(skipped));
         }
-        let saved = self.folder.save(trainer.saved());
-        let finished = RunFinished { model_saved: Some(saved.is_ok()), ..finished.clone() };
-        if let Err(error) = saved {
-            self.error.get_or_insert(error);
-        }
-        self.log(&Event::RunFinished(finished));
+        let error = self.folder.save(None, trainer.saved()).err();
+        let model_saved = Some(error.is_none());
+        self.error = self.error.take().or(error);
+        self.log(&Event::RunFinished(RunFinished { model_saved, ..finished.clone() }));
     }
 }
 
 impl Observer for Recorder {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         match event {
-            Event::StepFinished(step) => self.step(step, event, trainer),
+            Event::StepFinished(step) => self.step(step.step, event, trainer),
             Event::EvaluationFinished(evaluation) => self.evaluation(evaluation, event, trainer),
             Event::RunFinished(finished) => self.end(finished, trainer),
             Event::RunStarted(started) => {
-                self.start(started, trainer);
+                let train = &trainer.saved().experiment.train;
+                self.plan = RecordPlan {
+                    n_steps: started.steps_planned.unwrap_or(u64::MAX),
+                    report_every: train.report_every,
+                    evaluation_interval: train.evaluation_interval(trainer.train_set().len()),
+                };
+                self.next_save = self.plan.steps_per_save();
+                self.saved_at = Instant::now();
                 self.log(event);
             }
             _ => self.log(event),
@@ -244,31 +199,38 @@ impl Observer for Recorder {
     }
 }
 
-/// Which steps are logged: an even choice, and the reported ones as far as the limit allows.
-#[derive(Clone, Copy, Debug)]
-struct StepChoice {
-    every: u64,
-    reported: u64,
+/// The length of a run, and what is logged and saved of it.
+#[derive(Debug, Default)]
+struct RecordPlan {
+    n_steps: u64,
+    report_every: u64,
+    evaluation_interval: u64,
 }
 
-impl StepChoice {
-    fn new(planned: u64, report_every: u64) -> Self {
-        if planned <= MOST_STEPS {
-            return Self { every: 1, reported: 1 };
+impl RecordPlan {
+    /// Of a long run an even choice of steps, and the reported ones as far as the limit allows.
+    fn logs_step(&self, step: u64) -> bool {
+        if self.n_steps <= MOST_STEPS {
+            return true;
         }
         // Half of the lines for the even choice, half for reported steps between them.
-        let every = planned.div_ceil(MOST_STEPS / 2);
-        match every <= report_every {
-            true => Self { every, reported: report_every },
-            false => {
-                let every = every.checked_next_multiple_of(report_every).unwrap_or(every);
-                Self { every, reported: every }
-            }
+        let every = self.n_steps.div_ceil(MOST_STEPS / 2);
+        if every <= self.report_every {
+            return step.is_multiple_of(every) || step.is_multiple_of(self.report_every);
         }
+        step.is_multiple_of(every.checked_next_multiple_of(self.report_every).unwrap_or(every))
     }
 
-    fn includes(self, step: u64) -> bool {
-        step.is_multiple_of(self.every) || step.is_multiple_of(self.reported)
+    /// Those of pauses and the last one, and an even choice of the others.
+    fn logs_evaluation(&self, step: u64) -> bool {
+        let is_regular = step.is_multiple_of(self.evaluation_interval) && step != self.n_steps;
+        let number = step / self.evaluation_interval;
+        let n_evaluations = self.n_steps / self.evaluation_interval;
+        !is_regular || number.is_multiple_of(n_evaluations.div_ceil(MOST_EVALUATIONS).max(1))
+    }
+
+    fn steps_per_save(&self) -> u64 {
+        (self.n_steps / PARTS).max(1)
     }
 }
 
@@ -278,10 +240,12 @@ mod tests {
 
     #[test]
     fn of_many_steps_an_even_choice_with_the_reported_ones_is_logged() {
-        assert!((1..=100_000).all(|step| StepChoice::new(100_000, 10).includes(step)));
+        let plan =
+            |n_steps, report_every| RecordPlan { n_steps, report_every, evaluation_interval: 1 };
+        assert!((1..=100_000).all(|step| plan(100_000, 10).logs_step(step)));
         for report_every in [1, 7, 10, 21, 1000, 10_000_000] {
-            let choice = StepChoice::new(1_000_000, report_every);
-            let logged: Vec<u64> = (1..=1_000_000).filter(|step| choice.includes(*step)).collect();
+            let plan = plan(1_000_000, report_every);
+            let logged: Vec<u64> = (1..=1_000_000).filter(|step| plan.logs_step(*step)).collect();
             assert!((30_000..=100_000).contains(&logged.len()), "{report_every}: {}", logged.len());
             assert!(logged.windows(2).all(|pair| pair[1] - pair[0] <= 30), "{report_every}");
             // The steps with more metrics are among them.

@@ -19,7 +19,7 @@ use runs::{Evaluator, Experiment, SavedModel, Split};
 
 use crate::batches::Batches;
 
-pub use training_loop::{NoopObserver, Observer};
+pub use training_loop::Observer;
 
 /// A network in training.
 ///
@@ -29,7 +29,7 @@ pub use training_loop::{NoopObserver, Observer};
 /// use std::sync::Arc;
 /// use data::{Dataset, Features, Targets};
 /// use runs::{Experiment, Split};
-/// use gradus_train::{NoopObserver, Trainer};
+/// use gradus_train::Trainer;
 ///
 /// // Is the first number larger than the second?
 /// let features: Vec<f32> = (0..200).map(|i| ((i * 37) % 100) as f32 / 100.0).collect();
@@ -44,7 +44,7 @@ pub use training_loop::{NoopObserver, Observer};
 /// "#)?;
 /// let split = Split { train: set.clone(), test: set };
 /// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
-/// let finished = trainer.run(None, &mut NoopObserver);
+/// let finished = trainer.run(None, &mut []);
 /// assert!(finished.summary.test.get("accuracy") > Some(0.9));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -175,14 +175,14 @@ impl Trainer {
         })
     }
 
-    /// The experiment.
-    pub fn experiment(&self) -> &Experiment {
-        &self.saved.experiment
-    }
-
     /// The graph being trained.
     pub fn model(&self) -> &Model<f32> {
         &self.model
+    }
+
+    /// The graph, compiled for training.
+    pub fn program(&self) -> &Program<f32> {
+        &self.program
     }
 
     /// The training set.
@@ -193,16 +193,6 @@ impl Trainer {
     /// The test set.
     pub fn test_set(&self) -> &Dataset {
         &self.test
-    }
-
-    /// The parameters as they are now.
-    pub fn parameters(&self) -> &[f32] {
-        &self.saved.parameters
-    }
-
-    /// The running statistics of batch normalisations as they are now.
-    pub fn running_statistics(&self) -> &[f32] {
-        &self.saved.running_statistics
     }
 
     /// Optimizer updates so far.
@@ -216,7 +206,7 @@ impl Trainer {
         self.step as f64 * batch as f64 / self.batches.dataset.len() as f64
     }
 
-    /// The network as it is now, ready to be saved.
+    /// The experiment, and the parameters and running statistics as they are now, ready to be saved.
     pub fn saved(&self) -> &SavedModel {
         &self.saved
     }
@@ -284,7 +274,8 @@ impl Trainer {
         self.update_running_statistics();
         self.step += 1;
         let data_loss = f64::from(self.program.scalar(self.model.data_loss));
-        self.last_metrics = match self.step.is_multiple_of(self.experiment().train.report_every) {
+        self.last_metrics = match self.step.is_multiple_of(self.saved.experiment.train.report_every)
+        {
             true => self.batch_metrics.metrics(
                 data_loss,
                 (&self.program, self.model.prediction),

@@ -16,7 +16,7 @@ use data::{Dataset, Features, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
 use kernels::Isa;
-use runs::{Experiment, Split, weights_digest};
+use runs::{Experiment, Split};
 
 const CONVOLUTIONAL: &str = r#"
     { conv2d = { filters = 4, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
@@ -51,8 +51,7 @@ fn record(name: &str, train: &str, last_layer: &str, threads: usize) -> String {
         let loss = trainer.step().unwrap().metrics.loss();
         writeln!(record, "{step:4}  {}", hexadecimal(loss)).unwrap();
     }
-    let digest = weights_digest(trainer.parameters(), trainer.running_statistics());
-    record + &format!("weights  {digest}\n")
+    record + &format!("weights  {}\n", trainer.saved().weights_digest())
 }
 
 /// A positive number as C writes it with `%a`: every bit of it.

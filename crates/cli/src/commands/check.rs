@@ -69,8 +69,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         );
     }
     let report = gradient_check(&experiment, &dataset, &options)?;
-    let rows = report.iter().map(|tensor| {
-        let checked = &tensor.checked;
+    let rows = report.iter().map(|(tensor, checked)| {
         let (error, verdict) = match checked.outcome {
             GradCheckOutcome::NotDifferentiable => {
                 ("-".into(), "not differentiable here (ties): nothing compared")
@@ -88,8 +87,8 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let headings = ["<parameter", "<shape", ">compared", ">resampled", "<worst error", "<"];
     table::write(out, headings, &rows.collect::<Vec<_>>())?;
     let (n, tolerance) = (report.len(), args.tolerance);
-    let n_compared = report.iter().filter(|tensor| tensor.checked.error().is_some()).count();
-    let n_passed = report.iter().filter(|tensor| tensor.checked.passes(tolerance)).count();
+    let n_compared = report.iter().filter(|(_, checked)| checked.error().is_some()).count();
+    let n_passed = report.iter().filter(|(_, checked)| checked.passes(tolerance)).count();
     let (verdict, code) = if n_passed < n_compared {
         let n_failed = n_compared - n_passed;
         (format!("{n_failed} of {n} gradients differ by more than {tolerance:.0e}"), 1)

@@ -94,7 +94,7 @@ impl EvalReport {
     ) -> Self {
         let mut report = Self {
             data: dataset.name().to_owned(),
-            samples: evaluation.samples,
+            samples: dataset.len(),
             metrics: evaluation.metrics.clone(),
             confusion: Vec::new(),
             worst_mistakes: Vec::new(),

@@ -18,8 +18,7 @@ macro_rules! commands {
         /// The subcommands; clap takes their names from the variants.
         #[derive(Debug, clap::Subcommand)]
         pub(crate) enum Command {
-            $(#[allow(missing_docs, reason = "clap shows the documentation of the arguments")]
-            $Variant($module::$Args),)+
+            $($Variant($module::$Args),)+
         }
 
         impl Command {

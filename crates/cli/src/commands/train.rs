@@ -10,6 +10,7 @@ use diagnostics::table;
 use gradus::data::Targets;
 use gradus::events::{Reason, Summary};
 use gradus::graph::Pool;
+use gradus::runs::RunFolder;
 use gradus::train::{Recorder, Trainer};
 
 use crate::experiment::{ExperimentArgs, warn};
@@ -86,31 +87,30 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         "--target-accuracy: expected labelled data, found numeric targets in {}; remove the option",
         split.test.name()
     );
-    let threads = args.threads.count();
-    let mut trainer = Trainer::new(experiment.clone(), split, Arc::new(Pool::new(threads)))?;
+    let pool = Arc::new(Pool::new(args.threads.count()));
+    let mut trainer = Trainer::new(experiment.clone(), split, pool)?;
     let is_live = args.live || args.serve.is_given();
-    let address = if is_live { Some(args.serve.bind()?) } else { None };
-    let mut recorder = match &args.run {
-        Some(path) => Recorder::create(path, &experiment)?,
-        None => Recorder::create_next(Path::new("runs"), &experiment)?,
+    let address = is_live.then(|| args.serve.bind()).transpose()?;
+    let folder = match &args.run {
+        Some(path) => RunFolder::create(path, &experiment)?,
+        None => RunFolder::create_next(Path::new("runs"), &experiment)?,
     };
+    let path = folder.path().to_owned();
     let stop = stop_on_signal()?;
-    let live = match address {
-        Some(address) => Some(args.serve.serve_live(address, recorder.path())?),
-        None => None,
-    };
+    let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
     let mut progress = Progress::new(Arc::clone(&stop), live);
-    let finished = trainer.run(args.target_accuracy, &mut (&mut recorder, &mut progress));
-    let folder = recorder.path().to_owned();
+    let mut recorder = Recorder::new(folder);
+    let finished = trainer.run(args.target_accuracy, &mut [&mut recorder, &mut progress]);
     let mut err = std::io::stderr();
     let recorded = recorder.finish();
     // The results and the page are worth showing even if something could not be written.
-    let _ = match &recorded {
-        Ok(warnings) => warnings
-            .iter()
-            .try_for_each(|warning| writeln!(err, "warning: {}", gradus::error_chain(warning))),
-        Err(error) => writeln!(err, "error: {}", gradus::error_chain(error)),
+    let (kind, errors) = match &recorded {
+        Ok(warnings) => ("warning", &warnings[..]),
+        Err(error) => ("error", std::slice::from_ref(error)),
     };
+    for error in errors {
+        let _ = writeln!(err, "{kind}: {}", gradus::error_chain(error));
+    }
     let _ = match &finished.reason {
         Reason::Interrupted => {
             let saved = if recorded.is_ok() { "; the model is saved" } else { "" };
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         }
         _ => Ok(()),
     };
-    match print(out, args.json, &finished.summary, |summary, out| report(summary, &folder, out)) {
+    match print(out, args.json, &finished.summary, |summary, out| report(summary, &path, out)) {
         // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}

@@ -176,7 +176,7 @@ fn nothing_that_is_typed_makes_it_panic() {
     sandbox.write("deep.toml", format!("a = {}", "[".repeat(100_000)));
     sandbox.write("dotted.toml", format!("{}a = 1", "a.".repeat(100_000)));
     sandbox.write("header.toml", format!("[{}a]", "a.".repeat(100_000)));
-    assert_eq!(sandbox.line("train tiny.toml --run here").code, Some(0));
+    sandbox.succeeds("train tiny.toml --run here");
     let long = "x".repeat(100_000);
     let named = |line: &str| {
         line.replace("HUGE", "1000000000000000000").replace("MOST", &i64::MAX.to_string())

@@ -6,14 +6,20 @@ use crate::sandbox::Sandbox;
 
 /// Expects exit 2 and this error.
 #[track_caller]
-fn assert_refused(sandbox: &Sandbox, args: &[&str], message: &str) {
-    let ran = sandbox.run(args);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}: {}", ran.err);
-    assert!(
-        ran.err.starts_with(&format!("error: {message}")),
-        "{args:?}: {}\nis not\n{message}",
-        ran.err
-    );
+fn assert_refused(sandbox: &Sandbox, line: &str, message: &str) {
+    let ran = sandbox.line(line);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{line}: {}", ran.err);
+    let is_said = ran.err.starts_with(&format!("error: {message}"));
+    assert!(is_said, "{line}: {}\nis not\n{message}", ran.err);
+}
+
+/// Expects the error of each line of a table, in which `\n` is a line break.
+#[track_caller]
+fn assert_all_refused(sandbox: &Sandbox, table: &str) {
+    for case in table.trim().lines() {
+        let (line, message) = case.split_once(" | ").unwrap();
+        assert_refused(sandbox, line, &message.replace(r"\n", "\n"));
+    }
 }
 
 #[test]
@@ -27,40 +33,17 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     changed("key.toml", "batch = 4", "bach = 4");
     changed("layer.toml", r#""flatten""#, r#""flaten""#);
     changed("value.toml", r#""sgd""#, r#""sdg""#);
-    let cases: [(&[&str], &str); 8] = [
-        (
-            &["train", "softmx"],
-            "unknown preset `softmx`; did you mean `softmax`?\n  expected a file ending in .toml or one of softmax, ",
-        ),
-        (
-            &["summary", "conv-dropuot"],
-            "unknown preset `conv-dropuot`; did you mean `conv-dropout`?",
-        ),
-        (&["train", "key.toml"], "key.toml:17:1: unknown field `bach`, expected one of `loss`, "),
-        (
-            &["check", "layer.toml"],
-            "layer.toml:12:11: unknown variant `flaten`, expected one of `linear`, ",
-        ),
-        (
-            &["bench", "value.toml"],
-            "value.toml:15:13: unknown variant `sdg`, expected one of `sgd`, ",
-        ),
-        (
-            &["train", "tiny.toml", "--set", "train.optimiser=sgd"],
-            "tiny.toml with --set train.optimiser=sgd: unknown field `optimiser`, ",
-        ),
-        (
-            &["trian"],
-            "unrecognized subcommand 'trian'\n\n  tip: a similar subcommand exists: 'train'",
-        ),
-        (
-            &["train", "--treads", "2"],
-            "unexpected argument '--treads' found\n\n  tip: a similar argument exists: '--threads'",
-        ),
-    ];
-    for (args, message) in cases {
-        assert_refused(&sandbox, args, message);
-    }
+    let table = r"
+train softmx | unknown preset `softmx`; did you mean `softmax`?\n  expected a file ending in .toml or one of softmax,
+summary conv-dropuot | unknown preset `conv-dropuot`; did you mean `conv-dropout`?
+train key.toml | key.toml:17:1: unknown field `bach`, expected one of `loss`,
+check layer.toml | layer.toml:12:11: unknown variant `flaten`, expected one of `linear`,
+bench value.toml | value.toml:15:13: unknown variant `sdg`, expected one of `sgd`,
+train tiny.toml --set train.optimiser=sgd | tiny.toml with --set train.optimiser=sgd: unknown field `optimiser`,
+trian | unrecognized subcommand 'trian'\n\n  tip: a similar subcommand exists: 'train'
+train --treads 2 | unexpected argument '--treads' found\n\n  tip: a similar argument exists: '--threads'
+";
+    assert_all_refused(&sandbox, table);
     for (file, end) in [
         ("key.toml", "\n  did you mean `batch`?\n   |\n17 | bach = 4\n   | ^^^^\n"),
         (
@@ -85,25 +68,17 @@ fn a_shape_that_does_not_fit_is_refused_before_any_data_is_read() {
     let kernel = "model.layers=[{conv2d={filters=2,kernel=[3,5]}},'flatten',{linear={units=3}}]";
     let message = "tiny.toml: layer 1: conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
     for command in ["train", "check", "bench"] {
-        assert_refused(&sandbox, &[command, "tiny.toml", "--set", kernel], message);
+        assert_refused(&sandbox, &format!("{command} tiny.toml --set {kernel}"), message);
     }
     let rows = "tiny.toml: layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
-    assert_refused(
-        &sandbox,
-        &["train", "tiny.toml", "--set", "model.layers=[{linear={units=3}}]"],
-        rows,
-    );
+    let layers = "train tiny.toml --set model.layers=[{linear={units=3}}]";
+    assert_refused(&sandbox, layers, rows);
     let data = Sandbox::new();
-    assert_refused(
-        &data,
-        &["train", "tiny.toml", "--set", "model.layers=['flatten',{linear={units=4}}]"],
-        "the last layer gives [N, 4], but the data has 3 classes or values: expected [N, 3]",
-    );
-    assert_refused(
-        &data,
-        &["train", "tiny.toml", "--set", "model.input=[4,5,1]"],
-        "model.input is [4, 5, 1], but a sample of the training set is [4, 4, 1]",
-    );
+    let table = "
+train tiny.toml --set model.layers=['flatten',{linear={units=4}}] | the last layer gives [N, 4], but the data has 3 classes or values: expected [N, 3]
+train tiny.toml --set model.input=[4,5,1] | model.input is [4, 5, 1], but a sample of the training set is [4, 4, 1]
+";
+    assert_all_refused(&data, table);
     assert!(data.list("runs").is_empty());
 }
 
@@ -158,34 +133,25 @@ fn files_that_are_cut_or_foreign_are_named_and_nothing_is_half_read() {
     for (file, change, message) in cases {
         let sandbox = Sandbox::new();
         sandbox.write(file, change(fs::read(sandbox.path(file)).unwrap()));
-        assert_refused(&sandbox, &["train", "tiny.toml"], message);
+        assert_refused(&sandbox, "train tiny.toml", message);
         assert!(sandbox.list("runs").is_empty());
     }
     let sandbox = Sandbox::new();
     fs::remove_file(sandbox.path("test-images")).unwrap();
-    assert_refused(&sandbox, &["train", "tiny.toml"], "test-images: ");
+    assert_refused(&sandbox, "train tiny.toml", "test-images: ");
 }
 
 #[test]
 fn files_that_are_not_models_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("half.safetensors", [7; 20]);
-    assert_refused(
-        &sandbox,
-        &["eval", "."],
-        ".: expected a run directory with checkpoints/last.safetensors, found a directory without it",
-    );
-    assert_refused(
-        &sandbox,
-        &["eval", "tiny.toml"],
-        "tiny.toml: expected a safetensors file, found another format or a damaged file: ",
-    );
-    assert_refused(
-        &sandbox,
-        &["summary", "half.safetensors"],
-        "half.safetensors: expected a safetensors file",
-    );
-    assert_refused(&sandbox, &["eval", "nothing"], "nothing: ");
+    let table = "
+eval . | .: expected a run directory with checkpoints/last.safetensors, found a directory without it
+eval tiny.toml | tiny.toml: expected a safetensors file, found another format or a damaged file:
+summary half.safetensors | half.safetensors: expected a safetensors file
+eval nothing | nothing:
+";
+    assert_all_refused(&sandbox, table);
 }
 
 #[test]
@@ -214,61 +180,28 @@ fn settings_that_would_only_fail_later_are_refused_where_they_stand() {
     sandbox.write("units.toml", tiny.replace("units = 3", "units = 10000000"));
     sandbox.write("utf16.toml", tiny.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
     let norm = "model.layers=['flatten',{batch_norm={}},{linear={units=3}}]";
-    let cases: [(&[&str], &str); 5] = [
-        (
-            &["train", "seed.toml"],
-            "seed.toml:18:8: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615\n",
-        ),
-        (
-            &["train", "units.toml"],
-            "units.toml:12:43: model.layers.2.units: expected 1 to 1048576, found 10000000\n",
-        ),
-        (&["summary", "utf16.toml"], "utf16.toml: is UTF-16; save it as UTF-8\n"),
-        (
-            &["train", "tiny.toml", "--set", norm, "--set", "train.batch=1"],
-            "layer 2 (batch_norm): with a batch of 1 each channel has one value, and one value has no variance; \
-             expected a batch of 2 or more\n",
-        ),
-        (
-            &["check", "tiny.toml", "--set", norm, "--samples", "1"],
-            "layer 2 (batch_norm): with a batch of 1 each channel has one value",
-        ),
-    ];
-    for (args, message) in cases {
-        assert_refused(&sandbox, args, message);
-    }
+    let table = r"
+train seed.toml | seed.toml:18:8: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615\n
+train units.toml | units.toml:12:43: model.layers.2.units: expected 1 to 1048576, found 10000000\n
+summary utf16.toml | utf16.toml: is UTF-16; save it as UTF-8\n
+train tiny.toml --set NORM --set train.batch=1 | layer 2 (batch_norm): with a batch of 1 each channel has one value, and one value has no variance; expected a batch of 2 or more\n
+check tiny.toml --set NORM --samples 1 | layer 2 (batch_norm): with a batch of 1 each channel has one value
+";
+    assert_all_refused(&sandbox, &table.replace("NORM", norm));
     assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
     // One sample at a time is evaluated with the running statistics.
-    let trained = sandbox.run(&["train", "tiny.toml", "--set", norm, "--run", "norm"]);
-    assert_eq!(trained.code, Some(0), "{}", trained.err);
-    assert_eq!(sandbox.run(&["eval", "norm"]).code, Some(0));
+    sandbox.succeeds(&format!("train tiny.toml --set {norm} --run norm"));
+    sandbox.succeeds("eval norm");
 }
 
 #[test]
 fn settings_and_data_that_are_probably_mistakes_are_pointed_out() {
     let sandbox = Sandbox::new();
     let norm = "model.layers=['flatten',{batch_norm={momentum=0.1}},{linear={units=3}}]";
-    let ran = sandbox.run(&[
-        "train",
-        "tiny.toml",
-        "--set",
-        norm,
-        "--set",
-        "data.limit=1",
-        "--set",
-        "train.batch=1",
-    ]);
+    let one = "--set data.limit=1 --set train.batch=1";
+    let ran = sandbox.line(&format!("train tiny.toml --set {norm} {one}"));
     assert!(ran.err.starts_with("warning: layer 2 (batch_norm): momentum 0.1: "), "{}", ran.err);
-    let ran = sandbox.run(&[
-        "train",
-        "tiny.toml",
-        "--set",
-        "data.limit=4",
-        "--set",
-        "data.source.idx.classes=4",
-        "--set",
-        "model.layers=['flatten',{linear={units=4}}]",
-    ]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let four = "--set data.source.idx.classes=4 --set model.layers=['flatten',{linear={units=4}}]";
+    let ran = sandbox.succeeds(&format!("train tiny.toml --set data.limit=4 {four}"));
     assert!(ran.err.starts_with("warning: train-images: class 3 has no sample\n"), "{}", ran.err);
 }

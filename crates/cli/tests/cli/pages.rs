@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command};
+use std::process::{ChildStderr, Command};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Ran, Running, Sandbox};
 
 /// A started program that serves.
 struct Served {
-    child: Child,
+    program: Running,
     /// What it says after its link.
     err: BufReader<ChildStderr>,
     link: String,
@@ -22,9 +22,9 @@ impl Served {
     }
 
     fn start_command(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let err = BufReader::new(child.stderr.take().unwrap());
-        let mut served = Self { child, err, link: String::new() };
+        let mut program = Running(command.spawn().unwrap());
+        let err = BufReader::new(program.0.stderr.take().unwrap());
+        let mut served = Self { program, err, link: String::new() };
         while served.link.is_empty() {
             let mut said = String::new();
             assert!(served.err.read_line(&mut said).unwrap() > 0, "no link");
@@ -33,17 +33,9 @@ impl Served {
         served
     }
 
-    fn interrupt(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn interrupt(&mut self) -> Ran {
+        self.program.signal("-TERM");
+        self.program.end()
     }
 }
 
@@ -77,19 +69,18 @@ fn a_live_run_is_shown_and_its_page_stays_until_it_is_interrupted() {
     assert!(events.contains("run_started") && events.contains("run_finished"), "{events}");
     assert!(!sandbox.read("here/first/events.jsonl").contains("token"));
     // It had ended: the interruption is of the page only.
-    assert_eq!(served.interrupt(), Some(0));
-    let mut out = String::new();
-    served.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    assert!(out.contains(r#""steps":5"#), "{out}");
+    let ran = served.interrupt();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains(r#""steps":5"#), "{ran:?}");
 }
 
 #[test]
 fn a_studio_shows_runs_and_ends_when_it_is_interrupted() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
+    sandbox.succeeds("train tiny.toml");
     let mut served = Served::start(&sandbox, "studio --addr :0");
     assert!(get(&served.link, "/api/runs").contains(r#""id":"tiny-1""#));
-    assert_eq!(served.interrupt(), Some(0));
+    assert_eq!(served.interrupt().code, Some(0));
 }
 
 #[test]
@@ -137,9 +128,9 @@ fn a_port_in_use_and_a_folder_that_is_not_there_are_said() {
 #[test]
 fn a_report_is_one_file_that_asks_nobody_for_anything() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
-    let ran = sandbox.line("report runs/tiny-1 --html page.html --svg panels.svg --png panels.png");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    sandbox.succeeds("train tiny.toml");
+    let ran =
+        sandbox.succeeds("report runs/tiny-1 --html page.html --svg panels.svg --png panels.png");
     assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
     let page = sandbox.read("page.html");
     assert!(page.starts_with("<!doctype html>") && page.contains("run_finished"));
@@ -154,7 +145,7 @@ fn a_report_is_one_file_that_asks_nobody_for_anything() {
     // A run that was cut short has a report too, and a directory that is not a run is refused.
     let log = sandbox.read("runs/tiny-1/events.jsonl");
     sandbox.write("runs/tiny-1/events.jsonl", &log[..log.len() / 2]);
-    assert_eq!(sandbox.line("report runs/tiny-1 --html cut.html --svg cut.svg").code, Some(0));
+    sandbox.succeeds("report runs/tiny-1 --html cut.html --svg cut.svg");
     let ran = sandbox.line("report nowhere --html page.html");
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.starts_with("error: nowhere: events.jsonl: "), "{}", ran.err);

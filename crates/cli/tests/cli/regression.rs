@@ -30,15 +30,13 @@ fn sandbox() -> Sandbox {
 #[test]
 fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
     let sandbox = sandbox();
-    let ran = sandbox.line("train matrices.toml --run here");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = sandbox.succeeds("train matrices.toml --run here");
     let labels: Vec<&str> = ran.out.lines().map(|line| line[..26].trim_end()).collect();
     let expected = ["steps", "train loss", "test loss", "test mean absolute error", "time", "run"];
     assert_eq!(labels, expected);
     assert!(!ran.err.contains("accuracy"), "{}", ran.err);
 
-    let measured = sandbox.line("eval here");
-    assert_eq!(measured.code, Some(0), "{measured:?}");
+    let measured = sandbox.succeeds("eval here");
     let lines: Vec<&str> = measured.out.lines().collect();
     assert_eq!(lines[0], "data                 matrix exponentials, test set");
     assert_eq!(lines[1], "samples              1,000");
@@ -64,7 +62,7 @@ fn a_step_that_is_an_epoch_is_not_a_line_of_its_own() {
 fn json_has_no_accuracy() {
     let sandbox = sandbox();
     let ran = sandbox.line("train matrices.toml --run here --json");
-    let summary: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let summary = ran.json();
     assert_eq!(
         (&summary["test"]["accuracy"], &summary["best"]["accuracy"]),
         (&Value::Null, &Value::Null)
@@ -72,7 +70,7 @@ fn json_has_no_accuracy() {
     let loss = |part: &str| summary[part]["loss"].as_f64();
     assert!(loss("test") < loss("train").map(|loss| 4.0 * loss));
     let ran = sandbox.line("eval here --json");
-    let measured: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let measured = ran.json();
     assert_eq!(measured["metrics"], summary["test"]);
     assert_eq!(measured["confusion"], serde_json::json!([]));
 }
@@ -96,6 +94,6 @@ fn the_commands_that_only_look_take_it_as_any_other() {
     let check = sandbox.line("check matrices.toml");
     assert!(check.out.ends_with("all 4 gradients agree within 1e-6\n"), "{check:?}");
     let bench = sandbox.line("bench matrices.toml --seconds 0.05 --json");
-    let report: Value = serde_json::from_str(&bench.out).unwrap_or_else(|_| panic!("{bench:?}"));
+    let report = bench.json();
     assert!(report["samples_per_second"].as_f64() > Some(0.0), "{report}");
 }

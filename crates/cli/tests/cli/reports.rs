@@ -47,7 +47,7 @@ fn a_network_is_summed_up_from_a_preset_a_file_a_run_and_a_model() {
    total                          51             48
 ";
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.line("train tiny.toml --run here").code, Some(0));
+    sandbox.succeeds("train tiny.toml --run here");
     for network in ["tiny.toml", "here", "here/checkpoints/last.safetensors"] {
         let ran = sandbox.line(&format!("summary {network}"));
         assert_eq!((ran.code, ran.out.as_str()), (Some(0), table), "{network}: {}", ran.err);
@@ -61,7 +61,7 @@ fn a_run_and_its_file_are_measured_alike() {
     let sandbox = Sandbox::new();
     // So small a rate that the weights stay 0: all classes are equally likely, and the first is taken.
     let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 --run here";
-    assert_eq!(sandbox.line(train).code, Some(0));
+    sandbox.succeeds(train);
     let report = "\
 data      test-images
 samples   6
@@ -84,7 +84,7 @@ sample  label  predicted  p(predicted)  p(label)
         assert_eq!((ran.code, ran.out.as_str()), (Some(0), report), "{}", ran.err);
     }
     let other = sandbox.line("eval here --data train-images train-labels --json --mistakes 0");
-    let other: Value = serde_json::from_str(&other.out).unwrap();
+    let other = other.json();
     assert_eq!((&other["data"], &other["samples"]), (&"train-images".into(), &12.into()));
     assert_eq!(other["confusion"], serde_json::json!([[4, 0, 0], [4, 0, 0], [4, 0, 0]]));
     assert_eq!(other["worst_mistakes"], serde_json::json!([]));
@@ -95,14 +95,14 @@ fn a_loss_without_probabilities_shows_scores() {
     let sandbox = Sandbox::new();
     let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 \
         --set train.loss=hinge --run here";
-    assert_eq!(sandbox.line(train).code, Some(0));
+    sandbox.succeeds(train);
     let ran = sandbox.line("eval here --mistakes 1");
     let mistake = "\
 sample  label  predicted  score(predicted)  score(label)
      1      1          0            0.0000        0.0000
 ";
     assert!(ran.out.ends_with(mistake), "{}", ran.out);
-    let json: Value = serde_json::from_str(&sandbox.line("eval here --json").out).unwrap();
+    let json = sandbox.line("eval here --json").json();
     let first = &json["worst_mistakes"][0];
     assert_eq!((&first["label_probability"], &first["label_score"]), (&Value::Null, &0.0.into()));
 }
@@ -113,8 +113,7 @@ fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
     for (line, parameters) in
         [("check softmax", 2), ("check five-relu", 10), ("check tiny.toml --every", 2)]
     {
-        let ran = sandbox.line(line);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let ran = sandbox.succeeds(line);
         let last = format!("all {parameters} gradients agree within 1e-6");
         assert_eq!(ran.out.lines().last(), Some(&last[..]));
         assert_eq!(ran.out.lines().filter(|line| line.ends_with("  ok")).count(), parameters);
@@ -147,7 +146,7 @@ fn ties_before_a_pool_are_not_differentiable_and_not_wrong() {
 }
 
 #[test]
-fn a_formula_is_explained() {
+fn g9_two_apples_at_ten_pay_22() {
     let sandbox = Sandbox::new();
     let ran =
         sandbox.run(&["explain", "(apple*count)*tax", "--at", "apple=10", "count=2", "tax=1.1"]);
@@ -162,10 +161,15 @@ fn a_formula_is_explained() {
 result = 22
 ";
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), table));
+}
+
+#[test]
+fn a_formula_is_explained_in_json_and_a_mistake_in_it_is_shown() {
+    let sandbox = Sandbox::new();
     let circuit = "1/(1+exp(-(w0*x0+w1*x1+w2)))";
     let at = ["--at", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3", "--json"];
     let ran = sandbox.run(&[&["explain", circuit], &at[..]].concat());
-    let object: Value = serde_json::from_str(&ran.out).unwrap();
+    let object = ran.json();
     assert!((object["result"].as_f64().unwrap() - 0.731_058_578_63).abs() < 1e-10, "{object}");
     let ran = sandbox.run(&["explain", "(apple*cuont", "--at", "apple=1"]);
     assert_eq!(ran.code, Some(2));
@@ -181,7 +185,7 @@ error: expected an operator or `)`, found the end of the formula
 #[test]
 fn speed_is_measured() {
     let ran = Sandbox::new().line("bench tiny.toml --seconds 0.05 --threads 2 --json");
-    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let report = ran.json();
     assert_eq!((&report["network"], &report["threads"]), (&"tiny".into(), &2.into()));
     for number in [
         "samples_per_second",
@@ -209,8 +213,7 @@ fn speed_is_measured() {
 
 #[test]
 fn speed_is_printed_as_text() {
-    let ran = Sandbox::new().line("bench tiny.toml --seconds 0.05 --threads 1");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = Sandbox::new().succeeds("bench tiny.toml --seconds 0.05 --threads 1");
     for part in [
         "network    tiny, 1 threads, ",
         " µs for a batch of 1000\n",
@@ -225,8 +228,7 @@ fn speed_is_printed_as_text() {
 
 #[test]
 fn a_plan_is_printed_instead_of_measuring() {
-    let ran = Sandbox::new().line("bench tiny.toml --plan");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = Sandbox::new().succeeds("bench tiny.toml --plan");
     for part in [
         "batch 4: 1 tiles of width 4, 4 samples each\n",
         "forward   the data              load input",

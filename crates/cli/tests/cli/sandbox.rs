@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// What the binary left behind.
@@ -14,6 +16,40 @@ pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
+}
+
+impl Ran {
+    /// The object that it printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+}
+
+/// A program that serves, or that runs until a signal ends it. It ends with the test.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn signal(&self, name: &str) {
+        // A process that has ended already cannot be signalled.
+        let _ = Command::new("kill").args([name, &self.0.id().to_string()]).output().unwrap();
+    }
+
+    /// Waits for its end; what it printed was not more than a pipe holds.
+    pub(crate) fn end(&mut self) -> Ran {
+        let code = self.0.wait().unwrap().code();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().map(|mut pipe| pipe.read_to_string(&mut out).unwrap());
+        self.0.stderr.take().map(|mut pipe| pipe.read_to_string(&mut err).unwrap());
+        Ran { code, out, err }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A folder with a small network that learns three classes of 4 × 4 images from IDX files.
@@ -98,5 +134,13 @@ impl Sandbox {
     /// As [`run`](Self::run), with the arguments in one line.
     pub(crate) fn line(&self, args: &str) -> Ran {
         self.run(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// As [`line`](Self::line); the binary must succeed.
+    #[track_caller]
+    pub(crate) fn succeeds(&self, args: &str) -> Ran {
+        let ran = self.line(args);
+        assert_eq!(ran.code, Some(0), "{args}: {ran:?}");
+        ran
     }
 }

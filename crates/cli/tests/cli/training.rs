@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::BufReader;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use gradus::events::{Event, Reader};
 use gradus::runs::Experiment;
 use serde_json::Value;
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Running, Sandbox};
 
 const KEYS: [&str; 11] = [
     "name",
@@ -24,29 +25,23 @@ const KEYS: [&str; 11] = [
     "threads",
 ];
 
-/// The object in the last line.
-fn summary(ran: &Ran) -> Value {
-    serde_json::from_str(ran.out.lines().last().unwrap_or_else(|| panic!("{ran:?}"))).unwrap()
-}
-
 #[test]
 fn a_target_that_is_reached_exits_0_and_one_that_is_missed_1() {
     let sandbox = Sandbox::new();
-    let reached = sandbox.line("train softmax --steps 2000 --seed 1 --target-accuracy 0.92 --json");
-    assert_eq!(reached.code, Some(0), "{reached:?}");
-    assert!(summary(&reached)["test"]["accuracy"].as_f64() >= Some(0.92));
-    assert!(summary(&reached)["steps"].as_u64() < Some(2000), "it stops as soon as it can");
+    let reached =
+        sandbox.succeeds("train softmax --steps 2000 --seed 1 --target-accuracy 0.92 --json");
+    assert!(reached.json()["test"]["accuracy"].as_f64() >= Some(0.92));
+    assert!(reached.json()["steps"].as_u64() < Some(2000), "it stops as soon as it can");
     let missed = sandbox.line("train softmax --steps 200 --target-accuracy 0.99 --json");
     assert_eq!(missed.code, Some(1), "{missed:?}");
-    assert_eq!(summary(&missed)["steps"], 200);
+    assert_eq!(missed.json()["steps"], 200);
 }
 
 #[test]
 fn the_last_line_of_json_has_exactly_the_promised_keys() {
     let sandbox = Sandbox::new();
-    let ran = sandbox.line("train tiny.toml --steps 7 --seed 3 --threads 2 --json");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let Value::Object(object) = summary(&ran) else { panic!("{ran:?}") };
+    let ran = sandbox.succeeds("train tiny.toml --steps 7 --seed 3 --threads 2 --json");
+    let Value::Object(object) = ran.json() else { panic!("{ran:?}") };
     let mut wanted = KEYS;
     wanted.sort_unstable();
     assert_eq!(object.keys().collect::<Vec<_>>(), wanted);
@@ -67,9 +62,8 @@ fn any_number_of_threads_gives_the_same_weights() {
     let sandbox = Sandbox::new();
     let digest = |preset: &str, threads: u32| {
         let line = format!("train {preset} --steps 12 --seed 7 --threads {threads} --json");
-        let ran = sandbox.line(&line);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        summary(&ran)["weights_digest"].clone()
+        let ran = sandbox.succeeds(&line);
+        ran.json()["weights_digest"].clone()
     };
     for preset in ["five-relu", "conv-dropout"] {
         assert_eq!(
@@ -105,16 +99,16 @@ fn a_run_folder_keeps_experiment_events_and_network() {
     assert_eq!(serde_json::to_string(&finished.summary).unwrap(), ran.out.trim_end());
     // A file of a run is an experiment like any other: it gives the same weights again.
     let again = sandbox.line("train here/experiment.toml --run again --json");
-    assert_eq!(summary(&again)["weights_digest"], summary(&ran)["weights_digest"]);
+    assert_eq!(again.json()["weights_digest"], ran.json()["weights_digest"]);
 }
 
 #[test]
 fn runs_count_up() {
     let sandbox = Sandbox::new();
     for _ in 0..3 {
-        assert_eq!(sandbox.line("train tiny.toml").code, Some(0));
+        sandbox.succeeds("train tiny.toml");
     }
-    assert_eq!(sandbox.line("train tiny.toml --set name=other").code, Some(0));
+    sandbox.succeeds("train tiny.toml --set name=other");
     assert_eq!(sandbox.list("runs"), ["other-1", "tiny-1", "tiny-2", "tiny-3"]);
 }
 
@@ -136,8 +130,7 @@ fn a_folder_that_is_there_is_refused_and_not_touched() {
 #[test]
 fn what_happened_is_told_in_words() {
     let sandbox = Sandbox::new();
-    let ran = sandbox.line("train tiny.toml --threads 1");
-    assert_eq!(ran.code, Some(0));
+    let ran = sandbox.succeeds("train tiny.toml --threads 1");
     assert!(
         ran.err.starts_with("tiny: 51 parameters, 12 training and 6 test samples, 1 threads, "),
         "{}",
@@ -176,7 +169,7 @@ fn a_number_that_is_not_finite_exits_1_and_names_step_layer_and_node() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let message = "stopped at step 2: value of matmul [N, 3] in layer 2.linear is not finite; the step was not taken";
     assert!(ran.err.contains(message), "{}", ran.err);
-    assert_eq!(summary(&ran)["steps"], 1);
+    assert_eq!(ran.json()["steps"], 1);
 }
 
 #[test]
@@ -193,64 +186,41 @@ fn a_file_where_runs_are_kept_is_refused_at_once() {
     assert_eq!((ran.code, ran.err.trim_end()), (Some(2), message));
 }
 
-/// A long run in `here`, started through `sh` or `env` so that the test decides which signals are ignored.
+/// Starts a long run in `here`, through `env` so that the test decides which signals are ignored.
 #[cfg(target_os = "linux")]
-struct LongRun(std::process::Child);
-
-#[cfg(target_os = "linux")]
-impl LongRun {
-    fn start(sandbox: &Sandbox, wrapper: &[&str]) -> Self {
-        let plain = sandbox.command::<&str>(&[]);
-        let mut command = std::process::Command::new(wrapper[0]);
-        command.args(&wrapper[1..]).arg(plain.get_program());
-        command.args(["train", "tiny.toml", "--steps", "1000000000", "--run", "here", "--json"]);
-        command.args(["--set", "train.evaluate_every=1000000000"]);
-        command.current_dir(sandbox.path("")).stdin(std::process::Stdio::null());
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        let run = Self(command.spawn().unwrap());
-        let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
-        let begin = Instant::now();
-        while !log().contains("evaluation_finished") {
-            assert!(begin.elapsed() < Duration::from_secs(60), "it does not start");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        run
+fn long_run(sandbox: &Sandbox, env: &[&str]) -> Running {
+    let binary = sandbox.command::<&str>(&[]).get_program().to_owned();
+    let mut command = std::process::Command::new("env");
+    command.args(env).arg(binary).current_dir(sandbox.path("")).stdin(Stdio::null());
+    command.args(["train", "tiny.toml", "--steps", "1000000000", "--run", "here", "--json"]);
+    command.args(["--set", "train.evaluate_every=1000000000"]);
+    let run = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
+    let begin = Instant::now();
+    while !log().contains("evaluation_finished") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not start");
+        std::thread::sleep(Duration::from_millis(5));
     }
-
-    fn signal(&self, name: &str) {
-        let kill =
-            std::process::Command::new("kill").args([name, &self.0.id().to_string()]).output();
-        // A process that has ended already cannot be signalled.
-        drop(kill.unwrap());
-    }
-
-    /// Waits for the end: the exit code, the results and the messages.
-    fn end(self) -> (Option<i32>, Value, String) {
-        let output = self.0.wait_with_output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        let summary = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        (output.status.code(), summary, err)
-    }
+    run
 }
 
 #[cfg(target_os = "linux")]
-const DEFAULT_SIGNALS: [&str; 2] = ["env", "--default-signal=INT,HUP,TERM"];
+const DEFAULT_SIGNALS: &str = "--default-signal=INT,HUP,TERM";
 
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_exits_130_and_is_saved() {
     let sandbox = Sandbox::new();
-    let run = LongRun::start(&sandbox, &DEFAULT_SIGNALS);
+    let mut run = long_run(&sandbox, &[DEFAULT_SIGNALS]);
     run.signal("-INT");
-    let (code, summary, err) = run.end();
-    assert_eq!(code, Some(130), "{err}");
-    assert!(err.contains("interrupted after step ") && err.contains("the model is saved"), "{err}");
+    let ran = run.end();
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let messages = ["interrupted after step ", "the model is saved"];
+    assert!(messages.iter().all(|message| ran.err.contains(message)), "{ran:?}");
     let log = sandbox.read("here/events.jsonl");
     let end = r#""event":"run_finished","reason":{"kind":"interrupted"},"model_saved":true"#;
     assert!(log.lines().last().unwrap().contains(end));
-    let measured = sandbox.line("eval here --json");
-    let measured: Value = serde_json::from_str(&measured.out).unwrap();
-    assert_eq!(measured["metrics"], summary["test"]);
+    assert_eq!(sandbox.line("eval here --json").json()["metrics"], ran.json()["test"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -259,12 +229,12 @@ fn signals_that_come_in_pairs_still_save_the_model() {
     // A terminal that closes sends SIGHUP twice, `timeout` SIGTERM, a key that is held down SIGINT.
     for signal in ["-HUP", "-TERM", "-INT"] {
         let sandbox = Sandbox::new();
-        let run = LongRun::start(&sandbox, &DEFAULT_SIGNALS);
+        let mut run = long_run(&sandbox, &[DEFAULT_SIGNALS]);
         run.signal(signal);
         run.signal(signal);
-        let (code, _, err) = run.end();
-        assert_eq!(code, Some(130), "{signal}: {err}");
-        assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signal}: {err}");
+        let ran = run.end();
+        assert_eq!(ran.code, Some(130), "{signal}: {ran:?}");
+        assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signal}: {ran:?}");
     }
 }
 
@@ -273,11 +243,10 @@ fn signals_that_come_in_pairs_still_save_the_model() {
 fn a_signal_that_the_parent_ignores_stays_ignored() {
     let sandbox = Sandbox::new();
     // As `nohup` does.
-    let mut run =
-        LongRun::start(&sandbox, &["env", "--default-signal=INT,TERM", "--ignore-signal=HUP"]);
+    let mut run = long_run(&sandbox, &["--default-signal=INT,TERM", "--ignore-signal=HUP"]);
     run.signal("-HUP");
     std::thread::sleep(Duration::from_millis(300));
     assert!(run.0.try_wait().unwrap().is_none(), "SIGHUP ended it");
     run.signal("-TERM");
-    assert_eq!(run.end().0, Some(130));
+    assert_eq!(run.end().code, Some(130));
 }

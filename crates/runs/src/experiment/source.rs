@@ -7,9 +7,11 @@ use std::iter;
 use std::path::PathBuf;
 
 use data::made::matrix_exponential::{self, MatrixExponential};
+use data::readers::idx;
 use data::{Dataset, Features};
 use kernels::random::Stream;
-use nn::registry::{InvalidSetting, MAX_WIDTH, Validate, require, within_limit};
+use nn::registry::{InvalidSetting, MAX_WIDTH, one_or_more, optional, positive, within_limit};
+use nn::settings;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -19,33 +21,26 @@ use super::ExperimentError;
 /// Random draws of the matrices: `"matr"`. Every purpose has its own.
 const MATRICES: u64 = 0x6d61_7472;
 
-/// Which data, and how it is prepared.
-///
-/// | setting   | default                          | range     | meaning                                |
-/// |-----------|----------------------------------|-----------|----------------------------------------|
-/// | `source`  | `"mnist"`                        |           | see [`DataSource`]                     |
-/// | `divisor` | 255 for bytes, 1 for real numbers | above 0   | features are divided by it             |
-/// | `limit`   | all                              | 1 or more | training samples used, from the first  |
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataSpec {
-    /// Which data.
-    #[serde(deserialize_with = "by_name_or_table")]
-    pub source: DataSource,
-    /// What features are divided by; see [`divisor_for`](Self::divisor_for).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub divisor: Option<f32>,
-    /// Training samples used, from the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<usize>,
+settings! {
+    /// Which data, and how it is prepared.
+    pub struct DataSpec {
+        /// Which data.
+        #[serde(deserialize_with = "by_name_or_table")]
+        source: DataSource = DataSource::Mnist, in_range;
+        /// What features are divided by, above 0; see [`divisor_for`](Self::divisor_for).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        divisor: Option<f32> = None, optional(|name, &divisor| positive(name, &f64::from(divisor)));
+        /// Training samples used, from the first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit: Option<usize> = None, optional(one_or_more);
+    }
 }
 
 /// Which data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DataSource {
     /// The digits inside the binary.
-    #[default]
     Mnist,
     /// Four IDX files, plain or gzipped, as MNIST is published.
     Idx {
@@ -79,13 +74,11 @@ impl Split {
     /// Properties of the training set that are probably mistakes.
     pub fn warnings(&self) -> Vec<String> {
         let (name, empty) = (self.train.name(), self.train.empty_classes());
-        match &*empty {
-            [] => Vec::new(),
-            [class] => vec![format!("{name}: class {class} has no sample")],
-            [class, ..] => {
-                vec![format!("{name}: {} classes have no sample, such as {class}", empty.len())]
-            }
-        }
+        let warning = empty.first().map(|class| match empty.len() {
+            1 => format!("{name}: class {class} has no sample"),
+            n => format!("{name}: {n} classes have no sample, such as {class}"),
+        });
+        warning.into_iter().collect()
     }
 }
 
@@ -120,10 +113,8 @@ impl DataSpec {
         let split = match &self.source {
             DataSource::Mnist => mnist().map_err(|error| ExperimentError::Digits(error.into()))?,
             DataSource::Idx { train_images, train_labels, test_images, test_labels, classes } => {
-                Split {
-                    train: data::readers::idx::read(train_images, train_labels, *classes)?,
-                    test: data::readers::idx::read(test_images, test_labels, *classes)?,
-                }
+                let train = idx::read(train_images, train_labels, *classes)?;
+                Split { train, test: idx::read(test_images, test_labels, *classes)? }
             }
             DataSource::MatrixExponential(made) => {
                 let set = |name, n_samples, stream| {
@@ -137,31 +128,20 @@ impl DataSpec {
             }
             DataSource::Memory => return Err(ExperimentError::Memory),
         };
-        let train = match self.limit {
-            Some(n) => split.train.take(n),
-            None => split.train,
-        };
-        Ok(Split { train, test: split.test })
+        Ok(Split { train: split.train.take(self.limit.unwrap_or(usize::MAX)), ..split })
     }
 }
 
-impl Validate for DataSpec {
-    fn validate(&self) -> Result<(), InvalidSetting> {
-        if let Some(divisor) = self.divisor {
-            let is_valid = divisor.is_finite() && divisor > 0.0;
-            require(is_valid, "divisor", divisor, "a number above 0")?;
+fn in_range(name: &str, source: &DataSource) -> Result<(), InvalidSetting> {
+    match source {
+        DataSource::MatrixExponential(made) => {
+            let name = format!("{name}.matrix_exponential.samples");
+            within_limit(&name, made.samples, MatrixExponential::MOST_SAMPLES)
         }
-        require(self.limit != Some(0), "limit", 0, "1 or more")?;
-        match &self.source {
-            DataSource::MatrixExponential(made) => {
-                let name = "source.matrix_exponential.samples";
-                within_limit(name, made.samples, MatrixExponential::MOST_SAMPLES)
-            }
-            DataSource::Idx { classes, .. } => {
-                within_limit("source.idx.classes", *classes, MAX_WIDTH)
-            }
-            DataSource::Mnist | DataSource::Memory => Ok(()),
+        DataSource::Idx { classes, .. } => {
+            within_limit(&format!("{name}.idx.classes"), *classes, MAX_WIDTH)
         }
+        DataSource::Mnist | DataSource::Memory => Ok(()),
     }
 }
 

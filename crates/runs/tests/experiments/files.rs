@@ -31,6 +31,14 @@ fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
     found.map_err(|error: ExperimentError| error.to_string())
 }
 
+/// The lines of a table, each with `N` cells between bars; `\n` in a cell is a line break.
+fn cases<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
+    table.trim().lines().map(|line| {
+        let cells: Vec<_> = line.split(" | ").map(|cell| cell.replace(r"\n", "\n")).collect();
+        cells.try_into().unwrap_or_else(|cells| panic!("{cells:?}"))
+    })
+}
+
 #[test]
 fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
     let cases = [
@@ -138,90 +146,42 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
 
 #[test]
 fn a_setting_outside_its_range_is_shown_where_it_stands() {
-    let cases = [
-        ("batch = 100", "batch = «0»", "train.batch: expected 1 or more, found 0"),
-        ("epochs = 3.0", "epochs = «0.0»", "train.epochs: expected a number above 0, found 0"),
-        ("epochs = 3.0", "epochs = «nan»", "train.epochs: expected a number above 0, found NaN"),
-        ("epochs = 3.0", "steps = «0»", "train.steps: expected 1 or more, found 0"),
-        (
-            "beta1 = 0.8",
-            "beta1 = «1.0»",
-            "train.optimizer.beta1: expected a number from 0 to below 1, found 1",
-        ),
-        (
-            "batch = 100",
-            "schedule = { warmup = { then = { constant = { learning_rate = «-1» } } } }",
-            "train.schedule.then.learning_rate: expected a number above 0, found -1",
-        ),
-        (
-            "[model]",
-            "data.divisor = «0»\n[model]",
-            "data.divisor: expected a number above 0, found 0",
-        ),
-        ("[model]", "data.limit = «0»\n[model]", "data.limit: expected 1 or more, found 0"),
-        (
-            "units = 10",
-            "units = «1048577»",
-            "model.layers.4.units: expected 1 to 1048576, found 1048577",
-        ),
-        (
-            "filters = 4",
-            "filters = «1000000000000000000»",
-            "model.layers.1.filters: expected 1 to 1048576, found 1000000000000000000",
-        ),
-        (
-            "kernel = 5",
-            "kernel = «[5, 9223372036854775807]»",
-            "model.layers.1.kernel: expected 1 to 1048576, found 9223372036854775807",
-        ),
-        (
-            "\"relu\"",
-            "{ leaky_relu = { slope = «-0.1» } }",
-            "model.layers.2.slope: expected a number of at least 0, found -0.1",
-        ),
-        // TOML has no integers from 2^63 on; the reader of numbers would take them up to 2^64.
-        (
-            "batch = 100",
-            "batch = 100\nseed = «18446744073709551615»",
-            "expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615",
-        ),
-        (
-            "units = 10",
-            "units = «9223372036854775808»",
-            "expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
-        ),
-    ];
-    for (from, to, message) in cases {
-        assert!(FILE.contains(from), "{from}");
-        let marked = FILE.replacen(from, to, 1);
-        let start = marked.find('«').expect(to);
-        let end = marked.find('»').expect(to) - '«'.len_utf8();
+    // TOML has no integers from 2^63 on; the reader of numbers would take them up to 2^64.
+    let table = r#"
+batch = 100 | batch = «0» | train.batch: expected 1 or more, found 0
+epochs = 3.0 | epochs = «0.0» | train.epochs: expected a number above 0, found 0
+epochs = 3.0 | epochs = «nan» | train.epochs: expected a number above 0, found NaN
+epochs = 3.0 | steps = «0» | train.steps: expected 1 or more, found 0
+beta1 = 0.8 | beta1 = «1.0» | train.optimizer.beta1: expected a number from 0 to below 1, found 1
+batch = 100 | schedule = { warmup = { then = { constant = { learning_rate = «-1» } } } } | train.schedule.then.learning_rate: expected a number above 0, found -1
+[model] | data.divisor = «0»\n[model] | data.divisor: expected a number above 0, found 0
+[model] | data.limit = «0»\n[model] | data.limit: expected 1 or more, found 0
+units = 10 | units = «1048577» | model.layers.4.units: expected 1 to 1048576, found 1048577
+filters = 4 | filters = «1000000000000000000» | model.layers.1.filters: expected 1 to 1048576, found 1000000000000000000
+kernel = 5 | kernel = «[5, 9223372036854775807]» | model.layers.1.kernel: expected 1 to 1048576, found 9223372036854775807
+"relu" | { leaky_relu = { slope = «-0.1» } } | model.layers.2.slope: expected a number of at least 0, found -0.1
+batch = 100 | batch = 100\nseed = «18446744073709551615» | expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615
+units = 10 | units = «9223372036854775808» | expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808
+"#;
+    for [from, to, message] in cases(table) {
+        assert!(FILE.contains(&from), "{from}");
+        let marked = FILE.replacen(&from, &to, 1);
+        let start = marked.find('«').expect(&to);
+        let end = marked.find('»').expect(&to) - '«'.len_utf8();
         let text = marked.replace(['«', '»'], "");
         let excerpt = diagnostics::Excerpt::new(&text, start..end);
         let place = format!("{}:{}", excerpt.line, excerpt.column);
         let expected = format!("digits.toml:{place}: {message}\n{excerpt}");
         assert_eq!(read(&text).unwrap_err(), expected);
     }
-    let without_place = [
-        ("epochs = 3.0", "", "[train]: expected either `epochs` or `steps`, found neither"),
-        (
-            "epochs = 3.0",
-            "epochs = 3.0\nsteps = 9",
-            "[train]: expected either `epochs` or `steps`, found both",
-        ),
-        (
-            "[model]",
-            "name = '../digits'\n[model]",
-            "name: expected a folder name, found `../digits`",
-        ),
-        (
-            "[model]",
-            "name = \"a\\u001b[2J\"\n[model]",
-            "name: expected a folder name, found `a\\u{1b}[2J`",
-        ),
-    ];
-    for (from, to, message) in without_place {
-        let error = read(&FILE.replacen(from, to, 1)).unwrap_err();
+    let without_place = r#"
+epochs = 3.0 |  | [train]: expected either `epochs` or `steps`, found neither
+epochs = 3.0 | epochs = 3.0\nsteps = 9 | [train]: expected either `epochs` or `steps`, found both
+[model] | name = '../digits'\n[model] | name: expected a folder name, found `../digits`
+[model] | name = "a\u001b[2J"\n[model] | name: expected a folder name, found `a\u{1b}[2J`
+"#;
+    for [from, to, message] in cases(without_place) {
+        let error = read(&FILE.replacen(&from, &to, 1)).unwrap_err();
         assert_eq!(error, format!("digits.toml: {message}"));
     }
 }
@@ -321,39 +281,18 @@ fn steps_and_epochs_replace_each_other() {
 
 #[test]
 fn a_replaced_setting_that_is_wrong_is_named_by_its_path() {
-    let cases = [
-        (
-            ("train.bach", "5"),
-            "digits.toml with --set train.bach=5: unknown field `bach`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`\n  did you mean `batch`?",
-        ),
-        (
-            ("train.batch", "many"),
-            "digits.toml with --set train.batch=many: invalid type: string \"many\", expected usize",
-        ),
-        (
-            ("train.batch", "0"),
-            "digits.toml with --set train.batch=0: train.batch: expected 1 or more, found 0",
-        ),
-        (("train.batch.size", "5"), "--set train.batch.size=5: `batch` is not a table"),
-        (
-            ("train.seed", "18446744073709551615"),
-            "--set train.seed=18446744073709551615: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615",
-        ),
-        (
-            ("model.layers", "[{linear={units=9223372036854775808}}]"),
-            "--set model.layers=[{linear={units=9223372036854775808}}]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
-        ),
-        (
-            ("model.layers", "['flatten',{linear={units=2000000}}]"),
-            "digits.toml with --set model.layers=['flatten',{linear={units=2000000}}]: model.layers.2.units: expected 1 to 1048576, found 2000000",
-        ),
-        (
-            ("train.optimizer", "adem"),
-            "digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?",
-        ),
-    ];
-    for (setting, message) in cases {
-        assert_eq!(set(&[setting]).unwrap_err(), message);
+    let table = r#"
+train.bach | 5 | digits.toml with --set train.bach=5: unknown field `bach`, expected one of `loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, `evaluate_every`, `report_every`\n  did you mean `batch`?
+train.batch | many | digits.toml with --set train.batch=many: invalid type: string "many", expected usize
+train.batch | 0 | digits.toml with --set train.batch=0: train.batch: expected 1 or more, found 0
+train.batch.size | 5 | --set train.batch.size=5: `batch` is not a table
+train.seed | 18446744073709551615 | --set train.seed=18446744073709551615: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615
+model.layers | [{linear={units=9223372036854775808}}] | --set model.layers=[{linear={units=9223372036854775808}}]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808
+model.layers | ['flatten',{linear={units=2000000}}] | digits.toml with --set model.layers=['flatten',{linear={units=2000000}}]: model.layers.2.units: expected 1 to 1048576, found 2000000
+train.optimizer | adem | digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?
+"#;
+    for [path, value, message] in cases(table) {
+        assert_eq!(set(&[(&path, &value)]).unwrap_err(), message);
     }
 }
 
@@ -382,62 +321,32 @@ fn every_default_is_written_out_and_read_back() {
 
 #[test]
 fn a_model_that_does_not_fit_is_named_with_layer_kind_and_both_shapes() {
-    let cases = [
-        (
-            "\"flatten\",\n",
-            "",
-            "layer 3: linear: expected [N, features] (put a flatten layer before it), found [N, 24, 24, 4]",
-        ),
-        (
-            "kernel = 5",
-            "kernel = [5, 29]",
-            "layer 1: conv2d: kernel [5, 29] is larger than the padded image [28, 28], found [N, 28, 28, 1]",
-        ),
-        (
-            "units = 10",
-            "units = 12",
-            "the last layer gives [N, 12], but the data has 10 classes or values: expected [N, 10]",
-        ),
-    ];
-    for (from, to, message) in cases {
-        let experiment = read(&FILE.replace(from, to)).unwrap();
-        let (model, objective) = (&experiment.model, experiment.train.objective());
+    let table = r#"
+"flatten",\n |  | layer 3: linear: expected [N, features] (put a flatten layer before it), found [N, 24, 24, 4]
+kernel = 5 | kernel = [5, 29] | layer 1: conv2d: kernel [5, 29] is larger than the padded image [28, 28], found [N, 28, 28, 1]
+units = 10 | units = 12 | the last layer gives [N, 12], but the data has 10 classes or values: expected [N, 10]
+"#;
+    for [from, to, message] in cases(table) {
+        let experiment = read(&FILE.replace(&from, &to)).unwrap();
+        let objective = experiment.train.objective();
         let labels = graph::Shape::batch([]);
-        let error = model.model::<f32>(Mode::Train, &objective, 10, labels).unwrap_err();
+        let model = experiment.model.model::<f32>(Mode::Train, &objective, 10, labels);
+        let error = model.unwrap_err();
         assert_eq!(diagnostics::chain(&error), message);
     }
 }
 
 #[test]
 fn hostile_numbers_are_errors_or_harmless() {
-    let most = i64::MAX.to_string();
-    for path in [
-        "train.batch",
-        "train.steps",
-        "train.epochs",
-        "train.evaluate_every",
-        "train.report_every",
-        "train.seed",
-        "data.limit",
-    ] {
-        for value in [
-            &most[..],
-            "1e308",
-            "-1",
-            "-9223372036854775808",
-            "99999999999999999999",
-            "nan",
-            "inf",
-            "''",
-            "[]",
-            "{}",
-        ] {
+    let paths = "train.batch train.steps train.epochs train.evaluate_every train.report_every train.seed data.limit";
+    let values =
+        "9223372036854775807 1e308 -1 -9223372036854775808 99999999999999999999 nan inf '' [] {}";
+    for path in paths.split(' ') {
+        for value in values.split(' ') {
             let Ok(experiment) = set(&[(path, value)]) else { continue };
             let train = &experiment.train;
-            assert!(
-                train.steps_for(60_000) >= 1 && train.evaluation_interval(60_000) >= 1,
-                "{path}={value}"
-            );
+            let lengths = [train.steps_for(60_000), train.evaluation_interval(60_000)];
+            assert!(lengths.iter().all(|&length| length >= 1), "{path}={value}");
             experiment.to_text();
         }
     }
@@ -469,18 +378,9 @@ fn text_nested_ever_so_deep_is_an_error() {
 
 #[test]
 fn text_that_is_not_toml_is_an_error() {
-    for text in [
-        "",
-        "\0",
-        "=",
-        "[",
-        "\u{feff}\u{feff}",
-        "a",
-        "\"",
-        "🦀 = 1",
-        "[train]\n[train]",
-        "train = 1\r\n[model",
-    ] {
+    let table = ["[train]\n[train]", "train = 1\r\n[model"];
+    let short = ["", "\0", "=", "[", "\u{feff}\u{feff}", "a", "\"", "🦀 = 1"];
+    for text in short.into_iter().chain(table) {
         let message = read(text).unwrap_err();
         assert!(message.starts_with("digits.toml:"), "{message}");
     }

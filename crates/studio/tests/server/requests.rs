@@ -137,7 +137,7 @@ fn images_and_activations_are_those_of_the_data_and_the_model() {
     ] {
         assert_eq!(server.get(&format!("/api/runs/done/images?{query}")).status, 400, "{query}");
     }
-    let mut predictor = runs::Predictor::new(saved()).unwrap();
+    let mut predictor = runs::Predictor::new(saved(), 1).unwrap();
     let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).to_vec();
     let prediction = saved().experiment.train.loss.prediction();
     let expected = serde_json::json!(prediction.probabilities(&scores));

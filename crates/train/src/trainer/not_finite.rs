@@ -29,14 +29,11 @@ impl Trainer {
                 gradient = ids().rfind(|&id| is_bad(program.gradient(id))).max(gradient);
             }
         }
-        match (value, gradient) {
-            (Some(id), _) => self.not_finite(id, NotFiniteKind::Value),
-            (None, Some(id)) => self.not_finite(id, NotFiniteKind::Gradient),
-            (None, None) => {
-                let (step, what) = (self.step + 1, NotFiniteKind::GradientNorm);
-                NotFinite { step, what, layer: None, node: None, shape: Vec::new() }
-            }
-        }
+        let value = value.map(|id| self.not_finite(id, NotFiniteKind::Value));
+        let gradient = || gradient.map(|id| self.not_finite(id, NotFiniteKind::Gradient));
+        let (step, what) = (self.step + 1, NotFiniteKind::GradientNorm);
+        let norm = NotFinite { step, what, layer: None, node: None, shape: Vec::new() };
+        value.or_else(gradient).unwrap_or(norm)
     }
 
     /// A program that has run on some samples of the batch.
@@ -65,13 +62,10 @@ impl Trainer {
             _ => node.op_name(),
         };
         let batch = node.shape().is_batched().then_some(None);
-        NotFinite {
-            step: self.step + 1,
-            what,
-            layer: self.layer_of(id),
-            node: Some(name.to_owned()),
-            shape: batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect(),
-        }
+        let shape =
+            batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect();
+        let (layer, node) = (self.layer_of(id), Some(name.to_owned()));
+        NotFinite { step: self.step + 1, what, layer, node, shape }
     }
 
     /// The path of the layer that a node belongs to: `3.conv2d`. Its nodes end with its output.

@@ -5,7 +5,7 @@ use events::{
     EvaluationFinished, FORMAT, Metrics, ParameterSnapshot, Part, RunStarted, Snapshot, Summary,
 };
 use runs::metrics::{metric_infos, update_best};
-use runs::{SavedModel, outputs_of, predicted_class, weights_digest};
+use runs::{SavedModel, outputs_of, predicted_class};
 
 use super::Trainer;
 use crate::quantiles::quantiles;
@@ -28,7 +28,7 @@ impl Trainer {
             step: self.step,
             epoch: self.epochs_done(),
             part: Part::Test,
-            samples: evaluation.samples,
+            samples: self.test.len(),
             metrics: evaluation.metrics,
             best: self.best.clone(),
             misclassified,
@@ -122,7 +122,7 @@ impl Trainer {
     }
 
     pub(super) fn summary(&self, test: Metrics, wall_seconds: f64) -> Summary {
-        let SavedModel { experiment, parameters, running_statistics } = &self.saved;
+        let experiment = &self.saved.experiment;
         let samples = self.step as f64 * experiment.train.batch as f64;
         Summary {
             name: experiment.name.clone(),
@@ -132,7 +132,7 @@ impl Trainer {
             train: self.last_metrics.clone(),
             test,
             best: self.best.clone(),
-            weights_digest: weights_digest(parameters, running_statistics),
+            weights_digest: self.saved.weights_digest(),
             samples_per_second: samples / self.train_secs,
             wall_seconds,
             threads: self.pool.threads(),

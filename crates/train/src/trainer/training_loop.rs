@@ -7,8 +7,6 @@ use events::{Command, Event, LearningRateSet, Metrics, Paused, Reason, RunFinish
 use super::Trainer;
 
 /// Receives the events of a run, and may give commands.
-///
-/// A tuple of two observers is an observer: both receive every event, the first one's commands come first.
 pub trait Observer {
     /// Receives an event.
     fn event(&mut self, event: &Event, trainer: &Trainer);
@@ -20,53 +18,25 @@ pub trait Observer {
     }
 }
 
-impl<O: Observer + ?Sized> Observer for &mut O {
-    fn event(&mut self, event: &Event, trainer: &Trainer) {
-        (**self).event(event, trainer);
-    }
-
-    fn command(&mut self, is_paused: bool) -> Option<Command> {
-        (**self).command(is_paused)
-    }
-}
-
-impl<A: Observer, B: Observer> Observer for (A, B) {
-    fn event(&mut self, event: &Event, trainer: &Trainer) {
-        self.0.event(event, trainer);
-        self.1.event(event, trainer);
-    }
-
-    fn command(&mut self, is_paused: bool) -> Option<Command> {
-        self.0.command(is_paused).or_else(|| self.1.command(is_paused))
-    }
-}
-
-/// An observer that does nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct NoopObserver;
-
-impl Observer for NoopObserver {
-    fn event(&mut self, _event: &Event, _trainer: &Trainer) {}
-}
-
 /// Snapshots of a run at most, besides those of pauses: as many as a chart has columns to show them.
 const MOST_SNAPSHOTS: u64 = 250;
 
 impl Trainer {
-    /// Trains to the end of the experiment, or until an evaluation reaches `target_accuracy`, or until the
+    /// Trains to the end of the experiment, or until an evaluation reaches `target_accuracy`, or until an
     /// observer wants to stop, or until a number is not finite. An evaluation comes before the first step and
     /// follows the last.
+    ///
+    /// Every observer receives every event; the commands of earlier ones come first.
     pub fn run(
         &mut self,
         target_accuracy: Option<f64>,
-        observer: &mut dyn Observer,
+        observers: &mut [&mut dyn Observer],
     ) -> RunFinished {
         let begin = Instant::now();
         let n_steps = self.saved.experiment.train.steps_for(self.batches.dataset.len());
-        observer.event(&Event::RunStarted(self.started(n_steps)), self);
         let mut training = TrainingLoop {
             trainer: self,
-            observer,
+            observers,
             target_accuracy,
             pause_at: None,
             is_paused: false,
@@ -74,6 +44,7 @@ impl Trainer {
             evaluated_at: None,
             test: Metrics::new(f64::NAN),
         };
+        training.tell(&Event::RunStarted(training.trainer.started(n_steps)));
         training.snapshot();
         training.evaluate();
         let reason = training.steps(n_steps);
@@ -82,9 +53,10 @@ impl Trainer {
             training.snapshot();
         }
         training.evaluate();
-        let summary = training.trainer.summary(training.test, begin.elapsed().as_secs_f64());
+        let wall_seconds = begin.elapsed().as_secs_f64();
+        let summary = training.trainer.summary(training.test.clone(), wall_seconds);
         let finished = RunFinished { reason, model_saved: None, summary };
-        observer.event(&Event::RunFinished(finished.clone()), self);
+        training.tell(&Event::RunFinished(finished.clone()));
         finished
     }
 
@@ -97,9 +69,9 @@ impl Trainer {
     }
 }
 
-struct TrainingLoop<'a> {
+struct TrainingLoop<'a, 'o> {
     trainer: &'a mut Trainer,
-    observer: &'a mut dyn Observer,
+    observers: &'a mut [&'o mut dyn Observer],
     target_accuracy: Option<f64>,
     /// The step after which to wait.
     pause_at: Option<u64>,
@@ -110,9 +82,9 @@ struct TrainingLoop<'a> {
     test: Metrics,
 }
 
-impl TrainingLoop<'_> {
+impl TrainingLoop<'_, '_> {
     fn tell(&mut self, event: &Event) {
-        self.observer.event(event, self.trainer);
+        self.observers.iter_mut().for_each(|observer| observer.event(event, self.trainer));
     }
 
     /// Reports a snapshot, unless that has been done since the last step.
@@ -187,7 +159,8 @@ impl TrainingLoop<'_> {
                 self.tell(&Event::Unpaused(Unpaused { step }));
             }
             self.is_paused = is_paused;
-            match self.observer.command(is_paused) {
+            let mut observers = self.observers.iter_mut();
+            match observers.find_map(|observer| observer.command(is_paused)) {
                 None if is_paused => {}
                 None => return false,
                 Some(Command::Pause) => self.pause_at = Some(step),

@@ -19,7 +19,7 @@ fn normalised(settings: &str) -> Trainer {
 /// The parameters of one name, and those behind them.
 fn parameters(trainer: &Trainer, name: &str) -> Vec<f64> {
     let spec = trainer.model().parameters.iter().find(|spec| spec.name == name).unwrap();
-    trainer.parameters()[spec.range.clone()].iter().copied().map(f64::from).collect()
+    trainer.saved().parameters[spec.range.clone()].iter().copied().map(f64::from).collect()
 }
 
 /// What the first layer says of each sample.
@@ -53,14 +53,14 @@ fn running_statistics_are_those_of_a_plain_computation() {
     for (settings, kept) in cases {
         let mut trainer = normalised(settings);
         let mut running_statistics = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
-        assert_close(trainer.running_statistics(), running_statistics.clone(), 0.0);
+        assert_close(&trainer.saved().running_statistics, running_statistics.clone(), 0.0);
         for step in 0..12 {
             let kept = kept(f64::from(step));
             for (average, moment) in running_statistics.iter_mut().zip(moments(&scores(&trainer))) {
                 *average = kept * *average + (1.0 - kept) * moment;
             }
             trainer.step().unwrap();
-            assert_close(trainer.running_statistics(), running_statistics.clone(), 1e-5);
+            assert_close(&trainer.saved().running_statistics, running_statistics.clone(), 1e-5);
         }
     }
 }
@@ -72,7 +72,7 @@ fn evaluation_normalises_with_the_running_statistics() {
         trainer.step().unwrap();
     }
     let running_statistics: Vec<f64> =
-        trainer.running_statistics().iter().copied().map(f64::from).collect();
+        trainer.saved().running_statistics.iter().copied().map(f64::from).collect();
     let [scale, offset, weight, bias] =
         ["2.batch_norm.scale", "2.batch_norm.offset", "4.linear.weight", "4.linear.bias"]
             .map(|name| parameters(&trainer, name));

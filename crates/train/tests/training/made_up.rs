@@ -80,7 +80,7 @@ pub(crate) struct EventCollector {
 impl Observer for EventCollector {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         self.events.push(event.clone());
-        self.parameters = trainer.parameters().to_vec();
+        self.parameters = trainer.saved().parameters.to_vec();
     }
 
     fn command(&mut self, is_paused: bool) -> Option<Command> {
@@ -128,7 +128,7 @@ pub(crate) fn run(
     target_accuracy: Option<f64>,
 ) -> (RunFinished, EventCollector) {
     let mut recorder = EventCollector::default();
-    (trainer.run(target_accuracy, &mut recorder), recorder)
+    (trainer.run(target_accuracy, &mut [&mut recorder]), recorder)
 }
 
 #[track_caller]

@@ -23,6 +23,10 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+fn recorder(path: &Path, trainer: &Trainer) -> Recorder {
+    Recorder::new(RunFolder::create(path, &trainer.saved().experiment).unwrap())
+}
+
 fn log(path: &Path) -> Vec<Event> {
     let text = fs::read_to_string(path.join("events.jsonl")).unwrap();
     text.lines().map(|line| Event::parse(line).unwrap()).collect()
@@ -45,7 +49,7 @@ fn one_call_trains_and_leaves_a_whole_run() {
     let names = ["last.safetensors", "step-000005.safetensors", "step-000010.safetensors"];
     assert_eq!(checkpoints(&path), [&names[..], &["step-000015.safetensors"]].concat());
     let saved = SavedModel::read(&path.join(RunFolder::LAST)).unwrap();
-    assert_eq!(saved.parameters, trainer.parameters());
+    assert_eq!(saved.parameters, trainer.saved().parameters);
     // The log is that of an observer in memory, and says that the model is saved.
     let (_, collected) = run(&mut trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5"), None);
     let events = log(&path);
@@ -60,10 +64,10 @@ fn one_call_trains_and_leaves_a_whole_run() {
 fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let (_folder, path) = place();
     let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
-    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    let mut recorder = recorder(&path, &trainer);
     // A folder is in the way of the file.
     fs::create_dir(path.join("checkpoints/step-000010.safetensors")).unwrap();
-    let finished = trainer.run(None, &mut recorder);
+    let finished = trainer.run(None, &mut [&mut recorder]);
     assert_eq!(finished.reason, Reason::Completed);
     let warnings = recorder.finish().unwrap();
     let named: Vec<_> =
@@ -79,9 +83,9 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
 fn a_final_model_that_cannot_be_written_is_an_error_and_the_log_says_so() {
     let (_folder, path) = place();
     let mut trainer = trainer_of("batch = 10\nsteps = 3");
-    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    let mut recorder = recorder(&path, &trainer);
     fs::create_dir(path.join(RunFolder::LAST)).unwrap();
-    trainer.run(None, &mut recorder);
+    trainer.run(None, &mut [&mut recorder]);
     let error = recorder.finish().unwrap_err();
     assert!(error.to_string().contains("last.safetensors"), "{error}");
     let Some(Event::RunFinished(last)) = log(&path).pop() else { panic!("no end") };
@@ -93,10 +97,9 @@ fn a_final_model_that_cannot_be_written_is_an_error_and_the_log_says_so() {
 fn with_a_plan_of_any_length_the_model_is_saved_by_the_clock_and_the_latest_is_kept() {
     let (_folder, path) = place();
     let mut trainer = trainer_of("batch = 10\nsteps = 1000000000\nevaluate_every = 1000000000");
-    let recorder = Recorder::create(&path, trainer.experiment()).unwrap();
-    let mut recorder = recorder.with_save_interval(Duration::ZERO);
+    let mut recorder = recorder(&path, &trainer).with_save_interval(Duration::ZERO);
     let mut stop = EventCollector { stop_after: Some(7), ..EventCollector::default() };
-    let finished = trainer.run(None, &mut (&mut recorder, &mut stop));
+    let finished = trainer.run(None, &mut [&mut recorder, &mut stop]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 7));
     assert!(recorder.finish().unwrap().is_empty());
     assert_eq!(checkpoints(&path), ["last.safetensors", "step-000007.safetensors"]);
@@ -106,7 +109,7 @@ fn with_a_plan_of_any_length_the_model_is_saved_by_the_clock_and_the_latest_is_k
 fn the_log_of_a_million_steps_and_evaluations_is_bounded() {
     let (_folder, path) = place();
     let trainer = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
-    let mut recorder = Recorder::create(&path, trainer.experiment()).unwrap();
+    let mut recorder = recorder(&path, &trainer);
     let step = |step| StepFinished {
         step,
         epoch: 0.5,
@@ -127,7 +130,7 @@ fn the_log_of_a_million_steps_and_evaluations_is_bounded() {
     // The plan of the run, as the trainer would announce it.
     let mut short = EventCollector { stop_after: Some(0), ..EventCollector::default() };
     let mut announcing = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
-    let finished = announcing.run(None, &mut short);
+    let finished = announcing.run(None, &mut [&mut short]);
     recorder.event(&short.events[0], &trainer);
     // Interrupted at an evaluation that is not among the chosen ones.
     let last = 999_999;

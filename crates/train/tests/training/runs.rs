@@ -70,10 +70,10 @@ fn an_epoch_trains_on_every_sample() {
 fn an_observer_stops_a_run_which_is_then_measured() {
     let mut trainer = trainer(LINEAR, "batch = 10\nsteps = 1000\nevaluate_every = 3", &points(50));
     let mut recorder = EventCollector { stop_after: Some(4), ..EventCollector::default() };
-    let finished = trainer.run(Some(1.0), &mut recorder);
+    let finished = trainer.run(Some(1.0), &mut [&mut recorder]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
     assert_eq!(recorder.evaluated(), [0, 3, 4]);
-    assert_eq!(recorder.parameters, trainer.parameters());
+    assert_eq!(recorder.parameters, trainer.saved().parameters);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
         (5, Command::Unpause),
     ];
     let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    let finished = trainer.run(None, &mut recorder);
+    let finished = trainer.run(None, &mut [&mut recorder]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Completed, 12));
     let (paused, unpaused) =
         (|step| Event::Paused(Paused { step }), |step| Event::Unpaused(Unpaused { step }));
@@ -179,7 +179,7 @@ fn a_paused_run_can_be_stopped() {
     let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12", &points(50));
     let commands = [(4, Command::Pause), (4, Command::Stop)];
     let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    let finished = trainer.run(None, &mut recorder);
+    let finished = trainer.run(None, &mut [&mut recorder]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
 }
 
@@ -190,7 +190,7 @@ fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
     let set = |learning_rate| Command::SetLearningRate { learning_rate };
     let commands = [(2, set(Some(0.25))), (4, set(None))];
     let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    trainer.run(None, &mut recorder);
+    trainer.run(None, &mut [&mut recorder]);
     let rates: Vec<f64> = recorder.steps().map(|step| step.learning_rate).collect();
     assert_eq!(rates, [0.5, 0.5, 0.25, 0.25, 0.5, 0.5]);
     let told: Vec<_> = recorder

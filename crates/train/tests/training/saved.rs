@@ -67,10 +67,6 @@ fn what_is_written_is_read_back() {
     trainer.saved().write(&file).unwrap();
     let read = SavedModel::read(&file).unwrap();
     assert_eq!(&read, trainer.saved());
-    assert_eq!(
-        (&read.parameters[..], &read.running_statistics[..]),
-        (trainer.parameters(), trainer.running_statistics())
-    );
     // Written again it is the same file, and nothing else is left beside it.
     let first = fs::read(&file).unwrap();
     read.write(&file).unwrap();
@@ -190,17 +186,11 @@ fn a_tensor_that_does_not_fit_is_named_with_both_shapes() {
 
 #[test]
 fn a_network_that_does_not_fit_in_itself_is_refused() {
+    let units = "model.layers.5.units: expected 1 to 1048576, found 1000000000000000000";
+    let weight = "tensor 5.linear.weight: expected F32 [108, 5], found F32 [108, 4]";
     let cases = [
-        (
-            "units = 4",
-            "units = 1000000000000000000",
-            "model.layers.5.units: expected 1 to 1048576, found 1000000000000000000",
-        ),
-        (
-            "units = 4",
-            "units = 5",
-            "tensor 5.linear.weight: expected F32 [108, 5], found F32 [108, 4]",
-        ),
+        ("units = 4", "units = 1000000000000000000", units),
+        ("units = 4", "units = 5", weight),
         ("batch = 50", "batch = 0", "train.batch: expected 1 or more, found 0"),
     ];
     for (from, to, message) in cases {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use data::{Features, Targets};
-use gradus_train::{NoopObserver, Trainer};
+use gradus_train::Trainer;
 use graph::Pool;
 use runs::{DataSource, Experiment, Split};
 
@@ -47,31 +47,19 @@ fn a_source_is_written_by_its_name_or_with_its_settings() {
 
 #[test]
 fn a_source_that_is_wrong_is_shown_where_it_stands() {
-    for (data, message) in [
-        (
-            "{ source = 'matrix_exponentials' }",
-            "matrices.toml:1:19: unknown variant `matrix_exponentials`, expected one of `mnist`, `idx`, `matrix_exponential`, `memory`\n  did you mean `matrix_exponential`?",
-        ),
-        (
-            "{ source = { matrix_exponential = { sample = 9 } } }",
-            "matrices.toml:1:44: unknown field `sample`, expected `samples` or `seed`\n  did you mean `samples`?",
-        ),
-        ("{ source = 'idx' }", "matrices.toml:1:19: missing field `train_images`"),
-        (
-            "{ source = 3 }",
-            "matrices.toml:1:19: invalid type: integer `3`, expected a name such as \"mnist\" or a table such as { idx = { … } }",
-        ),
-        (
-            "{ source = { matrix_exponential = { samples = 10_000_001 } } }",
-            "matrices.toml:1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 10000001",
-        ),
-        (
-            "{ source = { matrix_exponential = { samples = 0 } } }",
-            "matrices.toml:1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 0",
-        ),
-    ] {
+    let table = r#"
+{ source = 'matrix_exponentials' } | 1:19: unknown variant `matrix_exponentials`, expected one of `mnist`, `idx`, `matrix_exponential`, `memory`\n  did you mean `matrix_exponential`?
+{ source = { matrix_exponential = { sample = 9 } } } | 1:44: unknown field `sample`, expected `samples` or `seed`\n  did you mean `samples`?
+{ source = 'idx' } | 1:19: missing field `train_images`
+{ source = 3 } | 1:19: invalid type: integer `3`, expected a name such as "mnist" or a table such as { idx = { … } }
+{ source = { matrix_exponential = { samples = 10_000_001 } } } | 1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 10000001
+{ source = { matrix_exponential = { samples = 0 } } } | 1:54: data.source.matrix_exponential.samples: expected 1 to 10000000, found 0
+"#;
+    for case in table.trim().lines() {
+        let (data, message) = case.split_once(" | ").unwrap();
+        let message = format!("matrices.toml:{}", message.replace(r"\n", "\n"));
         let found = experiment(data).unwrap_err();
-        assert!(found.starts_with(message), "{found}\ndoes not begin with\n{message}");
+        assert!(found.starts_with(&message), "{found}\ndoes not begin with\n{message}");
     }
 }
 
@@ -108,7 +96,7 @@ fn a_network_learns_the_exponential() {
     let without = values.iter().map(|y| f64::from(y * y)).sum::<f64>() / values.len() as f64;
     let mut trainer =
         Trainer::new(experiment(data).unwrap(), split.clone(), Arc::new(Pool::new(1))).unwrap();
-    let summary = trainer.run(None, &mut NoopObserver).summary;
+    let summary = trainer.run(None, &mut []).summary;
     assert_eq!(summary.test.get("accuracy"), None);
     let loss = summary.test.loss();
     assert!(loss < 0.2 * without, "{loss} of {without}");

@@ -54,7 +54,7 @@ impl StepParts {
             elapsed += begin.elapsed();
             let counted = region.change();
             steps += 1;
-            if !trainer.steps_done().is_multiple_of(trainer.experiment().train.report_every) {
+            if !trainer.steps_done().is_multiple_of(trainer.saved().experiment.train.report_every) {
                 quiet_steps += 1;
                 allocations += counted.allocations + counted.reallocations;
             }

@@ -2,23 +2,24 @@
 
 mod layers;
 mod machine;
-mod report;
 mod speed;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use gradus::graph::{Compile, Pool, Program};
+use diagnostics::table;
+use gradus::graph::Pool;
 use gradus::kernels::Isa;
 use gradus::train::Trainer;
+use serde::Serialize;
 
 use crate::START;
 use crate::experiment::ExperimentArgs;
-use crate::output::{number, print};
+use crate::output::{number, print, thousands};
 use crate::threads::ThreadsArgs;
 use layers::StepParts;
-use report::BenchReport;
 
 /// Measure training and inference speed on this machine.
 ///
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let split = experiment.data.open(gradus::mnist)?;
     let mut trainer = Trainer::new(experiment, split, Arc::clone(&pool))?;
     if args.plan {
-        write!(out, "{}", plan(&trainer)?)?;
+        write!(out, "{}", trainer.program().describe())?;
         return Ok(ExitCode::SUCCESS);
     }
     trainer.step()?;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let gflops = samples_per_second * speed::needed_flop(&trainer) * 1e-9;
     let peak_gflops = machine::peak_gflops(threads);
     let report = BenchReport {
-        network: trainer.experiment().name.clone(),
+        network: trainer.saved().experiment.name.clone(),
         threads,
         isa: Isa::current().name(),
         samples_per_second,
@@ -89,14 +90,65 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     print(out, args.json, &report, BenchReport::write)
 }
 
-/// The execution plan of a step, compiled as the trainer compiles it.
-fn plan(trainer: &Trainer) -> anyhow::Result<String> {
-    let model = trainer.model();
-    let options = Compile {
-        batch: trainer.experiment().train.batch,
-        loss: Some(model.loss),
-        keep: vec![model.prediction],
-        ..Compile::default()
-    };
-    Ok(Program::new(model.graph.clone(), &options)?.describe())
+/// The results of a benchmark.
+#[derive(Debug, Serialize)]
+struct BenchReport {
+    network: String,
+    threads: usize,
+    isa: &'static str,
+    /// Training samples per second.
+    samples_per_second: f64,
+    /// Samples per second in evaluations.
+    inference_samples_per_second: f64,
+    /// Median duration of a call of a predictor for each batch size, in seconds.
+    inference_seconds: BTreeMap<usize, f64>,
+    /// GFLOP/s of training.
+    gflops: f64,
+    /// Peak GFLOP/s of multiply-adds on registers, all threads together.
+    peak_gflops: f64,
+    fraction_of_peak: f64,
+    /// Memory read bandwidth of all threads together, in GB/s.
+    bandwidth_gbytes_per_second: f64,
+    /// Peak resident memory of training, where the system reports it.
+    peak_rss_bytes: Option<u64>,
+    /// From the start of `main` to the end of the first step, decompression of the digits included.
+    startup_seconds: f64,
+    #[serde(flatten)]
+    parts: StepParts,
+}
+
+impl BenchReport {
+    fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let samples = |per_second| format!("{} samples/s", thousands(per_second as u64));
+        let Self { gflops, peak_gflops, fraction_of_peak, .. } = self;
+        let percent = 100.0 * fraction_of_peak;
+        let mut fields = vec![
+            ("network", format!("{}, {} threads, {}", self.network, self.threads, self.isa)),
+            ("training", samples(self.samples_per_second)),
+            ("inference", samples(self.inference_samples_per_second)),
+        ];
+        fields.extend(self.inference_seconds.iter().map(|(batch, seconds)| {
+            ("latency", format!("{:.1} µs for a batch of {batch}", seconds * 1e6))
+        }));
+        fields.extend([
+            ("compute", format!("{gflops:.1} GFLOP/s of {peak_gflops:.0}, {percent:.0} % of peak")),
+            ("bandwidth", format!("{:.1} GB/s read", self.bandwidth_gbytes_per_second)),
+        ]);
+        let memory = self.peak_rss_bytes.map(|bytes| thousands(bytes / 1_000_000));
+        fields.extend(memory.map(|megabytes| ("memory", format!("{megabytes} MB peak"))));
+        let allocations = self.parts.allocations_per_step;
+        fields.extend(allocations.map(|number| ("", format!("{number} allocations per step"))));
+        fields.push(("startup", format!("{:.2} s to the first step", self.startup_seconds)));
+        table::fields(out, &fields)?;
+
+        writeln!(out)?;
+        let micros = |time: f64| format!("{time:.1}");
+        let layers =
+            self.parts.layers.iter().map(|layer| {
+                [layer.name.clone(), micros(layer.forward_us), micros(layer.backward_us)]
+            });
+        let update = ["update".into(), micros(self.parts.update_us), String::new()];
+        let headings = ["<µs per step, all threads", ">forward", ">backward"];
+        table::write(out, headings, &layers.chain([update]).collect::<Vec<_>>())
+    }
 }

@@ -16,7 +16,7 @@ const MIN_CALLS: usize = 5;
 
 /// Training samples per second, measured for `seconds` after a warm-up.
 pub(super) fn training(trainer: &mut Trainer, seconds: f64) -> anyhow::Result<f64> {
-    let batch = trainer.experiment().train.batch;
+    let batch = trainer.saved().experiment.train.batch;
     let mut step = || anyhow::Ok(drop(trainer.step()?));
     calls_per_second((seconds / 10.0).min(0.3), &mut step)?;
     Ok(calls_per_second(seconds, step)? * batch as f64)
@@ -61,7 +61,7 @@ pub(super) fn latencies(
 ) -> anyhow::Result<BTreeMap<usize, f64>> {
     let measure = |batch| {
         let samples = first_samples(trainer, batch);
-        let predictor = Predictor::with_batch(trainer.saved().clone(), batch)?;
+        let predictor = Predictor::new(trainer.saved().clone(), batch)?;
         let mut predictor = predictor.with_pool(Arc::clone(pool));
         predictor.predict(&samples);
         let (begin, mut calls) = (Instant::now(), Vec::new());
