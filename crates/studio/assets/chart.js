@@ -225,7 +225,7 @@ export class Chart {
 }
 
 /** The range of the values within some steps, with a margin; null if there are none that can be drawn. */
-export function valueRange({ series = [], bands = [], isLog = false }, [from, to]) {
+function valueRange({ series = [], bands = [], isLog = false }, [from, to]) {
   let [low, high] = [Infinity, -Infinity];
   const include = (step, value) => {
     if (step < from || step > to || !Number.isFinite(value) || (isLog && value <= 0)) return;

@@ -42,10 +42,10 @@ pub(crate) struct ModelAtStep {
     pub(crate) model: Arc<SavedModel>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LiveState {
-    /// Whether the studio wants a new copy of the model. True at first, so that there is one.
-    is_wanted: AtomicBool,
+    /// Whether the studio has the copy of the model that it wanted. False at first, so that there is one.
+    is_served: AtomicBool,
     model: Mutex<Option<(Instant, ModelAtStep)>>,
     changed: Condvar,
 }
@@ -53,11 +53,7 @@ struct LiveState {
 /// Links the run in `folder` to the studio.
 pub fn live(folder: &Path) -> (LiveRun, LiveLink) {
     let (sender, commands) = sync_channel(MAX_WAITING);
-    let shared = Arc::new(LiveState {
-        is_wanted: AtomicBool::new(true),
-        model: Mutex::default(),
-        changed: Condvar::new(),
-    });
+    let shared = Arc::<LiveState>::default();
     let run = LiveRun { folder: folder.to_owned(), commands: sender, shared: Arc::clone(&shared) };
     (run, LiveLink { commands, shared })
 }
@@ -78,7 +74,7 @@ impl LiveLink {
 
     /// Provides a copy of the model after `step`, if the studio wants a new one.
     pub fn offer(&self, step: u64, model: impl FnOnce() -> SavedModel) {
-        if self.shared.is_wanted.swap(false, Ordering::Relaxed) {
+        if !self.shared.is_served.swap(true, Ordering::Relaxed) {
             self.hand_out(step, model());
         }
     }
@@ -102,9 +98,9 @@ impl LiveRun {
     pub(crate) fn model(&self) -> Option<ModelAtStep> {
         let shared = &*self.shared;
         let last = lock(&shared.model);
-        let was_wanted = shared.is_wanted.swap(true, Ordering::Relaxed);
+        let was_served = shared.is_served.swap(false, Ordering::Relaxed);
         let is_old = |last: &mut Option<(Instant, ModelAtStep)>| {
-            !was_wanted && last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH)
+            was_served && last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH)
         };
         let waited = shared.changed.wait_timeout_while(last, FRESH, is_old);
         let (last, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -59,22 +59,21 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
 
 /// The samples to include: those of some batches, and those of the test panel at every evaluation.
 fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
-    let batches = events.iter().filter_map(|event| match event {
-        Event::Snapshot(snapshot) => Some(&snapshot.batch),
-        _ => None,
-    });
-    let batches: Vec<&Vec<u32>> = batches.collect();
-    let stride = batches.len().div_ceil(BATCHES).max(1);
-    let train = batches.into_iter().rev().step_by(stride).flatten().copied().collect();
-    let shown = EvaluationFinished::MOST_MISCLASSIFIED.min(n_test) as u32;
-    let misclassified = events.iter().flat_map(|event| match event {
-        Event::EvaluationFinished(evaluation) => &evaluation.misclassified[..],
-        _ => &[],
-    });
-    let mut test: BTreeSet<u32> = misclassified.map(|(sample, _)| *sample).collect();
     // After the misclassified ones the others follow in order.
-    test.extend(0..shown);
-    (train, test)
+    let mut test: BTreeSet<u32> =
+        (0..EvaluationFinished::MOST_MISCLASSIFIED.min(n_test) as u32).collect();
+    let mut batches = Vec::new();
+    for event in events {
+        match event {
+            Event::Snapshot(snapshot) => batches.push(&snapshot.batch),
+            Event::EvaluationFinished(evaluation) => {
+                test.extend(evaluation.misclassified.iter().map(|(sample, _)| sample));
+            }
+            _ => {}
+        }
+    }
+    let stride = batches.len().div_ceil(BATCHES).max(1);
+    (batches.into_iter().rev().step_by(stride).flatten().copied().collect(), test)
 }
 
 /// Labels and pixels of some samples. The pixels stand one after the other, deflated, as Base64.

@@ -35,7 +35,7 @@ const COLUMNS = [
 const METRICS_POSITION = 3;
 
 /** The columns of the metrics of any run: the best value and the last, of the loss the last only. */
-export function metricColumns(runs) {
+function metricColumns(runs) {
   const metrics = new Map(runs.flatMap((run) => run.metrics ?? []).map((metric) => [metric.name, metric]));
   const last = (a, b) => (a.name === "loss") - (b.name === "loss");
   return [...metrics.values()].sort(last).flatMap((metric) => {

@@ -23,7 +23,7 @@ async function show() {
 }
 
 /** The last, the best and the training value of a metric, as far as there are any. */
-export function metricRows(metric, { train, test, best }) {
+function metricRows(metric, { train, test, best }) {
   const name = metricName(metric.name);
   const values = [
     [translate("metric.test", { name }), test[metric.name]],
