@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::reduce::fold;
+use crate::{inlined, vectorize};
 
 /// Numbers that each thread reads: 32 MB, more than a core's own caches hold. If a cache that all cores
 /// share is larger than what the threads read together, this is the speed of that cache.
@@ -33,7 +34,8 @@ pub fn read_bandwidth(threads: usize) -> f64 {
             barrier.wait();
             begin.fetch_min(nanos(), Ordering::Relaxed);
             // So many partial sums that reading takes the time, not the latency of additions.
-            let sums: [f32; 128] = fold(black_box(&memory), 0.0, f32::add);
+            let memory = black_box(&memory);
+            let sums: [f32; 128] = vectorize(inlined!(|| fold(memory, 0.0, f32::add)));
             black_box(sums);
             end.fetch_max(nanos(), Ordering::Relaxed);
         }

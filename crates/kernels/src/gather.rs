@@ -103,6 +103,7 @@ mod x86 {
 
     use super::GatheredSamples;
     use crate::MAX_LANES as LANES;
+    use crate::inlined;
     use crate::transpose::x86::block;
 
     /// As many columns as fit whole vectors; how many that are.
@@ -215,8 +216,7 @@ mod x86 {
         // SAFETY: the caller's promise.
         unsafe {
             for _ in 0..samples.len / LANES {
-                let rows = starts.map(|start| from.wrapping_add(start as usize));
-                block(rows, to, samples.width);
+                block(inlined!(|i| from.wrapping_add(starts[i] as usize)), to, samples.width);
                 from = from.wrapping_add(LANES);
                 to = to.wrapping_add(LANES * samples.width);
             }

@@ -4,14 +4,19 @@ use crate::{Float, MAX_LANES, bounds, inlined, transpose, vectorize};
 
 /// The sum of all values: sixteen partial sums, then those in order.
 pub fn sum<T: Float>(values: &[T]) -> T {
-    let sums: [T; 16] = fold(values, T::ZERO, T::add);
-    sums.into_iter().sum()
+    vectorize(inlined!(|| {
+        let sums: [T; 16] = fold(values, T::ZERO, T::add);
+        sums.into_iter().sum()
+    }))
 }
 
 /// The sum of all squares, in `f64`: no finite `f32` makes it overflow. Of 64 partial sums.
 pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    let sums: [f64; 64] = fold(values, 0.0, inlined!(|sum, x: T| sum + x.to_f64() * x.to_f64()));
-    sums.into_iter().sum()
+    vectorize(inlined!(|| {
+        let sums: [f64; 64] =
+            fold(values, 0.0, inlined!(|sum, x: T| sum + x.to_f64() * x.to_f64()));
+        sums.into_iter().sum()
+    }))
 }
 
 /// Adds to each element of `to` the sum of its row of `values`, of `width` elements.
@@ -32,7 +37,7 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
     for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
         vectorize(inlined!(|| {
             for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
-                sums.copy_from_slice(&partial_results::<SIDE, _, _>(row, T::ZERO, T::add));
+                sums.copy_from_slice(&fold::<SIDE, _, _>(row, T::ZERO, T::add));
             }
         }));
         transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
@@ -48,28 +53,15 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
 
 /// Whether the magnitude of every value is below `limit`; not so for NaN.
 pub fn all_below<T: Float>(values: &[T], limit: T) -> bool {
-    let all = u32::MAX;
-    let below: [u32; 64] = fold(
-        values,
-        all,
-        inlined!(|below, value: T| below & if value.abs() < limit { all } else { 0 }),
-    );
-    below == [all; 64]
+    vectorize(inlined!(|| {
+        let below = |x: T| if x.abs() < limit { u32::MAX } else { 0 };
+        fold(values, u32::MAX, inlined!(|all, x| all & below(x))) == [u32::MAX; 64]
+    }))
 }
 
-/// [`partial_results`], compiled for the instruction set in use.
+/// Folds into `N` results side by side; number `i` goes to result `i` modulo that. To be called by [`vectorize`].
 #[inline(always)]
 pub(crate) fn fold<const N: usize, T: Copy, R: Copy>(
-    values: &[T],
-    start: R,
-    add: impl Fn(R, T) -> R,
-) -> [R; N] {
-    vectorize(inlined!(|| partial_results(values, start, add)))
-}
-
-/// Folds into `N` results side by side; number `i` goes to result `i` modulo that.
-#[inline(always)]
-fn partial_results<const N: usize, T: Copy, R: Copy>(
     values: &[T],
     start: R,
     add: impl Fn(R, T) -> R,

@@ -1,7 +1,7 @@
 //! Transposition.
 
 use crate::bounds::{check, end};
-use crate::{Float, Isa};
+use crate::{Float, Isa, inlined};
 
 /// Side of the blocks that are transposed at once: both sides of a block stay in a few cache lines.
 const BLOCK: usize = 16;
@@ -37,8 +37,9 @@ pub fn transpose<T: Float>(
                 // as they are, and the machine has the set in use.
                 #[cfg(target_arch = "x86_64")]
                 (Isa::Avx512, BLOCK, BLOCK) if size_of::<T>() == 4 => unsafe {
-                    let row = |i: usize| from.as_ptr().wrapping_add(i * from_stride).cast();
-                    x86::block(std::array::from_fn(row), to.as_mut_ptr().cast(), to_stride);
+                    let from = from.as_ptr().cast::<f32>();
+                    let to = to.as_mut_ptr().cast();
+                    x86::block(inlined!(|i| from.wrapping_add(i * from_stride)), to, to_stride);
                 },
                 _ => {
                     for r in 0..height {
@@ -57,19 +58,19 @@ pub fn transpose<T: Float>(
 pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
-    /// Transposes 16 rows of 16 numbers that begin at `from`.
+    /// Transposes 16 rows of 16 numbers, of which `row` tells where they begin.
     ///
     /// # Safety
     ///
     /// They can be read, and as many, `to_stride` apart, written; and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-    pub(crate) unsafe fn block(from: [*const f32; 16], to: *mut f32, to_stride: usize) {
+    pub(crate) unsafe fn block(row: impl Fn(usize) -> *const f32, to: *mut f32, to_stride: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut fours = [[_mm512_setzero_ps(); 4]; 4];
             for (i, four) in fours.iter_mut().enumerate() {
-                for (j, row) in four.iter_mut().enumerate() {
-                    *row = _mm512_loadu_ps(from[4 * i + j]);
+                for (j, values) in four.iter_mut().enumerate() {
+                    *values = _mm512_loadu_ps(row(4 * i + j));
                 }
                 *four = transpose_quarters(*four);
             }

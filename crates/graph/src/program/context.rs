@@ -101,8 +101,8 @@ impl<'a, T: Float> Context<'a, T> {
             TaskKind::Forward => self.forward(i, local, out, scratch, |op, pass| op.forward(pass)),
             TaskKind::Zero => out.fill(T::ZERO),
             TaskKind::Seed => out.fill(T::ONE),
-            TaskKind::Backward { operand, adds } => {
-                self.backward((i, operand, adds), local, out, scratch);
+            TaskKind::Backward { operand, is_first } => {
+                self.backward((i, operand, is_first), local, out, scratch);
             }
             TaskKind::Pack => {
                 let dy = self.read(i, &self.plan.nodes[i].gradient, local);
@@ -156,7 +156,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     fn backward(
         &self,
-        (i, operand, adds): (usize, usize, bool),
+        (i, operand, is_first): (usize, usize, bool),
         local: Option<Local<'_, T>>,
         dx: &mut [T],
         scratch: &mut [T],
@@ -166,6 +166,10 @@ impl<'a, T: Float> Context<'a, T> {
         let x = self.operands(i, local, |k| saved.has_operand(k));
         // In place the gradient of the result is in `dx`.
         let is_in_place = plan.backward_in_place && operand == 0;
+        let adds = !(is_first && self.op(i).sets_gradient(operand));
+        if is_first && adds && !is_in_place {
+            dx.fill(T::ZERO);
+        }
         self.op(i).backward(BackwardPass {
             operand,
             x: &x[..plan.shapes.len()],

@@ -11,8 +11,7 @@ pub enum CompileError {
     Shape(#[from] ShapeError),
     /// The program needs more memory than [`Compile::memory_limit`](crate::Compile::memory_limit).
     #[error(
-        "{}{node} {shape} with a batch of {batch}: the program needs {bytes} bytes, the limit is {limit}",
-        if scope.is_empty() { String::new() } else { format!("{scope}: ") }
+        "{value} {shape} with a batch of {batch}: the program needs {bytes} bytes, the limit is {limit}"
     )]
     Memory {
         /// Bytes that the program needs with one thread.
@@ -21,10 +20,8 @@ pub enum CompileError {
         limit: usize,
         /// Samples in a batch.
         batch: usize,
-        /// The part of the network that the largest value belongs to; empty if none was named.
-        scope: String,
-        /// The name of the largest value, or of its op.
-        node: String,
+        /// The name of the largest value, or of its op, after the part of the network that it belongs to.
+        value: String,
         /// The shape of the largest value.
         shape: Shape,
     },

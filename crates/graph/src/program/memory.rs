@@ -87,14 +87,13 @@ impl Memory {
         // The first of the largest values tells what to change: those after it have its size.
         let largest = stored(graph, plan).min_by_key(|&id| Reverse(graph.shape(id).len()));
         let largest = largest.expect("a program that needs memory computes values");
-        let node = graph.node(largest);
+        let (scope, name) = (graph.scope(largest), graph.node(largest).label());
         Err(CompileError::Memory {
             bytes,
             limit,
             batch: options.batch,
-            scope: graph.scope(largest).to_owned(),
-            node: node.label().to_owned(),
-            shape: node.shape().clone(),
+            value: if scope.is_empty() { name.into() } else { format!("{scope}: {name}") },
+            shape: graph.shape(largest).clone(),
         })
     }
 }

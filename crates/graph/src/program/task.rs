@@ -32,7 +32,7 @@ pub(super) enum TaskKind {
     /// Set the gradient of the loss to 1.
     Seed,
     /// Add to the gradient of an operand, or set it if nothing has been added before.
-    Backward { operand: usize, adds: bool },
+    Backward { operand: usize, is_first: bool },
     /// Pack the gradient of the result for [`Chunk`](super::plan::Chunk)s of the weight's gradient.
     Pack,
     /// Add up the tiles' parts of a shared gradient.

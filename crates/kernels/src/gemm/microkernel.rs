@@ -64,8 +64,10 @@ fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Sc
     while row < m && column < n {
         let rest = n - column;
         let n_rows = part(m - row, V::ROWS);
+        // Of a pair both vectors are whole, which the compiler must know.
         let n_vectors = if IS_PAIR || rest > V::LANES { 2 } else { 1 };
-        let last = (rest - (n_vectors - 1) * V::LANES).min(V::LANES);
+        let last = if IS_PAIR { V::LANES } else { rest - (n_vectors - 1) * V::LANES };
+        let last = last.min(V::LANES);
         let (b, c) = (args.b.wrapping_add(column), args.c.wrapping_add(row * args.ldc + column));
         let vector_strides = if IS_PAIR { args.batch_strides } else { [V::LANES; 2] };
         let block_args = GemmArgs { b, c, vector_strides, ..*args };

@@ -173,11 +173,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
             }
             let is_first = (analysis.is_batched(to) || analysis.is_tiled(i))
                 && !std::mem::replace(&mut written[to], true);
-            let sets = is_first && node.op().is_some_and(|op| op.sets_gradient(operand));
-            if is_first && !sets {
-                tasks.push(TaskKind::Zero.of(to));
-            }
-            tasks.push(TaskKind::Backward { operand, adds: !sets }.of(i));
+            tasks.push(TaskKind::Backward { operand, is_first }.of(i));
         }
     }
 

@@ -84,10 +84,6 @@ pub(super) fn place_batched<T: Float>(
             }
         }
     }
-    for stage in &mut plan.stages {
-        let is_written_over = |i: usize| stage.is_tiled && joined[n + i] != n + i;
-        stage.tasks.retain(|task| task.kind != TaskKind::Zero || !is_written_over(task.node));
-    }
     let storage = allocate(&live, plan);
     for i in (0..n).filter(|&i| analysis.is_batched(i)) {
         plan.nodes[i].value = storage[joined[i]].clone();
