@@ -1,10 +1,10 @@
 //! Why data cannot be used.
 
-use std::io;
+use std::error::Error;
+use std::{fmt, io};
 
 /// Why data cannot be read, put together or drawn from.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}: {fault}")]
+#[derive(Debug)]
 pub struct DataError {
     /// The file, the dataset or the order.
     pub name: String,
@@ -12,12 +12,25 @@ pub struct DataError {
     pub fault: DataFault,
 }
 
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.fault)
+    }
+}
+
+impl Error for DataError {
+    /// The cause of the fault, which is part of the message itself.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.fault.source()
+    }
+}
+
 /// What is wrong with data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataFault {
     /// A file cannot be opened or read, or not decompressed.
-    #[error(transparent)]
+    #[error("cannot be read")]
     Io(#[from] io::Error),
     /// A file is of another format.
     #[error("expected {expected}, found {found}")]
@@ -98,4 +111,17 @@ impl DataFault {
 
 fn hint(begins_at_1: bool) -> &'static str {
     if begins_at_1 { "; labels seem to begin at 1, classes are counted from 0" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_system_is_the_source_and_not_told_twice() {
+        let error = DataFault::Io(io::ErrorKind::NotFound.into()).of("digits.gz");
+        assert_eq!(error.to_string(), "digits.gz: cannot be read");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("entity not found"));
+        assert!(DataFault::Trailing(8).of("digits.gz").source().is_none());
+    }
 }
