@@ -208,16 +208,14 @@ pub struct EvaluationFinished {
     pub metrics: Metrics,
     /// The best value of each metric on this part so far, this evaluation included.
     pub best: BTreeMap<String, Best>,
-    /// The misclassified samples, the first [`MOST_MISCLASSIFIED`](Self::MOST_MISCLASSIFIED) of them: the index of
-    /// each in its part, and the predicted class.
+    /// The misclassified samples, the first [`MOST_MISCLASSIFIED`] of them: the index of each in its part, and the
+    /// predicted class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misclassified: Vec<(u32, u32)>,
 }
 
-impl EvaluationFinished {
-    /// Samples that `misclassified` lists at most: a tenth of MNIST's test set.
-    pub const MOST_MISCLASSIFIED: usize = 1000;
-}
+/// Misclassified samples that an evaluation lists at most: a tenth of MNIST's test set.
+pub const MOST_MISCLASSIFIED: usize = 1000;
 
 /// Statistics of the parameters, and the last batch: before the first step, and then now and again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -227,8 +225,8 @@ pub struct Snapshot {
     /// Seconds spent in steps so far, without evaluations and pauses.
     #[serde(deserialize_with = "json::number")]
     pub train_secs: f64,
-    /// The batch of the last step, the first [`MOST_SAMPLES`](Self::MOST_SAMPLES) of it: indices in the training set.
-    /// Empty before the first step.
+    /// The batch of the last step, the first [`MOST_SAMPLES`] of it: indices in the training set. Empty before the
+    /// first step.
     pub batch: Vec<u32>,
     /// The predicted class of each sample of `batch`, before the update; empty without classes.
     pub predictions: Vec<u32>,
@@ -240,10 +238,8 @@ pub struct Snapshot {
     pub parameters: Vec<ParameterSnapshot>,
 }
 
-impl Snapshot {
-    /// Samples of the batch that are listed at most.
-    pub const MOST_SAMPLES: usize = 100;
-}
+/// Samples of the batch that a snapshot lists at most.
+pub const MOST_SAMPLES: usize = 100;
 
 /// Statistics of one parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

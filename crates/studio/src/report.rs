@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::Dataset;
-use events::{EvaluationFinished, Event};
+use events::Event;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::{Value, json};
@@ -60,8 +60,7 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
 /// The samples to include: those of some batches, and those of the test panel at every evaluation.
 fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     // After the misclassified ones the others follow in order.
-    let mut test: BTreeSet<u32> =
-        (0..EvaluationFinished::MOST_MISCLASSIFIED.min(n_test) as u32).collect();
+    let mut test: BTreeSet<u32> = (0..events::MOST_MISCLASSIFIED.min(n_test) as u32).collect();
     let mut batches = Vec::new();
     for event in events {
         match event {

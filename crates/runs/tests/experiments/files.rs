@@ -299,15 +299,15 @@ train.optimizer | adem | digits.toml with --set train.optimizer=adem: unknown va
 #[test]
 fn every_default_is_written_out_and_read_back() {
     let shown = read(FILE).unwrap().to_text();
-    for line in [
-        "name = \"digits\"",
-        "source = \"mnist\"",
-        "divisor = 255.0",
-        "order = \"shuffled_epochs\"",
-        "report_every = 10",
-        "learning_rate = 0.001",
-        "beta2 = 0.999",
-    ] {
+    let lines = r#"
+name = "digits"
+source = "mnist"
+divisor = 255.0
+order = "shuffled_epochs"
+report_every = 10
+learning_rate = 0.001
+beta2 = 0.999"#;
+    for line in lines.trim().lines() {
         assert!(shown.contains(line), "{line} in\n{shown}");
     }
     let texts =

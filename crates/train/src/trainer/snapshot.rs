@@ -1,9 +1,8 @@
 //! What a trainer reports between two steps: evaluations, snapshots, the start and the results of the run.
 
 use data::Targets;
-use events::{
-    EvaluationFinished, FORMAT, Metrics, ParameterSnapshot, Part, RunStarted, Snapshot, Summary,
-};
+use events::{EvaluationFinished, ParameterSnapshot, Part, RunStarted, Snapshot, Summary};
+use events::{FORMAT, MOST_MISCLASSIFIED, MOST_SAMPLES, Metrics};
 use runs::metrics::{metric_infos, update_best};
 use runs::{SavedModel, outputs_of, predicted_class};
 
@@ -19,7 +18,7 @@ impl Trainer {
             Targets::Labels { values, .. } => {
                 let classes = (0..).zip(evaluation.classes().map(|class| class as u32)).zip(values);
                 let mistakes = classes.filter(|((_, class), label)| class != *label);
-                let listed = mistakes.take(EvaluationFinished::MOST_MISCLASSIFIED);
+                let listed = mistakes.take(MOST_MISCLASSIFIED);
                 listed.map(|(mistake, _)| mistake).collect()
             }
             Targets::Values { .. } => Vec::new(),
@@ -61,7 +60,7 @@ impl Trainer {
         let mut found = vec![None; groups.len()];
         self.pool.each(&mut found, |i, found| *found = quantiles(&groups[i]));
         let indices = &self.batches.indices;
-        let n_shown = if is_trained { indices.len().min(Snapshot::MOST_SAMPLES) } else { 0 };
+        let n_shown = if is_trained { indices.len().min(MOST_SAMPLES) } else { 0 };
         let (of_kinds, _) = found[2..].as_chunks();
         let parameters = specs.iter().zip(of_kinds).filter_map(|(spec, found)| {
             let (layer, role) = layer_and_role(&spec.name);
