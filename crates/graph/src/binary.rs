@@ -6,21 +6,24 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::strided_indices::{StridedIndices, broadcast_shape};
 use crate::{Float, Shape, ShapeError};
 
-/// The op `y = value(a, b)`. Both functions are written as [`inlined!`].
-pub(crate) struct BinaryOp<V, G> {
+/// The op `y = value(a, b)`. The functions are written as [`inlined!`].
+pub(crate) struct BinaryOp<V, A, B> {
     name: &'static str,
     /// What the gradient of each operand reads.
     saved: [Saved; 2],
     /// Whether this is the sum: see [`Op::is_sum`].
     is_sum: bool,
     value: V,
-    /// The gradients of `a` and `b`, from `dy`, `a` and `b`. If nothing is saved, that of `a` is `dy`.
-    gradients: G,
+    /// The gradient of `a`, from `dy`, `a` and `b`. If nothing is saved, it is `dy`.
+    da: A,
+    /// The gradient of `b`, from the same.
+    db: B,
 }
 
-impl<V, G> BinaryOp<V, G> {
-    pub(crate) fn new(name: &'static str, saved: [Saved; 2], value: V, gradients: G) -> Self {
-        Self { name, saved, is_sum: false, value, gradients }
+impl<V, A, B> BinaryOp<V, A, B> {
+    pub(crate) fn new(name: &'static str, saved: [Saved; 2], functions: (V, A, B)) -> Self {
+        let (value, da, db) = functions;
+        Self { name, saved, is_sum: false, value, da, db }
     }
 
     pub(crate) fn into_sum(self) -> Self {
@@ -28,11 +31,12 @@ impl<V, G> BinaryOp<V, G> {
     }
 }
 
-impl<T, V, G> Op<T> for BinaryOp<V, G>
+impl<T, V, A, B> Op<T> for BinaryOp<V, A, B>
 where
     T: Float,
     V: Fn(T, T) -> T + Send + Sync + 'static,
-    G: Fn(T, T, T) -> [T; 2] + Send + Sync + 'static,
+    A: Fn(T, T, T) -> T + Send + Sync + 'static,
+    B: Fn(T, T, T) -> T + Send + Sync + 'static,
 {
     fn name(&self) -> &'static str {
         self.name
@@ -66,11 +70,12 @@ where
             let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
             let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
             for y in y.chunks_exact_mut(width) {
-                let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
                 let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
                 if is_in_place {
-                    for_each(y.iter_mut(), a, b, inlined!(|y, _, b| *y = value(*y, b)));
+                    let nothing = OperandRow::One(T::ZERO);
+                    for_each(y.iter_mut(), nothing, b, inlined!(|y, _, b| *y = value(*y, b)));
                 } else {
+                    let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
                     for_each(y.iter_mut(), a, b, inlined!(|y, a, b| *y = value(a, b)));
                 }
             }
@@ -84,9 +89,9 @@ where
             // A bias at one position: the rows of `dy` are those to be summed.
             add_row_sums(pass.dy, pass.tile.width, pass.dx);
         } else if pass.operand == 0 {
-            backward(pass, inlined!(|dy, a, b| (self.gradients)(dy, a, b)[0]));
+            backward(pass, inlined!(|dy, a, b| (self.da)(dy, a, b)));
         } else {
-            backward(pass, inlined!(|dy, a, b| (self.gradients)(dy, a, b)[1]));
+            backward(pass, inlined!(|dy, a, b| (self.db)(dy, a, b)));
         }
     }
 

@@ -18,12 +18,13 @@ impl<T: Float> Graph<T> {
     ///
     /// If sizes neither agree nor are 1.
     pub fn div(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        let (value, gradients) = (
+        let functions = (
             inlined!(|a: T, b| a / b),
+            inlined!(|dy: T, _, b| dy / b),
             // Divided twice, since `b²` leaves the range of numbers long before the quotient does.
-            inlined!(|dy: T, a, b| [dy / b, -dy * (a / b / b)]),
+            inlined!(|dy: T, a, b| -dy * (a / b / b)),
         );
-        self.push(BinaryOp::new("div", [Saved::SECOND, Saved::BOTH], value, gradients), &[a, b])
+        self.push(BinaryOp::new("div", [Saved::SECOND, Saved::BOTH], functions), &[a, b])
     }
 }
 

@@ -18,9 +18,12 @@ impl<T: Float> Graph<T> {
     ///
     /// If sizes neither agree nor are 1.
     pub fn mul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        let (value, gradients) =
-            (inlined!(|a: T, b| a * b), inlined!(|dy: T, a, b| [dy * b, dy * a]));
-        self.push(BinaryOp::new("mul", [Saved::SECOND, Saved::FIRST], value, gradients), &[a, b])
+        let functions = (
+            inlined!(|a: T, b| a * b),
+            inlined!(|dy: T, _, b| dy * b),
+            inlined!(|dy: T, a, _| dy * a),
+        );
+        self.push(BinaryOp::new("mul", [Saved::SECOND, Saved::FIRST], functions), &[a, b])
     }
 }
 

@@ -20,16 +20,17 @@ impl<T: Float> Graph<T> {
     ///
     /// If sizes neither agree nor are 1.
     pub fn pow(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        let (value, gradients) = (
+        // Without their conditions, both gradients at 0 would be 0 · ∞.
+        let functions = (
             inlined!(|a: T, b| a.powf(b)),
             inlined!(|dy: T, a: T, b: T| {
-                // Without the conditions, gradients at 0 would be 0 · ∞.
-                let da = if b == T::ZERO { T::ZERO } else { dy * b * a.powf(b - T::ONE) };
-                let db = if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() };
-                [da, db]
+                if b == T::ZERO { T::ZERO } else { dy * b * a.powf(b - T::ONE) }
+            }),
+            inlined!(|dy: T, a: T, b: T| {
+                if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() }
             }),
         );
-        self.push(BinaryOp::new("pow", [Saved::BOTH; 2], value, gradients), &[a, b])
+        self.push(BinaryOp::new("pow", [Saved::BOTH; 2], functions), &[a, b])
     }
 }
 

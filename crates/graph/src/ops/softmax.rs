@@ -60,23 +60,26 @@ impl<T: Float, const IS_LOG: bool> Op<T> for SoftmaxOp<IS_LOG> {
                 }
                 sums.fill(T::ZERO);
                 for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                    for (((y, &x), sum), &maximum) in
-                        y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima)
-                    {
-                        // Never positive, so its power does not overflow.
-                        let exponent = x - maximum;
-                        let power = exponent.exp();
+                    let rows = y.iter_mut().zip(x).zip(&mut *sums).zip(&*maxima);
+                    for (((y, &x), sum), &maximum) in rows {
+                        // The exponent is never positive, so nothing overflows.
+                        let power = (x - maximum).exp();
                         *sum += power;
-                        *y = if IS_LOG { exponent } else { power };
+                        if !IS_LOG {
+                            *y = power;
+                        }
                     }
                 }
                 // The largest score adds e⁰ = 1 to its sum: no division by zero, and a finite logarithm.
                 if IS_LOG {
                     sums.iter_mut().for_each(|sum| *sum = sum.ln());
                 }
-                for y in y.chunks_exact_mut(width) {
-                    let rows = y.iter_mut().zip(&*sums);
-                    rows.for_each(|(y, &sum)| *y = if IS_LOG { *y - sum } else { *y / sum });
+                for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+                    let rows = y.iter_mut().zip(x).zip(&*sums).zip(&*maxima);
+                    for (((y, &x), &sum), &maximum) in rows {
+                        // The maximum first: next to large scores the logarithm would be rounded away.
+                        *y = if IS_LOG { x - maximum - sum } else { *y / sum };
+                    }
                 }
             }
         }));

@@ -17,8 +17,9 @@ impl<T: Float> Graph<T> {
     ///
     /// If sizes neither agree nor are 1.
     pub fn sub(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
-        let (value, gradients) = (inlined!(|a: T, b| a - b), inlined!(|dy: T, _, _| [dy, -dy]));
-        self.push(BinaryOp::new("sub", [Saved::NOTHING; 2], value, gradients), &[a, b])
+        let functions =
+            (inlined!(|a: T, b| a - b), inlined!(|dy: T, _, _| dy), inlined!(|dy: T, _, _| -dy));
+        self.push(BinaryOp::new("sub", [Saved::NOTHING; 2], functions), &[a, b])
     }
 }
 
