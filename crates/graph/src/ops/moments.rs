@@ -42,15 +42,8 @@ impl<T: Float> Op<T> for MomentsOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, tile, scratch) = (pass.x[0], pass.tile, pass.scratch);
         let (means, variances) = pass.y.split_at_mut(pass.y_shape.dims()[1]);
-        channel_means(x, tile, scratch, means, inlined!(|_, x| x));
-        let means = &*means;
-        channel_means(
-            x,
-            tile,
-            scratch,
-            variances,
-            inlined!(|c, x| (x - means[c]) * (x - means[c])),
-        );
+        channel_means(x, tile, scratch, means, |_| T::ZERO, inlined!(|x| x));
+        channel_means(x, tile, scratch, variances, |c| means[c], inlined!(|x| x * x));
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
@@ -103,14 +96,15 @@ pub(super) fn channels(op: &'static str, x: &Shape) -> Result<usize, ShapeError>
     }
 }
 
-/// For each channel the mean of `f(channel, x)` over all positions and the samples of the tile.
+/// For each channel the mean of `f(x − center)` over all positions and the samples of the tile.
 #[inline(always)]
 fn channel_means<T: Float>(
     x: &[T],
     Tile { width, valid, .. }: Tile,
     scratch: &mut [T],
     means: &mut [T],
-    f: impl Fn(usize, T) -> T,
+    center: impl Fn(usize) -> T,
+    f: impl Fn(T) -> T,
 ) {
     let sums = &mut scratch[..means.len() * width];
     let positions = x.len() / sums.len().max(1);
@@ -119,7 +113,8 @@ fn channel_means<T: Float>(
         for position in x.chunks_exact(sums.len().max(1)) {
             let rows = sums.chunks_exact_mut(width).zip(position.chunks_exact(width));
             for (c, (to, x)) in rows.enumerate() {
-                to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(c, x));
+                let center = center(c);
+                to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(x - center));
             }
         }
     }));
