@@ -5,11 +5,11 @@ use crate::{Float, Isa, bounds};
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
 
-/// GatheredSamples to be brought together: feature `f` of sample `i` is `values[indices[i] · len + f]`, for `f` below
-/// `len`. It is written to `to[f · width + i]`; the columns after the last sample repeat it.
+/// Samples to be brought side by side: `to[f · width + i] = values[indices[i] · len + f]` for `f` below `len`. The
+/// columns after the last sample repeat it.
 #[derive(Clone, Copy, Debug)]
 pub struct GatheredSamples<'a, V> {
-    /// The features of all samples, one sample after the other.
+    /// All samples, one after the other.
     pub values: &'a [V],
     /// The numbers of the samples.
     pub indices: &'a [u32],

@@ -5,10 +5,8 @@
 //! that has not joined its job: it does the work itself and closes the job.
 //!
 //! Each thread begins with a range of items of its own, the same in every job of as many items, so that its
-//! cache still holds what the last step left there; then it steals from the others. So
-//! the thread of an item is left to chance. Results do not depend on it as long as an item's work
-//! depends on the item alone; the caller must ensure that, and it is the reason why every method hands out
-//! items, not threads.
+//! cache still holds what the last step left there; then it steals from the others. So the thread of an item is
+//! left to chance, and its work must depend on the item alone: every method hands out items, not threads.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -144,8 +142,7 @@ impl Pool {
 
     /// As [`each`](Self::each), and lends each call its thread's own one of `locals`.
     ///
-    /// A local holds what some earlier call left there: scratch space. Callers
-    /// that use the same locals from different threads wait for each other.
+    /// A local holds what some earlier call left there. Callers that use the same locals wait for each other.
     ///
     /// # Panics
     ///
@@ -324,7 +321,7 @@ impl ItemRange {
     }
 }
 
-/// Spins, then yields, then says that it is time to park.
+/// Spins, then yields, until it is time to park.
 #[derive(Default)]
 struct Backoff(u32);
 

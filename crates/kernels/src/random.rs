@@ -106,20 +106,17 @@ impl Stream {
     }
 }
 
-/// The counter of a stream's block.
 #[inline(always)]
 fn counter(stream: u64, block: u64) -> [u32; 4] {
     [block as u32, (block >> 32) as u32, stream as u32, (stream >> 32) as u32]
 }
 
-/// Uniform in `[0, 1)`, a multiple of `2⁻⁵³`, from two words.
 #[inline(always)]
 fn uniform(high: u32, low: u32) -> f64 {
     let bits = u64::from(high) << 32 | u64::from(low);
     (bits >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
 }
 
-/// A normal number from four words, by Box and Muller's polar-free form.
 #[inline(always)]
 fn normal([a, b, c, d]: [u32; 4]) -> f64 {
     // 1 − uniform is in (0, 1], so the logarithm is finite.

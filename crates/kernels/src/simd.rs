@@ -212,13 +212,12 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(self, $to: *mut $scalar, $many: usize) {
                 let $value = self.0;
-                // SAFETY: no more numbers are written than the caller promises, and a register proves that
-                // the machine has the instructions.
+                // SAFETY: as in `load`; here the register is the proof.
                 unsafe { $store }
             }
             #[inline(always)]
             fn add(self, term: Self) -> Self {
-                // SAFETY: a register proves that the machine has the instruction.
+                // SAFETY: as above.
                 Self(unsafe { $add(self.0, term.0) })
             }
             #[inline(always)]

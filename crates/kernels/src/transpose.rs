@@ -67,15 +67,13 @@ pub(crate) mod x86 {
     pub(crate) unsafe fn block(row: impl Fn(usize) -> *const f32, to: *mut f32, to_stride: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut fours = [[_mm512_setzero_ps(); 4]; 4];
-            for (i, four) in fours.iter_mut().enumerate() {
-                for (j, values) in four.iter_mut().enumerate() {
-                    *values = _mm512_loadu_ps(row(4 * i + j));
-                }
-                *four = transpose_quarters(*four);
+            let mut fours = [_mm512_setzero_ps(); 16];
+            for (i, four) in fours.chunks_exact_mut(4).enumerate() {
+                let load = |j: usize| _mm512_loadu_ps(row(4 * i + j));
+                four.copy_from_slice(&transpose_quarters([load(0), load(1), load(2), load(3)]));
             }
             for j in 0..4 {
-                let [a, b, c, d] = [fours[0][j], fours[1][j], fours[2][j], fours[3][j]];
+                let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
                 // Even quarters of two fours, and odd ones.
                 let even = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
                 let odd = [_mm512_shuffle_f32x4::<0xDD>(a, b), _mm512_shuffle_f32x4::<0xDD>(c, d)];
