@@ -7,7 +7,7 @@
 //! passed to functions of the standard library, of which the compiler decides: no `array::from_fn`, no `map`, no
 //! iterator over registers by value. Loops over references to them are fine.
 
-use crate::{Float, Isa};
+use crate::Isa;
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -48,7 +48,7 @@ pub trait Vector: Copy {
     /// The token without which none can be made.
     type Set: InstructionSet;
     /// The type of one lane.
-    type Scalar: Float;
+    type Scalar: Copy + Default + PartialEq;
     /// Numbers in one register: at most [`MAX_LANES`](crate::MAX_LANES).
     const LANES: usize;
     /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
@@ -76,7 +76,7 @@ pub trait Vector: Copy {
     /// 0 in every lane.
     #[inline(always)]
     fn zero(set: Self::Set) -> Self {
-        Self::splat(set, Self::Scalar::ZERO)
+        Self::splat(set, Self::Scalar::default())
     }
 }
 

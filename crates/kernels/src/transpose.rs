@@ -1,7 +1,7 @@
 //! Transposition.
 
 use crate::bounds::{check, end};
-use crate::{Float, Isa, inlined};
+use crate::{Float, Isa};
 
 /// Side of the blocks that are transposed at once: both sides of a block stay in a few cache lines.
 const BLOCK: usize = 16;
@@ -39,7 +39,11 @@ pub fn transpose<T: Float>(
                 (Isa::Avx512, BLOCK, BLOCK) if size_of::<T>() == 4 => unsafe {
                     let from = from.as_ptr().cast::<f32>();
                     let to = to.as_mut_ptr().cast();
-                    x86::block(inlined!(|i| from.wrapping_add(i * from_stride)), to, to_stride);
+                    x86::block(
+                        crate::inlined!(|i| from.wrapping_add(i * from_stride)),
+                        to,
+                        to_stride,
+                    );
                 },
                 _ => {
                     for r in 0..height {
@@ -68,9 +72,12 @@ pub(crate) mod x86 {
         // SAFETY: the caller's promise.
         unsafe {
             let mut fours = [_mm512_setzero_ps(); 16];
-            for (i, four) in fours.chunks_exact_mut(4).enumerate() {
-                let load = |j: usize| _mm512_loadu_ps(row(4 * i + j));
-                four.copy_from_slice(&transpose_quarters([load(0), load(1), load(2), load(3)]));
+            for (i, values) in fours.iter_mut().enumerate() {
+                *values = _mm512_loadu_ps(row(i));
+            }
+            for i in (0..16).step_by(4) {
+                let four = [fours[i], fours[i + 1], fours[i + 2], fours[i + 3]];
+                [fours[i], fours[i + 1], fours[i + 2], fours[i + 3]] = transpose_quarters(four);
             }
             for j in 0..4 {
                 let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];

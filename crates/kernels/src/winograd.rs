@@ -122,7 +122,7 @@ impl<T: Float> Kernel for TransformArgs<'_, T> {
 
 /// Transforms columns, then rows, a vector of elements at a time.
 #[inline(always)]
-fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>(
+fn each<V: Vector<Scalar: Float>, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>(
     set: V::Set,
     args: TransformArgs<'_, V::Scalar>,
 ) {
@@ -170,18 +170,18 @@ fn each<V: Vector, const FROM: usize, const TO: usize, A: Transform1d<FROM, TO>>
 /// The transform of one axis.
 trait Transform1d<const FROM: usize, const TO: usize> {
     /// Transforms a row or column.
-    fn along<V: Vector>(set: V::Set, values: [V; FROM]) -> [V; TO];
+    fn along<V: Vector<Scalar: Float>>(set: V::Set, values: [V; FROM]) -> [V; TO];
 }
 
 /// `value` in every lane.
 #[inline(always)]
-fn constant<V: Vector>(set: V::Set, value: f64) -> V {
+fn constant<V: Vector<Scalar: Float>>(set: V::Set, value: f64) -> V {
     V::splat(set, V::Scalar::from_f64(value))
 }
 
 /// `[x + y, x − y]`: the values at a point and at its negative, from the sums over even and odd powers.
 #[inline(always)]
-fn at_both<V: Vector>(set: V::Set, [x, y]: [V; 2]) -> [V; 2] {
+fn at_both<V: Vector<Scalar: Float>>(set: V::Set, [x, y]: [V; 2]) -> [V; 2] {
     [x.add(y), y.mul_add(constant(set, -1.0), x)]
 }
 
@@ -190,7 +190,7 @@ struct InputTransform;
 
 impl Transform1d<8, 8> for InputTransform {
     #[inline(always)]
-    fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
+    fn along<V: Vector<Scalar: Float>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; 8] {
         let minus_one = constant(set, -1.0);
         let subtract = V::mul_add;
         let zero =
@@ -215,7 +215,7 @@ struct FilterTransform;
 
 impl<const SIDE: usize> Transform1d<SIDE, 8> for FilterTransform {
     #[inline(always)]
-    fn along<V: Vector>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
+    fn along<V: Vector<Scalar: Float>>(set: V::Set, weights: [V; SIDE]) -> [V; 8] {
         // The sums over even and odd powers of 1, 2 and ½, with the factors of the points.
         let [mut ones, mut twos, mut halves] = [[V::zero(set); 2]; 3];
         for (power, weight) in weights.iter().enumerate() {
@@ -236,7 +236,7 @@ struct OutputTransform;
 
 impl<const SIDE: usize> Transform1d<8, SIDE> for OutputTransform {
     #[inline(always)]
-    fn along<V: Vector>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
+    fn along<V: Vector<Scalar: Float>>(set: V::Set, [a, b, c, d, e, f, g, h]: [V; 8]) -> [V; SIDE] {
         let [ones, twos, halves] =
             [at_both(set, [b, c]), at_both(set, [d, e]), at_both(set, [f, g])];
         let mut results = [V::zero(set); SIDE];

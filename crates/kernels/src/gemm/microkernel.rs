@@ -152,7 +152,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                 for _ in 0..args.size.segment_len {
                     // A single row is bound by the loads of `B`, of which no row is needed that is
                     // multiplied by zero: most pixels of a digit, and half of what a ReLU leaves.
-                    if MR > 1 || *a != V::Scalar::ZERO {
+                    if MR > 1 || *a != V::Scalar::default() {
                         let b_row: [V; NV] = load_row(set, b, b_stride, last);
                         for (i, sums) in sums.iter_mut().enumerate() {
                             multiply_add(V::splat(set, *a.add(i)), &b_row, sums);

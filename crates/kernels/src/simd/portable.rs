@@ -1,13 +1,17 @@
 //! Vectors for any machine: arrays, for which the compiler uses the vectors that the target has.
 
+use std::ops::{Add, Mul};
+
 use super::{Portable, Vector};
-use crate::Float;
 
 /// Multiplies and adds in two steps: without hardware for it, a fused step would be a slow call into a library.
 #[derive(Clone, Copy)]
 pub(crate) struct Array<T, const L: usize>([T; L]);
 
-impl<T: Float, const L: usize> Vector for Array<T, L> {
+impl<T, const L: usize> Vector for Array<T, L>
+where
+    T: Copy + Default + PartialEq + Add<Output = T> + Mul<Output = T>,
+{
     type Set = Portable;
     type Scalar = T;
     const LANES: usize = L;
@@ -19,7 +23,7 @@ impl<T: Float, const L: usize> Vector for Array<T, L> {
     }
     #[inline(always)]
     unsafe fn load(_: Portable, from: *const T, count: usize) -> Self {
-        let mut values = [T::ZERO; L];
+        let mut values = [T::default(); L];
         // SAFETY: the caller's promise.
         let from = unsafe { std::slice::from_raw_parts(from, count) };
         values[..count].copy_from_slice(from);
