@@ -47,15 +47,12 @@ impl Dataset {
     ///
     /// # Shapes
     ///
-    /// With `n` samples, `features` holds `n` times the product of `sample_shape` (images: `[rows,
-    /// columns, channels]`; a plain number: `[]`), and `targets` holds `n` labels or `n * width`
-    /// values. `n` may be 0.
+    /// `n` samples, perhaps 0, have `n` times the product of `sample_shape` features (images: `[rows,
+    /// columns, channels]`; a plain number: `[]`), and `n` labels or `n * width` values.
     ///
     /// # Errors
     ///
-    /// [`DataFault::SampleShape`] if a sample has no numbers, [`DataFault::Partial`] if the last
-    /// sample or target is not whole, [`DataFault::Counts`] if there are more of one than of the
-    /// other, [`DataFault::Label`] if a label is not a class.
+    /// [`DataFault::SampleShape`], [`DataFault::Partial`], [`DataFault::Counts`] or [`DataFault::Label`].
     ///
     /// # Examples
     ///

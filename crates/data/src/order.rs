@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Shuffled anew for each epoch. A batch that reaches the end of an epoch takes the rest from the
-    /// next, so each sample is drawn exactly once per epoch. A batch of all samples is in the order
-    /// of the dataset, since only its sum matters.
+    /// next. A batch of all samples is in the order of the dataset, since only its sum matters.
     #[default]
     ShuffledEpochs,
     /// Shuffled once; every epoch uses that order, and the samples after the last whole batch are never drawn.
@@ -38,12 +37,13 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_experiment_file() {
-        for (order, name) in [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement]
-            .iter()
-            .zip(["shuffled_epochs", "fixed_order", "with_replacement"])
-        {
+        for (order, name) in [
+            (Order::ShuffledEpochs, "shuffled_epochs"),
+            (Order::FixedOrder, "fixed_order"),
+            (Order::WithReplacement, "with_replacement"),
+        ] {
             assert_eq!(order.to_string(), name);
-            assert_eq!(Order::deserialize(name.into_deserializer()), Ok::<_, Error>(*order));
+            assert_eq!(Order::deserialize(name.into_deserializer()), Ok::<_, Error>(order));
         }
     }
 }

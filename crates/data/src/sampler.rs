@@ -7,8 +7,7 @@ use crate::{DataError, DataFault, Order};
 
 /// A request for one random number.
 ///
-/// The answer must depend on `stream` and `counter` only (and on the caller's seed), be uniform, and
-/// be independent between any two pairs: a counter-based generator keyed by both.
+/// The answer must be uniform: a counter-based generator keyed by `stream`, `counter` and the caller's seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     /// The epoch that is shuffled, or with replacement the step.
@@ -55,8 +54,8 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// [`DataFault::Batch`] if there is no sample, or more than a `u32` counts, if a batch is empty,
-    /// or if a fixed order is shorter than one batch. The other orders allow larger batches.
+    /// [`DataFault::Batch`] without samples, with more than a `u32` counts, for a batch of 0, or if a fixed
+    /// order is shorter than one batch.
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
         let error = DataFault::Batch { batch_size, n_samples }.of(order);
         let Ok(1..) = u32::try_from(n_samples) else { return Err(error) };
@@ -71,8 +70,7 @@ impl Sampler {
     ///
     /// # Cost
     ///
-    /// One copy per sample of the batch, and one random number for each sample of an epoch where the
-    /// epoch is entered. Nothing is allocated after the first batch.
+    /// A random number for each sample of an epoch that is entered. Nothing is allocated after the first batch.
     pub fn draw_batch(&mut self, step: u64, random: &dyn Fn(Draw) -> u64, batch: &mut Vec<u32>) {
         let (n_samples, batch_size) = (self.n_samples, self.batch_size);
         batch.clear();
@@ -169,13 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn epochs_differ_from_each_other_and_from_the_natural_order() {
+    fn epochs_differ_from_each_other_and_from_the_natural_order_which_a_full_batch_has() {
         let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 100, 10), 30);
         let natural = Vec::from_iter(0..100);
         let orders = [&drawn[..100], &drawn[100..200], &drawn[200..], &natural];
         for (i, order) in orders.iter().enumerate() {
             assert!(!orders[..i].contains(order), "order {i} repeats an earlier one");
         }
+        let drawn = draw_all(&mut sampler(Order::ShuffledEpochs, 5, 5), 2);
+        assert_eq!(drawn, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
     }
 
     #[test]
@@ -189,12 +189,6 @@ mod tests {
         // Standard deviation 91: 500 is five of them. Drawing each swap from all is 1111 off.
         assert_eq!(counts.len(), 6);
         assert!(counts.values().all(|count| (count - 10_000).abs() < 500), "{counts:?}");
-    }
-
-    #[test]
-    fn a_full_batch_is_in_natural_order() {
-        let mut sampler = sampler(Order::ShuffledEpochs, 5, 5);
-        assert_eq!(draw_all(&mut sampler, 2), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
     }
 
     #[test]
@@ -224,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_draws_the_batches_of_a_sequence() {
+    fn a_jump_draws_the_batches_of_a_sequence_and_no_step_is_too_large() {
         for order in ORDERS {
             for batch_size in [1, 3, 10] {
                 let mut in_sequence = sampler(order, 10, batch_size);
@@ -236,12 +230,6 @@ mod tests {
                     assert_eq!(jumped, batches[step], "{order}, batches of {batch_size}, {step}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn no_step_is_too_large() {
-        for order in ORDERS {
             let drawn = batch(&mut sampler(order, 10, 7), u64::MAX);
             assert!(drawn.len() == 7 && drawn.iter().all(|&sample| sample < 10), "{order}");
         }
@@ -263,10 +251,10 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_be_served_are_errors() {
-        for order in ORDERS {
-            assert!(Sampler::new(order, 0, 1).is_err(), "{order}");
-            assert!(Sampler::new(order, 1, 0).is_err(), "{order}");
-            assert!(Sampler::new(order, u32::MAX as usize + 1, 1).is_err(), "{order}");
+        for (n_samples, batch_size) in [(0, 1), (1, 0), (u32::MAX as usize + 1, 1)] {
+            assert!(
+                ORDERS.iter().all(|&order| Sampler::new(order, n_samples, batch_size).is_err())
+            );
         }
         let error = Sampler::new(Order::FixedOrder, 99, 100).unwrap_err();
         assert_eq!(error.to_string(), "fixed_order: cannot draw batches of 100 from 99 samples");

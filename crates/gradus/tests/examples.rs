@@ -10,21 +10,9 @@ mod predict;
 mod record;
 
 #[test]
-fn an_op_of_ones_own_is_checked_and_used() {
+fn every_example_comes_out_as_it_says() {
     custom_op::main().unwrap();
-}
-
-#[test]
-fn a_network_learns_arrays_of_ones_own() {
     own_arrays::main().unwrap();
-}
-
-#[test]
-fn a_saved_network_is_loaded_and_predicts() {
     predict::main().unwrap();
-}
-
-#[test]
-fn a_run_is_recorded_by_one_call_and_beside_an_observer_of_ones_own() {
     record::main().unwrap();
 }

@@ -1,12 +1,11 @@
-//! Recompresses the four original IDX files into the files under `data/`.
+//! Recompresses the four original IDX files into the files under `data/`, on any machine the same bytes.
 //!
 //! ```text
 //! cargo run --release -p gradus-mnist --example recompress -- <folder of the IDX files> crates/mnist/data
 //! ```
 //!
 //! The files are those named in README.md, decompressed; their SHA-256 is compared with its table.
-//! Each loses its IDX header, which the crate's constants replace. The images of both sets become one file, coded as the
-//! module `codec` says; labels are packed two a byte. Nothing depends on the time or the machine.
+//! The images of both sets become one file without headers, coded as the module `codec` says; labels are packed two a byte.
 
 use std::error::Error;
 use std::io::Write as _;

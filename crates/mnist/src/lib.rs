@@ -46,8 +46,7 @@ pub struct Mnist {
 ///
 /// # Errors
 ///
-/// [`LoadError`] if the digits inside this binary are damaged. The images carry a checksum, so what
-/// is returned is what was embedded.
+/// [`LoadError`] if the digits inside this binary are damaged: the images carry a checksum.
 ///
 /// # Examples
 ///

@@ -14,8 +14,7 @@ use crate::{Layer, Loss, settings};
 pub use builder::Builder;
 pub use error::{LayerFault, NetworkError};
 
-/// The most elements of all parameters together, and of a value of one sample: more is a typing error, and would
-/// only run out of memory later.
+/// The most elements of all parameters together, and of a value of one sample: more is a typing error.
 const MAX_ELEMENTS: usize = 1 << 30;
 
 /// The number of elements of `shape`, if a network can have as many.
@@ -254,8 +253,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// The first setting outside its range or layer that does not fit: with this the network is checked
-    /// before any data is read.
+    /// The first setting outside its range or layer that does not fit.
     pub fn outputs(&self) -> Result<usize, NetworkError> {
         let (builder, [.., prediction]) =
             self.build_layers::<f32>(Mode::Train, Shape::batch([]))?;

@@ -109,9 +109,8 @@ pub fn require(
 
 /// Declares a struct of settings, all public: how it is read and written, its defaults, and the check of each setting.
 ///
-/// Behind `=` stands the default, which becomes part of the setting's documentation. A struct with a setting that
-/// must be given has no `=` at all, but `#[serde(default)]` where there is a default. Behind the comma stands the
-/// check, if there is one: a function of the setting's name and value.
+/// Behind `=` stands the default, behind the comma the check, if there is one: a function of the setting's name and
+/// value. A struct with a setting that must be given has no `=` at all, but `#[serde(default)]` where there is a default.
 ///
 /// ```
 /// use gradus_nn::registry::{Validate as _, positive};
@@ -358,39 +357,29 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_is_reported_where_it_stands() {
-        let message = "unknown variant `adan`, expected one of \
+    fn mistakes_are_reported_where_they_stand() {
+        let kind = "unknown variant `adan`, expected one of \
              `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`";
-        assert_eq!(mistake("\n\noptimizer = 'adan'"), (3, "'adan'", message.into()));
-        assert_eq!(mistake("\noptimizer = { adan = {} }"), (2, "adan", message.into()));
-        assert_eq!(mistake("\n[optimizer.adan]\nbeta1 = 0.9"), (2, "adan", message.into()));
-    }
-
-    #[test]
-    fn an_unknown_setting_is_reported_where_it_stands() {
-        let message = "unknown field `beta3`, expected one of `beta1`, `beta2`, `epsilon`";
-        let inline = "\noptimizer = { adam = { beta1 = 0.8, beta3 = 0.9 } }";
-        assert_eq!(mistake(inline), (2, "beta3", message.into()));
-        assert_eq!(mistake("[optimizer.adam]\n\nbeta3 = 0.9"), (3, "beta3", message.into()));
-    }
-
-    #[test]
-    fn a_setting_of_the_wrong_type_is_reported_where_it_stands() {
-        let (line, text, message) = mistake("[optimizer.adam]\nbeta1 = 'high'");
-        assert_eq!((line, text), (2, "'high'"));
-        assert_eq!(message, "invalid type: string \"high\", expected f64");
-    }
-
-    #[test]
-    fn exactly_one_kind_is_accepted() {
+        let setting = "unknown field `beta3`, expected one of `beta1`, `beta2`, `epsilon`";
+        let number = "invalid type: string \"high\", expected f64";
+        for (toml, line, text, message) in [
+            ("\n\noptimizer = 'adan'", 3, "'adan'", kind),
+            ("\noptimizer = { adan = {} }", 2, "adan", kind),
+            ("\n[optimizer.adan]\nbeta1 = 0.9", 2, "adan", kind),
+            ("\noptimizer = { adam = { beta1 = 0.8, beta3 = 0.9 } }", 2, "beta3", setting),
+            ("[optimizer.adam]\n\nbeta3 = 0.9", 3, "beta3", setting),
+            ("[optimizer.adam]\nbeta1 = 'high'", 2, "'high'", number),
+        ] {
+            assert_eq!(mistake(toml), (line, text, message.to_owned()), "{toml}");
+        }
         let expected = "expected a name such as \"sgd\" or a table such as { sgd = {} }";
-        let cases = [
-            ("optimizer = {}", "{}", "invalid length 0"),
-            ("optimizer = {sgd={},adam={}}", "{sgd={},adam={}}", "invalid length 2"),
-            ("optimizer = 3", "3", "invalid type: integer `3`"),
-        ];
-        for (toml, text, fault) in cases {
-            assert_eq!(mistake(toml), (1, text, format!("{fault}, {expected}")), "{toml}");
+        for (text, fault) in [
+            ("{}", "invalid length 0"),
+            ("{sgd={},adam={}}", "invalid length 2"),
+            ("3", "invalid type: integer `3`"),
+        ] {
+            let toml = format!("optimizer = {text}");
+            assert_eq!(mistake(&toml), (1, text, format!("{fault}, {expected}")));
         }
     }
 
@@ -442,11 +431,9 @@ mod tests {
     #[test]
     fn every_default_is_valid() {
         let default = |name: &&str| format!("{name} = {{}}");
-        let mut refused: Vec<_> = Optimizer::NAMES
-            .iter()
-            .map(default)
-            .filter_map(|toml| refusal::<Optimizer>(&toml))
-            .collect();
+        let optimizers = Optimizer::NAMES.iter().map(default);
+        let mut refused: Vec<_> =
+            optimizers.filter_map(|toml| refusal::<Optimizer>(&toml)).collect();
         let initializers = Initializer::NAMES.iter().map(default);
         refused.extend(initializers.filter_map(|toml| refusal::<Initializer>(&toml)));
         assert_eq!(refused, [""; 0]);
@@ -495,15 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_setting_says_name_range_and_value() {
-        let error = positive("learning_rate", &-0.1).unwrap_err();
-        assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
-        let error = fraction("beta1", &1.0).unwrap_err().within("adam");
-        assert_eq!(error.to_string(), "adam.beta1: expected a number from 0 to below 1, found 1");
-    }
-
-    #[test]
-    fn ranges_end_where_they_say() {
+    fn ranges_end_where_they_say_and_a_setting_outside_says_name_range_and_value() {
         type RangeCheck = fn(&str, &f64) -> Result<(), InvalidSetting>;
         let (inf, nan) = (f64::INFINITY, f64::NAN);
         let cases: [(RangeCheck, &[f64], &[f64]); 4] = [
@@ -516,5 +495,9 @@ mod tests {
             assert!(inside.iter().all(|v| check("x", v).is_ok()), "{inside:?}");
             assert!(outside.iter().all(|v| check("x", v).is_err()), "{outside:?}");
         }
+        let error = positive("learning_rate", &-0.1).unwrap_err();
+        assert_eq!(error.to_string(), "learning_rate: expected a number above 0, found -0.1");
+        let error = fraction("beta1", &1.0).unwrap_err().within("adam");
+        assert_eq!(error.to_string(), "adam.beta1: expected a number from 0 to below 1, found 1");
     }
 }

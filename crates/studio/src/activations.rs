@@ -41,8 +41,7 @@ pub(crate) struct LayerStatistics {
 }
 
 impl PredictorCache {
-    /// The activations of a model for `sample`, whose numbers are as in the dataset, layer after layer; and the step of
-    /// the model, the shape of each layer, and the probability of each class if the loss defines probabilities.
+    /// The activations of a model for `sample`, layer after layer, and as JSON the step, the shapes and the probabilities.
     pub(crate) fn activations(
         &self,
         model: &ModelAtStep,

@@ -1,8 +1,7 @@
 //! Access control: every request passes here first.
 //!
-//! A loopback address does not protect from web pages of others in the same browser: a page can send requests anywhere,
-//! and a name that first resolved to its own server can later resolve to ours (DNS rebinding). So the `Host` must be one
-//! of this server, the `Origin` too if there is one, and a request must carry the token of the link.
+//! A web page of others in the same browser can send requests anywhere, and its name can later resolve to our server (DNS
+//! rebinding). So the `Host` must be one of this server, the `Origin` too if there is one, and a request carries a token.
 
 use std::net::SocketAddr;
 
@@ -52,8 +51,7 @@ impl Guard {
         &self.tokens[access as usize]
     }
 
-    /// Whether `host`, such as `localhost:8000`, is a name of this server. The local address of the connection is one: DNS
-    /// rebinding needs a name.
+    /// Whether `host` (`localhost:8000`) is a name of this server, or the address of the connection: rebinding needs a name.
     fn is_ours(&self, host: &str, arrived: SocketAddr) -> bool {
         let mut host = host.to_ascii_lowercase();
         // Browsers leave out the port 80.

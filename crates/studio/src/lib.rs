@@ -1,8 +1,7 @@
 //! The studio: web pages that show runs during training and afterwards.
 //!
-//! It reads run folders, whose events another thread or process writes, and does not depend on the trainer: the page of
-//! a run shows the lines of its log. A run in the same process receives commands through its [`LiveRun`]; the trainer
-//! never waits for the studio.
+//! It reads run folders, whose events another thread or process writes. A run in the same process receives commands
+//! through its [`LiveRun`]; the trainer never waits for the studio.
 //!
 //! One thread serves everything from the binary itself. No request leaves the machine.
 

@@ -235,23 +235,22 @@ mod tests {
 
     use super::*;
 
-    fn open_library(roots: Vec<PathBuf>) -> Library {
-        Library::new(roots, None, |_| panic!("no test here needs data"))
-    }
-
-    fn write_run(folder: &Path, log: &str) {
-        fs::create_dir_all(folder).unwrap();
-        fs::write(folder.join("experiment.toml"), "").unwrap();
-        fs::write(folder.join("events.jsonl"), log).unwrap();
+    /// Some empty runs, each in one of two folders, and the library of both.
+    fn library_of<const N: usize>(runs: [(usize, &str); N]) -> ([tempfile::TempDir; 2], Library) {
+        let roots = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        for (root, name) in runs {
+            let folder = roots[root].path().join(name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("experiment.toml"), "").unwrap();
+            fs::write(folder.join("events.jsonl"), "").unwrap();
+        }
+        let folders = roots.iter().map(|root| root.path().to_owned()).collect();
+        (roots, Library::new(folders, None, |_| panic!("no test here needs data")))
     }
 
     #[test]
     fn a_run_whose_summary_fails_hides_no_other() {
-        let root = tempfile::tempdir().unwrap();
-        for name in ["bad", "good"] {
-            write_run(&root.path().join(name), "");
-        }
-        let library = open_library(vec![root.path().to_owned()]);
+        let (_roots, library) = library_of([(0, "bad"), (0, "good")]);
         let found = library.summaries_by(|id, folder, is_live| {
             assert_ne!(id, "bad", "a bug");
             RunSummary::read(id, folder, is_live, SystemTime::now())
@@ -262,30 +261,24 @@ mod tests {
 
     #[test]
     fn a_run_that_stops_writing_has_crashed_a_minute_later() {
-        let root = tempfile::tempdir().unwrap();
-        write_run(&root.path().join("killed"), "");
-        let library = open_library(vec![root.path().to_owned()]);
-        let written = fs::metadata(root.path().join("killed/events.jsonl")).unwrap();
-        let written = written.modified().unwrap();
-        let state = |now| library.summaries(now)[0].state;
-        assert_eq!(state(written + Duration::from_secs(59)), RunState::Running);
-        assert_eq!(state(written + Duration::from_secs(61)), RunState::Crashed);
+        let second = Duration::from_secs(1);
         // A log from the future, of a machine whose clock is wrong, is not being written either.
-        let root = tempfile::tempdir().unwrap();
-        write_run(&root.path().join("future"), "");
-        let library = open_library(vec![root.path().to_owned()]);
-        let state = |now| library.summaries(now)[0].state;
-        assert_eq!(state(written - Duration::from_secs(30)), RunState::Running);
-        assert_eq!(state(written - Duration::from_secs(90)), RunState::Crashed);
+        type Shift = fn(SystemTime, Duration) -> SystemTime;
+        let shifts: [Shift; 2] = [|time, shift| time + shift, |time, shift| time - shift];
+        for shift in shifts {
+            let (roots, library) = library_of([(0, "killed")]);
+            let log = fs::metadata(roots[0].path().join("killed/events.jsonl")).unwrap();
+            let state = |secs| {
+                let now = shift(log.modified().unwrap(), secs * second);
+                library.summaries(now)[0].state
+            };
+            assert_eq!([59, 61].map(state), [RunState::Running, RunState::Crashed]);
+        }
     }
 
     #[test]
     fn every_folder_has_an_id_of_its_own() {
-        let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        for (root, name) in [(0, "x"), (0, "x~2"), (1, "x")] {
-            write_run(&roots[root].path().join(name), "");
-        }
-        let library = open_library(roots.iter().map(|root| root.path().to_owned()).collect());
+        let (_roots, library) = library_of([(0, "x"), (0, "x~2"), (1, "x")]);
         let mut ids: Vec<String> = library.folders().into_iter().map(|(id, _)| id).collect();
         ids.sort();
         assert_eq!(ids, ["x", "x~2", "x~3"]);

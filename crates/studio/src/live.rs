@@ -93,8 +93,7 @@ impl LiveRun {
         self.commands.try_send(command).is_ok()
     }
 
-    /// The model as it was a moment ago. If the last copy is older, waits a moment for the next one, but only once: a run
-    /// that is paused or over provides none.
+    /// The model as it was a moment ago. If the last copy is older, waits once: a run that is paused or over provides none.
     pub(crate) fn model(&self) -> Option<ModelAtStep> {
         let shared = &*self.shared;
         let last = lock(&shared.model);

@@ -184,13 +184,8 @@ mod tests {
 
     fn step(step: u64, accuracy: Option<f64>) -> String {
         let mut event = json!({
-            "event": "step_finished",
-            "step": step,
-            "epoch": 0.1,
-            "metrics": { "loss": 0.5 },
-            "penalty": 0.0,
-            "learning_rate": 0.1,
-            "grad_norm": 1.0,
+            "event": "step_finished", "step": step, "epoch": 0.1, "metrics": { "loss": 0.5 },
+            "penalty": 0.0, "learning_rate": 0.1, "grad_norm": 1.0,
         });
         if let Some(accuracy) = accuracy {
             event["metrics"]["accuracy"] = accuracy.into();
@@ -200,50 +195,37 @@ mod tests {
 
     fn evaluation(step: u64) -> String {
         let event = json!({
-            "event": "evaluation_finished",
-            "step": step,
-            "epoch": 0.1,
-            "part": "test",
-            "samples": 10,
-            "metrics": { "loss": 0.5, "accuracy": 0.5 },
-            "best": {},
-            "misclassified": [[1, 2]],
+            "event": "evaluation_finished", "step": step, "epoch": 0.1, "part": "test", "samples": 10,
+            "metrics": { "loss": 0.5, "accuracy": 0.5 }, "best": {}, "misclassified": [[1, 2]],
         });
         format!("{event}\n")
     }
 
-    struct Sandbox {
-        folder: tempfile::TempDir,
+    /// A log that does not exist yet, in a folder for it.
+    fn new_log() -> (tempfile::TempDir, RunLog) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = RunLog::new(folder.path().join("events.jsonl"));
+        (folder, log)
     }
 
-    impl Sandbox {
-        fn new() -> (Self, RunLog) {
-            let folder = tempfile::tempdir().unwrap();
-            let log = RunLog::new(folder.path().join("events.jsonl"));
-            (Self { folder }, log)
-        }
-
-        fn append(&self, text: &str) {
-            let path = self.folder.path().join("events.jsonl");
-            let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-        }
+    /// Appends to a log and reads it.
+    fn append(log: &mut RunLog, text: impl AsRef<[u8]>) {
+        let mut file = OpenOptions::new().create(true).append(true).open(&log.path).unwrap();
+        file.write_all(text.as_ref()).unwrap();
+        log.refresh().unwrap();
     }
 
     #[test]
     fn every_line_is_read_once_as_it_is_written() {
-        let (sandbox, mut log) = Sandbox::new();
+        let (_folder, mut log) = new_log();
         assert!(log.refresh().is_err(), "no file yet");
         let text = [step(1, None), step(2, Some(0.5)), evaluation(2)].concat();
         // Cut anywhere, as when a reader overtakes the writer.
         let (first, second) = text.split_at(text.len() - 20);
-        sandbox.append(first);
-        log.refresh().unwrap();
+        append(&mut log, first);
         let early = log.history().unwrap();
         assert_eq!(early.text, step(2, Some(0.5)));
-        sandbox.append(second);
-        sandbox.append(PAUSED);
-        log.refresh().unwrap();
+        append(&mut log, second.to_owned() + PAUSED);
         log.refresh().unwrap();
         let late = log.since(early.end).unwrap();
         assert_eq!(late.text, evaluation(2) + PAUSED);
@@ -254,64 +236,51 @@ mod tests {
 
     #[test]
     fn an_even_choice_of_many_steps_is_shown() {
-        let (sandbox, mut log) = Sandbox::new();
+        let (_folder, mut log) = new_log();
         let lines = (1..=100_000).flat_map(|i| {
             let step = step(i, (i % 10 == 0).then_some(0.5));
             [Some(step), (i % 100 == 0).then(|| evaluation(i))]
         });
-        sandbox.append(&lines.flatten().collect::<String>());
-        log.refresh().unwrap();
-        let history = log.history().unwrap();
-        let kinds = |name| history.text.lines().filter(|line| line.contains(name)).count();
+        append(&mut log, lines.flatten().collect::<String>());
+        let Lines { text, left_out, .. } = log.history().unwrap();
+        let kinds = |name| text.lines().filter(|line| line.contains(name)).count();
         assert_eq!((kinds("step_finished"), kinds("evaluation_finished")), (1429, 334));
-        assert!(history.text.lines().all(|line| line.contains("\"accuracy\"")));
-        assert!(
-            history.text.ends_with(&evaluation(100_000))
-                && history.text.contains(&step(100_000, Some(0.5)))
-        );
-        assert_eq!(history.left_out, 100_000 - 1429);
+        assert!(text.lines().all(|line| line.contains("\"accuracy\"")));
+        assert!(text.ends_with(&(step(100_000, Some(0.5)) + &evaluation(100_000))));
+        assert_eq!(left_out, 100_000 - 1429);
     }
 
     #[test]
     fn damaged_lines_are_counted_and_those_of_a_newer_version_shown() {
-        let (sandbox, mut log) = Sandbox::new();
+        let (_folder, mut log) = new_log();
         let newer = "{\"event\":\"coffee_spilled\"}\n";
-        sandbox.append("hello\n\n");
-        sandbox.append(newer);
-        sandbox.append(&step(1, Some(1.0)));
-        sandbox.append(&"x".repeat(3 * MAX_LINE as usize));
-        sandbox.append("\n");
-        sandbox.append(&step(2, Some(1.0)));
-        log.refresh().unwrap();
-        let text = [newer, &step(1, Some(1.0)), &step(2, Some(1.0))].concat();
-        assert_eq!(log.history().unwrap().text, text);
+        let [first, second] = [1, 2].map(|i| step(i, Some(1.0)));
+        let long = "x".repeat(3 * MAX_LINE as usize);
+        append(&mut log, ["hello\n\n", newer, &first, &long, "\n", &second].concat());
+        assert_eq!(log.history().unwrap().text, [newer, &first, &second].concat());
         assert!(log.damaged >= 3, "{}", log.damaged);
     }
 
     #[test]
     fn a_line_that_is_not_text_is_damaged_and_hides_no_other() {
-        let (sandbox, mut log) = Sandbox::new();
+        let (_folder, mut log) = new_log();
         let good = step(1, Some(1.0));
-        let bad = good.replacen("step_finished\"", "step_finished\",\"note\":\"\u{0}\"", 1);
-        let mut bad = bad.into_bytes();
         // The kind of a line is known without reading the note.
-        bad.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0xff);
-        std::fs::write(&log.path, [&bad, good.as_bytes()].concat()).unwrap();
-        sandbox.append(&PAUSED.replace(",", ",\r"));
-        sandbox.append(&PAUSED.replace("\n", "\r\n"));
-        log.refresh().unwrap();
+        let (start, rest) = good.split_once("step_finished\"").unwrap();
+        let bad =
+            [start.as_bytes(), b"step_finished\",\"note\":\"\xff\"", rest.as_bytes()].concat();
+        let [inside, at_end] = [(",", ",\r"), ("\n", "\r\n")].map(|(a, b)| PAUSED.replace(a, b));
+        append(&mut log, [&bad, good.as_bytes(), inside.as_bytes(), at_end.as_bytes()].concat());
         assert_eq!(log.damaged, 2);
         assert_eq!(log.history().unwrap().text, good + PAUSED);
     }
 
     #[test]
     fn a_log_that_was_replaced_is_read_again() {
-        let (sandbox, mut log) = Sandbox::new();
-        sandbox.append(&[step(1, Some(0.1)), step(2, Some(0.2))].concat());
-        log.refresh().unwrap();
+        let (_folder, mut log) = new_log();
+        append(&mut log, [step(1, Some(0.1)), step(2, Some(0.2))].concat());
         std::fs::remove_file(&log.path).unwrap();
-        sandbox.append(&step(1, Some(0.3)));
-        log.refresh().unwrap();
+        append(&mut log, step(1, Some(0.3)));
         assert_eq!(log.history().unwrap().text, step(1, Some(0.3)));
     }
 }

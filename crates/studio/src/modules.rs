@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::assets;
 
-/// The modules that `main` needs, itself included, by name. In each, a relative import is replaced by `gradus/NAME`, for
-/// an import map: a module in a `data:` URL has no place that imports could be relative to. `replaced` names modules that
-/// are to be taken from another file.
+/// The modules that `main` needs, itself included, by name; `replaced` names those to be taken from another file. Imports
+/// become `gradus/NAME`, for an import map: in a `data:` URL they cannot be relative.
 pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut modules = BTreeMap::new();
     let mut waiting = vec![main.to_owned()];
@@ -29,8 +28,7 @@ pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<Strin
 
 /// The specifiers of the static imports and re-exports of a module.
 ///
-/// Knows strings, templates without nested ones, comments and words; a slash begins a comment or divides. Our modules
-/// have regular expressions only without quotes, which is what a test checks by importing all of them.
+/// Knows strings, templates without nested ones, comments and words. Our regular expressions have no quotes: a test imports all.
 fn specifiers(source: &str) -> Vec<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let mut found = Vec::new();
@@ -115,11 +113,11 @@ const array = Array.from("./no.js");
         let modules = reachable("main.js", &[]);
         assert!(modules.contains_key("panels/curves.js") && modules.contains_key("text/zh.json"));
         assert!(!modules.contains_key("report/main.js"));
-        let scripts =
-            assets::FILES.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".js"));
-        let unused: Vec<_> = scripts
-            .filter(|name| !name.starts_with("report/") && !modules.contains_key(*name))
-            .collect();
+        let is_unused = |name: &&str| {
+            name.ends_with(".js") && !name.starts_with("report/") && !modules.contains_key(*name)
+        };
+        let names = assets::FILES.iter().map(|(name, _)| *name);
+        let unused: Vec<_> = names.filter(is_unused).collect();
         assert!(unused.is_empty(), "no page imports {unused:?}");
         let report = reachable("report/main.js", &[("server.js", "report/server.js")]);
         assert!(report["server.js"].contains("Replaces"));

@@ -21,8 +21,7 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// The lines of a run: first those that show all of it, or those from byte `start` on, then new ones as they are
 /// written, then the event `end`.
 ///
-/// A message is made only when the one before it has been taken. So nothing queues up for a viewer who does not read: it
-/// gets fewer steps later, and is told how many were left out.
+/// A message is made only when the one before it has been taken: a viewer who does not read gets fewer steps later.
 pub(crate) fn events(
     run: Arc<OpenRun>,
     start: Option<u64>,

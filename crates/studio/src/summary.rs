@@ -46,21 +46,18 @@ pub(crate) struct RunSummary {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RunState {
-    /// It is in progress.
     Running,
     /// It waits for a command.
     Paused,
     /// It did all its steps, or reached its target.
     Finished,
-    /// It was stopped.
+    /// By a command or a signal.
     Stopped,
-    /// A number was not finite.
     NotFinite,
     /// Its log ends before the run did.
     Crashed,
     /// It was written by a newer version.
     Newer,
-    /// It is not a run.
     #[default]
     NotARun,
 }
@@ -227,11 +224,6 @@ mod tests {
         RunSummary::read("x", folder, false, written + later)
     }
 
-    fn write(folder: &Path, events: &[Event]) {
-        let lines: String = events.iter().map(|event| event.to_line() + "\n").collect();
-        fs::write(folder.join("events.jsonl"), lines).unwrap();
-    }
-
     fn paused() -> Event {
         Event::Paused(Paused { step: 1 })
     }
@@ -268,7 +260,8 @@ mod tests {
             (vec![paused(), unpaused.clone()], RunState::Running, RunState::Crashed),
             (vec![unpaused, paused()], RunState::Paused, RunState::Paused),
         ] {
-            write(folder.path(), &events);
+            let lines: String = events.iter().map(|event| event.to_line() + "\n").collect();
+            fs::write(folder.path().join("events.jsonl"), lines).unwrap();
             let found = [short, long].map(|later| summary(folder.path(), later).state);
             assert_eq!(found, [soon, later], "{events:?}");
         }
@@ -277,13 +270,13 @@ mod tests {
     #[test]
     fn a_damaged_first_line_hides_no_later_event() {
         let folder = tempfile::tempdir().unwrap();
-        let lines = ["\u{1}", &paused().to_line(), ""].join("\n");
-        fs::write(folder.path().join("events.jsonl"), lines.replace('\u{1}', "{")).unwrap();
-        let found = summary(folder.path(), Duration::ZERO);
-        assert_eq!(found.state, RunState::Paused);
-        let problem = found.problem.unwrap();
-        assert!(problem.starts_with("events.jsonl: line 1: "), "{problem}");
-        fs::write(folder.path().join("events.jsonl"), "{\n").unwrap();
-        assert_eq!(summary(folder.path(), Duration::ZERO).state, RunState::NotARun);
+        for (rest, state) in
+            [(paused().to_line(), RunState::Paused), (String::new(), RunState::NotARun)]
+        {
+            fs::write(folder.path().join("events.jsonl"), format!("{{\n{rest}\n")).unwrap();
+            let found = summary(folder.path(), Duration::ZERO);
+            assert_eq!(found.state, state);
+            assert!(found.problem.unwrap().starts_with("events.jsonl: line 1: "), "{rest}");
+        }
     }
 }

@@ -7,9 +7,8 @@
 //! | 8–15 | rows, columns | - |
 //! | then | pixels, row by row, 0 for the background | labels |
 //!
-//! All numbers are big endian. A file may be compressed with gzip, as MNIST is published; its first
-//! byte tells. Bytes from outside are not trusted: a header that announces more than
-//! [`LIMIT_BYTES`] is refused, and memory grows with what is read, not with what is announced.
+//! All numbers are big endian. A file may be compressed with gzip, as MNIST is published. A header that
+//! announces more than [`LIMIT_BYTES`] is refused, and memory grows with what is read.
 //!
 //! Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", file formats.
 
@@ -24,8 +23,7 @@ use crate::{DataError, DataFault, Features, Targets};
 /// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
 pub const LIMIT_BYTES: usize = 1 << 30;
 
-/// Reserved before reading, if the header announces as much: enough for MNIST in a buffer that never grows, and
-/// little for a false header.
+/// Reserved before reading, if the header announces as much: enough for MNIST, and little for a false header.
 const RESERVED_BYTES: usize = 64 << 20;
 
 /// Type code of unsigned bytes; the number of axes is added to it.
@@ -39,8 +37,7 @@ const GZIP_FIRST_BYTE: u8 = 0x1f;
 ///
 /// # Errors
 ///
-/// Those of [`images`], [`labels`] and [`Dataset::new`](crate::Dataset::new); nothing is returned
-/// unless both files are whole.
+/// Those of [`images`], [`labels`] and [`Dataset::new`](crate::Dataset::new).
 #[cfg(feature = "files")]
 pub fn read(
     images_path: &Path,
@@ -68,8 +65,7 @@ pub fn read(
 ///
 /// # Errors
 ///
-/// [`DataFault::Format`], [`DataFault::TooLarge`], [`DataFault::Truncated`], [`DataFault::Trailing`],
-/// and [`DataFault::Io`] if the input cannot be read or a gzip stream is damaged.
+/// [`DataFault::Format`], `TooLarge`, `Truncated`, `Trailing`, and `Io` also if a gzip stream is damaged.
 ///
 /// # Examples
 ///
@@ -87,9 +83,7 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
     Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
 }
 
-/// Reads labels, each below `classes`.
-///
-/// `name` names the input in errors.
+/// Reads labels, each below `classes`; `name` names the input in errors.
 ///
 /// # Errors
 ///
@@ -280,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_file_is_named_by_its_format() {
+    fn a_foreign_file_is_named_by_its_format_and_a_label_outside_the_classes_is_an_error() {
         let cases: [(&[u8], &str); 9] = [
             (b"<!DOCTYPE html>", "what looks like a web page (0x3c21444f)"),
             (b"<html>", "what looks like a web page (0x3c68746d)"),
@@ -298,10 +292,12 @@ mod tests {
             // A download saved under the wrong name is still a web page when its name says gzip.
             assert_eq!(message(images("x", &gzip(bytes)[..])), format!("{expected}{found}"));
         }
-        let error = message(labels("y", &two_images()[..], 10));
-        let expected =
-            "an IDX file of labels (0x00000801), found an IDX file of images (0x00000803)";
-        assert_eq!(error, format!("y: expected {expected}"));
+        let of_labels = |bytes: &[u8]| message(labels("y", bytes, 10));
+        let found = "found an IDX file of images (0x00000803)";
+        let expected = format!("y: expected an IDX file of labels (0x00000801), {found}");
+        assert_eq!(of_labels(&two_images()), expected);
+        let eleven = of_labels(&file(&[0x801, 2], &[1, 11]));
+        assert_eq!(eleven, "y: label 11 at index 1, expected below 10");
     }
 
     #[test]
@@ -319,27 +315,13 @@ mod tests {
 
     #[test]
     fn oversized_headers_are_refused_before_anything_is_read() {
-        let most = u32::MAX;
-        let huge = file(&[0x803, most, most, most], &[]);
-        assert_eq!(
-            message(images("x", &huge[..])),
-            "x: header announces [4294967295, 4294967295, 4294967295] bytes, the limit is 1073741824",
-        );
-        let above = file(&[0x801, LIMIT_BYTES as u32 + 1], &[]);
-        let fault = labels("y", &above[..], 10).unwrap_err().fault;
-        assert!(matches!(fault, DataFault::TooLarge { .. }), "{fault}");
-        let at = file(&[0x801, LIMIT_BYTES as u32], &[]);
-        let fault = labels("y", &at[..], 10).unwrap_err().fault;
-        assert!(matches!(fault, DataFault::Truncated { found: 8, .. }), "{fault}");
-    }
-
-    #[test]
-    fn a_label_outside_the_classes_is_an_error() {
-        let eleven = file(&[0x801, 2], &[1, 11]);
-        assert_eq!(
-            message(labels("y", &eleven[..], 10)),
-            "y: label 11 at index 1, expected below 10"
-        );
+        let huge = message(images("x", &file(&[0x803, u32::MAX, u32::MAX, u32::MAX], &[])[..]));
+        let sizes = "[4294967295, 4294967295, 4294967295]";
+        assert_eq!(huge, format!("x: header announces {sizes} bytes, the limit is 1073741824"));
+        let fault = |size| labels("y", &file(&[0x801, size], &[])[..], 10).unwrap_err().fault;
+        let [at, above] = [0, 1].map(|more| fault(LIMIT_BYTES as u32 + more));
+        assert!(matches!(above, DataFault::TooLarge { .. }), "{above}");
+        assert!(matches!(at, DataFault::Truncated { found: 8, .. }), "{at}");
     }
 
     #[cfg(feature = "files")]

@@ -3,8 +3,7 @@
 use super::*;
 
 settings! {
-    /// One value for all weights: the usual start of biases, and a mistake for the weights of a hidden
-    /// layer, whose units would stay equal for ever.
+    /// One value for all weights: for biases. The units of a hidden layer would stay equal for ever.
     pub struct Constant {
         /// The value of every weight, finite.
         value: f64 = 0.0, finite;

@@ -15,16 +15,3 @@ impl Initialize for HeUniform {
         fill_uniform(2.0, fan_in, random, values);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{Distribution, check_initializer};
-    use super::*;
-
-    #[test]
-    fn has_the_limit_that_gives_the_papers_variance_and_the_known_first_values() {
-        let (deviation, limit) = (0.02f64.sqrt(), 0.06f64.sqrt());
-        let first = [0.05533881406389609, -0.2090728963364477, 0.23893236655582858];
-        check_initializer(&HeUniform {}, Distribution { mean: 0.0, deviation, limit }, first);
-    }
-}

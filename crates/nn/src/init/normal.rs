@@ -20,16 +20,3 @@ impl Initialize for Normal {
         values.iter_mut().for_each(|value| *value = self.mean + self.deviation * *value);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{Distribution, check_initializer};
-    use super::*;
-
-    #[test]
-    fn has_its_mean_and_deviation_and_the_known_first_values() {
-        let expected = Distribution { mean: 1.0, deviation: 0.5, limit: f64::INFINITY };
-        let first = [1.6172709102751355, -0.4775266737576058, 0.2532662664530113];
-        check_initializer(&Normal { mean: 1.0, deviation: 0.5 }, expected, first);
-    }
-}

@@ -36,19 +36,3 @@ impl Initialize for Uniform {
         values.fill_with(|| self.low + width * random.uniform());
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{Distribution, check_distribution, check_first_values};
-    use super::*;
-
-    #[test]
-    fn fills_its_range_evenly_and_the_known_first_values() {
-        let expected = Distribution { mean: 1.0, deviation: 2.0 / 12f64.sqrt(), limit: 1.0 };
-        check_distribution(&Uniform { low: 0.0, high: 2.0 }, expected);
-        check_first_values(
-            &Uniform::default(),
-            [0.011295988118941579, -0.04267682625584162, 0.04877186509145105],
-        );
-    }
-}

@@ -15,16 +15,3 @@ impl Initialize for XavierUniform {
         fill_uniform(2.0, fan_in + fan_out, random, values);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{Distribution, check_initializer};
-    use super::*;
-
-    #[test]
-    fn has_the_limit_of_the_paper_and_the_known_first_values() {
-        let (deviation, limit) = ((2.0 / 150.0f64).sqrt(), (6.0 / 150.0f64).sqrt());
-        let first = [0.04518395247576632, -0.17070730502336648, 0.1950874603658042];
-        check_initializer(&XavierUniform {}, Distribution { mean: 0.0, deviation, limit }, first);
-    }
-}

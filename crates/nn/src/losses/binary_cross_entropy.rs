@@ -5,8 +5,7 @@ use super::*;
 settings! {
     /// The loss `binary_cross_entropy`.
     ///
-    /// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without forming `σ(z)`: it neither
-    /// overflows nor takes the logarithm of 0.
+    /// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without a logarithm of 0.
     pub struct BinaryCrossEntropy {}
 }
 

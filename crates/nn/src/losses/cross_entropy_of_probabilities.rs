@@ -5,8 +5,7 @@ use super::*;
 settings! {
     /// The loss `cross_entropy_of_probabilities`.
     ///
-    /// Put it behind a `softmax` layer. The small number keeps the logarithm finite where a probability is 0:
-    /// the loss is then 16.118, not infinite.
+    /// Put it behind a `softmax` layer. Where a probability is 0 the loss is 16.118, not infinite.
     pub struct CrossEntropyOfProbabilities {}
 }
 

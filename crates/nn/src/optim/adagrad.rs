@@ -1,8 +1,7 @@
 //! AdaGrad: `h ← h + g²`, `w ← w − η·g / (√h + ε)`.
 //!
 //! Each parameter has its own rate, which falls as its gradients add up and never rises again.
-//! Epsilon stands outside the root, as in "Deep Learning from Scratch"; it only
-//! prevents 0 / 0.
+//! Epsilon stands outside the root, as in "Deep Learning from Scratch", and only prevents 0 / 0.
 //! Source: Duchi, Hazan, Singer (JMLR 2011), "Adaptive subgradient methods for online learning and
 //! stochastic optimization", with diagonal matrices; "Deep Learning from Scratch", section 6.1.5.
 
@@ -23,18 +22,5 @@ impl<T: Float> Optimize<T> for AdaGrad {
             *h += g * g;
             *w -= rate * g / (h.sqrt() + epsilon);
         }));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{testing::check_rule, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&AdaGrad::default(), 1.5, |info, w, g, [h, _]| {
-            *h += g.powi(2);
-            w - info.learning_rate / (h.sqrt() + 1e-7) * g
-        });
     }
 }

@@ -4,10 +4,8 @@
 //! `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
 //!
 //! Epsilon stands outside the root and is added after the correction, as in the paper's algorithm 1
-//! and PyTorch. TensorFlow 1 (1e-8) and "Deep Learning from Scratch" (1e-7) write
-//! `w ← w − η·√(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)`, the paper's faster form: there epsilon acts
-//! like our `ε / √(1 − β₂ᵗ)`, 32 times as much in the first step and the same in the end. It shows
-//! only where gradients are as small as that.
+//! and PyTorch. TensorFlow 1 (1e-8) and "Deep Learning from Scratch" (1e-7) use the paper's faster
+//! form, where it acts like our `ε / √(1 − β₂ᵗ)`: 32 times as much in the first step.
 //! Source: Kingma, Ba (ICLR 2015), "Adam: a method for stochastic optimization".
 
 use std::array::{from_mut, from_ref};
@@ -27,9 +25,8 @@ settings! {
 }
 
 /// Added and taken away again, they let gradients below about 6e-18 and means below 6e-30 become 0; squares stay
-/// above the third. The running statistics of a pixel that is rarely lit, and the squares of gradients when the network
-/// is sure, would otherwise be subnormal, and each multiplication of a subnormal `f32` takes a hundred times as
-/// long. Such a mean moves no weight, and the root of such a square is nothing beside any useful epsilon.
+/// above the third. They would otherwise become subnormal, and each multiplication of a subnormal `f32` takes a hundred
+/// times as long. Such a mean moves no weight, and the root of such a square is nothing beside any useful epsilon.
 const COARSE: f64 = 1e-10;
 const FINE: f64 = 1e-22;
 const LEAST_SQUARE: f64 = 1e-37;
@@ -123,27 +120,13 @@ impl<T: Float> Factors<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{testing::check_rule, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Adam::default(), 0.3, |info, w, g, [m, v]| {
-            let t = info.step as i32;
-            *m = 0.9 * *m + (1.0 - 0.9) * g;
-            *v = 0.999 * *v + (1.0 - 0.999) * g.powi(2);
-            let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
-            w - info.learning_rate * m_hat / (v_hat.sqrt() + 1e-8)
-        });
-    }
+    use super::{testing::first_step, *};
 
     #[test]
     fn the_first_step_has_the_size_of_the_learning_rate_whatever_the_gradient() {
-        let info = StepInfo { learning_rate: 0.01, step: 1 };
         // Far above epsilon, and with squares that are still normal numbers in f32.
         let grads = [1e-2f32, -1.0, 37.0, -1e6, 1e15];
-        let (mut w, mut m, mut v) = ([0.0; 5], [0.0; 5], [0.0; 5]);
-        Adam::default().update(&info, &mut w, &grads, [&mut m, &mut v]);
-        for (w, g) in w.iter().zip(grads) {
+        for (w, g) in first_step(&Adam::default(), 0.01, [0.0; 5], grads).iter().zip(grads) {
             let want = -0.01 * g.signum();
             assert!((w - want).abs() < 2e-6 * 0.01, "gradient {g}: {w}");
         }
@@ -152,10 +135,9 @@ mod tests {
     /// `m̂ / √v̂` would be 1; halving it needs `ε = √v̂ = |g|`, after the correction, outside the root.
     #[test]
     fn epsilon_is_added_to_the_corrected_root() {
-        let info = StepInfo { learning_rate: 1.0, step: 1 };
-        let (mut w, mut m, mut v) = ([0.0], [0.0], [0.0]);
-        Adam { epsilon: 3.0, ..Adam::default() }.update(&info, &mut w, &[3.0], [&mut m, &mut v]);
-        assert!((w[0] + 0.5f64).abs() < 1e-14, "{w:?}");
+        let adam = Adam { epsilon: 3.0, ..Adam::default() };
+        let [w] = first_step(&adam, 1.0, [0.0f64], [3.0]);
+        assert!((w + 0.5).abs() < 1e-14, "{w}");
     }
 
     #[test]

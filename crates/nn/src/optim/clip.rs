@@ -17,9 +17,7 @@ settings! {
 }
 
 impl Clip {
-    /// The factor for all gradients, given their global L2 `norm`: at most 1.
-    ///
-    /// A norm of 0 gives 1; so does NaN, which thus stays to be seen in the gradients.
+    /// The factor for all gradients, given their global L2 `norm`: at most 1, and 1 for a norm of 0 or NaN.
     pub fn scale(&self, norm: f64) -> f64 {
         match self.norm {
             Some(limit) if norm > limit => limit / norm,
@@ -54,14 +52,10 @@ mod tests {
     }
 
     #[test]
-    fn a_large_norm_is_scaled_down_and_keeps_its_direction() {
-        let clip = Clip { norm: Some(1.5), value: None };
-        assert_eq!(clipped(&clip, [1.0, -2.0, 2.0]), [0.5, -1.0, 1.0]);
-        assert_eq!(clipped(&clip, [0.1, -0.2, 0.2]), [0.1, -0.2, 0.2]);
-    }
-
-    #[test]
-    fn values_are_clipped_one_by_one_after_the_norm() {
+    fn a_large_norm_is_scaled_down_and_then_values_are_clipped_one_by_one() {
+        let by_norm = Clip { norm: Some(1.5), value: None };
+        assert_eq!(clipped(&by_norm, [1.0, -2.0, 2.0]), [0.5, -1.0, 1.0]);
+        assert_eq!(clipped(&by_norm, [0.1, -0.2, 0.2]), [0.1, -0.2, 0.2]);
         let by_value = Clip { norm: None, value: Some(1.0) };
         assert_eq!(clipped(&by_value, [0.5, -2.0, 3.0]), [0.5, -1.0, 1.0]);
         let both = Clip { norm: Some(1.5), value: Some(0.75) };
@@ -69,20 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_clipped_by_default() {
+    fn by_default_nothing_is_clipped_and_nan_is_never_hidden() {
         assert_eq!(clipped(&Clip::default(), [1e30, -1e30, 0.0]), [1e30, -1e30, 0.0]);
-    }
-
-    #[test]
-    fn norms_of_zero_and_nan_change_nothing() {
-        let clip = Clip { norm: Some(1.0), value: None };
-        assert_eq!((clip.scale(0.0), clip.scale(f64::NAN)), (1.0, 1.0));
-    }
-
-    #[test]
-    fn nan_is_not_hidden() {
-        let clip = Clip { norm: None, value: Some(1.0) };
-        assert!(clipped(&clip, [f64::NAN, 0.0, 0.0])[0].is_nan());
+        let by_norm = Clip { norm: Some(1.0), value: None };
+        assert_eq!((by_norm.scale(0.0), by_norm.scale(f64::NAN)), (1.0, 1.0));
+        let by_value = Clip { norm: None, value: Some(1.0) };
+        assert!(clipped(&by_value, [f64::NAN, 0.0, 0.0])[0].is_nan());
     }
 
     #[test]

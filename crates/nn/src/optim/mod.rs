@@ -1,13 +1,12 @@
 //! Optimizers: from gradients to new parameters.
 //!
-//! A network's parameters are one vector, and a rule works element by element on any piece of it,
-//! so the threads of a pool may share one step and the result is the same, bit for bit.
+//! A rule works element by element on any piece of the parameters, so the threads of a pool may share
+//! one step and the result is the same, bit for bit.
 //!
 //! In the formulas `w` is a parameter, `g` the gradient of the **mean** loss, `η` the learning rate
 //! and `t` the step, 1 for the first.
-//! A rate published for a sum or a multiple of the loss must be multiplied likewise for
-//! [`Sgd`](sgd::Sgd), [`Momentum`](momentum::Momentum) and [`Nesterov`](nesterov::Nesterov): 0.005 on
-//! 100 times the mean loss is 0.5 here. The others divide by the gradient's size, and keep theirs.
+//! A rate published for a multiple of that loss must be multiplied likewise for [`sgd`], [`momentum`] and
+//! [`nesterov`]: 0.005 on 100 times the mean loss is 0.5 here. The others divide by the gradient's size.
 
 pub mod adagrad;
 pub mod adam;

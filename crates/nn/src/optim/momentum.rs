@@ -1,7 +1,7 @@
 //! Gradient descent with momentum: `v ← µ·v − η·g`, `w ← w + v`.
 //!
-//! The learning rate is inside the velocity, so a change of rate takes hold gradually; libraries
-//! that keep `v ← µ·v + g` and step by `η·v` agree with this form as long as the rate is constant.
+//! A change of rate takes hold gradually; libraries that keep `v ← µ·v + g` and step by `η·v` agree
+//! with this form as long as the rate is constant.
 //! Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods", in the
 //! form of "Deep Learning from Scratch", section 6.1.4.
 
@@ -22,18 +22,5 @@ impl<T: Float> Optimize<T> for Momentum {
             *v = momentum * *v - rate * g;
             *w += *v;
         }));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{testing::check_rule, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Momentum::default(), 0.1, |info, w, g, [v, _]| {
-            *v = 0.9 * *v - info.learning_rate * g;
-            w + *v
-        });
     }
 }

@@ -4,8 +4,7 @@
 //! that step: a change of variables, so that the gradient is taken at the parameters themselves.
 //! Source: Nesterov (1983), "A method of solving a convex programming problem with convergence rate
 //! O(1/k²)", in the form of Bengio, Boulanger-Lewandowski, Pascanu (2013), "Advances in optimizing
-//! recurrent networks", equations 6 and 7, which is also the code of "Deep Learning from
-//! Scratch".
+//! recurrent networks", equations 6 and 7, and of "Deep Learning from Scratch".
 
 use super::*;
 
@@ -29,17 +28,7 @@ impl<T: Float> Optimize<T> for Nesterov {
 
 #[cfg(test)]
 mod tests {
-    use super::{testing::check_rule, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Nesterov::default(), 0.1, |info, w, g, [v, _]| {
-            // As arranged in "Deep Learning from Scratch": by the old velocity.
-            let old = *v;
-            *v = 0.9 * old - info.learning_rate * g;
-            w + 0.9 * 0.9 * old - (1.0 + 0.9) * info.learning_rate * g
-        });
-    }
+    use super::*;
 
     /// The definition: momentum on `u`, its gradient taken at `u + µ·v`, which is our `w`.
     #[test]

@@ -2,8 +2,7 @@
 //!
 //! [AdaGrad](super::adagrad) with a moving average in place of the sum. Epsilon stands outside the root, as in
 //! "Deep Learning from Scratch" (with 1e-7) and PyTorch; TensorFlow 1 has it under the root, where 1e-8 acts like our 1e-4
-//! on parameters without gradient. There is no bias correction: the first step is `1 / √(1 − ρ)`
-//! times as long as those of a steady gradient later.
+//! on parameters without gradient. Without bias correction, the first step is `1 / √(1 − ρ)` times as long as later ones.
 //! Source: Tieleman, Hinton (2012), "Neural networks for machine learning", lecture 6e.
 
 use super::*;
@@ -26,18 +25,5 @@ impl<T: Float> Optimize<T> for RmsProp {
             *h = decay * *h + fresh * g * g;
             *w -= rate * g / (h.sqrt() + epsilon);
         }));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{testing::check_formula, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces() {
-        check_formula(&RmsProp::default(), |info, w, g, [h, _]| {
-            *h = 0.99 * *h + 0.01 * g.powi(2);
-            w - info.learning_rate / (h.sqrt() + 1e-8) * g
-        });
     }
 }

@@ -21,13 +21,3 @@ impl<T: Float> Optimize<T> for Sgd {
         Pieces { params, grads, state }.update_each(inlined!(|w, g, _| *w -= rate * g));
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{testing::check_rule, *};
-
-    #[test]
-    fn follows_its_formula_in_any_pieces_and_down_a_valley() {
-        check_rule(&Sgd {}, 0.95, |info, w, g, _| w - info.learning_rate * g);
-    }
-}

@@ -2,36 +2,88 @@
 
 use kernels::{Float, random::Stream};
 
-use super::{Optimize, StepInfo};
+use super::{Optimize, Optimizer, StepInfo};
 
 /// One step of one parameter as the source writes it: `(step, w, g, state)` to the new `w`.
-pub(super) type UpdateFormula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
+type UpdateFormula = fn(StepInfo, f64, f64, &mut [f64; 2]) -> f64;
 
-/// Checks five steps against `formula`, in `f32` and `f64`, and that updates in pieces give the bits
-/// of an update of the whole, for lengths that fill no vector register.
-#[track_caller]
-pub(super) fn check_formula(
-    optimizer: &(impl Optimize<f32> + Optimize<f64>),
-    formula: UpdateFormula,
-) {
-    for n in [0, 1, 17, 1000] {
-        check_length::<f32>(optimizer, formula, n, f32::EPSILON.into());
-        check_length::<f64>(optimizer, formula, n, f64::EPSILON);
+/// Each rule with its default settings, and the learning rate at which it is to descend a valley, if it can in 30 steps.
+const RULES: [(&str, UpdateFormula, Option<f64>); 7] = [
+    ("sgd", |info, w, g, _| w - info.learning_rate * g, Some(0.95)),
+    (
+        "momentum",
+        |info, w, g, [v, _]| {
+            *v = 0.9 * *v - info.learning_rate * g;
+            w + *v
+        },
+        Some(0.1),
+    ),
+    (
+        "nesterov",
+        |info, w, g, [v, _]| {
+            // As arranged in "Deep Learning from Scratch": by the old velocity.
+            let old = *v;
+            *v = 0.9 * old - info.learning_rate * g;
+            w + 0.9 * 0.9 * old - (1.0 + 0.9) * info.learning_rate * g
+        },
+        Some(0.1),
+    ),
+    (
+        "adagrad",
+        |info, w, g, [h, _]| {
+            *h += g.powi(2);
+            w - info.learning_rate / (h.sqrt() + 1e-7) * g
+        },
+        Some(1.5),
+    ),
+    (
+        "rmsprop",
+        |info, w, g, [h, _]| {
+            *h = 0.99 * *h + 0.01 * g.powi(2);
+            w - info.learning_rate / (h.sqrt() + 1e-8) * g
+        },
+        None,
+    ),
+    ("adam", |info, w, g, state| w - info.learning_rate * adam(info, g, state), Some(0.3)),
+    ("adamw", |info, w, g, state| w - info.learning_rate * (adam(info, g, state) + 0.01 * w), None),
+];
+
+fn adam(info: StepInfo, g: f64, [m, v]: &mut [f64; 2]) -> f64 {
+    let t = info.step as i32;
+    *m = 0.9 * *m + (1.0 - 0.9) * g;
+    *v = 0.999 * *v + (1.0 - 0.999) * g.powi(2);
+    let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
+    m_hat / (v_hat.sqrt() + 1e-8)
+}
+
+/// In `f32` and `f64`, for lengths that fill no vector register.
+#[test]
+fn every_rule_follows_its_formula_in_any_pieces_and_down_a_valley() {
+    assert_eq!(RULES.map(|(name, ..)| name), Optimizer::NAMES);
+    for (name, formula, rate) in RULES {
+        let optimizer: Optimizer = toml::from_str(&format!("{name} = {{}}")).unwrap();
+        for n in [0, 1, 17, 1000] {
+            check_five_steps::<f32>(&optimizer, formula, n, f32::EPSILON.into());
+            check_five_steps::<f64>(&optimizer, formula, n, f64::EPSILON);
+        }
+        if let Some(rate) = rate {
+            check_descent(&optimizer, rate, formula);
+        }
     }
 }
 
-#[track_caller]
-fn check_length<T: Float>(
-    optimizer: &dyn Optimize<T>,
+fn check_five_steps<T: Float>(
+    optimizer: &Optimizer,
     formula: UpdateFormula,
     n: usize,
     epsilon: f64,
 ) {
+    let (name, optimizer) = (optimizer.name(), optimizer.as_dyn());
     let whole = State::<T>::after_five_steps(optimizer, n, n);
     for piece in [1, 7, 64] {
         let pieces = State::after_five_steps(optimizer, n, piece);
-        assert!(pieces.params == whole.params, "{} n={n} in pieces of {piece}", T::NAME);
-        assert!(pieces.state == whole.state, "{} n={n} in pieces of {piece}", T::NAME);
+        assert!(pieces.params == whole.params, "{name} {} n={n} in pieces of {piece}", T::NAME);
+        assert!(pieces.state == whole.state, "{name} {} n={n} in pieces of {piece}", T::NAME);
     }
 
     let mut random = Stream::new(7, n as u64);
@@ -46,25 +98,18 @@ fn check_length<T: Float>(
     for (i, (found, want)) in whole.params.iter().zip(expected).enumerate() {
         // Five steps of about six roundings each, of numbers around |w| and 1.
         let error = (found.to_f64() - want).abs() / want.abs().max(1.0);
-        assert!(error <= 30.0 * epsilon, "{} n={n} i={i}: {found}, expected {want}", T::NAME);
+        assert!(
+            error <= 30.0 * epsilon,
+            "{name} {} n={n} i={i}: {found}, expected {want}",
+            T::NAME
+        );
     }
-}
-
-/// Checks a rule by [`check_formula`] and [`check_descent`].
-#[track_caller]
-pub(super) fn check_rule(
-    optimizer: &(impl Optimize<f32> + Optimize<f64>),
-    learning_rate: f64,
-    formula: UpdateFormula,
-) {
-    check_formula(optimizer, formula);
-    check_descent(optimizer, learning_rate, formula);
 }
 
 /// Checks 30 steps down `x²/20 + y²` from (−7, 2), figure 6-3 of "Deep Learning from Scratch": along the
 /// path of the formula, to an end near the minimum.
-#[track_caller]
-fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: UpdateFormula) {
+fn check_descent(optimizer: &Optimizer, learning_rate: f64, formula: UpdateFormula) {
+    let (name, optimizer) = (optimizer.name(), optimizer.as_dyn());
     let gradient = |[x, y]: [f64; 2]| [x / 10.0, 2.0 * y];
     let mut state = State { params: vec![-7.0, 2.0], state: empty_slots(optimizer, 2) };
     let (mut point, mut moments) = ([-7.0, 2.0], [[0.0; 2]; 2]);
@@ -76,12 +121,15 @@ fn check_descent(optimizer: &dyn Optimize<f64>, learning_rate: f64, formula: Upd
         for i in 0..2 {
             point[i] = formula(info, point[i], grads[i], &mut moments[i]);
             let error = (state.params[i] - point[i]).abs();
-            assert!(error < 1e-12, "step {step}: {:?}, expected {point:?}", state.params);
+            assert!(error < 1e-12, "{name}, step {step}: {:?}, expected {point:?}", state.params);
         }
     }
     let [x, y] = point;
     let height = x * x / 20.0 + y * y;
-    assert!(height < 0.11, "ends at {point:?}, {height} above the minimum; it began 6.45 above");
+    assert!(
+        height < 0.11,
+        "{name} ends at {point:?}, {height} above the minimum; it began 6.45 above"
+    );
 }
 
 struct State<T> {
@@ -123,4 +171,17 @@ fn info(step: u64) -> StepInfo {
 
 fn draw<T: Float>(random: &mut Stream, n: usize) -> Vec<T> {
     (0..n).map(|_| T::from_f64(random.normal())).collect()
+}
+
+/// The parameters after the first step.
+pub(super) fn first_step<T: Float, const N: usize>(
+    optimizer: &dyn Optimize<T>,
+    learning_rate: f64,
+    mut params: [T; N],
+    grads: [T; N],
+) -> [T; N] {
+    let (mut first, mut second) = ([T::ZERO; N], [T::ZERO; N]);
+    let info = StepInfo { learning_rate, step: 1 };
+    optimizer.update(&info, &mut params, &grads, [&mut first, &mut second]);
+    params
 }

@@ -26,28 +26,3 @@ impl LearningRate for CosineDecay {
         self.end + (self.start - self.end) * 0.5 * (1.0 + Float::cos(angle))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn goes_from_start_to_end_and_stays() {
-        let schedule = CosineDecay { start: 0.5, end: 0.1, steps: 100 };
-        // A third of the way is 60 degrees, whose cosine is 1/2.
-        let thirds = CosineDecay { steps: 99, ..schedule };
-        let cases = [(0, 0.5), (50, 0.3), (100, 0.1), (101, 0.1), (u64::MAX, 0.1)];
-        for (step, want) in cases {
-            let rate = schedule.learning_rate(step);
-            assert!((rate - want).abs() < 1e-15, "step {step}: {rate}, expected {want}");
-        }
-        assert!((thirds.learning_rate(33) - 0.4).abs() < 1e-15);
-        assert!((thirds.learning_rate(66) - 0.2).abs() < 1e-15);
-    }
-
-    #[test]
-    fn the_last_rate_of_a_hundred_steps_from_a_half_is_small_and_not_zero() {
-        let schedule = CosineDecay { start: 0.5, end: 0.0, steps: 100 };
-        assert!((schedule.learning_rate(99) - 1.2336e-4).abs() < 1e-8);
-    }
-}

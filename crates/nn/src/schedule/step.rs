@@ -19,15 +19,3 @@ impl LearningRate for StepDecay {
         self.start * Float::powf(self.factor, (step / self.every) as f64)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn falls_every_so_many_steps_and_only_then() {
-        let schedule = StepDecay { start: 0.8, factor: 0.5, every: 10 };
-        let rates = [0, 9, 10, 19, 20, 35].map(|step| schedule.learning_rate(step));
-        assert_eq!(rates, [0.8, 0.8, 0.4, 0.4, 0.2, 0.1]);
-    }
-}

@@ -9,8 +9,7 @@ use crate::registry::nested;
 settings! {
     /// A learning rate that rises evenly to the first rate of another schedule, then follows it.
     ///
-    /// Step 0 already has `1 / steps` of that rate, so no step is lost; the other schedule counts from
-    /// the end of the warm-up.
+    /// Step 0 already has `1 / steps` of that rate; the other schedule counts from the end of the warm-up.
     pub struct Warmup {
         /// The length of the warm-up, in steps.
         steps: u64 = 500, one_or_more;
@@ -27,26 +26,5 @@ impl LearningRate for Warmup {
             Some(after) => then.learning_rate(after),
             None => then.learning_rate(0) * ((step + 1) as f64 / self.steps as f64),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{step::StepDecay, *};
-
-    #[test]
-    fn rises_in_equal_steps_and_then_follows_from_the_start() {
-        let then = StepDecay { start: 1.0, factor: 0.5, every: 2 };
-        let schedule = Warmup { steps: 4, then: Box::new(then.into()) };
-        let rates: Vec<f64> = (0..9).map(|step| schedule.learning_rate(step)).collect();
-        assert_eq!(rates, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25]);
-    }
-
-    #[test]
-    fn is_read_with_the_schedule_inside() {
-        let toml = "warmup = { steps = 5, then = { step = { every = 7 } } }";
-        let then = StepDecay { every: 7, ..StepDecay::default() };
-        let want = Warmup { steps: 5, then: Box::new(then.into()) };
-        assert_eq!(toml::from_str::<Schedule>(toml).unwrap(), want.into());
     }
 }

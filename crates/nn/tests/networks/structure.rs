@@ -88,37 +88,27 @@ fn assert_mistakes(cases: &str) {
 fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
     assert_mistakes(
         "[4, 4, 1] | 'relu', { linear = { units = 2 } }
-         layer 2: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]
-
+           layer 2: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]
          [16] | { conv2d = { filters = 2, kernel = 3 } }
-         layer 1: conv2d: expected images [N, height, width, channels], found [N, 16]
-
+           layer 1: conv2d: expected images [N, height, width, channels], found [N, 16]
          [4, 4, 1] | { conv2d = { filters = 2, kernel = [5, 3] } }
-         layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]
-
+           layer 1: conv2d: kernel [5, 3] is larger than the padded image [4, 4], found [N, 4, 4, 1]
          [4, 4, 1] | { conv2d = { filters = 2, kernel = 3, stride = 0 } }
-         layers.1.stride: expected 1 or more, found 0
-
+           layers.1.stride: expected 1 or more, found 0
          [16] | { max_pool2d = { size = 2 } }
-         layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]
-
+           layer 1: max_pool2d: expected an image [N, height, width, channels], found [N, 16]
          [4, 4, 1] | { avg_pool2d = { size = 2, padding = 2 } }
-         layer 1: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]
-
+           layer 1: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]
          [16] | 'flatten', { linear = { units = 3 } }
-         the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]
-
+           the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]
          [4, 4, 1] | 'relu'
-         the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]
-
+           the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]
          [] | 'flatten'
-         input: expected one to six sizes above 0, found []
-
+           input: expected one to six sizes above 0, found []
          [4, 0] | 'flatten'
-         input: expected one to six sizes above 0, found [4, 0]
-
+           input: expected one to six sizes above 0, found [4, 0]
          [1, 1, 1, 1, 1, 1, 2] | 'flatten'
-         input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
+           input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
     );
 }
 
@@ -126,25 +116,19 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
 fn settings_outside_their_range_are_named_with_their_layer() {
     assert_mistakes(
         "[4] | { linear = { units = 0 } }
-         layers.1.units: expected 1 to 1048576, found 0
-
+           layers.1.units: expected 1 to 1048576, found 0
          [4] | 'relu', { dropout = { rate = 1 } }
-         layers.2.rate: expected a number from 0 to below 1, found 1
-
+           layers.2.rate: expected a number from 0 to below 1, found 1
          [4] | { leaky_relu = { slope = -0.1 } }
-         layers.1.slope: expected a number of at least 0, found -0.1
-
+           layers.1.slope: expected a number of at least 0, found -0.1
          [4] | { conv2d = { filters = 2, kernel = [3, 1048577] } }
-         layers.1.kernel: expected 1 to 1048576, found 1048577
-
+           layers.1.kernel: expected 1 to 1048576, found 1048577
          [4] | { batch_norm = { epsilon = 0 } }
-         layers.1.epsilon: expected a number above 0, found 0
-
+           layers.1.epsilon: expected a number above 0, found 0
          [4] | { linear = { units = 2, weight_init = { normal = { deviation = -1 } } } }
-         layers.1.weight_init.deviation: expected a number above 0, found -1
-
+           layers.1.weight_init.deviation: expected a number above 0, found -1
          [4] | { conv2d = { filters = 2, kernel = 3, padding = 1025 } }
-         layers.1.padding: expected at most 1024, found 1025",
+           layers.1.padding: expected at most 1024, found 1025",
     );
     let network = network("[4]", "{ linear = { units = 2 } }");
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };

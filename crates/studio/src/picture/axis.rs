@@ -139,13 +139,9 @@ mod tests {
         axis_percent: Vec<(f64, String)>,
     }
 
-    fn cases() -> Cases {
-        serde_json::from_str(include_str!("../../tests/axes.json")).unwrap()
-    }
-
     #[test]
     fn axes_follow_the_rules_of_the_page() {
-        let cases = cases();
+        let cases: Cases = serde_json::from_str(include_str!("../../tests/axes.json")).unwrap();
         for (range, most, want) in cases.ticks {
             assert_eq!(ticks(range, most), want, "ticks {range:?} {most}");
         }

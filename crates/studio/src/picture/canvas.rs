@@ -190,8 +190,7 @@ impl Picture {
     }
 }
 
-/// The outline of a line: a quadrangle for each piece, all in one direction. Each extends by half the width of the line at
-/// both ends, so that pieces overlap at a corner.
+/// A quadrangle for each piece of a line, all in one direction, and longer by half the width so that they overlap.
 fn outlines(points: &[Point], width: f64) -> Vec<Vec<Point>> {
     let pieces = points.windows(2).filter_map(|pair| {
         let [[x0, y0], [x1, y1]] = [pair[0], pair[1]];
@@ -266,13 +265,9 @@ mod tests {
         picture.image([20.0, 10.0], [8.0, 4.0], &image);
         let at = painted(&picture);
         assert_eq!(at(5.0, 5.0), [128, 128, 228]);
-        assert_eq!(at(10.5, 5.0), [255; 3]);
-        assert_eq!(
-            (at(20.0, 5.0), at(14.0, 5.0), at(14.0, 12.0)),
-            ([9, 8, 7], [9, 8, 7], [9, 8, 7])
-        );
-        assert_eq!((at(20.0, 6.5), at(39.0, 19.0)), ([255; 3], [255; 3]));
-        assert_eq!((at(21.0, 12.0), at(27.0, 12.0)), ([255, 0, 0], [0, 255, 0]));
+        assert_eq!([at(20.0, 5.0), at(14.0, 5.0), at(14.0, 12.0)], [[9, 8, 7]; 3]);
+        assert_eq!([at(10.5, 5.0), at(20.0, 6.5), at(39.0, 19.0)], [[255; 3]; 3]);
+        assert_eq!([at(21.0, 12.0), at(27.0, 12.0)], [[255, 0, 0], [0, 255, 0]]);
     }
 
     #[test]

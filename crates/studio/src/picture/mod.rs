@@ -1,6 +1,4 @@
 //! The panels of a run as one picture, for where there is no browser.
-//!
-//! What each panel shows stands in the description that the page reads as well: `assets/panels/description.json`.
 
 mod axis;
 mod canvas;
@@ -443,10 +441,8 @@ mod tests {
         ];
         assert_eq!(within(&line, [0.0, 3.0]), cut);
         assert_eq!(within(&line, [-9.0, 9.0]), [line]);
-        assert!(
-            within(&line, [20.0, 30.0]).is_empty()
-                && within(&[[0.0, 5.0], [1.0, 5.0]], [0.0, 1.0]).is_empty()
-        );
+        assert!(within(&line, [20.0, 30.0]).is_empty());
+        assert!(within(&[[0.0, 5.0], [1.0, 5.0]], [0.0, 1.0]).is_empty());
         assert_eq!(within(&[[0.0, -1.0], [1.0, 9.0]], [1.0, 4.0]), [[[0.2, 1.0], [0.5, 4.0]]]);
     }
 
@@ -465,48 +461,52 @@ mod tests {
             };
             image[y * 90..][..90].chunks(3).map(name).collect()
         };
-        let rows: Vec<String> = (0..8).map(row).collect();
-        let plain = "..........rrrrrrrrrr..........";
-        assert_eq!((&rows[0][..], &rows[1][..]), (plain, plain));
-        assert_eq!(rows[2], "..........rr#rrr###r..........");
-        assert_eq!(rows[3], "..........r##rrrrr#r..........");
-        assert_eq!(rows[4], "..........rr#rrrr#rr..........");
-        assert_eq!(rows[6], "..........r###rrr#rr..........");
-        assert_eq!(rows[7], plain);
+        let rows = "..........rrrrrrrrrr..........
+                    ..........rrrrrrrrrr..........
+                    ..........rr#rrr###r..........
+                    ..........r##rrrrr#r..........
+                    ..........rr#rrrr#rr..........
+                    ..........rr#rrrr#rr..........
+                    ..........r###rrr#rr..........
+                    ..........rrrrrrrrrr..........";
+        assert_eq!(
+            (0..8).map(row).collect::<Vec<_>>(),
+            rows.split_whitespace().collect::<Vec<_>>()
+        );
     }
 
     /// A run of events alone, whose data are images without ink.
     fn run_of(lines: &str) -> Picture {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("events.jsonl"), lines).unwrap();
-        let experiment = "[data]\nsource = \"mnist\"\n[model]\ninput = [1, 1, 1]\nlayers = [\"flatten\"]\n\
-            [train]\nsteps = 1\nbatch = 1\n";
+        let experiment = "data.source = 'mnist'\ntrain = { steps = 1, batch = 1 }\n\
+            model = { input = [1, 1, 1], layers = ['flatten'] }\n";
         std::fs::write(folder.path().join("experiment.toml"), experiment).unwrap();
         let open_data: OpenData = |_| {
-            let targets = || data::Targets::Labels { values: vec![0; 4], classes: 2 };
-            let features = || data::Features::U8(vec![0; 4]);
-            let set = || Dataset::new("made up", [1, 1, 1], features(), targets()).unwrap();
-            Ok(Split { train: set(), test: set() })
+            let targets = data::Targets::Labels { values: vec![0; 4], classes: 2 };
+            let features = data::Features::U8(vec![0; 4]);
+            let set = Dataset::new("made up", [1, 1, 1], features, targets).unwrap();
+            Ok(Split { train: set.clone(), test: set })
         };
         picture(folder.path(), open_data).unwrap()
     }
 
     #[test]
     fn extreme_values_and_too_many_samples_have_a_picture() {
-        let snapshot = |step: u64, edges: &str| {
-            let many = vec!["0"; 101].join(",");
-            format!(
-                "{{\"event\":\"snapshot\",\"step\":{step},\"train_secs\":0.0,\"batch\":[{many}],\"predictions\":[{many}],\"weights\":{edges},\"biases\":null,\"parameters\":[]}}\n"
-            )
-        };
-        let losses = ["1e308", "null", "1.5e308"].map(|loss| {
-            format!(
-                "{{\"event\":\"evaluation_finished\",\"step\":1,\"epoch\":1.0,\"part\":\"test\",\"samples\":4,\"metrics\":{{\"loss\":{loss}}},\"best\":{{}},\"misclassified\":[]}}\n"
-            )
+        let many = vec!["0"; 101].join(",");
+        let snapshots = [0, 1].map(|step| {
+            let values = r#""train_secs":0.0,"weights":EDGES,"biases":null,"parameters":[]"#;
+            let batch = format!(r#""batch":[{many}],"predictions":[{many}]"#);
+            format!(r#"{{"event":"snapshot","step":{step},{batch},{values}}}"#) + "\n"
         });
+        let losses = ["1e308", "null", "1.5e308"].map(|loss| {
+            let at =
+                r#""event":"evaluation_finished","step":1,"epoch":1.0,"part":"test","samples":4"#;
+            format!(r#"{{{at},"metrics":{{"loss":{loss}}},"best":{{}},"misclassified":[]}}"#) + "\n"
+        });
+        let lines = snapshots.concat() + &losses.concat();
         for edges in ["[-3e38,-1,-1,0,0,1,1,3e38]", "[-1e39,-1,-1,0,0,1,1,1e39]", "null"] {
-            let lines = [snapshot(0, edges), snapshot(1, edges), losses.concat()].concat();
-            let picture = run_of(&lines);
+            let picture = run_of(&lines.replace("EDGES", edges));
             let svg = picture.svg();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{edges}: {svg}");
             assert_eq!(svg.matches("<image").count(), 2, "{edges}");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gradus_studio::Timeouts;
 
-use crate::made_up::{Server, connect, finished, send, send_and_leave, started, step, write_run};
+use crate::made_up::{Server, connect, exchange, finished, started, step, write_run};
 
 /// No test here takes as long unless something hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -90,21 +90,12 @@ fn ten_thousand_malformed_requests_harm_nothing() {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (bits >> 33) as usize % bound
     };
-    let targets = [
-        "/api/runs/%",
-        "/api/runs/done/events?x",
-        "/api/runs/done/activations?set=test&sample=-1",
-        "/api/runs/done/images",
-        "/api/runs//events",
-        "/api/runs/live/commands",
-        "/api/runs/done/activations?set=test",
-        "/%%%",
-        "/api/runs/\u{1f600}",
-        "/api/\u{0}",
-        "?",
-        "*",
-        "api/runs",
-    ];
+    let targets: Vec<&str> = "/api/runs/% /api/runs/done/events?x \
+        /api/runs/done/activations?set=test&sample=-1 /api/runs/done/images /api/runs//events \
+        /api/runs/live/commands /api/runs/done/activations?set=test /%%% /api/runs/\u{1f600} \
+        /api/\u{0} ? * api/runs"
+        .split(' ')
+        .collect();
     let methods =
         ["POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "G\u{0}T", "", "POST POST"];
     for i in 0..10_000 {
@@ -112,31 +103,23 @@ fn ten_thousand_malformed_requests_harm_nothing() {
         let request = match i % 5 {
             0 => junk,
             1 => [b"GET / HTTP/1.1\r\n".as_slice(), &junk, b"\r\n\r\n"].concat(),
-            2 => format!(
-                "{} {} HTTP/1.1\r\n{good}\r\n",
-                methods[random(methods.len())],
-                targets[random(targets.len())]
-            )
-            .into_bytes(),
-            3 => [
-                format!(
-                    "POST /api/runs/live/commands HTTP/1.1\r\n{page}Content-Length: {}\r\n\r\n",
-                    junk.len()
-                )
-                .as_bytes(),
-                &junk,
-            ]
-            .concat(),
+            2 => {
+                let (method, target) =
+                    (methods[random(methods.len())], targets[random(targets.len())]);
+                format!("{method} {target} HTTP/1.1\r\n{good}\r\n").into_bytes()
+            }
+            3 => {
+                let head = format!("POST /api/runs/live/commands HTTP/1.1\r\n{page}");
+                let length = format!("Content-Length: {}\r\n\r\n", junk.len());
+                [head.as_bytes(), length.as_bytes(), &junk].concat()
+            }
             _ => {
-                format!("GET {} HTTP/{}.{}\r\n{good}\r\n", targets[random(3)], random(4), random(4))
-                    .into_bytes()
+                let (target, major, minor) = (targets[random(3)], random(4), random(4));
+                format!("GET {target} HTTP/{major}.{minor}\r\n{good}\r\n").into_bytes()
             }
         };
         // Of what may be half a request the rest is waited for, unless nothing more can come.
-        let answer = match i % 5 {
-            0 | 1 => send_and_leave(address, &request),
-            _ => send(address, &request),
-        };
+        let answer = exchange(address, &request, i % 5 < 2);
         // The events of a run are the only valid ones, and a client that leaves before the end of a line has
         // asked nothing.
         let is_fine = match answer.status {

@@ -47,18 +47,9 @@ fn line(event: &Value) -> String {
 
 pub(crate) fn started() -> String {
     line(&json!({
-        "event": "run_started",
-        "format": FORMAT,
-        "version": "0.1.0",
-        "name": "small",
-        "seed": 1,
-        "threads": 1,
-        "isa": "portable",
-        "parameters": 15,
-        "parts": { "train": 6, "test": 3 },
-        "batch": 2,
-        "steps_planned": 3,
-        "loss": "cross_entropy",
+        "event": "run_started", "format": FORMAT, "version": "0.1.0", "name": "small", "seed": 1,
+        "threads": 1, "isa": "portable", "parameters": 15, "parts": { "train": 6, "test": 3 },
+        "batch": 2, "steps_planned": 3, "loss": "cross_entropy",
         "metrics": [
             { "name": "loss", "unit": "nats", "higher_is_better": false },
             { "name": "accuracy", "unit": "fraction", "higher_is_better": true },
@@ -68,13 +59,9 @@ pub(crate) fn started() -> String {
 
 pub(crate) fn step(step: u64) -> String {
     line(&json!({
-        "event": "step_finished",
-        "step": step,
-        "epoch": step as f64 / 3.0,
+        "event": "step_finished", "step": step, "epoch": step as f64 / 3.0,
         "metrics": { "loss": 1.0, "accuracy": 0.5 },
-        "penalty": 0.0,
-        "learning_rate": 0.1,
-        "grad_norm": 1.0,
+        "penalty": 0.0, "learning_rate": 0.1, "grad_norm": 1.0,
     }))
 }
 
@@ -84,33 +71,19 @@ fn best() -> Value {
 
 pub(crate) fn evaluation(step: u64) -> String {
     line(&json!({
-        "event": "evaluation_finished",
-        "step": step,
-        "epoch": step as f64 / 3.0,
-        "part": "test",
-        "samples": 3,
-        "metrics": { "loss": 1.0, "accuracy": 0.75 },
-        "best": best(),
-        "misclassified": [[1, 2]],
+        "event": "evaluation_finished", "step": step, "epoch": step as f64 / 3.0,
+        "part": "test", "samples": 3, "metrics": { "loss": 1.0, "accuracy": 0.75 },
+        "best": best(), "misclassified": [[1, 2]],
     }))
 }
 
 pub(crate) fn finished() -> String {
     line(&json!({
-        "event": "run_finished",
-        "reason": { "kind": "completed" },
-        "model_saved": true,
-        "name": "small",
-        "seed": 1,
-        "steps": 3,
-        "epochs": 1.0,
-        "train": { "loss": 1.0, "accuracy": 0.5 },
-        "test": { "loss": 1.0, "accuracy": 0.75 },
-        "best": best(),
-        "weights_digest": "00",
-        "samples_per_second": 100.0,
-        "wall_seconds": 1.0,
-        "threads": 1,
+        "event": "run_finished", "reason": { "kind": "completed" }, "model_saved": true,
+        "name": "small", "seed": 1, "steps": 3, "epochs": 1.0,
+        "train": { "loss": 1.0, "accuracy": 0.5 }, "test": { "loss": 1.0, "accuracy": 0.75 },
+        "best": best(), "weights_digest": "00",
+        "samples_per_second": 100.0, "wall_seconds": 1.0, "threads": 1,
     }))
 }
 
@@ -228,21 +201,17 @@ pub(crate) fn request(address: SocketAddr, first_line: &str, headers: &str, body
 
 /// Sends some bytes and reads until the server closes.
 pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Answer {
+    exchange(address, bytes, false)
+}
+
+/// As [`send`]; if `leaves`, announces that nothing will follow: the request may stay incomplete.
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8], leaves: bool) -> Answer {
     let mut stream = connect(address);
     // The server may refuse the request and close while we are still writing.
     let _ = stream.write_all(bytes);
-    read(stream)
-}
-
-/// The same, but announces that nothing will follow: the request stays incomplete.
-pub(crate) fn send_and_leave(address: SocketAddr, bytes: &[u8]) -> Answer {
-    let mut stream = connect(address);
-    let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    read(stream)
-}
-
-fn read(mut stream: TcpStream) -> Answer {
+    if leaves {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     let mut found = Vec::new();
     let _ = stream.read_to_end(&mut found);
     let end =

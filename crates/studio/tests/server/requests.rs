@@ -6,25 +6,26 @@ use std::time::SystemTime;
 
 use events::Command;
 use gradus_studio::{BoundAddress, StudioError};
+use serde_json::json;
 
 use crate::made_up::{Answer, EXPERIMENT, Server, finished, saved, started, step, write_run};
 
 #[test]
 fn pages_come_from_the_binary() {
     let server = Server::new();
-    for (path, kind) in [
-        ("/", "text/html"),
-        ("/main.js", "text/javascript"),
-        ("/style.css", "text/css"),
-        ("/panels/curves.js", "text/javascript"),
-        ("/text/zh.json", "application/json"),
+    for (path, status, kind) in [
+        ("/", 200, "text/html"),
+        ("/main.js", 200, "text/javascript"),
+        ("/style.css", 200, "text/css"),
+        ("/panels/curves.js", 200, "text/javascript"),
+        ("/text/zh.json", 200, "application/json"),
+        ("/no-such.js", 404, "text/plain"),
+        ("/api/no-such", 404, "text/plain"),
     ] {
         let answer = server.get(path);
-        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
         assert!(answer.head.contains(&format!("content-type: {kind}")), "{path}: {}", answer.head);
     }
-    assert_eq!(server.get("/no-such.js").status, 404);
-    assert_eq!(server.get("/api/no-such").status, 404);
 }
 
 /// Dates the last write of a run back by years.
@@ -34,25 +35,30 @@ fn age(run: &Path) {
 }
 
 #[test]
-fn runs_are_listed_with_their_problems() {
+fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_it_waits() {
     let server = Server::new();
     let runs = server.runs.path();
-    write_run(&runs.join("newer"), "{\"event\":\"run_dreamt\"}\n");
+    write_run(&runs.join("newer"), "{\"event\":\"new\"}\n");
     write_run(&runs.join("empty"), "");
     write_run(&runs.join("strange"), "hello\n");
     fs::create_dir(runs.join("photos")).unwrap();
     write_run(&runs.join("half"), &(started() + &step(1) + &step(2)[..30]));
     age(&runs.join("half"));
+    // Paused by another process.
+    let paused = "{\"event\":\"paused\",\"step\":1}\n";
+    write_run(&runs.join("waits"), &(started() + &step(1) + paused));
+    age(&runs.join("waits"));
     write_run(&runs.join("typo"), &(started() + &finished()));
     fs::write(runs.join("typo/experiment.toml"), EXPERIMENT.replace("steps", "stepps")).unwrap();
     assert_eq!(server.get("/api/runs").json()["live"], "live");
     let cases = [
         ("live", "running", ""),
         ("done", "finished", ""),
+        ("waits", "paused", ""),
         (
             "newer",
             "newer",
-            "events.jsonl: written by another version: unknown kind of event \"run_dreamt\"",
+            "events.jsonl: written by another version: unknown kind of event \"new\"",
         ),
         ("half", "crashed", "events.jsonl: it ends after step 1"),
         ("empty", "running", "events.jsonl: it is empty"),
@@ -64,10 +70,8 @@ fn runs_are_listed_with_their_problems() {
         let row = server.row(id);
         assert_eq!(row["state"], state, "{id}: {row}");
         let found = row["problem"].as_str().unwrap_or_default();
-        assert!(
-            found.starts_with(problem) && found.is_empty() == problem.is_empty(),
-            "{id}: {found}"
-        );
+        let is_expected = found.starts_with(problem) && found.is_empty() == problem.is_empty();
+        assert!(is_expected, "{id}: {found}");
     }
     let done = server.row("done");
     assert_eq!((&done["step"], &done["best"]["accuracy"]["value"]), (&3.into(), &0.75.into()));
@@ -79,22 +83,12 @@ fn runs_are_listed_with_their_problems() {
 }
 
 #[test]
-fn a_run_that_is_paused_elsewhere_is_paused_however_long_it_waits() {
-    let server = Server::new();
-    let paused = "{\"event\":\"paused\",\"step\":1}\n";
-    write_run(&server.runs.path().join("waits"), &(started() + &step(1) + paused));
-    age(&server.run("waits"));
-    let row = server.row("waits");
-    assert_eq!((&row["state"], &row["problem"]), (&"paused".into(), &serde_json::Value::Null));
-}
-
-#[test]
 fn a_run_tells_its_layers_and_who_can_control() {
     let server = Server::new();
     let about = server.get("/api/runs/live").json();
     assert_eq!((&about["is_live"], &about["can_control"]), (&true.into(), &true.into()));
-    assert_eq!(about["image_shape"], serde_json::json!([2, 2, 1]));
-    assert_eq!(about["parameters"], serde_json::json!(["2.linear.weight", "2.linear.bias"]));
+    assert_eq!(about["image_shape"], json!([2, 2, 1]));
+    assert_eq!(about["parameters"], json!(["2.linear.weight", "2.linear.bias"]));
     assert_eq!(about["layers"][1]["kind"], "linear");
     assert_eq!(about["state"], "running");
     let done = server.get("/api/runs/done").json();
@@ -140,28 +134,22 @@ fn images_and_activations_are_those_of_the_data_and_the_model() {
     let mut predictor = runs::Predictor::new(saved(), 1).unwrap();
     let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).to_vec();
     let prediction = saved().experiment.train.loss.prediction();
-    let expected = serde_json::json!(prediction.probabilities(&scores));
+    let expected = json!(prediction.probabilities(&scores));
     let of_sample = server.get("/api/runs/done/activations?set=test&sample=1");
     let (about, values) = numbers(&of_sample);
     assert_eq!((&about["probabilities"], &about["step"]), (&expected, &3.into()));
     // The pixels as they are, and then the scores.
-    assert_eq!(about["layers"], serde_json::json!([[4], [3]]));
+    assert_eq!(about["layers"], json!([[4], [3]]));
     assert_eq!(values, [&[4.0, 5.0, 6.0, 7.0], &scores[..]].concat());
     let of_body = server.post("/api/runs/done/activations", &[4, 5, 6, 7]);
     assert_eq!(of_body.body, of_sample.body);
     assert_eq!(server.post("/api/runs/done/activations", &[4, 5, 6]).status, 400);
     let weight = server.get("/api/runs/done/parameter?name=2.linear.weight");
     let (about, values) = numbers(&weight);
-    assert_eq!(
-        (&about["shape"], values),
-        (&serde_json::json!([4, 3]), saved().parameters[..12].to_vec())
-    );
+    assert_eq!((&about["shape"], &values[..]), (&json!([4, 3]), &saved().parameters[..12]));
     assert_eq!(server.get("/api/runs/done/parameter?name=../x").status, 404);
-    let behaviour = server.get("/api/runs/done/activation-statistics").json();
-    assert_eq!(
-        (&behaviour["layers"][1]["kind"], &behaviour["layers"][1]["units"]),
-        (&"linear".into(), &3.into())
-    );
+    let layer = &server.get("/api/runs/done/activation-statistics").json()["layers"][1];
+    assert_eq!((&layer["kind"], &layer["units"]), (&json!("linear"), &json!(3)));
     // The trainer provides its model when it has one.
     assert_eq!(server.get("/api/runs/live/activations?set=test&sample=1").status, 404);
     server.link.offer(7, saved);
@@ -185,7 +173,7 @@ fn of_several_saved_models_the_nearest_answers() {
         let name = format!("done/checkpoints/step-{step:06}.safetensors");
         saved().write(&server.run(&name)).unwrap();
     }
-    assert_eq!(server.get("/api/runs/done").json()["saved_steps"], serde_json::json!([1, 2, 3]));
+    assert_eq!(server.get("/api/runs/done").json()["saved_steps"], json!([1, 2, 3]));
     for (asked, step) in [("", 3), ("&step=0", 1), ("&step=2", 2), ("&step=99", 3)] {
         let (about, _) =
             numbers(&server.get(&format!("/api/runs/done/activations?set=test&sample=1{asked}")));
@@ -196,34 +184,23 @@ fn of_several_saved_models_the_nearest_answers() {
 #[test]
 fn commands_reach_the_run_of_this_process() {
     let server = Server::new();
+    let status = |body: &str| server.post("/api/runs/live/commands", body.as_bytes()).status;
+    let set_to = |rate| format!(r#"{{"command":"set_learning_rate","learning_rate":{rate}}}"#);
     for (body, command) in [
         (r#"{"command":"pause"}"#, Command::Pause),
         (r#"{"command":"step"}"#, Command::Step),
         (r#"{"command":"epoch"}"#, Command::Epoch),
         (r#"{"command":"unpause"}"#, Command::Unpause),
-        (
-            r#"{"command":"set_learning_rate","learning_rate":0.25}"#,
-            Command::SetLearningRate { learning_rate: Some(0.25) },
-        ),
-        (
-            r#"{"command":"set_learning_rate","learning_rate":null}"#,
-            Command::SetLearningRate { learning_rate: None },
-        ),
+        (&set_to("0.25"), Command::SetLearningRate { learning_rate: Some(0.25) }),
+        (&set_to("null"), Command::SetLearningRate { learning_rate: None }),
         (r#"{"command":"stop"}"#, Command::Stop),
     ] {
-        assert_eq!(server.post("/api/runs/live/commands", body.as_bytes()).status, 202, "{body}");
+        assert_eq!(status(body), 202, "{body}");
         assert_eq!(server.link.command(true), Some(command));
     }
-    for body in [
-        "",
-        "{}",
-        "pause",
-        r#"{"command":"fly"}"#,
-        r#"{"command":"set_learning_rate","learning_rate":-1}"#,
-        r#"{"command":"set_learning_rate","learning_rate":0}"#,
-        r#"{"command":"set_learning_rate","learning_rate":1e300}"#,
-    ] {
-        assert_eq!(server.post("/api/runs/live/commands", body.as_bytes()).status, 400, "{body}");
+    let [negative, zero, huge] = ["-1", "0", "1e300"].map(set_to);
+    for body in ["", "{}", "pause", r#"{"command":"fly"}"#, &negative, &zero, &huge] {
+        assert_eq!(status(body), 400, "{body}");
     }
     assert_eq!(server.post("/api/runs/done/commands", br#"{"command":"pause"}"#).status, 409);
     assert_eq!(server.post("/api/runs/nobody/commands", br#"{"command":"pause"}"#).status, 404);
@@ -237,14 +214,10 @@ fn an_address_in_use_is_reported_with_the_next_free_one() {
     let bind = |address: &str| BoundAddress::bind(Some(address));
     let error = bind(&address.to_string()).unwrap_err();
     let StudioError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
-    assert_eq!(
-        error.to_string(),
-        format!("{address}: another program listens there; --addr 127.0.0.1:{free} is free")
-    );
+    let expected = format!("another program listens there; --addr 127.0.0.1:{free} is free");
+    assert_eq!(error.to_string(), format!("{address}: {expected}"));
     assert!(bind(&free.to_string()).is_ok());
-    let error = bind("nowhere.invalid:1").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "nowhere.invalid:1: expected an address of this machine and a port, such as 127.0.0.1:8000"
-    );
+    let error = bind("nowhere.invalid:1").unwrap_err().to_string();
+    let expected = "expected an address of this machine and a port, such as 127.0.0.1:8000";
+    assert_eq!(error, format!("nowhere.invalid:1: {expected}"));
 }
