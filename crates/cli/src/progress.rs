@@ -76,7 +76,6 @@ impl Progress {
         }
     }
 
-    /// Prints the line that is due.
     fn print_due(&mut self) {
         let Some((step, epoch)) = self.due.take() else { return };
         let of = match &self.test {

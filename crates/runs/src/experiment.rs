@@ -239,11 +239,7 @@ impl Experiment {
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
-    /// (`("train.epochs", "3")`; other text is taken as a string).
-    ///
-    /// # Errors
-    ///
-    /// As [`parse`](Self::parse); errors in a replaced setting name the path instead of a line.
+    /// (`("train.epochs", "3")`; other text is taken as a string). Errors in them name the path instead of a line.
     pub fn parse_with(
         file: &str,
         text: &str,

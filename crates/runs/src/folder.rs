@@ -96,11 +96,8 @@ impl RunFolder {
         fill().map_err(|error| failed(path, error))
     }
 
-    /// Makes a folder in `runs` named after the experiment, with the next free number: `runs/softmax-3`.
-    ///
-    /// # Errors
-    ///
-    /// As [`create`](Self::create).
+    /// As [`create`](Self::create), errors included, in `runs`: named after the experiment, with the next free number
+    /// (`runs/softmax-3`).
     pub fn create_next(runs: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
         let mut number = 1;
         loop {
@@ -201,6 +198,12 @@ mod tests {
         crate::presets::find("softmax").unwrap().experiment()
     }
 
+    fn folder() -> (tempfile::TempDir, RunFolder) {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+        (runs, folder)
+    }
+
     #[test]
     fn names_count_up_and_a_folder_is_never_overwritten() {
         let runs = tempfile::tempdir().unwrap();
@@ -216,8 +219,7 @@ mod tests {
 
     #[test]
     fn models_of_earlier_steps_are_found_in_order() {
-        let runs = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+        let (runs, folder) = folder();
         let (experiment, parameters) = (experiment(), vec![0.0; 7850]);
         let model = SavedModel { experiment, parameters, running_statistics: Vec::new() };
         for step in [600, 20, 1_200_000] {
@@ -249,8 +251,7 @@ mod tests {
 
     #[test]
     fn others_can_tell_whether_a_run_is_in_use() {
-        let runs = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create_next(runs.path(), &experiment()).unwrap();
+        let (_runs, folder) = folder();
         let path = folder.path().to_owned();
         assert_eq!(RunFolder::is_in_use(&path), Some(true));
         // As after a kill: the file stays, its lock is gone.

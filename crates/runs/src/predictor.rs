@@ -51,11 +51,7 @@ impl Predictor {
         Self::compile(saved, batch, false)
     }
 
-    /// As [`new`](Self::new), and keeps the outputs of all layers: [`activations`](Self::activations).
-    ///
-    /// # Errors
-    ///
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), errors included, and keeps the outputs of all layers: [`activations`](Self::activations).
     pub fn with_activations(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         Self::compile(saved, batch, true)
     }
@@ -164,15 +160,20 @@ mod tests {
     use super::*;
     use crate::Experiment;
 
+    fn untrained(model: &str) -> SavedModel {
+        let data = "data = { source = 'memory', divisor = 255 }\ntrain = { steps = 1 }";
+        let text = format!("{data}\nmodel = {{ {model} }}");
+        let experiment = Experiment::parse("untrained.toml", &text).unwrap();
+        SavedModel { experiment, parameters: Vec::new(), running_statistics: Vec::new() }
+    }
+
     /// Weights of a first step, and running statistics that are not those before it.
     fn saved() -> SavedModel {
-        let text = "data = { source = 'memory', divisor = 255 }\n\
-            train = { steps = 1 }\n[model]\ninput = [6, 6, 2]\n\
-            layers = [{ conv2d = { filters = 3, kernel = 3 } }, { batch_norm = {} }, 'relu', 'flatten', \
-            { linear = { units = 4 } }]";
-        let experiment = Experiment::parse("small.toml", text).unwrap();
-        let running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
-        let mut saved = SavedModel { experiment, parameters: Vec::new(), running_statistics };
+        let mut saved = untrained(
+            "input = [6, 6, 2], layers = [{ conv2d = { filters = 3, kernel = 3 } }, { batch_norm = {} }, 'relu', \
+            'flatten', { linear = { units = 4 } }]",
+        );
+        saved.running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
         saved.parameters = saved.model().unwrap().initial_parameters(1);
         saved
     }
@@ -205,13 +206,10 @@ mod tests {
     #[test]
     fn a_model_that_no_memory_holds_is_refused() {
         // 2³⁰ numbers in each layer, from a model of less than 1 MB.
-        let text = "data = { source = 'memory', divisor = 255 }\n\
-            train = { steps = 1 }\n[model]\ninput = [256, 256, 1]\n\
-            layers = [{ conv2d = { filters = 16384, kernel = 3, padding = 'same' } }, \
-            { max_pool2d = { size = 256 } }, 'flatten', { linear = { units = 3 } }]";
-        let experiment = Experiment::parse("large.toml", text).unwrap();
-        let (parameters, running_statistics) = (Vec::new(), Vec::new());
-        let saved = SavedModel { experiment, parameters, running_statistics };
+        let saved = untrained(
+            "input = [256, 256, 1], layers = [{ conv2d = { filters = 16384, kernel = 3, padding = 'same' } }, \
+            { max_pool2d = { size = 256 } }, 'flatten', { linear = { units = 3 } }]",
+        );
         let error = Predictor::new(saved, 1).unwrap_err().to_string();
         assert!(error.starts_with("layer 1 (conv2d): conv2d [N, 256, 256, 16384]"), "{error}");
     }

@@ -1,5 +1,5 @@
-//! A step of training allocates nothing once it is warm. A binary of its own: the allocator is counted for
-//! the whole process, the threads of the pool among it.
+//! A step of training and a prediction allocate nothing once they are warm. A binary of its own: the allocator is
+//! counted for the whole process, the threads of the pool among it.
 
 use std::alloc::System;
 use std::sync::{Arc, Barrier};
@@ -8,7 +8,7 @@ use data::{Dataset, Features, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
 use nn::Layer;
-use runs::{Experiment, Split};
+use runs::{Experiment, Predictor, Split};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -38,9 +38,18 @@ fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
     Trainer::new(experiment, split, Arc::clone(pool)).unwrap()
 }
 
+/// Expects that calls allocate nothing after so many of them.
+fn assert_allocates_nothing(name: &str, after: usize, mut call: impl FnMut()) {
+    (0..after).for_each(|_| call());
+    let region = Region::new(ALLOCATOR);
+    (0..20).for_each(|_| call());
+    let counted = region.change();
+    assert_eq!((counted.allocations, counted.reallocations), (0, 0), "{name}: {counted:?}");
+}
+
 // One test only: another one at the same time would be counted too.
 #[test]
-fn a_warm_step_allocates_nothing_in_layers_of_all_kinds() {
+fn a_warm_step_and_a_warm_prediction_allocate_nothing_in_layers_of_all_kinds() {
     let missing: Vec<_> = Layer::NAMES.iter().filter(|name| !LAYERS.contains(**name)).collect();
     assert!(missing.is_empty(), "no layer {missing:?}");
     let pool = Arc::new(Pool::new(2));
@@ -56,14 +65,12 @@ fn a_warm_step_allocates_nothing_in_layers_of_all_kinds() {
         "order = 'fixed_order'\nloss = 'hinge'",
     ] {
         let mut trainer = trainer(train, &pool);
-        for _ in 0..3 {
-            trainer.step().unwrap();
+        assert_allocates_nothing(train, 3, || drop(trainer.step().unwrap()));
+        for batch in [1, 5, 100] {
+            let predictor = Predictor::new(trainer.saved().clone(), batch).unwrap();
+            let mut predictor = predictor.with_pool(Arc::clone(&pool));
+            let samples = vec![1.0; batch * 64];
+            assert_allocates_nothing("prediction", 1, || _ = predictor.predict(&samples));
         }
-        let region = Region::new(ALLOCATOR);
-        for _ in 0..20 {
-            trainer.step().unwrap();
-        }
-        let counted = region.change();
-        assert_eq!((counted.allocations, counted.reallocations), (0, 0), "{train}: {counted:?}");
     }
 }

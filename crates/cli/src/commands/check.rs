@@ -50,7 +50,6 @@ pub(crate) struct CheckArgs {
     seed: u64,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[])?;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");

@@ -38,7 +38,6 @@ pub(crate) struct EvalArgs {
     json: bool,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = saved::read(&args.model)?;
     let experiment = &model.experiment;

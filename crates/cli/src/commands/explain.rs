@@ -33,7 +33,6 @@ pub(crate) struct ExplainArgs {
     json: bool,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let formula = formula::parse(&args.formula).map_err(|error| anyhow!(diagnosis(&error)))?;
     let values = values(&formula.names(), &args.at)?;
@@ -196,6 +195,16 @@ mod tests {
         explanation.nodes.iter().map(of).collect()
     }
 
+    /// Nodes from a text: `apple 100 2.2, tax 1.1 200`.
+    fn nodes(text: &str) -> Vec<(&str, f64, f64)> {
+        let node = |node| -> Option<_> {
+            let (rest, gradient) = str::rsplit_once(node, ' ')?;
+            let (op, value) = rest.rsplit_once(' ')?;
+            Some((op, value.parse().ok()?, gradient.parse().ok()?))
+        };
+        text.split(", ").map(|text| node(text).expect(text)).collect()
+    }
+
     /// Fails with all nodes whose value or gradient is more than `tolerance` off.
     #[track_caller]
     fn assert_near(got: &[(String, f64, f64)], want: &[(&str, f64, f64)], tolerance: f64) {
@@ -211,14 +220,8 @@ mod tests {
     #[test]
     fn g10_two_apples_at_100_pay_220() {
         let got = numbers(&["apple * count * tax", "--at", "apple=100", "count=2", "tax=1.1"]);
-        let want = [
-            ("apple", 100.0, 2.2),
-            ("count", 2.0, 110.0),
-            ("apple · count", 200.0, 1.1),
-            ("tax", 1.1, 200.0),
-            ("#2 · tax", 220.0, 1.0),
-        ];
-        assert_near(&got, &want, 1e-12);
+        let want = "apple 100 2.2, count 2 110, apple · count 200 1.1, tax 1.1 200, #2 · tax 220 1";
+        assert_near(&got, &nodes(want), 1e-12);
     }
 
     #[test]
@@ -226,31 +229,17 @@ mod tests {
         let formula = "(apple * apple_count + orange * orange_count) * tax";
         let at = ["apple=100", "apple_count=2", "orange=150", "orange_count=3", "tax=1.1"];
         let got = numbers(&[&[formula, "--at"], &at[..]].concat());
-        let want = [
-            ("apple", 100.0, 2.2),
-            ("apple_count", 2.0, 110.0),
-            ("apple · apple_count", 200.0, 1.1),
-            ("orange", 150.0, 3.3),
-            ("orange_count", 3.0, 165.0),
-            ("orange · orange_count", 450.0, 1.1),
-            ("#2 + #5", 650.0, 1.1),
-            ("tax", 1.1, 650.0),
-            ("#6 · tax", 715.0, 1.0),
-        ];
-        assert_near(&got, &want, 1e-12);
+        let want = "apple 100 2.2, apple_count 2 110, apple · apple_count 200 1.1, orange 150 3.3, \
+            orange_count 3 165, orange · orange_count 450 1.1, #2 + #5 650 1.1, tax 1.1 650, #6 · tax 715 1";
+        assert_near(&got, &nodes(want), 1e-12);
     }
 
     #[test]
     fn g12_the_square_of_a_sum_passes_twice_the_sum_to_both() {
         let got = numbers(&["(x + y)^2", "--at", "x=3", "--at", "y=2"]);
-        let want = [
-            ("x", 3.0, 10.0),
-            ("y", 2.0, 10.0),
-            ("x + y", 5.0, 10.0),
-            ("2", 2.0, 25.0 * 5.0_f64.ln()),
-            ("#2 ^ 2", 25.0, 1.0),
-        ];
-        assert_near(&got, &want, 1e-12);
+        let power = 25.0 * 5.0_f64.ln();
+        let want = format!("x 3 10, y 2 10, x + y 5 10, 2 2 {power}, #2 ^ 2 25 1");
+        assert_near(&got, &nodes(&want), 1e-12);
     }
 
     const CIRCUIT: [&str; 7] =
@@ -318,29 +307,24 @@ result = 0.731059
     fn json_has_the_same_numbers_with_all_digits() {
         let out = explain(&["-0.1 / x", "--json", "--at", "x=0.3"]).expect("json");
         let got: serde_json::Value = serde_json::from_str(&out).expect("one object");
-        let node = |node: usize, op: &str, operands: &[usize], value: f64, gradient: f64| serde_json::json!({ "node": node, "op": op, "operands": operands, "value": value, "gradient": gradient });
         let (y, slope) = (-0.1 / 0.3, 0.1 / 0.3 / 0.3);
-        let mut x = node(2, "parameter", &[], 0.3, slope);
-        x["name"] = "x".into();
-        let nodes = [
-            node(0, "constant", &[], 0.1, -1.0 / 0.3),
-            node(1, "neg", &[0], -0.1, 1.0 / 0.3),
-            x,
-            node(3, "div", &[1, 2], y, 1.0),
+        let (none, name) = (serde_json::Value::Null, "x".into());
+        let wanted: [(&str, &[usize], _, f64, f64); 4] = [
+            ("constant", &[], &none, 0.1, -1.0 / 0.3),
+            ("neg", &[0], &none, -0.1, 1.0 / 0.3),
+            ("parameter", &[], &name, 0.3, slope),
+            ("div", &[1, 2], &none, y, 1.0),
         ];
-        assert_eq!(got["formula"], "-0.1 / x");
-        assert_eq!(got["result"], y);
-        for (got, want) in got["nodes"].as_array().expect("nodes").iter().zip(&nodes) {
-            let near = |key: &str| {
-                let (got, want) = (got[key].as_f64(), want[key].as_f64());
-                got.zip(want).is_some_and(|(got, want)| (got - want).abs() < 1e-15)
-            };
-            assert!(near("value") && near("gradient"), "{got} instead of {want}");
-            for key in ["node", "op", "operands", "name"] {
-                assert_eq!(got.get(key), want.get(key), "{got} instead of {want}");
-            }
+        assert_eq!((&got["formula"], &got["result"]), (&"-0.1 / x".into(), &y.into()));
+        assert_eq!(got["nodes"].as_array().map(Vec::len), Some(wanted.len()));
+        for (i, (op, operands, name, value, gradient)) in wanted.into_iter().enumerate() {
+            let node = &got["nodes"][i];
+            let error =
+                |key: &str, want: f64| (node[key].as_f64().unwrap_or(f64::NAN) - want).abs();
+            assert!(error("value", value) < 1e-15 && error("gradient", gradient) < 1e-15, "{node}");
+            assert_eq!((&node["node"], &node["op"]), (&i.into(), &op.into()));
+            assert_eq!((&node["operands"], &node["name"]), (&operands.into(), name));
         }
-        assert_eq!(got["nodes"].as_array().map(Vec::len), Some(nodes.len()));
     }
 
     #[test]
@@ -353,21 +337,17 @@ result = 0.731059
 
     #[test]
     fn a_mistake_is_shown_under_the_formula() {
+        let unclosed = "an operator or `)`, found the end of the formula";
+        let functions = "exp, ln, sqrt, sin, cos, tanh, sigmoid, relu";
+        let name = format!("a function ({functions}), found `sigmiod`; did you mean `sigmoid`?");
         let cases = [
-            (
-                "(apple*count*tax",
-                "expected an operator or `)`, found the end of the formula\n\n\
-                 (apple*count*tax\n                ^",
-            ),
-            (
-                "2 * sigmiod(x)",
-                "expected a function (exp, ln, sqrt, sin, cos, tanh, sigmoid, relu), found `sigmiod`; \
-                 did you mean `sigmoid`?\n\n2 * sigmiod(x)\n    ^^^^^^^",
-            ),
-            ("-x ? 1", "expected an operator or the end of the formula, found `?`\n\n-x ? 1\n   ^"),
+            ("(apple*count*tax", unclosed, "                ^"),
+            ("2 * sigmiod(x)", &name, "    ^^^^^^^"),
+            ("-x ? 1", "an operator or the end of the formula, found `?`", "   ^"),
         ];
-        for (formula, want) in cases {
-            assert_eq!(explain(&[formula]), Err(want.into()));
+        for (formula, found, carets) in cases {
+            let want = format!("expected {found}\n\n{formula}\n{carets}");
+            assert_eq!(explain(&[formula]), Err(want));
         }
     }
 
@@ -389,20 +369,14 @@ apple=1 apple=2 | --at: `apple` is given twice";
 
     #[test]
     fn a_value_must_be_a_number() {
-        let cases = [
-            ("apple=ten", "`ten` is not a finite number"),
-            ("apple=", "`` is not a finite number"),
-            ("apple=nan", "`nan` is not a finite number"),
-            ("apple=1e999", "`1e999` is not a finite number"),
-            ("apple", "expected NAME=VALUE"),
-        ];
-        for (at, want) in cases {
-            let error = explain(&["apple", "--at", at]).expect_err(at);
-            let first = error.lines().next().unwrap_or_default();
-            assert_eq!(
-                first,
-                format!("error: invalid value '{at}' for '--at <NAME=VALUE>...': {want}")
-            );
+        for value in ["=ten", "=", "=nan", "=1e999", ""] {
+            let at = format!("apple{value}");
+            let error = explain(&["apple", "--at", &at]).expect_err(&at);
+            let reason =
+                value.strip_prefix('=').map(|value| format!("`{value}` is not a finite number"));
+            let reason = reason.unwrap_or("expected NAME=VALUE".into());
+            let want = format!("error: invalid value '{at}' for '--at <NAME=VALUE>...': {reason}");
+            assert_eq!(error.lines().next(), Some(&want[..]));
         }
     }
 
@@ -416,23 +390,11 @@ apple=1 apple=2 | --at: `apple` is given twice";
 
     #[test]
     fn numbers_have_six_digits_and_are_rounded() {
-        let cases = [
-            (11.000000000000002, "11"),
-            (2.2, "2.2"),
-            (0.1 + 0.2, "0.3"),
-            (-0.0, "0"),
-            (0.196611933, "0.196612"),
-            (-1.0 / 3.0, "-0.333333"),
-            (123456.4, "123456"),
-            (999999.9, "1e6"),
-            (1234567.0, "1.23457e6"),
-            (0.00012345678, "0.000123457"),
-            (1.5e-7, "1.5e-7"),
-            (f64::NEG_INFINITY, "-inf"),
-            (f64::NAN, "undefined"),
-        ];
-        for (value, want) in cases {
-            assert_eq!(six_digits(value), want, "{value:e}");
+        let table = "11.000000000000002 11, 2.2 2.2, 0.30000000000000004 0.3, -0.0 0, 0.196611933 0.196612, \
+            -0.3333333333333333 -0.333333, 123456.4 123456, 999999.9 1e6, 1234567 1.23457e6, \
+            0.00012345678 0.000123457, 1.5e-7 1.5e-7, -inf -inf, nan undefined";
+        for (value, want) in table.split(", ").filter_map(|case| case.split_once(' ')) {
+            assert_eq!(six_digits(value.parse().expect("a number")), want, "{value}");
         }
     }
 }

@@ -29,7 +29,6 @@ struct PresetRow {
     published: Option<f64>,
     /// Whether that was the best or the final accuracy of the run.
     statistic: Option<String>,
-    /// Where it was published.
     source: Option<String>,
 }
 
@@ -60,7 +59,6 @@ impl PresetRow {
     }
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let rows: Vec<_> = presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
     print(out, args.json, &rows, |rows, out| {

@@ -31,7 +31,6 @@ pub(crate) struct ReportArgs {
     png: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut write = |file: &Path, bytes: &[u8]| -> anyhow::Result<()> {
         let shown = file.display();

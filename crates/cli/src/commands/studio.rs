@@ -22,7 +22,6 @@ pub(crate) struct StudioArgs {
     serve: ServeArgs,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &StudioArgs, _out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     for folder in &args.runs {
         // The default directory does not exist before the first run.

@@ -21,7 +21,6 @@ pub(crate) struct SummaryArgs {
     network: String,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &SummaryArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = model(&args.network)?;
     let empty = String::new;

@@ -72,7 +72,6 @@ fn accuracy(text: &str) -> Result<f64, String> {
     number(text, |accuracy| (0.0..=1.0).contains(accuracy), "a number from 0 to 1")
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let experiment = args.experiment.read(&[
         // A whole number is as good as a fraction here.

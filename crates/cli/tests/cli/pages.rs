@@ -55,10 +55,8 @@ fn get(link: &str, path: &str) -> String {
 #[test]
 fn a_live_run_is_shown_and_its_page_stays_until_it_is_interrupted() {
     let sandbox = Sandbox::new();
-    let mut served = Served::start(
-        &sandbox,
-        "train tiny.toml --run here/first --live --addr 127.0.0.1:0 --json",
-    );
+    let line = "train tiny.toml --run here/first --live --addr 127.0.0.1:0 --json";
+    let mut served = Served::start(&sandbox, line);
     let mut said = String::new();
     while !said.contains("serving until Ctrl-C") {
         assert!(served.err.read_line(&mut said).unwrap() > 0, "{said}");
@@ -88,8 +86,8 @@ fn a_studio_shows_runs_and_ends_when_it_is_interrupted() {
 fn the_page_is_opened_in_the_browser_that_the_system_names() {
     use std::os::unix::fs::PermissionsExt;
     let sandbox = Sandbox::new();
-    sandbox
-        .write("browser", "#!/bin/sh\nprintf %s \"$1\" > opened.part && mv opened.part opened\n");
+    let script = "#!/bin/sh\nprintf %s \"$1\" > opened.part && mv opened.part opened\n";
+    sandbox.write("browser", script);
     let browser = sandbox.path("browser");
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
     let words = ["train", "tiny.toml", "--live", "--open", "--addr", ":0"];
@@ -107,22 +105,14 @@ fn a_port_in_use_and_a_folder_that_is_not_there_are_said() {
     let sandbox = Sandbox::new();
     let served = Served::start(&sandbox, "studio --addr 127.0.0.1:0");
     let address = served.link.strip_prefix("http://").unwrap().split_once('/').unwrap().0;
-    let ran = sandbox.line(&format!("studio --addr {address}"));
-    assert_eq!(ran.code, Some(2));
-    let expected = format!("error: {address}: another program listens there; --addr 127.0.0.1:");
-    assert!(
-        ran.err.starts_with(&expected) && ran.err.trim_end().ends_with(" is free"),
-        "{}",
-        ran.err
-    );
-    let ran = sandbox.line("studio nowhere");
-    assert_eq!(
-        (ran.code, ran.err.as_str()),
-        (Some(2), "error: nowhere: expected a directory with runs, found none\n")
-    );
+    let error = sandbox.refused(&format!("studio --addr {address}"));
+    let expected = format!("{address}: another program listens there; --addr 127.0.0.1:");
+    assert!(error.starts_with(&expected) && error.ends_with(" is free\n"), "{error}");
+    let error = sandbox.refused("studio nowhere");
+    assert_eq!(error, "nowhere: expected a directory with runs, found none\n");
     // Nothing was trained for a page that could not be served.
-    let ran = sandbox.line(&format!("train tiny.toml --live --addr {address}"));
-    assert_eq!((ran.code, sandbox.list("runs")), (Some(2), Vec::new()));
+    sandbox.refused(&format!("train tiny.toml --live --addr {address}"));
+    assert!(sandbox.list("runs").is_empty());
 }
 
 #[test]
@@ -146,9 +136,7 @@ fn a_report_is_one_file_that_asks_nobody_for_anything() {
     let log = sandbox.read("runs/tiny-1/events.jsonl");
     sandbox.write("runs/tiny-1/events.jsonl", &log[..log.len() / 2]);
     sandbox.succeeds("report runs/tiny-1 --html cut.html --svg cut.svg");
-    let ran = sandbox.line("report nowhere --html page.html");
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.err.starts_with("error: nowhere: events.jsonl: "), "{}", ran.err);
-    let ran = sandbox.line("report runs/tiny-1");
-    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let error = sandbox.refused("report nowhere --html page.html");
+    assert!(error.starts_with("nowhere: events.jsonl: "), "{error}");
+    sandbox.refused("report runs/tiny-1");
 }

@@ -61,16 +61,13 @@ fn a_step_that_is_an_epoch_is_not_a_line_of_its_own() {
 #[test]
 fn json_has_no_accuracy() {
     let sandbox = sandbox();
-    let ran = sandbox.line("train matrices.toml --run here --json");
-    let summary = ran.json();
-    assert_eq!(
-        (&summary["test"]["accuracy"], &summary["best"]["accuracy"]),
-        (&Value::Null, &Value::Null)
-    );
+    let summary = sandbox.line("train matrices.toml --run here --json").json();
+    for part in ["test", "best"] {
+        assert_eq!(summary[part]["accuracy"], Value::Null);
+    }
     let loss = |part: &str| summary[part]["loss"].as_f64();
     assert!(loss("test") < loss("train").map(|loss| 4.0 * loss));
-    let ran = sandbox.line("eval here --json");
-    let measured = ran.json();
+    let measured = sandbox.line("eval here --json").json();
     assert_eq!(measured["metrics"], summary["test"]);
     assert_eq!(measured["confusion"], serde_json::json!([]));
 }
@@ -78,10 +75,9 @@ fn json_has_no_accuracy() {
 #[test]
 fn an_accuracy_that_cannot_be_reached_is_refused_before_the_run() {
     let sandbox = sandbox();
-    let ran = sandbox.line("train matrices.toml --target-accuracy 0.9");
-    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
-    let message = "error: --target-accuracy: expected labelled data, found numeric targets in matrix exponentials, test set; remove the option";
-    assert_eq!(ran.err.trim_end(), message);
+    let error = sandbox.refused("train matrices.toml --target-accuracy 0.9");
+    let expected = "--target-accuracy: expected labelled data, found numeric targets in matrix exponentials, test set; remove the option\n";
+    assert_eq!(error, expected);
     assert!(sandbox.list("runs").is_empty());
 }
 
@@ -93,7 +89,6 @@ fn the_commands_that_only_look_take_it_as_any_other() {
     assert_eq!(total, ["total", "76", "64"], "{}", summary.out);
     let check = sandbox.line("check matrices.toml");
     assert!(check.out.ends_with("all 4 gradients agree within 1e-6\n"), "{check:?}");
-    let bench = sandbox.line("bench matrices.toml --seconds 0.05 --json");
-    let report = bench.json();
+    let report = sandbox.line("bench matrices.toml --seconds 0.05 --json").json();
     assert!(report["samples_per_second"].as_f64() > Some(0.0), "{report}");
 }

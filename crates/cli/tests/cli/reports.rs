@@ -8,33 +8,22 @@ use crate::sandbox::Sandbox;
 fn the_name_alone_prints_the_guide() {
     let ran = Sandbox::new().line("");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    for part in [
-        "Usage: gradus",
-        "train ",
-        "explain ",
-        "Getting started:",
-        "gradus train ",
-        "Exit codes: 0 success",
-    ] {
-        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
-    }
+    ran.tells(&["Usage: gradus", "train ", "explain ", "Getting started:", "gradus train "]);
+    ran.tells(&["Exit codes: 0 success"]);
 }
 
 #[test]
 fn presets_are_listed_with_what_was_published() {
     let ran = Sandbox::new().line("presets");
-    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 13));
-    let lines: Vec<&str> = ran.out.lines().collect();
-    let words =
-        |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
-    assert_eq!(words(lines[0]), "preset network parameters published source");
-    assert_eq!(
-        words(lines[1]),
-        "softmax 28x28x1 → 784 → 10 7,850 0.9268 best codelab, mnist_1.0_softmax.py"
-    );
-    assert!(words(lines[9]).starts_with(
-        "bn-conv 28x28x1 → 28x28x24 → 14x14x48 → 7x7x64 → 3136 → 200 → 10 708,362 0.9955 best"
-    ));
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = ran.out.lines().map(words).collect();
+    assert_eq!((ran.code, lines.len()), (Some(0), 13));
+    assert_eq!(lines[0], "preset network parameters published source");
+    let softmax = "softmax 28x28x1 → 784 → 10 7,850 0.9268 best codelab, mnist_1.0_softmax.py";
+    assert_eq!(lines[1], softmax);
+    let bn_conv =
+        "bn-conv 28x28x1 → 28x28x24 → 14x14x48 → 7x7x64 → 3136 → 200 → 10 708,362 0.9955 best";
+    assert!(lines[9].starts_with(bn_conv), "{}", lines[9]);
 }
 
 #[test]
@@ -83,8 +72,8 @@ sample  label  predicted  p(predicted)  p(label)
         let ran = sandbox.line(&format!("eval {model} --mistakes 2"));
         assert_eq!((ran.code, ran.out.as_str()), (Some(0), report), "{}", ran.err);
     }
-    let other = sandbox.line("eval here --data train-images train-labels --json --mistakes 0");
-    let other = other.json();
+    let other =
+        sandbox.line("eval here --data train-images train-labels --json --mistakes 0").json();
     assert_eq!((&other["data"], &other["samples"]), (&"train-images".into(), &12.into()));
     assert_eq!(other["confusion"], serde_json::json!([[4, 0, 0], [4, 0, 0], [4, 0, 0]]));
     assert_eq!(other["worst_mistakes"], serde_json::json!([]));
@@ -208,45 +197,30 @@ fn speed_is_measured() {
 #[test]
 fn speed_is_printed_as_text() {
     let ran = Sandbox::new().succeeds("bench tiny.toml --seconds 0.05 --threads 1");
-    for part in [
-        "network    tiny, 1 threads, ",
-        " µs for a batch of 1000\n",
-        " GB/s read\n",
-        "           0 allocations per step\n",
-        "\nµs per step, all threads  forward  backward\nthe data ",
-        "\nupdate ",
-    ] {
-        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
-    }
+    let memory =
+        ["network    tiny, 1 threads, ", " GB/s read\n", "           0 allocations per step\n"];
+    ran.tells(&memory);
+    let header = "\nµs per step, all threads  forward  backward\nthe data ";
+    ran.tells(&[" µs for a batch of 1000\n", header, "\nupdate "]);
 }
 
 #[test]
 fn a_plan_is_printed_instead_of_measuring() {
     let ran = Sandbox::new().succeeds("bench tiny.toml --plan");
-    for part in [
-        "batch 4: 1 tiles of width 4, 4 samples each\n",
-        "forward   the data              load input",
-        "forward   layer 2 (linear)      ",
-        "backward  layer 2 (linear)      ",
+    ran.tells(&["batch 4: 1 tiles of width 4, 4 samples each\n", "\nbytes: "]);
+    ran.tells(&[
         "chunks of gradients\n  2.linear.weight ",
-        "\nbytes: ",
-    ] {
-        assert!(ran.out.contains(part), "{part} in\n{}", ran.out);
-    }
+        "forward   the data              load input",
+    ]);
+    ran.tells(&["forward   layer 2 (linear)      ", "backward  layer 2 (linear)      "]);
     assert!(!ran.out.contains("samples/s"), "{}", ran.out);
 }
 
 #[test]
 fn a_closed_output_is_not_an_error() {
     let sandbox = Sandbox::new();
-    for line in [
-        "",
-        "presets",
-        "summary softmax",
-        "explain 1+1",
-        "check tiny.toml",
-        "train tiny.toml --json",
-    ] {
+    let lines = "|presets|summary softmax|explain 1+1|check tiny.toml|train tiny.toml --json";
+    for line in lines.split('|') {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let args: Vec<&str> = line.split_whitespace().collect();
@@ -255,8 +229,6 @@ fn a_closed_output_is_not_an_error() {
         assert_eq!(output.status.code(), Some(0), "{line}: {err}");
         assert!(!err.contains("error"), "{line}: {err}");
     }
-    assert_eq!(
-        sandbox.list("runs/tiny-1/checkpoints"),
-        ["last.safetensors", "step-000003.safetensors"]
-    );
+    let names = ["last.safetensors", "step-000003.safetensors"];
+    assert_eq!(sandbox.list("runs/tiny-1/checkpoints"), names);
 }

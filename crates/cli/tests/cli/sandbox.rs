@@ -19,6 +19,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// Expects all these texts in the output or, if it failed, in the error.
+    #[track_caller]
+    pub(crate) fn tells(&self, parts: &[&str]) {
+        let text = if self.code == Some(0) { &self.out } else { &self.err };
+        let missing: Vec<_> = parts.iter().filter(|part| !text.contains(**part)).collect();
+        assert!(missing.is_empty(), "{missing:?} in\n{text}");
+    }
+
     /// The object that it printed.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
@@ -142,5 +150,13 @@ impl Sandbox {
         let ran = self.line(args);
         assert_eq!(ran.code, Some(0), "{args}: {ran:?}");
         ran
+    }
+
+    /// As [`line`](Self::line); the binary must print nothing and exit with 2. Returns the error.
+    #[track_caller]
+    pub(crate) fn refused(&self, args: &str) -> String {
+        let ran = self.line(args);
+        assert_eq!((ran.code, &*ran.out), (Some(2), ""), "{args}: {ran:?}");
+        ran.err.strip_prefix("error: ").unwrap_or_else(|| panic!("{args}: {ran:?}")).to_owned()
     }
 }

@@ -103,14 +103,12 @@ fn a_folder_that_is_there_is_refused_and_not_touched() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("mine")).unwrap();
     sandbox.write("mine/diary.txt", "dear diary");
-    let ran = sandbox.line("train tiny.toml --run mine");
-    assert_eq!(ran.code, Some(2));
-    let message = "error: mine: expected a folder that does not exist yet, found one: a run is never overwritten";
-    assert_eq!(ran.err.trim_end(), message);
-    assert_eq!(
-        (sandbox.list("mine"), sandbox.read("mine/diary.txt").as_str()),
-        (vec!["diary.txt".into()], "dear diary")
-    );
+    let error = sandbox.refused("train tiny.toml --run mine");
+    let expected =
+        "mine: expected a folder that does not exist yet, found one: a run is never overwritten\n";
+    assert_eq!(error, expected);
+    assert_eq!(sandbox.list("mine"), ["diary.txt"]);
+    assert_eq!(sandbox.read("mine/diary.txt"), "dear diary");
 }
 
 #[test]
@@ -162,14 +160,10 @@ fn a_number_that_is_not_finite_exits_1_and_names_step_layer_and_node() {
 fn a_file_where_runs_are_kept_is_refused_at_once() {
     let sandbox = Sandbox::new();
     sandbox.write("runs", "");
-    let ran = sandbox.line("train tiny.toml");
-    assert_eq!(
-        (ran.code, ran.err.trim_end()),
-        (Some(2), "error: runs: expected a folder, found a file")
-    );
-    let ran = sandbox.line("train tiny.toml --run tiny.toml/run");
-    let message = "error: tiny.toml: expected a folder, found a file";
-    assert_eq!((ran.code, ran.err.trim_end()), (Some(2), message));
+    for (line, file) in [("", "runs"), ("--run tiny.toml/run", "tiny.toml")] {
+        let error = sandbox.refused(&format!("train tiny.toml {line}"));
+        assert_eq!(error, format!("{file}: expected a folder, found a file\n"));
+    }
 }
 
 /// Starts a long run in `here`, through `env` so that the test decides which signals are ignored.
@@ -195,32 +189,20 @@ const DEFAULT_SIGNALS: &str = "--default-signal=INT,HUP,TERM";
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_interrupted_run_exits_130_and_is_saved() {
-    let sandbox = Sandbox::new();
-    let mut run = long_run(&sandbox, &[DEFAULT_SIGNALS]);
-    run.signal("-INT");
-    let ran = run.end();
-    assert_eq!(ran.code, Some(130), "{ran:?}");
-    let messages = ["interrupted after step ", "the model is saved"];
-    assert!(messages.iter().all(|message| ran.err.contains(message)), "{ran:?}");
-    let log = sandbox.read("here/events.jsonl");
-    let end = r#""event":"run_finished","reason":{"kind":"interrupted"},"model_saved":true"#;
-    assert!(log.lines().last().unwrap().contains(end));
-    assert_eq!(sandbox.line("eval here --json").json()["metrics"], ran.json()["test"]);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn signals_that_come_in_pairs_still_save_the_model() {
+fn a_run_interrupted_by_one_signal_or_a_pair_exits_130_and_is_saved() {
     // A terminal that closes sends SIGHUP twice, `timeout` SIGTERM, a key that is held down SIGINT.
-    for signal in ["-HUP", "-TERM", "-INT"] {
+    for signals in ["-INT", "-INT -INT", "-HUP -HUP", "-TERM -TERM"] {
         let sandbox = Sandbox::new();
         let mut run = long_run(&sandbox, &[DEFAULT_SIGNALS]);
-        run.signal(signal);
-        run.signal(signal);
+        signals.split(' ').for_each(|signal| run.signal(signal));
         let ran = run.end();
-        assert_eq!(ran.code, Some(130), "{signal}: {ran:?}");
-        assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signal}: {ran:?}");
+        assert_eq!(ran.code, Some(130), "{signals}: {ran:?}");
+        ran.tells(&["interrupted after step ", "the model is saved"]);
+        let log = sandbox.read("here/events.jsonl");
+        let end = r#""event":"run_finished","reason":{"kind":"interrupted"},"model_saved":true"#;
+        assert!(log.lines().last().unwrap().contains(end));
+        assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signals}: {ran:?}");
+        assert_eq!(sandbox.line("eval here --json").json()["metrics"], ran.json()["test"]);
     }
 }
 

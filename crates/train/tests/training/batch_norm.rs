@@ -43,19 +43,15 @@ fn moments(scores: &[[f64; 3]]) -> Vec<f64> {
 
 #[test]
 fn running_statistics_are_those_of_a_plain_computation() {
-    let warm = |n: f64| ((1.0 + n) / (10.0 + n)).min(0.4);
-    let cases: [(&str, &dyn Fn(f64) -> f64); 3] = [
-        ("momentum = 0.9, warmup = false", &|_| 0.9),
-        ("momentum = 0.4, warmup = true", &warm),
-        // All of the last batch.
-        ("momentum = 0, warmup = false", &|_| 0.0),
-    ];
-    for (settings, kept) in cases {
-        let mut trainer = normalised(settings);
+    // With a momentum of 0, all is of the last batch.
+    for (momentum, warmup) in [(0.9, false), (0.4, true), (0.0, false)] {
+        let settings = format!("momentum = {momentum}, warmup = {warmup}");
+        let mut trainer = normalised(&settings);
         let mut running_statistics = vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
         assert_close(&trainer.saved().running_statistics, running_statistics.clone(), 0.0);
         for step in 0..12 {
-            let kept = kept(f64::from(step));
+            let warm = f64::from(1 + step) / f64::from(10 + step);
+            let kept = if warmup { warm.min(momentum) } else { momentum };
             for (average, moment) in running_statistics.iter_mut().zip(moments(&scores(&trainer))) {
                 *average = kept * *average + (1.0 - kept) * moment;
             }

@@ -10,6 +10,16 @@ use graph::Pool;
 use kernels::random::Stream;
 use runs::{Experiment, Split};
 
+/// A network for points of the plane, with two outputs.
+pub(crate) const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+
+/// The settings of plain gradient descent.
+pub(crate) fn sgd(learning_rate: f64) -> String {
+    format!(
+        "optimizer = 'sgd'\nschedule = {{ constant = {{ learning_rate = {learning_rate:?} }} }}"
+    )
+}
+
 /// Images of 8 × 8 bytes, of which one quarter is brighter than the noise: which one is the class.
 pub(crate) fn images(n: usize) -> Dataset {
     let mut random = Stream::new(1, 0);
@@ -71,8 +81,6 @@ pub(crate) fn trainer(model: &str, train: &str, dataset: &Dataset) -> Trainer {
 pub(crate) struct EventCollector {
     pub(crate) events: Vec<Event>,
     pub(crate) parameters: Vec<f32>,
-    /// Wants to stop after this step.
-    pub(crate) stop_after: Option<u64>,
     /// What to ask for, each as soon as so many steps are done.
     pub(crate) commands: VecDeque<(u64, Command)>,
 }
@@ -85,9 +93,6 @@ impl Observer for EventCollector {
 
     fn command(&mut self, is_paused: bool) -> Option<Command> {
         let step = self.steps().next_back().map_or(0, |step| step.step);
-        if self.stop_after == Some(step) {
-            return Some(Command::Stop);
-        }
         assert!(!is_paused || !self.commands.is_empty(), "nobody will ever unpause this run");
         let is_due = self.commands.front().is_some_and(|(after, _)| step >= *after);
         if is_due { self.commands.pop_front().map(|(_, command)| command) } else { None }
@@ -95,6 +100,10 @@ impl Observer for EventCollector {
 }
 
 impl EventCollector {
+    pub(crate) fn commanding(commands: impl Into<VecDeque<(u64, Command)>>) -> Self {
+        Self { commands: commands.into(), ..Self::default() }
+    }
+
     pub(crate) fn steps(&self) -> impl DoubleEndedIterator<Item = &StepFinished> {
         self.events.iter().filter_map(|event| match event {
             Event::StepFinished(step) => Some(step),

@@ -4,13 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use events::{EvaluationFinished, Event, Metrics, Part, Reason, RunFinished, StepFinished};
+use events::{Command, EvaluationFinished, Event, Reason, RunFinished, StepFinished};
 use gradus_train::{Observer, Recorder, Trainer, record};
 use runs::{RunFolder, RunFolderError, SavedModel};
 
-use crate::made_up::{EventCollector, points, run, trainer};
-
-const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+use crate::made_up::{EventCollector, LINEAR, points, run, trainer};
 
 fn trainer_of(train: &str) -> Trainer {
     trainer(LINEAR, train, &points(50))
@@ -70,9 +68,8 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let finished = trainer.run(None, &mut [&mut recorder]);
     assert_eq!(finished.reason, Reason::Completed);
     let warnings = recorder.finish().unwrap();
-    let named: Vec<_> =
-        warnings.iter().filter(|warning| warning.to_string().contains("step-000010")).collect();
-    assert_eq!((warnings.len(), named.len()), (1, 1), "{warnings:?}");
+    let is_named = warnings.len() == 1 && warnings[0].to_string().contains("step-000010");
+    assert!(is_named, "{warnings:?}");
     let names = ["last", "step-000005", "step-000010", "step-000015"];
     // Nothing is left of the half-written file.
     assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
@@ -98,7 +95,7 @@ fn with_a_plan_of_any_length_the_model_is_saved_by_the_clock_and_the_latest_is_k
     let (_folder, path) = place();
     let mut trainer = trainer_of("batch = 10\nsteps = 1000000000\nevaluate_every = 1000000000");
     let mut recorder = recorder(&path, &trainer).with_save_interval(Duration::ZERO);
-    let mut stop = EventCollector { stop_after: Some(7), ..EventCollector::default() };
+    let mut stop = EventCollector::commanding([(7, Command::Stop)]);
     let finished = trainer.run(None, &mut [&mut recorder, &mut stop]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 7));
     assert!(recorder.finish().unwrap().is_empty());
@@ -110,33 +107,19 @@ fn the_log_of_a_million_steps_and_evaluations_is_bounded() {
     let (_folder, path) = place();
     let trainer = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
     let mut recorder = recorder(&path, &trainer);
-    let step = |step| StepFinished {
-        step,
-        epoch: 0.5,
-        metrics: Metrics::new(1.0),
-        penalty: 0.0,
-        learning_rate: 0.1,
-        grad_norm: 1.0,
-    };
-    let evaluation = |step| EvaluationFinished {
-        step,
-        epoch: 0.5,
-        part: Part::Test,
-        samples: 50,
-        metrics: Metrics::new(1.0),
-        best: Default::default(),
-        misclassified: Vec::new(),
-    };
-    // The plan of the run, as the trainer would announce it.
-    let mut short = EventCollector { stop_after: Some(0), ..EventCollector::default() };
-    let mut announcing = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
-    let finished = announcing.run(None, &mut [&mut short]);
+    // A short run with the same plan yields an event of each kind.
+    let mut short = EventCollector::commanding([(1, Command::Stop)]);
+    let mut other = trainer_of("batch = 10\nsteps = 1000000\nevaluate_every = 1");
+    let finished = other.run(None, &mut [&mut short]);
     recorder.event(&short.events[0], &trainer);
+    let (first, evaluation) = (short.steps().next().unwrap(), short.evaluations().next().unwrap());
+    let evaluation = EvaluationFinished { misclassified: Vec::new(), ..evaluation.clone() };
     // Interrupted at an evaluation that is not among the chosen ones.
     let last = 999_999;
-    for i in 1..=last {
-        recorder.event(&Event::StepFinished(step(i)), &trainer);
-        recorder.event(&Event::EvaluationFinished(evaluation(i)), &trainer);
+    for step in 1..=last {
+        let evaluation = EvaluationFinished { step, ..evaluation.clone() };
+        recorder.event(&Event::StepFinished(StepFinished { step, ..first.clone() }), &trainer);
+        recorder.event(&Event::EvaluationFinished(evaluation), &trainer);
     }
     recorder.event(&Event::RunFinished(finished), &trainer);
     drop(recorder);

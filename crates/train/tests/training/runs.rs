@@ -1,11 +1,18 @@
 //! Whole runs: how long they are, when they measure, why they end.
 
 use data::{Dataset, Features, Targets};
-use events::{Best, Command, Event, LearningRateSet, Paused, Reason, Unpaused};
+use events::{Best, Command, Event, LearningRateSet, Paused, Reason, RunFinished, Unpaused};
 
-use crate::made_up::{EventCollector, images, points, run, trainer};
+use crate::made_up::{EventCollector, LINEAR, images, points, run, sgd, trainer};
 
-const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+/// A run on fifty points, with commands that are given as soon as so many steps are done.
+fn commanded<const N: usize>(
+    train: &str,
+    commands: [(u64, Command); N],
+) -> (RunFinished, EventCollector) {
+    let mut recorder = EventCollector::commanding(commands);
+    (trainer(LINEAR, train, &points(50)).run(None, &mut [&mut recorder]), recorder)
+}
 
 /// Twelve points of which nothing can be learned: each stands in both classes.
 fn undecided() -> Dataset {
@@ -25,8 +32,8 @@ fn an_evaluation_comes_before_the_first_step_and_follows_the_last() {
         ("epochs = 1e-9", vec![0, 1]),
     ];
     for (length, evaluated) in cases {
-        let mut trainer = trainer(LINEAR, &format!("batch = 20\n{length}"), &points(50));
-        let (finished, recorder) = run(&mut trainer, None);
+        let train = format!("batch = 20\n{length}");
+        let (finished, recorder) = run(&mut trainer(LINEAR, &train, &points(50)), None);
         assert_eq!(recorder.evaluated(), evaluated, "{length}");
         assert_eq!(finished.reason, Reason::Completed);
         let last = recorder.evaluations().next_back().unwrap();
@@ -40,8 +47,8 @@ fn an_evaluation_comes_before_the_first_step_and_follows_the_last() {
 fn epochs_have_a_fraction() {
     // 20 of 50 samples a step: 1.5 epochs are 3.75 steps, and four of them 1.6 epochs.
     for (length, steps, epochs) in [("epochs = 1.5", 4, 1.6), ("steps = 7", 7, 2.8)] {
-        let mut trainer = trainer(LINEAR, &format!("batch = 20\n{length}"), &points(50));
-        let (finished, recorder) = run(&mut trainer, None);
+        let train = format!("batch = 20\n{length}");
+        let (finished, recorder) = run(&mut trainer(LINEAR, &train, &points(50)), None);
         assert_eq!((finished.summary.steps, finished.summary.epochs), (steps, epochs));
         let of_steps: Vec<f64> = recorder.steps().map(|step| step.epoch).collect();
         assert_eq!(of_steps[..2], [0.4, 0.8]);
@@ -67,74 +74,67 @@ fn an_epoch_trains_on_every_sample() {
 }
 
 #[test]
-fn an_observer_stops_a_run_which_is_then_measured() {
+fn an_observer_stops_a_run_paused_or_not_which_is_then_measured() {
     let mut trainer = trainer(LINEAR, "batch = 10\nsteps = 1000\nevaluate_every = 3", &points(50));
-    let mut recorder = EventCollector { stop_after: Some(4), ..EventCollector::default() };
+    let mut recorder = EventCollector::commanding([(4, Command::Stop)]);
     let finished = trainer.run(Some(1.0), &mut [&mut recorder]);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
     assert_eq!(recorder.evaluated(), [0, 3, 4]);
     assert_eq!(recorder.parameters, trainer.saved().parameters);
+    let commands = [(4, Command::Pause), (4, Command::Stop)];
+    let (finished, _) = commanded("batch = 20\nsteps = 12", commands);
+    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
 }
 
 #[test]
-fn a_run_ends_as_soon_as_an_evaluation_reaches_the_target() {
+fn a_run_ends_as_soon_as_an_evaluation_reaches_the_target_and_else_does_all_its_steps() {
     let train = "batch = 30\nsteps = 1000\nevaluate_every = 10\nschedule = { constant = { learning_rate = 0.05 } }";
-    let mut trainer = trainer(LINEAR, train, &points(60));
-    let (finished, recorder) = run(&mut trainer, Some(0.9));
+    let (finished, recorder) = run(&mut trainer(LINEAR, train, &points(60)), Some(0.9));
     assert_eq!(finished.reason, Reason::TargetReached);
     assert!(finished.summary.steps < 1000, "{finished:?}");
-    let (last, earlier) = recorder
-        .evaluations()
-        .rev()
-        .map(|evaluation| evaluation.metrics.get("accuracy"))
-        .enumerate()
-        .partition::<Vec<_>, _>(|(i, _)| *i == 0);
-    assert!(last[0].1 >= Some(0.9) && earlier.iter().all(|(_, accuracy)| *accuracy < Some(0.9)));
-}
+    let mut reached = recorder.evaluations().map(|each| each.metrics.get("accuracy") >= Some(0.9));
+    assert_eq!((reached.next_back(), reached.any(|reached| reached)), (Some(true), false));
 
-#[test]
-fn a_run_that_misses_the_target_does_all_its_steps() {
-    let mut trainer = trainer(LINEAR, "batch = 6\nsteps = 8", &undecided());
-    let (finished, _) = run(&mut trainer, Some(0.6));
-    assert_eq!((finished.reason, finished.summary.steps), (Reason::Completed, 8));
-    assert_eq!(finished.summary.test.get("accuracy"), Some(0.5));
+    let undecided = run(&mut trainer(LINEAR, "batch = 6\nsteps = 8", &undecided()), Some(0.6));
+    let RunFinished { reason, summary, .. } = undecided.0;
+    assert_eq!((reason, summary.steps), (Reason::Completed, 8));
+    assert_eq!(summary.test.get("accuracy"), Some(0.5));
 }
 
 #[test]
 fn the_best_accuracy_is_that_of_all_evaluations() {
     let model = "input = [8, 8, 1]\nlayers = ['flatten', { linear = { units = 4 } }]";
     // A rate so large that the accuracy jumps up and down.
-    let train = "batch = 8\nsteps = 40\nevaluate_every = 1\noptimizer = 'sgd'\nschedule = { constant = { learning_rate = 1 } }";
-    let mut trainer = trainer(model, train, &images(64));
-    let (finished, recorder) = run(&mut trainer, None);
-    let (mut best, mut best_step) = (f64::NEG_INFINITY, 0);
+    let train = format!("batch = 8\nsteps = 40\nevaluate_every = 1\n{}", sgd(1.0));
+    let (finished, recorder) = run(&mut trainer(model, &train, &images(64)), None);
+    let mut best = Best { value: f64::NEG_INFINITY, step: 0 };
     let mut falls = false;
     for evaluation in recorder.evaluations() {
-        let accuracy = evaluation.metrics.get("accuracy").unwrap();
-        if accuracy > best {
-            (best, best_step) = (accuracy, evaluation.step);
+        let value = evaluation.metrics.get("accuracy").unwrap();
+        if value > best.value {
+            best = Best { value, step: evaluation.step };
         }
-        falls |= accuracy < best;
-        assert_eq!(evaluation.best["accuracy"], Best { value: best, step: best_step });
+        falls |= value < best.value;
+        assert_eq!(evaluation.best["accuracy"], best);
     }
     assert!(falls, "the accuracy never fell");
-    assert_eq!(finished.summary.best["accuracy"], Best { value: best, step: best_step });
+    assert_eq!(finished.summary.best["accuracy"], best);
     let losses = recorder.evaluations().map(|evaluation| evaluation.metrics.loss());
     assert_eq!(finished.summary.best["loss"].value, losses.fold(f64::INFINITY, f64::min));
 }
 
 #[test]
 fn other_metrics_of_batches_than_the_loss_are_reported_now_and_then() {
-    let mut trainer = trainer(LINEAR, "batch = 10\nsteps = 7\nreport_every = 3", &points(50));
-    let (_, recorder) = run(&mut trainer, None);
+    let (_, recorder) =
+        run(&mut trainer(LINEAR, "batch = 10\nsteps = 7\nreport_every = 3", &points(50)), None);
     let reported = recorder.steps().filter(|step| step.metrics.has_others()).map(|step| step.step);
     assert_eq!(reported.collect::<Vec<_>>(), [3, 6]);
 }
 
 #[test]
 fn the_speed_leaves_evaluations_out() {
-    let mut trainer = trainer(LINEAR, "batch = 10\nsteps = 20\nevaluate_every = 1", &points(50));
-    let (finished, recorder) = run(&mut trainer, None);
+    let (finished, recorder) =
+        run(&mut trainer(LINEAR, "batch = 10\nsteps = 20\nevaluate_every = 1", &points(50)), None);
     let summary = &finished.summary;
     let train_secs = recorder.snapshots().last().unwrap().train_secs;
     assert_eq!(summary.samples_per_second, 200.0 / train_secs);
@@ -144,65 +144,33 @@ fn the_speed_leaves_evaluations_out() {
 
 #[test]
 fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
+    use Command::{Epoch, Pause, Step, Unpause};
     // An epoch is three steps: 50 samples are two whole batches of 20.
-    let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12\nevaluate_every = 100", &points(50));
-    let commands = [
-        (1, Command::Pause),
-        (1, Command::Pause),
-        (1, Command::Step),
-        (2, Command::Epoch),
-        (3, Command::Epoch),
-        (5, Command::Unpause),
-    ];
-    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    let finished = trainer.run(None, &mut [&mut recorder]);
+    let commands = [(1, Pause), (1, Pause), (1, Step), (2, Epoch), (3, Epoch), (5, Unpause)];
+    let (finished, recorder) = commanded("batch = 20\nsteps = 12\nevaluate_every = 100", commands);
     assert_eq!((finished.reason, finished.summary.steps), (Reason::Completed, 12));
-    let (paused, unpaused) =
-        (|step| Event::Paused(Paused { step }), |step| Event::Unpaused(Unpaused { step }));
-    let told: Vec<Event> = recorder
-        .events
-        .iter()
-        .filter(|event| matches!(event, Event::Paused(_) | Event::Unpaused(_)))
-        .cloned()
-        .collect();
-    let expected = [1, 2, 3, 5].map(|step| [paused(step), unpaused(step)]);
-    assert_eq!(told, expected.concat());
+    let is_told = |event: &&Event| matches!(event, Event::Paused(_) | Event::Unpaused(_));
+    let told = recorder.events.iter().filter(is_told).cloned();
+    let pair = |step| [Event::Paused(Paused { step }), Event::Unpaused(Unpaused { step })];
+    assert_eq!(told.collect::<Vec<_>>(), [1, 2, 3, 5].map(pair).concat());
     // Whoever pauses sees how things are, and a pause changes nothing.
     assert_eq!(recorder.evaluated(), [0, 1, 2, 3, 5, 12]);
-    let (unbroken, _) =
-        run(&mut crate::made_up::trainer(LINEAR, "batch = 20\nsteps = 12", &points(50)), None);
+    let (unbroken, _) = commanded("batch = 20\nsteps = 12", []);
     assert_eq!(unbroken.summary.weights_digest, finished.summary.weights_digest);
-}
-
-#[test]
-fn a_paused_run_can_be_stopped() {
-    let mut trainer = trainer(LINEAR, "batch = 20\nsteps = 12", &points(50));
-    let commands = [(4, Command::Pause), (4, Command::Stop)];
-    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    let finished = trainer.run(None, &mut [&mut recorder]);
-    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 4));
 }
 
 #[test]
 fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
     let train = "batch = 20\nsteps = 6\nschedule = { constant = { learning_rate = 0.5 } }";
-    let mut trainer = trainer(LINEAR, train, &points(50));
-    let set = |learning_rate| Command::SetLearningRate { learning_rate };
-    let commands = [(2, set(Some(0.25))), (4, set(None))];
-    let mut recorder = EventCollector { commands: commands.into(), ..EventCollector::default() };
-    trainer.run(None, &mut [&mut recorder]);
+    let sets = [(2, Some(0.25)), (4, None)];
+    let command = |(step, learning_rate)| (step, Command::SetLearningRate { learning_rate });
+    let (_, recorder) = commanded(train, sets.map(command));
     let rates: Vec<f64> = recorder.steps().map(|step| step.learning_rate).collect();
     assert_eq!(rates, [0.5, 0.5, 0.25, 0.25, 0.5, 0.5]);
-    let told: Vec<_> = recorder
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::LearningRateSet(set) => Some(*set),
-            _ => None,
-        })
-        .collect();
-    let expected = [(2, Some(0.25)), (4, None)];
-    assert_eq!(told, expected.map(|(step, learning_rate)| LearningRateSet { step, learning_rate }));
+    let told = recorder.events.iter().filter(|event| matches!(event, Event::LearningRateSet(_)));
+    let event = |(step, learning_rate)| LearningRateSet { step, learning_rate };
+    let expected = sets.map(|set| Event::LearningRateSet(event(set)));
+    assert_eq!(told.cloned().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -211,8 +179,7 @@ fn snapshots_fall_on_reported_steps_but_are_not_more_than_can_be_shown() {
         [(7, 3, vec![0, 3, 6, 7]), (2, 5, vec![0, 2]), (600, 2, (0..=150).map(|i| 4 * i).collect())]
     {
         let train = format!("batch = 10\nsteps = {steps}\nreport_every = {report_every}");
-        let mut trainer = trainer(LINEAR, &train, &points(50));
-        let (_, recorder) = run(&mut trainer, None);
+        let (_, recorder) = run(&mut trainer(LINEAR, &train, &points(50)), None);
         let found: Vec<_> = recorder.snapshots().collect();
         assert_eq!(found.iter().map(|each| each.step).collect::<Vec<_>>(), snapshots);
         assert!(found[0].batch.is_empty() && found[0].predictions.is_empty());
@@ -223,21 +190,16 @@ fn snapshots_fall_on_reported_steps_but_are_not_more_than_can_be_shown() {
         assert_eq!(parameters.collect::<Vec<_>>(), expected);
         assert_eq!(last.weights, Some(last.parameters[0].values));
         assert_eq!(last.biases, Some(last.parameters[1].values));
-        assert!(
-            found[0]
-                .parameters
-                .iter()
-                .all(|each| each.gradients.is_none() && each.updates.is_none())
-        );
+        let mut before = found[0].parameters.iter();
+        assert!(before.all(|each| each.gradients.is_none() && each.updates.is_none()));
     }
 }
 
 #[test]
 fn an_evaluation_lists_the_misclassified_samples() {
     let set = undecided();
-    let mut trainer = trainer(LINEAR, "batch = 6\nsteps = 1", &set);
     let Targets::Labels { values, .. } = set.targets() else { panic!("no classes") };
-    let misclassified = trainer.evaluate().misclassified;
+    let misclassified = trainer(LINEAR, "batch = 6\nsteps = 1", &set).evaluate().misclassified;
     // One of each pair of equal points.
     assert_eq!(misclassified.len(), 6);
     for (sample, predicted) in misclassified {
@@ -247,9 +209,8 @@ fn an_evaluation_lists_the_misclassified_samples() {
 
 #[test]
 fn the_update_of_a_step_is_the_gradient_times_the_learning_rate() {
-    let train = "batch = 10\nsteps = 4\nreport_every = 1\noptimizer = 'sgd'\nschedule = { constant = { learning_rate = 0.5 } }";
-    let mut trainer = trainer(LINEAR, train, &points(50));
-    let (_, recorder) = run(&mut trainer, None);
+    let train = format!("batch = 10\nsteps = 4\nreport_every = 1\n{}", sgd(0.5));
+    let (_, recorder) = run(&mut trainer(LINEAR, &train, &points(50)), None);
     let snapshots: Vec<_> = recorder.snapshots().skip(1).collect();
     assert_eq!(snapshots.len(), 4);
     for parameter in snapshots.iter().flat_map(|each| &each.parameters) {

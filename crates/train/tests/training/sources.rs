@@ -25,17 +25,13 @@ fn open(data: &str) -> Split {
 
 #[test]
 fn a_source_is_written_by_its_name_or_with_its_settings() {
-    for (short, long) in [
-        (
-            "{ source = 'matrix_exponential' }",
-            "{ source = { matrix_exponential = { samples = 10_000, seed = 0 } } }",
-        ),
-        (
-            "{ source = { matrix_exponential = {} } }",
-            "{ source = { matrix_exponential = { seed = 0 } } }",
-        ),
-        ("{ source = 'mnist' }", "{}"),
-    ] {
+    let table = "
+{ source = 'matrix_exponential' } | { source = { matrix_exponential = { samples = 10_000, seed = 0 } } }
+{ source = { matrix_exponential = {} } } | { source = { matrix_exponential = { seed = 0 } } }
+{ source = 'mnist' } | {}
+";
+    for case in table.trim().lines() {
+        let (short, long) = case.split_once(" | ").unwrap();
         let (short, long) = (experiment(short).unwrap(), experiment(long).unwrap());
         assert_eq!(short.data, long.data);
         let written = long.to_text();

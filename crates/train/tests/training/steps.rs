@@ -7,7 +7,9 @@ use gradus_train::Trainer;
 use graph::Pool;
 use runs::{Evaluator, SavedModel, Split};
 
-use crate::made_up::{assert_close, experiment, heights, images, points, run, trainer};
+use crate::made_up::{
+    LINEAR, assert_close, experiment, heights, images, points, run, sgd, trainer,
+};
 
 const CONVOLUTIONAL: &str = r#"
     input = [8, 8, 1]
@@ -53,11 +55,10 @@ fn the_digest_is_that_of_the_little_endian_bytes() {
 fn a_step_and_an_evaluation_see_the_same_network() {
     // Batches of one tile and of many.
     let classes = "input = [8, 8, 1]\nlayers = ['flatten', { linear = { units = 4 } }]";
-    let values = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
     for (model, loss, metric, set) in [
         (classes, "cross_entropy", "accuracy", images(60)),
         (classes, "cross_entropy", "accuracy", images(1000)),
-        (values, "mean_squared_error", "mean_absolute_error", heights(1000)),
+        (LINEAR, "mean_squared_error", "mean_absolute_error", heights(1000)),
     ] {
         let train = format!("loss = '{loss}'\nbatch = {}\nsteps = 3\nreport_every = 1", set.len());
         let mut trainer = trainer(model, &train, &set);
@@ -75,7 +76,7 @@ fn a_step_and_an_evaluation_see_the_same_network() {
 fn evaluation_measures_every_sample_once() {
     let all = points(2345);
     let saved = SavedModel {
-        experiment: experiment("input = [2]\nlayers = [{ linear = { units = 2 } }]", "steps = 1"),
+        experiment: experiment(LINEAR, "steps = 1"),
         parameters: vec![0.9, -0.3, -0.8, 1.2, 0.1, 0.0],
         running_statistics: Vec::new(),
     };
@@ -94,13 +95,9 @@ fn evaluation_measures_every_sample_once() {
 fn batches_of_every_size_and_order_learn() {
     for order in ["shuffled_epochs", "fixed_order", "with_replacement"] {
         for (batch, steps) in [(1, 600), (20, 150), (90, 150)] {
-            let train = format!(
-                "order = '{order}'\nbatch = {batch}\nsteps = {steps}\noptimizer = 'sgd'\n\
-                 schedule = {{ constant = {{ learning_rate = 0.5 }} }}"
-            );
-            let model = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
-            let mut trainer = trainer(model, &train, &points(90));
-            let (finished, recorder) = run(&mut trainer, None);
+            let train =
+                format!("order = '{order}'\nbatch = {batch}\nsteps = {steps}\n{}", sgd(0.5));
+            let (finished, recorder) = run(&mut trainer(LINEAR, &train, &points(90)), None);
             assert_eq!(recorder.steps().count(), steps);
             let accuracy = finished.summary.test.get("accuracy").unwrap();
             assert!(accuracy > 0.9, "{order}, batches of {batch}: {accuracy}");
@@ -110,10 +107,8 @@ fn batches_of_every_size_and_order_learn() {
 
 #[test]
 fn values_are_met_by_regression() {
-    let train = "loss = 'mean_squared_error'\nbatch = 25\nepochs = 75\noptimizer = 'sgd'\n\
-                 schedule = { constant = { learning_rate = 0.5 } }";
-    let model = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
-    let mut trainer = trainer(model, train, &heights(100));
+    let train = format!("loss = 'mean_squared_error'\nbatch = 25\nepochs = 75\n{}", sgd(0.5));
+    let mut trainer = trainer(LINEAR, &train, &heights(100));
     let (finished, recorder) = run(&mut trainer, Some(0.5));
     // There are no classes: no accuracy, and none to be reached.
     assert_eq!(finished.reason, events::Reason::Completed);
@@ -127,9 +122,7 @@ fn values_are_met_by_regression() {
 fn the_penalty_is_reported_apart_and_moves_weights_only() {
     let model = "input = [2]\nbias = 3\nweight_init = { constant = { value = 0.5 } }\nlayers = [{ linear = { units = 2 } }]";
     let after_a_step = |penalty: &str| {
-        let train = format!(
-            "batch = 30\nsteps = 1\noptimizer = 'sgd'\nschedule = {{ constant = {{ learning_rate = 0.1 }} }}\n{penalty}"
-        );
+        let train = format!("batch = 30\nsteps = 1\n{}\n{penalty}", sgd(0.1));
         let mut trainer = trainer(model, &train, &points(30));
         let step = trainer.step().unwrap();
         (step, trainer.saved().parameters.to_vec(), trainer.evaluate())
@@ -168,16 +161,13 @@ fn a_step_is_clipped_by_norm_and_by_value() {
         ("{ norm = 5.0, value = 2.0 }", &|g| (g * 5.0 / norm).clamp(-2.0, 2.0)),
     ];
     for (clip, change) in cases {
-        let train = format!(
-            "loss = 'mean_squared_error'\nbatch = 4\nsteps = 1\nclip = {clip}\noptimizer = 'sgd'\n\
-             schedule = {{ constant = {{ learning_rate = 0.25 }} }}"
-        );
+        let loss = "loss = 'mean_squared_error'\nbatch = 4\nsteps = 1";
+        let train = format!("{loss}\nclip = {clip}\n{}", sgd(0.25));
         let mut trainer = trainer(model, &train, &set);
         let step = trainer.step().unwrap();
         assert!((step.grad_norm - norm).abs() < 1e-5, "{clip}: before clipping, {step:?}");
         assert_eq!(step.learning_rate, 0.25);
-        let start = [-1.0, -1.0, 0.0];
-        let wanted = start.iter().zip(gradient).map(|(w, g)| w - 0.25 * change(g));
+        let wanted = [-1.0, -1.0, 0.0].iter().zip(gradient).map(|(w, g)| w - 0.25 * change(g));
         assert_close(&trainer.saved().parameters, wanted, 1e-6);
     }
 }

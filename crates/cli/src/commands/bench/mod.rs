@@ -50,7 +50,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     number(text, |&s| s > 0.0 && s <= 3600.0, "a number above 0 and up to 3600")
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut experiment = args.experiment.read(&[])?;
     // The measurement ends by time, not at the experiment's last step.
@@ -96,9 +95,7 @@ struct BenchReport {
     network: String,
     threads: usize,
     isa: &'static str,
-    /// Training samples per second.
     samples_per_second: f64,
-    /// Samples per second in evaluations.
     inference_samples_per_second: f64,
     /// Median duration of a call of a predictor for each batch size, in seconds.
     inference_seconds: BTreeMap<usize, f64>,
