@@ -248,28 +248,17 @@ mod tests {
     #[test]
     fn g20_the_sigmoid_circuit_by_exact_values() {
         let e = (-1.0_f64).exp();
-        let y = 1.0 / (1.0 + e);
-        let dscore = y * (1.0 - y);
-        let want = [
-            ("1", 1.0, y),
-            ("1", 1.0, -y * y),
-            ("w0", 2.0, -dscore),
-            ("x0", -1.0, 2.0 * dscore),
-            ("w0 · x0", -2.0, dscore),
-            ("w1", -3.0, -2.0 * dscore),
-            ("x1", -2.0, -3.0 * dscore),
-            ("w1 · x1", 6.0, dscore),
-            ("#4 + #7", 4.0, dscore),
-            ("w2", -3.0, dscore),
-            ("#8 + w2", 1.0, dscore),
-            ("-#10", -1.0, -dscore),
-            ("exp(#11)", e, -y * y),
-            ("1 + #12", 1.0 + e, -y * y),
-            ("1 / #13", y, 1.0),
-        ];
-        assert_near(&numbers(&CIRCUIT), &want, 1e-15);
+        let (sum, y) = (1.0 + e, 1.0 / (1.0 + e));
+        let (square, d) = (y * y, y * (1.0 - y));
+        let (twice, thrice) = (2.0 * d, 3.0 * d);
+        let want = format!(
+            "1 1 {y}, 1 1 -{square}, w0 2 -{d}, x0 -1 {twice}, w0 · x0 -2 {d}, w1 -3 -{twice}, x1 -2 -{thrice}, \
+            w1 · x1 6 {d}, #4 + #7 4 {d}, w2 -3 {d}, #8 + w2 1 {d}, -#10 -1 -{d}, exp(#11) {e} -{square}, \
+            1 + #12 {sum} -{square}, 1 / #13 {y} 1"
+        );
+        assert_near(&numbers(&CIRCUIT), &nodes(&want), 1e-15);
         let sigmoid = numbers(&["sigmoid(x)", "--at", "x=1"]);
-        assert_near(&sigmoid, &[("x", 1.0, dscore), ("sigmoid(x)", y, 1.0)], 1e-15);
+        assert_near(&sigmoid, &nodes(&format!("x 1 {d}, sigmoid(x) {y} 1")), 1e-15);
     }
 
     #[test]

@@ -8,32 +8,19 @@ use data::Targets;
 use super::Metric;
 
 /// See the [module](self).
-#[derive(Debug)]
-pub struct Accuracy;
+pub const ACCURACY: Metric = Metric {
+    name: "accuracy",
+    unit: "fraction",
+    higher_is_better: true,
+    applies_to: |targets| matches!(targets, Targets::Labels { .. }),
+    sum: correct,
+};
 
-impl Metric for Accuracy {
-    fn name(&self) -> &'static str {
-        "accuracy"
-    }
-
-    fn unit(&self) -> &'static str {
-        "fraction"
-    }
-
-    fn higher_is_better(&self) -> bool {
-        true
-    }
-
-    fn applies_to(&self, targets: &Targets) -> bool {
-        matches!(targets, Targets::Labels { .. })
-    }
-
-    fn sum(&self, predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {
-        let Targets::Labels { values, .. } = targets else { return f64::NAN };
-        let labels = indices.iter().map(|&index| values[index as usize]);
-        let rows = predictions.chunks_exact(predictions.len() / indices.len()).zip(labels);
-        rows.filter(|(row, label)| predicted_class(row) == *label as usize).count() as f64
-    }
+fn correct(predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {
+    let Targets::Labels { values, .. } = targets else { return f64::NAN };
+    let labels = indices.iter().map(|&index| values[index as usize]);
+    let rows = predictions.chunks_exact(predictions.len() / indices.len()).zip(labels);
+    rows.filter(|(row, label)| predicted_class(row) == *label as usize).count() as f64
 }
 
 /// The class that a row of outputs predicts.
@@ -56,19 +43,12 @@ pub fn argmax(row: &[f32]) -> usize {
 mod tests {
     use super::*;
 
-    fn labels(values: &[u32], classes: usize) -> Targets {
-        Targets::Labels { values: values.to_vec(), classes }
-    }
-
     #[test]
-    fn the_first_of_equal_outputs_is_the_predicted_class() {
+    fn the_first_of_equal_outputs_is_predicted_and_one_output_is_the_score_of_class_1_above_0() {
+        let labels = |values: &[u32], classes| Targets::Labels { values: values.to_vec(), classes };
         let predictions = [0.0, 2.0, 1.0, 3.0, 3.0, 0.0, f32::NAN, 0.0, -1.0];
-        assert_eq!(Accuracy.sum(&predictions, &labels(&[1, 1, 1], 3), &[0, 1, 2]), 2.0);
-    }
-
-    #[test]
-    fn one_output_is_the_score_of_class_1_with_the_threshold_0() {
-        let labels = labels(&[1, 1, 0, 0, 0], 2);
-        assert_eq!(Accuracy.sum(&[-1.0, -1.0, 1.0, 1.0, 0.0], &labels, &[2, 3, 0, 1, 4]), 5.0);
+        assert_eq!(correct(&predictions, &labels(&[1, 1, 1], 3), &[0, 1, 2]), 2.0);
+        let two = labels(&[1, 1, 0, 0, 0], 2);
+        assert_eq!(correct(&[-1.0, -1.0, 1.0, 1.0, 0.0], &two, &[2, 3, 0, 1, 4]), 5.0);
     }
 }

@@ -4,7 +4,6 @@
 //! it applies to. Logs, results, tables and pages take its name, its unit and its direction from here.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::Mutex;
 
 use data::Targets;
@@ -16,31 +15,28 @@ pub mod accuracy;
 pub mod mean_absolute_error;
 
 /// Every metric, in the order in which they are shown.
-pub const METRICS: &[&dyn Metric] = &[&accuracy::Accuracy, &mean_absolute_error::MeanAbsoluteError];
+pub const METRICS: &[Metric] = &[accuracy::ACCURACY, mean_absolute_error::MEAN_ABSOLUTE_ERROR];
 
 /// A measure of predictions against targets, besides the loss.
-pub trait Metric: Debug + Sync {
+#[derive(Debug)]
+pub struct Metric {
     /// Its name in logs and results.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Its unit: `fraction` for 0 to 1, `target` for that of the target values.
-    fn unit(&self) -> &'static str;
-
+    pub unit: &'static str,
     /// Whether a larger value is a better one.
-    fn higher_is_better(&self) -> bool;
-
+    pub higher_is_better: bool,
     /// Whether it can be computed for these targets.
-    fn applies_to(&self, targets: &Targets) -> bool;
-
+    pub applies_to: fn(&Targets) -> bool,
     /// The sum of its values for some samples; the mean over all samples is the value that is reported. Row `i` of
-    /// `predictions` is the output of the last layer for the sample whose target has the number `indices[i]`; there
-    /// is at least one. Called only with targets that it applies to.
-    fn sum(&self, predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64;
+    /// the predictions is the output of the last layer for the sample whose target has the number that is the `i`th of
+    /// the indices; there is at least one. Called only with targets that it applies to.
+    pub sum: fn(&[f32], &Targets, &[u32]) -> f64,
 }
 
 /// The metrics that apply to some targets.
-fn applicable(targets: &Targets) -> impl Iterator<Item = &'static dyn Metric> {
-    METRICS.iter().copied().filter(move |metric| metric.applies_to(targets))
+fn applicable(targets: &Targets) -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(move |metric| (metric.applies_to)(targets))
 }
 
 /// What a reader must know of the metrics of a run with such targets: the loss first.
@@ -48,9 +44,9 @@ pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     let unit = if loss.is_in_nats() { "nats" } else { loss.name() };
     let loss = MetricInfo { name: "loss".into(), unit: unit.into(), higher_is_better: false };
     let others = applicable(targets).map(|metric| MetricInfo {
-        name: metric.name().into(),
-        unit: metric.unit().into(),
-        higher_is_better: metric.higher_is_better(),
+        name: metric.name.into(),
+        unit: metric.unit.into(),
+        higher_is_better: metric.higher_is_better,
     });
     std::iter::once(loss).chain(others).collect()
 }
@@ -62,15 +58,16 @@ pub struct MetricSums([f64; METRICS.len()]);
 impl MetricSums {
     /// Adds samples; the arguments are those of [`Metric::sum`].
     pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        let sums = self.0.iter_mut().zip(METRICS).filter(|(_, metric)| metric.applies_to(targets));
-        sums.for_each(|(sum, metric)| *sum += metric.sum(predictions, targets, indices));
+        let sums =
+            self.0.iter_mut().zip(METRICS).filter(|(_, metric)| (metric.applies_to)(targets));
+        sums.for_each(|(sum, metric)| *sum += (metric.sum)(predictions, targets, indices));
     }
 
     /// The metrics of `samples` samples with such targets, whose mean loss is known.
     pub fn metrics(&self, loss: f64, targets: &Targets, samples: usize) -> Metrics {
-        let sums = self.0.iter().zip(METRICS).filter(|(_, metric)| metric.applies_to(targets));
+        let sums = self.0.iter().zip(METRICS).filter(|(_, metric)| (metric.applies_to)(targets));
         sums.fold(Metrics::new(loss), |metrics, (sum, metric)| {
-            metrics.with(metric.name(), sum / samples as f64)
+            metrics.with(metric.name, sum / samples as f64)
         })
     }
 }
@@ -120,7 +117,7 @@ impl BatchMetrics {
 /// Notes the values of `metrics` at `step` that are better than the best so far. NaN never is.
 pub fn update_best(best: &mut BTreeMap<String, Best>, metrics: &Metrics, step: u64) {
     let higher_is_better =
-        |name| METRICS.iter().any(|metric| metric.name() == name && metric.higher_is_better());
+        |name| METRICS.iter().any(|metric| metric.name == name && metric.higher_is_better);
     for (name, value) in metrics.iter().filter(|(_, value)| !value.is_nan()) {
         let is_better = best.get(name).is_none_or(|best| match higher_is_better(name) {
             true => value > best.value,
@@ -138,7 +135,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_none_is_called_loss() {
-        let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name()).collect();
+        let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
         names.push("loss");
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
