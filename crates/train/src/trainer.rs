@@ -221,8 +221,7 @@ impl Trainer {
         self.times = Some(Times::new(&self.model.graph));
     }
 
-    /// How long each node of the [`model`](Self::model)'s graph took since
-    /// [`start_times`](Self::start_times), without the optimizer's update.
+    /// How long each node took since [`start_times`](Self::start_times), without the optimizer's update.
     pub fn times(&self) -> Option<&Times> {
         self.times.as_ref()
     }
