@@ -309,10 +309,6 @@ mod tests {
             "tile_probe"
         }
 
-        fn saved(&self, _: usize) -> Saved {
-            Saved::NOTHING
-        }
-
         fn forward(&self, pass: ForwardPass<'_, f32>) {
             assert_eq!((pass.x[0].len(), pass.y.len()), (3 * pass.tile.width, 3 * pass.tile.width));
             self.0.lock().unwrap().push(pass.tile);

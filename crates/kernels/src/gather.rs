@@ -240,30 +240,26 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::isa::Isa;
     use crate::random::Stream;
     use crate::testing::{is_refused, on_each_isa};
 
-    fn agrees<T: Float>(divisor: f64) {
-        let mut random = Stream::new(3, 0);
-        let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
+    /// Each element of the result is that of its sample, converted.
+    fn agrees<V: Copy, T: Float>(
+        values: &[V],
+        sizes: &[(usize, usize, u32)],
+        gather: impl Fn(GatheredSamples<'_, V>, &mut [T]),
+        convert: impl Fn(V) -> T,
+    ) {
         on_each_isa(|isa| {
-            for (len, width, samples) in
-                [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)]
-            {
+            for &(len, width, samples) in sizes {
                 let indices: Vec<u32> =
-                    (0..samples).map(|i| (i * 37) % (bytes.len() / len) as u32).collect();
+                    (0..samples).map(|i| (i * 37) % (values.len() / len) as u32).collect();
                 let mut to = vec![T::ZERO; len * width];
-                let gathered = GatheredSamples { values: &bytes, indices: &indices, len, width };
-                gather_bytes(gathered, T::from_f64(divisor), &mut to);
-                for f in 0..len {
-                    for column in 0..width {
-                        let sample = indices[column.min(samples as usize - 1)] as usize;
-                        let byte = bytes[sample * len + f];
-                        let expected = T::from_f64(byte.into()) / T::from_f64(divisor);
-                        let case = format!("{isa:?}, {len}, {width}, {samples}");
-                        assert_eq!(to[f * width + column], expected, "{case}: {f}, {column}");
-                    }
+                gather(GatheredSamples { values, indices: &indices, len, width }, &mut to);
+                for (at, &found) in to.iter().enumerate() {
+                    let sample = indices[(at % width).min(indices.len() - 1)] as usize;
+                    let expected = convert(values[sample * len + at / width]);
+                    assert_eq!(found, expected, "{isa:?}, {len}, {width}, {samples}: {at}");
                 }
             }
         });
@@ -271,35 +267,28 @@ mod tests {
 
     #[test]
     fn every_byte_is_divided_exactly_and_stands_in_its_column() {
+        fn divides<T: Float>(divisor: T) {
+            let mut random = Stream::new(3, 0);
+            let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
+            let sizes =
+                [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)];
+            let gather = |samples: GatheredSamples<'_, u8>, to: &mut [T]| {
+                gather_bytes(samples, divisor, to);
+            };
+            agrees(&bytes, &sizes, gather, |byte| T::from_f64(byte.into()) / divisor);
+        }
         for divisor in [255.0, 256.0, 1.0, 3.7, 0.1, 1e-30, 1e38] {
-            agrees::<f32>(divisor);
-            agrees::<f64>(divisor);
+            divides(divisor as f32);
+            divides(divisor);
         }
     }
 
     #[test]
     fn every_number_stands_in_its_column() {
-        fn agrees<T: Float>(isa: Isa) {
-            let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
-            for (len, width, samples) in
-                [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)]
-            {
-                let indices: Vec<u32> = (0..samples).map(|i| (i * 37) % (4000 / len)).collect();
-                let len = len as usize;
-                let mut to = vec![T::ZERO; len * width];
-                let gathered = GatheredSamples { values: &values, indices: &indices, len, width };
-                gather_values(gathered, &mut to);
-                for (at, &found) in to.iter().enumerate() {
-                    let sample = indices[(at % width).min(samples as usize - 1)] as usize;
-                    let expected = T::from(values[sample * len + at / width]);
-                    assert_eq!(found, expected, "{isa:?}, {len}: {at}");
-                }
-            }
-        }
-        on_each_isa(|isa| {
-            agrees::<f32>(isa);
-            agrees::<f64>(isa);
-        });
+        let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
+        let sizes = [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)];
+        agrees(&values, &sizes, gather_values::<f32>, |value| value);
+        agrees(&values, &sizes, gather_values::<f64>, f64::from);
     }
 
     #[test]
@@ -314,16 +303,10 @@ mod tests {
             (vec![3], usize::MAX / 4 + 1, 4),
             (vec![0], 2, usize::MAX / 2 + 1),
         ] {
-            let refused = is_refused(|| {
-                let samples = GatheredSamples { values: &[0; 4], indices: &indices, len, width };
-                gather_bytes(samples, 255.0, &mut [0.0f32; 8]);
-            });
-            assert!(refused, "{indices:?}, {len}, {width}");
-            let refused = is_refused(|| {
-                let samples = GatheredSamples { values: &[0.0; 4], indices: &indices, len, width };
-                gather_values(samples, &mut [0.0f32; 8]);
-            });
-            assert!(refused, "{indices:?}, {len}, {width}");
+            let bytes = GatheredSamples { values: &[0; 4], indices: &indices, len, width };
+            assert!(is_refused(|| gather_bytes(bytes, 255.0, &mut [0.0f32; 8])), "{bytes:?}");
+            let numbers = GatheredSamples { values: &[0.0; 4], indices: &indices, len, width };
+            assert!(is_refused(|| gather_values(numbers, &mut [0.0f32; 8])), "{numbers:?}");
         }
     }
 }

@@ -176,24 +176,45 @@ mod tests {
         agrees::<f64>(1e-14);
     }
 
-    /// A product of these sizes, everything contiguous, from an element `offset` of both operands.
-    fn attempt([m, n, k]: [usize; 3], offset: usize, operand: &[f32], c: &mut [f32]) {
-        let k_segments = &[[offset, offset]];
+    /// Strides and batch strides of A, B and C, and the offset into A and B.
+    #[derive(Clone, Copy, Debug)]
+    struct Strides {
+        lda: usize,
+        ldb: usize,
+        ldc: usize,
+        b_batch: usize,
+        c_batch: usize,
+        offset: usize,
+        accumulate: bool,
+    }
+
+    const FITTING: Strides =
+        Strides { lda: 2, ldb: 2, ldc: 2, b_batch: 4, c_batch: 6, offset: 0, accumulate: false };
+
+    /// Numbers that are 5 but for the product of two operands with these values.
+    fn product(
+        [m, n, k, batch_count]: [usize; 4],
+        layout: Layout,
+        strides: Strides,
+        values: &[f32],
+    ) -> [f32; 64] {
+        let Strides { lda, ldb, ldc, b_batch, c_batch, offset, accumulate } = strides;
+        let mut c = [5.0; 64];
         gemm(
-            GemmSize { m, n, k_segments, segment_len: k, batch_count: 1 },
-            MatrixA { values: operand, layout: Layout::RowMajor, lda: 3 },
-            MatrixB { values: operand, ldb: 2, batch_stride: 0 },
-            MatrixC::new(c, 8, true),
+            GemmSize { m, n, k_segments: &[[offset; 2]], segment_len: k, batch_count },
+            MatrixA { values, layout, lda },
+            MatrixB { values, ldb, batch_stride: b_batch },
+            MatrixC { batch_stride: c_batch, ..MatrixC::new(&mut c, ldc, accumulate) },
         );
+        c
     }
 
     #[test]
     fn an_empty_product_changes_nothing() {
-        let mut c = [5.0f32; 16];
-        for size in [[0, 4, 1], [4, 0, 1], [2, 2, 0]] {
-            attempt(size, 0, &[], &mut c);
+        for size in [[0, 4, 1, 1], [4, 0, 1, 1], [2, 2, 0, 1]] {
+            let strides = Strides { accumulate: true, ..FITTING };
+            assert_eq!(product(size, Layout::RowMajor, strides, &[]), [5.0; 64]);
         }
-        assert_eq!(c, [5.0; 16]);
     }
 
     #[test]
@@ -224,46 +245,21 @@ mod tests {
 
     #[test]
     fn an_index_outside_is_refused() {
-        for (size, offset) in [([3, 1, 1], 0), ([1, 7, 1], 0), ([1, 1, 4], 0), ([1, 1, 1], 6)] {
-            let refused = is_refused(|| {
-                attempt(size, offset, &[1.0; 6], &mut [0.0; 64]);
-            });
+        for (size, offset) in
+            [([3, 1, 1, 1], 0), ([1, 7, 1, 1], 0), ([1, 1, 4, 1], 0), ([1, 1, 1, 1], 6)]
+        {
+            let strides = Strides { lda: 3, ldc: 8, offset, accumulate: true, ..FITTING };
+            let refused = is_refused(|| product(size, Layout::RowMajor, strides, &[1.0; 6]));
             assert!(refused, "{size:?} from {offset}");
         }
     }
-
-    /// Strides and batch strides of A, B and C, and the offset into A and B.
-    #[derive(Clone, Copy, Debug)]
-    struct Strides {
-        lda: usize,
-        ldb: usize,
-        ldc: usize,
-        b_batch: usize,
-        c_batch: usize,
-        offset: usize,
-    }
-
-    fn strided([m, n, k, batch_count]: [usize; 4], layout: Layout, strides: Strides) -> [f32; 24] {
-        let Strides { lda, ldb, ldc, b_batch, c_batch, offset } = strides;
-        let mut c = [0.0; 24];
-        let (values, k_segments) = (&[1.0; 24], &[[offset; 2]]);
-        gemm(
-            GemmSize { m, n, k_segments, segment_len: k, batch_count },
-            MatrixA { values, layout, lda },
-            MatrixB { values, ldb, batch_stride: b_batch },
-            MatrixC { batch_stride: c_batch, ..MatrixC::new(&mut c, ldc, false) },
-        );
-        c
-    }
-
-    const FITTING: Strides = Strides { lda: 2, ldb: 2, ldc: 2, b_batch: 4, c_batch: 6, offset: 0 };
 
     #[test]
     fn strides_that_would_wrap_are_refused() {
         const HALF: usize = usize::MAX / 2 + 1;
         for layout in [Layout::RowMajor, Layout::ColumnMajor] {
-            let size = [3, 1, 3, 3];
-            assert_eq!(strided(size, layout, FITTING).iter().sum::<f32>(), 27.0);
+            let product = |strides| product([3, 1, 3, 3], layout, strides, &[1.0; 24]);
+            assert_eq!(product(FITTING).iter().filter(|&&c| c == 3.0).count(), 9);
             // Three rows, steps or matrices: with plain arithmetic the last would be at 2 · HALF = 0.
             for strides in [
                 Strides { lda: HALF, ..FITTING },
@@ -273,8 +269,7 @@ mod tests {
                 Strides { c_batch: HALF, ..FITTING },
                 Strides { offset: usize::MAX, ..FITTING },
             ] {
-                let refused = is_refused(|| strided(size, layout, strides));
-                assert!(refused, "{layout:?}, {strides:?}");
+                assert!(is_refused(|| product(strides)), "{layout:?}, {strides:?}");
             }
         }
     }
@@ -282,13 +277,13 @@ mod tests {
     #[test]
     fn a_stride_that_is_never_taken_may_be_any() {
         const MAX: usize = usize::MAX;
+        let far = Strides { lda: MAX, ldb: MAX, ldc: MAX, b_batch: MAX, c_batch: MAX, ..FITTING };
         for layout in [Layout::RowMajor, Layout::ColumnMajor] {
-            let strides =
-                Strides { lda: MAX, ldb: MAX, ldc: MAX, b_batch: MAX, c_batch: MAX, offset: 7 };
-            assert_eq!(strided([1, 1, 1, 1], layout, strides)[0], 1.0);
+            let strides = Strides { offset: 7, ..far };
+            assert_eq!(product([1, 1, 1, 1], layout, strides, &[1.0; 24])[0], 1.0);
             // No step: the offset is not read either.
-            let strides = Strides { offset: MAX, ..strides };
-            assert_eq!(strided([1, 1, 0, 1], layout, strides)[0], 0.0);
+            let strides = Strides { offset: MAX, ..far };
+            assert_eq!(product([1, 1, 0, 1], layout, strides, &[1.0; 24])[0], 0.0);
         }
     }
 }

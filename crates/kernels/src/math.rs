@@ -133,6 +133,11 @@ pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {
 
 #[cfg(test)]
 mod tests {
+    use super::{exp, ln, ln_1p, square_roots, tanh};
+
+    const UP: f32 = f32::INFINITY;
+    const DOWN: f32 = f32::NEG_INFINITY;
+
     /// Largest error of `f` against `exact` over `count` points between `low` and `high`, in ULP of
     /// the exact result.
     fn worst_ulp(f: fn(f32) -> f32, exact: fn(f64) -> f64, low: f32, high: f32) -> (f64, f32) {
@@ -155,15 +160,15 @@ mod tests {
     fn errors_stay_within_the_stated_ulp() {
         type Case = (&'static str, fn(f32) -> f32, fn(f64) -> f64, f32, f32, f64);
         let cases: [Case; 9] = [
-            ("exp", super::exp, libm::exp, -87.3, 88.7, 1.5),
-            ("exp near 0", super::exp, libm::exp, -1.0, 1.0, 1.5),
-            ("ln", super::ln, libm::log, 1e-6, 4.0, 1.0),
-            ("ln of large", super::ln, libm::log, 4.0, 1e30, 1.0),
-            ("ln of subnormal", super::ln, libm::log, 1e-44, 1e-38, 1.0),
-            ("ln_1p", super::ln_1p, libm::log1p, -0.999, 3.0, 3.0),
-            ("ln_1p near 0", super::ln_1p, libm::log1p, -1e-3, 1e-3, 3.0),
-            ("tanh", super::tanh, libm::tanh, -10.0, 10.0, 3.5),
-            ("tanh near 0", super::tanh, libm::tanh, -0.7, 0.7, 3.5),
+            ("exp", exp, libm::exp, -87.3, 88.7, 1.5),
+            ("exp near 0", exp, libm::exp, -1.0, 1.0, 1.5),
+            ("ln", ln, libm::log, 1e-6, 4.0, 1.0),
+            ("ln of large", ln, libm::log, 4.0, 1e30, 1.0),
+            ("ln of subnormal", ln, libm::log, 1e-44, 1e-38, 1.0),
+            ("ln_1p", ln_1p, libm::log1p, -0.999, 3.0, 3.0),
+            ("ln_1p near 0", ln_1p, libm::log1p, -1e-3, 1e-3, 3.0),
+            ("tanh", tanh, libm::tanh, -10.0, 10.0, 3.5),
+            ("tanh near 0", tanh, libm::tanh, -0.7, 0.7, 3.5),
         ];
         for (name, f, exact, low, high, bound) in cases {
             let (error, x) = worst_ulp(f, exact, low, high);
@@ -177,38 +182,26 @@ mod tests {
         for exponent in -37..38 {
             for i in 0..2000 {
                 let square = ((1.0 + f64::from(i) / 222.0) * 10f64.powi(exponent)) as f32;
-                let [found] = super::square_roots([square]);
+                let [found] = square_roots([square]);
                 let exact = f64::from(square).sqrt();
                 worst = worst.max(((f64::from(found) - exact) / exact).abs());
             }
         }
         let ulp = 2f64.powi(-23);
         assert!(worst <= 7.0 * ulp, "{:.2} ULP", worst / ulp);
-        let [zero, largest, infinite, not] =
-            super::square_roots([0.0, f32::MAX, f32::INFINITY, f32::NAN]);
+        let [zero, largest, infinite, not] = square_roots([0.0, f32::MAX, UP, f32::NAN]);
         assert!(zero == 0.0 && infinite == largest && not.is_nan());
     }
 
     #[test]
     fn special_values_are_exact() {
-        const INFINITY: f32 = f32::INFINITY;
-        const NEG_INFINITY: f32 = f32::NEG_INFINITY;
-        assert_eq!(
-            [NEG_INFINITY, -1e4, 0.0, 1e4, INFINITY].map(super::exp),
-            [0.0, 0.0, 1.0, INFINITY, INFINITY]
-        );
-        assert_eq!([0.0, 1.0, INFINITY].map(super::ln), [NEG_INFINITY, 0.0, INFINITY]);
-        assert_eq!(
-            [NEG_INFINITY, -1e4, 0.0, 1e4, INFINITY].map(super::tanh),
-            [-1.0, -1.0, 0.0, 1.0, 1.0]
-        );
-        assert_eq!(
-            [-1.0, 0.0, 1e-20, INFINITY].map(super::ln_1p),
-            [NEG_INFINITY, 0.0, 1e-20, INFINITY]
-        );
-        for f in [super::exp, super::ln, super::tanh, super::ln_1p] {
+        assert_eq!([DOWN, -1e4, 0.0, 1e4, UP].map(exp), [0.0, 0.0, 1.0, UP, UP]);
+        assert_eq!([0.0, 1.0, UP].map(ln), [DOWN, 0.0, UP]);
+        assert_eq!([DOWN, -1e4, 0.0, 1e4, UP].map(tanh), [-1.0, -1.0, 0.0, 1.0, 1.0]);
+        assert_eq!([-1.0, 0.0, 1e-20, UP].map(ln_1p), [DOWN, 0.0, 1e-20, UP]);
+        for f in [exp, ln, tanh, ln_1p] {
             assert!(f(f32::NAN).is_nan());
         }
-        assert!(super::ln(-1.0).is_nan() && super::ln_1p(-2.0).is_nan());
+        assert!(ln(-1.0).is_nan() && ln_1p(-2.0).is_nan());
     }
 }

@@ -130,11 +130,8 @@ mod tests {
                 transpose((&from, stride), [rows, columns], (&mut to, to_stride));
                 for r in 0..rows {
                     for c in 0..columns {
-                        assert_eq!(
-                            to[c * to_stride + r],
-                            from[r * stride + c],
-                            "{isa:?}: [{rows}, {columns}] at {r}, {c}"
-                        );
+                        let (found, expected) = (to[c * to_stride + r], from[r * stride + c]);
+                        assert_eq!(found, expected, "{isa:?}: [{rows}, {columns}] at {r}, {c}");
                     }
                 }
             }

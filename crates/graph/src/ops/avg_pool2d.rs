@@ -98,23 +98,16 @@ impl<T: Float> Op<T> for AvgPool2dOp {
 mod tests {
     use crate::Padding;
     use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
-    use crate::window::{POOLS, pool_by_loops};
+    use crate::window::{POOLS, PoolCase, pool_by_loops};
 
     #[test]
     fn matches_reference_and_finite_differences() {
         for case in POOLS {
+            let PoolCase { kernel, stride, padding, .. } = case;
+            let mean = |pixels: &[f64]| pixels.iter().sum::<f64>() / pixels.len() as f64;
             check_op(OpCase {
-                build: both_precisions!(|g, x| g.avg_pool2d(
-                    x[0],
-                    case.kernel,
-                    case.stride,
-                    case.padding
-                )),
-                reference: |x| {
-                    pool_by_loops(&x[0], &case, |pixels| {
-                        pixels.iter().sum::<f64>() / pixels.len() as f64
-                    })
-                },
+                build: both_precisions!(|g, x| g.avg_pool2d(x[0], kernel, stride, padding)),
+                reference: |x| pool_by_loops(&x[0], &case, mean),
                 // Away from 0, where padding of 0 would show.
                 inputs: &[uniform(case.image, 1.0..3.0)],
             });

@@ -148,7 +148,7 @@ mod tests {
 
     use kernels::random::{philox, unit};
 
-    use super::DropoutScaling;
+    use super::DropoutScaling::{self, AtEvaluation, AtTraining};
     use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 
@@ -175,12 +175,12 @@ mod tests {
     #[test]
     fn matches_reference_and_finite_differences() {
         for (shape, scaling, rate, kept) in [
-            ("N 10", DropoutScaling::AtTraining, 0.3, 1.0 / 0.7),
-            ("N 10", DropoutScaling::AtEvaluation, 0.3, 1.0),
+            ("N 10", AtTraining, 0.3, 1.0 / 0.7),
+            ("N 10", AtEvaluation, 0.3, 1.0),
             // So small a rate that the only element of a batch of one is kept.
-            ("N", DropoutScaling::AtTraining, 0.125, 1.0 / 0.875),
-            ("N 3 3", DropoutScaling::AtEvaluation, 0.3, 1.0),
-            ("3 7", DropoutScaling::AtTraining, 0.3, 1.0 / 0.7),
+            ("N", AtTraining, 0.125, 1.0 / 0.875),
+            ("N 3 3", AtEvaluation, 0.3, 1.0),
+            ("3 7", AtTraining, 0.3, 1.0 / 0.7),
         ] {
             let node = Cell::new(0);
             check_op(OpCase {
@@ -207,19 +207,15 @@ mod tests {
 
     #[test]
     fn the_mask_does_not_depend_on_the_tile() {
-        let whole = factors(0.5, DropoutScaling::AtTraining, None, [1, 2]);
+        let whole = factors(0.5, AtTraining, None, [1, 2]);
         for tile in [1, 2, 5, 16, 20, 100] {
-            assert_eq!(
-                factors(0.5, DropoutScaling::AtTraining, Some(tile), [1, 2]),
-                whole,
-                "{tile}"
-            );
+            assert_eq!(factors(0.5, AtTraining, Some(tile), [1, 2]), whole, "{tile}");
         }
     }
 
     #[test]
     fn every_seed_and_step_has_a_mask_of_its_own() {
-        let mask = |key| factors(0.5, DropoutScaling::AtEvaluation, None, key);
+        let mask = |key| factors(0.5, AtEvaluation, None, key);
         assert_eq!(mask([1, 1]), mask([1, 1]));
         for key in [[2, 1], [1, 2], [1, 1 + (1 << 32)]] {
             let same = mask([1, 1]).iter().zip(mask(key)).filter(|(a, b)| *a == b).count();
@@ -232,7 +228,7 @@ mod tests {
     fn every_node_has_a_mask_of_its_own() {
         let mut g = Graph::<f32>::new();
         let x = g.constant(Tensor::full([1000], 1.0));
-        let masks = [0; 2].map(|_| g.dropout(x, 0.5, DropoutScaling::AtEvaluation).unwrap());
+        let masks = [0; 2].map(|_| g.dropout(x, 0.5, AtEvaluation).unwrap());
         let options = Compile { keep: masks.to_vec(), ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         program.run(&RunArgs::default());
@@ -242,9 +238,8 @@ mod tests {
     #[test]
     fn the_share_of_dropped_elements_is_the_ratio_and_the_mean_is_kept() {
         for rate in [0.1, 0.25, 0.5, 0.9] {
-            let draws: Vec<f32> = (0..100)
-                .flat_map(|step| factors(rate, DropoutScaling::AtTraining, None, [7, step]))
-                .collect();
+            let draws = (0..100).flat_map(|step| factors(rate, AtTraining, None, [7, step]));
+            let draws: Vec<f32> = draws.collect();
             let n = draws.len() as f64;
             let dropped = draws.iter().filter(|&&factor| factor == 0.0).count() as f64 / n;
             let deviation = (rate * (1.0 - rate) / n).sqrt();
@@ -256,21 +251,21 @@ mod tests {
 
     #[test]
     fn t14_inverted_divides_what_is_kept_and_the_book_does_not() {
-        let inverted = factors(0.75, DropoutScaling::AtTraining, None, [0, 0]);
-        let book = factors(0.75, DropoutScaling::AtEvaluation, None, [0, 0]);
+        let inverted = factors(0.75, AtTraining, None, [0, 0]);
+        let book = factors(0.75, AtEvaluation, None, [0, 0]);
         assert!(book.iter().all(|factor| [0.0, 1.0].contains(factor)));
         assert!(inverted.iter().zip(&book).all(|(inverted, book)| *inverted == 4.0 * book));
     }
 
     #[test]
     fn a_ratio_of_zero_keeps_everything() {
-        assert!(factors(0.0, DropoutScaling::AtTraining, None, [3, 3]).iter().all(|&f| f == 1.0));
+        assert!(factors(0.0, AtTraining, None, [3, 3]).iter().all(|&f| f == 1.0));
     }
 
     #[test]
     fn a_ratio_out_of_range_is_refused() {
         for rate in [1.0, -0.1, f64::NAN] {
-            let error = refusal(&["N 3"], |g, x| g.dropout(x[0], rate, DropoutScaling::AtTraining));
+            let error = refusal(&["N 3"], |g, x| g.dropout(x[0], rate, AtTraining));
             let rule = format!("expected a rate from 0 to below 1, got {rate}");
             assert_eq!(error, format!("dropout: {rule}, found [N, 3]"));
         }

@@ -110,24 +110,17 @@ impl<T: Float> Op<T> for MaxPool2dOp {
 #[cfg(test)]
 mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
-    use crate::window::{POOLS, pool_by_loops};
+    use crate::window::{POOLS, PoolCase, pool_by_loops};
     use crate::{Compile, Graph, Padding, Program, RunArgs, Shape, Tensor, Tensors};
 
     #[test]
     fn matches_reference_and_finite_differences() {
         for case in POOLS {
+            let PoolCase { kernel, stride, padding, .. } = case;
+            let largest = |pixels: &[f64]| pixels.iter().copied().fold(f64::MIN, f64::max);
             check_op(OpCase {
-                build: both_precisions!(|g, x| g.max_pool2d(
-                    x[0],
-                    case.kernel,
-                    case.stride,
-                    case.padding
-                )),
-                reference: |x| {
-                    pool_by_loops(&x[0], &case, |pixels| {
-                        pixels.iter().copied().fold(f64::MIN, f64::max)
-                    })
-                },
+                build: both_precisions!(|g, x| g.max_pool2d(x[0], kernel, stride, padding)),
+                reference: |x| pool_by_loops(&x[0], &case, largest),
                 // Below 0, where padding of 0 would win.
                 inputs: &[uniform(case.image, -3.0..-1.0)],
             });

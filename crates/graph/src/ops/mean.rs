@@ -36,6 +36,7 @@ impl<T: Float> Graph<T> {
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::sum::tests::CASES;
     use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
     use crate::{Graph, Shape};
 
@@ -45,18 +46,7 @@ mod tests {
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for (x, axes) in [
-            ("N 3", &[1][..]),
-            ("N 3", &[0]),
-            ("N 3", &[0, 1]),
-            ("N", &[0]),
-            ("N 1", &[1]),
-            ("N 2 3 5", &[0, 1, 2]),
-            ("N 2 3 5", &[2]),
-            ("2 3", &[0]),
-            ("2 3", &[1]),
-            ("2 3", &[]),
-        ] {
+        for (x, axes) in CASES {
             check_op(OpCase {
                 build: both_precisions!(|g, v| g.mean(v[0], axes)),
                 reference: |v| reduce(&v[0], axes, mean),

@@ -143,13 +143,8 @@ mod tests {
             check_op(OpCase {
                 build: both_precisions!(|g, v| g.moments(v[0])),
                 reference: |v| {
-                    let (means, variances) =
-                        (reduce(&v[0], axes, mean), reduce(&v[0], axes, variance));
-                    let channels = means.values().len();
-                    Tensor::new(
-                        [2, channels],
-                        [means.into_values(), variances.into_values()].concat(),
-                    )
+                    let rows = [mean, variance].map(|f| reduce(&v[0], axes, f).into_values());
+                    Tensor::new([2, rows[0].len()], rows.concat())
                 },
                 inputs: &[uniform(x, -2.0..2.0)],
             });
@@ -164,10 +159,8 @@ mod tests {
         let options = Compile { batch: 1000, keep: vec![y], ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
         let values: Vec<f32> = (0..1000).map(|i| 10_000.0 + (i % 2) as f32).collect();
-        program.run(&RunArgs {
-            inputs: &Tensors(&[&Tensor::new([1000, 1], values)]),
-            ..RunArgs::default()
-        });
+        let inputs = &Tensors(&[&Tensor::new([1000, 1], values)]);
+        program.run(&RunArgs { inputs, ..RunArgs::default() });
         let y = program.value(y).unwrap();
         assert!((y.values()[0] - 10_000.5).abs() < 0.01, "{y:?}");
         assert!((y.values()[1] - 0.25).abs() < 0.001, "{y:?}");

@@ -124,7 +124,7 @@ fn group_len(shape: &Shape, width: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::testing::{
         OpCase, both_precisions, check_op, forward_f32, gradient_f32, reduce, refusal, uniform, zip,
     };
@@ -134,7 +134,7 @@ mod tests {
         g.softmax(x).unwrap()
     }
 
-    fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
+    pub(crate) fn by_definition(x: &Tensor<f64>) -> Tensor<f64> {
         let powers = x.map(f64::exp);
         let last = x.shape().len() - 1;
         let sums = reduce(&powers, &[last], |group| group.iter().sum());

@@ -121,22 +121,27 @@ impl<T: Float> Op<T> for SumOp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
+
+    /// Shapes, and axes to sum over.
+    pub(crate) const CASES: [(&str, &[usize]); 11] = [
+        ("N 3", &[1]),
+        ("N 3", &[0]),
+        ("N 3", &[0, 1]),
+        ("N", &[0]),
+        ("N 1", &[1]),
+        ("N 2 3 4", &[0, 1, 2]),
+        ("N 2 3 4", &[2]),
+        ("N 2 3 5", &[0, 1, 2]),
+        ("2 3", &[0]),
+        ("2 3", &[1]),
+        ("2 3", &[]),
+    ];
 
     #[test]
     fn matches_reference_and_finite_differences() {
-        for (x, axes) in [
-            ("N 3", &[1][..]),
-            ("N 3", &[0]),
-            ("N 3", &[0, 1]),
-            ("N", &[0]),
-            ("N 2 3 4", &[0, 1, 2]),
-            ("N 2 3 4", &[2]),
-            ("2 3", &[0]),
-            ("2 3", &[1]),
-            ("2 3", &[]),
-        ] {
+        for (x, axes) in CASES {
             check_op(OpCase {
                 build: both_precisions!(|g, v| g.sum(v[0], axes)),
                 reference: |v| reduce(&v[0], axes, |group| group.iter().sum()),

@@ -142,12 +142,8 @@ mod tests {
         let mut program = Program::new(graph, &options).unwrap();
         assert_eq!(program.row_parallel.len(), 3);
         let pool = Pool::new(threads);
-        let run = RunArgs {
-            pool: Some(&pool),
-            parameters: &parameters,
-            inputs: &Tensors(&[&x]),
-            ..RunArgs::default()
-        };
+        let (pool, inputs) = (Some(&pool), &Tensors(&[&x]));
+        let run = RunArgs { pool, parameters: &parameters, inputs, ..RunArgs::default() };
         program.run(&run);
         let first = program.gradients().to_vec();
         let mut stepped = parameters.clone();
@@ -189,22 +185,16 @@ mod tests {
             let options =
                 Compile { batch: 37, loss: Some(loss), tile: Some(16), ..Compile::default() };
             let mut program = Program::new(g, &options).unwrap();
-            program.run(&RunArgs {
-                parameters: &parameters,
-                inputs: &Tensors(&[&x]),
-                ..RunArgs::default()
-            });
+            let (parameters, inputs) = (&parameters[..], &Tensors(&[&x]));
+            program.run(&RunArgs { parameters, inputs, ..RunArgs::default() });
             let scale = outputs as f64;
             let rows = program.gradients().chunks(outputs).flat_map(|row| row[..500].to_vec());
             (program.row_parallel.len(), rows.map(|g| g * scale).collect::<Vec<_>>())
         };
         let ((none, tiles), (one, row_parallel)) = (gradients(500), gradients(512));
         assert_eq!((none, one), (0, 1));
-        for (i, (tile, row_parallel)) in tiles.iter().zip(&row_parallel).enumerate() {
-            assert!(
-                (tile - row_parallel).abs() <= 1e-12 * (1.0 + tile.abs()),
-                "{i}: {tile}, {row_parallel}"
-            );
+        for (i, (tile, rows)) in tiles.iter().zip(&row_parallel).enumerate() {
+            assert!((tile - rows).abs() <= 1e-12 * (1.0 + tile.abs()), "{i}: {tile}, {rows}");
         }
     }
 }
