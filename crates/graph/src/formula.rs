@@ -20,8 +20,7 @@ pub use error::FormulaError;
 
 use crate::{Graph, NodeId, ShapeError};
 
-/// Levels of parentheses, functions, powers and minus signs within each other, at most. Far more than
-/// users write, far less than the smallest stack holds.
+/// Levels of nesting at most: far more than users write, far less than the smallest stack holds.
 const MAX_DEPTH: usize = 256;
 
 type Unary = fn(&mut Graph<f64>, NodeId) -> NodeId;
@@ -123,7 +122,6 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Advances to the next token.
     fn advance(&mut self) {
         let rest = self.text[self.span.end..].trim_start();
         let (token, len) = match rest.chars().next() {

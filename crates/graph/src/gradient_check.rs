@@ -84,10 +84,9 @@ const ATTEMPTS: usize = 20;
 /// Compares the gradient of `loss` for each parameter with finite differences of the loss.
 ///
 /// The derivative along a direction `v` of length 1 is compared with
-/// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to
-/// what a random direction would typically give (`|∇L| / √n`), should this one happen to be almost flat.
-/// A direction along which a kink is crossed (a ReLU changes sides, a pool its winner) says nothing about
-/// the gradient: it is redrawn with a shorter step, and counted.
+/// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to what a
+/// random direction typically gives (`|∇L| / √n`), should this one be almost flat. A direction along which a
+/// kink is crossed (a ReLU changes sides, a pool its winner) is redrawn with a shorter step, and counted.
 ///
 /// # Errors
 ///
@@ -124,8 +123,7 @@ pub(crate) struct Derivatives {
 }
 
 impl Derivatives {
-    /// The report if every element of the gradient were `factor` times as large: how the check itself is
-    /// tested.
+    /// The report if the gradient were `factor` times as large: how the check itself is tested.
     pub(crate) fn report(&self, factor: f64) -> GradCheckReport {
         let floor = (factor * self.typical).max(self.noise);
         let (mut worst, mut worst_element) = (0.0, None);
@@ -236,8 +234,7 @@ pub(crate) fn norm(values: impl IntoIterator<Item = impl Borrow<f64>>) -> f64 {
     values.into_iter().map(|v| v.borrow() * v.borrow()).sum::<f64>().sqrt()
 }
 
-/// The gradient of `loss` for every parameter by central differences, two runs of the program for each: for
-/// small graphs, and to verify an analytic gradient independently.
+/// The gradient of `loss` for every parameter by central differences, two runs of the program for each element.
 ///
 /// # Panics
 ///

@@ -100,14 +100,12 @@ impl<T: Float> Node<T> {
         self.op().is_some_and(|op| (op as &dyn Any).is::<O>())
     }
 
-    /// Whether the node is a trained value.
     pub(crate) fn is_parameter(&self) -> bool {
         matches!(self.leaf(), Some(Leaf::Parameter(_)))
     }
 }
 
-/// A computation graph under construction. Nothing is computed until it is compiled into a
-/// [`Program`](crate::Program).
+/// A computation graph under construction, to be compiled into a [`Program`](crate::Program).
 ///
 /// Each op adds its own method, in its file of [`ops`](crate::ops).
 ///
@@ -225,7 +223,6 @@ impl<T: Float> Graph<T> {
         &self.nodes[id.index()]
     }
 
-    /// The node with an index.
     pub(crate) fn at(&self, index: usize) -> &Node<T> {
         &self.nodes[index]
     }

@@ -1,9 +1,8 @@
 //! Static computation graphs.
 //!
-//! A [`Graph`] is built once, with every shape checked while building, and compiled once into a [`Program`] for
-//! a batch size; then it runs without allocating and without failing. Scalar formulas and convolutional
-//! networks are graphs alike: training, inference, the gradient check and the explanation of a formula all
-//! read the same structure.
+//! A [`Graph`] is built once, with every shape checked, and compiled once into a [`Program`] for a batch size;
+//! then it runs without allocating and without failing. Training, inference, the gradient check and the
+//! explanation of a formula all read the same structure.
 //!
 //! ```
 //! use gradus_graph::{Compile, Graph, Program, RunArgs};

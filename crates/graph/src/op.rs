@@ -1,7 +1,6 @@
 //! What an operation is: a name, a shape rule, a forward and a backward pass.
 //!
-//! Each file of [`ops`](crate::ops) holds one op; a custom op is written in the same way outside of this crate
-//! and added with [`Graph::push`](crate::Graph::push).
+//! Each file of [`ops`](crate::ops) holds one op; a custom op is added with [`Graph::push`](crate::Graph::push).
 
 use std::any::Any;
 
@@ -14,10 +13,9 @@ pub const MAX_OPERANDS: usize = 6;
 
 /// An operation of a graph.
 ///
-/// A pass works on one tile of samples ([layout](crate#batch-innermost-layout)). It must treat samples alike and
-/// independently, with one exception: an op with batched operands and a result without batch axis is a
-/// *reduction over the batch*. Its forward pass writes the tile's part of the result, and
-/// [`finish`](Self::finish) combines the parts.
+/// A pass works on one tile of samples ([layout](crate#batch-innermost-layout)) and treats samples alike and
+/// independently, but for a *reduction over the batch*: an op with batched operands and a result without batch
+/// axis. Its forward pass writes the tile's part of the result, and [`finish`](Self::finish) combines the parts.
 pub trait Op<T: Float>: Any + Send + Sync {
     /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
     fn name(&self) -> &'static str;
@@ -31,8 +29,7 @@ pub trait Op<T: Float>: Any + Send + Sync {
         Ok(operands[0].clone())
     }
 
-    /// What the backward pass for `operand` reads beside the gradient of the result. The planner keeps
-    /// only that; everything else is an empty slice then. Nothing by default.
+    /// What the backward pass for `operand` reads beside `dy`: all else is empty then. Nothing by default.
     fn saved(&self, _operand: usize) -> Saved {
         Saved::NOTHING
     }
@@ -43,8 +40,7 @@ pub trait Op<T: Float>: Any + Send + Sync {
     /// Adds the gradient of one operand, `pass.operand`, to `pass.dx`.
     ///
     /// Add, never assign, unless [`BackwardPass::adds`] says otherwise: the operand may feed several nodes.
-    /// For an operand without batch axis, sum over the tile's samples, of which the first [`Tile::valid`]
-    /// count.
+    /// Without batch axis, sum over the tile's first [`Tile::valid`] samples.
     fn backward(&self, pass: BackwardPass<'_, T>);
 
     /// Whether the backward pass for `operand` can also overwrite `pass.dx`, whose content is undefined then.
@@ -74,10 +70,9 @@ pub trait Op<T: Float>: Any + Send + Sync {
 
     /// Whether the op can work in place, where the value of its first operand is not needed again.
     ///
-    /// Then, and only if operand and result have the same shape, a forward pass may find the operand in
-    /// `pass.y`, and `pass.x[0]` empty; a backward pass for operand 0 may find the gradient of the result in
-    /// `pass.dx`, and `pass.dy` empty. [`ForwardPass::map`] and [`BackwardPass::map`] handle both
-    /// cases.
+    /// If operand and result have the same shape, a forward pass may then find the operand in `pass.y`, and
+    /// `pass.x[0]` empty; a backward pass for operand 0 the gradient of the result in `pass.dx`, and `pass.dy`
+    /// empty. [`ForwardPass::map`] and [`BackwardPass::map`] handle both cases.
     fn in_place(&self) -> bool {
         false
     }
@@ -143,8 +138,7 @@ impl Tile {
     }
 }
 
-/// The key of the random numbers that a pass draws: a function of seed, step, node and sample, so that neither
-/// threads nor resuming a run change them.
+/// The key of the random numbers of a pass. Neither threads nor resuming a run change them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RandomKey {
     /// The seed of the run.
@@ -271,8 +265,7 @@ impl Saved {
     }
 }
 
-/// A fingerprint of discrete choices: equal for equal choices, and for different ones with a probability of
-/// 2⁻⁶⁴.
+/// A fingerprint of discrete choices: equal for equal choices, for others with a probability of 2⁻⁶⁴.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices(u64);
 

@@ -1,7 +1,6 @@
 //! The compiled graph: what runs.
 //!
-//! [`Program::new`] has the `planner` make a plan of stages, tiles and chunks, which its documentation explains;
-//! `run` carries it out.
+//! [`Program::new`] has the `planner` make a plan of stages, tiles and chunks; `run` carries it out.
 
 mod buffer;
 mod context;
@@ -69,8 +68,7 @@ impl<T: Float> Program<T> {
     ///
     /// # Errors
     ///
-    /// If the loss is not one number for the whole batch, or the program needs more memory than the
-    /// [limit](Compile::memory_limit).
+    /// If the loss is not one number, or the program needs more than the [memory limit](Compile::memory_limit).
     ///
     /// # Panics
     ///
@@ -174,10 +172,8 @@ impl<T: Float> Program<T> {
         squares.sum::<f64>().sqrt()
     }
 
-    /// Calls `update` with every piece of the gradients and the same piece of each of `vectors` (empty
-    /// ones stay empty), on all threads of the pool: the work of an optimizer that needs to know the norm
-    /// of all gradients first. Without that, see [`step`](Self::step).
-    ///
+    /// Calls `update` with every piece of the gradients and of `vectors`, as [`step`](Self::step) does: for an
+    /// optimizer that needs to know the norm of all gradients first.
     /// # Panics
     ///
     /// If a vector is neither empty nor as long as the gradients.
@@ -206,8 +202,7 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// The value of a node without batch axis, where it lies; none for leaves and for what was not
-    /// computed.
+    /// The value of a node without batch axis, where it lies; none for leaves and what was not computed.
     pub fn shared_value(&self, id: NodeId) -> Option<&[T]> {
         match self.plan.nodes[id.index()].value {
             Storage::Shared(at) => Some(&self.shared[at]),
@@ -291,8 +286,7 @@ impl<T: Float> Program<T> {
         true
     }
 
-    /// A fingerprint of every discrete choice of the last run, which had these arguments: which side of each kink,
-    /// which winner of each pool. Needs [`Compile::keep_all`].
+    /// A fingerprint of the choices of the last run, which had these arguments. Needs [`Compile::keep_all`].
     pub(crate) fn choices(&self, run: &RunArgs<'_, T>) -> Choices {
         let mut choices = Choices::default();
         let context = self.context(run);

@@ -5,10 +5,8 @@ use crate::{Shape, ShapeError};
 /// Axes a broadcast or reduced value may have behind the batch axis.
 pub(crate) const MAX_AXES: usize = 6;
 
-/// Indices into a small value, in the order of the elements of a large one.
-///
-/// Each axis of the large value has a stride in the small one: 0 where the small value repeats (broadcasting)
-/// or sums (a reduction).
+/// Indices into a small value, in the order of the elements of a large one. Each axis of the large value has a
+/// stride in the small one: 0 where that repeats (broadcasting) or sums (a reduction).
 #[derive(Clone, Debug)]
 pub(crate) struct StridedIndices {
     dims: [usize; MAX_AXES],

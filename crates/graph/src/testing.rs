@@ -164,8 +164,7 @@ struct TrialLayout {
     is_shared: bool,
 }
 
-/// The layouts that are compared with the reference and with finite differences: whole batches, several tiles,
-/// and one too small for its lanes.
+/// Compared with reference and finite differences: whole batches, tiles, and one too small for its lanes.
 const SMALL: [TrialLayout; 5] = [
     TrialLayout { batch: 1, tile: None, is_computed: false, is_shared: false },
     TrialLayout { batch: 5, tile: None, is_computed: true, is_shared: false },
@@ -195,9 +194,8 @@ fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = Trial
 /// Batches of 1 to 600 samples, in tiles of every width that the planner chooses, take all paths through the
 /// planner. In `f32` values and gradients are compared with those of `f64` on the same inputs.
 ///
-/// Each comparison is made again with the gradient of one operand after the other 0.1 % off, and must then
-/// fail: a check that cannot fail proves nothing. An operand whose gradient is zero
-/// [says so](RandomOperand::with_zero_gradient).
+/// Each gradient is then made 0.1 % off, and its comparison must fail: a check that cannot fail proves nothing.
+/// An operand whose gradient is zero [says so](RandomOperand::with_zero_gradient).
 ///
 /// # Panics
 ///
@@ -281,12 +279,11 @@ const UNIT_ROUNDOFF_F64: f64 = f64::EPSILON / 2.0;
 
 /// The largest relative distance, in the L2 norm, of two computations that differ in rounding only.
 ///
-/// Rounding errors are independent, of mean 0 and at most `u` in size. Each of the `n` partial sums of an inner
-/// product is rounded once, and partial sums grow like `√k` if signs are mixed and like `k` if not: the relative
-/// error of the whole has a standard deviation of `u·√(n/6)` or less (Higham and Mary (2019), "A new approach to
-/// probabilistic rounding error analysis"). Forty of those, `16·u·√n`, leave a margin for the functions, which
-/// may be wrong by a few units in the last place, for differences of much the same size, as in the gradient of a
-/// softmax, and for a few ops in a row; and are below a thousandth for inner lengths up to a million in `f32`.
+/// Rounding errors are independent, of mean 0 and at most `u` in size. The relative error of an inner product of
+/// `n` terms has a standard deviation of `u·√(n/6)` or less (Higham and Mary (2019), "A new approach to
+/// probabilistic rounding error analysis"). Forty of those, `16·u·√n`, leave a margin for functions that are a
+/// few units in the last place off, differences of much the same size, as in the gradient of a softmax, and a
+/// few ops in a row; and are below a thousandth for inner lengths up to a million in `f32`.
 fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {
     16.0 * unit_roundoff * (inner_length.max(1) as f64).sqrt()
 }
@@ -312,11 +309,9 @@ struct OpTrial<'a, T> {
     y: NodeId,
     parameters: Vec<T>,
     inputs: Vec<Tensor<T>>,
-    /// The operands' nodes.
     nodes: Vec<NodeId>,
     /// The factor of each sample, for operands with the batch axis.
     factors: Vec<Option<Tensor<T>>>,
-    /// The operands' values.
     operands: Vec<Tensor<T>>,
     uniforms: &'a [RandomOperand],
     layout: TrialLayout,

@@ -12,8 +12,7 @@ pub enum Padding {
     /// Nothing: every window lies within the image.
     #[default]
     Valid,
-    /// Enough for `⌈size / stride⌉` windows along each axis, an odd row or column after the image, as in
-    /// TensorFlow.
+    /// Enough for `⌈size / stride⌉` windows along each axis, an odd row or column after the image (TensorFlow).
     Same,
     /// Explicit numbers of rows and columns.
     Explicit {

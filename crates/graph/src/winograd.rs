@@ -61,8 +61,7 @@ pub(crate) struct WinogradConv {
 }
 
 impl WinogradConv {
-    /// If it is worth it for this convolution, and the tile is one sample or whole vectors wide, as the
-    /// algorithm needs it.
+    /// If it is worth it, and the tile is one sample or whole vectors wide, as the algorithm needs it.
     pub(crate) fn with_width(g: &Geometry, width: usize) -> Option<Self> {
         Self::of(g).filter(|_| width == 1 || width.is_multiple_of(MAX_LANES))
     }
@@ -255,7 +254,6 @@ impl WinogradConv {
     }
 }
 
-/// The values at all points.
 fn all_points(starts: &[usize]) -> Square<'_> {
     Square { side: POINTS, starts }
 }

@@ -9,14 +9,12 @@ use std::time::Instant;
 use crate::reduce::fold;
 use crate::{inlined, vectorize};
 
-/// Numbers that each thread reads: 32 MB, more than a core's own caches hold. If a cache that all cores
-/// share is larger than what the threads read together, this is the speed of that cache.
+/// Numbers that each thread reads: 32 MB, more than a core's own caches hold, though maybe not a shared one.
 const LEN: usize = 8 << 20;
 /// The first round warms up, the best of all counts.
 const ROUNDS: usize = 10;
 
-/// Bytes a second that `threads` threads read together, each summing up 32 MB of its own: the best of several
-/// rounds, from when the first thread begins to when the last has ended.
+/// Bytes a second that `threads` threads read together, 32 MB of its own each: the best of several rounds.
 ///
 /// # Panics
 ///

@@ -6,11 +6,9 @@
 //! stays in registers until it is complete.
 //!
 //! What differs is where the inner index `k` goes. It is cut into *segments* of equal length, each with an
-//! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one
-//! for each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the
-//! output positions along a row of an image.
-//!
-//! The weight gradient of a convolution sums over samples and positions, the contiguous axis of both
+//! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one for
+//! each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the output
+//! positions along a row of an image. The weight gradient of a convolution sums over the contiguous axis of both
 //! operands: [`gemm_nt`].
 //!
 //! # The path of a product
@@ -112,7 +110,6 @@ mod tests {
         }
     }
 
-    /// The tuned kernel on every instruction set of the machine against the plain loops.
     fn agrees<T: Float>(tolerance: f64) {
         let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 24, 25, 33, 40, 56, 70, 150];
         on_each_isa(|isa| {

@@ -63,8 +63,7 @@ impl Isa {
         Self::ALL.into_iter().filter(|isa| isa.is_available())
     }
 
-    /// The set in use: that of the last [`force`](Self::force), else the widest there is. The environment
-    /// is not read.
+    /// The set in use: that of the last [`force`](Self::force), else the widest. The environment is not read.
     #[inline]
     pub fn current() -> Self {
         let current = Self::ALL.get(usize::from(CURRENT.load(Ordering::Relaxed)));

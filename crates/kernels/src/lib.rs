@@ -51,8 +51,6 @@ pub use transpose::transpose;
 pub const MAX_LANES: usize = 16;
 
 /// Whether this crate was compiled with optimisation. Without it, training takes many times as long.
-///
-/// A program is told by this; a library should not print.
 pub const fn is_optimized() -> bool {
     !matches!(env!("GRADUS_OPT_LEVEL").as_bytes(), b"0")
 }

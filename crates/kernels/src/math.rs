@@ -1,9 +1,8 @@
 //! `exp`, `ln`, `ln_1p`, `tanh` and the square root for `f32`, without branches, so that a loop over them becomes
 //! vector code inside [`vectorize`](crate::vectorize).
 //!
-//! Only additions, multiplications and one division, never a fused multiply-add: the results are the
-//! same on every instruction set. Each function is compared with the `f64` function of `libm` over
-//! its whole range; the errors below are the largest that the test found, in units in the last place.
+//! Only additions, multiplications and one division, never a fused multiply-add: the results are the same on
+//! every instruction set. The errors are the largest found against `libm` in `f64`, in units in the last place.
 //!
 //! | function | largest error |
 //! |----------|---------------|
@@ -109,11 +108,10 @@ pub fn tanh(x: f32) -> f32 {
 
 /// The square roots of numbers from 0 up; of infinity something as large as that of the largest number.
 ///
-/// The processor has one unit for roots and divisions, and it is slow; so the root is the number times its
-/// inverse root, found by Newton's method from an initial guess that halves and negates the exponent. One step is done
-/// for all numbers before the next, since each waits for the one before it.
-/// Source of the initial guess and the first step: Kadlec (2010), "Improving the fast inverse square root", whose
-/// error is 6.5e-4; the second step squares it.
+/// The one unit for roots and divisions is slow, so the root is the number times its inverse root, by two steps
+/// of Newton's method, one step for all numbers before the next, since each waits for the one before it. Source
+/// of the guess and the first step: Kadlec (2010), "Improving the fast inverse square root", whose error is
+/// 6.5e-4.
 #[inline(always)]
 pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {
     let squares = squares.map(inlined!(|square| if square > f32::MAX { f32::MAX } else { square }));
@@ -138,8 +136,7 @@ mod tests {
     const UP: f32 = f32::INFINITY;
     const DOWN: f32 = f32::NEG_INFINITY;
 
-    /// Largest error of `f` against `exact` over `count` points between `low` and `high`, in ULP of
-    /// the exact result.
+    /// Largest error of `f` between `low` and `high`, in ULP of the exact result.
     fn worst_ulp(f: fn(f32) -> f32, exact: fn(f64) -> f64, low: f32, high: f32) -> (f64, f32) {
         const COUNT: i32 = 400_000;
         let mut worst = (0.0, 0.0);

@@ -19,13 +19,10 @@ use std::thread::{self, JoinHandle};
 /// Rounds of spinning before a worker yields its core: some tens of microseconds, which bridges the
 /// serial part between two jobs of a step.
 const SPINS: u32 = 2_000;
-/// Rounds of yielding before a worker parks: on a busy machine it should not occupy a core that other
-/// processes need.
+/// Rounds of yielding before it parks: other processes may need the core.
 const YIELDS: u32 = 100;
 
-/// A fixed number of threads, the caller's among them.
-///
-/// Dropping the pool ends its threads.
+/// A fixed number of threads, the caller's among them. They end when it is dropped.
 ///
 /// # Examples
 ///
@@ -66,19 +63,15 @@ struct PoolState {
 
 type Job = *const (dyn Fn(usize, usize) + Sync);
 
-// SAFETY: `job` is written only while the state is closed and without workers, and read only by
-// workers that have joined; joining acquires what opening released. It is called only while the call that lent
-// it waits.
+// SAFETY: `job` is written only while the state is closed and without workers, and read only by workers that
+// have joined, which acquires what opening released. It is called only while the call that lent it waits.
 unsafe impl Sync for PoolState {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl Send for PoolState {}
 
 impl Pool {
-    /// A pool of `threads` threads, the caller's included; 0 counts as 1. With 1, or where there are no
-    /// threads (wasm32), none is started.
-    ///
-    /// If the system refuses threads there are fewer, and never more than 32,767: see
-    /// [`threads`](Self::threads).
+    /// A pool of `threads` threads, the caller's included; 0 counts as 1. There are fewer if the system refuses
+    /// them (wasm32 has none), and never more than 32,767: see [`threads`](Self::threads).
     pub fn new(threads: usize) -> Self {
         let n_workers = threads.clamp(1, (WORKERS / WORKER) as usize) - 1;
         let state = Arc::new(PoolState {
@@ -111,7 +104,6 @@ impl Pool {
         self.run_on_threads(items, |_, item| run(item));
     }
 
-    /// Calls `run(thread, item)` for each item.
     fn run_on_threads(&self, items: usize, run: impl Fn(usize, usize) + Sync) {
         if self.workers.is_empty() || items <= 1 {
             return (0..items).for_each(|item| run(0, item));
@@ -134,15 +126,13 @@ impl Pool {
     pub fn each<I: Send>(&self, items: &mut [I], run: impl Fn(usize, &mut I) + Sync) {
         let base = DisjointPtr(items.as_mut_ptr());
         self.run(items.len(), |i| {
-            // SAFETY: `run` hands out each index once, so no two threads see the same item, and `items`
-            // stays borrowed until all are done.
+            // SAFETY: `run` hands out each index once, and `items` stays borrowed until all are done.
             run(i, unsafe { &mut *base.at(i) });
         });
     }
 
-    /// As [`each`](Self::each), and lends each call its thread's own one of `locals`.
-    ///
-    /// A local holds what some earlier call left there. Callers that use the same locals wait for each other.
+    /// As [`each`](Self::each), and lends each call its thread's own one of `locals`, with what an earlier call
+    /// left there. Callers that use the same locals wait for each other.
     ///
     /// # Panics
     ///
@@ -243,8 +233,7 @@ impl Drop for Pool {
 }
 
 impl PoolState {
-    /// Takes items until none is left, those of thread `me` first. A panic ends the job early and is kept for
-    /// the caller.
+    /// Takes items until none is left, its own first. A panic ends the job early and is kept for the caller.
     fn work(&self, job: Job, me: usize) {
         let work = || {
             let others = self.ranges[me + 1..].iter().chain(&self.ranges[..me]);
@@ -341,7 +330,6 @@ impl Backoff {
 struct DisjointPtr<T>(*mut T);
 
 impl<T> DisjointPtr<T> {
-    /// A pointer to element `i`.
     fn at(&self, i: usize) -> *mut T {
         self.0.wrapping_add(i)
     }

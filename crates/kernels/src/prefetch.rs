@@ -13,9 +13,8 @@ pub fn prefetch_all<T>(values: &[T]) {
     }
 }
 
-/// Prefetches the cache line of `address` into the first-level cache, if the machine has an instruction for
-/// it. Any address will do. The hint for the second-level cache was measured, and was slower
-/// (docs/decisions/0010).
+/// Prefetches the cache line of any `address` into the first-level cache: the hint for the second level is
+/// slower (docs/decisions/0010).
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]

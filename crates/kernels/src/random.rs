@@ -124,8 +124,7 @@ fn normal([a, b, c, d]: [u32; 4]) -> f64 {
     radius * cos_tau(uniform(c, d))
 }
 
-/// The natural logarithm of a normal number above 0, to 4e-16 of the result; without branches, so that a loop
-/// becomes vector code.
+/// The natural logarithm of a normal number above 0, to 4e-16 of the result, without branches.
 ///
 /// `x = 2ᵉ·m` with `m` from `√½` to `√2`; with `s = (m − 1)/(m + 1)`, `ln m = 2·(s + s³/3 + s⁵/5 + …)`.
 #[inline(always)]
@@ -178,8 +177,7 @@ const fn inverse_factorials(first: u64) -> [f64; 9] {
 
 /// The cosine of `2π·x`, for 0 to 1, to 1e-15; without branches.
 ///
-/// The nearest multiple of `½π` is subtracted; the rest, `¼π` at most, goes into Taylor's
-/// series of the cosine or the sine.
+/// The nearest multiple of `½π` is subtracted; the rest goes into Taylor's series of the cosine or the sine.
 #[inline(always)]
 fn cos_tau(x: f64) -> f64 {
     /// Adding and subtracting `1.5 · 2⁵²` rounds to the nearest integer.

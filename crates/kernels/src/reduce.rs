@@ -19,9 +19,8 @@ pub fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
     }))
 }
 
-/// Adds to each element of `to` the sum of its row of `values`, of `width` elements.
-///
-/// Sixteen partial sums of each row, number `i` of it in partial sum `i` modulo 16; then those in order.
+/// Adds to each element of `to` the sum of its row of `width` elements: sixteen partial sums, number `i` of the
+/// row in number `i` modulo 16, then those in order.
 ///
 /// # Panics
 ///

@@ -1,11 +1,10 @@
 //! Vectors of numbers in registers, and kernels compiled for each instruction set.
 //!
-//! A [`Kernel`] is code that is generic over the instruction set. [`dispatch`] runs it on the set in
-//! use, inside a function that is compiled with the features of that set.
-//! Everything below that function must be inlined into it, or it is compiled without the features: hence
+//! A [`Kernel`] is generic over the instruction set. [`dispatch`] runs it inside a function that is compiled
+//! with the features of the set in use. What is not inlined into that is compiled without them: hence
 //! `#[inline(always)]` on every function that takes an [`InstructionSet`] or a [`Vector`]. Nor may registers be
-//! passed to functions of the standard library, of which the compiler decides: no `array::from_fn`, no `map`, no
-//! iterator over registers by value. Loops over references to them are fine.
+//! passed to functions of the standard library: no `array::from_fn`, no `map`, no iterator over registers by
+//! value. Loops over references to them are fine.
 
 use crate::Isa;
 
@@ -120,9 +119,8 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
 
 /// Runs `body`, compiled for the machine's instruction set.
 ///
-/// A loop over slices in `body` becomes vector code of full width, with nothing but safe Rust in it.
-/// For that the compiler must inline the closure, so write it as [`inlined!`](crate::inlined), and call
-/// only functions that inline.
+/// A loop over slices in `body` becomes vector code of full width, if the compiler inlines all that is in it:
+/// write the closure as [`inlined!`](crate::inlined), and call only functions that inline.
 ///
 /// ```
 /// use gradus_kernels::{inlined, vectorize};
@@ -140,8 +138,7 @@ pub fn vectorize<R>(body: impl FnOnce() -> R) -> R {
     dispatch(Plain(body))
 }
 
-/// A closure that is inlined wherever it is called, as in `vectorize(inlined!(|| …))`: with `#[inline(always)]`
-/// before it. It may stand where Rust allows an attribute: as an argument, or in a tuple.
+/// A closure that is inlined wherever it is called. It may stand as an argument, or in a tuple.
 #[macro_export]
 macro_rules! inlined {
     ($closure:expr) => {
@@ -205,8 +202,7 @@ macro_rules! vector {
             }
             #[inline(always)]
             unsafe fn load(_: $set, $from: *const $scalar, $count: usize) -> Self {
-                // SAFETY: no more numbers are read than the caller promises, and the token proves that the
-                // machine has the instructions.
+                // SAFETY: the caller promises the numbers, the token the instructions.
                 Self(unsafe { $load })
             }
             #[inline(always)]

@@ -169,7 +169,6 @@ fn each<V: Vector<Scalar: Float>, const FROM: usize, const TO: usize, A: Transfo
 
 /// The transform of one axis.
 trait Transform1d<const FROM: usize, const TO: usize> {
-    /// Transforms a row or column.
     fn along<V: Vector<Scalar: Float>>(set: V::Set, values: [V; FROM]) -> [V; TO];
 }
 

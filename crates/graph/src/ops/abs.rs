@@ -1,8 +1,7 @@
 //! Magnitude, `y = |x|`.
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
-//! Gradient: `dL/dx = dL/dy` where `x > 0`, `−dL/dy` where `x < 0`. At the kink the gradient is 0, halfway
-//! between the two sides.
+//! Gradient: `dL/dx = dL/dy` where `x > 0`, `−dL/dy` where `x < 0`, and 0 at the kink, halfway between.
 //! Source: the two straight halves, one rule each.
 
 use kernels::inlined;

@@ -14,13 +14,11 @@ use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the mean pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns). See
-    /// the [module docs](self).
+    /// Adds the mean pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns).
     ///
     /// # Errors
     ///
-    /// If `x` is not a batch of images, a size is 0, the kernel is larger than the padded image, or the padding
-    /// leaves windows without a pixel.
+    /// If `x` is not a batch of images, or the kernel does not fit, a size is 0, or a window sees only padding.
     ///
     /// # Examples
     ///

@@ -26,8 +26,7 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
     /// Adds the convolution of `x` with `weight`, at positions `stride` pixels apart (rows, columns):
-    /// `oh · ow · kh · kw · ci · co` multiply-adds a sample forward, twice that backward. See the
-    /// [module docs](self).
+    /// `oh · ow · kh · kw · ci · co` multiply-adds a sample forward, twice that backward.
     ///
     /// # Errors
     ///
@@ -209,10 +208,9 @@ impl Conv2dOp {
         }
     }
 
-    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one row of
-    /// the image and one of the kernel at a time, so that both stay in the first-level cache.
-    ///
-    /// The vectors run along the channels, for which the gradient is transposed first.
+    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one row of the
+    /// image and one of the kernel at a time, so that both stay in the first-level cache. The vectors run along
+    /// the channels, for which the gradient is transposed first.
     fn backward_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
         let Geometry { rows, columns, ci, co } = *g;
         let Tile { width, valid, .. } = pass.tile;

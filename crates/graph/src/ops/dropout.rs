@@ -1,10 +1,9 @@
 //! Dropout: each element is set to 0 with probability `rate`, anew in each step.
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
-//! Gradient: that of `y` where the element was kept, times the same factor; 0 where it was dropped. The
-//! mask is drawn again, not kept: it is a function of seed, step, node, sample and element, so that neither
-//! tiles nor threads nor a resumed run change it.
-//! Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (JMLR 2014), "Dropout: a simple way to
+//! Gradient: that of `y` where the element was kept, times the same factor; else 0. The mask is drawn again, not
+//! kept: it is a function of seed, step, node, sample and element, so that neither tiles nor threads nor a
+//! resumed run change it.
 //! prevent neural networks from overfitting".
 
 use std::ops::Range;
@@ -18,20 +17,16 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 /// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DropoutScaling {
-    /// In training: what is kept is divided by `1 − rate`, and evaluation has nothing to do. The form of
-    /// today's frameworks.
+    /// In training: what is kept is divided by `1 − rate`, as in today's frameworks.
     #[default]
     AtTraining,
-    /// After training: what is kept stays as it is, and evaluation multiplies everything by `1 − rate`.
-    /// The form of the paper, and of "Deep Learning from Scratch".
+    /// In evaluation: all is multiplied by `1 − rate`, as in the paper and "Deep Learning from Scratch".
     AtEvaluation,
 }
 
 impl<T: Float> Graph<T> {
-    /// Adds `x` with a random part of its elements set to 0. See the [module docs](self).
-    ///
-    /// Only for graphs that train: an evaluation graph leaves the node out, and for
-    /// [`DropoutScaling::AtEvaluation`] multiplies by `1 − rate` in its place.
+    /// Adds `x` with a random part of its elements set to 0, in a graph that trains: one that evaluates has no
+    /// such node, or for [`DropoutScaling::AtEvaluation`] a product with `1 − rate`.
     ///
     /// | name    | usual       | unit                        | range    |
     /// |---------|-------------|-----------------------------|----------|
@@ -63,11 +58,9 @@ struct DropoutOp {
 const WORDS: usize = 4;
 
 impl DropoutOp {
-    /// Tells `visit` the factor of each element, 0 if it is dropped: some elements in a row at a time.
-    ///
-    /// One draw, counted by sample, elements, step and node, serves four elements of a sample. Node 0 is
-    /// never a dropout, so these counters are never those of a [`Stream`](kernels::random::Stream) of the
-    /// same seed with a number below 2³².
+    /// Tells `visit` the factor of each element, 0 if it is dropped: some elements in a row at a time. One draw
+    /// serves four elements of a sample. Node 0 is never a dropout, so that its counters are never those of a
+    /// [`Stream`](kernels::random::Stream) of the same seed with a number below 2³².
     #[inline(always)]
     fn for_factors<T: Float>(
         &self,

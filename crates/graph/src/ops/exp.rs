@@ -1,7 +1,6 @@
 //! Exponential, `y = eˣ`.
 //!
-//! Shapes: `x [..]` → `y [..]` (any rank, elementwise). Above 88.7 the result is ∞ in `f32`, below −87.3
-//! it is 0.
+//! Shapes: `x [..]` → `y [..]` (any rank). In `f32` the result is ∞ above 88.7, and 0 below −87.3.
 //! Gradient: `dL/dx = dL/dy · y`.
 //! Source: the exponential function is its own derivative.
 

@@ -1,8 +1,7 @@
 //! Leaky rectified linear unit, `y = x` where `x > 0`, else `slope · x`.
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
-//! Gradient: `dL/dx = dL/dy` where `x > 0`, else `slope · dL/dy`. At the kink it is that of the left side,
-//! so that a slope of 0 gives [`relu`](super::relu).
+//! Gradient: `dL/dx = dL/dy` where `x > 0`, else `slope · dL/dy`, at the kink too, as in [`relu`](super::relu).
 //! Source: Maas, Hannun, Ng (ICML 2013), "Rectifier nonlinearities improve neural network acoustic
 //! models".
 

@@ -1,7 +1,6 @@
 //! Natural logarithm, `y = ln x`.
 //!
-//! Shapes: `x [..]` → `y [..]` (any rank, elementwise). The domain is `x > 0`: at 0 the result is −∞,
-//! below it NaN.
+//! Shapes: `x [..]` → `y [..]` (any rank). The domain is `x > 0`: at 0 the result is −∞, below it NaN.
 //! Gradient: `dL/dx = dL/dy / x`, ∞ at 0.
 //! Source: the logarithm is the inverse of the exponential function.
 

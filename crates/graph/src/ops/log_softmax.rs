@@ -8,10 +8,8 @@ use super::softmax::SoftmaxOp;
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the logarithm of the [`softmax`](Self::softmax) of `x` over its last axis. See the
-    /// [module docs](self).
-    ///
-    /// It stays finite where the probability itself is rounded to 0.
+    /// Adds the logarithm of the [`softmax`](Self::softmax) of `x` over its last axis, finite even where the
+    /// probability is rounded to 0.
     ///
     /// # Errors
     ///

@@ -15,8 +15,7 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the matrix product `a · b`: `k · n` multiply-adds a row forward, twice that backward. See the
-    /// [module docs](self).
+    /// Adds the matrix product `a · b`: `k · n` multiply-adds a row forward, twice that backward.
     ///
     /// # Errors
     ///
@@ -159,7 +158,6 @@ pub(crate) struct RowsPass<'a, T> {
     pub(crate) bias: &'a [T],
     /// The shape of the weight.
     pub(crate) shape: &'a Shape,
-    /// Columns of a row.
     pub(crate) columns: usize,
     /// Elements from one row to the next.
     pub(crate) stride: usize,
@@ -183,25 +181,20 @@ pub(crate) struct WeightRows<'a, T> {
 
 /// The passes of a layer row by row, where the second operand is a weight.
 ///
-/// The gradient of a weight that is large beside the activations is made in rows over the whole batch.
-/// Instead of a partial sum for each tile, which for a large weight costs more than the product itself,
-/// each thread makes some rows of the gradient from all tiles in order: no partial sums, and the same
-/// bytes with any number of threads.
-///
-/// A weight too large for the caches is read once a pass, not once a tile: then all samples are put side by
-/// side, as one tile, and each thread makes some rows of the result.
+/// The gradient of a weight that is large beside the activations is made in rows: a partial sum for each tile
+/// would cost more than the product itself, so each thread makes some rows from all tiles in order, and the
+/// bytes are the same with any number of threads. A weight too large for the caches is read once a pass, not
+/// once a tile: then all samples are put side by side, as one tile, and each thread makes some rows of the
+/// result.
 impl MatMulOp {
-    /// The gradient of the result, transposed to one row for each sample, and packed into panels of a few
-    /// features, so that a panel stays in the first-level cache.
-    ///
-    /// This is its length for the first `rows` rows of the result, which are all or a multiple of
-    /// [`WORKSPACE_ROWS`].
+    /// The length of the workspace for the first `rows` rows of the result (all, or a multiple of
+    /// [`WORKSPACE_ROWS`]): the gradient of the result, transposed to one row for each sample, in panels of
+    /// features that fit the first-level cache.
     pub(crate) fn workspace(rows: usize, width: usize) -> usize {
         whole_vectors(rows).saturating_mul(width)
     }
 
-    /// Puts into `workspace` what the gradient of the weight needs of `dy`, some rows of the gradient of the
-    /// result.
+    /// Packs some rows of the gradient of the result, `dy`, into `workspace`.
     pub(crate) fn pack<T: Float>(dy: &[T], tile: Tile, workspace: &mut [T]) {
         let Tile { width, valid, .. } = tile;
         let n = dy.len() / width;

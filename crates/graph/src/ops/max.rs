@@ -1,9 +1,8 @@
 //! Largest element along axes.
 //!
 //! Shapes: `x [..]` → `y` without the axes searched. The batch axis is not searched.
-//! Gradient: all of `dL/dy` goes to the first element, in row-major order, that equals the largest; the
-//! others get 0. A tie is a kink. If an element is NaN, so is the result, and no element has a
-//! gradient.
+//! Gradient: all of `dL/dy` goes to the first element, in row-major order, that equals the largest. A tie is a
+//! kink. If an element is NaN, so is the result, and no element has a gradient.
 //! Source: the gradient of the branch that was taken.
 
 use kernels::{inlined, vectorize};
@@ -13,8 +12,7 @@ use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the largest element of `x` along `axes`, counted from 0 with the batch axis. See the
-    /// [module docs](self).
+    /// Adds the largest element of `x` along `axes`, counted from 0 with the batch axis.
     ///
     /// # Errors
     ///
@@ -40,8 +38,7 @@ pub(super) fn larger<T: Float>(a: T, b: T) -> T {
     if a > b || a_is_nan { a } else { b }
 }
 
-/// Adds the gradient that is `left` for each sample to `dx` where `x` is the largest element, `x = y`, and
-/// leaves 0 for elements that follow.
+/// Adds the gradient that is `left` to `dx` where `x` is the largest, `x = y`, and leaves 0 for what follows.
 #[inline(always)]
 pub(super) fn route_to_max<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &[T]) {
     for (((dx, left), x), y) in dx.iter_mut().zip(left).zip(x).zip(y) {

@@ -2,9 +2,8 @@
 //!
 //! Shapes: `x [N, height, width, channels]` → `y [N, rows, columns, channels]`, one pixel for each window.
 //! Padding is never the largest.
-//! Gradient: all of `dL/dy` goes to the first pixel of the window, row by row, that equals the largest; the
-//! others get 0. A tie is a kink. If a pixel is NaN, so is the result, and no pixel has a
-//! gradient.
+//! Gradient: all of `dL/dy` goes to the first pixel of the window, row by row, that equals the largest. A tie is
+//! a kink. If a pixel is NaN, so is the result, and no pixel has a gradient.
 //! Source: Ranzato, Huang, Boureau, LeCun (CVPR 2007), "Unsupervised learning of invariant feature
 //! hierarchies with applications to object recognition".
 
@@ -16,13 +15,11 @@ use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds the largest pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns). See
-    /// the [module docs](self).
+    /// Adds the largest pixel of each window of `kernel` pixels, `stride` pixels apart (rows, columns).
     ///
     /// # Errors
     ///
-    /// If `x` is not a batch of images, a size is 0, the kernel is larger than the padded image, or the padding
-    /// leaves windows without a pixel.
+    /// If `x` is not a batch of images, or the kernel does not fit, a size is 0, or a window sees only padding.
     ///
     /// # Examples
     ///

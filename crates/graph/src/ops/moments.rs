@@ -2,9 +2,8 @@
 //!
 //! Shapes: `x [N, .., c]` → `y [2, c]`: the means, then the (biased) variances.
 //! Gradient: with `m` values in a channel, `dL/dx = dL/dmean / m + dL/dvariance · 2 (x − mean) / m`.
-//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are combined as
-//! Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
-//! variances", so that no large squares are subtracted from each other.
+//! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are combined as Chan, Golub,
+//! LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances".
 
 use kernels::{inlined, vectorize};
 
@@ -12,8 +11,7 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds mean and variance of each channel (the last axis) over the batch and all other axes. See the
-    /// [module docs](self).
+    /// Adds mean and variance of each channel (the last axis) over the batch and all other axes.
     ///
     /// # Errors
     ///

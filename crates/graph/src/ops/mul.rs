@@ -1,8 +1,7 @@
 //! Product of two values, element by element, `y = a · b`, with broadcasting.
 //!
 //! Shapes: `a`, `b` → sizes agree or are 1, from the last axis on.
-//! Gradient: `dL/da = dL/dy · b`, `dL/db = dL/dy · a`, summed over what the operand was broadcast to: the
-//! operands change places.
+//! Gradient: `dL/da = dL/dy · b`, `dL/db = dL/dy · a`, summed over what the operand was broadcast to.
 //! Source: the product rule; broadcasting as in NumPy.
 
 use kernels::inlined;

@@ -16,10 +16,8 @@ use crate::op::{BackwardPass, ForwardPass, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
-    /// Adds `(x − mean) / √(variance + epsilon)` for each channel, the last axis. See the
-    /// [module docs](self).
-    ///
-    /// `epsilon` keeps the root away from 0: a constant channel becomes 0, not NaN.
+    /// Adds `(x − mean) / √(variance + epsilon)` for each channel, the last axis. `epsilon` keeps the root away
+    /// from 0: a constant channel becomes 0, not NaN.
     ///
     /// # Errors
     ///

@@ -1,8 +1,7 @@
 //! Labels as rows of a 1 among zeros: class 6 of 10 becomes `0 0 0 0 0 0 1 0 0 0`.
 //!
 //! Shapes: `labels [N]` → `y [N, classes]`, `labels [m]` → `y [m, classes]`.
-//! Classes are counted from 0. A label is rounded to the nearest class; one that is outside of
-//! `0..classes`, or NaN, gives a row of zeros.
+//! A label is rounded to the nearest class, counted from 0; one outside of `0..classes`, or NaN, gives zeros.
 //! Gradient: 0: a label is nothing that could be trained.
 //! Source: Google's "TensorFlow and deep learning, without a PhD", on the target of a digit.
 
@@ -50,7 +49,6 @@ impl<T: Float> Op<T> for OneHotOp {
         }
     }
 
-    /// Nothing to add.
     fn backward(&self, _pass: BackwardPass<'_, T>) {}
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {

@@ -1,8 +1,7 @@
 //! Rectified linear unit, `y = max(x, 0)`.
 //!
 //! Shapes: `x [..]` → `y [..]` (any rank, elementwise).
-//! Gradient: `dL/dx = dL/dy` where `x > 0`, else 0. At the kink the gradient is 0, as in the layer of
-//! "Deep Learning from Scratch"; other libraries choose ½ or 1.
+//! Gradient: `dL/dx = dL/dy` where `x > 0`, else 0, at the kink too; other libraries choose ½ or 1 there.
 //! Source: Nair, Hinton (ICML 2010), "Rectified linear units improve restricted Boltzmann machines".
 
 use kernels::inlined;

@@ -1,7 +1,6 @@
 //! The same elements in another shape.
 //!
-//! Shapes: `x [..]` → `y [dims]`, `x [N, ..]` → `y [N, dims]`, with as many elements behind the batch
-//! axis as before, in row-major order.
+//! Shapes: `x [..]` → `y [dims]`, `x [N, ..]` → `y [N, dims]`, of as many elements a sample, in row-major order.
 //! Gradient: `dL/dx = dL/dy`, in the shape of `x`.
 //! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
 

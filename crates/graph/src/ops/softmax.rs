@@ -13,8 +13,7 @@ use crate::{Float, Graph, NodeId, Shape, ShapeError};
 impl<T: Float> Graph<T> {
     /// Adds the softmax of `x` over its last axis. See the [module docs](self).
     ///
-    /// A loss from scores is better built on [`log_softmax`](Self::log_softmax), which knows the
-    /// logarithm of a probability too small for a number.
+    /// For a loss see [`log_softmax`](Self::log_softmax), which is finite where a probability is rounded to 0.
     ///
     /// # Errors
     ///

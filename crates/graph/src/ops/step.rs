@@ -28,7 +28,6 @@ impl<T: Float> Op<T> for StepOp {
         pass.map(inlined!(|x| if x > T::ZERO { T::ONE } else { T::ZERO }));
     }
 
-    /// Nothing to add.
     fn backward(&self, _pass: BackwardPass<'_, T>) {}
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {

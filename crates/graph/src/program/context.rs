@@ -185,8 +185,7 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: node by node, tile
-    /// by tile.
+    /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: by node, then by tile.
     pub(super) fn weight_rows(&self, chunk: &Chunk, mut adds: bool, dx: &mut [T]) {
         for &i in &chunk.by_rows {
             let plan = &self.plan.nodes[i];
@@ -258,8 +257,7 @@ impl<'a, T: Float> Context<'a, T> {
     ///
     /// # Panics
     ///
-    /// If the planner gave it no storage, or it was taken out to be written: then a task reads what its
-    /// op did not ask for.
+    /// If it has no storage, or was taken out to be written: the op did not ask for what its task reads.
     fn read(&self, i: usize, storage: &Storage, local: Option<Local<'a, T>>) -> &'a [T] {
         let node = self.graph.at(i);
         let len = node.shape().len() * self.tile(local).row_len(node.shape());

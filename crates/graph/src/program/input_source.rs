@@ -5,8 +5,7 @@ use kernels::{Float, transpose};
 use crate::op::Tile;
 use crate::tensor::Tensor;
 
-/// The magnitude below which a value is bounded: the product of two such values, summed over a batch of 2²⁴
-/// samples, is below the largest `f32`.
+/// The magnitude below which a value is bounded: products of two, summed over 2²⁴ samples, fit into an `f32`.
 pub const BOUND: f64 = 1e15;
 const _: () = assert!(BOUND * BOUND * 16_777_216.0 < f32::MAX as f64);
 
@@ -19,17 +18,15 @@ pub trait InputSource<T>: Sync {
     /// For an input without batch axis, all its elements.
     fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
-    /// Whether the magnitude of every value of this input is known to be below [`BOUND`], as that of pixels is.
-    /// Otherwise a training step checks all of them, to know before the first update that no gradient is
-    /// infinite.
+    /// Whether every value of this input is known to be below [`BOUND`], as pixels are. Otherwise a training
+    /// step checks them, to know before the first update that no gradient is infinite.
     fn is_bounded(&self, input: usize) -> bool {
         let _ = input;
         false
     }
 }
 
-/// Row-major tensors, one for each input of the graph in order, with the batch as their first axis where
-/// the input has it.
+/// Row-major tensors, one for each input of the graph, with the batch as first axis where the input has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Tensors<'a, T>(pub &'a [&'a Tensor<T>]);
 

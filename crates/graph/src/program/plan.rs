@@ -76,7 +76,6 @@ pub(super) struct NodePlan {
     pub(super) bias: Option<usize>,
     /// The number of the input that the value is, be it in another shape.
     pub(super) input: Option<usize>,
-    /// The shapes of the operands.
     pub(super) shapes: Vec<Shape>,
 }
 
@@ -105,7 +104,6 @@ pub(super) struct Plan {
     pub(super) shared_lens: Vec<usize>,
     /// The layers with so large a weight that it is read once for all tiles, each thread some rows.
     pub(super) row_parallel: Vec<usize>,
-    /// Samples in a batch.
     pub(super) batch: usize,
     /// Elements of a row of a tile, at most.
     pub(super) width: usize,

@@ -21,8 +21,7 @@
 //! 4. `fuse_bias`: additions of a bias are left to the op before them;
 //! 5. `chunks`: the pieces of the parameters' gradients.
 //!
-//! The plan depends on the graph and the options, never on the machine or the number of threads, since the
-//! order of sums depends on it.
+//! The plan depends on graph and options, never on machine or threads, since the order of sums depends on it.
 
 mod analysis;
 mod chunks;
@@ -38,8 +37,7 @@ use super::options::Compile;
 use super::plan::{NodePlan, Plan};
 use crate::graph::{Graph, Leaf};
 
-/// What a tile's values may take of a core's second-level cache. A constant, not the machine's, since the
-/// order of sums depends on it.
+/// What a tile's values may take of a core's second-level cache; not the machine's own, for the same reason.
 const TILE_BYTES: usize = 2 << 20;
 /// Widths of a tile, from the largest, each with the smallest batch it is used for: large tiles cost fewer
 /// calls, small ones leave no thread without work.
@@ -53,7 +51,6 @@ pub(crate) fn tile_widths() -> impl Iterator<Item = usize> {
     WIDTHS.into_iter().map(|(width, _)| width).chain([MAX_WIDTH])
 }
 
-/// Makes the plan for a graph.
 // Not inlined, and named with both types: it is compiled here once, not in each crate that has a program.
 #[inline(never)]
 pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {

@@ -1,5 +1,4 @@
-//! Row-parallel layers: all samples at once, each thread some rows, so that a weight too large for the caches
-//! is read once.
+//! Row-parallel layers: all samples at once, each thread some rows, so that a large weight is read once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,6 +1,4 @@
-//! The tasks that stages consist of.
-//!
-//! What a task reads and writes is here; how it is printed, in `describe`; how it runs, in `context` and `row_parallel`.
+//! The tasks that stages consist of: what they read and write.
 
 use kernels::Float;
 

@@ -9,8 +9,7 @@ use crate::graph::{Graph, NodeId};
 
 /// Time spent on each node, summed over all runs with these times and all their threads.
 ///
-/// Reading the clock costs some tens of nanoseconds for each node and tile, so a run with times is slightly
-/// slower than one without.
+/// Reading the clock costs some tens of nanoseconds for each node and tile.
 #[derive(Debug)]
 pub struct Times {
     /// Nanoseconds, forward and backward.

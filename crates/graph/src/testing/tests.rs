@@ -15,8 +15,7 @@ pub(super) fn print(reports: &[OperandReport]) {
     reports.iter().for_each(|report| println!("{MARK}{report}"));
 }
 
-/// Runs the check of every op and prints the table of the largest errors and of the smallest mutants: what
-/// `cargo test -p gradus-graph op_mutants -- --nocapture` shows.
+/// Prints the table of the largest errors and the smallest mutants: `cargo test op_mutants -- --nocapture`.
 #[test]
 #[allow(clippy::print_stdout, reason = "the table is for those who ask with --nocapture")]
 fn op_mutants_are_noticed_for_every_op_and_operand() {

@@ -5,8 +5,7 @@ use crate::Float;
 use crate::prefetch::prefetch;
 use crate::simd::{InstructionSet, Kernel, Vector, with_constant};
 
-/// Rows of the largest block of any instruction set. Where rows are divided among threads, each share should be a
-/// multiple of it.
+/// Rows of the largest block of any instruction set: shares of threads should be multiples of it.
 pub const MAX_BLOCK_ROWS: usize = 12;
 
 impl<T: Float> Kernel for &GemmArgs<'_, T> {
@@ -50,11 +49,9 @@ fn matrices<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
 
 /// Cuts one `C` into blocks.
 ///
-/// If `A` is column-major, columns are the outer loop and rows the inner one: a panel of `B` stays in the
-/// first-level cache while the rows of `A` pass. If it is row-major, the other way round: each row of `A`
-/// is read once, from its first element to its last.
-///
-/// For a pair it is the vector of `C` and that of the next matrix.
+/// If `A` is column-major, columns are the outer loop: a panel of `B` stays in the first-level cache while the
+/// rows of `A` pass. If it is row-major, rows are: each is read once. For a pair a block is the vector of `C`
+/// and that of the next matrix.
 #[inline(always)]
 fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
@@ -166,8 +163,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     b = b.wrapping_add(args.ldb);
                 }
             } else {
-                // One pointer for three rows: the others are reached by scaled strides, which cost no
-                // instruction of their own.
+                // One pointer for three rows: scaled strides to the others cost no instruction.
                 let first = args.a.add(a_start + row * args.lda);
                 let mut a = [first; MAX_BLOCK_ROWS / 3];
                 for (i, a) in a.iter_mut().enumerate() {

@@ -180,9 +180,8 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
     column: usize,
 ) {
     let GemmNtSize { n, segment_len, segment_count, .. } = args.size;
-    // SAFETY: every pointer that is read stays inside the slice it starts from, as `gemm_nt` has checked;
-    // the last vector of a segment reads no more elements than are left, and there are `PARTIAL_SUMS` sums
-    // for each element of the result.
+    // SAFETY: every pointer that is read stays inside its slice, as `gemm_nt` has checked; the last vector of a
+    // segment reads no more elements than are left, and each element of the result has `PARTIAL_SUMS` sums.
     unsafe {
         let sums_of =
             |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);

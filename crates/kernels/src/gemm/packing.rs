@@ -7,9 +7,8 @@ use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::simd::dispatch;
 use crate::{Float, MAX_LANES, inlined, vectorize};
 
-/// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and
-/// so many steps long stays in the first-level cache while all rows of `A` pass, beside those of a block and
-/// the next, or a packed copy of some rows.
+/// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and so
+/// many steps long stays in the first-level cache while all rows of `A` pass.
 const BLOCK_K: usize = 128;
 /// The same for a single row of `A` and a wide `B`.
 const SINGLE_ROW_BLOCK_K: usize = 32;
@@ -65,8 +64,7 @@ fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
         vectorize(inlined!(|| {
             for k in 0..segment_len {
                 let from = args.a.wrapping_add(a + first + k * args.lda);
-                // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` rows of
-                // `BLOCK_K`.
+                // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` of `BLOCK_K`.
                 unsafe {
                     if n_rows == PACKED_ROWS {
                         let to = copy.add(k * PACKED_ROWS);

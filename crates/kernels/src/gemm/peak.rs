@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch};
 use crate::{Float, MAX_LANES};
 
-/// Independent sums: more than latency times throughput of any machine, and few enough for the registers of
-/// all.
+/// Independent sums: more than latency times throughput, and few enough for the registers, of any machine.
 const CHAINS: usize = 12;
 
-/// Floating-point operations a second that one core reaches on registers alone, a multiply-add counted as
-/// two: the best of several short measurements, together `patience` long.
+/// The FLOP/s of one core on registers alone, the best of several measurements, together `patience` long.
 pub fn peak_flops<T: Float>(patience: Duration) -> f64 {
     const ROUNDS: u32 = 100_000;
     let begin = Instant::now();

@@ -1,7 +1,6 @@
 //! Bias fusion: matrix products and convolutions add a bias before they store their result.
 //!
-//! The pattern is `add(product(…), bias)` with an addition that would be done in place. The sum is the same to
-//! the bit; the pass over memory is saved.
+//! The pattern is `add(product(…), bias)` with an addition in place. The sum is the same to the bit.
 
 use kernels::Float;
 

@@ -125,8 +125,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
         let (analysis, graph) = (self.analysis, self.analysis.graph);
         let mut tasks = Vec::new();
         if stage == 0 {
-            // Gradients of shared values are added to in several stages; a parameter's only if an untiled op
-            // reads it.
+            // Shared gradients are added to in several stages; a parameter's only if an untiled op reads it.
             let is_added_to = |&i: &usize| {
                 !analysis.is_batched(i)
                     && (!graph.at(i).is_parameter() || analysis.has_untiled_reader(i))

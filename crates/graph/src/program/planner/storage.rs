@@ -59,8 +59,7 @@ struct LiveRange {
     kept: bool,
 }
 
-/// Gives batched values and gradients storage: those that live within one stage share the buffers of the
-/// worker, the others get a buffer in each tile.
+/// Gives batched values and gradients storage: of the worker if they live within one stage, else in each tile.
 pub(super) fn place_batched<T: Float>(
     analysis: &Analysis<'_, T>,
     options: &Compile,
@@ -114,8 +113,7 @@ fn live_ranges<T: Float>(
             task.gradients_touched(analysis.graph).into_iter().for_each(|i| touch(n + i, (s, t)));
         }
     }
-    // Weight gradients that are made in rows read values after the last stage; row-parallel layers have copies
-    // of theirs.
+    // Weight gradients made in rows read values after the last stage; row-parallel layers have copies of theirs.
     for i in (0..n).filter(|&i| analysis.by_rows[i] && !analysis.row_parallel[i]) {
         let values = TaskKind::Pack.of(i).values_read(analysis.graph);
         values.into_iter().for_each(|i| touch(i, (plan.stages.len(), 0)));
