@@ -18,7 +18,7 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// If `x` is not a batch of images, or the kernel does not fit, a size is 0, or a window sees only padding.
+    /// If `x` is not a batch of images, a size is 0, the kernel does not fit, or a window sees only padding.
     ///
     /// # Examples
     ///

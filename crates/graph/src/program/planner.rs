@@ -37,7 +37,7 @@ use super::options::Compile;
 use super::plan::{NodePlan, Plan};
 use crate::graph::{Graph, Leaf};
 
-/// What a tile's values may take of a core's second-level cache; not the machine's own, for the same reason.
+/// What a tile's values may take of a core's second-level cache: a constant, since the order of sums depends on it.
 const TILE_BYTES: usize = 2 << 20;
 /// Widths of a tile, from the largest, each with the smallest batch it is used for: large tiles cost fewer
 /// calls, small ones leave no thread without work.
