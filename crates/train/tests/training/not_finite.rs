@@ -81,6 +81,9 @@ fn the_first_number_that_is_not_finite_is_named_with_step_layer_and_node() {
     ];
     for (model, train, set, place) in cases {
         let message = format!("{place} is not finite; the step was not taken");
-        assert_eq!(failure(&mut trainer(model, &train, &set)), message);
+        let mut trainer = trainer(model, &train, &set);
+        assert_eq!(failure(&mut trainer), message);
+        let statistics = &trainer.saved().running_statistics;
+        assert!(statistics.is_empty() || *statistics == [0.0, 1.0], "{statistics:?}");
     }
 }
