@@ -16,7 +16,6 @@ pub(crate) struct BinaryOp<V, A, B> {
     value: V,
     /// The gradient of `a`, from `dy`, `a` and `b`. If nothing is saved, it is `dy`.
     da: A,
-    /// The gradient of `b`, from the same.
     db: B,
 }
 
@@ -103,7 +102,6 @@ where
     }
 }
 
-/// A row of an operand: one value for each sample, or one for all.
 #[derive(Clone, Copy)]
 enum OperandRow<'a, T> {
     Samples(&'a [T]),
@@ -122,7 +120,6 @@ impl<'a, T: Float> OperandRow<'a, T> {
     }
 }
 
-/// `f` of each element of a row with those of `a` and `b`.
 #[inline(always)]
 fn for_each<T: Float, Y>(
     row: impl Iterator<Item = Y>,
@@ -139,8 +136,8 @@ fn for_each<T: Float, Y>(
     }
 }
 
-/// `dx += gradient(dy, a, b)`, summed over everything that the operand was broadcast to. What was not saved
-/// reads as 0. In place there is nothing to do: the gradient of `a` is that of the result.
+/// `dx += gradient(dy, a, b)`, summed over what the operand was broadcast to. What was not saved reads
+/// as 0. In place there is nothing to do: the gradient of `a` is that of the result.
 #[inline(always)]
 fn backward<T: Float>(pass: BackwardPass<'_, T>, gradient: impl Fn(T, T, T) -> T) {
     let (a, b, dx, dy) = (pass.x[0], pass.x[1], pass.dx, pass.dy);

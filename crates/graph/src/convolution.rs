@@ -24,7 +24,6 @@ pub(crate) struct Segment {
     pub(crate) taps: Range<usize>,
 }
 
-/// Cuts `0..n` into segments.
 fn segments(n: usize, taps_at: impl Fn(usize) -> Range<usize>) -> impl Iterator<Item = Segment> {
     let mut first = 0;
     std::iter::from_fn(move || {
@@ -57,7 +56,6 @@ impl WindowAxis {
         (phase + self.pad[0]) % self.stride
     }
 
-    /// How many taps the inputs of a phase meet at most.
     pub(crate) fn taps_of_phase(&self, phase: usize) -> usize {
         self.kernel.saturating_sub(self.first_tap(phase)).div_ceil(self.stride)
     }
@@ -67,7 +65,6 @@ impl WindowAxis {
         at + (phase + self.pad[0]) / self.stride
     }
 
-    /// The taps that meet an input of a phase, counted from the first one.
     pub(crate) fn taps_at(&self, phase: usize, at: usize) -> Range<usize> {
         let position = self.position(phase, at);
         let end = (position + 1).min(self.taps_of_phase(phase));
@@ -86,7 +83,6 @@ impl Geometry {
         [self.rows.pad, self.columns.pad] != [[0; 2]; 2]
     }
 
-    /// Width of the padded image.
     pub(crate) fn padded_width(&self) -> usize {
         self.columns.input + self.columns.pad.iter().sum::<usize>()
     }
@@ -103,13 +99,11 @@ impl Geometry {
         self.rows.kernel * self.weight_row_len()
     }
 
-    /// Elements of the weight in one row of the kernel.
     pub(crate) fn weight_row_len(&self) -> usize {
         self.columns.kernel * self.ci * self.co
     }
 
-    /// Whether the output channels would leave too many lanes empty: a quarter of one vector, or three in ten of
-    /// several.
+    /// Whether the output channels leave a quarter of one vector empty, or three in ten lanes of several.
     pub(crate) fn is_thin(&self) -> bool {
         let used = if self.co < MAX_LANES { 8 } else { 7 };
         10 * self.co < used * self.co.next_multiple_of(MAX_LANES)

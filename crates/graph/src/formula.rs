@@ -117,7 +117,6 @@ struct Parser<'a> {
     span: Range<usize>,
     depth: usize,
     graph: Graph<f64>,
-    /// The node of each name so far.
     seen: HashMap<&'a str, NodeId>,
 }
 
@@ -142,7 +141,6 @@ impl<'a> Parser<'a> {
         FormulaError::new(self.text, self.span.clone(), expected.into())
     }
 
-    /// Reads the operators of precedence `level` and above.
     fn expression(&mut self, level: u8) -> Result<NodeId, FormulaError> {
         if self.depth == MAX_DEPTH {
             return Err(self.expected(format!(
@@ -196,7 +194,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A function with its operand, or a parameter.
     fn name(&mut self) -> Result<NodeId, FormulaError> {
         let (name, span) = (self.slice(), self.span.clone());
         let function = FUNCTIONS.iter().find(|(function, _)| *function == name);
@@ -231,7 +228,6 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Bytes of the name that `text` begins with.
 fn name_len(text: &str) -> usize {
     text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
 }
@@ -330,13 +326,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_used_twice_is_one_parameter_with_the_total_gradient() {
+    fn a_name_may_be_used_twice_with_the_total_gradient_or_stand_alone_as_a_number_may() {
         // d(x² + 3x)/dx = 2x + 3
         assert_eq!(explain("x * x + 3 * x", &[5.0]), (40.0, vec![13.0]));
-    }
-
-    #[test]
-    fn a_lone_name_or_number_is_a_formula() {
         assert_eq!(explain("x", &[3.0]), (3.0, vec![1.0]));
         assert_eq!(explain("(((2)))", &[]), (2.0, vec![]));
     }

@@ -53,8 +53,7 @@ pub enum GradCheckOutcome {
         /// The element with that error, if elements were checked individually.
         worst_element: Option<usize>,
     },
-    /// Every step crossed a kink, as it does where values tie: the loss has no derivative at this point, and
-    /// nothing was compared.
+    /// Every step crossed a kink, as where values tie: the loss has no derivative, nothing was compared.
     NotDifferentiable,
 }
 
@@ -73,8 +72,7 @@ impl GradCheckReport {
     }
 }
 
-/// The first step along a direction of length 1. Small enough for the error of the fourth-order formula
-/// (`h⁴/30` of a fifth derivative) to vanish, large enough for rounding (`1e-16 / h`) to do so.
+/// The first step: the error of the formula (`h⁴/30` of a fifth derivative) and rounding (`1e-16 / h`) vanish.
 const STEP: f64 = 1e-3;
 /// What a step is multiplied by when it crossed a kink.
 const SHRINK: f64 = 0.6;
@@ -110,7 +108,6 @@ pub fn gradient_check(
 #[derive(Debug)]
 pub(crate) struct Derivatives {
     parameter: NodeId,
-    /// The length of the gradient.
     pub(crate) norm: f64,
     /// What a random direction would typically give, `|∇L| / √n`.
     typical: f64,
@@ -149,7 +146,6 @@ impl Derivatives {
     }
 }
 
-/// The derivatives of `loss` for each parameter.
 pub(crate) fn derivatives(
     graph: Arc<Graph<f64>>,
     loss: NodeId,
@@ -299,14 +295,10 @@ mod tests {
     }
 
     #[test]
-    fn elements_at_a_kink_are_skipped_and_the_others_compared() {
+    fn elements_at_a_kink_are_skipped_and_a_kink_close_by_shortens_the_step() {
         let report = check(&[0.0, 2.0, 0.0], None, |g, x| g.abs(x));
         assert_eq!((report.compared, report.skipped), (1, 2));
         assert!(report.passes(1e-9), "{report:?}");
-    }
-
-    #[test]
-    fn a_kink_close_by_shortens_the_step() {
         let report = check(&[1e-4], None, |g, x| g.relu(x));
         assert!(report.compared == 1 && report.redrawn > 0 && report.passes(1e-6), "{report:?}");
     }

@@ -37,7 +37,6 @@ pub enum Leaf<T> {
     Constant(Tensor<T>),
 }
 
-/// What a node computes.
 #[derive(Clone)]
 enum NodeKind<T> {
     Leaf(Leaf<T>),
@@ -80,7 +79,6 @@ impl<T: Float> Node<T> {
         &self.name
     }
 
-    /// Its name, or that of its op.
     pub(crate) fn label(&self) -> &str {
         if self.name.is_empty() { self.op_name() } else { &self.name }
     }
@@ -95,7 +93,6 @@ impl<T: Float> Node<T> {
         if let NodeKind::Op(op) = &self.kind { Some(op.as_ref()) } else { None }
     }
 
-    /// Whether the node is an op of this type.
     pub(crate) fn is<O: Op<T>>(&self) -> bool {
         self.op().is_some_and(|op| (op as &dyn Any).is::<O>())
     }

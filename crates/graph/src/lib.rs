@@ -24,9 +24,8 @@
 //!
 //! A shape may begin with the batch axis `N`. Such a value is stored in **tiles** of samples, feature-major:
 //! element `f` of sample `s` is at `f · width + s`, so that the row of one feature holds all samples of the
-//! tile. Every loop over a row is vector code, whatever the op, and one gemm kernel serves layers and
-//! convolutions. Values without batch axis are row-major tensors. Only an [`Op`](op::Op) meets tiles; values
-//! are passed in and out as row-major [`Tensor`]s.
+//! tile. Every loop over a row is vector code, and one gemm kernel serves layers and convolutions. Only an
+//! [`Op`](op::Op) meets tiles; values are passed in and out as row-major [`Tensor`]s.
 
 mod binary;
 mod convolution;

@@ -89,16 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn the_path_has_every_point_and_ascent_is_descent_upside_down() {
+    fn the_path_has_every_point_ascent_is_descent_upside_down_and_nothing_has_no_gradient() {
         let path = descend(bowl, &[1.0, 0.0], 0.1, 3);
         assert_eq!(path.len(), 4);
         assert_eq!(path[0], [1.0, 0.0]);
         let up = descend(|x| -bowl(x), &[1.0, 0.0], -0.1, 3);
         assert!(path.iter().flatten().zip(up.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-12));
-    }
-
-    #[test]
-    fn a_function_of_nothing_has_no_gradient() {
         assert!(gradient(|_| 1.0, &[], STEP).is_empty());
     }
 }

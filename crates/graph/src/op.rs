@@ -77,8 +77,7 @@ pub trait Op<T: Float>: Any + Send + Sync {
         false
     }
 
-    /// Whether the result is the sum of the two operands, broadcast: a matrix product or convolution before it may
-    /// add the second one.
+    /// Whether the result is the sum of two operands, broadcast, of which the second may be fused as a bias.
     fn is_sum(&self) -> bool {
         false
     }
@@ -93,8 +92,7 @@ pub trait Op<T: Float>: Any + Send + Sync {
         0
     }
 
-    /// Adds to `choices` every discrete choice that the forward pass made at `x` and `y` (which side of a
-    /// kink, which element is the largest), so that the gradient check notices a step that crosses a kink.
+    /// Adds every choice of the forward pass (side of a kink, largest element): how a step across a kink shows.
     fn choices(&self, _pass: &ForwardPass<'_, T>, _choices: &mut Choices) {}
 }
 
@@ -215,8 +213,7 @@ pub struct BackwardPass<'a, T> {
 impl<T: Float> BackwardPass<'_, T> {
     /// `dx += dy · slope(v)`, element by element. Write `slope` as [`kernels::inlined!`].
     ///
-    /// It is a function of the result or of the first operand, whichever [`Op::saved`] asked for; for an op that
-    /// asked for neither, it is called with 0.
+    /// `v` is the result or the first operand, whichever [`Op::saved`] asked for; else 0.
     pub fn map(self, slope: impl Fn(T) -> T) {
         let (dx, dy) = (self.dx, self.dy);
         let at = if self.y.is_empty() { self.x[0] } else { self.y };

@@ -43,8 +43,7 @@ pub type Vectors<'a, T> = [&'a mut [T]; 3];
 
 /// A graph compiled for one batch size.
 ///
-/// After the first run, running neither allocates nor fails. The results depend on graph, batch size,
-/// parameters, inputs, seed and step; not on the number of threads.
+/// After the first run, running neither allocates nor fails. Results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Program<T> {
     graph: Arc<Graph<T>>,
@@ -52,7 +51,6 @@ pub struct Program<T> {
     memory: Memory,
     loss: Option<NodeId>,
     tiles: Vec<TileState<T>>,
-    /// Samples in each tile.
     samples: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
@@ -125,13 +123,11 @@ impl<T: Float> Program<T> {
         self.run_chunks(run, Vectors::default(), |_, _| ());
     }
 
-    /// Computes all values and gradients, and calls `update` with every piece of the gradients and the same
-    /// piece of each of `vectors`, the first of which is the vector of parameters (empty ones stay empty),
-    /// on all threads: a training step. Returns whether it did: not if a gradient or the loss is infinite
-    /// or NaN; then the vectors are as before.
-    ///
-    /// Each thread updates what it has just computed while that is in its cache, if it is sure by then that
-    /// all gradients are finite.
+    /// A training step: computes all values and gradients, and calls `update` with every piece of the gradients
+    /// and of `vectors` (empty ones stay empty), the first of which is the parameters, on all threads. Returns
+    /// whether it did: if a gradient or the loss is infinite or NaN, the vectors are as before. Each thread
+    /// updates what it has just computed while that is in its cache, if it is sure by then that all gradients
+    /// are finite.
     ///
     /// # Panics
     ///
@@ -271,7 +267,6 @@ impl<T: Float> Program<T> {
         self.copy(id, storage, tensor.values_mut()).then_some(tensor)
     }
 
-    /// Whether there was anything to copy.
     fn copy(&self, id: NodeId, storage: &Storage, to: &mut [T]) -> bool {
         match storage {
             Storage::Shared(at) => to.copy_from_slice(&self.shared[*at]),

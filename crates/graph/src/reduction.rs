@@ -5,9 +5,8 @@ use crate::{Shape, ShapeError};
 
 /// Axes to reduce over.
 pub(crate) struct Reduction {
-    /// Whether the batch axis is one of them.
     pub(crate) over_batch: bool,
-    /// The others, counted behind the batch axis.
+    /// The others, counted behind the batch axis, which may be one too.
     axes: Vec<usize>,
 }
 

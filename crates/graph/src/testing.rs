@@ -153,7 +153,6 @@ impl fmt::Display for OperandReport {
     }
 }
 
-/// How a trial lays an op out.
 #[derive(Clone, Copy, Debug)]
 struct TrialLayout {
     batch: usize,
@@ -189,10 +188,9 @@ fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = Trial
 
 /// Checks one op.
 ///
-/// In `f64` the forward pass is compared with the reference, and the gradient of every operand with finite
-/// differences along random directions, under a random weight for each element of the result and each sample.
-/// Batches of 1 to 600 samples, in tiles of every width that the planner chooses, take all paths through the
-/// planner. In `f32` values and gradients are compared with those of `f64` on the same inputs.
+/// In `f64` values are compared with the reference, and the gradient of each operand with finite differences
+/// along random directions, under a random weight for each element and sample; in `f32` both with those of
+/// `f64`. Batches of 1 to 600 samples, in tiles of every width that the planner chooses, take all paths.
 ///
 /// Each gradient is then made 0.1 % off, and its comparison must fail: a check that cannot fail proves nothing.
 /// An operand whose gradient is zero [says so](RandomOperand::with_zero_gradient).
@@ -291,7 +289,6 @@ fn rounding_bound(inner_length: usize, unit_roundoff: f64) -> f64 {
 /// Random sums over the samples by which the gradient of a batched operand is known.
 const PROJECTIONS: usize = 4;
 
-/// The L2 norm of the difference of `want` and `factor` times `found`.
 fn distance(found: &[f64], want: &[f64], factor: f64) -> f64 {
     norm(found.iter().zip(want).map(|(found, want)| factor * found - want))
 }
@@ -388,7 +385,6 @@ impl<'a, T: Float> OpTrial<'a, T> {
         Self { graph, loss, y, parameters, inputs, nodes, factors, operands, uniforms, layout }
     }
 
-    /// Runs `options`, with the batch and the tile of the trial.
     fn program(&self, options: Compile) -> Program<T> {
         let TrialLayout { batch, tile, .. } = self.layout;
         let options = Compile { batch, tile, ..options };
@@ -465,8 +461,7 @@ impl OpTrial<'_, f64> {
         TrialResults { magnitudes, ..self.run() }
     }
 
-    /// Terms of the sum that makes one of `len` elements from one sample: the op's multiply-adds shared among
-    /// them, or, for an op without, all elements of its operands at most.
+    /// Terms of the sum for one of `len` elements of a sample: its multiply-adds, or all operands' elements.
     fn terms(&self, len: usize) -> usize {
         let node = self.graph.node(self.y);
         let shapes: Vec<Shape> =
@@ -476,7 +471,6 @@ impl OpTrial<'_, f64> {
         if multiply_adds > 0 { multiply_adds.div_ceil(len.max(1)) } else { elements }
     }
 
-    /// Compares the forward pass with the reference, element by element.
     fn check_values(&self, want: &Tensor<f64>, place: &str) {
         let program = self.program(Compile { keep: vec![self.y], ..Compile::default() });
         let got = program.value(self.y).expect("kept");

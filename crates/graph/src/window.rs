@@ -27,14 +27,12 @@ pub enum Padding {
     },
 }
 
-/// One axis of the windows of an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowAxis {
     pub(crate) input: usize,
     pub(crate) output: usize,
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
-    /// Padding before and after the image.
     pub(crate) pad: [usize; 2],
 }
 
@@ -47,7 +45,6 @@ impl WindowAxis {
         before.saturating_sub(start).min(end)..end
     }
 
-    /// The pixels under those taps.
     #[inline(always)]
     pub(crate) fn pixels(&self, position: usize) -> Range<usize> {
         let taps = self.taps(position);
@@ -56,7 +53,6 @@ impl WindowAxis {
     }
 }
 
-/// The positions of the windows of one op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) rows: WindowAxis,
@@ -102,8 +98,7 @@ impl Window {
         }
         let [rows, columns] = [0, 1].map(|axis| {
             let (input, kernel, pad) = (input[axis], kernel[axis], pad[axis]);
-            // A stride beyond the padded image leaves one window, as one of its size does. It must not be
-            // larger, since addresses are multiples of it.
+            // A stride beyond the padded image leaves one window; it is cut, since addresses are multiples of it.
             let stride = stride[axis].min(padded[axis]);
             let output = (padded[axis] - kernel) / stride + 1;
             WindowAxis { input, output, kernel, stride, pad }
@@ -129,7 +124,6 @@ impl Window {
         Ok(window)
     }
 
-    /// The shape of a result with this number of channels.
     pub(crate) fn shape(&self, channels: usize) -> Shape {
         Shape::batch([self.rows.output, self.columns.output, channels])
     }
@@ -208,7 +202,6 @@ pub(crate) fn pool_by_loops(
 mod tests {
     use super::*;
 
-    /// Either axis of the windows on a square image.
     fn axis(size: usize, kernel: usize, stride: usize, padding: Padding) -> WindowAxis {
         let image = Shape::batch([size, size, 1]);
         let window = Window::new("conv2d", &image, [kernel; 2], [stride; 2], padding).unwrap();
@@ -217,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn same_padding_is_that_of_the_codelab() {
+    fn same_padding_is_that_of_the_codelab_and_nothing_where_windows_do_not_touch() {
         // Size, kernel, stride; windows, padding before and after.
         let cases =
             [(28, 6, 1, 28, 2, 3), (28, 5, 2, 14, 1, 2), (14, 4, 2, 7, 1, 1), (28, 5, 1, 28, 2, 2)];
@@ -226,10 +219,6 @@ mod tests {
             let found = (axis.output, axis.pad);
             assert_eq!(found, (output, [before, after]), "{size} {kernel} {stride}");
         }
-    }
-
-    #[test]
-    fn same_padding_is_nothing_where_windows_do_not_touch() {
         let axis = axis(5, 1, 3, Padding::Same);
         assert_eq!((axis.output, axis.pad), (2, [0; 2]));
     }

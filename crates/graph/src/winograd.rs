@@ -14,7 +14,6 @@ use crate::op::{BackwardPass, Tile};
 
 /// Values of images and products that a group of patches may have: half of a second-level cache of 2 MiB.
 const GROUP_VALUES: usize = 1 << 18;
-/// Patches of a group at most.
 const MOST: usize = 32;
 /// Channels from which the transforms cost less than they save.
 const MANY: usize = 12;
@@ -54,7 +53,6 @@ impl Plane {
 pub(crate) struct WinogradConv {
     from: Plane,
     to: Plane,
-    /// Side of the filters.
     filter: usize,
     /// Rows and columns of zeros in front of the plane; below 0, rows and columns that are left out.
     pad: [isize; 2],
@@ -66,7 +64,6 @@ impl WinogradConv {
         Self::of(g).filter(|_| width == 1 || width.is_multiple_of(MAX_LANES))
     }
 
-    /// If it is worth it for this convolution.
     pub(crate) fn of(g: &Geometry) -> Option<Self> {
         let Geometry { rows, columns, ci, co } = *g;
         let is_square = rows.kernel == columns.kernel && [3, 5].contains(&rows.kernel);
@@ -87,7 +84,6 @@ impl WinogradConv {
         Self { from: self.to, to: self.from, pad, ..self }
     }
 
-    /// Results of a patch along each axis.
     fn side(&self) -> usize {
         POINTS + 1 - self.filter
     }
@@ -194,8 +190,7 @@ impl WinogradConv {
         });
     }
 
-    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`: a convolution of
-    /// the image whose filter is the gradient, and whose results are the filters.
+    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, a convolution.
     pub(crate) fn backward_weight<T: Float>(&self, pass: BackwardPass<'_, T>) {
         let (ci, co) = (self.from.channels, self.to.channels);
         let Tile { width, valid, .. } = pass.tile;

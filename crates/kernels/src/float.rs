@@ -9,8 +9,7 @@ use crate::simd::{InstructionSet, Vector};
 
 /// A floating-point type that a network can be computed in.
 ///
-/// Transcendental functions come from [`math`] (`f32`) or the `libm` crate (`f64`), never from the
-/// platform, so that results do not change with the C library. All of them pass NaN through.
+/// Transcendental functions are of [`math`] or `libm`, the same on all platforms, and pass NaN through.
 pub trait Float:
     Copy
     + Debug

@@ -77,12 +77,10 @@ impl<V: Copy> GatheredSamples<'_, V> {
         bounds::check("result", len.checked_mul(width), to.len());
     }
 
-    /// Where the sample of a column begins.
     fn start(&self, column: usize) -> usize {
         self.indices[column.min(self.indices.len() - 1)] as usize * self.len
     }
 
-    /// Writes the columns from `first` on, sample by sample.
     fn one_by_one<T>(&self, first: usize, to: &mut [T], convert: impl Fn(V) -> T) {
         for feature in (0..self.len).step_by(BLOCK) {
             let block = feature..(feature + BLOCK).min(self.len);
@@ -137,8 +135,7 @@ mod x86 {
         })
     }
 
-    /// Calls `gather` for every sixteen columns with the first of them and where their samples begin, if that
-    /// fits into `i32`; how many columns that were.
+    /// Calls `gather` with every sixteenth column and the sixteen starts from it on; how many columns that were.
     fn in_sixteens<V: Copy>(
         samples: GatheredSamples<'_, V>,
         mut gather: impl FnMut(usize, [i32; LANES]),
@@ -183,8 +180,7 @@ mod x86 {
         for feature in (0..samples.len).step_by(4) {
             // The last four bytes may be in part those before.
             let from = feature.min(samples.len - 4);
-            // SAFETY: the gather reads bytes `from` to `from + 3` of each sample; rows are written where the caller
-            // promised space.
+            // SAFETY: each gather reads four bytes of a sample, rows are written as promised.
             unsafe {
                 let starts = _mm512_loadu_si512(starts.as_ptr().cast());
                 let bytes = samples.values.as_ptr().add(from);

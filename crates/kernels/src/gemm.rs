@@ -1,9 +1,8 @@
 //! Matrix products of the forms that layers and convolutions need.
 //!
-//! Activations are kept in a **batch-innermost layout**: the values of one feature for all samples of a
-//! tile are one contiguous row. In that layout a linear layer, a convolution and all their gradients are
-//! the same loop: rows of `B` are loaded as vectors, elements of `A` are broadcast, and a block of `C`
-//! stays in registers until it is complete.
+//! Activations are kept in a **batch-innermost layout**: the values of one feature for all samples of a tile are
+//! one row. There a layer, a convolution and all their gradients are the same loop: rows of `B` are loaded as
+//! vectors, elements of `A` are broadcast, and a block of `C` stays in registers until it is complete.
 //!
 //! What differs is where the inner index `k` goes. It is cut into *segments* of equal length, each with an
 //! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one for
@@ -69,8 +68,7 @@ pub fn gemm<T: Float>(size: GemmSize<'_>, a: MatrixA<'_, T>, b: MatrixB<'_, T>, 
     }
 }
 
-// A generic function that is not inlined is compiled once in the crate that names its types, instead of once in each
-// crate that calls it.
+// A generic function that is not inlined is compiled where its types are named, not in each crate that calls it.
 #[used]
 static F32: fn(GemmSize<'_>, MatrixA<'_, f32>, MatrixB<'_, f32>, MatrixC<'_, f32>) = gemm;
 #[used]
@@ -207,15 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_product_changes_nothing() {
+    fn an_empty_product_changes_nothing_and_an_empty_sum_is_zero() {
         for size in [[0, 4, 1, 1], [4, 0, 1, 1], [2, 2, 0, 1]] {
             let strides = Strides { accumulate: true, ..FITTING };
             assert_eq!(product(size, Layout::RowMajor, strides, &[]), [5.0; 64]);
         }
-    }
-
-    #[test]
-    fn an_empty_sum_is_zero() {
         let mut c = [5.0f32; 3];
         gemm(
             GemmSize { m: 1, n: 2, k_segments: &[], segment_len: 4, batch_count: 1 },
@@ -241,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_outside_is_refused() {
+    fn an_index_outside_and_strides_that_would_wrap_are_refused() {
         for (size, offset) in
             [([3, 1, 1, 1], 0), ([1, 7, 1, 1], 0), ([1, 1, 4, 1], 0), ([1, 1, 1, 1], 6)]
         {
@@ -249,10 +243,6 @@ mod tests {
             let refused = is_refused(|| product(size, Layout::RowMajor, strides, &[1.0; 6]));
             assert!(refused, "{size:?} from {offset}");
         }
-    }
-
-    #[test]
-    fn strides_that_would_wrap_are_refused() {
         const HALF: usize = usize::MAX / 2 + 1;
         for layout in [Layout::RowMajor, Layout::ColumnMajor] {
             let product = |strides| product([3, 1, 3, 3], layout, strides, &[1.0; 24]);

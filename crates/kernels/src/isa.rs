@@ -33,8 +33,7 @@ fn names() -> String {
     Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ")
 }
 
-/// The place in [`Isa::ALL`] of the set in use, or beyond the end before the first question. Relaxed is enough:
-/// every thread that finds the latter detects the same.
+/// The place in [`Isa::ALL`] of the set in use; beyond the end before detection, which is the same in all threads.
 static CURRENT: AtomicU8 = AtomicU8::new(u8::MAX);
 
 impl Isa {

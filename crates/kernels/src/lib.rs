@@ -46,8 +46,7 @@ pub use reduce::{add_row_sums, all_below, sum, sum_of_squares};
 pub use simd::vectorize;
 pub use transpose::transpose;
 
-/// The most lanes of a vector register on any instruction set: 512 bits of `f32`, which are also a cache
-/// line. Rows that are padded to a multiple of it begin at a vector and at a cache line.
+/// The most lanes of a vector register: 512 bits of `f32`, which are also a cache line.
 pub const MAX_LANES: usize = 16;
 
 /// Whether this crate was compiled with optimisation. Without it, training takes many times as long.

@@ -22,9 +22,8 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 
 /// `eˣ`.
 ///
-/// `x = n·ln 2 + r` with `|r| ≤ ½·ln 2`, so `eˣ = 2ⁿ·eʳ`; `eʳ` is a polynomial of degree 7
-/// (Taylor's, whose remainder at `½·ln 2` is below `2⁻²⁷`), `2ⁿ` is written into the exponent bits in
-/// two halves, since `2¹²⁸` is not an `f32`.
+/// `x = n·ln 2 + r` with `|r| ≤ ½·ln 2`, so `eˣ = 2ⁿ·eʳ`; `eʳ` is Taylor's polynomial of degree 7 (remainder
+/// below `2⁻²⁷`), `2ⁿ` goes into the exponent bits in two halves, since `2¹²⁸` is not an `f32`.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
@@ -89,9 +88,8 @@ pub fn ln_1p(x: f32) -> f32 {
 
 /// The hyperbolic tangent.
 ///
-/// From −9 to 9, where the result rounds to −1 and 1, `x · P(x²) / Q(x²)` with polynomials of degree 4, whose
-/// relative error is 2.1e-8 at most. Their coefficients are a least-squares fit with weights moved, step by
-/// step, to where the error is largest (Lawson 1961).
+/// From −9 to 9, where it rounds to −1 and 1, `x · P(x²) / Q(x²)` with polynomials of degree 4: a least-squares
+/// fit with weights moved to where the error is largest (Lawson 1961), which is 2.1e-8 at most.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     // In this order, here and below, NaN stays.

@@ -1,12 +1,10 @@
 //! A thread pool: workers spin, then park; the caller takes part.
 //!
-//! A step of a small network takes tens of microseconds; waking a parked thread can take more. So
-//! workers spin for a moment after each job before they park, and the caller never waits for a worker
-//! that has not joined its job: it does the work itself and closes the job.
+//! A step of a small network takes tens of microseconds; waking a parked thread can take more. So workers spin
+//! before they park, and the caller does the work of a worker that has not joined, and closes the job.
 //!
-//! Each thread begins with a range of items of its own, the same in every job of as many items, so that its
-//! cache still holds what the last step left there; then it steals from the others. So the thread of an item is
-//! left to chance, and its work must depend on the item alone: every method hands out items, not threads.
+//! Each thread begins with items of its own, the same in every job of as many, which its cache still holds; then
+//! it steals. So an item's work must depend on the item alone: every method hands out items, not threads.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -16,8 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// Rounds of spinning before a worker yields its core: some tens of microseconds, which bridges the
-/// serial part between two jobs of a step.
+/// Rounds of spinning before a worker yields its core: some tens of microseconds, as between two jobs.
 const SPINS: u32 = 2_000;
 /// Rounds of yielding before it parks: other processes may need the core.
 const YIELDS: u32 = 100;
@@ -40,8 +37,7 @@ pub struct Pool {
     submission: Mutex<()>,
 }
 
-/// The state word: the number of jobs so far, how many workers have joined the current one, and
-/// whether more may join. The last job's word stays when it is done, closed and without workers.
+/// The state word: jobs so far, how many workers have joined the last one, and whether more may.
 const OPEN: u64 = 1;
 const WORKER: u64 = 2;
 const WORKERS: u64 = 0xFFFE;
@@ -196,8 +192,7 @@ impl Pool {
         // SAFETY: the state is closed and without workers, so nothing reads the job.
         unsafe { *state.job.get() = job };
         let jobs = state.word.load(Ordering::Relaxed) & !(JOB - 1);
-        // Sequentially consistent here and in `serve_jobs`: either the worker sees the job, or this thread sees it
-        // parked.
+        // Sequentially consistent, as in `serve_jobs`: the worker sees the job, or this thread sees it parked.
         state.word.store((jobs + JOB) | OPEN, Ordering::SeqCst);
         if state.parked.load(Ordering::SeqCst) > 0 {
             self.wake();
@@ -280,8 +275,7 @@ impl PoolState {
     }
 }
 
-/// The items of a thread that are not taken yet: the first in the upper half of the word, the end in
-/// the lower one. On a cache line of its own, since its thread writes it for every item.
+/// The items that a thread has left, from upper to lower half of the word. On a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct ItemRange(AtomicU64);
@@ -411,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn split_gives_each_part_to_one_call() {
+    fn split_gives_each_part_to_one_call_and_refuses_bounds_outside() {
         let pool = Pool::new(3);
         let (mut a, mut b) = ([0; 10], [0; 10]);
         pool.split([&mut a, &mut b, &mut []], &[0, 3, 3, 10], |i, [a, b, empty]| {
@@ -421,11 +415,6 @@ mod tests {
         });
         assert_eq!(a, [1, 1, 1, 3, 3, 3, 3, 3, 3, 3]);
         assert_eq!(b, [3, 3, 3, 7, 7, 7, 7, 7, 7, 7]);
-    }
-
-    #[test]
-    fn bounds_outside_are_refused() {
-        let pool = Pool::new(2);
         for bounds in [&[0, 11][..], &[5, 2]] {
             let refused = is_refused(|| pool.split([&mut [0; 10][..]], bounds, |_, _| ()));
             assert!(refused, "{bounds:?}");

@@ -1,6 +1,5 @@
 //! Hints to fetch memory early.
 
-/// Bytes of a cache line.
 const LINE: usize = 64;
 
 /// Prefetches `values` into the first-level cache, if the machine has an instruction for it.

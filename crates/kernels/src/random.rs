@@ -1,8 +1,7 @@
 //! Random numbers from a key and a counter.
 //!
-//! [`philox`] is a pure function: the number that sample 17 draws in step 400 does not depend on
-//! the thread that draws it, on the order, or on whether the run was resumed in between. [`Stream`] reads
-//! such numbers one after the other, where an order exists (initial weights, shuffling).
+//! [`philox`] is a pure function: what sample 17 draws in step 400 depends neither on the thread, nor on the
+//! order, nor on whether the run was resumed. [`Stream`] reads such numbers one after the other.
 //!
 //! Source: Salmon, Moraes, Dror, Shaw (SC 2011), "Parallel random numbers: as easy as 1, 2, 3";
 //! the known answers in the tests are those of the authors' Random123 library.
@@ -265,15 +264,11 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_one_seed_differ_and_repeat() {
+    fn streams_of_one_seed_differ_and_repeat_and_units_stay_below_one() {
         let draw = |seed, stream| Stream::new(seed, stream).next_u64();
         assert_eq!(draw(1, 2), draw(1, 2));
         assert_ne!(draw(1, 2), draw(1, 3));
         assert_ne!(draw(1, 2), draw(2, 2));
-    }
-
-    #[test]
-    fn unit_stays_below_one() {
         assert_eq!((unit(0), unit(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
     }
 }

@@ -22,7 +22,6 @@ pub trait InstructionSet: Copy {
     type F64: Vector<Set = Self, Scalar = f64>;
 }
 
-/// The token of an instruction set, and its registers.
 macro_rules! instruction_set {
     ($set:ident, $f32:ty, $f64:ty) => {
         #[derive(Clone, Copy)]
@@ -50,8 +49,7 @@ pub trait Vector: Copy {
     type Scalar: Copy + Default + PartialEq;
     /// Numbers in one register: at most [`MAX_LANES`](crate::MAX_LANES).
     const LANES: usize;
-    /// Rows of the largest block of two vectors that fits into the registers, beside the two vectors
-    /// themselves and a broadcast.
+    /// Rows of the largest block of two vectors that fits beside two vectors and a broadcast.
     const ROWS: usize;
 
     /// `value` in every lane.
@@ -81,7 +79,6 @@ pub trait Vector: Copy {
 
 /// Code that is compiled for each instruction set.
 pub(crate) trait Kernel {
-    /// What it returns.
     type Output;
 
     /// Runs it. Must be `#[inline(always)]`, and so must all that it calls.
@@ -147,7 +144,6 @@ macro_rules! inlined {
     };
 }
 
-/// A kernel of plain loops.
 struct Plain<F>(F);
 
 impl<R, F: FnOnce() -> R> Kernel for Plain<F> {
@@ -159,8 +155,7 @@ impl<R, F: FnOnce() -> R> Kernel for Plain<F> {
     }
 }
 
-/// The value of `$body` with the constant `$name` equal to `$value`, so that arrays of registers have a length
-/// known to the compiler. Values above `$max`, a constant expression, are not compiled.
+/// `$body` with the constant `$name`, a length of arrays, equal to `$value`; above `$max` it is not compiled.
 macro_rules! with_constant {
     ($name:ident = $value:expr, max $max:expr, $($count:literal)* => $body:expr) => {
         match $value {

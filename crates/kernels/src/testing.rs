@@ -24,7 +24,6 @@ pub(crate) fn normals<T: Float>(count: usize, stream: u64) -> Vec<T> {
     (0..count).map(|_| T::from_f64(stream.normal())).collect()
 }
 
-/// Whether `run` panics.
 pub(crate) fn is_refused<R>(run: impl FnOnce() -> R) -> bool {
     catch_unwind(AssertUnwindSafe(run)).is_err()
 }

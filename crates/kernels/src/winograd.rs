@@ -2,11 +2,10 @@
 //!
 //! Two polynomials can be multiplied by their values at enough points. A row of `r` weights and a row of `m`
 //! results, with `m + r − 1 = 8`, need eight: 0, ±1, ±2, ±½ and infinity. So a patch of 8 × 8 pixels gives
-//! `m × m` results of a convolution with 64 multiplications instead of `m²·r²`, once image and filter are given
-//! by their values: 6.25 times fewer for filters of 5 × 5, five times for 3 × 3. The price is rounding: sums of
-//! numbers up to a hundred times as large as their result, so about two of an `f32`'s seven digits.
-//! The same holds for the gradients: that of the filter is a convolution of the image with the gradient of the
-//! result as its filter.
+//! `m × m` results with 64 multiplications instead of `m²·r²`, once image and filter are given by their values:
+//! 6.25 times fewer for filters of 5 × 5, five times for 3 × 3. The price is rounding: sums of numbers up to a
+//! hundred times as large as their result, so about two of an `f32`'s seven digits. The gradient of the filter
+//! is such a convolution too, of the image with the gradient of the result.
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
@@ -46,8 +45,7 @@ pub enum Epilogue<'a, T> {
     Overwrite,
     /// The results are added to the old values.
     Accumulate,
-    /// The results overwrite the old values, with a bias added: one number for so many neighbours along a row,
-    /// 1 or a multiple of [`MAX_LANES`].
+    /// They overwrite them, with a bias: a number for so many neighbours, 1 or a multiple of [`MAX_LANES`].
     Bias(&'a [T], usize),
 }
 
@@ -172,7 +170,6 @@ trait Transform1d<const FROM: usize, const TO: usize> {
     fn along<V: Vector<Scalar: Float>>(set: V::Set, values: [V; FROM]) -> [V; TO];
 }
 
-/// `value` in every lane.
 #[inline(always)]
 fn constant<V: Vector<Scalar: Float>>(set: V::Set, value: f64) -> V {
     V::splat(set, V::Scalar::from_f64(value))

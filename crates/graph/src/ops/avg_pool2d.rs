@@ -2,8 +2,7 @@
 //!
 //! Shapes: `x [N, height, width, channels]` → `y [N, rows, columns, channels]`, one pixel for each window.
 //! Padding is not counted: at the border fewer pixels are averaged.
-//! Gradient: `dL/dx = dL/dy / count`, added up over the windows that see the pixel; `count` is the number
-//! of pixels that the window sees.
+//! Gradient: `dL/dx = dL/dy / count` over the windows that see the pixel, each of `count` pixels.
 //! Source: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document
 //! recognition", on subsampling; the border as in TensorFlow.
 

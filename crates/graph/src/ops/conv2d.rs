@@ -6,9 +6,8 @@
 //! of `x` with `dL/dy`, summed over the batch.
 //! Source: LeCun et al. (1989), "Backpropagation applied to handwritten zip code recognition".
 //!
-//! No patch matrix is built: in the batch-innermost layout the pixels under a row of the kernel are
-//! contiguous, so each product reads the image itself. Positions along a row of the image that
-//! meet the same part of the kernel, which are all but those at the edges, are one call.
+//! No patch matrix is built: in the batch-innermost layout the pixels under a row of the kernel are contiguous.
+//! The positions of a row that meet the same part of the kernel, all but those at the edges, are one call.
 
 use std::ops::Range;
 
@@ -136,9 +135,8 @@ impl Conv2dOp {
         }
     }
 
-    /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`: each input pixel sums over
-    /// the positions whose kernel covered it. With a stride, pixels of different phase meet different
-    /// taps, each phase as in a convolution of stride 1.
+    /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`, where the kernel covered the pixel.
+    /// With a stride, pixels of each phase meet taps of their own, as in a convolution of stride 1.
     fn backward_image<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
         let Geometry { rows, columns, ci, co } = *g;
         let (dy, dx, adds, width) = (pass.dy, pass.dx, pass.adds, pass.tile.width);
@@ -192,8 +190,7 @@ impl Conv2dOp {
         }
     }
 
-    /// The weight as the backward pass reads it: in each row of the kernel the taps of one phase side by
-    /// side, the last first, and of each tap `[co, ci]`.
+    /// The weight as `[co, ci]` for each tap, and in each row of the kernel the taps of a phase, the last first.
     fn transpose_weight<T: Float>(g: &Geometry, weight: &[T], to: &mut [T]) {
         let Geometry { columns, ci, co, .. } = *g;
         let mut to = to.chunks_exact_mut((ci * co).max(1));
@@ -241,8 +238,7 @@ impl Conv2dOp {
         }
     }
 
-    /// The same with vectors along the samples, in partial sums that are added up at the end: for so few
-    /// channels that they would leave many lanes empty.
+    /// The same with vectors along the samples, in partial sums, for channels too few to fill lanes.
     fn backward_thin_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
         let Geometry { rows, columns, ci, co } = *g;
         let width = pass.tile.width;
@@ -364,7 +360,6 @@ mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, indices, refusal, uniform};
     use crate::{Padding, Tensor};
 
-    /// The convolution by its definition.
     fn reference(
         x: &Tensor<f64>,
         weight: &Tensor<f64>,
@@ -395,16 +390,9 @@ mod tests {
         Tensor::new(sizes, indices(&sizes).map(cell).collect::<Vec<_>>())
     }
 
-    fn check(x: &str, weight: &str, stride: [usize; 2], padding: Padding, pad: [usize; 4]) {
-        check_op(OpCase {
-            build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
-            reference: |v| reference(&v[0], &v[1], stride, pad),
-            inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
-        });
-    }
-
     #[test]
     fn matches_reference_and_finite_differences() {
+        const HUGE: usize = 1_000_000_000_000_000_000;
         let explicit =
             |[top, bottom, left, right]: [usize; 4]| Padding::Explicit { top, bottom, left, right };
         for (x, weight, stride, padding, pad) in [
@@ -416,34 +404,28 @@ mod tests {
             ("N 1 1 1", "1 1 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 9 9 1", "9 9 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 5 5 1", "2 2 1 1", [3, 3], Padding::Valid, [0; 4]),
-            // So many output channels that they fill vectors, more positions than one call takes, and
-            // more rows of the kernel.
+            // Output channels that fill vectors, more positions and rows of the kernel than one call takes.
             ("N 4 5 2", "3 2 2 13", [2, 1], Padding::Same, [0, 1, 0, 1]),
             ("N 2 40 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),
             ("N 18 3 1", "17 2 1 2", [1, 1], Padding::Valid, [0; 4]),
-            // So many channels that Winograd's algorithm is worth it, with patches that end at the edge and
-            // beyond, and more padding than the kernel has.
+            // Winograd's algorithm: patches up to the edge and beyond, more padding than kernel.
             ("N 6 7 12", "3 3 12 13", [1, 1], Padding::Same, [1; 4]),
             ("N 9 8 12", "5 5 12 12", [1, 1], explicit([4, 1, 0, 3]), [4, 1, 0, 3]),
             ("N 6 6 13", "3 3 13 12", [1, 1], explicit([3, 3, 0, 2]), [3, 3, 0, 2]),
             // Positions that see nothing but padding.
             ("N 2 2 1", "2 2 1 2", [1, 1], explicit([3, 0, 0, 2]), [3, 0, 0, 2]),
-        ] {
-            check(x, weight, stride, padding, pad);
-        }
-    }
-
-    #[test]
-    fn a_stride_beyond_the_image_leaves_one_position() {
-        const HUGE: usize = 1_000_000_000_000_000_000;
-        // Thin and other weights, and channels that Winograd's algorithm would take with a stride of 1.
-        for (x, weight, stride, padding, pad) in [
+            // A stride beyond the image leaves one position: thin and other weights, and channels that
+            // Winograd's algorithm would take with a stride of 1.
             ("N 5 4 2", "3 2 2 3", [HUGE, HUGE], Padding::Valid, [0; 4]),
             ("N 5 4 2", "3 2 2 16", [HUGE, 1], Padding::Valid, [0; 4]),
             ("N 6 6 12", "3 3 12 12", [1, HUGE], Padding::Valid, [0; 4]),
             ("N 3 3 1", "2 2 1 2", [HUGE, 7], Padding::Same, [0, 0, 0, 0]),
         ] {
-            check(x, weight, stride, padding, pad);
+            check_op(OpCase {
+                build: both_precisions!(|g, v| g.conv2d(v[0], v[1], stride, padding)),
+                reference: |v| reference(&v[0], &v[1], stride, pad),
+                inputs: &[uniform(x, -1.0..1.0), uniform(weight, -1.0..1.0)],
+            });
         }
     }
 

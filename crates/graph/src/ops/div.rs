@@ -1,7 +1,6 @@
 //! Quotient of two values, `y = a / b`, element by element, with broadcasting.
 //!
-//! Shapes: `a`, `b` → sizes agree or are 1, from the last axis on. The domain is `b ≠ 0`: there the
-//! result is ±∞, or NaN for `0 / 0`.
+//! Shapes: `a`, `b` → sizes agree or are 1, from the last axis on. `a / 0` is ±∞, and `0 / 0` NaN.
 //! Gradient: `dL/da = dL/dy / b`, `dL/db = −dL/dy · a / b²`, summed over what the operand was broadcast to.
 //! Source: the quotient rule; broadcasting as in NumPy.
 

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_seed_and_step_has_a_mask_of_its_own() {
+    fn every_seed_step_and_node_has_a_mask_of_its_own() {
         let mask = |key| factors(0.5, AtEvaluation, None, key);
         assert_eq!(mask([1, 1]), mask([1, 1]));
         for key in [[2, 1], [1, 2], [1, 1 + (1 << 32)]] {
@@ -215,10 +215,6 @@ mod tests {
             // Half of 1110, give or take six deviations.
             assert!((same as f64 - 555.0).abs() < 100.0, "{key:?}: {same} elements agree");
         }
-    }
-
-    #[test]
-    fn every_node_has_a_mask_of_its_own() {
         let mut g = Graph::<f32>::new();
         let x = g.constant(Tensor::full([1000], 1.0));
         let masks = [0; 2].map(|_| g.dropout(x, 0.5, AtEvaluation).unwrap());
@@ -251,12 +247,8 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_of_zero_keeps_everything() {
+    fn a_rate_of_zero_keeps_everything_and_one_out_of_range_is_refused() {
         assert!(factors(0.0, AtTraining, None, [3, 3]).iter().all(|&f| f == 1.0));
-    }
-
-    #[test]
-    fn a_ratio_out_of_range_is_refused() {
         for rate in [1.0, -0.1, f64::NAN] {
             let error = refusal(&["N 3"], |g, x| g.dropout(x[0], rate, AtTraining));
             let rule = format!("expected a rate from 0 to below 1, got {rate}");

@@ -159,7 +159,6 @@ pub(crate) struct RowsPass<'a, T> {
     /// The shape of the weight.
     pub(crate) shape: &'a Shape,
     pub(crate) columns: usize,
-    /// Elements from one row to the next.
     pub(crate) stride: usize,
     /// Whether to add to what is there, or to set.
     pub(crate) adds: bool,
@@ -170,7 +169,6 @@ pub(crate) struct RowsPass<'a, T> {
 pub(crate) struct WeightRows<'a, T> {
     /// The first operand.
     pub(crate) x: &'a [T],
-    /// What [`MatMulOp::pack`] wrote.
     pub(crate) workspace: &'a [T],
     /// The shape of the weight.
     pub(crate) weight: &'a Shape,
@@ -262,15 +260,13 @@ impl MatMulOp {
     }
 }
 
-/// Whether the gradient of a weight is better made by [`gemm_nt`], in partial sums over the samples: if the
-/// weight is too small to fill vectors or blocks otherwise, and adding up costs little beside many samples.
+/// Whether [`gemm_nt`] is better for a weight too small to fill blocks, with samples enough to pay for its sums.
 fn sums_samples(width: usize, weight: &Shape) -> bool {
     let [k, n] = matrix(weight);
     width >= 256 && (k < 8 || n < 12) && k * n <= 4096
 }
 
-/// Columns of a panel of the gradient of the result: whole vectors, and a whole number of panels in each part
-/// of a workspace that is packed on its own.
+/// Columns of a panel of the gradient of the result: whole vectors, and whole panels in a workspace.
 const PANEL: usize = 32;
 const _: () = assert!(PANEL.is_multiple_of(MAX_LANES) && WORKSPACE_ROWS.is_multiple_of(PANEL));
 

@@ -1,7 +1,6 @@
 //! Mean over axes.
 //!
-//! Shapes: `x [..]` → `y` without the axes averaged over. Axis 0 of a batched value is the batch: averaged
-//! over, the result is shared by all samples.
+//! Shapes: `x [..]` → `y` without the axes. Over axis 0 of a batched value, the batch, all samples share it.
 //! Gradient: `dL/dx = dL/dy / count`, repeated along the axes averaged over; `count` elements become one.
 //! Source: the sum rule.
 

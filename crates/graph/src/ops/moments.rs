@@ -36,7 +36,6 @@ impl<T: Float> Op<T> for MomentsOp {
         Saved::FIRST.and(Saved::RESULT)
     }
 
-    /// Mean and variance of the tile, in two passes over it.
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, tile, scratch) = (pass.x[0], pass.tile, pass.scratch);
         let (means, variances) = pass.y.split_at_mut(pass.y_shape.dims()[1]);
@@ -86,7 +85,6 @@ impl<T: Float> Op<T> for MomentsOp {
     }
 }
 
-/// The channels of `[N, .., channels]`.
 pub(super) fn channels(op: &'static str, x: &Shape) -> Result<usize, ShapeError> {
     match x.dims().last() {
         Some(&channels) if x.is_batched() => Ok(channels),

@@ -6,8 +6,7 @@
 //! `dL/dvariance = −½ s² Σ dL/dy · y`.
 //! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization".
 //!
-//! In training the moments are those of the batch ([`moments`](super::moments)), so their gradient flows
-//! back into `x`; in evaluation they are running statistics.
+//! In training the moments are [those of the batch](super::moments), in evaluation running statistics.
 
 use kernels::{inlined, vectorize};
 

@@ -23,7 +23,6 @@ impl<T: Float> Graph<T> {
     }
 }
 
-/// The op of softmax, or of its logarithm.
 pub(super) struct SoftmaxOp<const IS_LOG: bool>;
 
 impl<T: Float, const IS_LOG: bool> Op<T> for SoftmaxOp<IS_LOG> {
@@ -153,22 +152,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn one_class_is_certain_and_no_class_is_nothing() {
+    fn one_or_no_class_is_exact_scores_far_from_zero_are_finite_and_nan_spoils_all() {
         assert_eq!(forward_f32(softmax, &[1e30]), [1.0]);
         assert_eq!(gradient_f32(softmax, &[1e30]), [0.0]);
         assert_eq!(forward_f32(softmax, &[]), []);
-    }
-
-    #[test]
-    fn stays_finite_far_from_zero() {
         assert_eq!(forward_f32(softmax, &[1e4, -1e4, 1e4, -1e4]), [0.5, 0.0, 0.5, 0.0]);
         assert_eq!(forward_f32(softmax, &[-1e4; 4]), [0.25; 4]);
         assert_eq!(forward_f32(softmax, &[f32::NEG_INFINITY, 0.0]), [0.0, 1.0]);
         assert_eq!(gradient_f32(softmax, &[1e4, -1e4]), [0.0, 0.0]);
-    }
-
-    #[test]
-    fn nan_spoils_all_classes() {
         for x in [[f32::NAN, 1.0, 2.0], [1.0, f32::NAN, 2.0], [1.0, 2.0, f32::NAN]] {
             assert!(forward_f32(softmax, &x).iter().all(|y| y.is_nan()), "{x:?}");
         }

@@ -1,7 +1,6 @@
 //! Sum over axes.
 //!
-//! Shapes: `x [..]` → `y` without the axes summed over. Axis 0 of a batched value is the batch: summed
-//! over, the result is shared by all samples.
+//! Shapes: `x [..]` → `y` without the axes. Over axis 0 of a batched value, the batch, all samples share it.
 //! Gradient: `dL/dx = dL/dy`, repeated along the axes summed over.
 //! Source: the sum rule.
 
@@ -46,14 +45,12 @@ impl<T: Float> Graph<T> {
     }
 }
 
-/// The op of a sum, or of a mean.
 pub(super) struct SumOp {
     pub(super) reduction: Reduction,
     pub(super) is_mean: bool,
 }
 
 impl SumOp {
-    /// What the sums are multiplied by.
     fn scale<T: Float>(&self, x: &Shape, tile: Tile) -> T {
         let count = if self.is_mean { self.reduction.count(x, tile.batch) } else { 1 };
         T::ONE / T::from_f64(count as f64)
@@ -124,7 +121,6 @@ impl<T: Float> Op<T> for SumOp {
 pub(super) mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
 
-    /// Shapes, and axes to sum over.
     pub(crate) const CASES: [(&str, &[usize]); 11] = [
         ("N 3", &[1]),
         ("N 3", &[0]),

@@ -6,11 +6,9 @@ use kernels::{Float, MAX_LANES, inlined};
 
 /// The width of a tile is a multiple of this: a vector of the widest instruction set.
 pub(super) const ROW_ALIGNMENT: usize = MAX_LANES;
-/// A cache line, in bytes.
 const ALIGNMENT: usize = 64;
 const _: () = assert!(ROW_ALIGNMENT * size_of::<f32>() == ALIGNMENT);
 
-/// Elements that begin at a cache line.
 #[derive(Debug, Default)]
 pub(super) struct Buffer<T> {
     values: Vec<T>,
@@ -42,7 +40,6 @@ impl<T> DerefMut for Buffer<T> {
     }
 }
 
-/// `to += from`, or `to = from`.
 pub(super) fn add_or_set<T: Float>(to: &mut [T], from: &[T], adds: bool) {
     if adds {
         add(to, from);
@@ -51,7 +48,6 @@ pub(super) fn add_or_set<T: Float>(to: &mut [T], from: &[T], adds: bool) {
     }
 }
 
-/// `to += from`.
 pub(super) fn add<T: Float>(to: &mut [T], from: &[T]) {
     kernels::vectorize(inlined!(|| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from)));
 }

@@ -34,7 +34,6 @@ pub(super) struct Context<'a, T> {
     pub(super) row_parallel: &'a [RowParallelState<T>],
     /// None in a tiled stage.
     pub(super) tiles: &'a [TileState<T>],
-    /// Samples in each tile.
     pub(super) samples: &'a [usize],
     pub(super) run: &'a RunArgs<'a, T>,
 }
@@ -56,8 +55,7 @@ impl<'a, T: Float> Context<'a, T> {
         *buffer(&storage, state, worker) = out;
     }
 
-    /// The node whose value or gradient a task writes, and where that is stored: of what all tiles share, a tile
-    /// has a part.
+    /// The node whose value or gradient a task writes, and where: a tile has a part of what is shared.
     pub(super) fn target(&self, task: Task, is_tiled: bool) -> (usize, Storage) {
         use TaskKind::{Backward, Finish, Forward, Load, Pack, Scatter, ScatterGradient};
         let Task { node, kind } = task;
@@ -227,14 +225,12 @@ impl<'a, T: Float> Context<'a, T> {
             })
     }
 
-    /// Adds the choices of one node in one tile, or of one shared node.
     pub(super) fn choices(&self, i: usize, local: Option<Local<'_, T>>, choices: &mut Choices) {
         let is_reduction = self.plan.nodes[i].part.is_some();
         let mut y = if is_reduction { Vec::new() } else { self.value(i, local).to_vec() };
         self.forward(i, local, &mut y, &mut [], |op, pass| op.choices(&pass, choices));
     }
 
-    /// The values of those operands that `wanted` accepts; nothing for the others.
     fn operands(
         &self,
         i: usize,
@@ -293,7 +289,6 @@ impl<'a, T: Float> Context<'a, T> {
     }
 }
 
-/// Whether the magnitudes of all values are below [`BOUND`].
 pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {
     kernels::all_below(values, T::from_f64(BOUND))
 }
@@ -314,7 +309,6 @@ fn buffer<'a, T>(
 mod tests {
     use crate::{Compile, Graph, InputSource, Program, RunArgs, Shape, Tensor, Tensors, op::Tile};
 
-    /// An input that is known to be small.
     struct Known<'a>(Tensors<'a, f32>);
 
     impl InputSource<f32> for Known<'_> {

@@ -10,8 +10,7 @@ use super::times::Direction;
 use crate::graph::NodeId;
 
 impl<T: Float> Program<T> {
-    /// The execution plan as text: the tiles, the tasks of each stage in order with a line for each pass
-    /// through a layer, how the gradient of each parameter is made, and the memory that values take.
+    /// The execution plan as text: tiles, the tasks of each stage, how gradients are made, and memory.
     pub fn describe(&self) -> String {
         let mut lines = vec![self.describe_tiles()];
         for (i, stage) in self.plan.stages.iter().enumerate() {

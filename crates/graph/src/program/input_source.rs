@@ -13,9 +13,8 @@ const _: () = assert!(BOUND * BOUND * 16_777_216.0 < f32::MAX as f64);
 ///
 /// Called from several threads at once, each for other samples: a batch is assembled where it is used.
 pub trait InputSource<T>: Sync {
-    /// Writes the tile's part of input number `input`: feature `f` of the tile's sample `s` at
-    /// `out[f · tile.width + s]`; the columns after the last sample [repeat it](Tile::repeat_last_sample).
-    /// For an input without batch axis, all its elements.
+    /// Writes the tile's part of an input: feature `f` of sample `s` at `out[f · tile.width + s]`, then [the
+    /// last sample again](Tile::repeat_last_sample). For an input without batch axis, all its elements.
     fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
     /// Whether every value of this input is known to be below [`BOUND`], as pixels are. Otherwise a training

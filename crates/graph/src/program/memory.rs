@@ -102,7 +102,6 @@ fn sum(lens: impl Iterator<Item = usize>) -> usize {
     lens.fold(0, usize::saturating_add)
 }
 
-/// The nodes whose values are computed.
 fn stored<T: Float>(graph: &Graph<T>, plan: &Plan) -> impl Iterator<Item = NodeId> {
     let ids = graph.nodes().map(|(id, _)| id);
     ids.filter(|id| plan.nodes[id.index()].value != Storage::None)
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_whose_product_overflows_are_refused() {
+    fn sizes_whose_product_overflows_and_a_batch_that_no_memory_holds_are_refused() {
         const HUGE: usize = 1 << 60;
         // With the second stride the result is small, but the gradient of the weight needs the image with its padding.
         for stride in [1, HUGE] {
@@ -160,10 +159,6 @@ mod tests {
             let loss = g.mean_all(y).unwrap();
             refused(g, &Compile { batch: 8, loss: Some(loss), ..Compile::default() });
         }
-    }
-
-    #[test]
-    fn a_batch_that_no_memory_holds_is_refused() {
         let mut g = Graph::<f32>::new();
         let x = g.input("x", Shape::batch([3]));
         let y = g.relu(x);

@@ -21,8 +21,7 @@ pub struct Compile {
     pub keep_all: bool,
     /// Samples in a tile; chosen by the planner if not given.
     pub tile: Option<usize>,
-    /// Bytes that values, gradients and scratch space may take, with one thread. A program that needs more
-    /// is refused before anything is allocated.
+    /// Bytes that a program with one thread may take, known before anything is allocated.
     pub memory_limit: usize,
 }
 

@@ -16,7 +16,6 @@ pub(super) struct Stage {
     pub(super) tasks: Vec<Task>,
 }
 
-/// Where a value or gradient is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Storage {
     /// Nowhere: no task reads or writes it.
@@ -26,7 +25,6 @@ pub(super) enum Storage {
     Tile(usize),
     /// In the thread that works on the tile, within one stage.
     Worker(usize),
-    /// Once, for all tiles.
     Shared(usize),
     /// In the vector of parameters, or of their gradients.
     Parameter(Range<usize>),
@@ -34,12 +32,10 @@ pub(super) enum Storage {
     Constant,
 }
 
-/// How long a buffer of a tile is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum BufferLen {
     /// This number of rows of the tile's width.
     Rows(usize),
-    /// This number of elements.
     Fixed(usize),
     /// The workspace of a weight gradient that is made in rows, for a result with this number of rows.
     Workspace(usize),
@@ -55,7 +51,6 @@ impl BufferLen {
     }
 }
 
-/// How one node is computed, and where.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NodePlan {
     pub(super) value: Storage,
@@ -70,7 +65,6 @@ pub(super) struct NodePlan {
     pub(super) in_place: bool,
     /// The gradient of the first operand is computed over that of the node.
     pub(super) backward_in_place: bool,
-    /// Which of the row-parallel layers it is.
     pub(super) row_parallel: Option<usize>,
     /// The node whose value is added to this one's as a bias.
     pub(super) bias: Option<usize>,
@@ -112,7 +106,6 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The tile whose first sample is `first`.
     pub(super) fn tile_at(&self, first: usize) -> Tile {
         let valid = self.samples.min(self.batch - first);
         // The last tile may be narrower, as long as its rows stay whole vectors.

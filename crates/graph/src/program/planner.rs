@@ -39,8 +39,7 @@ use crate::graph::{Graph, Leaf};
 
 /// What a tile's values may take of a core's second-level cache: a constant, since the order of sums depends on it.
 const TILE_BYTES: usize = 2 << 20;
-/// Widths of a tile, from the largest, each with the smallest batch it is used for: large tiles cost fewer
-/// calls, small ones leave no thread without work.
+/// Widths of a tile, each with the smallest batch for it: small tiles leave no thread without work.
 const WIDTHS: [(usize, usize); 5] = [(256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
 /// The largest width, and the smallest batch for a width above those in [`WIDTHS`].
 const MAX_WIDTH: usize = 35 * ROW_ALIGNMENT;
@@ -89,8 +88,7 @@ fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
         batch >= min_batch
             && (row_bytes.saturating_mul(width) <= TILE_BYTES || width == ROW_ALIGNMENT)
     };
-    // An even number of tiles, for two threads; and rows an odd number of cache lines apart, since those of
-    // 512 elements all meet the same sets of the first-level cache.
+    // An even number of tiles, for two threads, and an odd one of cache lines a row, for all sets of the cache.
     let tiles = batch.max(1).div_ceil(MAX_WIDTH).next_multiple_of(2);
     let width = (batch.div_ceil(tiles).div_ceil(ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT;
     if fits(&&(width, MAX_WIDTH_BATCH)) {

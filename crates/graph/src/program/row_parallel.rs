@@ -65,7 +65,6 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    /// Puts the rows of all tiles side by side.
     fn join(
         &self,
         pass: LayerPass,
@@ -131,7 +130,6 @@ mod tests {
         g
     }
 
-    /// The value of the loss and all gradients, as bits.
     fn results(batch: usize, threads: usize) -> Vec<u32> {
         let graph = graph();
         let loss = graph.nodes().next_back().map(|(id, _)| id);

@@ -45,7 +45,6 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// A tiled stage: each tile by one thread.
     fn run_tiled(&mut self, stage: usize, run: &RunArgs<'_, T>) {
         let mut tiles = take(&mut self.tiles);
         let context = self.context(run);
@@ -79,8 +78,7 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// One task on shared values. The value or gradient that it writes is taken out meanwhile so that others can
-    /// be read: with those of all parameters, of which no pass reads any.
+    /// One task on shared values. The buffer that it writes is taken out meanwhile, so that others can be read.
     fn run_shared(&mut self, task: Task, run: &RunArgs<'_, T>) {
         let (_, storage) = self.context(run).target(task, false);
         let mut scratch = take(&mut self.shared_scratch);
@@ -102,8 +100,7 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// The gradients of the parameters, each chunk by one thread: the tiles' parts added up in order,
-    /// or rows made from all tiles in order. Then `update` with the chunk.
+    /// The gradients of the parameters, each chunk by one thread, from all tiles in order; then `update`.
     pub(super) fn run_chunks(
         &mut self,
         run: &RunArgs<'_, T>,

@@ -11,7 +11,6 @@ use crate::graph::Graph;
 use crate::op::Tile;
 use crate::ops::matmul::{MatMulOp, WEIGHT, WORKSPACE_ROWS};
 
-/// A tile and what is kept of it from stage to stage.
 #[derive(Debug)]
 pub(super) struct TileState<T> {
     pub(super) tile: Tile,
@@ -53,7 +52,6 @@ pub(super) struct RowParallelState<T> {
     pub(super) node: usize,
     /// All tiles as one, whose width is the distance between rows.
     pub(super) tile: Tile,
-    /// The first operand.
     pub(super) x: Buffer<T>,
     /// The result, and later its gradient.
     pub(super) y: Buffer<T>,

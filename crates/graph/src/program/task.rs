@@ -6,7 +6,6 @@ use super::times::Direction;
 use crate::graph::Graph;
 use crate::ops::matmul::WEIGHT;
 
-/// One thing to do, within a tile or on shared values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) node: usize,
@@ -61,7 +60,6 @@ impl Task {
         matches!(self.kind, Load | Forward | Scatter).then_some(self.node)
     }
 
-    /// The nodes whose values the task reads.
     pub(super) fn values_read<T: Float>(self, graph: &Graph<T>) -> Vec<usize> {
         let node = graph.at(self.node);
         let operands = node.operands().iter().map(|id| id.index());
@@ -77,7 +75,6 @@ impl Task {
         operands.map(|(_, i)| i).chain(saved.has_result().then_some(self.node)).collect()
     }
 
-    /// The nodes whose gradients the task reads or writes.
     pub(super) fn gradients_touched<T: Float>(self, graph: &Graph<T>) -> Vec<usize> {
         let operand = |k: usize| graph.at(self.node).operands()[k].index();
         match self.kind {

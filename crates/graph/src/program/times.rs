@@ -31,13 +31,11 @@ impl Times {
         Self { nodes: graph.nodes().map(|_| Default::default()).collect() }
     }
 
-    /// The time spent on a node. Filling in an input counts as its forward pass, adding up the parts of a
-    /// parameter's gradient as that parameter's backward pass.
+    /// The time spent on a node. That of a parameter's backward pass goes into adding up its gradient.
     pub fn of(&self, id: NodeId, direction: Direction) -> Duration {
         Duration::from_nanos(self.nodes[id.index()][direction as usize].load(Ordering::Relaxed))
     }
 
-    /// Runs `work`, and adds its time to `times` if given.
     #[inline]
     pub(super) fn count<R>(
         times: Option<&Self>,

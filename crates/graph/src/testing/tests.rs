@@ -54,7 +54,6 @@ fn op_mutants_are_noticed_for_every_op_and_operand() {
     }
 }
 
-/// What is wrong with an op.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -149,7 +148,6 @@ fn check(fault: Fault) {
     });
 }
 
-/// The message with which a check fails; empty if it passes.
 fn failure(check: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(check)).err();
     panic.and_then(|panic| panic.downcast_ref::<String>().cloned()).unwrap_or_default()

@@ -23,7 +23,6 @@ pub(super) fn part(rest: usize, max: usize) -> usize {
     if (max + 1..2 * max).contains(&rest) { rest.div_ceil(2) } else { rest.min(max) }
 }
 
-/// The matrices of the batch, one after the other.
 #[inline(always)]
 fn matrices<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     let GemmSize { m, n, batch_count, .. } = args.size;
@@ -91,8 +90,7 @@ fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Sc
     }
 }
 
-/// One `C` of a single row. A block of one row and two vectors would wait for its own sums, so this takes as
-/// many vectors at a time as there are registers.
+/// One `C` of a single row: as many vectors as there are registers, since two would wait for their sums.
 #[inline(always)]
 fn single_row<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     let n = args.size.n;
@@ -126,8 +124,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
     row: usize,
     last: usize,
 ) {
-    // SAFETY: every pointer below that is read or written stays inside the slice it starts from, as the caller and
-    // `GemmArgs` promise; the last vector of a row reads and writes `last` columns only.
+    // SAFETY: every pointer stays inside its slice, as promised; the last vector of a row has `last` columns.
     unsafe {
         let [b_stride, c_stride] = args.vector_strides;
         let mut sums = [[V::zero(set); NV]; MR];
@@ -147,8 +144,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     None => (a.wrapping_add(2 * MR - 1), args.lda),
                 };
                 for _ in 0..args.size.segment_len {
-                    // A single row is bound by the loads of `B`, of which no row is needed that is
-                    // multiplied by zero: most pixels of a digit, and half of what a ReLU leaves.
+                    // Bound by the loads of `B`, a single row skips zeros, as most pixels of a digit are.
                     if MR > 1 || *a != V::Scalar::default() {
                         let b_row: [V; NV] = load_row(set, b, b_stride, last);
                         for (i, sums) in sums.iter_mut().enumerate() {
@@ -217,7 +213,6 @@ fn opaque<T>(pointer: *const T) -> *const T {
     pointer
 }
 
-/// `sums += factor · values`.
 #[inline(always)]
 pub(super) fn multiply_add<V: Vector, const NV: usize>(
     factor: V,

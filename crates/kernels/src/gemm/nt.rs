@@ -32,8 +32,7 @@ pub struct NtOperand<'a, T> {
     pub segment_stride: usize,
 }
 
-/// `A · Bᵀ` in partial sums: `sums` holds [`PARTIAL_SUMS`] numbers for each element of the result, whose sum
-/// is that element; [`add_row_sums`](crate::add_row_sums) adds them up.
+/// `A · Bᵀ` in [`PARTIAL_SUMS`] sums for each element; [`add_row_sums`](crate::add_row_sums) adds them up.
 ///
 /// `Σ sums[i, j, ..] = Σ_segment Σ_k a[i·ld + segment·segment_stride + k] · b[j·ld + segment·segment_stride + k]`
 ///
@@ -88,7 +87,6 @@ static F32: fn(GemmNtSize, NtOperand<'_, f32>, NtOperand<'_, f32>, &mut [f32], b
 static F64: fn(GemmNtSize, NtOperand<'_, f64>, NtOperand<'_, f64>, &mut [f64], bool) = gemm_nt;
 
 impl<T> NtOperand<'_, T> {
-    /// Panics unless all of `rows` rows lie inside `values`.
     fn checked(self, operand: &str, rows: usize, size: GemmNtSize) -> Self {
         let strides = [(rows - 1, self.ld), (size.segment_count - 1, self.segment_stride)];
         let len = self.values.len();
@@ -98,8 +96,7 @@ impl<T> NtOperand<'_, T> {
     }
 }
 
-/// A checked [`gemm_nt`]: only [`gemm_nt`] makes one. Every index lies inside its slice, and `sums`, which
-/// is borrowed mutably, overlaps neither operand.
+/// A checked [`gemm_nt`]: every index is inside its slice, and `sums` overlaps neither operand.
 #[derive(Debug)]
 struct GemmNtArgs<'a, T> {
     size: GemmNtSize,

@@ -89,8 +89,7 @@ pub(super) struct GemmArgs<'a, T> {
     pub(super) accumulate: bool,
     /// One value for each row, or empty.
     pub(super) bias: &'a [T],
-    /// What a block prefetches, one line for each step of `k`, and the elements from the line of one step to
-    /// that of the next; if nothing, the rows of `A` after its own.
+    /// What a block prefetches, a line a step of `k`, and how far apart; else the rows of `A` after its own.
     pub(super) prefetch: Option<(*const T, usize)>,
 }
 

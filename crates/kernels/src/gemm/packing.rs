@@ -22,12 +22,10 @@ const FAR: usize = 2048;
 /// Columns of `C`, of the whole batch, for which packing is worth it.
 const WIDE: usize = 32;
 
-/// Multiplies block by block.
 pub(super) fn run<T: Float>(args: &GemmArgs<'_, T>) {
     let GemmSize { m, n, k_segments, segment_len, batch_count } = args.size;
     let is_row_major = args.layout == Layout::RowMajor;
-    // A single row reads `B` once, from its first step to its last; where that is wide, all of some steps
-    // before the next ones, so that few pages are visited at a time.
+    // A single row reads `B` once: where that is wide, some steps at a time, to visit few pages.
     let is_single = m == 1 && args.ldb * size_of::<T>() >= FAR;
     let &[[a, b]] = k_segments else { return dispatch(args) };
     if is_row_major && !is_single {
@@ -90,6 +88,5 @@ fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
     }
 }
 
-/// Begins at a cache line.
 #[repr(align(64))]
 struct Aligned<T>(T);

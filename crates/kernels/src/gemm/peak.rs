@@ -23,8 +23,7 @@ pub fn peak_flops<T: Float>(patience: Duration) -> f64 {
     best
 }
 
-/// So many rounds of multiply-adds. Each adds `1 · 1` in every lane, so the sum of all lanes, which is
-/// returned, is the number of multiply-adds.
+/// Rounds of multiply-adds, each of `1 · 1` in every lane: the sum of all lanes is their number.
 struct MultiplyAdds<T>(u32, PhantomData<T>);
 
 impl<T: Float> Kernel for MultiplyAdds<T> {

@@ -12,11 +12,9 @@ const ROW_PARALLEL_MAX_BATCH: usize = 1024;
 /// Elements of a weight that is read once for all tiles.
 const ROW_PARALLEL_WEIGHT: usize = 1 << 18;
 
-/// Facts about each node, by its index.
 pub(super) struct Analysis<'a, T> {
     pub(super) graph: &'a Graph<T>,
     pub(super) loss: Option<usize>,
-    /// Whether the value is computed.
     pub(super) needed: Vec<bool>,
     /// Whether the node has a gradient: something needs it, and the loss depends on it.
     pub(super) has_gradient: Vec<bool>,
@@ -63,18 +61,15 @@ impl<'a, T: Float> Analysis<'a, T> {
         weight.is_parameter().then_some(weight.shape())
     }
 
-    /// Chooses how layers are computed.
     fn choose_layers(&mut self, batch: usize) {
         let n_tiles = batch.div_ceil(32);
         for (id, node) in self.graph.nodes() {
             let Some(weight) = self.layer_weight(node) else { continue };
             let i = id.index();
-            // A weight that does not fit into a core's second-level cache beside the activations, and a batch whose
-            // tiles have too few samples to make up for that.
+            // A weight too large for a core's second-level cache, and few samples to make up for that.
             let is_far = batch < ROW_PARALLEL_MAX_BATCH && weight.len() >= ROW_PARALLEL_WEIGHT;
             self.row_parallel[i] = is_far && self.needed[i];
-            // Parts for each tile of a weight's gradient that is large beside the activations would cost more
-            // memory traffic than reading the activations again.
+            // Parts of so large a gradient would cost more memory traffic than reading the activations.
             let (x, y) = (self.graph.shape(node.operands()[0]), node.shape());
             let activations = x.len().saturating_add(y.len()).saturating_mul(batch);
             let is_large = weight.len().saturating_mul(n_tiles) > activations;
@@ -93,7 +88,6 @@ impl<'a, T: Float> Analysis<'a, T> {
         !self.is_batched(i) && reads_batch
     }
 
-    /// Whether the node is computed in tiles.
     pub(super) fn is_tiled(&self, i: usize) -> bool {
         self.is_batched(i) || self.is_reduction(i)
     }

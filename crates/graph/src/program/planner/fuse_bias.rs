@@ -11,7 +11,6 @@ use crate::ops::{conv2d::Conv2dOp, matmul::MatMulOp};
 use crate::program::plan::Plan;
 use crate::program::task::TaskKind;
 
-/// Leaves additions of a bias to the op before them.
 pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
     let mut fused = vec![false; plan.nodes.len()];
     for (id, node) in graph.nodes() {

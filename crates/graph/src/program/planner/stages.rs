@@ -7,15 +7,13 @@ use crate::graph::Leaf;
 use crate::program::plan::Stage;
 use crate::program::task::{Task, TaskKind};
 
-/// The position of a stage in the forward or the backward pass. Untiled and tiled stages alternate, beginning
-/// with an untiled one; those without tasks are dropped in the end.
+/// The position of a stage in a pass: untiled and tiled ones alternate, and empty ones are dropped in the end.
 type StageNumber = usize;
 
 fn is_tiled(stage: StageNumber) -> bool {
     stage % 2 == 1
 }
 
-/// The first tiled stage from this one on.
 fn tiled_from(stage: StageNumber) -> StageNumber {
     stage | 1
 }
@@ -33,7 +31,6 @@ pub(super) fn stages<T: Float>(analysis: &Analysis<'_, T>) -> Vec<Stage> {
     stages
 }
 
-/// The stages of each node, by its index.
 struct StageOrder<'a, T> {
     analysis: &'a Analysis<'a, T>,
     forward: Vec<StageNumber>,
@@ -58,8 +55,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
             // Every reader of this node comes before it here, so this is final.
             order.backward[i] = order.earliest(i, order.complete[i]);
             for operand in node.operands().iter().map(|operand| operand.index()) {
-                // The gradient of a shared value is complete when the parts of the tiles are added up, that
-                // of a row-parallel layer's operand when it is scattered to the tiles.
+                // Complete when the parts of a shared value are added up, or a row-parallel layer's scattered.
                 let adds_up = analysis.is_tiled(i) && !analysis.is_batched(operand);
                 let is_later = adds_up || analysis.row_parallel[i];
                 let ready = order.backward[i] + usize::from(is_later);
@@ -154,7 +150,6 @@ impl<'a, T: Float> StageOrder<'a, T> {
         Stage { is_tiled: is_tiled(stage), tasks }
     }
 
-    /// The tasks of one op's backward pass.
     fn backward_tasks(&self, i: usize, written: &mut [bool], tasks: &mut Vec<Task>) {
         let (analysis, node) = (self.analysis, self.analysis.graph.at(i));
         if analysis.row_parallel[i] {
@@ -176,8 +171,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
         }
     }
 
-    /// Makes the last tiled stage forward and the first one backward one stage, if the loss allows it: the
-    /// gradient that starts the backward pass must not depend on values that need all tiles.
+    /// Joins the last tiled stage forward and the first one backward, unless the seed depends on all tiles.
     fn merge(&self, forward: &mut Vec<Stage>, backward: &mut [Stage]) {
         let Some(last_tiled) = forward.iter().rposition(|stage| stage.is_tiled) else { return };
         if backward.iter().all(|stage| !stage.is_tiled || stage.tasks.is_empty()) {
