@@ -101,8 +101,7 @@ mod x86 {
 
     use super::GatheredSamples;
     use crate::MAX_LANES as LANES;
-    use crate::inlined;
-    use crate::transpose::x86::block;
+    use crate::transpose::x86::transpose_quarters;
 
     /// As many columns as fit whole vectors; how many that are.
     ///
@@ -197,7 +196,7 @@ mod x86 {
         }
     }
 
-    /// Sixteen samples, sixteen features at a time, the last ones one by one.
+    /// Sixteen samples, four features at a time, the last ones one by one.
     ///
     /// # Safety
     ///
@@ -211,13 +210,21 @@ mod x86 {
         let (mut from, mut to) = (samples.values.as_ptr(), to.as_mut_ptr());
         // SAFETY: the caller's promise.
         unsafe {
-            for _ in 0..samples.len / LANES {
-                block(inlined!(|i| from.wrapping_add(starts[i] as usize)), to, samples.width);
-                from = from.wrapping_add(LANES);
-                to = to.wrapping_add(LANES * samples.width);
+            for _ in 0..samples.len / 4 {
+                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
+                // Quarter `l` of row `i` is sample 4·l + i: transposed within the quarters, samples are in order.
+                let row = |i| {
+                    let low = _mm512_castps256_ps512(_mm256_set_m128(four(i + 4), four(i)));
+                    _mm512_insertf32x8::<1>(low, _mm256_set_m128(four(i + 12), four(i + 8)))
+                };
+                for feature in transpose_quarters([row(0), row(1), row(2), row(3)]) {
+                    _mm512_storeu_ps(to, feature);
+                    to = to.wrapping_add(samples.width);
+                }
+                from = from.wrapping_add(4);
             }
             let starts = _mm512_loadu_si512(starts.as_ptr().cast());
-            for _ in 0..samples.len % LANES {
+            for _ in 0..samples.len % 4 {
                 _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
                 (from, to) = (from.wrapping_add(1), to.wrapping_add(samples.width));
             }

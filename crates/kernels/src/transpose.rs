@@ -37,20 +37,22 @@ pub fn transpose<T: Float>(
                 // as they are, and the machine has the set in use.
                 #[cfg(target_arch = "x86_64")]
                 (Isa::Avx512, BLOCK, BLOCK) if size_of::<T>() == 4 => unsafe {
-                    let from = from.as_ptr().cast::<f32>();
-                    let to = to.as_mut_ptr().cast();
-                    x86::block(
-                        crate::inlined!(|i| from.wrapping_add(i * from_stride)),
-                        to,
-                        to_stride,
-                    );
+                    let (from, to) = (from.as_ptr().cast(), to.as_mut_ptr().cast());
+                    x86::block(from, from_stride, to, to_stride);
                 },
-                _ => {
+                // The longer side in the inner loop.
+                _ if height < width => {
                     for r in 0..height {
                         let from = &from[r * from_stride..][..width];
-                        for (to, &from) in to[r..].iter_mut().step_by(to_stride).zip(from) {
-                            *to = from;
-                        }
+                        let to = to[r..].iter_mut().step_by(to_stride);
+                        to.zip(from).for_each(|(to, &from)| *to = from);
+                    }
+                }
+                _ => {
+                    for c in 0..width {
+                        let to = &mut to[c * to_stride..][..height];
+                        let from = from[c..].iter().step_by(from_stride);
+                        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
                     }
                 }
             }
@@ -62,18 +64,23 @@ pub fn transpose<T: Float>(
 pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
-    /// Transposes 16 rows of 16 numbers, of which `row` tells where they begin.
+    /// Transposes 16 rows of 16 numbers.
     ///
     /// # Safety
     ///
-    /// They can be read, and as many, `to_stride` apart, written; and the machine has AVX-512.
+    /// They can be read `from_stride` apart and written `to_stride` apart, and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-    pub(crate) unsafe fn block(row: impl Fn(usize) -> *const f32, to: *mut f32, to_stride: usize) {
+    pub(super) unsafe fn block(
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut fours = [_mm512_setzero_ps(); 16];
             for (i, values) in fours.iter_mut().enumerate() {
-                *values = _mm512_loadu_ps(row(i));
+                *values = _mm512_loadu_ps(from.add(i * from_stride));
             }
             for i in (0..16).step_by(4) {
                 let four = [fours[i], fours[i + 1], fours[i + 2], fours[i + 3]];
@@ -99,7 +106,7 @@ pub(crate) mod x86 {
 
     /// Transposes each quarter of four rows: element `4·l + j` of row `i` becomes element `4·l + i` of row `j`.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-    fn transpose_quarters(row: [__m512; 4]) -> [__m512; 4] {
+    pub(crate) fn transpose_quarters(row: [__m512; 4]) -> [__m512; 4] {
         let low = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
         let high = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
         let next_low = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
