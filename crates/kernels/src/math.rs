@@ -108,7 +108,7 @@ pub fn tanh(x: f32) -> f32 {
 ///
 /// The one unit for roots and divisions is slow, so the root is the number times its inverse root, by two steps
 /// of Newton's method, one step for all numbers before the next, since each waits for the one before it. Source
-/// of guess and first step, whose error is 6.5e-4: Kadlec (2010), "Improving the fast inverse square root".
+/// of the start and the first step, whose error is 6.5e-4: Kadlec (2010), "Improving the fast inverse square root".
 #[inline(always)]
 pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {
     let squares = squares.map(inlined!(|square| if square > f32::MAX { f32::MAX } else { square }));

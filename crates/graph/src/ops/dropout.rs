@@ -4,6 +4,7 @@
 //! Gradient: that of `y` where the element was kept, times the same factor; else 0. The mask is drawn again, not
 //! kept: it is a function of seed, step, node, sample and element, so that neither tiles nor threads nor a
 //! resumed run change it.
+//! Source: Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (JMLR 2014), "Dropout: a simple way to
 //! prevent neural networks from overfitting".
 
 use std::ops::Range;
