@@ -3,7 +3,8 @@
 //! Shapes: `x [N, .., c]` → `y [2, c]`: the means, then the (biased) variances.
 //! Gradient: with `m` values in a channel, `dL/dx = dL/dmean / m + dL/dvariance · 2 (x − mean) / m`.
 //! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are combined as Chan, Golub,
-//! LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances".
+//! LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances", so that no
+//! large squares are subtracted from each other.
 
 use kernels::{inlined, vectorize};
 
