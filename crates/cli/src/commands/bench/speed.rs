@@ -17,7 +17,7 @@ const MIN_CALLS: usize = 5;
 /// Training samples per second, measured for `seconds` after a warm-up.
 pub(super) fn training(trainer: &mut Trainer, seconds: f64) -> anyhow::Result<f64> {
     let batch = trainer.saved().experiment.train.batch;
-    let mut step = || anyhow::Ok(drop(trainer.step()?));
+    let mut step = || anyhow::Ok(trainer.step().map(drop)?);
     calls_per_second((seconds / 10.0).min(0.3), &mut step)?;
     Ok(calls_per_second(seconds, step)? * batch as f64)
 }
@@ -34,7 +34,10 @@ pub(super) fn needed_flop(trainer: &Trainer) -> f64 {
 pub(super) fn evaluation(trainer: &Trainer, pool: &Pool, seconds: f64) -> anyhow::Result<f64> {
     let (saved, test) = (trainer.saved(), trainer.test_set());
     let mut evaluator = Evaluator::new(&saved.experiment, test)?;
-    let mut evaluate = || anyhow::Ok(drop(evaluator.evaluate(Some(pool), test, saved)));
+    let mut evaluate = || {
+        evaluator.evaluate(Some(pool), test, saved);
+        Ok(())
+    };
     evaluate()?;
     Ok(calls_per_second(seconds, evaluate)? * test.len() as f64)
 }
