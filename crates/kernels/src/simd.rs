@@ -91,15 +91,27 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     match Isa::current() {
         // The target assumes the set of every machine of this architecture.
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => kernel.run(Neon(())),
+        Isa::Neon => neon(kernel),
         // SAFETY: the machine has the set in use.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2(kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => unsafe { avx512(kernel) },
-        _ => kernel.run(Portable(())),
+        _ => portable(kernel),
     }
+}
+
+// A function of its own for each set: the compiler needs minutes for one with the blocks of two sets.
+#[inline(never)]
+fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable(()))
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(never)]
+fn neon<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Neon(()))
 }
 
 #[cfg(target_arch = "x86_64")]
