@@ -31,16 +31,21 @@ fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
     found.map_err(|error: ExperimentError| error.to_string())
 }
 
-/// The lines of a table, each with `N` cells between bars; `\n` in a cell is a line break, `\t` a tab, and TRAIN
-/// stands for the names of all settings of the training.
+/// The lines of a table, each with `N` cells between bars; `\n` in a cell is a line break, `\t` a tab, TRAIN stands
+/// for the names of all settings of the training, LAYERS and OPTIMIZERS for those of the registries.
 fn cases<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
     let train = "`loss`, `optimizer`, `schedule`, `clip`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, \
         `evaluate_every`, `report_every`";
-    let cell = |cell: &str| cell.replace(r"\n", "\n").replace(r"\t", "\t").replace("TRAIN", train);
-    table.trim().lines().map(move |line| {
-        let cells: Vec<_> = line.split(" | ").map(cell).collect();
-        cells.try_into().unwrap_or_else(|cells| panic!("{cells:?}"))
-    })
+    let names = |names: &[&str]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let table = table.replace("TRAIN", train).replace("LAYERS", &names(nn::Layer::NAMES));
+    let table = table.replace("OPTIMIZERS", &names(nn::optim::Optimizer::NAMES));
+    let line = |line: &str| {
+        let cells = line.split(" | ").map(|cell| cell.replace(r"\n", "\n").replace(r"\t", "\t"));
+        cells.collect::<Vec<_>>().try_into().unwrap_or_else(|cells| panic!("{cells:?}"))
+    };
+    table.trim().lines().map(line).collect::<Vec<_>>().into_iter()
 }
 
 #[test]
@@ -52,9 +57,9 @@ fn a_mistake_is_shown_with_line_column_suggestion_and_caret() {
     // What stands before the mistake is counted in letters, and tabs stay tabs.
     let table = r#"
 epochs = 3.0 | «epocs» = 3.0 | unknown field `epocs`, expected one of TRAIN\n  did you mean `epochs`?
-"relu" | «"rellu"» | unknown variant `rellu`, expected one of `linear`, `conv2d`, `max_pool2d`, `avg_pool2d`, `batch_norm`, `dropout`, `flatten`, `relu`, `leaky_relu`, `sigmoid`, `tanh`, `softplus`, `softmax`\n  did you mean `relu`?
+"relu" | «"rellu"» | unknown variant `rellu`, expected one of LAYERS\n  did you mean `relu`?
 kernel = 5 | «kernal» = 5 | unknown field `kernal`, expected one of `filters`, `kernel`, `stride`, `padding`, `weight_init`, `bias`\n  did you mean `kernel`?
-{ adam = | { «adom» = | unknown variant `adom`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?
+{ adam = | { «adom» = | unknown variant `adom`, expected one of OPTIMIZERS\n  did you mean `adam`?
 batch = 100 | batch = 100\norder = «"shuffled"» | unknown variant `shuffled`, expected one of `shuffled_epochs`, `fixed_order`, `with_replacement`\n  did you mean `shuffled_epochs`?
 [model] | [«modle»] | unknown field `modle`, expected one of `name`, `data`, `model`, `train`, `reference`\n  did you mean `model`?
 { linear = { units = 10 } } | { linear = { units = «"ten"» } } | invalid type: string "ten", expected usize
@@ -214,7 +219,7 @@ train.batch.size | 5 | --set train.batch.size=5: `batch` is not a table
 train.seed | 18446744073709551615 | --set train.seed=18446744073709551615: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615
 model.layers | [{linear={units=9223372036854775808}}] | --set model.layers=[{linear={units=9223372036854775808}}]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808
 model.layers | ['flatten',{linear={units=2000000}}] | digits.toml with --set model.layers=['flatten',{linear={units=2000000}}]: model.layers.2.units: expected 1 to 1048576, found 2000000
-train.optimizer | adem | digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`\n  did you mean `adam`?
+train.optimizer | adem | digits.toml with --set train.optimizer=adem: unknown variant `adem`, expected one of OPTIMIZERS\n  did you mean `adam`?
 "#;
     for [path, value, message] in cases(table) {
         assert_eq!(set(&[(&path, &value)]).unwrap_err(), message);
