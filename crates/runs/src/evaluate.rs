@@ -67,9 +67,10 @@ impl Evaluator {
         saved: &SavedModel,
     ) -> Evaluation {
         let outputs = outputs_of(dataset);
-        let mut predictions = Vec::with_capacity(dataset.len() * outputs);
+        let mut predictions = vec![0.0; dataset.len() * outputs];
         let (mut loss_sum, mut sums) = (0.0, MetricSums::default());
-        for indices in self.indices.chunks(BATCH) {
+        let of_batches = predictions.chunks_mut(BATCH * outputs);
+        for (indices, predictions) in self.indices.chunks(BATCH).zip(of_batches) {
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");
@@ -81,9 +82,8 @@ impl Evaluator {
             let parameters = &saved.parameters[..];
             program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
             loss_sum += f64::from(program.scalar(self.model.data_loss)) * indices.len() as f64;
-            let value = program.value(self.model.prediction).expect("kept");
-            sums.add(value.values(), dataset.targets(), indices);
-            predictions.extend(value.values());
+            program.copy_value(self.model.prediction, predictions);
+            sums.add(predictions, dataset.targets(), indices);
         }
         let loss = loss_sum / dataset.len() as f64;
         Evaluation {

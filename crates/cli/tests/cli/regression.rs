@@ -1,5 +1,7 @@
 //! Data without classes: every command says what there is to say, and nothing of accuracy.
 
+use gradus::data::Targets;
+use gradus::runs::metrics::METRICS;
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -27,13 +29,22 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
+/// The metrics of values besides the loss, as they are shown.
+fn value_metrics() -> impl Iterator<Item = String> {
+    let values = Targets::Values { values: Vec::new(), width: 1 };
+    let applicable = METRICS.iter().filter(move |metric| (metric.applies_to)(&values));
+    applicable.map(|metric| metric.name.replace('_', " "))
+}
+
 #[test]
 fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
     let sandbox = sandbox();
     let ran = sandbox.succeeds("train matrices.toml --run here");
     let labels: Vec<&str> = ran.out.lines().map(|line| line[..26].trim_end()).collect();
-    assert_eq!(labels[..4], ["steps", "train loss", "test loss", "test mean absolute error"]);
-    assert_eq!(labels[labels.len() - 2..], ["time", "run"]);
+    let metrics: Vec<String> = value_metrics().map(|name| format!("test {name}")).collect();
+    let expected = ["steps", "train loss", "test loss"].into_iter();
+    let expected = expected.chain(metrics.iter().map(String::as_str)).chain(["time", "run"]);
+    assert_eq!(labels, expected.collect::<Vec<_>>());
     assert!(!ran.err.contains("accuracy"), "{}", ran.err);
 
     let measured = sandbox.succeeds("eval here");
@@ -44,7 +55,8 @@ fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
         let line = text.lines().find_map(|line| line.strip_prefix(label)).unwrap();
         line.trim().to_owned()
     };
-    assert_eq!(loss(&ran.out, "test loss"), loss(&measured.out, "loss"));
+    let n_lines = 3 + value_metrics().count();
+    assert_eq!((lines.len(), loss(&ran.out, "test loss")), (n_lines, loss(&measured.out, "loss")));
     // With the best value of the run behind it.
     let error = loss(&ran.out, "test mean absolute error");
     assert!(error.starts_with(&loss(&measured.out, "mean absolute error")), "{error}");

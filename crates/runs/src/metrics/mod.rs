@@ -4,6 +4,7 @@
 //! it applies to. Logs, results, tables and pages take its name, its unit and its direction from here.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use data::Targets;
@@ -34,16 +35,16 @@ pub struct Metric {
     pub sum: fn(&[f32], &Targets, &[u32]) -> f64,
 }
 
-/// The metrics that apply to some targets.
-fn applicable(targets: &Targets) -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().filter(move |metric| (metric.applies_to)(targets))
+/// The metrics that apply to some targets, with their places in [`METRICS`].
+fn applicable(targets: &Targets) -> impl Iterator<Item = (usize, &'static Metric)> {
+    METRICS.iter().enumerate().filter(move |(_, metric)| (metric.applies_to)(targets))
 }
 
 /// What a reader must know of the metrics of a run with such targets: the loss first.
 pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     let unit = if loss.is_in_nats() { "nats" } else { loss.name() };
     let loss = MetricInfo { name: "loss".into(), unit: unit.into(), higher_is_better: false };
-    let others = applicable(targets).map(|metric| MetricInfo {
+    let others = applicable(targets).map(|(_, metric)| MetricInfo {
         name: metric.name.into(),
         unit: metric.unit.into(),
         higher_is_better: metric.higher_is_better,
@@ -58,16 +59,15 @@ pub struct MetricSums([f64; METRICS.len()]);
 impl MetricSums {
     /// Adds samples; the arguments are those of [`Metric::sum`].
     pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        let sums =
-            self.0.iter_mut().zip(METRICS).filter(|(_, metric)| (metric.applies_to)(targets));
-        sums.for_each(|(sum, metric)| *sum += (metric.sum)(predictions, targets, indices));
+        for (i, metric) in applicable(targets) {
+            self.0[i] += (metric.sum)(predictions, targets, indices);
+        }
     }
 
     /// The metrics of `samples` samples with such targets, whose mean loss is known.
     pub fn metrics(&self, loss: f64, targets: &Targets, samples: usize) -> Metrics {
-        let sums = self.0.iter().zip(METRICS).filter(|(_, metric)| (metric.applies_to)(targets));
-        sums.fold(Metrics::new(loss), |metrics, (sum, metric)| {
-            metrics.with(metric.name, sum / samples as f64)
+        applicable(targets).fold(Metrics::new(loss), |metrics, (i, metric)| {
+            metrics.with(metric.name, self.0[i] / samples as f64)
         })
     }
 }
@@ -75,8 +75,8 @@ impl MetricSums {
 /// Computes the metrics of a batch, tile by tile on the threads of a pool.
 #[derive(Debug)]
 pub struct BatchMetrics {
-    /// Of each tile.
-    sums: Vec<MetricSums>,
+    /// The samples of each tile, and their sums.
+    tiles: Vec<(Range<usize>, MetricSums)>,
     /// Of each thread: the predictions of a tile.
     rows: Vec<Mutex<Vec<f32>>>,
 }
@@ -85,7 +85,8 @@ impl BatchMetrics {
     /// For the batches of `program` on the threads of `pool`.
     pub fn new(program: &Program<f32>, pool: &Pool) -> Self {
         let rows = std::iter::repeat_with(Mutex::default).take(pool.threads()).collect();
-        Self { sums: vec![MetricSums::default(); program.tiles().len()], rows }
+        let tiles = program.tiles().map(|samples| (samples, MetricSums::default())).collect();
+        Self { tiles, rows }
     }
 
     /// The metrics of the batch that `program` has run, whose mean loss is known. `indices` are the numbers of its
@@ -99,15 +100,14 @@ impl BatchMetrics {
         indices: &[u32],
     ) -> Metrics {
         let outputs = program.graph().shape(prediction).len();
-        pool.each_with(&mut self.sums, &self.rows, |tile, sums, rows| {
-            let samples = program.tiles().nth(tile).expect("a sum for each tile");
+        pool.each_with(&mut self.tiles, &self.rows, |tile, (samples, sums), rows| {
             rows.resize(samples.len() * outputs, 0.0);
             program.copy_tile_value(prediction, tile, rows);
             *sums = MetricSums::default();
-            sums.add(rows, targets, &indices[samples]);
+            sums.add(rows, targets, &indices[samples.clone()]);
         });
         let mut total = MetricSums::default();
-        for sums in &self.sums {
+        for (_, sums) in &self.tiles {
             total.0.iter_mut().zip(sums.0).for_each(|(total, sum)| *total += sum);
         }
         total.metrics(loss, targets, indices.len())

@@ -51,7 +51,7 @@ impl Trainer {
         });
         let is_trained = self.step > 0;
         let gradients = is_trained.then(|| self.program.gradients());
-        let update = if is_trained { self.last_update() } else { None };
+        let update = self.last_update();
         let kinds = [Some(parameters), gradients, update.as_deref()];
         let singles = specs.iter().flat_map(|spec| {
             kinds.map(|numbers| numbers.iter().map(|&all| &all[spec.range.clone()]).collect())
