@@ -28,6 +28,7 @@ use self::context::{Context, Local};
 pub use self::error::CompileError;
 pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
+use self::options::pool_or_serial;
 pub use self::options::{Compile, RunArgs};
 use self::plan::{Plan, Storage};
 pub(crate) use self::planner::tile_widths;
@@ -170,6 +171,7 @@ impl<T: Float> Program<T> {
 
     /// Calls `update` with every piece of the gradients and of `vectors`, as [`step`](Self::step) does: for an
     /// optimizer that needs to know the norm of all gradients first.
+    ///
     /// # Panics
     ///
     /// If a vector is neither empty nor as long as the gradients.
@@ -179,9 +181,8 @@ impl<T: Float> Program<T> {
         vectors: Vectors<'_, T>,
         update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) {
-        let run = RunArgs::<T> { pool, ..RunArgs::default() };
         let bounds = &self.plan.chunk_bounds;
-        split(run.pool(), bounds, &mut self.gradients, vectors, |_, dx, vectors| {
+        split(pool_or_serial(pool), bounds, &mut self.gradients, vectors, |_, dx, vectors| {
             update(dx, vectors)
         });
     }

@@ -93,7 +93,8 @@ impl WinogradConv {
         [self.from.channels * width, self.to.channels * width]
     }
 
-    /// Elements that [`forward`](Self::forward) or [`backward_weight`](Self::backward_weight) need for a tile of up to `width`.
+    /// Elements that [`forward`](Self::forward) or [`backward_weight`](Self::backward_weight) need for a tile of up
+    /// to `width`.
     pub(crate) fn scratch(&self, width: usize) -> usize {
         let [from, to] = self.patch_lens(width);
         let points = POINTS * POINTS;
@@ -190,7 +191,8 @@ impl WinogradConv {
         });
     }
 
-    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, a convolution.
+    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`: the image convolved with `dy`
+    /// as its filter; the results are the filters.
     pub(crate) fn backward_weight<T: Float>(&self, pass: BackwardPass<'_, T>) {
         let (ci, co) = (self.from.channels, self.to.channels);
         let Tile { width, valid, .. } = pass.tile;

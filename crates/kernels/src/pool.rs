@@ -275,7 +275,8 @@ impl PoolState {
     }
 }
 
-/// The items that a thread has left, from upper to lower half of the word. On a cache line of its own.
+/// The items that a thread has left, from upper to lower half of the word. On a cache line of its own, since
+/// its thread writes it for every item.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct ItemRange(AtomicU64);

@@ -41,10 +41,7 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
         }));
         transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
         vectorize(inlined!(|| {
-            let mut sums = [T::ZERO; SIDE];
-            for row in transposed.chunks_exact(SIDE) {
-                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value);
-            }
+            let sums: [T; SIDE] = fold(&transposed, T::ZERO, T::add);
             to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
         }));
     }

@@ -45,7 +45,7 @@ pub enum Epilogue<'a, T> {
     Overwrite,
     /// The results are added to the old values.
     Accumulate,
-    /// They overwrite them, with a bias: a number for so many neighbours, 1 or a multiple of [`MAX_LANES`].
+    /// The results overwrite the old values, with a bias: a number for so many neighbours, 1 or a multiple of [`MAX_LANES`].
     Bias(&'a [T], usize),
 }
 
@@ -175,7 +175,7 @@ fn constant<V: Vector<Scalar: Float>>(set: V::Set, value: f64) -> V {
     V::splat(set, V::Scalar::from_f64(value))
 }
 
-/// `[x + y, x − y]`: the values at a point and at its negative, from the sums over even and odd powers.
+/// `[x + y, x − y]`: from the sums over even and odd powers the values at a point and at its negative, or back.
 #[inline(always)]
 fn at_both<V: Vector<Scalar: Float>>(set: V::Set, [x, y]: [V; 2]) -> [V; 2] {
     [x.add(y), y.mul_add(constant(set, -1.0), x)]

@@ -137,12 +137,16 @@ impl Conv2dOp {
 
     /// `dx[pixel, ci] = Σ_tap Σ_co weight[tap, ci, co] · dy[position, co]`, where the kernel covered the pixel.
     /// With a stride, pixels of each phase meet taps of their own, as in a convolution of stride 1.
-    fn backward_image<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
+    fn backward_image<T: Float>(
+        g: &Geometry,
+        winograd: Option<WinogradConv>,
+        pass: BackwardPass<'_, T>,
+    ) {
         let Geometry { rows, columns, ci, co } = *g;
         let (dy, dx, adds, width) = (pass.dy, pass.dx, pass.adds, pass.tile.width);
         let (weight, rest) = pass.scratch.split_at_mut(g.weight_len());
         Self::transpose_weight(g, pass.x[1], weight);
-        if let Some(winograd) = WinogradConv::with_width(g, width) {
+        if let Some(winograd) = winograd {
             // Each row of the kernel is reversed already.
             let tap = |row, column| ((rows.kernel - 1 - row) * rows.kernel + column) * ci * co;
             let epilogue = if adds { Epilogue::Accumulate } else { Epilogue::Overwrite };
@@ -322,7 +326,7 @@ impl<T: Float> Op<T> for Conv2dOp {
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let g = self.known_geometry(pass.shapes);
         match WinogradConv::with_width(&g, pass.tile.width) {
-            _ if pass.operand == 0 => Self::backward_image(&g, pass),
+            winograd if pass.operand == 0 => Self::backward_image(&g, winograd, pass),
             Some(winograd) if pass.tile.width > 1 => winograd.backward_weight(pass),
             _ if g.weight_len() == 0 => {}
             _ if g.is_thin() => Self::backward_thin_weight(&g, pass),

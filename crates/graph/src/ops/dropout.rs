@@ -60,7 +60,7 @@ const WORDS: usize = 4;
 
 impl DropoutOp {
     /// Tells `visit` the factor of each element, 0 if it is dropped: some elements in a row at a time. One draw
-    /// serves four elements of a sample. Node 0 is never a dropout, so that its counters are never those of a
+    /// serves four elements of a sample. Node 0 is never a dropout, so that these counters are never those of a
     /// [`Stream`](kernels::random::Stream) of the same seed with a number below 2³².
     #[inline(always)]
     fn for_factors<T: Float>(
@@ -110,12 +110,15 @@ impl<T: Float> Op<T> for DropoutOp {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
-        if !x.is_empty() {
-            y.copy_from_slice(x);
-        }
         vectorize(inlined!(|| {
             self.for_factors(pass.y_shape, pass.tile, pass.random, |at, factors: &[T]| {
-                y[at].iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
+                let y = &mut y[at.clone()];
+                if x.is_empty() {
+                    y.iter_mut().zip(factors).for_each(|(y, &factor)| *y *= factor);
+                } else {
+                    let rows = y.iter_mut().zip(&x[at]).zip(factors);
+                    rows.for_each(|((y, &x), &factor)| *y = x * factor);
+                }
             });
         }));
     }

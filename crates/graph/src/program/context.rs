@@ -32,7 +32,7 @@ pub(super) struct Context<'a, T> {
     pub(super) plan: &'a Plan,
     pub(super) shared: &'a [Buffer<T>],
     pub(super) row_parallel: &'a [RowParallelState<T>],
-    /// None in a tiled stage.
+    /// Empty in a tiled stage, which writes them.
     pub(super) tiles: &'a [TileState<T>],
     pub(super) samples: &'a [usize],
     pub(super) run: &'a RunArgs<'a, T>,
@@ -202,7 +202,8 @@ impl<'a, T: Float> Context<'a, T> {
             }
             let workspace = plan.workspace.expect("planned with a workspace");
             for state in self.tiles {
-                let x = self.operands(i, Some(Local::of(state)), |k| k != WEIGHT)[0];
+                let x = self.graph.at(i).operands()[0].index();
+                let x = self.value(x, Some(Local::of(state)));
                 make(x, &state.buffers[workspace], state.tile);
             }
         }

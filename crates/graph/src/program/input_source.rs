@@ -17,8 +17,8 @@ pub trait InputSource<T>: Sync {
     /// last sample again](Tile::repeat_last_sample). For an input without batch axis, all its elements.
     fn load(&self, input: usize, tile: Tile, out: &mut [T]);
 
-    /// Whether every value of this input is known to be below [`BOUND`], as pixels are. Otherwise a training
-    /// step checks them, to know before the first update that no gradient is infinite.
+    /// Whether the magnitude of every value of this input is known to be below [`BOUND`], as that of pixels is.
+    /// Otherwise a training step checks them, to know before the first update that no gradient is infinite.
     fn is_bounded(&self, input: usize) -> bool {
         let _ = input;
         false

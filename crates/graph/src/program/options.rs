@@ -21,7 +21,7 @@ pub struct Compile {
     pub keep_all: bool,
     /// Samples in a tile; chosen by the planner if not given.
     pub tile: Option<usize>,
-    /// Bytes that a program with one thread may take, known before anything is allocated.
+    /// Bytes that a program may take with one thread; one that needs more is refused before anything is allocated.
     pub memory_limit: usize,
 }
 
@@ -64,7 +64,12 @@ impl<T: Float> Default for RunArgs<'_, T> {
 impl<'a, T> RunArgs<'a, T> {
     /// The threads to use.
     pub(crate) fn pool(&self) -> &'a Pool {
-        static SERIAL: LazyLock<Pool> = LazyLock::new(|| Pool::new(1));
-        self.pool.unwrap_or(&SERIAL)
+        pool_or_serial(self.pool)
     }
+}
+
+/// The pool, or one of the caller's thread alone.
+pub(crate) fn pool_or_serial(pool: Option<&Pool>) -> &Pool {
+    static SERIAL: LazyLock<Pool> = LazyLock::new(|| Pool::new(1));
+    pool.unwrap_or(&SERIAL)
 }

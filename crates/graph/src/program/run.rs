@@ -24,6 +24,8 @@ impl<T: Float> Program<T> {
     // Compiled here once for both types, as `planner::plan` is.
     #[inline(never)]
     pub(super) fn run_stages(&mut self, run: &RunArgs<'_, T>) {
+        // A panic leaves the tiles taken out; without them a run would find nothing to do.
+        assert!(!self.tiles.is_empty(), "an earlier run panicked");
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
         let threads = run.pool().threads();

@@ -124,7 +124,8 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
     row: usize,
     last: usize,
 ) {
-    // SAFETY: every pointer stays inside its slice, as promised; the last vector of a row has `last` columns.
+    // SAFETY: every pointer that is read or written stays inside its slice, as `GemmArgs` promises; the last vector
+    // of a row has `last` columns.
     unsafe {
         let [b_stride, c_stride] = args.vector_strides;
         let mut sums = [[V::zero(set); NV]; MR];

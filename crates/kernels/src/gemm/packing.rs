@@ -44,15 +44,20 @@ pub(super) fn run<T: Float>(args: &GemmArgs<'_, T>) {
         let next_block = args.a.wrapping_add(a + next * args.lda);
         let args = GemmArgs { size, accumulate: args.accumulate || block > 0, bias, ..*args };
         if packs {
-            packed(&args, next_block);
+            // SAFETY: `packs` is for column-major `A` only, and a block has at most `BLOCK_K` steps.
+            unsafe { packed(&args, next_block) }
         } else {
             dispatch(&args);
         }
     }
 }
 
-/// Packs some rows of `A` and multiplies them, then the next ones. There is one segment, of at most [`BLOCK_K`].
-fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
+/// Packs some rows of `A` and multiplies them, then the next ones.
+///
+/// # Safety
+///
+/// `A` is column-major, and there is one segment, of at most [`BLOCK_K`].
+unsafe fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
     let mut copy = Aligned([const { MaybeUninit::<T>::uninit() }; PACKED_ROWS * BLOCK_K]);
     let copy = copy.0.as_mut_ptr().cast::<T>();
     let GemmSize { m, k_segments, segment_len, .. } = args.size;
@@ -62,7 +67,7 @@ fn packed<T: Float>(args: &GemmArgs<'_, T>, next_block: *const T) {
         vectorize(inlined!(|| {
             for k in 0..segment_len {
                 let from = args.a.wrapping_add(a + first + k * args.lda);
-                // SAFETY: the rows lie inside `A`, and the copy has space for `PACKED_ROWS` of `BLOCK_K`.
+                // SAFETY: the rows lie inside `A`, as `GemmArgs` promises, and the copy has space for them.
                 unsafe {
                     if n_rows == PACKED_ROWS {
                         let to = copy.add(k * PACKED_ROWS);

@@ -12,9 +12,11 @@ const CHUNK: usize = 4096;
 const ROW_PARALLEL_CHUNK: usize = 32768;
 
 pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
+    if analysis.loss.is_none() {
+        return;
+    }
     // Also those that the loss does not depend on, whose gradient stays 0: chunks leave no gap.
-    let parameters = analysis.graph.parameters().filter(|_| analysis.loss.is_some());
-    for (id, range) in parameters {
+    for (id, range) in analysis.graph.parameters() {
         let parameter = id.index();
         let readers = analysis.readers[parameter].iter().rev();
         let by_rows = readers.filter(|&&(reader, k)| analysis.is_by_rows(reader, k));
@@ -28,9 +30,8 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
             let len = if is_row_parallel { ROW_PARALLEL_CHUNK } else { CHUNK };
             (len / row / MAX_BLOCK_ROWS).max(1) * MAX_BLOCK_ROWS * row
         };
-        plan.chunk_bounds.pop();
-        plan.chunk_bounds.extend(range.clone().step_by(len).chain([range.end]));
         for start in (0..range.len()).step_by(len) {
+            plan.chunk_bounds.push(range.start + start);
             plan.chunks.push(Chunk {
                 parameter,
                 range: start..(start + len).min(range.len()),
@@ -39,6 +40,7 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
             });
         }
     }
+    plan.chunk_bounds.push(analysis.graph.n_parameters());
 }
 
 #[cfg(test)]
