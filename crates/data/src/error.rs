@@ -29,7 +29,7 @@ impl Error for DataError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataFault {
-    /// A file cannot be opened or read, or not decompressed.
+    /// A file cannot be opened, read or decompressed.
     #[error("cannot be read")]
     Io(#[from] io::Error),
     /// A file is of another format.

@@ -78,6 +78,11 @@ impl Sampler {
         // In 128 bits no step is too large.
         let position = u128::from(step) * batch_size as u128;
         let (mut epoch, mut start) = match self.order {
+            // Only the sum of a full batch matters: it is in the order of the dataset.
+            Order::ShuffledEpochs if batch_size == n_samples => {
+                batch.extend(0..n_samples as u32);
+                return;
+            }
             Order::ShuffledEpochs => {
                 ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
             }
@@ -105,9 +110,6 @@ impl Sampler {
             self.permutation.clear();
             self.permutation.extend(0..self.n_samples as u32);
             self.shuffled_epoch = Some(epoch);
-            if self.order == Order::ShuffledEpochs && self.batch_size == self.n_samples {
-                return &self.permutation;
-            }
             // Fisher and Yates: every permutation is equally likely.
             for i in (1..self.n_samples).rev() {
                 let bound = i as u64 + 1;

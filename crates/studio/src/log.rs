@@ -132,11 +132,10 @@ impl RunLog {
     fn pick(&self, lines: &[LogLine], max_steps: usize) -> io::Result<Lines> {
         const STEP: Option<EventKind> = Some(EventKind::StepFinished);
         let n_steps = |lines: &[LogLine]| lines.iter().filter(|line| line.kind == STEP).count();
-        let mut chosen = lines.to_vec();
         // Steps with more metrics than the loss, if there are any.
-        if lines.iter().any(|line| line.is_reported) {
-            chosen.retain(|line| line.is_reported || line.kind != STEP);
-        }
+        let has_reported = lines.iter().any(|line| line.is_reported);
+        let can_show = |line: &&LogLine| !has_reported || line.is_reported || line.kind != STEP;
+        let mut chosen: Vec<_> = lines.iter().filter(can_show).copied().collect();
         thin(&mut chosen, STEP, max_steps);
         for kind in [Some(EventKind::EvaluationFinished), Some(EventKind::Snapshot), None] {
             thin(&mut chosen, kind, MAX_SNAPSHOTS);

@@ -18,7 +18,10 @@ pub(crate) fn reachable(main: &str, replaced: &[(&str, &str)]) -> BTreeMap<Strin
         let mut text = source.to_owned();
         for specifier in specifiers(source) {
             let found = resolve(file, specifier);
-            text = text.replace(&format!("\"{specifier}\""), &format!("\"gradus/{found}\""));
+            for quote in ['"', '\''] {
+                let new = format!("{quote}gradus/{found}{quote}");
+                text = text.replace(&format!("{quote}{specifier}{quote}"), &new);
+            }
             waiting.push(found);
         }
         modules.insert(name, text);

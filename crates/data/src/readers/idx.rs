@@ -167,10 +167,11 @@ impl<R: Read> Unpacked<R> {
         let mut bytes = Vec::with_capacity(len.min(RESERVED_BYTES));
         let read = self.input.by_ref().take(len as u64).read_to_end(&mut bytes);
         // A gzip stream that is cut off is a short file like any other.
-        read.or_else(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Ok(0),
-            _ => Err(error),
-        })?;
+        if let Err(error) = read
+            && error.kind() != io::ErrorKind::UnexpectedEof
+        {
+            return Err(error.into());
+        }
         self.consumed += bytes.len();
         match len - bytes.len() {
             0 => Ok(bytes),

@@ -100,6 +100,7 @@ impl<T: Float, S> Pieces<'_, T, S> {
 
 #[cfg(test)]
 mod tests {
+    use super::testing::first_step;
     use super::*;
 
     #[test]
@@ -111,13 +112,10 @@ mod tests {
 
     #[test]
     fn a_zero_gradient_leaves_the_parameter_alone() {
-        let info = StepInfo { learning_rate: 0.1, step: 1 };
         // Weight decay is not through the gradient.
         for name in Optimizer::NAMES.iter().filter(|name| **name != "adamw") {
             let optimizer: Optimizer = toml::from_str(&format!("{name} = {{}}")).unwrap();
-            let mut params = [1.5f32];
-            optimizer.as_dyn().update(&info, &mut params, &[0.0], [&mut [0.0], &mut [0.0]]);
-            assert_eq!(params, [1.5], "{name}");
+            assert_eq!(first_step(optimizer.as_dyn(), 0.1, [1.5f32], [0.0]), [1.5], "{name}");
         }
     }
 }

@@ -117,16 +117,24 @@ impl Picture {
         const POINTS: usize = 4;
         let [left, top, right, bottom] =
             [x, y, x + width, y + height].map(|edge| (edge * SCALE).round().max(0.0) as usize);
-        for (y, x) in (top..bottom).flat_map(|y| (left..right).map(move |x| (y, x))) {
-            let mut sum = [0; 3];
-            for (i, j) in (0..POINTS).flat_map(|i| (0..POINTS).map(move |j| (i, j))) {
-                let row = ((y - top) * POINTS + i) * image.height / ((bottom - top) * POINTS);
-                let column = ((x - left) * POINTS + j) * image.width / ((right - left) * POINTS);
-                let pixel = &image.pixels[(row * image.width + column) * 3..];
-                sum.iter_mut().zip(pixel).for_each(|(sum, part)| *sum += usize::from(*part));
+        // The rows or columns of the image under the points of each painted one.
+        let under = |from: usize, to: usize, len: usize| -> Vec<[usize; POINTS]> {
+            let n = to.saturating_sub(from) * POINTS;
+            let of = |painted: usize| std::array::from_fn(|i| (painted * POINTS + i) * len / n);
+            (0..n / POINTS).map(of).collect()
+        };
+        let columns = under(left, right, image.width);
+        for (y, rows) in (top..).zip(under(top, bottom, image.height)) {
+            for (x, columns) in (left..).zip(&columns) {
+                let mut sum = [0; 3];
+                for (row, column) in rows.iter().flat_map(|row| columns.map(|column| (row, column)))
+                {
+                    let pixel = &image.pixels[(row * image.width + column) * 3..];
+                    sum.iter_mut().zip(pixel).for_each(|(sum, part)| *sum += usize::from(*part));
+                }
+                let mean = sum.map(|sum| (sum as f64 / (POINTS * POINTS) as f64).round() as u8);
+                self.blend(x as i64, y as i64, mean, 1.0);
             }
-            let mean = sum.map(|sum| (sum as f64 / (POINTS * POINTS) as f64).round() as u8);
-            self.blend(x as i64, y as i64, mean, 1.0);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::images::Set;
 /// All panels, and what they have in common.
 #[derive(Debug, Deserialize)]
 pub(super) struct Description {
-    /// The curves of a panel of curves.
+    /// The curves of a panel of curves: of training, then of the test set.
     pub(super) curves: Vec<Curve>,
     /// Pairs of quantiles, the innermost band first.
     pub(super) bands: Vec<[usize; 2]>,
@@ -24,10 +24,9 @@ pub(super) struct Description {
     pub(super) panels: Vec<Panel>,
 }
 
-/// A curve: the steps are those of training, the evaluations those of the test set.
+/// A curve.
 #[derive(Debug, Deserialize)]
 pub(super) struct Curve {
-    pub(super) set: Set,
     pub(super) label: String,
     pub(super) color: String,
     pub(super) width: f64,

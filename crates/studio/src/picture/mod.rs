@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use data::Dataset;
-use events::{EvaluationFinished, Event, Part, Quantiles, Snapshot};
+use events::{EvaluationFinished, Event, Metrics, Part, Quantiles, Snapshot};
 use runs::Split;
 
 use self::canvas::{Anchor, Image};
@@ -126,14 +126,17 @@ impl Drawing<'_> {
 
     /// A metric over the steps, without the events that do not have it.
     fn metric(&self, set: Set, name: &str) -> Vec<[f64; 2]> {
-        let points = self.events.iter().filter_map(|event| match (set, event) {
-            (Set::Train, Event::StepFinished(step)) => Some((step.step, &step.metrics)),
-            (Set::Test, Event::EvaluationFinished(test)) if test.part == Part::Test => {
-                Some((test.step, &test.metrics))
-            }
+        let point = |step: u64, metrics: &Metrics| Some([step as f64, metrics.get(name)?]);
+        let of_step = |event: &Event| match event {
+            Event::StepFinished(step) => point(step.step, &step.metrics),
             _ => None,
-        });
-        points.filter_map(|(step, metrics)| Some([step as f64, metrics.get(name)?])).collect()
+        };
+        match set {
+            Set::Train => self.events.iter().filter_map(of_step).collect(),
+            Set::Test => {
+                self.evaluations().filter_map(|test| point(test.step, &test.metrics)).collect()
+            }
+        }
     }
 
     fn small_text(&mut self, at: [f64; 2], anchor: Anchor, text: &str) {
@@ -218,8 +221,7 @@ impl Drawing<'_> {
             self.picture.line(&swatch, color(&curve.color), curve.width.max(1.5));
             right -= 30.0;
         }
-        for curve in &self.description.curves {
-            let mut points = self.metric(curve.set, metric);
+        for (curve, mut points) in self.description.curves.iter().zip([training, test]) {
             points.retain(|[_, value]| value.is_finite());
             points.iter_mut().for_each(|[_, value]| *value = axis::bounded(*value));
             for part in within(&points, range) {
