@@ -42,9 +42,14 @@ impl ExperimentArgs {
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
         let settings: Vec<_> = self.set.iter().cloned().chain(more).collect();
         let (file, text) = self.text()?;
-        let experiment = Experiment::parse_with(&file, &text, &settings)?;
-        // Shapes are checked before any data is read.
-        experiment.model.outputs().context(file)?;
+        let mut experiment = Experiment::parse_with(&file, &text, &settings)?;
+        // A path in a file is relative to its folder, one of the command line to the current one.
+        if !settings.iter().any(|(path, _)| path == "model.start")
+            && let (Some(start), Some(folder)) =
+                (&mut experiment.model.start, Path::new(&file).parent())
+        {
+            *start = folder.join(&*start);
+        }
         warn(&experiment.model.warnings());
         Ok(experiment)
     }

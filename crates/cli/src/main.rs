@@ -4,7 +4,6 @@ mod commands;
 mod experiment;
 mod output;
 mod progress;
-mod saved;
 mod served;
 mod signal;
 mod threads;

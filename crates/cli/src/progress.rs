@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::events::{Command, EvaluationFinished, Event, Part, RunStarted, StepFinished};
+use gradus::events::{
+    Command, EvaluationFinished, Event, Part, RunStarted, StartModel, StepFinished,
+};
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use studio::LiveLink;
@@ -45,6 +47,14 @@ impl Progress {
         self.print(&format!(
             "{name}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
         ));
+        if let Some(StartModel { model, taken, left, new }) = &started.start {
+            self.print(&format!("begins with {model}"));
+            for (what, tensors) in [("taken", taken), ("left", left), ("new", new)] {
+                if !tensors.is_empty() {
+                    self.print(&format!("  {what}: {}", tensors.join(", ")));
+                }
+            }
+        }
         let samples_planned = started.steps_planned.unwrap_or(0) as f64 * started.batch as f64;
         let epochs_planned = samples_planned / started.samples_of(Part::Train) as f64;
         self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);

@@ -137,6 +137,9 @@ pub struct RunStarted {
     pub ranks: Option<usize>,
     /// Trained numbers of the network.
     pub parameters: usize,
+    /// The trained network that this one began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartModel>,
     /// Samples of each part of the data.
     pub parts: BTreeMap<Part, usize>,
     /// Samples of a step.
@@ -153,6 +156,19 @@ pub struct RunStarted {
     /// The run whose state this one began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork_of: Option<Fork>,
+}
+
+/// A trained network whose parameters another one began with. Tensors are named by their paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartModel {
+    /// The run directory or file.
+    pub model: String,
+    /// Tensors that were taken.
+    pub taken: Vec<String>,
+    /// Tensors of the trained network that were not.
+    pub left: Vec<String>,
+    /// Tensors that began as without it.
+    pub new: Vec<String>,
 }
 
 impl RunStarted {

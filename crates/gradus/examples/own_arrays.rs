@@ -39,10 +39,10 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
         [model]
         input = [2]
-        layers = [{ linear = { units = 32 } }, "tanh", { linear = { units = 32 } }, "tanh", { linear = { units = 2 } }]
+        layers = [{ kind = "linear", units = 32 }, "tanh", { kind = "linear", units = 32 }, "tanh", { kind = "linear", units = 2 }]
 
         [train]
-        schedule = { constant = { learning_rate = 0.01 } }
+        schedule = { kind = "constant", learning_rate = 0.01 }
         batch = 50
         epochs = 20.0
         "#,

@@ -43,16 +43,8 @@
 //! Every error keeps its cause. [`error_chain`] writes both, as `anyhow` does with `{:#}`:
 //!
 //! ```
-//! let network = gradus::runs::Experiment::parse("mine.toml", r#"
-//!     model = { input = [28, 28, 1], layers = [{ linear = { units = 10 } }] }
-//!     train = { epochs = 1.0 }
-//! "#)?.model;
-//! let error = network.outputs().unwrap_err();
-//! assert_eq!(
-//!     gradus::error_chain(&error),
-//!     "layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 28, 28, 1]",
-//! );
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! let error = gradus::runs::SavedModel::read("missing.safetensors".as_ref()).unwrap_err();
+//! assert!(gradus::error_chain(&error).starts_with("missing.safetensors: No such file"));
 //! ```
 
 pub use data;

@@ -11,9 +11,11 @@ pub mod registry;
 pub mod schedule;
 mod setting;
 
-pub use layers::Layer;
+pub use layers::LayerKind;
 pub use losses::Loss;
 pub use network::{
-    Builder, LayerFault, LayerSummary, Mode, Model, Network, NetworkError, Objective,
-    ParameterSpec, Penalty, RunningStatistics,
+    Builder, InputRole, Layer, LayerFault, LayerInput, LayerSummary, Mode, Model, ModelInputs,
+    ModelSource, Network, NetworkError, Objective, ParameterRole, ParameterSpec, Penalty,
+    RunningStatistics,
 };
+pub use setting::{Bias, PaddingSetting, Pair};

@@ -1,18 +1,28 @@
 //! The description of a network, and how it becomes a graph.
 
 mod builder;
+mod connections;
 mod error;
+mod inputs;
+mod layer;
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use graph::{Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
 
 use crate::init::{Initializer, he_normal::HeNormal};
-use crate::registry::{Validate as _, finite, nested, not_negative};
-use crate::{Layer, Loss, settings};
+use crate::layers::Activation;
+use crate::registry::{Validate as _, nested, not_negative};
+use crate::setting::Bias;
+use crate::{Loss, settings};
 pub use builder::Builder;
+pub use connections::LayerInput;
+use connections::connect;
 pub use error::{LayerFault, NetworkError};
+pub use inputs::{InputRole, ModelInputs, ModelSource};
+pub use layer::Layer;
 
 /// The most elements of all parameters together, and of a value of one sample: more is a typing error.
 const MAX_ELEMENTS: usize = 1 << 30;
@@ -24,7 +34,7 @@ fn checked_len(shape: &[usize]) -> Option<usize> {
 }
 
 settings! {
-    /// A network as a list of layers.
+    /// A network: layers, each of which takes the output of the one before or what its `from` names.
     ///
     /// ```
     /// use gradus_nn::{Mode, Network, Objective};
@@ -32,7 +42,7 @@ settings! {
     ///
     /// let network: Network = toml::from_str(r#"
     ///     input = [28, 28, 1]
-    ///     layers = ["flatten", { linear = { units = 10 } }]
+    ///     layers = ["flatten", { kind = "linear", units = 10 }]
     /// "#)?;
     /// let objective = Objective::default();
     /// let model = network.model::<f32>(Mode::Train, &objective, 10, Shape::batch([]))?;
@@ -45,14 +55,15 @@ settings! {
         /// Initializer of the weights of layers that do not name one.
         #[serde(default = "he_normal")]
         weight_init: Initializer, nested;
-        /// First value of the biases of layers that do not name one, finite.
+        /// First value of the biases of layers that do not name one, or their initializer, or `false` for none.
         #[serde(default)]
-        bias: f64, finite;
+        bias: Bias, Bias::is_valid;
+        /// A run directory or a safetensors file: parameters begin as those that it has at the same path and in the same
+        /// shape.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start: Option<PathBuf>;
         /// From the input on.
-        layers: Vec<Layer>, |name, layers: &Vec<Layer>| {
-            let mut numbered = layers.iter().zip(1..);
-            numbered.try_for_each(|(layer, number)| nested(&format!("{name}.{number}"), layer))
-        };
+        layers: Vec<Layer>, |_, layers: &Vec<Layer>| connect(layers).map(drop);
     }
 }
 
@@ -91,13 +102,12 @@ settings! {
 }
 
 /// A network as a graph, with what is needed to train or evaluate it.
-///
-/// Input 0 of the graph is the samples, input 1 the targets; the inputs from 2 on are the running statistics, in
-/// the order of [`running_statistics`](Self::running_statistics), if the graph is for evaluation.
 #[derive(Clone, Debug)]
 pub struct Model<T> {
     /// All nodes.
     pub graph: Graph<T>,
+    /// What each input of the graph takes, in their order.
+    pub inputs: Vec<InputRole>,
     /// The samples, `[N, ..]`.
     pub input: NodeId,
     /// The targets: class numbers `[N]`, or values `[N, k]`.
@@ -121,36 +131,56 @@ pub struct Model<T> {
 pub struct ParameterSpec {
     /// Its node.
     pub node: NodeId,
-    /// Layer and part: `"3.conv2d.weight"`, layers counted from 1.
-    pub name: String,
+    /// The layer's path and the part: `"3.conv2d.weight"` or, of a layer called `head`, `"head.weight"`.
+    pub path: String,
+    /// What it does in its layer.
+    pub role: ParameterRole,
     /// Its shape.
     pub shape: Vec<usize>,
     /// Its elements of the parameter vector.
     pub range: Range<usize>,
     /// How it begins.
     pub initializer: Initializer,
+    /// The inputs that one output of its layer sums, and the outputs that one input feeds.
+    pub fans: [usize; 2],
+    /// Factor of the learning rate.
+    pub learning_rate_factor: f64,
+    /// Whether training leaves it as it is.
+    pub is_frozen: bool,
 }
 
 impl ParameterSpec {
-    /// `fan_in` and `fan_out` of a weight `[.., inputs, outputs]`.
-    fn fans(&self) -> (usize, usize) {
-        match *self.shape {
-            [ref window @ .., inputs, outputs] => {
-                let taps: usize = window.iter().product();
-                (taps * inputs, taps * outputs)
-            }
-            // Such parameters begin as constants.
-            _ => (0, 0),
-        }
+    /// The path of its layer: `"3.conv2d"`.
+    pub fn layer(&self) -> &str {
+        self.path.rsplit_once('.').map_or("", |(layer, _)| layer)
     }
+
+    /// Its name in the layer: `"weight"`.
+    pub fn part(&self) -> &str {
+        self.path.rsplit_once('.').map_or(&self.path, |(_, part)| part)
+    }
+}
+
+/// What a parameter does in its layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterRole {
+    /// Factors of a sum of products, which penalties count and which decay.
+    Weight,
+    /// Terms after such a sum.
+    Bias,
+    /// Factors after a normalisation.
+    Scale,
+    /// Terms after a normalisation.
+    Offset,
 }
 
 /// A running statistic of the moments of one batch normalisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunningStatistics {
-    /// Layer and part: `"2.batch_norm.moments"`.
-    pub name: String,
-    /// In training the moments of the batch, in evaluation the input that takes their running statistics.
+    /// The layer's path and the part: `"2.batch_norm.moments"`.
+    pub path: String,
+    /// In training the moments of the batch; in evaluation, or if the layer is frozen, the input that takes their
+    /// running statistics.
     pub moments: NodeId,
     /// Where they stand in the vector of all running statistics.
     pub range: Range<usize>,
@@ -177,10 +207,14 @@ impl RunningStatistics {
 }
 
 /// One line of the table of layers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LayerSummary {
     /// Number, from 1.
     pub number: usize,
+    /// Its name or, without one, number and kind: `"3.conv2d"`.
+    pub path: String,
+    /// What it takes, in order.
+    pub inputs: Vec<LayerInput>,
     /// Kind.
     pub kind: &'static str,
     /// Its output.
@@ -191,6 +225,8 @@ pub struct LayerSummary {
     pub parameters: usize,
     /// Multiply-adds of a forward pass for one sample.
     pub multiply_adds: u64,
+    /// Outputs at which its units learn no longer.
+    pub activation: Activation,
 }
 
 type BuildModel<T> = fn(&Network, Mode, &Objective, usize, Shape) -> Result<Model<T>, NetworkError>;
@@ -203,8 +239,8 @@ impl Network {
     /// Settings that are allowed and probably mistakes, with their layer.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = self.layers.iter().zip(1..).filter_map(|(layer, number)| {
-            let warning = layer.as_dyn::<f32>().warning()?;
-            Some(format!("layer {number} ({}): {warning}", layer.name()))
+            let warning = layer.kind.as_dyn::<f32>().warning()?;
+            Some(format!("layer {}: {warning}", layer.path(number)))
         });
         warnings.collect()
     }
@@ -235,9 +271,10 @@ impl Network {
         let [data_loss, loss] = builder
             .loss(objective, prediction, target)
             .map_err(|error| NetworkError::Loss { kind: objective.loss.name(), error })?;
-        let Builder { graph, parameters, running_statistics, layers, .. } = builder;
+        let Builder { graph, inputs, parameters, running_statistics, layers, .. } = builder;
         Ok(Model {
             graph,
+            inputs,
             input,
             target,
             prediction,
@@ -270,6 +307,20 @@ impl Network {
         Ok(builder.graph.n_parameters())
     }
 
+    /// Checks that the layers fit one behind the other, and that one of them can be trained.
+    ///
+    /// # Errors
+    ///
+    /// The first setting outside its range or layer that does not fit.
+    pub fn check(&self) -> Result<(), NetworkError> {
+        let (Builder { parameters, .. }, _) =
+            self.build_layers::<f32>(Mode::Train, Shape::batch([]))?;
+        match parameters.iter().any(|spec| !spec.is_frozen) || parameters.is_empty() {
+            true => Ok(()),
+            false => Err(NetworkError::Frozen),
+        }
+    }
+
     /// The layers as nodes: the graph, and its input, target and prediction.
     fn build_layers<T: Float>(
         &self,
@@ -281,14 +332,15 @@ impl Network {
             return Err(NetworkError::Input(self.input.clone()));
         }
         self.validate()?;
+        let connections = connect(&self.layers)?;
         let mut builder = Builder::new(self, mode);
         builder.graph.begin_scope("the data");
-        let input = builder.graph.input("input", Shape::batch(&self.input));
-        let target = builder.graph.input("target", target);
-        let mut prediction = input;
-        for (layer, number) in self.layers.iter().zip(1..) {
-            prediction = builder.layer(number, layer, prediction)?;
+        let input = builder.input(InputRole::Samples, "input", Shape::batch(&self.input));
+        let target = builder.input(InputRole::Targets, "target", target);
+        for ((layer, number), inputs) in self.layers.iter().zip(1..).zip(connections) {
+            builder.layer(number, layer, inputs, input)?;
         }
+        let prediction = builder.layers.last().map_or(input, |layer| layer.node);
         Ok((builder, [input, target, prediction]))
     }
 }
@@ -302,7 +354,7 @@ impl<T: Float> Model<T> {
         let mut buffer = [0.0; 1024];
         for (i, spec) in self.parameters.iter().enumerate() {
             let mut random = Stream::new(seed, STREAM + i as u64);
-            let (fan_in, fan_out) = spec.fans();
+            let [fan_in, fan_out] = spec.fans;
             for values in values[spec.range.clone()].chunks_mut(buffer.len()) {
                 let drawn = &mut buffer[..values.len()];
                 spec.initializer.as_dyn().fill(fan_in, fan_out, &mut random, drawn);
@@ -321,13 +373,14 @@ impl<T: Float> Model<T> {
     /// [`LayerFault::NoVariance`] if `batch` is too small.
     pub fn check_batch(&self, batch: usize) -> Result<(), NetworkError> {
         for statistics in &self.running_statistics {
-            // In a graph for evaluation the moments are an input.
+            // In evaluation, or frozen, the moments are an input.
             let [x] = *self.graph.node(statistics.moments).operands() else { continue };
             if batch * self.graph.shape(x).len() / statistics.channels < 2 {
-                let of_layer = |layer: &&LayerSummary| layer.node >= statistics.moments;
-                let layer = self.layers.iter().find(of_layer);
-                let &LayerSummary { number, kind, .. } = layer.expect("statistics have a layer");
-                return Err(NetworkError::Layer { number, kind, fault: LayerFault::NoVariance });
+                let path = self.graph.scope(statistics.moments);
+                let layer = self.layers.iter().find(|layer| layer.path == path);
+                let number = layer.expect("statistics have a layer").number;
+                let (layer, fault) = (path.to_owned(), LayerFault::NoVariance);
+                return Err(NetworkError::Layer { number, layer, fault });
             }
         }
         Ok(())

@@ -3,13 +3,13 @@
 //! A registry (layers, losses, optimizers, schedules, initializers) is a folder with one file per kind.
 //! Its list is written once, in `registry!`, and the name of a kind is the name of its file.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
 
+use serde::Deserializer;
 use serde::de::value::MapDeserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 
 /// Settings that have a range.
 pub trait Validate {
@@ -34,6 +34,11 @@ pub struct InvalidSetting {
 }
 
 impl InvalidSetting {
+    /// The setting `name`, which should be what is `expected`, in words.
+    pub fn new(name: &str, found: impl fmt::Display, expected: impl Into<String>) -> Self {
+        Self { name: name.into(), found: found.to_string(), expected: expected.into() }
+    }
+
     /// The same, seen from the setting `outer` that holds this one.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
@@ -101,10 +106,7 @@ pub fn require(
     found: impl fmt::Display,
     expected: impl Into<String>,
 ) -> Result<(), InvalidSetting> {
-    if holds {
-        return Ok(());
-    }
-    Err(InvalidSetting { name: name.into(), found: found.to_string(), expected: expected.into() })
+    if holds { Ok(()) } else { Err(InvalidSetting::new(name, found, expected)) }
 }
 
 /// Declares a struct of settings, all public: how it is read and written, its defaults, and the check of each setting.
@@ -169,6 +171,12 @@ macro_rules! settings {
             $($(#[$doc])* pub $name: $Type,)*
         }
 
+        impl $Kind {
+            /// The names of the settings.
+            #[allow(unreachable_pub)]
+            pub const SETTINGS: &[&str] = &[$(stringify!($name)),*];
+        }
+
         impl $crate::registry::Validate for $Kind {
             fn validate(&self) -> Result<(), $crate::registry::InvalidSetting> {
                 $($($check(stringify!($name), &self.$name)?;)?)*
@@ -192,8 +200,9 @@ macro_rules! settings {
 ///
 /// Each kind is declared by [`settings!`] and has the registry's trait (which may be generic in one type, as above, or
 /// in none). The enum has a variant per kind, a `From` per kind, `NAMES`, `name()`, `as_dyn()` and `Validate`. It is
-/// written as `{ adam = { beta2 = 0.99 } }`, and read from that or from `"adam"`, which means `{ adam = {} }`:
+/// written as `{ kind = "adam", beta2 = 0.99 }`, and read from that or from `"adam"`, which means `{ kind = "adam" }`:
 /// what has a default may be left out, the rest is reported as missing by the kind itself.
+#[macro_export]
 macro_rules! registry {
     (
         $(#[$meta:meta])*
@@ -250,9 +259,7 @@ macro_rules! registry {
 
         impl serde::Serialize for $Registry {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$Kind(kind) => serializer.collect_map([(stringify!($name), kind)]),)+
-                }
+                $crate::registry::ByKind::serialize_with(self, &(), true, serializer)
             }
         }
 
@@ -262,64 +269,152 @@ macro_rules! registry {
             }
         }
 
-        impl $crate::registry::ByName for $Registry {
+        impl $crate::registry::ByKind for $Registry {
             const NAMES: &[&str] = Self::NAMES;
 
-            fn next_kind<'de, A: serde::de::MapAccess<'de>>(
-                map: &mut A,
-            ) -> Result<Option<Self>, A::Error> {
-                // A type for the key, so that an unknown name is an error of the key (whose place in the file the
-                // reader then reports) and not of the whole table.
-                #[derive(serde::Deserialize)]
-                #[allow(non_camel_case_types)]
-                enum Name {
-                    $($name),+
+            fn settings(name: &str) -> &'static [&'static str] {
+                match name {
+                    $(stringify!($name) => $name::$Kind::SETTINGS,)+
+                    _ => &[],
                 }
-                Ok(match map.next_key()? {
-                    $(Some(Name::$name) => Some(Self::$Kind(map.next_value()?)),)+
-                    None => None,
-                })
+            }
+
+            fn read<'de, A>(name: &str, settings: A) -> Result<Self, A::Error>
+            where
+                A: serde::de::MapAccess<'de>,
+            {
+                let settings = serde::de::value::MapAccessDeserializer::new(settings);
+                match name {
+                    $(stringify!($name) => serde::Deserialize::deserialize(settings).map(Self::$Kind),)+
+                    _ => Err(serde::de::Error::unknown_variant(name, Self::NAMES)),
+                }
+            }
+
+            fn serialize_with<C, S>(
+                &self,
+                others: &C,
+                is_alone: bool,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error>
+            where
+                C: serde::Serialize,
+                S: serde::Serializer,
+            {
+                let kind = self.name();
+                match self {
+                    $(
+                        Self::$Kind(_) if is_alone && $name::$Kind::SETTINGS.is_empty() => {
+                            serializer.serialize_str(kind)
+                        }
+                        Self::$Kind(settings) => serde::Serialize::serialize(
+                            &$crate::registry::KindTable { kind, settings, others },
+                            serializer,
+                        ),
+                    )+
+                }
             }
         }
     };
 }
-pub(crate) use registry;
 
-/// What [`registry!`] tells [`KindVisitor`].
-pub(crate) trait ByName: Sized {
+/// What [`registry!`] tells the readers and writers of kinds.
+#[doc(hidden)]
+pub trait ByKind: Sized {
     const NAMES: &'static [&'static str];
 
-    /// Reads the next name with the settings of its kind, if there is one.
-    fn next_kind<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Self>, A::Error>;
+    /// The names of the settings of a kind.
+    fn settings(name: &str) -> &'static [&'static str];
+
+    /// Reads the settings of a kind.
+    fn read<'de, A: MapAccess<'de>>(name: &str, settings: A) -> Result<Self, A::Error>;
+
+    /// Writes the kind, its settings and `others` as one table; the name only, if it `is_alone` and has no settings.
+    fn serialize_with<C: serde::Serialize, S: serde::Serializer>(
+        &self,
+        others: &C,
+        is_alone: bool,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error>;
 }
 
-/// Reads `"adam"` and `{ adam = { … } }`.
-pub(crate) struct KindVisitor<R>(pub(crate) PhantomData<R>);
+/// A component and what stands beside its settings, as one table.
+#[doc(hidden)]
+#[derive(Debug, serde::Serialize)]
+pub struct KindTable<'a, K, C> {
+    pub kind: &'a str,
+    #[serde(flatten)]
+    pub settings: &'a K,
+    #[serde(flatten)]
+    pub others: &'a C,
+}
 
-impl<'de, R: ByName> Visitor<'de> for KindVisitor<R> {
+/// Reads `"adam"` and `{ kind = "adam", … }`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct KindVisitor<R>(pub PhantomData<R>);
+
+impl<'de, R: ByKind> Visitor<'de> for KindVisitor<R> {
     type Value = R;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a name such as \"{0}\" or a table such as {{ {0} = {{}} }}", R::NAMES[0])
+        write!(f, "a name such as \"{0}\" or a table such as {{ kind = \"{0}\" }}", R::NAMES[0])
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<R, E> {
         // A map of `()`: with strings, all that reads settings would be compiled once more, for strings.
-        let no_settings = BTreeMap::<&str, ()>::new();
-        self.visit_map(MapDeserializer::new(iter::once((name, no_settings))))
+        let no_settings = MapDeserializer::new(iter::empty::<((), ())>());
+        R::read(name, no_settings)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<R, A::Error> {
-        match (R::next_kind(&mut map)?, map.next_key::<IgnoredAny>()?) {
-            (Some(kind), None) => Ok(kind),
-            (None, _) => Err(Error::invalid_length(0, &self)),
-            (Some(_), Some(_)) => Err(Error::invalid_length(2, &self)),
-        }
+        R::read(next_kind::<R, A>(&mut map)?, map)
+    }
+}
+
+/// Reads the first entry of a table, which is its kind: only then is it known what the others mean.
+pub(crate) fn next_kind<'de, R, A>(map: &mut A) -> Result<&'static str, A::Error>
+where
+    R: ByKind,
+    A: MapAccess<'de>,
+{
+    let fault = |key: &str| format!("expected `kind` first, found `{key}`");
+    map.next_key_seed(OneOf(&["kind"], fault))?.ok_or_else(|| A::Error::missing_field("kind"))?;
+    let fault = |name: &str| {
+        let names = R::NAMES.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        format!("unknown variant `{name}`, expected one of {}", names.join(", "))
+    };
+    map.next_value_seed(OneOf(R::NAMES, fault))
+}
+
+/// A text that is one of these, and what to say of another. An error here is one of the text, whose place the reader
+/// reports.
+struct OneOf<F>(&'static [&'static str], F);
+
+impl<F: Fn(&str) -> String> Visitor<'_> for OneOf<F> {
+    type Value = &'static str;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, found: &str) -> Result<&'static str, E> {
+        let known = self.0.iter().find(|known| **known == found);
+        known.copied().ok_or_else(|| E::custom((self.1)(found)))
+    }
+}
+
+impl<'de, F: Fn(&str) -> String> DeserializeSeed<'de> for OneOf<F> {
+    type Value = &'static str;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
+        deserializer.deserialize_str(self)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
@@ -350,37 +445,35 @@ mod tests {
     fn a_kind_is_read_from_a_name_a_table_and_a_section() {
         let adam = Optimizer::from(Adam { beta2: 0.99, ..Adam::default() });
         assert_eq!(read("optimizer = 'adam'"), Adam::default().into());
-        assert_eq!(read("optimizer = { adam = {} }"), Adam::default().into());
-        assert_eq!(read("optimizer = { adam = { beta2 = 0.99 } }"), adam);
-        assert_eq!(read("[optimizer.adam]\nbeta2 = 0.99"), adam);
-        assert_eq!(read("optimizer.sgd = {}"), Sgd {}.into());
+        assert_eq!(read("optimizer = { kind = 'adam' }"), Adam::default().into());
+        assert_eq!(read("optimizer = { kind = 'adam', beta2 = 0.99 }"), adam);
+        assert_eq!(read("[optimizer]\nkind = 'adam'\nbeta2 = 0.99"), adam);
+        assert_eq!(read("optimizer.kind = 'sgd'"), Sgd {}.into());
     }
 
     #[test]
     fn mistakes_are_reported_where_they_stand() {
-        let kind = "unknown variant `adan`, expected one of \
-             `sgd`, `momentum`, `nesterov`, `adagrad`, `rmsprop`, `adam`, `adamw`";
+        let names = Optimizer::NAMES.join("`, `");
+        let kind = format!("unknown variant `adan`, expected one of `{names}`");
+        let kind = &kind[..];
         let setting = "unknown field `beta3`, expected one of `beta1`, `beta2`, `epsilon`";
         let number = "invalid type: string \"high\", expected f64";
         for (toml, line, text, message) in [
             ("\n\noptimizer = 'adan'", 3, "'adan'", kind),
-            ("\noptimizer = { adan = {} }", 2, "adan", kind),
-            ("\n[optimizer.adan]\nbeta1 = 0.9", 2, "adan", kind),
-            ("\noptimizer = { adam = { beta1 = 0.8, beta3 = 0.9 } }", 2, "beta3", setting),
-            ("[optimizer.adam]\n\nbeta3 = 0.9", 3, "beta3", setting),
-            ("[optimizer.adam]\nbeta1 = 'high'", 2, "'high'", number),
+            ("\noptimizer = { kind = 'adan' }", 2, "'adan'", kind),
+            ("\n[optimizer]\nkind = 'adan'\nbeta1 = 0.9", 3, "'adan'", kind),
+            ("\noptimizer = { kind = 'adam', beta1 = 0.8, beta3 = 0.9 }", 2, "beta3", setting),
+            ("[optimizer]\nkind = 'adam'\n\nbeta3 = 0.9", 4, "beta3", setting),
+            ("[optimizer]\nkind = 'adam'\nbeta1 = 'high'", 3, "'high'", number),
+            ("optimizer = {}", 1, "{}", "missing field `kind`"),
+            ("optimizer = { adam = {} }", 1, "adam", "expected `kind` first, found `adam`"),
+            ("optimizer = { kind = 3 }", 1, "3", "invalid type: integer `3`, expected a name"),
         ] {
             assert_eq!(mistake(toml), (line, text, message.to_owned()), "{toml}");
         }
-        let expected = "expected a name such as \"sgd\" or a table such as { sgd = {} }";
-        for (text, fault) in [
-            ("{}", "invalid length 0"),
-            ("{sgd={},adam={}}", "invalid length 2"),
-            ("3", "invalid type: integer `3`"),
-        ] {
-            let toml = format!("optimizer = {text}");
-            assert_eq!(mistake(&toml), (1, text, format!("{fault}, {expected}")));
-        }
+        let message = "invalid type: integer `3`, \
+             expected a name such as \"sgd\" or a table such as { kind = \"sgd\" }";
+        assert_eq!(mistake("optimizer = 3"), (1, "3", message.to_owned()));
     }
 
     #[test]
@@ -389,7 +482,11 @@ mod tests {
             let optimizer = read(&format!("optimizer = '{name}'"));
             assert_eq!(optimizer.name(), *name);
             let written = toml::to_string(&BTreeMap::from([("optimizer", &optimizer)])).unwrap();
-            assert!(written.starts_with(&format!("[optimizer.{name}]\n")), "{written}");
+            assert!(
+                written == format!("optimizer = \"{name}\"\n")
+                    || written.starts_with(&format!("[optimizer]\nkind = \"{name}\"\n")),
+                "{written}"
+            );
             assert_eq!(read(&written), optimizer);
         }
     }
@@ -415,8 +512,8 @@ mod tests {
     fn a_name_alone_is_not_enough_where_a_setting_has_no_default() {
         let error = toml::from_str::<BTreeMap<String, NeedyKind>>("layer = 'needy'").unwrap_err();
         assert_eq!(error.message(), "missing field `units`");
-        let read =
-            toml::from_str::<BTreeMap<String, NeedyKind>>("layer = { needy = { units = 3 } }");
+        let text = "layer = { kind = 'needy', units = 3 }";
+        let read = toml::from_str::<BTreeMap<String, NeedyKind>>(text);
         let layer = &read.unwrap()["layer"];
         assert_eq!(layer.name(), "needy");
         let _: &dyn Anything = layer.as_dyn();
@@ -430,7 +527,7 @@ mod tests {
 
     #[test]
     fn every_default_is_valid() {
-        let default = |name: &&str| format!("{name} = {{}}");
+        let default = |name: &&str| format!("kind = '{name}'");
         let optimizers = Optimizer::NAMES.iter().map(default);
         let mut refused: Vec<_> =
             optimizers.filter_map(|toml| refusal::<Optimizer>(&toml)).collect();
@@ -447,36 +544,36 @@ mod tests {
         let share = "expected a number from 0 to below 1";
         let positive = "expected a number above 0";
         let cases = [
-            (initializer, "constant = { value = inf }", "expected a finite number"),
-            (initializer, "normal = { deviation = 0 }", positive),
-            (initializer, "truncated_normal = { deviation = -1 }", positive),
+            (initializer, "kind = 'constant'\nvalue = inf", "expected a finite number"),
+            (initializer, "kind = 'normal'\ndeviation = 0", positive),
+            (initializer, "kind = 'truncated_normal'\ndeviation = -1", positive),
             (
                 initializer,
-                "uniform = { low = 0.5, high = 0.5 }",
+                "kind = 'uniform'\nlow = 0.5\nhigh = 0.5",
                 "expected a number above low = 0.5",
             ),
-            (optimizer, "momentum = { momentum = 1 }", share),
-            (optimizer, "nesterov = { momentum = -0.1 }", share),
-            (optimizer, "adagrad = { epsilon = 0 }", positive),
-            (optimizer, "rmsprop = { decay = 1 }", share),
-            (optimizer, "adam = { beta1 = 1 }", share),
-            (optimizer, "adam = { beta2 = -0.1 }", share),
-            (optimizer, "adam = { epsilon = 0 }", positive),
-            (optimizer, "adamw = { weight_decay = -0.1 }", "expected a number of at least 0"),
-            (schedule, "constant = { learning_rate = -0.1 }", positive),
-            (schedule, "step = { every = 0 }", "expected 1 or more"),
-            (schedule, "exponential = { floor = -0.1 }", "expected a number of at least 0"),
-            (schedule, "exponential = { amplitude = 0 }", positive),
-            (schedule, "exponential = { decay_steps = 0 }", "expected 1 or more"),
-            (schedule, "cosine = { steps = 0 }", "expected 1 or more"),
+            (optimizer, "kind = 'momentum'\nmomentum = 1", share),
+            (optimizer, "kind = 'nesterov'\nmomentum = -0.1", share),
+            (optimizer, "kind = 'adagrad'\nepsilon = 0", positive),
+            (optimizer, "kind = 'rmsprop'\ndecay = 1", share),
+            (optimizer, "kind = 'adam'\nbeta1 = 1", share),
+            (optimizer, "kind = 'adam'\nbeta2 = -0.1", share),
+            (optimizer, "kind = 'adam'\nepsilon = 0", positive),
+            (optimizer, "kind = 'adamw'\nweight_decay = -0.1", "expected a number of at least 0"),
+            (schedule, "kind = 'constant'\nlearning_rate = -0.1", positive),
+            (schedule, "kind = 'step'\nevery = 0", "expected 1 or more"),
+            (schedule, "kind = 'exponential'\nfloor = -0.1", "expected a number of at least 0"),
+            (schedule, "kind = 'exponential'\namplitude = 0", positive),
+            (schedule, "kind = 'exponential'\ndecay_steps = 0", "expected 1 or more"),
+            (schedule, "kind = 'cosine'\nsteps = 0", "expected 1 or more"),
         ];
         for (refusal, toml, expected) in cases {
             // The last setting of the text is the one outside.
-            let (settings, found) = toml.trim_end_matches(" }").rsplit_once(" = ").expect(toml);
-            let name = settings.rsplit(' ').next().expect(toml);
+            let last = toml.lines().last().expect(toml);
+            let (name, found) = last.split_once(" = ").expect(toml);
             assert_eq!(refusal(toml), Some(format!("{name}: {expected}, found {found}")), "{toml}");
         }
-        let nested = "warmup = { then = { constant = { learning_rate = 0 } } }";
+        let nested = "kind = 'warmup'\nthen = { kind = 'constant', learning_rate = 0 }";
         let message = format!("then.learning_rate: {positive}, found 0");
         assert_eq!(schedule(nested), Some(message), "with its path");
     }

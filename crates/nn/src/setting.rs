@@ -1,9 +1,14 @@
 //! Settings that may be written in a short and a long form.
 
-use graph::Padding;
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
 
-use crate::registry::{InvalidSetting, require};
+use graph::Padding;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::init::{Initializer, constant::Constant};
+use crate::registry::{InvalidSetting, KindVisitor, finite, nested, require};
 
 /// A height and a width: `5` or `[5, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,23 +99,89 @@ impl PaddingSetting {
     }
 }
 
-/// A bias: its first value, or `false` for none.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected the first value of the bias, or false for none")]
+/// A bias: its first value, `false` for none, or an initializer.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Bias {
     /// Its first value.
     Value(f64),
     /// Whether there is one, which then begins at 0.
     IsPresent(bool),
+    /// How it begins; fans are those of the weight beside it.
+    Drawn(Initializer),
+}
+
+impl Default for Bias {
+    fn default() -> Self {
+        Self::Value(0.0)
+    }
 }
 
 impl Bias {
-    /// The first value, if there is a bias.
-    pub fn value(self) -> Option<f64> {
+    /// How it begins, if there is one.
+    pub fn initializer(&self) -> Option<Initializer> {
         match self {
-            Self::Value(value) => Some(value),
-            Self::IsPresent(is_present) => is_present.then_some(0.0),
+            Self::Value(value) => Some(Constant { value: *value }.into()),
+            Self::IsPresent(is_present) => is_present.then(|| Constant { value: 0.0 }.into()),
+            Self::Drawn(initializer) => Some(initializer.clone()),
         }
+    }
+
+    pub(crate) fn is_valid(name: &str, bias: &Self) -> Result<(), InvalidSetting> {
+        match bias {
+            Self::Value(value) => finite(name, value),
+            Self::IsPresent(_) => Ok(()),
+            Self::Drawn(initializer) => nested(name, initializer),
+        }
+    }
+}
+
+impl Serialize for Bias {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::IsPresent(is_present) => is_present.serialize(serializer),
+            Self::Drawn(initializer) => initializer.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BiasVisitor;
+
+        impl<'de> Visitor<'de> for BiasVisitor {
+            type Value = Bias;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the first value of the bias, false for none, or an initializer")
+            }
+
+            fn visit_bool<E: Error>(self, is_present: bool) -> Result<Bias, E> {
+                Ok(Bias::IsPresent(is_present))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Bias, E> {
+                Ok(Bias::Value(value as f64))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Bias, E> {
+                Ok(Bias::Value(value as f64))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Bias, E> {
+                Ok(Bias::Value(value))
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Bias, E> {
+                KindVisitor(PhantomData).visit_str(name).map(Bias::Drawn)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Bias, A::Error> {
+                KindVisitor(PhantomData).visit_map(map).map(Bias::Drawn)
+            }
+        }
+
+        deserializer.deserialize_any(BiasVisitor)
     }
 }
 
@@ -132,9 +203,14 @@ mod tests {
             ("pair = 5\npadding = \"same\"\nbias = 0.1\n", [5, 5], Padding::Same, Some(0.1)),
             ("pair = [5, 3]\npadding = \"valid\"\nbias = false\n", [5, 3], Padding::Valid, None),
             ("pair = 1\npadding = [1, 2, 3, 4]\nbias = 0.0\n", [1, 1], explicit, Some(0.0)),
+            ("pair = 1\npadding = \"same\"\nbias = true\n", [1, 1], Padding::Same, Some(0.0)),
         ] {
             let all: All = toml::from_str(text).unwrap();
-            assert_eq!((all.pair.sizes(), all.padding.0, all.bias.value()), (pair, padding, bias));
+            let bias = bias.map(|value| Constant { value }.into());
+            assert_eq!(
+                (all.pair.sizes(), all.padding.0, all.bias.initializer()),
+                (pair, padding, bias)
+            );
             assert_eq!(toml::to_string(&all).unwrap(), text);
         }
     }
@@ -154,8 +230,13 @@ mod tests {
             ),
             (
                 "pair = 5\npadding = 2\nbias = \"no\"",
-                "expected the first value of the bias, or false for none",
+                "unknown variant `no`, expected one of `constant`",
             ),
+            (
+                "pair = 5\npadding = 2\nbias = []",
+                "expected the first value of the bias, false for none, or an initializer",
+            ),
+            ("pair = 5\npadding = 2\nbias = { kind = 'normal', mu = 1 }", "unknown field `mu`"),
         ] {
             let error = toml::from_str::<All>(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

@@ -1,64 +1,37 @@
 //! A batch of a dataset, loaded and transposed where it is used.
 
 use data::{Dataset, Features, Targets};
+use graph::BOUND;
 use graph::op::Tile;
-use graph::{BOUND, InputSource};
 use kernels::{
     Float, GatheredSamples, gather_bytes, gather_values, inlined, prefetch_all, vectorize,
 };
-use nn::RunningStatistics;
+use nn::ModelSource;
 
 /// Bytes that are divided by a larger number are bounded.
 const MIN_DIVISOR: f64 = 1e-10;
 const _: () = assert!(u8::MAX as f64 / MIN_DIVISOR < BOUND);
 
-/// Some samples of a dataset as the inputs of a [`Model`](nn::Model): the samples, their targets and the
-/// running statistics.
+/// Some samples of a dataset, with their targets.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSource<'a, T> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// The number of each sample of the batch in the dataset.
     pub indices: &'a [u32],
-    /// The same for the batch after it, if one is known.
+    /// The same for the batch after it; empty if it is not known.
     pub next: &'a [u32],
     /// What features are divided by.
     pub divisor: T,
-    /// The running statistics, one batch normalisation after the other.
-    pub running_statistics: &'a [T],
-    /// Which of them each input from number 2 on takes.
-    pub statistics: &'a [RunningStatistics],
 }
 
-impl<T: Float> InputSource<T> for BatchSource<'_, T> {
-    fn is_bounded(&self, input: usize) -> bool {
+impl<T: Float> ModelSource<T> for BatchSource<'_, T> {
+    fn is_bounded(&self) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
-        input == 0 && is_bytes && self.divisor.abs() > T::from_f64(MIN_DIVISOR)
+        is_bytes && self.divisor.abs() > T::from_f64(MIN_DIVISOR)
     }
 
-    fn load(&self, input: usize, tile: Tile, out: &mut [T]) {
-        match input {
-            0 => self.fill_samples(tile, out),
-            1 => self.fill_targets(tile, out),
-            statistic => {
-                let range = self.statistics[statistic - 2].range.clone();
-                out.copy_from_slice(&self.running_statistics[range]);
-            }
-        }
-    }
-}
-
-impl<'a, T: Float> BatchSource<'a, T> {
-    /// Some samples for training, which takes no running statistics, without the batch after them.
-    pub fn new(dataset: &'a Dataset, indices: &'a [u32], divisor: T) -> Self {
-        Self { dataset, indices, next: &[], divisor, running_statistics: &[], statistics: &[] }
-    }
-
-    fn of_tile(&self, tile: Tile) -> &[u32] {
-        &self.indices[tile.first..tile.first + tile.valid]
-    }
-
-    fn fill_samples(&self, tile: Tile, out: &mut [T]) {
+    fn load_samples(&self, tile: Tile, out: &mut [T]) {
         let len = self.dataset.sample_len();
         let (indices, width) = (self.of_tile(tile), tile.width);
         match self.dataset.features() {
@@ -77,7 +50,7 @@ impl<'a, T: Float> BatchSource<'a, T> {
         }
     }
 
-    fn fill_targets(&self, tile: Tile, out: &mut [T]) {
+    fn load_targets(&self, tile: Tile, out: &mut [T]) {
         let indices = self.of_tile(tile);
         match self.dataset.targets() {
             Targets::Labels { values, .. } => {
@@ -91,6 +64,12 @@ impl<'a, T: Float> BatchSource<'a, T> {
                 gather_values(samples, out);
             }
         }
+    }
+}
+
+impl<T> BatchSource<'_, T> {
+    fn of_tile(&self, tile: Tile) -> &[u32] {
+        &self.indices[tile.first..tile.first + tile.valid]
     }
 }
 
@@ -110,27 +89,18 @@ mod tests {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
-        let text = "data.source = 'memory'\ntrain = { steps = 1 }\n\
-            model = { input = [1], layers = [{ batch_norm = {} }, { batch_norm = {} }] }";
-        let experiment = crate::Experiment::parse("statistics.toml", text).unwrap();
-        let model = experiment.network(nn::Mode::Evaluate).unwrap();
-        let source = BatchSource {
-            running_statistics: &[1.0, 2.0, 3.0, 4.0],
-            statistics: &model.running_statistics,
-            ..BatchSource::new(&dataset, &[9, 2, 0], 255.0)
-        };
+        let source =
+            BatchSource { dataset: &dataset, indices: &[9, 2, 0], next: &[], divisor: 255.0 };
         let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
         let mut out = vec![-1.0; 70 * 4];
-        source.load(0, tile, &mut out);
+        source.load_samples(tile, &mut out);
         for f in 0..70 {
             for (lane, sample) in [(0, 2), (1, 0)] {
                 assert_eq!(out[f * 4 + lane], f32::from(features[sample * 70 + f]) / 255.0);
             }
             assert_eq!(out[f * 4 + 2..f * 4 + 4], [out[f * 4 + 1]; 2]);
         }
-        source.load(1, tile, &mut out[..4]);
+        source.load_targets(tile, &mut out[..4]);
         assert_eq!(out[..2], [1.0, 2.0]);
-        source.load(3, tile, &mut out[..2]);
-        assert_eq!(out[..2], [3.0, 4.0]);
     }
 }

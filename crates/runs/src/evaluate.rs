@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data::Dataset;
 use events::Metrics;
 use graph::{Compile, Pool, Program, RunArgs, Tensor};
-use nn::{Mode, Model, NetworkError};
+use nn::{Mode, Model, ModelInputs, NetworkError};
 
 use crate::batch_source::BatchSource;
 use crate::experiment::{Experiment, outputs_of};
@@ -74,10 +74,10 @@ impl Evaluator {
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");
-            let inputs = BatchSource {
+            let inputs = ModelInputs {
+                model: &self.model,
+                source: BatchSource { dataset, indices, next: &[], divisor: self.divisor },
                 running_statistics: &saved.running_statistics,
-                statistics: &self.model.running_statistics,
-                ..BatchSource::new(dataset, indices, self.divisor)
             };
             let parameters = &saved.parameters[..];
             program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });

@@ -2,14 +2,16 @@
 
 mod document;
 mod source;
+pub mod sources;
 
 use std::error::Error;
 use std::fmt;
+use std::mem::take;
 use std::ops::Range;
 use std::path::Path;
 
 use data::{DataError, Dataset, Order, Targets};
-use diagnostics::{Excerpt, nearest, printable};
+use diagnostics::{Excerpt, chain, nearest, printable};
 use graph::Shape;
 use kernels::Float;
 use nn::optim::{Optimizer, adam::Adam, clip::Clip};
@@ -20,7 +22,8 @@ use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
-pub use source::{DataSource, DataSpec, Split};
+pub use source::DataSpec;
+pub use sources::{DataSource, Split};
 
 /// Everything that decides what a run computes. The number of threads does not, and is not part of it.
 ///
@@ -28,11 +31,11 @@ pub use source::{DataSource, DataSpec, Split};
 /// let text = r#"
 ///     [model]
 ///     input = [28, 28, 1]
-///     layers = ["flatten", { linear = { units = 10 } }]
+///     layers = ["flatten", { kind = "linear", units = 10 }]
 ///
 ///     [train]
 ///     optimizer = "sgd"
-///     schedule = { constant = { learning_rate = 0.5 } }
+///     schedule = { kind = "constant", learning_rate = 0.5 }
 ///     batch = 100
 ///     epochs = 3.0
 /// "#;
@@ -234,8 +237,8 @@ impl Experiment {
         if let Some((span, message)) = document::oversized_integer(&document) {
             return Err(mistake(file, Some((text, span)), message));
         }
-        let experiment = toml::from_str(text).map_err(wrong)?;
-        Self::checked(file, experiment, |name| Some((text, document::span_of(&document, name)?)))
+        let experiment = document::read(&document).map_err(wrong)?;
+        Self::checked(file, experiment, |name| Some((text, document::span_of(&document, name))))
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
@@ -250,7 +253,7 @@ impl Experiment {
         if settings.is_empty() {
             return Ok(unchanged);
         }
-        let mut table: toml::Table = toml::from_str(text).expect("it was read before");
+        let mut table = toml::Value::Table(toml::from_str(text).expect("it was read before"));
         for (path, value) in settings {
             set(&mut table, path, value)?;
         }
@@ -258,15 +261,19 @@ impl Experiment {
             settings.iter().map(|(path, value)| format!("{path}={value}")).collect();
         let file = format!("{file} with --set {}", shown.join(" "));
         // As text again: to read settings from a table as well would compile all that reads them a second time.
-        let experiment: Self = toml::from_str(&table.to_string())
+        let text = toml::to_string(&table).expect("it was a text before");
+        let experiment: Self = document::parse(&text)
+            .and_then(|document| document::read(&document))
             .map_err(|error| mistake(&file, None, error.message()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
         Self::checked(&file, Self { name, ..experiment }, |_| None)
     }
 
-    /// The experiment as text, with every default written out.
+    /// The experiment as text, with every default written out, a layer a line.
     pub fn to_text(&self) -> String {
-        toml::to_string(self).expect("every setting has a text form")
+        let text = toml::to_string(self).expect("every setting has a text form");
+        // An experiment made by a program may hold an integer that TOML does not have.
+        toml::from_str(&text).map_or(text, |table| document::as_written(&table))
     }
 
     /// Every setting by its dotted path, such as `train.batch`, with its value as TOML; of the model, each layer by
@@ -277,7 +284,6 @@ impl Experiment {
         let text = self.to_text();
         match toml::from_str::<toml::Table>(&text) {
             Ok(table) => flatten("", &table.into(), &mut settings),
-            // An experiment made by a program may hold an integer that TOML does not have.
             Err(_) => settings.push(("experiment".to_owned(), text)),
         }
         settings
@@ -330,6 +336,13 @@ impl Experiment {
         }
         within("data", experiment.data.validate())?;
         within("model", experiment.model.validate())?;
+        experiment.model.check().map_err(|error| {
+            let name = match &error {
+                NetworkError::Layer { number, .. } => format!("model.layers.{number}"),
+                _ => "model".to_owned(),
+            };
+            mistake(file, place(&name), chain(&error))
+        })?;
         experiment.data.fill_defaults();
         if experiment.name.is_empty() {
             let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -373,19 +386,13 @@ fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>
     }
 }
 
-fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), ExperimentError> {
+fn set(experiment: &mut toml::Value, path: &str, value: &str) -> Result<(), ExperimentError> {
     /// Names in a path: a few more than any setting has. Deeper tables would overflow the stack.
     const MOST: usize = 16;
     let wrong = |message| mistake(&format!("--set {path}={value}"), None, message);
-    let mut parents: Vec<&str> = path.split('.').collect();
-    if parents.len() > MOST {
+    let names: Vec<&str> = path.split('.').collect();
+    if names.len() > MOST {
         return Err(wrong(format!("expected at most {MOST} names in a path")));
-    }
-    let name = parents.pop().unwrap_or_default();
-    let mut at = table;
-    for parent in parents {
-        let next = at.entry(parent).or_insert_with(|| toml::Table::new().into());
-        at = next.as_table_mut().ok_or_else(|| wrong(format!("`{parent}` is not a table")))?;
     }
     let assignment = format!("value = {value}");
     let document = document::parse(&assignment).ok();
@@ -394,12 +401,33 @@ fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), Experimen
     }
     let parsed = toml::from_str(&assignment).ok();
     let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
-    // `steps` and `epochs` say the same thing: the one that is set replaces the other.
-    match path {
-        "train.steps" => at.remove("epochs"),
-        "train.epochs" => at.remove("steps"),
-        _ => None,
-    };
-    at.insert(name.to_owned(), parsed.unwrap_or_else(|| value.into()));
+    let (mut at, mut holder) = (experiment, "");
+    for name in names {
+        at = entry(at, name)
+            .ok_or_else(|| wrong(format!("`{holder}` is not a table with `{name}`")))?;
+        holder = name;
+    }
+    *at = parsed.unwrap_or_else(|| value.into());
     Ok(())
+}
+
+/// The setting `name` of a table, made if it is missing; of the settings of a component that is given by its name only;
+/// or the element of that number, from 1, of an array.
+fn entry<'v>(value: &'v mut toml::Value, name: &str) -> Option<&'v mut toml::Value> {
+    if let toml::Value::String(kind) = value {
+        *value = toml::Table::from_iter([("kind".to_owned(), take(kind).into())]).into();
+    }
+    match value {
+        toml::Value::Table(table) => {
+            // `steps` and `epochs` say the same thing: the one that is set replaces the other.
+            match name {
+                "steps" => table.remove("epochs"),
+                "epochs" => table.remove("steps"),
+                _ => None,
+            };
+            Some(table.entry(name).or_insert_with(|| toml::Table::new().into()))
+        }
+        toml::Value::Array(values) => values.get_mut(name.parse::<usize>().ok()?.checked_sub(1)?),
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use events::Event;
 
 use crate::experiment::Experiment;
-use crate::saved::{SavedError, SavedModel};
+use crate::saved::{LAST, SavedError, SavedModel};
 
 /// A folder with `experiment.toml`, `events.jsonl`, models of earlier steps in `checkpoints/step-000600.safetensors` and
 /// so on and, when the run has ended, `checkpoints/last.safetensors`.
@@ -64,7 +64,7 @@ const EVENTS: &str = "events.jsonl";
 
 impl RunFolder {
     /// The name of the final model within the folder.
-    pub const LAST: &str = "checkpoints/last.safetensors";
+    pub const LAST: &str = LAST;
 
     /// Makes the folder `path`, which must not exist.
     ///

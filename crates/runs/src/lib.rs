@@ -11,14 +11,16 @@ pub mod metrics;
 mod predictor;
 pub mod presets;
 mod saved;
+mod start;
 
 pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
-    outputs_of,
+    outputs_of, sources,
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, predicted_class};
 pub use predictor::Predictor;
 pub use saved::{SavedError, SavedMistake, SavedModel};
+pub use start::Start;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use graph::op::Tile;
-use graph::{Compile, InputSource, Pool, Program, RunArgs, Tensor};
+use graph::{Compile, Pool, Program, RunArgs, Tensor};
 use kernels::transpose;
-use nn::{Model, NetworkError, RunningStatistics};
+use nn::{Model, ModelInputs, ModelSource, NetworkError};
 
 use crate::batch_source::divide;
 use crate::saved::SavedModel;
@@ -111,11 +111,11 @@ impl Predictor {
             found, expected,
             "{found} numbers: expected {expected}, for {shape} with a batch of {batch}"
         );
-        let inputs = Samples {
-            samples,
-            divisor: self.saved.experiment.data.divisor.unwrap_or(1.0),
+        let divisor = self.saved.experiment.data.divisor.unwrap_or(1.0);
+        let inputs = ModelInputs {
+            model: &self.model,
+            source: Samples { samples, divisor },
             running_statistics: &self.saved.running_statistics,
-            statistics: &self.model.running_statistics,
         };
         self.program.run(&RunArgs {
             pool: self.pool.as_deref(),
@@ -128,30 +128,23 @@ impl Predictor {
     }
 }
 
-/// Samples, one after the other, and the running statistics as inputs of a graph.
+/// Samples without targets, one after the other.
 struct Samples<'a> {
     samples: &'a [f32],
     divisor: f32,
-    running_statistics: &'a [f32],
-    statistics: &'a [RunningStatistics],
 }
 
-impl InputSource<f32> for Samples<'_> {
-    fn load(&self, input: usize, tile: Tile, out: &mut [f32]) {
-        match input {
-            0 => {
-                let len = out.len() / tile.width;
-                let samples = &self.samples[tile.first * len..];
-                transpose((samples, len), [tile.valid, len], (out, tile.width));
-                tile.repeat_last_sample(out);
-                divide(out, self.divisor);
-            }
-            1 => unreachable!("a prediction needs no target"),
-            statistic => {
-                let range = self.statistics[statistic - 2].range.clone();
-                out.copy_from_slice(&self.running_statistics[range]);
-            }
-        }
+impl ModelSource<f32> for Samples<'_> {
+    fn load_samples(&self, tile: Tile, out: &mut [f32]) {
+        let len = out.len() / tile.width;
+        let samples = &self.samples[tile.first * len..];
+        transpose((samples, len), [tile.valid, len], (out, tile.width));
+        tile.repeat_last_sample(out);
+        divide(out, self.divisor);
+    }
+
+    fn load_targets(&self, _: Tile, _: &mut [f32]) {
+        unreachable!("a prediction needs no target");
     }
 }
 
@@ -170,8 +163,8 @@ mod tests {
     /// Weights of a first step, and running statistics that are not those before it.
     fn saved() -> SavedModel {
         let mut saved = untrained(
-            "input = [6, 6, 2], layers = [{ conv2d = { filters = 3, kernel = 3 } }, { batch_norm = {} }, 'relu', \
-            'flatten', { linear = { units = 4 } }]",
+            "input = [6, 6, 2], layers = [{ kind = 'conv2d', filters = 3, kernel = 3 }, { kind = 'batch_norm' }, 'relu', \
+            'flatten', { kind = 'linear', units = 4 }]",
         );
         saved.running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
         saved.parameters = saved.model().unwrap().initial_parameters(1);
@@ -207,11 +200,11 @@ mod tests {
     fn a_model_that_no_memory_holds_is_refused() {
         // 2³⁰ numbers in each layer, from a model of less than 1 MB.
         let saved = untrained(
-            "input = [256, 256, 1], layers = [{ conv2d = { filters = 16384, kernel = 3, padding = 'same' } }, \
-            { max_pool2d = { size = 256 } }, 'flatten', { linear = { units = 3 } }]",
+            "input = [256, 256, 1], layers = [{ kind = 'conv2d', filters = 16384, kernel = 3, padding = 'same' }, \
+            { kind = 'max_pool2d', size = 256 }, 'flatten', { kind = 'linear', units = 3 }]",
         );
         let error = Predictor::new(saved, 1).unwrap_err().to_string();
-        assert!(error.starts_with("layer 1 (conv2d): conv2d [N, 256, 256, 16384]"), "{error}");
+        assert!(error.starts_with("1.conv2d: conv2d [N, 256, 256, 16384]"), "{error}");
     }
 
     #[test]

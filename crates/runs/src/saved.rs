@@ -41,6 +41,9 @@ pub enum SavedMistake {
     /// It cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// A directory without a final model.
+    #[error("expected a run directory with {}, found a directory without it", LAST)]
+    Unfinished,
     /// It is not a safetensors file, or a damaged one.
     #[error("expected a safetensors file, found another format or a damaged file")]
     Format(#[from] SafeTensorError),
@@ -77,6 +80,8 @@ pub enum SavedMistake {
     },
 }
 
+/// The final model within the folder of a run.
+pub(crate) const LAST: &str = "checkpoints/last.safetensors";
 const EXPERIMENT: &str = "gradus.experiment";
 
 impl SavedModel {
@@ -99,15 +104,20 @@ impl SavedModel {
         })
     }
 
-    /// Reads a file written by [`write`](Self::write).
+    /// Reads a file written by [`write`](Self::write), or the final model of a run directory.
     ///
     /// # Errors
     ///
     /// What is wrong with the file. Everything in it is checked: every value is finite.
-    pub fn read(file: &Path) -> Result<Self, SavedError> {
-        let bytes = fs::read(file).map_err(SavedMistake::Io);
+    pub fn read(path: &Path) -> Result<Self, SavedError> {
+        let file = if path.is_dir() { path.join(LAST) } else { path.to_owned() };
+        let failed = |mistake| SavedError { file: path.to_owned(), mistake };
+        if path.is_dir() && !file.exists() {
+            return Err(failed(SavedMistake::Unfinished));
+        }
+        let bytes = fs::read(&file).map_err(SavedMistake::Io);
         let read = bytes.and_then(|bytes| Self::from_bytes(&bytes));
-        read.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
+        read.map_err(|mistake| SavedError { file, mistake })
     }
 
     /// The graph for evaluation.
@@ -134,10 +144,10 @@ impl SavedModel {
         let parameters = model
             .parameters
             .iter()
-            .map(|spec| (&spec.name, spec.shape.clone(), &self.parameters[spec.range.clone()]));
+            .map(|spec| (&spec.path, spec.shape.clone(), &self.parameters[spec.range.clone()]));
         let statistics = model.running_statistics.iter().map(|statistic| {
             let values = &self.running_statistics[statistic.range.clone()];
-            (&statistic.name, vec![2, statistic.channels], values)
+            (&statistic.path, vec![2, statistic.channels], values)
         });
         let tensors = parameters.chain(statistics).map(|(name, shape, values)| {
             (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
@@ -182,10 +192,10 @@ impl SavedModel {
             }
         };
         for spec in &model.parameters {
-            saved.parameters.extend(numbers(&spec.name, &spec.shape)?);
+            saved.parameters.extend(numbers(&spec.path, &spec.shape)?);
         }
         for statistic in &model.running_statistics {
-            saved.running_statistics.extend(numbers(&statistic.name, &[2, statistic.channels])?);
+            saved.running_statistics.extend(numbers(&statistic.path, &[2, statistic.channels])?);
         }
         Ok(saved)
     }

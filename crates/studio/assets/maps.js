@@ -121,5 +121,5 @@ export function mapFigure(name) {
 
 /** A figure for each layer of a network. */
 export function layerFigures(about) {
-  return about.layers.map(({ number, kind, output }) => mapFigure(`${number} ${kind} ${output}`));
+  return about.layers.map(({ path, output }) => mapFigure(`${path} ${output}`));
 }

@@ -1,7 +1,7 @@
 //! The description of a run: its experiment, network and data.
 
 use data::{Dataset, Targets};
-use nn::Mode;
+use nn::{LayerInput, Mode};
 use serde_json::{Value, json};
 
 use crate::error::RunError;
@@ -21,14 +21,19 @@ pub(crate) fn about(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
     });
     let layers = model.layers.iter().map(|layer| {
         json!({
-            "number": layer.number,
+            "path": layer.path,
             "kind": layer.kind,
+            // Of each input the index of its layer; null for the network's input.
+            "inputs": layer.inputs.iter().map(|input| match *input {
+                LayerInput::Samples => None,
+                LayerInput::Layer(index) => Some(index),
+            }).collect::<Vec<_>>(),
             "output": layer.output.to_string(),
             "parameters": layer.parameters,
             "multiply_adds": layer.multiply_adds,
         })
     });
-    let parameters = model.parameters.iter().map(|spec| &spec.name);
+    let parameters = model.parameters.iter().map(|spec| &spec.path);
     Ok(json!({
         "id": run.id,
         "name": experiment.name,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use data::{Dataset, Features};
+use nn::LayerSummary;
+use nn::layers::Activation;
 use runs::{Predictor, SavedModel};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use crate::lock;
 
 /// Samples over which the statistics are taken.
 const SAMPLES: usize = 100;
-/// A sigmoid within this of 0 or 1, or a tanh within twice this of -1 or 1, has almost no gradient.
+/// A value within this fraction of the range from one of its layer's limits has almost no gradient.
 const SATURATED: f32 = 0.02;
 
 /// The predictors used last, for one sample and for several at a time: a page uses the same one again and again.
@@ -29,13 +31,13 @@ type PredictorSlot = Mutex<Option<(Arc<SavedModel>, Predictor)>>;
 /// Statistics of the activations of a layer over some samples.
 #[derive(Debug, Serialize)]
 pub(crate) struct LayerStatistics {
-    number: usize,
-    kind: &'static str,
+    path: String,
     /// The minimum, the six inner 1/7 quantiles and the maximum.
     edges: [f32; 8],
-    /// Channels or units, and those of a ReLU that are 0 for every sample.
+    /// Channels or units.
     units: usize,
-    dead: usize,
+    /// Those that are dead, of layers whose units can be.
+    dead: Option<usize>,
     /// The fraction of saturated values, of layers that can saturate.
     saturated: Option<f64>,
 }
@@ -74,7 +76,7 @@ impl PredictorCache {
             let statistics = layers.filter_map(|(i, layer)| {
                 let values = predictor.activations(i)?;
                 let units = values.shape().last().copied().unwrap_or(1).max(1);
-                Some(layer_statistics(layer.number, layer.kind, values.values(), units))
+                Some(layer_statistics(layer, values.values(), units))
             });
             statistics.collect()
         })
@@ -108,31 +110,23 @@ fn predict<T>(
 }
 
 /// The statistics of `values`, in which the `units` alternate.
-fn layer_statistics(
-    number: usize,
-    kind: &'static str,
-    values: &[f32],
-    units: usize,
-) -> LayerStatistics {
-    let mut is_dead = vec![kind == "relu"; units];
+fn layer_statistics(layer: &LayerSummary, values: &[f32], units: usize) -> LayerStatistics {
+    let Activation { has_dead_units, limits } = layer.activation;
+    let mut is_dead = vec![true; units];
     for row in values.chunks_exact(units) {
         is_dead.iter_mut().zip(row).for_each(|(is_dead, &value)| *is_dead &= value == 0.0);
     }
-    let fraction = |is_saturated: fn(f32) -> bool| {
-        values.iter().filter(|&&value| is_saturated(value)).count() as f64
-            / values.len().max(1) as f64
-    };
-    let saturated = match kind {
-        "sigmoid" => Some(fraction(|value| !(SATURATED..=1.0 - SATURATED).contains(&value))),
-        "tanh" => Some(fraction(|value| value.abs() > 1.0 - 2.0 * SATURATED)),
-        _ => None,
-    };
+    let saturated = limits.map(|[low, high]| {
+        let near = SATURATED * (high - low);
+        let is_saturated = |value: &&f32| !(low + near..=high - near).contains(*value);
+        values.iter().filter(is_saturated).count() as f64 / values.len().max(1) as f64
+    });
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
     let last = sorted.len().saturating_sub(1);
     let edges = std::array::from_fn(|i| sorted.get(i * last / 7).copied().unwrap_or(0.0));
-    let dead = is_dead.iter().filter(|&&is_dead| is_dead).count();
-    LayerStatistics { number, kind, edges, units, dead, saturated }
+    let dead = has_dead_units.then(|| is_dead.iter().filter(|&&is_dead| is_dead).count());
+    LayerStatistics { path: layer.path.clone(), edges, units, dead, saturated }
 }
 
 /// The numbers of one sample, as in the dataset.
@@ -151,13 +145,21 @@ mod tests {
 
     #[test]
     fn dead_units_and_saturated_values_are_counted() {
+        let text = "data.source = 'memory'\ntrain.steps = 1\n\
+            model = { input = [3], layers = ['relu', 'softplus', 'sigmoid', 'tanh'] }";
+        let experiment = runs::Experiment::parse("layers.toml", text).unwrap();
+        let model = experiment.network(nn::Mode::Evaluate).unwrap();
+        let statistics = |kind: &str, values: &[f32], units| {
+            let layer = model.layers.iter().find(|layer| layer.kind == kind).unwrap();
+            layer_statistics(layer, values, units)
+        };
         let values = [0.0, 1.0, 0.0, 0.0, 0.0, 3.0];
-        let relu = layer_statistics(2, "relu", &values, 3);
-        assert_eq!((relu.units, relu.dead, relu.saturated), (3, 1, None));
-        assert_eq!(layer_statistics(2, "linear", &values, 3).dead, 0);
-        let sigmoid = layer_statistics(1, "sigmoid", &[0.001, 0.5, 0.999, 0.9], 2);
-        assert_eq!((sigmoid.dead, sigmoid.saturated), (0, Some(0.5)));
-        assert_eq!(layer_statistics(1, "tanh", &[-0.99, 0.5, 0.0, 0.9], 2).saturated, Some(0.25));
+        let relu = statistics("relu", &values, 3);
+        assert_eq!((relu.units, relu.dead, relu.saturated), (3, Some(1), None));
+        assert_eq!(statistics("softplus", &values, 3).dead, None);
+        let sigmoid = statistics("sigmoid", &[0.001, 0.5, 0.999, 0.9], 2);
+        assert_eq!(sigmoid.saturated, Some(0.5));
+        assert_eq!(statistics("tanh", &[-0.99, 0.5, 0.0, 0.9], 2).saturated, Some(0.25));
         assert_eq!((sigmoid.edges[0], sigmoid.edges[7]), (0.001, 0.999));
     }
 }

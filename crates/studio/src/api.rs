@@ -298,7 +298,7 @@ fn statistics(request: RunRequest, Query(query): Query<StepQuery>) -> Answer<Jso
 fn parameter(request: RunRequest, Query(query): Query<ParameterQuery>) -> Answer<Vec<u8>> {
     let ModelAtStep { step, model: saved } = request.model(query.step)?;
     let network = saved.model().map_err(RunError::from)?;
-    let spec = network.parameters.iter().find(|spec| spec.name == query.name);
+    let spec = network.parameters.iter().find(|spec| spec.path == query.name);
     let spec = spec.ok_or_else(|| not_found("no such parameter"))?;
     let values = &saved.parameters[spec.range.clone()];
     let n = values.len();

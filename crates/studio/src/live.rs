@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_model_is_copied_only_if_the_studio_wants_it() {
         let text = "data = { source = 'memory' }\ntrain = { steps = 1 }\n\
-            model = { input = [2], layers = [{ linear = { units = 1 } }] }";
+            model = { input = [2], layers = [{ kind = 'linear', units = 1 }] }";
         let experiment = runs::Experiment::parse("small.toml", text).unwrap();
         let model = || SavedModel {
             experiment: experiment.clone(),

@@ -57,13 +57,13 @@ impl Batches {
         }
     }
 
-    /// The batch as the inputs of a graph for training, which has no running statistics.
-    pub(crate) fn inputs(&self) -> BatchSource<'_, f32> {
-        BatchSource { next: &self.next.0, ..self.inputs_of(&self.indices) }
+    /// The batch.
+    pub(crate) fn source(&self) -> BatchSource<'_, f32> {
+        BatchSource { next: &self.next.0, ..self.source_of(&self.indices) }
     }
 
-    /// Some samples of the training set as such inputs.
-    pub(crate) fn inputs_of<'a>(&'a self, indices: &'a [u32]) -> BatchSource<'a, f32> {
-        BatchSource::new(&self.dataset, indices, self.divisor)
+    /// Some samples of the training set.
+    pub(crate) fn source_of<'a>(&'a self, indices: &'a [u32]) -> BatchSource<'a, f32> {
+        BatchSource { dataset: &self.dataset, indices, next: &[], divisor: self.divisor }
     }
 }

@@ -3,7 +3,7 @@
 use data::{DataFault, Dataset};
 use graph::gradient_check::{self, GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
-use nn::{Mode, Model, NetworkError, ParameterSpec};
+use nn::{Mode, Model, ModelInputs, NetworkError, ParameterRole, ParameterSpec, RunningStatistics};
 
 use runs::{BatchSource, Experiment};
 
@@ -34,14 +34,21 @@ pub fn gradient_check(
     model.check_batch(options.batch)?;
     let mut parameters = model.initial_parameters(options.seed);
     let mut random = Stream::new(options.seed, 0x6269_6173);
-    let is_bias = |name: &str| name.ends_with(".bias") || name.ends_with(".offset");
-    for spec in model.parameters.iter().filter(|spec| is_bias(&spec.name)) {
+    let is_bias = |role| matches!(role, ParameterRole::Bias | ParameterRole::Offset);
+    for spec in model.parameters.iter().filter(|spec| is_bias(spec.role)) {
         parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
     }
     let indices: Vec<u32> = (0..options.batch as u32).collect();
     let divisor = experiment.data.divisor_for(dataset).into();
-    let inputs = BatchSource::new(dataset, &indices, divisor);
-    let Model { graph, loss, .. } = model;
+    // Of frozen layers, whose running statistics are inputs, as they are before the first step.
+    let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
+    let running_statistics: Vec<f64> = initial.map(f64::from).collect();
+    let inputs = ModelInputs {
+        model: &model,
+        source: BatchSource { dataset, indices: &indices, next: &[], divisor },
+        running_statistics: &running_statistics,
+    };
+    let (graph, loss) = (model.graph.clone(), model.loss);
     let report = gradient_check::gradient_check(graph, loss, &parameters, &inputs, options);
     Ok(model.parameters.into_iter().zip(report.map_err(NetworkError::from)?).collect())
 }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # let split = Split { train: set.clone(), test: set };
 /// # let experiment = Experiment::parse("xor.toml", r#"
 /// #     data = { source = "memory" }
-/// #     model = { input = [2], layers = [{ linear = { units = 2 } }] }
+/// #     model = { input = [2], layers = [{ kind = "linear", units = 2 }] }
 /// #     train = { batch = 4, steps = 20 }
 /// # "#)?;
 /// # let runs = tempfile::tempdir()?;

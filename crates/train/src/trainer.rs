@@ -6,16 +6,17 @@ mod training_loop;
 
 use std::collections::BTreeMap;
 use std::iter::repeat_n;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use data::{DataError, Dataset};
-use events::{Best, Metrics, NotFinite, StepFinished};
+use events::{Best, Metrics, NotFinite, StartModel, StepFinished};
 use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
-use nn::{Mode, Model, NetworkError, RunningStatistics};
+use nn::{Mode, Model, ModelInputs, NetworkError, RunningStatistics};
 
 use runs::metrics::BatchMetrics;
-use runs::{Evaluator, Experiment, SavedModel, Split};
+use runs::{Evaluator, Experiment, SavedError, SavedModel, Split, Start};
 
 use crate::batches::Batches;
 
@@ -39,8 +40,8 @@ pub use training_loop::Observer;
 ///
 /// let experiment = Experiment::parse("pairs.toml", r#"
 ///     data = { source = "memory" }
-///     model = { input = [2], layers = [{ linear = { units = 2 } }] }
-///     train = { batch = 20, steps = 200, schedule = { constant = { learning_rate = 0.05 } } }
+///     model = { input = [2], layers = [{ kind = "linear", units = 2 }] }
+///     train = { batch = 20, steps = 200, schedule = { kind = "constant", learning_rate = 0.05 } }
 /// "#)?;
 /// let split = Split { train: set.clone(), test: set };
 /// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
@@ -72,6 +73,7 @@ pub struct Trainer {
     /// The parameters before a step that a snapshot follows, and the number of steps done then.
     previous: (Vec<f32>, Option<u64>),
     times: Option<Times>,
+    start: Option<StartModel>,
 }
 
 /// Why a network cannot be trained.
@@ -99,6 +101,20 @@ pub enum TrainError {
     Empty {
         /// The name of the set.
         set: &'static str,
+    },
+    /// The trained network to begin with cannot be read.
+    #[error("model.start")]
+    Start(#[from] SavedError),
+    /// The trained network to begin with has nothing that this one has.
+    #[error(
+        "model.start {}: expected a network with tensors of the same path and shape, found none; it has {}",
+        model.display(), left.join(", ")
+    )]
+    NothingTaken {
+        /// The run directory or file.
+        model: PathBuf,
+        /// Its tensors.
+        left: Vec<String>,
     },
     /// A batch is larger than the training set.
     #[error("train.batch: expected at most the {most} samples of the training set, found {found}")]
@@ -151,11 +167,25 @@ impl Trainer {
         let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
-        let state = |i| repeat_n(0.0, if i < n_states { parameters.len() } else { 0 }).collect();
+        let n_parameters = parameters.len();
+        let state = |i| repeat_n(0.0, if i < n_states { n_parameters } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train)?;
         let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
         let running_statistics = initial.collect();
+        let mut saved = SavedModel { experiment, parameters, running_statistics };
+        let start = match saved.experiment.model.start.clone() {
+            None => None,
+            Some(path) => {
+                let trained = SavedModel::read(&path)?;
+                let Start { taken, left, new } = Start::take(&trained, &mut saved, &model)?;
+                if taken.is_empty() {
+                    return Err(TrainError::NothingTaken { model: path, left });
+                }
+                Some(StartModel { model: path.display().to_string(), taken, left, new })
+            }
+        };
         Ok(Self {
+            start,
             state_vectors: [state(0), state(1)],
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
@@ -165,7 +195,7 @@ impl Trainer {
             learning_rate: None,
             previous: (Vec::new(), None),
             times: None,
-            saved: SavedModel { experiment, parameters, running_statistics },
+            saved,
             batches,
             test: split.test,
             pool,
@@ -233,8 +263,9 @@ impl Trainer {
     /// If a loss or gradient is not finite. Then nothing has changed.
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
         self.batches.draw(self.step);
-        let inputs = self.batches.inputs();
-        let SavedModel { experiment, parameters, .. } = &mut self.saved;
+        let SavedModel { experiment, parameters, running_statistics } = &mut self.saved;
+        let inputs =
+            ModelInputs { model: &self.model, source: self.batches.source(), running_statistics };
         let train = &experiment.train;
         let (pool, times) = (Some(&*self.pool), self.times.as_ref());
         let (seed, step) = (train.seed, self.step);
@@ -297,8 +328,8 @@ impl Trainer {
     fn update_running_statistics(&mut self) {
         for statistic in &self.model.running_statistics {
             let momentum = statistic.momentum_at(self.step) as f32;
-            let moments = self.program.shared_value(statistic.moments);
-            let moments = moments.expect("computed for all tiles");
+            // Of a frozen layer they are an input.
+            let Some(moments) = self.program.shared_value(statistic.moments) else { continue };
             let running = &mut self.saved.running_statistics[statistic.range.clone()];
             for (own, &moment) in running.iter_mut().zip(moments) {
                 *own = momentum * *own + (1.0 - momentum) * moment;

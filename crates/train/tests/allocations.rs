@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use data::{Dataset, Features, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
-use nn::Layer;
+use nn::LayerKind;
 use runs::{Experiment, Predictor, Split};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -17,17 +17,18 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Layers of all kinds: among them convolutions that take Winograd's algorithm (12 channels and more), and a
 /// linear layer whose weight (192 × 1400) is so large that the pool's threads share its rows.
 const LAYERS: &str = r#"
-    { conv2d = { filters = 12, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
-    { conv2d = { filters = 12, kernel = 3, padding = "same" } }, { max_pool2d = { size = 2 } },
-    { avg_pool2d = { size = 2, stride = 1, padding = "same" } }, "flatten",
-    { linear = { units = 1400 } }, "sigmoid", { linear = { units = 20 } }, { leaky_relu = {} },
-    { dropout = { rate = 0.25 } }, "tanh", { linear = { units = 10 } }, "softplus", { linear = { units = 6 } },
-    "softmax", { linear = { units = 4 } },
+    { kind = "conv2d", filters = 12, kernel = 3, padding = "same", bias = false }, { kind = "batch_norm", name = "norm" }, "relu",
+    { kind = "conv2d", filters = 12, kernel = 3, padding = "same" }, { kind = "add", from = ["norm"] },
+    { kind = "max_pool2d", size = 2 },
+    { kind = "avg_pool2d", size = 2, stride = 1, padding = "same" }, "flatten",
+    { kind = "linear", units = 1400 }, "sigmoid", { kind = "linear", units = 20 }, { kind = "leaky_relu" },
+    { kind = "dropout", rate = 0.25 }, "tanh", { kind = "linear", units = 10 }, "softplus", { kind = "linear", units = 6 },
+    "softmax", { kind = "linear", units = 4 },
 "#;
 
 fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
     // Those that are not listed need no setting, or they must be listed.
-    let others = Layer::NAMES.iter().filter(|name| !LAYERS.contains(**name));
+    let others = LayerKind::NAMES.iter().filter(|name| !LAYERS.contains(**name));
     let layers: String = others.map(|name| format!("'{name}', ")).collect::<String>() + LAYERS;
     let text = format!(
         "data.source = 'memory'\nmodel = {{ input = [8, 8, 1], layers = [{layers}] }}\n\

@@ -19,17 +19,17 @@ use kernels::Isa;
 use runs::{Experiment, Split};
 
 const CONVOLUTIONAL: &str = r#"
-    { conv2d = { filters = 4, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
-    { max_pool2d = { size = 2 } }, { conv2d = { filters = 5, kernel = 2, stride = 2 } }, "tanh", "flatten",
-    { dropout = { rate = 0.25 } }, { linear = { units = 12 } }, { leaky_relu = {} }, { linear = { units = 3 } }
+    { kind = "conv2d", filters = 4, kernel = 3, padding = "same", bias = false }, { kind = "batch_norm" }, "relu",
+    { kind = "max_pool2d", size = 2 }, { kind = "conv2d", filters = 5, kernel = 2, stride = 2 }, "tanh", "flatten",
+    { kind = "dropout", rate = 0.25 }, { kind = "linear", units = 12 }, { kind = "leaky_relu" }, { kind = "linear", units = 3 }
 "#;
 
 const RUNS: [(&str, &str, &str); 2] = [
-    ("adam", "optimizer = 'adam'\nschedule = { constant = { learning_rate = 0.01 } }", ""),
+    ("adam", "optimizer = 'adam'\nschedule = { kind = 'constant', learning_rate = 0.01 }", ""),
     (
         "momentum and softmax",
         "optimizer = 'momentum'\nloss = 'cross_entropy_of_probabilities'\nl2 = 0.001\n\
-         schedule = { constant = { learning_rate = 0.05 } }",
+         schedule = { kind = 'constant', learning_rate = 0.05 }",
         ", 'softmax'",
     ),
 ];

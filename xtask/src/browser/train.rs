@@ -440,7 +440,7 @@ pub(super) async fn regression(test: TestCase) -> anyhow::Result<()> {
 /// Failing runs: divergence, values that are not finite, overfitting.
 pub(super) async fn warned(test: TestCase) -> anyhow::Result<()> {
     let TestCase { browser, .. } = &test;
-    let rate = |rate: &str| format!("train.schedule={{constant={{learning_rate={rate}}}}}");
+    let rate = |rate: &str| format!("train.schedule={{kind='constant',learning_rate={rate}}}");
     let [high, far_too_high] = ["300", "1e30"].map(rate);
     let sgd = "train.optimizer=sgd";
     for (preset, settings, said) in [

@@ -82,11 +82,11 @@ impl SweepPoint {
              weight_init = \"he_normal\"\n\
              layers = [\n  \
                \"flatten\",\n  \
-               {{ linear = {{ units = {width} }} }},\n  \
+               {{ kind = 'linear', units = {width} }},\n  \
                \"relu\",\n  \
-               {{ linear = {{ units = {width} }} }},\n  \
+               {{ kind = 'linear', units = {width} }},\n  \
                \"relu\",\n  \
-               {{ linear = {{ units = 10 }} }},\n\
+               {{ kind = 'linear', units = 10 }},\n\
              ]\n\n\
              [train]\n\
              batch = {batch}\n\

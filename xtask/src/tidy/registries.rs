@@ -43,6 +43,11 @@ const REGISTRIES: &[Registry] = &[
         "crates/runs/src/metrics/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
+    registry(
+        "crates/runs/src/experiment/sources",
+        "crates/runs/src/experiment/sources/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
     registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
     registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
     registry(

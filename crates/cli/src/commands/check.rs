@@ -81,7 +81,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         };
         let [compared, resampled] = [checked.compared, checked.redrawn].map(|n| n.to_string());
         let shape = format!("{:?}", tensor.shape);
-        [tensor.name.clone(), shape, compared, resampled, error, verdict.into()]
+        [tensor.path.clone(), shape, compared, resampled, error, verdict.into()]
     });
     let headings = ["<parameter", "<shape", ">compared", ">resampled", "<worst error", "<"];
     table::write(out, headings, &rows.collect::<Vec<_>>())?;

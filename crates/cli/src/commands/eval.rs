@@ -10,10 +10,9 @@ use gradus::data::{Dataset, Targets, readers};
 use gradus::events::Metrics;
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
-use gradus::runs::{Evaluation, Evaluator};
+use gradus::runs::{Evaluation, Evaluator, SavedModel};
 
 use crate::output::{metric, print, thousands};
-use crate::saved;
 use crate::threads::ThreadsArgs;
 
 /// Evaluate a saved model: loss, accuracy, confusion matrix, worst mistakes.
@@ -39,7 +38,7 @@ pub(crate) struct EvalArgs {
 }
 
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let model = saved::read(&args.model)?;
+    let model = SavedModel::read(&args.model)?;
     let experiment = &model.experiment;
     let dataset = match args.data.as_deref() {
         Some([images, labels]) => readers::idx::read(images, labels, experiment.model.outputs()?)?,

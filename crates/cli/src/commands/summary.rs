@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use diagnostics::table;
 use gradus::nn::{Mode, Model};
+use gradus::runs::SavedModel;
 
 use crate::experiment::ExperimentArgs;
 use crate::output::thousands;
-use crate::saved;
 
 /// List the layers of a network: output shape, parameters, multiply-adds per sample (forward).
 ///
@@ -25,24 +25,23 @@ pub(crate) fn run(args: &SummaryArgs, out: &mut dyn Write) -> anyhow::Result<Exi
     let model = model(&args.network)?;
     let empty = String::new;
     let input = model.graph.shape(model.input).to_string();
-    let mut rows = vec![[empty(), "input".into(), input, empty(), empty()]];
+    let mut rows = vec![["input".into(), input, empty(), empty()]];
     rows.extend(model.layers.iter().map(|layer| {
         let counts = [layer.parameters as u64, layer.multiply_adds];
         let [parameters, multiply_adds] =
             counts.map(|number| if number == 0 { empty() } else { thousands(number) });
-        let (number, output) = (layer.number.to_string(), layer.output.to_string());
-        [number, layer.kind.into(), output, parameters, multiply_adds]
+        [layer.path.clone(), layer.output.to_string(), parameters, multiply_adds]
     }));
     let totals = [model.graph.n_parameters() as u64, model.multiply_adds()];
     let [parameters, multiply_adds] = totals.map(thousands);
-    rows.push([empty(), "total".into(), empty(), parameters, multiply_adds]);
-    table::write(out, [">#", "<layer", "<output", ">parameters", ">multiply-adds"], &rows)?;
+    rows.push(["total".into(), empty(), parameters, multiply_adds]);
+    table::write(out, ["<layer", "<output", ">parameters", ">multiply-adds"], &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn model(name: &str) -> anyhow::Result<Model<f32>> {
     if Path::new(name).is_dir() || name.ends_with(".safetensors") {
-        return Ok(saved::read(Path::new(name))?.model()?);
+        return Ok(SavedModel::read(Path::new(name))?.model()?);
     }
     let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() };
     Ok(experiment.read(&[])?.network(Mode::Train)?)

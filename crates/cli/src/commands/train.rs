@@ -40,6 +40,10 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     threads: ThreadsArgs,
 
+    /// Begin with the parameters of a run directory or safetensors file that this network has, by path and shape.
+    #[arg(long, value_name = "MODEL")]
+    start: Option<PathBuf>,
+
     /// Random seed.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -78,6 +82,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
         ("train.steps", args.steps.map(|steps| steps.to_string())),
         ("train.seed", args.seed.map(|seed| seed.to_string())),
+        ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
     ])?;
     let split = experiment.data.open(gradus::mnist)?;
     warn(&split.warnings());

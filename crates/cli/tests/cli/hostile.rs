@@ -9,25 +9,25 @@ const SETTINGS: &str = r#"
 '' = a .=1 ..=1 =1 train=1 train.=1 train..batch=1
 model.input=[] model.input=[4294967296,4294967296] model.input=[-1]
 model.layers=[] model.layers=['relu','relu'
-model.layers=[{linear={units=HUGE}}] model.layers=['flatten',{linear={units=HUGE}}]
-model.layers=[{conv2d={filters=HUGE,kernel=1}},'flatten'] model.layers=[{conv2d={filters=1,kernel=HUGE}},'flatten']
-model.layers=[{conv2d={filters=1,kernel=3,stride=HUGE,padding=HUGE}},'flatten']
-model.layers=[{conv2d={filters=1,kernel=9,padding=[MOST,MOST,MOST,MOST]}},'flatten']
-model.layers=[{conv2d={filters=2,kernel=2}},{conv2d={filters=2,kernel=2,stride=HUGE}},'flatten',{linear={units=3}}]
-model.layers=[{conv2d={filters=2,kernel=1,stride=HUGE,padding=MOST}},'flatten',{linear={units=3}}]
-model.layers=[{conv2d={filters=800000,kernel=1,padding=16}},'relu',{max_pool2d={size=36}},'flatten',{linear={units=3}}]
-model.layers=[{max_pool2d={size=0}},'flatten',{linear={units=3}}]
-model.layers=[{max_pool2d={size=HUGE,stride=HUGE,padding='same'}},'flatten',{linear={units=3}}]
-model.layers=[{dropout={rate=0.999999999}},'flatten',{linear={units=3}}]
-model.weight_init={normal={deviation=1e300}} model.weight_init={constant={value=nan}} model.bias=1e300
+model.layers=[{kind="linear",units=HUGE}] model.layers=['flatten',{kind="linear",units=HUGE}]
+model.layers=[{kind="conv2d",filters=HUGE,kernel=1},'flatten'] model.layers=[{kind="conv2d",filters=1,kernel=HUGE},'flatten']
+model.layers=[{kind="conv2d",filters=1,kernel=3,stride=HUGE,padding=HUGE},'flatten']
+model.layers=[{kind="conv2d",filters=1,kernel=9,padding=[MOST,MOST,MOST,MOST]},'flatten']
+model.layers=[{kind="conv2d",filters=2,kernel=2},{kind="conv2d",filters=2,kernel=2,stride=HUGE},'flatten',{kind="linear",units=3}]
+model.layers=[{kind="conv2d",filters=2,kernel=1,stride=HUGE,padding=MOST},'flatten',{kind="linear",units=3}]
+model.layers=[{kind="conv2d",filters=800000,kernel=1,padding=16},'relu',{kind="max_pool2d",size=36},'flatten',{kind="linear",units=3}]
+model.layers=[{kind="max_pool2d",size=0},'flatten',{kind="linear",units=3}]
+model.layers=[{kind="max_pool2d",size=HUGE,stride=HUGE,padding='same'},'flatten',{kind="linear",units=3}]
+model.layers=[{kind="dropout",rate=0.999999999},'flatten',{kind="linear",units=3}]
+model.weight_init={kind="normal",deviation=1e300} model.weight_init={kind="constant",value=nan} model.bias=1e300
 train.batch=0 train.batch=HUGE train.batch=MOST train.batch=13 train.steps=-1 train.steps=1.5 train.seed=-1
 train.evaluate_every=MOST train.report_every=MOST train.l2=1e300 train.l1=nan
 train.clip.norm=1e-300 train.clip.value=1e-300 train.loss=hinge train.loss=mean_squared_error
-train.optimizer={adam={epsilon=1e-300}} train.schedule={step={every=0}}
-train.schedule={cosine={learning_rate=0.1,steps=0}}
+train.optimizer={kind="adam",epsilon=1e-300} train.schedule={kind="step",every=0}
+train.schedule={kind="cosine",learning_rate=0.1,steps=0}
 data.divisor=0 data.divisor=1e-300 data.divisor=1e-45 data.divisor=inf data.limit=MOST data.limit=1
-data.source=memory data.source={} data.source={idx={}} data.source.idx.classes=0 data.source.idx.classes=HUGE
-data.source.idx.train_images=.
+data.source=memory data.source={} data.source={kind="idx"} data.source.classes=0 data.source.classes=HUGE
+data.source.train_images=.
 name= name=. name=.. name=../up name=a/b name=🦀 name='\u0000'
 "#;
 
@@ -65,16 +65,11 @@ help | train, help me
 #[test]
 fn a_network_that_no_memory_holds_is_refused_with_layer_and_limit() {
     let sandbox = Sandbox::new();
-    let layers = "model.layers=[{conv2d={filters=1000000,kernel=1}},'relu',{max_pool2d={size=28}},\
-        'flatten',{linear={units=10}}]";
+    let layers = "model.layers=[{kind='conv2d',filters=1000000,kernel=1},'relu',{kind='max_pool2d',size=28},\
+        'flatten',{kind='linear',units=10}]";
     let ran = sandbox.run(&["train", "softmax", "--set", layers]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    ran.tells(&[
-        "layer 1 (conv2d)",
-        "[N, 28, 28, 1000000]",
-        "a batch of 100",
-        "limit is 17179869184",
-    ]);
+    ran.tells(&["1.conv2d", "[N, 28, 28, 1000000]", "a batch of 100", "limit is 17179869184"]);
 }
 
 #[test]

@@ -34,19 +34,20 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     let table = r"
 train softmx | unknown preset `softmx`; did you mean `softmax`?\n  expected a file ending in .toml or one of softmax,
 summary conv-dropuot | unknown preset `conv-dropuot`; did you mean `conv-dropout`?
-train key.toml | key.toml:17:1: unknown field `bach`, expected one of `loss`,
-check layer.toml | layer.toml:12:11: unknown variant `flaten`, expected one of `linear`,
-bench value.toml | value.toml:15:13: unknown variant `sdg`, expected one of `sgd`,
+train key.toml | key.toml:18:1: unknown field `bach`, expected one of `loss`,
+check layer.toml | layer.toml:13:11: unknown variant `flaten`, expected one of `linear`,
+bench value.toml | value.toml:16:13: unknown variant `sdg`, expected one of `sgd`,
 train tiny.toml --set train.optimiser=sgd | tiny.toml with --set train.optimiser=sgd: unknown field `optimiser`,
 trian | unrecognized subcommand 'trian'\n\n  tip: a similar subcommand exists: 'train'
 train --treads 2 | unexpected argument '--treads' found\n\n  tip: a similar argument exists: '--threads'
 ";
     assert_all_refused(&sandbox, table);
-    let layers = "12 | layers = [\"flaten\", { linear = { units = 3 } }]\n   |           ^^^^^^^^";
+    let layers =
+        "13 | layers = [\"flaten\", { kind = \"linear\", units = 3 }]\n   |           ^^^^^^^^";
     for (file, name, excerpt) in [
-        ("key", "batch", "17 | bach = 4\n   | ^^^^"),
+        ("key", "batch", "18 | bach = 4\n   | ^^^^"),
         ("layer", "flatten", layers),
-        ("value", "sgd", "15 | optimizer = \"sdg\"\n   |             ^^^^^"),
+        ("value", "sgd", "16 | optimizer = \"sdg\"\n   |             ^^^^^"),
     ] {
         let error = sandbox.refused(&format!("train {file}.toml"));
         let end = format!("\n  did you mean `{name}`?\n   |\n{excerpt}\n");
@@ -59,17 +60,23 @@ train --treads 2 | unexpected argument '--treads' found\n\n  tip: a similar argu
 fn a_shape_that_does_not_fit_is_refused_before_any_data_is_read() {
     let sandbox = Sandbox::new();
     fs::remove_file(sandbox.path("train-images")).unwrap();
-    let kernel = "model.layers=[{conv2d={filters=2,kernel=[3,5]}},'flatten',{linear={units=3}}]";
-    let message = "tiny.toml: layer 1: conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
+    let kernel =
+        "model.layers=[{kind='conv2d',filters=2,kernel=[3,5]},'flatten',{kind='linear',units=3}]";
+    let message = "layer 1.conv2d: conv2d: kernel [3, 5] is larger than the padded image [4, 4], found [N, 4, 4, 1]";
     for command in ["train", "check", "bench"] {
-        assert_refused(&sandbox, &format!("{command} tiny.toml --set {kernel}"), message);
+        let set = format!("tiny.toml --set {kernel}");
+        assert_refused(
+            &sandbox,
+            &format!("{command} {set}"),
+            &format!("{}: {message}", set.replacen("--set", "with --set", 1)),
+        );
     }
-    let rows = "tiny.toml: layer 1: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
-    let layers = "train tiny.toml --set model.layers=[{linear={units=3}}]";
+    let rows = "tiny.toml with --set model.layers=[{kind='linear',units=3}]: layer 1.linear: linear: expected [N, features] (put a flatten layer before it), found [N, 4, 4, 1]";
+    let layers = "train tiny.toml --set model.layers=[{kind='linear',units=3}]";
     assert_refused(&sandbox, layers, rows);
     let data = Sandbox::new();
     let table = "
-train tiny.toml --set model.layers=['flatten',{linear={units=4}}] | the last layer gives [N, 4], but the data has 3 classes or values: expected [N, 3]
+train tiny.toml --set model.layers=['flatten',{kind='linear',units=4}] | the last layer gives [N, 4], but the data has 3 classes or values: expected [N, 3]
 train tiny.toml --set model.input=[4,5,1] | model.input is [4, 5, 1], but a sample of the training set is [4, 4, 1]
 ";
     assert_all_refused(&data, table);
@@ -140,13 +147,13 @@ fn settings_that_would_only_fail_later_are_refused_where_they_stand() {
     sandbox.write("seed.toml", tiny.replace("steps = 5", "seed = 18446744073709551615\nsteps = 5"));
     sandbox.write("units.toml", tiny.replace("units = 3", "units = 10000000"));
     sandbox.write("utf16.toml", tiny.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
-    let norm = "model.layers=['flatten',{batch_norm={}},{linear={units=3}}]";
+    let norm = "model.layers=['flatten',{kind='batch_norm'},{kind='linear',units=3}]";
     let table = r"
-train seed.toml | seed.toml:18:8: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615\n
-train units.toml | units.toml:12:43: model.layers.2.units: expected 1 to 1048576, found 10000000\n
+train seed.toml | seed.toml:19:8: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551615\n
+train units.toml | units.toml:13:49: model.layers.2.units: expected 1 to 1048576, found 10000000\n
 summary utf16.toml | utf16.toml: is UTF-16; save it as UTF-8\n
-train tiny.toml --set NORM --set train.batch=1 | layer 2 (batch_norm): with a batch of 1 each channel has one value, and one value has no variance; expected a batch of 2 or more\n
-check tiny.toml --set NORM --samples 1 | layer 2 (batch_norm): with a batch of 1 each channel has one value
+train tiny.toml --set NORM --set train.batch=1 | layer 2.batch_norm: with a batch of 1 each channel has one value, and one value has no variance; expected a batch of 2 or more\n
+check tiny.toml --set NORM --samples 1 | layer 2.batch_norm: with a batch of 1 each channel has one value
 ";
     assert_all_refused(&sandbox, &table.replace("NORM", norm));
     assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
@@ -158,11 +165,11 @@ check tiny.toml --set NORM --samples 1 | layer 2 (batch_norm): with a batch of 1
 #[test]
 fn settings_and_data_that_are_probably_mistakes_are_pointed_out() {
     let sandbox = Sandbox::new();
-    let norm = "model.layers=['flatten',{batch_norm={momentum=0.1}},{linear={units=3}}]";
+    let norm = "model.layers=['flatten',{kind='batch_norm',momentum=0.1},{kind='linear',units=3}]";
     let one = "--set data.limit=1 --set train.batch=1";
     let ran = sandbox.line(&format!("train tiny.toml --set {norm} {one}"));
-    assert!(ran.err.starts_with("warning: layer 2 (batch_norm): momentum 0.1: "), "{}", ran.err);
-    let four = "--set data.source.idx.classes=4 --set model.layers=['flatten',{linear={units=4}}]";
+    assert!(ran.err.starts_with("warning: layer 2.batch_norm: momentum 0.1: "), "{}", ran.err);
+    let four = "--set data.source.classes=4 --set model.layers=['flatten',{kind='linear',units=4}]";
     let ran = sandbox.succeeds(&format!("train tiny.toml --set data.limit=4 {four}"));
     assert!(ran.err.starts_with("warning: train-images: class 3 has no sample\n"), "{}", ran.err);
 }

@@ -9,12 +9,12 @@ use crate::sandbox::Sandbox;
 /// A small network that learns exponentials of matrices, all samples in one batch.
 const MATRICES: &str = r#"
 [data]
-source = { matrix_exponential = { samples = 200 } }
+source = { kind = "matrix_exponential", samples = 200 }
 divisor = 1
 
 [model]
 input = [4]
-layers = [{ linear = { units = 8 } }, "tanh", { linear = { units = 4 } }]
+layers = [{ kind = "linear", units = 8 }, "tanh", { kind = "linear", units = 4 }]
 
 [train]
 loss = "mean_squared_error"

@@ -29,11 +29,11 @@ fn presets_are_listed_with_what_was_published() {
 #[test]
 fn a_network_is_summed_up_from_a_preset_a_file_a_run_and_a_model() {
     let table = "\
-#  layer    output        parameters  multiply-adds
-   input    [N, 4, 4, 1]
-1  flatten  [N, 16]
-2  linear   [N, 3]                51             48
-   total                          51             48
+layer      output        parameters  multiply-adds
+input      [N, 4, 4, 1]
+1.flatten  [N, 16]
+2.linear   [N, 3]                51             48
+total                            51             48
 ";
     let sandbox = Sandbox::new();
     sandbox.succeeds("train tiny.toml --run here");
@@ -49,7 +49,7 @@ fn a_network_is_summed_up_from_a_preset_a_file_a_run_and_a_model() {
 fn a_run_and_its_file_are_measured_alike() {
     let sandbox = Sandbox::new();
     // So small a rate that the weights stay 0: all classes are equally likely, and the first is taken.
-    let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 --run here";
+    let train = "train tiny.toml --set train.schedule.learning_rate=1e-300 --run here";
     sandbox.succeeds(train);
     let report = "\
 data      test-images
@@ -82,7 +82,7 @@ sample  label  predicted  p(predicted)  p(label)
 #[test]
 fn a_loss_without_probabilities_shows_scores() {
     let sandbox = Sandbox::new();
-    let train = "train tiny.toml --set train.schedule.constant.learning_rate=1e-300 \
+    let train = "train tiny.toml --set train.schedule.learning_rate=1e-300 \
         --set train.loss=hinge --run here";
     sandbox.succeeds(train);
     let ran = sandbox.line("eval here --mistakes 1");
@@ -118,7 +118,7 @@ fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
 fn ties_before_a_pool_are_not_differentiable_and_not_wrong() {
     let sandbox = Sandbox::new();
     // Every window of the pool sees equal values: a step in any direction changes the winners.
-    let layers = r#"{ conv2d = { filters = 2, kernel = 3, padding = "same" } }, { max_pool2d = { size = 2 } }, "flatten","#;
+    let layers = r#"{ kind = "conv2d", filters = 2, kernel = 3, padding = "same" }, { kind = "max_pool2d", size = 2 }, "flatten","#;
     let text = sandbox.read("tiny.toml").replacen(r#""flatten","#, layers, 1);
     sandbox.write("ties.toml", text);
     let ran = sandbox.line("check ties.toml");
@@ -188,7 +188,7 @@ fn speed_is_measured() {
     assert!(report["update_us"].as_f64() >= Some(0.0), "{report}");
     let layers = report["layers"].as_array().unwrap();
     let names: Vec<_> = layers.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["the data", "layer 1 (flatten)", "layer 2 (linear)", "loss"]);
+    assert_eq!(names, ["the data", "1.flatten", "2.linear", "loss"]);
     for time in ["forward_us", "backward_us"] {
         assert!(layers[2][time].as_f64() > Some(0.0), "{time} in {report}");
     }
@@ -212,7 +212,7 @@ fn a_plan_is_printed_instead_of_measuring() {
         "chunks of gradients\n  2.linear.weight ",
         "forward   the data              load input",
     ]);
-    ran.tells(&["forward   layer 2 (linear)      ", "backward  layer 2 (linear)      "]);
+    ran.tells(&["forward   2.linear      ", "backward  2.linear      "]);
     assert!(!ran.out.contains("samples/s"), "{}", ran.out);
 }
 

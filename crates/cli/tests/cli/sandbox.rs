@@ -65,7 +65,8 @@ pub(crate) struct Sandbox(TempDir);
 
 /// The experiment: its weights begin at 0.
 const TINY: &str = r#"
-[data.source.idx]
+[data.source]
+kind = "idx"
 train_images = "train-images"
 train_labels = "train-labels"
 test_images = "test-images"
@@ -74,12 +75,12 @@ classes = 3
 
 [model]
 input = [4, 4, 1]
-weight_init = { constant = { value = 0 } }
-layers = ["flatten", { linear = { units = 3 } }]
+weight_init = { kind = "constant", value = 0 }
+layers = ["flatten", { kind = "linear", units = 3 }]
 
 [train]
 optimizer = "sgd"
-schedule = { constant = { learning_rate = 0.1 } }
+schedule = { kind = "constant", learning_rate = 0.1 }
 batch = 4
 steps = 5
 "#;

@@ -148,8 +148,7 @@ fn a_line_has_the_evaluation_of_its_step_or_says_of_which() {
 #[test]
 fn a_number_that_is_not_finite_exits_1_and_names_step_layer_and_node() {
     let sandbox = Sandbox::new();
-    let ran =
-        sandbox.line("train tiny.toml --set train.schedule.constant.learning_rate=1e39 --json");
+    let ran = sandbox.line("train tiny.toml --set train.schedule.learning_rate=1e39 --json");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let message = "stopped at step 2: value of matmul [N, 3] in layer 2.linear is not finite; the step was not taken";
     assert!(ran.err.contains(message), "{}", ran.err);

@@ -13,35 +13,10 @@
 //! Source: Bernstein and So (1993), "Some explicit formulas for the matrix exponential", IEEE
 //! Transactions on Automatic Control 38(8), for 2 × 2.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Dataset, Features, Targets};
 
 /// Elements of a 2 × 2 matrix.
 const ELEMENTS: usize = 4;
-
-/// How many samples to make, and from which seed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MatrixExponential {
-    /// Samples of the training set: 1 to 10,000,000. Default: 10,000.
-    pub samples: usize,
-    /// The seed of the matrices, below 2⁶³; not that of a run. Default: 0.
-    pub seed: u64,
-}
-
-impl Default for MatrixExponential {
-    fn default() -> Self {
-        Self { samples: 10_000, seed: 0 }
-    }
-}
-
-impl MatrixExponential {
-    /// Samples of the test set.
-    pub const TEST_SAMPLES: usize = 1_000;
-    /// The most samples of a training set: 320 MB.
-    pub const MOST_SAMPLES: usize = 10_000_000;
-}
 
 /// Makes `n_samples` samples from draws of the normal distribution with mean 0 and deviation 1.
 ///

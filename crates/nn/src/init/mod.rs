@@ -17,8 +17,8 @@ pub mod xavier_uniform;
 // What the files of initializers take by `use super::*`.
 use kernels::random::Stream;
 
-use crate::registry::{finite, positive, registry};
-use crate::settings;
+use crate::registry::{finite, positive};
+use crate::{registry, settings};
 
 registry! {
     /// An initializer chosen by name.

@@ -15,6 +15,11 @@ pub struct Uniform {
     pub high: f64,
 }
 
+impl Uniform {
+    /// The names of the settings.
+    pub const SETTINGS: &[&str] = &["low", "high"];
+}
+
 impl Default for Uniform {
     fn default() -> Self {
         Self { low: -0.05, high: 0.05 }

@@ -2,13 +2,13 @@
 //!
 //! ```toml
 //! input = [5, 7, 2]
-//! layer = { avg_pool2d = { size = [2, 3], padding = "same" } }
+//! layer = { kind = "avg_pool2d", size = [2, 3], padding = "same" }
 //! output = [3, 3, 2]
 //! ```
 //!
 //! ```toml
 //! input = [5, 7, 2]
-//! layer = { avg_pool2d = { size = [2, 3], stride = 1, padding = "same" } }
+//! layer = { kind = "avg_pool2d", size = [2, 3], stride = 1, padding = "same" }
 //! output = [5, 7, 2]
 //! ```
 
@@ -29,8 +29,8 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for AvgPool2d {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
         let stride = self.stride.unwrap_or(self.size);
-        builder.graph.avg_pool2d(x, self.size.sizes(), stride.sizes(), self.padding.0)
+        builder.graph.avg_pool2d(x[0], self.size.sizes(), stride.sizes(), self.padding.0)
     }
 }

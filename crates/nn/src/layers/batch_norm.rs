@@ -11,12 +11,13 @@
 //!
 //! ```toml
 //! input = [6]
-//! layer = { batch_norm = { scale = false, offset = false } }
+//! layer = { kind = "batch_norm", scale = false, offset = false }
 //! output = [6]
 //! running_statistics = { moments = [2, 6] }
 //! ```
 
 use super::*;
+use crate::ParameterRole;
 use crate::init::constant::Constant;
 use crate::registry::{finite, fraction, positive};
 
@@ -54,17 +55,23 @@ impl<T: Float> BuildLayer<T> for BatchNorm {
         })
     }
 
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        let channels = [builder.graph.shape(x).dims().last().copied().unwrap_or(0)];
-        let moments = builder.moments(x, self.momentum, self.warmup)?;
-        let mut y = builder.graph.normalize(x, moments, self.epsilon)?;
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        let channels = [builder.graph.shape(x[0]).dims().last().copied().unwrap_or(0)];
+        let moments = builder.moments(x[0], self.momentum, self.warmup)?;
+        let mut y = builder.graph.normalize(x[0], moments, self.epsilon)?;
         if self.scale {
-            let scale = builder.parameter("scale", &channels, Constant { value: 1.0 }.into())?;
+            let scale = builder.parameter(
+                "scale",
+                ParameterRole::Scale,
+                &channels,
+                Constant { value: 1.0 }.into(),
+            )?;
             y = builder.graph.mul(y, scale)?;
         }
         if self.offset {
             let first = Constant { value: self.bias };
-            let offset = builder.parameter("offset", &channels, first.into())?;
+            let offset =
+                builder.parameter("offset", ParameterRole::Offset, &channels, first.into())?;
             y = builder.graph.add(y, offset)?;
         }
         Ok(y)

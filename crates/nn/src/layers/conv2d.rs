@@ -2,14 +2,14 @@
 //!
 //! ```toml
 //! input = [5, 7, 2]
-//! layer = { conv2d = { filters = 5, kernel = [2, 3], stride = 2, padding = "same" } }
+//! layer = { kind = "conv2d", filters = 5, kernel = [2, 3], stride = 2, padding = "same" }
 //! output = [3, 4, 5]
 //! parameters = { weight = [2, 3, 2, 5], bias = [5] }
 //! ```
 //!
 //! ```toml
 //! input = [5, 7, 2]
-//! layer = { conv2d = { filters = 1, kernel = 3, stride = [1, 2], padding = [1, 0, 0, 2], bias = false } }
+//! layer = { kind = "conv2d", filters = 1, kernel = 3, stride = [1, 2], padding = [1, 0, 0, 2], bias = false }
 //! output = [4, 4, 1]
 //! parameters = { weight = [3, 3, 2, 1] }
 //! ```
@@ -35,8 +35,8 @@ settings! {
         padding: PaddingSetting, PaddingSetting::within_limit;
         /// Initializer of the weight, if not the model's.
         weight_init: Option<Initializer>, optional(nested);
-        /// First value of the bias, if not the model's, or `false` for none.
-        bias: Option<Bias>;
+        /// First value of the bias, or its initializer, if not the model's; or `false` for none.
+        bias: Option<Bias>, optional(Bias::is_valid);
     }
 }
 
@@ -45,8 +45,8 @@ fn one() -> Pair {
 }
 
 impl<T: Float> BuildLayer<T> for Conv2d {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        let shape = builder.graph.shape(x);
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        let shape = builder.graph.shape(x[0]);
         let (true, &[_, _, channels]) = (shape.is_batched(), shape.dims()) else {
             let rule = "expected images [N, height, width, channels]";
             return Err(ShapeError::new("conv2d", rule, shape));
@@ -54,7 +54,7 @@ impl<T: Float> BuildLayer<T> for Conv2d {
         let [height, width] = self.kernel.sizes();
         let shape = [height, width, channels, self.filters];
         let weight = builder.weight(&shape, self.weight_init.as_ref())?;
-        let y = builder.graph.conv2d(x, weight, self.stride.sizes(), self.padding.0)?;
-        builder.add_bias(y, self.filters, self.bias)
+        let y = builder.graph.conv2d(x[0], weight, self.stride.sizes(), self.padding.0)?;
+        builder.add_bias(y, self.bias.as_ref())
     }
 }

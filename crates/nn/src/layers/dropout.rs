@@ -2,13 +2,13 @@
 //!
 //! ```toml
 //! input = [5, 7, 2]
-//! layer = { dropout = { rate = 0.5 } }
+//! layer = { kind = "dropout", rate = 0.5 }
 //! output = [5, 7, 2]
 //! ```
 //!
 //! ```toml
 //! input = [6]
-//! layer = { dropout = { rate = 0.5, scaling = "at_evaluation" } }
+//! layer = { kind = "dropout", rate = 0.5, scaling = "at_evaluation" }
 //! output = [6]
 //! ```
 
@@ -42,13 +42,13 @@ enum ScalingForm {
 }
 
 impl<T: Float> BuildLayer<T> for Dropout {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
         match (builder.mode, self.scaling) {
-            (Mode::Train, scaling) => builder.graph.dropout(x, self.rate, scaling),
-            (Mode::Evaluate, DropoutScaling::AtTraining) => Ok(x),
+            (Mode::Train, scaling) => builder.graph.dropout(x[0], self.rate, scaling),
+            (Mode::Evaluate, DropoutScaling::AtTraining) => Ok(x[0]),
             (Mode::Evaluate, DropoutScaling::AtEvaluation) => {
                 let scale = builder.graph.scalar(1.0 - self.rate);
-                builder.graph.mul(x, scale)
+                builder.graph.mul(x[0], scale)
             }
         }
     }

@@ -14,7 +14,7 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for Flatten {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        Ok(builder.graph.flatten(x))
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.flatten(x[0]))
     }
 }

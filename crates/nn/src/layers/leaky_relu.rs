@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! input = [6]
-//! layer = { leaky_relu = { slope = 0.1 } }
+//! layer = { kind = "leaky_relu", slope = 0.1 }
 //! output = [6]
 //! ```
 
@@ -18,7 +18,7 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for LeakyRelu {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        builder.graph.leaky_relu(x, self.slope)
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        builder.graph.leaky_relu(x[0], self.slope)
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! ```toml
 //! input = [4]
-//! layer = { linear = { units = 3 } }
+//! layer = { kind = "linear", units = 3 }
 //! output = [3]
 //! parameters = { weight = [4, 3], bias = [3] }
 //! ```
 //!
 //! ```toml
 //! input = [4]
-//! layer = { linear = { units = 3, bias = false } }
+//! layer = { kind = "linear", units = 3, bias = false }
 //! output = [3]
 //! parameters = { weight = [4, 3] }
 //! ```
@@ -26,20 +26,20 @@ settings! {
         units: usize, width;
         /// Initializer of the weight, if not the model's.
         weight_init: Option<Initializer>, optional(nested);
-        /// First value of the bias, if not the model's, or `false` for none.
-        bias: Option<Bias>;
+        /// First value of the bias, or its initializer, if not the model's; or `false` for none.
+        bias: Option<Bias>, optional(Bias::is_valid);
     }
 }
 
 impl<T: Float> BuildLayer<T> for Linear {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        let shape = builder.graph.shape(x);
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        let shape = builder.graph.shape(x[0]);
         let (true, &[features]) = (shape.is_batched(), shape.dims()) else {
             let rule = "expected [N, features] (put a flatten layer before it)";
             return Err(ShapeError::new("linear", rule, shape));
         };
         let weight = builder.weight(&[features, self.units], self.weight_init.as_ref())?;
-        let y = builder.graph.matmul(x, weight)?;
-        builder.add_bias(y, self.units, self.bias)
+        let y = builder.graph.matmul(x[0], weight)?;
+        builder.add_bias(y, self.bias.as_ref())
     }
 }

@@ -1,5 +1,6 @@
 //! Layers: the parts of a network, chosen by name in its description.
 
+pub mod add;
 pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
@@ -17,12 +18,11 @@ pub mod tanh;
 // What the files of layers take by `use super::*`.
 use graph::{Float, NodeId, ShapeError};
 
-use crate::registry::registry;
-use crate::{Builder, settings};
+use crate::{Builder, registry, settings};
 
 registry! {
-    /// A layer chosen by name.
-    pub enum Layer: dyn BuildLayer<T: Float> {
+    /// What a layer computes, chosen by name.
+    pub enum LayerKind: dyn BuildLayer<T: Float> {
         linear::Linear,
         conv2d::Conv2d,
         max_pool2d::MaxPool2d,
@@ -36,20 +36,41 @@ registry! {
         tanh::Tanh,
         softplus::Softplus,
         softmax::Softmax,
+        add::Add,
     }
+}
+
+/// Outputs of a layer at which its units learn no longer, or hardly: by default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Activation {
+    /// Whether a unit that gives 0 for every sample is dead, as behind a rectifier.
+    pub has_dead_units: bool,
+    /// The limits that outputs tend to: near them a unit is saturated.
+    pub limits: Option<[f32; 2]>,
 }
 
 /// How a layer becomes nodes of a graph.
 pub trait BuildLayer<T: Float> {
+    /// Whether the layer takes the outputs of several layers: that of the layer before, and then those it names.
+    fn merges(&self) -> bool {
+        false
+    }
+
+    /// Outputs at which a unit learns no longer, or hardly.
+    fn activation(&self) -> Activation {
+        Activation::default()
+    }
+
     /// A setting that is allowed and probably a mistake, with what was probably meant.
     fn warning(&self) -> Option<String> {
         None
     }
 
-    /// Adds the layer's nodes behind `x` and returns the last of them.
+    /// Adds the layer's nodes behind its inputs, of which there is one unless it [merges](Self::merges), and returns the
+    /// last of them.
     ///
     /// # Errors
     ///
-    /// If `x` does not fit.
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError>;
+    /// If the inputs do not fit.
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError>;
 }

@@ -14,7 +14,11 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for Relu {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        Ok(builder.graph.relu(x))
+    fn activation(&self) -> Activation {
+        Activation { has_dead_units: true, limits: None }
+    }
+
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.relu(x[0]))
     }
 }

@@ -14,7 +14,7 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for Softmax {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        builder.graph.softmax(x)
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        builder.graph.softmax(x[0])
     }
 }

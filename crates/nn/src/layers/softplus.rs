@@ -14,7 +14,7 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for Softplus {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        Ok(builder.graph.softplus(x))
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.softplus(x[0]))
     }
 }

@@ -14,7 +14,11 @@ settings! {
 }
 
 impl<T: Float> BuildLayer<T> for Tanh {
-    fn build(&self, builder: &mut Builder<'_, T>, x: NodeId) -> Result<NodeId, ShapeError> {
-        Ok(builder.graph.tanh(x))
+    fn activation(&self) -> Activation {
+        Activation { has_dead_units: false, limits: Some([-1.0, 1.0]) }
+    }
+
+    fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
+        Ok(builder.graph.tanh(x[0]))
     }
 }

@@ -13,8 +13,7 @@ pub mod mean_squared_error;
 // What the files of losses take by `use super::*`.
 use graph::{Float, Graph, NodeId, ShapeError};
 
-use crate::registry::registry;
-use crate::settings;
+use crate::{registry, settings};
 
 registry! {
     /// A loss chosen by name.
@@ -175,7 +174,7 @@ mod tests {
     }
 
     fn by_name(name: &str) -> Loss {
-        toml::from_str(&format!("{name} = {{}}")).unwrap()
+        toml::from_str(&format!("kind = '{name}'")).unwrap()
     }
 
     fn close(found: f64, wanted: f64, tolerance: f64) {

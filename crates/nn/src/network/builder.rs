@@ -3,11 +3,10 @@
 use graph::{Float, Graph, NodeId, Shape, ShapeError};
 
 use super::{
-    LayerFault, LayerSummary, MAX_ELEMENTS, Mode, Network, NetworkError, Objective, ParameterSpec,
-    Penalty, RunningStatistics, checked_len,
+    InputRole, Layer, LayerFault, LayerInput, LayerSummary, MAX_ELEMENTS, Mode, Network,
+    NetworkError, Objective, ParameterRole, ParameterSpec, Penalty, RunningStatistics, checked_len,
 };
-use crate::Layer;
-use crate::init::{Initializer, constant::Constant};
+use crate::init::Initializer;
 use crate::setting::Bias;
 
 /// A graph under construction, as the layers see it.
@@ -18,13 +17,16 @@ pub struct Builder<'a, T> {
     /// Whether the graph is for training or for evaluation.
     pub mode: Mode,
     network: &'a Network,
-    /// `"3.conv2d"`, for the layer being built.
-    layer: String,
+    /// Of the layer being built: its path, whether it is frozen, the factor of its learning rate, and the fans of the
+    /// last weight.
+    path: String,
+    is_frozen: bool,
+    learning_rate_factor: f64,
+    fans: [usize; 2],
+    pub(super) inputs: Vec<InputRole>,
     pub(super) parameters: Vec<ParameterSpec>,
     pub(super) running_statistics: Vec<RunningStatistics>,
     pub(super) layers: Vec<LayerSummary>,
-    /// Weights that a penalty counts.
-    weights: Vec<NodeId>,
 }
 
 impl<'a, T: Float> Builder<'a, T> {
@@ -33,12 +35,21 @@ impl<'a, T: Float> Builder<'a, T> {
             graph: Graph::new(),
             mode,
             network,
-            layer: String::new(),
+            path: String::new(),
+            is_frozen: false,
+            learning_rate_factor: 1.0,
+            fans: [0; 2],
+            inputs: Vec::new(),
             parameters: Vec::new(),
             running_statistics: Vec::new(),
             layers: Vec::new(),
-            weights: Vec::new(),
         }
+    }
+
+    /// Adds an input that takes what its role says.
+    pub(super) fn input(&mut self, role: InputRole, name: &str, shape: impl Into<Shape>) -> NodeId {
+        self.inputs.push(role);
+        self.graph.input(name, shape)
     }
 
     /// Adds a trained value of the layer being built.
@@ -49,22 +60,32 @@ impl<'a, T: Float> Builder<'a, T> {
     pub fn parameter(
         &mut self,
         part: &str,
+        role: ParameterRole,
         shape: &[usize],
         initializer: Initializer,
     ) -> Result<NodeId, ShapeError> {
-        let name = format!("{}.{part}", self.layer);
+        let path = format!("{}.{part}", self.path);
         let start = self.graph.n_parameters();
         if checked_len(shape).is_none_or(|len| len > MAX_ELEMENTS - start) {
             let rule = format!("a network has at most {MAX_ELEMENTS} parameters");
             return Err(ShapeError::new("parameter", rule, &Shape::from(shape)));
         }
-        let node = self.graph.parameter(&name, Shape::from(shape));
-        let (shape, range) = (shape.to_vec(), start..self.graph.n_parameters());
-        self.parameters.push(ParameterSpec { node, name, shape, range, initializer });
+        let node = self.graph.parameter(&path, Shape::from(shape));
+        self.parameters.push(ParameterSpec {
+            node,
+            path,
+            role,
+            shape: shape.to_vec(),
+            range: start..self.graph.n_parameters(),
+            initializer,
+            fans: self.fans,
+            learning_rate_factor: self.learning_rate_factor,
+            is_frozen: self.is_frozen,
+        });
         Ok(node)
     }
 
-    /// Adds a weight `[.., inputs, outputs]`, which penalties count, with the model's initializer if none is given.
+    /// Adds a weight `[.., inputs, outputs]`, with the model's initializer if none is given.
     ///
     /// # Errors
     ///
@@ -74,27 +95,31 @@ impl<'a, T: Float> Builder<'a, T> {
         shape: &[usize],
         initializer: Option<&Initializer>,
     ) -> Result<NodeId, ShapeError> {
+        if let [ref window @ .., inputs, outputs] = *shape {
+            let taps = window.iter().fold(1, |taps: usize, &size| taps.saturating_mul(size));
+            self.fans = [inputs, outputs].map(|channels| taps.saturating_mul(channels));
+        }
         let initializer = initializer.unwrap_or(&self.network.weight_init).clone();
-        let node = self.parameter("weight", shape, initializer)?;
-        self.weights.push(node);
-        Ok(node)
+        self.parameter("weight", ParameterRole::Weight, shape, initializer)
     }
 
     /// Adds a bias to the last axis of `y`: the model's if `bias` is `None`.
     ///
     /// # Errors
     ///
-    /// If the last axis of `y` has another size, and as [`parameter`](Self::parameter).
-    pub fn add_bias(
-        &mut self,
-        y: NodeId,
-        size: usize,
-        bias: Option<Bias>,
-    ) -> Result<NodeId, ShapeError> {
-        let value = bias.map_or(Some(self.network.bias), Bias::value);
-        let Some(value) = value else { return Ok(y) };
-        let bias = self.parameter("bias", &[size], Constant { value }.into())?;
+    /// If `y` has no axis, and as [`parameter`](Self::parameter).
+    pub fn add_bias(&mut self, y: NodeId, bias: Option<&Bias>) -> Result<NodeId, ShapeError> {
+        let Some(initializer) = bias.unwrap_or(&self.network.bias).initializer() else {
+            return Ok(y);
+        };
+        let size = self.channels(y);
+        let bias = self.parameter("bias", ParameterRole::Bias, &[size], initializer)?;
         self.graph.add(y, bias)
+    }
+
+    /// The size of the last axis of `x`, 0 without one.
+    pub fn channels(&self, x: NodeId) -> usize {
+        self.graph.shape(x).dims().last().copied().unwrap_or(0)
     }
 
     /// Adds mean and variance of each channel of `x`: those of the batch in training, from which the running
@@ -109,32 +134,43 @@ impl<'a, T: Float> Builder<'a, T> {
         momentum: f64,
         warmup: bool,
     ) -> Result<NodeId, ShapeError> {
-        let name = format!("{}.moments", self.layer);
-        let channels = self.graph.shape(x).dims().last().copied().unwrap_or(0);
+        let path = format!("{}.moments", self.path);
+        let channels = self.channels(x);
+        let number = self.running_statistics.len();
         let moments = match self.mode {
-            Mode::Train => self.graph.moments(x)?,
-            Mode::Evaluate => self.graph.input(&name, [2, channels]),
+            Mode::Train if !self.is_frozen => self.graph.moments(x)?,
+            _ => self.input(InputRole::RunningStatistics(number), &path, [2, channels]),
         };
         let start = self.running_statistics.last().map_or(0, |last| last.range.end);
         let range = start..start + 2 * channels;
-        let statistics = RunningStatistics { name, moments, range, channels, momentum, warmup };
+        let statistics = RunningStatistics { path, moments, range, channels, momentum, warmup };
         self.running_statistics.push(statistics);
         Ok(moments)
     }
 
-    /// Adds a layer behind `x`, with its line of the table of layers.
+    /// Adds a layer behind its inputs, with its line of the table of layers. `samples` is the network's input.
     pub(super) fn layer(
         &mut self,
         number: usize,
         layer: &Layer,
-        x: NodeId,
-    ) -> Result<NodeId, NetworkError> {
-        let kind = layer.name();
-        self.layer = format!("{number}.{kind}");
-        self.graph.begin_scope(format!("layer {number} ({kind})"));
+        inputs: Vec<LayerInput>,
+        samples: NodeId,
+    ) -> Result<(), NetworkError> {
+        let path = layer.path(number);
+        self.path.clone_from(&path);
+        (self.is_frozen, self.learning_rate_factor) = (layer.freeze, layer.learning_rate_factor);
+        self.fans = [0; 2];
+        self.graph.begin_scope(&*path);
         let first_node = self.graph.nodes().len();
-        let misfit = |fault| NetworkError::Layer { number, kind, fault };
-        let y = layer.as_dyn().build(self, x).map_err(|error| misfit(error.into()))?;
+        let misfit = |fault| NetworkError::Layer { number, layer: path.clone(), fault };
+        let x: Vec<NodeId> = inputs
+            .iter()
+            .map(|input| match *input {
+                LayerInput::Samples => samples,
+                LayerInput::Layer(i) => self.layers[i].node,
+            })
+            .collect();
+        let y = layer.kind.as_dyn().build(self, &x).map_err(|error| misfit(error.into()))?;
         let nodes = || self.graph.nodes().skip(first_node).map(|(_, node)| node);
         if nodes().any(|node| checked_len(node.shape().dims()).is_none()) {
             return Err(misfit(LayerFault::TooLarge));
@@ -147,13 +183,16 @@ impl<'a, T: Float> Builder<'a, T> {
         let parameters = self.parameters.iter().filter(|spec| spec.node.index() >= first_node);
         self.layers.push(LayerSummary {
             number,
-            kind,
+            inputs,
+            kind: layer.kind.name(),
             node: y,
             output: self.graph.shape(y).clone(),
             parameters: parameters.map(|spec| spec.range.len()).sum(),
             multiply_adds: multiply_adds.sum(),
+            activation: layer.kind.as_dyn::<T>().activation(),
+            path,
         });
-        Ok(y)
+        Ok(())
     }
 
     /// Adds the loss on the data, and its sum with the cost of large weights.
@@ -180,7 +219,8 @@ impl<'a, T: Float> Builder<'a, T> {
 
     fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {
         let mut total = None;
-        for &weight in &self.weights {
+        let weights = self.parameters.iter().filter(|spec| spec.role == ParameterRole::Weight);
+        for weight in weights.map(|spec| spec.node).collect::<Vec<_>>() {
             for (factor, is_squared) in [(penalty.l1, false), (0.5 * penalty.l2, true)] {
                 if factor == 0.0 {
                     continue;

@@ -16,12 +16,12 @@ pub enum NetworkError {
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
     /// A layer that does not fit.
-    #[error("layer {number}{}", in_brackets(kind, fault))]
+    #[error("layer {layer}")]
     Layer {
         /// The layer's number, from 1.
         number: usize,
-        /// Its kind.
-        kind: &'static str,
+        /// Its path: its name or, without one, number and kind.
+        layer: String,
         /// What is wrong.
         #[source]
         fault: LayerFault,
@@ -45,6 +45,9 @@ pub enum NetworkError {
         /// Classes or values of the data.
         expected: usize,
     },
+    /// All parameters are frozen.
+    #[error("all layers with parameters are frozen: expected at least one to train")]
+    Frozen,
     /// The network needs more memory than a program may have.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -66,12 +69,4 @@ pub enum LayerFault {
          expected a batch of 2 or more"
     )]
     NoVariance,
-}
-
-/// The layer's kind, unless the fault begins with it: the op of a layer often has the layer's name.
-fn in_brackets(kind: &str, fault: &LayerFault) -> String {
-    match fault {
-        LayerFault::Shape(error) if error.op == kind => String::new(),
-        _ => format!(" ({kind})"),
-    }
 }

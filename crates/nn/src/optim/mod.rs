@@ -22,8 +22,8 @@ mod testing;
 // What the files of optimizers take by `use super::*`.
 use kernels::{Float, inlined, vectorize};
 
-use crate::registry::{fraction, positive, registry};
-use crate::settings;
+use crate::registry::{fraction, positive};
+use crate::{registry, settings};
 
 registry! {
     /// An optimizer chosen by name.
@@ -114,7 +114,7 @@ mod tests {
     fn a_zero_gradient_leaves_the_parameter_alone() {
         // Weight decay is not through the gradient.
         for name in Optimizer::NAMES.iter().filter(|name| **name != "adamw") {
-            let optimizer: Optimizer = toml::from_str(&format!("{name} = {{}}")).unwrap();
+            let optimizer: Optimizer = toml::from_str(&format!("kind = '{name}'")).unwrap();
             assert_eq!(first_step(optimizer.as_dyn(), 0.1, [1.5f32], [0.0]), [1.5], "{name}");
         }
     }

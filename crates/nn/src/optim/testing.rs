@@ -61,7 +61,7 @@ fn adam(info: StepInfo, g: f64, [m, v]: &mut [f64; 2]) -> f64 {
 fn every_rule_follows_its_formula_in_any_pieces_and_down_a_valley() {
     assert_eq!(RULES.map(|(name, ..)| name), Optimizer::NAMES);
     for (name, formula, rate) in RULES {
-        let optimizer: Optimizer = toml::from_str(&format!("{name} = {{}}")).unwrap();
+        let optimizer: Optimizer = toml::from_str(&format!("kind = '{name}'")).unwrap();
         for n in [0, 1, 17, 1000] {
             check_five_steps::<f32>(&optimizer, formula, n, f32::EPSILON.into());
             check_five_steps::<f64>(&optimizer, formula, n, f64::EPSILON);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gradus_nn::{Layer, Mode, Model, Network, Objective};
+use gradus_nn::{Layer, LayerKind, Mode, Model, Network, Objective};
 use graph::{Compile, Float, Graph, Program, RunArgs, Shape, Tensor, Tensors};
 use kernels::random::Stream;
 
@@ -71,12 +71,12 @@ pub(crate) fn examples() -> Vec<Example> {
             blocks.map(|block| block.split(|line| *line == "```").next().unwrap().join("\n"));
         let examples = blocks.map(|block| {
             let example: Example = toml::from_str(&block).unwrap_or_else(|e| panic!("{file}: {e}"));
-            assert_eq!(example.layer.name(), *name, "{file}");
+            assert_eq!(example.layer.kind.name(), *name, "{file}");
             example
         });
         let examples: Vec<_> = examples.collect();
         assert!(!examples.is_empty(), "{file} has no example: expected ```toml blocks at its head");
         examples
     };
-    Layer::NAMES.iter().flat_map(of_layer).collect()
+    LayerKind::NAMES.iter().flat_map(of_layer).collect()
 }

@@ -34,13 +34,13 @@ fn g13_linear_scores_of_cat_dog_and_ship() {
     let weight = (0..4).flat_map(|pixel| weights.map(|of_class| of_class[pixel]));
     let parameters: Vec<f64> = weight.chain(biases).collect();
     let image = Tensor::new([1, 4], [56.0, 231.0, 24.0, 2.0]);
-    let scores = predict(&network("[4]", "{ linear = { units = 3 } }"), &parameters, &image);
+    let scores = predict(&network("[4]", "{ kind = 'linear', units = 3 }"), &parameters, &image);
     assert_close(scores.values(), &[-96.8, 437.9, 60.75], 1e-12);
 }
 
 #[test]
 fn g16_l2_penalty_prefers_equal_weights() {
-    let network = network("[4]", "{ linear = { units = 1, bias = false } }");
+    let network = network("[4]", "{ kind = 'linear', units = 1, bias = false }");
     // Ours is half the sum of squares: the factor 2 makes it the sum.
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: 2.0 }, ..Objective::default() };
     let model: Model<f64> = model(&network, Mode::Train, &objective);
@@ -89,13 +89,13 @@ fn g22_perceptrons_are_gates_and_two_layers_make_xor() {
 
 #[test]
 fn g23_the_softmax_layer_has_7850_parameters() {
-    let network = network("[28, 28, 1]", r#""flatten", { linear = { units = 10 } }"#);
+    let network = network("[28, 28, 1]", r#""flatten", { kind = "linear", units = 10 }"#);
     assert_eq!(network.n_parameters(), Ok(7850));
 }
 
 #[test]
 fn g24_a_hundred_digits_give_a_hundred_rows_of_ten_scores() {
-    let network = network("[784]", "{ linear = { units = 10 } }");
+    let network = network("[784]", "{ kind = 'linear', units = 10 }");
     let model: Model<f64> = model(&network, Mode::Train, &Objective::default());
     let sizes: Vec<_> = model.parameters.iter().map(|spec| spec.shape.as_slice()).collect();
     assert_eq!(sizes, [&[784, 10][..], &[10]]);
@@ -115,9 +115,9 @@ fn g24_a_hundred_digits_give_a_hundred_rows_of_ten_scores() {
 
 #[test]
 fn g27_two_layer_gradients_are_those_of_differences() {
-    let layers = r#"{ linear = { units = 50 } }, "relu", { linear = { units = 10 } }"#;
+    let layers = r#"{ kind = "linear", units = 50 }, "relu", { kind = "linear", units = 10 }"#;
     let network = Network {
-        weight_init: toml::from_str("normal = { deviation = 0.01 }").unwrap(),
+        weight_init: toml::from_str("kind = 'normal'\ndeviation = 0.01").unwrap(),
         ..network("[784]", layers)
     };
     let (batch, mut random) = (3, Stream::new(2, 0));
@@ -139,13 +139,13 @@ fn g27_two_layer_gradients_are_those_of_differences() {
             trained.gradients()[spec.range.clone()].iter().zip(&numerical[spec.range.clone()]);
         let sum: f64 = pairs.map(|(analytic, numerical)| (analytic - numerical).abs()).sum();
         let mean = sum / spec.range.len() as f64;
-        assert!(mean < 1e-6, "{}: {mean:e}", spec.name);
+        assert!(mean < 1e-6, "{}: {mean:e}", spec.path);
     }
 }
 
 #[test]
 fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
-    let network = network("[1]", "{ linear = { units = 1, bias = false } }");
+    let network = network("[1]", "{ kind = 'linear', units = 1, bias = false }");
     let loss = half_squared_error::HalfSquaredError {}.into();
     let objective = Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 } };
     let model: Model<f64> = model(&network, Mode::Train, &objective);
@@ -165,7 +165,7 @@ fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
 
 #[test]
 fn the_variance_of_a_batch_normalisation_is_the_biased_one() {
-    let network = network("[1]", "{ batch_norm = {} }");
+    let network = network("[1]", "{ kind = 'batch_norm' }");
     let model: Model<f64> = model(&network, Mode::Train, &Objective::default());
     let moments = model.running_statistics[0].moments;
     let options = Compile { batch: 4, keep: vec![moments], ..Compile::default() };

@@ -11,12 +11,12 @@ use crate::common::{examples, model, network, normal, run, samples};
 /// Many layers at once. No bias stands before a batch normalisation, where its gradient would be 0.
 const DEEP: (&str, &str) = (
     "[8, 8, 2]",
-    r#"{ conv2d = { filters = 4, kernel = 3, padding = "same", bias = false } }, { batch_norm = {} }, "relu",
-       { max_pool2d = { size = 2 } },
-       { conv2d = { filters = 6, kernel = 3, stride = 2, padding = "same" } }, { leaky_relu = {} },
-       { avg_pool2d = { size = 2 } }, "flatten",
-       { linear = { units = 12, bias = false } }, { batch_norm = { scale = false } }, "sigmoid", { dropout = { rate = 0.25 } },
-       { linear = { units = 9 } }, "tanh", { linear = { units = 8 } }, "softplus", { linear = { units = 3 } }"#,
+    r#"{ kind = "conv2d", filters = 4, kernel = 3, padding = "same", bias = false }, { kind = "batch_norm" }, "relu",
+       { kind = "max_pool2d", size = 2 },
+       { kind = "conv2d", filters = 6, kernel = 3, stride = 2, padding = "same" }, { kind = "leaky_relu" },
+       { kind = "avg_pool2d", size = 2 }, "flatten",
+       { kind = "linear", units = 12, bias = false }, { kind = "batch_norm", scale = false }, "sigmoid", { kind = "dropout", rate = 0.25 },
+       { kind = "linear", units = 9 }, "tanh", { kind = "linear", units = 8 }, "softplus", { kind = "linear", units = 3 }"#,
 );
 
 /// A network with parameters, samples and targets, all drawn at random as `f32` numbers.
@@ -73,8 +73,8 @@ fn assert_gradients_agree(trial: &NetworkTrial<f64>, what: &str) {
         gradient_check(graph, trial.model.loss, &trial.parameters, inputs, &options).unwrap();
     assert_eq!(report.len(), trial.model.parameters.len());
     for (checked, spec) in report.iter().zip(&trial.model.parameters) {
-        assert!(checked.passes(1e-6), "{what}: {}: {checked:?}", spec.name);
-        assert_eq!(checked.compared, spec.range.len(), "{what}: {}: {checked:?}", spec.name);
+        assert!(checked.passes(1e-6), "{what}: {}: {checked:?}", spec.path);
+        assert_eq!(checked.compared, spec.range.len(), "{what}: {}: {checked:?}", spec.path);
     }
 }
 
@@ -84,10 +84,10 @@ fn every_layer_has_the_gradient_of_its_differences() {
         // Between layers whose parameters feel its gradient.
         let channels = example.input.last().unwrap();
         let first = match example.input.len() {
-            1 => format!("{{ linear = {{ units = {channels} }} }}"),
-            _ => format!("{{ conv2d = {{ filters = {channels}, kernel = 1 }} }}"),
+            1 => format!("{{ kind = 'linear', units = {channels} }}"),
+            _ => format!("{{ kind = 'conv2d', filters = {channels}, kernel = 1 }}"),
         };
-        let around = format!("{first}, 'flatten', {{ linear = {{ units = 3 }} }}");
+        let around = format!("{first}, 'flatten', {{ kind = 'linear', units = 3 }}");
         let mut network = network(&format!("{:?}", example.input), &around);
         network.layers.insert(1, example.layer.clone());
         let trial = NetworkTrial::of_classes(&network, 4);
@@ -107,10 +107,10 @@ fn every_loss_has_the_gradient_of_its_differences() {
         // Scores may be any numbers, probabilities may not.
         let last = if *name == "cross_entropy_of_probabilities" { r#", "softmax""# } else { "" };
         let layers = format!(
-            r#"{{ linear = {{ units = 5 }} }}, "tanh", {{ linear = {{ units = 3 }} }}{last}"#
+            r#"{{ kind = "linear", units = 5 }}, "tanh", {{ kind = "linear", units = 3 }}{last}"#
         );
         let network = network("[4]", &layers);
-        let loss: Loss = toml::from_str(&format!("{name} = {{}}")).unwrap();
+        let loss: Loss = toml::from_str(&format!("kind = '{name}'")).unwrap();
         for target in [Shape::batch([]), Shape::batch([3])] {
             let what = format!("{name} with targets {target}");
             assert_gradients_agree(&NetworkTrial::new(&network, &loss, target, 4), &what);
@@ -138,9 +138,9 @@ fn assert_precisions_agree(network: &Network, batch: usize, tile: Option<usize>,
     for spec in &double.model.parameters {
         let (g32, g64) = (&g32[spec.range.clone()], &g64[spec.range.clone()]);
         let error = distance(g32, g64);
-        assert!(error <= tolerance, "batch {batch}, tile {tile:?}, {}: {error:e}", spec.name);
+        assert!(error <= tolerance, "batch {batch}, tile {tile:?}, {}: {error:e}", spec.path);
         let mutant: Vec<f64> = g32.iter().map(|g| 1.001 * g).collect();
-        assert!(distance(&mutant, g64) > tolerance, "{}: a mutant passes", spec.name);
+        assert!(distance(&mutant, g64) > tolerance, "{}: a mutant passes", spec.path);
     }
 }
 
@@ -163,9 +163,9 @@ fn winograd(first_kernel: usize, padding: &str) -> Network {
     network(
         "[8, 9, 12]",
         &format!(
-            r#"{{ conv2d = {{ filters = 13, kernel = {first_kernel}, padding = {padding} }} }}, "tanh",
-               {{ conv2d = {{ filters = 12, kernel = 5, padding = "same" }} }}, "tanh",
-               "flatten", {{ linear = {{ units = 3 }} }}"#
+            r#"{{ kind = "conv2d", filters = 13, kernel = {first_kernel}, padding = {padding} }}, "tanh",
+               {{ kind = "conv2d", filters = 12, kernel = 5, padding = "same" }}, "tanh",
+               "flatten", {{ kind = "linear", units = 3 }}"#
         ),
     )
 }
@@ -213,7 +213,7 @@ fn a_convolution_by_winograd_is_the_plain_one_with_a_rim_of_zeros() {
 /// Two weights of more than 2¹⁸ elements: batches below 1024 samples take them row by row.
 const ROW_PARALLEL: (&str, &str) = (
     "[600]",
-    r#"{ linear = { units = 512 } }, "tanh", { linear = { units = 520 } }, "tanh", { linear = { units = 3 } }"#,
+    r#"{ kind = "linear", units = 512 }, "tanh", { kind = "linear", units = 520 }, "tanh", { kind = "linear", units = 3 }"#,
 );
 
 #[test]
@@ -242,7 +242,7 @@ fn row_parallel_layers_give_the_gradients_of_plain_ones() {
         [gradients, plain].map(|g| g.into_iter().map(f64::from).collect());
     for spec in &row_parallel.model.parameters {
         let error = distance(&gradients[spec.range.clone()], &plain[spec.range.clone()]);
-        assert!(error <= rounding_of_three_layers(1024), "{}: {error:e}", spec.name);
+        assert!(error <= rounding_of_three_layers(1024), "{}: {error:e}", spec.path);
     }
 }
 
@@ -263,7 +263,7 @@ fn both_precisions_begin_with_the_same_parameters() {
     for name in Initializer::NAMES {
         let text = format!(
             "input = [5, 5, 2]\nweight_init = '{name}'\nbias = 0.1\nlayers = [{}]",
-            r#"{ conv2d = { filters = 3, kernel = 2 } }, "flatten", { linear = { units = 4 } }"#
+            r#"{ kind = "conv2d", filters = 3, kernel = 2 }, "flatten", { kind = "linear", units = 4 }"#
         );
         let network: Network = toml::from_str(&text).unwrap();
         let single = initial_parameters::<f32>(&network, 3);

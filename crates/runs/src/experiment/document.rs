@@ -1,9 +1,11 @@
-//! The places of settings in the text of an experiment file.
+//! The text of an experiment file: how it is read and written, and the places of settings in it.
 
+use std::mem::take;
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 /// A parsed text whose values know their place.
 pub(super) fn parse(text: &str) -> Result<Spanned<DeValue<'_>>, toml::de::Error> {
@@ -26,16 +28,42 @@ pub(super) fn oversized_integer(value: &Spanned<DeValue<'_>>) -> Option<(Range<u
     }
 }
 
-/// The place of a setting, such as `train.optimizer.beta1`. Kinds are not part of the path: the table `adam` in
-/// `optimizer = { adam = { beta1 = 1 } }` is entered unnamed.
-pub(super) fn span_of(document: &Spanned<DeValue<'_>>, path: &str) -> Option<Range<usize>> {
-    let value = path.split('.').try_fold(document, |value, name| {
-        child(value, name).or_else(|| match value.get_ref() {
-            DeValue::Table(table) if table.len() == 1 => child(table.iter().next()?.1, name),
-            _ => None,
-        })
-    });
-    Some(value?.span())
+/// Reads what the text says, with the kind of each component before its settings, wherever it stands.
+pub(super) fn read<T: DeserializeOwned>(
+    document: &Spanned<DeValue<'_>>,
+) -> Result<T, toml::de::Error> {
+    let mut document = document.clone();
+    put_kinds_first(document.get_mut());
+    T::deserialize(ValueDeserializer::from(document))
+}
+
+fn put_kinds_first(value: &mut DeValue<'_>) {
+    match value {
+        DeValue::Array(values) => {
+            values.iter_mut().for_each(|value| put_kinds_first(value.get_mut()))
+        }
+        DeValue::Table(table) => {
+            if table.keys().position(|key| key.get_ref() == "kind").is_some_and(|at| at > 0) {
+                let (kinds, others): (Vec<_>, Vec<_>) =
+                    take(table).into_iter().partition(|(key, _)| key.get_ref() == "kind");
+                table.extend(kinds.into_iter().chain(others));
+            }
+            table.iter_mut().for_each(|(_, value)| put_kinds_first(value.get_mut()));
+        }
+        _ => {}
+    }
+}
+
+/// The place of a setting, such as `train.optimizer.beta1`, or of what holds it if it is not there.
+pub(super) fn span_of(document: &Spanned<DeValue<'_>>, path: &str) -> Range<usize> {
+    let mut value = document;
+    for name in path.split('.') {
+        match child(value, name) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    value.span()
 }
 
 /// The setting `name` of a table, or the element of that number, from 1, of an array.
@@ -44,5 +72,34 @@ fn child<'v, 'a>(value: &'v Spanned<DeValue<'a>>, name: &str) -> Option<&'v Span
         DeValue::Table(table) => table.get(name),
         DeValue::Array(values) => values.get(name.parse::<usize>().ok()?.checked_sub(1)?),
         _ => None,
+    }
+}
+
+/// An experiment as it is written by hand: a section for each table, in it a setting a line, and a layer a line.
+pub(super) fn as_written(experiment: &toml::Table) -> String {
+    let mut text = String::new();
+    let (sections, settings): (Vec<_>, Vec<_>) =
+        experiment.iter().partition(|(_, value)| value.is_table());
+    write_settings(&mut text, settings.into_iter());
+    for (name, section) in sections {
+        text += &format!("\n[{name}]\n");
+        write_settings(&mut text, section.as_table().into_iter().flatten());
+    }
+    text.trim_start().to_owned()
+}
+
+fn write_settings<'a>(
+    text: &mut String,
+    settings: impl Iterator<Item = (&'a String, &'a toml::Value)>,
+) {
+    for (name, value) in settings {
+        match value {
+            toml::Value::Table(table) if table.is_empty() => {}
+            toml::Value::Array(layers) if name == "layers" => {
+                let lines = layers.iter().map(|layer| format!("  {layer},\n"));
+                *text += &format!("{name} = [\n{}]\n", lines.collect::<String>());
+            }
+            value => *text += &format!("{name} = {value}\n"),
+        }
     }
 }

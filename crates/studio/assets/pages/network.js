@@ -144,15 +144,14 @@ class NetworkPage {
 
   drawStatistics(layers) {
     const warnings = [];
-    const rows = layers.map(({ number, kind, edges, units, dead, saturated }) => {
-      const layer = `${number} ${kind}`;
+    const rows = layers.map(({ path: layer, edges, units, dead, saturated }) => {
       if (dead / units >= MAX_DEAD) warnings.push(translate("warning.dead_units", { layer, dead, units }));
       if (saturated !== null && saturated >= MAX_SATURATED) {
         warnings.push(translate("warning.saturated", { layer, share: formatPercent(saturated, 0) }));
       }
-      const bar = quantileBar(edges, Math.max(-edges[0], edges[7]), "--weights", kind);
+      const bar = quantileBar(edges, Math.max(-edges[0], edges[7]), "--weights", layer);
       const quantiles = [0, 3, 4, 7].map((i) => formatNumber(edges[i]));
-      const deadUnits = kind === "relu" ? `${dead} / ${units}` : "–";
+      const deadUnits = dead === null ? "–" : `${dead} / ${units}`;
       return [layer, bar, ...quantiles, deadUnits, saturated === null ? "–" : formatPercent(saturated, 1)];
     });
     const head = [

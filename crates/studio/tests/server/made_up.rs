@@ -21,7 +21,7 @@ pub(crate) struct Server {
 
 /// A network for images of 2 × 2 pixels in 3 classes.
 pub(crate) const EXPERIMENT: &str = "data = { source = 'memory', divisor = 1 }\ntrain = { steps = 3, batch = 2 }\n\
-    model = { input = [2, 2, 1], layers = ['flatten', { linear = { units = 3 } }] }\n";
+    model = { input = [2, 2, 1], layers = ['flatten', { kind = 'linear', units = 3 }] }\n";
 
 pub(crate) fn images(_: &DataSpec) -> Result<Split, ExperimentError> {
     let set = |name, n: u8| {

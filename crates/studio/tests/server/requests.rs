@@ -149,7 +149,7 @@ fn images_and_activations_are_those_of_the_data_and_the_model() {
     assert_eq!((&about["shape"], &values[..]), (&json!([4, 3]), &saved().parameters[..12]));
     assert_eq!(server.get("/api/runs/done/parameter?name=../x").status, 404);
     let layer = &server.get("/api/runs/done/activation-statistics").json()["layers"][1];
-    assert_eq!((&layer["kind"], &layer["units"]), (&json!("linear"), &json!(3)));
+    assert_eq!((&layer["path"], &layer["units"]), (&json!("2.linear"), &json!(3)));
     // The trainer provides its model when it has one.
     assert_eq!(server.get("/api/runs/live/activations?set=test&sample=1").status, 404);
     server.link.offer(7, saved);

@@ -3,7 +3,9 @@
 use events::{NotFinite, NotFiniteKind};
 use graph::{Compile, NodeId, Program, RunArgs};
 
-use super::{Trainer, snapshot};
+use nn::ModelInputs;
+
+use super::Trainer;
 
 /// Samples whose values are all kept at a time. A batch of all digits would want many times the memory of a step.
 const MOST_KEPT: usize = 1000;
@@ -42,7 +44,11 @@ impl Trainer {
         let loss = Some(self.model.loss);
         let options = Compile { batch, loss, keep_all: true, ..Compile::default() };
         let mut program = Program::new(self.model.graph.clone(), &options).ok()?;
-        let inputs = self.batches.inputs_of(indices);
+        let inputs = ModelInputs {
+            model: &self.model,
+            source: self.batches.source_of(indices),
+            running_statistics: &self.saved.running_statistics,
+        };
         program.run(&RunArgs {
             parameters: &self.saved.parameters,
             inputs: &inputs,
@@ -57,7 +63,7 @@ impl Trainer {
         let node = self.model.graph.node(id);
         let parameter = self.model.parameters.iter().find(|spec| spec.node == id);
         let name = match (parameter, node.name()) {
-            (Some(spec), _) => snapshot::layer_and_role(&spec.name).1,
+            (Some(spec), _) => spec.part(),
             (None, "input" | "target") => node.name(),
             _ => node.op_name(),
         };
@@ -68,12 +74,10 @@ impl Trainer {
         NotFinite { step: self.step + 1, what, layer, node, shape }
     }
 
-    /// The path of the layer that a node belongs to: `3.conv2d`. Its nodes end with its output.
+    /// The path of the layer that a node belongs to, if it belongs to one.
     fn layer_of(&self, id: NodeId) -> Option<String> {
-        if [self.model.input, self.model.target].contains(&id) {
-            return None;
-        }
-        let layer = self.model.layers.iter().find(|layer| id <= layer.node)?;
-        Some(format!("{}.{}", layer.number, layer.kind))
+        let path = self.model.graph.scope(id);
+        let is_layer = self.model.layers.iter().any(|layer| layer.path == path);
+        is_layer.then(|| path.to_owned())
     }
 }

@@ -3,6 +3,7 @@
 use data::Targets;
 use events::{EvaluationFinished, ParameterSnapshot, Part, RunStarted, Snapshot, Summary};
 use events::{FORMAT, MOST_MISCLASSIFIED, MOST_SAMPLES, Metrics};
+use nn::ParameterRole::{Bias, Offset, Weight};
 use runs::metrics::{metric_infos, update_best};
 use runs::{SavedModel, outputs_of, predicted_class};
 
@@ -45,8 +46,8 @@ impl Trainer {
     pub fn snapshot(&self) -> Snapshot {
         let (specs, parameters) = (&self.model.parameters, &self.saved.parameters[..]);
         // All weights and all biases, then each parameter. What batch normalisation adds is a bias as well.
-        let pooled = [&["weight"][..], &["bias", "offset"]].map(|roles| {
-            let specs = specs.iter().filter(|spec| roles.contains(&layer_and_role(&spec.name).1));
+        let pooled = [&[Weight][..], &[Bias, Offset]].map(|roles| {
+            let specs = specs.iter().filter(|spec| roles.contains(&spec.role));
             specs.map(|spec| &parameters[spec.range.clone()]).collect()
         });
         let is_trained = self.step > 0;
@@ -63,8 +64,7 @@ impl Trainer {
         let n_shown = if is_trained { indices.len().min(MOST_SAMPLES) } else { 0 };
         let (of_kinds, _) = found[2..].as_chunks();
         let parameters = specs.iter().zip(of_kinds).filter_map(|(spec, found)| {
-            let (layer, role) = layer_and_role(&spec.name);
-            let (layer, role) = (layer.to_owned(), role.to_owned());
+            let (layer, role) = (spec.layer().to_owned(), spec.part().to_owned());
             let [values, gradients, updates] = *found;
             Some(ParameterSnapshot { layer, role, values: values?, gradients, updates })
         });
@@ -110,6 +110,7 @@ impl Trainer {
             rank: None,
             ranks: None,
             parameters: parameters.len(),
+            start: self.start.clone(),
             parts: [(Part::Train, train_set.len()), (Part::Test, self.test.len())].into(),
             batch: experiment.train.batch,
             steps_planned: Some(n_steps),
@@ -137,9 +138,4 @@ impl Trainer {
             threads: self.pool.threads(),
         }
     }
-}
-
-/// The path of a parameter's layer and its role there: `3.conv2d` and `weight`.
-pub(super) fn layer_and_role(name: &str) -> (&str, &str) {
-    name.rsplit_once('.').unwrap_or(("", name))
 }

@@ -9,16 +9,16 @@ const EPSILON: f64 = 1e-3;
 
 fn normalised(settings: &str) -> Trainer {
     let model = format!(
-        "input = [2]\nlayers = [{{ linear = {{ units = 3, bias = false }} }},\n\
-         {{ batch_norm = {{ epsilon = {EPSILON}, {settings} }} }}, 'relu', {{ linear = {{ units = 2 }} }}]"
+        "input = [2]\nlayers = [{{ kind = 'linear', units = 3, bias = false }},\n\
+         {{ kind = 'batch_norm', epsilon = {EPSILON}, {settings} }}, 'relu', {{ kind = 'linear', units = 2 }}]"
     );
-    let train = "batch = 40\nsteps = 12\nschedule = { constant = { learning_rate = 0.1 } }";
+    let train = "batch = 40\nsteps = 12\nschedule = { kind = 'constant', learning_rate = 0.1 }";
     trainer(&model, train, &points(40))
 }
 
 /// The parameters of one name, and those behind them.
 fn parameters(trainer: &Trainer, name: &str) -> Vec<f64> {
-    let spec = trainer.model().parameters.iter().find(|spec| spec.name == name).unwrap();
+    let spec = trainer.model().parameters.iter().find(|spec| spec.path == name).unwrap();
     trainer.saved().parameters[spec.range.clone()].iter().copied().map(f64::from).collect()
 }
 

@@ -11,12 +11,12 @@ use kernels::random::Stream;
 use runs::{Experiment, Split};
 
 /// A network for points of the plane, with two outputs.
-pub(crate) const LINEAR: &str = "input = [2]\nlayers = [{ linear = { units = 2 } }]";
+pub(crate) const LINEAR: &str = "input = [2]\nlayers = [{ kind = 'linear', units = 2 }]";
 
 /// The settings of plain gradient descent.
 pub(crate) fn sgd(learning_rate: f64) -> String {
     format!(
-        "optimizer = 'sgd'\nschedule = {{ constant = {{ learning_rate = {learning_rate:?} }} }}"
+        "optimizer = 'sgd'\nschedule = {{ kind = 'constant', learning_rate = {learning_rate:?} }}"
     )
 }
 

@@ -6,8 +6,7 @@ use gradus_train::Trainer;
 
 use crate::made_up::{EventCollector, points, sgd, trainer};
 
-const TWO_LAYERS: &str =
-    "input = [2]\nlayers = [{ linear = { units = 8 } }, 'relu', { linear = { units = 2 } }]";
+const TWO_LAYERS: &str = "input = [2]\nlayers = [{ kind = 'linear', units = 8 }, 'relu', { kind = 'linear', units = 2 }]";
 
 /// Plain gradient descent on the squared error.
 fn descent(learning_rate: f64) -> String {
@@ -57,8 +56,9 @@ fn a_run_stops_with_the_weights_before_the_step() {
 
 #[test]
 fn the_first_number_that_is_not_finite_is_named_with_step_layer_and_node() {
-    let linear = "input = [1]\nweight_init = { constant = { value = 0.01 } }\nlayers = [{ linear = { units = 1 } }]";
-    let normalised = "input = [1]\nlayers = [{ batch_norm = {} }, { linear = { units = 1 } }]";
+    let linear = "input = [1]\nweight_init = { kind = 'constant', value = 0.01 }\nlayers = [{ kind = 'linear', units = 1 }]";
+    let normalised =
+        "input = [1]\nlayers = [{ kind = 'batch_norm' }, { kind = 'linear', units = 1 }]";
     let sgd = || descent(0.1);
     let adam = descent(0.1).replace("'sgd'", "'adam'");
     let constant = |feature| regression(vec![feature; 20]);

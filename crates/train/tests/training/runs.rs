@@ -88,7 +88,7 @@ fn an_observer_stops_a_run_paused_or_not_which_is_then_measured() {
 
 #[test]
 fn a_run_ends_as_soon_as_an_evaluation_reaches_the_target_and_else_does_all_its_steps() {
-    let train = "batch = 30\nsteps = 1000\nevaluate_every = 10\nschedule = { constant = { learning_rate = 0.05 } }";
+    let train = "batch = 30\nsteps = 1000\nevaluate_every = 10\nschedule = { kind = 'constant', learning_rate = 0.05 }";
     let (finished, recorder) = run(&mut trainer(LINEAR, train, &points(60)), Some(0.9));
     assert_eq!(finished.reason, Reason::TargetReached);
     assert!(finished.summary.steps < 1000, "{finished:?}");
@@ -103,7 +103,7 @@ fn a_run_ends_as_soon_as_an_evaluation_reaches_the_target_and_else_does_all_its_
 
 #[test]
 fn the_best_accuracy_is_that_of_all_evaluations() {
-    let model = "input = [8, 8, 1]\nlayers = ['flatten', { linear = { units = 4 } }]";
+    let model = "input = [8, 8, 1]\nlayers = ['flatten', { kind = 'linear', units = 4 }]";
     // A rate so large that the accuracy jumps up and down.
     let train = format!("batch = 8\nsteps = 40\nevaluate_every = 1\n{}", sgd(1.0));
     let (finished, recorder) = run(&mut trainer(model, &train, &images(64)), None);
@@ -161,7 +161,7 @@ fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
 
 #[test]
 fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
-    let train = "batch = 20\nsteps = 6\nschedule = { constant = { learning_rate = 0.5 } }";
+    let train = "batch = 20\nsteps = 6\nschedule = { kind = 'constant', learning_rate = 0.5 }";
     let sets = [(2, Some(0.25)), (4, None)];
     let command = |(step, learning_rate)| (step, Command::SetLearningRate { learning_rate });
     let (_, recorder) = commanded(train, sets.map(command));

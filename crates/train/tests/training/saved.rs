@@ -13,8 +13,8 @@ use crate::made_up::{images, trainer};
 const MODEL: &str = r#"
     input = [8, 8, 1]
     layers = [
-        { conv2d = { filters = 3, kernel = 3, bias = false } }, { batch_norm = { scale = false } }, "relu",
-        "flatten", { linear = { units = 4 } },
+        { kind = "conv2d", filters = 3, kernel = 3, bias = false }, { kind = "batch_norm", scale = false }, "relu",
+        "flatten", { kind = "linear", units = 4 },
     ]
 "#;
 

@@ -1,0 +1,36 @@
+//! IDX files, as MNIST is published.
+
+use std::path::PathBuf;
+
+use data::readers::idx;
+use nn::registry::{MAX_WIDTH, within_limit};
+
+use super::*;
+
+settings! {
+    /// Four IDX files, plain or gzipped.
+    pub struct Idx {
+        /// Training images.
+        train_images: PathBuf;
+        /// Training labels.
+        train_labels: PathBuf;
+        /// Test images.
+        test_images: PathBuf;
+        /// Test labels.
+        test_labels: PathBuf;
+        /// Number of classes: 1 to 2²⁰.
+        classes: usize, |name, &classes| within_limit(name, classes, MAX_WIDTH);
+    }
+}
+
+impl ReadSource for Idx {
+    fn divisor(&self) -> Option<f32> {
+        Some(255.0)
+    }
+
+    fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
+        let Self { train_images, train_labels, test_images, test_labels, classes } = self;
+        let train = idx::read(train_images, train_labels, *classes)?;
+        Ok(Split { train, test: idx::read(test_images, test_labels, *classes)? })
+    }
+}

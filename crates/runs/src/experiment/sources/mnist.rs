@@ -1,0 +1,18 @@
+//! The MNIST digits inside the program.
+
+use super::*;
+
+settings! {
+    /// The digits inside the program: 60,000 for training, 10,000 for testing.
+    pub struct MnistDigits {}
+}
+
+impl ReadSource for MnistDigits {
+    fn divisor(&self) -> Option<f32> {
+        Some(255.0)
+    }
+
+    fn read(&self, digits: Digits<'_>) -> Result<Split, ExperimentError> {
+        digits()
+    }
+}
