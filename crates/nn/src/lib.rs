@@ -18,4 +18,6 @@ pub use network::{
     ModelSource, Network, NetworkError, Objective, ParameterRole, ParameterSpec, Penalty,
     RunningStatistics,
 };
+#[doc(hidden)]
+pub use serde;
 pub use setting::{Bias, PaddingSetting, Pair};

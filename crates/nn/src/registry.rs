@@ -1,8 +1,12 @@
 //! Registries: components that are chosen by name, and the check of their settings.
 //!
 //! A registry (layers, losses, optimizers, schedules, initializers) is a folder with one file per kind.
-//! Its list is written once, in `registry!`, and the name of a kind is the name of its file.
+//! Its list is written once, in `registry!`, and the name of a kind is the name of its file. A program adds kinds of its
+//! own by `register`.
 
+mod custom;
+
+use std::any::TypeId;
 use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
@@ -10,6 +14,9 @@ use std::marker::PhantomData;
 use serde::Deserializer;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+
+use custom::unknown_kind;
+pub use custom::{CustomKind, CustomKinds, RegisterError, Settings};
 
 /// Settings that have a range.
 pub trait Validate {
@@ -131,14 +138,19 @@ pub fn require(
 /// ```
 #[macro_export]
 macro_rules! settings {
+    // `serde` by its path in a text: a program that has it by way of another crate names that one.
+    (@serde $serde:literal $($settings:tt)*) => {
+        $crate::settings! { @defaults $serde $($settings)* }
+    };
     (
+        @defaults $serde:literal
         $(#[$meta:meta])*
         $vis:vis struct $Kind:ident {
             $($(#[$doc:meta])* $name:ident: $Type:ty = $default:expr $(, $check:expr)?;)*
         }
     ) => {
         $crate::settings! {
-            @declare
+            @declare $serde
             $(#[$meta])*
             #[serde(default)]
             $vis struct $Kind {
@@ -156,25 +168,23 @@ macro_rules! settings {
             }
         }
     };
-    ($(#[$meta:meta])* $vis:vis struct $Kind:ident { $($settings:tt)* }) => {
-        $crate::settings! { @declare $(#[$meta])* $vis struct $Kind { $($settings)* } }
+    (@defaults $serde:literal $($settings:tt)*) => {
+        $crate::settings! { @declare $serde $($settings)* }
     };
     (
-        @declare
+        @declare $serde:literal
         $(#[$meta:meta])*
         $vis:vis struct $Kind:ident { $($(#[$doc:meta])* $name:ident: $Type:ty $(, $check:expr)?;)* }
     ) => {
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize, $crate::serde::Deserialize)]
+        #[serde(crate = $serde, deny_unknown_fields)]
         $(#[$meta])*
         $vis struct $Kind {
             $($(#[$doc])* pub $name: $Type,)*
         }
 
-        impl $Kind {
-            /// The names of the settings.
-            #[allow(unreachable_pub)]
-            pub const SETTINGS: &[&str] = &[$(stringify!($name)),*];
+        impl $crate::registry::Settings for $Kind {
+            const SETTINGS: &'static [&'static str] = &[$(stringify!($name)),*];
         }
 
         impl $crate::registry::Validate for $Kind {
@@ -183,6 +193,9 @@ macro_rules! settings {
                 Ok(())
             }
         }
+    };
+    ($($settings:tt)*) => {
+        $crate::settings! { @defaults "serde" $($settings)* }
     };
 }
 
@@ -199,16 +212,16 @@ macro_rules! settings {
 /// ```
 ///
 /// Each kind is declared by [`settings!`] and has the registry's trait (which may be generic in one type, as above, or
-/// in none). The enum has a variant per kind, a `From` per kind, `NAMES`, `name()`, `as_dyn()` and `Validate`. It is
-/// written as `{ kind = "adam", beta2 = 0.99 }`, and read from that or from `"adam"`, which means `{ kind = "adam" }`:
-/// what has a default may be left out, the rest is reported as missing by the kind itself.
+/// in none). The enum has a variant per kind and one for those that a program [registers](CustomKind), `From` every kind,
+/// `NAMES`, `names()`, `register()`, `name()`, `as_dyn()` and `Validate`. It is written as
+/// `{ kind = "adam", beta2 = 0.99 }`, and read from that or from `"adam"`, which means `{ kind = "adam" }`: what has a
+/// default may be left out, the rest is reported as missing by the kind itself.
 #[macro_export]
 macro_rules! registry {
     (
+        @declare [$($T:ident: $Bound:ident)?] [$($Object:path),+]
         $(#[$meta:meta])*
-        $vis:vis enum $Registry:ident: dyn $Trait:ident $(<$T:ident: $Bound:ident>)? {
-            $($name:ident::$Kind:ident),+ $(,)?
-        }
+        $vis:vis enum $Registry:ident: $Trait:ident { $($name:ident::$Kind:ident),+ $(,)? }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
@@ -220,16 +233,37 @@ macro_rules! registry {
                 )]
                 $Kind($name::$Kind),
             )+
+            /// A kind of the program, [registered](Self::register) under a name.
+            Custom($crate::registry::CustomKind),
         }
 
         impl $Registry {
-            /// The name of every kind, in the order of the list.
+            /// The name of every kind of the library, in the order of the list.
             $vis const NAMES: &[&str] = &[$(stringify!($name)),+];
 
-            /// The kind's name.
+            /// The name of every kind, those of the program at the end.
+            $vis fn names() -> Vec<&'static str> {
+                <Self as $crate::registry::ByKind>::names()
+            }
+
+            /// Adds a kind of the program: from now on `name` is read and written like those of the library. A name
+            /// is that of one kind, and a kind has one name; the same call again changes nothing.
+            ///
+            /// # Errors
+            ///
+            /// If the name or the type is taken, the name is malformed, or a setting is called as one that all have.
+            $vis fn register<K>(name: &'static str) -> Result<(), $crate::registry::RegisterError>
+            where
+                K: $crate::registry::Settings $(+ $Object)+,
+            {
+                <Self as $crate::registry::ByKind>::custom().register::<K>(name)
+            }
+
+            /// The kind's name; of a kind that is not registered the name of its type.
             $vis fn name(&self) -> &'static str {
                 match self {
                     $(Self::$Kind(_) => stringify!($name),)+
+                    Self::Custom(kind) => <Self as $crate::registry::ByKind>::custom().name_of(kind),
                 }
             }
 
@@ -237,7 +271,20 @@ macro_rules! registry {
             $vis fn as_dyn $(<$T: $Bound>)? (&self) -> &dyn $Trait $(<$T>)? {
                 match self {
                     $(Self::$Kind(kind) => kind,)+
+                    Self::Custom(kind) => kind.object::<dyn $Trait $(<$T>)? + Send + Sync>(),
                 }
+            }
+
+            /// The variant of a kind of the library.
+            fn of_library(kind: Box<dyn std::any::Any>) -> Option<Self> {
+                $(
+                    let kind = match kind.downcast() {
+                        Ok(kind) => return Some(Self::$Kind(*kind)),
+                        Err(kind) => kind,
+                    };
+                )+
+                drop(kind);
+                None
             }
         }
 
@@ -245,17 +292,28 @@ macro_rules! registry {
             fn validate(&self) -> Result<(), $crate::registry::InvalidSetting> {
                 match self {
                     $(Self::$Kind(kind) => kind.validate(),)+
+                    Self::Custom(kind) => <Self as $crate::registry::ByKind>::custom().validate(kind),
                 }
             }
         }
 
-        $(
-            impl From<$name::$Kind> for $Registry {
-                fn from(kind: $name::$Kind) -> Self {
-                    Self::$Kind(kind)
+        impl<K> From<K> for $Registry
+        where
+            K: $crate::registry::Settings $(+ $Object)+,
+        {
+            fn from(kind: K) -> Self {
+                let id = std::any::TypeId::of::<K>();
+                if <Self as $crate::registry::ByKind>::library_name(id).is_some() {
+                    return Self::of_library(Box::new(kind)).expect("one of the list");
                 }
+                let kind = std::sync::Arc::new(kind);
+                let objects: Vec<Box<dyn std::any::Any + Send + Sync>> = vec![$({
+                    let object: std::sync::Arc<dyn $Object + Send + Sync> = kind.clone();
+                    Box::new(object)
+                }),+];
+                Self::Custom($crate::registry::CustomKind::new(kind, objects))
             }
-        )+
+        }
 
         impl serde::Serialize for $Registry {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -272,10 +330,25 @@ macro_rules! registry {
         impl $crate::registry::ByKind for $Registry {
             const NAMES: &[&str] = Self::NAMES;
 
+            fn library_name(id: std::any::TypeId) -> Option<&'static str> {
+                $(
+                    if id == std::any::TypeId::of::<$name::$Kind>() {
+                        return Some(stringify!($name));
+                    }
+                )+
+                None
+            }
+
+            fn custom() -> &'static $crate::registry::CustomKinds<Self> {
+                static CUSTOM: $crate::registry::CustomKinds<$Registry> =
+                    $crate::registry::CustomKinds::new();
+                &CUSTOM
+            }
+
             fn settings(name: &str) -> &'static [&'static str] {
                 match name {
-                    $(stringify!($name) => $name::$Kind::SETTINGS,)+
-                    _ => &[],
+                    $(stringify!($name) => <$name::$Kind as $crate::registry::Settings>::SETTINGS,)+
+                    _ => Self::custom().settings(name),
                 }
             }
 
@@ -283,10 +356,14 @@ macro_rules! registry {
             where
                 A: serde::de::MapAccess<'de>,
             {
-                let settings = serde::de::value::MapAccessDeserializer::new(settings);
+                let from = serde::de::value::MapAccessDeserializer::new;
                 match name {
-                    $(stringify!($name) => serde::Deserialize::deserialize(settings).map(Self::$Kind),)+
-                    _ => Err(serde::de::Error::unknown_variant(name, Self::NAMES)),
+                    $(
+                        stringify!($name) => {
+                            serde::Deserialize::deserialize(from(settings)).map(Self::$Kind)
+                        }
+                    )+
+                    _ => Self::custom().read(name, settings),
                 }
             }
 
@@ -302,25 +379,58 @@ macro_rules! registry {
             {
                 let kind = self.name();
                 match self {
+                    _ if is_alone && Self::settings(kind).is_empty() => serializer.serialize_str(kind),
                     $(
-                        Self::$Kind(_) if is_alone && $name::$Kind::SETTINGS.is_empty() => {
-                            serializer.serialize_str(kind)
-                        }
                         Self::$Kind(settings) => serde::Serialize::serialize(
                             &$crate::registry::KindTable { kind, settings, others },
                             serializer,
                         ),
                     )+
+                    Self::Custom(settings) => {
+                        let settings = &settings.table().map_err(serde::ser::Error::custom)?;
+                        serde::Serialize::serialize(
+                            &$crate::registry::KindTable { kind, settings, others },
+                            serializer,
+                        )
+                    }
                 }
             }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $Registry:ident: dyn $Trait:ident<$T:ident: $Bound:ident> { $($kinds:tt)* }
+    ) => {
+        $crate::registry! {
+            @declare [$T: $Bound] [$Trait<f32>, $Trait<f64>]
+            $(#[$meta])*
+            $vis enum $Registry: $Trait { $($kinds)* }
+        }
+    };
+    ($(#[$meta:meta])* $vis:vis enum $Registry:ident: dyn $Trait:ident { $($kinds:tt)* }) => {
+        $crate::registry! {
+            @declare [] [$Trait]
+            $(#[$meta])*
+            $vis enum $Registry: $Trait { $($kinds)* }
         }
     };
 }
 
 /// What [`registry!`] tells the readers and writers of kinds.
 #[doc(hidden)]
-pub trait ByKind: Sized {
+pub trait ByKind: Sized + 'static {
     const NAMES: &'static [&'static str];
+
+    /// The name of a kind of the library, from its type.
+    fn library_name(id: TypeId) -> Option<&'static str>;
+
+    /// The kinds of the program.
+    fn custom() -> &'static CustomKinds<Self>;
+
+    /// The name of every kind.
+    fn names() -> Vec<&'static str> {
+        [Self::NAMES, &Self::custom().names()].concat()
+    }
 
     /// The names of the settings of a kind.
     fn settings(name: &str) -> &'static [&'static str];
@@ -379,18 +489,14 @@ where
 {
     let fault = |key: &str| format!("expected `kind` first, found `{key}`");
     map.next_key_seed(OneOf(&["kind"], fault))?.ok_or_else(|| A::Error::missing_field("kind"))?;
-    let fault = |name: &str| {
-        let names = R::NAMES.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        format!("unknown variant `{name}`, expected one of {}", names.join(", "))
-    };
-    map.next_value_seed(OneOf(R::NAMES, fault))
+    map.next_value_seed(OneOf(&R::names(), unknown_kind::<R>))
 }
 
 /// A text that is one of these, and what to say of another. An error here is one of the text, whose place the reader
 /// reports.
-struct OneOf<F>(&'static [&'static str], F);
+struct OneOf<'a, F>(&'a [&'static str], F);
 
-impl<F: Fn(&str) -> String> Visitor<'_> for OneOf<F> {
+impl<F: Fn(&str) -> String> Visitor<'_> for OneOf<'_, F> {
     type Value = &'static str;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -403,7 +509,7 @@ impl<F: Fn(&str) -> String> Visitor<'_> for OneOf<F> {
     }
 }
 
-impl<'de, F: Fn(&str) -> String> DeserializeSeed<'de> for OneOf<F> {
+impl<'de, F: Fn(&str) -> String> DeserializeSeed<'de> for OneOf<'_, F> {
     type Value = &'static str;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
@@ -516,6 +622,9 @@ mod tests {
         let read = toml::from_str::<BTreeMap<String, NeedyKind>>(text);
         let layer = &read.unwrap()["layer"];
         assert_eq!(layer.name(), "needy");
+        assert_eq!(NeedyKind::names(), NeedyKind::NAMES);
+        let taken = RegisterError::TypeTaken { name: "other", other: "needy" };
+        assert_eq!(NeedyKind::register::<needy::Needy>("other"), Err(taken));
         let _: &dyn Anything = layer.as_dyn();
     }
 

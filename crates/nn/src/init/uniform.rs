@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::registry::{InvalidSetting, Validate, require};
+use crate::registry::{InvalidSetting, Settings, Validate, require};
 
 /// Uniformly distributed weights, the same for every layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,9 +15,8 @@ pub struct Uniform {
     pub high: f64,
 }
 
-impl Uniform {
-    /// The names of the settings.
-    pub const SETTINGS: &[&str] = &["low", "high"];
+impl Settings for Uniform {
+    const SETTINGS: &'static [&'static str] = &["low", "high"];
 }
 
 impl Default for Uniform {
