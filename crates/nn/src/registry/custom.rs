@@ -23,13 +23,17 @@ pub trait Settings:
 #[non_exhaustive]
 pub enum RegisterError {
     /// The name is not one that a kind may have.
-    #[error("kind {0:?}: expected a name of small letters, digits and `_` that begins with a letter")]
+    #[error(
+        "kind {0:?}: expected a name of small letters, digits and `_` that begins with a letter"
+    )]
     Name(&'static str),
     /// Another kind has the name.
     #[error("kind `{0}`: expected a name that no other kind has, found one in use")]
     NameTaken(&'static str),
     /// The type is registered already, under another name.
-    #[error("kind `{name}`: expected a type without a name, found one that is registered as `{other}`")]
+    #[error(
+        "kind `{name}`: expected a type without a name, found one that is registered as `{other}`"
+    )]
     TypeTaken {
         /// The new name.
         name: &'static str,
