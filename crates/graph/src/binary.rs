@@ -11,7 +11,7 @@ pub(crate) struct BinaryOp<V, A, B> {
     name: &'static str,
     /// What the gradient of each operand reads.
     saved: [Saved; 2],
-    /// Whether this is the sum: see [`Op::is_sum`].
+    /// Whether this is the sum, whose gradients are `dy`.
     is_sum: bool,
     value: V,
     /// The gradient of `a`, from `dy`, `a` and `b`. If nothing is saved, it is `dy`.
@@ -51,10 +51,6 @@ where
 
     fn in_place(&self) -> bool {
         self.saved == [Saved::NOTHING; 2]
-    }
-
-    fn is_sum(&self) -> bool {
-        self.is_sum
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

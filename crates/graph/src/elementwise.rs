@@ -8,7 +8,7 @@ use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 pub(crate) struct Elementwise<V, S> {
     name: &'static str,
     saved: Saved,
-    has_kink: bool,
+    kinks: &'static [f64],
     value: V,
     slope: S,
 }
@@ -17,12 +17,12 @@ impl<V, S> Elementwise<V, S> {
     /// `slope` is `dy/dx` at what is saved: [`Saved::FIRST`], or else, with which the op works in place,
     /// [`Saved::RESULT`] or, for a slope that is the same everywhere, [`Saved::NOTHING`].
     pub(crate) fn new(name: &'static str, saved: Saved, value: V, slope: S) -> Self {
-        Self { name, saved, has_kink: false, value, slope }
+        Self { name, saved, kinks: &[], value, slope }
     }
 
-    /// The function has a kink at 0.
-    pub(crate) fn with_kink(self) -> Self {
-        Self { has_kink: true, ..self }
+    /// The function has kinks at these places.
+    pub(crate) fn with_kinks(self, kinks: &'static [f64]) -> Self {
+        Self { kinks, ..self }
     }
 }
 
@@ -54,8 +54,8 @@ where
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        if self.has_kink {
-            choices.add_signs(pass.x[0]);
+        for &kink in self.kinks {
+            choices.add_sides(pass.x[0], T::from_f64(kink));
         }
     }
 }

@@ -84,7 +84,8 @@ const ATTEMPTS: usize = 20;
 /// The derivative along a direction `v` of length 1 is compared with
 /// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to what a
 /// random direction typically gives (`|∇L| / √n`), should this one be almost flat. A direction along which a
-/// kink is crossed (a ReLU changes sides, a pool its winner) is redrawn with a shorter step, and counted.
+/// kink is crossed (a ReLU changes sides, a pool its winner) is redrawn with a shorter step, and counted. Frozen
+/// parameters are left out.
 ///
 /// # Errors
 ///
@@ -181,7 +182,8 @@ pub(crate) fn derivatives(
     };
     let mut random = Stream::new(options.seed, 0x0063_6865_636b);
     let mut all = Vec::new();
-    for (parameter, range) in graph.parameters() {
+    let parameters_to_check = graph.parameters().filter(|&(id, _)| !graph.node(id).is_frozen());
+    for (parameter, range) in parameters_to_check {
         let (gradient, len) = (&trained.gradients()[range.clone()], range.len());
         let gradient_norm = norm(gradient);
         let mut found = Derivatives {

@@ -38,6 +38,7 @@ pub mod op;
 pub mod ops;
 mod program;
 mod reduction;
+mod rows;
 mod shape;
 mod strided_indices;
 mod tensor;

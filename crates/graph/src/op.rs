@@ -9,7 +9,7 @@ use kernels::{Float, inlined, vectorize};
 use crate::shape::{Shape, ShapeError};
 
 /// The largest number of operands of an op.
-pub const MAX_OPERANDS: usize = 6;
+pub const MAX_OPERANDS: usize = 32;
 
 /// An operation of a graph.
 ///
@@ -34,7 +34,15 @@ pub trait Op<T: Float>: Any + Send + Sync {
         Saved::NOTHING
     }
 
-    /// Writes the result.
+    /// Rows of numbers that the forward pass writes to `pass.kept` for the backward pass to read: something that it
+    /// has computed on the way, such as an inverse deviation, or an index. A row has a number for each column of
+    /// the [tile](Tile::width), or one where neither operands nor result have the batch axis. Sizes may be such
+    /// that no memory holds them: the number must not overflow.
+    fn kept_rows(&self, _operands: &[Shape]) -> usize {
+        0
+    }
+
+    /// Writes the result, and what it [keeps](Self::kept_rows).
     fn forward(&self, pass: ForwardPass<'_, T>);
 
     /// Adds the gradient of one operand, `pass.operand`, to `pass.dx`.
@@ -74,16 +82,6 @@ pub trait Op<T: Float>: Any + Send + Sync {
     /// `pass.x[0]` empty; a backward pass for operand 0 the gradient of the result in `pass.dx`, and `pass.dy`
     /// empty. [`ForwardPass::map`] and [`BackwardPass::map`] handle both cases.
     fn in_place(&self) -> bool {
-        false
-    }
-
-    /// Whether the result is the sum of two operands, broadcast, of which the second may be fused as a bias.
-    fn is_sum(&self) -> bool {
-        false
-    }
-
-    /// Whether the result is the operand itself with another shape.
-    fn is_view(&self) -> bool {
         false
     }
 
@@ -164,6 +162,8 @@ pub struct ForwardPass<'a, T> {
     pub tile: Tile,
     /// The key of its random numbers.
     pub random: RandomKey,
+    /// [`Op::kept_rows`] rows with undefined content.
+    pub kept: &'a mut [T],
     /// [`Op::forward_scratch`] elements with undefined content.
     pub scratch: &'a mut [T],
 }
@@ -191,6 +191,8 @@ pub struct BackwardPass<'a, T> {
     pub x: &'a [&'a [T]],
     /// The result, where [`Op::saved`] asked for it.
     pub y: &'a [T],
+    /// What the forward pass kept, where [`Op::saved`] asked for it.
+    pub kept: &'a [T],
     /// The gradient of the result.
     pub dy: &'a [T],
     /// The gradient of the operand, to be added to.
@@ -229,21 +231,34 @@ impl<T: Float> BackwardPass<'_, T> {
     }
 }
 
-/// What a backward pass reads: some operands, and the result or not.
+/// What a backward pass reads: any of the operands, the result, and what the forward pass [kept](Op::kept_rows).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Saved(u8);
+pub struct Saved(u64);
 
 impl Saved {
     /// Nothing but the gradient of the result.
     pub const NOTHING: Self = Self(0);
     /// The result.
-    pub const RESULT: Self = Self(1 << 7);
+    pub const RESULT: Self = Self(1 << MAX_OPERANDS);
+    /// What the forward pass kept.
+    pub const KEPT: Self = Self(2 << MAX_OPERANDS);
     /// The first operand.
-    pub const FIRST: Self = Self(1);
+    pub const FIRST: Self = Self::operand(0);
     /// The second operand.
-    pub const SECOND: Self = Self(1 << 1);
+    pub const SECOND: Self = Self::operand(1);
     /// The first two operands.
-    pub const BOTH: Self = Self(0b11);
+    pub const BOTH: Self = Self::FIRST.and(Self::SECOND);
+
+    /// One operand, counted from 0.
+    ///
+    /// # Panics
+    ///
+    /// If no op has so many.
+    #[must_use]
+    pub const fn operand(operand: usize) -> Self {
+        assert!(operand < MAX_OPERANDS, "no op has so many operands");
+        Self(1 << operand)
+    }
 
     /// Both sets.
     #[must_use]
@@ -253,12 +268,17 @@ impl Saved {
 
     /// Whether the operand is in the set.
     pub const fn has_operand(self, operand: usize) -> bool {
-        self.0 & (1 << operand) != 0
+        operand < MAX_OPERANDS && self.0 & (1 << operand) != 0
     }
 
     /// Whether the result is in the set.
     pub const fn has_result(self) -> bool {
         self.0 & Self::RESULT.0 != 0
+    }
+
+    /// Whether what the forward pass kept is in the set.
+    pub const fn has_kept(self) -> bool {
+        self.0 & Self::KEPT.0 != 0
     }
 }
 
@@ -267,11 +287,11 @@ impl Saved {
 pub struct Choices(u64);
 
 impl Choices {
-    /// Adds the side of zero that each value is on.
-    pub fn add_signs<T: Float>(&mut self, values: &[T]) {
+    /// Adds the side of `kink` that each value is on.
+    pub fn add_sides<T: Float>(&mut self, values: &[T], kink: T) {
         for chunk in values.chunks(64) {
-            let signs = chunk.iter().enumerate().map(|(i, &v)| u64::from(v > T::ZERO) << i);
-            self.add(signs.sum());
+            let sides = chunk.iter().enumerate().map(|(i, &v)| u64::from(v > kink) << i);
+            self.add(sides.sum());
         }
     }
 
@@ -288,6 +308,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::testing::{OpCase, both_precisions, check_op, reduce, uniform, zip};
     use crate::{Compile, Graph, Program, RunArgs, Tensor, Tensors};
 
     /// Notes the tiles that its forward pass is called for.
@@ -306,6 +327,106 @@ mod tests {
         }
 
         fn backward(&self, _: BackwardPass<'_, f32>) {}
+    }
+
+    /// `y = Π e^{x_k}`, summed over the batch or not; keeps `y` before it is summed, and reads the last operand.
+    struct ExpProduct {
+        sums_batch: bool,
+    }
+
+    impl<T: Float> Op<T> for ExpProduct {
+        fn name(&self) -> &'static str {
+            "exp_product"
+        }
+
+        fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+            let x = &operands[0];
+            Ok(if self.sums_batch { Shape::from(x.dims()) } else { x.clone() })
+        }
+
+        fn saved(&self, operand: usize) -> Saved {
+            // For the first operand what is kept is written in another way.
+            if operand == 0 { Saved::KEPT } else { Saved::KEPT.and(Saved::operand(operand)) }
+        }
+
+        fn kept_rows(&self, operands: &[Shape]) -> usize {
+            operands[0].len()
+        }
+
+        fn forward(&self, pass: ForwardPass<'_, T>) {
+            let width = pass.tile.row_len(&pass.shapes[0]);
+            for (i, kept) in pass.kept.iter_mut().enumerate() {
+                let factors = pass.x.iter().zip(pass.shapes);
+                let terms = factors.map(|(x, s)| if s.is_batched() { x[i] } else { x[i / width] });
+                *kept = terms.sum::<T>().exp();
+            }
+            for (rows, y) in
+                pass.kept.chunks(width).zip(pass.y.chunks_mut(pass.tile.row_len(pass.y_shape)))
+            {
+                match self.sums_batch {
+                    true => y[0] = rows[..pass.tile.valid].iter().copied().sum(),
+                    false => y.copy_from_slice(rows),
+                }
+            }
+        }
+
+        fn backward(&self, pass: BackwardPass<'_, T>) {
+            assert!(pass.operand == 0 || !pass.x[pass.operand].is_empty(), "asked for");
+            let width = pass.tile.row_len(&pass.shapes[0]);
+            let is_shared = !pass.shapes[pass.operand].is_batched();
+            for (i, &kept) in pass.kept.iter().enumerate() {
+                if i % width < pass.tile.valid {
+                    let dy = pass.dy[if self.sums_batch { i / width } else { i }];
+                    pass.dx[if is_shared { i / width } else { i }] += dy * kept;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_forward_pass_keeps_is_there_in_the_backward_pass() {
+        for (shapes, sums_batch) in [
+            // In tiles, in a reduction over the batch, and without any.
+            (vec!["N 3"; 2], false),
+            (vec!["N 3", "3"], false),
+            (vec!["N 3"; 5], true),
+            (vec!["3"; 2], false),
+            (vec!["N 1"; MAX_OPERANDS], false),
+        ] {
+            let inputs: Vec<_> = shapes.iter().map(|shape| uniform(shape, -0.1..0.1)).collect();
+            check_op(OpCase {
+                build: both_precisions!(|g, x| g.push(ExpProduct { sums_batch }, x)),
+                reference: |x| {
+                    let sum = x[1..].iter().fold(x[0].clone(), |a, b| zip(&a, b, |a, b| a + b));
+                    let y = sum.map(f64::exp);
+                    if sums_batch { reduce(&y, &[0], |group| group.iter().sum()) } else { y }
+                },
+                inputs: &inputs,
+            });
+        }
+    }
+
+    #[test]
+    fn an_op_may_keep_a_value_from_an_untiled_stage_to_the_backward_pass() {
+        // The gradient of the untiled op reads nothing but what it keeps, and comes after all tiles.
+        let mut g = Graph::<f64>::new();
+        let x = g.input("x", Shape::batch([2]));
+        let power = g.parameter("power", [2]);
+        let factor = g.push(ExpProduct { sums_batch: false }, &[power]).unwrap();
+        let y = g.mul(x, factor).unwrap();
+        let in_tiles = g.sum_all(y).unwrap();
+        let untiled = g.sum_all(factor).unwrap();
+        let loss = g.add(in_tiles, untiled).unwrap();
+        let options = Compile { batch: 3, loss: Some(loss), ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let values = Tensor::new([3, 2], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        for (power, e) in [(0.0, 1.0), (1.0, 1f64.exp())] {
+            let (parameters, inputs) = (&[power; 2][..], &Tensors(&[&values]));
+            program.run(&RunArgs { parameters, inputs, ..RunArgs::default() });
+            let want = [10.0 * e, 13.0 * e];
+            let found = program.gradients();
+            assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
 use self::options::pool_or_serial;
 pub use self::options::{Compile, RunArgs};
-use self::plan::{Plan, Storage};
+use self::plan::{NodePlan, Plan, Storage};
 pub(crate) use self::planner::tile_widths;
 use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
@@ -67,19 +67,24 @@ impl<T: Float> Program<T> {
     ///
     /// # Errors
     ///
-    /// If the loss is not one number, or the program needs more than the [memory limit](Compile::memory_limit).
+    /// If the loss is not one number, a node is of another graph, or the program needs more than the
+    /// [memory limit](Compile::memory_limit).
     ///
     /// # Panics
     ///
-    /// For a batch or tile of 0 samples, and for nodes of another graph.
+    /// For a batch or tile of 0 samples.
     pub fn new(graph: impl Into<Arc<Graph<T>>>, options: &Compile) -> Result<Self, CompileError> {
         let graph = graph.into();
         assert!(options.batch > 0 && options.tile != Some(0), "a batch and a tile need a sample");
-        if let Some(shape) = options.loss.map(|loss| graph.shape(loss))
-            && (shape.is_batched() || shape.len() != 1)
-        {
-            let rule = "expected one number for the whole batch";
-            return Err(ShapeError::new("loss", rule, shape).into());
+        if let Some(loss) = options.loss {
+            let shape = graph.operand("loss", loss)?;
+            if shape.is_batched() || shape.len() != 1 {
+                let rule = "expected one number for the whole batch";
+                return Err(ShapeError::new("loss", rule, shape).into());
+            }
+        }
+        for &id in &options.keep {
+            graph.operand("keep", id)?;
         }
         let plan = planner::plan(&graph, options);
         let memory = Memory::new(&graph, &plan, options)?;
@@ -118,21 +123,23 @@ impl<T: Float> Program<T> {
     ///
     /// # Panics
     ///
-    /// If the parameter vector is not of the graph's length.
+    /// If the parameter vector is not of the graph's length, or an input has another shape than in the graph.
     pub fn run(&mut self, run: &RunArgs<'_, T>) {
         self.run_stages(run);
         self.run_chunks(run, Vectors::default(), |_, _| ());
     }
 
     /// A training step: computes all values and gradients, and calls `update` with every piece of the gradients
-    /// and of `vectors` (empty ones stay empty), the first of which is the parameters, on all threads. Returns
+    /// and of `vectors` (empty ones stay empty), the first of which is the parameters, on all threads; but not with
+    /// those of [frozen](Graph::freeze) parameters. Returns
     /// whether it did: if a gradient or the loss is infinite or NaN, the vectors are as before. Each thread
     /// updates what it has just computed while that is in its cache, if it is sure by then that all gradients
     /// are finite.
     ///
     /// # Panics
     ///
-    /// If there is no loss, or if a vector is neither empty nor as long as the graph's parameter vector.
+    /// If there is no loss, if a vector is neither empty nor as long as the graph's parameter vector, or if an input
+    /// has another shape than in the graph.
     pub fn step(
         &mut self,
         run: &RunArgs<'_, T>,
@@ -157,12 +164,12 @@ impl<T: Float> Program<T> {
         is_finite
     }
 
-    /// The gradients of the loss for the parameter vector.
+    /// The gradients of the loss for the parameter vector; 0 for [frozen](Graph::freeze) parameters.
     pub fn gradients(&self) -> &[T] {
         &self.gradients
     }
 
-    /// The L2 norm of all gradients. Infinite or NaN if one of them is.
+    /// The L2 norm of all gradients. Infinite or NaN if one of them is. Frozen parameters count 0.
     pub fn gradient_norm(&self) -> f64 {
         let squares =
             self.chunk_squares.iter().map(|square| f64::from_bits(square.load(Ordering::Relaxed)));
@@ -182,8 +189,10 @@ impl<T: Float> Program<T> {
         update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
     ) {
         let bounds = &self.plan.chunk_bounds;
-        split(pool_or_serial(pool), bounds, &mut self.gradients, vectors, |_, dx, vectors| {
-            update(dx, vectors)
+        split(pool_or_serial(pool), bounds, &mut self.gradients, vectors, |c, dx, vectors| {
+            if !self.plan.chunks[c].is_frozen {
+                update(dx, vectors);
+            }
         });
     }
 
@@ -201,7 +210,7 @@ impl<T: Float> Program<T> {
 
     /// The value of a node without batch axis, where it lies; none for leaves and what was not computed.
     pub fn shared_value(&self, id: NodeId) -> Option<&[T]> {
-        match self.plan.nodes[id.index()].value {
+        match self.node_plan(id).value {
             Storage::Shared(at) => Some(&self.shared[at]),
             _ => None,
         }
@@ -212,12 +221,12 @@ impl<T: Float> Program<T> {
         if let Some(Leaf::Constant(value)) = self.graph.node(id).leaf() {
             return Some(value.clone());
         }
-        self.tensor(id, &self.plan.nodes[id.index()].value)
+        self.tensor(id, &self.node_plan(id).value)
     }
 
     /// The gradient of the loss for a node's value, if it was kept.
     pub fn gradient(&self, id: NodeId) -> Option<Tensor<T>> {
-        let place = &self.plan.nodes[id.index()].gradient;
+        let place = &self.node_plan(id).gradient;
         if let Storage::Parameter(range) = place {
             return Some(Tensor::new(self.graph.shape(id).dims(), &self.gradients[range.clone()]));
         }
@@ -233,7 +242,7 @@ impl<T: Float> Program<T> {
         let shape = self.graph.shape(id);
         let expected = shape.len() * if shape.is_batched() { self.plan.batch } else { 1 };
         assert_eq!(to.len(), expected, "a value of {shape}: expected {expected} elements");
-        let is_kept = self.copy(id, &self.plan.nodes[id.index()].value, to);
+        let is_kept = self.copy(id, &self.node_plan(id).value, to);
         assert!(is_kept, "node {id} of shape {shape} was not kept");
     }
 
@@ -248,12 +257,20 @@ impl<T: Float> Program<T> {
     ///
     /// If there is no such tile, `to` is of another length, or the value was not kept for each tile.
     pub fn copy_tile_value(&self, id: NodeId, tile: usize, to: &mut [T]) {
-        let Storage::Tile(at) = self.plan.nodes[id.index()].value else {
+        let Storage::Tile(at) = self.node_plan(id).value else {
             panic!("node {id} of shape {} was not kept for each tile", self.graph.shape(id));
         };
         let (valid, len) = (self.tiles[tile].tile.valid, self.graph.shape(id).len());
         assert_eq!(to.len(), valid * len, "a tile of {valid} samples with {len} elements each");
         self.copy_tile(at, tile, to);
+    }
+
+    /// # Panics
+    ///
+    /// If the node is of another graph.
+    fn node_plan(&self, id: NodeId) -> &NodePlan {
+        self.graph.node(id);
+        &self.plan.nodes[id.index()]
     }
 
     fn copy_tile(&self, buffer: usize, tile: usize, to: &mut [T]) {

@@ -40,6 +40,13 @@ impl StridedIndices {
         Self::new(large, |axis| if axes.contains(&axis) { 1 } else { large[axis] })
     }
 
+    /// Along `dims`, where the index of the other value grows by `strides` from element to element of each axis.
+    pub(crate) fn permute(dims: &[usize], strides: &[usize]) -> Self {
+        let mut indices = Self::new(dims, |_| 1);
+        indices.strides[..strides.len()].copy_from_slice(strides);
+        indices
+    }
+
     /// The index for this element of the large value; moves on to the next.
     #[inline(always)]
     pub(crate) fn advance(&mut self) -> usize {
@@ -104,6 +111,12 @@ mod tests {
         assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[0]), 6), [0, 1, 2, 0, 1, 2]);
         assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[1]), 6), [0, 0, 0, 1, 1, 1]);
         assert_eq!(steps(StridedIndices::reduce(&[2, 3], &[0, 1]), 6), [0; 6]);
+    }
+
+    #[test]
+    fn a_permuted_value_is_read_in_the_order_of_the_other() {
+        assert_eq!(steps(StridedIndices::permute(&[3, 2], &[1, 3]), 6), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(steps(StridedIndices::permute(&[], &[]), 1), [0]);
     }
 
     #[test]

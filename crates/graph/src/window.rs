@@ -37,6 +37,11 @@ pub(crate) struct WindowAxis {
 }
 
 impl WindowAxis {
+    /// An axis whose windows are its elements.
+    pub(crate) fn each(input: usize) -> Self {
+        Self { input, output: input, kernel: 1, stride: 1, pad: [0; 2] }
+    }
+
     /// The taps of the kernel that meet the image at an output position.
     #[inline(always)]
     pub(crate) fn taps(&self, position: usize) -> Range<usize> {

@@ -50,12 +50,16 @@ pub trait Float:
     }
     /// `eˣ`.
     fn exp(self) -> Self;
+    /// `eˣ − 1`, accurate near 0.
+    fn exp_m1(self) -> Self;
     /// The natural logarithm: −∞ at 0, NaN below.
     fn ln(self) -> Self;
     /// `ln(1 + x)`, accurate near 0.
     fn ln_1p(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// The standard normal distribution: the probability of a number below this one, and the density.
+    fn normal(self) -> [Self; 2];
     /// The sine of an angle in radians.
     fn sin(self) -> Self;
     /// The cosine of an angle in radians.
@@ -132,9 +136,13 @@ macro_rules! float {
 }
 
 float! {
-    f32, F32, powf = libm::powf, exp = math::exp, ln = math::ln, ln_1p = math::ln_1p, tanh = math::tanh,
-    sin = libm::sinf, cos = libm::cosf, sqrt = f32::sqrt, abs = f32::abs;
+    f32, F32, powf = libm::powf, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
+    ln_1p = math::ln_1p, tanh = math::tanh, sin = libm::sinf, cos = libm::cosf, sqrt = f32::sqrt, abs = f32::abs;
 
+    #[inline(always)]
+    fn normal(self) -> [Self; 2] {
+        math::normal(self)
+    }
     #[inline(always)]
     fn square_roots<const N: usize>(squares: [Self; N]) -> [Self; N] {
         math::square_roots(squares)
@@ -146,6 +154,13 @@ float! {
 }
 
 float! {
-    f64, F64, powf = libm::pow, exp = libm::exp, ln = libm::log, ln_1p = libm::log1p, tanh = libm::tanh,
-    sin = libm::sin, cos = libm::cos, sqrt = f64::sqrt, abs = f64::abs;
+    f64, F64, powf = libm::pow, exp = libm::exp, exp_m1 = libm::expm1, ln = libm::log, ln_1p = libm::log1p,
+    tanh = libm::tanh, sin = libm::sin, cos = libm::cos, sqrt = f64::sqrt, abs = f64::abs;
+
+    #[inline(always)]
+    fn normal(self) -> [Self; 2] {
+        use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+        let density_at_0 = 0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI;
+        [0.5 * libm::erfc(-self * FRAC_1_SQRT_2), density_at_0 * libm::exp(-0.5 * self * self)]
+    }
 }

@@ -8,7 +8,8 @@
 //! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one for
 //! each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the output
 //! positions along a row of an image. The weight gradient of a convolution sums over the contiguous axis of both
-//! operands: [`gemm_nt`].
+//! operands: [`gemm_nt`]. And where each sample has a matrix of its own, the vectors run along the samples:
+//! [`gemm_interleaved`].
 //!
 //! # The path of a product
 //!
@@ -18,12 +19,14 @@
 //! 4. `microkernel` cuts `C` into blocks of rows by vectors,
 //! 5. and computes each block in registers.
 
+mod interleaved;
 mod microkernel;
 mod nt;
 mod operands;
 mod packing;
 mod peak;
 
+pub use interleaved::{InterleavedMatrix, InterleavedSize, gemm_interleaved};
 pub use microkernel::MAX_BLOCK_ROWS;
 pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt};
 use operands::GemmArgs;

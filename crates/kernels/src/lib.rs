@@ -7,11 +7,12 @@
 //! |--------|---------|
 //! | [`isa`] | the instruction sets, and which of them the machine has |
 //! | `simd` | vector registers, the dispatch to an instruction set, and [`vectorize`] for plain loops |
-//! | [`mod@gemm`] | matrix products: [`gemm()`] and [`gemm_nt`](gemm::gemm_nt), and the peak FLOP/s of a core |
+//! | [`mod@gemm`] | matrix products: [`gemm()`], [`gemm_nt`](gemm::gemm_nt) and [`gemm_interleaved`](gemm::gemm_interleaved), and the peak FLOP/s of a core |
+//! | `depthwise` | [`depthwise()`] and [`depthwise_weights`]: convolutions of each channel with its own filter |
 //! | [`winograd`] | the transforms of Winograd's convolution |
 //! | `gather`, `transpose` | [`gather_bytes`], [`gather_values`] and [`transpose`]: into the batch-innermost layout |
 //! | `reduce` | [`sum`], [`sum_of_squares`], [`add_row_sums`], [`all_below`] |
-//! | [`math`] | `exp`, `ln`, `tanh` and the square root, without branches |
+//! | [`math`] | `exp`, `ln`, `tanh`, the normal distribution and the square root, without branches |
 //! | `float` | the trait [`Float`] of `f32` and `f64` |
 //! | [`random`] | counter-based random numbers |
 //! | [`pool`] | the thread pool |
@@ -22,6 +23,7 @@
 
 mod bandwidth;
 mod bounds;
+mod depthwise;
 mod float;
 mod gather;
 pub mod gemm;
@@ -36,6 +38,7 @@ mod transpose;
 pub mod winograd;
 
 pub use bandwidth::read_bandwidth;
+pub use depthwise::{DepthwiseRows, DepthwiseSize, depthwise, depthwise_weights};
 pub use float::Float;
 pub use gather::{GatheredSamples, gather_bytes, gather_values};
 pub use gemm::gemm;

@@ -8,6 +8,7 @@
 use kernels::inlined;
 
 use crate::binary::BinaryOp;
+use crate::graph::PlannerHint;
 use crate::op::Saved;
 use crate::{Float, Graph, NodeId, ShapeError};
 
@@ -20,7 +21,8 @@ impl<T: Float> Graph<T> {
     pub fn add(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
         let functions =
             (inlined!(|a: T, b| a + b), inlined!(|dy: T, _, _| dy), inlined!(|dy: T, _, _| dy));
-        self.push(BinaryOp::new("add", [Saved::NOTHING; 2], functions).into_sum(), &[a, b])
+        let op = BinaryOp::new("add", [Saved::NOTHING; 2], functions).into_sum();
+        self.push_with(PlannerHint::Sum, op, &[a, b])
     }
 }
 

@@ -37,7 +37,8 @@ impl<T: Float> Graph<T> {
         stride: [usize; 2],
         padding: Padding,
     ) -> Result<NodeId, ShapeError> {
-        let window = Window::pool("avg_pool2d", self.shape(x), kernel, stride, padding)?;
+        let shape = self.operand("avg_pool2d", x)?;
+        let window = Window::pool("avg_pool2d", shape, kernel, stride, padding)?;
         self.push(AvgPool2dOp(window), &[x])
     }
 }

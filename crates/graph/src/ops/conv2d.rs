@@ -289,6 +289,50 @@ fn for_segments<const MOST: usize>(
     }
 }
 
+/// The forward pass of a convolution.
+pub(super) fn forward<T: Float>(g: &Geometry, mut pass: ForwardPass<'_, T>) {
+    let width = pass.tile.width;
+    if let Some(winograd) = WinogradConv::with_width(g, width) {
+        let tap = |row, column| (row * g.columns.kernel + column) * g.ci * g.co;
+        let epilogue = match pass.bias {
+            [] => Epilogue::Overwrite,
+            bias => Epilogue::Bias(bias, width),
+        };
+        let scratch = (width, pass.scratch);
+        winograd.forward(pass.x[0], pass.x[1], tap, pass.y, epilogue, scratch);
+        return;
+    }
+    for row in 0..g.rows.output {
+        for segment in g.columns.segments() {
+            Conv2dOp::forward_segment(g, row, &segment, &mut pass);
+        }
+    }
+}
+
+/// The backward pass of a convolution.
+pub(super) fn backward<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
+    match WinogradConv::with_width(g, pass.tile.width) {
+        winograd if pass.operand == 0 => Conv2dOp::backward_image(g, winograd, pass),
+        Some(winograd) if pass.tile.width > 1 => winograd.backward_weight(pass),
+        _ if g.weight_len() == 0 => {}
+        _ if g.is_thin() => Conv2dOp::backward_thin_weight(g, pass),
+        _ => Conv2dOp::backward_weight(g, pass),
+    }
+}
+
+pub(super) fn forward_scratch(g: &Geometry, width: usize) -> usize {
+    WinogradConv::of(g).map_or(0, |winograd| winograd.scratch(width))
+}
+
+pub(super) fn backward_scratch(g: &Geometry, operand: usize, width: usize) -> usize {
+    let winograd = forward_scratch(g, width);
+    if operand == 0 {
+        g.weight_len() + winograd
+    } else {
+        winograd.max(g.weight_scratch(width).saturating_add(g.padded_len(width)))
+    }
+}
+
 impl<T: Float> Op<T> for Conv2dOp {
     fn name(&self) -> &'static str {
         "conv2d"
@@ -303,40 +347,16 @@ impl<T: Float> Op<T> for Conv2dOp {
         if operand == 0 { Saved::SECOND } else { Saved::FIRST }
     }
 
-    fn forward(&self, mut pass: ForwardPass<'_, T>) {
-        let g = self.known_geometry(pass.shapes);
-        let width = pass.tile.width;
-        if let Some(winograd) = WinogradConv::with_width(&g, width) {
-            let tap = |row, column| (row * g.columns.kernel + column) * g.ci * g.co;
-            let epilogue = match pass.bias {
-                [] => Epilogue::Overwrite,
-                bias => Epilogue::Bias(bias, width),
-            };
-            let scratch = (width, pass.scratch);
-            winograd.forward(pass.x[0], pass.x[1], tap, pass.y, epilogue, scratch);
-            return;
-        }
-        for row in 0..g.rows.output {
-            for segment in g.columns.segments() {
-                Self::forward_segment(&g, row, &segment, &mut pass);
-            }
-        }
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        forward(&self.known_geometry(pass.shapes), pass);
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        let g = self.known_geometry(pass.shapes);
-        match WinogradConv::with_width(&g, pass.tile.width) {
-            winograd if pass.operand == 0 => Self::backward_image(&g, winograd, pass),
-            Some(winograd) if pass.tile.width > 1 => winograd.backward_weight(pass),
-            _ if g.weight_len() == 0 => {}
-            _ if g.is_thin() => Self::backward_thin_weight(&g, pass),
-            _ => Self::backward_weight(&g, pass),
-        }
+        backward(&self.known_geometry(pass.shapes), pass);
     }
 
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        let winograd = WinogradConv::of(&self.known_geometry(operands));
-        winograd.map_or(0, |winograd| winograd.scratch(width))
+        forward_scratch(&self.known_geometry(operands), width)
     }
 
     fn sets_gradient(&self, _operand: usize) -> bool {
@@ -344,13 +364,7 @@ impl<T: Float> Op<T> for Conv2dOp {
     }
 
     fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
-        let g = self.known_geometry(operands);
-        let winograd = Op::<T>::forward_scratch(self, operands, width);
-        if operand == 0 {
-            g.weight_len() + winograd
-        } else {
-            winograd.max(g.weight_scratch(width).saturating_add(g.padded_len(width)))
-        }
+        backward_scratch(&self.known_geometry(operands), operand, width)
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {

@@ -44,9 +44,9 @@ impl<T: Float> Graph<T> {
     ) -> Result<NodeId, ShapeError> {
         if !(0.0..1.0).contains(&rate) {
             let rule = format!("expected a rate from 0 to below 1, got {rate}");
-            return Err(ShapeError::new("dropout", rule, self.shape(x)));
+            return Err(ShapeError::new("dropout", rule, self.operand("dropout", x)?));
         }
-        Ok(self.push_unary(DropoutOp { rate, scaling }, x))
+        self.push(DropoutOp { rate, scaling }, &[x])
     }
 }
 

@@ -24,7 +24,7 @@ impl<T: Float> Graph<T> {
     pub fn leaky_relu(&mut self, x: NodeId, slope: f64) -> Result<NodeId, ShapeError> {
         if !(0.0..f64::INFINITY).contains(&slope) {
             let rule = format!("expected a slope from 0 on, got {slope}");
-            return Err(ShapeError::new("leaky_relu", rule, self.shape(x)));
+            return Err(ShapeError::new("leaky_relu", rule, self.operand("leaky_relu", x)?));
         }
         let left = T::from_f64(slope);
         let (value, slope) = (
@@ -32,8 +32,8 @@ impl<T: Float> Graph<T> {
             inlined!(move |y| if y > T::ZERO { T::ONE } else { left }),
         );
         // No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-        let op = Elementwise::new("leaky_relu", Saved::RESULT, value, slope).with_kink();
-        Ok(self.push_unary(op, x))
+        let op = Elementwise::new("leaky_relu", Saved::RESULT, value, slope).with_kinks(&[0.0]);
+        self.push(op, &[x])
     }
 }
 

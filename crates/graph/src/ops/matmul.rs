@@ -1,7 +1,9 @@
 //! Matrix product, `y = a · b`.
 //!
-//! Shapes: `a [N, k]` or `[m, k]`, `b [k, n]` → `y [N, n]` or `[m, n]`; with the batch axis a row of `a`
-//! is a sample and `b` a weight. Any size may be 0; with `k = 0` every element of `y` is 0.
+//! Shapes: `a [N, .., k]` or `[.., m, k]`, `b [k, n]` → `y [N, .., n]` or `[.., m, n]`: the last axis of `a` is that of its
+//! rows, whatever axes it has before; with the batch axis `b` is a weight that the samples share. Any size may be 0;
+//! with `k = 0` every element of `y` is 0. Where each sample has a right factor of its own, the product is a
+//! [`batch_matmul`](super::batch_matmul).
 //! Gradient: `dL/da = dL/dy · bᵀ`, `dL/db = aᵀ · dL/dy`.
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
@@ -11,7 +13,10 @@ use kernels::gemm::{
 };
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
+use super::conv2d;
+use crate::convolution::Geometry;
 use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use crate::window::WindowAxis;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -19,7 +24,8 @@ impl<T: Float> Graph<T> {
     ///
     /// # Errors
     ///
-    /// If an operand is not a matrix, `b` has the batch axis, or the two `k` differ.
+    /// If `a` has fewer than two axes with that of the batch, `b` is not a matrix or has the batch axis, or the two `k`
+    /// differ.
     ///
     /// # Examples
     ///
@@ -36,7 +42,85 @@ impl<T: Float> Graph<T> {
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
     pub fn matmul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
+        let a_shape = self.operand("matmul", a)?;
+        if a_shape.is_batched() && a_shape.rank() > 2 {
+            return self.push(PositionsMatMulOp, &[a, b]);
+        }
         self.push(MatMulOp, &[a, b])
+    }
+}
+
+fn infer_shape(operands: &[Shape]) -> Result<Shape, ShapeError> {
+    let [a, b] = operands else { unreachable!("two operands") };
+    let (2.., [a_axes @ .., a_k]) = (a.rank(), a.dims()) else {
+        return Err(ShapeError::new("matmul", "expected a left factor [rows, k]", a));
+    };
+    let (false, &[k, n]) = (b.is_batched(), b.dims()) else {
+        return Err(ShapeError::new("matmul", "expected a right factor [k, n]", b));
+    };
+    if *a_k != k {
+        return Err(ShapeError::axis_mismatch("matmul", (a, a.rank() - 1), (b, 0)));
+    }
+    Ok(a.with_dims([a_axes, &[n]].concat()))
+}
+
+fn saved(operand: usize) -> Saved {
+    if operand == 0 { Saved::SECOND } else { Saved::FIRST }
+}
+
+/// Rows of `a`, or of each sample of it.
+fn rows(a: &Shape) -> usize {
+    a.dims().split_last().map_or(1, |(_, axes)| axes.iter().product())
+}
+
+/// The product of several rows of each sample with a weight: a convolution of windows of one pixel, with the rows as
+/// the pixels of a line.
+pub(crate) struct PositionsMatMulOp;
+
+impl PositionsMatMulOp {
+    fn geometry(operands: &[Shape]) -> Geometry {
+        let [ci, co] = matrix(&operands[WEIGHT]);
+        let columns = WindowAxis::each(rows(&operands[0]));
+        Geometry { rows: WindowAxis::each(1), columns, ci, co }
+    }
+}
+
+impl<T: Float> Op<T> for PositionsMatMulOp {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
+        infer_shape(operands)
+    }
+
+    fn saved(&self, operand: usize) -> Saved {
+        saved(operand)
+    }
+
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        true
+    }
+
+    fn forward(&self, pass: ForwardPass<'_, T>) {
+        conv2d::forward(&Self::geometry(pass.shapes), pass);
+    }
+
+    fn backward(&self, pass: BackwardPass<'_, T>) {
+        let geometry = Self::geometry(pass.shapes);
+        if geometry.columns.output > 0 {
+            conv2d::backward(&geometry, pass);
+        } else if !pass.adds {
+            pass.dx.fill(T::ZERO);
+        }
+    }
+
+    fn backward_scratch(&self, operand: usize, operands: &[Shape], width: usize) -> usize {
+        conv2d::backward_scratch(&Self::geometry(operands), operand, width)
+    }
+
+    fn multiply_adds(&self, operands: &[Shape]) -> u64 {
+        (rows(&operands[0]) * operands[1].len()) as u64
     }
 }
 
@@ -48,22 +132,11 @@ impl<T: Float> Op<T> for MatMulOp {
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
-        let [a, b] = operands else { unreachable!("two operands") };
-        let a_k = match (a.is_batched(), a.dims()) {
-            (true, &[k]) | (false, &[_, k]) => k,
-            _ => return Err(ShapeError::new("matmul", "expected a left factor [rows, k]", a)),
-        };
-        let (false, &[k, n]) = (b.is_batched(), b.dims()) else {
-            return Err(ShapeError::new("matmul", "expected a right factor [k, n]", b));
-        };
-        if a_k != k {
-            return Err(ShapeError::axis_mismatch("matmul", (a, 1), (b, 0)));
-        }
-        Ok(if a.is_batched() { Shape::batch([n]) } else { Shape::from([a.dims()[0], n]) })
+        infer_shape(operands)
     }
 
     fn saved(&self, operand: usize) -> Saved {
-        if operand == 0 { Saved::SECOND } else { Saved::FIRST }
+        saved(operand)
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
@@ -73,8 +146,7 @@ impl<T: Float> Op<T> for MatMulOp {
             let rows = RowsPass { x, weight, bias, shape, columns, stride: columns, adds: false };
             Self::forward_rows(rows, 0, pass.y);
         } else {
-            let [k, n] = matrix(&pass.shapes[1]);
-            let rows = pass.y_shape.dims()[0];
+            let ([k, n], rows) = (matrix(&pass.shapes[1]), rows(pass.y_shape));
             let a = MatrixA { values: x, layout: Layout::RowMajor, lda: k };
             multiply([rows, n, k], a, (weight, n), MatrixC::new(pass.y, n, false));
         }
@@ -92,7 +164,7 @@ impl<T: Float> Op<T> for MatMulOp {
             }
             (0, false) => {
                 // da[m, k] = Σ_n dy[m, n] · bᵀ[n, k]
-                let rows = pass.y_shape.dims()[0];
+                let rows = rows(pass.y_shape);
                 let b = &mut pass.scratch[..n * k];
                 transpose((x[1], n), [k, n], (b, k));
                 let dy = MatrixA { values: dy, layout: Layout::RowMajor, lda: n };
@@ -116,7 +188,7 @@ impl<T: Float> Op<T> for MatMulOp {
             }
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
-                let rows = pass.y_shape.dims()[0];
+                let rows = rows(pass.y_shape);
                 let a = MatrixA { values: x[0], layout: Layout::ColumnMajor, lda: k };
                 multiply([k, n, rows], a, (dy, n), MatrixC::new(dx, n, adds));
             }
@@ -137,8 +209,7 @@ impl<T: Float> Op<T> for MatMulOp {
     }
 
     fn multiply_adds(&self, operands: &[Shape]) -> u64 {
-        let rows = if operands[0].is_batched() { 1 } else { operands[0].dims()[0] };
-        (rows * operands[1].len()) as u64
+        (rows(&operands[0]) * operands[1].len()) as u64
     }
 }
 
@@ -292,6 +363,7 @@ fn matrix(shape: &Shape) -> [usize; 2] {
 
 #[cfg(test)]
 mod tests {
+    use crate::Tensor;
     use crate::testing::{OpCase, both_precisions, check_op, matmul, refusal, uniform};
 
     #[test]
@@ -305,10 +377,22 @@ mod tests {
             ("1 7", "7 2"),
             ("N 520", "520 510"),
             ("N 33", "33 8000"),
+            ("2 3 5", "5 2"),
+            // A weight on each of several rows: thin, and with channels that fill vectors.
+            ("N 4 5", "5 3"),
+            ("N 1 5", "5 1"),
+            ("N 2 3 6", "6 17"),
+            ("N 40 16", "16 16"),
         ] {
             check_op(OpCase {
                 build: both_precisions!(|g, x| g.matmul(x[0], x[1])),
-                reference: |x| matmul(&x[0], &x[1]),
+                reference: |x| {
+                    let ([axes @ .., k], n) = (x[0].shape(), x[1].shape()[1]) else {
+                        panic!("a matrix has columns")
+                    };
+                    let rows = Tensor::new([axes.iter().product(), *k], x[0].values());
+                    Tensor::new([axes, &[n]].concat(), matmul(&rows, &x[1]).into_values())
+                },
                 inputs: &[uniform(a, -1.0..1.0), uniform(b, -1.0..1.0)],
             });
         }
@@ -318,6 +402,8 @@ mod tests {
     fn factors_that_do_not_fit_are_refused_with_both_shapes() {
         for (a, b, want) in [
             ("N 784", "700 10", "axis 1 of [N, 784] is 784 but axis 0 of [700, 10] is 700"),
+            ("N 4 784", "700 10", "axis 2 of [N, 4, 784] is 784 but axis 0 of [700, 10] is 700"),
+            ("N", "700 10", "expected a left factor [rows, k], found [N]"),
             ("N 784", "784", "expected a right factor [k, n], found [784]"),
             ("784", "700 10", "expected a left factor [rows, k], found [784]"),
         ] {

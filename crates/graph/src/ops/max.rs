@@ -18,12 +18,13 @@ impl<T: Float> Graph<T> {
     ///
     /// If `x` has no such axis or no elements along the axes, or if one is the batch.
     pub fn max(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
-        let reduction = Reduction::new("max", self.shape(x), axes)?;
-        let refuse = |rule| Err(ShapeError::new("max", rule, self.shape(x)));
+        let shape = self.operand("max", x)?;
+        let reduction = Reduction::new("max", shape, axes)?;
+        let refuse = |rule| Err(ShapeError::new("max", rule, shape));
         if reduction.over_batch {
             return refuse("axis 0 is the batch, which is not searched");
         }
-        if reduction.count(self.shape(x), 1) == 0 {
+        if reduction.count(shape, 1) == 0 {
             return refuse("there is no element to be the largest");
         }
         self.push(MaxOp(reduction), &[x])

@@ -39,7 +39,8 @@ impl<T: Float> Graph<T> {
         stride: [usize; 2],
         padding: Padding,
     ) -> Result<NodeId, ShapeError> {
-        let window = Window::pool("max_pool2d", self.shape(x), kernel, stride, padding)?;
+        let shape = self.operand("max_pool2d", x)?;
+        let window = Window::pool("max_pool2d", shape, kernel, stride, padding)?;
         self.push(MaxPool2dOp(window), &[x])
     }
 }

@@ -15,10 +15,11 @@ impl<T: Float> Graph<T> {
     ///
     /// If `x` has no such axis, or no elements along the axes.
     pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
-        let reduction = Reduction::new("mean", self.shape(x), axes)?;
-        if reduction.count(self.shape(x), 1) == 0 {
+        let shape = self.operand("mean", x)?;
+        let reduction = Reduction::new("mean", shape, axes)?;
+        if reduction.count(shape, 1) == 0 {
             let rule = "there is no element to take the mean of";
-            return Err(ShapeError::new("mean", rule, self.shape(x)));
+            return Err(ShapeError::new("mean", rule, shape));
         }
         self.push(SumOp { reduction, is_mean: true }, &[x])
     }
@@ -29,7 +30,7 @@ impl<T: Float> Graph<T> {
     ///
     /// If `x` has no elements, or more than six axes.
     pub fn mean_all(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.mean(x, &Vec::from_iter(0..self.shape(x).rank()))
+        self.mean(x, &Vec::from_iter(0..self.operand("mean", x)?.rank()))
     }
 }
 

@@ -52,7 +52,7 @@ impl<T: Float> Op<T> for OneHotOp {
     fn backward(&self, _pass: BackwardPass<'_, T>) {}
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        choices.add_signs(pass.y);
+        choices.add_sides(pass.y, T::ZERO);
     }
 }
 

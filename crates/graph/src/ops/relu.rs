@@ -18,7 +18,7 @@ impl<T: Float> Graph<T> {
             inlined!(|x: T| x.maximum(T::ZERO)),
             inlined!(|y: T| if y > T::ZERO { T::ONE } else { T::ZERO }),
         );
-        self.push_unary(Elementwise::new("relu", Saved::RESULT, value, slope).with_kink(), x)
+        self.push_unary(Elementwise::new("relu", Saved::RESULT, value, slope).with_kinks(&[0.0]), x)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Gradient: `dL/dx = dL/dy`, in the shape of `x`.
 //! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
 
+use crate::graph::PlannerHint;
 use crate::op::{BackwardPass, ForwardPass, Op};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -29,13 +30,13 @@ impl<T: Float> Graph<T> {
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
     pub fn reshape(&mut self, x: NodeId, dims: impl AsRef<[usize]>) -> Result<NodeId, ShapeError> {
-        self.push(ReshapeOp { dims: dims.as_ref().to_vec() }, &[x])
+        self.push_with(PlannerHint::View, ReshapeOp { dims: dims.as_ref().to_vec() }, &[x])
     }
 
     /// Adds `x` with one axis behind the batch axis, if it has one: `[N, 28, 28, 6]` becomes `[N, 4704]`.
     pub fn flatten(&mut self, x: NodeId) -> NodeId {
         let dims = vec![self.shape(x).len()];
-        self.push_unary(ReshapeOp { dims }, x)
+        self.reshape(x, dims).expect("as many elements")
     }
 }
 
@@ -59,10 +60,6 @@ impl<T: Float> Op<T> for ReshapeOp {
     }
 
     fn in_place(&self) -> bool {
-        true
-    }
-
-    fn is_view(&self) -> bool {
         true
     }
 

@@ -31,7 +31,7 @@ impl<T: Float> Op<T> for StepOp {
     fn backward(&self, _pass: BackwardPass<'_, T>) {}
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
-        choices.add_signs(pass.x[0]);
+        choices.add_sides(pass.x[0], T::ZERO);
     }
 }
 

@@ -31,7 +31,7 @@ impl<T: Float> Graph<T> {
     /// # Ok::<(), gradus_graph::ShapeError>(())
     /// ```
     pub fn sum(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
-        let reduction = Reduction::new("sum", self.shape(x), axes)?;
+        let reduction = Reduction::new("sum", self.operand("sum", x)?, axes)?;
         self.push(SumOp { reduction, is_mean: false }, &[x])
     }
 
@@ -41,7 +41,7 @@ impl<T: Float> Graph<T> {
     ///
     /// None that the shape of `x` can cause, up to six axes.
     pub fn sum_all(&mut self, x: NodeId) -> Result<NodeId, ShapeError> {
-        self.sum(x, &Vec::from_iter(0..self.shape(x).rank()))
+        self.sum(x, &Vec::from_iter(0..self.operand("sum", x)?.rank()))
     }
 }
 

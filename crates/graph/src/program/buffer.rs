@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use kernels::{Float, MAX_LANES, inlined};
+use kernels::{Float, MAX_LANES};
 
 /// The width of a tile is a multiple of this: a vector of the widest instruction set.
 pub(super) const ROW_ALIGNMENT: usize = MAX_LANES;
@@ -38,16 +38,4 @@ impl<T> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values[self.start..]
     }
-}
-
-pub(super) fn add_or_set<T: Float>(to: &mut [T], from: &[T], adds: bool) {
-    if adds {
-        add(to, from);
-    } else {
-        to.copy_from_slice(from);
-    }
-}
-
-pub(super) fn add<T: Float>(to: &mut [T], from: &[T]) {
-    kernels::vectorize(inlined!(|| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from)));
 }

@@ -2,7 +2,7 @@
 
 use kernels::Float;
 
-use super::buffer::{Buffer, add, add_or_set};
+use super::buffer::Buffer;
 use super::input_source::BOUND;
 use super::options::RunArgs;
 use super::plan::{Chunk, Plan, Storage};
@@ -11,6 +11,7 @@ use super::task::{Task, TaskKind};
 use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
 use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
+use crate::rows::{add, add_or_set};
 
 /// What a task of a tile may read beside shared values.
 #[derive(Clone, Copy)]
@@ -23,6 +24,15 @@ impl<'a, T> Local<'a, T> {
     pub(super) fn of(state: &'a TileState<T>) -> Self {
         Self { state, worker: &[] }
     }
+}
+
+/// What a task writes.
+pub(super) struct TaskOutput<'a, T> {
+    /// The value or gradient.
+    pub(super) out: &'a mut [T],
+    /// What the op keeps for its backward pass.
+    pub(super) kept: &'a mut [T],
+    pub(super) scratch: &'a mut [T],
 }
 
 /// What all tiles see.
@@ -39,20 +49,38 @@ pub(super) struct Context<'a, T> {
 }
 
 impl<'a, T: Float> Context<'a, T> {
-    /// One task for one tile. The buffer that it writes is taken out meanwhile.
+    /// One task for one tile. The buffers that it writes are taken out meanwhile.
     pub(super) fn run_in_tile(&self, task: Task, state: &mut TileState<T>, worker: &mut Worker<T>) {
         let (i, storage) = self.target(task, true);
         let mut out = std::mem::take(buffer(&storage, state, worker));
+        let (kept_storage, kept_rows) = self.kept(task);
+        let mut kept = kept_storage.map(|storage| std::mem::take(buffer(storage, state, worker)));
         let mut scratch = std::mem::take(&mut worker.scratch);
+        let width = state.tile.width;
         let len = match storage {
             // The buffers of a worker are as long as the longest value that they are used for.
-            Storage::Worker(_) => self.graph.at(i).shape().len() * state.tile.width,
+            Storage::Worker(_) => self.graph.at(i).shape().len() * width,
             _ => out.len(),
         };
         let local = Local { state, worker: &worker.buffers };
-        self.execute(task, Some(local), &mut out[..len], &mut scratch);
+        let output = TaskOutput {
+            out: &mut out[..len],
+            kept: kept.as_mut().map_or(&mut [], |kept| &mut kept[..kept_rows * width]),
+            scratch: &mut scratch,
+        };
+        self.execute(task, Some(local), output);
         worker.scratch = scratch;
         *buffer(&storage, state, worker) = out;
+        if let (Some(storage), Some(kept)) = (kept_storage, kept) {
+            *buffer(storage, state, worker) = kept;
+        }
+    }
+
+    /// Where the task writes what its op keeps, if it does; and how many rows.
+    pub(super) fn kept(&self, task: Task) -> (Option<&'a Storage>, usize) {
+        let plan = &self.plan.nodes[task.node];
+        let is_written = task.kind == TaskKind::Forward && plan.kept_rows > 0;
+        (is_written.then_some(&plan.kept), plan.kept_rows)
     }
 
     /// The node whose value or gradient a task writes, and where: a tile has a part of what is shared.
@@ -74,14 +102,14 @@ impl<'a, T: Float> Context<'a, T> {
         (i, part.filter(|_| is_tiled).map_or_else(|| storage.clone(), Storage::Tile))
     }
 
-    /// One task of a tile, or on shared values, with the buffer that it writes and scratch space.
+    /// One task of a tile, or on shared values.
     pub(super) fn execute(
         &self,
         Task { node: i, kind }: Task,
         local: Option<Local<'_, T>>,
-        out: &mut [T],
-        scratch: &mut [T],
+        output: TaskOutput<'_, T>,
     ) {
+        let TaskOutput { out, kept, scratch } = output;
         let tile = self.tile(local);
         // The rows of a row-parallel layer's values for this tile, beside those to write.
         let scatter = |out: &mut [T], all: &[T], adds: bool| {
@@ -96,7 +124,10 @@ impl<'a, T: Float> Context<'a, T> {
                 Some(&Leaf::Input(input)) => self.run.inputs.load(input, tile, out),
                 _ => unreachable!("planned as an input"),
             },
-            TaskKind::Forward => self.forward(i, local, out, scratch, |op, pass| op.forward(pass)),
+            TaskKind::Forward => {
+                let output = TaskOutput { out, kept, scratch };
+                self.forward(i, local, output, |op, pass| op.forward(pass));
+            }
             TaskKind::Zero => out.fill(T::ZERO),
             TaskKind::Seed => out.fill(T::ONE),
             TaskKind::Backward { operand, is_first } => {
@@ -132,24 +163,30 @@ impl<'a, T: Float> Context<'a, T> {
         &self,
         i: usize,
         local: Option<Local<'_, T>>,
-        y: &mut [T],
-        scratch: &mut [T],
+        TaskOutput { out: y, kept, scratch }: TaskOutput<'_, T>,
         run: impl FnOnce(&dyn Op<T>, ForwardPass<'_, T>),
     ) {
         let plan = &self.plan.nodes[i];
         // In place the first operand is in `y`.
-        let x = self.operands(i, local, |k| !(plan.in_place && k == 0));
-        let pass = ForwardPass {
-            x: &x[..plan.shapes.len()],
-            y,
-            bias: plan.bias.map_or(&[], |bias| self.value(bias, local)),
-            shapes: &plan.shapes,
-            y_shape: self.graph.at(i).shape(),
-            tile: self.tile(local),
-            random: self.key_of(i),
-            scratch,
-        };
-        run(self.op(i), pass);
+        self.with_operands(
+            i,
+            local,
+            |k| !(plan.in_place && k == 0),
+            |x| {
+                let pass = ForwardPass {
+                    x,
+                    y,
+                    bias: plan.bias.map_or(&[], |bias| self.value(bias, local)),
+                    shapes: &plan.shapes,
+                    y_shape: self.graph.at(i).shape(),
+                    tile: self.tile(local),
+                    random: self.key_of(i),
+                    kept,
+                    scratch,
+                };
+                run(self.op(i), pass);
+            },
+        );
     }
 
     fn backward(
@@ -161,26 +198,34 @@ impl<'a, T: Float> Context<'a, T> {
     ) {
         let plan = &self.plan.nodes[i];
         let saved = self.op(i).saved(operand);
-        let x = self.operands(i, local, |k| saved.has_operand(k));
         // In place the gradient of the result is in `dx`.
         let is_in_place = plan.backward_in_place && operand == 0;
         let adds = !(is_first && self.op(i).sets_gradient(operand));
         if is_first && adds && !is_in_place {
             dx.fill(T::ZERO);
         }
-        self.op(i).backward(BackwardPass {
-            operand,
-            x: &x[..plan.shapes.len()],
-            y: if saved.has_result() { self.value(i, local) } else { &[] },
-            dy: if is_in_place { &[] } else { self.read(i, &plan.gradient, local) },
-            dx,
-            adds,
-            shapes: &plan.shapes,
-            y_shape: self.graph.at(i).shape(),
-            tile: self.tile(local),
-            random: self.key_of(i),
-            scratch,
-        });
+        let kept = || self.read_buffer(&plan.kept, plan.kept_rows * self.tile(local).width, local);
+        self.with_operands(
+            i,
+            local,
+            |k| saved.has_operand(k),
+            |x| {
+                self.op(i).backward(BackwardPass {
+                    operand,
+                    x,
+                    y: if saved.has_result() { self.value(i, local) } else { &[] },
+                    kept: if saved.has_kept() && plan.kept_rows > 0 { kept() } else { &[] },
+                    dy: if is_in_place { &[] } else { self.read(i, &plan.gradient, local) },
+                    dx,
+                    adds,
+                    shapes: &plan.shapes,
+                    y_shape: self.graph.at(i).shape(),
+                    tile: self.tile(local),
+                    random: self.key_of(i),
+                    scratch,
+                });
+            },
+        );
     }
 
     /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: by node, then by tile.
@@ -212,7 +257,7 @@ impl<'a, T: Float> Context<'a, T> {
     /// Whether everything in the tile that gradients of parameters will be made of is small enough that
     /// they must be finite: parts of sums, and factors of products.
     pub(super) fn is_bounded(&self, state: &TileState<T>) -> bool {
-        self.plan.chunks.iter().all(|chunk| chunk.clear)
+        self.plan.chunks.iter().all(|chunk| chunk.clear || chunk.is_frozen)
             && self.graph.nodes().zip(&self.plan.nodes).all(|((_, node), plan)| {
                 let part = plan.gradient_part.filter(|_| node.leaf().is_some());
                 let factors = plan.workspace.is_none_or(|workspace| {
@@ -229,21 +274,35 @@ impl<'a, T: Float> Context<'a, T> {
     pub(super) fn choices(&self, i: usize, local: Option<Local<'_, T>>, choices: &mut Choices) {
         let is_reduction = self.plan.nodes[i].part.is_some();
         let mut y = if is_reduction { Vec::new() } else { self.value(i, local).to_vec() };
-        self.forward(i, local, &mut y, &mut [], |op, pass| op.choices(&pass, choices));
+        let output = TaskOutput { out: &mut y, kept: &mut [], scratch: &mut [] };
+        self.forward(i, local, output, |op, pass| op.choices(&pass, choices));
     }
 
-    fn operands(
+    /// Calls `run` with the values of a node's operands; with nothing for those that are not wanted.
+    fn with_operands(
         &self,
         i: usize,
         local: Option<Local<'a, T>>,
         wanted: impl Fn(usize) -> bool,
-    ) -> [&'a [T]; MAX_OPERANDS] {
-        let mut x: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
-        let operands = self.graph.at(i).operands().iter().enumerate();
-        for (k, operand) in operands.filter(|(k, _)| wanted(*k)) {
-            x[k] = self.value(operand.index(), local);
+        run: impl FnOnce(&[&[T]]),
+    ) {
+        /// More operands than most ops have: for these no array of the largest number is cleared.
+        const FEW: usize = 4;
+        let operands = self.graph.at(i).operands();
+        let mut few: [&[T]; FEW] = [&[]; FEW];
+        let mut many: [&[T]; MAX_OPERANDS];
+        let x = if operands.len() <= FEW {
+            &mut few[..operands.len()]
+        } else {
+            many = [&[]; MAX_OPERANDS];
+            &mut many[..operands.len()]
+        };
+        for (k, (x, operand)) in x.iter_mut().zip(operands).enumerate() {
+            if wanted(k) {
+                *x = self.value(operand.index(), local);
+            }
         }
-        x
+        run(x);
     }
 
     pub(super) fn value(&self, i: usize, local: Option<Local<'a, T>>) -> &'a [T] {
@@ -257,18 +316,22 @@ impl<'a, T: Float> Context<'a, T> {
     /// If it has no storage, or was taken out to be written: the op did not ask for what its task reads.
     fn read(&self, i: usize, storage: &Storage, local: Option<Local<'a, T>>) -> &'a [T] {
         let node = self.graph.at(i);
+        if let (Storage::Constant, Some(Leaf::Constant(value))) = (storage, node.leaf()) {
+            return value.values();
+        }
         let len = node.shape().len() * self.tile(local).row_len(node.shape());
+        self.read_buffer(storage, len, local)
+    }
+
+    /// The same for what has a buffer.
+    fn read_buffer(&self, storage: &Storage, len: usize, local: Option<Local<'a, T>>) -> &'a [T] {
         let local = || local.expect("a batched value is read within a tile");
         match storage {
             Storage::Tile(at) => &local().state.buffers[*at][..len],
             Storage::Worker(at) => &local().worker[*at][..len],
             Storage::Shared(at) => &self.shared[*at],
             Storage::Parameter(range) => &self.run.parameters[range.clone()],
-            Storage::Constant => match node.leaf() {
-                Some(Leaf::Constant(value)) => value.values(),
-                _ => unreachable!("planned as a constant"),
-            },
-            Storage::None => unreachable!("node {i} is read, but was planned without storage"),
+            Storage::Constant | Storage::None => unreachable!("read, but planned without a buffer"),
         }
     }
 

@@ -7,7 +7,6 @@ use super::memory::Memory;
 use super::plan::Stage;
 use super::task::{Task, TaskKind};
 use super::times::Direction;
-use crate::graph::NodeId;
 
 impl<T: Float> Program<T> {
     /// The execution plan as text: tiles, the tasks of each stage, how gradients are made, and memory.
@@ -33,7 +32,7 @@ impl<T: Float> Program<T> {
 
     /// Successive tasks of the same pass through the same layer share a line.
     fn describe_stage(&self, stage: &Stage) -> Vec<String> {
-        let scope = |task: &Task| self.graph.scope(NodeId::new(task.node));
+        let scope = |task: &Task| self.graph.scope(self.graph.id(task.node));
         let group = |task: &Task| (task.direction(), scope(task));
         let groups = stage.tasks.chunk_by(|a, b| group(a) == group(b)).map(|tasks| {
             let (direction, scope) = group(&tasks[0]);

@@ -55,6 +55,9 @@ impl BufferLen {
 pub(super) struct NodePlan {
     pub(super) value: Storage,
     pub(super) gradient: Storage,
+    /// What the forward pass keeps for the backward pass.
+    pub(super) kept: Storage,
+    pub(super) kept_rows: usize,
     /// The tile buffer for the tile's part of a reduction over the batch.
     pub(super) part: Option<usize>,
     /// The tile buffer for the tile's part of the gradient of a shared value.
@@ -83,6 +86,8 @@ pub(super) struct Chunk {
     pub(super) by_rows: Vec<usize>,
     /// Whether old content means nothing.
     pub(super) clear: bool,
+    /// Whether the parameter is not trained: nothing is made.
+    pub(super) is_frozen: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -35,7 +35,8 @@ use self::analysis::Analysis;
 use super::buffer::ROW_ALIGNMENT;
 use super::options::Compile;
 use super::plan::{NodePlan, Plan};
-use crate::graph::{Graph, Leaf};
+use crate::Shape;
+use crate::graph::{Graph, Leaf, PlannerHint};
 
 /// What a tile's values may take of a core's second-level cache: a constant, since the order of sums depends on it.
 const TILE_BYTES: usize = 2 << 20;
@@ -53,26 +54,43 @@ pub(crate) fn tile_widths() -> impl Iterator<Item = usize> {
 // Not inlined, and named with both types: it is compiled here once, not in each crate that has a program.
 #[inline(never)]
 pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
-    let analysis = Analysis::new(graph, options);
-    let mut nodes: Vec<NodePlan> = Vec::with_capacity(graph.nodes().len());
-    for (_, node) in graph.nodes() {
-        let input = match (node.leaf(), node.op()) {
-            (Some(&Leaf::Input(input)), _) => Some(input),
-            (_, Some(op)) if op.is_view() => nodes[node.operands()[0].index()].input,
-            _ => None,
-        };
-        let shapes = node.operands().iter().map(|&id| graph.shape(id).clone()).collect();
-        nodes.push(NodePlan { shapes, input, ..NodePlan::default() });
-    }
-    let stages = stages::stages(&analysis);
-    let mut plan = Plan { nodes, stages, batch: options.batch, ..Plan::default() };
-    storage::place_shared(&analysis, &mut plan);
-    storage::place_batched(&analysis, options, &mut plan);
+    let analysis = Analysis::new(graph, options, |node| !node.is_frozen());
+    let mut plan = place(&analysis, options);
     fuse_bias::fuse_bias(graph, &mut plan);
     chunks::cut(&analysis, &mut plan);
-    plan.width = options.tile.unwrap_or_else(|| width::<T>(&plan.worker_rows, options.batch));
+    plan.width = options.tile.unwrap_or_else(|| {
+        if graph.nodes().any(|(_, node)| node.is_frozen()) {
+            // The width that trains all parameters: freezing one does not change the rounding of the others.
+            let trained = place(&Analysis::new(graph, options, |_| true), options);
+            return width::<T>(&trained.worker_rows, options.batch);
+        }
+        width::<T>(&plan.worker_rows, options.batch)
+    });
     // As many samples in each tile as in any other, so that all threads have as much to do.
     plan.samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
+    plan
+}
+
+/// The plan with its stages, and storage for each value.
+fn place<T: Float>(analysis: &Analysis<'_, T>, options: &Compile) -> Plan {
+    let graph = analysis.graph;
+    let mut nodes: Vec<NodePlan> = Vec::with_capacity(graph.nodes().len());
+    for (id, node) in graph.nodes() {
+        let input = match node.leaf() {
+            Some(&Leaf::Input(input)) => Some(input),
+            None if node.hint() == PlannerHint::View => nodes[node.operands()[0].index()].input,
+            _ => None,
+        };
+        let shapes: Vec<Shape> =
+            node.operands().iter().map(|&id| graph.shape(id).clone()).collect();
+        let is_computed = analysis.needed[id.index()] && !analysis.row_parallel[id.index()];
+        let kept_rows = node.op().filter(|_| is_computed).map_or(0, |op| op.kept_rows(&shapes));
+        nodes.push(NodePlan { shapes, input, kept_rows, ..NodePlan::default() });
+    }
+    let stages = stages::stages(analysis);
+    let mut plan = Plan { nodes, stages, batch: options.batch, ..Plan::default() };
+    storage::place_shared(analysis, &mut plan);
+    storage::place_batched(analysis, options, &mut plan);
     plan
 }
 

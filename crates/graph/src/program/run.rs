@@ -6,13 +6,16 @@ use std::sync::atomic::Ordering;
 
 use kernels::Float;
 
-use super::buffer::{Buffer, add_or_set};
+use super::buffer::Buffer;
+use super::context::TaskOutput;
+use super::input_source::check_shapes;
 use super::options::RunArgs;
 use super::plan::{Chunk, Storage};
 use super::state::Worker;
 use super::task::{Task, TaskKind};
 use super::times::{Direction, Times};
 use super::{Program, Vectors, split};
+use crate::rows::add_or_set;
 
 #[used]
 static F32: fn(&mut Program<f32>, &RunArgs<'_, f32>) = Program::run_stages;
@@ -28,6 +31,7 @@ impl<T: Float> Program<T> {
         assert!(!self.tiles.is_empty(), "an earlier run panicked");
         let expected = self.graph.n_parameters();
         assert_eq!(run.parameters.len(), expected, "parameters: expected {expected}");
+        check_shapes(run.inputs, &self.graph, self.plan.batch);
         let threads = run.pool().threads();
         if self.workers.len() < threads {
             self.row_parallel.iter_mut().for_each(|layer| layer.share_among(threads));
@@ -80,17 +84,24 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// One task on shared values. The buffer that it writes is taken out meanwhile, so that others can be read.
+    /// One task on shared values. The buffers that it writes are taken out meanwhile, so that others can be read.
     fn run_shared(&mut self, task: Task, run: &RunArgs<'_, T>) {
         let (_, storage) = self.context(run).target(task, false);
+        let kept_storage = self.context(run).kept(task).0.cloned();
+        let mut kept = kept_storage.as_ref().map(|storage| take(self.shared_buffer(storage)));
         let mut scratch = take(&mut self.shared_scratch);
         let mut values = take(self.shared_buffer(&storage));
         let out = match &storage {
             Storage::Parameter(range) => &mut values[range.clone()],
             _ => &mut values[..],
         };
-        self.context(run).execute(task, None, out, &mut scratch);
+        let kept_out = kept.as_mut().map_or(&mut [][..], |kept| &mut kept[..]);
+        let output = TaskOutput { out, kept: kept_out, scratch: &mut scratch };
+        self.context(run).execute(task, None, output);
         *self.shared_buffer(&storage) = values;
+        if let (Some(storage), Some(kept)) = (&kept_storage, kept) {
+            *self.shared_buffer(storage) = kept;
+        }
         self.shared_scratch = scratch;
     }
 
@@ -125,6 +136,9 @@ impl<T: Float> Program<T> {
         let bounds = &self.plan.chunk_bounds;
         split(run.pool(), bounds, &mut gradients, vectors, |c, dx, vectors| {
             let chunk = &self.plan.chunks[c];
+            if chunk.is_frozen {
+                return;
+            }
             let direction = Direction::Backward;
             Times::count(run.times, chunk.parameter, direction, || make(c, chunk, dx));
             update(dx, vectors);

@@ -75,6 +75,12 @@ impl Task {
         operands.map(|(_, i)| i).chain(saved.has_result().then_some(self.node)).collect()
     }
 
+    /// Whether it reads what the forward pass of its node kept.
+    pub(super) fn reads_kept<T: Float>(self, graph: &Graph<T>) -> bool {
+        let TaskKind::Backward { operand, .. } = self.kind else { return false };
+        graph.at(self.node).op().is_some_and(|op| op.saved(operand).has_kept())
+    }
+
     pub(super) fn gradients_touched<T: Float>(self, graph: &Graph<T>) -> Vec<usize> {
         let operand = |k: usize| graph.at(self.node).operands()[k].index();
         match self.kind {

@@ -27,14 +27,22 @@ pub(super) struct Analysis<'a, T> {
 }
 
 impl<'a, T: Float> Analysis<'a, T> {
-    pub(super) fn new(graph: &'a Graph<T>, options: &Compile) -> Self {
+    /// `is_trained` tells which parameters have a gradient.
+    pub(super) fn new(
+        graph: &'a Graph<T>,
+        options: &Compile,
+        is_trained: fn(&Node<T>) -> bool,
+    ) -> Self {
         let n = graph.nodes().len();
         let needed =
             with_operands(graph, options.keep_all, options.loss.iter().chain(&options.keep));
-        let mut has_gradient = vec![options.keep_all; n];
+        let mut has_gradient = vec![false; n];
         for (id, node) in graph.nodes() {
-            has_gradient[id.index()] |= node.is_parameter()
-                || node.operands().iter().any(|operand| has_gradient[operand.index()]);
+            let mut operands = node.operands().iter();
+            has_gradient[id.index()] = match node.is_parameter() {
+                true => is_trained(node),
+                false => options.keep_all || operands.any(|operand| has_gradient[operand.index()]),
+            };
         }
         let reaches_loss = with_operands(graph, false, &options.loss);
         has_gradient.iter_mut().zip(reaches_loss).for_each(|(has, reaches)| *has &= reaches);

@@ -37,6 +37,7 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
                 range: start..(start + len).min(range.len()),
                 by_rows: by_rows.clone(),
                 clear: !analysis.has_untiled_reader(parameter),
+                is_frozen: analysis.graph.node(id).is_frozen(),
             });
         }
     }
@@ -46,6 +47,63 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
 #[cfg(test)]
 mod tests {
     use crate::{Compile, Graph, Program, RunArgs, Shape, Tensor, Tensors};
+
+    #[test]
+    fn a_frozen_parameter_has_no_gradient_keeps_its_bytes_and_changes_no_other() {
+        for batch in [3, 40] {
+            // The weight's gradient is made in rows; `gain` is read by tiles, `power` by an untiled op too.
+            let build = |frozen: &[usize]| {
+                let mut g = Graph::<f32>::new();
+                let x = g.input("x", Shape::batch([30]));
+                let weight = g.parameter("weight", [30, 50]);
+                let [gain, power] = ["gain", "power"].map(|name| g.parameter(name, [50]));
+                let y = g.matmul(x, weight).unwrap();
+                let y = g.mul(y, gain).unwrap();
+                let (shared, y) = (g.tanh(power), g.tanh(y));
+                let y = g.mul(y, shared).unwrap();
+                let y = g.mul(y, power).unwrap();
+                let loss = g.mean_all(y).unwrap();
+                let parameters: Vec<_> = g.parameters().collect();
+                frozen.iter().for_each(|&i| g.freeze(parameters[i].0));
+                let ranges: Vec<_> = parameters.into_iter().map(|(_, range)| range).collect();
+                let options = Compile { batch, loss: Some(loss), ..Compile::default() };
+                (Program::new(g, &options).unwrap(), ranges)
+            };
+            let start: Vec<f32> = (0..1600).map(|i| (i % 17) as f32 / 17.0 - 0.4).collect();
+            let step = |frozen: &[usize]| {
+                let (mut program, ranges) = build(frozen);
+                let x: Vec<f32> = (0..batch * 30).map(|i| (i % 13) as f32 / 13.0).collect();
+                let inputs = &Tensors(&[&Tensor::new([batch, 30], x)]);
+                let mut parameters = start.clone();
+                let vectors = [&mut parameters[..], &mut [], &mut []];
+                let run = RunArgs { inputs, ..RunArgs::default() };
+                assert!(program.step(&run, vectors, |dx, [p, ..]| {
+                    p.iter_mut().zip(dx).for_each(|(p, dx)| *p -= *dx + 1.0);
+                }));
+                let squares = kernels::sum_of_squares(program.gradients());
+                let norm = program.gradient_norm();
+                assert!(
+                    (norm * norm - squares).abs() <= 1e-9 * squares,
+                    "the norm of what is there"
+                );
+                (program.gradients().to_vec(), parameters, ranges)
+            };
+            let (all, stepped, _) = step(&[]);
+            for frozen in [&[0][..], &[1], &[2], &[0, 1], &[0, 1, 2]] {
+                let (gradients, parameters, ranges) = step(frozen);
+                for (i, range) in ranges.into_iter().enumerate() {
+                    let (found, left) = (&gradients[range.clone()], &parameters[range.clone()]);
+                    if frozen.contains(&i) {
+                        assert!(found.iter().all(|&dx| dx == 0.0), "{frozen:?}");
+                        assert_eq!(left, &start[range], "{frozen:?}");
+                    } else {
+                        assert_eq!(found, &all[range.clone()], "{frozen:?}");
+                        assert_eq!(left, &stepped[range], "{frozen:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_parameter_that_the_loss_does_not_depend_on_has_a_gradient_of_zero() {

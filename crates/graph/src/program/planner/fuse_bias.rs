@@ -5,9 +5,9 @@
 use kernels::Float;
 
 use crate::Shape;
-use crate::graph::Graph;
-use crate::op::Op;
-use crate::ops::{conv2d::Conv2dOp, matmul::MatMulOp};
+use crate::graph::{Graph, PlannerHint};
+use crate::ops::conv2d::Conv2dOp;
+use crate::ops::matmul::{MatMulOp, PositionsMatMulOp};
 use crate::program::plan::Plan;
 use crate::program::task::TaskKind;
 
@@ -18,10 +18,12 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
             continue;
         }
         let [product, bias] = node.operands() else { continue };
-        let is_sum = node.op().is_some_and(Op::is_sum);
+        let is_sum = node.hint() == PlannerHint::Sum;
         let is_bias = is_sum && is_bias(&plan.nodes[id.index()].shapes);
         let product_node = graph.node(*product);
-        let adds_bias = product_node.is::<MatMulOp>() || product_node.is::<Conv2dOp>();
+        let adds_bias = product_node.is::<MatMulOp>()
+            || product_node.is::<PositionsMatMulOp>()
+            || product_node.is::<Conv2dOp>();
         // A computed value may not be there yet; a leaf is.
         if is_bias && adds_bias && graph.node(*bias).leaf().is_some() {
             plan.nodes[product.index()].bias = Some(bias.index());

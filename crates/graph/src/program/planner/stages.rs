@@ -179,8 +179,13 @@ impl<'a, T: Float> StageOrder<'a, T> {
         }
         let [start, first, ..] = backward else { return };
         let is_ready = |&i: &usize| self.analysis.is_batched(i) || self.available(i) <= last_tiled;
-        let reads_ready_values =
-            |task: &Task| task.values_read(self.analysis.graph).iter().all(is_ready);
+        let reads_ready_values = |task: &Task| {
+            let graph = self.analysis.graph;
+            // What an op keeps is ready when it has run; in a tile that is before.
+            let is_kept =
+                self.analysis.is_tiled(task.node) || self.forward[task.node] <= last_tiled;
+            task.values_read(graph).iter().all(is_ready) && (is_kept || !task.reads_kept(graph))
+        };
         if start.tasks.iter().chain(&first.tasks).all(reads_ready_values) {
             forward[last_tiled].tasks.append(&mut first.tasks);
             let tasks = std::mem::take(&mut start.tasks);

@@ -3,7 +3,7 @@
 use kernels::Float;
 
 use super::analysis::Analysis;
-use crate::graph::{Leaf, NodeId};
+use crate::graph::Leaf;
 use crate::program::options::Compile;
 use crate::program::plan::{BufferLen, Plan, Storage};
 use crate::program::task::{Task, TaskKind};
@@ -28,6 +28,10 @@ pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan
                 node_plan.gradient = if is_parameter { node_plan.value.clone() } else { shared() };
             }
         }
+        if !analysis.is_tiled(i) && plan.nodes[i].kept_rows > 0 {
+            plan.shared_lens.push(plan.nodes[i].kept_rows);
+            plan.nodes[i].kept = Storage::Shared(plan.shared_lens.len() - 1);
+        }
         let mut in_tile = |len| {
             plan.tile_buffers.push(len);
             Some(plan.tile_buffers.len() - 1)
@@ -50,7 +54,7 @@ pub(super) fn place_shared<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan
 /// The position of a task: its stage, and its number within it.
 type At = (usize, usize);
 
-/// A batched value or gradient from its first task to its last.
+/// A batched value or gradient, or what an op keeps, from its first task to its last.
 #[derive(Clone, Debug)]
 struct LiveRange {
     rows: usize,
@@ -59,7 +63,8 @@ struct LiveRange {
     kept: bool,
 }
 
-/// Gives batched values and gradients storage: of the worker if they live within one stage, else in each tile.
+/// Gives batched values and gradients, and what ops keep, storage: of the worker if they live within one stage, else
+/// in each tile.
 pub(super) fn place_batched<T: Float>(
     analysis: &Analysis<'_, T>,
     options: &Compile,
@@ -68,7 +73,7 @@ pub(super) fn place_batched<T: Float>(
     let n = plan.nodes.len();
     let mut live = live_ranges(analysis, options, plan);
     // The range that each range was joined with.
-    let mut joined: Vec<usize> = (0..2 * n).collect();
+    let mut joined: Vec<usize> = (0..live.len()).collect();
     for stage in 0..plan.stages.len() {
         for number in 0..plan.stages[stage].tasks.len() {
             let at = (stage, number);
@@ -83,26 +88,37 @@ pub(super) fn place_batched<T: Float>(
             }
         }
     }
-    let storage = allocate(&live, plan);
-    for i in (0..n).filter(|&i| analysis.is_batched(i)) {
-        plan.nodes[i].value = storage[joined[i]].clone();
-        plan.nodes[i].gradient = storage[joined[n + i]].clone();
+    let mut storage = allocate(&live, plan);
+    for i in 0..n {
+        if analysis.is_batched(i) {
+            plan.nodes[i].value = storage[joined[i]].clone();
+            plan.nodes[i].gradient = storage[joined[n + i]].clone();
+        }
+        if analysis.is_tiled(i) {
+            plan.nodes[i].kept = std::mem::take(&mut storage[2 * n + i]);
+        }
     }
 }
 
-/// The live ranges of the batched values, then of the gradients, by node.
+/// The live ranges of the batched values, then of the gradients, then of what ops keep in tiles, by node.
 fn live_ranges<T: Float>(
     analysis: &Analysis<'_, T>,
     options: &Compile,
     plan: &Plan,
 ) -> Vec<Option<LiveRange>> {
     let n = plan.nodes.len();
-    let mut live: Vec<Option<LiveRange>> = vec![None; 2 * n];
+    let mut live: Vec<Option<LiveRange>> = vec![None; 3 * n];
     let mut touch = |range: usize, at: At| {
         let i = range % n;
-        if analysis.is_batched(i) {
-            let kept = options.keep_all || (range < n && options.keep.contains(&NodeId::new(i)));
+        let (is_stored, rows, kept) = if range < 2 * n {
+            let is_asked_for = range < n && options.keep.contains(&analysis.graph.id(i));
             let rows = analysis.graph.at(i).shape().len();
+            (analysis.is_batched(i), rows, options.keep_all || is_asked_for)
+        } else {
+            let rows = plan.nodes[i].kept_rows;
+            (rows > 0 && analysis.is_tiled(i), rows, false)
+        };
+        if is_stored {
             live[range].get_or_insert(LiveRange { rows, first: at, last: at, kept }).last = at;
         }
     };
@@ -111,6 +127,9 @@ fn live_ranges<T: Float>(
             let values = task.value_written().into_iter().chain(task.values_read(analysis.graph));
             values.for_each(|i| touch(i, (s, t)));
             task.gradients_touched(analysis.graph).into_iter().for_each(|i| touch(n + i, (s, t)));
+            if task.kind == TaskKind::Forward || task.reads_kept(analysis.graph) {
+                touch(2 * n + task.node, (s, t));
+            }
         }
     }
     // Weight gradients made in rows read values after the last stage; row-parallel layers have copies of theirs.
