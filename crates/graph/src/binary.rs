@@ -53,6 +53,10 @@ where
         self.saved == [Saved::NOTHING; 2]
     }
 
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        true
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (a, b, y, value) = (pass.x[0], pass.x[1], pass.y, &self.value);
         let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
@@ -79,14 +83,23 @@ where
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (shape, y_shape) = (&pass.shapes[pass.operand], pass.y_shape);
+        if pass.dy.is_empty() && !y_shape.is_empty() {
+            // In place the gradient of `a` is that of the result.
+            return;
+        }
+        // Without broadcasting each element is written once; else several are added to one.
+        let sets = !pass.adds && shape == y_shape;
+        if !pass.adds && !sets {
+            pass.dx.fill(T::ZERO);
+        }
         let is_shared = y_shape.is_batched() && !shape.is_batched();
         if self.is_sum && is_shared && shape.len() == y_shape.len() {
             // A bias at one position: the rows of `dy` are those to be summed.
             add_row_sums(pass.dy, pass.tile.width, pass.dx);
         } else if pass.operand == 0 {
-            backward(pass, inlined!(|dy, a, b| (self.da)(dy, a, b)));
+            backward(pass, sets, inlined!(|dy, a, b| (self.da)(dy, a, b)));
         } else {
-            backward(pass, inlined!(|dy, a, b| (self.db)(dy, a, b)));
+            backward(pass, sets, inlined!(|dy, a, b| (self.db)(dy, a, b)));
         }
     }
 
@@ -132,10 +145,10 @@ fn for_each<T: Float, Y>(
     }
 }
 
-/// `dx += gradient(dy, a, b)`, summed over what the operand was broadcast to. What was not saved reads
-/// as 0. In place there is nothing to do: the gradient of `a` is that of the result.
+/// `dx += gradient(dy, a, b)`, summed over what the operand was broadcast to; or `dx = …`, if nothing was broadcast.
+/// What was not saved reads as 0.
 #[inline(always)]
-fn backward<T: Float>(pass: BackwardPass<'_, T>, gradient: impl Fn(T, T, T) -> T) {
+fn backward<T: Float>(pass: BackwardPass<'_, T>, sets: bool, gradient: impl Fn(T, T, T) -> T) {
     let (a, b, dx, dy) = (pass.x[0], pass.x[1], pass.dx, pass.dy);
     let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
     let shape = &pass.shapes[pass.operand];
@@ -143,6 +156,18 @@ fn backward<T: Float>(pass: BackwardPass<'_, T>, gradient: impl Fn(T, T, T) -> T
     let is_broadcast = pass.y_shape.is_batched() && !shape.is_batched();
     let scratch = &mut pass.scratch[..if is_broadcast { shape.len() * width } else { 0 }];
     vectorize(inlined!(|| {
+        if a_shape == b_shape {
+            let [a, b] = [a, b].map(inlined!(|values| match values {
+                [] => OperandRow::One(T::ZERO),
+                _ => OperandRow::Samples(values),
+            }));
+            let all = dx.iter_mut().zip(dy);
+            return if sets {
+                for_each(all, a, b, inlined!(|(dx, &dy), a, b| *dx = gradient(dy, a, b)));
+            } else {
+                for_each(all, a, b, inlined!(|(dx, &dy), a, b| *dx += gradient(dy, a, b)));
+            };
+        }
         scratch.fill(T::ZERO);
         let is_suffix = pass.y_shape.dims().ends_with(shape.dims());
         if is_broadcast && is_suffix && a.is_empty() && b.is_empty() {
@@ -161,7 +186,11 @@ fn backward<T: Float>(pass: BackwardPass<'_, T>, gradient: impl Fn(T, T, T) -> T
             let a = OperandRow::of(a, a_shape, a_indices.advance(), width);
             let b = OperandRow::of(b, b_shape, b_indices.advance(), width);
             let row = to[to_indices.advance() * width..][..width].iter_mut().zip(dy);
-            for_each(row, a, b, inlined!(|(to, &dy), a, b| *to += gradient(dy, a, b)));
+            if sets {
+                for_each(row, a, b, inlined!(|(to, &dy), a, b| *to = gradient(dy, a, b)));
+            } else {
+                for_each(row, a, b, inlined!(|(to, &dy), a, b| *to += gradient(dy, a, b)));
+            }
         }
     }));
     if is_broadcast {

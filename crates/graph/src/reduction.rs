@@ -39,4 +39,13 @@ impl Reduction {
     pub(crate) fn indices(&self, x: &Shape) -> StridedIndices {
         StridedIndices::reduce(x.dims(), &self.axes)
     }
+
+    /// The same for blocks of `x`, the elements along its last axes as far as these are left, and the elements of a
+    /// block: the channels of a pixel, say.
+    pub(crate) fn blocks(&self, x: &Shape) -> (StridedIndices, usize) {
+        let dims = x.dims();
+        let left = (0..dims.len()).rev().take_while(|axis| !self.axes.contains(axis)).count();
+        let (before, block) = dims.split_at(dims.len() - left);
+        (StridedIndices::reduce(before, &self.axes), block.iter().product())
+    }
 }

@@ -70,13 +70,14 @@ impl<T: Float> Op<T> for SumOp {
         let (x, y, shape) = (pass.x[0], pass.y, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
         let scale = self.scale(shape, pass.tile);
-        let mut indices = self.reduction.indices(shape);
+        let (mut indices, block) = self.reduction.blocks(shape);
+        let len = block * width;
         let over_batch = self.reduction.over_batch;
         let to = if over_batch { &mut pass.scratch[..y.len() * width] } else { &mut *y };
         vectorize(inlined!(|| {
             to.fill(T::ZERO);
-            for x in x.chunks_exact(width) {
-                let to = &mut to[indices.advance() * width..][..width];
+            for x in x.chunks_exact(len.max(1)) {
+                let to = &mut to[indices.advance() * len..][..len];
                 to.iter_mut().zip(x).for_each(|(to, &x)| *to += x);
             }
             if !over_batch {
@@ -94,16 +95,19 @@ impl<T: Float> Op<T> for SumOp {
         let (dx, dy, shape) = (pass.dx, pass.dy, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
         let scale: T = self.scale(shape, pass.tile);
-        let mut indices = self.reduction.indices(shape);
+        let (mut indices, block) = self.reduction.blocks(shape);
+        let len = block * width;
         vectorize(inlined!(|| {
-            for dx in dx.chunks_exact_mut(width) {
+            for dx in dx.chunks_exact_mut(len.max(1)) {
                 let at = indices.advance();
                 if self.reduction.over_batch {
-                    // Lanes behind the last sample stay 0.
-                    let dy = scale * dy[at];
-                    dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);
+                    for (dx, &dy) in dx.chunks_exact_mut(width).zip(&dy[at * block..]) {
+                        // Lanes behind the last sample stay 0.
+                        let dy = scale * dy;
+                        dx[..pass.tile.valid].iter_mut().for_each(|dx| *dx += dy);
+                    }
                 } else {
-                    let dy = &dy[at * width..][..width];
+                    let dy = &dy[at * len..][..len];
                     dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += scale * dy);
                 }
             }
@@ -121,7 +125,7 @@ impl<T: Float> Op<T> for SumOp {
 pub(super) mod tests {
     use crate::testing::{OpCase, both_precisions, check_op, reduce, refusal, uniform};
 
-    pub(crate) const CASES: [(&str, &[usize]); 11] = [
+    pub(crate) const CASES: [(&str, &[usize]); 12] = [
         ("N 3", &[1]),
         ("N 3", &[0]),
         ("N 3", &[0, 1]),
@@ -130,6 +134,7 @@ pub(super) mod tests {
         ("N 2 3 4", &[0, 1, 2]),
         ("N 2 3 4", &[2]),
         ("N 2 3 5", &[0, 1, 2]),
+        ("N 2 3 5", &[1, 2]),
         ("2 3", &[0]),
         ("2 3", &[1]),
         ("2 3", &[]),

@@ -71,6 +71,9 @@ impl<'a, T: Float> Builder<'a, T> {
             return Err(ShapeError::new("parameter", rule, &Shape::from(shape)));
         }
         let node = self.graph.parameter(&path, Shape::from(shape));
+        if self.is_frozen {
+            self.graph.freeze(node);
+        }
         self.parameters.push(ParameterSpec {
             node,
             path,
