@@ -95,8 +95,12 @@ fn text<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a str> {
 fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
     let mut table = String::from(HEAD);
     for preset in presets {
-        let (name, statistic) = (text(preset, "preset")?, text(preset, "statistic")?);
-        let published = preset["published"].as_f64().context("a published accuracy")?;
+        let name = text(preset, "preset")?;
+        // A network of our own has no published accuracy.
+        let statistic = preset["statistic"].as_str().unwrap_or("final");
+        let source = preset["source"].as_str().unwrap_or("ours");
+        let published = preset["published"].as_f64();
+        let shown = published.map_or("–".to_owned(), |accuracy| format!("{accuracy:.4}"));
         let runs: Vec<&Value> =
             (1..=seeds(name)).filter_map(|seed| done.get(&(name.to_owned(), seed))).collect();
         let key = if statistic == "best" { "/best/accuracy/value" } else { "/test/accuracy" };
@@ -105,11 +109,7 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             .map(|run| run.pointer(key).and_then(Value::as_f64).context("a run has an accuracy"));
         let reached = reached.collect::<anyhow::Result<Vec<f64>>>()?;
         if reached.is_empty() {
-            writeln!(
-                table,
-                "| {name} | {published:.4} | {statistic} | not run yet | | | | | {} |",
-                text(preset, "source")?
-            )?;
+            writeln!(table, "| {name} | {shown} | {statistic} | not run yet | | | | | {source} |",)?;
             continue;
         }
         let mean = reached.iter().sum::<f64>() / reached.len() as f64;
@@ -119,12 +119,12 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             if reached.len() > 1 { format!("{low:.4} to {high:.4}") } else { "one run".into() };
         let seconds = runs.iter().filter_map(|run| run["wall_seconds"].as_f64()).sum::<f64>()
             / runs.len() as f64;
+        let difference = published
+            .map_or("–".to_owned(), |published| format!("{:+.2}", 100.0 * (mean - published)));
         writeln!(
             table,
-            "| {name} | {published:.4} | {statistic} | **{mean:.4}** | {range} | {:+.2} | {} | {seconds:.0} | {} |",
-            100.0 * (mean - published),
+            "| {name} | {shown} | {statistic} | **{mean:.4}** | {range} | {difference} | {} | {seconds:.0} | {source} |",
             runs[0]["steps"],
-            text(preset, "source")?,
         )?;
     }
     Ok(table)

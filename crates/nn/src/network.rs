@@ -172,6 +172,8 @@ pub enum ParameterRole {
     Scale,
     /// Terms after a normalisation.
     Offset,
+    /// Rows of a table that are looked up.
+    Embedding,
 }
 
 /// A running statistic of the moments of one batch normalisation.

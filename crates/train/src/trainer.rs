@@ -241,6 +241,11 @@ impl Trainer {
         &self.saved
     }
 
+    /// What the network took from a trained one, if it began with one.
+    pub fn start(&self) -> Option<&StartModel> {
+        self.start.as_ref()
+    }
+
     /// Sets the learning rate of all steps to come, or lets it follow the schedule again.
     pub fn set_learning_rate(&mut self, learning_rate: Option<f64>) {
         self.learning_rate = learning_rate;
@@ -328,8 +333,12 @@ impl Trainer {
     fn update_running_statistics(&mut self) {
         for statistic in &self.model.running_statistics {
             let momentum = statistic.momentum_at(self.step) as f32;
-            // Of a frozen layer they are an input.
-            let Some(moments) = self.program.shared_value(statistic.moments) else { continue };
+            if self.model.graph.node(statistic.moments).leaf().is_some() {
+                // Of a frozen layer: an input.
+                continue;
+            }
+            let moments = self.program.shared_value(statistic.moments);
+            let moments = moments.expect("computed for all tiles");
             let running = &mut self.saved.running_statistics[statistic.range.clone()];
             for (own, &moment) in running.iter_mut().zip(moments) {
                 *own = momentum * *own + (1.0 - momentum) * moment;

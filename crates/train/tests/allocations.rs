@@ -20,10 +20,15 @@ const LAYERS: &str = r#"
     { kind = "conv2d", filters = 12, kernel = 3, padding = "same", bias = false }, { kind = "batch_norm", name = "norm" }, "relu",
     { kind = "conv2d", filters = 12, kernel = 3, padding = "same" }, { kind = "add", from = ["norm"] },
     { kind = "max_pool2d", size = 2 },
-    { kind = "avg_pool2d", size = 2, stride = 1, padding = "same" }, "flatten",
+    { kind = "avg_pool2d", size = 2, stride = 1, padding = "same" }, { kind = "group_norm", groups = 4 },
+    { kind = "depthwise_conv2d", kernel = 3, padding = "same", name = "depthwise" }, "silu",
+    { kind = "concat", from = ["depthwise"], axis = 1 }, "flatten",
     { kind = "linear", units = 1400 }, "sigmoid", { kind = "linear", units = 20 }, { kind = "leaky_relu" },
     { kind = "dropout", rate = 0.25 }, "tanh", { kind = "linear", units = 10 }, "softplus", { kind = "linear", units = 6 },
-    "softmax", { kind = "linear", units = 4 },
+    "softmax", { kind = "linear", units = 4, name = "main" },
+    { kind = "global_avg_pool2d", from = "norm" }, { kind = "linear", units = 4, name = "means" },
+    { kind = "embedding", count = 2, features = 3, from = "input" }, "flatten", { kind = "linear", units = 4 },
+    { kind = "add", from = ["main", "means"] },
 "#;
 
 fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {

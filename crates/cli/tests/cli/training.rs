@@ -47,6 +47,26 @@ fn the_last_line_of_json_has_exactly_the_promised_keys() {
 }
 
 #[test]
+fn a_network_starts_with_the_parameters_of_a_run_that_it_has() {
+    let sandbox = Sandbox::new();
+    sandbox.succeeds("train tiny.toml --steps 7 --run first");
+    let named = "model.layers=['flatten',{kind='linear',units=3},{kind='linear',units=3}]";
+    let ran = sandbox.succeeds(&format!("train tiny.toml --start first --set {named} --steps 1"));
+    let listed = "begins with first\n  taken: 2.linear.bias, 2.linear.weight\n  new: 3.linear.bias, 3.linear.weight\n";
+    assert!(ran.err.contains(listed), "{}", ran.err);
+    // In a file the path is relative to the file's folder.
+    let folder = sandbox.path("below");
+    fs::create_dir(&folder).unwrap();
+    let text = sandbox.read("tiny.toml").replace("[model]", "[model]\nstart = '../first'");
+    fs::write(folder.join("started.toml"), text).unwrap();
+    let ran = sandbox.succeeds("train below/started.toml --steps 1");
+    assert!(ran.err.contains("begins with below/../first\n  taken: "), "{}", ran.err);
+    let ran = sandbox.line("train tiny.toml --start missing --steps 1");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("model.start: missing: No such file"), "{}", ran.err);
+}
+
+#[test]
 fn any_number_of_threads_gives_the_same_weights() {
     let sandbox = Sandbox::new();
     let digest = |preset: &str, threads: u32| {

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn axes_that_are_no_permutation_or_move_the_batch_are_refused() {
+    fn axes_that_repeat_or_move_the_batch_are_refused() {
         for (axes, want) in [
             (&[0, 1][..], "expected every axis once, got [0, 1]"),
             (&[0, 1, 1], "expected every axis once, got [0, 1, 1]"),

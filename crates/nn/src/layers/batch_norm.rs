@@ -17,8 +17,6 @@
 //! ```
 
 use super::*;
-use crate::ParameterRole;
-use crate::init::constant::Constant;
 use crate::registry::{finite, fraction, positive};
 
 settings! {
@@ -56,24 +54,9 @@ impl<T: Float> BuildLayer<T> for BatchNorm {
     }
 
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
-        let channels = [builder.graph.shape(x[0]).dims().last().copied().unwrap_or(0)];
+        let channels = [builder.channels(x[0])];
         let moments = builder.moments(x[0], self.momentum, self.warmup)?;
-        let mut y = builder.graph.normalize(x[0], moments, self.epsilon)?;
-        if self.scale {
-            let scale = builder.parameter(
-                "scale",
-                ParameterRole::Scale,
-                &channels,
-                Constant { value: 1.0 }.into(),
-            )?;
-            y = builder.graph.mul(y, scale)?;
-        }
-        if self.offset {
-            let first = Constant { value: self.bias };
-            let offset =
-                builder.parameter("offset", ParameterRole::Offset, &channels, first.into())?;
-            y = builder.graph.add(y, offset)?;
-        }
-        Ok(y)
+        let y = builder.graph.normalize(x[0], moments, self.epsilon)?;
+        builder.scale_and_offset(y, &channels, self.scale, self.offset.then_some(self.bias))
     }
 }

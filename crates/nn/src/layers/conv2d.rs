@@ -46,11 +46,7 @@ fn one() -> Pair {
 
 impl<T: Float> BuildLayer<T> for Conv2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
-        let shape = builder.graph.shape(x[0]);
-        let (true, &[_, _, channels]) = (shape.is_batched(), shape.dims()) else {
-            let rule = "expected images [N, height, width, channels]";
-            return Err(ShapeError::new("conv2d", rule, shape));
-        };
+        let [_, _, channels] = image_size("conv2d", builder.graph.shape(x[0]))?;
         let [height, width] = self.kernel.sizes();
         let shape = [height, width, channels, self.filters];
         let weight = builder.weight(&shape, self.weight_init.as_ref())?;

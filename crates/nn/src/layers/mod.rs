@@ -3,20 +3,32 @@
 pub mod add;
 pub mod avg_pool2d;
 pub mod batch_norm;
+pub mod concat;
 pub mod conv2d;
+pub mod depthwise_conv2d;
 pub mod dropout;
+pub mod elu;
+pub mod embedding;
 pub mod flatten;
+pub mod gelu;
+pub mod global_avg_pool2d;
+pub mod group_norm;
+pub mod hard_swish;
+pub mod layer_norm;
 pub mod leaky_relu;
 pub mod linear;
 pub mod max_pool2d;
+pub mod mish;
 pub mod relu;
+pub mod selu;
 pub mod sigmoid;
+pub mod silu;
 pub mod softmax;
 pub mod softplus;
 pub mod tanh;
 
 // What the files of layers take by `use super::*`.
-use graph::{Float, NodeId, ShapeError};
+use graph::{Float, NodeId, Shape, ShapeError};
 
 use crate::{Builder, registry, settings};
 
@@ -37,6 +49,18 @@ registry! {
         softplus::Softplus,
         softmax::Softmax,
         add::Add,
+        concat::Concat,
+        layer_norm::LayerNorm,
+        group_norm::GroupNorm,
+        global_avg_pool2d::GlobalAvgPool2d,
+        embedding::Embedding,
+        gelu::Gelu,
+        silu::Silu,
+        elu::Elu,
+        selu::Selu,
+        mish::Mish,
+        hard_swish::HardSwish,
+        depthwise_conv2d::DepthwiseConv2d,
     }
 }
 
@@ -73,4 +97,12 @@ pub trait BuildLayer<T: Float> {
     ///
     /// If the inputs do not fit.
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError>;
+}
+
+/// The size of an image `[height, width, channels]`.
+fn image_size(layer: &'static str, shape: &Shape) -> Result<[usize; 3], ShapeError> {
+    match (shape.is_batched(), shape.dims()) {
+        (true, &[height, width, channels]) => Ok([height, width, channels]),
+        _ => Err(ShapeError::new(layer, "expected images [N, height, width, channels]", shape)),
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     InputRole, Layer, LayerFault, LayerInput, LayerSummary, MAX_ELEMENTS, Mode, Network,
     NetworkError, Objective, ParameterRole, ParameterSpec, Penalty, RunningStatistics, checked_len,
 };
-use crate::init::Initializer;
+use crate::init::{Initializer, constant::Constant};
 use crate::setting::Bias;
 
 /// A graph under construction, as the layers see it.
@@ -88,7 +88,8 @@ impl<'a, T: Float> Builder<'a, T> {
         Ok(node)
     }
 
-    /// Adds a weight `[.., inputs, outputs]`, with the model's initializer if none is given.
+    /// Adds a weight `[.., inputs, outputs]`, each output the sum over all other axes, with the model's initializer if
+    /// none is given.
     ///
     /// # Errors
     ///
@@ -98,10 +99,26 @@ impl<'a, T: Float> Builder<'a, T> {
         shape: &[usize],
         initializer: Option<&Initializer>,
     ) -> Result<NodeId, ShapeError> {
+        let mut fans = [0; 2];
         if let [ref window @ .., inputs, outputs] = *shape {
             let taps = window.iter().fold(1, |taps: usize, &size| taps.saturating_mul(size));
-            self.fans = [inputs, outputs].map(|channels| taps.saturating_mul(channels));
+            fans = [inputs, outputs].map(|channels| taps.saturating_mul(channels));
         }
+        self.weight_with_fans(shape, fans, initializer)
+    }
+
+    /// Adds a weight of which one output sums `fans[0]` inputs and one input feeds `fans[1]` outputs.
+    ///
+    /// # Errors
+    ///
+    /// As [`parameter`](Self::parameter).
+    pub fn weight_with_fans(
+        &mut self,
+        shape: &[usize],
+        fans: [usize; 2],
+        initializer: Option<&Initializer>,
+    ) -> Result<NodeId, ShapeError> {
+        self.fans = fans;
         let initializer = initializer.unwrap_or(&self.network.weight_init).clone();
         self.parameter("weight", ParameterRole::Weight, shape, initializer)
     }
@@ -118,6 +135,32 @@ impl<'a, T: Float> Builder<'a, T> {
         let size = self.channels(y);
         let bias = self.parameter("bias", ParameterRole::Bias, &[size], initializer)?;
         self.graph.add(y, bias)
+    }
+
+    /// Adds a trained scale, which begins at 1, and a trained offset, which begins at its first value, to the last axes of
+    /// `y`: those that are wanted.
+    ///
+    /// # Errors
+    ///
+    /// If the last axes of `y` have other `sizes`, and as [`parameter`](Self::parameter).
+    pub fn scale_and_offset(
+        &mut self,
+        mut y: NodeId,
+        sizes: &[usize],
+        has_scale: bool,
+        offset: Option<f64>,
+    ) -> Result<NodeId, ShapeError> {
+        if has_scale {
+            let initializer = Constant { value: 1.0 }.into();
+            let scale = self.parameter("scale", ParameterRole::Scale, sizes, initializer)?;
+            y = self.graph.mul(y, scale)?;
+        }
+        if let Some(value) = offset {
+            let initializer = Constant { value }.into();
+            let offset = self.parameter("offset", ParameterRole::Offset, sizes, initializer)?;
+            y = self.graph.add(y, offset)?;
+        }
+        Ok(y)
     }
 
     /// The size of the last axis of `x`, 0 without one.

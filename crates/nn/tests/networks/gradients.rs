@@ -1,7 +1,7 @@
 //! Gradients of whole networks: against finite differences, in both precisions, and however they are compiled.
 
 use gradus_nn::init::Initializer;
-use gradus_nn::{Loss, Mode, Model, Network, Objective, Penalty};
+use gradus_nn::{LayerKind, Loss, Mode, Model, Network, Objective, Penalty};
 use graph::gradient_check::{GradCheckOptions, gradient_check};
 use graph::{Compile, Float, Shape, Tensor, Tensors};
 use kernels::random::Stream;
@@ -81,6 +81,17 @@ fn assert_gradients_agree(trial: &NetworkTrial<f64>, what: &str) {
 #[test]
 fn every_layer_has_the_gradient_of_its_differences() {
     for example in examples() {
+        if let LayerKind::Embedding(embedding) = &example.layer.kind {
+            let count = embedding.count as u64;
+            let last = "'flatten', { kind = 'linear', units = 3 }";
+            let mut network = network(&format!("{:?}", example.input), last);
+            network.layers.insert(0, example.layer.clone());
+            let mut trial = NetworkTrial::of_classes(&network, 4);
+            let mut random = Stream::new(3, 0);
+            trial.inputs[0].values_mut().fill_with(|| random.below(count) as f64);
+            assert_gradients_agree(&trial, "embedding");
+            continue;
+        }
         // Between layers whose parameters feel its gradient.
         let channels = example.input.last().unwrap();
         let first = match example.input.len() {

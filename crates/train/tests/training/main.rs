@@ -7,4 +7,5 @@ mod records;
 mod runs;
 mod saved;
 mod sources;
+mod start;
 mod steps;
