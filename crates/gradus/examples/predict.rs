@@ -41,7 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     };
     let images: Vec<f32> = pixels[..DIGITS * 784].iter().map(|&pixel| f32::from(pixel)).collect();
     let mut right = 0;
-    for (scores, &label) in predictor.predict(&images).chunks(10).zip(labels) {
+    for (scores, &label) in predictor.predict(&images)?.chunks(10).zip(labels) {
         let probabilities = prediction.probabilities(scores).ok_or("the loss takes logits")?;
         let predicted = (0..10)
             .max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))

@@ -43,7 +43,7 @@
 //! Every error keeps its cause. [`error_chain`] writes both, as `anyhow` does with `{:#}`:
 //!
 //! ```
-//! let error = gradus::runs::SavedModel::read("missing.safetensors".as_ref()).unwrap_err();
+//! let error = gradus::runs::SavedModel::read("missing.safetensors").unwrap_err();
 //! assert!(gradus::error_chain(&error).starts_with("missing.safetensors: No such file"));
 //! ```
 

@@ -15,7 +15,7 @@ pub use layers::LayerKind;
 pub use losses::Loss;
 pub use network::{
     Builder, InputRole, Layer, LayerFault, LayerInput, LayerSummary, Mode, Model, ModelInputs,
-    ModelSource, Network, NetworkError, Objective, ParameterRole, ParameterSpec, Penalty,
+    ModelSource, Network, NetworkBuilder, NetworkError, Objective, ParameterRole, ParameterSpec, Penalty,
     RunningStatistics,
 };
 #[doc(hidden)]

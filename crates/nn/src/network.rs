@@ -1,6 +1,7 @@
 //! The description of a network, and how it becomes a graph.
 
 mod builder;
+mod chain;
 mod connections;
 mod error;
 mod inputs;
@@ -18,6 +19,7 @@ use crate::registry::{Validate as _, nested, not_negative};
 use crate::setting::Bias;
 use crate::{Loss, settings};
 pub use builder::Builder;
+pub use chain::NetworkBuilder;
 pub use connections::LayerInput;
 use connections::connect;
 pub use error::{LayerFault, NetworkError};

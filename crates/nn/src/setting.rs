@@ -20,6 +20,18 @@ pub enum Pair {
     Each([usize; 2]),
 }
 
+impl From<usize> for Pair {
+    fn from(size: usize) -> Self {
+        Self::Both(size)
+    }
+}
+
+impl From<[usize; 2]> for Pair {
+    fn from(sizes: [usize; 2]) -> Self {
+        Self::Each(sizes)
+    }
+}
+
 impl Pair {
     /// Height and width.
     pub fn sizes(self) -> [usize; 2] {
@@ -54,6 +66,18 @@ enum PaddingForm {
     Each([usize; 4]),
 }
 
+impl From<usize> for PaddingSetting {
+    fn from(size: usize) -> Self {
+        Self::from([size; 4])
+    }
+}
+
+impl From<[usize; 4]> for PaddingSetting {
+    fn from([top, bottom, left, right]: [usize; 4]) -> Self {
+        Self(Padding::Explicit { top, bottom, left, right })
+    }
+}
+
 impl Default for PaddingSetting {
     fn default() -> Self {
         Self(Padding::Valid)
@@ -64,16 +88,15 @@ impl TryFrom<PaddingForm> for PaddingSetting {
     type Error = serde::de::value::Error;
 
     fn try_from(form: PaddingForm) -> Result<Self, Self::Error> {
-        let [top, bottom, left, right] = match form {
-            PaddingForm::Name(name) if name == "valid" => return Ok(Self(Padding::Valid)),
-            PaddingForm::Name(name) if name == "same" => return Ok(Self(Padding::Same)),
+        Ok(match form {
+            PaddingForm::Name(name) if name == "valid" => Self(Padding::Valid),
+            PaddingForm::Name(name) if name == "same" => Self(Padding::Same),
             PaddingForm::Name(name) => {
                 return Err(serde::de::Error::unknown_variant(&name, &["valid", "same"]));
             }
-            PaddingForm::All(size) => [size; 4],
-            PaddingForm::Each(sizes) => sizes,
-        };
-        Ok(Self(Padding::Explicit { top, bottom, left, right }))
+            PaddingForm::All(size) => size.into(),
+            PaddingForm::Each(sizes) => sizes.into(),
+        })
     }
 }
 

@@ -68,7 +68,7 @@ impl Evaluator {
     ) -> Evaluation {
         let outputs = outputs_of(dataset);
         let mut predictions = vec![0.0; dataset.len() * outputs];
-        let (mut loss_sum, mut sums) = (0.0, MetricSums::default());
+        let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets()));
         let of_batches = predictions.chunks_mut(BATCH * outputs);
         for (indices, predictions) in self.indices.chunks(BATCH).zip(of_batches) {
             let mut programs = self.programs.iter_mut();
@@ -87,7 +87,7 @@ impl Evaluator {
         }
         let loss = loss_sum / dataset.len() as f64;
         Evaluation {
-            metrics: sums.metrics(loss, dataset.targets(), dataset.len()),
+            metrics: sums.metrics(loss, dataset.len()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
         }
     }

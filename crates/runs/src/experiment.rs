@@ -1,5 +1,6 @@
 //! The experiment file: everything that decides what a run computes, as TOML.
 
+mod builder;
 mod document;
 mod source;
 pub mod sources;
@@ -16,12 +17,13 @@ use graph::Shape;
 use kernels::Float;
 use nn::optim::{Optimizer, adam::Adam, clip::Clip};
 use nn::registry::{
-    InvalidSetting, Validate, nested, not_negative, one_or_more, optional, positive,
+    InvalidSetting, Validate, nested, not_negative, one_or_more, optional, positive, require,
 };
 use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
+pub use builder::ExperimentBuilder;
 pub use source::DataSpec;
 pub use sources::{DataSource, Split};
 
@@ -66,7 +68,7 @@ settings! {
     /// How a network is trained. Either `epochs` or `steps` is given.
     pub struct TrainSpec {
         /// The loss, see [`nn::losses`].
-        loss: Loss = Loss::default();
+        loss: Loss = Loss::default(), nested;
         /// From gradients to new parameters, see [`nn::optim`].
         optimizer: Optimizer = Adam::default().into(), nested;
         /// The learning rate at each step, see [`nn::schedule`].
@@ -238,7 +240,7 @@ impl Experiment {
             return Err(mistake(file, Some((text, span)), message));
         }
         let experiment = document::read(&document).map_err(wrong)?;
-        Self::checked(file, experiment, |name| Some((text, document::span_of(&document, name))))
+        Self::checked_at(file, experiment, |name| Some((text, document::span_of(&document, name))))
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
@@ -266,7 +268,7 @@ impl Experiment {
             .and_then(|document| document::read(&document))
             .map_err(|error| mistake(&file, None, error.message()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
-        Self::checked(&file, Self { name, ..experiment }, |_| None)
+        Self::checked_at(&file, Self { name, ..experiment }, |_| None)
     }
 
     /// The experiment as text, with every default written out, a layer a line.
@@ -315,8 +317,18 @@ impl Experiment {
         self.model.model(mode, &Objective::default(), self.model.outputs()?, Shape::batch([]))
     }
 
-    /// Checks every setting; `place` finds a setting in the file.
-    fn checked<'a>(
+    /// The experiment, if every setting is right; the names that follow from others are filled in. Whatever is made
+    /// from an experiment checks it first, since a program may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake: the setting, what was found and expected.
+    pub fn checked(self) -> Result<Self, ExperimentError> {
+        Self::checked_at("experiment", self, |_| None)
+    }
+
+    /// The same for an experiment of a file, in which `place` finds a setting.
+    fn checked_at<'a>(
         file: &str,
         mut experiment: Self,
         place: impl Fn(&str) -> Option<(&'a str, Range<usize>)>,
@@ -334,6 +346,14 @@ impl Experiment {
             let message = format!("[train]: expected either `epochs` or `steps`, found {found}");
             return Err(mistake(file, None, message));
         }
+        // The text of an experiment, in its runs and models, has to be read again.
+        let steps = [("steps", train.steps), ("evaluate_every", train.evaluate_every)];
+        let integers = [("seed", Some(train.seed)), ("report_every", Some(train.report_every))];
+        for (name, found) in steps.into_iter().chain(integers) {
+            let found = found.unwrap_or(0);
+            let is_integer = i64::try_from(found).is_ok();
+            within("train", require(is_integer, name, found, "an integer below 2^63"))?;
+        }
         within("data", experiment.data.validate())?;
         within("model", experiment.model.validate())?;
         experiment.model.check().map_err(|error| {
@@ -343,6 +363,11 @@ impl Experiment {
             };
             mistake(file, place(&name), chain(&error))
         })?;
+        let (names, outputs) = (experiment.data.class_names.len(), experiment.model.outputs());
+        let outputs = outputs.map_or(names, |outputs| outputs.max(2));
+        let is_named = [0, outputs].contains(&names);
+        let expected = format!("{outputs} names, as many as the last layer tells apart");
+        within("data", require(is_named, "class_names", names, expected))?;
         experiment.data.fill_defaults();
         if experiment.name.is_empty() {
             let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());

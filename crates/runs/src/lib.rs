@@ -16,11 +16,11 @@ mod start;
 pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
-    DataSource, DataSpec, Experiment, ExperimentError, Reference, Split, Statistic, TrainSpec,
+    DataSource, DataSpec, Experiment, ExperimentBuilder, ExperimentError, Reference, Split, Statistic, TrainSpec,
     outputs_of, sources,
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, predicted_class};
-pub use predictor::Predictor;
+pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};
 pub use start::Start;

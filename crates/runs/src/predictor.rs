@@ -1,13 +1,16 @@
 //! Predictions of a saved model.
 
+use std::fmt;
 use std::sync::Arc;
 
 use graph::op::Tile;
-use graph::{Compile, Pool, Program, RunArgs, Tensor};
+use graph::{Compile, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::transpose;
+use nn::registry::one_or_more;
 use nn::{Model, ModelInputs, ModelSource, NetworkError};
 
 use crate::batch_source::divide;
+use crate::metrics::accuracy::predicted_class;
 use crate::saved::SavedModel;
 
 /// Bytes that a prediction may take: pages ask for predictions of models that others made, and must not
@@ -19,13 +22,12 @@ const MEMORY_LIMIT: usize = 4 << 30;
 /// # Examples
 ///
 /// ```no_run
-/// use gradus_runs::{Predictor, SavedModel};
+/// use gradus_runs::SavedModel;
 ///
-/// let saved = SavedModel::read("runs/softmax-1/checkpoints/last.safetensors".as_ref())?;
-/// let prediction = saved.experiment.train.loss.prediction();
-/// let mut predictor = Predictor::new(saved, 1)?;
-/// let blank = [0.0; 784];
-/// let probabilities = prediction.probabilities(predictor.predict(&blank));
+/// let mut predictor = SavedModel::read("runs/softmax-1")?.predictor()?;
+/// let blank = [0_u8; 784];
+/// let digit = predictor.classify(&blank)?;
+/// println!("{digit}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -37,16 +39,55 @@ pub struct Predictor {
     predictions: Vec<f32>,
 }
 
-impl Predictor {
-    /// Compiles the network for `batch` samples at a time.
+/// The class that a model predicts for a sample. Displayed as `7 (0.98)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classification {
+    /// Its number.
+    pub class: usize,
+    /// Its name: that of [`DataSpec::class_names`](crate::DataSpec), or its number.
+    pub name: String,
+    /// Its probability, in `0..=1`; none if the loss of the model defines no probabilities.
+    pub probability: Option<f64>,
+}
+
+impl fmt::Display for Classification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let probability = self.probability.map(|probability| format!(" ({probability:.2})"));
+        write!(f, "{}{}", self.name, probability.unwrap_or_default())
+    }
+}
+
+/// Samples of another size than a predictor was compiled for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found} numbers: expected {expected}, for {shape} with a batch of {batch}")]
+pub struct SampleMismatch {
+    /// Numbers of all samples.
+    pub found: usize,
+    /// Numbers of a batch.
+    pub expected: usize,
+    /// The shape of the input of the network.
+    pub shape: Shape,
+    /// Samples at a time.
+    pub batch: usize,
+}
+
+impl SavedModel {
+    /// Compiles the network for one sample at a time.
     ///
     /// # Errors
     ///
     /// If it does not fit in itself.
+    pub fn predictor(self) -> Result<Predictor, NetworkError> {
+        Predictor::new(self, 1)
+    }
+}
+
+impl Predictor {
+    /// Compiles the network for `batch` samples at a time, of which there is at least one.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// For a batch of 0 samples.
+    /// If it does not fit in itself.
     pub fn new(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
         Self::compile(saved, batch, false)
     }
@@ -57,6 +98,7 @@ impl Predictor {
     }
 
     fn compile(saved: SavedModel, batch: usize, keeps_layers: bool) -> Result<Self, NetworkError> {
+        one_or_more("batch", &(batch as u64))?;
         let model = saved.model()?;
         let mut keep = vec![model.prediction];
         if keeps_layers {
@@ -101,16 +143,15 @@ impl Predictor {
     ///
     /// After the first call, nothing is allocated.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// If there are not as many numbers as [`batch`](Self::batch) samples have.
-    pub fn predict(&mut self, samples: &[f32]) -> &[f32] {
+    pub fn predict(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
         let (shape, batch) = (self.model.graph.shape(self.model.input), self.batch());
         let (found, expected) = (samples.len(), batch * shape.len());
-        assert_eq!(
-            found, expected,
-            "{found} numbers: expected {expected}, for {shape} with a batch of {batch}"
-        );
+        if found != expected {
+            return Err(SampleMismatch { found, expected, shape: shape.clone(), batch });
+        }
         let divisor = self.saved.experiment.data.divisor.unwrap_or(1.0);
         let inputs = ModelInputs {
             model: &self.model,
@@ -124,7 +165,51 @@ impl Predictor {
             ..RunArgs::default()
         });
         self.program.copy_value(self.model.prediction, &mut self.predictions);
-        &self.predictions
+        Ok(&self.predictions)
+    }
+
+    /// The class of the sample, if the network was compiled for one at a time. Its numbers are as in the dataset: bytes
+    /// or real numbers.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict).
+    pub fn classify<V>(&mut self, sample: &[V]) -> Result<Classification, SampleMismatch>
+    where
+        V: Copy + Into<f32>,
+    {
+        let mut classes = self.classify_all(sample)?;
+        let (shape, batch) = (self.model.graph.shape(self.model.input), self.batch());
+        let mismatch = || SampleMismatch {
+            found: sample.len(),
+            expected: shape.len(),
+            shape: shape.clone(),
+            batch,
+        };
+        classes.pop().filter(|_| classes.is_empty()).ok_or_else(mismatch)
+    }
+
+    /// The class of each sample of a batch, sample after sample.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict).
+    pub fn classify_all<V>(&mut self, samples: &[V]) -> Result<Vec<Classification>, SampleMismatch>
+    where
+        V: Copy + Into<f32>,
+    {
+        let samples: Vec<f32> = samples.iter().map(|&value| value.into()).collect();
+        self.predict(&samples)?;
+        let outputs = self.predictions.len() / self.batch();
+        let rows = self.predictions.chunks_exact(outputs.max(1));
+        Ok(rows.map(|row| self.classification(row)).collect())
+    }
+
+    fn classification(&self, row: &[f32]) -> Classification {
+        let (experiment, class) = (&self.saved.experiment, predicted_class(row));
+        let probabilities = experiment.train.loss.prediction().probabilities(row);
+        let probability = probabilities.and_then(|all| all.get(class).copied());
+        Classification { class, name: experiment.data.class_name(class), probability }
     }
 }
 
@@ -182,12 +267,13 @@ mod tests {
             let samples = samples(batch);
             let mut one = Predictor::new(saved(), 1).unwrap();
             let expected: Vec<f32> =
-                samples.chunks(72).flat_map(|sample| one.predict(sample).to_vec()).collect();
+                samples.chunks(72).flat_map(|sample| one.predict(sample).unwrap().to_vec()).collect();
             let mut alone = Predictor::new(saved(), batch).unwrap();
             let mut together = Predictor::new(saved(), batch).unwrap().with_pool(pool.clone());
             assert_eq!(alone.predict(&samples), together.predict(&samples), "batch {batch}");
+            assert_eq!(alone.classify_all(&samples).unwrap().len(), batch);
             // Again, since the buffers now hold old values.
-            let found = alone.predict(&samples);
+            let found = alone.predict(&samples).unwrap();
             assert_eq!((found.len(), expected.len()), (4 * batch, 4 * batch));
             for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 let error = (found - expected).abs() / expected.abs().max(1.0);
@@ -210,20 +296,39 @@ mod tests {
     #[test]
     fn samples_of_another_length_are_refused() {
         for (batch, len) in [(1, 71), (1, 144), (5, 72), (5, 0)] {
-            let refused = std::panic::catch_unwind(|| {
-                Predictor::new(saved(), batch).unwrap().predict(&vec![0.0; len]);
-            });
-            let message = refused.unwrap_err().downcast::<String>().unwrap();
+            let mut predictor = Predictor::new(saved(), batch).unwrap();
+            let message = predictor.predict(&vec![0.0; len]).unwrap_err().to_string();
             let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
-            assert!(message.contains(&expected), "{message}");
+            assert!(message.starts_with(&expected), "{message}");
         }
+        let message = Predictor::new(saved(), 0).unwrap_err().to_string();
+        assert_eq!(message, "batch: expected 1 or more, found 0");
+        let two = Predictor::new(saved(), 2).unwrap().classify(&[0_u8; 144]).unwrap_err();
+        assert_eq!(two.expected, 72, "one sample at a time");
+    }
+
+    #[test]
+    fn a_sample_gets_the_name_and_the_probability_of_its_class() {
+        let mut saved = saved();
+        let bytes: Vec<u8> = samples(1).iter().map(|&value| value as u8).collect();
+        let scores = saved.clone().predictor().unwrap().predict(&samples(1)).unwrap().to_vec();
+        let found = saved.clone().predictor().unwrap().classify(&bytes).unwrap();
+        assert_eq!((found.class, &found.name), (predicted_class(&scores), &found.class.to_string()));
+        let probability = found.probability.unwrap();
+        assert!((0.25..=1.0).contains(&probability), "{probability}");
+        assert_eq!(found.to_string(), format!("{} ({probability:.2})", found.class));
+        let names = ["cat", "dog", "cow", "hen"].map(String::from);
+        saved.experiment.data.class_names = names.to_vec();
+        saved.experiment.train.loss = nn::losses::hinge::Hinge {}.into();
+        let named = saved.predictor().unwrap().classify(&bytes).unwrap();
+        assert_eq!((named.to_string(), named.probability), (names[found.class].clone(), None));
     }
 
     #[test]
     fn activations_of_the_last_layer_are_the_prediction_and_those_of_relu_are_not_negative() {
         let samples = samples(3);
         let mut inside = Predictor::with_activations(saved(), 3).unwrap();
-        let predicted = inside.predict(&samples).to_vec();
+        let predicted = inside.predict(&samples).unwrap().to_vec();
         let names: Vec<_> = inside.model().layers.iter().map(|layer| layer.kind).collect();
         assert_eq!(names, ["conv2d", "batch_norm", "relu", "flatten", "linear"]);
         let layer = |i| inside.activations(i).unwrap();
@@ -234,6 +339,6 @@ mod tests {
         assert_eq!(layer(2).values(), relu);
         assert!(inside.activations(5).is_none());
         let mut outside = Predictor::new(saved(), 3).unwrap();
-        assert_eq!(outside.predict(&samples), predicted);
+        assert_eq!(outside.predict(&samples).unwrap(), predicted);
     }
 }

@@ -68,6 +68,16 @@ pub enum SavedMistake {
         /// What the network needs.
         expected: String,
     },
+    /// The parameters or running statistics are not as many as the network's.
+    #[error("{what}: expected {expected} numbers, found {found}")]
+    Count {
+        /// Which of them.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many the network has.
+        expected: usize,
+    },
     /// A value of a tensor is infinite or NaN.
     #[error("tensor {name}: expected finite values, found {value} at index {index:?}")]
     NotFinite {
@@ -90,7 +100,8 @@ impl SavedModel {
     /// # Errors
     ///
     /// What the system reports. The temporary file is removed.
-    pub fn write(&self, file: &Path) -> Result<(), SavedError> {
+    pub fn write(&self, file: impl AsRef<Path>) -> Result<(), SavedError> {
+        let file = file.as_ref();
         let temporary = file.with_extension("safetensors.tmp");
         let written = self.to_bytes().and_then(|bytes| {
             fs::write(&temporary, bytes)?;
@@ -109,7 +120,8 @@ impl SavedModel {
     /// # Errors
     ///
     /// What is wrong with the file. Everything in it is checked: every value is finite.
-    pub fn read(path: &Path) -> Result<Self, SavedError> {
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, SavedError> {
+        let path = path.as_ref();
         let file = if path.is_dir() { path.join(LAST) } else { path.to_owned() };
         let failed = |mistake| SavedError { file: path.to_owned(), mistake };
         if path.is_dir() && !file.exists() {
@@ -139,8 +151,22 @@ impl SavedModel {
         hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {
+    /// The file as bytes, for a program that keeps models elsewhere than in files.
+    ///
+    /// # Errors
+    ///
+    /// If the parameters are not those of the network.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {
         let model = self.model().map_err(Box::new)?;
+        let statistics = model.running_statistics.iter().map(|statistic| statistic.range.len());
+        for (what, found, expected) in [
+            ("parameters", self.parameters.len(), model.graph.n_parameters()),
+            ("running statistics", self.running_statistics.len(), statistics.sum()),
+        ] {
+            if found != expected {
+                return Err(SavedMistake::Count { what, found, expected });
+            }
+        }
         let parameters = model
             .parameters
             .iter()
@@ -162,7 +188,12 @@ impl SavedModel {
         Ok(safetensors::serialize(views, Some(metadata))?)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
+    /// Reads the bytes of a file, such as those of `include_bytes!`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, as [`read`](Self::read).
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(EXPERIMENT));

@@ -103,7 +103,7 @@ fn predict<T>(
         Some((_, predictor)) => predictor,
         None => Predictor::with_activations(model.as_ref().clone(), batch)?,
     };
-    let scores = predictor.predict(samples).to_vec();
+    let scores = predictor.predict(samples)?.to_vec();
     let result = read(&predictor, &scores);
     *slot = Some((Arc::clone(model), predictor));
     Ok(result)

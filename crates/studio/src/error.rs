@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nn::NetworkError;
-use runs::{ExperimentError, SavedError};
+use runs::{ExperimentError, SampleMismatch, SavedError};
 
 /// Why a run, or something of it, cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,12 @@ pub enum RunError {
         /// Numbers of the sample.
         found: usize,
     },
+}
+
+impl From<SampleMismatch> for RunError {
+    fn from(SampleMismatch { expected, found, .. }: SampleMismatch) -> Self {
+        Self::SampleSize { expected, found }
+    }
 }
 
 impl RunError {

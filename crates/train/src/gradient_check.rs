@@ -26,6 +26,7 @@ pub fn gradient_check(
     dataset: &Dataset,
     options: &GradCheckOptions,
 ) -> Result<Vec<(ParameterSpec, GradCheckReport)>, TrainError> {
+    let experiment = &experiment.clone().checked()?;
     if dataset.len() < options.batch {
         let fault = DataFault::Batch { n_samples: dataset.len(), batch_size: options.batch };
         return Err(fault.of(experiment.train.order).into());

@@ -16,7 +16,7 @@ use nn::optim::StepInfo;
 use nn::{Mode, Model, ModelInputs, NetworkError, RunningStatistics};
 
 use runs::metrics::BatchMetrics;
-use runs::{Evaluator, Experiment, SavedError, SavedModel, Split, Start};
+use runs::{Evaluator, Experiment, ExperimentError, SavedError, SavedModel, Split, Start};
 
 use crate::batches::Batches;
 
@@ -83,6 +83,9 @@ pub enum TrainError {
     /// The network does not fit, in itself or to the targets.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// A setting of the experiment is wrong.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
     /// The batches cannot be drawn.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -137,6 +140,7 @@ impl Trainer {
         split: Split,
         pool: Arc<Pool>,
     ) -> Result<Self, TrainError> {
+        experiment = experiment.checked()?;
         let expected = &experiment.model.input;
         for (set, dataset) in [("training", &split.train), ("test", &split.test)] {
             if dataset.is_empty() {
@@ -189,7 +193,7 @@ impl Trainer {
             state_vectors: [state(0), state(1)],
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
-            batch_metrics: BatchMetrics::new(&program, &pool),
+            batch_metrics: BatchMetrics::new(&program, &pool, batches.dataset.targets()),
             best: BTreeMap::new(),
             train_secs: 0.0,
             learning_rate: None,

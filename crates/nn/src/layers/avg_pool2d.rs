@@ -28,6 +28,13 @@ settings! {
     }
 }
 
+impl AvgPool2d {
+    /// Windows of a size that touch each other, without cells around the image.
+    pub fn new(size: impl Into<Pair>) -> Self {
+        Self { size: size.into(), stride: None, padding: PaddingSetting::default() }
+    }
+}
+
 impl<T: Float> BuildLayer<T> for AvgPool2d {
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
         let stride = self.stride.unwrap_or(self.size);

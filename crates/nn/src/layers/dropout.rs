@@ -33,6 +33,13 @@ settings! {
     }
 }
 
+impl Dropout {
+    /// Dropout of a share of the features, inverted.
+    pub fn new(rate: f64) -> Self {
+        Self { rate, scaling: DropoutScaling::default() }
+    }
+}
+
 /// How a file writes [`DropoutScaling`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "DropoutScaling", rename_all = "snake_case")]

@@ -31,6 +31,13 @@ settings! {
     }
 }
 
+impl Linear {
+    /// A layer of so many units, with weights and biases as the model has them.
+    pub fn new(units: usize) -> Self {
+        Self { units, weight_init: None, bias: None }
+    }
+}
+
 impl<T: Float> BuildLayer<T> for Linear {
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
         let shape = builder.graph.shape(x[0]);

@@ -24,11 +24,11 @@ pub trait Settings:
 pub enum RegisterError {
     /// The name is not one that a kind may have.
     #[error(
-        "kind {0:?}: expected a name of small letters, digits and `_` that begins with a letter"
+        "{0:?}: expected a name of small letters, digits and `_` that begins with a letter"
     )]
     Name(&'static str),
     /// Another kind has the name.
-    #[error("kind `{0}`: expected a name that no other kind has, found one in use")]
+    #[error("`{0}`: expected a name that no other one has, found one in use")]
     NameTaken(&'static str),
     /// The type is registered already, under another name.
     #[error(
@@ -48,6 +48,15 @@ pub enum RegisterError {
         /// The setting.
         setting: &'static str,
     },
+}
+
+impl RegisterError {
+    /// An error unless `name` is one that a kind or a metric may have.
+    pub fn check_name(name: &'static str) -> Result<(), Self> {
+        let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+        if begins && name.chars().all(is_part) { Ok(()) } else { Err(Self::Name(name)) }
+    }
 }
 
 /// What a table may hold beside the settings of its kind.
@@ -150,10 +159,7 @@ impl<R: ByKind> CustomKinds<R> {
     }
 
     pub fn register<K: Settings + Into<R>>(&self, name: &'static str) -> Result<(), RegisterError> {
-        let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(is_part) {
-            return Err(RegisterError::Name(name));
-        }
+        RegisterError::check_name(name)?;
         if let Some(setting) = K::SETTINGS.iter().find(|setting| RESERVED.contains(setting)) {
             return Err(RegisterError::Setting { name, setting });
         }

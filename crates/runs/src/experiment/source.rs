@@ -1,9 +1,10 @@
 //! The data of an experiment.
 
+use std::collections::HashSet;
 use std::error::Error as StdError;
 
 use data::{Dataset, Features};
-use nn::registry::{nested, one_or_more, optional, positive};
+use nn::registry::{InvalidSetting, nested, one_or_more, optional, positive, require};
 use nn::settings;
 
 use super::ExperimentError;
@@ -17,13 +18,31 @@ settings! {
         /// What features are divided by, above 0; see [`divisor_for`](Self::divisor_for).
         #[serde(skip_serializing_if = "Option::is_none")]
         divisor: Option<f32> = None, optional(|name, &divisor| positive(name, &f64::from(divisor)));
+        /// The names of the classes, in order; without them their numbers.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        class_names: Vec<String> = Vec::new(), valid_names;
         /// Training samples used, from the first.
         #[serde(skip_serializing_if = "Option::is_none")]
         limit: Option<usize> = None, optional(one_or_more);
     }
 }
 
+/// An error unless all names can be told apart and shown.
+fn valid_names(name: &str, names: &Vec<String>) -> Result<(), InvalidSetting> {
+    let mut known = HashSet::new();
+    names.iter().try_for_each(|found| {
+        let is_shown = !found.is_empty() && !found.contains(char::is_control);
+        let expected = "different names without control characters";
+        require(is_shown && known.insert(found), name, format_args!("{found:?}"), expected)
+    })
+}
+
 impl DataSpec {
+    /// The name of a class: that of the setting or, without it, its number.
+    pub fn class_name(&self, class: usize) -> String {
+        self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
     /// The divisor of a dataset's features: the setting or, without it, 255 for bytes and 1 for real numbers.
     pub fn divisor_for(&self, dataset: &Dataset) -> f32 {
         self.divisor.unwrap_or(match dataset.features() {

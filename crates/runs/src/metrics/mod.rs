@@ -1,25 +1,27 @@
 //! Metrics: one file each. This list is the whole registry.
 //!
 //! A metric is computed for every training batch that is reported and for every evaluation of a network whose targets
-//! it applies to. Logs, results, tables and pages take its name, its unit and its direction from here.
+//! it applies to. Logs, results, tables and pages take its name, its unit and its direction from here. A program adds
+//! metrics of its own by [`register`].
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use data::Targets;
 use events::{Best, MetricInfo, Metrics};
 use graph::{NodeId, Pool, Program};
 use nn::Loss;
+use nn::registry::RegisterError;
 
 pub mod accuracy;
 pub mod mean_absolute_error;
 
-/// Every metric, in the order in which they are shown.
+/// Every metric of the library, in the order in which they are shown.
 pub const METRICS: &[Metric] = &[accuracy::ACCURACY, mean_absolute_error::MEAN_ABSOLUTE_ERROR];
 
 /// A measure of predictions against targets, besides the loss.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metric {
     /// Its name in logs and results.
     pub name: &'static str,
@@ -35,16 +37,60 @@ pub struct Metric {
     pub sum: fn(&[f32], &Targets, &[u32]) -> f64,
 }
 
-/// The metrics that apply to some targets, with their places in [`METRICS`].
-fn applicable(targets: &Targets) -> impl Iterator<Item = (usize, &'static Metric)> {
-    METRICS.iter().enumerate().filter(move |(_, metric)| (metric.applies_to)(targets))
+/// The metrics of the program. A list that was published never changes: another one takes its place.
+static REGISTERED: RwLock<&[&Metric]> = RwLock::new(&[]);
+
+/// Adds a metric of the program, which trainers and evaluators that are made from now on compute.
+///
+/// ```
+/// use data::Targets;
+/// use gradus_runs::metrics::{Metric, register};
+///
+/// register(Metric {
+///     name: "bias",
+///     unit: "target",
+///     higher_is_better: false,
+///     applies_to: |targets| matches!(targets, Targets::Values { width: 1, .. }),
+///     sum: |predictions, targets, indices| {
+///         let Targets::Values { values, .. } = targets else { return f64::NAN };
+///         let pairs = predictions.iter().zip(indices);
+///         pairs.map(|(y, &index)| f64::from(y - values[index as usize])).sum()
+///     },
+/// })?;
+/// # Ok::<(), nn::registry::RegisterError>(())
+/// ```
+///
+/// # Errors
+///
+/// If the name is taken or malformed.
+pub fn register(metric: Metric) -> Result<(), RegisterError> {
+    RegisterError::check_name(metric.name)?;
+    let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
+    let mut names = METRICS.iter().chain(registered.iter().copied()).map(|metric| metric.name);
+    if metric.name == "loss" || names.any(|name| name == metric.name) {
+        return Err(RegisterError::NameTaken(metric.name));
+    }
+    let metric: &Metric = Box::leak(Box::new(metric));
+    *registered = Vec::leak([*registered, &[metric]].concat());
+    Ok(())
+}
+
+/// Every metric, those of the program at the end.
+pub fn all() -> impl Iterator<Item = &'static Metric> {
+    let registered = *REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
+    METRICS.iter().chain(registered.iter().copied())
+}
+
+/// The metrics that apply to some targets.
+fn applicable(targets: &Targets) -> impl Iterator<Item = &'static Metric> {
+    all().filter(move |metric| (metric.applies_to)(targets))
 }
 
 /// What a reader must know of the metrics of a run with such targets: the loss first.
 pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     let unit = if loss.is_in_nats() { "nats" } else { loss.name() };
     let loss = MetricInfo { name: "loss".into(), unit: unit.into(), higher_is_better: false };
-    let others = applicable(targets).map(|(_, metric)| MetricInfo {
+    let others = applicable(targets).map(|metric| MetricInfo {
         name: metric.name.into(),
         unit: metric.unit.into(),
         higher_is_better: metric.higher_is_better,
@@ -52,23 +98,32 @@ pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     std::iter::once(loss).chain(others).collect()
 }
 
-/// Sums of the metrics over samples, in the order of [`METRICS`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MetricSums([f64; METRICS.len()]);
+/// Sums of the metrics that apply to some targets, over samples.
+#[derive(Clone, Debug)]
+pub struct MetricSums(Vec<(&'static Metric, f64)>);
 
 impl MetricSums {
+    /// For samples with such targets.
+    pub fn new(targets: &Targets) -> Self {
+        Self(applicable(targets).map(|metric| (metric, 0.0)).collect())
+    }
+
     /// Adds samples; the arguments are those of [`Metric::sum`].
     pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        for (i, metric) in applicable(targets) {
-            self.0[i] += (metric.sum)(predictions, targets, indices);
+        for (metric, sum) in &mut self.0 {
+            *sum += (metric.sum)(predictions, targets, indices);
         }
     }
 
-    /// The metrics of `samples` samples with such targets, whose mean loss is known.
-    pub fn metrics(&self, loss: f64, targets: &Targets, samples: usize) -> Metrics {
-        applicable(targets).fold(Metrics::new(loss), |metrics, (i, metric)| {
-            metrics.with(metric.name, self.0[i] / samples as f64)
+    /// The metrics of all samples that were added, of which there are `samples`, and whose mean loss is known.
+    pub fn metrics(&self, loss: f64, samples: usize) -> Metrics {
+        self.0.iter().fold(Metrics::new(loss), |metrics, (metric, sum)| {
+            metrics.with(metric.name, sum / samples as f64)
         })
+    }
+
+    fn reset(&mut self) {
+        self.0.iter_mut().for_each(|(_, sum)| *sum = 0.0);
     }
 }
 
@@ -77,16 +132,18 @@ impl MetricSums {
 pub struct BatchMetrics {
     /// The samples of each tile, and their sums.
     tiles: Vec<(Range<usize>, MetricSums)>,
+    total: MetricSums,
     /// Of each thread: the predictions of a tile.
     rows: Vec<Mutex<Vec<f32>>>,
 }
 
 impl BatchMetrics {
-    /// For the batches of `program` on the threads of `pool`.
-    pub fn new(program: &Program<f32>, pool: &Pool) -> Self {
+    /// For the batches of `program`, of samples with such targets, on the threads of `pool`.
+    pub fn new(program: &Program<f32>, pool: &Pool, targets: &Targets) -> Self {
         let rows = std::iter::repeat_with(Mutex::default).take(pool.threads()).collect();
-        let tiles = program.tiles().map(|samples| (samples, MetricSums::default())).collect();
-        Self { tiles, rows }
+        let total = MetricSums::new(targets);
+        let tiles = program.tiles().map(|samples| (samples, total.clone())).collect();
+        Self { tiles, total, rows }
     }
 
     /// The metrics of the batch that `program` has run, whose mean loss is known. `indices` are the numbers of its
@@ -103,21 +160,22 @@ impl BatchMetrics {
         pool.each_with(&mut self.tiles, &self.rows, |tile, (samples, sums), rows| {
             rows.resize(samples.len() * outputs, 0.0);
             program.copy_tile_value(prediction, tile, rows);
-            *sums = MetricSums::default();
+            sums.reset();
             sums.add(rows, targets, &indices[samples.clone()]);
         });
-        let mut total = MetricSums::default();
+        self.total.reset();
         for (_, sums) in &self.tiles {
-            total.0.iter_mut().zip(sums.0).for_each(|(total, sum)| *total += sum);
+            let pairs = self.total.0.iter_mut().zip(&sums.0);
+            pairs.for_each(|((_, total), (_, sum))| *total += sum);
         }
-        total.metrics(loss, targets, indices.len())
+        self.total.metrics(loss, indices.len())
     }
 }
 
 /// Notes the values of `metrics` at `step` that are better than the best so far. NaN never is.
 pub fn update_best(best: &mut BTreeMap<String, Best>, metrics: &Metrics, step: u64) {
     let higher_is_better =
-        |name| METRICS.iter().any(|metric| metric.name == name && metric.higher_is_better);
+        |name| all().any(|metric| metric.name == name && metric.higher_is_better);
     for (name, value) in metrics.iter().filter(|(_, value)| !value.is_nan()) {
         let is_better = best.get(name).is_none_or(|best| match higher_is_better(name) {
             true => value > best.value,
@@ -139,6 +197,38 @@ mod tests {
         names.push("loss");
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
+    #[test]
+    fn a_metric_of_the_program_is_computed_where_it_applies_and_its_name_is_its_own() {
+        let metric = |name| Metric {
+            name,
+            unit: "samples",
+            higher_is_better: true,
+            applies_to: |targets| matches!(targets, Targets::Values { width: 3, .. }),
+            sum: |_, _, indices| indices.len() as f64,
+        };
+        for name in ["loss", "accuracy"] {
+            assert_eq!(register(metric(name)), Err(RegisterError::NameTaken(name)));
+        }
+        assert_eq!(register(metric("1")), Err(RegisterError::Name("1")));
+        register(metric("samples_seen")).unwrap();
+        assert_eq!(
+            register(metric("samples_seen")),
+            Err(RegisterError::NameTaken("samples_seen"))
+        );
+        let targets = |width| Targets::Values { values: vec![0.0; 6], width };
+        let infos = |width| metric_infos(&Loss::default(), &targets(width));
+        assert_eq!(infos(3).last().unwrap().name, "samples_seen");
+        assert_ne!(infos(2).last().unwrap().name, "samples_seen");
+        let mut sums = MetricSums::new(&targets(3));
+        sums.add(&[0.0; 6], &targets(3), &[0, 1]);
+        assert_eq!(sums.metrics(0.5, 2).get("samples_seen"), Some(1.0));
+        let mut best = BTreeMap::new();
+        for (step, value) in [(1, 0.5), (2, 0.75)] {
+            update_best(&mut best, &Metrics::new(0.0).with("samples_seen", value), step);
+        }
+        assert_eq!(best["samples_seen"].step, 2);
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn images_and_activations_are_those_of_the_data_and_the_model() {
         assert_eq!(server.get(&path).status, status, "{query}");
     }
     let mut predictor = runs::Predictor::new(saved(), 1).unwrap();
-    let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).to_vec();
+    let scores = predictor.predict(&[4.0, 5.0, 6.0, 7.0]).unwrap().to_vec();
     let prediction = saved().experiment.train.loss.prediction();
     let expected = json!(prediction.probabilities(&scores));
     let of_sample = server.get("/api/runs/done/activations?set=test&sample=1");

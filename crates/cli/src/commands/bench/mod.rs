@@ -53,7 +53,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut experiment = args.experiment.read(&[])?;
     // The measurement ends by time, not at the experiment's last step.
-    (experiment.train.steps, experiment.train.epochs) = (Some(u64::MAX), None);
+    (experiment.train.steps, experiment.train.epochs) = (Some(i64::MAX as u64), None);
     let threads = args.threads.count();
     let pool = Arc::new(Pool::new(threads));
     let split = experiment.data.open(gradus::mnist)?;
