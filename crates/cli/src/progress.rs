@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gradus::studio::LivePage;
 use gradus::events::{
     Command, EvaluationFinished, Event, Part, RunStarted, StartModel, StepFinished,
 };
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use studio::LiveLink;
 
 use crate::output::{metric, thousands};
 
@@ -20,7 +20,7 @@ const MOST_LINES: f64 = 100.0;
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stop: Arc<AtomicBool>,
-    live: Option<LiveLink>,
+    live: Option<LivePage>,
     bar: Option<ProgressBar>,
     /// A running mean over the last twenty steps or so: single batches are noisy.
     loss: Option<f64>,
@@ -35,7 +35,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Progress of a run that stops when `stop` is set and obeys the pages of `live`.
-    pub(crate) fn new(stop: Arc<AtomicBool>, live: Option<LiveLink>) -> Self {
+    pub(crate) fn new(stop: Arc<AtomicBool>, live: Option<LivePage>) -> Self {
         Self { stop, live, ..Self::default() }
     }
 
@@ -114,13 +114,8 @@ impl Progress {
 
 impl Observer for Progress {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
-        let step = trainer.steps_done();
-        match (&self.live, event) {
-            (Some(live), Event::Snapshot(_)) => live.offer(step, || trainer.saved().clone()),
-            (Some(live), Event::Paused(_) | Event::RunFinished(_)) => {
-                live.hand_out(step, trainer.saved().clone());
-            }
-            _ => {}
+        if let Some(live) = &mut self.live {
+            live.event(event, trainer);
         }
         match event {
             Event::RunStarted(started) => self.start(started),
@@ -141,6 +136,6 @@ impl Observer for Progress {
         if self.stop.load(Ordering::Relaxed) {
             return Some(Command::Stop);
         }
-        self.live.as_ref()?.command(is_paused)
+        self.live.as_mut()?.command(is_paused)
     }
 }

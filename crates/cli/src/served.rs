@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gradus::runs::{DataSpec, ExperimentError, Split};
-use studio::{BoundAddress, LiveLink, LiveRun, Options, Timeouts};
+use gradus::studio::{BoundAddress, LivePage, LiveRun, Options, Timeouts, live, open_data};
 
 /// The address of the web server, and whether a browser is opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,13 +37,13 @@ impl ServeArgs {
         &self,
         address: BoundAddress,
         folder: &Path,
-    ) -> anyhow::Result<LiveLink> {
-        let (run, link) = studio::live(folder);
+    ) -> anyhow::Result<LivePage> {
+        let (run, link) = live(folder);
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Without a parent in the path, the parent is the working directory: only the run itself is served.
         let root = beside.unwrap_or(folder).to_owned();
         self.serve(address, vec![root], Some(run))?;
-        Ok(link)
+        Ok(link.into())
     }
 
     /// Serves the runs of some directories.
@@ -84,11 +83,6 @@ fn open_in_browser(link: &str) -> bool {
         command.args(words).arg(link).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::null()).spawn().is_ok()
     })
-}
-
-/// Reads the data of an experiment; the digits are embedded.
-pub(crate) fn open_data(data: &DataSpec) -> Result<Split, ExperimentError> {
-    data.open(gradus::mnist)
 }
 
 /// Serves until `stop` is set.

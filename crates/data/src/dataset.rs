@@ -115,6 +115,18 @@ impl Dataset {
         &self.targets
     }
 
+    /// The numbers of a sample and its class; none if there is no such sample, or it has no class.
+    pub fn labelled_sample(&self, index: usize) -> Option<(Vec<f32>, u32)> {
+        let Targets::Labels { values, .. } = &self.targets else { return None };
+        let label = *values.get(index)?;
+        let range = index * self.sample_len..(index + 1) * self.sample_len;
+        let sample = match &self.features {
+            Features::U8(bytes) => bytes[range].iter().map(|&byte| f32::from(byte)).collect(),
+            Features::F32(numbers) => numbers[range].to_vec(),
+        };
+        Some((sample, label))
+    }
+
     /// The classes without a sample; none for a regression.
     pub fn empty_classes(&self) -> Vec<usize> {
         let Targets::Labels { values, classes } = &self.targets else { return Vec::new() };

@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use gradus::prelude::*;
 use gradus::runs::RunFolder;
@@ -25,9 +24,9 @@ impl Observer for Evaluations {
 }
 
 fn trainer() -> Result<Trainer, Box<dyn Error>> {
-    let mut experiment = gradus::runs::presets::find("softmax").ok_or("a preset")?.experiment();
-    (experiment.train.steps, experiment.train.evaluate_every) = (Some(200), Some(50));
-    Ok(Trainer::new(experiment, gradus::mnist()?, Arc::new(Pool::new(2)))?)
+    let preset = gradus::runs::presets::find("softmax").ok_or("a preset")?.experiment();
+    let experiment = ExperimentBuilder::from(preset).steps(200).evaluate_every(50).build()?;
+    Ok(Trainer::new(experiment, gradus::mnist()?, Pool::new(2))?)
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {

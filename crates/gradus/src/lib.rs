@@ -1,16 +1,11 @@
 //! Trains neural networks on the CPU, shows everything that happens inside, and ships the result.
 //!
 //! ```
-//! use std::sync::Arc;
 //! use gradus::prelude::*;
 //!
-//! // A preset with a few steps, on the digits inside the library.
-//! let experiment = gradus::runs::presets::find("softmax").unwrap();
-//! let mut experiment = experiment.experiment();
-//! (experiment.train.steps, experiment.train.evaluate_every) = (Some(200), None);
-//!
-//! let digits = gradus::mnist()?;
-//! let mut trainer = Trainer::new(experiment, digits, Arc::new(Pool::new(2)))?;
+//! let network = Network::builder([28, 28, 1]).flatten().linear(10).build()?;
+//! let experiment = Experiment::builder(network).steps(200).build()?;
+//! let mut trainer = Trainer::new(experiment, gradus::mnist()?, Pool::new(2))?;
 //! let finished = trainer.run(None, &mut []);
 //! assert!(finished.summary.test.get("accuracy") > Some(0.85));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,6 +33,8 @@
 //! | [`events`]  | the log of a run, as JSON lines                                               |
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
+//! Features: `ndarray` adds the module `arrays`, `studio` adds the module `studio`, which serves web pages.
+//!
 //! # Errors
 //!
 //! Every error keeps its cause. [`error_chain`] writes both, as `anyhow` does with `{:#}`:
@@ -46,6 +43,13 @@
 //! let error = gradus::runs::SavedModel::read("missing.safetensors").unwrap_err();
 //! assert!(gradus::error_chain(&error).starts_with("missing.safetensors: No such file"));
 //! ```
+#![doc = ""]
+#![doc = include_str!("../../../docs/guide.md")]
+
+#[cfg(feature = "ndarray")]
+pub mod arrays;
+#[cfg(feature = "studio")]
+pub mod studio;
 
 pub use data;
 pub use diagnostics::chain as error_chain;
@@ -70,11 +74,23 @@ pub mod prelude {
         Tensors,
     };
     pub use nn::{Layer, Loss, Mode, Network, Objective};
-    pub use runs::{Evaluator, Experiment, SavedModel, Split};
+    pub use runs::{Evaluator, Experiment, ExperimentBuilder, Predictor, SavedModel, Split};
     pub use train::{Observer, Recorder, Trainer};
 }
 
 pub use kernels::is_optimized;
+#[doc(hidden)]
+pub use nn::serde;
+
+/// Declares the settings of a kind of a program: see [`nn::settings`](macro@nn::settings).
+///
+/// A program needs no `serde` of its own for it.
+#[macro_export]
+macro_rules! settings {
+    ($($settings:tt)*) => {
+        $crate::nn::settings! { @serde "gradus::serde" $($settings)* }
+    };
+}
 
 /// Says on standard error how to build the program if it is not [optimised](is_optimized).
 pub fn warn_unless_optimized() {

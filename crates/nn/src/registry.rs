@@ -237,6 +237,11 @@ macro_rules! registry {
             Custom($crate::registry::CustomKind),
         }
 
+        $(
+            #[doc(no_inline)]
+            $vis use self::$name::$Kind;
+        )+
+
         impl $Registry {
             /// The name of every kind of the library, in the order of the list.
             $vis const NAMES: &[&str] = &[$(stringify!($name)),+];
@@ -624,7 +629,7 @@ mod tests {
         assert_eq!(layer.name(), "needy");
         assert_eq!(NeedyKind::names(), NeedyKind::NAMES);
         let taken = RegisterError::TypeTaken { name: "other", other: "needy" };
-        assert_eq!(NeedyKind::register::<needy::Needy>("other"), Err(taken));
+        assert_eq!(NeedyKind::register::<Needy>("other"), Err(taken));
         let _: &dyn Anything = layer.as_dyn();
     }
 

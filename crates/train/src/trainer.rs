@@ -27,7 +27,6 @@ pub use training_loop::Observer;
 /// # Examples
 ///
 /// ```
-/// use std::sync::Arc;
 /// use data::{Dataset, Features, Targets};
 /// use runs::{Experiment, Split};
 /// use gradus_train::Trainer;
@@ -44,7 +43,7 @@ pub use training_loop::Observer;
 ///     train = { batch = 20, steps = 200, schedule = { kind = "constant", learning_rate = 0.05 } }
 /// "#)?;
 /// let split = Split { train: set.clone(), test: set };
-/// let mut trainer = Trainer::new(experiment, split, Arc::new(graph::Pool::new(1)))?;
+/// let mut trainer = Trainer::new(experiment, split, graph::Pool::new(1))?;
 /// let finished = trainer.run(None, &mut []);
 /// assert!(finished.summary.test.get("accuracy") > Some(0.9));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -138,8 +137,9 @@ impl Trainer {
     pub fn new(
         mut experiment: Experiment,
         split: Split,
-        pool: Arc<Pool>,
+        pool: impl Into<Arc<Pool>>,
     ) -> Result<Self, TrainError> {
+        let pool = pool.into();
         experiment = experiment.checked()?;
         let expected = &experiment.model.input;
         for (set, dataset) in [("training", &split.train), ("test", &split.test)] {

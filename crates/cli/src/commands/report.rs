@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::served::open_data;
+use gradus::studio::{self, open_data};
 
 /// Export a run as a self-contained HTML page or as an image: the six panels and the results.
 ///

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use super::{Layer, Network, NetworkError};
 use crate::init::Initializer;
-use crate::layers::LayerKind;
 use crate::layers::{
-    add::Add, avg_pool2d::AvgPool2d, batch_norm::BatchNorm, conv2d::Conv2d, dropout::Dropout,
-    flatten::Flatten, leaky_relu::LeakyRelu, linear::Linear, max_pool2d::MaxPool2d, relu::Relu,
-    sigmoid::Sigmoid, softmax::Softmax, softplus::Softplus, tanh::Tanh,
+    Add, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, LayerKind, LeakyRelu, Linear, MaxPool2d,
+    Relu, Sigmoid, Softmax, Softplus, Tanh,
 };
 use crate::registry::InvalidSetting;
 use crate::setting::{Bias, Pair};
@@ -30,7 +28,7 @@ impl Network {
     ///
     /// ```
     /// use gradus_nn::Network;
-    /// use gradus_nn::layers::conv2d::Conv2d;
+    /// use gradus_nn::layers::Conv2d;
     ///
     /// let network = Network::builder([28, 28, 1])
     ///     .conv2d(16, 3)
@@ -214,7 +212,7 @@ mod tests {
         let size = |size: usize| AvgPool2d { stride: Some(2.into()), ..AvgPool2d::new(size) };
         let pool = AvgPool2d { padding: 1.into(), ..size(4) };
         let builder = Network::builder([8, 8, 1])
-            .weight_init(crate::init::he_uniform::HeUniform {})
+            .weight_init(crate::init::HeUniform {})
             .bias(Bias::Value(0.1))
             .layer(Conv2d::new(4, 3).same())
             .named("a")

@@ -1,10 +1,9 @@
 //! Train on arrays of your own: two half moons, told apart by a small network.
 //!
-//! `cargo run --release -p gradus --example own_arrays`
+//! `cargo run --release -p gradus --example moons`
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use gradus::data::DataError;
 use gradus::kernels::random::Stream;
@@ -31,23 +30,14 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         test: moons("moons to measure", 1000, 2)?,
     };
 
-    let experiment = Experiment::parse(
-        "moons.toml",
-        r#"
-        [data]
-        source = "memory"
-
-        [model]
-        input = [2]
-        layers = [{ kind = "linear", units = 32 }, "tanh", { kind = "linear", units = 32 }, "tanh", { kind = "linear", units = 2 }]
-
-        [train]
-        schedule = { kind = "constant", learning_rate = 0.01 }
-        batch = 50
-        epochs = 20.0
-        "#,
-    )?;
-    let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(1)))?;
+    let network = Network::builder([2]).linear(32).tanh().linear(32).tanh().linear(2).build()?;
+    let experiment = Experiment::builder(network)
+        .memory()
+        .learning_rate(0.01)
+        .batch(50)
+        .epochs(20.0)
+        .build()?;
+    let mut trainer = Trainer::new(experiment, split, Pool::new(1))?;
     let finished = trainer.run(None, &mut []);
 
     let accuracy = finished.summary.test.get("accuracy").ok_or("the data has classes")?;
