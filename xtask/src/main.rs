@@ -17,6 +17,7 @@ mod bench_peers;
 mod browser;
 mod build_cost;
 mod ci;
+mod compare;
 mod cross;
 mod machine;
 mod process;
@@ -57,6 +58,11 @@ enum RepositoryTask {
     ///
     /// Takes about ten minutes. Keep the machine otherwise idle.
     BuildCost,
+    /// Run the same two programs in Gradus, Keras, PyTorch and Burn, and count their lines: `docs/compare/README.md`.
+    ///
+    /// Needs Python 3. The first run installs PyTorch and Keras in `bench/.venv`, some GB from the package index, and
+    /// builds Burn.
+    Compare,
     /// Measure the cost of recording, serving and showing a run, and fail if it exceeds its limit.
     ///
     /// Takes about three minutes. Keep the machine otherwise idle.
@@ -94,6 +100,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
+        RepositoryTask::Compare => compare::run(),
         #[cfg(feature = "browser")]
         RepositoryTask::BenchLive(args) => bench_live::run(&args),
         RepositoryTask::Results(args) => results::run(&args),

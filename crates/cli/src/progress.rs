@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gradus::studio::LivePage;
 use gradus::events::{
     Command, EvaluationFinished, Event, Part, RunStarted, StartModel, StepFinished,
 };
+use gradus::studio::LivePage;
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

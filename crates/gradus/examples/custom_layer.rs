@@ -85,7 +85,11 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let metrics = trainer.evaluate().metrics;
-    println!("accuracy {:.3?}, nearly {:.3?}", metrics.get("accuracy"), metrics.get("nearly_right"));
+    println!(
+        "accuracy {:.3?}, nearly {:.3?}",
+        metrics.get("accuracy"),
+        metrics.get("nearly_right")
+    );
 
     // The file names the kind, and this program can read it again.
     let model = SavedModel::from_bytes(&trainer.saved().to_bytes()?)?;

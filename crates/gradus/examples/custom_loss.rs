@@ -67,7 +67,10 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         .epochs(60.0)
         .build()?;
     for (parameter, report) in gradient_check(&experiment, &set, &GradCheckOptions::default())? {
-        println!("{}: error {:.1e}", parameter.path, report.error);
+        println!("{}: gradient error {:.1e?}", parameter.path, report.error());
+        if !report.passes(1e-6) {
+            return Err("a gradient should be that of the finite differences".into());
+        }
     }
     let split = Split { train: set.clone(), test: set };
     let finished = Trainer::new(experiment, split, Pool::new(1))?.run(None, &mut []);

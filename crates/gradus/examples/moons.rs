@@ -31,12 +31,8 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let network = Network::builder([2]).linear(32).tanh().linear(32).tanh().linear(2).build()?;
-    let experiment = Experiment::builder(network)
-        .memory()
-        .learning_rate(0.01)
-        .batch(50)
-        .epochs(20.0)
-        .build()?;
+    let experiment =
+        Experiment::builder(network).memory().learning_rate(0.01).batch(50).epochs(20.0).build()?;
     let mut trainer = Trainer::new(experiment, split, Pool::new(1))?;
     let finished = trainer.run(None, &mut []);
 

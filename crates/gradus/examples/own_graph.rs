@@ -18,10 +18,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let squares = g.mul(error, error)?;
     let loss = g.mean(squares, &[0, 1])?;
 
-    let points = Tensor::new([50, 1], (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect::<Vec<_>>());
+    let points =
+        Tensor::new([50, 1], (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect::<Vec<_>>());
     let targets = points.map(|x| 3.0 * x - 0.5);
     let inputs = Tensors(&[&points, &targets]);
-    let mut program = Program::new(g, &Compile { batch: 50, loss: Some(loss), ..Compile::default() })?;
+    let mut program =
+        Program::new(g, &Compile { batch: 50, loss: Some(loss), ..Compile::default() })?;
 
     let optimizer = Optimizer::from(Adam::default());
     let (mut parameters, mut first, mut second) = ([0.0; 2], [0.0; 2], [0.0; 2]);

@@ -27,8 +27,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
     // A program would serve until it ends; this one asks for its own page, as a browser does.
     let mut connection = TcpStream::connect(studio.address())?;
-    let (_, path) = studio.link().split_once("/?").map(|(host, query)| (host.to_owned(), query.to_owned())).ok_or("a link")?;
-    write!(connection, "GET /?{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", studio.address())?;
+    let (_, path) = studio
+        .link()
+        .split_once("/?")
+        .map(|(host, query)| (host.to_owned(), query.to_owned()))
+        .ok_or("a link")?;
+    write!(
+        connection,
+        "GET /?{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        studio.address()
+    )?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     std::fs::remove_dir_all(&runs)?;

@@ -9,8 +9,8 @@ use runs::{DataSpec, ExperimentError, Split};
 use train::{Observer, Trainer};
 
 pub use ::studio::{
-    BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, Studio, StudioError, Timeouts, html,
-    live, picture,
+    BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, Studio, StudioError, Timeouts,
+    html, live, picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.
@@ -35,9 +35,7 @@ pub fn open_data(data: &DataSpec) -> Result<Split, ExperimentError> {
 /// # Errors
 ///
 /// If no address of this machine is free, or the system has no thread or no random numbers.
-pub fn serve(
-    folders: impl IntoIterator<Item = impl Into<PathBuf>>,
-) -> Result<Studio, StudioError> {
+pub fn serve(folders: impl IntoIterator<Item = impl Into<PathBuf>>) -> Result<Studio, StudioError> {
     let roots = folders.into_iter().map(Into::into).collect();
     serve_all(roots, None)
 }

@@ -15,8 +15,8 @@ pub use layers::LayerKind;
 pub use losses::Loss;
 pub use network::{
     Builder, InputRole, Layer, LayerFault, LayerInput, LayerSummary, Mode, Model, ModelInputs,
-    ModelSource, Network, NetworkBuilder, NetworkError, Objective, ParameterRole, ParameterSpec, Penalty,
-    RunningStatistics,
+    ModelSource, Network, NetworkBuilder, NetworkError, Objective, ParameterRole, ParameterSpec,
+    Penalty, RunningStatistics,
 };
 #[doc(hidden)]
 pub use serde;

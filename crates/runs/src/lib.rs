@@ -16,8 +16,8 @@ mod start;
 pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
-    DataSource, DataSpec, Experiment, ExperimentBuilder, ExperimentError, Reference, Split, Statistic, TrainSpec,
-    outputs_of, sources,
+    DataSource, DataSpec, Experiment, ExperimentBuilder, ExperimentError, Reference, Split,
+    Statistic, TrainSpec, outputs_of, sources,
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, predicted_class};

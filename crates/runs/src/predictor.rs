@@ -266,8 +266,10 @@ mod tests {
         for batch in [1, 5, 100] {
             let samples = samples(batch);
             let mut one = Predictor::new(saved(), 1).unwrap();
-            let expected: Vec<f32> =
-                samples.chunks(72).flat_map(|sample| one.predict(sample).unwrap().to_vec()).collect();
+            let expected: Vec<f32> = samples
+                .chunks(72)
+                .flat_map(|sample| one.predict(sample).unwrap().to_vec())
+                .collect();
             let mut alone = Predictor::new(saved(), batch).unwrap();
             let mut together = Predictor::new(saved(), batch).unwrap().with_pool(pool.clone());
             assert_eq!(alone.predict(&samples), together.predict(&samples), "batch {batch}");
@@ -313,7 +315,10 @@ mod tests {
         let bytes: Vec<u8> = samples(1).iter().map(|&value| value as u8).collect();
         let scores = saved.clone().predictor().unwrap().predict(&samples(1)).unwrap().to_vec();
         let found = saved.clone().predictor().unwrap().classify(&bytes).unwrap();
-        assert_eq!((found.class, &found.name), (predicted_class(&scores), &found.class.to_string()));
+        assert_eq!(
+            (found.class, &found.name),
+            (predicted_class(&scores), &found.class.to_string())
+        );
         let probability = found.probability.unwrap();
         assert!((0.25..=1.0).contains(&probability), "{probability}");
         assert_eq!(found.to_string(), format!("{} ({probability:.2})", found.class));

@@ -23,9 +23,7 @@ pub trait Settings:
 #[non_exhaustive]
 pub enum RegisterError {
     /// The name is not one that a kind may have.
-    #[error(
-        "{0:?}: expected a name of small letters, digits and `_` that begins with a letter"
-    )]
+    #[error("{0:?}: expected a name of small letters, digits and `_` that begins with a letter")]
     Name(&'static str),
     /// Another kind has the name.
     #[error("`{0}`: expected a name that no other one has, found one in use")]

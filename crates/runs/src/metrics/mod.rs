@@ -213,10 +213,7 @@ mod tests {
         }
         assert_eq!(register(metric("1")), Err(RegisterError::Name("1")));
         register(metric("samples_seen")).unwrap();
-        assert_eq!(
-            register(metric("samples_seen")),
-            Err(RegisterError::NameTaken("samples_seen"))
-        );
+        assert_eq!(register(metric("samples_seen")), Err(RegisterError::NameTaken("samples_seen")));
         let targets = |width| Targets::Values { values: vec![0.0; 6], width };
         let infos = |width| metric_infos(&Loss::default(), &targets(width));
         assert_eq!(infos(3).last().unwrap().name, "samples_seen");
