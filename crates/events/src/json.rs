@@ -201,7 +201,7 @@ mod tests {
         r#"{"event":"step_finished","step":1,"epoch":@,"metrics":{"loss":@,"accuracy":@},"penalty":@,"learning_rate":@,"grad_norm":@}"#,
         r#"{"event":"evaluation_finished","step":100,"epoch":@,"part":"validation","samples":10000,"metrics":{"loss":@,"accuracy":@,"charm":@},"best":{}}"#,
         r#"{"event":"evaluation_finished","step":100,"epoch":@,"part":"test","samples":10000,"metrics":{"loss":@,"accuracy":@},"best":{"accuracy":{"value":@,"step":3},"loss":{"value":@,"step":3}},"misclassified":[[7,2],[9999,0]]}"#,
-        r##"{"event":"snapshot","step":20,"train_secs":@,"batch":[59999,0],"predictions":[3,9],"weights":#,"biases":null,"parameters":[{"layer":"1.conv2d","role":"weight","values":#,"gradients":#,"updates":#},{"layer":"1.conv2d","role":"bias","values":#}]}"##,
+        r##"{"event":"snapshot","step":20,"train_secs":@,"batch":[59999,0],"predictions":[3,9],"weights":#,"biases":null,"parameters":[{"layer":"1.conv2d","part":"weight","role":"weight","values":#,"gradients":#,"updates":#},{"layer":"1.conv2d","part":"bias","role":"bias","values":#}]}"##,
         r#"{"event":"paused","step":21}"#,
         r#"{"event":"unpaused","step":21}"#,
         r#"{"event":"learning_rate_set","step":21,"learning_rate":0.1}"#,

@@ -262,7 +262,9 @@ pub const MOST_SAMPLES: usize = 100;
 pub struct ParameterSnapshot {
     /// The path of its layer: `"3.conv2d"`, layers counted from 1.
     pub layer: String,
-    /// Its role in the layer: `weight`, `bias`, `scale` or `offset`.
+    /// Its name in the layer.
+    pub part: String,
+    /// What it does there: `weight`, `bias`, `scale`, `offset` or `embedding`.
     pub role: String,
     /// Its values.
     pub values: Quantiles,
@@ -337,7 +339,7 @@ pub struct NotFinite {
     pub what: NotFiniteKind,
     /// The path of the layer, such as `"3.conv2d"`; `None` for the data, the loss and the norm of all gradients.
     pub layer: Option<String>,
-    /// The op whose result it is (`matmul`), the role of a parameter (`weight`), or `input`; `None` for the norm.
+    /// The op whose result it is (`matmul`), the name of a parameter in its layer (`weight`), or `input`; `None` for the norm.
     pub node: Option<String>,
     /// The shape of that value; `null` stands for the batch.
     pub shape: Vec<Option<usize>>,

@@ -151,6 +151,19 @@ pub struct ParameterSpec {
     pub is_frozen: bool,
 }
 
+impl ParameterRole {
+    /// The role in one word, as events have it: `"weight"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Bias => "bias",
+            Self::Scale => "scale",
+            Self::Offset => "offset",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
 impl ParameterSpec {
     /// The path of its layer: `"3.conv2d"`.
     pub fn layer(&self) -> &str {

@@ -33,7 +33,10 @@ pub(crate) fn about(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
             "multiply_adds": layer.multiply_adds,
         })
     });
-    let parameters = model.parameters.iter().map(|spec| &spec.path);
+    let parameters = model
+        .parameters
+        .iter()
+        .map(|spec| json!({ "path": spec.path, "role": spec.role.name(), "shape": spec.shape }));
     Ok(json!({
         "id": run.id,
         "name": experiment.name,
@@ -46,7 +49,7 @@ pub(crate) fn about(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         // Of the first step.
         "learning_rate": experiment.train.schedule.as_dyn().learning_rate(0),
         "layers": layers.collect::<Value>(),
-        "parameters": parameters.collect::<Vec<_>>(),
+        "parameters": parameters.collect::<Value>(),
         "classes": classes,
         "image_shape": test.and_then(images::size),
         "train_samples": set(Set::Train).map_or(0, Dataset::len),

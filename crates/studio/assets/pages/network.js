@@ -125,8 +125,9 @@ class NetworkPage {
 
   /** Fetches the weights that may be shown as images: those of the first layer that has any, and all filters. */
   fetchWeights() {
-    const weights = this.about.parameters.filter((name) => name.endsWith(".weight"));
-    this.shown = weights.filter((name, i) => i === 0 || name.includes("conv2d"));
+    const weights = this.about.parameters.filter(({ role }) => role === "weight");
+    const shown = weights.filter(({ shape }, i) => i === 0 || shape.length === 4);
+    this.shown = shown.map(({ path }) => path);
     return this.shown.map((name) => parameter(this.about.id, name, this.checkpoint.step));
   }
 
@@ -176,10 +177,10 @@ class NetworkPage {
       return createElement("span", { class: "quantiles-cell" }, bar, text);
     };
     const magnitude = (edges) => Math.max(Math.abs(edges[1]), Math.abs(edges[6]));
-    const rows = (snapshot?.parameters ?? []).map(({ layer, role, values, gradients, updates }) => {
+    const rows = (snapshot?.parameters ?? []).map(({ layer, part, values, gradients, updates }) => {
       const hasRatio = updates && magnitude(values);
       const ratio = hasRatio ? formatNumber(magnitude(updates) / magnitude(values)) : "–";
-      return [`${layer}.${role}`, central(values), central(gradients), central(updates), ratio];
+      return [`${layer}.${part}`, central(values), central(gradients), central(updates), ratio];
     });
     const head = [
       translate("network.parameter"),

@@ -7,22 +7,22 @@ import { countUpTo } from "../search.js";
 import { translate } from "../text.js";
 
 /**
- * `name` is the field of an event with the quantiles over all layers, `roles` the names of the parameters
+ * `name` is the field of an event with the quantiles over all layers, `roles` the roles of the parameters
  * it includes.
  */
 export function bands({ name: pooled, roles, color, title }) {
   return ({ about, redraw }) => {
     const chart = new Chart({ yLabel: () => translate("axis.value") });
-    const names = about.parameters.filter((name) => roles.includes(name.split(".").at(-1)));
+    const shown = about.parameters.filter(({ role }) => roles.includes(role));
     const choice = createElement(
       "select",
       { "aria-label": translate("common.layer"), change: redraw },
       createElement("option", { value: "" }, translate("panel.all_layers")),
-      ...names.map((name) => createElement("option", { value: name }, name)),
+      ...shown.map(({ path }) => createElement("option", { value: path }, path)),
     );
     const edgesOf = (snapshot) => {
       if (choice.value === "") return snapshot[pooled];
-      const isChosen = ({ layer, role }) => `${layer}.${role}` === choice.value;
+      const isChosen = ({ layer, part }) => `${layer}.${part}` === choice.value;
       return snapshot.parameters.find(isChosen)?.values ?? null;
     };
     const columns = ({ run, step }) => {

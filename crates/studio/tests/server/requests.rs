@@ -88,7 +88,13 @@ fn a_run_tells_its_layers_and_who_can_control() {
     let about = server.get("/api/runs/live").json();
     assert_eq!((&about["is_live"], &about["can_control"]), (&true.into(), &true.into()));
     assert_eq!(about["image_shape"], json!([2, 2, 1]));
-    assert_eq!(about["parameters"], json!(["2.linear.weight", "2.linear.bias"]));
+    assert_eq!(
+        about["parameters"],
+        json!([
+            { "path": "2.linear.weight", "role": "weight", "shape": [4, 3] },
+            { "path": "2.linear.bias", "role": "bias", "shape": [3] },
+        ])
+    );
     assert_eq!(about["layers"][1]["kind"], "linear");
     assert_eq!(about["state"], "running");
     let done = server.get("/api/runs/done").json();

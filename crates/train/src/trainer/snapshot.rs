@@ -64,9 +64,10 @@ impl Trainer {
         let n_shown = if is_trained { indices.len().min(MOST_SAMPLES) } else { 0 };
         let (of_kinds, _) = found[2..].as_chunks();
         let parameters = specs.iter().zip(of_kinds).filter_map(|(spec, found)| {
-            let (layer, role) = (spec.layer().to_owned(), spec.part().to_owned());
+            let [layer, part, role] =
+                [spec.layer(), spec.part(), spec.role.name()].map(str::to_owned);
             let [values, gradients, updates] = *found;
-            Some(ParameterSnapshot { layer, role, values: values?, gradients, updates })
+            Some(ParameterSnapshot { layer, part, role, values: values?, gradients, updates })
         });
         Snapshot {
             step: self.step,
