@@ -281,14 +281,17 @@ impl Experiment {
     /// Every setting by its dotted path, such as `train.batch`, with its value as TOML; of the model, each layer by
     /// its number.
     pub fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = Vec::new();
         // From the text: to write settings into a table as well would compile all that writes them a second time.
         let text = self.to_text();
-        match toml::from_str::<toml::Table>(&text) {
-            Ok(table) => flatten("", &table.into(), &mut settings),
-            Err(_) => settings.push(("experiment".to_owned(), text)),
-        }
-        settings
+        Self::settings_of(&text).unwrap_or_else(|| vec![("experiment".to_owned(), text)])
+    }
+
+    /// The same of a text in TOML, whether it is an experiment here or not; none if it is not TOML.
+    pub fn settings_of(text: &str) -> Option<Vec<(String, String)>> {
+        let table: toml::Table = toml::from_str(text).ok()?;
+        let mut settings = Vec::new();
+        flatten("", &table.into(), &mut settings);
+        Some(settings)
     }
 
     /// The network for `mode` with its objective, for the targets of `dataset`.

@@ -1,6 +1,8 @@
 //! The description of a run: its experiment, network and data.
 
 use data::{Dataset, Targets};
+use diagnostics::chain;
+use events::{Event, Part};
 use nn::{LayerInput, Mode};
 use serde_json::{Value, json};
 
@@ -8,8 +10,59 @@ use crate::error::RunError;
 use crate::images::{self, Set};
 use crate::library::OpenRun;
 
-/// A run without its events. Without data the classes, the image shape and two panels are missing.
+/// A run without its events. Without data the classes, the image shape and two panels are missing. Of a run whose
+/// experiment cannot be read, as that of a program with kinds of its own, there is what its log holds.
 pub(crate) fn about(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
+    of_experiment(run, is_live).or_else(|error| of_log(run, is_live, error))
+}
+
+fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunError> {
+    let events = run.history()?.events();
+    let started = events.iter().rev().find_map(|event| match event {
+        Event::RunStarted(started) => Some(started),
+        _ => None,
+    });
+    let Some(started) = started else { return Err(error) };
+    let snapshot = events.iter().rev().find_map(|event| match event {
+        Event::Snapshot(snapshot) => Some(snapshot),
+        _ => None,
+    });
+    let parameters = snapshot.iter().flat_map(|snapshot| &snapshot.parameters);
+    let parameters = parameters.map(|of| format!("{}.{}", of.layer, of.role));
+    let first_rate = events.iter().find_map(|event| match event {
+        Event::StepFinished(step) => Some(step.learning_rate),
+        _ => None,
+    });
+    let metric = |name: &str| started.metrics.iter().find(|metric| metric.name == name);
+    let samples = |part| started.parts.get(&part).copied().unwrap_or(0);
+    // The kind that is not known, without all those that are.
+    let problem = chain(&error);
+    let problem = problem.lines().next().unwrap_or_default();
+    let problem = problem.split_once(", expected").map_or(problem, |(problem, _)| problem);
+    Ok(json!({
+        "id": run.id,
+        "name": started.name,
+        "is_live": is_live,
+        "can_control": false,
+        "state": run.state(is_live),
+        "problem": problem,
+        "settings": run.unchecked_settings(),
+        "loss": started.loss,
+        "is_loss_in_nats": metric("loss").is_some_and(|loss| loss.unit == "nats"),
+        "has_accuracy": metric("accuracy").is_some(),
+        "learning_rate": first_rate,
+        "layers": [],
+        "parameters": parameters.collect::<Vec<_>>(),
+        "classes": null,
+        "image_shape": null,
+        "train_samples": samples(Part::Train),
+        "test_samples": samples(Part::Test),
+        "saved_steps": run.saved_steps(),
+        "damaged_lines": run.log().damaged,
+    }))
+}
+
+fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
     let experiment = run.experiment()?;
     let model = experiment.network(Mode::Train)?;
     let data = run.data().ok();

@@ -12,7 +12,7 @@ use runs::{Experiment, RunFolder, SavedModel, Split};
 use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::summary::{RunState, RunSummary, experiment};
+use crate::summary::{RunState, RunSummary, experiment, unchecked_settings};
 use crate::{OpenData, lock};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
@@ -164,6 +164,11 @@ impl OpenRun {
     /// The experiment of the run.
     pub(crate) fn experiment(&self) -> Result<Experiment, RunError> {
         experiment(&self.folder)
+    }
+
+    /// The settings of the run as they are written, for a run whose experiment cannot be read.
+    pub(crate) fn unchecked_settings(&self) -> Vec<(String, String)> {
+        unchecked_settings(&self.folder)
     }
 
     /// The state of the run now.

@@ -83,7 +83,11 @@ impl RunSummary {
         let mut summary = Self { id: id.to_owned(), ..Self::default() };
         match experiment(folder) {
             Ok(experiment) => summary.settings = experiment.settings(),
-            Err(error) => summary.problem = Some(chain(&error)),
+            Err(error) => {
+                summary.problem = Some(chain(&error));
+                // A program may have kinds of its own, which are not known here.
+                summary.settings = unchecked_settings(folder);
+            }
         }
         if let Err(error) = summary.read_log(folder, is_live, now) {
             summary.state = RunState::NotARun;
@@ -193,9 +197,17 @@ impl RunSummary {
     }
 }
 
+/// The name of the experiment in a run folder.
+const FILE: &str = "experiment.toml";
+
+/// The settings of the run in a folder as they are written; none if they cannot be read.
+pub(crate) fn unchecked_settings(folder: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(folder.join(FILE));
+    text.ok().and_then(|text| Experiment::settings_of(&text)).unwrap_or_default()
+}
+
 /// The experiment of the run in a folder.
 pub(crate) fn experiment(folder: &Path) -> Result<Experiment, RunError> {
-    const FILE: &str = "experiment.toml";
     let text = fs::read_to_string(folder.join(FILE));
     let text = text.map_err(|source| RunError::File { file: FILE, source })?;
     Ok(Experiment::parse(FILE, &text)?)

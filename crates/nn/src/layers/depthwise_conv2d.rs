@@ -14,6 +14,8 @@
 //! parameters = { weight = [3, 3, 2, 3] }
 //! ```
 
+use graph::Padding;
+
 use super::*;
 use crate::init::Initializer;
 use crate::registry::{nested, one_or_more, optional, width};
@@ -38,6 +40,21 @@ settings! {
         weight_init: Option<Initializer>, optional(nested);
         /// First value of the bias, or its initializer, if not the model's; or `false` for none.
         bias: Option<Bias>, optional(Bias::is_valid);
+    }
+}
+
+impl DepthwiseConv2d {
+    /// A filter of a size for each channel, from pixel to pixel and without zeros around the image.
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let (kernel, stride, padding) = (kernel.into(), one_pixel(), PaddingSetting::default());
+        let multiplier = one_filter();
+        Self { kernel, multiplier, stride, padding, weight_init: None, bias: None }
+    }
+
+    /// The same with so many zeros around the image that its size stays.
+    #[must_use]
+    pub fn same(self) -> Self {
+        Self { padding: PaddingSetting(Padding::Same), ..self }
     }
 }
 

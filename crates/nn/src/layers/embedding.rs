@@ -25,6 +25,13 @@ settings! {
     }
 }
 
+impl Embedding {
+    /// A table of so many rows with so many features each.
+    pub fn new(count: usize, features: usize) -> Self {
+        Self { count, features, weight_init: None }
+    }
+}
+
 impl<T: Float> BuildLayer<T> for Embedding {
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
         let by_default = || Normal { mean: 0.0, deviation: 1.0 }.into();

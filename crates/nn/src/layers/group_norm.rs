@@ -37,6 +37,13 @@ settings! {
     }
 }
 
+impl GroupNorm {
+    /// So many groups, with a factor and a term for each channel.
+    pub fn new(groups: usize) -> Self {
+        Self { groups, scale: yes(), offset: yes(), epsilon: small() }
+    }
+}
+
 fn yes() -> bool {
     true
 }

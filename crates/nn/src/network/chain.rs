@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::{Layer, Network, NetworkError};
 use crate::init::Initializer;
 use crate::layers::{
-    Add, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, LayerKind, LeakyRelu, Linear, MaxPool2d,
-    Relu, Sigmoid, Softmax, Softplus, Tanh,
+    Add, AvgPool2d, BatchNorm, Concat, Conv2d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten,
+    Gelu, GlobalAvgPool2d, GroupNorm, HardSwish, LayerKind, LayerNorm, LeakyRelu, Linear,
+    MaxPool2d, Mish, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use crate::registry::InvalidSetting;
 use crate::setting::{Bias, Pair};
@@ -78,12 +79,22 @@ layers! {
     linear(units: usize) Linear::new(units);
     /// Adds a convolution without zeros around the image: see [`Conv2d`].
     conv2d(filters: usize, kernel: impl Into<Pair>) Conv2d::new(filters, kernel);
+    /// Adds a convolution of each channel by itself: see [`DepthwiseConv2d`].
+    depthwise_conv2d(kernel: impl Into<Pair>) DepthwiseConv2d::new(kernel);
+    /// Adds a row of a table for each number: see [`Embedding`].
+    embedding(count: usize, features: usize) Embedding::new(count, features);
     /// Adds the largest value of each window: see [`MaxPool2d`].
     max_pool2d(size: impl Into<Pair>) MaxPool2d::new(size);
     /// Adds the mean of each window: see [`AvgPool2d`].
     avg_pool2d(size: impl Into<Pair>) AvgPool2d::new(size);
+    /// Adds the mean of each channel: see [`GlobalAvgPool2d`].
+    global_avg_pool2d() GlobalAvgPool2d {};
     /// Adds a batch normalisation: see [`BatchNorm`].
     batch_norm() BatchNorm::default();
+    /// Adds a normalisation over the last axis of each sample: see [`LayerNorm`].
+    layer_norm() LayerNorm::default();
+    /// Adds a normalisation over groups of channels of each sample: see [`GroupNorm`].
+    group_norm(groups: usize) GroupNorm::new(groups);
     /// Adds dropout of a share of the features: see [`Dropout`].
     dropout(rate: f64) Dropout::new(rate);
     /// Makes one axis of all: see [`Flatten`].
@@ -92,6 +103,18 @@ layers! {
     relu() Relu {};
     /// Adds the rectifier with a slope of 0.01 on the negative side: see [`LeakyRelu`].
     leaky_relu() LeakyRelu::default();
+    /// Adds `x · Φ(x)`: see [`Gelu`].
+    gelu() Gelu::default();
+    /// Adds `x · sigmoid(x)`: see [`Silu`].
+    silu() Silu {};
+    /// Adds the exponential linear unit: see [`Elu`].
+    elu() Elu::default();
+    /// Adds the scaled exponential linear unit: see [`Selu`].
+    selu() Selu {};
+    /// Adds `x · tanh(softplus(x))`: see [`Mish`].
+    mish() Mish {};
+    /// Adds the piecewise form of `silu`: see [`HardSwish`].
+    hard_swish() HardSwish {};
     /// Adds `1 / (1 + e⁻ˣ)`: see [`Sigmoid`].
     sigmoid() Sigmoid {};
     /// Adds the hyperbolic tangent: see [`Tanh`].
@@ -112,6 +135,11 @@ impl NetworkBuilder {
     /// Adds the sum of the output so far and those of named layers: a residual connection, see [`Add`].
     pub fn add<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Self {
         self.merge(Add {}, names)
+    }
+
+    /// Joins the output so far and those of named layers along the last axis: see [`Concat`].
+    pub fn concat<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Self {
+        self.merge(Concat { axis: None }, names)
     }
 
     /// Adds a layer that merges the output so far with those of named layers.
@@ -204,7 +232,9 @@ mod tests {
                 { kind = "avg_pool2d", size = 4, stride = 2, padding = 1, from = "sum", name = "mean" },
                 { kind = "max_pool2d", size = [4, 4], from = "input" },
                 { kind = "conv2d", filters = 4, kernel = 2 },
-                "batch_norm", "leaky_relu", "sigmoid", "tanh", "softplus", "flatten",
+                "batch_norm", "layer_norm", { kind = "group_norm", groups = 2 }, { kind = "depthwise_conv2d", kernel = 1 },
+                "leaky_relu", "gelu", "silu", "elu", "selu", "mish", "hard_swish", "sigmoid", "tanh", "softplus",
+                { kind = "concat", from = ["sum"] }, "global_avg_pool2d", "flatten",
                 { kind = "dropout", rate = 0.25 }, { kind = "linear", units = 3 }, "softmax",
             ]
         "#;
@@ -230,10 +260,21 @@ mod tests {
             .from("input")
             .conv2d(4, 2)
             .batch_norm()
+            .layer_norm()
+            .group_norm(2)
+            .depthwise_conv2d(1)
             .leaky_relu()
+            .gelu()
+            .silu()
+            .elu()
+            .selu()
+            .mish()
+            .hard_swish()
             .sigmoid()
             .tanh()
             .softplus()
+            .concat(["sum"])
+            .global_avg_pool2d()
             .flatten()
             .dropout(0.25)
             .linear(3)

@@ -328,6 +328,7 @@ class TrainPage {
     if (reason?.kind === "not_finite") add(notFiniteText(reason), true);
     if (run.finished?.model_saved === false) add(translate("warning.not_saved"), true);
     if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
+    if (about.problem) add(about.problem, true);
     if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
     if (run.others.length > 0) add(translate("warning.newer_events", { kinds: run.otherKinds }));
     if (run.problem) add(run.problem, true);

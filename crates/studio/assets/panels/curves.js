@@ -51,7 +51,7 @@ export function curves({ metric, axis, range, text: format }) {
       createElement("span", {}, createElement("i", { class: "swatch" }), training),
       createElement("span", {}, createElement("i", { class: "swatch test" }), test),
     );
-    const isUnavailable = !isLoss && about.test_samples && !about.classes;
+    const isUnavailable = !isLoss && about.test_samples && !about.classes && !about.has_accuracy;
     const unavailable = createElement("div", { class: "empty" }, translate("panel.no_classes"));
     if (isUnavailable) chart.element.replaceChildren(unavailable);
     else chart.element.append(legend);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use data::Dataset;
-use events::{EvaluationFinished, Event, Metrics, Part, Quantiles, Snapshot};
+use events::{EvaluationFinished, Event, MetricInfo, Metrics, Part, Quantiles, Snapshot};
 use runs::Split;
 
 use self::canvas::{Anchor, Image};
@@ -52,16 +52,21 @@ pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, RunError> 
         Event::RunFinished(finished) => finished.summary.steps,
         _ => 1,
     });
-    let experiment = run.experiment().ok();
+    // The log knows the loss, also of a program with losses of its own.
+    let other_loss = events.iter().find_map(|event| match event {
+        Event::RunStarted(started) => {
+            let is_in_nats = |metric: &MetricInfo| metric.name == "loss" && metric.unit == "nats";
+            Some((!started.metrics.iter().any(is_in_nats)).then(|| started.loss.clone()))
+        }
+        _ => None,
+    });
     let mut drawing = Drawing {
         picture: Picture::new(SIZE[0], SIZE[1]),
         description: Description::read(),
         end: steps.max().unwrap_or(1).max(1) as f64,
         events: &events,
         data: run.data().ok(),
-        other_loss: experiment
-            .map(|experiment| experiment.train.loss)
-            .filter(|loss| !loss.is_in_nats()),
+        other_loss: other_loss.flatten(),
     };
     drawing.head(&run.id);
     let panels = &drawing.description.panels;
@@ -104,7 +109,7 @@ struct Drawing<'a> {
     end: f64,
     data: Option<Arc<Split>>,
     /// The loss, unless it is in nats.
-    other_loss: Option<nn::Loss>,
+    other_loss: Option<String>,
 }
 
 impl Drawing<'_> {
@@ -205,7 +210,7 @@ impl Drawing<'_> {
         let range = axis::curve_range(range, &values(&training), &values(&test));
         let axis = match &self.other_loss {
             Some(loss) if metric == "loss" => {
-                format!("{}, {}", loss.name().replace('_', " "), text("axis.mean_per_sample"))
+                format!("{}, {}", loss.replace('_', " "), text("axis.mean_per_sample"))
             }
             _ => text(axis).to_owned(),
         };

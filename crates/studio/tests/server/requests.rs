@@ -8,7 +8,9 @@ use events::Command;
 use gradus_studio::{BoundAddress, StudioError};
 use serde_json::json;
 
-use crate::made_up::{Answer, EXPERIMENT, Server, finished, saved, started, step, write_run};
+use crate::made_up::{
+    Answer, EXPERIMENT, Server, finished, images, saved, started, step, write_run,
+};
 
 #[test]
 fn pages_come_from_the_binary() {
@@ -79,7 +81,28 @@ fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_i
     assert!(settings.contains(r#"["train.batch","2"]"#), "{settings}");
     // The others are unharmed.
     assert_eq!(server.get("/api/runs/done").json()["classes"], 3);
-    assert_eq!(server.get("/api/runs/typo").status, 404);
+    let typo = server.get("/api/runs/typo").json();
+    assert!(typo["problem"].as_str().unwrap().starts_with("experiment.toml:"), "{typo}");
+    assert_eq!(server.get("/api/runs/strange").status, 404);
+}
+
+#[test]
+fn a_run_of_a_program_with_kinds_of_its_own_shows_what_its_log_holds() {
+    let server = Server::new();
+    let folder = server.run("own");
+    write_run(&folder, &(started() + &step(1) + &finished()));
+    fs::write(folder.join("experiment.toml"), EXPERIMENT.replace("'flatten'", "'swish'")).unwrap();
+    let about = server.get("/api/runs/own").json();
+    let problem = about["problem"].as_str().unwrap();
+    assert!(problem.ends_with("unknown variant `swish`"), "{problem}");
+    assert_eq!((&about["name"], &about["test_samples"]), (&"small".into(), &3.into()));
+    assert_eq!((&about["is_loss_in_nats"], &about["learning_rate"]), (&true.into(), &0.1.into()));
+    assert!(about["settings"].to_string().contains("swish"), "{about}");
+    assert_eq!(server.row("own")["state"], "finished");
+    assert_eq!(server.get("/api/runs/own/events").status, 200);
+    let page = gradus_studio::html(&folder, images).unwrap();
+    assert!(page.contains("unknown variant `swish`"));
+    gradus_studio::picture(&folder, images).unwrap();
 }
 
 #[test]
