@@ -45,7 +45,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{}", gradus::error_chain(&warning))?;
     }
 
-    let model = SavedModel::read(&runs.join("second/checkpoints/last.safetensors"))?;
+    let model = SavedModel::read(runs.join("second/checkpoints/last.safetensors"))?;
     std::fs::remove_dir_all(&runs)?;
     if model.weights_digest() != finished.summary.weights_digest {
         return Err("the same seed should give the same weights".into());

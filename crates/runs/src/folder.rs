@@ -145,7 +145,7 @@ impl RunFolder {
     /// What the system reports.
     pub fn save(&self, step: Option<u64>, model: &SavedModel) -> Result<(), RunFolderError> {
         let last = || self.path.join(Self::LAST);
-        Ok(model.write(&step.map_or_else(last, |step| self.checkpoint(step)))?)
+        Ok(model.write(step.map_or_else(last, |step| self.checkpoint(step)))?)
     }
 
     /// Removes the model of `step`, if it was saved.

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// let mut recorder = Recorder::new(RunFolder::create(&path, &trainer.saved().experiment)?);
 /// trainer.run(None, &mut [&mut recorder]);
 /// recorder.finish()?;
-/// let model = SavedModel::read(&path.join(RunFolder::LAST))?;
+/// let model = SavedModel::read(path.join(RunFolder::LAST))?;
 /// assert_eq!(model.parameters, trainer.saved().parameters);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -133,6 +133,7 @@ impl NetworkBuilder {
     }
 
     /// Adds the sum of the output so far and those of named layers: a residual connection, see [`Add`].
+    #[expect(clippy::should_implement_trait, reason = "it is called as its layer is")]
     pub fn add<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Self {
         self.merge(Add {}, names)
     }

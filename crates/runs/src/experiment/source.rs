@@ -28,7 +28,7 @@ settings! {
 }
 
 /// An error unless all names can be told apart and shown.
-fn valid_names(name: &str, names: &Vec<String>) -> Result<(), InvalidSetting> {
+fn valid_names(name: &str, names: &[String]) -> Result<(), InvalidSetting> {
     let mut known = HashSet::new();
     names.iter().try_for_each(|found| {
         let is_shown = !found.is_empty() && !found.contains(char::is_control);

@@ -115,7 +115,7 @@ impl Server {
         let events =
             [started(), step(1), evaluation(1), step(2), step(3), evaluation(3), finished()];
         write_run(&runs.path().join("done"), &events.concat());
-        saved().write(&runs.path().join("done/checkpoints/last.safetensors")).unwrap();
+        saved().write(runs.path().join("done/checkpoints/last.safetensors")).unwrap();
         let (run, link) = live(&runs.path().join("live"));
         let studio = serve("127.0.0.1:0", runs.path(), Some(run), timeouts);
         Self { studio, link, runs }

@@ -200,7 +200,7 @@ fn of_several_saved_models_the_nearest_answers() {
     let server = Server::new();
     for step in [1, 2] {
         let name = format!("done/checkpoints/step-{step:06}.safetensors");
-        saved().write(&server.run(&name)).unwrap();
+        saved().write(server.run(&name)).unwrap();
     }
     assert_eq!(server.get("/api/runs/done").json()["saved_steps"], json!([1, 2, 3]));
     for (asked, step) in [("", 3), ("&step=0", 1), ("&step=2", 2), ("&step=99", 3)] {

@@ -46,7 +46,7 @@ fn one_call_trains_and_leaves_a_whole_run() {
     assert_eq!(finished.reason, Reason::Completed);
     let names = ["last.safetensors", "step-000005.safetensors", "step-000010.safetensors"];
     assert_eq!(checkpoints(&path), [&names[..], &["step-000015.safetensors"]].concat());
-    let saved = SavedModel::read(&path.join(RunFolder::LAST)).unwrap();
+    let saved = SavedModel::read(path.join(RunFolder::LAST)).unwrap();
     assert_eq!(saved.parameters, trainer.saved().parameters);
     // The log is that of an observer in memory, and says that the model is saved.
     let (_, collected) = run(&mut trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5"), None);
@@ -73,7 +73,7 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let names = ["last", "step-000005", "step-000010", "step-000015"];
     // Nothing is left of the half-written file.
     assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
-    assert!(SavedModel::read(&path.join(RunFolder::LAST)).is_ok());
+    assert!(SavedModel::read(path.join(RunFolder::LAST)).is_ok());
 }
 
 #[test]
