@@ -28,7 +28,9 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         _ => None,
     });
     let parameters = snapshot.iter().flat_map(|snapshot| &snapshot.parameters);
-    let parameters = parameters.map(|of| format!("{}.{}", of.layer, of.role));
+    let parameters = parameters.map(|of| {
+        json!({ "path": format!("{}.{}", of.layer, of.part), "role": of.role, "shape": [] })
+    });
     let first_rate = events.iter().find_map(|event| match event {
         Event::StepFinished(step) => Some(step.learning_rate),
         _ => None,
@@ -52,7 +54,7 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         "has_accuracy": metric("accuracy").is_some(),
         "learning_rate": first_rate,
         "layers": [],
-        "parameters": parameters.collect::<Vec<_>>(),
+        "parameters": parameters.collect::<Value>(),
         "classes": null,
         "image_shape": null,
         "train_samples": samples(Part::Train),
