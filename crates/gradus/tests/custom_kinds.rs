@@ -128,7 +128,10 @@ fn a_mistake_in_a_custom_kind_has_its_place() {
     let unknown = refusal("{ kind = 'squared', start = 1 }");
     assert!(unknown.starts_with("own.toml:4:23: unknown field `start`"), "{unknown}");
     let missing = refusal("{ kind = 'squared' }");
-    assert!(missing.starts_with("own.toml:4:") && missing.contains("missing field `init`"), "{missing}");
+    assert!(
+        missing.starts_with("own.toml:4:") && missing.contains("missing field `init`"),
+        "{missing}"
+    );
     let other = refusal("'squarred'");
     assert!(other.contains("did you mean `squared`?"), "{other}");
     let nested = refusal("{ kind = 'squared', init = { kind = 'normal', deviation = 0 } }");

@@ -28,9 +28,9 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         _ => None,
     });
     let parameters = snapshot.iter().flat_map(|snapshot| &snapshot.parameters);
-    let parameters = parameters.map(|of| {
-        json!({ "path": format!("{}.{}", of.layer, of.part), "role": of.role, "shape": [] })
-    });
+    let parameters = parameters.map(
+        |of| json!({ "path": format!("{}.{}", of.layer, of.part), "role": of.role, "shape": [] }),
+    );
     let first_rate = events.iter().find_map(|event| match event {
         Event::StepFinished(step) => Some(step.learning_rate),
         _ => None,
