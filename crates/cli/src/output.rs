@@ -29,6 +29,24 @@ pub(crate) fn number(
     text.parse().ok().filter(is_valid).ok_or_else(|| format!("expected {expected}"))
 }
 
+/// Reads a size of memory: `2GiB`, `500 MB` or a number of bytes.
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, f64); 8] = [
+        ("KiB", 1024.0),
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+        ("kB", 1e3),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("B", 1.0),
+        ("", 1.0),
+    ];
+    let found = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (text, unit) = found.unwrap_or((text, &1.0));
+    let expected = "a size such as 2GiB, 500MB or 1000000";
+    Ok((number(text.trim_end(), |&size| (1.0..1e15).contains(&size), expected)? * unit) as usize)
+}
+
 /// A whole number with its thousands apart: `244,076`.
 pub(crate) fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
@@ -48,6 +66,18 @@ mod tests {
     fn thousands_are_set_apart() {
         let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (244_076, "244,076")];
         assert!(cases.iter().all(|&(number, text)| thousands(number) == text));
+    }
+
+    #[test]
+    fn sizes_have_units_of_both_kinds_or_none() {
+        let cases =
+            [("2GiB", 2 << 30), ("1.5 MiB", 3 << 19), ("500MB", 500_000_000), ("7kB", 7000)];
+        assert_eq!(cases.map(|(text, _)| bytes(text)), cases.map(|(_, size)| Ok(size)));
+        assert_eq!(["12", "12B", "12KiB"].map(bytes), [Ok(12), Ok(12), Ok(12 << 10)]);
+        for text in ["", "GiB", "2Gib", "-1GiB", "0", "nan", "inf", "1e300", "2 G"] {
+            let expected = "expected a size such as 2GiB, 500MB or 1000000";
+            assert_eq!(bytes(text), Err(expected.to_owned()), "{text}");
+        }
     }
 
     #[test]

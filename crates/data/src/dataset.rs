@@ -30,7 +30,7 @@ pub enum Targets {
     Labels {
         /// The class of each sample, below `classes`.
         values: Vec<u32>,
-        /// Number of classes.
+        /// Number of classes, at least 2.
         classes: usize,
     },
     /// Real numbers, for regression.
@@ -52,7 +52,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`DataFault::SampleShape`], [`DataFault::Partial`], [`DataFault::Counts`] or [`DataFault::Label`].
+    /// [`DataFault::SampleShape`], [`DataFault::Partial`], [`DataFault::Counts`], [`DataFault::Classes`] or
+    /// [`DataFault::Label`].
     ///
     /// # Examples
     ///
@@ -166,6 +167,9 @@ impl Targets {
             Self::Values { values, width } => return whole("values", values.len(), *width),
             Self::Labels { values, classes } => (values, *classes),
         };
+        if classes < 2 {
+            return Err(DataFault::Classes(classes));
+        }
         let Some(index) = values.iter().position(|&label| label as usize >= classes) else {
             return Ok(values.len());
         };
@@ -215,11 +219,13 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_are_errors_that_say_how() {
-        let cases: [(&[usize], usize, Targets, &str); 8] = [
+        let one_class = Targets::Labels { values: vec![0; 2], classes: 1 };
+        let cases: [(&[usize], usize, Targets, &str); 9] = [
             (&[2, 0], 0, labels(&[]), "toy: a sample of shape [2, 0] has no usable size"),
             (&[usize::MAX, 2], 0, labels(&[]), "has no usable size"),
             (&[2, 2], 6, labels(&[0]), "toy: 6 features are not a multiple of the 4 of a sample"),
             (&[2, 2], 8, labels(&[0]), "toy: 2 samples but 1 targets"),
+            (&[2], 4, one_class, "toy: expected two classes or more, found 1"),
             (&[2], 4, labels(&[2, 3]), "toy: label 3 at index 1, expected below 3"),
             (&[2], 4, values(&[0.0], 2), "toy: 1 values are not a multiple of the 2 of a sample"),
             (&[2], 4, values(&[], 0), "toy: 0 values are not a multiple of the 0 of a sample"),

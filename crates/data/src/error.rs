@@ -80,6 +80,9 @@ pub enum DataFault {
         /// Number of targets.
         n_targets: usize,
     },
+    /// Too few classes to tell apart.
+    #[error("expected two classes or more, found {0}")]
+    Classes(usize),
     /// A label is not one of the classes.
     #[error("label {found} at index {index}, expected below {classes}{}", hint(*begins_at_1))]
     Label {

@@ -3,7 +3,7 @@
 use gradus::graph::gradient_check::GradCheckOptions;
 use gradus::graph::{Float, ShapeError};
 use gradus::kernels::random::Stream;
-use gradus::nn::init::{Initialize, Initializer};
+use gradus::nn::init::{Initialize, Initializer, ParameterSize};
 use gradus::nn::layers::{BuildLayer, LayerKind};
 use gradus::nn::{Builder, ParameterRole};
 use gradus::prelude::*;
@@ -37,7 +37,7 @@ gradus::settings! {
 }
 
 impl Initialize for Same {
-    fn fill(&self, _: usize, _: usize, _: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, _: ParameterSize<'_>, _: &mut Stream, values: &mut [f64]) {
         values.fill(self.value);
     }
 }

@@ -29,7 +29,7 @@ pub use self::error::CompileError;
 pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
 use self::options::pool_or_serial;
-pub use self::options::{Compile, RunArgs};
+pub use self::options::{Compile, MemoryLimit, RunArgs};
 use self::plan::{NodePlan, Plan, Storage};
 pub(crate) use self::planner::tile_widths;
 use self::state::{RowParallelState, TileState, Worker};
@@ -68,7 +68,7 @@ impl<T: Float> Program<T> {
     /// # Errors
     ///
     /// If the loss is not one number, a node is of another graph, or the program needs more than the
-    /// [memory limit](Compile::memory_limit).
+    /// [memory limit](Compile::memory).
     ///
     /// # Panics
     ///
@@ -112,6 +112,11 @@ impl<T: Float> Program<T> {
     /// The graph it was compiled from.
     pub fn graph(&self) -> &Arc<Graph<T>> {
         &self.graph
+    }
+
+    /// Bytes that it takes, with as many threads as its [limit](Compile::memory) counts.
+    pub fn bytes(&self) -> usize {
+        self.memory.bytes
     }
 
     /// Samples in a batch.

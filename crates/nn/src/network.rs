@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use graph::{Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
 
-use crate::init::{Initializer, he_normal::HeNormal};
+use crate::init::{Initializer, ParameterSize, he_normal::HeNormal};
 use crate::layers::Activation;
 use crate::registry::{Validate as _, nested, not_negative};
 use crate::setting::Bias;
@@ -265,7 +265,8 @@ impl Network {
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.
     ///
     /// A target has the shape `[N]` (class numbers, or values if there is one output) or `[N, outputs]` (values or
-    /// one-hot rows). The parameters are the same, in the same order, for both modes.
+    /// one-hot rows). The last layer has as many outputs, or one for two classes if the loss has a
+    /// [binary form](Loss::classes). The parameters are the same, in the same order, for both modes.
     ///
     /// # Errors
     ///
@@ -279,10 +280,14 @@ impl Network {
         outputs: usize,
         target: Shape,
     ) -> Result<Model<T>, NetworkError> {
+        objective.loss.validate()?;
         objective.penalty.validate()?;
         let (mut builder, [input, target, prediction]) = self.build_layers(mode, target)?;
         let found = builder.graph.shape(prediction);
-        if found != &Shape::batch([outputs]) {
+        let gives = |outputs| found == &Shape::batch([outputs]);
+        let is_of_numbers = builder.graph.shape(target).dims().is_empty();
+        let has_one_for_two = is_of_numbers && gives(1) && objective.loss.classes(1) == outputs;
+        if !gives(outputs) && !has_one_for_two {
             return Err(NetworkError::Outputs { found: found.clone(), expected: outputs });
         }
         let [data_loss, loss] = builder
@@ -367,15 +372,19 @@ impl<T: Float> Model<T> {
     pub fn initial_parameters(&self, seed: u64) -> Vec<T> {
         /// Streams of one seed that belong to the parameters: `"init"`, then the parameter's number.
         const STREAM: u64 = 0x696e_6974 << 32;
+        /// Elements drawn at a time, if each is drawn by itself.
+        const BLOCK: usize = 1024;
         let mut values = vec![T::ZERO; self.graph.n_parameters()];
-        let mut buffer = [0.0; 1024];
+        let mut drawn = Vec::new();
         for (i, spec) in self.parameters.iter().enumerate() {
             let mut random = Stream::new(seed, STREAM + i as u64);
-            let [fan_in, fan_out] = spec.fans;
-            for values in values[spec.range.clone()].chunks_mut(buffer.len()) {
-                let drawn = &mut buffer[..values.len()];
-                spec.initializer.as_dyn().fill(fan_in, fan_out, &mut random, drawn);
-                for (value, &drawn) in values.iter_mut().zip(&*drawn) {
+            let size = ParameterSize { shape: &spec.shape, fans: spec.fans };
+            let initializer = spec.initializer.as_dyn();
+            let most = if initializer.is_elementwise() { BLOCK } else { spec.range.len().max(1) };
+            for values in values[spec.range.clone()].chunks_mut(most) {
+                drawn.resize(values.len(), 0.0);
+                initializer.fill(size, &mut random, &mut drawn);
+                for (value, &drawn) in values.iter_mut().zip(&drawn) {
                     *value = T::from_f64(drawn);
                 }
             }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use data::Dataset;
 use events::Metrics;
-use graph::{Compile, Pool, Program, RunArgs, Tensor};
+use graph::{Compile, CompileError, MemoryLimit, Pool, Program, RunArgs, Tensor};
 use nn::{Mode, Model, ModelInputs, NetworkError};
 
 use crate::batch_source::BatchSource;
-use crate::experiment::{Experiment, outputs_of};
+use crate::experiment::Experiment;
 use crate::metrics::MetricSums;
 use crate::metrics::accuracy::predicted_class;
 use crate::saved::SavedModel;
@@ -42,11 +42,26 @@ impl Evaluator {
     ///
     /// If the network does not fit, in itself, to the dataset's targets or into memory.
     pub fn new(experiment: &Experiment, dataset: &Dataset) -> Result<Self, NetworkError> {
+        Self::with_memory_limit(experiment, dataset, MemoryLimit::default())
+    }
+
+    /// As [`new`](Self::new), errors included, with another memory limit, which the predictions count towards.
+    pub fn with_memory_limit(
+        experiment: &Experiment,
+        dataset: &Dataset,
+        mut memory: MemoryLimit,
+    ) -> Result<Self, NetworkError> {
         let model: Model<f32> = experiment.model_for(Mode::Evaluate, dataset)?;
         let graph = Arc::new(model.graph.clone());
+        let outputs = graph.shape(model.prediction).len();
+        let of_predictions = dataset.len().saturating_mul(outputs).saturating_mul(size_of::<f32>());
+        memory.reserved = memory.reserved.saturating_add(of_predictions);
         let compile = |batch| {
             let keep = vec![model.prediction, model.data_loss];
-            Program::new(Arc::clone(&graph), &Compile { batch, keep, ..Compile::default() })
+            let options = Compile { batch, keep, memory, ..Compile::default() };
+            let program = Program::new(Arc::clone(&graph), &options)?;
+            memory.reserved += program.bytes();
+            Ok::<_, CompileError>(program)
         };
         let mut sizes = vec![dataset.len().min(BATCH), dataset.len() % BATCH];
         sizes.dedup();
@@ -66,7 +81,7 @@ impl Evaluator {
         dataset: &Dataset,
         saved: &SavedModel,
     ) -> Evaluation {
-        let outputs = outputs_of(dataset);
+        let outputs = self.model.graph.shape(self.model.prediction).len();
         let mut predictions = vec![0.0; dataset.len() * outputs];
         let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets()));
         let of_batches = predictions.chunks_mut(BATCH * outputs);
@@ -94,9 +109,13 @@ impl Evaluator {
 }
 
 impl Evaluation {
+    /// The outputs for each sample.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.predictions.values().chunks_exact(self.predictions.shape()[1].max(1))
+    }
+
     /// The predicted class of each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        let outputs = self.predictions.shape()[1].max(1);
-        self.predictions.values().chunks_exact(outputs).map(predicted_class)
+        self.rows().map(predicted_class)
     }
 }

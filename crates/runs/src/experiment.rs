@@ -367,9 +367,9 @@ impl Experiment {
             mistake(file, place(&name), chain(&error))
         })?;
         let (names, outputs) = (experiment.data.class_names.len(), experiment.model.outputs());
-        let outputs = outputs.map_or(names, |outputs| outputs.max(2));
-        let is_named = [0, outputs].contains(&names);
-        let expected = format!("{outputs} names, as many as the last layer tells apart");
+        let classes = outputs.map_or(names, |outputs| experiment.train.loss.classes(outputs));
+        let is_named = [0, classes].contains(&names);
+        let expected = format!("{classes} names, as many as the last layer tells apart");
         within("data", require(is_named, "class_names", names, expected))?;
         experiment.data.fill_defaults();
         if experiment.name.is_empty() {
@@ -389,8 +389,8 @@ impl Experiment {
     }
 }
 
-/// Outputs that a network for this dataset needs.
-pub fn outputs_of(dataset: &Dataset) -> usize {
+/// Classes or values of the dataset.
+fn outputs_of(dataset: &Dataset) -> usize {
     match dataset.targets() {
         Targets::Labels { classes, .. } => *classes,
         Targets::Values { width, .. } => *width,

@@ -17,10 +17,10 @@ pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Experiment, ExperimentBuilder, ExperimentError, Reference, Split,
-    Statistic, TrainSpec, outputs_of, sources,
+    Statistic, TrainSpec, sources,
 };
 pub use folder::{RunFolder, RunFolderError};
-pub use metrics::accuracy::{argmax, predicted_class};
+pub use metrics::accuracy::{argmax, class_scores, predicted_class};
 pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};
 pub use start::Start;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use graph::op::Tile;
-use graph::{Compile, Pool, Program, RunArgs, Shape, Tensor};
+use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::transpose;
 use nn::registry::one_or_more;
 use nn::{Model, ModelInputs, ModelSource, NetworkError};
@@ -104,7 +104,8 @@ impl Predictor {
         if keeps_layers {
             keep.extend(model.layers.iter().map(|layer| layer.node));
         }
-        let options = Compile { batch, keep, memory_limit: MEMORY_LIMIT, ..Compile::default() };
+        let memory = MemoryLimit { bytes: MEMORY_LIMIT, ..MemoryLimit::default() };
+        let options = Compile { batch, keep, memory, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options)?;
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
         Ok(Self { saved, model, program, pool: None, predictions })

@@ -21,8 +21,8 @@ function parseActivations(buffer) {
     start += length;
     return { shape, values: found.values.subarray(start - length, start) };
   });
-  const { step, probabilities } = found.about;
-  return { step, probabilities, scores: layers.at(-1)?.values ?? [], layers };
+  const { step, scores, probabilities } = found.about;
+  return { step, scores, probabilities, layers };
 }
 
 /** The activations of a model for a sample of a set. */

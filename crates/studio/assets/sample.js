@@ -8,7 +8,8 @@ import { translate } from "./text.js";
 
 /** The outputs of the model as bars: probabilities, or scores if its loss defines no probabilities. */
 export function predictionBars({ probabilities, scores }) {
-  const values = [...(probabilities ?? scores)];
+  // JSON has neither NaN nor infinity.
+  const values = (probabilities ?? scores).map((value) => value ?? NaN);
   const maximum = Math.max(...values);
   const [low, high] = probabilities ? [0, 1] : [Math.min(0, ...values), Math.max(0, maximum)];
   const width = (length) => `${(100 * length) / (high - low || 1)}%`;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use data::{Dataset, Features};
 use nn::LayerSummary;
 use nn::layers::Activation;
-use runs::{Predictor, SavedModel};
+use runs::{Predictor, SavedModel, class_scores};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -43,7 +43,8 @@ pub(crate) struct LayerStatistics {
 }
 
 impl PredictorCache {
-    /// The activations of a model for `sample`, layer after layer, and as JSON the step, the shapes and the probabilities.
+    /// The activations of a model for `sample`, layer after layer, and as JSON the step, the shapes, and the scores of
+    /// the classes (or the values) with their probabilities.
     pub(crate) fn activations(
         &self,
         model: &ModelAtStep,
@@ -51,14 +52,20 @@ impl PredictorCache {
     ) -> Result<(Value, Vec<f32>), RunError> {
         let ModelAtStep { step, model } = model;
         check_size(model, sample.len())?;
-        predict(&self.one, model, 1, sample, |predictor, scores| {
-            let probabilities = model.experiment.train.loss.prediction().probabilities(scores);
+        predict(&self.one, model, 1, sample, |predictor, outputs| {
+            let loss = &model.experiment.train.loss;
+            let probabilities = loss.prediction().probabilities(outputs);
+            let is_binary = loss.classes(outputs.len()) > outputs.len();
+            let scores = if is_binary { class_scores(outputs) } else { outputs.to_vec() };
             let (mut layers, mut values) = (Vec::new(), Vec::new());
             for layer in (0..).map_while(|layer| predictor.activations(layer)) {
                 layers.push(layer.shape()[1..].to_vec());
                 values.extend(layer.values());
             }
-            (json!({ "step": step, "probabilities": probabilities, "layers": layers }), values)
+            let about = json!({
+                "step": step, "scores": scores, "probabilities": probabilities, "layers": layers,
+            });
+            (about, values)
         })
     }
 
@@ -142,6 +149,29 @@ pub(crate) fn sample(set: &Dataset, index: usize) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_output_for_two_classes_has_two_scores_and_probabilities() {
+        for (loss, probabilities) in
+            [("hinge", Value::Null), ("binary_cross_entropy", json!([0.5, 0.5]))]
+        {
+            let text = format!(
+                "data = {{ source = 'memory' }}\nmodel = {{ input = [2], layers = [{{ kind = 'linear', units = 1 }}] }}\n\
+                train = {{ steps = 1, loss = '{loss}' }}"
+            );
+            let experiment = runs::Experiment::parse("binary.toml", &text).unwrap();
+            let parameters = vec![1.0, 1.0, 0.0];
+            let model =
+                Arc::new(SavedModel { experiment, parameters, running_statistics: Vec::new() });
+            let model = ModelAtStep { step: 1, model };
+            let cache = PredictorCache::default();
+            let (about, values) = cache.activations(&model, &[2.0, -2.0]).unwrap();
+            assert_eq!(about["probabilities"], probabilities, "{loss}");
+            assert_eq!((&about["scores"], &values[..]), (&json!([0.0, 0.0]), &[0.0][..]));
+            let (about, _) = cache.activations(&model, &[2.0, 1.0]).unwrap();
+            assert_eq!(about["scores"], json!([-3.0, 3.0]));
+        }
+    }
 
     #[test]
     fn dead_units_and_saturated_values_are_counted() {

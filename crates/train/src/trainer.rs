@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use data::{DataError, Dataset};
 use events::{Best, Metrics, NotFinite, StartModel, StepFinished};
-use graph::{Compile, Pool, Program, RunArgs, Times, Vectors};
+use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Times, Vectors};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, ModelInputs, NetworkError, RunningStatistics};
 
@@ -133,13 +133,41 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// If network, settings and data do not fit together. Nothing of the data is read for that but sizes.
+    /// If network, settings and data do not fit together, or if training needs more than 16 GiB, counted as
+    /// [`with_memory_limit`](Self::with_memory_limit) does, with one thread. Nothing of the data is read for that but
+    /// sizes.
     pub fn new(
-        mut experiment: Experiment,
+        experiment: Experiment,
         split: Split,
         pool: impl Into<Arc<Pool>>,
     ) -> Result<Self, TrainError> {
+        Self::within(experiment, split, pool.into(), MemoryLimit::default())
+    }
+
+    /// As [`new`](Self::new), with at most `bytes` for parameters, gradients, the optimizer's state, and the values of
+    /// training and evaluation, with the threads of the pool. It is known from the plan, before it is allocated. What
+    /// the data takes is not counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), with the layer that needs most.
+    pub fn with_memory_limit(
+        experiment: Experiment,
+        split: Split,
+        pool: impl Into<Arc<Pool>>,
+        bytes: usize,
+    ) -> Result<Self, TrainError> {
         let pool = pool.into();
+        let memory = MemoryLimit { bytes, reserved: 0, threads: pool.threads() };
+        Self::within(experiment, split, pool, memory)
+    }
+
+    fn within(
+        mut experiment: Experiment,
+        split: Split,
+        pool: Arc<Pool>,
+        mut memory: MemoryLimit,
+    ) -> Result<Self, TrainError> {
         experiment = experiment.checked()?;
         let expected = &experiment.model.input;
         for (set, dataset) in [("training", &split.train), ("test", &split.test)] {
@@ -159,16 +187,20 @@ impl Trainer {
         }
         let model: Model<f32> = experiment.model_for(Mode::Train, &split.train)?;
         model.check_batch(batch)?;
+        let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
+        // The parameters, a copy of them before a step that a snapshot follows, and the state.
+        memory.reserved = (2 + n_states) * model.graph.n_parameters() * size_of::<f32>();
         let options = Compile {
             batch,
             loss: Some(model.loss),
             keep: vec![model.prediction],
+            memory,
             ..Compile::default()
         };
         let program = Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
-        let evaluator = Evaluator::new(&experiment, &split.test)?;
+        memory.reserved += program.bytes();
+        let evaluator = Evaluator::with_memory_limit(&experiment, &split.test, memory)?;
         let parameters = model.initial_parameters(train.seed);
-        let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
         // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
         // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
         let n_parameters = parameters.len();

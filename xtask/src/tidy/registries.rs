@@ -72,6 +72,7 @@ const REGISTRIES: &[Registry] = &[
 /// Files of a registry folder that are shared by its components.
 const SHARED: &[&str] = &[
     "crates/nn/src/init/testing.rs",
+    "crates/nn/src/losses/testing.rs",
     "crates/nn/src/optim/clip.rs",
     "crates/nn/src/optim/testing.rs",
     "crates/studio/assets/panels/grid.js",

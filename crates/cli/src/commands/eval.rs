@@ -10,7 +10,7 @@ use gradus::data::{Dataset, Targets, readers};
 use gradus::events::Metrics;
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
-use gradus::runs::{Evaluation, Evaluator, SavedModel};
+use gradus::runs::{Evaluation, Evaluator, SavedModel, class_scores, predicted_class};
 
 use crate::output::{metric, print, thousands};
 use crate::threads::ThreadsArgs;
@@ -41,7 +41,10 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let model = SavedModel::read(&args.model)?;
     let experiment = &model.experiment;
     let dataset = match args.data.as_deref() {
-        Some([images, labels]) => readers::idx::read(images, labels, experiment.model.outputs()?)?,
+        Some([images, labels]) => {
+            let classes = experiment.train.loss.classes(experiment.model.outputs()?);
+            readers::idx::read(images, labels, classes)?
+        }
         _ => experiment.data.open(gradus::mnist)?.test,
     };
     let (found, expected) = (dataset.sample_shape(), &experiment.model.input[..]);
@@ -58,13 +61,18 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     print(out, args.json, &report, EvalReport::write)
 }
 
+/// The most classes of a confusion matrix: a larger one could not be read.
+const MOST_CLASSES: usize = 1000;
+
 /// The results of an evaluation.
 #[derive(Debug, serde::Serialize)]
 struct EvalReport {
     data: String,
     samples: usize,
     metrics: Metrics,
-    /// `confusion[l][p]`: samples with label `l` and prediction `p`.
+    /// Samples whose prediction is not the label, if there are labels.
+    misclassified: Option<usize>,
+    /// `confusion[l][p]`: samples with label `l` and prediction `p`; empty for more than [`MOST_CLASSES`].
     confusion: Vec<Vec<usize>>,
     /// Misclassified samples, lowest probability of the label first.
     worst_mistakes: Vec<Mistake>,
@@ -75,7 +83,7 @@ struct Mistake {
     sample: usize,
     label: usize,
     predicted: usize,
-    /// Output of the last layer for the predicted and for the true class.
+    /// The scores of the predicted and of the true class.
     predicted_score: f64,
     label_score: f64,
     /// The probabilities of both, if the loss defines probabilities.
@@ -94,18 +102,21 @@ impl EvalReport {
             data: dataset.name().to_owned(),
             samples: dataset.len(),
             metrics: evaluation.metrics.clone(),
+            misclassified: None,
             confusion: Vec::new(),
             worst_mistakes: Vec::new(),
         };
         let Targets::Labels { values, classes } = dataset.targets() else { return report };
-        report.confusion = vec![vec![0; *classes]; *classes];
-        let scores = evaluation.predictions.values().chunks_exact(*classes);
-        let predictions = evaluation.classes().zip(values).zip(scores);
-        for (sample, ((predicted, &label), scores)) in predictions.enumerate() {
-            let label = label as usize;
-            report.confusion[label][predicted] += 1;
+        let size = if *classes > MOST_CLASSES { 0 } else { *classes };
+        report.confusion = vec![vec![0; size]; size];
+        for (sample, (row, &label)) in evaluation.rows().zip(values).enumerate() {
+            let (predicted, label) = (predicted_class(row), label as usize);
+            if let Some(predictions) = report.confusion.get_mut(label) {
+                predictions[predicted] += 1;
+            }
             if predicted != label {
-                let probability = prediction.probabilities(scores);
+                let scores = class_scores(row);
+                let probability = prediction.probabilities(row);
                 let of = |class: usize| probability.as_ref().map(|each| each[class]);
                 report.worst_mistakes.push(Mistake {
                     sample,
@@ -118,6 +129,7 @@ impl EvalReport {
                 });
             }
         }
+        report.misclassified = Some(report.worst_mistakes.len());
         let confidence =
             |mistake: &Mistake| mistake.label_probability.unwrap_or(mistake.label_score);
         report.worst_mistakes.sort_by(|a, b| confidence(a).total_cmp(&confidence(b)));
@@ -132,9 +144,8 @@ impl EvalReport {
         ];
         for (name, value) in self.metrics.iter() {
             let mut text = metric(value);
-            if name == "accuracy" {
-                let correct: usize = (0..self.confusion.len()).map(|i| self.confusion[i][i]).sum();
-                let mistakes = thousands((self.samples - correct) as u64);
+            if let Some(mistakes) = self.misclassified.filter(|_| name == "accuracy") {
+                let mistakes = thousands(mistakes as u64);
                 text = format!("{text} ({mistakes} misclassified)");
             }
             fields.push((name.replace('_', " "), text));

@@ -14,7 +14,7 @@ use gradus::runs::RunFolder;
 use gradus::train::{Recorder, Trainer};
 
 use crate::experiment::{ExperimentArgs, warn};
-use crate::output::{metric, number, print, thousands};
+use crate::output::{bytes, metric, number, print, thousands};
 use crate::progress::Progress;
 use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
@@ -56,6 +56,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "F", value_parser = accuracy)]
     target_accuracy: Option<f64>,
 
+    /// Most memory for the network, such as 2GiB or 500MB; the data is not counted [default: 16GiB].
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory_limit: Option<usize>,
+
     /// Serve a live page while training; keeps serving until Ctrl-C.
     #[arg(long)]
     live: bool,
@@ -92,7 +96,10 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         split.test.name()
     );
     let pool = Arc::new(Pool::new(args.threads.count()));
-    let mut trainer = Trainer::new(experiment.clone(), split, pool)?;
+    let mut trainer = match args.memory_limit {
+        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), split, pool, bytes)?,
+        None => Trainer::new(experiment.clone(), split, pool)?,
+    };
     let is_live = args.live || args.serve.is_given();
     let address = is_live.then(|| args.serve.bind()).transpose()?;
     let folder = match &args.run {

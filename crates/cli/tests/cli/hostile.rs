@@ -1,6 +1,7 @@
 //! No command line and no setting causes a panic.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use crate::sandbox::Sandbox;
 
@@ -70,6 +71,35 @@ fn a_network_that_no_memory_holds_is_refused_with_layer_and_limit() {
     let ran = sandbox.run(&["train", "softmax", "--set", layers]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     ran.tells(&["1.conv2d", "[N, 28, 28, 1000000]", "a batch of 100", "limit is 17179869184"]);
+}
+
+#[test]
+fn a_memory_limit_counts_parameters_state_and_values_and_names_the_largest() {
+    let sandbox = Sandbox::new();
+    let train = "train tiny.toml --set model.layers=['flatten',{kind='linear',units=600},{kind='linear',units=3}]";
+    sandbox.succeeds(&format!("{train} --memory-limit 1MiB --run enough"));
+    for (limit, bytes) in [("30kB", "30000"), ("1", "1")] {
+        let error = sandbox.refused(&format!("{train} --memory-limit {limit} --run too-much"));
+        let expected = "2.linear: 2.linear.weight [16, 600] with a batch of 4: ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(error.ends_with(&format!(" bytes are needed, the limit is {bytes}\n")), "{error}");
+    }
+    assert!(!sandbox.path("too-much").exists());
+    let error = sandbox.refused("train tiny.toml --memory-limit 2Gb");
+    assert!(error.contains("expected a size such as 2GiB, 500MB or 1000000"), "{error}");
+}
+
+#[test]
+fn a_million_layers_are_refused_at_once_and_at_their_line() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.read("tiny.toml");
+    let layers = "layers = [\"flatten\",".to_owned() + &" \"relu\",".repeat(1_000_000);
+    sandbox.write("deep.toml", text.replace("layers = [\"flatten\",", &layers));
+    let begin = Instant::now();
+    let error = sandbox.refused("train deep.toml");
+    let expected = "deep.toml:13:10: model.layers: expected at most 10000 layers, found 1000002\n";
+    assert!(error.starts_with(expected) && error.len() < 1000, "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 
 #[test]

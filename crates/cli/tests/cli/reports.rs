@@ -1,5 +1,7 @@
 //! The commands that do not train: `presets`, `summary`, `eval`, `check`, `explain`, `bench`.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -77,6 +79,36 @@ sample  label  predicted  p(predicted)  p(label)
     assert_eq!((&other["data"], &other["samples"]), (&"train-images".into(), &12.into()));
     assert_eq!(other["confusion"], serde_json::json!([[4, 0, 0], [4, 0, 0], [4, 0, 0]]));
     assert_eq!(other["worst_mistakes"], serde_json::json!([]));
+}
+
+#[test]
+fn two_classes_by_one_output_have_a_matrix_of_two_rows() {
+    let sandbox = Sandbox::new();
+    for set in ["train-labels", "test-labels"] {
+        // Dark and bright, after a header of eight bytes.
+        let mut labels = fs::read(sandbox.path(set)).unwrap();
+        labels[8..].iter_mut().for_each(|label| *label = (*label).min(1));
+        sandbox.write(set, labels);
+    }
+    let one = "--set model.layers=['flatten',{kind='linear',units=1}] --set data.source.classes=2";
+    let train = format!("train tiny.toml {one} --set train.schedule.learning_rate=1e-300");
+    let report = "\
+confusion matrix (rows: label, columns: prediction):
+      0  1
+  0   2  0
+  1   4  0
+
+worst mistakes, by probability of the true class:
+sample  label  predicted  p(predicted)  p(label)
+     1      1          0        0.5000   5.00e-1
+";
+    sandbox.succeeds(&format!("{train} --set train.loss=binary_cross_entropy --run here"));
+    for data in ["", "--data test-images test-labels"] {
+        let ran = sandbox.line(&format!("eval here --mistakes 1 {data}"));
+        assert!(ran.out.ends_with(report), "{}", ran.out + &ran.err);
+    }
+    let error = sandbox.refused(&train);
+    assert!(error.contains("one output for two classes, such as binary_cross_entropy"), "{error}");
 }
 
 #[test]

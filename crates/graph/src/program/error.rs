@@ -9,12 +9,12 @@ pub enum CompileError {
     /// Shapes do not fit: the loss must be one number for the whole batch.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// The program needs more memory than [`Compile::memory_limit`](crate::Compile::memory_limit).
+    /// The program needs more memory than [`Compile::memory`](crate::Compile::memory).
     #[error(
-        "{value} {shape} with a batch of {batch}: the program needs {bytes} bytes, the limit is {limit}"
+        "{value} {shape} with a batch of {batch}: {bytes} bytes are needed, the limit is {limit}"
     )]
     Memory {
-        /// Bytes that the program needs with one thread.
+        /// Bytes that are needed, those that are reserved for something else among them.
         bytes: usize,
         /// The limit.
         limit: usize,

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use kernels::Float;
 
 use super::error::CompileError;
-use super::options::Compile;
+use super::options::{Compile, MemoryLimit};
 use super::plan::{Plan, Storage};
 use super::state::RowParallelState;
 use crate::graph::{Graph, NodeId};
@@ -24,12 +24,14 @@ pub(super) struct Memory {
     pub(super) shared: usize,
     /// For passes, or for the tiles' parts of the largest reduction, one after the other.
     pub(super) shared_scratch: usize,
+    /// Bytes of all of these, with as many threads as the limit counts.
+    pub(super) bytes: usize,
 }
 
 impl Memory {
     /// # Errors
     ///
-    /// If a program with one thread needs more than the options allow.
+    /// If the program needs more than the options allow.
     pub(super) fn new<T: Float>(
         graph: &Graph<T>,
         plan: &Plan,
@@ -70,22 +72,30 @@ impl Memory {
             thread_scratch: 0,
             shared: sum(shared.chain([parts, graph.n_parameters()])),
             shared_scratch: parts,
+            bytes: 0,
         }
     }
 
     fn check<T: Float>(
-        &self,
+        &mut self,
         graph: &Graph<T>,
         plan: &Plan,
         options: &Compile,
     ) -> Result<(), CompileError> {
-        let len = sum([self.tiles, self.thread, self.shared].into_iter());
-        let (bytes, limit) = (len.saturating_mul(size_of::<T>()), options.memory_limit);
+        let MemoryLimit { bytes: limit, reserved, threads } = options.memory;
+        let of_threads = self.thread.saturating_mul(threads);
+        let len = sum([self.tiles, of_threads, self.shared].into_iter());
+        self.bytes = len.saturating_mul(size_of::<T>());
+        let bytes = self.bytes.saturating_add(reserved);
         if bytes <= limit {
             return Ok(());
         }
         // The first of the largest values tells what to change: those after it have its size.
-        let largest = stored(graph, plan).min_by_key(|&id| Reverse(graph.shape(id).len()));
+        let size = |id| {
+            let shape = graph.shape(id);
+            shape.len().saturating_mul(if shape.is_batched() { plan.batch } else { 1 })
+        };
+        let largest = stored(graph, plan).min_by_key(|&id| Reverse(size(id)));
         let largest = largest.expect("a program that needs memory computes values");
         let (scope, name) = (graph.scope(largest), graph.node(largest).label());
         Err(CompileError::Memory {
@@ -120,7 +130,7 @@ fn scratch_len<T: Float>(graph: &Graph<T>, plan: &Plan, width: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Compile, CompileError, Graph, Padding, Program, Shape};
+    use crate::{Compile, CompileError, Graph, MemoryLimit, Padding, Program, Shape};
 
     fn refused(g: Graph<f32>, options: &Compile) -> String {
         let error = Program::new(g, options).unwrap_err();
@@ -140,10 +150,9 @@ mod tests {
         let loss = g.mean_all(y).unwrap();
         let options = Compile { batch: 100, loss: Some(loss), ..Compile::default() };
         let text = refused(g, &options);
-        let expected =
-            "layer 1 (conv2d): conv2d [N, 28, 28, 1000000] with a batch of 100: the program needs ";
+        let expected = "layer 1 (conv2d): conv2d [N, 28, 28, 1000000] with a batch of 100: ";
         assert!(text.starts_with(expected), "{text}");
-        assert!(text.ends_with(" bytes, the limit is 17179869184"), "{text}");
+        assert!(text.ends_with(" bytes are needed, the limit is 17179869184"), "{text}");
     }
 
     #[test]
@@ -175,8 +184,18 @@ mod tests {
         let loss = g.mean_all(y).unwrap();
         // Gradients of 600 · 600 numbers, and two values of 600 numbers and their gradients for 48 samples.
         let least = 4 * (600 * 600 + 3 * 600 * 48);
-        let options = Compile { batch: 48, loss: Some(loss), ..Compile::default() };
-        refused(g.clone(), &Compile { memory_limit: least, ..options.clone() });
-        Program::new(g, &Compile { memory_limit: 4 * least, ..options }).unwrap();
+        let options = |bytes, reserved, threads| {
+            let memory = MemoryLimit { bytes, reserved, threads };
+            Compile { batch: 48, loss: Some(loss), memory, ..Compile::default() }
+        };
+        refused(g.clone(), &options(least, 0, 1));
+        let bytes = Program::new(g.clone(), &options(4 * least, 0, 1)).unwrap().bytes();
+        assert!(bytes > least, "{bytes}");
+        // To the byte, with what is reserved; and each thread takes some.
+        Program::new(g.clone(), &options(bytes + 100, 100, 1)).unwrap();
+        for options in [options(bytes + 99, 100, 1), options(bytes, 0, 2)] {
+            let text = refused(g.clone(), &options);
+            assert!(text.contains("weight [600, 600] with a batch of 48: "), "{text}");
+        }
     }
 }

@@ -21,18 +21,33 @@ pub struct Compile {
     pub keep_all: bool,
     /// Samples in a tile; chosen by the planner if not given.
     pub tile: Option<usize>,
-    /// Bytes that a program may take with one thread; one that needs more is refused before anything is allocated.
-    pub memory_limit: usize,
+    /// What the program may take; one that needs more is refused before anything is allocated.
+    pub memory: MemoryLimit,
 }
 
-/// 16 GiB, on every machine: whether a graph compiles must not depend on where.
-const MEMORY_LIMIT: usize = 16 << 30;
+/// How much memory a program may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimit {
+    /// Bytes at most.
+    pub bytes: usize,
+    /// Those of them that something else takes, such as the parameters.
+    pub reserved: usize,
+    /// The threads with which the program may take the rest.
+    pub threads: usize,
+}
+
+impl Default for MemoryLimit {
+    /// 16 GiB with one thread, on every machine: whether a graph compiles must not depend on where.
+    fn default() -> Self {
+        Self { bytes: 16 << 30, reserved: 0, threads: 1 }
+    }
+}
 
 impl Default for Compile {
-    /// A batch of one sample, no loss, nothing kept, at most 16 GiB.
+    /// A batch of one sample, no loss, nothing kept, the usual memory limit.
     fn default() -> Self {
         let (loss, keep, tile) = (None, Vec::new(), None);
-        Self { batch: 1, loss, keep, keep_all: false, tile, memory_limit: MEMORY_LIMIT }
+        Self { batch: 1, loss, keep, keep_all: false, tile, memory: MemoryLimit::default() }
     }
 }
 

@@ -11,7 +11,7 @@ settings! {
 }
 
 impl Initialize for Constant {
-    fn fill(&self, _: usize, _: usize, _: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, _: ParameterSize<'_>, _: &mut Stream, values: &mut [f64]) {
         values.fill(self.value);
     }
 }
@@ -23,7 +23,8 @@ mod tests {
     #[test]
     fn gives_its_value_and_draws_nothing() {
         let (mut values, mut random) = ([0.0; 3], Stream::new(1, 1));
-        Constant { value: 0.1 }.fill(4, 5, &mut random, &mut values);
+        let size = ParameterSize { shape: &[3], fans: [4, 5] };
+        Constant { value: 0.1 }.fill(size, &mut random, &mut values);
         assert_eq!(values, [0.1; 3]);
         assert_eq!(random.next_u64(), Stream::new(1, 1).next_u64());
     }

@@ -11,7 +11,8 @@ settings! {
 }
 
 impl Initialize for HeUniform {
-    fn fill(&self, fan_in: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, size: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
+        let [fan_in, _] = size.fans;
         fill_uniform(2.0, fan_in, random, values);
     }
 }

@@ -1,18 +1,20 @@
 //! Initializers: the parameters before the first step.
 //!
 //! One output of a layer sums `fan_in` inputs, one input feeds `fan_out` outputs; a convolution counts
-//! its window in both.
+//! its window in both. A bias has the fans of the weight beside it.
 
 pub mod constant;
 pub mod he_normal;
 pub mod he_uniform;
 pub mod normal;
+pub mod orthogonal;
 #[cfg(test)]
 mod testing;
 pub mod truncated_normal;
 pub mod uniform;
 pub mod xavier_normal;
 pub mod xavier_uniform;
+pub mod zeros;
 
 // What the files of initializers take by `use super::*`.
 use kernels::random::Stream;
@@ -24,6 +26,7 @@ registry! {
     /// An initializer chosen by name.
     pub enum Initializer: dyn Initialize {
         constant::Constant,
+        zeros::Zeros,
         normal::Normal,
         truncated_normal::TruncatedNormal,
         uniform::Uniform,
@@ -31,15 +34,30 @@ registry! {
         xavier_normal::XavierNormal,
         he_normal::HeNormal,
         he_uniform::HeUniform,
+        orthogonal::Orthogonal,
     }
 }
 
 /// The rule of an initializer.
 pub trait Initialize {
-    /// Fills `values`, the next weights of one layer, in order.
+    /// Fills `values`, the next elements of one parameter, in order.
     ///
     /// Drawn in `f64`, so that parameters in `f32` and `f64` begin at the same point. A fan of 0 counts as 1.
-    fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]);
+    fn fill(&self, size: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]);
+
+    /// Whether each element is drawn by itself. If not, [`fill`](Self::fill) gets all elements at once.
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+}
+
+/// What an initializer knows of a parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterSize<'a> {
+    /// Its shape: a weight `[.., inputs, outputs]`, or a bias `[outputs]`.
+    pub shape: &'a [usize],
+    /// `fan_in` and `fan_out`.
+    pub fans: [usize; 2],
 }
 
 /// Independent numbers with mean 0 and variance `gain / fan`, normally distributed.

@@ -15,7 +15,7 @@ settings! {
 }
 
 impl Initialize for Normal {
-    fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, _: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
         random.fill_normal(values);
         values.iter_mut().for_each(|value| *value = self.mean + self.deviation * *value);
     }

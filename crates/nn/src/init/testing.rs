@@ -2,21 +2,26 @@
 
 use kernels::random::Stream;
 
-use super::Initializer;
+use super::{Initializer, ParameterSize};
 
-/// The first `N` weights of a layer with these fans.
+/// The first `N` weights of a layer with these fans, whose weight is a matrix.
 fn weights<const N: usize>(toml: &str, fans: [usize; 2], [seed, stream]: [u64; 2]) -> Vec<f64> {
     let initializer: Initializer = toml::from_str(toml).unwrap_or_else(|e| panic!("{toml}: {e}"));
     let mut values = vec![f64::NAN; N];
-    initializer.as_dyn().fill(fans[0], fans[1], &mut Stream::new(seed, stream), &mut values);
+    let size = ParameterSize { shape: &fans, fans };
+    initializer.as_dyn().fill(size, &mut Stream::new(seed, stream), &mut values);
     values
 }
 
 const FANS: [usize; 2] = [100, 50];
 
+/// The initializers without random numbers.
+const DRAW_NOTHING: [&str; 2] = ["constant", "zeros"];
+
 #[test]
 fn weights_have_the_distribution_of_their_source() {
     const N: usize = 100_000;
+    // To an orthogonal initializer these are 50 columns of 2,000.
     let inf = f64::INFINITY;
     // Mean, standard deviation, and the bound on the distance from the mean.
     let cases = [
@@ -29,9 +34,9 @@ fn weights_have_the_distribution_of_their_source() {
         ("kind = 'xavier_normal'\nmode = 'fan_in'", 0.0, 0.1, inf),
         ("kind = 'he_normal'", 0.0, 0.02f64.sqrt(), inf),
         ("kind = 'he_uniform'", 0.0, 0.02f64.sqrt(), 0.06f64.sqrt()),
+        ("kind = 'orthogonal'\ngain = 2", 0.0, 2.0 / 2000f64.sqrt(), inf),
     ];
-    // All but the constant.
-    for name in &Initializer::NAMES[1..] {
+    for name in Initializer::NAMES.iter().filter(|name| !DRAW_NOTHING.contains(name)) {
         assert!(
             cases.iter().any(|(toml, ..)| toml.contains(&format!("'{name}'"))),
             "no case of {name}"
@@ -84,10 +89,11 @@ fn the_first_values_are_the_known_ones() {
 fn values_repeat_with_seed_and_stream_and_change_with_either_and_are_finite_for_fans_of_0() {
     for name in Initializer::NAMES {
         let toml = format!("kind = '{name}'");
-        let values = |seed, stream| weights::<9>(&toml, [4, 5], [seed, stream]);
+        let values = |seed, stream| weights::<9>(&toml, [3, 3], [seed, stream]);
         assert_eq!(values(1, 2), values(1, 2), "{name}");
-        assert_eq!(values(1, 2) != values(1, 3), *name != "constant", "{name}");
-        assert_eq!(values(1, 2) != values(2, 2), *name != "constant", "{name}");
+        let draws = !DRAW_NOTHING.contains(name);
+        assert_eq!(values(1, 2) != values(1, 3), draws, "{name}");
+        assert_eq!(values(1, 2) != values(2, 2), draws, "{name}");
         let values = weights::<9>(&toml, [0, 0], [1, 1]);
         assert!(values.iter().all(|v| v.is_finite()), "{name}: {values:?}");
     }

@@ -20,7 +20,7 @@ settings! {
 }
 
 impl Initialize for TruncatedNormal {
-    fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, _: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
         values.fill_with(|| {
             // One draw in 22 is refused, so the search ends soon.
             let mut draws = std::iter::repeat_with(|| random.normal());

@@ -35,7 +35,7 @@ impl Validate for Uniform {
 }
 
 impl Initialize for Uniform {
-    fn fill(&self, _: usize, _: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, _: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
         let width = self.high - self.low;
         values.fill_with(|| self.low + width * random.uniform());
     }

@@ -26,7 +26,8 @@ pub enum FanMode {
 }
 
 impl Initialize for XavierNormal {
-    fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, size: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
+        let [fan_in, fan_out] = size.fans;
         match self.mode {
             FanMode::Average => fill_normal(2.0, fan_in + fan_out, random, values),
             FanMode::FanIn => fill_normal(1.0, fan_in, random, values),

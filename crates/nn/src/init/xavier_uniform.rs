@@ -11,7 +11,8 @@ settings! {
 }
 
 impl Initialize for XavierUniform {
-    fn fill(&self, fan_in: usize, fan_out: usize, random: &mut Stream, values: &mut [f64]) {
+    fn fill(&self, size: ParameterSize<'_>, random: &mut Stream, values: &mut [f64]) {
+        let [fan_in, fan_out] = size.fans;
         fill_uniform(2.0, fan_in + fan_out, random, values);
     }
 }

@@ -5,7 +5,10 @@ use super::*;
 settings! {
     /// The loss `binary_cross_entropy`.
     ///
-    /// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without a logarithm of 0.
+    /// `softplus(z) − t·z`, which is `−t ln σ(z) − (1 − t) ln(1 − σ(z))` without a logarithm of 0. One output tells two
+    /// classes apart: `σ(z)` is the probability of class 1.
+    ///
+    /// Source: Cox (1958), "The regression analysis of binary sequences".
     pub struct BinaryCrossEntropy {}
 }
 
@@ -19,5 +22,9 @@ impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
 
     fn prediction(&self) -> Prediction {
         Prediction::SeparateLogits
+    }
+
+    fn has_binary_form(&self) -> bool {
+        true
     }
 }

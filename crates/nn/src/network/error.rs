@@ -37,7 +37,8 @@ pub enum NetworkError {
     },
     /// The last layer has another number of outputs than the data has classes or values.
     #[error(
-        "the last layer gives {found}, but the data has {expected} classes or values: expected [N, {expected}]"
+        "the last layer gives {found}, but the data has {expected} classes or values: expected [N, {expected}]{}",
+        binary_hint(found, *expected)
     )]
     Outputs {
         /// Shape of the last layer's output.
@@ -69,4 +70,14 @@ pub enum LayerFault {
          expected a batch of 2 or more"
     )]
     NoVariance,
+}
+
+/// What to do about one output for two classes.
+fn binary_hint(found: &Shape, expected: usize) -> &'static str {
+    match (found.dims(), expected) {
+        ([1], 2) => {
+            ", or a loss that takes one output for two classes, such as binary_cross_entropy"
+        }
+        _ => "",
+    }
 }

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use gradus_nn::layers::flatten::Flatten;
+use gradus_nn::losses::binary_cross_entropy::BinaryCrossEntropy;
+use gradus_nn::losses::cross_entropy::CrossEntropy;
+use gradus_nn::losses::hinge::Hinge;
+use gradus_nn::losses::mean_squared_error::MeanSquaredError;
 use gradus_nn::{
-    Bias, LayerInput, Mode, Model, Network, NetworkError, Objective, ParameterRole, Penalty,
+    Bias, LayerInput, Loss, Mode, Model, Network, NetworkError, Objective, ParameterRole, Penalty,
 };
 use graph::Shape;
 
@@ -105,6 +109,9 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
            layer 1.avg_pool2d: avg_pool2d: padding [2, 2, 2, 2] leaves windows of [2, 2] without a pixel, found [N, 4, 4, 1]
          [16] | 'flatten', { kind = 'linear', units = 3 }
            the last layer gives [N, 3], but the data has 2 classes or values: expected [N, 2]
+         [16] | { kind = 'linear', units = 1 }
+           the last layer gives [N, 1], but the data has 2 classes or values: expected [N, 2], or a loss that takes one \
+output for two classes, such as binary_cross_entropy
          [4, 4, 1] | 'relu'
            the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]
          [] | 'flatten'
@@ -114,6 +121,23 @@ fn what_does_not_fit_is_named_with_number_kind_and_both_shapes() {
          [1, 1, 1, 1, 1, 1, 2] | 'flatten'
            input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
     );
+}
+
+#[test]
+fn one_output_is_enough_for_two_class_numbers_if_the_loss_has_a_binary_form() {
+    let fits = |loss: Loss, outputs, target| {
+        let network = network("[4]", "{ kind = 'linear', units = 1 }");
+        let objective = Objective { loss, ..Objective::default() };
+        network.model::<f32>(Mode::Train, &objective, outputs, target).is_ok()
+    };
+    let (number, row) = (Shape::batch([]), Shape::batch([2]));
+    for loss in [Loss::from(BinaryCrossEntropy {}), Hinge {}.into()] {
+        assert!(fits(loss.clone(), 2, number.clone()));
+        assert!(!fits(loss.clone(), 2, row.clone()) && !fits(loss, 3, number.clone()));
+    }
+    for loss in [Loss::default(), MeanSquaredError {}.into()] {
+        assert!(!fits(loss.clone(), 2, number.clone()) && fits(loss, 1, number.clone()));
+    }
 }
 
 #[test]
@@ -138,6 +162,10 @@ fn settings_outside_their_range_are_named_with_their_layer() {
     let objective = Objective { penalty: Penalty { l1: 0.0, l2: -1.0 }, ..Objective::default() };
     let error = model_error(&network, &objective);
     assert_eq!(error.to_string(), "l2: expected a number of at least 0, found -1");
+    let objective =
+        Objective { loss: CrossEntropy { label_smoothing: 1.0 }.into(), ..Objective::default() };
+    let error = model_error(&network, &objective);
+    assert_eq!(error.to_string(), "label_smoothing: expected a number from 0 to below 1, found 1");
     let error = Network { bias: Bias::Value(f64::NAN), ..network }.outputs().unwrap_err();
     assert_eq!(error.to_string(), "bias: expected a finite number, found NaN");
 }

@@ -1,7 +1,9 @@
 //! Accuracy: the fraction of samples whose predicted class is the label.
 //!
-//! The predicted class is the argmax of the outputs, the first of equals. One output is the score of class 1: it is
-//! predicted above 0.
+//! The predicted class is the argmax of the outputs, the first of equals. One output is the score of class 1, which is
+//! predicted above 0, and its negative is that of class 0: see [`nn::Loss::classes`].
+//!
+//! It applies to labels, whatever the loss.
 
 use data::Targets;
 
@@ -31,6 +33,14 @@ pub fn predicted_class(row: &[f32]) -> usize {
     }
 }
 
+/// The score of each class, from a row of outputs.
+pub fn class_scores(row: &[f32]) -> Vec<f32> {
+    match *row {
+        [score] => vec![-score, score],
+        _ => row.to_vec(),
+    }
+}
+
 /// The position of the largest element, the first of equals. NaN is never the largest.
 pub fn argmax(row: &[f32]) -> usize {
     let best = row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &value)| {
@@ -41,6 +51,8 @@ pub fn argmax(row: &[f32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use nn::losses::Prediction;
+
     use super::*;
 
     #[test]
@@ -50,5 +62,17 @@ mod tests {
         assert_eq!(correct(&predictions, &labels(&[1, 1, 1], 3), &[0, 1, 2]), 2.0);
         let two = labels(&[1, 1, 0, 0, 0], 2);
         assert_eq!(correct(&[-1.0, -1.0, 1.0, 1.0, 0.0], &two, &[2, 3, 0, 1, 4]), 5.0);
+    }
+
+    #[test]
+    fn scores_and_probabilities_of_one_output_have_its_predicted_class_for_argmax() {
+        for output in [f32::NEG_INFINITY, -1.0, -0.0, 0.0, 1e-6, 3.0, f32::NAN] {
+            let predicted = predicted_class(&[output]);
+            assert_eq!(argmax(&class_scores(&[output])), predicted, "{output}");
+            let probabilities = Prediction::SeparateLogits.probabilities(&[output]).unwrap();
+            assert_eq!(probabilities.len(), 2);
+            assert_eq!(usize::from(probabilities[1] > probabilities[0]), predicted, "{output}");
+        }
+        assert_eq!(class_scores(&[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
     }
 }

@@ -1,4 +1,6 @@
 //! Mean absolute error: the mean of `|prediction − target|` over all values, in the unit of the targets.
+//!
+//! It applies to values, whatever the loss.
 
 use data::Targets;
 

@@ -303,12 +303,15 @@ layers = [
 ]
 
 [train]
-loss = "cross_entropy"
 l1 = 0.0
 "#;
     assert!(written.contains(expected), "{written}");
-    let schedule = "\nschedule = { kind = \"constant\", learning_rate = 0.001 }\n";
-    assert!(written.contains(schedule), "{written}");
+    for line in [
+        "\nloss = { kind = \"cross_entropy\", label_smoothing = 0.0 }\n",
+        "\nschedule = { kind = \"constant\", learning_rate = 0.001 }\n",
+    ] {
+        assert!(written.contains(line), "{written}");
+    }
 }
 
 #[test]

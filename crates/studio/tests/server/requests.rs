@@ -167,6 +167,7 @@ fn images_and_activations_are_those_of_the_data_and_the_model() {
     let of_sample = server.get("/api/runs/done/activations?set=test&sample=1");
     let (about, values) = numbers(&of_sample);
     assert_eq!((&about["probabilities"], &about["step"]), (&expected, &3.into()));
+    assert_eq!(about["scores"], json!(scores));
     // The pixels as they are, and then the scores.
     assert_eq!(about["layers"], json!([[4], [3]]));
     assert_eq!(values, [&[4.0, 5.0, 6.0, 7.0], &scores[..]].concat());

@@ -5,7 +5,7 @@ use events::{EvaluationFinished, ParameterSnapshot, Part, RunStarted, Snapshot, 
 use events::{FORMAT, MOST_MISCLASSIFIED, MOST_SAMPLES, Metrics};
 use nn::ParameterRole::{Bias, Offset, Weight};
 use runs::metrics::{metric_infos, update_best};
-use runs::{SavedModel, outputs_of, predicted_class};
+use runs::{SavedModel, predicted_class};
 
 use super::Trainer;
 use crate::quantiles::quantiles;
@@ -90,11 +90,10 @@ impl Trainer {
 
     /// The predicted classes of the first samples of the last batch.
     fn predicted_classes(&self, n_samples: usize) -> Vec<u32> {
-        let outputs = outputs_of(&self.batches.dataset);
         let has_classes = matches!(self.batches.dataset.targets(), Targets::Labels { .. });
         let prediction = self.program.value(self.model.prediction);
         let Some(prediction) = prediction.filter(|_| has_classes) else { return Vec::new() };
-        let rows = prediction.values().chunks_exact(outputs.max(1)).take(n_samples);
+        let rows = prediction.values().chunks_exact(prediction.shape()[1]).take(n_samples);
         rows.map(|row| predicted_class(row) as u32).collect()
     }
 

@@ -9,3 +9,4 @@ mod saved;
 mod sources;
 mod start;
 mod steps;
+mod two_classes;

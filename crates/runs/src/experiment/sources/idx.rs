@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use data::readers::idx;
-use nn::registry::{MAX_WIDTH, within_limit};
+use nn::registry::{MAX_WIDTH, require};
 
 use super::*;
 
@@ -18,8 +18,10 @@ settings! {
         test_images: PathBuf;
         /// Test labels.
         test_labels: PathBuf;
-        /// Number of classes: 1 to 2²⁰.
-        classes: usize, |name, &classes| within_limit(name, classes, MAX_WIDTH);
+        /// Number of classes: 2 to 2²⁰.
+        classes: usize, |name, &classes| {
+            require((2..=MAX_WIDTH).contains(&classes), name, classes, format!("2 to {MAX_WIDTH}"))
+        };
     }
 }
 
