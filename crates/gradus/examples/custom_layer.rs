@@ -8,7 +8,7 @@ use std::error::Error;
 
 use gradus::graph::{Float, ShapeError};
 use gradus::nn::layers::{BuildLayer, LayerKind};
-use gradus::nn::optim::{Optimize, Optimizer, StepInfo};
+use gradus::nn::optim::{Optimize, Optimizer, OptimizerState, StepInfo};
 use gradus::nn::registry::positive;
 use gradus::nn::{Builder, ParameterRole, init::Constant};
 use gradus::prelude::*;
@@ -43,7 +43,7 @@ impl<T: Float> Optimize<T> for SignSgd {
         0
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: [&mut [T]; 2]) {
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: OptimizerState<'_, T>) {
         let rate = T::from_f64(step.learning_rate);
         for (w, &g) in params.iter_mut().zip(grads).filter(|(_, g)| **g != T::ZERO) {
             *w -= if g > T::ZERO { rate } else { -rate };

@@ -8,7 +8,7 @@ use gradus::graph::gradient_check::GradCheckOptions;
 use gradus::graph::{Float, ShapeError};
 use gradus::nn::losses::BuildLoss;
 use gradus::nn::registry::{one_or_more, positive};
-use gradus::nn::schedule::{LearningRate, Schedule};
+use gradus::nn::schedule::{LearningRate, Schedule, StepOf};
 use gradus::prelude::*;
 use gradus::train::gradient_check::gradient_check;
 
@@ -42,8 +42,8 @@ gradus::settings! {
 }
 
 impl LearningRate for InverseRoot {
-    fn learning_rate(&self, step: u64) -> f64 {
-        self.start / (1.0 + step as f64 / self.every as f64).sqrt()
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        self.start / (1.0 + at.step as f64 / self.every as f64).sqrt()
     }
 }
 

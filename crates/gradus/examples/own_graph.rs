@@ -27,11 +27,13 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
 
     let optimizer = Optimizer::from(Adam::default());
     let (mut parameters, mut first, mut second) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    let run = RunArgs { inputs: &inputs, ..RunArgs::default() };
     for step in 1..=2000 {
-        program.run(&RunArgs { parameters: &parameters, inputs: &inputs, ..RunArgs::default() });
-        let info = StepInfo { learning_rate: 0.01, step };
-        let state = [&mut first[..], &mut second[..]];
-        optimizer.as_dyn().update(&info, &mut parameters, program.gradients(), state);
+        let vectors = [&mut parameters[..], &mut first, &mut second];
+        program.step(&run, vectors, |_, gradients, [parameters, first, second]| {
+            let state = [first, second, &mut [], &mut []];
+            optimizer.as_dyn().update(&StepInfo::new(0.01, step), parameters, gradients, state);
+        });
     }
     let [slope, offset] = parameters;
     println!("{slope:.4}·x + {offset:.4}, loss {:.1e}", program.scalar(loss));

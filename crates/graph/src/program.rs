@@ -39,8 +39,14 @@ use crate::op::{Choices, Tile};
 use crate::shape::ShapeError;
 use crate::tensor::Tensor;
 
-/// The vector of parameters and two more of the same length, which an optimizer keeps; or pieces of them.
-pub type Vectors<'a, T> = [&'a mut [T]; 3];
+/// Where a piece of the parameter vector lies: some elements of one parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterPiece {
+    /// The number of the parameter in [`Graph::parameters`], from 0.
+    pub parameter: usize,
+    /// Elements of the parameter before the piece.
+    pub offset: usize,
+}
 
 /// A graph compiled for one batch size.
 ///
@@ -131,7 +137,7 @@ impl<T: Float> Program<T> {
     /// If the parameter vector is not of the graph's length, or an input has another shape than in the graph.
     pub fn run(&mut self, run: &RunArgs<'_, T>) {
         self.run_stages(run);
-        self.run_chunks(run, Vectors::default(), |_, _| ());
+        self.run_chunks(run, [], |_, _, []| ());
     }
 
     /// A training step: computes all values and gradients, and calls `update` with every piece of the gradients
@@ -145,12 +151,13 @@ impl<T: Float> Program<T> {
     ///
     /// If there is no loss, if a vector is neither empty nor as long as the graph's parameter vector, or if an input
     /// has another shape than in the graph.
-    pub fn step(
+    pub fn step<const N: usize>(
         &mut self,
         run: &RunArgs<'_, T>,
-        mut vectors: Vectors<'_, T>,
-        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
+        vectors: [&mut [T]; N],
+        update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) -> bool {
+        const { assert!(N > 0, "the first vector is the parameters") }
         let loss = self.loss.expect("a program that is trained has a loss");
         let run = RunArgs { parameters: &[], ..*run };
         self.run_stages(&RunArgs { parameters: vectors[0], ..run });
@@ -161,10 +168,10 @@ impl<T: Float> Program<T> {
             self.run_chunks(&run, vectors, update);
             return true;
         }
-        self.run_chunks(&run, Vectors::default(), |_, _| ());
+        self.run_chunks(&run, [], |_, _, []| ());
         let is_finite = is_finite && self.gradient_norm().is_finite();
         if is_finite {
-            self.update(run.pool, vectors.each_mut().map(|vector| &mut **vector), update);
+            self.update(run.pool, vectors, update);
         }
         is_finite
     }
@@ -187,16 +194,17 @@ impl<T: Float> Program<T> {
     /// # Panics
     ///
     /// If a vector is neither empty nor as long as the gradients.
-    pub fn update(
+    pub fn update<const N: usize>(
         &mut self,
         pool: Option<&Pool>,
-        vectors: Vectors<'_, T>,
-        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
+        vectors: [&mut [T]; N],
+        update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
-        let bounds = &self.plan.chunk_bounds;
-        split(pool_or_serial(pool), bounds, &mut self.gradients, vectors, |c, dx, vectors| {
-            if !self.plan.chunks[c].is_frozen {
-                update(dx, vectors);
+        let Self { plan, gradients, .. } = self;
+        split(pool_or_serial(pool), plan, gradients, vectors, |c, dx, vectors| {
+            let chunk = &plan.chunks[c];
+            if !chunk.is_frozen {
+                update(chunk.piece(), dx, vectors);
             }
         });
     }
@@ -328,17 +336,14 @@ impl<T: Float> Program<T> {
 }
 
 /// Calls `run` with the number of each chunk, its gradients and the same piece of each of `vectors`.
-fn split<T: Float>(
+fn split<T: Float, const N: usize>(
     pool: &Pool,
-    bounds: &[usize],
+    plan: &Plan,
     gradients: &mut [T],
-    vectors: Vectors<'_, T>,
-    run: impl Fn(usize, &mut [T], Vectors<'_, T>) + Sync,
+    vectors: [&mut [T]; N],
+    run: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
 ) {
     let is_right = |vector: &&mut [T]| vector.is_empty() || vector.len() == gradients.len();
     assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
-    let [first, second, third] = vectors;
-    pool.split([gradients, first, second, third], bounds, |c, [dx, first, second, third]| {
-        run(c, dx, [first, second, third]);
-    });
+    pool.split(gradients, vectors, &plan.chunk_bounds, run);
 }

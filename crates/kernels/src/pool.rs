@@ -148,34 +148,34 @@ impl Pool {
         });
     }
 
-    /// Cuts each of `slices` at `bounds` and calls `run(i, parts)` with the parts from `bounds[i]` to
-    /// `bounds[i + 1]`. Empty slices give empty parts.
+    /// Cuts `slice` and each of `others` at `bounds` and calls `run(i, part, other_parts)` with the parts from
+    /// `bounds[i]` to `bounds[i + 1]`. Empty slices give empty parts.
     ///
     /// # Panics
     ///
     /// As [`run`](Self::run), and if the bounds decrease or leave a slice that is not empty.
     pub fn split<T: Send, const N: usize>(
         &self,
-        slices: [&mut [T]; N],
+        slice: &mut [T],
+        others: [&mut [T]; N],
         bounds: &[usize],
-        run: impl Fn(usize, [&mut [T]; N]) + Sync,
+        run: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
     ) {
         assert!(bounds.is_sorted(), "bounds decrease");
         let end = bounds.last().copied().unwrap_or(0);
-        let slices = slices.map(|slice| {
+        let checked = |slice: &mut [T]| {
             assert!(slice.is_empty() || end <= slice.len(), "bound {end} of {}", slice.len());
             (DisjointPtr(slice.as_mut_ptr()), slice.is_empty())
-        });
+        };
+        let (slice, others) = (checked(slice), others.map(checked));
         self.run(bounds.len().saturating_sub(1), |i| {
-            let (start, len) = (bounds[i], bounds[i + 1] - bounds[i]);
-            let parts = std::array::from_fn(|s| {
-                let (slice, is_empty) = &slices[s];
-                let (start, len) = if *is_empty { (0, 0) } else { (start, len) };
+            let part = |(slice, is_empty): &(DisjointPtr<T>, bool)| {
+                let range = if *is_empty { 0..0 } else { bounds[i]..bounds[i + 1] };
                 // SAFETY: the parts lie inside the slice and are disjoint, since the bounds do not decrease;
                 // `run` hands out each part once while the slices stay borrowed.
-                unsafe { std::slice::from_raw_parts_mut(slice.at(start), len) }
-            });
-            run(i, parts);
+                unsafe { std::slice::from_raw_parts_mut(slice.at(range.start), range.len()) }
+            };
+            run(i, part(&slice), others.each_ref().map(part));
         });
     }
 
@@ -409,7 +409,7 @@ mod tests {
     fn split_gives_each_part_to_one_call_and_refuses_bounds_outside() {
         let pool = Pool::new(3);
         let (mut a, mut b) = ([0; 10], [0; 10]);
-        pool.split([&mut a, &mut b, &mut []], &[0, 3, 3, 10], |i, [a, b, empty]| {
+        pool.split(&mut a, [&mut b, &mut []], &[0, 3, 3, 10], |i, a, [b, empty]| {
             a.fill(i + 1);
             b.fill(a.len());
             assert!(empty.is_empty());
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(a, [1, 1, 1, 3, 3, 3, 3, 3, 3, 3]);
         assert_eq!(b, [3, 3, 3, 7, 7, 7, 7, 7, 7, 7]);
         for bounds in [&[0, 11][..], &[5, 2]] {
-            let refused = is_refused(|| pool.split([&mut [0; 10][..]], bounds, |_, _| ()));
+            let refused = is_refused(|| pool.split(&mut [0; 10], [], bounds, |_, _, []| ()));
             assert!(refused, "{bounds:?}");
         }
     }

@@ -15,11 +15,11 @@ use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, chain, nearest, printable};
 use graph::Shape;
 use kernels::Float;
-use nn::optim::{Optimizer, adam::Adam, clip::Clip};
+use nn::optim::{Optimizer, adam::Adam, clip::Clip, ema::Ema, lookahead::Lookahead};
 use nn::registry::{
     InvalidSetting, Validate, nested, not_negative, one_or_more, optional, positive, require,
 };
-use nn::schedule::{Schedule, constant::ConstantRate};
+use nn::schedule::{Schedule, StepOf, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,12 @@ settings! {
         schedule: Schedule = ConstantRate { learning_rate: 0.001 }.into(), nested;
         /// Bounds on the gradients.
         clip: Clip = Clip::default(), nested;
+        /// Slow weights around the optimizer, see [`nn::optim::lookahead`].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lookahead: Option<Lookahead> = None, optional(nested);
+        /// Averaged weights, with which the network is evaluated and saved, see [`nn::optim::ema`].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ema: Option<Ema> = None, optional(nested);
         /// Factor of the sum of magnitudes of all weights, 0 or more: see [`nn::Penalty`].
         l1: f64 = 0.0, not_negative;
         /// Factor of half the sum of squares of all weights, 0 or more.
@@ -109,6 +115,11 @@ impl TrainSpec {
             (steps * (1.0 - ROUNDING)).ceil() as u64
         };
         self.steps.or(self.epochs.map(of_epochs)).unwrap_or(0).max(1)
+    }
+
+    /// The step after so many of a run on `n_samples` training samples, as schedules see it.
+    pub fn step_of(&self, step: u64, n_samples: usize) -> StepOf {
+        StepOf { step, steps: self.steps_for(n_samples) }
     }
 
     /// The steps from one evaluation to the next.

@@ -92,6 +92,7 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         .parameters
         .iter()
         .map(|spec| json!({ "path": spec.path, "role": spec.role.name(), "shape": spec.shape }));
+    let (train, n_train) = (&experiment.train, set(Set::Train).map_or(0, Dataset::len));
     Ok(json!({
         "id": run.id,
         "name": experiment.name,
@@ -102,12 +103,12 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         "loss": experiment.train.loss.name(),
         "is_loss_in_nats": experiment.train.loss.is_in_nats(),
         // Of the first step.
-        "learning_rate": experiment.train.schedule.as_dyn().learning_rate(0),
+        "learning_rate": train.schedule.as_dyn().learning_rate(train.step_of(0, n_train)),
         "layers": layers.collect::<Value>(),
         "parameters": parameters.collect::<Value>(),
         "classes": classes,
         "image_shape": test.and_then(images::size),
-        "train_samples": set(Set::Train).map_or(0, Dataset::len),
+        "train_samples": n_train,
         "test_samples": test.map_or(0, Dataset::len),
         "saved_steps": run.saved_steps(),
         "damaged_lines": run.log().damaged,

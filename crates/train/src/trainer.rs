@@ -3,21 +3,22 @@
 mod not_finite;
 mod snapshot;
 mod training_loop;
+mod update;
 
 use std::collections::BTreeMap;
-use std::iter::repeat_n;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use data::{DataError, Dataset};
 use events::{Best, Metrics, NotFinite, StartModel, StepFinished};
-use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Times, Vectors};
+use graph::{Compile, MemoryLimit, Pool, Program, Times};
 use nn::optim::StepInfo;
-use nn::{Mode, Model, ModelInputs, NetworkError, RunningStatistics};
+use nn::{Mode, Model, NetworkError, RunningStatistics};
 
 use runs::metrics::BatchMetrics;
 use runs::{Evaluator, Experiment, ExperimentError, SavedError, SavedModel, Split, Start};
 
+use self::update::OptimizerMemory;
 use crate::batches::Batches;
 
 pub use training_loop::Observer;
@@ -50,15 +51,17 @@ pub use training_loop::Observer;
 /// ```
 #[derive(Debug)]
 pub struct Trainer {
-    /// The experiment, and the parameters and running statistics as they are now.
-    saved: SavedModel,
+    /// The experiment, and the parameters and running statistics that are trained.
+    current: SavedModel,
+    /// The same with averages of both, if they are asked for.
+    averaged: Option<SavedModel>,
     batches: Batches,
     test: Dataset,
     pool: Arc<Pool>,
     model: Model<f32>,
     program: Program<f32>,
     evaluator: Evaluator,
-    state_vectors: [Vec<f32>; 2],
+    memory: OptimizerMemory,
     /// Steps done.
     step: u64,
     /// Of the last batch.
@@ -187,9 +190,9 @@ impl Trainer {
         }
         let model: Model<f32> = experiment.model_for(Mode::Train, &split.train)?;
         model.check_batch(batch)?;
-        let n_states = train.optimizer.as_dyn::<f32>().state_vectors();
-        // The parameters, a copy of them before a step that a snapshot follows, and the state.
-        memory.reserved = (2 + n_states) * model.graph.n_parameters() * size_of::<f32>();
+        // The parameters, a copy of them before a step that a snapshot follows, and what the optimizer keeps.
+        let n_kept = 2 * model.graph.n_parameters() + OptimizerMemory::len(train, &model);
+        memory.reserved = n_kept * size_of::<f32>();
         let options = Compile {
             batch,
             loss: Some(model.loss),
@@ -201,28 +204,26 @@ impl Trainer {
         memory.reserved += program.bytes();
         let evaluator = Evaluator::with_memory_limit(&experiment, &split.test, memory)?;
         let parameters = model.initial_parameters(train.seed);
-        // Zeros that are written. Pages of `vec![0.0; …]` would be made in the first step, once when they are read
-        // and again, with a message to all threads, when they are written: 100 ms for 3 million parameters.
-        let n_parameters = parameters.len();
-        let state = |i| repeat_n(0.0, if i < n_states { n_parameters } else { 0 }).collect();
         let batches = Batches::new(&experiment, split.train)?;
         let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
         let running_statistics = initial.collect();
-        let mut saved = SavedModel { experiment, parameters, running_statistics };
-        let start = match saved.experiment.model.start.clone() {
+        let mut current = SavedModel { experiment, parameters, running_statistics };
+        let start = match current.experiment.model.start.clone() {
             None => None,
             Some(path) => {
                 let trained = SavedModel::read(&path)?;
-                let Start { taken, left, new } = Start::take(&trained, &mut saved, &model)?;
+                let Start { taken, left, new } = Start::take(&trained, &mut current, &model)?;
                 if taken.is_empty() {
                     return Err(TrainError::NothingTaken { model: path, left });
                 }
                 Some(StartModel { model: path.display().to_string(), taken, left, new })
             }
         };
+        let train = &current.experiment.train;
         Ok(Self {
             start,
-            state_vectors: [state(0), state(1)],
+            memory: OptimizerMemory::new(train, &model, &current.parameters),
+            averaged: train.ema.is_some().then(|| current.clone()),
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
             batch_metrics: BatchMetrics::new(&program, &pool, batches.dataset.targets()),
@@ -231,7 +232,7 @@ impl Trainer {
             learning_rate: None,
             previous: (Vec::new(), None),
             times: None,
-            saved,
+            current,
             batches,
             test: split.test,
             pool,
@@ -268,13 +269,19 @@ impl Trainer {
 
     /// Passes over the training set so far, with their fraction.
     pub fn epochs_done(&self) -> f64 {
-        let batch = self.saved.experiment.train.batch;
+        let batch = self.current.experiment.train.batch;
         self.step as f64 * batch as f64 / self.batches.dataset.len() as f64
     }
 
-    /// The experiment, and the parameters and running statistics as they are now, ready to be saved.
+    /// The network as it is evaluated, ready to be saved: with the averaged parameters and running statistics, if
+    /// `train.ema` asks for them, else with those that are trained.
     pub fn saved(&self) -> &SavedModel {
-        &self.saved
+        self.averaged.as_ref().unwrap_or(&self.current)
+    }
+
+    /// The network as it is trained. It differs from [`saved`](Self::saved) only with `train.ema`.
+    pub fn current(&self) -> &SavedModel {
+        &self.current
     }
 
     /// What the network took from a trained one, if it began with one.
@@ -304,40 +311,13 @@ impl Trainer {
     /// If a loss or gradient is not finite. Then nothing has changed.
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
         self.batches.draw(self.step);
-        let SavedModel { experiment, parameters, running_statistics } = &mut self.saved;
-        let inputs =
-            ModelInputs { model: &self.model, source: self.batches.source(), running_statistics };
-        let train = &experiment.train;
-        let (pool, times) = (Some(&*self.pool), self.times.as_ref());
-        let (seed, step) = (train.seed, self.step);
-        let learning_rate =
-            self.learning_rate.unwrap_or_else(|| train.schedule.as_dyn().learning_rate(step));
-        let info = StepInfo { learning_rate, step: step + 1 };
-        let optimizer = train.optimizer.as_dyn::<f32>();
-        let update =
-            |scale, gradients: &mut [f32], [parameters, first, second]: Vectors<'_, f32>| {
-                train.clip.apply(scale, gradients);
-                optimizer.update(&info, parameters, gradients, [first, second]);
-            };
-        let run = RunArgs { pool, parameters: &[], inputs: &inputs, seed, step, times };
-        let [first, second] = &mut self.state_vectors;
-        let is_finite = if train.clip.norm.is_none() {
-            let vectors = [&mut parameters[..], first, second];
-            self.program.step(&run, vectors, |gradients, vectors| update(1.0, gradients, vectors))
-        } else {
-            self.program.run(&RunArgs { parameters, ..run });
-            let norm = self.program.gradient_norm();
-            let is_finite = norm.is_finite() && self.program.scalar(self.model.loss).is_finite();
-            if is_finite {
-                let vectors = [&mut parameters[..], first, second];
-                let scale = train.clip.scale(norm);
-                self.program.update(pool, vectors, |gradients, vectors| {
-                    update(scale, gradients, vectors);
-                });
-            }
-            is_finite
-        };
-        if !is_finite {
+        let train = &self.current.experiment.train;
+        let at = train.step_of(self.step, self.batches.dataset.len());
+        let schedule = train.schedule.as_dyn();
+        let learning_rate = self.learning_rate.unwrap_or_else(|| schedule.learning_rate(at));
+        let momentum = schedule.momentum(at);
+        let info = StepInfo { momentum, ..StepInfo::new(learning_rate, self.step + 1) };
+        if !self.run_and_update(&info) {
             return Err(self.find_not_finite());
         }
         let loss = f64::from(self.program.scalar(self.model.loss));
@@ -345,17 +325,17 @@ impl Trainer {
         self.update_running_statistics();
         self.step += 1;
         let data_loss = f64::from(self.program.scalar(self.model.data_loss));
-        self.last_metrics = match self.step.is_multiple_of(self.saved.experiment.train.report_every)
-        {
-            true => self.batch_metrics.metrics(
-                data_loss,
-                (&self.program, self.model.prediction),
-                &self.pool,
-                self.batches.dataset.targets(),
-                &self.batches.indices,
-            ),
-            false => Metrics::new(data_loss),
-        };
+        self.last_metrics =
+            match self.step.is_multiple_of(self.current.experiment.train.report_every) {
+                true => self.batch_metrics.metrics(
+                    data_loss,
+                    (&self.program, self.model.prediction),
+                    &self.pool,
+                    self.batches.dataset.targets(),
+                    &self.batches.indices,
+                ),
+                false => Metrics::new(data_loss),
+            };
         Ok(StepFinished {
             step: self.step,
             epoch: self.epochs_done(),
@@ -367,6 +347,7 @@ impl Trainer {
     }
 
     fn update_running_statistics(&mut self) {
+        let running = &mut self.current.running_statistics;
         for statistic in &self.model.running_statistics {
             let momentum = statistic.momentum_at(self.step) as f32;
             if self.model.graph.node(statistic.moments).leaf().is_some() {
@@ -375,10 +356,14 @@ impl Trainer {
             }
             let moments = self.program.shared_value(statistic.moments);
             let moments = moments.expect("computed for all tiles");
-            let running = &mut self.saved.running_statistics[statistic.range.clone()];
-            for (own, &moment) in running.iter_mut().zip(moments) {
+            for (own, &moment) in running[statistic.range.clone()].iter_mut().zip(moments) {
                 *own = momentum * *own + (1.0 - momentum) * moment;
             }
+        }
+        if let Some((averaged, ema)) =
+            self.averaged.as_mut().zip(self.current.experiment.train.ema.as_ref())
+        {
+            ema.apply(self.step + 1, running, &mut averaged.running_statistics);
         }
     }
 }

@@ -74,6 +74,8 @@ const SHARED: &[&str] = &[
     "crates/nn/src/init/testing.rs",
     "crates/nn/src/losses/testing.rs",
     "crates/nn/src/optim/clip.rs",
+    "crates/nn/src/optim/ema.rs",
+    "crates/nn/src/optim/lookahead.rs",
     "crates/nn/src/optim/testing.rs",
     "crates/studio/assets/panels/grid.js",
 ];

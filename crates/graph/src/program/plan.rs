@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::ParameterPiece;
 use super::buffer::ROW_ALIGNMENT;
 use super::task::Task;
 use crate::Shape;
@@ -79,7 +80,9 @@ pub(super) struct NodePlan {
 /// Some elements of one parameter's gradient, to be made by one thread.
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
+    /// The parameter's node, and its number among the parameters.
     pub(super) parameter: usize,
+    pub(super) number: usize,
     /// Elements, counted from the parameter's first.
     pub(super) range: Range<usize>,
     /// Nodes that make their weight gradients in rows, from the loss down.
@@ -88,6 +91,12 @@ pub(super) struct Chunk {
     pub(super) clear: bool,
     /// Whether the parameter is not trained: nothing is made.
     pub(super) is_frozen: bool,
+}
+
+impl Chunk {
+    pub(super) fn piece(&self) -> ParameterPiece {
+        ParameterPiece { parameter: self.number, offset: self.range.start }
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -97,7 +97,7 @@ impl<'a, T: Float> Context<'a, T> {
         run: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let args = self.run;
-        args.pool().split([values], bounds, |piece, [values]| {
+        args.pool().split(values, [], bounds, |piece, values, []| {
             Times::count(args.times, node, direction, || run(piece, values));
         });
     }
@@ -144,9 +144,8 @@ mod tests {
         program.run(&run);
         let first = program.gradients().to_vec();
         let mut stepped = parameters.clone();
-        let went = program.step(&run, [&mut stepped, &mut [], &mut []], |gradients, [p, ..]| {
-            p.copy_from_slice(gradients);
-        });
+        let went =
+            program.step(&run, [&mut stepped], |_, gradients, [p]| p.copy_from_slice(gradients));
         assert!(went && stepped == first, "a step is a run and an update");
         let loss = program.scalar(loss.unwrap());
         std::iter::once(loss).chain(first).map(f32::to_bits).collect()

@@ -14,7 +14,7 @@ use super::plan::{Chunk, Storage};
 use super::state::Worker;
 use super::task::{Task, TaskKind};
 use super::times::{Direction, Times};
-use super::{Program, Vectors, split};
+use super::{ParameterPiece, Program, split};
 use crate::rows::add_or_set;
 
 #[used]
@@ -114,11 +114,11 @@ impl<T: Float> Program<T> {
     }
 
     /// The gradients of the parameters, each chunk by one thread, from all tiles in order; then `update`.
-    pub(super) fn run_chunks(
+    pub(super) fn run_chunks<const N: usize>(
         &mut self,
         run: &RunArgs<'_, T>,
-        vectors: Vectors<'_, T>,
-        update: impl Fn(&mut [T], Vectors<'_, T>) + Sync,
+        vectors: [&mut [T]; N],
+        update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
         let mut gradients = take(&mut self.gradients);
         let context = self.context(run);
@@ -133,15 +133,14 @@ impl<T: Float> Program<T> {
             context.weight_rows(chunk, adds, dx);
             self.chunk_squares[c].store(kernels::sum_of_squares(dx).to_bits(), Ordering::Relaxed);
         };
-        let bounds = &self.plan.chunk_bounds;
-        split(run.pool(), bounds, &mut gradients, vectors, |c, dx, vectors| {
+        split(run.pool(), &self.plan, &mut gradients, vectors, |c, dx, vectors| {
             let chunk = &self.plan.chunks[c];
             if chunk.is_frozen {
                 return;
             }
             let direction = Direction::Backward;
             Times::count(run.times, chunk.parameter, direction, || make(c, chunk, dx));
-            update(dx, vectors);
+            update(chunk.piece(), dx, vectors);
         });
         self.gradients = gradients;
     }

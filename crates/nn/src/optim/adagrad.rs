@@ -16,7 +16,13 @@ settings! {
 }
 
 impl<T: Float> Optimize<T> for AdaGrad {
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
+    fn update(
+        &self,
+        step: &StepInfo,
+        params: &mut [T],
+        grads: &[T],
+        [squares, ..]: OptimizerState<'_, T>,
+    ) {
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
         Pieces { params, grads, state: squares }.update_each(inlined!(|w, g, h| {
             *h += g * g;

@@ -28,8 +28,8 @@ settings! {
 /// above the third. They would otherwise become subnormal, and each multiplication of a subnormal `f32` takes a hundred
 /// times as long. Such a mean moves no weight, and the root of such a square is nothing beside any useful epsilon.
 const COARSE: f64 = 1e-10;
-const FINE: f64 = 1e-22;
-const LEAST_SQUARE: f64 = 1e-37;
+pub(super) const FINE: f64 = 1e-22;
+pub(super) const LEAST_SQUARE: f64 = 1e-37;
 
 /// Parameters updated side by side: four vectors, since each waits long for its own root.
 const BLOCK: usize = 64;
@@ -39,7 +39,7 @@ impl<T: Float> Optimize<T> for Adam {
         2
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]) {
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>) {
         self.update_shrunk(1.0, step, params, grads, state);
     }
 }
@@ -53,18 +53,55 @@ impl Adam {
         step: &StepInfo,
         params: &mut [T],
         grads: &[T],
-        [means, squares]: [&mut [T]; 2],
+        state: OptimizerState<'_, T>,
+    ) {
+        let moments = Moments::new(step, [self.beta1, self.beta2]);
+        let shrink = T::from_f64(shrink);
+        let rate = T::from_f64(step.learning_rate * moments.correction1);
+        let epsilon = T::from_f64(self.epsilon);
+        moments.update_each(
+            params,
+            grads,
+            state,
+            inlined!(|w: &mut T, _, m, root| {
+                *w = shrink * *w - rate * m / (root + epsilon);
+            }),
+        );
+    }
+}
+
+/// Moving averages of gradients and of their squares, as one step needs them: the same for all parameters, and so
+/// computed once, in `f64`.
+pub(super) struct Moments {
+    betas: [f64; 2],
+    /// `1 / (1 − β₁ᵗ)` and `1 / (1 − β₂ᵗ)`.
+    pub(super) correction1: f64,
+    pub(super) correction2: f64,
+}
+
+impl Moments {
+    pub(super) fn new(step: &StepInfo, [beta1, beta2]: [f64; 2]) -> Self {
+        let betas = [step.momentum.unwrap_or(beta1), beta2];
+        let [correction1, correction2] =
+            betas.map(|beta| 1.0 / (1.0 - Float::powf(beta, step.step as f64)));
+        Self { betas, correction1, correction2 }
+    }
+
+    /// Updates both averages, the first two vectors of `state`, then each parameter by
+    /// `rule(w, g, m, √v̂)`.
+    #[inline(always)]
+    pub(super) fn update_each<T: Float>(
+        &self,
+        params: &mut [T],
+        grads: &[T],
+        [means, squares, ..]: OptimizerState<'_, T>,
+        rule: impl Fn(&mut T, T, T, T),
     ) {
         assert_same_length([params.len(), grads.len(), means.len(), squares.len()]);
-        // The corrections are the same for all parameters, and so computed once, in f64.
-        let correction = |beta: f64| 1.0 / (1.0 - Float::powf(beta, step.step as f64));
         let factors = Factors {
-            shrink: T::from_f64(shrink),
-            betas: [self.beta1, self.beta2].map(T::from_f64),
-            fresh: [1.0 - self.beta1, 1.0 - self.beta2].map(T::from_f64),
-            rate: T::from_f64(step.learning_rate * correction(self.beta1)),
-            correction2: T::from_f64(correction(self.beta2)),
-            epsilon: T::from_f64(self.epsilon),
+            betas: self.betas.map(T::from_f64),
+            fresh: self.betas.map(|beta| T::from_f64(1.0 - beta)),
+            correction2: T::from_f64(self.correction2),
         };
         vectorize(inlined!(|| {
             let (params, last_params) = params.as_chunks_mut::<BLOCK>();
@@ -72,24 +109,21 @@ impl Adam {
             let (means, last_means) = means.as_chunks_mut::<BLOCK>();
             let (squares, last_squares) = squares.as_chunks_mut::<BLOCK>();
             for (((w, g), m), v) in params.iter_mut().zip(grads).zip(means).zip(squares) {
-                factors.update(w, g, m, v);
+                factors.update(w, g, m, v, &rule);
             }
             let rest = last_params.iter_mut().zip(last_grads).zip(last_means).zip(last_squares);
             for (((w, g), m), v) in rest {
-                factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v));
+                factors.update(from_mut(w), from_ref(g), from_mut(m), from_mut(v), &rule);
             }
         }));
     }
 }
 
-/// The numbers of one step that are the same for all parameters.
+/// The numbers of [`Moments`] in the type of the parameters.
 struct Factors<T> {
-    shrink: T,
     betas: [T; 2],
     fresh: [T; 2],
-    rate: T,
     correction2: T,
-    epsilon: T,
 }
 
 impl<T: Float> Factors<T> {
@@ -100,6 +134,7 @@ impl<T: Float> Factors<T> {
         grads: &[T; N],
         means: &mut [T; N],
         squares: &mut [T; N],
+        rule: impl Fn(&mut T, T, T, T),
     ) {
         let ([beta1, beta2], [fresh1, fresh2]) = (self.betas, self.fresh);
         let [coarse, fine, least] = [COARSE, FINE, LEAST_SQUARE].map(T::from_f64);
@@ -112,8 +147,8 @@ impl<T: Float> Factors<T> {
             corrected[i] = v * self.correction2;
         }
         let roots = T::square_roots(corrected);
-        for ((w, &m), root) in params.iter_mut().zip(&*means).zip(roots) {
-            *w = self.shrink * *w - self.rate * m / (root + self.epsilon);
+        for (((w, &g), &m), root) in params.iter_mut().zip(grads).zip(&*means).zip(roots) {
+            rule(w, g, m, root);
         }
     }
 }
@@ -126,7 +161,9 @@ mod tests {
     fn the_first_step_has_the_size_of_the_learning_rate_whatever_the_gradient() {
         // Far above epsilon, and with squares that are still normal numbers in f32.
         let grads = [1e-2f32, -1.0, 37.0, -1e6, 1e15];
-        for (w, g) in first_step(&Adam::default(), 0.01, [0.0; 5], grads).iter().zip(grads) {
+        for (w, g) in
+            first_step(&Adam::default(), &StepInfo::new(0.01, 1), [0.0; 5], grads).iter().zip(grads)
+        {
             let want = -0.01 * g.signum();
             assert!((w - want).abs() < 2e-6 * 0.01, "gradient {g}: {w}");
         }
@@ -136,15 +173,15 @@ mod tests {
     #[test]
     fn epsilon_is_added_to_the_corrected_root() {
         let adam = Adam { epsilon: 3.0, ..Adam::default() };
-        let [w] = first_step(&adam, 1.0, [0.0f64], [3.0]);
+        let [w] = first_step(&adam, &StepInfo::new(1.0, 1), [0.0f64], [3.0]);
         assert!((w + 0.5).abs() < 1e-14, "{w}");
     }
 
     #[test]
     fn the_corrections_stay_finite_after_very_many_steps() {
-        let info = StepInfo { learning_rate: 0.01, step: u64::MAX };
+        let info = StepInfo::new(0.01, u64::MAX);
         let (mut w, mut m, mut v) = ([1.0f32], [0.5], [0.25]);
-        Adam::default().update(&info, &mut w, &[0.5], [&mut m, &mut v]);
+        Adam::default().update(&info, &mut w, &[0.5], [&mut m, &mut v, &mut [], &mut []]);
         assert!((w[0] - 0.99).abs() < 1e-6, "{w:?}");
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Adam's division does not weaken the decay where gradients are large. It is multiplied by the
 //! learning rate, as in PyTorch; the paper multiplies it by the schedule's factor alone.
-//! All parameters decay alike, biases too.
+//! Weights decay; biases, scales and offsets only with `decay_all`, as every parameter does in PyTorch unless it is
+//! put into a group of its own.
 //! Source: Loshchilov, Hutter (ICLR 2019), "Decoupled weight decay regularization".
 
 use super::{adam::Adam, *};
-use crate::registry::not_negative;
 
 settings! {
     /// Adaptive moments with weight decay. See the [module docs](self) for the formula.
@@ -19,6 +19,8 @@ settings! {
         epsilon: f64 = 1e-8, positive;
         /// `λ`, at least 0 and per unit of the learning rate: a step multiplies the parameters by `1 − η·λ`.
         weight_decay: f64 = 0.01, not_negative;
+        /// Whether biases, scales and offsets decay too.
+        decay_all: bool = false;
     }
 }
 
@@ -27,8 +29,8 @@ impl<T: Float> Optimize<T> for AdamW {
         2
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: [&mut [T]; 2]) {
-        let shrink = 1.0 - step.learning_rate * self.weight_decay;
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>) {
+        let shrink = step.shrink(self.weight_decay, self.decay_all);
         let Self { beta1, beta2, epsilon, .. } = *self;
         Adam { beta1, beta2, epsilon }.update_shrunk(shrink, step, params, grads, state);
     }
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn the_decay_does_not_depend_on_the_gradient() {
         let adamw = AdamW { weight_decay: 0.5, ..AdamW::default() };
-        let [none, large] = first_step(&adamw, 0.1, [2.0f64; 2], [0.0, 1e3]);
+        let [none, large] = first_step(&adamw, &StepInfo::new(0.1, 1), [2.0f64; 2], [0.0, 1e3]);
         assert!((none - 1.9).abs() < 1e-12, "no gradient: {none}");
         assert!((large - 1.8).abs() < 1e-10, "large gradient: {large}");
     }

@@ -16,8 +16,15 @@ settings! {
 }
 
 impl<T: Float> Optimize<T> for Momentum {
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
-        let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
+    fn update(
+        &self,
+        step: &StepInfo,
+        params: &mut [T],
+        grads: &[T],
+        [velocity, ..]: OptimizerState<'_, T>,
+    ) {
+        let momentum = T::from_f64(step.momentum.unwrap_or(self.momentum));
+        let rate = T::from_f64(step.learning_rate);
         Pieces { params, grads, state: velocity }.update_each(inlined!(|w, g, v| {
             *v = momentum * *v - rate * g;
             *w += *v;

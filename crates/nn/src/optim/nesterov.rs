@@ -17,8 +17,15 @@ settings! {
 }
 
 impl<T: Float> Optimize<T> for Nesterov {
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [velocity, _]: [&mut [T]; 2]) {
-        let (momentum, rate) = (T::from_f64(self.momentum), T::from_f64(step.learning_rate));
+    fn update(
+        &self,
+        step: &StepInfo,
+        params: &mut [T],
+        grads: &[T],
+        [velocity, ..]: OptimizerState<'_, T>,
+    ) {
+        let momentum = T::from_f64(step.momentum.unwrap_or(self.momentum));
+        let rate = T::from_f64(step.learning_rate);
         Pieces { params, grads, state: velocity }.update_each(inlined!(|w, g, v| {
             *v = momentum * *v - rate * g;
             *w += momentum * *v - rate * g;
@@ -39,9 +46,9 @@ mod tests {
         for step in 1..=20 {
             v = 0.9 * v - 0.1 * gradient(u + 0.9 * v);
             u += v;
-            let info = StepInfo { learning_rate: 0.1, step };
-            let grads = [gradient(w[0])];
-            Nesterov::default().update(&info, &mut w, &grads, [&mut velocity, &mut []]);
+            let (info, grads) = (StepInfo::new(0.1, step), [gradient(w[0])]);
+            let state = [&mut velocity[..], &mut [], &mut [], &mut []];
+            Nesterov::default().update(&info, &mut w, &grads, state);
             assert!((w[0] - (u + 0.9 * v)).abs() < 1e-12, "step {step}: {} {u}", w[0]);
         }
     }

@@ -18,7 +18,13 @@ settings! {
 }
 
 impl<T: Float> Optimize<T> for RmsProp {
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], [squares, _]: [&mut [T]; 2]) {
+    fn update(
+        &self,
+        step: &StepInfo,
+        params: &mut [T],
+        grads: &[T],
+        [squares, ..]: OptimizerState<'_, T>,
+    ) {
         let (decay, fresh) = (T::from_f64(self.decay), T::from_f64(1.0 - self.decay));
         let (rate, epsilon) = (T::from_f64(step.learning_rate), T::from_f64(self.epsilon));
         Pieces { params, grads, state: squares }.update_each(inlined!(|w, g, h| {

@@ -14,7 +14,7 @@ impl<T: Float> Optimize<T> for Sgd {
         0
     }
 
-    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: [&mut [T]; 2]) {
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], _: OptimizerState<'_, T>) {
         let rate = T::from_f64(step.learning_rate);
         // A vector of nothing, which takes no memory.
         let state = &mut vec![(); params.len()];

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::optim::{Optimizer, adam::Adam};
     use crate::registry::positive;
-    use crate::schedule::{LearningRate, Schedule, warmup::Warmup};
+    use crate::schedule::{LearningRate, Schedule, StepOf, warmup::Warmup};
 
     crate::settings! {
         /// A rate that falls by the square root of the steps.
@@ -254,8 +254,8 @@ mod tests {
     }
 
     impl LearningRate for Root {
-        fn learning_rate(&self, step: u64) -> f64 {
-            self.start / (1.0 + step as f64).sqrt()
+        fn learning_rate(&self, at: StepOf) -> f64 {
+            self.start / (1.0 + at.step as f64).sqrt()
         }
     }
 
@@ -270,7 +270,10 @@ mod tests {
         assert_eq!(read("x = { kind = 'root', start = 2 }"), Ok(root.clone()));
         assert_eq!(read("x = 'root'"), Ok(Root::default().into()));
         assert_ne!(root, Root::default().into());
-        assert_eq!((root.name(), root.as_dyn().learning_rate(3)), ("root", 1.0));
+        assert_eq!(
+            (root.name(), root.as_dyn().learning_rate(StepOf { step: 3, steps: 10 })),
+            ("root", 1.0)
+        );
         let nested = Schedule::from(Warmup { steps: 4, then: Box::new(root.clone()) });
         let text = toml::to_string(&BTreeMap::from([("x", &nested)])).unwrap();
         assert_eq!(read(&text), Ok(nested), "{text}");
@@ -306,7 +309,7 @@ mod tests {
         ($($Kind:ident),+) => {
             $(
                 impl LearningRate for $Kind {
-                    fn learning_rate(&self, _: u64) -> f64 {
+                    fn learning_rate(&self, _: StepOf) -> f64 {
                         1.0
                     }
                 }

@@ -11,7 +11,7 @@ settings! {
 }
 
 impl LearningRate for ConstantRate {
-    fn learning_rate(&self, _: u64) -> f64 {
+    fn learning_rate(&self, _: StepOf) -> f64 {
         self.learning_rate
     }
 }

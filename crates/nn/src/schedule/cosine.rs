@@ -12,17 +12,14 @@ settings! {
         start: f64 = 0.01, positive;
         /// The rate from step `steps` on, at least 0.
         end: f64 = 0.0, not_negative;
-        /// The steps from `start` to `end`.
-        steps: u64 = 10_000, one_or_more;
+        /// The steps from `start` to `end`; if not given, those of the run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        steps: Option<u64> = None, optional(one_or_more);
     }
 }
 
 impl LearningRate for CosineDecay {
-    fn learning_rate(&self, step: u64) -> f64 {
-        if step >= self.steps {
-            return self.end;
-        }
-        let angle = std::f64::consts::PI * (step as f64 / self.steps as f64);
-        self.end + (self.start - self.end) * 0.5 * (1.0 + Float::cos(angle))
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        half_cosine(self.start, self.end, at.fraction_of(self.steps))
     }
 }

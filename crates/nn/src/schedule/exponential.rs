@@ -19,7 +19,7 @@ settings! {
 }
 
 impl LearningRate for ExponentialDecay {
-    fn learning_rate(&self, step: u64) -> f64 {
-        self.floor + self.amplitude * Float::exp(-(step as f64 / self.decay_steps as f64))
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        self.floor + self.amplitude * Float::exp(-(at.step as f64 / self.decay_steps as f64))
     }
 }

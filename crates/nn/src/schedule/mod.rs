@@ -3,13 +3,15 @@
 pub mod constant;
 pub mod cosine;
 pub mod exponential;
+pub mod linear;
+pub mod one_cycle;
 pub mod step;
 pub mod warmup;
 
 // What the files of schedules take by `use super::*`.
 use kernels::Float;
 
-use crate::registry::{not_negative, one_or_more, positive};
+use crate::registry::{fraction, not_negative, one_or_more, optional, positive};
 use crate::{registry, settings};
 
 registry! {
@@ -18,87 +20,173 @@ registry! {
         constant::ConstantRate,
         step::StepDecay,
         exponential::ExponentialDecay,
+        linear::LinearDecay,
         cosine::CosineDecay,
+        one_cycle::OneCycle,
         warmup::Warmup,
     }
 }
 
 /// The rule of a schedule.
 pub trait LearningRate {
-    /// The learning rate after `step` updates: 0 before the first.
-    fn learning_rate(&self, step: u64) -> f64;
+    /// The learning rate of a step.
+    fn learning_rate(&self, at: StepOf) -> f64;
+
+    /// The momentum of a step, which replaces `momentum` or `beta1` of an optimizer; none if it keeps its own.
+    fn momentum(&self, at: StepOf) -> Option<f64> {
+        let _ = at;
+        None
+    }
+}
+
+/// A step of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepOf {
+    /// Updates before it: 0 for the first.
+    pub step: u64,
+    /// Updates of the whole run, which may be continued beyond.
+    pub steps: u64,
+}
+
+impl StepOf {
+    /// The share of `steps`, or of the run, that is done before this step: at most 1.
+    fn fraction_of(self, steps: Option<u64>) -> f64 {
+        let steps = steps.unwrap_or(self.steps).max(1);
+        self.step.min(steps) as f64 / steps as f64
+    }
+}
+
+/// The way from `start` to `end` along half a cosine wave, of which `fraction` is done.
+fn half_cosine(start: f64, end: f64, fraction: f64) -> f64 {
+    if fraction >= 1.0 {
+        return end;
+    }
+    let angle = std::f64::consts::PI * fraction;
+    end + (start - end) * 0.5 * (1.0 + Float::cos(angle))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{step::StepDecay, warmup::Warmup, *};
+    use std::f64::consts::PI;
+
+    use super::*;
     use crate::registry::Validate as _;
 
-    fn read(toml: &str) -> Schedule {
-        toml::from_str(toml).unwrap_or_else(|error| panic!("{toml}: {error}"))
+    /// The rate of a step of a run of 100.
+    type Formula = fn(u64) -> f64;
+
+    fn half_wave(from: f64, to: f64, share: f64) -> f64 {
+        to + (from - to) / 2.0 * ((share * PI).cos() + 1.0)
     }
 
-    #[track_caller]
-    fn assert_rates(toml: &str, tolerance: f64, rates: &[(u64, f64)]) {
-        for &(step, want) in rates {
-            let rate = read(toml).as_dyn().learning_rate(step);
-            assert!((rate - want).abs() <= tolerance, "{toml} at {step}: {rate}, not {want}");
-        }
+    /// Each schedule with settings of its own, and the formula as its source writes it.
+    fn rules() -> Vec<(Schedule, Formula)> {
+        let constant = || constant::ConstantRate { learning_rate: 0.5 };
+        let cosine = || cosine::CosineDecay { start: 0.5, end: 0.1, steps: None };
+        let one_cycle = one_cycle::OneCycle { max_learning_rate: 0.5, ..Default::default() };
+        let then = Box::new(cosine().into());
+        vec![
+            (constant().into(), |_| 0.5),
+            (step::StepDecay { start: 0.8, factor: 0.5, every: 10 }.into(), |step| {
+                0.8 * 0.5f64.powi((step / 10) as i32)
+            }),
+            (exponential::ExponentialDecay::default().into(), |step| {
+                0.0001 + 0.003 * (-(step as f64) / 2000.0).exp()
+            }),
+            (linear::LinearDecay { start: 0.5, end: 0.1, steps: None }.into(), |step| {
+                0.5 - 0.4 * step as f64 / 100.0
+            }),
+            (cosine().into(), |step| half_wave(0.5, 0.1, step as f64 / 100.0)),
+            // The last step of the rise is the 30th, number 29; the last of all is number 99.
+            (one_cycle.into(), |step| match step as f64 {
+                rise if step <= 29 => half_wave(0.02, 0.5, rise / 29.0),
+                fall => half_wave(0.5, 0.000002, (fall - 29.0) / 70.0),
+            }),
+            (warmup::Warmup { steps: 20, then }.into(), |step| match step.checked_sub(20) {
+                None => 0.5 * (step as f64 + 1.0) / 20.0,
+                Some(step) => half_wave(0.5, 0.1, step as f64 / 80.0),
+            }),
+        ]
     }
 
     #[test]
-    fn every_default_is_valid_and_gives_finite_rates_for_ever() {
-        for name in Schedule::NAMES {
-            let schedule = read(&format!("kind = '{name}'"));
-            assert_eq!(schedule.validate(), Ok(()), "{name}");
-            for step in [0, 1, 499, 500, 10_000, u64::MAX] {
-                let rate = schedule.as_dyn().learning_rate(step);
-                assert!((0.0..1.0).contains(&rate), "{name} at {step}: {rate}");
+    fn every_schedule_follows_its_formula_over_a_run_of_100_steps_and_ends_with_it() {
+        let rules = rules();
+        let names: Vec<_> = rules.iter().map(|(schedule, _)| schedule.name()).collect();
+        assert_eq!(names, Schedule::NAMES);
+        for (schedule, formula) in rules {
+            let rate = |step| schedule.as_dyn().learning_rate(StepOf { step, steps: 100 });
+            for step in 0..100 {
+                let (found, want) = (rate(step), formula(step));
+                let name = schedule.name();
+                assert!((found - want).abs() <= 1e-15, "{name} at {step}: {found}, not {want}");
+            }
+            // What follows the run stays where it was then; so do schedules of a length that is given.
+            if ["linear", "cosine", "warmup"].contains(&schedule.name()) {
+                assert_eq!([rate(100), rate(101), rate(u64::MAX)], [0.1; 3]);
             }
         }
     }
 
     #[test]
-    fn a_constant_rate_never_changes() {
-        let toml = "kind = 'constant'\nlearning_rate = 0.5";
-        assert_rates(toml, 0.0, &[(0, 0.5), (1, 0.5), (u64::MAX, 0.5)]);
+    fn a_length_that_is_given_does_not_follow_the_run() {
+        let steps = Some(40);
+        let schedules: [Schedule; 3] = [
+            linear::LinearDecay { steps, ..Default::default() }.into(),
+            cosine::CosineDecay { steps, ..Default::default() }.into(),
+            one_cycle::OneCycle { steps, ..Default::default() }.into(),
+        ];
+        for schedule in schedules {
+            let rate = |step, steps| schedule.as_dyn().learning_rate(StepOf { step, steps });
+            assert!((0..60).all(|step| rate(step, 40) == rate(step, 7)), "{}", schedule.name());
+            assert_ne!(rate(20, 40), rate(40, 40), "{}", schedule.name());
+            assert_eq!(rate(40, 40), rate(u64::MAX, 40), "{}", schedule.name());
+        }
     }
 
     #[test]
-    fn a_rate_of_steps_falls_every_so_many_steps_and_only_then() {
-        let rates = [(0, 0.8), (9, 0.8), (10, 0.4), (19, 0.4), (20, 0.2), (35, 0.1)];
-        assert_rates("kind = 'step'\nstart = 0.8\nfactor = 0.5\nevery = 10", 0.0, &rates);
+    fn one_cycle_moves_the_momentum_against_the_rate() {
+        let at = |cycle: &Schedule, step| cycle.as_dyn().momentum(StepOf { step, steps: 100 });
+        let cycle: Schedule = one_cycle::OneCycle::default().into();
+        let found = [0, 29, 64, 99, 100].map(|step| at(&cycle, step).unwrap());
+        for (found, want) in found.iter().zip([0.95, 0.85, 0.9, 0.95, 0.95]) {
+            assert!((found - want).abs() < 1e-15, "{found}, expected {want}");
+        }
+        // A warm-up passes it on.
+        let warmup: Schedule = warmup::Warmup { steps: 100, then: Box::new(cycle) }.into();
+        let after = |step| warmup.as_dyn().momentum(StepOf { step, steps: 200 });
+        assert_eq!([after(0), after(99), after(199)], [Some(0.95); 3]);
+        let fixed = one_cycle::OneCycle { cycle_momentum: false, ..Default::default() }.into();
+        assert_eq!(at(&fixed, 29), None);
     }
 
     #[test]
-    fn a_cosine_goes_from_start_to_end_and_stays() {
-        let rates = [(0, 0.5), (50, 0.3), (100, 0.1), (101, 0.1), (u64::MAX, 0.1)];
-        assert_rates("kind = 'cosine'\nstart = 0.5\nend = 0.1\nsteps = 100", 1e-15, &rates);
-        // A third of the way is 60 degrees, whose cosine is 1/2.
-        let thirds = "kind = 'cosine'\nstart = 0.5\nend = 0.1\nsteps = 99";
-        assert_rates(thirds, 1e-15, &[(33, 0.4), (66, 0.2)]);
-        // The last rate is small and not zero.
-        assert_rates("kind = 'cosine'\nstart = 0.5\nsteps = 100", 1e-8, &[(99, 1.2336e-4)]);
+    fn every_default_is_valid_and_gives_finite_rates_for_ever_in_runs_of_any_length() {
+        for name in Schedule::NAMES {
+            let schedule: Schedule = toml::from_str(&format!("kind = '{name}'")).unwrap();
+            assert_eq!(schedule.validate(), Ok(()), "{name}");
+            for steps in [0, 1, 2, 3, 4, 10_000, u64::MAX] {
+                for step in [0, 1, 2, 3, 499, 500, 10_000, u64::MAX] {
+                    let at = StepOf { step, steps };
+                    let rate = schedule.as_dyn().learning_rate(at);
+                    assert!((0.0..1.0).contains(&rate), "{name} at {at:?}: {rate}");
+                    let momentum = schedule.as_dyn().momentum(at).unwrap_or(0.9);
+                    assert!((0.0..1.0).contains(&momentum), "{name} at {at:?}: {momentum}");
+                }
+                let first = schedule.as_dyn().learning_rate(StepOf { step: 0, steps });
+                assert!(first > 0.0, "{name}: the first of {steps} steps learns nothing");
+            }
+        }
     }
 
     #[test]
     fn g28_the_codelabs_rates() {
         // The published numbers have eight decimals.
-        let rates = [(0, 0.0031), (2000, 0.00120364), (10_000, 0.00012021)];
-        assert_rates("kind = 'exponential'", 0.5e-8, &rates);
-        assert_rates("kind = 'exponential'", 0.0, &[(u64::MAX, 0.0001)]);
-    }
-
-    #[test]
-    fn a_warm_up_rises_in_equal_steps_and_then_follows_the_schedule_inside_from_its_start() {
-        let toml = "kind = 'warmup'\nsteps = 4\nthen = { kind = 'step', start = 1, every = 2 }";
-        let rates = (0..).zip([0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25]);
-        assert_rates(toml, 0.0, &rates.collect::<Vec<_>>());
-        let then = StepDecay { every: 7, ..StepDecay::default() };
-        let want = Warmup { steps: 5, then: Box::new(then.into()) };
-        assert_eq!(
-            read("kind = 'warmup'\nsteps = 5\nthen = { kind = 'step', every = 7 }"),
-            want.into()
-        );
+        let exponential = exponential::ExponentialDecay::default();
+        let rate = |step| exponential.learning_rate(StepOf { step, steps: 1 });
+        for (step, want) in [(0, 0.0031), (2000, 0.00120364), (10_000, 0.00012021)] {
+            assert!((rate(step) - want).abs() <= 0.5e-8, "{step}: {}", rate(step));
+        }
+        assert_eq!(rate(u64::MAX), 0.0001);
     }
 }

@@ -15,7 +15,7 @@ settings! {
 }
 
 impl LearningRate for StepDecay {
-    fn learning_rate(&self, step: u64) -> f64 {
-        self.start * Float::powf(self.factor, (step / self.every) as f64)
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        self.start * Float::powf(self.factor, (at.step / self.every) as f64)
     }
 }

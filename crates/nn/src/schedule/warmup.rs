@@ -9,7 +9,8 @@ use crate::registry::nested;
 settings! {
     /// A learning rate that rises evenly to the first rate of another schedule, then follows it.
     ///
-    /// Step 0 already has `1 / steps` of that rate; the other schedule counts from the end of the warm-up.
+    /// Step 0 already has `1 / steps` of that rate; the other schedule counts from the end of the warm-up, and its length,
+    /// if it follows the run, is what is left.
     pub struct Warmup {
         /// The length of the warm-up, in steps.
         steps: u64 = 500, one_or_more;
@@ -20,11 +21,20 @@ settings! {
 }
 
 impl LearningRate for Warmup {
-    fn learning_rate(&self, step: u64) -> f64 {
-        let then = self.then.as_dyn();
-        match step.checked_sub(self.steps) {
-            Some(after) => then.learning_rate(after),
-            None => then.learning_rate(0) * ((step + 1) as f64 / self.steps as f64),
-        }
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        let rate = self.then.as_dyn().learning_rate(self.after(at));
+        if at.step < self.steps { rate * ((at.step + 1) as f64 / self.steps as f64) } else { rate }
+    }
+
+    fn momentum(&self, at: StepOf) -> Option<f64> {
+        self.then.as_dyn().momentum(self.after(at))
+    }
+}
+
+impl Warmup {
+    /// A step of the run as one of the schedule that follows: the first of it during the warm-up.
+    fn after(&self, at: StepOf) -> StepOf {
+        let [step, steps] = [at.step, at.steps].map(|steps| steps.saturating_sub(self.steps));
+        StepOf { step, steps }
     }
 }

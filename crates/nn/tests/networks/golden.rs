@@ -153,13 +153,13 @@ fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
     // The prediction is the target: only the penalty has a gradient.
     let inputs = [&Tensor::full([1, 1], 1.0), &Tensor::full([1], 1.0)];
     let program = run(model.graph, &options, &[1.0], &inputs);
-    let step = StepInfo { learning_rate: 0.1, step: 1 };
+    let step = StepInfo::new(0.1, 1);
     let mut weight = [1.0];
-    Sgd {}.update(&step, &mut weight, program.gradients(), [&mut [], &mut []]);
+    Sgd {}.update(&step, &mut weight, program.gradients(), Default::default());
     assert_close(&weight, &[0.99], 1e-15);
     let mut weight = [1.0];
     let decay = AdamW { weight_decay: 0.1, ..AdamW::default() };
-    decay.update(&step, &mut weight, &[0.0], [&mut [0.0], &mut [0.0]]);
+    decay.update(&step, &mut weight, &[0.0], [&mut [0.0], &mut [0.0], &mut [], &mut []]);
     assert_close(&weight, &[0.99], 1e-15);
 }
 

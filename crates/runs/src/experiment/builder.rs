@@ -1,7 +1,7 @@
 //! Experiments in code.
 
 use data::Order;
-use nn::optim::{Optimizer, clip::Clip};
+use nn::optim::{Optimizer, clip::Clip, ema::Ema, lookahead::Lookahead};
 use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Network};
 
@@ -86,6 +86,10 @@ setters! {
     learning_rate(learning_rate: f64) train.schedule = ConstantRate { learning_rate }.into();
     /// Bounds on the gradients.
     clip(clip: Clip) train.clip = clip;
+    /// Slow weights around the optimizer.
+    lookahead(lookahead: Lookahead) train.lookahead = Some(lookahead);
+    /// Averaged weights, with which the network is evaluated and saved.
+    ema(ema: Ema) train.ema = Some(ema);
     /// Factor of the sum of magnitudes of all weights.
     l1(factor: f64) train.l1 = factor;
     /// Factor of half the sum of squares of all weights.

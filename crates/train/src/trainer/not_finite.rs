@@ -47,12 +47,12 @@ impl Trainer {
         let inputs = ModelInputs {
             model: &self.model,
             source: self.batches.source_of(indices),
-            running_statistics: &self.saved.running_statistics,
+            running_statistics: &self.current.running_statistics,
         };
         program.run(&RunArgs {
-            parameters: &self.saved.parameters,
+            parameters: &self.current.parameters,
             inputs: &inputs,
-            seed: self.saved.experiment.train.seed,
+            seed: self.current.experiment.train.seed,
             step: self.step,
             ..RunArgs::default()
         });

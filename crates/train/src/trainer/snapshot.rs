@@ -13,7 +13,8 @@ use crate::quantiles::quantiles;
 impl Trainer {
     /// Evaluates on the test set.
     pub fn evaluate(&mut self) -> EvaluationFinished {
-        let evaluation = self.evaluator.evaluate(Some(&self.pool), &self.test, &self.saved);
+        let saved = self.averaged.as_ref().unwrap_or(&self.current);
+        let evaluation = self.evaluator.evaluate(Some(&self.pool), &self.test, saved);
         update_best(&mut self.best, &evaluation.metrics, self.step);
         let misclassified = match self.test.targets() {
             Targets::Labels { values, .. } => {
@@ -38,13 +39,13 @@ impl Trainer {
     /// Keeps a copy of the parameters, from which the update of the next step can be computed.
     pub(super) fn keep_previous_parameters(&mut self) {
         let (parameters, step) = &mut self.previous;
-        parameters.clone_from(&self.saved.parameters);
+        parameters.clone_from(&self.current.parameters);
         *step = Some(self.step);
     }
 
     /// Statistics of the parameters, and the last batch.
     pub fn snapshot(&self) -> Snapshot {
-        let (specs, parameters) = (&self.model.parameters, &self.saved.parameters[..]);
+        let (specs, parameters) = (&self.model.parameters, &self.current.parameters[..]);
         // All weights and all biases, then each parameter. What batch normalisation adds is a bias as well.
         let pooled = [&[Weight][..], &[Bias, Offset]].map(|roles| {
             let specs = specs.iter().filter(|spec| roles.contains(&spec.role));
@@ -84,7 +85,7 @@ impl Trainer {
     fn last_update(&self) -> Option<Vec<f32>> {
         let (previous, step) = &self.previous;
         let is_of_last = step.is_some_and(|step| step + 1 == self.step);
-        let pairs = || self.saved.parameters.iter().zip(previous);
+        let pairs = || self.current.parameters.iter().zip(previous);
         is_of_last.then(|| pairs().map(|(now, previous)| now - previous).collect())
     }
 
@@ -99,7 +100,7 @@ impl Trainer {
 
     pub(super) fn started(&self, n_steps: u64) -> RunStarted {
         let train_set = &self.batches.dataset;
-        let SavedModel { experiment, parameters, .. } = &self.saved;
+        let SavedModel { experiment, parameters, .. } = &self.current;
         RunStarted {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -122,7 +123,7 @@ impl Trainer {
     }
 
     pub(super) fn summary(&self, test: Metrics, wall_seconds: f64) -> Summary {
-        let experiment = &self.saved.experiment;
+        let experiment = &self.current.experiment;
         let samples = self.step as f64 * experiment.train.batch as f64;
         Summary {
             name: experiment.name.clone(),
@@ -132,7 +133,7 @@ impl Trainer {
             train: self.last_metrics.clone(),
             test,
             best: self.best.clone(),
-            weights_digest: self.saved.weights_digest(),
+            weights_digest: self.saved().weights_digest(),
             samples_per_second: samples / self.train_secs,
             wall_seconds,
             threads: self.pool.threads(),

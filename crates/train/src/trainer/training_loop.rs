@@ -33,7 +33,7 @@ impl Trainer {
         observers: &mut [&mut dyn Observer],
     ) -> RunFinished {
         let begin = Instant::now();
-        let n_steps = self.saved.experiment.train.steps_for(self.batches.dataset.len());
+        let n_steps = self.current.experiment.train.steps_for(self.batches.dataset.len());
         let mut training = TrainingLoop {
             trainer: self,
             observers,
@@ -62,7 +62,7 @@ impl Trainer {
 
     /// The number of steps, more than those done, after which the next epoch has ended.
     fn end_of_epoch(&self) -> u64 {
-        let batch = self.saved.experiment.train.batch as u64;
+        let batch = self.current.experiment.train.batch as u64;
         let n_samples = self.batches.dataset.len() as u64;
         let epochs = self.step * batch / n_samples + 1;
         (epochs * n_samples).div_ceil(batch)
@@ -105,7 +105,7 @@ impl TrainingLoop<'_, '_> {
 
     /// Does the steps that are left, or ends before for another reason.
     fn steps(&mut self, n_steps: u64) -> Reason {
-        let train = &self.trainer.saved.experiment.train;
+        let train = &self.trainer.current.experiment.train;
         let interval = train.evaluation_interval(self.trainer.batches.dataset.len());
         // Snapshots fall on steps that are reported.
         let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);

@@ -3,6 +3,7 @@
 mod batch_norm;
 mod made_up;
 mod not_finite;
+mod optimizers;
 mod records;
 mod runs;
 mod saved;

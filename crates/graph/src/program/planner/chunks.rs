@@ -16,7 +16,7 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
         return;
     }
     // Also those that the loss does not depend on, whose gradient stays 0: chunks leave no gap.
-    for (id, range) in analysis.graph.parameters() {
+    for (number, (id, range)) in analysis.graph.parameters().enumerate() {
         let parameter = id.index();
         let readers = analysis.readers[parameter].iter().rev();
         let by_rows = readers.filter(|&&(reader, k)| analysis.is_by_rows(reader, k));
@@ -34,6 +34,7 @@ pub(super) fn cut<T: Float>(analysis: &Analysis<'_, T>, plan: &mut Plan) {
             plan.chunk_bounds.push(range.start + start);
             plan.chunks.push(Chunk {
                 parameter,
+                number,
                 range: start..(start + len).min(range.len()),
                 by_rows: by_rows.clone(),
                 clear: !analysis.has_untiled_reader(parameter),
@@ -75,9 +76,10 @@ mod tests {
                 let x: Vec<f32> = (0..batch * 30).map(|i| (i % 13) as f32 / 13.0).collect();
                 let inputs = &Tensors(&[&Tensor::new([batch, 30], x)]);
                 let mut parameters = start.clone();
-                let vectors = [&mut parameters[..], &mut [], &mut []];
                 let run = RunArgs { inputs, ..RunArgs::default() };
-                assert!(program.step(&run, vectors, |dx, [p, ..]| {
+                assert!(program.step(&run, [&mut parameters], |piece, dx, [p]| {
+                    let at = ranges[piece.parameter].start + piece.offset;
+                    assert_eq!(p, &start[at..][..p.len()], "{piece:?}");
                     p.iter_mut().zip(dx).for_each(|(p, dx)| *p -= *dx + 1.0);
                 }));
                 let squares = kernels::sum_of_squares(program.gradients());
