@@ -6,11 +6,10 @@
 
 use std::error::Error;
 
-use gradus::graph::{Float, ShapeError};
-use gradus::nn::layers::{BuildLayer, LayerKind};
+use gradus::nn::layers::BuildLayer;
 use gradus::nn::optim::{Optimize, Optimizer, OptimizerState, StepInfo};
 use gradus::nn::registry::positive;
-use gradus::nn::{Builder, ParameterRole, init::Constant};
+use gradus::nn::{ParameterRole, init::Constant};
 use gradus::prelude::*;
 use gradus::runs::argmax;
 use gradus::runs::metrics::{self, Metric};

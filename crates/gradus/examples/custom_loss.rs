@@ -5,7 +5,6 @@
 use std::error::Error;
 
 use gradus::graph::gradient_check::GradCheckOptions;
-use gradus::graph::{Float, ShapeError};
 use gradus::nn::losses::BuildLoss;
 use gradus::nn::registry::{one_or_more, positive};
 use gradus::nn::schedule::{LearningRate, Schedule, StepOf};

@@ -70,10 +70,10 @@ pub mod prelude {
     pub use data::{Dataset, Features, Order, Targets};
     pub use events::{Event, Reason, RunFinished};
     pub use graph::{
-        Compile, CompileError, Graph, NodeId, Pool, Program, RunArgs, Shape, ShapeError, Tensor,
-        Tensors,
+        Compile, CompileError, Float, Graph, NodeId, Pool, Program, RunArgs, Shape, ShapeError,
+        Tensor, Tensors,
     };
-    pub use nn::{Layer, Loss, Mode, Network, Objective};
+    pub use nn::{Builder, Layer, LayerKind, Loss, Mode, Network, Objective};
     pub use runs::{Evaluator, Experiment, ExperimentBuilder, Predictor, SavedModel, Split};
     pub use train::{Observer, Recorder, Trainer};
 }

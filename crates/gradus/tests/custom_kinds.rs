@@ -1,11 +1,10 @@
 //! Kinds that a program registers are used wherever those of the library are.
 
 use gradus::graph::gradient_check::GradCheckOptions;
-use gradus::graph::{Float, ShapeError};
 use gradus::kernels::random::Stream;
+use gradus::nn::ParameterRole;
 use gradus::nn::init::{Initialize, Initializer, ParameterSize};
-use gradus::nn::layers::{BuildLayer, LayerKind};
-use gradus::nn::{Builder, ParameterRole};
+use gradus::nn::layers::{BuildLayer, Linear};
 use gradus::prelude::*;
 use gradus::runs::sources::{DataSource, Digits, ReadSource};
 use gradus::runs::{ExperimentError, RunFolder};
@@ -88,10 +87,7 @@ fn a_network_of_custom_kinds_is_read_trained_checked_saved_and_asked() {
         .layer(Squared { init: Same { value: 0.5 }.into() })
         .named("own")
         .learning_rate_factor(2.0)
-        .layer(gradus::nn::layers::Linear {
-            weight_init: Some(Same::default().into()),
-            ..gradus::nn::layers::Linear::new(2)
-        });
+        .layer(Linear { weight_init: Some(Same::default().into()), ..Linear::new(2) });
     assert_eq!(experiment.model, network.build().unwrap());
     assert_eq!(experiment.model.layers[0].kind.name(), "squared");
 
