@@ -83,7 +83,7 @@ fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_i
     assert_eq!(server.get("/api/runs/done").json()["classes"], 3);
     let typo = server.get("/api/runs/typo").json();
     assert!(typo["problem"].as_str().unwrap().starts_with("experiment.toml:"), "{typo}");
-    assert_eq!(server.get("/api/runs/strange").status, 404);
+    assert_eq!(server.get("/api/runs/photos").status, 404);
 }
 
 #[test]
