@@ -102,6 +102,8 @@ setters! {
     seed(seed: u64) train.seed = seed;
     /// Steps from one evaluation to the next.
     evaluate_every(steps: u64) train.evaluate_every = Some(steps);
+    /// Steps between measurements of the training accuracy.
+    report_every(steps: u64) train.report_every = steps;
     /// All settings of the training at once.
     train(train: TrainSpec) train = train;
 }
@@ -158,7 +160,10 @@ mod tests {
             .order(Order::WithReplacement)
             .steps(9)
             .seed(3)
-            .evaluate_every(2);
+            .evaluate_every(2)
+            .report_every(4)
+            .ema(Ema::default())
+            .lookahead(Lookahead::default());
         let text = r#"
             name = "three"
             [data]
@@ -177,6 +182,9 @@ mod tests {
             steps = 9
             seed = 3
             evaluate_every = 2
+            report_every = 4
+            ema = {}
+            lookahead = {}
         "#;
         assert_eq!(built.build().unwrap(), Experiment::parse("three.toml", text).unwrap());
     }
