@@ -101,7 +101,11 @@ impl SavedModel {
     ///
     /// What the system reports. The temporary file is removed.
     pub fn write(&self, file: impl AsRef<Path>) -> Result<(), SavedError> {
-        let file = file.as_ref();
+        self.write_file(file.as_ref())
+    }
+
+    // Not generic, so that it is compiled here, and not in each crate that calls it.
+    fn write_file(&self, file: &Path) -> Result<(), SavedError> {
         let temporary = file.with_extension("safetensors.tmp");
         let written = self.to_bytes().and_then(|bytes| {
             fs::write(&temporary, bytes)?;
@@ -121,7 +125,10 @@ impl SavedModel {
     ///
     /// What is wrong with the file. Everything in it is checked: every value is finite.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, SavedError> {
-        let path = path.as_ref();
+        Self::read_file(path.as_ref())
+    }
+
+    fn read_file(path: &Path) -> Result<Self, SavedError> {
         let file = if path.is_dir() { path.join(LAST) } else { path.to_owned() };
         let failed = |mistake| SavedError { file: path.to_owned(), mistake };
         if path.is_dir() && !file.exists() {
