@@ -53,7 +53,7 @@ pub use training_loop::Observer;
 pub struct Trainer {
     /// The experiment, and the parameters and running statistics that are trained.
     current: SavedModel,
-    /// The same with averages of both, if they are asked for.
+    /// The same with the moving average of both, if it is asked for.
     averaged: Option<SavedModel>,
     batches: Batches,
     test: Dataset,

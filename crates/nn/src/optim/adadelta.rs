@@ -11,7 +11,7 @@ settings! {
     /// Descent by gradients over their recent size, times the recent size of changes. See the
     /// [module docs](self) for the formula.
     pub struct AdaDelta {
-        /// `ρ` in `[0, 1)`, share of both averages kept in each step.
+        /// `ρ` in `[0, 1)`, share of both means kept in each step.
         decay: f64 = 0.95, fraction;
         /// Added to both squares: above 0. PyTorch has this default too, Keras 1e-7.
         epsilon: f64 = 1e-6, positive;

@@ -87,7 +87,7 @@ impl Moments {
         Self { betas, correction1, correction2 }
     }
 
-    /// Updates both averages, the first two vectors of `state`, then each parameter by
+    /// Updates both means, the first two vectors of `state`, then each parameter by
     /// `rule(w, g, m, √v̂)`.
     #[inline(always)]
     pub(super) fn update_each<T: Float>(

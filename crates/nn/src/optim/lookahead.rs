@@ -64,6 +64,6 @@ mod tests {
             let error = w.iter().zip(expected.0).map(|(w, want)| (w - want).abs());
             assert!(error.sum::<f64>() < 1e-13, "step {step}: {w:?}, expected {expected:?}");
         }
-        assert_ne!(w, slow, "step 100 is no multiple of 3");
+        assert_ne!(w, slow, "3 does not divide 100");
     }
 }

@@ -41,7 +41,7 @@ settings! {
 }
 
 impl<T: Float> Optimize<T> for Muon {
-    /// Moments of AdamW; or the momentum, and room for the direction.
+    /// Moments of AdamW; or the momentum, and space for the direction.
     fn state_vectors(&self) -> usize {
         2
     }
@@ -157,10 +157,10 @@ mod tests {
         let mut whole = Optimize::<T>::whole(&muon, &rules).unwrap();
         let pool = Pool::new(threads);
         let first = draw(&mut Stream::new(3, 0), n);
-        let (mut params, mut momentum, mut room) =
+        let (mut params, mut momentum, mut direction) =
             (first.clone(), vec![T::ZERO; n], vec![T::ZERO; n]);
         for step in 1..=steps {
-            let state = [&mut momentum[..], &mut room, &mut [], &mut []];
+            let state = [&mut momentum[..], &mut direction, &mut [], &mut []];
             whole.update(&pool, &info(step), &mut params, &grads(step, n), state);
         }
         [first, params]
