@@ -44,6 +44,10 @@ where
         !self.saved.has_operand(0)
     }
 
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        true
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         // The function itself would not do: a call through a reference is not sure to be inlined.
         pass.map(inlined!(|x| (self.value)(x)));

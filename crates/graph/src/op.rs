@@ -213,19 +213,27 @@ pub struct BackwardPass<'a, T> {
 }
 
 impl<T: Float> BackwardPass<'_, T> {
-    /// `dx += dy · slope(v)`, element by element. Write `slope` as [`kernels::inlined!`].
+    /// `dx += dy · slope(v)`, element by element, or `dx = dy · slope(v)`, as [`adds`](Self::adds) says. Write `slope` as
+    /// [`kernels::inlined!`].
     ///
     /// `v` is the result or the first operand, whichever [`Op::saved`] asked for; else 0.
     pub fn map(self, slope: impl Fn(T) -> T) {
-        let (dx, dy) = (self.dx, self.dy);
+        let (dx, dy, adds) = (self.dx, self.dy, self.adds);
         let at = if self.y.is_empty() { self.x[0] } else { self.y };
         vectorize(inlined!(|| match (dy, at) {
             ([], []) => dx.iter_mut().for_each(|dx| *dx *= slope(T::ZERO)),
             ([], _) => dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at)),
-            (_, []) => dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * slope(T::ZERO)),
+            (_, []) if adds => {
+                dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * slope(T::ZERO));
+            }
+            (_, []) => dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy * slope(T::ZERO)),
             _ => {
                 let rows = dx.iter_mut().zip(dy).zip(at);
-                rows.for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
+                if adds {
+                    rows.for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
+                } else {
+                    rows.for_each(|((dx, &dy), &at)| *dx = dy * slope(at));
+                }
             }
         }));
     }

@@ -57,10 +57,11 @@ fn exp_parts(x: f32) -> [f32; 3] {
     let tail = 1.0 / 720.0 + r * (1.0 / 5040.0);
     let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * tail);
     let p = r + r * r * (0.5 + r * (1.0 / 6.0 + r * tail));
+    // Wrapping, here and below: a check of each sum, as in a build without optimisation, would undo the vector code.
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
-    let scale = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-    [p, scale(half), scale(n - half)]
+    let scale = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
+    [p, scale(half), scale(n.wrapping_sub(half))]
 }
 
 /// The natural logarithm.
@@ -73,8 +74,8 @@ pub fn ln(x: f32) -> f32 {
     let tiny = x < f32::MIN_POSITIVE;
     let scaled = if tiny { x * 8_388_608.0 } else { x };
     let bits = scaled.to_bits() as i32;
-    let exponent = (bits - SQRT_HALF) >> 23;
-    let m = f32::from_bits((bits - (exponent << 23)) as u32);
+    let exponent = bits.wrapping_sub(SQRT_HALF) >> 23;
+    let m = f32::from_bits(bits.wrapping_sub(exponent << 23) as u32);
     let e = exponent as f32 - if tiny { 23.0 } else { 0.0 };
     let f = m - 1.0;
     let s = f / (2.0 + f);
