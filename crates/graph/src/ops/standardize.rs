@@ -49,33 +49,21 @@ struct StandardizeOp {
 }
 
 impl StandardizeOp {
-    /// The length, for all samples, of what stands at one index of `a`, and of one of `p` and `g` in that.
-    fn block_lens(&self, width: usize) -> [usize; 2] {
-        let [_, p, g, c] = self.view;
-        [(p * g * c * width).max(1), (c * width).max(1)]
+    /// Where the blocks of each group begin, one for each `p`, for a tile of this width; and the length of a block.
+    fn groups(
+        &self,
+        width: usize,
+    ) -> (impl Iterator<Item = impl Iterator<Item = usize> + Clone>, usize) {
+        let [a, p, g, c] = self.view;
+        let block = c * width;
+        let starts = (0..a).flat_map(move |i| (0..g).map(move |k| (i * p * g + k) * block));
+        (starts.map(move |start| (0..p).map(move |j| start + j * g * block)), block)
     }
 
     /// 1 by the number of elements in a group.
     fn share<T: Float>(&self) -> T {
         let [_, p, _, c] = self.view;
         T::from_f64(1.0 / (p * c) as f64)
-    }
-}
-
-/// Calls `run` with each row of `values`, `p` by `g` by `c` of them, and the row of its group in `of_groups`.
-#[inline(always)]
-fn for_rows<T>(
-    values: &mut [T],
-    (block, width): (usize, usize),
-    of_groups: &mut [T],
-    run: impl Fn(&mut [T], &mut [T]),
-) {
-    for position in values.chunks_exact_mut(of_groups.len() / width * block) {
-        for (values, group) in
-            position.chunks_exact_mut(block).zip(of_groups.chunks_exact_mut(width))
-        {
-            values.chunks_exact_mut(width).for_each(|row| run(row, group));
-        }
     }
 }
 
@@ -110,75 +98,57 @@ impl<T: Float> Op<T> for StandardizeOp {
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y, width) = (pass.x[0], pass.y, pass.tile.row_len(pass.y_shape));
-        let ([len, block], g) = (self.block_lens(width), self.view[2]);
-        let (means, share) = (&mut pass.scratch[..g * width], self.share::<T>());
-        if !x.is_empty() {
-            y.copy_from_slice(x);
-        }
+        let (share, epsilon) = (self.share::<T>(), T::from_f64(self.epsilon));
+        let mean = &mut pass.scratch[..width];
+        let (groups, block) = self.groups(width);
         vectorize(inlined!(|| {
-            let groups = pass.kept.chunks_exact_mut((g * width).max(1));
-            for (y, inverse) in y.chunks_exact_mut(len).zip(groups) {
-                means.fill(T::ZERO);
-                for_rows(
-                    y,
-                    (block, width),
-                    means,
-                    inlined!(|y, sum| {
-                        sum.iter_mut().zip(y).for_each(|(sum, y)| *sum += *y);
-                    }),
-                );
-                means.iter_mut().for_each(|mean| *mean *= share);
-                for_rows(
-                    y,
-                    (block, width),
-                    means,
-                    inlined!(|y, mean| {
-                        y.iter_mut().zip(mean).for_each(|(y, mean)| *y -= *mean);
-                    }),
-                );
+            for (blocks, inverse) in groups.zip(pass.kept.chunks_exact_mut(width)) {
+                mean.fill(T::ZERO);
+                for at in blocks.clone() {
+                    let y = &mut y[at..at + block];
+                    // In place the operand is there already.
+                    if let Some(x) = x.get(at..at + block) {
+                        y.copy_from_slice(x);
+                    }
+                    for y in y.chunks_exact(width) {
+                        mean.iter_mut().zip(y).for_each(|(mean, &y)| *mean += y);
+                    }
+                }
+                mean.iter_mut().for_each(|mean| *mean *= share);
                 // Squares of differences: those of the values themselves would cancel beside a large mean.
                 inverse.fill(T::ZERO);
-                for_rows(
-                    y,
-                    (block, width),
-                    inverse,
-                    inlined!(|y, sum| {
-                        sum.iter_mut().zip(y).for_each(|(sum, y)| *sum += *y * *y);
-                    }),
-                );
-                let epsilon = T::from_f64(self.epsilon);
+                for at in blocks.clone() {
+                    for y in y[at..at + block].chunks_exact_mut(width) {
+                        for ((y, square), &mean) in y.iter_mut().zip(&mut *inverse).zip(&*mean) {
+                            *y -= mean;
+                            *square += *y * *y;
+                        }
+                    }
+                }
                 inverse.iter_mut().for_each(|s| *s = T::ONE / (*s * share + epsilon).sqrt());
-                for_rows(
-                    y,
-                    (block, width),
-                    inverse,
-                    inlined!(|y, inverse| {
-                        y.iter_mut().zip(inverse).for_each(|(y, inverse)| *y *= *inverse);
-                    }),
-                );
+                for at in blocks {
+                    for y in y[at..at + block].chunks_exact_mut(width) {
+                        y.iter_mut().zip(&*inverse).for_each(|(y, &inverse)| *y *= inverse);
+                    }
+                }
             }
         }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (y, dy, dx, width) = (pass.y, pass.dy, pass.dx, pass.tile.row_len(pass.y_shape));
-        let ([len, block], g) = (self.block_lens(width), self.view[2]);
         let share = self.share::<T>();
-        let (means, products) = pass.scratch[..2 * g * width].split_at_mut(g * width);
+        let (mean, product) = pass.scratch[..2 * width].split_at_mut(width);
+        let (groups, block) = self.groups(width);
         vectorize(inlined!(|| {
-            let groups = pass.kept.chunks_exact((g * width).max(1)).enumerate();
-            for ((a, inverse), (dx, y)) in
-                groups.zip(dx.chunks_exact_mut(len).zip(y.chunks_exact(len)))
-            {
-                // In place the gradient of the result is in `dx`.
-                let dy = dy.get(a * len..(a + 1) * len);
-                means.fill(T::ZERO);
-                products.fill(T::ZERO);
-                let rows = dy.unwrap_or(&*dx).chunks_exact(block).zip(y.chunks_exact(block));
-                for ((dy, y), group) in rows.zip((0..g).cycle()) {
-                    let group = group * width..(group + 1) * width;
-                    let (mean, product) = (&mut means[group.clone()], &mut products[group]);
-                    for (dy, y) in dy.chunks_exact(width).zip(y.chunks_exact(width)) {
+            for (blocks, inverse) in groups.zip(pass.kept.chunks_exact(width)) {
+                mean.fill(T::ZERO);
+                product.fill(T::ZERO);
+                for at in blocks.clone() {
+                    let block = at..at + block;
+                    // In place the gradient of the result is in `dx`.
+                    let dy = dy.get(block.clone()).unwrap_or(&dx[block.clone()]);
+                    for (dy, y) in dy.chunks_exact(width).zip(y[block].chunks_exact(width)) {
                         let sums = mean.iter_mut().zip(&mut *product);
                         for ((mean, product), (&dy, &y)) in sums.zip(dy.iter().zip(y)) {
                             *mean += dy;
@@ -186,29 +156,20 @@ impl<T: Float> Op<T> for StandardizeOp {
                         }
                     }
                 }
-                means.iter_mut().for_each(|mean| *mean *= share);
-                products.iter_mut().for_each(|mean| *mean *= share);
-                let rows = dx.chunks_exact_mut(block).zip(y.chunks_exact(block)).enumerate();
-                for ((i, (dx, y)), group) in rows.zip((0..g).cycle()) {
-                    let group = group * width..(group + 1) * width;
-                    let (mean, product) = (&means[group.clone()], &products[group.clone()]);
-                    let inverse = &inverse[group];
-                    let of_group = || inverse.iter().zip(mean).zip(product);
-                    for (r, (dx, y)) in
-                        dx.chunks_exact_mut(width).zip(y.chunks_exact(width)).enumerate()
-                    {
-                        let rows = dx.iter_mut().zip(y).zip(of_group());
-                        match dy {
-                            Some(dy) => {
-                                let dy = &dy[i * block + r * width..][..width];
-                                for (((dx, &y), ((&s, &mean), &product)), &dy) in rows.zip(dy) {
-                                    *dx += s * (dy - mean - y * product);
-                                }
+                mean.iter_mut().chain(&mut *product).for_each(|sum| *sum *= share);
+                for at in blocks.flat_map(|at| (at..at + block).step_by(width)) {
+                    let row = at..at + width;
+                    let of_group = inverse.iter().zip(&*mean).zip(&*product);
+                    let rows = dx[row.clone()].iter_mut().zip(&y[row.clone()]).zip(of_group);
+                    match dy.get(row) {
+                        Some(dy) => {
+                            for (((dx, &y), ((&s, &mean), &product)), &dy) in rows.zip(dy) {
+                                *dx += s * (dy - mean - y * product);
                             }
-                            None => {
-                                for ((dx, &y), ((&s, &mean), &product)) in rows {
-                                    *dx = s * (*dx - mean - y * product);
-                                }
+                        }
+                        None => {
+                            for ((dx, &y), ((&s, &mean), &product)) in rows {
+                                *dx = s * (*dx - mean - y * product);
                             }
                         }
                     }
@@ -217,13 +178,14 @@ impl<T: Float> Op<T> for StandardizeOp {
         }));
     }
 
-    /// The mean of each group.
+    /// The mean of a group.
     fn forward_scratch(&self, _operands: &[Shape], width: usize) -> usize {
-        self.view[2] * width
+        width
     }
 
+    /// The means of the gradient and of its product with the result.
     fn backward_scratch(&self, _operand: usize, _operands: &[Shape], width: usize) -> usize {
-        2 * self.view[2] * width
+        2 * width
     }
 }
 
