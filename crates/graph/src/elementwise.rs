@@ -1,6 +1,6 @@
 //! What the ops of one operand that are a function of each element have in common.
 
-use kernels::{Float, inlined};
+use kernels::Float;
 
 use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
 
@@ -29,8 +29,8 @@ impl<V, S> Elementwise<V, S> {
 impl<T, V, S> Op<T> for Elementwise<V, S>
 where
     T: Float,
-    V: Fn(T) -> T + Send + Sync + 'static,
-    S: Fn(T) -> T + Send + Sync + 'static,
+    V: Fn(T) -> T + Copy + Send + Sync + 'static,
+    S: Fn(T) -> T + Copy + Send + Sync + 'static,
 {
     fn name(&self) -> &'static str {
         self.name
@@ -49,12 +49,11 @@ where
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        // The function itself would not do: a call through a reference is not sure to be inlined.
-        pass.map(inlined!(|x| (self.value)(x)));
+        pass.map(self.value);
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
-        pass.map(inlined!(|at| (self.slope)(at)));
+        pass.map(self.slope);
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {

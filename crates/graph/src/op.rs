@@ -172,11 +172,17 @@ impl<T: Float> ForwardPass<'_, T> {
     /// `y = f(x)`, element by element. Write `f` as [`kernels::inlined!`].
     pub fn map(self, f: impl Fn(T) -> T) {
         let (x, y) = (self.x[0], self.y);
-        vectorize(inlined!(|| {
+        // A long `f` would not be inlined into an adapter such as `for_each`; and what it captures is moved, so that no
+        // element written could be that.
+        vectorize(inlined!(move || {
             if x.is_empty() {
-                y.iter_mut().for_each(|y| *y = f(*y));
+                for y in y {
+                    *y = f(*y);
+                }
             } else {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = f(x);
+                }
             }
         }));
     }
@@ -220,19 +226,30 @@ impl<T: Float> BackwardPass<'_, T> {
     pub fn map(self, slope: impl Fn(T) -> T) {
         let (dx, dy, adds) = (self.dx, self.dy, self.adds);
         let at = if self.y.is_empty() { self.x[0] } else { self.y };
-        vectorize(inlined!(|| match (dy, at) {
-            ([], []) => dx.iter_mut().for_each(|dx| *dx *= slope(T::ZERO)),
-            ([], _) => dx.iter_mut().zip(at).for_each(|(dx, &at)| *dx *= slope(at)),
-            (_, []) if adds => {
-                dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy * slope(T::ZERO));
+        vectorize(inlined!(move || match (dy, at) {
+            ([], []) => {
+                for dx in dx {
+                    *dx *= slope(T::ZERO);
+                }
             }
-            (_, []) => dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy * slope(T::ZERO)),
+            ([], _) => {
+                for (dx, &at) in dx.iter_mut().zip(at) {
+                    *dx *= slope(at);
+                }
+            }
+            (_, []) => {
+                for (dx, &dy) in dx.iter_mut().zip(dy) {
+                    *dx = dy * slope(T::ZERO) + if adds { *dx } else { T::ZERO };
+                }
+            }
+            _ if adds => {
+                for ((dx, &dy), &at) in dx.iter_mut().zip(dy).zip(at) {
+                    *dx += dy * slope(at);
+                }
+            }
             _ => {
-                let rows = dx.iter_mut().zip(dy).zip(at);
-                if adds {
-                    rows.for_each(|((dx, &dy), &at)| *dx += dy * slope(at));
-                } else {
-                    rows.for_each(|((dx, &dy), &at)| *dx = dy * slope(at));
+                for ((dx, &dy), &at) in dx.iter_mut().zip(dy).zip(at) {
+                    *dx = dy * slope(at);
                 }
             }
         }));
