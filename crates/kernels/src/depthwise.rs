@@ -4,6 +4,7 @@
 //! times a number. Some results at a time stay in registers, with a broadcast weight for all of them.
 
 use crate::bounds::{check, end};
+use crate::gemm::{load_row, multiply_add};
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
 use crate::{Float, MAX_LANES};
 
@@ -161,22 +162,41 @@ impl<T: Float> Kernel for DepthwiseArgs<'_, T> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        /// Positions of a block of two vectors each: eight sums, of which none waits for another.
-        const MOST: usize = 4;
-        let DepthwiseSize { channels, positions, len, .. } = self.size;
-        let lanes = T::Vector::<S>::LANES;
-        for channel in 0..channels {
-            for position in (0..positions).step_by(MOST) {
-                for first in (0..len).step_by(2 * lanes) {
-                    let n_vectors = if len - first > lanes { 2 } else { 1 };
-                    let last = (len - first - (n_vectors - 1) * lanes).min(lanes);
-                    // SAFETY: the block ends at the last position and element.
-                    unsafe {
-                        with_constant!(MP = (positions - position).min(MOST), max MOST, 4 3 2 1
-                            => with_constant!(NV = n_vectors, max 2, 2 1
-                                => sums_of_rows::<T::Vector<S>, MP, NV>(
-                                    set, &self, [channel, position], first, last)));
-                    }
+        with_constant!(RUN = run_len(self.size.taps, self.x_strides[1]), max 5, 5 3 1
+            => blocks::<T::Vector<S>, RUN>(set, &self));
+    }
+}
+
+/// How many taps in a row, again and again, meet rows that are as far apart as those of two positions, as the weights of a
+/// row of a filter do without a stride: such rows are loaded once for several positions. 5, 3, or else 1.
+fn run_len(taps: &[[usize; 2]], stride: usize) -> usize {
+    let is_run =
+        |taps: &[[usize; 2]]| taps.windows(2).all(|pair| pair[0][1] + stride == pair[1][1]);
+    let fits = |&len: &usize| taps.len() % len == 0 && taps.chunks(len).all(is_run);
+    [5, 3].into_iter().find(fits).unwrap_or(1)
+}
+
+/// Positions of a block of sums.
+const POSITIONS: usize = 4;
+
+/// Cuts the results of each channel into blocks of positions by vectors.
+#[inline(always)]
+fn blocks<V: Vector, const RUN: usize>(set: V::Set, args: &DepthwiseArgs<'_, V::Scalar>) {
+    let DepthwiseSize { channels, positions, len, .. } = args.size;
+    // Eight sums, of which none waits for another; where a run needs more rows beside them than there are registers, four.
+    let most = if RUN == 1 || V::ROWS > 6 { 2 } else { 1 };
+    for channel in 0..channels {
+        for position in (0..positions).step_by(POSITIONS) {
+            let n_positions = (positions - position).min(POSITIONS);
+            for first in (0..len).step_by(most * V::LANES) {
+                let n_vectors = (len - first).div_ceil(V::LANES).min(most);
+                let last = (len - first - (n_vectors - 1) * V::LANES).min(V::LANES);
+                // SAFETY: the block ends at the last position and element.
+                unsafe {
+                    with_constant!(MP = n_positions, max POSITIONS, 4 3 2 1
+                        => with_constant!(NV = n_vectors, max 2, 2 1
+                            => sums_of_rows::<V, RUN, MP, NV>(
+                                set, args, [channel, position], first, last)));
                 }
             }
         }
@@ -189,42 +209,45 @@ impl<T: Float> Kernel for DepthwiseArgs<'_, T> {
 ///
 /// The rows end with `y`, and `1 <= last <= V::LANES`.
 #[inline(always)]
-unsafe fn sums_of_rows<V: Vector, const MP: usize, const NV: usize>(
+unsafe fn sums_of_rows<V: Vector, const RUN: usize, const MP: usize, const NV: usize>(
     set: V::Set,
     args: &DepthwiseArgs<'_, V::Scalar>,
     [channel, position]: [usize; 2],
     first: usize,
     last: usize,
 ) {
+    /// Rows that a run of five meets at four positions.
+    const MOST_ROWS: usize = 8;
     let at = |strides: [usize; 2]| channel * strides[0] + position * strides[1] + first;
-    let count = |v: usize| if v + 1 == NV { last } else { V::LANES };
     // SAFETY: every pointer that is read or written stays inside its slice, as `depthwise` has checked.
     unsafe {
         let y = args.y.add(at(args.y_strides));
         let mut sums = [[V::zero(set); NV]; MP];
         if args.accumulate {
             for (p, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::load(set, y.add(p * args.y_strides[1] + v * V::LANES), count(v));
-                }
+                *sums = load_row(set, y.add(p * args.y_strides[1]), V::LANES, last);
             }
         }
         // `wrapping_add`: without taps neither is read.
         let x = args.x.wrapping_add(at(args.x_strides));
         let weights = args.weights.wrapping_add(channel * args.weight_stride);
-        for &[weight, row] in args.size.taps {
-            let weight = V::splat(set, *weights.add(weight));
-            let x = x.add(row);
-            for (p, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let x = V::load(set, x.add(p * args.x_strides[1] + v * V::LANES), count(v));
-                    *sum = weight.mul_add(x, *sum);
+        for run in args.size.taps.chunks_exact(RUN) {
+            let x = x.add(run[0][1]);
+            let mut rows = [[V::zero(set); NV]; MOST_ROWS];
+            for (q, row) in rows.iter_mut().enumerate().take(RUN + MP - 1) {
+                *row = load_row(set, x.add(q * args.x_strides[1]), V::LANES, last);
+            }
+            for t in 0..RUN {
+                let weight = V::splat(set, *weights.add(run[t][0]));
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    multiply_add(weight, &rows[t + p], sums);
                 }
             }
         }
         for (p, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                sum.store(y.add(p * args.y_strides[1] + v * V::LANES), count(v));
+                let count = if v + 1 == NV { last } else { V::LANES };
+                sum.store(y.add(p * args.y_strides[1] + v * V::LANES), count);
             }
         }
     }
@@ -247,27 +270,40 @@ impl<T: Float> Kernel for DepthwiseWeightArgs<'_, T> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        /// Weights of a block: as many sums as fit beside two vectors.
-        const MOST: usize = 10;
-        for channel in 0..self.size.channels {
-            for taps in self.size.taps.chunks(MOST) {
-                // SAFETY: the taps are some of those whose bounds were checked.
-                unsafe {
-                    with_constant!(MT = taps.len(), max MOST, 10 9 8 7 6 5 4 3 2 1
-                        => sums_of_products::<T::Vector<S>, MT>(set, &self, channel, taps));
-                }
+        with_constant!(RUN = run_len(self.size.taps, self.x_strides[1]), max 5, 5 3 1
+            => weights_of_channels::<T::Vector<S>, RUN>(set, &self));
+    }
+}
+
+/// Runs of a block: as many as have ten sums at most, beside the rows that these are made of.
+const fn most_runs(run: usize) -> usize {
+    if run == 1 { 9 } else { 10 / run }
+}
+
+/// The sums of all weights, channel by channel, some runs at a time.
+#[inline(always)]
+fn weights_of_channels<V: Vector, const RUN: usize>(
+    set: V::Set,
+    args: &DepthwiseWeightArgs<'_, V::Scalar>,
+) {
+    for channel in 0..args.size.channels {
+        for taps in args.size.taps.chunks(most_runs(RUN) * RUN) {
+            // SAFETY: the taps are some of those whose bounds were checked.
+            unsafe {
+                with_constant!(RUNS = taps.len() / RUN, max most_runs(RUN), 9 8 7 6 5 4 3 2 1
+                    => sums_of_products::<V, RUN, RUNS>(set, args, channel, taps));
             }
         }
     }
 }
 
-/// The sums of `MT` weights of a channel, over all positions.
+/// The sums of `RUNS` runs of a channel, over all positions.
 ///
 /// # Safety
 ///
 /// There are as many taps, which are some of the arguments'.
 #[inline(always)]
-unsafe fn sums_of_products<V: Vector, const MT: usize>(
+unsafe fn sums_of_products<V: Vector, const RUN: usize, const RUNS: usize>(
     set: V::Set,
     args: &DepthwiseWeightArgs<'_, V::Scalar>,
     channel: usize,
@@ -277,33 +313,72 @@ unsafe fn sums_of_products<V: Vector, const MT: usize>(
     // SAFETY: every pointer that is read or written stays inside its slice, as `depthwise_weights` has checked, and each
     // weight has `MAX_LANES` sums.
     unsafe {
-        let sums_of = |t: usize| {
-            args.sums.add((channel * args.sums_stride + taps.get_unchecked(t)[0]) * MAX_LANES)
-        };
-        let mut sums = [V::zero(set); MT];
-        for (t, sum) in sums.iter_mut().enumerate() {
-            *sum = V::load(set, sums_of(t), V::LANES);
-        }
-        let add = |at: [usize; 2], count: usize, sums: &mut [V; MT]| {
-            let dy = V::load(set, args.dy.add(at[1]), count);
-            let x = args.x.add(at[0]);
+        let sums_of =
+            |tap: [usize; 2]| args.sums.add((channel * args.sums_stride + tap[0]) * MAX_LANES);
+        let mut sums = [[V::zero(set); RUN]; RUNS];
+        for (run, sums) in sums.iter_mut().enumerate() {
             for (t, sum) in sums.iter_mut().enumerate() {
-                *sum = dy.mul_add(V::load(set, x.add(taps.get_unchecked(t)[1]), count), *sum);
-            }
-        };
-        for position in 0..positions {
-            let at = [args.x_strides, args.dy_strides]
-                .map(|strides| channel * strides[0] + position * strides[1]);
-            let whole = len / V::LANES * V::LANES;
-            for first in (0..whole).step_by(V::LANES) {
-                add(at.map(|at| at + first), V::LANES, &mut sums);
-            }
-            if whole < len {
-                add(at.map(|at| at + whole), len - whole, &mut sums);
+                *sum = V::load(set, sums_of(*taps.get_unchecked(run * RUN + t)), V::LANES);
             }
         }
-        for (t, sum) in sums.iter().enumerate() {
-            sum.store(sums_of(t), V::LANES);
+        // One vector of all positions before the next, so that the rows that two positions meet are still there.
+        for first in (0..len).step_by(V::LANES) {
+            let count = (len - first).min(V::LANES);
+            let mut x = args.x.add(channel * args.x_strides[0] + first);
+            let mut dy = args.dy.add(channel * args.dy_strides[0] + first);
+            let mut rest = positions;
+            while rest >= 2 {
+                add_products::<V, RUN, RUNS, 2>(set, args, (x, dy), taps, count, &mut sums);
+                rest -= 2;
+                // `wrapping_add`: after the last position the pointers may leave their slices, unread.
+                x = x.wrapping_add(2 * args.x_strides[1]);
+                dy = dy.wrapping_add(2 * args.dy_strides[1]);
+            }
+            if rest > 0 {
+                add_products::<V, RUN, RUNS, 1>(set, args, (x, dy), taps, count, &mut sums);
+            }
+        }
+        for (run, sums) in sums.iter().enumerate() {
+            for (t, sum) in sums.iter().enumerate() {
+                sum.store(sums_of(*taps.get_unchecked(run * RUN + t)), V::LANES);
+            }
+        }
+    }
+}
+
+/// `sums += x · dy` at `MP` positions, for the `RUNS` runs that `taps` has.
+///
+/// # Safety
+///
+/// `count` numbers can be read from each of the rows.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const RUN: usize, const RUNS: usize, const MP: usize>(
+    set: V::Set,
+    args: &DepthwiseWeightArgs<'_, V::Scalar>,
+    (x, dy): (*const V::Scalar, *const V::Scalar),
+    taps: &[[usize; 2]],
+    count: usize,
+    sums: &mut [[V; RUN]; RUNS],
+) {
+    /// Rows that a run of five meets at two positions.
+    const MOST_ROWS: usize = 6;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut factors = [V::zero(set); MP];
+        for (p, factor) in factors.iter_mut().enumerate() {
+            *factor = V::load(set, dy.add(p * args.dy_strides[1]), count);
+        }
+        for (run, sums) in sums.iter_mut().enumerate() {
+            let x = x.add(taps.get_unchecked(run * RUN)[1]);
+            let mut rows = [V::zero(set); MOST_ROWS];
+            for (q, row) in rows.iter_mut().enumerate().take(RUN + MP - 1) {
+                *row = V::load(set, x.add(q * args.x_strides[1]), count);
+            }
+            for (p, factor) in factors.iter().enumerate() {
+                for (t, sum) in sums.iter_mut().enumerate() {
+                    *sum = factor.mul_add(rows[t + p], *sum);
+                }
+            }
         }
     }
 }
@@ -368,7 +443,7 @@ mod tests {
         on_each_isa(|isa| {
             for positions in [1, 2, 3, 4, 5, 7, 9] {
                 for len in [1, 3, 8, 16, 21, 32, 50] {
-                    for (channels, n_taps) in [(1, 1), (2, 3), (3, 9), (1, 13), (2, 0)] {
+                    for (channels, n_taps) in [(1, 1), (2, 3), (3, 9), (1, 13), (1, 25), (2, 0)] {
                         one_case::<f32>(isa, [channels, positions, len, n_taps], 1e-4);
                         one_case::<f64>(isa, [channels, positions, len, n_taps], 1e-12);
                     }

@@ -28,6 +28,7 @@ mod peak;
 
 pub use interleaved::{InterleavedMatrix, InterleavedSize, gemm_interleaved};
 pub use microkernel::MAX_BLOCK_ROWS;
+pub(crate) use microkernel::{load_row, multiply_add};
 pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt};
 use operands::GemmArgs;
 pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};

@@ -143,7 +143,8 @@ impl DepthwiseGeometry {
             let taps_y = rows.taps_at(phase_y, at);
             for phase_x in columns.phases() {
                 for Segment { first, count, taps } in columns.segments_of_phase(phase_x) {
-                    let taps = taps_y.clone().flat_map(|y| taps.clone().map(move |x| [y, x]));
+                    // The last tap first: so the positions are in the order of the result, as pixels are above.
+                    let taps = taps_y.clone().flat_map(|y| taps.clone().rev().map(move |x| [y, x]));
                     let mut taps = taps.map(|[y, x]| {
                         let kernel_y = rows.first_tap(phase_y) + y * rows.stride;
                         let kernel_x = columns.first_tap(phase_x) + x * columns.stride;
@@ -196,20 +197,23 @@ impl DepthwiseGeometry {
         let [pixel, y_pixel] = self.pixels(width);
         let (weight, dy, dx) = (pass.x[1], pass.dy, pass.dx);
         let dx_stride = self.window.columns.stride.saturating_mul(pixel);
-        self.for_segments_of_pixels(|at, positions, taps| {
-            let taps = taps.flat_map(|[tap, position]| {
-                let of_filter =
-                    move |m| [tap * channels * multiplier + m, position * y_pixel + m * width];
-                (0..multiplier).map(of_filter)
+        for m in 0..multiplier {
+            self.for_segments_of_pixels(|at, positions, taps| {
+                let taps = taps.map(|[tap, position]| {
+                    [tap * channels * multiplier + m, position * y_pixel + m * width]
+                });
+                let values = &mut dx[at * pixel..];
+                Taps::for_groups(taps, pass.adds || m > 0, |taps, accumulates| {
+                    let size = DepthwiseSize { channels, positions, len: width, taps };
+                    let dy = DepthwiseRows { values: dy, strides: [multiplier * width, y_pixel] };
+                    let dx = DepthwiseRows { values: &mut *values, strides: [width, dx_stride] };
+                    depthwise(size, (weight, multiplier), dy, dx, accumulates);
+                });
             });
-            let values = &mut dx[at * pixel..];
-            Taps::for_groups(taps, pass.adds, |taps, accumulates| {
-                let size = DepthwiseSize { channels, positions, len: width, taps };
-                let dy = DepthwiseRows { values: dy, strides: [multiplier * width, y_pixel] };
-                let dx = DepthwiseRows { values: &mut *values, strides: [width, dx_stride] };
-                depthwise(size, (weight, multiplier), dy, dx, accumulates);
-            });
-        });
+        }
+        if multiplier == 0 && !pass.adds {
+            dx.fill(T::ZERO);
+        }
     }
 
     /// Partial sums for `[multiplier, channel, tap]` in scratch space, then their sums, which are added to the gradient.

@@ -215,7 +215,7 @@ fn opaque<T>(pointer: *const T) -> *const T {
 }
 
 #[inline(always)]
-pub(super) fn multiply_add<V: Vector, const NV: usize>(
+pub(crate) fn multiply_add<V: Vector, const NV: usize>(
     factor: V,
     values: &[V; NV],
     sums: &mut [V; NV],
@@ -231,7 +231,7 @@ pub(super) fn multiply_add<V: Vector, const NV: usize>(
 ///
 /// So many elements can be read.
 #[inline(always)]
-unsafe fn load_row<V: Vector, const NV: usize>(
+pub(crate) unsafe fn load_row<V: Vector, const NV: usize>(
     set: V::Set,
     from: *const V::Scalar,
     stride: usize,
