@@ -172,7 +172,7 @@ impl<T: Float> Kernel for DepthwiseArgs<'_, T> {
 fn run_len(taps: &[[usize; 2]], stride: usize) -> usize {
     let is_run =
         |taps: &[[usize; 2]]| taps.windows(2).all(|pair| pair[0][1] + stride == pair[1][1]);
-    let fits = |&len: &usize| taps.len() % len == 0 && taps.chunks(len).all(is_run);
+    let fits = |&len: &usize| taps.len().is_multiple_of(len) && taps.chunks(len).all(is_run);
     [5, 3].into_iter().find(fits).unwrap_or(1)
 }
 
