@@ -13,6 +13,7 @@ settings! {
     /// An orthogonal matrix times the gain: `WᵀW = gain² · I` or, with fewer rows than columns, `WWᵀ`.
     ///
     /// A weight `[.., inputs, outputs]` is the matrix with a column for each output; a bias is a single row.
+    /// For `n` columns of `m` elements it takes `4 m n²` operations: some seconds for 2,000 by 2,000.
     pub struct Orthogonal {
         /// The length of a column or row, above 0: √2 before ReLU makes up for the half that it cuts.
         gain: f64 = 1.0, positive;
@@ -41,21 +42,29 @@ impl Initialize for Orthogonal {
     }
 }
 
-/// Makes vectors of `len` elements, at most as many, orthonormal by Gram and Schmidt's process, one after the other.
+/// Makes vectors of `len` elements, at most as many, orthonormal by Gram and Schmidt's process.
 ///
 /// They are the columns of `Q` in the QR decomposition, with the signs that make the diagonal of `R` positive.
 fn orthonormalize(vectors: &mut [f64], len: usize) {
-    for i in 0..vectors.len() / len.max(1) {
-        let (before, rest) = vectors.split_at_mut(i * len);
-        let vector = &mut rest[..len];
-        // Fewer vectors than elements never span a random one: its length is not 0.
+    /// Vectors that are made together, so that the ones before them are read from memory once for all.
+    const BLOCK: usize = 16;
+    for start in (0..vectors.len()).step_by((BLOCK * len).max(1)) {
+        let (before, rest) = vectors.split_at_mut(start);
+        let end = rest.len().min(BLOCK * len);
+        let block = &mut rest[..end];
         // What rounding leaves of the others is removed by a second pass: "twice is enough" (Kahan and Parlett).
         for _ in 0..2 {
             for other in before.chunks_exact(len) {
-                subtract_projection(vector, other);
+                block.chunks_exact_mut(len).for_each(|vector| subtract_projection(vector, other));
             }
-            let length = dot(vector, vector).sqrt();
-            vector.iter_mut().for_each(|element| *element /= length);
+            for at in (0..end).step_by(len) {
+                let (before, rest) = block.split_at_mut(at);
+                let vector = &mut rest[..len];
+                before.chunks_exact(len).for_each(|other| subtract_projection(vector, other));
+                // Fewer vectors than elements never span a random one: its length is not 0.
+                let length = dot(vector, vector).sqrt();
+                vector.iter_mut().for_each(|element| *element /= length);
+            }
         }
     }
 }
@@ -70,15 +79,16 @@ fn subtract_projection(vector: &mut [f64], unit: &[f64]) {
 
 /// The dot product: partial sums, in an order that does not depend on the instruction set.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    const PARTIAL: usize = 16;
-    let mut sums = [0.0; PARTIAL];
-    vectorize(inlined!(|| {
+    const PARTIAL: usize = 32;
+    let sums = vectorize(inlined!(|| {
+        let mut sums = [0.0; PARTIAL];
         let (a, a_rest) = a.as_chunks::<PARTIAL>();
         let (b, b_rest) = b.as_chunks::<PARTIAL>();
         for (a, b) in a.iter().zip(b) {
             sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += a * b);
         }
         sums.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(sum, (&a, &b))| *sum += a * b);
+        sums
     }));
     sums.iter().sum()
 }
