@@ -63,8 +63,12 @@ where
         let width = pass.tile.row_len(pass.y_shape);
         let is_in_place = a.is_empty();
         vectorize(inlined!(|| {
-            if a_shape == b_shape && !is_in_place {
-                return y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = value(a, b));
+            if a_shape == b_shape {
+                return if is_in_place {
+                    y.iter_mut().zip(b).for_each(|(y, &b)| *y = value(*y, b));
+                } else {
+                    y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = value(a, b));
+                };
             }
             let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
             let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
