@@ -31,6 +31,6 @@ pub fn tensors(items: &impl Dataset<MnistItem>, device: &Device) -> (Tensor<2>, 
     let pixels: Vec<f32> = items.iter().flat_map(|item| item.image).flatten().collect();
     let labels: Vec<i64> = items.iter().map(|item| item.label.into()).collect();
     let shape = [items.len(), 784];
-    let images = Tensor::from_data(TensorData::new(pixels, shape), device) / 255;
+    let images = Tensor::<2>::from_data(TensorData::new(pixels, shape), device) / 255;
     (images, Tensor::from_data(TensorData::new(labels, [items.len()]), device))
 }
