@@ -1,14 +1,14 @@
 //! `compare`: the size of two programs in Gradus and in other libraries.
 
 use std::fs;
-use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use gradus::data::{Dataset, Features, Targets};
 
-use crate::process::{self, read};
+use crate::process::read;
+use crate::python;
 
 const FOLDER: &str = "docs/compare";
 const PAGE: &str = "docs/compare/README.md";
@@ -17,8 +17,6 @@ const MARK: &str = "<!-- measured by `cargo xtask compare` -->";
 const SCRATCH: &str = "target/compare";
 /// The virtual environment of the Python programs.
 const ENVIRONMENT: &str = "bench/.venv/compare";
-/// Timeout of an installation in seconds.
-const PATIENCE: NonZeroU64 = NonZeroU64::new(3600).expect("not 0");
 
 /// The programs, and what each of them does.
 const PROGRAMS: [(&str, &str); 2] =
@@ -74,13 +72,14 @@ const LIBRARIES: [ComparedLibrary; 4] = [
 pub(crate) fn run() -> anyhow::Result<()> {
     let scratch = std::env::current_dir()?.join(SCRATCH);
     write_digits(&scratch)?;
-    let python = python(&scratch)?;
+    let folder = std::env::current_dir()?.join(ENVIRONMENT);
+    let python = python::environment(&folder, &format!("{FOLDER}/requirements.txt"))?;
     let names = LIBRARIES.map(|library| library.name);
     let mut table = format!("| lines of code | {} |\n|---|---|---|---|---|\n", names.join(" | "));
     for (program, does) in PROGRAMS {
         let mut row = vec![does.to_owned()];
         for library in &LIBRARIES {
-            let printed = library.run(program, &scratch, &python)?;
+            let printed = library.run(program, &scratch, python.as_ref())?;
             println!("{} {program}: {}", library.name, printed.trim());
             check(program, &printed).with_context(|| format!("{} {program}", library.name))?;
             row.push(library.lines(program)?.to_string());
@@ -158,18 +157,6 @@ fn lines_of_code(text: &str, language: SourceLanguage) -> usize {
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.filter(|line| !comment.iter().any(|start| line.starts_with(start))).count()
-}
-
-/// The Python of the environment, which is made if there is none. Delete its folder to get newer releases.
-fn python(scratch: &Path) -> anyhow::Result<PathBuf> {
-    let python = std::env::current_dir()?.join(ENVIRONMENT).join("bin/python");
-    let run = |command: &mut Command| process::read_within(command, PATIENCE, scratch);
-    if !python.exists() {
-        run(Command::new("python3").args(["-m", "venv", ENVIRONMENT]))?;
-        let install = ["-m", "pip", "install", "--quiet", "--no-cache-dir", "--requirement"];
-        run(Command::new(&python).args(install).arg(format!("{FOLDER}/requirements.txt")))?;
-    }
-    Ok(python)
 }
 
 /// Writes the digits where each library keeps them.

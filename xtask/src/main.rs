@@ -19,8 +19,10 @@ mod build_cost;
 mod ci;
 mod compare;
 mod cross;
+mod interop;
 mod machine;
 mod process;
+mod python;
 mod results;
 mod sanitize;
 mod sweep;
@@ -54,6 +56,12 @@ enum RepositoryTask {
     /// package index, and builds the Rust ones. New measurements replace old ones, so parts can be measured
     /// separately. Keep the machine otherwise idle.
     BenchPeers(bench_peers::BenchPeersArgs),
+    /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64.
+    ///
+    /// Needs Python 3. The first run installs PyTorch in the folder `gradus/interop` of the user's cache, 3 GB from the
+    /// package index. Exits 1 if a number differs by more than 1e-9 of the largest of its kind, or if the comparison would
+    /// not notice it.
+    Interop,
     /// Measure three builds from nothing and write the table in `docs/build-cost.md`.
     ///
     /// Takes about ten minutes. Keep the machine otherwise idle.
@@ -99,6 +107,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Browser(args) => browser::run(&args),
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
+        RepositoryTask::Interop => interop::run(),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),
         #[cfg(feature = "browser")]

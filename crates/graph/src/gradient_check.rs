@@ -55,6 +55,8 @@ pub enum GradCheckOutcome {
     },
     /// Every step crossed a kink, as where values tie: the loss has no derivative, nothing was compared.
     NotDifferentiable,
+    /// The parameter is [frozen](Graph::freeze) and has no gradient.
+    Frozen,
 }
 
 impl GradCheckReport {
@@ -62,7 +64,7 @@ impl GradCheckReport {
     pub fn error(&self) -> Option<f64> {
         match self.outcome {
             GradCheckOutcome::Compared { error, .. } => Some(error),
-            GradCheckOutcome::NotDifferentiable => None,
+            GradCheckOutcome::NotDifferentiable | GradCheckOutcome::Frozen => None,
         }
     }
 
@@ -84,8 +86,7 @@ const ATTEMPTS: usize = 20;
 /// The derivative along a direction `v` of length 1 is compared with
 /// `(8·(L(+h) − L(−h)) − (L(+2h) − L(−2h))) / 12h`. The error is relative to the larger of the two, or to what a
 /// random direction typically gives (`|∇L| / √n`), should this one be almost flat. A direction along which a
-/// kink is crossed (a ReLU changes sides, a pool its winner) is redrawn with a shorter step, and counted. Frozen
-/// parameters are left out.
+/// kink is crossed (a ReLU changes sides, a pool its winner) is redrawn with a shorter step, and counted.
 ///
 /// # Errors
 ///
@@ -118,6 +119,7 @@ pub(crate) struct Derivatives {
     pairs: Vec<(f64, f64, Option<usize>)>,
     redrawn: usize,
     skipped: usize,
+    is_frozen: bool,
 }
 
 impl Derivatives {
@@ -138,7 +140,9 @@ impl Derivatives {
             compared: self.pairs.len(),
             redrawn: self.redrawn,
             skipped: self.skipped,
-            outcome: if self.pairs.is_empty() && self.skipped > 0 {
+            outcome: if self.is_frozen {
+                GradCheckOutcome::Frozen
+            } else if self.pairs.is_empty() && self.skipped > 0 {
                 GradCheckOutcome::NotDifferentiable
             } else {
                 GradCheckOutcome::Compared { error: worst, worst_element }
@@ -182,8 +186,7 @@ pub(crate) fn derivatives(
     };
     let mut random = Stream::new(options.seed, 0x0063_6865_636b);
     let mut all = Vec::new();
-    let parameters_to_check = graph.parameters().filter(|&(id, _)| !graph.node(id).is_frozen());
-    for (parameter, range) in parameters_to_check {
+    for (parameter, range) in graph.parameters() {
         let (gradient, len) = (&trained.gradients()[range.clone()], range.len());
         let gradient_norm = norm(gradient);
         let mut found = Derivatives {
@@ -194,8 +197,13 @@ pub(crate) fn derivatives(
             pairs: Vec::new(),
             redrawn: 0,
             skipped: 0,
+            is_frozen: graph.node(parameter).is_frozen(),
         };
-        let n_directions = options.directions.filter(|_| len > 0).unwrap_or(len);
+        let n_directions = match options.directions {
+            _ if found.is_frozen => 0,
+            Some(n_directions) if len > 0 => n_directions,
+            _ => len,
+        };
         for number in 0..n_directions {
             let element = options.directions.is_none().then_some(number);
             let mut compare = |step: f64| {
@@ -303,6 +311,21 @@ mod tests {
         assert!(report.passes(1e-9), "{report:?}");
         let report = check(&[1e-4], None, |g, x| g.relu(x));
         assert!(report.compared == 1 && report.redrawn > 0 && report.passes(1e-6), "{report:?}");
+    }
+
+    #[test]
+    fn a_frozen_parameter_is_reported_as_such() {
+        let mut g = Graph::new();
+        let [x, y] = ["x", "y"].map(|name| g.parameter(name, [2]));
+        g.freeze(x);
+        let product = g.mul(x, y).unwrap();
+        let loss = g.sum_all(product).unwrap();
+        let report =
+            gradient_check(g, loss, &[1.0, 2.0, 3.0, 4.0], &Tensors(&[]), &Default::default());
+        let [of_x, of_y] = &report.unwrap()[..] else { panic!("two parameters") };
+        assert_eq!((of_x.parameter, of_x.outcome), (x, GradCheckOutcome::Frozen));
+        assert_eq!((of_x.compared, of_x.error(), of_x.passes(f64::INFINITY)), (0, None, false));
+        assert!(of_y.parameter == y && of_y.compared == 3 && of_y.passes(1e-9), "{of_y:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::data;
-use crate::process;
+use crate::{process, python};
 
 pub(super) const ALL: &[Peer] = &[
     Peer {
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Peer] = &[
     },
 ];
 
-/// Timeout of an installation in seconds.
+/// Timeout of a build in seconds.
 const PATIENCE: NonZeroU64 = NonZeroU64::new(3600).expect("not 0");
 
 /// A framework that trains the same networks.
@@ -74,26 +74,19 @@ impl Peer {
     pub(super) fn install(&self) -> anyhow::Result<Vec<String>> {
         let (folder, source) = (self.folder, format!("bench/peers/{}", self.folder));
         eprintln!("installing {folder}");
-        let run = |command: &mut Command| {
-            process::read_within(command, PATIENCE, Path::new(data::FOLDER))
-        };
         match self.kind {
             PeerKind::Python => {
                 let environment = format!("bench/.venv/{folder}");
-                let python = format!("{environment}/bin/python");
-                if !Path::new(&python).exists() {
-                    run(Command::new("python3").args(["-m", "venv", &environment]))?;
-                }
-                let install =
-                    ["-m", "pip", "install", "--quiet", "--no-cache-dir", "--requirement"];
                 let requirements = format!("{source}/requirements.txt");
-                run(Command::new(&python).args(install).arg(requirements))?;
+                let python = python::environment(environment.as_ref(), &requirements)?;
                 Ok(vec![python, format!("{source}/bench.py")])
             }
             PeerKind::Cargo => {
                 // The target directory must not depend on the caller's environment.
                 let build = ["build", "--release", "--target-dir", "target"];
-                run(Command::new("cargo").args(build).current_dir(&source))?;
+                let mut command = Command::new("cargo");
+                command.args(build).current_dir(&source);
+                process::read_within(&command, PATIENCE, Path::new(data::FOLDER))?;
                 Ok(vec![format!("{source}/target/release/peer-{folder}")])
             }
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use diagnostics::table;
-use gradus::graph::gradient_check::{GradCheckOptions, GradCheckOutcome};
+use gradus::graph::gradient_check::{GradCheckOptions, GradCheckOutcome, GradCheckReport};
 use gradus::train::gradient_check::gradient_check;
 
 use crate::experiment::ExperimentArgs;
@@ -20,7 +20,8 @@ const NOT_COMPARED: u8 = 3;
 ///
 /// The check uses the initial weights, random biases, real samples and a fixed dropout mask. A direction that
 /// crosses a kink (a ReLU that changes sign, a pooling window whose maximum moves) is rejected and resampled. Where
-/// values tie (equal weights before a max pool), the loss has no derivative and nothing is compared.
+/// values tie (equal weights before a max pool), the loss has no derivative and nothing is compared. Frozen parameters
+/// have no gradient.
 ///
 /// Exits 0 if all errors are within the tolerance, 1 if not, 2 on a usage error or bad input, 3 if no error is above
 /// the tolerance but a gradient could not be compared.
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let report = gradient_check(&experiment, &dataset, &options)?;
     let rows = report.iter().map(|(tensor, checked)| {
         let (error, verdict) = match checked.outcome {
+            GradCheckOutcome::Frozen => ("-".into(), "frozen: has no gradient"),
             GradCheckOutcome::NotDifferentiable => {
                 ("-".into(), "not differentiable here (ties): nothing compared")
             }
@@ -85,10 +87,14 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     });
     let headings = ["<parameter", "<shape", ">compared", ">resampled", "<worst error", "<"];
     table::write(out, headings, &rows.collect::<Vec<_>>())?;
-    let (n, tolerance) = (report.len(), args.tolerance);
-    let n_compared = report.iter().filter(|(_, checked)| checked.error().is_some()).count();
-    let n_passed = report.iter().filter(|(_, checked)| checked.passes(tolerance)).count();
-    let (verdict, code) = if n_passed < n_compared {
+    let tolerance = args.tolerance;
+    let is_frozen = |checked: &GradCheckReport| checked.outcome == GradCheckOutcome::Frozen;
+    let trained = report.iter().map(|(_, checked)| checked).filter(|checked| !is_frozen(checked));
+    let trained: Vec<_> = trained.collect();
+    let (n, n_frozen) = (trained.len(), report.len() - trained.len());
+    let n_compared = trained.iter().filter(|checked| checked.error().is_some()).count();
+    let n_passed = trained.iter().filter(|checked| checked.passes(tolerance)).count();
+    let (mut verdict, code) = if n_passed < n_compared {
         let n_failed = n_compared - n_passed;
         (format!("{n_failed} of {n} gradients differ by more than {tolerance:.0e}"), 1)
     } else if n_compared < n {
@@ -101,6 +107,9 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     } else {
         (format!("all {n} gradients agree within {tolerance:.0e}"), 0)
     };
+    if n_frozen > 0 {
+        verdict += &format!("; {n_frozen} parameters are frozen");
+    }
     writeln!(out, "{verdict}")?;
     Ok(ExitCode::from(code))
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gradus::runs::presets;
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -131,19 +132,39 @@ sample  label  predicted  score(predicted)  score(label)
 #[test]
 fn gradients_are_checked_and_a_threshold_that_is_missed_exits_1() {
     let sandbox = Sandbox::new();
-    for (line, parameters) in
-        [("check softmax", 2), ("check five-relu", 10), ("check tiny.toml --every", 2)]
-    {
-        let ran = sandbox.succeeds(line);
+    let presets = presets::ALL.iter().map(|preset| format!("check {}", preset.name));
+    for line in presets.chain(["check tiny.toml --every".to_owned()]) {
+        let ran = sandbox.succeeds(&line);
+        let parameters = ran.out.lines().filter(|line| line.ends_with("  ok")).count();
         let last = format!("all {parameters} gradients agree within 1e-6");
-        assert_eq!(ran.out.lines().last(), Some(&last[..]));
-        assert_eq!(ran.out.lines().filter(|line| line.ends_with("  ok")).count(), parameters);
+        assert_eq!(ran.out.lines().last(), Some(&last[..]), "{line}");
+        assert_eq!(
+            ran.out.lines().count(),
+            parameters + 2,
+            "a heading, a line for each, a verdict"
+        );
     }
     for tolerance in ["0", "nan", "-1"] {
         let ran = sandbox.line(&format!("check tiny.toml --tolerance={tolerance}"));
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.out.contains("FAIL"), "{}", ran.out);
     }
+}
+
+#[test]
+fn frozen_parameters_are_named_and_not_checked() {
+    let sandbox = Sandbox::new();
+    let layers =
+        r#""flatten", { kind = "linear", units = 5, name = "features", freeze = true }, "tanh","#;
+    let text = sandbox.read("tiny.toml").replacen(r#""flatten","#, layers, 1);
+    sandbox.write("frozen.toml", text.replacen("value = 0", "value = 0.1", 1));
+    let ran = sandbox.succeeds("check frozen.toml");
+    for name in ["features.weight", "features.bias"] {
+        let line = ran.out.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.ends_with("frozen: has no gradient"), "{}", ran.out);
+    }
+    let last = "all 2 gradients agree within 1e-6; 2 parameters are frozen";
+    assert_eq!(ran.out.lines().last(), Some(last));
 }
 
 #[test]

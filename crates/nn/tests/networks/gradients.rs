@@ -20,6 +20,21 @@ const DEEP: (&str, &str) = (
        { kind = "linear", units = 9 }, "tanh", { kind = "linear", units = 8 }, "softplus", { kind = "linear", units = 3 }"#,
 );
 
+/// One output that five layers take, merges of an output with itself, dropout and batch normalisation in branches, and a
+/// branch from the input at the end.
+const BRANCHED: (&str, &str) = (
+    "[6, 7, 2]",
+    r#"{ kind = "conv2d", filters = 4, kernel = 3, padding = "same", name = "stem" }, "tanh",
+       { kind = "conv2d", filters = 4, kernel = 3, padding = "same", bias = false }, "batch_norm", { kind = "dropout", rate = 0.3 },
+       { kind = "add", from = ["stem", "2.tanh", "stem"], name = "sum" },
+       { kind = "depthwise_conv2d", kernel = 3, padding = "same", bias = false, from = "stem" }, "batch_norm", { kind = "add", from = ["8.batch_norm"] },
+       { kind = "concat", from = ["sum", "stem", "sum"] },
+       { kind = "concat", from = ["10.concat"], axis = 1 }, { kind = "group_norm", groups = 4 }, "silu",
+       { kind = "avg_pool2d", size = 3 }, "flatten", { kind = "linear", units = 3, name = "scores" },
+       { kind = "flatten", from = "input" }, { kind = "dropout", rate = 0.2 }, { kind = "linear", units = 3 },
+       { kind = "add", from = ["scores", "scores"] }"#,
+);
+
 /// A network with parameters, samples and targets, all drawn at random as `f32` numbers.
 struct NetworkTrial<T> {
     model: Model<T>,
@@ -115,6 +130,12 @@ fn many_layers_in_a_row_have_the_gradient_of_their_differences() {
 }
 
 #[test]
+fn branches_and_merges_have_the_gradient_of_their_differences() {
+    let network = network(BRANCHED.0, BRANCHED.1);
+    assert_gradients_agree(&NetworkTrial::of_classes(&network, 4), "branched");
+}
+
+#[test]
 fn every_loss_has_the_gradient_of_its_differences() {
     let defaults =
         Loss::NAMES.iter().map(|name| toml::from_str(&format!("kind = '{name}'")).unwrap());
@@ -170,6 +191,22 @@ fn both_precisions_agree_to_the_rounding_of_the_smaller() {
     // the same size from each other, which costs another digit.
     let tolerance = 1000.0 * f64::from(f32::EPSILON);
     assert_precisions_agree(&network(DEEP.0, DEEP.1), 37, None, tolerance);
+}
+
+#[test]
+fn branches_and_merges_agree_in_both_precisions_for_every_tile_width() {
+    let (network, tolerance) = (network(BRANCHED.0, BRANCHED.1), 1000.0 * f64::from(f32::EPSILON));
+    for (batch, tile) in [
+        (5, None),
+        (5, Some(1)),
+        (5, Some(3)),
+        (37, None),
+        (37, Some(16)),
+        (130, None),
+        (130, Some(48)),
+    ] {
+        assert_precisions_agree(&network, batch, tile, tolerance);
+    }
 }
 
 /// Three layers, each a sum of at most `terms` products, whose partial sums are rounded: `8·u·√terms` each, half of
@@ -268,13 +305,14 @@ fn row_parallel_layers_give_the_gradients_of_plain_ones() {
 
 #[test]
 fn gradients_are_the_same_whatever_is_kept() {
-    let network = network(DEEP.0, DEEP.1);
-    let trial = NetworkTrial::<f32>::of_classes(&network, 37);
-    for tile in [None, Some(16)] {
-        // What nobody reads later is computed in place; what is kept has a place of its own.
-        let fused = trial.run(Compile { tile, ..Compile::default() });
-        let kept = trial.run(Compile { tile, keep_all: true, ..Compile::default() });
-        assert_eq!(fused, kept, "tile {tile:?}");
+    for (input, layers) in [DEEP, BRANCHED] {
+        let trial = NetworkTrial::<f32>::of_classes(&network(input, layers), 37);
+        for tile in [None, Some(16)] {
+            // What nobody reads later is computed in place; what is kept has a place of its own.
+            let fused = trial.run(Compile { tile, ..Compile::default() });
+            let kept = trial.run(Compile { tile, keep_all: true, ..Compile::default() });
+            assert_eq!(fused, kept, "tile {tile:?}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod batch_norm;
 mod made_up;
 mod not_finite;
 mod optimizers;
+mod random_networks;
 mod records;
 mod runs;
 mod saved;

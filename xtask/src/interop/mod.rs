@@ -1,0 +1,74 @@
+//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64.
+//!
+//! Cases are random graphs, single layers and losses (loss, prediction, all gradients), and optimizers with schedules
+//! (every loss and rate, the last parameters). Each becomes a description in JSON, from which `pytorch.py` builds the
+//! same thing in PyTorch.
+
+mod case;
+mod comparison;
+mod networks;
+mod training;
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use diagnostics::table;
+use serde::Deserialize;
+
+use self::case::{Answer, Case};
+use self::comparison::{Comparison, TOLERANCE};
+use crate::{process, python};
+
+const FOLDER: &str = "xtask/src/interop";
+
+/// What `pytorch.py` writes.
+#[derive(Deserialize)]
+struct Answers {
+    version: String,
+    answers: Vec<Result<Answer, String>>,
+}
+
+/// Compares all cases and prints a table.
+///
+/// # Errors
+///
+/// If numbers differ, if a comparison would not notice it, or if PyTorch cannot be installed or run.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let python = python::environment(&environment()?, &format!("{FOLDER}/requirements.txt"))?;
+    let cases = [networks::cases()?, training::cases()?].concat();
+    let Answers { version, answers } = ask(&python, &cases)?;
+    ensure!(answers.len() == cases.len(), "{} cases, {} answers", cases.len(), answers.len());
+    let comparisons: Vec<_> =
+        cases.iter().zip(&answers).map(|(case, answer)| Comparison::new(case, answer)).collect();
+    let rows: Vec<_> = comparisons.iter().map(Comparison::row).collect();
+    let headings = ["<case", ">numbers", ">worst error", "<of", ">mutants caught", "<"];
+    table::write(&mut std::io::stdout(), headings, &rows)?;
+    let failed = comparisons.iter().filter(|comparison| !comparison.passes()).count();
+    let (n, n_numbers) = (cases.len(), comparisons.iter().map(|c| c.n_numbers).sum::<usize>());
+    println!("{n_numbers} numbers of {n} cases, PyTorch {version}, tolerance {TOLERANCE:.0e}");
+    ensure!(failed == 0, "{failed} of {n} cases differ, or would hide a difference");
+    Ok(())
+}
+
+/// The folder of the virtual environment, outside of the repository: it is large, and all copies of it can use one.
+fn environment() -> anyhow::Result<PathBuf> {
+    let cache = match env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    Ok(cache.join("gradus/interop"))
+}
+
+fn ask(python: &str, cases: &[Case]) -> anyhow::Result<Answers> {
+    let folder = tempfile::tempdir()?;
+    let [asked, answered] = ["cases.json", "answers.json"].map(|name| folder.path().join(name));
+    let descriptions: Vec<_> = cases.iter().map(|case| &case.description).collect();
+    fs::write(&asked, serde_json::to_string(&descriptions)?)?;
+    let script = format!("{FOLDER}/pytorch.py");
+    process::run(Command::new(python).arg(script).args([&asked, &answered]))?;
+    let text = fs::read_to_string(&answered).context("answers.json")?;
+    serde_json::from_str(&text).context("answers.json")
+}
