@@ -6,7 +6,7 @@ use gradus::graph::Tensor;
 use serde_json::{Value, json};
 
 /// Vectors of numbers by name.
-pub(super) type Answer = BTreeMap<String, Vec<f64>>;
+pub(super) type NumbersByName = BTreeMap<String, Vec<f64>>;
 
 /// Something that both frameworks compute.
 #[derive(Clone, Debug)]

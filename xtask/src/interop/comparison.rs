@@ -1,6 +1,6 @@
 //! The numbers of a case beside those of PyTorch.
 
-use super::case::{Answer, Case, Numbers};
+use super::case::{Case, Numbers, NumbersByName};
 
 /// The largest error accepted, relative to the largest number of a vector.
 pub(super) const TOLERANCE: f64 = 1e-9;
@@ -21,7 +21,7 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn new(case: &'a Case, answer: &Result<Answer, String>) -> Self {
+    pub(super) fn new(case: &'a Case, answer: &Result<NumbersByName, String>) -> Self {
         let n_numbers = case.found.values().map(|numbers| numbers.values.len()).sum();
         let mut comparison =
             Self { case, n_numbers, worst: Ok(("nothing", 0.0)), caught: 0, mutated: 0 };
@@ -32,7 +32,7 @@ impl<'a> Comparison<'a> {
         comparison
     }
 
-    fn compare(&mut self, answer: &Answer) {
+    fn compare(&mut self, answer: &NumbersByName) {
         let unknown = answer.keys().find(|name| !self.case.found.contains_key(*name));
         if let Some(name) = unknown {
             self.worst = Err(format!("Gradus has no {name}"));
@@ -114,7 +114,7 @@ mod tests {
         Case { name: "case".into(), description: Value::Null, found }
     }
 
-    fn answer(found: &[(&str, &[f64])]) -> Answer {
+    fn answer(found: &[(&str, &[f64])]) -> NumbersByName {
         found.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect()
     }
 
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn what_only_one_of_both_has_is_named_and_so_is_a_failure() {
         let one = case(&[("loss", &[2.0])]);
-        let row = |answer: Result<Answer, String>| Comparison::new(&one, &answer).row();
+        let row = |answer: Result<NumbersByName, String>| Comparison::new(&one, &answer).row();
         let more = row(Ok(answer(&[("loss", &[2.0]), ("gradient", &[1.0])])));
         assert_eq!((&more[3][..], &more[5][..]), ("Gradus has no gradient", "FAIL"));
-        let less = row(Ok(Answer::new()));
+        let less = row(Ok(NumbersByName::new()));
         assert_eq!((&less[3][..], &less[5][..]), ("PyTorch has no loss", "FAIL"));
         let failed = row(Err("no layer x".to_owned()));
         assert_eq!((&failed[3][..], &failed[5][..]), ("no layer x", "FAIL"));

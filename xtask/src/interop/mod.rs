@@ -18,7 +18,7 @@ use anyhow::{Context as _, ensure};
 use diagnostics::table;
 use serde::Deserialize;
 
-use self::case::{Answer, Case};
+use self::case::{Case, NumbersByName};
 use self::comparison::{Comparison, TOLERANCE};
 use crate::{process, python};
 
@@ -28,7 +28,7 @@ const FOLDER: &str = "xtask/src/interop";
 #[derive(Deserialize)]
 struct Answers {
     version: String,
-    answers: Vec<Result<Answer, String>>,
+    answers: Vec<Result<NumbersByName, String>>,
 }
 
 /// Compares all cases and prints a table.

@@ -74,7 +74,7 @@ const SCHEDULES: &[(&str, &str)] = &[
 ///
 /// # Errors
 ///
-/// If one of ours has no case and is not known to be missing in PyTorch.
+/// If an optimizer or schedule has no case and is not known to be missing in PyTorch.
 pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
     let mut kinds: BTreeSet<&str> = Optimizer::NAMES
         .iter()
