@@ -1,6 +1,7 @@
 //! Training from outside, on made-up data: the loop and the files around it.
 
 mod batch_norm;
+mod frozen;
 mod made_up;
 mod not_finite;
 mod optimizers;
