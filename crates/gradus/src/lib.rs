@@ -33,7 +33,8 @@
 //! | [`events`]  | the log of a run, as JSON lines                                               |
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
-//! Features: `ndarray` adds the module `arrays`, `studio` adds the module `studio`, which serves web pages.
+//! Features: `ndarray` adds the module `arrays`, `drawing` the module `drawing` of drawings of networks, `studio` the
+//! module `studio`, which serves web pages.
 //!
 //! # Errors
 //!
@@ -53,6 +54,8 @@ pub mod studio;
 
 pub use data;
 pub use diagnostics::chain as error_chain;
+#[cfg(feature = "drawing")]
+pub use drawing;
 pub use events;
 pub use graph;
 pub use kernels;

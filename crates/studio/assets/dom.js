@@ -15,6 +15,30 @@ export function createElement(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Creates an element of an SVG. */
+export function createSvg(name, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+/** Opens a dialog with a button that closes it; a click beside it does so too. `closed` is called at the end. */
+export function openDialog(attributes, closeText, closed, ...children) {
+  const close = createElement("button", { class: "main" }, closeText);
+  const form = createElement("form", { method: "dialog", class: "buttons" }, close);
+  const dialog = createElement("dialog", attributes, ...children, form);
+  dialog.addEventListener("close", () => {
+    closed();
+    dialog.remove();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 /** A table of texts and elements. */
 export function createTable(head, rows) {
   const cell = (kind, content) => createElement(kind, {}, content instanceof Node ? content : String(content));

@@ -42,20 +42,40 @@ function drawMaps(canvas, { count, height, width, at, maximum, columns, pixel, g
 
 const maxMagnitude = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
 
-/** Draws the activations of a layer for one sample: feature maps side by side, or units as cells. */
-export function drawActivations(canvas, { shape, values }) {
+/** Points of a number in a map, from the largest. `src/flow.rs` has the same: the height of a box follows from it. */
+const PIXELS = [12, 8, 6, 5, 4, 3, 2, 1];
+
+/**
+ * How `count` maps fit into an area: how many of them, in how many columns, with how many points for a number. All of
+ * them, as large as possible; if even the smallest are too large, the first.
+ */
+export function fitMaps({ count, height, width }, area) {
+  const fits = (size, points, pixel) => Math.floor((points - 1) / (size * pixel + 1));
+  const places = (pixel) => fits(width, area.width, pixel) * fits(height, area.height, pixel);
+  const pixel = PIXELS.find((points) => places(points) >= count) ?? 1;
+  const columns = Math.min(count, Math.max(1, fits(width, area.width, pixel)));
+  return { pixel, columns, count: Math.min(count, Math.max(1, places(pixel))) };
+}
+
+/**
+ * Draws the activations of a layer for one sample: feature maps side by side, or units as cells. As many as fit into
+ * the `area`; without one, as large as they are easy to see.
+ */
+export function drawActivations(canvas, { shape, values }, area = null) {
   const maximum = maxMagnitude(values);
   if (shape.length === 3) {
     const [height, width, channels] = shape;
     const count = Math.min(channels, MAX_MAPS);
     const pixel = height < 8 ? 4 : height < 16 ? 3 : 2;
     const at = (map, y, x) => values[(y * width + x) * channels + map];
-    drawMaps(canvas, { count, height, width, maximum, columns: Math.min(count, 12), pixel, at });
+    const fit = area ? fitMaps({ count, height, width }, area) : { count, columns: Math.min(count, 12), pixel };
+    drawMaps(canvas, { height, width, maximum, at, ...fit });
   } else {
     const count = values.length;
     const columns = Math.min(count, count > 400 ? 100 : 50);
     const pixel = count > 50 ? 6 : 12;
-    drawMaps(canvas, { count, height: 1, width: 1, maximum, columns, pixel, at: (map) => values[map] });
+    const fit = area ? fitMaps({ count, height: 1, width: 1 }, area) : { count, columns, pixel };
+    drawMaps(canvas, { height: 1, width: 1, maximum, at: (map) => values[map], ...fit });
   }
 }
 

@@ -41,6 +41,12 @@ export async function parameter(id, name, step) {
   return found && { ...found.about, values: found.values };
 }
 
+/** Positions of the boxes and edges of a network on a page with this width; null if it is too large for a drawing. */
+export async function placedNetwork(id, width) {
+  const found = await query(id, "flow", { width });
+  return found && JSON.parse(new TextDecoder().decode(found));
+}
+
 /** Statistics of the activations of each layer. */
 export async function activationStatistics(id, step) {
   const found = await query(id, "activation-statistics", { step });

@@ -1,6 +1,6 @@
 // One sample with the model's prediction of it.
 
-import { createElement, onColorSchemeChange } from "./dom.js";
+import { createElement, onColorSchemeChange, openDialog } from "./dom.js";
 import { formatInteger, formatNumber, formatPercent } from "./format.js";
 import { drawImages } from "./images.js";
 import { activations } from "./model.js";
@@ -44,26 +44,15 @@ export async function openSample(about, images, set, sample, prediction, step) {
   const outcome = isCorrect ? translate("sample.correct") : translate("sample.predicted", { prediction });
   const canvas = createElement("canvas", { role: "img", "aria-label": translate("sample.label", { label }) });
   const output = createElement("div");
-  const close = createElement("button", { class: "main" }, translate("common.close"));
-  const dialog = createElement(
-    "dialog",
+  const draw = () => drawImages(canvas, about, [{ image, prediction: undefined }], 1, 1);
+  openDialog(
     { class: "sample-dialog" },
+    translate("common.close"),
+    onColorSchemeChange(draw),
     createElement("h2", {}, title),
     createElement("div", { class: "sample" }, canvas, output),
     createElement("p", {}, translate("sample.label", { label }), " ", outcome),
-    createElement("form", { method: "dialog", class: "buttons" }, close),
   );
-  const draw = () => drawImages(canvas, about, [{ image, prediction: undefined }], 1, 1);
-  const stopColorSchemeListener = onColorSchemeChange(draw);
-  dialog.addEventListener("close", () => {
-    stopColorSchemeListener();
-    dialog.remove();
-  });
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  document.body.append(dialog);
-  dialog.showModal();
   draw();
   const found = await activations(about.id, set, sample, step);
   if (!found) {

@@ -2,6 +2,7 @@
 
 use data::{Dataset, Targets};
 use diagnostics::chain;
+use drawing::Diagram;
 use events::{Event, Part};
 use nn::{LayerInput, Mode};
 use serde_json::{Value, json};
@@ -53,6 +54,7 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         "is_loss_in_nats": metric("loss").is_some_and(|loss| loss.unit == "nats"),
         "has_accuracy": metric("accuracy").is_some(),
         "learning_rate": first_rate,
+        "input": "",
         "layers": [],
         "parameters": parameters.collect::<Value>(),
         "classes": null,
@@ -74,7 +76,8 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         Targets::Labels { classes, .. } => Some(*classes),
         Targets::Values { .. } => None,
     });
-    let layers = model.layers.iter().map(|layer| {
+    let diagram = Diagram::of(&model);
+    let layers = model.layers.iter().zip(&diagram.nodes[1..]).map(|(layer, node)| {
         json!({
             "path": layer.path,
             "kind": layer.kind,
@@ -86,6 +89,8 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
             "output": layer.output.to_string(),
             "parameters": layer.parameters,
             "multiply_adds": layer.multiply_adds,
+            "is_frozen": node.is_frozen,
+            "learning_rate_factor": node.learning_rate_factor,
         })
     });
     let parameters = model
@@ -104,6 +109,7 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         "is_loss_in_nats": experiment.train.loss.is_in_nats(),
         // Of the first step.
         "learning_rate": train.schedule.as_dyn().learning_rate(train.step_of(0, n_train)),
+        "input": diagram.nodes[0].output,
         "layers": layers.collect::<Value>(),
         "parameters": parameters.collect::<Value>(),
         "classes": classes,

@@ -5,6 +5,7 @@
 //! | `GET /`, `/main.js`, …                          | the pages                                            |
 //! | `GET /api/runs`                                 | a summary of each run                                |
 //! | `GET /api/runs/ID`                              | settings and layers of a run, and the permissions    |
+//! | `GET /api/runs/ID/flow?width=`                   | positions of the boxes and edges of its network      |
 //! | `GET /api/runs/ID/events`                       | its events, as a stream                              |
 //! | `GET /api/runs/ID/images?set=test&samples=`     | labels and pixels of some samples                    |
 //! | `GET /api/runs/ID/activations?set=test&sample=` | activations of a model for a sample, layer by layer  |
@@ -28,6 +29,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on};
 use axum::{Extension, Json, Router};
 use diagnostics::chain;
 use events::Command;
+use nn::Mode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -36,6 +38,7 @@ use crate::about::about;
 use crate::activations::{self, PredictorCache};
 use crate::assets;
 use crate::error::RunError;
+use crate::flow::flow;
 use crate::guard::{self, Access, Guard};
 use crate::images::{self, Images, Set};
 use crate::library::{Library, OpenRun};
@@ -90,6 +93,7 @@ pub(crate) fn router(library: Library, guard: Guard, timeouts: Timeouts) -> Rout
     Router::new()
         .route("/api/runs", get(list))
         .route("/api/runs/{id}", of_run(GET, description))
+        .route("/api/runs/{id}/flow", of_run(GET, placed_network))
         .route("/api/runs/{id}/events", of_run(GET, events))
         .route("/api/runs/{id}/images", of_run(GET, some_images))
         .route("/api/runs/{id}/activations", of_run(GET, sample_activations))
@@ -214,6 +218,19 @@ fn description(request: RunRequest, access: Extension<Access>) -> Answer<Json<Va
     let mut about = about(&request.run, is_live)?;
     about["can_control"] = json!(is_live && *access == Access::Owner);
     Ok(Json(about))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlowQuery {
+    /// Points that the page has.
+    width: f64,
+}
+
+fn placed_network(request: RunRequest, Query(query): Query<FlowQuery>) -> Answer<Json<Value>> {
+    let network = request.run.experiment()?.network(Mode::Evaluate).map_err(RunError::from)?;
+    let placed = flow(&network, query.width).map_err(RunError::from)?;
+    Ok(Json(json!(placed)))
 }
 
 fn events(RunRequest { state, run }: RunRequest, headers: HeaderMap) -> Answer<impl IntoResponse> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use drawing::DrawingError;
 use nn::NetworkError;
 use runs::{ExperimentError, SampleMismatch, SavedError};
 
@@ -35,6 +36,9 @@ pub enum RunError {
     /// A saved model is damaged.
     #[error(transparent)]
     Saved(#[from] SavedError),
+    /// The network cannot be drawn.
+    #[error(transparent)]
+    Drawing(#[from] DrawingError),
     /// No model has been saved.
     #[error("no model is saved")]
     NoModel,

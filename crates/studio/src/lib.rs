@@ -10,6 +10,7 @@ mod activations;
 mod api;
 mod assets;
 mod error;
+mod flow;
 mod guard;
 mod images;
 mod library;

@@ -2,6 +2,7 @@
 
 mod draw;
 pub(crate) mod driver;
+mod network;
 mod pictures;
 pub(crate) mod program;
 mod runs;
@@ -87,6 +88,7 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         test("viewers see a run and cannot steer it", &setup, train::viewed).await?;
         test("a finished run is opened and scrubbed", &setup, train::scrubbed).await?;
         test("ten digits are drawn, and the network shown", &setup, draw::drawn).await?;
+        test("a network with branches is drawn as a flow", &setup, network::drawn).await?;
         test("a run of another kind has its own panels", &setup, train::regression).await?;
         test("what goes wrong in a run is said", &setup, train::warned).await?;
         test("a thousand runs are listed, sorted and filtered", &setup, runs::listed).await

@@ -49,6 +49,43 @@ total                            51             48
 }
 
 #[test]
+fn a_network_with_branches_is_drawn() {
+    let sandbox = Sandbox::new();
+    let layers = r#"[
+        { kind = "conv2d", filters = 2, kernel = 3, padding = "same", name = "stem", freeze = true },
+        { kind = "conv2d", filters = 2, kernel = 3, padding = "same" },
+        "relu",
+        { kind = "add", from = "stem" },
+        "flatten",
+        { kind = "linear", units = 3, learning_rate_factor = 0.1 },
+    ]"#;
+    let tiny = sandbox.read("tiny.toml");
+    let residual = tiny.replace(r#"["flatten", { kind = "linear", units = 3 }]"#, layers);
+    sandbox.write("residual.toml", residual);
+    let table = "\
+layer                 output        parameters  multiply-adds
+○    input            [N, 4, 4, 1]
+●    stem (conv2d)    [N, 4, 4, 2]          20            288  frozen
+├─╮
+● │  2.conv2d         [N, 4, 4, 2]          38            576
+● │  3.relu           [N, 4, 4, 2]
+●─╯  4.add            [N, 4, 4, 2]
+●    5.flatten        [N, 32]
+●    6.linear         [N, 3]                99             96  rate × 0.1
+total                                      157            960
+";
+    let ran = sandbox.line("summary residual.toml --svg network.svg");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), table), "{}", ran.err);
+    let picture = sandbox.read("network.svg");
+    assert_eq!(picture.matches("class=\"edge\"").count(), 7, "{picture}");
+    let ran = sandbox.line("summary residual.toml --dot");
+    ran.tells(&["digraph \"residual.toml\" {", "n1 -> n4 [label=\"[N, 4, 4, 2]\"];"]);
+    let ran = sandbox.line("summary residual.toml --svg nowhere/network.svg");
+    assert_eq!(ran.code, Some(2));
+    ran.tells(&["writing nowhere/network.svg"]);
+}
+
+#[test]
 fn a_run_and_its_file_are_measured_alike() {
     let sandbox = Sandbox::new();
     // So small a rate that the weights stay 0: all classes are equally likely, and the first is taken.

@@ -2,10 +2,11 @@
 
 import { CheckpointChoice } from "../checkpoint.js";
 import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
+import { Flow } from "../flow.js";
 import { formatNumber, formatPercent } from "../format.js";
-import { Images, drawImages } from "../images.js";
+import { Images } from "../images.js";
 import { layerTable } from "../layers.js";
-import { drawActivations, drawWeights, layerFigures, mapFigure, quantileBar } from "../maps.js";
+import { drawWeights, mapFigure, quantileBar } from "../maps.js";
 import { activationStatistics, activations, parameter } from "../model.js";
 import { Run } from "../run.js";
 import { predictionBars, predictionTitle } from "../sample.js";
@@ -50,12 +51,14 @@ class NetworkPage {
   close() {
     this.stopColorSchemeListener();
     clearInterval(this.timer);
+    this.flow.close();
     this.run.close();
   }
 
   build(main) {
     const { about } = this;
     this.warnings = createElement("ul", { class: "warnings", role: "status" });
+    if (about.problem) this.warnings.append(createElement("li", {}, about.problem));
     this.learned = createElement("div", { class: "layers", id: "learned" });
     this.statistics = createElement("div", { class: "table", id: "activation-statistics" });
     this.changes = createElement("div", { class: "table", id: "changes" });
@@ -73,8 +76,8 @@ class NetworkPage {
         this.warnings,
         createElement(
           "section",
-          { hidden: about.test_samples === 0 },
-          ...section("network.sample", null, ...this.buildSample()),
+          {},
+          ...section(about.test_samples ? "network.sample" : "flow.title", null, ...this.buildSample()),
         ),
         ...section("network.learned", "network.sign_colors", this.learned),
         ...section("network.activations", "network.activations_lead", this.statistics),
@@ -92,20 +95,11 @@ class NetworkPage {
       this.updateSample();
     };
     this.number = createElement("input", { type: "number", id: "sample", min: "0", max, value: "0", change });
-    this.image = createElement("canvas", { class: "one", role: "img" });
-    this.output = createElement("div", { id: "output" });
-    this.layers = createElement("div", { class: "layers", id: "activations" }, ...layerFigures(about));
+    this.output = createElement("div", { id: "output", class: "prediction" });
+    this.flow = new Flow(about);
     const label = createElement("label", {}, translate("network.test_sample"), " ", this.number);
-    return [
-      createElement("div", { class: "filter" }, label),
-      createElement(
-        "div",
-        { class: "drawing" },
-        createElement("figure", { hidden: !about.image_shape }, this.image),
-        createElement("figure", { class: "wide" }, this.output),
-      ),
-      this.layers,
-    ];
+    const choice = createElement("div", { class: "filter", hidden: about.test_samples === 0 }, label);
+    return [choice, this.output, this.flow.element];
   }
 
   /** Shows the latest model, or the one of the chosen checkpoint. */
@@ -198,14 +192,12 @@ class NetworkPage {
     if (!found) return;
     const title = createElement("p", { class: "note" }, predictionTitle(found, this.about));
     this.output.replaceChildren(title, predictionBars(found));
-    found.layers.forEach((layer, i) => drawActivations(this.layers.children[i].querySelector("canvas"), layer));
+    await this.flow.draw(found);
     this.drawSample();
   }
 
   drawSample() {
     const image = this.images.get(this.sample);
-    if (!image) return;
-    drawImages(this.image, this.about, [{ image }], 1, 1);
-    this.image.setAttribute("aria-label", translate("sample.label", { label: image.label }));
+    if (image) this.flow.drawInput(image);
   }
 }

@@ -126,6 +126,25 @@ fn a_run_tells_its_layers_and_who_can_control() {
 }
 
 #[test]
+fn a_network_is_placed_for_the_width_of_a_page() {
+    let server = Server::new();
+    let residual = EXPERIMENT.replace(
+        "{ kind = 'linear', units = 3 }",
+        "{ kind = 'linear', units = 4, name = 'a' }, 'relu', { kind = 'add', from = 'a' }, { kind = 'linear', units = 3 }",
+    );
+    fs::write(server.run("done/experiment.toml"), residual).unwrap();
+    let placed = server.get("/api/runs/done/flow?width=360").json();
+    assert_eq!(placed["boxes"].as_array().unwrap().len(), 6);
+    let ends = placed["edges"].as_array().unwrap().iter().map(|edge| [&edge["from"], &edge["to"]]);
+    let ends = ends.map(|ends| ends.map(|end| end.as_u64().unwrap())).collect::<Vec<_>>();
+    assert_eq!(ends, [[0, 1], [1, 2], [2, 3], [3, 4], [2, 4], [4, 5]]);
+    assert!(placed["width"].as_f64().unwrap() <= 360.0, "{placed}");
+    for query in ["", "?width=wide", "?width=1&height=1"] {
+        assert_eq!(server.get(&format!("/api/runs/done/flow{query}")).status, 400, "{query}");
+    }
+}
+
+#[test]
 fn events_of_a_finished_run_come_whole_and_end() {
     let server = Server::new();
     let text = server.get("/api/runs/done/events").text();
