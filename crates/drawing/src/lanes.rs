@@ -1,6 +1,6 @@
 //! A network as columns of lines beside its rows, as `git log --graph` draws commits.
 //!
-//! Each column is a lane: an output on its way to a layer further down. The first input of a layer has a lane of its
+//! Each column is a lane: an output that goes down to a later layer. The first input of a layer has a lane of its
 //! own; the layers that merge an output with others share one.
 
 use std::iter;
@@ -19,7 +19,7 @@ pub struct LaneRow {
     pub node: Option<usize>,
 }
 
-/// An output on its way down.
+/// An output that goes down.
 #[derive(Clone, Debug)]
 struct Lane {
     from: usize,

@@ -143,7 +143,7 @@ fn place(graph: &Graph, aspect: f64) -> Result<DiagramLayout, LayoutError> {
     })
 }
 
-/// The middle of the label of a route: where the library has room for it or, since that is elsewhere for some routes
+/// The middle of the label of a route: where the library has space for it or, since that is elsewhere for some routes
 /// from column to column, in the middle of the longest part.
 fn label_center(route: &EdgeRoute, size: Size) -> Point {
     let parts = || route.points.array_windows::<2>();

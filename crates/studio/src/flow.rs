@@ -16,7 +16,7 @@ const MAX_UNITS_HEIGHT: usize = 66;
 const MAX_MAPS: usize = 128;
 const PIXELS: [usize; 8] = [12, 8, 6, 5, 4, 3, 2, 1];
 
-/// The boxes of the input and the layers of `model`, each with room for its activations.
+/// The boxes of the input and the layers of `model`, each with space for its activations.
 pub(crate) fn flow(model: &Model<f32>, width: f64) -> Result<DiagramLayout, DrawingError> {
     let diagram = Diagram::of(model);
     let sizes: Vec<_> = diagram.nodes.iter().enumerate().map(|(i, node)| size(i, node)).collect();

@@ -63,16 +63,16 @@ fn a_network_with_branches_is_drawn() {
     let residual = tiny.replace(r#"["flatten", { kind = "linear", units = 3 }]"#, layers);
     sandbox.write("residual.toml", residual);
     let table = "\
-layer                 output        parameters  multiply-adds
-○    input            [N, 4, 4, 1]
-●    stem (conv2d)    [N, 4, 4, 2]          20            288  frozen
+layer               output        parameters  multiply-adds
+○    input          [N, 4, 4, 1]
+●    stem (conv2d)  [N, 4, 4, 2]          20            288  frozen
 ├─╮
-● │  2.conv2d         [N, 4, 4, 2]          38            576
-● │  3.relu           [N, 4, 4, 2]
-●─╯  4.add            [N, 4, 4, 2]
-●    5.flatten        [N, 32]
-●    6.linear         [N, 3]                99             96  rate × 0.1
-total                                      157            960
+● │  2.conv2d       [N, 4, 4, 2]          38            576
+● │  3.relu         [N, 4, 4, 2]
+●─╯  4.add          [N, 4, 4, 2]
+●    5.flatten      [N, 32]
+●    6.linear       [N, 3]                99             96  rate × 0.1
+total                                    157            960
 ";
     let ran = sandbox.line("summary residual.toml --svg network.svg");
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), table), "{}", ran.err);
