@@ -23,6 +23,8 @@ const MAX_PASSED: usize = 3000;
 const GAPS: [f64; 2] = [38.0, 28.0];
 /// Around the drawing.
 const MARGIN: f64 = 12.0;
+/// What is between a label and its edge at most.
+const CLOSE: f64 = 12.0;
 /// The radius of the corners of edges.
 const RADIUS: f64 = 14.0;
 
@@ -151,13 +153,15 @@ fn label_center(route: &EdgeRoute, size: Size) -> Point {
         parts().any(|[a, b]| {
             let [dx, dy] = [(a.x, b.x, at.x), (a.y, b.y, at.y)]
                 .map(|(a, b, at)| (a.min(b) - at).max(at - a.max(b)).max(0.0));
-            dx < size.width && dy < 2.0 * size.height
+            dx < size.width / 2.0 + CLOSE && dy < size.height + CLOSE
         })
     };
     let length = |[a, b]: &[Point; 2]| (b.x - a.x).hypot(b.y - a.y);
     let longest = parts().max_by(|a, b| length(a).total_cmp(&length(b)));
     let middle = longest.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0));
-    route.label_anchor.filter(is_near).or(middle).unwrap_or_default()
+    // Up, to the next column.
+    let goes_up = parts().any(|[a, b]| b.y < a.y);
+    route.label_anchor.filter(|at| !goes_up && is_near(at)).or(middle).unwrap_or_default()
 }
 
 /// To a tenth of a point.
