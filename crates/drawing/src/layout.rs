@@ -146,7 +146,7 @@ fn place(graph: &Graph, aspect: f64) -> Result<DiagramLayout, LayoutError> {
 }
 
 /// The middle of the label of a route: where the library has space for it or, since that is elsewhere for some routes
-/// from column to column, in the middle of the longest part.
+/// in columns, below the node from which the route goes up to the next column, or in the middle of the longest part.
 fn label_center(route: &EdgeRoute, size: Size) -> Point {
     let parts = || route.points.array_windows::<2>();
     let is_near = |at: &Point| {
@@ -157,10 +157,12 @@ fn label_center(route: &EdgeRoute, size: Size) -> Point {
         })
     };
     let length = |[a, b]: &[Point; 2]| (b.x - a.x).hypot(b.y - a.y);
-    let longest = parts().max_by(|a, b| length(a).total_cmp(&length(b)));
-    let middle = longest.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0));
-    // Up, to the next column.
     let goes_up = parts().any(|[a, b]| b.y < a.y);
+    let part = match goes_up {
+        true => parts().next(),
+        false => parts().max_by(|a, b| length(a).total_cmp(&length(b))),
+    };
+    let middle = part.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0));
     route.label_anchor.filter(|at| !goes_up && is_near(at)).or(middle).unwrap_or_default()
 }
 
