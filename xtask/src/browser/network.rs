@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::ensure;
 
 use super::TestCase;
-use super::driver::{PHONE, WINDOW};
+use super::driver::PHONE;
 use super::pictures::{Frame, pictures};
 
 /// A residual network, with a frozen layer and one that learns slowly.
@@ -76,7 +76,6 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     let overflow: f64 = browser.js("document.documentElement.scrollWidth - innerWidth").await?;
     ensure!(overflow <= 0.0, "{overflow} px beyond the screen of a phone");
     ensure!(browser.js::<u32>(OVERLAPPING).await? == 0, "boxes overlap on a phone");
-    browser.screen(WINDOW).await?;
     drop(program);
     Ok(())
 }
