@@ -76,10 +76,9 @@ impl Diagram {
             let mut parameters =
                 model.parameters.iter().filter(|spec| spec.layer() == layer.path).peekable();
             let factor = parameters.peek().map_or(1.0, |spec| spec.learning_rate_factor);
-            let says_kind = layer.path == format!("{}.{}", layer.number, layer.kind);
             DiagramNode {
                 path: layer.path.clone(),
-                kind: (!says_kind).then_some(layer.kind),
+                kind: layer.name().map(|_| layer.kind),
                 inputs: layer.inputs.iter().map(|input| node_of(*input)).collect(),
                 output: layer.output.to_string(),
                 sizes: layer.output.dims().to_vec(),

@@ -564,6 +564,37 @@ pub fn matmul(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
     Tensor::new([m, n], values)
 }
 
+/// Sums over the windows of images `[N, h, w, c]`, `channels` for each position: of `term` of a tap, the pixel that it meets
+/// and the channel. `pad` is `[top, bottom, left, right]`.
+pub fn convolve(
+    x: &Tensor<f64>,
+    (kernel, channels): ([usize; 2], usize),
+    stride: [usize; 2],
+    pad: [usize; 4],
+    term: impl Fn([usize; 2], &[f64], usize) -> f64,
+) -> Tensor<f64> {
+    let &[n, h, w, c] = x.shape() else { panic!("images") };
+    let out = |size: usize, axis: usize| {
+        (size + pad[2 * axis] + pad[2 * axis + 1] - kernel[axis]) / stride[axis] + 1
+    };
+    let sizes = [n, out(h, 0), out(w, 1), channels];
+    let cell = |index: Vec<usize>| {
+        let mut sum = 0.0;
+        for tap in indices(&kernel) {
+            let [row, column] = [0, 1].map(|axis| {
+                let at = index[axis + 1] * stride[axis] + tap[axis];
+                at.checked_sub(pad[2 * axis]).filter(|&at| at < [h, w][axis])
+            });
+            if let (Some(row), Some(column)) = (row, column) {
+                let pixel = &x.values()[((index[0] * h + row) * w + column) * c..][..c];
+                sum += term([tap[0], tap[1]], pixel, index[3]);
+            }
+        }
+        sum
+    };
+    Tensor::new(sizes, indices(&sizes).map(cell).collect::<Vec<_>>())
+}
+
 /// Every index of a tensor of the shape `dims`, row by row.
 pub fn indices(dims: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
     let dims = dims.to_vec();

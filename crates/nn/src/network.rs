@@ -246,6 +246,13 @@ pub struct LayerSummary {
     pub activation: Activation,
 }
 
+impl LayerSummary {
+    /// Its name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        (self.path != layer::unnamed_path(self.number, self.kind)).then_some(&self.path)
+    }
+}
+
 type BuildModel<T> = fn(&Network, Mode, &Objective, usize, Shape) -> Result<Model<T>, NetworkError>;
 #[used]
 static F32: BuildModel<f32> = Network::model;
@@ -402,14 +409,18 @@ impl<T: Float> Model<T> {
             // In evaluation, or frozen, the moments are an input.
             let [x] = *self.graph.node(statistics.moments).operands() else { continue };
             if batch * self.graph.shape(x).len() / statistics.channels < 2 {
-                let path = self.graph.scope(statistics.moments);
-                let layer = self.layers.iter().find(|layer| layer.path == path);
-                let number = layer.expect("statistics have a layer").number;
-                let (layer, fault) = (path.to_owned(), LayerFault::NoVariance);
-                return Err(NetworkError::Layer { number, layer, fault });
+                let layer = self.layer_of(statistics.moments).expect("statistics have a layer");
+                let (number, layer) = (layer.number, layer.path.clone());
+                return Err(NetworkError::Layer { number, layer, fault: LayerFault::NoVariance });
             }
         }
         Ok(())
+    }
+
+    /// The layer that a node belongs to, if it belongs to one.
+    pub fn layer_of(&self, id: NodeId) -> Option<&LayerSummary> {
+        let path = self.graph.scope(id);
+        self.layers.iter().find(|layer| layer.path == path)
     }
 
     /// Multiply-adds of a forward pass for one sample.

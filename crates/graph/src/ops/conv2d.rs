@@ -375,7 +375,7 @@ impl<T: Float> Op<T> for Conv2dOp {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, indices, refusal, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, convolve, refusal, uniform};
     use crate::{Padding, Tensor};
 
     fn reference(
@@ -384,28 +384,12 @@ mod tests {
         stride: [usize; 2],
         pad: [usize; 4],
     ) -> Tensor<f64> {
-        let (&[n, h, w, ci], &[kh, kw, _, co]) = (x.shape(), weight.shape()) else {
-            panic!("ranks")
-        };
-        let out = |size: usize, kernel: usize, axis: usize| {
-            (size + pad[2 * axis] + pad[2 * axis + 1] - kernel) / stride[axis] + 1
-        };
-        let sizes = [n, out(h, kh, 0), out(w, kw, 1), co];
-        let cell = |index: Vec<usize>| {
-            let mut sum = 0.0;
-            for tap in indices(&[kh, kw, ci]) {
-                let [row, column] = [0, 1].map(|axis| {
-                    let at = index[axis + 1] * stride[axis] + tap[axis];
-                    at.checked_sub(pad[2 * axis]).filter(|&at| at < [h, w][axis])
-                });
-                if let (Some(row), Some(column)) = (row, column) {
-                    sum += x.values()[((index[0] * h + row) * w + column) * ci + tap[2]]
-                        * weight.values()[((tap[0] * kw + tap[1]) * ci + tap[2]) * co + index[3]];
-                }
-            }
-            sum
-        };
-        Tensor::new(sizes, indices(&sizes).map(cell).collect::<Vec<_>>())
+        let &[kh, kw, ci, co] = weight.shape() else { panic!("a weight") };
+        convolve(x, ([kh, kw], co), stride, pad, |[row, column], pixel, channel| {
+            let weights = weight.values()[(row * kw + column) * ci * co..].iter();
+            let of_channel = weights.skip(channel).step_by(co);
+            pixel.iter().zip(of_channel).map(|(x, weight)| x * weight).sum()
+        })
     }
 
     #[test]

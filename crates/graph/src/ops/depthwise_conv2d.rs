@@ -295,7 +295,7 @@ impl<T: Float> Op<T> for DepthwiseConv2dOp {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{OpCase, both_precisions, check_op, indices, refusal, uniform};
+    use crate::testing::{OpCase, both_precisions, check_op, convolve, refusal, uniform};
     use crate::{Padding, Tensor};
 
     fn reference(
@@ -304,30 +304,11 @@ mod tests {
         stride: [usize; 2],
         pad: [usize; 4],
     ) -> Tensor<f64> {
-        let (&[n, h, w, c], &[kh, kw, _, multiplier]) = (x.shape(), weight.shape()) else {
-            panic!("ranks")
-        };
-        let out = |size: usize, kernel: usize, axis: usize| {
-            (size + pad[2 * axis] + pad[2 * axis + 1] - kernel) / stride[axis] + 1
-        };
-        let sizes = [n, out(h, kh, 0), out(w, kw, 1), c * multiplier];
-        let cell = |index: Vec<usize>| {
-            let channel = index[3] / multiplier;
-            let mut sum = 0.0;
-            for tap in indices(&[kh, kw]) {
-                let [row, column] = [0, 1].map(|axis| {
-                    let at = index[axis + 1] * stride[axis] + tap[axis];
-                    at.checked_sub(pad[2 * axis]).filter(|&at| at < [h, w][axis])
-                });
-                if let (Some(row), Some(column)) = (row, column) {
-                    let weight_at = (tap[0] * kw + tap[1]) * c * multiplier + index[3];
-                    sum += x.values()[((index[0] * h + row) * w + column) * c + channel]
-                        * weight.values()[weight_at];
-                }
-            }
-            sum
-        };
-        Tensor::new(sizes, indices(&sizes).map(cell).collect::<Vec<_>>())
+        let &[kh, kw, c, multiplier] = weight.shape() else { panic!("a weight") };
+        convolve(x, ([kh, kw], c * multiplier), stride, pad, |[row, column], pixel, channel| {
+            let at = (row * kw + column) * c * multiplier + channel;
+            pixel[channel / multiplier] * weight.values()[at]
+        })
     }
 
     #[test]

@@ -60,8 +60,13 @@ const MAX_NAME: usize = 64;
 impl Layer {
     /// The path of the layer with this number, from 1: its name or, without one, number and kind: `3.conv2d`.
     pub(super) fn path(&self, number: usize) -> String {
-        self.name.clone().unwrap_or_else(|| format!("{number}.{}", self.kind.name()))
+        self.name.clone().unwrap_or_else(|| unnamed_path(number, self.kind.name()))
     }
+}
+
+/// The path of a layer without a name.
+pub(super) fn unnamed_path(number: usize, kind: &str) -> String {
+    format!("{number}.{kind}")
 }
 
 impl<K: Into<LayerKind>> From<K> for Layer {

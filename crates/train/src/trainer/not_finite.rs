@@ -70,14 +70,8 @@ impl Trainer {
         let batch = node.shape().is_batched().then_some(None);
         let shape =
             batch.into_iter().chain(node.shape().dims().iter().copied().map(Some)).collect();
-        let (layer, node) = (self.layer_of(id), Some(name.to_owned()));
+        let (layer, node) =
+            (self.model.layer_of(id).map(|layer| layer.path.clone()), Some(name.to_owned()));
         NotFinite { step: self.step + 1, what, layer, node, shape }
-    }
-
-    /// The path of the layer that a node belongs to, if it belongs to one.
-    fn layer_of(&self, id: NodeId) -> Option<String> {
-        let path = self.model.graph.scope(id);
-        let is_layer = self.model.layers.iter().any(|layer| layer.path == path);
-        is_layer.then(|| path.to_owned())
     }
 }
