@@ -1,9 +1,10 @@
 //! `cargo xtask ci`: every check except the tests. Installs nothing.
 
+use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 #[cfg(feature = "browser")]
 use crate::browser;
@@ -21,6 +22,7 @@ const STEPS: &[CiStep] = &[
     CiStep { name: "javascript", run: javascript },
     CiStep { name: "clippy", run: || always(clippy()) },
     CiStep { name: "docs", run: || always(docs()) },
+    CiStep { name: "binary", run: || always(binary()) },
     CiStep { name: "wasm", run: cross::wasm },
     CiStep { name: "neon", run: cross::neon },
     #[cfg(feature = "browser")]
@@ -71,6 +73,18 @@ fn clippy() -> anyhow::Result<()> {
 fn docs() -> anyhow::Result<()> {
     let args = ["doc", "--workspace", "--no-deps"];
     process::run(Command::new("cargo").args(args).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The largest size of what users install.
+const MOST_BYTES: u64 = 25_000_000;
+
+/// Builds what users install, and checks its size.
+fn binary() -> anyhow::Result<()> {
+    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
+    let file = "target/release/gradus";
+    let bytes = fs::metadata(file).with_context(|| file.to_owned())?.len();
+    ensure!(bytes <= MOST_BYTES, "{file}: expected at most {MOST_BYTES} bytes, found {bytes}");
+    Ok(())
 }
 
 /// The unit tests of the pages, with the test runner of Node.

@@ -33,7 +33,8 @@ mod tidy;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 enum RepositoryTask {
-    /// Run every check except the tests: format, clippy, docs, tidy, JavaScript, other targets, browser.
+    /// Run every check except the tests: format, tidy, JavaScript, clippy, docs, size of the binary,
+    /// other targets, browser.
     ///
     /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops at the
     /// first failure.

@@ -1,7 +1,7 @@
-//! What a build may cost: third-party crates, and bytes of the binary. What does not fit is a feature, or a crate that
-//! only `xtask` or a test needs. `docs/build-cost.md` has the reasons and the times.
+//! What a build may cost: third-party crates. What does not fit is a feature, or a crate that only `xtask` or a test needs.
+//! `docs/build-cost.md` has the reasons and the times.
 
-use super::build_needs::{BINARY, BuildNeeds};
+use super::build_needs::BuildNeeds;
 use super::repository::Repository;
 
 /// A program of the workspace and the most third-party crates that it may need to be built.
@@ -13,22 +13,17 @@ struct Budget {
 const BUDGETS: [Budget; 2] =
     [Budget { package: "gradus", most: 60 }, Budget { package: "gradus-cli", most: 110 }];
 
-const MOST_BYTES: u64 = 25_000_000;
-
 /// Budgets that are exceeded.
 pub(super) fn check(repository: &Repository) -> Vec<String> {
-    let BuildNeeds { crates, binary_bytes } = &repository.build_needs;
+    let BuildNeeds { crates } = &repository.build_needs;
     let most = |package: &str| BUDGETS.iter().find(|budget| budget.package == package);
-    let crates = crates.iter().filter_map(|&(package, found)| {
+    let exceeded = crates.iter().filter_map(|&(package, found)| {
         let most = most(package)?.most;
         (found > most).then(|| {
             format!("{package}: needs {found} third-party crates, expected at most {most}")
         })
     });
-    let binary = binary_bytes.filter(|bytes| *bytes > MOST_BYTES);
-    let binary =
-        binary.map(|bytes| format!("{BINARY}: {bytes} bytes, expected at most {MOST_BYTES}"));
-    crates.chain(binary).collect()
+    exceeded.collect()
 }
 
 #[cfg(test)]
@@ -37,18 +32,12 @@ mod tests {
 
     #[test]
     fn exceeded_budgets_are_named_with_what_was_found_and_expected() {
-        let needs = |library, binary_bytes| Repository {
-            build_needs: BuildNeeds { crates: vec![("gradus", library)], binary_bytes },
+        let needs = |library| Repository {
+            build_needs: BuildNeeds { crates: vec![("gradus", library)] },
             ..Repository::default()
         };
-        assert_eq!(check(&needs(60, Some(25_000_000))), Vec::<String>::new());
-        assert_eq!(check(&needs(60, None)), Vec::<String>::new());
-        assert_eq!(
-            check(&needs(61, Some(25_000_001))),
-            [
-                "gradus: needs 61 third-party crates, expected at most 60",
-                "target/release/gradus: 25000001 bytes, expected at most 25000000",
-            ],
-        );
+        assert_eq!(check(&needs(60)), Vec::<String>::new());
+        let expected = ["gradus: needs 61 third-party crates, expected at most 60"];
+        assert_eq!(check(&needs(61)), expected);
     }
 }

@@ -1,6 +1,5 @@
-//! What a build of the repository needs: third-party crates, and the size of the binary.
+//! What a build of the repository needs: third-party crates.
 
-use std::fs;
 use std::process::Command;
 
 use crate::process;
@@ -8,15 +7,11 @@ use crate::process;
 /// The packages with a budget.
 const PACKAGES: [&str; 2] = ["gradus", "gradus-cli"];
 
-pub(super) const BINARY: &str = "target/release/gradus";
-
 /// What a build of the repository needs.
 #[derive(Default)]
 pub(crate) struct BuildNeeds {
     /// Packages of the workspace, with the third-party crates that each needs.
     pub(crate) crates: Vec<(&'static str, usize)>,
-    /// Bytes of the binary, if it was built.
-    pub(crate) binary_bytes: Option<u64>,
 }
 
 impl BuildNeeds {
@@ -31,8 +26,7 @@ impl BuildNeeds {
             let ask = ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none"];
             crates.push((package, count(&process::read(Command::new("cargo").args(ask))?)));
         }
-        let binary_bytes = fs::metadata(BINARY).ok().map(|file| file.len());
-        Ok(Self { crates, binary_bytes })
+        Ok(Self { crates })
     }
 }
 
