@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
 use gradus::runs::{Experiment, presets};
+use gradus::train::TrainError;
 
 /// A preset or an experiment file, with overridden settings.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,23 +36,54 @@ pub(crate) fn warn(warnings: &[String]) {
     }
 }
 
+/// The experiment of the command line, and where it stands.
+#[derive(Debug)]
+pub(crate) struct ReadExperiment {
+    pub(crate) experiment: Experiment,
+    file: String,
+    text: String,
+    /// The settings that do not count as they stand there, each as a dotted path.
+    overridden: Vec<String>,
+}
+
+impl ReadExperiment {
+    /// The error with file, line and column of the setting that it is about, if that counts as it stands in the file.
+    pub(crate) fn locate(&self, error: TrainError) -> anyhow::Error {
+        let is_within =
+            |inner: &str, outer: &str| format!("{inner}.").starts_with(&format!("{outer}."));
+        let is_overridden = |setting: &String| {
+            let mut paths = self.overridden.iter();
+            paths.any(|path| is_within(setting, path) || is_within(path, setting))
+        };
+        let setting = error.setting(&self.experiment).filter(|setting| !is_overridden(setting));
+        match setting {
+            Some(setting) => {
+                let message = gradus::error_chain(&error);
+                Experiment::mistake_at(&self.file, &self.text, &setting, message).into()
+            }
+            None => error.into(),
+        }
+    }
+}
+
 impl ExperimentArgs {
     /// The experiment, with the settings `more` overridden after those of `--set`.
-    pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Experiment> {
+    pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<ReadExperiment> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
         let settings: Vec<_> = self.set.iter().cloned().chain(more).collect();
         let (file, text) = self.text()?;
         let mut experiment = Experiment::parse_with(&file, &text, &settings)?;
+        let overridden: Vec<_> = settings.into_iter().map(|(path, _)| path).collect();
         // A path in a file is relative to its folder, one of the command line to the current one.
-        if !settings.iter().any(|(path, _)| path == "model.start")
+        if !overridden.iter().any(|path| path == "model.start")
             && let (Some(start), Some(folder)) =
                 (&mut experiment.model.start, Path::new(&file).parent())
         {
             *start = folder.join(&*start);
         }
         warn(&experiment.model.warnings());
-        Ok(experiment)
+        Ok(ReadExperiment { experiment, file, text, overridden })
     }
 
     fn text(&self) -> anyhow::Result<(String, String)> {

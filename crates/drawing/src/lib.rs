@@ -73,9 +73,8 @@ impl Diagram {
             learning_rate_factor: 1.0,
         };
         let layer = |layer: &LayerSummary| {
-            let mut parameters =
-                model.parameters.iter().filter(|spec| spec.layer() == layer.path).peekable();
-            let factor = parameters.peek().map_or(1.0, |spec| spec.learning_rate_factor);
+            // Without parameters there is nothing to train otherwise.
+            let has_parameters = layer.parameters > 0;
             DiagramNode {
                 path: layer.path.clone(),
                 kind: layer.name().map(|_| layer.kind),
@@ -83,8 +82,8 @@ impl Diagram {
                 output: layer.output.to_string(),
                 sizes: layer.output.dims().to_vec(),
                 parameters: layer.parameters,
-                is_frozen: parameters.any(|spec| spec.is_frozen),
-                learning_rate_factor: factor,
+                is_frozen: has_parameters && layer.is_frozen,
+                learning_rate_factor: if has_parameters { layer.learning_rate_factor } else { 1.0 },
             }
         };
         Self { nodes: std::iter::once(input).chain(model.layers.iter().map(layer)).collect() }

@@ -5,6 +5,7 @@ use gradus::kernels::random::Stream;
 use gradus::nn::ParameterRole;
 use gradus::nn::init::{Initialize, Initializer, ParameterSize};
 use gradus::nn::layers::{BuildLayer, Linear};
+use gradus::nn::schedule::{LearningRate, Schedule, StepOf};
 use gradus::prelude::*;
 use gradus::runs::sources::{DataSource, Digits, ReadSource};
 use gradus::runs::{ExperimentError, RunFolder};
@@ -114,9 +115,24 @@ fn a_network_of_custom_kinds_is_read_trained_checked_saved_and_asked() {
     assert_eq!(predictor.classify(&[10_u8, 90]).unwrap().class, 0);
 }
 
+gradus::settings! {
+    /// A rate that falls by the square root of the steps.
+    struct Falling {
+        start: f64 = 0.5, gradus::nn::registry::positive;
+    }
+}
+
+impl LearningRate for Falling {
+    fn learning_rate(&self, at: StepOf) -> f64 {
+        self.start / (1.0 + at.step as f64).sqrt()
+    }
+}
+
 #[test]
 fn a_mistake_in_a_custom_kind_has_its_place() {
     LayerKind::register::<Squared>("squared").unwrap();
+    Initializer::register::<Same>("same").unwrap();
+    Schedule::register::<Falling>("falling").unwrap();
     let refusal = |layer: &str| {
         let text = format!("[model]\ninput = [2]\nlayers = [\n  {layer},\n]\n[train]\nsteps = 1\n");
         Experiment::parse("own.toml", &text).unwrap_err().to_string()
@@ -124,12 +140,32 @@ fn a_mistake_in_a_custom_kind_has_its_place() {
     let unknown = refusal("{ kind = 'squared', start = 1 }");
     assert!(unknown.starts_with("own.toml:4:23: unknown field `start`"), "{unknown}");
     let missing = refusal("{ kind = 'squared' }");
-    assert!(
-        missing.starts_with("own.toml:4:") && missing.contains("missing field `init`"),
-        "{missing}"
-    );
+    assert!(missing.starts_with("own.toml:4:3: missing field `init`"), "{missing}");
     let other = refusal("'squarred'");
     assert!(other.contains("did you mean `squared`?"), "{other}");
-    let nested = refusal("{ kind = 'squared', init = { kind = 'normal', deviation = 0 } }");
-    assert!(nested.starts_with("own.toml:4:"), "{nested}");
+    // As in a layer of the library.
+    for (init, place, message) in [
+        ("3", "own.toml:4:30:", "invalid type: integer `3`, expected a name such as"),
+        ("{ kind = 'normal', deviation = 0 }", "own.toml:4:61:", "model.layers.1.init.deviation: "),
+        ("{ kind = 'normal', deviation = 'x' }", "own.toml:4:61:", "invalid type: string \"x\""),
+        ("{ kind = 'normal', deviatoin = 1 }", "own.toml:4:49:", "unknown field `deviatoin`"),
+        ("{ kind = 'same', value = 'x' }", "own.toml:4:55:", "invalid type: string \"x\""),
+        ("{ kind = 'same', deviation = 1 }", "own.toml:4:47:", "unknown field `deviation`"),
+        ("'nomral'", "own.toml:4:30:", "unknown variant `nomral`"),
+    ] {
+        let error = refusal(&format!("{{ kind = 'squared', init = {init} }}"));
+        assert!(error.starts_with(&format!("{place} {message}")), "{init}: {error}");
+        assert!(!error.contains("\nin `"), "{error}");
+    }
+    for (schedule, place, message) in [
+        ("kind = 'falling'\nstrat = 1", "own.toml:8:1:", "unknown field `strat`"),
+        ("kind = 'falling'\nstart = 'x'", "own.toml:8:9:", "invalid type: string \"x\""),
+        ("start = 0\nkind = 'falling'", "own.toml:7:9:", "train.schedule.start: expected a number"),
+    ] {
+        let text = format!(
+            "[model]\ninput = [2]\nlayers = []\n[train]\nsteps = 1\n[train.schedule]\n{schedule}\n"
+        );
+        let error = Experiment::parse("own.toml", &text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{place} {message}")), "{schedule}: {error}");
+    }
 }

@@ -10,7 +10,7 @@ mod layer;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use graph::{Float, Graph, NodeId, Shape};
+use graph::{CompileError, Float, Graph, NodeId, Shape};
 use kernels::random::Stream;
 
 use crate::init::{Initializer, ParameterSize, he_normal::HeNormal};
@@ -55,22 +55,16 @@ settings! {
         /// Sizes of one sample.
         input: Vec<usize>;
         /// Initializer of the weights of layers that do not name one.
-        #[serde(default = "he_normal")]
-        weight_init: Initializer, nested;
+        weight_init: Initializer = HeNormal {}.into(), nested;
         /// First value of the biases of layers that do not name one, or their initializer, or `false` for none.
-        #[serde(default)]
-        bias: Bias, Bias::is_valid;
+        bias: Bias = Bias::default(), Bias::is_valid;
         /// A run directory or a safetensors file: parameters begin as those that it has at the same path and in the same
         /// shape.
         #[serde(skip_serializing_if = "Option::is_none")]
-        start: Option<PathBuf>;
+        start: Option<PathBuf> = None;
         /// From the input on.
         layers: Vec<Layer>, |_, layers: &Vec<Layer>| connect(layers).map(drop);
     }
-}
-
-fn he_normal() -> Initializer {
-    HeNormal {}.into()
 }
 
 /// Whether a graph is made for training or for evaluation: dropout and batch normalisation differ.
@@ -240,6 +234,10 @@ pub struct LayerSummary {
     pub output: Shape,
     /// Trained numbers.
     pub parameters: usize,
+    /// Whether training leaves its parameters as they are.
+    pub is_frozen: bool,
+    /// Factor of the learning rate for its parameters.
+    pub learning_rate_factor: f64,
     /// Multiply-adds of a forward pass for one sample.
     pub multiply_adds: u64,
     /// Outputs at which its units learn no longer.
@@ -267,6 +265,23 @@ impl Network {
             Some(format!("layer {}: {warning}", layer.path(number)))
         });
         warnings.collect()
+    }
+
+    /// The setting of this network that an error is about, such as `layers.2`, if it is about one.
+    pub fn setting_of(&self, error: &NetworkError) -> Option<String> {
+        match error {
+            NetworkError::Input(_) => Some("input".to_owned()),
+            NetworkError::Setting(setting) => Some(setting.name.clone()),
+            NetworkError::Layer { number, .. } => Some(format!("layers.{number}")),
+            NetworkError::Outputs { .. } => Some(format!("layers.{}", self.layers.len())),
+            NetworkError::Frozen => Some("layers".to_owned()),
+            NetworkError::Compile(CompileError::Memory { scope, .. }) => {
+                let mut layers = self.layers.iter().zip(1..);
+                let (_, number) = layers.find(|(layer, number)| layer.path(*number) == *scope)?;
+                Some(format!("layers.{number}"))
+            }
+            _ => None,
+        }
     }
 
     /// Makes the graph: the layers, the loss and the penalty, for data with `outputs` classes or values.

@@ -16,6 +16,7 @@ use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 
 use custom::unknown_kind;
+pub(crate) use custom::unknown_setting;
 pub use custom::{CustomKind, CustomKinds, RegisterError, Settings};
 
 /// Settings that have a range.
@@ -118,8 +119,8 @@ pub fn require(
 
 /// Declares a struct of settings, all public: how it is read and written, its defaults, and the check of each setting.
 ///
-/// Behind `=` stands the default, behind the comma the check, if there is one: a function of the setting's name and
-/// value. A struct with a setting that must be given has no `=` at all, but `#[serde(default)]` where there is a default.
+/// Behind `=` stands the default, without which the setting must be given; behind the comma the check, if there is one: a
+/// function of the setting's name and value. A struct whose settings all have a default has one too.
 ///
 /// ```
 /// use gradus_nn::registry::{Validate as _, positive};
@@ -138,12 +139,21 @@ pub fn require(
 /// ```
 #[macro_export]
 macro_rules! settings {
+    // A setting as it may be given, what it is unless it is given, and its value in the end.
+    (@given $Type:ty) => { Option<$Type> };
+    (@given $Type:ty = $default:expr) => { $Type };
+    (@unless_given) => { None };
+    (@unless_given = $default:expr) => { $default };
+    (@value $name:ident) => {
+        $name.ok_or_else(|| $crate::serde::de::Error::missing_field(stringify!($name)))?
+    };
+    (@value $name:ident = $default:expr) => { $name };
     // `serde` by its path in a text: a program that has it by way of another crate names that one.
     (@serde $serde:literal $($settings:tt)*) => {
-        $crate::settings! { @defaults $serde $($settings)* }
+        $crate::settings! { @default $serde $($settings)* }
     };
     (
-        @defaults $serde:literal
+        @default $serde:literal
         $(#[$meta:meta])*
         $vis:vis struct $Kind:ident {
             $($(#[$doc:meta])* $name:ident: $Type:ty = $default:expr $(, $check:expr)?;)*
@@ -152,14 +162,7 @@ macro_rules! settings {
         $crate::settings! {
             @declare $serde
             $(#[$meta])*
-            #[serde(default)]
-            $vis struct $Kind {
-                $(
-                    $(#[$doc])*
-                    #[doc = concat!("\n\nDefault: `", stringify!($default), "`.")]
-                    $name: $Type $(, $check)?;
-                )*
-            }
+            $vis struct $Kind { $($(#[$doc])* $name: $Type = $default $(, $check)?;)* }
         }
 
         impl Default for $Kind {
@@ -168,19 +171,46 @@ macro_rules! settings {
             }
         }
     };
-    (@defaults $serde:literal $($settings:tt)*) => {
+    (@default $serde:literal $($settings:tt)*) => {
         $crate::settings! { @declare $serde $($settings)* }
     };
     (
         @declare $serde:literal
         $(#[$meta:meta])*
-        $vis:vis struct $Kind:ident { $($(#[$doc:meta])* $name:ident: $Type:ty $(, $check:expr)?;)* }
+        $vis:vis struct $Kind:ident {
+            $($(#[$doc:meta])* $name:ident: $Type:ty $(= $default:expr)? $(, $check:expr)?;)*
+        }
     ) => {
-        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize, $crate::serde::Deserialize)]
-        #[serde(crate = $serde, deny_unknown_fields)]
+        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize)]
+        #[serde(crate = $serde)]
         $(#[$meta])*
         $vis struct $Kind {
-            $($(#[$doc])* pub $name: $Type,)*
+            $(
+                $(#[$doc])*
+                $(#[doc = concat!("\n\nDefault: `", stringify!($default), "`.")])?
+                pub $name: $Type,
+            )*
+        }
+
+        impl<'de> $crate::serde::Deserialize<'de> for $Kind {
+            fn deserialize<D>(deserializer: D) -> Result<Self, D::Error>
+            where
+                D: $crate::serde::Deserializer<'de>,
+            {
+                // The settings as they may be given. Errors show the name of the struct.
+                #[derive($crate::serde::Deserialize)]
+                #[serde(crate = $serde, default, deny_unknown_fields)]
+                struct $Kind {
+                    $($(#[$doc])* $name: $crate::settings!(@given $Type $(= $default)?),)*
+                }
+                impl Default for $Kind {
+                    fn default() -> Self {
+                        Self { $($name: $crate::settings!(@unless_given $(= $default)?)),* }
+                    }
+                }
+                let $Kind { $($name),* } = $crate::serde::Deserialize::deserialize(deserializer)?;
+                Ok(Self { $($name: $crate::settings!(@value $name $(= $default)?)),* })
+            }
         }
 
         impl $crate::registry::Settings for $Kind {
@@ -195,7 +225,7 @@ macro_rules! settings {
         }
     };
     ($($settings:tt)*) => {
-        $crate::settings! { @defaults "serde" $($settings)* }
+        $crate::settings! { @default "serde" $($settings)* }
     };
 }
 
@@ -530,6 +560,7 @@ mod tests {
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
 
+    use crate::Loss;
     use crate::init::Initializer;
     use crate::optim::{Optimizer, adam::Adam, sgd::Sgd};
     use crate::schedule::Schedule;
@@ -606,8 +637,10 @@ mod tests {
         crate::settings! {
             /// A kind with a setting without default.
             pub(super) struct Needy {
+                factor: f64 = 2.0, super::positive;
                 /// That setting.
                 units: usize;
+                is_first: bool = true;
             }
         }
     }
@@ -627,6 +660,11 @@ mod tests {
         let read = toml::from_str::<BTreeMap<String, NeedyKind>>(text);
         let layer = &read.unwrap()["layer"];
         assert_eq!(layer.name(), "needy");
+        assert_eq!(*layer, Needy { factor: 2.0, units: 3, is_first: true }.into());
+        assert_eq!(
+            refusal::<NeedyKind>("kind = 'needy'\nunits = 3\nfactor = 0").as_deref(),
+            Some("factor: expected a number above 0, found 0")
+        );
         assert_eq!(NeedyKind::names(), NeedyKind::NAMES);
         let taken = RegisterError::TypeTaken { name: "other", other: "needy" };
         assert_eq!(NeedyKind::register::<Needy>("other"), Err(taken));
@@ -653,7 +691,7 @@ mod tests {
     #[test]
     fn settings_outside_their_range_are_refused_by_name() {
         type Refusal = fn(&str) -> Option<String>;
-        let initializer: Refusal = refusal::<Initializer>;
+        let (initializer, loss): (Refusal, Refusal) = (refusal::<Initializer>, refusal::<Loss>);
         let (optimizer, schedule): (Refusal, Refusal) = (refusal::<Optimizer>, refusal::<Schedule>);
         let share = "expected a number from 0 to below 1";
         let positive = "expected a number above 0";
@@ -666,6 +704,10 @@ mod tests {
                 "kind = 'uniform'\nlow = 0.5\nhigh = 0.5",
                 "expected a number above low = 0.5",
             ),
+            (initializer, "kind = 'orthogonal'\ngain = 0", positive),
+            (initializer, "kind = 'orthogonal'\ngain = inf", positive),
+            (loss, "kind = 'huber'\ndelta = 0", positive),
+            (loss, "kind = 'huber'\ndelta = -1", positive),
             (optimizer, "kind = 'momentum'\nmomentum = 1", share),
             (optimizer, "kind = 'nesterov'\nmomentum = -0.1", share),
             (optimizer, "kind = 'adagrad'\nepsilon = 0", positive),

@@ -243,15 +243,25 @@ impl Experiment {
     ///
     /// The first mistake: line, column, what was found and expected, the nearest known name.
     pub fn parse(file: &str, text: &str) -> Result<Self, ExperimentError> {
-        let wrong = |error: toml::de::Error| {
-            mistake(file, error.span().map(|span| (text, span)), error.message())
-        };
-        let document = document::parse(text).map_err(wrong)?;
+        let at = |span: Option<Range<usize>>| span.map(|span| (text, span));
+        let document = document::parse(text)
+            .map_err(|error| mistake(file, at(error.span()), error.message()))?;
         if let Some((span, message)) = document::oversized_integer(&document) {
-            return Err(mistake(file, Some((text, span)), message));
+            return Err(mistake(file, at(Some(span)), message));
         }
-        let experiment = document::read(&document).map_err(wrong)?;
+        let experiment = document::read(&document).map_err(|error| {
+            let (message, span) = document::message_and_span(&document, &error);
+            mistake(file, at(span), message)
+        })?;
         Self::checked_at(file, experiment, |name| Some((text, document::span_of(&document, name))))
+    }
+
+    /// A mistake that is found after the file was read, shown at the `setting` that it is about, such as `train.batch`, or
+    /// at what holds it.
+    pub fn mistake_at(file: &str, text: &str, setting: &str, message: String) -> ExperimentError {
+        let document = document::parse(text).ok();
+        let span = document.map(|document| document::span_of(&document, setting));
+        mistake(file, span.map(|span| (text, span)), message)
     }
 
     /// As [`parse`](Self::parse), with some settings replaced: pairs of a dotted path and a TOML value
@@ -371,11 +381,8 @@ impl Experiment {
         within("data", experiment.data.validate())?;
         within("model", experiment.model.validate())?;
         experiment.model.check().map_err(|error| {
-            let name = match &error {
-                NetworkError::Layer { number, .. } => format!("model.layers.{number}"),
-                _ => "model".to_owned(),
-            };
-            mistake(file, place(&name), chain(&error))
+            let setting = experiment.model.setting_of(&error).unwrap_or_default();
+            mistake(file, place(&format!("model.{setting}")), chain(&error))
         })?;
         let (names, outputs) = (experiment.data.class_names.len(), experiment.model.outputs());
         let classes = outputs.map_or(names, |outputs| experiment.train.loss.classes(outputs));

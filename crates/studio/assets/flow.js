@@ -37,8 +37,9 @@ export class Flow {
     if (width === 0 || width === this.width) return;
     this.width = width;
     const placed = await placedNetwork(this.about.id, width);
-    // The width may have changed meanwhile.
-    if (width !== this.width) return;
+    // The width may have changed meanwhile. What is drawn stays if the server has ended.
+    if (width !== this.width || (placed === null && this.isPlaced)) return;
+    this.isPlaced = placed !== null;
     this.note.hidden = placed !== null;
     this.plan.classList.toggle("placed", placed !== null);
     if (placed) this.setPositions(placed);

@@ -47,8 +47,8 @@ async function visit() {
   state.close = () => {};
   const { page, id, step } = parseAddress();
   if (!page) {
-    const { live, runs } = await listRuns();
-    const running = live ?? runs.find((run) => run.state === "running")?.id;
+    const listed = await listRuns();
+    const running = listed?.live ?? listed?.runs.find((run) => run.state === "running")?.id;
     location.replace(running ? `#/train/${encodeURIComponent(running)}` : "#/runs");
     return;
   }
@@ -86,8 +86,8 @@ async function openRun(page, main) {
 
 /** The run to show if the address names none: the latest that can be shown. */
 async function firstRun() {
-  const { live, runs } = await listRuns();
-  return live ?? runs.find((run) => run.state !== "not_a_run" && run.state !== "newer")?.id;
+  const listed = await listRuns();
+  return listed?.live ?? listed?.runs.find((run) => run.state !== "not_a_run" && run.state !== "newer")?.id;
 }
 
 function bar(current) {

@@ -4,10 +4,15 @@
 
 const path = (id, rest) => `/api/runs/${encodeURIComponent(id)}${rest}`;
 
-/** All runs, and the id of the one that the server's own process trains. */
+/** The answer to a request; null if it is refused, or if the server has ended. */
+async function answer(path, request = {}) {
+  const response = await fetch(path, request).catch(() => null);
+  return response?.ok ? response : null;
+}
+
+/** All runs, and the id of the one that the server's own process trains; null if they are not available. */
 export async function listRuns() {
-  const response = await fetch("/api/runs");
-  return response.ok ? response.json() : { live: null, runs: [] };
+  return (await answer("/api/runs"))?.json() ?? null;
 }
 
 /** A run without its events: `{ about }`, or `{ problem }` if it cannot be shown. */
@@ -61,8 +66,7 @@ export function listen(id, { history, lines, problem, end, isLost }) {
 
 /** Labels and pixels of some samples; null if they are not available. */
 export async function fetchImages(id, set, samples) {
-  const response = await fetch(path(id, `/images?set=${set}&samples=${samples.join(",")}`));
-  return response.ok ? response.arrayBuffer() : null;
+  return (await answer(path(id, `/images?set=${set}&samples=${samples.join(",")}`)))?.arrayBuffer() ?? null;
 }
 
 /**
@@ -72,8 +76,7 @@ export async function fetchImages(id, set, samples) {
 export async function query(id, name, parameters, body = null) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null);
   const request = body === null ? {} : { method: "POST", body };
-  const response = await fetch(path(id, `/${name}?${new URLSearchParams(given)}`), request);
-  return response.ok ? response.arrayBuffer() : null;
+  return (await answer(path(id, `/${name}?${new URLSearchParams(given)}`), request))?.arrayBuffer() ?? null;
 }
 
 /** Sends a command to a run. Returns why it was refused, or null. */

@@ -131,6 +131,20 @@ pub enum TrainError {
     },
 }
 
+impl TrainError {
+    /// The setting of `experiment` that the error is about, such as `model.layers.2`, if it is about one.
+    pub fn setting(&self, experiment: &Experiment) -> Option<String> {
+        match self {
+            Self::Network(NetworkError::Loss { .. }) => Some("train.loss".to_owned()),
+            Self::Network(error) => Some(format!("model.{}", experiment.model.setting_of(error)?)),
+            Self::SampleShape { .. } => Some("model.input".to_owned()),
+            Self::Start(_) | Self::NothingTaken { .. } => Some("model.start".to_owned()),
+            Self::Batch { .. } => Some("train.batch".to_owned()),
+            Self::Experiment(_) | Self::Data(_) | Self::Empty { .. } => None,
+        }
+    }
+}
+
 impl Trainer {
     /// Makes a network ready for its first step.
     ///

@@ -52,7 +52,8 @@ pub(crate) struct CheckArgs {
 }
 
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let experiment = args.experiment.read(&[])?;
+    let read = args.experiment.read(&[])?;
+    let experiment = &read.experiment;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
     let dataset = experiment.data.open(gradus::mnist)?.train;
     let options = GradCheckOptions {
@@ -68,7 +69,8 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
             "--every: expected at most {MAX_ELEMENTS} parameters, found {n}; leave the option out to check along random directions"
         );
     }
-    let report = gradient_check(&experiment, &dataset, &options)?;
+    let report = gradient_check(experiment, &dataset, &options);
+    let report = report.map_err(|error| read.locate(error))?;
     let rows = report.iter().map(|(tensor, checked)| {
         let (error, verdict) = match checked.outcome {
             GradCheckOutcome::Frozen => ("-".into(), "frozen: has no gradient"),

@@ -88,5 +88,5 @@ fn model(name: &str) -> anyhow::Result<Model<f32>> {
         return Ok(SavedModel::read(Path::new(name))?.model()?);
     }
     let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() };
-    Ok(experiment.read(&[])?.network(Mode::Train)?)
+    Ok(experiment.read(&[])?.experiment.network(Mode::Train)?)
 }

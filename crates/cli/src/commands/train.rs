@@ -81,13 +81,14 @@ fn accuracy(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let experiment = args.experiment.read(&[
+    let read = args.experiment.read(&[
         // A whole number is as good as a fraction here.
         ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
         ("train.steps", args.steps.map(|steps| steps.to_string())),
         ("train.seed", args.seed.map(|seed| seed.to_string())),
         ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
     ])?;
+    let experiment = &read.experiment;
     let split = experiment.data.open(gradus::mnist)?;
     warn(&split.warnings());
     ensure!(
@@ -96,15 +97,16 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         split.test.name()
     );
     let pool = Arc::new(Pool::new(args.threads.count()));
-    let mut trainer = match args.memory_limit {
-        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), split, pool, bytes)?,
-        None => Trainer::new(experiment.clone(), split, pool)?,
+    let trainer = match args.memory_limit {
+        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), split, pool, bytes),
+        None => Trainer::new(experiment.clone(), split, pool),
     };
+    let mut trainer = trainer.map_err(|error| read.locate(error))?;
     let is_live = args.live || args.serve.is_given();
     let address = is_live.then(|| args.serve.bind()).transpose()?;
     let folder = match &args.run {
-        Some(path) => RunFolder::create(path, &experiment)?,
-        None => RunFolder::create_next(Path::new("runs"), &experiment)?,
+        Some(path) => RunFolder::create(path, experiment)?,
+        None => RunFolder::create_next(Path::new("runs"), experiment)?,
     };
     let path = folder.path().to_owned();
     let stop = stop_on_signal()?;

@@ -163,6 +163,59 @@ check tiny.toml --set NORM --samples 1 | layer 2.batch_norm: with a batch of 1 e
 }
 
 #[test]
+fn what_does_not_fit_the_data_or_the_memory_is_shown_at_its_line() {
+    let sandbox = Sandbox::new();
+    let tiny = sandbox.read("tiny.toml");
+    let linear = "{ kind = \"linear\", units = 3 }";
+    let wide = "{ kind = \"linear\", units = 600 },\n  { kind = \"linear\", units = 3 }";
+    for (from, to, args, place, message) in [
+        ("units = 3", "units = 4", "", "13:22", "the last layer gives [N, 4], but the data has 3"),
+        (
+            "[4, 4, 1]",
+            "[4, 5, 1]",
+            "",
+            "11:9",
+            "model.input is [4, 5, 1], but a sample of the training set",
+        ),
+        ("batch = 4", "batch = 13", "", "18:9", "train.batch: expected at most the 12 samples"),
+        ("[model]", "[model]\nstart = 'none'", "", "11:9", "model.start: none: No such file"),
+        (
+            linear,
+            wide,
+            "--memory-limit 30kB",
+            "13:22",
+            "2.linear: 2.linear.weight [16, 600] with a batch of 4: ",
+        ),
+        // Other settings of the command line leave the place as it is.
+        (
+            linear,
+            wide,
+            "--memory-limit 30kB --steps 2 --seed 1",
+            "13:22",
+            "2.linear: 2.linear.weight",
+        ),
+        (
+            "steps = 5",
+            "steps = 5",
+            "--set train.batch=13",
+            "",
+            "train.batch: expected at most the 12 samples",
+        ),
+    ] {
+        assert!(tiny.contains(from), "{from}");
+        sandbox.write("misfit.toml", tiny.replacen(from, to, 1));
+        let error = sandbox.refused(&format!("train misfit.toml {args}"));
+        let place = if place.is_empty() { String::new() } else { format!("misfit.toml:{place}: ") };
+        assert!(error.starts_with(&format!("{place}{message}")), "{args}: {error}");
+        if args.is_empty() {
+            let bench = sandbox.refused("bench misfit.toml");
+            assert!(bench.starts_with(&format!("{place}{message}")), "bench: {bench}");
+        }
+    }
+    assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
+}
+
+#[test]
 fn settings_and_data_that_are_probably_mistakes_are_pointed_out() {
     let sandbox = Sandbox::new();
     let norm = "model.layers=['flatten',{kind='batch_norm',momentum=0.1},{kind='linear',units=3}]";

@@ -11,7 +11,8 @@ pub enum CompileError {
     Shape(#[from] ShapeError),
     /// The program needs more memory than [`Compile::memory`](crate::Compile::memory).
     #[error(
-        "{value} {shape} with a batch of {batch}: {bytes} bytes are needed, the limit is {limit}"
+        "{scope}{}{value} {shape} with a batch of {batch}: {bytes} bytes are needed, the limit is {limit}",
+        if scope.is_empty() { "" } else { ": " }
     )]
     Memory {
         /// Bytes that are needed, those that are reserved for something else among them.
@@ -20,7 +21,9 @@ pub enum CompileError {
         limit: usize,
         /// Samples in a batch.
         batch: usize,
-        /// The name of the largest value, or of its op, after the part of the network that it belongs to.
+        /// The part of the network that the largest value belongs to; empty for none.
+        scope: String,
+        /// The name of the largest value, or of its op.
         value: String,
         /// The shape of the largest value.
         shape: Shape,

@@ -97,12 +97,12 @@ impl Memory {
         };
         let largest = stored(graph, plan).min_by_key(|&id| Reverse(size(id)));
         let largest = largest.expect("a program that needs memory computes values");
-        let (scope, name) = (graph.scope(largest), graph.node(largest).label());
         Err(CompileError::Memory {
             bytes,
             limit,
             batch: options.batch,
-            value: if scope.is_empty() { name.into() } else { format!("{scope}: {name}") },
+            scope: graph.scope(largest).into(),
+            value: graph.node(largest).label().into(),
             shape: graph.shape(largest).clone(),
         })
     }

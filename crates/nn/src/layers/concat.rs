@@ -17,11 +17,9 @@ use super::*;
 settings! {
     /// The layer `concat`: the output of the layer before, then those of the layers in `from`. Their shapes differ in one
     /// axis at most. See [`graph::ops::concat`].
-    #[serde(default)]
-    #[derive(Default)]
     pub struct Concat {
-        /// The axis, 1 for the first of a sample. Default: the last.
-        axis: Option<usize>;
+        /// The axis, 1 for the first of a sample; if not given, the last.
+        axis: Option<usize> = None;
     }
 }
 

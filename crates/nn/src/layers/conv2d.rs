@@ -29,23 +29,21 @@ settings! {
         filters: usize, width;
         /// Size of a filter: a size or `[height, width]`.
         kernel: Pair, Pair::each(width);
-        /// Pixels from one window to the next, as `kernel`. Default: 1.
-        #[serde(default = "one")]
-        stride: Pair, Pair::each(one_or_more);
+        /// Pixels from one window to the next, as `kernel`.
+        stride: Pair = 1.into(), Pair::each(one_or_more);
         /// Zeros around the image: `"valid"` (none, the default), `"same"`, a number, or four of them.
-        #[serde(default)]
-        padding: PaddingSetting, PaddingSetting::within_limit;
+        padding: PaddingSetting = PaddingSetting::default(), PaddingSetting::within_limit;
         /// Initializer of the weight, if not the model's.
-        weight_init: Option<Initializer>, optional(nested);
+        weight_init: Option<Initializer> = None, optional(nested);
         /// First value of the bias, or its initializer, if not the model's; or `false` for none.
-        bias: Option<Bias>, optional(Bias::is_valid);
+        bias: Option<Bias> = None, optional(Bias::is_valid);
     }
 }
 
 impl Conv2d {
     /// A convolution with so many filters of a size, from pixel to pixel and without zeros around the image.
     pub fn new(filters: usize, kernel: impl Into<Pair>) -> Self {
-        let (kernel, stride, padding) = (kernel.into(), one(), PaddingSetting::default());
+        let (kernel, stride, padding) = (kernel.into(), 1.into(), PaddingSetting::default());
         Self { filters, kernel, stride, padding, weight_init: None, bias: None }
     }
 
@@ -54,10 +52,6 @@ impl Conv2d {
     pub fn same(self) -> Self {
         Self { padding: PaddingSetting(Padding::Same), ..self }
     }
-}
-
-fn one() -> Pair {
-    Pair::Both(1)
 }
 
 impl<T: Float> BuildLayer<T> for Conv2d {

@@ -27,28 +27,24 @@ settings! {
     pub struct DepthwiseConv2d {
         /// Size of a filter: a size or `[height, width]`.
         kernel: Pair, Pair::each(width);
-        /// Filters for each channel. Default: 1.
-        #[serde(default = "one_filter")]
-        multiplier: usize, width;
-        /// Pixels from one window to the next, as `kernel`. Default: 1.
-        #[serde(default = "one_pixel")]
-        stride: Pair, Pair::each(one_or_more);
+        /// Filters for each channel.
+        multiplier: usize = 1, width;
+        /// Pixels from one window to the next, as `kernel`.
+        stride: Pair = 1.into(), Pair::each(one_or_more);
         /// Zeros around the image: `"valid"` (none, the default), `"same"`, a number, or four of them.
-        #[serde(default)]
-        padding: PaddingSetting, PaddingSetting::within_limit;
+        padding: PaddingSetting = PaddingSetting::default(), PaddingSetting::within_limit;
         /// Initializer of the weight, if not the model's.
-        weight_init: Option<Initializer>, optional(nested);
+        weight_init: Option<Initializer> = None, optional(nested);
         /// First value of the bias, or its initializer, if not the model's; or `false` for none.
-        bias: Option<Bias>, optional(Bias::is_valid);
+        bias: Option<Bias> = None, optional(Bias::is_valid);
     }
 }
 
 impl DepthwiseConv2d {
     /// A filter of a size for each channel, from pixel to pixel and without zeros around the image.
     pub fn new(kernel: impl Into<Pair>) -> Self {
-        let (kernel, stride, padding) = (kernel.into(), one_pixel(), PaddingSetting::default());
-        let multiplier = one_filter();
-        Self { kernel, multiplier, stride, padding, weight_init: None, bias: None }
+        let (kernel, stride, padding) = (kernel.into(), 1.into(), PaddingSetting::default());
+        Self { kernel, multiplier: 1, stride, padding, weight_init: None, bias: None }
     }
 
     /// The same with so many zeros around the image that its size stays.
@@ -56,14 +52,6 @@ impl DepthwiseConv2d {
     pub fn same(self) -> Self {
         Self { padding: PaddingSetting(Padding::Same), ..self }
     }
-}
-
-fn one_filter() -> usize {
-    1
-}
-
-fn one_pixel() -> Pair {
-    Pair::Both(1)
 }
 
 impl<T: Float> BuildLayer<T> for DepthwiseConv2d {

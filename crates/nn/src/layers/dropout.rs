@@ -27,16 +27,16 @@ settings! {
     pub struct Dropout {
         /// Share of features set to 0, in `[0, 1)`.
         rate: f64, fraction;
-        /// When the scale is corrected: `"at_training"` (the default) or `"at_evaluation"`.
-        #[serde(with = "ScalingForm", default)]
-        scaling: DropoutScaling;
+        /// When the scale is corrected: `"at_training"` or `"at_evaluation"`.
+        #[serde(with = "ScalingForm")]
+        scaling: DropoutScaling = DropoutScaling::AtTraining;
     }
 }
 
 impl Dropout {
     /// Dropout of a share of the features, inverted.
     pub fn new(rate: f64) -> Self {
-        Self { rate, scaling: DropoutScaling::default() }
+        Self { rate, scaling: DropoutScaling::AtTraining }
     }
 }
 

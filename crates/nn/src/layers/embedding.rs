@@ -21,7 +21,7 @@ settings! {
         /// Features of a row: 1 to 2²⁰.
         features: usize, width;
         /// Initializer of the table. Default: normal with deviation 1.
-        weight_init: Option<Initializer>, optional(nested);
+        weight_init: Option<Initializer> = None, optional(nested);
     }
 }
 

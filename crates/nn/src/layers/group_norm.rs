@@ -26,30 +26,19 @@ settings! {
         /// Groups of channels, of which there is a multiple: 1 to 2²⁰.
         groups: usize, width;
         /// Whether a factor for each channel is trained, which begins at 1.
-        #[serde(default = "yes")]
-        scale: bool;
+        scale: bool = true;
         /// Whether a term for each channel is trained, which begins at 0.
-        #[serde(default = "yes")]
-        offset: bool;
-        /// Added to the variance under the root, above 0. Default: 1e-5.
-        #[serde(default = "small")]
-        epsilon: f64, positive;
+        offset: bool = true;
+        /// Added to the variance under the root, above 0.
+        epsilon: f64 = 1e-5, positive;
     }
 }
 
 impl GroupNorm {
     /// So many groups, with a factor and a term for each channel.
     pub fn new(groups: usize) -> Self {
-        Self { groups, scale: yes(), offset: yes(), epsilon: small() }
+        Self { groups, scale: true, offset: true, epsilon: 1e-5 }
     }
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn small() -> f64 {
-    1e-5
 }
 
 impl<T: Float> BuildLayer<T> for GroupNorm {

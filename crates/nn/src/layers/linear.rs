@@ -25,9 +25,9 @@ settings! {
         /// Output features: 1 to 2²⁰.
         units: usize, width;
         /// Initializer of the weight, if not the model's.
-        weight_init: Option<Initializer>, optional(nested);
+        weight_init: Option<Initializer> = None, optional(nested);
         /// First value of the bias, or its initializer, if not the model's; or `false` for none.
-        bias: Option<Bias>, optional(Bias::is_valid);
+        bias: Option<Bias> = None, optional(Bias::is_valid);
     }
 }
 

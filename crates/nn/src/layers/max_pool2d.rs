@@ -21,10 +21,9 @@ settings! {
         /// Size of a window: a size or `[height, width]`.
         size: Pair;
         /// Pixels from one window to the next, as `size`; if not given, the window itself.
-        stride: Option<Pair>;
+        stride: Option<Pair> = None;
         /// Cells around the image that do not count: `"valid"` (none, the default), `"same"`, a number, or four of them.
-        #[serde(default)]
-        padding: PaddingSetting, PaddingSetting::within_limit;
+        padding: PaddingSetting = PaddingSetting::default(), PaddingSetting::within_limit;
     }
 }
 

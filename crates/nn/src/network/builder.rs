@@ -207,7 +207,7 @@ impl<'a, T: Float> Builder<'a, T> {
         (self.is_frozen, self.learning_rate_factor) = (layer.freeze, layer.learning_rate_factor);
         self.fans = [0; 2];
         self.graph.begin_scope(&*path);
-        let first_node = self.graph.nodes().len();
+        let (first_node, parameters_before) = (self.graph.nodes().len(), self.graph.n_parameters());
         let misfit = |fault| NetworkError::Layer { number, layer: path.clone(), fault };
         let x: Vec<NodeId> = inputs
             .iter()
@@ -226,14 +226,15 @@ impl<'a, T: Float> Builder<'a, T> {
         };
         let multiply_adds =
             nodes().filter_map(|node| Some(node.op()?.multiply_adds(&shapes(node.operands()))));
-        let parameters = self.parameters.iter().filter(|spec| spec.node.index() >= first_node);
         self.layers.push(LayerSummary {
             number,
             inputs,
             kind: layer.kind.name(),
             node: y,
             output: self.graph.shape(y).clone(),
-            parameters: parameters.map(|spec| spec.range.len()).sum(),
+            parameters: self.graph.n_parameters() - parameters_before,
+            is_frozen: layer.freeze,
+            learning_rate_factor: layer.learning_rate_factor,
             multiply_adds: multiply_adds.sum(),
             activation: layer.kind.as_dyn::<T>().activation(),
             path,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Layer, Network, NetworkError};
-use crate::init::Initializer;
+use crate::init::{Initializer, he_normal::HeNormal};
 use crate::layers::{
     Add, AvgPool2d, BatchNorm, Concat, Conv2d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten,
     Gelu, GlobalAvgPool2d, GroupNorm, HardSwish, LayerKind, LayerNorm, LeakyRelu, Linear,
@@ -51,7 +51,7 @@ impl Network {
     pub fn builder(input: impl Into<Vec<usize>>) -> NetworkBuilder {
         let network = Self {
             input: input.into(),
-            weight_init: super::he_normal(),
+            weight_init: HeNormal {}.into(),
             bias: Bias::default(),
             start: None,
             layers: Vec::new(),

@@ -10,7 +10,9 @@ use crate::registry::InvalidSetting;
 #[non_exhaustive]
 pub enum NetworkError {
     /// The shape of the input has no axis or an empty one, or too many elements.
-    #[error("input: expected one to six sizes above 0, found {0:?}")]
+    #[error(
+        "input: expected one to six sizes above 0, with at most {MAX_ELEMENTS} values, found {0:?}"
+    )]
     Input(Vec<usize>),
     /// A setting outside its range.
     #[error(transparent)]

@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use crate::layers::{LayerKind, flatten::Flatten};
 use crate::registry::{
     ByKind as _, InvalidSetting, KindVisitor, Validate, next_kind, not_negative, require,
+    unknown_setting,
 };
 
 /// A layer of a network.
@@ -229,10 +230,7 @@ impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for KeySeed<K> {
             return Ok(Key::OfLayer(own, self.seed));
         }
         if !self.of_kind.contains(&key) {
-            let known: Vec<_> =
-                self.of_kind.iter().chain(OF_LAYER).map(|name| format!("`{name}`")).collect();
-            let known = known.join(", ");
-            return Err(E::custom(format_args!("unknown field `{key}`, expected one of {known}")));
+            return Err(E::custom(unknown_setting(key, &[self.of_kind, OF_LAYER].concat())));
         }
         self.seed.deserialize(key.into_deserializer()).map(Key::OfKind)
     }

@@ -4,11 +4,10 @@ use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use serde::de::value::MapAccessDeserializer;
+use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, MapAccess};
-use serde::{Deserialize as _, Serialize};
 
-use super::{ByKind, InvalidSetting, Validate};
+use super::{ByKind, InvalidSetting, OneOf, Validate};
 
 /// The settings of a kind, as `settings!` declares them.
 pub trait Settings:
@@ -222,18 +221,34 @@ impl<R: ByKind> CustomKinds<R> {
         kind.table().map(drop).map_err(fault)
     }
 
-    pub fn read<'de, A: MapAccess<'de>>(&self, name: &str, settings: A) -> Result<R, A::Error> {
-        let read = self.find(|entry| entry.name == name, |entry| entry.read);
-        let read = read.ok_or_else(|| A::Error::custom(unknown_kind::<R>(name)))?;
-        let table = toml::Table::deserialize(MapAccessDeserializer::new(settings))?;
-        read(table).map_err(|error| A::Error::custom(error.message()))
+    pub fn read<'de, A: MapAccess<'de>>(&self, name: &str, mut given: A) -> Result<R, A::Error> {
+        let entry = self.find(|entry| entry.name == name, |entry| (entry.read, entry.settings));
+        let (read, known) = entry.ok_or_else(|| A::Error::custom(unknown_kind::<R>(name)))?;
+        let unknown = |setting: &str| unknown_setting(setting, known);
+        let mut table = toml::Table::new();
+        while let Some(setting) = given.next_key_seed(OneOf(known, unknown))? {
+            table.insert(setting.to_owned(), given.next_value()?);
+        }
+        // The text ends with the path of the wrong setting: the table has no place in a file any more.
+        read(table).map_err(|error| A::Error::custom(error.to_string().trim_end()))
     }
 }
 
 /// What to say of a kind that a registry does not have.
 pub(crate) fn unknown_kind<R: ByKind>(name: &str) -> String {
-    let names = R::names().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    format!("unknown variant `{name}`, expected one of {}", names.join(", "))
+    format!("unknown variant `{name}`, expected one of {}", listed(&R::names()))
+}
+
+/// What to say of a setting that a kind does not have.
+pub(crate) fn unknown_setting(name: &str, known: &[&str]) -> String {
+    match known {
+        [] => format!("unknown field `{name}`, there are no fields"),
+        known => format!("unknown field `{name}`, expected one of {}", listed(known)),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -285,7 +300,7 @@ mod tests {
         let message = |toml: &str| read(toml).unwrap_err().message().to_owned();
         assert_eq!(
             message("x = { kind = 'root', end = 1 }"),
-            "unknown field `end`, expected `start`"
+            "unknown field `end`, expected one of `start`"
         );
         assert!(message("x = 'rot'").ends_with("`root`"), "{}", message("x = 'rot'"));
         assert_eq!(Schedule::register::<Root>("root"), Ok(()), "twice is the same");

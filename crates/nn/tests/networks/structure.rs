@@ -115,11 +115,11 @@ output for two classes, such as binary_cross_entropy
          [4, 4, 1] | 'relu'
            the last layer gives [N, 4, 4, 1], but the data has 2 classes or values: expected [N, 2]
          [] | 'flatten'
-           input: expected one to six sizes above 0, found []
+           input: expected one to six sizes above 0, with at most 1073741824 values, found []
          [4, 0] | 'flatten'
-           input: expected one to six sizes above 0, found [4, 0]
+           input: expected one to six sizes above 0, with at most 1073741824 values, found [4, 0]
          [1, 1, 1, 1, 1, 1, 2] | 'flatten'
-           input: expected one to six sizes above 0, found [1, 1, 1, 1, 1, 1, 2]",
+           input: expected one to six sizes above 0, with at most 1073741824 values, found [1, 1, 1, 1, 1, 1, 2]",
     );
 }
 

@@ -56,14 +56,46 @@ fn put_kinds_first(value: &mut DeValue<'_>) {
 
 /// The place of a setting, such as `train.optimizer.beta1`, or of what holds it if it is not there.
 pub(super) fn span_of(document: &Spanned<DeValue<'_>>, path: &str) -> Range<usize> {
-    let mut value = document;
-    for name in path.split('.') {
-        match child(value, name) {
-            Some(inner) => value = inner,
-            None => break,
-        }
+    descend(document, path).span()
+}
+
+fn descend<'v, 'a>(value: &'v Spanned<DeValue<'a>>, path: &str) -> &'v Spanned<DeValue<'a>> {
+    let mut names = path.split('.');
+    names.try_fold(value, |value, name| child(value, name).ok_or(value)).unwrap_or_else(|held| held)
+}
+
+/// The message of an error of [`read`], and its place. A kind of a program is read from a table that knows no places: its
+/// error is placed at the whole table, and the message ends with the path of the setting in it, as in ``in `init.low` ``.
+pub(super) fn message_and_span<'e>(
+    document: &Spanned<DeValue<'_>>,
+    error: &'e toml::de::Error,
+) -> (&'e str, Option<Range<usize>>) {
+    const IN: &str = "\nin `";
+    let mut message = error.message();
+    let mut place = error.span().and_then(|span| value_at(document, &span));
+    if !message.contains(IN) {
+        return (message, error.span());
     }
-    value.span()
+    while let Some((before, path)) = message.rsplit_once(IN) {
+        message = before;
+        place = place.map(|table| descend(table, path.trim_end_matches('`')));
+    }
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let key = place.and_then(|table| table.get_ref().as_table()?.get_key_value(unknown?));
+    (message, key.map(|(key, _)| key.span()).or(place.map(Spanned::span)))
+}
+
+/// The value that stands at `span`.
+fn value_at<'v, 'a>(
+    value: &'v Spanned<DeValue<'a>>,
+    span: &Range<usize>,
+) -> Option<&'v Spanned<DeValue<'a>>> {
+    match value.get_ref() {
+        _ if value.span() == *span => Some(value),
+        DeValue::Array(values) => values.iter().find_map(|value| value_at(value, span)),
+        DeValue::Table(table) => table.values().find_map(|value| value_at(value, span)),
+        _ => None,
+    }
 }
 
 /// The setting `name` of a table, or the element of that number, from 1, of an array.

@@ -37,7 +37,9 @@ class NetworkPage {
       stepChanged(chosen);
       this.update();
     });
-    this.run = new Run(about, () => {});
+    this.run = new Run(about, () => {
+      if (about.problem) this.drawChanges(this.run.snapshots.at(-1));
+    });
     this.images = new Images(about, "test", () => this.drawSample());
     this.build(main);
     this.timer = setInterval(() => {
@@ -51,14 +53,13 @@ class NetworkPage {
   close() {
     this.stopColorSchemeListener();
     clearInterval(this.timer);
-    this.flow.close();
+    this.flow?.close();
     this.run.close();
   }
 
   build(main) {
     const { about } = this;
     this.warnings = createElement("ul", { class: "warnings", role: "status" });
-    if (about.problem) this.warnings.append(createElement("li", {}, about.problem));
     this.learned = createElement("div", { class: "layers", id: "learned" });
     this.statistics = createElement("div", { class: "table", id: "activation-statistics" });
     this.changes = createElement("div", { class: "table", id: "changes" });
@@ -67,6 +68,13 @@ class NetworkPage {
       lead ? createElement("p", { class: "lead" }, translate(lead)) : null,
       ...parts,
     ];
+    const changes = section("network.changes", "network.changes_lead", this.changes);
+    if (about.problem) {
+      // Without its network there is what the log holds.
+      this.warnings.append(createElement("li", { class: "severe" }, about.problem));
+      main.append(createElement("div", { class: "page" }, createElement("h1", {}, about.id), this.warnings, ...changes));
+      return;
+    }
     main.append(
       createElement(
         "div",
@@ -81,7 +89,7 @@ class NetworkPage {
         ),
         ...section("network.learned", "network.sign_colors", this.learned),
         ...section("network.activations", "network.activations_lead", this.statistics),
-        ...section("network.changes", "network.changes_lead", this.changes),
+        ...changes,
         ...section("common.layers", null, createElement("div", { class: "table" }, layerTable(about.layers))),
       ),
     );
@@ -104,6 +112,7 @@ class NetworkPage {
 
   /** Shows the latest model, or the one of the chosen checkpoint. */
   async update() {
+    if (this.about.problem) return;
     const step = this.checkpoint.step;
     const [found, ...weights] = await Promise.all([
       activationStatistics(this.about.id, step),

@@ -123,10 +123,11 @@ class RunsPage {
   }
 
   async load() {
-    const { runs } = await listRuns();
-    const text = JSON.stringify(runs);
-    if (text === this.text) return;
-    Object.assign(this, { text, runs });
+    const listed = await listRuns();
+    const text = JSON.stringify(listed?.runs);
+    // What is shown stays if the server has ended.
+    if (listed === null || text === this.text) return;
+    Object.assign(this, { text, runs: listed.runs });
     this.draw();
   }
 

@@ -51,13 +51,15 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let mut experiment = args.experiment.read(&[])?;
+    let read = args.experiment.read(&[])?;
+    let mut experiment = read.experiment.clone();
     // The measurement ends by time, not at the experiment's last step.
     (experiment.train.steps, experiment.train.epochs) = (Some(i64::MAX as u64), None);
     let threads = args.threads.count();
     let pool = Arc::new(Pool::new(threads));
     let split = experiment.data.open(gradus::mnist)?;
-    let mut trainer = Trainer::new(experiment, split, Arc::clone(&pool))?;
+    let trainer = Trainer::new(experiment, split, Arc::clone(&pool));
+    let mut trainer = trainer.map_err(|error| read.locate(error))?;
     if args.plan {
         write!(out, "{}", trainer.program().describe())?;
         return Ok(ExitCode::SUCCESS);
