@@ -24,8 +24,9 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     /// A running mean over the last twenty steps or so: single batches are noisy.
     loss: Option<f64>,
-    /// The last evaluation; `None` if a line has shown it.
-    test: Option<EvaluationFinished>,
+    /// The part by which the run chooses, and its last evaluation; `None` if a line has shown it.
+    selecting: Option<Part>,
+    evaluation: Option<EvaluationFinished>,
     /// Epochs from one line to the next, and how many lines there were.
     epochs_apart: f64,
     lines_printed: u64,
@@ -41,11 +42,17 @@ impl Progress {
 
     fn start(&mut self, started: &RunStarted) {
         let RunStarted { name, threads, isa, .. } = started;
-        let [train, test] = [Part::Train, Part::Test].map(|part| started.samples_of(part));
-        let [parameters, train, test] =
-            [started.parameters, train, test].map(|number| thousands(number as u64));
+        self.selecting = Some(started.selection.part);
+        let of = |part| thousands(started.samples_of(part) as u64);
+        let validation = match started.parts.contains_key(&Part::Validation) {
+            true => format!(", {} validation", of(Part::Validation)),
+            false => String::new(),
+        };
         self.print(&format!(
-            "{name}: {parameters} parameters, {train} training and {test} test samples, {threads} threads, {isa}"
+            "{name}: {} parameters, {} training{validation} and {} test samples, {threads} threads, {isa}",
+            thousands(started.parameters as u64),
+            of(Part::Train),
+            of(Part::Test),
         ));
         if let Some(StartModel { model, taken, left, new }) = &started.start {
             self.print(&format!("begins with {model}"));
@@ -88,22 +95,22 @@ impl Progress {
 
     fn print_due(&mut self) {
         let Some((step, epoch)) = self.due.take() else { return };
-        let of = match &self.test {
-            Some(test) if test.step < step => format!(" (step {})", test.step),
+        let of = match &self.evaluation {
+            Some(evaluation) if evaluation.step < step => format!(" (step {})", evaluation.step),
             _ => String::new(),
         };
         self.print(&format!("step {step}  {}{of}", self.state(epoch)));
-        self.test = None;
+        self.evaluation = None;
     }
 
     fn state(&self, epoch: f64) -> String {
-        let test = self.test.as_ref().map_or(String::new(), |test| {
-            let metrics = test.metrics.iter();
+        let evaluated = self.evaluation.as_ref().map_or(String::new(), |evaluation| {
+            let metrics = evaluation.metrics.iter();
             let metrics = metrics
                 .map(|(name, value)| format!("{} {}", name.replace('_', " "), metric(value)));
-            format!("  test {}", metrics.collect::<Vec<_>>().join(" "))
+            format!("  {} {}", evaluation.part, metrics.collect::<Vec<_>>().join(" "))
         });
-        format!("epoch {epoch:.2}  loss {}{test}", metric(self.loss.unwrap_or(f64::NAN)))
+        format!("epoch {epoch:.2}  loss {}{evaluated}", metric(self.loss.unwrap_or(f64::NAN)))
     }
 
     fn print(&self, line: &str) {
@@ -120,7 +127,9 @@ impl Observer for Progress {
         match event {
             Event::RunStarted(started) => self.start(started),
             Event::StepFinished(step) => self.step(step),
-            Event::EvaluationFinished(evaluation) => self.test = Some(evaluation.clone()),
+            Event::EvaluationFinished(evaluation) if Some(evaluation.part) == self.selecting => {
+                self.evaluation = Some(evaluation.clone());
+            }
             Event::Paused(_) => self.print_due(),
             Event::RunFinished(_) => {
                 self.print_due();

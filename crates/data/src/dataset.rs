@@ -136,6 +136,30 @@ impl Dataset {
         (0..*classes).filter(|&class| is_empty[class]).collect()
     }
 
+    /// Moves the samples of the numbers `chosen`, which ascend, to a dataset called `name`. The others keep their order.
+    ///
+    /// # Panics
+    ///
+    /// If the numbers do not ascend, or there is no such sample.
+    #[must_use]
+    pub fn split_off(&mut self, chosen: &[usize], name: impl Into<String>) -> Self {
+        let len = self.sample_len;
+        let features = match &mut self.features {
+            Features::U8(values) => Features::U8(split_off(values, chosen, len)),
+            Features::F32(values) => Features::F32(split_off(values, chosen, len)),
+        };
+        let targets = match &mut self.targets {
+            Targets::Labels { values, classes } => {
+                Targets::Labels { values: split_off(values, chosen, 1), classes: *classes }
+            }
+            Targets::Values { values, width } => {
+                Targets::Values { values: split_off(values, chosen, *width), width: *width }
+            }
+        };
+        let sample_shape = self.sample_shape.clone();
+        Self { name: name.into(), sample_shape, sample_len: len, features, targets }
+    }
+
     /// The first `n` samples, or all if there are fewer. The memory of the others is freed.
     pub fn take(mut self, n: usize) -> Self {
         let n = n.min(self.len());
@@ -200,6 +224,21 @@ fn whole(what: &'static str, found: usize, per_sample: usize) -> Result<usize, D
     }
 }
 
+/// Moves the chosen rows of `len` values to a vector of their own. Where they are the last ones, the others stay where
+/// they are.
+fn split_off<T: Copy>(values: &mut Vec<T>, chosen: &[usize], len: usize) -> Vec<T> {
+    let mut moved = Vec::with_capacity(chosen.len() * len);
+    let mut kept = chosen.first().map_or(values.len(), |&row| row * len);
+    for (i, &row) in chosen.iter().enumerate() {
+        moved.extend_from_slice(&values[row * len..][..len]);
+        let rest = (row + 1) * len..chosen.get(i + 1).map_or(values.len(), |&next| next * len);
+        values.copy_within(rest.clone(), kept);
+        kept += rest.len();
+    }
+    shorten(values, kept);
+    moved
+}
+
 fn shorten<T>(values: &mut Vec<T>, len: usize) {
     values.truncate(len);
     values.shrink_to_fit();
@@ -262,6 +301,41 @@ mod tests {
         assert_eq!((scalars.len(), scalars.sample_len()), (3, 1));
         let none = Dataset::new("none", [28, 28, 1], Features::U8(vec![]), labels(&[]))?;
         assert!(none.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn chosen_samples_are_moved_with_their_targets_and_all_keep_their_order()
+    -> Result<(), DataError> {
+        let set = |name: &str, samples: &[u8]| {
+            let features = samples.iter().flat_map(|&i| [i, 2 * i]).collect();
+            let targets = samples.iter().map(|&i| u32::from(i) % 3).collect::<Vec<_>>();
+            Dataset::new(name, [2], Features::U8(features), labels(&targets))
+        };
+        let cases: [(&[usize], &[u8], &[u8]); 5] = [
+            (&[], &[], &[0, 1, 2, 3, 4, 5]),
+            (&[4, 5], &[4, 5], &[0, 1, 2, 3]),
+            (&[0, 1, 4], &[0, 1, 4], &[2, 3, 5]),
+            (&[1, 3], &[1, 3], &[0, 2, 4, 5]),
+            (&[0, 1, 2, 3, 4, 5], &[0, 1, 2, 3, 4, 5], &[]),
+        ];
+        for (chosen, moved, kept) in cases {
+            let mut rest = set("all", &[0, 1, 2, 3, 4, 5])?;
+            assert_eq!(rest.split_off(chosen, "moved"), set("moved", moved)?, "{chosen:?}");
+            assert_eq!(rest, set("all", kept)?, "{chosen:?}");
+        }
+        let line = |n: u8| {
+            let numbers = (0..2 * n).map(f32::from).collect::<Vec<_>>();
+            Dataset::new(
+                "line",
+                [],
+                Features::F32(numbers[..n.into()].to_vec()),
+                values(&numbers, 2),
+            )
+        };
+        let mut rest = line(5)?;
+        assert_eq!(rest.split_off(&[3, 4], "end").targets(), &values(&[6., 7., 8., 9.], 2));
+        assert_eq!(rest, line(3)?);
         Ok(())
     }
 

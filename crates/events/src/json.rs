@@ -7,7 +7,7 @@ use serde::de::value::Error as ValueError;
 use serde::de::{IgnoredAny, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Command, Event, EventKind, FORMAT, Metrics};
+use crate::{Command, Event, EventKind, FORMAT, Metrics, Part};
 
 impl Event {
     /// The event as one line, without the line break.
@@ -22,39 +22,59 @@ impl Event {
     /// [`ParseError::UnknownKind`] for an event that only newer versions know, [`ParseError::Format`] for the start of
     /// a log in another format, and [`ParseError::Malformed`] for everything else that is not an event.
     pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, ParseError> {
-        let (kind, _) = EventKind::of_line(line.as_ref())?;
+        let EventTag { kind, .. } = EventTag::of_line(line.as_ref())?;
         Self::read(kind, line.as_ref()).map_err(malformed)
     }
 }
 
-impl EventKind {
-    /// Tells the kind of a line, and whether it is a step with other metrics than the loss: twice as fast as
-    /// [`Event::parse`] reads it.
+/// What tells a line from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTag {
+    /// Its kind.
+    pub kind: EventKind,
+    /// Whether it is a step with other metrics than the loss.
+    pub is_reported: bool,
+    /// The part of the data of an evaluation.
+    pub part: Option<Part>,
+}
+
+impl EventTag {
+    /// Reads the tag of a line: twice as fast as [`Event::parse`].
     ///
     /// # Errors
     ///
     /// As [`Event::parse`], but that a field of its kind is missing or wrong is not seen.
-    pub fn of_line(line: &[u8]) -> Result<(Self, bool), ParseError> {
-        let Tag { event, format, metrics } = serde_json::from_slice(line).map_err(malformed)?;
+    pub fn of_line(line: &[u8]) -> Result<Self, ParseError> {
+        let TagFields { event, format, metrics, part } =
+            serde_json::from_slice(line).map_err(malformed)?;
         if let Some(found) = format.filter(|format| *format != FORMAT) {
             return Err(ParseError::Format { found });
         }
         let name = IntoDeserializer::<ValueError>::into_deserializer(&*event);
-        let kind = Self::deserialize(name).map_err(|_| ParseError::UnknownKind(event.into()))?;
+        let kind =
+            EventKind::deserialize(name).map_err(|_| ParseError::UnknownKind(event.into()))?;
         let has_others =
             matches!(metrics, Some(MetricsField::Values(values)) if values.has_others());
-        Ok((kind, kind == Self::StepFinished && has_others))
+        let is_reported = kind == EventKind::StepFinished && has_others;
+        let part = part.and_then(|name| {
+            let name = IntoDeserializer::<ValueError>::into_deserializer(&*name);
+            Part::deserialize(name).ok()
+        });
+        Ok(Self { kind, is_reported, part })
     }
 }
 
 /// The fields of a line that tell its kind.
 #[derive(Deserialize)]
 #[serde(expecting = "an event")]
-struct Tag<'a> {
+struct TagFields<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
     format: Option<u32>,
     metrics: Option<MetricsField>,
+    /// As a text, so that an event of a newer version may mean something else by it.
+    #[serde(borrow)]
+    part: Option<Cow<'a, str>>,
 }
 
 /// The metrics of a step or an evaluation, or what the start of a run says of all metrics.
@@ -195,11 +215,11 @@ mod tests {
 
     /// Every kind with and without what is optional; `@` is a number that may be anything, `#` a list of quantiles.
     const LINES: [&str; 11] = [
-        r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","rank":0,"ranks":2,"parameters":7850,"parts":{"train":55000,"validation":5000,"test":10000},"batch":100,"steps_planned":2000,"loss":"cross_entropy","metrics":[{"name":"loss","unit":"nats","higher_is_better":false}],"continues":600,"fork_of":{"run":"softmax-1","step":300}}"#,
-        r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","parameters":7850,"parts":{"train":55000},"batch":100,"steps_planned":null,"loss":"cross_entropy","metrics":[]}"#,
+        r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","rank":0,"ranks":2,"parameters":7850,"parts":{"train":55000,"validation":5000,"test":10000},"selection":{"part":"validation","metric":"accuracy"},"batch":100,"steps_planned":2000,"loss":"cross_entropy","metrics":[{"name":"loss","unit":"nats","higher_is_better":false}],"continues":600,"fork_of":{"run":"softmax-1","step":300}}"#,
+        r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","parameters":7850,"parts":{"train":55000},"selection":{"part":"test","metric":"loss"},"batch":100,"steps_planned":null,"loss":"cross_entropy","metrics":[]}"#,
         r#"{"event":"step_finished","step":1,"epoch":@,"metrics":{"loss":@},"penalty":@,"learning_rate":@,"grad_norm":@}"#,
         r#"{"event":"step_finished","step":1,"epoch":@,"metrics":{"loss":@,"accuracy":@},"penalty":@,"learning_rate":@,"grad_norm":@}"#,
-        r#"{"event":"evaluation_finished","step":100,"epoch":@,"part":"validation","samples":10000,"metrics":{"loss":@,"accuracy":@,"charm":@},"best":{}}"#,
+        r#"{"event":"evaluation_finished","step":100,"epoch":@,"part":"validation","samples":10000,"metrics":{"loss":@,"accuracy":@,"charm":@},"best":{"accuracy":{"value":@,"step":3,"test":0.5}}}"#,
         r#"{"event":"evaluation_finished","step":100,"epoch":@,"part":"test","samples":10000,"metrics":{"loss":@,"accuracy":@},"best":{"accuracy":{"value":@,"step":3},"loss":{"value":@,"step":3}},"misclassified":[[7,2],[9999,0]]}"#,
         r##"{"event":"snapshot","step":20,"train_secs":@,"batch":[59999,0],"predictions":[3,9],"weights":#,"biases":null,"parameters":[{"layer":"1.conv2d","part":"weight","role":"weight","values":#,"gradients":#,"updates":#},{"layer":"1.conv2d","part":"bias","role":"bias","values":#}]}"##,
         r#"{"event":"paused","step":21}"#,
@@ -208,16 +228,17 @@ mod tests {
         r#"{"event":"learning_rate_set","step":22,"learning_rate":null}"#,
     ];
 
-    const REASONS: [&str; 5] = [
+    const REASONS: [&str; 6] = [
         r#"{"kind":"completed"}"#,
         r#"{"kind":"target_reached"}"#,
+        r#"{"kind":"stopped_early"}"#,
         r#"{"kind":"interrupted"}"#,
         r#"{"kind":"not_finite","step":17,"what":"gradient","layer":"3.linear","node":"weight","shape":[null,3]}"#,
         r#"{"kind":"not_finite","step":17,"what":"gradient_norm","layer":null,"node":null,"shape":[]}"#,
     ];
 
     /// The fields of a summary, in the promised order.
-    const SUMMARY: &str = r#""name":"conv-dropout \"β\"\n","seed":18446744073709551615,"steps":1800,"epochs":@,"train":{"loss":@},"test":{"loss":@,"accuracy":@},"best":{"accuracy":{"value":@,"step":3},"loss":{"value":@,"step":3}},"weights_digest":"5f5f","samples_per_second":@,"wall_seconds":@,"threads":2}"#;
+    const SUMMARY: &str = r#""name":"conv-dropout \"β\"\n","seed":18446744073709551615,"steps":1800,"epochs":@,"train":{"loss":@},"validation":{"loss":@},"test":{"loss":@,"accuracy":@},"best":{"accuracy":{"value":@,"step":3},"loss":{"value":@,"step":3,"test":0.5}},"selection":{"part":"validation","metric":"loss"},"weights_digest":"5f5f","samples_per_second":@,"wall_seconds":@,"threads":2}"#;
 
     /// One event of every kind and with every reason, as lines.
     fn lines(number: f64) -> Vec<String> {
@@ -243,8 +264,13 @@ mod tests {
         for line in lines(0.1) {
             let event = Event::parse(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
             if let Event::StepFinished(step) = &event {
-                let expected = (EventKind::StepFinished, step.metrics.has_others());
-                assert_eq!(EventKind::of_line(line.as_bytes()), Ok(expected));
+                let (kind, is_reported) = (EventKind::StepFinished, step.metrics.has_others());
+                let expected = EventTag { kind, is_reported, part: None };
+                assert_eq!(EventTag::of_line(line.as_bytes()), Ok(expected));
+            }
+            if let Event::EvaluationFinished(evaluation) = &event {
+                let tag = EventTag::of_line(line.as_bytes()).expect("an event");
+                assert_eq!(tag.part, Some(evaluation.part));
             }
             assert_eq!(event.to_line(), line);
             assert_eq!(Event::parse(event.to_line()), Ok(event));
@@ -318,7 +344,7 @@ mod tests {
             let want = if is_unknown { want.into() } else { format!("not an event: {want}") };
             assert_eq!(Event::parse(line).expect_err(line).to_string(), want);
             if !want.contains("missing field `step`") {
-                assert_eq!(EventKind::of_line(line.as_bytes()).expect_err(line).to_string(), want);
+                assert_eq!(EventTag::of_line(line.as_bytes()).expect_err(line).to_string(), want);
             }
         }
     }
@@ -328,14 +354,14 @@ mod tests {
         let line = log().lines().next().expect("a line").replace("\"format\":1", "\"format\":2");
         let error = Event::parse(&line).expect_err("another format");
         assert_eq!(error, ParseError::Format { found: 2 });
-        assert_eq!(EventKind::of_line(line.as_bytes()), Err(error.clone()));
+        assert_eq!(EventTag::of_line(line.as_bytes()), Err(error.clone()));
         assert_eq!(error.to_string(), "format 2 of the event log: expected format 1");
     }
 
     #[test]
     fn a_reason_of_a_newer_version_is_read_as_unknown() {
         let line = lines(0.5).pop().expect("a line");
-        let newer = line.replace(REASONS[4], r#"{"kind":"bored","of":"waiting"}"#);
+        let newer = line.replace(REASONS[5], r#"{"kind":"bored","of":"waiting"}"#);
         let Ok(Event::RunFinished(mut end)) = Event::parse(&line) else { panic!("{line}") };
         end.reason = crate::Reason::Unknown;
         assert_eq!(Event::parse(&newer), Ok(Event::RunFinished(end)));
@@ -387,10 +413,10 @@ mod tests {
     fn a_foreign_line_is_named_and_the_next_one_read() {
         let log = [b"\xff\xfe\n".as_slice(), log().as_bytes(), b"epoch 3: 0.99\n"].concat();
         let (events, errors): (Vec<_>, Vec<_>) = Reader::new(&log[..]).partition(Result::is_ok);
-        assert_eq!(events.len(), 16);
+        assert_eq!(events.len(), 17);
         let errors = errors.into_iter().filter_map(Result::err).map(|error| error.to_string());
         let expected =
-            [1, 18].map(|n| format!("line {n}: not an event: expected value at column 1"));
+            [1, 19].map(|n| format!("line {n}: not an event: expected value at column 1"));
         assert_eq!(errors.collect::<Vec<_>>(), expected);
     }
 

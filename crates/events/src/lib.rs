@@ -13,7 +13,7 @@
 //!     part: Part::Test,
 //!     samples: 10_000,
 //!     metrics: Metrics::new(0.25).with("accuracy", 0.975),
-//!     best: BTreeMap::from([("accuracy".into(), Best { value: 0.98, step: 400 })]),
+//!     best: BTreeMap::from([("accuracy".into(), Best { value: 0.98, step: 400, test: None })]),
 //!     misclassified: vec![(8, 6)],
 //! });
 //! let line = r#"{"event":"evaluation_finished","step":600,"epoch":1.0,"part":"test","samples":10000,"metrics":{"loss":0.25,"accuracy":0.975},"best":{"accuracy":{"value":0.98,"step":400}},"misclassified":[[8,6]]}"#;
@@ -44,7 +44,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use command::Command;
-pub use json::{ParseError, ReadError, Reader};
+pub use json::{EventTag, ParseError, ReadError, Reader};
 pub use metrics::{Best, MetricInfo, Metrics};
 pub use quantiles::Quantiles;
 
@@ -114,6 +114,22 @@ pub enum Part {
     Test,
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// By what a run chooses: its best values, and whether it ends early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// The part of the data: the validation set or, without one, the test set, which then does not measure what the
+    /// network does with new data.
+    pub part: Part,
+    /// The name of the metric.
+    pub metric: String,
+}
+
 /// What a run is about to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
@@ -142,6 +158,8 @@ pub struct RunStarted {
     pub start: Option<StartModel>,
     /// Samples of each part of the data.
     pub parts: BTreeMap<Part, usize>,
+    /// By what the run chooses.
+    pub selection: Selection,
     /// Samples of a step.
     pub batch: usize,
     /// Steps to come; `None` if the run has no planned end.
@@ -222,7 +240,8 @@ pub struct EvaluationFinished {
     pub samples: usize,
     /// The metrics over all these samples.
     pub metrics: Metrics,
-    /// The best value of each metric on this part so far, this evaluation included.
+    /// The best value of each metric on this part so far, this evaluation included; empty unless the run chooses by this
+    /// part.
     pub best: BTreeMap<String, Best>,
     /// The misclassified samples, the first [`MOST_MISCLASSIFIED`] of them: the index of each in its part, and the
     /// predicted class.
@@ -321,6 +340,8 @@ pub enum Reason {
     Completed,
     /// An evaluation reached the accuracy that was asked for.
     TargetReached,
+    /// As many evaluations in a row as `train.early_stopping` allows brought no improvement.
+    StoppedEarly,
     /// It was stopped.
     Interrupted,
     /// A loss or gradient is infinite or NaN.
@@ -393,10 +414,15 @@ pub struct Summary {
     pub epochs: f64,
     /// Metrics of the last training batch: the loss, and the others if they were reported for it.
     pub train: Metrics,
+    /// Metrics of the last evaluation on the validation set, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Metrics>,
     /// Metrics of the last evaluation on the test set.
     pub test: Metrics,
-    /// The best value of each metric of all evaluations on the test set.
+    /// The best value of each metric of all evaluations on the part by which the run chose.
     pub best: BTreeMap<String, Best>,
+    /// By what the run chose.
+    pub selection: Selection,
     /// SHA-256 of the final parameters and then of the batch-normalisation running statistics, in hexadecimal:
     /// little-endian `f32`, layer by layer, weight before bias.
     pub weights_digest: String,

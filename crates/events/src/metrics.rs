@@ -83,6 +83,9 @@ pub struct Best {
     pub value: f64,
     /// Optimizer updates when it was measured.
     pub step: u64,
+    /// The value on the test set at that step, if it is that of another part and finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<f64>,
 }
 
 /// What a reader needs to show a metric that it does not know.

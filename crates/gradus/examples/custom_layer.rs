@@ -83,7 +83,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
             trainer.set_learning_rate(Some(0.0003));
         }
     }
-    let metrics = trainer.evaluate().metrics;
+    let metrics = trainer.evaluate().test.metrics;
     println!(
         "accuracy {:.3?}, nearly {:.3?}",
         metrics.get("accuracy"),

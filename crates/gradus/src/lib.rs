@@ -77,7 +77,7 @@ pub mod prelude {
         Tensor, Tensors,
     };
     pub use nn::{Builder, Layer, LayerKind, Loss, Mode, Network, Objective};
-    pub use runs::{Evaluator, Experiment, ExperimentBuilder, Predictor, SavedModel, Split};
+    pub use runs::{Evaluator, Experiment, ExperimentBuilder, Parts, Predictor, SavedModel, Split};
     pub use train::{Observer, Recorder, Trainer};
 }
 

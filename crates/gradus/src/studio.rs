@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use events::{Command, Event};
-use runs::{DataSpec, ExperimentError, Split};
+use runs::{DataSpec, ExperimentError, Parts};
 use train::{Observer, Trainer};
 
 pub use ::studio::{
@@ -18,7 +18,7 @@ pub use ::studio::{
 /// # Errors
 ///
 /// As [`DataSpec::open`].
-pub fn open_data(data: &DataSpec) -> Result<Split, ExperimentError> {
+pub fn open_data(data: &DataSpec) -> Result<Parts, ExperimentError> {
     data.open(crate::mnist)
 }
 

@@ -1,5 +1,6 @@
 //! Evaluation of a network on a dataset.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use data::Dataset;
@@ -29,32 +30,40 @@ pub struct Evaluation {
 #[derive(Debug)]
 pub struct Evaluator {
     model: Model<f32>,
-    /// For whole batches, and for what is left after the last of them.
+    /// For whole batches, and for what is left after the last of them; the largest first.
     programs: Vec<Program<f32>>,
     divisor: f32,
     indices: Vec<u32>,
 }
 
 impl Evaluator {
-    /// Compiles the network of `experiment` for evaluation on datasets of the size and kind of `dataset`.
+    /// Compiles the network of `experiment` for evaluation on `dataset`, or another one of its size and kind.
     ///
     /// # Errors
     ///
     /// If the network does not fit, in itself, to the dataset's targets or into memory.
     pub fn new(experiment: &Experiment, dataset: &Dataset) -> Result<Self, NetworkError> {
-        Self::with_memory_limit(experiment, dataset, MemoryLimit::default())
+        Self::for_all(experiment, &[dataset], MemoryLimit::default())
     }
 
-    /// As [`new`](Self::new), errors included, with another memory limit, which the predictions count towards.
-    pub fn with_memory_limit(
+    /// As [`new`](Self::new), errors included, for several datasets, at least one, and with another memory limit, which
+    /// the predictions for the largest count towards.
+    ///
+    /// # Panics
+    ///
+    /// Without a dataset.
+    pub fn for_all(
         experiment: &Experiment,
-        dataset: &Dataset,
+        datasets: &[&Dataset],
         mut memory: MemoryLimit,
     ) -> Result<Self, NetworkError> {
-        let model: Model<f32> = experiment.model_for(Mode::Evaluate, dataset)?;
+        let models = datasets.iter().map(|dataset| experiment.model_for(Mode::Evaluate, dataset));
+        let mut models = models.collect::<Result<Vec<Model<f32>>, _>>()?;
+        let model = models.swap_remove(0);
         let graph = Arc::new(model.graph.clone());
         let outputs = graph.shape(model.prediction).len();
-        let of_predictions = dataset.len().saturating_mul(outputs).saturating_mul(size_of::<f32>());
+        let largest = datasets.iter().map(|dataset| dataset.len()).max().unwrap_or(0);
+        let of_predictions = largest.saturating_mul(outputs).saturating_mul(size_of::<f32>());
         memory.reserved = memory.reserved.saturating_add(of_predictions);
         let compile = |batch| {
             let keep = vec![model.prediction, model.data_loss];
@@ -63,18 +72,19 @@ impl Evaluator {
             memory.reserved += program.bytes();
             Ok::<_, CompileError>(program)
         };
-        let mut sizes = vec![dataset.len().min(BATCH), dataset.len() % BATCH];
-        sizes.dedup();
-        let programs = sizes.into_iter().filter(|&batch| batch > 0).map(compile);
+        let sizes = datasets.iter().flat_map(|set| [set.len().min(BATCH), set.len() % BATCH]);
+        // Datasets share the programs of whole batches.
+        let sizes: BTreeSet<usize> = sizes.filter(|&batch| batch > 0).collect();
+        let programs = sizes.into_iter().rev().map(compile);
         Ok(Self {
             programs: programs.collect::<Result<_, _>>()?,
-            divisor: experiment.data.divisor_for(dataset),
-            indices: (0..dataset.len() as u32).collect(),
+            divisor: experiment.data.divisor_for(datasets[0]),
+            indices: (0..largest as u32).collect(),
             model,
         })
     }
 
-    /// Evaluates `saved` on all samples of `dataset`, which is of the size the evaluator was made for.
+    /// Evaluates `saved` on all samples of `dataset`, which is of a size the evaluator was made for.
     pub fn evaluate(
         &mut self,
         pool: Option<&Pool>,
@@ -85,7 +95,7 @@ impl Evaluator {
         let mut predictions = vec![0.0; dataset.len() * outputs];
         let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets()));
         let of_batches = predictions.chunks_mut(BATCH * outputs);
-        for (indices, predictions) in self.indices.chunks(BATCH).zip(of_batches) {
+        for (indices, predictions) in self.indices[..dataset.len()].chunks(BATCH).zip(of_batches) {
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");

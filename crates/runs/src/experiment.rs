@@ -2,6 +2,7 @@
 
 mod builder;
 mod document;
+pub mod early_stopping;
 mod source;
 pub mod sources;
 
@@ -23,8 +24,11 @@ use nn::schedule::{Schedule, StepOf, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
+use crate::parts::PartsError;
+
 pub use builder::ExperimentBuilder;
-pub use source::DataSpec;
+pub use early_stopping::EarlyStopping;
+pub use source::{DataSpec, ValidationSize};
 pub use sources::{DataSource, Split};
 
 /// Everything that decides what a run computes. The number of threads does not, and is not part of it.
@@ -102,6 +106,9 @@ settings! {
         evaluate_every: Option<u64> = None, optional(one_or_more);
         /// Steps between measurements of the training accuracy.
         report_every: u64 = 10, one_or_more;
+        /// When the run ends before its last step, see [`early_stopping`].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        early_stopping: Option<EarlyStopping> = None, optional(nested);
     }
 }
 
@@ -178,6 +185,9 @@ pub enum ExperimentError {
     /// The data cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The parts of the data do not fit together.
+    #[error(transparent)]
+    Parts(#[from] PartsError),
     /// The digits inside the program cannot be read.
     #[error(transparent)]
     Digits(Box<dyn Error + Send + Sync>),
@@ -372,7 +382,12 @@ impl Experiment {
         }
         // The text of an experiment, in its runs and models, has to be read again.
         let steps = [("steps", train.steps), ("evaluate_every", train.evaluate_every)];
-        let integers = [("seed", Some(train.seed)), ("report_every", Some(train.report_every))];
+        let patience = train.early_stopping.as_ref().map(|rule| rule.patience);
+        let integers = [
+            ("seed", Some(train.seed)),
+            ("report_every", Some(train.report_every)),
+            ("early_stopping.patience", patience),
+        ];
         for (name, found) in steps.into_iter().chain(integers) {
             let found = found.unwrap_or(0);
             let is_integer = i64::try_from(found).is_ok();

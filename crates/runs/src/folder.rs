@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use events::Event;
 
 use crate::experiment::Experiment;
+use crate::parts::PartRows;
 use crate::saved::{LAST, SavedError, SavedModel};
 
-/// A folder with `experiment.toml`, `events.jsonl`, models of earlier steps in `checkpoints/step-000600.safetensors` and
-/// so on and, when the run has ended, `checkpoints/last.safetensors`.
+/// A folder with `experiment.toml`, `parts.csv` (which rows of the data are in which part), `events.jsonl`, models of
+/// earlier steps in `checkpoints/step-000600.safetensors` and so on and, when the run has ended,
+/// `checkpoints/last.safetensors`.
 ///
 /// While this value exists, a locked file tells others that the run is in progress.
 #[derive(Debug)]
@@ -136,6 +138,16 @@ impl RunFolder {
             _ => self.events.write_all(line.as_bytes()).and_then(|()| self.events.flush()),
         };
         written.map_err(|error| RunFolderError::Io { path: self.path.join(EVENTS), error })
+    }
+
+    /// Writes `parts.csv`: which rows of the data are in which part, see [`PartRows::to_csv`].
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn write_parts(&self, rows: &PartRows) -> Result<(), RunFolderError> {
+        let path = self.path.join("parts.csv");
+        fs::write(&path, rows.to_csv()).map_err(|error| RunFolderError::Io { path, error })
     }
 
     /// Saves the model as it is after `step`, beside those of other steps, or without a step the final one.

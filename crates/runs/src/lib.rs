@@ -8,6 +8,7 @@ mod evaluate;
 mod experiment;
 mod folder;
 pub mod metrics;
+mod parts;
 mod predictor;
 pub mod presets;
 mod saved;
@@ -16,11 +17,12 @@ mod start;
 pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
-    DataSource, DataSpec, Experiment, ExperimentBuilder, ExperimentError, Reference, Split,
-    Statistic, TrainSpec, sources,
+    DataSource, DataSpec, EarlyStopping, Experiment, ExperimentBuilder, ExperimentError, Reference,
+    Split, Statistic, TrainSpec, ValidationSize, early_stopping, sources,
 };
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
+pub use parts::{PartRows, Parts, PartsError};
 pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};
 pub use start::Start;

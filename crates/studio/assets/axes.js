@@ -18,15 +18,15 @@ export function paddedRange(low, high) {
 }
 
 /**
- * The range of a curve by the rule of its panel, from its values in training and test.
+ * The range of a curve by the rule of its panel, from its values in training and in an evaluated set.
  *
- * `floors`: from the floor that the best test value has earned up to 1.
+ * `floors`: from the floor that the best value has earned up to 1.
  * `quantile`: from 0. The first losses are far above all others and would flatten the rest, so the axis ends at
- * `factor` times a quantile of the test losses without the first, or above the largest if that is lower. With fewer
- * than `few` test losses it ends above the largest; with none, above the first `first_steps` training losses.
+ * `factor` times a quantile of the evaluated losses without the first, or above the largest if that is lower. With fewer
+ * than `few` of them it ends above the largest; with none, above the first `first_steps` training losses.
  */
-export function curveRange(rule, training, test) {
-  const finite = test.filter(Number.isFinite);
+export function curveRange(rule, training, evaluated) {
+  const finite = evaluated.filter(Number.isFinite);
   const largest = finite.reduce((most, value) => Math.max(most, value), 0);
   if (rule.kind === "floors") return [rule.floors.find(([threshold]) => largest > threshold)?.[1] ?? 0, 1];
   if (finite.length === 0) {
@@ -38,6 +38,12 @@ export function curveRange(rule, training, test) {
   const sorted = finite.slice(1).sort((a, b) => a - b);
   const usual = sorted[Math.floor(sorted.length * rule.quantile)] * rule.factor;
   return [0, Math.min(top, Math.max(usual, rule.smallest))];
+}
+
+/** The range of several curves, from the values in each evaluated set: no set leaves its own range. */
+export function curvesRange(rule, training, evaluated) {
+  const ranges = evaluated.map((values) => curveRange(rule, training, values));
+  return [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))];
 }
 
 /** Round numbers between two bounds, at most `most` of them and one. */

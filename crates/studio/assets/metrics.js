@@ -14,6 +14,13 @@ export function metricText({ unit }, value) {
   return unit === "fraction" ? formatPercent(value ?? NaN) : formatNumber(value ?? NaN, 4);
 }
 
+/** The sentence that says that the test set chose the best values of a run; null if another set did. */
+export function selectionNote(started) {
+  // With the loss alone, no best value is shown.
+  const isChosen = started?.selection?.part === "test" && started.metrics.length > 1;
+  return isChosen ? translate("common.chosen_by_test") : null;
+}
+
 /** The sentence on the value that ended a run: what was not finite, of which node, in which layer. */
 export function notFiniteText({ step, what, layer, node, shape }) {
   if (!node) return translate("warning.not_finite_norm", { step });

@@ -50,6 +50,7 @@ export class Run {
       skippedSteps: 0,
       steps: [],
       evaluations: [],
+      validations: [],
       snapshots: [],
       learningRates: [],
       others: [],
@@ -76,6 +77,7 @@ export class Run {
         break;
       case "evaluation_finished":
         if (event.part === "test") this.evaluations.push(event);
+        if (event.part === "validation") this.validations.push(event);
         break;
       case "snapshot":
         this.snapshots.push(event);
@@ -96,6 +98,11 @@ export class Run {
         // A newer version may write other events: they are kept.
         this.others.push(event);
     }
+  }
+
+  /** The evaluations by which the run chooses: on the validation set or, without one, on the test set. */
+  get selecting() {
+    return this.validations.length > 0 ? this.validations : this.evaluations;
   }
 
   /** The metrics without a panel of their own. */
@@ -125,7 +132,7 @@ export class Run {
   get state() {
     if (!this.finished && this.hasCrashed) return "crashed";
     if (!this.finished) return this.isPaused ? "paused" : "running";
-    const states = { interrupted: "stopped", not_finite: "not_finite" };
+    const states = { interrupted: "stopped", not_finite: "not_finite", stopped_early: "stopped_early" };
     return states[this.finished.reason.kind] ?? "finished";
   }
 

@@ -38,8 +38,7 @@ export async function openSample(about, images, set, sample, prediction, step) {
   const image = images.get(sample);
   if (!image) return;
   const { label } = image;
-  const title =
-    set === "test" ? translate("sample.test", { n: sample }) : translate("sample.training", { n: sample });
+  const title = translate(`sample.of_${set}`, { n: sample });
   const isCorrect = prediction === undefined || prediction === label;
   const outcome = isCorrect ? translate("sample.correct") : translate("sample.predicted", { prediction });
   const canvas = createElement("canvas", { role: "img", "aria-label": translate("sample.label", { label }) });

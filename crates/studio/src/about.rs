@@ -1,6 +1,8 @@
 //! The description of a run: its experiment, network and data.
 
-use data::{Dataset, Targets};
+use std::collections::BTreeMap;
+
+use data::Targets;
 use diagnostics::chain;
 use drawing::Diagram;
 use events::{Event, Part};
@@ -8,7 +10,7 @@ use nn::{LayerInput, Mode};
 use serde_json::{Value, json};
 
 use crate::error::RunError;
-use crate::images::{self, Set};
+use crate::images;
 use crate::library::OpenRun;
 
 /// A run without its events. Without data the classes, the image shape and two panels are missing. Of a run whose
@@ -37,7 +39,6 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         _ => None,
     });
     let metric = |name: &str| started.metrics.iter().find(|metric| metric.name == name);
-    let samples = |part| started.parts.get(&part).copied().unwrap_or(0);
     // The kind that is not known, without all those that are.
     let problem = chain(&error);
     let problem = problem.lines().next().unwrap_or_default();
@@ -47,7 +48,7 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         "name": started.name,
         "is_live": is_live,
         "can_control": false,
-        "state": run.state(is_live),
+        "state": run.summary(is_live).state,
         "problem": problem,
         "settings": run.unchecked_settings(),
         "loss": started.loss,
@@ -59,8 +60,8 @@ fn of_log(run: &OpenRun, is_live: bool, error: RunError) -> Result<Value, RunErr
         "parameters": parameters.collect::<Value>(),
         "classes": null,
         "image_shape": null,
-        "train_samples": samples(Part::Train),
-        "test_samples": samples(Part::Test),
+        "has_validation": started.parts.contains_key(&Part::Validation),
+        "parts": started.parts,
         "saved_steps": run.saved_steps(),
         "damaged_lines": run.log().damaged,
     }))
@@ -70,8 +71,16 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
     let experiment = run.experiment()?;
     let model = experiment.network(Mode::Train)?;
     let data = run.data().ok();
-    let set = |set: Set| data.as_deref().map(|split| set.of(split));
-    let test = set(Set::Test);
+    let test = data.as_deref().map(|parts| &parts.test);
+    let sizes = data.iter().flat_map(|parts| {
+        let all = [Part::Train, Part::Validation, Part::Test];
+        all.into_iter().filter_map(|part| Some((part, parts.get(part)?.len())))
+    });
+    let sizes: BTreeMap<Part, usize> = sizes.collect();
+    let summary = run.summary(is_live);
+    // Of a program whose data is not known here.
+    let logged = summary.started.iter().flat_map(|started| started.parts.keys());
+    let has_validation = sizes.keys().chain(logged).any(|part| *part == Part::Validation);
     let classes = test.and_then(|set| match set.targets() {
         Targets::Labels { classes, .. } => Some(*classes),
         Targets::Values { .. } => None,
@@ -97,13 +106,13 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         .parameters
         .iter()
         .map(|spec| json!({ "path": spec.path, "role": spec.role.name(), "shape": spec.shape }));
-    let (train, n_train) = (&experiment.train, set(Set::Train).map_or(0, Dataset::len));
+    let (train, n_train) = (&experiment.train, sizes.get(&Part::Train).copied().unwrap_or(0));
     Ok(json!({
         "id": run.id,
         "name": experiment.name,
         "is_live": is_live,
         "can_control": false,
-        "state": run.state(is_live),
+        "state": summary.state,
         "settings": experiment.settings(),
         "loss": experiment.train.loss.name(),
         "is_loss_in_nats": experiment.train.loss.is_in_nats(),
@@ -114,8 +123,8 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         "parameters": parameters.collect::<Value>(),
         "classes": classes,
         "image_shape": test.and_then(images::size),
-        "train_samples": n_train,
-        "test_samples": test.map_or(0, Dataset::len),
+        "has_validation": has_validation,
+        "parts": sizes,
         "saved_steps": run.saved_steps(),
         "damaged_lines": run.log().damaged,
     }))

@@ -14,7 +14,7 @@
 //! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
 //! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
 //!
-//! Requests to a model take `step=` for the one saved nearest to that step.
+//! A `set` is `train`, `validation` or `test`. Requests to a model take `step=` for the one saved nearest to that step.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,9 +27,11 @@ use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use axum::{Extension, Json, Router};
+use data::Dataset;
 use diagnostics::chain;
-use events::Command;
+use events::{Command, Part};
 use nn::Mode;
+use runs::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -40,7 +42,7 @@ use crate::assets;
 use crate::error::RunError;
 use crate::flow::flow;
 use crate::guard::{self, Access, Guard};
-use crate::images::{self, Images, Set};
+use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::{LiveRun, ModelAtStep};
 use crate::stream::{self, MAX_STREAMS};
@@ -243,10 +245,14 @@ fn events(RunRequest { state, run }: RunRequest, headers: HeaderMap) -> Answer<i
     Ok(Sse::new(stream::events(run, start, state.keep_alive, permit)))
 }
 
+fn set(data: &Parts, part: Part) -> Answer<&Dataset> {
+    data.get(part).ok_or_else(|| not_found("the run has no such set"))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ImagesQuery {
-    set: Set,
+    set: Part,
     /// Numbers separated by commas.
     samples: String,
 }
@@ -261,7 +267,8 @@ fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<
     // No set has so many samples.
     let number = |&sample: &usize| u32::try_from(sample).unwrap_or(u32::MAX);
     let samples: Vec<u32> = samples.iter().map(number).collect();
-    let found = images::some(query.set.of(&*request.run.data()?), &samples);
+    let data = request.run.data()?;
+    let found = images::some(set(&data, query.set)?, &samples);
     let Images { labels, pixels } = found.ok_or_else(|| not_found("no such images"))?;
     Ok(labels.into_iter().flat_map(u32::to_le_bytes).chain(pixels).collect())
 }
@@ -269,7 +276,7 @@ fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleQuery {
-    set: Set,
+    set: Part,
     sample: usize,
     step: Option<u64>,
 }
@@ -294,7 +301,8 @@ fn numbers(about: &Value, values: &[f32]) -> Vec<u8> {
 }
 
 fn sample_activations(request: RunRequest, Query(query): Query<SampleQuery>) -> Answer<Vec<u8>> {
-    let sample = activations::sample(query.set.of(&*request.run.data()?), query.sample);
+    let data = request.run.data()?;
+    let sample = activations::sample(set(&data, query.set)?, query.sample);
     request.activations(query.step, &sample.ok_or_else(|| not_found("no such sample"))?)
 }
 

@@ -1,25 +1,6 @@
 //! Samples as images.
 
 use data::{Dataset, Features, Targets};
-use runs::Split;
-use serde::Deserialize;
-
-/// A set of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Set {
-    Train,
-    Test,
-}
-
-impl Set {
-    pub(crate) fn of(self, split: &Split) -> &Dataset {
-        match self {
-            Self::Train => &split.train,
-            Self::Test => &split.test,
-        }
-    }
-}
 
 /// Height, width and channels of the samples, if they are images in bytes.
 pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {

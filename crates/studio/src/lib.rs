@@ -25,7 +25,7 @@ mod summary;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use runs::{DataSpec, ExperimentError, Split};
+use runs::{DataSpec, ExperimentError, Parts};
 
 pub use api::Timeouts;
 pub use error::RunError;
@@ -35,7 +35,7 @@ pub use report::html;
 pub use server::{BoundAddress, Options, Studio, StudioError};
 
 /// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
-pub type OpenData = fn(&DataSpec) -> Result<Split, ExperimentError>;
+pub type OpenData = fn(&DataSpec) -> Result<Parts, ExperimentError>;
 
 /// Locks a value that stays valid even if a thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use runs::{Experiment, RunFolder, SavedModel, Split};
+use runs::{Experiment, Parts, RunFolder, SavedModel};
 
 use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
-use crate::summary::{RunState, RunSummary, experiment, unchecked_settings};
+use crate::summary::{RunSummary, experiment, unchecked_settings};
 use crate::{OpenData, lock};
 
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
@@ -41,7 +41,7 @@ pub(crate) struct OpenRun {
     pub(crate) id: String,
     folder: PathBuf,
     log: Mutex<RunLog>,
-    data: Mutex<Option<Arc<Split>>>,
+    data: Mutex<Option<Arc<Parts>>>,
     open_data: OpenData,
     /// The saved model that was read last, and its file.
     last_read: Mutex<Option<(PathBuf, Stamp, ModelAtStep)>>,
@@ -171,20 +171,20 @@ impl OpenRun {
         unchecked_settings(&self.folder)
     }
 
-    /// The state of the run now.
-    pub(crate) fn state(&self, is_live: bool) -> RunState {
-        RunSummary::read(&self.id, &self.folder, is_live, SystemTime::now()).state
+    /// The summary of the run now.
+    pub(crate) fn summary(&self, is_live: bool) -> RunSummary {
+        RunSummary::read(&self.id, &self.folder, is_live, SystemTime::now())
     }
 
     /// The data of the run. Read once, and kept as long as the run is open.
-    pub(crate) fn data(&self) -> Result<Arc<Split>, RunError> {
+    pub(crate) fn data(&self) -> Result<Arc<Parts>, RunError> {
         let mut data = lock(&self.data);
-        if let Some(split) = &*data {
-            return Ok(Arc::clone(split));
+        if let Some(parts) = &*data {
+            return Ok(Arc::clone(parts));
         }
-        let split = Arc::new((self.open_data)(&self.experiment()?.data)?);
-        *data = Some(Arc::clone(&split));
-        Ok(split)
+        let parts = Arc::new((self.open_data)(&self.experiment()?.data)?);
+        *data = Some(Arc::clone(&parts));
+        Ok(parts)
     }
 
     /// The steps at which the model was saved, in order.
@@ -239,6 +239,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::summary::RunState;
 
     /// Some empty runs, each in one of two folders, and the library of both.
     fn library_of<const N: usize>(runs: [(usize, &str); N]) -> ([tempfile::TempDir; 2], Library) {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use events::{Event, EventKind, ParseError};
+use events::{Event, EventKind, EventTag, ParseError, Part};
 
 /// Step lines of a run that a page gets: a chart has no more columns.
 const MAX_STEPS: usize = 1500;
@@ -39,6 +39,8 @@ struct LogLine {
     kind: Option<EventKind>,
     /// Whether it is a step with other metrics than the loss.
     is_reported: bool,
+    /// The part of the data of an evaluation.
+    part: Option<Part>,
 }
 
 /// Some lines of a log.
@@ -101,9 +103,9 @@ impl RunLog {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         // Not all of a line is read to learn its kind, but pages receive it as text, without carriage returns.
         let is_text = std::str::from_utf8(text).is_ok() && !text.contains(&b'\r');
-        let (kind, is_reported) = match EventKind::of_line(text) {
-            Ok((kind, is_reported)) if is_text => (Some(kind), is_reported),
-            Err(ParseError::UnknownKind(_)) if is_text => (None, false),
+        let (kind, is_reported, part) = match EventTag::of_line(text) {
+            Ok(EventTag { kind, is_reported, part }) if is_text => (Some(kind), is_reported, part),
+            Err(ParseError::UnknownKind(_)) if is_text => (None, false, None),
             _ => {
                 self.damaged += 1;
                 return;
@@ -115,7 +117,7 @@ impl RunLog {
             Some(EventKind::RunFinished) => true,
             _ => self.is_finished,
         };
-        self.lines.push(LogLine { start, len: text.len() as u32, kind, is_reported });
+        self.lines.push(LogLine { start, len: text.len() as u32, kind, is_reported, part });
     }
 
     /// The lines that show the whole run so far.
@@ -136,9 +138,16 @@ impl RunLog {
         let has_reported = lines.iter().any(|line| line.is_reported);
         let can_show = |line: &&LogLine| !has_reported || line.is_reported || line.kind != STEP;
         let mut chosen: Vec<_> = lines.iter().filter(can_show).copied().collect();
-        thin(&mut chosen, STEP, max_steps);
-        for kind in [Some(EventKind::EvaluationFinished), Some(EventKind::Snapshot), None] {
-            thin(&mut chosen, kind, MAX_SNAPSHOTS);
+        thin(&mut chosen, max_steps, |line| line.kind == STEP);
+        for kind in [Some(EventKind::Snapshot), None] {
+            thin(&mut chosen, MAX_SNAPSHOTS, |line| line.kind == kind);
+        }
+        // Each part by itself, so that the same steps of all are kept.
+        for part in [Some(Part::Train), Some(Part::Validation), Some(Part::Test), None] {
+            let is_of_part = |line: &LogLine| {
+                line.kind == Some(EventKind::EvaluationFinished) && line.part == part
+            };
+            thin(&mut chosen, MAX_SNAPSHOTS, is_of_part);
         }
         let left_out = n_steps(lines) - n_steps(&chosen);
         Ok(Lines { text: self.read_lines(&chosen)?, end: self.read, left_out })
@@ -159,14 +168,14 @@ impl RunLog {
     }
 }
 
-/// Keeps an even choice of at most `most` lines of a kind, the last among them.
-fn thin(lines: &mut Vec<LogLine>, kind: Option<EventKind>, most: usize) {
-    let mut left = lines.iter().filter(|line| line.kind == kind).count();
+/// Keeps an even choice of at most `most` of some lines, the last among them, and all others.
+fn thin(lines: &mut Vec<LogLine>, most: usize, is_thinned: impl Fn(&LogLine) -> bool) {
+    let mut left = lines.iter().filter(|line| is_thinned(line)).count();
     let stride = left.div_ceil(most).max(1);
     lines.retain(|line| {
-        let is_kind = line.kind == kind;
-        left -= usize::from(is_kind);
-        !is_kind || left.is_multiple_of(stride)
+        let is_thinned = is_thinned(line);
+        left -= usize::from(is_thinned);
+        !is_thinned || left.is_multiple_of(stride)
     });
 }
 
@@ -193,8 +202,12 @@ mod tests {
     }
 
     fn evaluation(step: u64) -> String {
+        evaluation_of("test", step)
+    }
+
+    fn evaluation_of(part: &str, step: u64) -> String {
         let event = json!({
-            "event": "evaluation_finished", "step": step, "epoch": 0.1, "part": "test", "samples": 10,
+            "event": "evaluation_finished", "step": step, "epoch": 0.1, "part": part, "samples": 10,
             "metrics": { "loss": 0.5, "accuracy": 0.5 }, "best": {}, "misclassified": [[1, 2]],
         });
         format!("{event}\n")
@@ -247,6 +260,24 @@ mod tests {
         assert!(text.lines().all(|line| line.contains("\"accuracy\"")));
         assert!(text.ends_with(&(step(100_000, Some(0.5)) + &evaluation(100_000))));
         assert_eq!(left_out, 100_000 - 1429);
+    }
+
+    #[test]
+    fn the_same_steps_of_all_parts_are_shown() {
+        let (_folder, mut log) = new_log();
+        let lines =
+            (1..=1000).flat_map(|i| ["validation", "test"].map(|part| evaluation_of(part, i)));
+        append(&mut log, lines.collect::<String>());
+        let steps = |part| -> Vec<u64> {
+            let events = log.history().unwrap().events();
+            let steps = events.iter().filter_map(|event| match event {
+                Event::EvaluationFinished(of) if of.part == part => Some(of.step),
+                _ => None,
+            });
+            steps.collect()
+        };
+        assert_eq!(steps(Part::Validation), steps(Part::Test));
+        assert_eq!((steps(Part::Test).len(), steps(Part::Test).last()), (334, Some(&1000)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::Dataset;
-use events::Event;
+use events::{Event, Part};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::{Value, json};
@@ -40,14 +40,17 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     // A continued run has several starts and ends, of which the last counts.
     for event in &events {
         match event {
-            Event::RunStarted(started) => about["metrics"] = json!(started.metrics),
+            Event::RunStarted(started) => {
+                about["metrics"] = json!(started.metrics);
+                about["selection"] = json!(started.selection);
+            }
             Event::RunFinished(finished) => about["result"] = json!(finished.summary),
             _ => {}
         }
     }
-    let images = run.data().ok().map(|split| {
-        let (train, test) = samples(&events, split.test.len());
-        json!({ "train": packed(&split.train, &train), "test": packed(&split.test, &test) })
+    let images = run.data().ok().map(|parts| {
+        let (train, test) = samples(&events, parts.test.len());
+        json!({ "train": packed(&parts.train, &train), "test": packed(&parts.test, &test) })
     });
     let report = json!({
         "about": about,
@@ -65,7 +68,7 @@ fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
     for event in events {
         match event {
             Event::Snapshot(snapshot) => batches.push(&snapshot.batch),
-            Event::EvaluationFinished(evaluation) => {
+            Event::EvaluationFinished(evaluation) if evaluation.part == Part::Test => {
                 test.extend(evaluation.misclassified.iter().map(|(sample, _)| sample));
             }
             _ => {}

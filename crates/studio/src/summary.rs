@@ -29,10 +29,11 @@ pub(crate) struct RunSummary {
     /// What was not finite, if that ended the run.
     not_finite: Option<NotFinite>,
     #[serde(flatten)]
-    started: Option<RunStarted>,
+    pub(crate) started: Option<RunStarted>,
     step: u64,
-    /// Metrics of the last batch, of the last evaluation, and the best so far.
+    /// Metrics of the last batch, of the last evaluations, and the best so far on the part by which the run chooses.
     train: Option<Metrics>,
+    validation: Option<Metrics>,
     test: Option<Metrics>,
     best: BTreeMap<String, Best>,
     wall_seconds: Option<f64>,
@@ -51,6 +52,8 @@ pub(crate) enum RunState {
     Paused,
     /// It did all its steps, or reached its target.
     Finished,
+    /// Its evaluations did not improve any more.
+    StoppedEarly,
     /// By a command or a signal.
     Stopped,
     NotFinite,
@@ -148,8 +151,13 @@ impl RunSummary {
                 }
                 Ok(Event::EvaluationFinished(evaluation)) => {
                     self.step = self.step.max(evaluation.step);
-                    if evaluation.part == Part::Test && self.test.is_none() {
-                        (self.test, self.best) = (Some(evaluation.metrics), evaluation.best);
+                    if self.best.is_empty() {
+                        self.best = evaluation.best;
+                    }
+                    match evaluation.part {
+                        Part::Train => {}
+                        Part::Validation => _ = self.validation.get_or_insert(evaluation.metrics),
+                        Part::Test => _ = self.test.get_or_insert(evaluation.metrics),
                     }
                 }
                 Ok(Event::StepFinished(step)) => {
@@ -188,10 +196,12 @@ impl RunSummary {
         (self.state, self.not_finite) = match reason {
             Reason::Interrupted => (RunState::Stopped, None),
             Reason::NotFinite(not_finite) => (RunState::NotFinite, Some(not_finite)),
+            Reason::StoppedEarly => (RunState::StoppedEarly, None),
             _ => (RunState::Finished, None),
         };
         self.step = summary.steps;
         (self.train, self.test) = (Some(summary.train), Some(summary.test));
+        self.validation = summary.validation;
         self.best = summary.best;
         self.wall_seconds = Some(summary.wall_seconds);
     }

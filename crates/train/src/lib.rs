@@ -10,4 +10,4 @@ mod trainer;
 
 pub use events::NotFinite;
 pub use recorder::{Recorder, record};
-pub use trainer::{Observer, TrainError, Trainer};
+pub use trainer::{EvaluatedParts, Observer, TrainError, Trainer};

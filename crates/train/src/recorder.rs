@@ -1,5 +1,6 @@
 //! Recording of a run: its events and its models, in a run folder.
 
+use std::mem::take;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,8 +52,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Recorder {
     folder: RunFolder,
     plan: RecordPlan,
-    /// The last evaluation, if it was not logged.
-    skipped: Option<EvaluationFinished>,
+    /// The last evaluations, one of each part, if they were not logged.
+    skipped: Vec<EvaluationFinished>,
     /// From this step on, the next evaluation saves the model.
     next_save: u64,
     save_every: Duration,
@@ -86,7 +87,7 @@ impl Recorder {
         Self {
             folder,
             plan: RecordPlan::default(),
-            skipped: None,
+            skipped: Vec::new(),
             next_save: 0,
             save_every: SAVE_EVERY,
             saved_at: Instant::now(),
@@ -142,9 +143,10 @@ impl Recorder {
     fn evaluation(&mut self, evaluation: &EvaluationFinished, event: &Event, trainer: &Trainer) {
         let step = evaluation.step;
         let is_logged = self.plan.logs_evaluation(step);
-        self.skipped = (!is_logged).then(|| evaluation.clone());
-        if is_logged {
-            self.log(event);
+        self.skipped.retain(|skipped| skipped.step == step && !is_logged);
+        match is_logged {
+            true => self.log(event),
+            false => self.skipped.push(evaluation.clone()),
         }
         if step >= self.next_save && step < self.plan.n_steps {
             self.next_save = step + self.plan.steps_per_save();
@@ -163,7 +165,7 @@ impl Recorder {
     }
 
     fn end(&mut self, finished: &RunFinished, trainer: &Trainer) {
-        if let Some(skipped) = self.skipped.take() {
+        for skipped in take(&mut self.skipped) {
             self.log(&Event::EvaluationFinished(skipped));
         }
         let error = self.folder.save(None, trainer.saved()).err();
@@ -188,6 +190,7 @@ impl Observer for Recorder {
                 };
                 self.next_save = self.plan.steps_per_save();
                 self.saved_at = Instant::now();
+                self.error = self.folder.write_parts(trainer.part_rows()).err();
                 self.log(event);
             }
             _ => self.log(event),

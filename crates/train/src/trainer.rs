@@ -6,21 +6,26 @@ mod training_loop;
 mod update;
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use data::{DataError, Dataset};
-use events::{Best, Metrics, NotFinite, StartModel, StepFinished};
+use events::{Best, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
 use graph::{Compile, MemoryLimit, Pool, Program, Times};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
 
-use runs::metrics::BatchMetrics;
-use runs::{Evaluator, Experiment, ExperimentError, SavedError, SavedModel, Split, Start};
+use runs::early_stopping::Stagnation;
+use runs::metrics::{BatchMetrics, metric_infos};
+use runs::{
+    Evaluator, Experiment, ExperimentError, PartRows, Parts, SavedError, SavedModel, Split, Start,
+};
 
 use self::update::OptimizerMemory;
 use crate::batches::Batches;
 
+pub use snapshot::EvaluatedParts;
 pub use training_loop::Observer;
 
 /// A network in training.
@@ -56,7 +61,10 @@ pub struct Trainer {
     /// The same with the moving average of both, if it is asked for.
     averaged: Option<SavedModel>,
     batches: Batches,
+    validation: Option<Dataset>,
     test: Dataset,
+    rows: PartRows,
+    selection: Selection,
     pool: Arc<Pool>,
     model: Model<f32>,
     program: Program<f32>,
@@ -67,8 +75,9 @@ pub struct Trainer {
     /// Of the last batch.
     last_metrics: Metrics,
     batch_metrics: BatchMetrics,
-    /// On the test set.
+    /// On the part by which the run chooses.
     best: BTreeMap<String, Best>,
+    stagnation: Stagnation,
     train_secs: f64,
     /// Overrides the schedule.
     learning_rate: Option<f64>,
@@ -121,6 +130,16 @@ pub enum TrainError {
         /// Its tensors.
         left: Vec<String>,
     },
+    /// There is no such metric.
+    #[error(
+        "train.early_stopping.metric: expected one of {}, found {found:?}", known.join(", ")
+    )]
+    Metric {
+        /// The name in the experiment.
+        found: String,
+        /// The metrics of the run.
+        known: Vec<String>,
+    },
     /// A batch is larger than the training set.
     #[error("train.batch: expected at most the {most} samples of the training set, found {found}")]
     Batch {
@@ -140,13 +159,15 @@ impl TrainError {
             Self::SampleShape { .. } => Some("model.input".to_owned()),
             Self::Start(_) | Self::NothingTaken { .. } => Some("model.start".to_owned()),
             Self::Batch { .. } => Some("train.batch".to_owned()),
+            Self::Metric { .. } => Some("train.early_stopping.metric".to_owned()),
             Self::Experiment(_) | Self::Data(_) | Self::Empty { .. } => None,
         }
     }
 }
 
 impl Trainer {
-    /// Makes a network ready for its first step.
+    /// Makes a network ready for its first step. Of data in two sets, training and test, the experiment says whether some
+    /// of the training set is a validation set, as for data that it reads itself.
     ///
     /// # Errors
     ///
@@ -155,10 +176,10 @@ impl Trainer {
     /// sizes.
     pub fn new(
         experiment: Experiment,
-        split: Split,
+        data: impl Into<Parts>,
         pool: impl Into<Arc<Pool>>,
     ) -> Result<Self, TrainError> {
-        Self::within(experiment, split, pool.into(), MemoryLimit::default())
+        Self::within(experiment, data.into(), pool.into(), MemoryLimit::default())
     }
 
     /// As [`new`](Self::new), with at most `bytes` for parameters, gradients, the optimizer's state, and the values of
@@ -170,24 +191,30 @@ impl Trainer {
     /// As [`new`](Self::new), with the layer that needs most.
     pub fn with_memory_limit(
         experiment: Experiment,
-        split: Split,
+        data: impl Into<Parts>,
         pool: impl Into<Arc<Pool>>,
         bytes: usize,
     ) -> Result<Self, TrainError> {
         let pool = pool.into();
         let memory = MemoryLimit { bytes, reserved: 0, threads: pool.threads() };
-        Self::within(experiment, split, pool, memory)
+        Self::within(experiment, data.into(), pool, memory)
     }
 
     fn within(
         mut experiment: Experiment,
-        split: Split,
+        mut parts: Parts,
         pool: Arc<Pool>,
         mut memory: MemoryLimit,
     ) -> Result<Self, TrainError> {
         experiment = experiment.checked()?;
+        if parts.validation.is_none() {
+            let split = Split { train: parts.train, test: parts.test };
+            parts = experiment.data.divide(split)?;
+        }
         let expected = &experiment.model.input;
-        for (set, dataset) in [("training", &split.train), ("test", &split.test)] {
+        let validation = parts.validation.as_ref().map(|dataset| ("validation", dataset));
+        let sets = [("training", &parts.train), ("test", &parts.test)];
+        for (set, dataset) in sets.into_iter().chain(validation) {
             if dataset.is_empty() {
                 return Err(TrainError::Empty { set });
             }
@@ -197,12 +224,13 @@ impl Trainer {
             }
         }
         // A saved network is used without its dataset.
-        experiment.data.divisor = Some(experiment.data.divisor_for(&split.train));
+        experiment.data.divisor = Some(experiment.data.divisor_for(&parts.train));
         let (train, batch) = (&experiment.train, experiment.train.batch);
-        if batch > split.train.len() {
-            return Err(TrainError::Batch { found: batch, most: split.train.len() });
+        if batch > parts.train.len() {
+            return Err(TrainError::Batch { found: batch, most: parts.train.len() });
         }
-        let model: Model<f32> = experiment.model_for(Mode::Train, &split.train)?;
+        let selection = selection(&experiment, &parts)?;
+        let model: Model<f32> = experiment.model_for(Mode::Train, &parts.train)?;
         model.check_batch(batch)?;
         // The parameters, a copy of them before a step that a snapshot follows, and what the optimizer keeps.
         let n_kept = 2 * model.graph.n_parameters() + OptimizerMemory::len(train, &model);
@@ -216,9 +244,11 @@ impl Trainer {
         };
         let program = Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
         memory.reserved += program.bytes();
-        let evaluator = Evaluator::with_memory_limit(&experiment, &split.test, memory)?;
+        let evaluated: Vec<&Dataset> = iter::once(&parts.test).chain(&parts.validation).collect();
+        let evaluator = Evaluator::for_all(&experiment, &evaluated, memory)?;
         let parameters = model.initial_parameters(train.seed);
-        let batches = Batches::new(&experiment, split.train)?;
+        let rows = parts.rows().clone();
+        let batches = Batches::new(&experiment, parts.train)?;
         let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
         let running_statistics = initial.collect();
         let mut current = SavedModel { experiment, parameters, running_statistics };
@@ -242,13 +272,17 @@ impl Trainer {
             last_metrics: Metrics::new(f64::NAN),
             batch_metrics: BatchMetrics::new(&program, &pool, batches.dataset.targets()),
             best: BTreeMap::new(),
+            stagnation: Stagnation::default(),
             train_secs: 0.0,
             learning_rate: None,
             previous: (Vec::new(), None),
             times: None,
             current,
             batches,
-            test: split.test,
+            validation: parts.validation,
+            test: parts.test,
+            rows,
+            selection,
             pool,
             model,
             program,
@@ -271,9 +305,25 @@ impl Trainer {
         &self.batches.dataset
     }
 
+    /// The validation set, if there is one.
+    pub fn validation_set(&self) -> Option<&Dataset> {
+        self.validation.as_ref()
+    }
+
     /// The test set.
     pub fn test_set(&self) -> &Dataset {
         &self.test
+    }
+
+    /// Where the samples of each set come from.
+    pub fn part_rows(&self) -> &PartRows {
+        &self.rows
+    }
+
+    /// By what the run chooses its best evaluation, and whether it ends early: the validation set or, without one, the
+    /// test set, and the metric of `train.early_stopping`, or the accuracy with classes and else the loss.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// Optimizer updates so far.
@@ -380,4 +430,19 @@ impl Trainer {
             ema.apply(self.step + 1, running, &mut averaged.running_statistics);
         }
     }
+}
+
+/// By what a run chooses.
+fn selection(experiment: &Experiment, parts: &Parts) -> Result<Selection, TrainError> {
+    let metrics = metric_infos(&experiment.train.loss, parts.test.targets());
+    let known: Vec<String> = metrics.into_iter().map(|metric| metric.name).collect();
+    let usual = ["accuracy", "loss"].into_iter().find(|name| known.iter().any(|each| each == name));
+    let rule = experiment.train.early_stopping.as_ref();
+    let metric =
+        rule.and_then(|rule| rule.metric.clone()).unwrap_or(usual.unwrap_or("loss").into());
+    if !known.contains(&metric) {
+        return Err(TrainError::Metric { found: metric, known });
+    }
+    let part = if parts.validation.is_some() { Part::Validation } else { Part::Test };
+    Ok(Selection { part, metric })
 }

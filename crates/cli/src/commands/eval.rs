@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use diagnostics::table;
 use gradus::data::{Dataset, Targets, readers};
-use gradus::events::Metrics;
+use gradus::events::{Metrics, Part};
 use gradus::graph::Pool;
 use gradus::nn::losses::Prediction;
 use gradus::runs::{Evaluation, Evaluator, SavedModel, class_scores, predicted_class};
@@ -24,7 +24,11 @@ pub(crate) struct EvalArgs {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// IDX files to evaluate on, plain or gzipped [default: the test set of the run].
+    /// Set of the run to evaluate on, made again from its experiment: train, validation or test.
+    #[arg(long, value_name = "SET", default_value = "test", value_parser = part, conflicts_with = "data")]
+    part: Part,
+
+    /// IDX files to evaluate on instead, plain or gzipped.
     #[arg(long, num_args = 2, value_names = ["IMAGES", "LABELS"])]
     data: Option<Vec<PathBuf>>,
 
@@ -37,6 +41,12 @@ pub(crate) struct EvalArgs {
     json: bool,
 }
 
+fn part(name: &str) -> Result<Part, String> {
+    let parts = [Part::Train, Part::Validation, Part::Test];
+    let found = parts.into_iter().find(|part| part.to_string() == name);
+    found.ok_or_else(|| "expected train, validation or test".into())
+}
+
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = SavedModel::read(&args.model)?;
     let experiment = &model.experiment;
@@ -45,7 +55,13 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
             let classes = experiment.train.loss.classes(experiment.model.outputs()?);
             readers::idx::read(images, labels, classes)?
         }
-        _ => experiment.data.open(gradus::mnist)?.test,
+        _ => {
+            let parts = experiment.data.open(gradus::mnist)?;
+            let set = parts.get(args.part).context(
+                "--part validation: the run has no validation set, expected data.validation in its experiment",
+            )?;
+            set.clone()
+        }
     };
     let (found, expected) = (dataset.sample_shape(), &experiment.model.input[..]);
     ensure!(

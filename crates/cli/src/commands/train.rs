@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 use diagnostics::table;
 use gradus::data::Targets;
-use gradus::events::{Reason, Summary};
+use gradus::events::{Best, Part, Reason, RunFinished, Selection};
 use gradus::graph::Pool;
 use gradus::runs::RunFolder;
 use gradus::train::{Recorder, Trainer};
@@ -52,7 +52,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
 
-    /// Stop when an evaluation reaches this accuracy; exit 1 if none does.
+    /// Stop when an evaluation on the validation set or, without one, the test set reaches this accuracy; exit 1 if none
+    /// does.
     #[arg(long, value_name = "F", value_parser = accuracy)]
     target_accuracy: Option<f64>,
 
@@ -89,17 +90,17 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
     ])?;
     let experiment = &read.experiment;
-    let split = experiment.data.open(gradus::mnist)?;
-    warn(&split.warnings());
+    let parts = experiment.data.open(gradus::mnist)?;
+    warn(&parts.warnings());
     ensure!(
-        args.target_accuracy.is_none() || matches!(split.test.targets(), Targets::Labels { .. }),
+        args.target_accuracy.is_none() || matches!(parts.test.targets(), Targets::Labels { .. }),
         "--target-accuracy: expected labelled data, found numeric targets in {}; remove the option",
-        split.test.name()
+        parts.test.name()
     );
     let pool = Arc::new(Pool::new(args.threads.count()));
     let trainer = match args.memory_limit {
-        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), split, pool, bytes),
-        None => Trainer::new(experiment.clone(), split, pool),
+        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), parts, pool, bytes),
+        None => Trainer::new(experiment.clone(), parts, pool),
     };
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
     let is_live = args.live || args.serve.is_given();
@@ -135,9 +136,18 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
                 "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
             )
         }
+        Reason::StoppedEarly => {
+            let Selection { part, metric } = &finished.summary.selection;
+            let metric = metric.replace('_', " ");
+            writeln!(
+                err,
+                "stopped early after step {}: the {part} {metric} did not improve any more",
+                finished.summary.steps
+            )
+        }
         _ => Ok(()),
     };
-    match print(out, args.json, &finished.summary, |summary, out| report(summary, &path, out)) {
+    match print(out, args.json, &finished.summary, |_, out| report(&finished, &path, out)) {
         // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}
@@ -151,22 +161,41 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     Ok(match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),
         Reason::TargetReached => ExitCode::SUCCESS,
-        Reason::Completed if args.target_accuracy.is_none() => ExitCode::SUCCESS,
+        Reason::Completed | Reason::StoppedEarly if args.target_accuracy.is_none() => {
+            ExitCode::SUCCESS
+        }
         _ => ExitCode::from(1),
     })
 }
 
-fn report(summary: &Summary, folder: &Path, out: &mut dyn Write) -> std::io::Result<()> {
+fn report(finished: &RunFinished, folder: &Path, out: &mut dyn Write) -> std::io::Result<()> {
+    let RunFinished { reason, summary, .. } = finished;
     let steps = format!("{} ({:.2} epochs)", thousands(summary.steps), summary.epochs);
     let mut fields =
         vec![("steps".to_owned(), steps), ("train loss".to_owned(), metric(summary.train.loss()))];
-    for (name, value) in summary.test.iter() {
-        let best = summary.best.get(name).filter(|_| name != "loss");
-        let best = best.map_or(String::new(), |best| format!(" (best {})", metric(best.value)));
-        fields.push((format!("test {}", name.replace('_', " ")), metric(value) + &best));
+    let validation = summary.validation.iter().map(|metrics| (Part::Validation, metrics));
+    for (part, metrics) in validation.chain([(Part::Test, &summary.test)]) {
+        for (name, value) in metrics.iter() {
+            let is_best_shown = part == summary.selection.part && name != "loss";
+            let best = summary.best.get(name).filter(|_| is_best_shown);
+            let best = best.map_or(String::new(), |Best { value, step, test }| {
+                let test = test.map_or(String::new(), |test| format!(", test {}", metric(test)));
+                format!(" (best {} at step {}{test})", metric(*value), thousands(*step))
+            });
+            fields.push((format!("{part} {}", name.replace('_', " ")), metric(value) + &best));
+        }
     }
     let speed = thousands(summary.samples_per_second as u64);
     let time = format!("{:.1} s, {speed} samples/s in training", summary.wall_seconds);
     fields.extend([("time".into(), time), ("run".into(), folder.display().to_string())]);
-    table::fields(out, &fields)
+    table::fields(out, &fields)?;
+    // The best loss is not shown: with the loss alone something was chosen only if it ended the run.
+    let has_ended_run = matches!(reason, Reason::StoppedEarly | Reason::TargetReached);
+    if summary.selection.part == Part::Test && (summary.best.len() > 1 || has_ended_run) {
+        writeln!(out, "{CHOSEN_BY_TEST}")?;
+    }
+    Ok(())
 }
+
+/// What is wrong with choosing by the test set.
+const CHOSEN_BY_TEST: &str = "Without a validation set the test set was used to choose, so expect worse values on new data; data.validation sets one apart.";

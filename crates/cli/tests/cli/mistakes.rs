@@ -112,6 +112,54 @@ test-labels | 9 | \x03\x02\0\x01\x02 | label 3 at index 1, expected below 3
 }
 
 #[test]
+fn a_validation_set_that_cannot_be_is_refused_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let size = "data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found";
+    let table = "
+0 | PATH: SIZE 0
+-3 | PATH: SIZE -3.0
+0.0 | PATH: SIZE 0.0
+1.0 | PATH: SIZE 1.0
+-0.5 | PATH: SIZE -0.5
+nan | PATH: SIZE NaN
+many | PATH: expected a number of samples or a fraction between 0 and 1
+12 | data.validation: expected at most 9 of the 12 training samples, found 12
+13 | data.validation: expected at most 9 of the 12 training samples, found 13
+0.9 | data.validation: expected at most 9 of the 12 training samples, found 11
+2 | data.validation: class 2 has no sample among the 2 of the validation set, expected at least one in the training and in the validation set
+";
+    for case in table.trim().lines() {
+        let (value, message) = case.split_once(" | ").unwrap();
+        let set = format!("tiny.toml --set data.validation={value}");
+        let path = set.replacen("--set", "with --set", 1);
+        let message = message.replace("PATH", &path).replace("SIZE", size);
+        assert_refused(&sandbox, &format!("train {set}"), &message);
+    }
+    let digits = "train softmax --set data.validation";
+    let message =
+        "data.validation: expected at most 59999 of the 60000 training samples, found 60000\n";
+    assert_refused(&sandbox, &format!("{digits}=60000"), message);
+    let message = "data.validation: class 0 has no sample among the 2 of the validation set";
+    assert_refused(&sandbox, &format!("{digits}=2"), message);
+    assert!(sandbox.list("runs").is_empty(), "nothing is left behind");
+}
+
+#[test]
+fn a_training_file_that_is_named_as_test_file_is_noticed() {
+    let sandbox = Sandbox::new();
+    // Every image is another one.
+    let mut images = fs::read(sandbox.path("train-images")).unwrap();
+    images[16..].iter_mut().zip(0..).for_each(|(pixel, i)| *pixel = i);
+    sandbox.write("train-images", images);
+    let set =
+        "--set data.source.test_images=train-images --set data.source.test_labels=train-labels";
+    let message = "3 of 3 validation samples are in the test set as well: expected a test set with samples of its \
+        own; is a training file named as test file?\n";
+    assert_refused(&sandbox, &format!("train tiny.toml {set} --set data.validation=3"), message);
+    sandbox.succeeds(&format!("train tiny.toml {set}"));
+}
+
+#[test]
 fn files_that_are_not_models_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("half.safetensors", [7; 20]);
@@ -225,4 +273,8 @@ fn settings_and_data_that_are_probably_mistakes_are_pointed_out() {
     let four = "--set data.source.classes=4 --set model.layers=['flatten',{kind='linear',units=4}]";
     let ran = sandbox.succeeds(&format!("train tiny.toml --set data.limit=4 {four}"));
     assert!(ran.err.starts_with("warning: train-images: class 3 has no sample\n"), "{}", ran.err);
+    // All images of a class are the same one.
+    let ran = sandbox.succeeds("train tiny.toml --set data.validation=3");
+    let warning = "warning: 3 of 3 validation samples are in the test set as well\n";
+    assert!(ran.err.starts_with(warning), "{}", ran.err);
 }

@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::sandbox::{Running, Sandbox};
 
-const KEYS: &str =
-    "name seed steps epochs train test best weights_digest samples_per_second wall_seconds threads";
+const KEYS: &str = "name seed steps epochs train test best selection weights_digest samples_per_second wall_seconds threads";
 
 #[test]
 fn a_target_that_is_reached_exits_0_and_one_that_is_missed_1() {
@@ -86,7 +85,10 @@ fn a_run_folder_keeps_experiment_events_and_network() {
     let sandbox = Sandbox::new();
     let line = "train tiny.toml --steps 6 --set train.evaluate_every=4 --run here --json";
     let ran = sandbox.succeeds(line);
-    assert_eq!(sandbox.list("here"), ["checkpoints", "events.jsonl", "experiment.toml"]);
+    assert_eq!(
+        sandbox.list("here"),
+        ["checkpoints", "events.jsonl", "experiment.toml", "parts.csv"]
+    );
     assert_eq!(sandbox.list("here/checkpoints"), ["last.safetensors", "step-000004.safetensors"]);
     let experiment = Experiment::parse("experiment.toml", &sandbox.read("here/experiment.toml"));
     let experiment = experiment.unwrap();
@@ -141,8 +143,88 @@ fn what_happened_is_told_in_words() {
         ran.err
     );
     let labels: Vec<&str> = ran.out.lines().map(|line| line[..15].trim_end()).collect();
-    assert_eq!(labels, ["steps", "train loss", "test loss", "test accuracy", "time", "run"]);
-    assert!(ran.out.ends_with("run            runs/tiny-1\n"), "{}", ran.out);
+    let expected = ["steps", "train loss", "test loss", "test accuracy", "time", "run"];
+    assert_eq!(labels, [&expected[..], &["Without a valid"]].concat());
+    let end = "run            runs/tiny-1\nWithout a validation set the test set was used to choose, so expect \
+        worse values on new data; data.validation sets one apart.\n";
+    assert!(ran.out.ends_with(end), "{}", ran.out);
+}
+
+#[test]
+fn a_validation_set_chooses_and_the_run_says_what_it_found() {
+    let sandbox = Sandbox::new();
+    let line = "train tiny.toml --set data.validation=0.25 --run here";
+    let ran = sandbox.succeeds(line);
+    let start = "tiny: 51 parameters, 9 training, 3 validation and 6 test samples, ";
+    assert!(ran.err.contains(start), "{}", ran.err);
+    assert!(
+        ran.err.contains("  validation loss ") && !ran.err.contains("test loss"),
+        "{}",
+        ran.err
+    );
+    let labels: Vec<&str> = ran.out.lines().map(|line| line[..19].trim_end()).collect();
+    let sets = ["validation loss", "validation accuracy", "test loss", "test accuracy"];
+    assert_eq!(labels, [&["steps", "train loss"], &sets[..], &["time", "run"]].concat());
+    let best = ran.out.lines().find(|line| line.contains("(best ")).unwrap();
+    assert!(best.starts_with("validation accuracy") && best.contains(", test "), "{best}");
+
+    let rows = sandbox.read("here/parts.csv");
+    let numbers = |part: &str| -> Vec<usize> {
+        let lines = rows.lines().filter_map(|line| line.strip_prefix(part));
+        let range = |line: &str| -> Vec<usize> {
+            line.split(',').map(|row| row.parse().unwrap()).collect()
+        };
+        lines
+            .flat_map(|line| match range(line)[..] {
+                [first, last] => first..=last,
+                _ => panic!("{rows}"),
+            })
+            .collect()
+    };
+    let validation = numbers("validation,train,");
+    // One of each class: the classes go round.
+    let mut classes: Vec<usize> = validation.iter().map(|row| row % 3).collect();
+    classes.sort_unstable();
+    assert_eq!((classes, numbers("test,test,")), (vec![0, 1, 2], Vec::from_iter(0..6)));
+    let mut all = [numbers("train,train,"), validation].concat();
+    all.sort_unstable();
+    assert_eq!(all, Vec::from_iter(0..12));
+
+    // Every set is made again from the model alone.
+    let summary = sandbox.line(&format!("{line}2 --json")).json();
+    assert_eq!(
+        summary["selection"],
+        serde_json::json!({ "part": "validation", "metric": "accuracy" })
+    );
+    for (part, samples) in [("train", 9), ("validation", 3), ("test", 6)] {
+        let found = sandbox.succeeds(&format!("eval here --part {part} --json")).json();
+        assert_eq!(found["samples"], samples);
+        assert!(part == "train" || found["metrics"] == summary[part], "{part}: {found}");
+    }
+    sandbox.succeeds("train tiny.toml --run without");
+    let error = sandbox.refused("eval without --part validation");
+    assert!(error.starts_with("--part validation: the run has no validation set"), "{error}");
+    let error = sandbox.refused("eval here --part dev");
+    assert!(error.contains("expected train, validation or test"), "{error}");
+}
+
+#[test]
+fn a_run_that_does_not_improve_ends_early_and_says_so() {
+    let sandbox = Sandbox::new();
+    let rule = "train.early_stopping={patience=2,min_improvement=1}";
+    let line = format!("train tiny.toml --steps 100 --set {rule}");
+    let ran = sandbox.succeeds(&format!("{line} --run here"));
+    // The first evaluation is the best; an epoch has three steps.
+    let message = "stopped early after step 6: the test accuracy did not improve any more\n";
+    assert!(ran.err.ends_with(message), "{}", ran.err);
+    let log = sandbox.read("here/events.jsonl");
+    let end = r#""event":"run_finished","reason":{"kind":"stopped_early"},"model_saved":true"#;
+    assert!(log.lines().last().unwrap().contains(end), "{log}");
+    let slow = "--set data.validation=3 --set train.schedule.learning_rate=1e-9";
+    let missed = sandbox.line(&format!("{line} {slow} --target-accuracy 1 --json"));
+    assert_eq!(missed.code, Some(1), "{missed:?}");
+    // With nine samples to train on, an epoch has two steps.
+    assert_eq!(missed.json()["steps"], 4);
 }
 
 #[test]

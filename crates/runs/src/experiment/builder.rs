@@ -6,7 +6,9 @@ use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Network};
 
 use super::sources::memory::MemoryData;
-use super::{DataSource, DataSpec, Experiment, ExperimentError, TrainSpec};
+use super::{
+    DataSource, DataSpec, EarlyStopping, Experiment, ExperimentError, TrainSpec, ValidationSize,
+};
 
 /// An experiment under construction: see [`Experiment::builder`].
 #[derive(Clone, Debug)]
@@ -69,6 +71,8 @@ setters! {
     source(source: impl Into<DataSource>) data.source = source.into();
     /// What features are divided by.
     divisor(divisor: f32) data.divisor = Some(divisor);
+    /// Training samples that are the validation set instead: their number, or a fraction of all.
+    validation(size: impl Into<ValidationSize>) data.validation = Some(size.into());
     /// Training samples used, from the first.
     limit(samples: usize) data.limit = Some(samples);
     /// The names of the classes, in order.
@@ -104,6 +108,8 @@ setters! {
     evaluate_every(steps: u64) train.evaluate_every = Some(steps);
     /// Steps between measurements of the training accuracy.
     report_every(steps: u64) train.report_every = steps;
+    /// When the run ends before its last step.
+    early_stopping(rule: EarlyStopping) train.early_stopping = Some(rule);
     /// All settings of the training at once.
     train(train: TrainSpec) train = train;
 }
@@ -152,6 +158,7 @@ mod tests {
             .name("three")
             .memory()
             .divisor(2.0)
+            .validation(0.25)
             .limit(7)
             .optimizer(Sgd {})
             .learning_rate(0.5)
@@ -162,6 +169,7 @@ mod tests {
             .seed(3)
             .evaluate_every(2)
             .report_every(4)
+            .early_stopping(EarlyStopping { patience: 3, ..EarlyStopping::default() })
             .ema(Ema::default())
             .lookahead(Lookahead::default());
         let text = r#"
@@ -169,6 +177,7 @@ mod tests {
             [data]
             source = "memory"
             divisor = 2
+            validation = 0.25
             limit = 7
             [model]
             input = [4]
@@ -183,6 +192,7 @@ mod tests {
             seed = 3
             evaluate_every = 2
             report_every = 4
+            early_stopping = { patience = 3 }
             ema = {}
             lookahead = {}
         "#;

@@ -6,9 +6,11 @@ use std::error::Error as StdError;
 use data::{Dataset, Features};
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, positive, require};
 use nn::settings;
+use serde::{Deserialize, Serialize};
 
 use super::ExperimentError;
 use super::sources::{DataSource, Split, mnist::MnistDigits};
+use crate::parts::{Parts, ValidationChoice};
 
 settings! {
     /// Which data, and how it is prepared.
@@ -21,9 +23,58 @@ settings! {
         /// The names of the classes, in order; without them their numbers.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         class_names: Vec<String> = Vec::new(), valid_names;
-        /// Training samples used, from the first.
+        /// Training samples that are the validation set instead: their number, or a fraction of all. None if not given.
+        /// Of the digits they are the last ones, of other sources drawn ones, of each class in proportion.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        validation: Option<ValidationSize> = None, optional(ValidationSize::is_valid);
+        /// Training samples used, from the first, without those of the validation set, which is the same for any limit.
         #[serde(skip_serializing_if = "Option::is_none")]
         limit: Option<usize> = None, optional(one_or_more);
+        /// The seed by which validation samples are drawn, below 2⁶³. It is not that of a run: runs of several seeds are
+        /// compared on the same samples, and one that begins with the network of another is not measured on samples
+        /// that the other was trained on.
+        seed: u64 = 0, |name, &seed| require(i64::try_from(seed).is_ok(), name, seed, "an integer below 2^63");
+    }
+}
+
+/// The size of a validation set, written as a whole number or as one between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number of samples or a fraction between 0 and 1")]
+pub enum ValidationSize {
+    /// Samples.
+    Samples(usize),
+    /// A fraction of the training set as it is read.
+    Fraction(f64),
+}
+
+impl From<usize> for ValidationSize {
+    fn from(samples: usize) -> Self {
+        Self::Samples(samples)
+    }
+}
+
+impl From<f64> for ValidationSize {
+    fn from(fraction: f64) -> Self {
+        Self::Fraction(fraction)
+    }
+}
+
+impl ValidationSize {
+    /// The samples, of `n` in all; a fraction is rounded to the nearest number, at least 1.
+    pub fn samples_of(self, n: usize) -> usize {
+        match self {
+            Self::Samples(samples) => samples,
+            Self::Fraction(fraction) => ((fraction * n as f64).round() as usize).max(1),
+        }
+    }
+
+    fn is_valid(name: &str, size: &Self) -> Result<(), InvalidSetting> {
+        let (is_valid, found) = match *size {
+            Self::Samples(samples) => (samples > 0, samples.to_string()),
+            Self::Fraction(fraction) => (fraction > 0.0 && fraction < 1.0, format!("{fraction:?}")),
+        };
+        let expected = "a number of samples, 1 or more, or a fraction above 0 and below 1";
+        require(is_valid, name, found, expected)
     }
 }
 
@@ -56,18 +107,31 @@ impl DataSpec {
         self.divisor = self.divisor.or(self.source.as_dyn().divisor());
     }
 
-    /// Reads the data. `mnist` yields the embedded digits if they are needed.
+    /// Reads the data, and divides it into its parts. `mnist` yields the embedded digits if they are needed.
     ///
     /// # Errors
     ///
-    /// The first file that cannot be read; for [`MemoryData`](super::sources::memory::MemoryData), that there is nothing to
+    /// The first file that cannot be read, and as [`divide`](Self::divide); for [`MemoryData`](super::sources::memory::MemoryData), that there is nothing to
     /// read.
     pub fn open<E: StdError + Send + Sync + 'static>(
         &self,
         mnist: impl Fn() -> Result<Split, E>,
-    ) -> Result<Split, ExperimentError> {
+    ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        let split = self.source.as_dyn().read(&mut digits)?;
-        Ok(Split { train: split.train.take(self.limit.unwrap_or(usize::MAX)), ..split })
+        self.divide(self.source.as_dyn().read(&mut digits)?)
+    }
+
+    /// The parts of data that was read: [`open`](Self::open) does this.
+    ///
+    /// # Errors
+    ///
+    /// If the validation set leaves no training samples or a class out, or if half of it or more is in the test set.
+    pub fn divide(&self, split: Split) -> Result<Parts, ExperimentError> {
+        let choice = match self.source.as_dyn().validates_on_last() {
+            true => ValidationChoice::Last,
+            false => ValidationChoice::Drawn { seed: self.seed },
+        };
+        let validation = self.validation.map(|size| (size.samples_of(split.train.len()), choice));
+        Ok(Parts::of_split(split, validation, self.limit.unwrap_or(usize::MAX))?)
     }
 }

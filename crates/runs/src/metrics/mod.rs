@@ -172,17 +172,25 @@ impl BatchMetrics {
     }
 }
 
-/// Notes the values of `metrics` at `step` that are better than the best so far. NaN never is.
-pub fn update_best(best: &mut BTreeMap<String, Best>, metrics: &Metrics, step: u64) {
-    let higher_is_better =
-        |name| all().any(|metric| metric.name == name && metric.higher_is_better);
+/// How much better a metric is after a change from one value to another: negative if it is worse.
+pub fn improvement(metric: &str, from: f64, to: f64) -> f64 {
+    let higher_is_better = all().any(|each| each.name == metric && each.higher_is_better);
+    if higher_is_better { to - from } else { from - to }
+}
+
+/// Notes the values of `metrics` at `step` that are better than the best so far, beside those on the test set if
+/// another set chooses. NaN never is.
+pub fn update_best(
+    best: &mut BTreeMap<String, Best>,
+    metrics: &Metrics,
+    test: Option<&Metrics>,
+    step: u64,
+) {
     for (name, value) in metrics.iter().filter(|(_, value)| !value.is_nan()) {
-        let is_better = best.get(name).is_none_or(|best| match higher_is_better(name) {
-            true => value > best.value,
-            false => value < best.value,
-        });
-        if is_better {
-            best.insert(name.to_owned(), Best { value, step });
+        let is_better = |best: &Best| improvement(name, best.value, value) > 0.0;
+        if best.get(name).is_none_or(is_better) {
+            let test = test.and_then(|test| test.get(name)).filter(|value| value.is_finite());
+            best.insert(name.to_owned(), Best { value, step, test });
         }
     }
 }
@@ -223,7 +231,7 @@ mod tests {
         assert_eq!(sums.metrics(0.5, 2).get("samples_seen"), Some(1.0));
         let mut best = BTreeMap::new();
         for (step, value) in [(1, 0.5), (2, 0.75)] {
-            update_best(&mut best, &Metrics::new(0.0).with("samples_seen", value), step);
+            update_best(&mut best, &Metrics::new(0.0).with("samples_seen", value), None, step);
         }
         assert_eq!(best["samples_seen"].step, 2);
     }
@@ -232,10 +240,14 @@ mod tests {
     fn the_best_value_depends_on_the_direction_and_is_never_nan() {
         let mut best = BTreeMap::new();
         for (step, loss, accuracy) in [(1, f64::NAN, 0.5), (2, 0.5, 0.75), (3, 0.25, 0.5)] {
-            update_best(&mut best, &Metrics::new(loss).with("accuracy", accuracy), step);
+            let metrics = Metrics::new(loss).with("accuracy", accuracy);
+            let test = Metrics::new(f64::NAN).with("accuracy", accuracy / 2.0);
+            update_best(&mut best, &metrics, Some(&test), step);
         }
-        let expected = [("accuracy", 0.75, 2), ("loss", 0.25, 3)];
-        let expected = expected.map(|(name, value, step)| (name.into(), Best { value, step }));
+        let expected = [("accuracy", 0.75, 2, Some(0.375)), ("loss", 0.25, 3, None)];
+        let best_of =
+            |(name, value, step, test): (&str, _, _, _)| (name.into(), Best { value, step, test });
+        let expected = expected.map(best_of);
         assert_eq!(best, BTreeMap::from(expected));
     }
 }

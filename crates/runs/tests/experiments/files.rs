@@ -35,7 +35,7 @@ fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
 /// for the names of all settings of the training, LAYERS and OPTIMIZERS for those of the registries.
 fn cases<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
     let train = "`loss`, `optimizer`, `schedule`, `clip`, `lookahead`, `ema`, `l1`, `l2`, `batch`, `order`, `epochs`, `steps`, `seed`, \
-        `evaluate_every`, `report_every`";
+        `evaluate_every`, `report_every`, `early_stopping`";
     let names = |names: &[&str]| {
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
@@ -97,6 +97,12 @@ epochs = 3.0 | steps = «0» | train.steps: expected 1 or more, found 0
 beta1 = 0.8 | beta1 = «1.0» | train.optimizer.beta1: expected a number from 0 to below 1, found 1
 batch = 100 | schedule = { kind = "warmup", then = { kind = "constant", learning_rate = «-1» } } | train.schedule.then.learning_rate: expected a number above 0, found -1
 [model] | data.divisor = «0»\n[model] | data.divisor: expected a number above 0, found 0
+[model] | data.validation = «0»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found 0
+[model] | data.validation = «-1»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found -1.0
+[model] | data.validation = «1.0»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found 1.0
+[model] | data.validation = «"all"»\n[model] | expected a number of samples or a fraction between 0 and 1
+batch = 100 | early_stopping = { patience = «0» } | train.early_stopping.patience: expected 1 or more, found 0
+batch = 100 | early_stopping = { min_improvement = «-1» } | train.early_stopping.min_improvement: expected a number of at least 0, found -1
 [model] | data.limit = «0»\n[model] | data.limit: expected 1 or more, found 0
 units = 10 | units = «1048577» | model.layers.4.units: expected 1 to 1048576, found 1048577
 filters = 4 | filters = «1000000000000000000» | model.layers.1.filters: expected 1 to 1048576, found 1000000000000000000

@@ -32,7 +32,8 @@ export default {
 class NetworkPage {
   constructor(main, about, step, stepChanged) {
     this.about = about;
-    this.sample = 0;
+    /** The set and the number of the sample that is shown. */
+    [this.set, this.sample] = ["test", 0];
     this.checkpoint = new CheckpointChoice(about, step, (chosen) => {
       stepChanged(chosen);
       this.update();
@@ -40,7 +41,8 @@ class NetworkPage {
     this.run = new Run(about, () => {
       if (about.problem) this.drawChanges(this.run.snapshots.at(-1));
     });
-    this.images = new Images(about, "test", () => this.drawSample());
+    const images = (set) => [set, new Images(about, set, () => this.drawSample())];
+    this.images = Object.fromEntries(Object.keys(about.parts).map(images));
     this.build(main);
     this.timer = setInterval(() => {
       const isLatest = this.checkpoint.step === null;
@@ -85,7 +87,7 @@ class NetworkPage {
         createElement(
           "section",
           {},
-          ...section(about.test_samples ? "network.sample" : "flow.title", null, ...this.buildSample()),
+          ...section(about.parts.test ? "network.sample" : "flow.title", null, ...this.buildSample()),
         ),
         ...section("network.learned", "network.sign_colors", this.learned),
         ...section("network.activations", "network.activations_lead", this.statistics),
@@ -97,16 +99,23 @@ class NetworkPage {
 
   buildSample() {
     const { about } = this;
-    const max = String(Math.max(0, about.test_samples - 1));
     const change = () => {
-      this.sample = Number(this.number.value);
+      this.set = this.setChoice.value;
+      this.number.max = String(Math.max(0, (about.parts[this.set] ?? 0) - 1));
+      this.sample = Math.min(Number(this.number.value), Number(this.number.max));
       this.updateSample();
     };
+    const sets = Object.keys(about.parts).map((set) =>
+      createElement("option", { value: set }, translate(`network.sample_of_${set}`)),
+    );
+    this.setChoice = createElement("select", { id: "set", "aria-label": translate("network.set"), change }, ...sets);
+    this.setChoice.value = this.set;
+    const max = String(Math.max(0, (about.parts.test ?? 0) - 1));
     this.number = createElement("input", { type: "number", id: "sample", min: "0", max, value: "0", change });
     this.output = createElement("div", { id: "output", class: "prediction" });
     this.flow = new Flow(about);
-    const label = createElement("label", {}, translate("network.test_sample"), " ", this.number);
-    const choice = createElement("div", { class: "filter", hidden: about.test_samples === 0 }, label);
+    this.number.ariaLabel = translate("common.sample");
+    const choice = createElement("div", { class: "filter", hidden: !about.parts.test }, this.setChoice, this.number);
     return [choice, this.output, this.flow.element];
   }
 
@@ -196,8 +205,8 @@ class NetworkPage {
   }
 
   async updateSample() {
-    if (this.about.image_shape) this.images.fetch([this.sample]);
-    const found = await activations(this.about.id, "test", this.sample, this.checkpoint.step);
+    if (this.about.image_shape) this.images[this.set]?.fetch([this.sample]);
+    const found = await activations(this.about.id, this.set, this.sample, this.checkpoint.step);
     if (!found) return;
     const title = createElement("p", { class: "note" }, predictionTitle(found, this.about));
     this.output.replaceChildren(title, predictionBars(found));
@@ -206,7 +215,7 @@ class NetworkPage {
   }
 
   drawSample() {
-    const image = this.images.get(this.sample);
+    const image = this.images[this.set]?.get(this.sample);
     if (image) this.flow.drawInput(image);
   }
 }

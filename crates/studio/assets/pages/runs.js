@@ -4,7 +4,7 @@ import { decode } from "../address.js";
 import { Chart } from "../chart.js";
 import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
 import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
-import { metricName, metricText, notFiniteText } from "../metrics.js";
+import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { Run } from "../run.js";
 import { listRuns } from "../server.js";
 import { translate } from "../text.js";
@@ -34,7 +34,7 @@ const COLUMNS = [
 /** The position of the columns of metrics among the others. */
 const METRICS_POSITION = 3;
 
-/** The columns of the metrics of any run: the best value and the last, of the loss the last only. */
+/** The columns of the metrics of any run: the best value and the last ones, of the loss the last only. */
 function metricColumns(runs) {
   const metrics = new Map(runs.flatMap((run) => run.metrics ?? []).map((metric) => [metric.name, metric]));
   const last = (a, b) => (a.name === "loss") - (b.name === "loss");
@@ -47,7 +47,9 @@ function metricColumns(runs) {
     });
     const test = column("metric.test", (run) => run.test?.[metric.name]);
     const best = column("metric.best", (run) => run.best[metric.name]?.value);
-    return metric.name === "loss" ? [test] : [best, test];
+    const validation = column("metric.validation", (run) => run.validation?.[metric.name]);
+    const hasValidation = runs.some((run) => run.validation);
+    return [...(metric.name === "loss" ? [] : [best]), ...(hasValidation ? [validation] : []), test];
   });
 }
 
@@ -167,8 +169,11 @@ class RunsPage {
     }
     const head = createElement("tr", {}, ...columns.map((column) => this.headCell(column)));
     const rows = shown.map((run) => this.row(run, columns));
+    const isChosenByTest = shown.some((run) => selectionNote(run));
+    const note = createElement("p", { class: "note" }, translate("common.chosen_by_test"));
     this.body.replaceChildren(
       createElement("table", {}, createElement("thead", {}, head), createElement("tbody", {}, ...rows)),
+      ...(isChosenByTest ? [note] : []),
     );
   }
 

@@ -3,7 +3,7 @@
 import { createElement, onColorSchemeChange, setText } from "../dom.js";
 import { formatDuration, formatInteger, formatNumber, formatPercent, formatRate } from "../format.js";
 import { Images } from "../images.js";
-import { metricName, metricText, notFiniteText } from "../metrics.js";
+import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { panelFrame } from "../panel.js";
 import { panels } from "../panels/all.js";
 import { Run } from "../run.js";
@@ -16,16 +16,20 @@ import { translate } from "../text.js";
 const VIEWS = panelViews(panels);
 /** The numbers in the head of the page: their id, title and class. */
 const NUMBERS = [
+  ["validation_accuracy", "metric.validation_accuracy", "validation"],
   ["test_accuracy", "metric.test_accuracy", "test"],
   ["training_accuracy", "metric.training_accuracy", ""],
+  ["validation_loss", "metric.validation_loss", ""],
   ["test_loss", "metric.test_loss", ""],
   ["samples_per_second", "metric.samples_per_second", ""],
 ];
+/** The titles of losses in nats. */
+const IN_NATS = { validation_loss: "metric.validation_loss_nats", test_loss: "metric.test_loss_nats" };
 /** Milliseconds between two updates. Four a second suffice, and the trainer needs the cores. */
 const INTERVAL_MS = 250;
 /** Magnitudes of weights or biases from which on training may be diverging, and has diverged. */
 const [DIVERGING, DIVERGED] = [100, 1000];
-/** How far training accuracy may exceed test accuracy before the page warns of overfitting. */
+/** How far training accuracy may exceed the accuracy on other data before the page warns of overfitting. */
 const MAX_GAP = 0.015;
 
 /** The panels that each key shows: `{ 1: ["1"], …, 7: ["1", "2"], …, 0: all }`. */
@@ -92,6 +96,7 @@ class TrainPage {
     const { about } = this;
     this.dot = createElement("span", { class: "dot" });
     this.progress = createElement("span", { id: "progress" });
+    this.selection = createElement("p", { id: "selection", class: "note" });
     const name = createElement("span", { id: "preset", title: translate("train.preset") }, about.name);
     this.warnings = createElement("ul", { class: "warnings", role: "status" });
     this.grid = createElement(
@@ -108,6 +113,7 @@ class TrainPage {
           {},
           createElement("h1", {}, this.dot, about.id),
           createElement("p", {}, name, " · ", this.progress),
+          this.selection,
         ),
         this.buildNumbers(),
       ),
@@ -119,10 +125,12 @@ class TrainPage {
 
   buildNumbers() {
     this.numbers = {};
-    const shown = NUMBERS.filter(([name]) => this.about.classes || !name.endsWith("accuracy"));
-    const fields = shown.map(([name, key, kind]) => {
-      const isInNats = name === "test_loss" && this.about.is_loss_in_nats;
-      const title = translate(isInNats ? "metric.test_loss_nats" : key);
+    const { classes, has_validation: hasValidation } = this.about;
+    const isThere = (name) =>
+      (classes || !name.endsWith("accuracy")) && (hasValidation || !name.startsWith("validation"));
+    const fields = NUMBERS.filter(([name]) => isThere(name)).map(([name, key, kind]) => {
+      const isInNats = name.endsWith("loss") && this.about.is_loss_in_nats;
+      const title = translate(isInNats ? IN_NATS[name] : key);
       this.numbers[name] = createElement("dd", { id: name }, "–");
       return createElement("div", { class: kind }, createElement("dt", {}, title), this.numbers[name]);
     });
@@ -130,12 +138,13 @@ class TrainPage {
     return this.numberList;
   }
 
-  /** Adds the number of a metric without a panel, unless it is there. */
-  addNumber({ name }) {
-    const id = `test_${name}`;
+  /** Adds the number of a metric without a panel on a part of the data, unless it is there. */
+  addNumber({ name }, part) {
+    const id = `${part}_${name}`;
     if (this.numbers[id]) return;
     this.numbers[id] = createElement("dd", { id }, "–");
-    const title = translate("metric.test", { name: metricName(name) });
+    const key = part === "test" ? "metric.test" : "metric.validation";
+    const title = translate(key, { name: metricName(name) });
     this.numberList.append(createElement("div", {}, createElement("dt", {}, title), this.numbers[id]));
   }
 
@@ -272,7 +281,7 @@ class TrainPage {
   drawHead(view) {
     const { run, step, isLatest } = view;
     this.dot.className = `dot ${run.state}`;
-    const evaluation = latest(run.evaluations, step);
+    const [evaluation, validation] = [latest(run.evaluations, step), latest(run.validations, step)];
     const steps = run.steps.slice(0, countUpTo(run.steps, step));
     const recent = steps.filter(({ metrics }) => Number.isFinite(metrics.accuracy)).slice(-20);
     const trainingAccuracy = recent.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / recent.length;
@@ -280,19 +289,26 @@ class TrainPage {
     const accuracy = formatPercent(evaluation?.metrics.accuracy ?? NaN);
     const loss = formatNumber(evaluation?.metrics.loss ?? NaN);
     const texts = {
+      validation_accuracy: formatPercent(validation?.metrics.accuracy ?? NaN),
+      validation_loss: formatNumber(validation?.metrics.loss ?? NaN),
       test_accuracy: accuracy,
       training_accuracy: formatPercent(trainingAccuracy, 1),
       test_loss: loss,
       samples_per_second: formatRate(rate),
     };
     for (const metric of run.otherMetrics) {
-      texts[`test_${metric.name}`] = metricText(metric, evaluation?.metrics[metric.name]);
-      this.addNumber(metric);
+      for (const { part, metrics } of [validation, evaluation].filter((each) => each)) {
+        texts[`${part}_${metric.name}`] = metricText(metric, metrics[metric.name]);
+        this.addNumber(metric, part);
+      }
     }
-    for (const [name, element] of Object.entries(this.numbers)) setText(element, texts[name]);
+    for (const [name, element] of Object.entries(this.numbers)) setText(element, texts[name] ?? "–");
     setText(this.progress, this.describeProgress(view, rate));
     document.title = `${this.about.classes ? accuracy : loss} ${this.about.id} · gradus`;
-    this.drawWarnings(latest(run.snapshots, step), trainingAccuracy - evaluation?.metrics.accuracy);
+    const note = selectionNote(run.started);
+    this.selection.hidden = note === null;
+    setText(this.selection, note ?? "");
+    this.drawWarnings(latest(run.snapshots, step), trainingAccuracy, latest(run.selecting, step));
   }
 
   describeProgress({ run, step, isLatest }, rate) {
@@ -311,7 +327,7 @@ class TrainPage {
     return parts.join(" · ");
   }
 
-  drawWarnings(snapshot, gap) {
+  drawWarnings(snapshot, trainingAccuracy, evaluation) {
     const { about, run } = this;
     const warnings = [];
     const add = (text, isSevere = false) => warnings.push([text, isSevere]);
@@ -327,7 +343,9 @@ class TrainPage {
     const reason = run.finished?.reason;
     if (reason?.kind === "not_finite") add(notFiniteText(reason), true);
     if (run.finished?.model_saved === false) add(translate("warning.not_saved"), true);
-    if (gap > MAX_GAP) add(translate("warning.overfitting", { gap: formatPercent(gap, 1) }));
+    const gap = trainingAccuracy - evaluation?.metrics.accuracy;
+    const overfitting = evaluation?.part === "test" ? "warning.overfitting" : "warning.overfitting_validation";
+    if (gap > MAX_GAP) add(translate(overfitting, { gap: formatPercent(gap, 1) }));
     if (about.problem) add(about.problem, true);
     if (about.damaged_lines) add(translate("warning.damaged_lines", { n: about.damaged_lines }));
     if (run.others.length > 0) add(translate("warning.newer_events", { kinds: run.otherKinds }));

@@ -1,6 +1,6 @@
-// A metric over the steps: a thin curve for training and a thick one for test.
+// A metric over the steps: a curve for each part of the data, the thickest for the test set.
 
-import { axisPercent, curveRange } from "../axes.js";
+import { axisPercent, curvesRange } from "../axes.js";
 import { Chart } from "../chart.js";
 import { createElement, createTable } from "../dom.js";
 import { formatInteger, formatNumber, formatPercent } from "../format.js";
@@ -43,34 +43,40 @@ export function curves({ metric, axis, range, text: format }) {
       return translate(state.factor === 1 ? axis : "axis.nats_times_100");
     };
     const chart = new Chart({ yText: text, yLabel });
-    const [training, test] = description.curves.map(({ label }) => translate(label));
+    const described = description.curves.filter(({ part }) => part !== "validation" || about.has_validation);
+    const parts = described.map((curve) => ({ ...curve, label: translate(curve.label) }));
+    const entry = ({ part, label }) =>
+      createElement("span", {}, createElement("i", { class: `swatch ${part}` }), label);
     // The legend is in the corner that curves seldom reach.
     const legend = createElement(
       "div",
       { class: `in-plot ${isLoss ? "above" : "below"}`, "aria-hidden": "true" },
-      createElement("span", {}, createElement("i", { class: "swatch" }), training),
-      createElement("span", {}, createElement("i", { class: "swatch test" }), test),
+      ...parts.map(entry),
     );
-    const isUnavailable = !isLoss && about.test_samples && !about.classes && !about.has_accuracy;
+    const isUnavailable = !isLoss && about.parts.test && !about.classes && !about.has_accuracy;
     const unavailable = createElement("div", { class: "empty" }, translate("panel.no_classes"));
     if (isUnavailable) chart.element.replaceChildren(unavailable);
     else chart.element.append(legend);
 
+    const eventsOf = (run, part) => ({ train: run.steps, validation: run.validations, test: run.evaluations })[part];
+    const evaluated = parts.filter(({ part }) => part !== "train");
     const rangeOf = ({ run, step }) => {
+      const events = evaluated.map(({ part }) => eventsOf(run, part));
       if (range.kind === "floors") {
-        const shown = run.evaluations.slice(0, countUpTo(run.evaluations, step));
-        const [floor, top] = curveRange(range, [], shown.map(rawOf));
+        const shown = events.map((each) => each.slice(0, countUpTo(each, step)).map(rawOf));
+        const [floor, top] = curvesRange(range, [], shown);
         full.hidden = floor === 0;
         return [state.isFull ? 0 : floor, top];
       }
       if (state.factor === CODELAB_FACTOR) return [0, 100];
-      return curveRange(range, run.steps.map(rawOf), run.evaluations.map(rawOf));
+      return curvesRange(range, run.steps.map(rawOf), events.map((each) => each.map(rawOf)));
     };
     const columns = (events, step) => {
       const shown = events.slice(0, countUpTo(events, step)).filter((event) => valueOf(event) !== null);
       return { x: shown.map((event) => event.step), y: shown.map(valueOf) };
     };
-    const both = ({ run, step }) => [columns(run.steps, step), columns(run.evaluations, step)];
+    const all = ({ run, step }) =>
+      parts.map((each) => ({ ...each, ...columns(eventsOf(run, each.part), step) }));
     const last = ({ y }) => (y.length ? text(y.at(-1), true) : "–");
     const lossTools = about.is_loss_in_nats ? [timesHundred, log] : [log];
     return {
@@ -78,27 +84,24 @@ export function curves({ metric, axis, range, text: format }) {
       tools: isLoss ? lossTools : [full],
       draw(view) {
         if (isUnavailable) return;
-        const [trainingColumns, testColumns] = both(view);
+        const series = all(view);
         chart.draw({
-          series: [
-            { ...description.curves[0], label: training, ...trainingColumns },
-            { ...description.curves[1], label: test, ...testColumns },
-          ],
+          series,
           end: view.run.end,
           at: view.isLatest ? null : view.step,
-          summary: `${training} ${last(trainingColumns)}, ${test} ${last(testColumns)}`,
+          summary: series.map((curve) => `${curve.label} ${last(curve)}`).join(", "),
           isLog: state.isLog,
           range: rangeOf(view),
         });
       },
       table(view) {
-        const [trainingColumns, testColumns] = both(view);
-        const rows = testColumns.x.map((step, i) => {
-          const n = countUpTo(trainingColumns.x, step, (x) => x);
-          const trainingText = n > 0 ? text(trainingColumns.y[n - 1], true) : "–";
-          return [formatInteger(step), trainingText, text(testColumns.y[i], true)];
-        });
-        return createTable([translate("common.step"), training, test], rows.reverse());
+        const series = all(view);
+        const textAt = ({ x, y }, step) => {
+          const n = countUpTo(x, step, (each) => each);
+          return n > 0 ? text(y[n - 1], true) : "–";
+        };
+        const rows = series.at(-1).x.map((step) => [formatInteger(step), ...series.map((curve) => textAt(curve, step))]);
+        return createTable([translate("common.step"), ...parts.map(({ label }) => label)], rows.reverse());
       },
     };
   };

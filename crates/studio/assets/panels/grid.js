@@ -73,7 +73,7 @@ export function imageGrid(options) {
     notes: [text],
     draw(view) {
       if (!about.image_shape || !about.classes) {
-        setText(empty, translate(about.test_samples ? "panel.no_images" : "panel.no_data"));
+        setText(empty, translate(about.parts.test ? "panel.no_images" : "panel.no_data"));
         canvas.hidden = true;
         return;
       }

@@ -11,9 +11,9 @@ export function testSamples({ rows, columns }) {
   const most = rows * columns;
   return ({ about, redraw, images, openSample }) => {
     const scale = createElement("div", { class: "scale", "aria-hidden": "true" });
-    const fraction = most / about.test_samples;
+    const fraction = most / about.parts.test;
     // Fewer samples than the grid has cells need no scale.
-    const hasScale = Boolean(about.image_shape && about.classes) && about.test_samples >= most;
+    const hasScale = Boolean(about.image_shape && about.classes) && about.parts.test >= most;
     for (let i = 0; hasScale && i <= 5; i++) {
       const text = formatPercent(1 - (fraction * i) / 5, fraction >= 0.05 ? 0 : 1);
       scale.append(createElement("span", {}, text));
@@ -26,10 +26,10 @@ export function testSamples({ rows, columns }) {
       rows,
       cells({ run, step }) {
         const evaluation = latest(run.evaluations, step);
-        return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.test_samples, most) : [];
+        return evaluation ? misclassifiedFirst(evaluation.misclassified ?? [], about.parts.test, most) : [];
       },
       note(_, shown) {
-        const values = { shown: formatInteger(shown.length), all: formatInteger(about.test_samples) };
+        const values = { shown: formatInteger(shown.length), all: formatInteger(about.parts.test) };
         return translate("panel.misclassified_first", values);
       },
       open: (sample, prediction) => openSample("test", sample, prediction),

@@ -4,7 +4,7 @@ import { createElement, createTable } from "../dom.js";
 import { formatDuration, formatInteger, formatNumber, formatRate } from "../format.js";
 import { languageSwitch } from "../languages.js";
 import { layerTable } from "../layers.js";
-import { metricName, metricText } from "../metrics.js";
+import { metricName, metricText, selectionNote } from "../metrics.js";
 import train from "../pages/train.js";
 import { aboutRun } from "../server.js";
 import { language, translate } from "../text.js";
@@ -22,12 +22,14 @@ async function show() {
   main.append(results());
 }
 
-/** The last, the best and the training value of a metric, as far as there are any. */
-function metricRows(metric, { train, test, best }) {
+/** The last values, the best and the training value of a metric, as far as there are any. */
+function metricRows(metric, { train, validation, test, best }) {
   const name = metricName(metric.name);
   const values = [
+    [translate("metric.validation", { name }), validation?.[metric.name]],
     [translate("metric.test", { name }), test[metric.name]],
     [translate("metric.best", { name }), best[metric.name]?.value],
+    [translate("metric.test_at_best", { name }), best[metric.name]?.test],
     [translate("metric.training", { name }), train[metric.name]],
   ];
   return values.filter(([, value]) => value !== undefined).map(([title, value]) => [title, metricText(metric, value)]);
@@ -56,6 +58,7 @@ function results() {
     "section",
     { class: "page", id: "results" },
     ...section("report.results", createTable([translate("report.result"), translate("common.value")], rows)),
+    createElement("p", { class: "note" }, (result && selectionNote(about)) ?? ""),
     ...section("common.layers", layerTable(layers)),
     ...section("report.settings", createTable([translate("common.setting"), translate("common.value")], settings)),
   );

@@ -35,13 +35,23 @@ pub(super) fn extent<'a>(edges: impl Iterator<Item = &'a [f64; 8]>) -> [f64; 2] 
         })
 }
 
-/// The range of a curve by the rule of its panel, from its values in training and test.
-pub(super) fn curve_range(rule: &Range, training: &[f64], test: &[f64]) -> [f64; 2] {
+/// The range of several curves by the rule of their panel, from the values in training and those of each evaluated set:
+/// no set leaves its own range.
+pub(super) fn curves_range(rule: &Range, training: &[f64], evaluated: &[Vec<f64>]) -> [f64; 2] {
+    let ranges = evaluated.iter().map(|values| curve_range(rule, training, values));
+    let around = |[low, high]: [f64; 2], [other_low, other_high]: [f64; 2]| {
+        [low.min(other_low), high.max(other_high)]
+    };
+    ranges.reduce(around).unwrap_or([0.0, 1.0])
+}
+
+/// The range of a curve by the rule of its panel, from its values in training and in an evaluated set.
+fn curve_range(rule: &Range, training: &[f64], evaluated: &[f64]) -> [f64; 2] {
     let finite = |values: &[f64]| -> Vec<f64> {
         values.iter().copied().filter(|value| value.is_finite()).collect()
     };
     let largest = |values: &[f64], start: f64| values.iter().copied().fold(start, f64::max);
-    let values = finite(test);
+    let values = finite(evaluated);
     let top = largest(&values, 0.0);
     match rule {
         Range::Floors { floors } => {
@@ -128,12 +138,16 @@ mod tests {
     /// A name, two curves and their range.
     type CurveRange = (String, Vec<Option<f64>>, Vec<Option<f64>>, [f64; 2]);
 
+    /// A name, the values in training and in each evaluated set, and their range.
+    type CurvesRange = (String, Vec<f64>, Vec<Vec<f64>>, [f64; 2]);
+
     /// The cases that `tests/js/axes.test.mjs` reads as well.
     #[derive(Deserialize)]
     struct Cases {
         ticks: Vec<([f64; 2], usize, Vec<f64>)>,
         padded_range: Vec<([f64; 2], [f64; 2])>,
         curve_range: Vec<CurveRange>,
+        curves_range: Vec<CurvesRange>,
         step_text: Vec<(f64, f64, String)>,
         short_number: Vec<(f64, usize, String)>,
         axis_percent: Vec<(f64, String)>,
@@ -155,6 +169,10 @@ mod tests {
             });
             let found = curve_range(description.range(&panel), &training, &test);
             assert_eq!(found, want, "curve_range {panel} {training:?} {test:?}");
+        }
+        for (panel, training, evaluated, want) in cases.curves_range {
+            let found = curves_range(description.range(&panel), &training, &evaluated);
+            assert_eq!(found, want, "curves_range {panel} {evaluated:?}");
         }
         for (step, largest, want) in cases.step_text {
             assert_eq!(step_text(step, largest), want, "step_text {step} {largest}");

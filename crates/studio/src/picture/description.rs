@@ -4,15 +4,15 @@
 
 use std::sync::LazyLock;
 
+use events::Part;
 use serde::Deserialize;
 
 use crate::assets;
-use crate::images::Set;
 
 /// All panels, and what they have in common.
 #[derive(Debug, Deserialize)]
 pub(super) struct Description {
-    /// The curves of a panel of curves: of training, then of the test set.
+    /// The curves of a panel of curves: of the training, the validation and the test set.
     pub(super) curves: Vec<Curve>,
     /// Pairs of quantiles, the innermost band first.
     pub(super) bands: Vec<[usize; 2]>,
@@ -27,6 +27,7 @@ pub(super) struct Description {
 /// A curve.
 #[derive(Debug, Deserialize)]
 pub(super) struct Curve {
+    pub(super) part: Part,
     pub(super) label: String,
     pub(super) color: String,
     pub(super) width: f64,
@@ -61,7 +62,7 @@ pub(super) enum Content {
     },
     /// The samples of the last batch, or those of the test set, misclassified ones first.
     Grid {
-        set: Set,
+        set: Part,
         rows: usize,
         columns: usize,
     },

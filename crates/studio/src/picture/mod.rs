@@ -11,12 +11,12 @@ use std::sync::{Arc, LazyLock};
 
 use data::Dataset;
 use events::{EvaluationFinished, Event, MetricInfo, Metrics, Part, Quantiles, Snapshot};
-use runs::Split;
+use runs::Parts;
 
 use self::canvas::{Anchor, Image};
-use self::description::{Content, Curves, Description, NumberFormat, Panel, color};
+use self::description::{Content, Curve, Curves, Description, NumberFormat, Panel, color};
 use crate::error::RunError;
-use crate::images::{self, Images, Set};
+use crate::images::{self, Images};
 use crate::library::OpenRun;
 use crate::{OpenData, assets};
 
@@ -107,17 +107,15 @@ struct Drawing<'a> {
     events: &'a [Event],
     /// The step at which the axes end.
     end: f64,
-    data: Option<Arc<Split>>,
+    data: Option<Arc<Parts>>,
     /// The loss, unless it is in nats.
     other_loss: Option<String>,
 }
 
 impl Drawing<'_> {
-    fn evaluations(&self) -> impl DoubleEndedIterator<Item = &EvaluationFinished> {
-        self.events.iter().filter_map(|event| match event {
-            Event::EvaluationFinished(evaluation) if evaluation.part == Part::Test => {
-                Some(evaluation)
-            }
+    fn evaluations(&self, part: Part) -> impl DoubleEndedIterator<Item = &EvaluationFinished> {
+        self.events.iter().filter_map(move |event| match event {
+            Event::EvaluationFinished(evaluation) if evaluation.part == part => Some(evaluation),
             _ => None,
         })
     }
@@ -130,17 +128,15 @@ impl Drawing<'_> {
     }
 
     /// A metric over the steps, without the events that do not have it.
-    fn metric(&self, set: Set, name: &str) -> Vec<[f64; 2]> {
+    fn metric(&self, part: Part, name: &str) -> Vec<[f64; 2]> {
         let point = |step: u64, metrics: &Metrics| Some([step as f64, metrics.get(name)?]);
         let of_step = |event: &Event| match event {
             Event::StepFinished(step) => point(step.step, &step.metrics),
             _ => None,
         };
-        match set {
-            Set::Train => self.events.iter().filter_map(of_step).collect(),
-            Set::Test => {
-                self.evaluations().filter_map(|test| point(test.step, &test.metrics)).collect()
-            }
+        match part {
+            Part::Train => self.events.iter().filter_map(of_step).collect(),
+            _ => self.evaluations(part).filter_map(|of| point(of.step, &of.metrics)).collect(),
         }
     }
 
@@ -155,18 +151,23 @@ impl Drawing<'_> {
             Event::RunStarted(started) => Some(started.steps_planned),
             _ => None,
         });
-        let last = self.evaluations().next_back();
-        let mut line = format!("step {}", last.map_or(0, |evaluation| evaluation.step));
+        let last = |part| self.evaluations(part).next_back();
+        let [validation, test] = [Part::Validation, Part::Test].map(last);
+        let mut line = format!("step {}", test.map_or(0, |evaluation| evaluation.step));
         if let Some(planned) = planned.flatten() {
             let _ = write!(line, " of {planned}");
         }
-        if let Some(evaluation) = last {
-            let (epoch, loss) = (evaluation.epoch, evaluation.metrics.loss());
-            let _ = write!(line, ", epoch {epoch:.1}, test loss {loss:.4}");
-            if let Some(now) = evaluation.metrics.get("accuracy") {
-                let best = evaluation.best.get("accuracy").map_or(now, |best| best.value);
-                let (now, best) = (100.0 * now, 100.0 * best);
-                let _ = write!(line, ", test accuracy {now:.2} % (best {best:.2} %)");
+        if let Some(evaluation) = test {
+            let _ = write!(line, ", epoch {:.1}", evaluation.epoch);
+        }
+        for evaluation in validation.into_iter().chain(test) {
+            let EvaluationFinished { part, metrics, best, .. } = evaluation;
+            let _ = write!(line, ", {part} loss {:.4}", metrics.loss());
+            if let Some(accuracy) = metrics.get("accuracy") {
+                let _ = write!(line, ", {part} accuracy {:.2} %", 100.0 * accuracy);
+            }
+            if let Some(best) = best.get("accuracy") {
+                let _ = write!(line, " (best {:.2} %)", 100.0 * best.value);
             }
         }
         self.picture.text([MARGIN, 54.0], Anchor::Start, (LINE_TEXT, color("--quiet")), &line);
@@ -177,7 +178,7 @@ impl Drawing<'_> {
             Content::Curves(_) => self.other_loss.is_some(),
             Content::Bands { .. } => false,
             Content::Grid { set, .. } => {
-                self.data.as_ref().and_then(|data| images::size(set.of(data))).is_none()
+                self.data.as_ref().and_then(|data| images::size(data.get(*set)?)).is_none()
             }
         };
         let title = panel.other_title.as_ref().filter(|_| is_other).unwrap_or(&panel.title);
@@ -198,16 +199,26 @@ impl Drawing<'_> {
         }
     }
 
-    /// The curves of a metric: training thin, test thick. Returns why there are none.
+    /// The curves of a metric, one for each part of the data. Returns why there are none.
     fn curves(&mut self, area: Area, curves: &Curves) -> Option<&'static str> {
         let Curves { metric, axis, text: format, range } = curves;
-        let [training, test] = [Set::Train, Set::Test].map(|set| self.metric(set, metric));
-        if test.is_empty() && self.evaluations().next().is_some() {
+        let all =
+            self.description.curves.iter().map(|curve| (curve, self.metric(curve.part, metric)));
+        let drawn = |(curve, points): &(&Curve, Vec<_>)| {
+            curve.part != Part::Validation || !points.is_empty()
+        };
+        let all: Vec<(&Curve, Vec<[f64; 2]>)> = all.filter(drawn).collect();
+        let is_tested = self.evaluations(Part::Test).next().is_some();
+        if is_tested
+            && all.iter().any(|(curve, points)| curve.part == Part::Test && points.is_empty())
+        {
             return Some("panel.no_classes");
         }
-        let values =
-            |points: &[[f64; 2]]| points.iter().map(|[_, value]| *value).collect::<Vec<_>>();
-        let range = axis::curve_range(range, &values(&training), &values(&test));
+        let values: Vec<Vec<f64>> = all
+            .iter()
+            .map(|(_, points)| points.iter().map(|[_, value]| *value).collect())
+            .collect();
+        let range = axis::curves_range(range, &values[0], &values[1..]);
         let axis = match &self.other_loss {
             Some(loss) if metric == "loss" => {
                 format!("{}, {}", loss.replace('_', " "), text("axis.mean_per_sample"))
@@ -217,7 +228,7 @@ impl Drawing<'_> {
         let chart = self.axes(area, range, &axis, *format);
         let mut right = area.right;
         let y = area.top - TITLE + TITLE_TEXT;
-        for curve in self.description.curves.iter().rev() {
+        for (curve, _) in all.iter().rev() {
             let label = text(&curve.label);
             self.small_text([right, y], Anchor::End, label);
             // About half as wide as high is a letter.
@@ -226,7 +237,7 @@ impl Drawing<'_> {
             self.picture.line(&swatch, color(&curve.color), curve.width.max(1.5));
             right -= 30.0;
         }
-        for (curve, mut points) in self.description.curves.iter().zip([training, test]) {
+        for (curve, mut points) in all {
             points.retain(|[_, value]| value.is_finite());
             points.iter_mut().for_each(|[_, value]| *value = axis::bounded(*value));
             for part in within(&points, range) {
@@ -291,13 +302,13 @@ impl Drawing<'_> {
     }
 
     /// Samples side by side. Returns why there are none.
-    fn grid(&mut self, area: Area, set: Set, [rows, columns]: [usize; 2]) -> Option<&'static str> {
+    fn grid(&mut self, area: Area, set: Part, [rows, columns]: [usize; 2]) -> Option<&'static str> {
         let data = self.data.clone();
-        let data = data.as_ref().map(|split| set.of(split));
+        let data = data.as_ref().and_then(|parts| parts.get(set));
         let n = data.map_or(0, Dataset::len);
         let cells = match set {
-            Set::Train => self.snapshots().next_back().map(batch),
-            Set::Test => self.evaluations().next_back().map(|last| test_samples(last, n)),
+            Part::Train => self.snapshots().next_back().map(batch),
+            _ => self.evaluations(set).next_back().map(|last| misclassified_first(last, n)),
         };
         let mut cells = cells.unwrap_or_default();
         cells.truncate(rows * columns);
@@ -306,9 +317,9 @@ impl Drawing<'_> {
             data.and_then(|data| Some((images::size(data)?, images::some(data, &samples)?)));
         let Some((size, known)) = known else { return Some("panel.no_images") };
         let image = grid_image(&cells, [rows, columns], size, &known, &self.description.numerals);
-        // A full grid of the test set is a scale of accuracy: it is as high as the share that it shows.
+        // A full grid of an evaluated set is a scale of accuracy: it is as high as the share that it shows.
         let share = (rows * columns) as f64 / n as f64;
-        if set == Set::Train || share > 1.0 {
+        if set == Part::Train || share > 1.0 {
             let [w, h] = [image.width as f64, image.height as f64];
             let factor = (area.width() / w).min(area.height() / h);
             let [w, h] = [w * factor, h * factor];
@@ -355,7 +366,7 @@ fn batch(snapshot: &Snapshot) -> Vec<Cell> {
 }
 
 /// The misclassified samples first, then the others in order.
-fn test_samples(evaluation: &EvaluationFinished, n: usize) -> Vec<Cell> {
+fn misclassified_first(evaluation: &EvaluationFinished, n: usize) -> Vec<Cell> {
     let misclassified: BTreeSet<u32> =
         evaluation.misclassified.iter().map(|(sample, _)| *sample).collect();
     let first = evaluation.misclassified.iter().map(|&(sample, class)| (sample, Some(class)));
@@ -437,6 +448,8 @@ fn text(key: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use runs::Split;
+
     use super::*;
 
     #[test]
@@ -493,7 +506,7 @@ mod tests {
             let targets = data::Targets::Labels { values: vec![0; 4], classes: 2 };
             let features = data::Features::U8(vec![0; 4]);
             let set = Dataset::new("made up", [1, 1, 1], features, targets).unwrap();
-            Ok(Split { train: set.clone(), test: set })
+            Ok(Split { train: set.clone(), test: set }.into())
         };
         picture(folder.path(), open_data).unwrap()
     }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { axisPercent, curveRange, paddedRange, stepText, ticks } from "../../assets/axes.js";
+import { axisPercent, curveRange, curvesRange, paddedRange, stepText, ticks } from "../../assets/axes.js";
 import { formatNumber } from "../../assets/format.js";
 
 const read = async (path) => JSON.parse(await readFile(new URL(path, import.meta.url), "utf8"));
@@ -17,6 +17,10 @@ test("axes follow the rules of the pictures of reports", () => {
   for (const [name, training, test, want] of cases.curve_range) {
     const { range } = panels.find((panel) => panel.name === name);
     assert.deepEqual(curveRange(range, training, test), want, `curveRange ${name} ${training} ${test}`);
+  }
+  for (const [name, training, evaluated, want] of cases.curves_range) {
+    const { range } = panels.find((panel) => panel.name === name);
+    assert.deepEqual(curvesRange(range, training, evaluated), want, `curvesRange ${name} ${evaluated}`);
   }
   for (const [step, largest, want] of cases.step_text) assert.equal(stepText(step, largest), want);
   for (const [value, digits, want] of cases.short_number) assert.equal(formatNumber(value, digits), want);

@@ -26,6 +26,7 @@ test("the state follows the events", () => {
     [[started, finished], "finished"],
     [[started, { event: "paused", step: 1 }, { ...finished, reason: { kind: "interrupted" } }], "stopped"],
     [[started, { ...finished, reason: { kind: "target_reached" } }], "finished"],
+    [[started, { ...finished, reason: { kind: "stopped_early" } }], "stopped_early"],
     [[started, { ...finished, reason: { kind: "not_finite", step: 3 } }], "not_finite"],
   ];
   for (const [events, state] of cases) assert.equal(runWith(events).state, state);
@@ -69,9 +70,14 @@ test("metrics without a panel are known, those of a newer version too", () => {
   assert.deepEqual(runWith([started]).otherMetrics, []);
 });
 
-test("only evaluations on the test set are test results", () => {
+test("evaluations are told apart by their part, and a run chooses by the validation set if it has one", () => {
   const evaluation = (part) => ({ event: "evaluation_finished", step: 1, part });
-  assert.equal(runWith([evaluation("validation"), evaluation("test"), evaluation("train")]).evaluations.length, 1);
+  const run = runWith(["validation", "test", "train"].map(evaluation));
+  assert.deepEqual(run.evaluations, [evaluation("test")]);
+  assert.deepEqual(run.validations, [evaluation("validation")]);
+  assert.equal(run.selecting, run.validations);
+  const without = runWith([evaluation("test")]);
+  assert.equal(without.selecting, without.evaluations);
 });
 
 test("kinds of events of a newer version are counted", () => {

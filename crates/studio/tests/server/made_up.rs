@@ -9,7 +9,7 @@ use std::time::Duration;
 use data::{Dataset, Features, Targets};
 use events::FORMAT;
 use gradus_studio::{BoundAddress, LiveLink, LiveRun, Options, Studio, Timeouts, live};
-use runs::{DataSpec, ExperimentError, SavedModel, Split};
+use runs::{DataSpec, ExperimentError, Parts, SavedModel, Split};
 use serde_json::{Value, json};
 
 /// The run `live` is linked to this process, `done` has ended.
@@ -23,14 +23,14 @@ pub(crate) struct Server {
 pub(crate) const EXPERIMENT: &str = "data = { source = 'memory', divisor = 1 }\ntrain = { steps = 3, batch = 2 }\n\
     model = { input = [2, 2, 1], layers = ['flatten', { kind = 'linear', units = 3 }] }\n";
 
-pub(crate) fn images(_: &DataSpec) -> Result<Split, ExperimentError> {
+pub(crate) fn images(_: &DataSpec) -> Result<Parts, ExperimentError> {
     let set = |name, n: u8| {
         let pixels = (0..4 * n).collect();
         let targets =
             Targets::Labels { values: (0..n).map(|i| u32::from(i % 3)).collect(), classes: 3 };
         Dataset::new(name, [2, 2, 1], Features::U8(pixels), targets).unwrap()
     };
-    Ok(Split { train: set("train", 6), test: set("test", 3) })
+    Ok(Split { train: set("train", 6), test: set("test", 3) }.into())
 }
 
 pub(crate) fn saved() -> SavedModel {
@@ -49,6 +49,7 @@ pub(crate) fn started() -> String {
     line(&json!({
         "event": "run_started", "format": FORMAT, "version": "0.1.0", "name": "small", "seed": 1,
         "threads": 1, "isa": "portable", "parameters": 15, "parts": { "train": 6, "test": 3 },
+        "selection": { "part": "test", "metric": "accuracy" },
         "batch": 2, "steps_planned": 3, "loss": "cross_entropy",
         "metrics": [
             { "name": "loss", "unit": "nats", "higher_is_better": false },
@@ -82,7 +83,7 @@ pub(crate) fn finished() -> String {
         "event": "run_finished", "reason": { "kind": "completed" }, "model_saved": true,
         "name": "small", "seed": 1, "steps": 3, "epochs": 1.0,
         "train": { "loss": 1.0, "accuracy": 0.5 }, "test": { "loss": 1.0, "accuracy": 0.75 },
-        "best": best(), "weights_digest": "00",
+        "best": best(), "selection": { "part": "test", "metric": "accuracy" }, "weights_digest": "00",
         "samples_per_second": 100.0, "wall_seconds": 1.0, "threads": 1,
     }))
 }

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use events::Command;
 use gradus_studio::{BoundAddress, StudioError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::made_up::{
-    Answer, EXPERIMENT, Server, finished, images, saved, started, step, write_run,
+    Answer, EXPERIMENT, Server, evaluation, finished, images, saved, started, step, write_run,
 };
 
 #[test]
@@ -95,7 +95,7 @@ fn a_run_of_a_program_with_kinds_of_its_own_shows_what_its_log_holds() {
     let about = server.get("/api/runs/own").json();
     let problem = about["problem"].as_str().unwrap();
     assert!(problem.ends_with("unknown variant `swish`"), "{problem}");
-    assert_eq!((&about["name"], &about["test_samples"]), (&"small".into(), &3.into()));
+    assert_eq!((&about["name"], &about["parts"]["test"]), (&"small".into(), &3.into()));
     assert_eq!((&about["is_loss_in_nats"], &about["learning_rate"]), (&true.into(), &0.1.into()));
     assert!(about["settings"].to_string().contains("swish"), "{about}");
     assert_eq!(server.row("own")["state"], "finished");
@@ -103,6 +103,48 @@ fn a_run_of_a_program_with_kinds_of_its_own_shows_what_its_log_holds() {
     let page = gradus_studio::html(&folder, images).unwrap();
     assert!(page.contains("unknown variant `swish`"));
     gradus_studio::picture(&folder, images).unwrap();
+}
+
+#[test]
+fn a_validation_set_is_shown_beside_the_test_set_and_its_values_are_the_best() {
+    let server = Server::new();
+    let with = |line: String, changes: Value| {
+        let mut line: Value = serde_json::from_str(&line).unwrap();
+        let Value::Object(changes) = changes else { panic!("{changes}") };
+        changes.into_iter().for_each(|(field, value)| line[&field] = value);
+        format!("{line}\n")
+    };
+    let selection = json!({ "part": "validation", "metric": "accuracy" });
+    let parts = json!({ "train": 4, "validation": 2, "test": 3 });
+    let of_validation = |step| {
+        let metrics = json!({ "loss": 0.5, "accuracy": 0.5 });
+        let best = json!({ "accuracy": { "value": 0.5, "step": 1, "test": 0.75 } });
+        with(evaluation(step), json!({ "part": "validation", "metrics": metrics, "best": best }))
+    };
+    let of_test = |step| with(evaluation(step), json!({ "best": {} }));
+    let started = with(started(), json!({ "selection": selection, "parts": parts }));
+    let folder = server.run("validated");
+    let steps = [1, 2].map(|i| [step(i), of_validation(i), of_test(i)].concat()).concat();
+    write_run(&folder, &(started + &steps));
+    assert_eq!(server.get("/api/runs/validated").json()["has_validation"], true);
+    let row = server.row("validated");
+    assert_eq!(
+        (&row["validation"]["accuracy"], &row["test"]["accuracy"]),
+        (&0.5.into(), &0.75.into())
+    );
+    assert_eq!(row["best"]["accuracy"], json!({ "value": 0.5, "step": 1, "test": 0.75 }));
+    assert_eq!(row["selection"], selection);
+    let svg = gradus_studio::picture(&folder, images).unwrap().svg();
+    let head = "validation loss 0.5000, validation accuracy 50.00 % (best 50.00 %), test loss 1.0000, test accuracy 75.00 %";
+    assert!(svg.contains(head), "{svg}");
+    // The legend of two panels of curves.
+    assert_eq!(svg.matches(">validation</text>").count(), 2, "{svg}");
+    let other = gradus_studio::picture(&server.run("done"), images).unwrap().svg();
+    assert!(!other.contains(">validation</text>"));
+    assert_eq!(server.get("/api/runs/done").json()["has_validation"], false);
+    // The data as this process reads it has no such set.
+    assert_eq!(server.get("/api/runs/done/images?set=validation&samples=0").status, 404);
+    assert_eq!(server.get("/api/runs/done/images?set=train&samples=0").status, 200);
 }
 
 #[test]

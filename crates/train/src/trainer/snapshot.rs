@@ -1,8 +1,10 @@
 //! What a trainer reports between two steps: evaluations, snapshots, the start and the results of the run.
 
+use std::collections::BTreeMap;
+
 use data::Targets;
 use events::{EvaluationFinished, ParameterSnapshot, Part, RunStarted, Snapshot, Summary};
-use events::{FORMAT, MOST_MISCLASSIFIED, MOST_SAMPLES, Metrics};
+use events::{FORMAT, MOST_MISCLASSIFIED, MOST_SAMPLES};
 use nn::ParameterRole::{Bias, Offset, Weight};
 use runs::metrics::{metric_infos, update_best};
 use runs::{SavedModel, predicted_class};
@@ -10,13 +12,46 @@ use runs::{SavedModel, predicted_class};
 use super::Trainer;
 use crate::quantiles::quantiles;
 
+/// The evaluations of a network at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluatedParts {
+    /// On the validation set, if there is one.
+    pub validation: Option<EvaluationFinished>,
+    /// On the test set.
+    pub test: EvaluationFinished,
+}
+
+impl EvaluatedParts {
+    /// The evaluation by which the run chooses.
+    pub fn selecting(&self) -> &EvaluationFinished {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
+
+    fn selecting_mut(&mut self) -> &mut EvaluationFinished {
+        self.validation.as_mut().unwrap_or(&mut self.test)
+    }
+}
+
 impl Trainer {
-    /// Evaluates on the test set.
-    pub fn evaluate(&mut self) -> EvaluationFinished {
+    /// Evaluates on the validation set, if there is one, and on the test set.
+    pub fn evaluate(&mut self) -> EvaluatedParts {
+        let mut parts = EvaluatedParts {
+            validation: self.validation.is_some().then(|| self.evaluate_part(Part::Validation)),
+            test: self.evaluate_part(Part::Test),
+        };
+        let test = parts.validation.as_ref().map(|_| &parts.test.metrics);
+        update_best(&mut self.best, &parts.selecting().metrics, test, self.step);
+        parts.selecting_mut().best = self.best.clone();
+        parts
+    }
+
+    /// Evaluates on the test set or the validation set, which must be there.
+    fn evaluate_part(&mut self, part: Part) -> EvaluationFinished {
         let saved = self.averaged.as_ref().unwrap_or(&self.current);
-        let evaluation = self.evaluator.evaluate(Some(&self.pool), &self.test, saved);
-        update_best(&mut self.best, &evaluation.metrics, self.step);
-        let misclassified = match self.test.targets() {
+        let dataset = self.validation.as_ref().filter(|_| part == Part::Validation);
+        let dataset = dataset.unwrap_or(&self.test);
+        let evaluation = self.evaluator.evaluate(Some(&self.pool), dataset, saved);
+        let misclassified = match dataset.targets() {
             Targets::Labels { values, .. } => {
                 let classes = (0..).zip(evaluation.classes().map(|class| class as u32)).zip(values);
                 let mistakes = classes.filter(|((_, class), label)| class != *label);
@@ -28,10 +63,10 @@ impl Trainer {
         EvaluationFinished {
             step: self.step,
             epoch: self.epochs_done(),
-            part: Part::Test,
-            samples: self.test.len(),
+            part,
+            samples: dataset.len(),
             metrics: evaluation.metrics,
-            best: self.best.clone(),
+            best: BTreeMap::new(),
             misclassified,
         }
     }
@@ -100,6 +135,8 @@ impl Trainer {
 
     pub(super) fn started(&self, n_steps: u64) -> RunStarted {
         let train_set = &self.batches.dataset;
+        let validation = self.validation.as_ref().map(|set| (Part::Validation, set.len()));
+        let others = [(Part::Train, train_set.len()), (Part::Test, self.test.len())];
         let SavedModel { experiment, parameters, .. } = &self.current;
         RunStarted {
             format: FORMAT,
@@ -112,7 +149,8 @@ impl Trainer {
             ranks: None,
             parameters: parameters.len(),
             start: self.start.clone(),
-            parts: [(Part::Train, train_set.len()), (Part::Test, self.test.len())].into(),
+            parts: others.into_iter().chain(validation).collect(),
+            selection: self.selection.clone(),
             batch: experiment.train.batch,
             steps_planned: Some(n_steps),
             loss: experiment.train.loss.name().into(),
@@ -122,7 +160,7 @@ impl Trainer {
         }
     }
 
-    pub(super) fn summary(&self, test: Metrics, wall_seconds: f64) -> Summary {
+    pub(super) fn summary(&self, evaluated: EvaluatedParts, wall_seconds: f64) -> Summary {
         let experiment = &self.current.experiment;
         let samples = self.step as f64 * experiment.train.batch as f64;
         Summary {
@@ -131,8 +169,10 @@ impl Trainer {
             steps: self.step,
             epochs: self.epochs_done(),
             train: self.last_metrics.clone(),
-            test,
+            validation: evaluated.validation.map(|evaluation| evaluation.metrics),
+            test: evaluated.test.metrics,
             best: self.best.clone(),
+            selection: self.selection.clone(),
             weights_digest: self.saved().weights_digest(),
             samples_per_second: samples / self.train_secs,
             wall_seconds,

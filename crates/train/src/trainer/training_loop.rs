@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use events::{Command, Event, LearningRateSet, Metrics, Paused, Reason, RunFinished, Unpaused};
+use events::{Command, Event, LearningRateSet, Paused, Reason, RunFinished, Unpaused};
 
-use super::Trainer;
+use super::{EvaluatedParts, Trainer};
 
 /// Receives the events of a run, and may give commands.
 pub trait Observer {
@@ -22,9 +22,10 @@ pub trait Observer {
 const MOST_SNAPSHOTS: u64 = 250;
 
 impl Trainer {
-    /// Trains to the end of the experiment, or until an evaluation reaches `target_accuracy`, or until an
-    /// observer wants to stop, or until a number is not finite. An evaluation comes before the first step and
-    /// follows the last.
+    /// Trains to the end of the experiment, or until an evaluation on the part by which the run chooses reaches
+    /// `target_accuracy`, or until evaluations do not improve any more as `train.early_stopping` says, or until an
+    /// observer wants to stop, or until a number is not finite. An evaluation comes before the first step and follows the
+    /// last.
     ///
     /// Every observer receives every event; the commands of earlier ones come first.
     pub fn run(
@@ -41,8 +42,7 @@ impl Trainer {
             pause_at: None,
             is_paused: false,
             snapshot_at: None,
-            evaluated_at: None,
-            test: Metrics::new(f64::NAN),
+            evaluated: None,
         };
         training.tell(&Event::RunStarted(training.trainer.started(n_steps)));
         training.snapshot();
@@ -52,12 +52,30 @@ impl Trainer {
         if !matches!(reason, Reason::NotFinite(_)) {
             training.snapshot();
         }
-        training.evaluate();
+        let evaluated = training.evaluate().clone();
         let wall_seconds = begin.elapsed().as_secs_f64();
-        let summary = training.trainer.summary(training.test.clone(), wall_seconds);
+        let summary = training.trainer.summary(evaluated, wall_seconds);
         let finished = RunFinished { reason, model_saved: None, summary };
         training.tell(&Event::RunFinished(finished.clone()));
         finished
+    }
+
+    /// Notes an evaluation for early stopping, if it is one that the experiment asks for. One of a pause or of the last
+    /// step is not, so that pauses and the length of a run change nothing.
+    fn note_stagnation(&mut self, evaluated: &EvaluatedParts) {
+        let Self { current, stagnation, selection, step, .. } = self;
+        let train = &current.experiment.train;
+        let interval = train.evaluation_interval(self.batches.dataset.len());
+        if let Some(rule) = train.early_stopping.as_ref().filter(|_| step.is_multiple_of(interval))
+        {
+            let value = evaluated.selecting().metrics.get(&selection.metric);
+            stagnation.note(rule, &selection.metric, value.unwrap_or(f64::NAN), *step);
+        }
+    }
+
+    fn is_stagnant(&self) -> bool {
+        let rule = self.current.experiment.train.early_stopping.as_ref();
+        rule.is_some_and(|rule| self.stagnation.is_over(rule))
     }
 
     /// The number of steps, more than those done, after which the next epoch has ended.
@@ -76,10 +94,10 @@ struct TrainingLoop<'a, 'o> {
     /// The step after which to wait.
     pause_at: Option<u64>,
     is_paused: bool,
-    /// The steps of the last snapshot and of the last evaluation, and what that found.
+    /// The step of the last snapshot.
     snapshot_at: Option<u64>,
-    evaluated_at: Option<u64>,
-    test: Metrics,
+    /// The last evaluations.
+    evaluated: Option<EvaluatedParts>,
 }
 
 impl TrainingLoop<'_, '_> {
@@ -94,13 +112,18 @@ impl TrainingLoop<'_, '_> {
         }
     }
 
-    /// Evaluates on the test set, unless that has been done since the last step.
-    fn evaluate(&mut self) {
-        if self.evaluated_at.replace(self.trainer.step) != Some(self.trainer.step) {
-            let evaluation = self.trainer.evaluate();
-            self.test.clone_from(&evaluation.metrics);
-            self.tell(&Event::EvaluationFinished(evaluation));
+    /// The evaluations after the last step, which are made and reported unless that has been done.
+    fn evaluate(&mut self) -> &EvaluatedParts {
+        let step = self.trainer.step;
+        if self.evaluated.as_ref().is_none_or(|evaluated| evaluated.test.step != step) {
+            let evaluated = self.trainer.evaluate();
+            self.trainer.note_stagnation(&evaluated);
+            for evaluation in evaluated.validation.iter().chain([&evaluated.test]) {
+                self.tell(&Event::EvaluationFinished(evaluation.clone()));
+            }
+            self.evaluated = Some(evaluated);
         }
+        self.evaluated.as_ref().expect("made above")
     }
 
     /// Does the steps that are left, or ends before for another reason.
@@ -128,21 +151,20 @@ impl TrainingLoop<'_, '_> {
                 self.snapshot();
             }
             if next.is_multiple_of(interval) || next == n_steps {
-                self.evaluate();
-                if self.has_reached_target() {
-                    break;
+                let accuracy = self.evaluate().selecting().metrics.get("accuracy");
+                if self.target_accuracy.is_some_and(|target| accuracy >= Some(target)) {
+                    return Reason::TargetReached;
+                }
+                if next != n_steps && self.trainer.is_stagnant() {
+                    return Reason::StoppedEarly;
                 }
             }
         }
-        if self.has_reached_target() { Reason::TargetReached } else { Reason::Completed }
+        Reason::Completed
     }
 
     fn pauses_after(&self, step: u64) -> bool {
         self.pause_at.is_some_and(|at| step >= at)
-    }
-
-    fn has_reached_target(&self) -> bool {
-        self.target_accuracy.is_some_and(|target| self.test.get("accuracy") >= Some(target))
     }
 
     /// Obeys the observer's commands, and waits as long as the run is paused. Returns whether to stop.

@@ -5,6 +5,7 @@ mod frozen;
 mod made_up;
 mod not_finite;
 mod optimizers;
+mod parts;
 mod random_networks;
 mod records;
 mod runs;

@@ -44,10 +44,10 @@ fn the_averaged_network_is_evaluated_and_saved_and_the_other_one_trained() {
     }
     assert_eq!(plain.saved(), plain.current());
     let mut of_average = trainer(CONVOLUTIONAL, &with_average, &set);
-    let (finished, evaluation) = (of_average.run(None, &mut []), averaging.evaluate());
+    let (finished, evaluation) = (of_average.run(None, &mut []), averaging.evaluate().test);
     assert_eq!(finished.summary.weights_digest, averaging.saved().weights_digest());
     assert_eq!(finished.summary.test.loss(), evaluation.metrics.loss());
-    assert_ne!(plain.evaluate().metrics.loss(), evaluation.metrics.loss());
+    assert_ne!(plain.evaluate().test.metrics.loss(), evaluation.metrics.loss());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn every_optimizer_learns_with_average_and_slow_weights_the_same_for_any_number_
             let experiment = experiment(CONVOLUTIONAL, &train);
             let mut trainer =
                 Trainer::new(experiment, split, Arc::new(Pool::new(threads))).unwrap();
-            let before = trainer.evaluate().metrics.loss();
+            let before = trainer.evaluate().test.metrics.loss();
             let summary = trainer.run(None, &mut []).summary;
             assert!(summary.test.loss() < 0.8 * before, "{name}: {before}, {summary:?}");
             (summary.weights_digest, trainer.current().weights_digest())

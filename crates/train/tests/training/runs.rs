@@ -107,12 +107,12 @@ fn the_best_accuracy_is_that_of_all_evaluations() {
     // A rate so large that the accuracy jumps up and down.
     let train = format!("batch = 8\nsteps = 40\nevaluate_every = 1\n{}", sgd(1.0));
     let (finished, recorder) = run(&mut trainer(model, &train, &images(64)), None);
-    let mut best = Best { value: f64::NEG_INFINITY, step: 0 };
+    let mut best = Best { value: f64::NEG_INFINITY, step: 0, test: None };
     let mut falls = false;
     for evaluation in recorder.evaluations() {
         let value = evaluation.metrics.get("accuracy").unwrap();
         if value > best.value {
-            best = Best { value, step: evaluation.step };
+            best = Best { value, step: evaluation.step, test: None };
         }
         falls |= value < best.value;
         assert_eq!(evaluation.best["accuracy"], best);
@@ -199,7 +199,7 @@ fn snapshots_fall_on_reported_steps_but_are_not_more_than_can_be_shown() {
 fn an_evaluation_lists_the_misclassified_samples() {
     let set = undecided();
     let Targets::Labels { values, .. } = set.targets() else { panic!("no classes") };
-    let misclassified = trainer(LINEAR, "batch = 6\nsteps = 1", &set).evaluate().misclassified;
+    let misclassified = trainer(LINEAR, "batch = 6\nsteps = 1", &set).evaluate().test.misclassified;
     // One of each pair of equal points.
     assert_eq!(misclassified.len(), 6);
     for (sample, predicted) in misclassified {

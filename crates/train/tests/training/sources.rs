@@ -6,7 +6,7 @@ use std::sync::Arc;
 use data::{Features, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
-use runs::{Experiment, Split};
+use runs::{Experiment, Parts, Split};
 
 /// The experiment with this line as its data.
 fn experiment(data: &str) -> Result<Experiment, String> {
@@ -18,7 +18,7 @@ fn experiment(data: &str) -> Result<Experiment, String> {
     Experiment::parse("matrices.toml", &text).map_err(|error| error.to_string())
 }
 
-fn open(data: &str) -> Split {
+fn open(data: &str) -> Parts {
     let unasked = || -> Result<Split, Infallible> { panic!("the digits were not asked for") };
     experiment(data).unwrap().data.open(unasked).unwrap()
 }
@@ -61,7 +61,7 @@ fn a_source_that_is_wrong_is_shown_where_it_stands() {
 
 #[test]
 fn matrices_depend_on_the_seed_and_the_set_alone() {
-    let features = |split: &Split| -> [Vec<f32>; 2] {
+    let features = |split: &Parts| -> [Vec<f32>; 2] {
         [&split.train, &split.test].map(|set| match set.features() {
             Features::F32(values) => values.clone(),
             Features::U8(_) => panic!("bytes"),

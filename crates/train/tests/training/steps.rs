@@ -62,13 +62,13 @@ fn a_step_and_an_evaluation_see_the_same_network() {
     ] {
         let train = format!("loss = '{loss}'\nbatch = {}\nsteps = 3\nreport_every = 1", set.len());
         let mut trainer = trainer(model, &train, &set);
-        let before = trainer.evaluate().metrics;
+        let before = trainer.evaluate().test.metrics;
         let step = trainer.step().unwrap().metrics;
         for name in [metric, "loss"] {
             let [step, before] = [&step, &before].map(|metrics| metrics.get(name).unwrap());
             assert!((step - before).abs() < 1e-5 * before, "{name}: {step} {before}");
         }
-        assert!(trainer.evaluate().metrics.loss() < before.loss());
+        assert!(trainer.evaluate().test.metrics.loss() < before.loss());
     }
 }
 
@@ -125,7 +125,7 @@ fn the_penalty_is_reported_apart_and_moves_weights_only() {
         let train = format!("batch = 30\nsteps = 1\n{}\n{penalty}", sgd(0.1));
         let mut trainer = trainer(model, &train, &points(30));
         let step = trainer.step().unwrap();
-        (step, trainer.saved().parameters.to_vec(), trainer.evaluate())
+        (step, trainer.saved().parameters.to_vec(), trainer.evaluate().test)
     };
     let (free, without, _) = after_a_step("");
     let (charged, with, evaluation) = after_a_step("l1 = 0.4\nl2 = 0.2");

@@ -21,7 +21,7 @@ fn scores_of_one_on_the_right_sides_have_the_known_loss_and_accuracy_one() {
         let train =
             format!("loss = '{loss}'\nbatch = 4\nsteps = 1\nreport_every = 1\n{}", sgd(0.1));
         let mut trainer = trainer(IDENTITY, &train, &scores());
-        let evaluated = trainer.evaluate();
+        let evaluated = trainer.evaluate().test;
         assert!(evaluated.misclassified.is_empty());
         for metrics in [evaluated.metrics, trainer.step().unwrap().metrics] {
             assert!((metrics.loss() - expected).abs() < 5e-7, "{loss}: {}", metrics.loss());

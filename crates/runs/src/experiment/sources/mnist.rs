@@ -12,6 +12,10 @@ impl ReadSource for MnistDigits {
         Some(255.0)
     }
 
+    fn validates_on_last(&self) -> bool {
+        true
+    }
+
     fn read(&self, digits: Digits<'_>) -> Result<Split, ExperimentError> {
         digits()
     }

@@ -22,25 +22,13 @@ nn::registry! {
     }
 }
 
-/// A training set and a test set.
+/// A training set and a test set, as they are read: see [`Parts`](crate::Parts).
 #[derive(Clone, Debug)]
 pub struct Split {
     /// The training set.
     pub train: Dataset,
     /// The test set.
     pub test: Dataset,
-}
-
-impl Split {
-    /// Properties of the training set that are probably mistakes.
-    pub fn warnings(&self) -> Vec<String> {
-        let (name, empty) = (self.train.name(), self.train.empty_classes());
-        let warning = empty.first().map(|class| match empty.len() {
-            1 => format!("{name}: class {class} has no sample"),
-            n => format!("{name}: {n} classes have no sample, such as {class}"),
-        });
-        warning.into_iter().collect()
-    }
 }
 
 /// Yields the digits inside the program.
@@ -51,6 +39,11 @@ pub trait ReadSource {
     /// The default of what features are divided by, if the source knows it before it is read.
     fn divisor(&self) -> Option<f32> {
         None
+    }
+
+    /// Whether a validation set is by custom the last training samples, instead of drawn ones.
+    fn validates_on_last(&self) -> bool {
+        false
     }
 
     /// Reads the data.
