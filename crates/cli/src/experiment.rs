@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
+use gradus::runs::tune::Tuning;
 use gradus::runs::{Experiment, presets};
 use gradus::train::TrainError;
 
@@ -20,7 +21,7 @@ pub(crate) struct ExperimentArgs {
     pub(crate) set: Vec<(String, String)>,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.trim().is_empty() => {
             Ok((path.trim().into(), value.trim().into()))
@@ -69,9 +70,7 @@ impl ReadExperiment {
 impl ExperimentArgs {
     /// The experiment, with the settings `more` overridden after those of `--set`.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<ReadExperiment> {
-        let more =
-            more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
-        let settings: Vec<_> = self.set.iter().cloned().chain(more).collect();
+        let settings = self.settings(more);
         let (file, text) = self.text()?;
         let mut experiment = Experiment::parse_with(&file, &text, &settings)?;
         let overridden: Vec<_> = settings.into_iter().map(|(path, _)| path).collect();
@@ -84,6 +83,29 @@ impl ExperimentArgs {
         }
         warn(&experiment.model.warnings());
         Ok(ReadExperiment { experiment, file, text, overridden })
+    }
+
+    /// The experiment with the ranges of its table `[tune]`, with the settings `more` overridden after those of `--set`.
+    pub(crate) fn tuning(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<Tuning> {
+        let mut settings = self.settings(more);
+        let (file, text) = self.text()?;
+        let tuning = Tuning::parse_with(&file, &text, &settings)?;
+        warn(&tuning.base().model.warnings());
+        let is_overridden = settings.iter().any(|(path, _)| path == "model.start");
+        let Some(start) = tuning.base().model.start.as_ref().filter(|_| !is_overridden) else {
+            return Ok(tuning);
+        };
+        // The text of the sweep and those of its trials stand in other folders.
+        let start = Path::new(&file).parent().map_or(start.clone(), |folder| folder.join(start));
+        let start = std::path::absolute(&start).with_context(|| start.display().to_string())?;
+        settings.push(("model.start".to_owned(), start.display().to_string()));
+        Ok(Tuning::parse_with(&file, &text, &settings)?)
+    }
+
+    fn settings(&self, more: &[(&str, Option<String>)]) -> Vec<(String, String)> {
+        let more =
+            more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
+        self.set.iter().cloned().chain(more).collect()
     }
 
     fn text(&self) -> anyhow::Result<(String, String)> {

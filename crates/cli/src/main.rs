@@ -41,6 +41,7 @@ Getting started:
   gradus train --live --open        train a convolutional network on the embedded digits, with a live page
   gradus presets                    list the built-in experiments
   gradus studio                     browse all runs
+  gradus tune FILE.toml             search for good settings
   gradus eval runs/conv-dropout-1   loss, accuracy and worst mistakes of a run
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 

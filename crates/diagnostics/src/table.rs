@@ -10,21 +10,22 @@ use unicode_width::UnicodeWidthStr;
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub fn write<const N: usize>(
+pub fn write<'a>(
     out: &mut dyn Write,
-    headings: [&str; N],
-    rows: &[[String; N]],
+    headings: impl AsRef<[&'a str]>,
+    rows: &[impl AsRef<[String]>],
 ) -> io::Result<()> {
-    let columns = headings.map(|heading| heading.split_at(1));
-    let headings = columns.map(|(_, heading)| heading.to_owned());
-    let lines = || std::iter::once(&headings).chain(rows);
-    let widths: [usize; N] =
-        std::array::from_fn(|c| lines().map(|row| row[c].width()).max().unwrap_or(0));
+    let columns = headings.as_ref().iter().map(|heading| heading.split_at(1));
+    let (aligns, headings): (Vec<_>, Vec<_>) =
+        columns.map(|(align, heading)| (align, heading.to_owned())).unzip();
+    let lines = || std::iter::once(&headings[..]).chain(rows.iter().map(AsRef::as_ref));
+    let width = |column: usize| lines().map(|row| row[column].width()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..headings.len()).map(width).collect();
     for row in lines() {
-        let cells = row.iter().zip(widths).zip(columns).map(|((cell, width), (align, _))| {
+        let cells = row.iter().zip(&widths).zip(&aligns).map(|((cell, width), align)| {
             // The padding of `format!` counts characters, which may be two cells wide.
             let padding = " ".repeat(width - cell.width());
-            if align == ">" { padding + cell } else { cell.clone() + &padding }
+            if *align == ">" { padding + cell } else { cell.clone() + &padding }
         });
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }

@@ -10,7 +10,7 @@ use train::{Observer, Trainer};
 
 pub use ::studio::{
     BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, Studio, StudioError, Timeouts,
-    html, live, picture,
+    html, live, picture, sweep_picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.

@@ -28,6 +28,8 @@ mod record;
 mod residual;
 #[path = "../examples/transfer.rs"]
 mod transfer;
+#[path = "../examples/tune.rs"]
+mod tune;
 
 #[test]
 fn every_example_comes_out_as_it_says() {
@@ -46,4 +48,5 @@ fn every_example_comes_out_as_it_says() {
     record::main().unwrap();
     residual::main().unwrap();
     transfer::main().unwrap();
+    tune::main().unwrap();
 }

@@ -1,7 +1,7 @@
 //! The experiment file: everything that decides what a run computes, as TOML.
 
 mod builder;
-mod document;
+pub(crate) mod document;
 pub mod early_stopping;
 mod source;
 pub mod sources;
@@ -215,7 +215,7 @@ fn suggestion(message: &str) -> Option<&str> {
 }
 
 /// A mistake, at a place of the file's text if that is known.
-fn mistake(
+pub(crate) fn mistake(
     file: &str,
     place: Option<(&str, Range<usize>)>,
     message: impl Into<String>,
@@ -247,7 +247,8 @@ impl Experiment {
         })
     }
 
-    /// Reads an experiment file; `file` names it in errors and, without folder and ending, the experiment.
+    /// Reads an experiment file; `file` names it in errors and, without folder and ending, the experiment. Its table
+    /// `[tune]` is left to [`Tuning`](crate::tune::Tuning).
     ///
     /// # Errors
     ///
@@ -259,7 +260,7 @@ impl Experiment {
         if let Some((span, message)) = document::oversized_integer(&document) {
             return Err(mistake(file, at(Some(span)), message));
         }
-        let experiment = document::read(&document).map_err(|error| {
+        let experiment = document::experiment(&document).map_err(|error| {
             let (message, span) = document::message_and_span(&document, &error);
             mistake(file, at(span), message)
         })?;
@@ -286,17 +287,12 @@ impl Experiment {
         if settings.is_empty() {
             return Ok(unchanged);
         }
-        let mut table = toml::Value::Table(toml::from_str(text).expect("it was read before"));
-        for (path, value) in settings {
-            set(&mut table, path, value)?;
-        }
+        let text = replaced(text, &unchanged, settings)?;
         let shown: Vec<_> =
             settings.iter().map(|(path, value)| format!("{path}={value}")).collect();
         let file = format!("{file} with --set {}", shown.join(" "));
-        // As text again: to read settings from a table as well would compile all that reads them a second time.
-        let text = toml::to_string(&table).expect("it was a text before");
-        let experiment: Self = document::parse(&text)
-            .and_then(|document| document::read(&document))
+        let experiment = document::parse(&text)
+            .and_then(|document| document::experiment(&document))
             .map_err(|error| mistake(&file, None, error.message()))?;
         let name = if experiment.name.is_empty() { unchanged.name } else { experiment.name };
         Self::checked_at(&file, Self { name, ..experiment }, |_| None)
@@ -447,7 +443,29 @@ fn flatten(path: &str, value: &toml::Value, settings: &mut Vec<(String, String)>
     }
 }
 
-fn set(experiment: &mut toml::Value, path: &str, value: &str) -> Result<(), ExperimentError> {
+/// The text of an experiment file with some settings replaced, as [`Experiment::parse_with`] does. A component that is
+/// not in the text, of which one setting is replaced, is that of the `experiment`: the default.
+pub(crate) fn replaced(
+    text: &str,
+    experiment: &Experiment,
+    settings: &[(String, String)],
+) -> Result<String, ExperimentError> {
+    let mut table = toml::Value::Table(toml::from_str(text).expect("it was read before"));
+    let defaults = toml::from_str(&experiment.to_text()).unwrap_or_default();
+    let defaults = toml::Value::Table(defaults);
+    for (path, value) in settings {
+        set(&mut table, &defaults, path, value)?;
+    }
+    // As text: to read settings from a table as well would compile all that reads them a second time.
+    Ok(toml::to_string(&table).expect("it was a text before"))
+}
+
+fn set(
+    experiment: &mut toml::Value,
+    defaults: &toml::Value,
+    path: &str,
+    value: &str,
+) -> Result<(), ExperimentError> {
     /// Names in a path: a few more than any setting has. Deeper tables would overflow the stack.
     const MOST: usize = 16;
     let wrong = |message| mistake(&format!("--set {path}={value}"), None, message);
@@ -462,9 +480,10 @@ fn set(experiment: &mut toml::Value, path: &str, value: &str) -> Result<(), Expe
     }
     let parsed = toml::from_str(&assignment).ok();
     let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
-    let (mut at, mut holder) = (experiment, "");
+    let (mut at, mut holder, mut default) = (experiment, "", Some(defaults));
     for name in names {
-        at = entry(at, name)
+        default = default.and_then(|table| table.get(name));
+        at = entry(at, name, default)
             .ok_or_else(|| wrong(format!("`{holder}` is not a table with `{name}`")))?;
         holder = name;
     }
@@ -472,9 +491,13 @@ fn set(experiment: &mut toml::Value, path: &str, value: &str) -> Result<(), Expe
     Ok(())
 }
 
-/// The setting `name` of a table, made if it is missing; of the settings of a component that is given by its name only;
+/// The setting `name` of a table, its default if it is missing; of the settings of a component that is given by its name only;
 /// or the element of that number, from 1, of an array.
-fn entry<'v>(value: &'v mut toml::Value, name: &str) -> Option<&'v mut toml::Value> {
+fn entry<'v>(
+    value: &'v mut toml::Value,
+    name: &str,
+    default: Option<&toml::Value>,
+) -> Option<&'v mut toml::Value> {
     if let toml::Value::String(kind) = value {
         *value = toml::Table::from_iter([("kind".to_owned(), take(kind).into())]).into();
     }
@@ -486,7 +509,8 @@ fn entry<'v>(value: &'v mut toml::Value, name: &str) -> Option<&'v mut toml::Val
                 "epochs" => table.remove("steps"),
                 _ => None,
             };
-            Some(table.entry(name).or_insert_with(|| toml::Table::new().into()))
+            let default = || default.cloned().unwrap_or_else(|| toml::Table::new().into());
+            Some(table.entry(name).or_insert_with(default))
         }
         toml::Value::Array(values) => values.get_mut(name.parse::<usize>().ok()?.checked_sub(1)?),
         _ => None,

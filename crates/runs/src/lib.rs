@@ -13,6 +13,7 @@ mod predictor;
 pub mod presets;
 mod saved;
 mod start;
+pub mod tune;
 
 pub use batch_source::BatchSource;
 pub use evaluate::{Evaluation, Evaluator};

@@ -15,6 +15,23 @@ export async function listRuns() {
   return (await answer("/api/runs"))?.json() ?? null;
 }
 
+/** All sweeps; null if they are not available. */
+export async function listSweeps() {
+  return (await answer("/api/sweeps"))?.json() ?? null;
+}
+
+const sweepPath = (id, rest) => `/api/sweeps/${encodeURIComponent(id)}${rest}`;
+
+/** A sweep with its trials; null if there is none. */
+export async function aboutSweep(id) {
+  return (await answer(sweepPath(id, "")))?.json() ?? null;
+}
+
+/** The address of the picture of a sweep with so many trials. */
+export function sweepPicture(id, trained) {
+  return sweepPath(id, `/picture?trained=${trained}`);
+}
+
 /** A run without its events: `{ about }`, or `{ problem }` if it cannot be shown. */
 export async function aboutRun(id) {
   const response = await fetch(path(id, ""));

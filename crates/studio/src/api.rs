@@ -13,6 +13,9 @@
 //! | `GET /api/runs/ID/activation-statistics`        | statistics of the activations over some test samples |
 //! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
 //! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
+//! | `GET /api/sweeps`                               | a summary of each sweep                              |
+//! | `GET /api/sweeps/ID`                            | its trials, the best first                           |
+//! | `GET /api/sweeps/ID/picture`                    | the metric over the values of each range             |
 //!
 //! A `set` is `train`, `validation` or `test`. Requests to a model take `step=` for the one saved nearest to that step.
 
@@ -21,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
@@ -45,7 +48,9 @@ use crate::guard::{self, Access, Guard};
 use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::{LiveRun, ModelAtStep};
+use crate::picture::sweep_picture;
 use crate::stream::{self, MAX_STREAMS};
+use crate::sweeps;
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
@@ -103,6 +108,9 @@ pub(crate) fn router(library: Library, guard: Guard, timeouts: Timeouts) -> Rout
         .route("/api/runs/{id}/activation-statistics", of_run(GET, statistics))
         .route("/api/runs/{id}/parameter", of_run(GET, parameter))
         .route("/api/runs/{id}/commands", of_run(POST, command))
+        .route("/api/sweeps", get(sweep_list))
+        .route("/api/sweeps/{id}", get(sweep))
+        .route("/api/sweeps/{id}/picture", get(picture_of_sweep))
         .route("/api/{*rest}", get(|| async { not_found("no such request") }))
         .fallback(get(assets::serve))
         .with_state(state)
@@ -211,6 +219,32 @@ async fn list(State(state): State<ApiState>) -> Response {
     on_thread(move || {
         let runs = state.library.summaries(SystemTime::now());
         Ok(Json(json!({ "live": state.library.live_id(), "runs": runs })))
+    })
+    .await
+}
+
+async fn sweep_list(State(state): State<ApiState>) -> Response {
+    on_thread(move || {
+        let sweeps = state.library.sweeps().into_iter();
+        let summaries = sweeps.map(|(id, folder)| sweeps::summary(&id, &folder));
+        Ok(Json(summaries.collect::<Value>()))
+    })
+    .await
+}
+
+async fn sweep(State(state): State<ApiState>, Path(id): Path<String>) -> Response {
+    on_thread(move || {
+        let folder = state.library.sweep(&id).ok_or_else(|| not_found("no such sweep"))?;
+        Ok(Json(sweeps::about(&id, &folder).map_err(RunError::from)?))
+    })
+    .await
+}
+
+async fn picture_of_sweep(State(state): State<ApiState>, Path(id): Path<String>) -> Response {
+    on_thread(move || {
+        let folder = state.library.sweep(&id).ok_or_else(|| not_found("no such sweep"))?;
+        let picture = sweep_picture(&folder).map_err(RunError::from)?;
+        Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture.svg()))
     })
     .await
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use drawing::DrawingError;
 use nn::NetworkError;
+use runs::tune::SweepFolderError;
 use runs::{ExperimentError, SampleMismatch, SavedError};
 
 /// Why a run, or something of it, cannot be shown.
@@ -39,6 +40,9 @@ pub enum RunError {
     /// The network cannot be drawn.
     #[error(transparent)]
     Drawing(#[from] DrawingError),
+    /// The record of a sweep cannot be read.
+    #[error(transparent)]
+    Sweep(#[from] SweepFolderError),
     /// No model has been saved.
     #[error("no model is saved")]
     NoModel,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
+use runs::tune::SweepRecord;
 use runs::{Experiment, Parts, RunFolder, SavedModel};
 
 use crate::error::RunError;
@@ -58,17 +59,38 @@ impl Library {
         self.folders().into_iter().find(|(_, folder)| *folder == live.folder).map(|(id, _)| id)
     }
 
-    /// Every folder that may be a run, with its id: the name of the folder, and a number if that is taken.
+    /// Every folder that may be a run, with its id. The id of a trial begins with that of its sweep.
     fn folders(&self) -> Vec<(String, PathBuf)> {
+        let trials = |sweep: &str, folder: &Path| -> Vec<_> {
+            let runs = folders_in(folder).into_iter();
+            runs.map(|run| (format!("{sweep}/{}", name_of(&run)), run)).collect()
+        };
+        let all = self.entries().into_iter();
+        let runs = all.flat_map(|(id, folder)| match SweepRecord::is_in(&folder) {
+            true => trials(&id, &folder),
+            false => vec![(id, folder)],
+        });
+        runs.collect()
+    }
+
+    /// Every sweep, with its id.
+    pub(crate) fn sweeps(&self) -> Vec<(String, PathBuf)> {
+        self.entries().into_iter().filter(|(_, folder)| SweepRecord::is_in(folder)).collect()
+    }
+
+    /// The folder of the sweep called `id`, if there is one.
+    pub(crate) fn sweep(&self, id: &str) -> Option<PathBuf> {
+        let mut sweeps = self.sweeps().into_iter();
+        sweeps.find(|(other, _)| other == id).map(|(_, folder)| folder)
+    }
+
+    /// Every folder that may be a run or a sweep, with its id: the name of the folder, and a number if that is taken.
+    fn entries(&self) -> Vec<(String, PathBuf)> {
         let mut folders = Vec::new();
         for root in &self.roots {
-            if is_run(root) {
-                folders.push(root.clone());
-            } else if let Ok(entries) = fs::read_dir(root) {
-                let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-                let mut inside: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
-                inside.sort();
-                folders.extend(inside);
+            match is_run(root) || SweepRecord::is_in(root) {
+                true => folders.push(root.clone()),
+                false => folders.extend(folders_in(root)),
             }
         }
         folders.dedup();
@@ -219,6 +241,15 @@ impl OpenRun {
         }
         files
     }
+}
+
+/// The folders in a folder, sorted; none if it cannot be read.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut folders: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
 }
 
 fn is_run(folder: &Path) -> bool {

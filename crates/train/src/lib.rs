@@ -7,6 +7,7 @@ pub mod gradient_check;
 mod quantiles;
 mod recorder;
 mod trainer;
+pub mod tune;
 
 pub use events::NotFinite;
 pub use recorder::{Recorder, record};

@@ -48,6 +48,11 @@ const REGISTRIES: &[Registry] = &[
         "crates/runs/src/experiment/sources/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
+    registry(
+        "crates/runs/src/tune/methods",
+        "crates/runs/src/tune/methods/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
     registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
     registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
     registry(

@@ -9,6 +9,7 @@ pub(crate) mod report;
 pub(crate) mod studio;
 pub(crate) mod summary;
 pub(crate) mod train;
+pub(crate) mod tune;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ macro_rules! commands {
 
 commands! {
     train::TrainArgs => Train,
+    tune::TuneArgs => Tune,
     presets::PresetsArgs => Presets,
     summary::SummaryArgs => Summary,
     eval::EvalArgs => Eval,

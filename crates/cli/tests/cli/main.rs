@@ -7,3 +7,4 @@ mod regression;
 mod reports;
 mod sandbox;
 mod training;
+mod tune;

@@ -7,8 +7,10 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::Experiment;
+
 /// A parsed text whose values know their place.
-pub(super) fn parse(text: &str) -> Result<Spanned<DeValue<'_>>, toml::de::Error> {
+pub(crate) fn parse(text: &str) -> Result<Spanned<DeValue<'_>>, toml::de::Error> {
     let table = DeTable::parse(text)?;
     Ok(Spanned::new(table.span(), DeValue::Table(table.into_inner())))
 }
@@ -28,8 +30,17 @@ pub(super) fn oversized_integer(value: &Spanned<DeValue<'_>>) -> Option<(Range<u
     }
 }
 
+/// Reads the experiment, without the table that is not part of it.
+pub(crate) fn experiment(document: &Spanned<DeValue<'_>>) -> Result<Experiment, toml::de::Error> {
+    let mut document = document.clone();
+    if let DeValue::Table(table) = document.get_mut() {
+        table.remove("tune");
+    }
+    read(&document)
+}
+
 /// Reads what the text says, with the kind of each component before its settings, wherever it stands.
-pub(super) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: DeserializeOwned>(
     document: &Spanned<DeValue<'_>>,
 ) -> Result<T, toml::de::Error> {
     let mut document = document.clone();
@@ -55,13 +66,18 @@ fn put_kinds_first(value: &mut DeValue<'_>) {
 }
 
 /// The place of a setting, such as `train.optimizer.beta1`, or of what holds it if it is not there.
-pub(super) fn span_of(document: &Spanned<DeValue<'_>>, path: &str) -> Range<usize> {
-    descend(document, path).span()
+pub(crate) fn span_of(document: &Spanned<DeValue<'_>>, path: &str) -> Range<usize> {
+    descend(document, path.split('.')).span()
 }
 
-fn descend<'v, 'a>(value: &'v Spanned<DeValue<'a>>, path: &str) -> &'v Spanned<DeValue<'a>> {
-    let mut names = path.split('.');
-    names.try_fold(value, |value, name| child(value, name).ok_or(value)).unwrap_or_else(|held| held)
+/// What these names lead to, one below the other, as far as they do.
+pub(crate) fn descend<'v, 'a>(
+    value: &'v Spanned<DeValue<'a>>,
+    names: impl IntoIterator<Item: AsRef<str>>,
+) -> &'v Spanned<DeValue<'a>> {
+    let mut names = names.into_iter();
+    let lowest = names.try_fold(value, |value, name| child(value, name.as_ref()).ok_or(value));
+    lowest.unwrap_or_else(|holder| holder)
 }
 
 /// The message of an error of [`read`], and its place. A kind of a program is read from a table that knows no places: its
@@ -78,7 +94,7 @@ pub(super) fn message_and_span<'e>(
     }
     while let Some((before, path)) = message.rsplit_once(IN) {
         message = before;
-        place = place.map(|table| descend(table, path.trim_end_matches('`')));
+        place = place.map(|table| descend(table, path.trim_end_matches('`').split('.')));
     }
     let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     let key = place.and_then(|table| table.get_ref().as_table()?.get_key_value(unknown?));

@@ -2,6 +2,7 @@
 
 use gradus_runs::{Experiment, ExperimentError, presets};
 use nn::Mode;
+use nn::schedule::constant::ConstantRate;
 
 const FILE: &str = r#"
 [model]
@@ -322,6 +323,9 @@ l1 = 0.0
 
 #[test]
 fn settings_of_a_component_given_by_name_and_of_a_layer_are_replaced() {
+    // Of a component that is not in the file the default.
+    let changed = set(&[("train.schedule.learning_rate", "0.5")]).unwrap();
+    assert_eq!(changed.train.schedule, ConstantRate { learning_rate: 0.5 }.into());
     let changed = set(&[("train.optimizer", "adam"), ("train.optimizer.beta1", "0.5")]).unwrap();
     let adam = nn::optim::adam::Adam { beta1: 0.5, ..Default::default() };
     assert_eq!(changed.train.optimizer, adam.into());

@@ -4,3 +4,4 @@ export { default as draw } from "./draw.js";
 export { default as network } from "./network.js";
 export { default as runs } from "./runs.js";
 export { default as train } from "./train.js";
+export { default as tune } from "./tune.js";

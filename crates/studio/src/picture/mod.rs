@@ -3,6 +3,7 @@
 mod axis;
 mod canvas;
 mod description;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ use crate::library::OpenRun;
 use crate::{OpenData, assets};
 
 pub use self::canvas::Picture;
+pub use self::sweep::sweep_picture;
 
 /// Points of the picture.
 const SIZE: [f64; 2] = [1344.0, 756.0];

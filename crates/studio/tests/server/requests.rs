@@ -148,6 +148,55 @@ fn a_validation_set_is_shown_beside_the_test_set_and_its_values_are_the_best() {
 }
 
 #[test]
+fn a_sweep_is_listed_with_its_trials_which_are_runs() {
+    let server = Server::new();
+    let folder = server.run("small-tune-1");
+    for trial in ["trial-001", "trial-002"] {
+        write_run(&folder.join(trial), &(started() + &finished()));
+    }
+    let trial = |trial: u32, metric: serde_json::Value| {
+        let run = format!("trial-00{trial}");
+        let values = json!({ "train.l2": 1e-6, "train.optimizer": "adam" });
+        json!({
+            "trial": trial, "rung": 1, "run": run, "values": values, "metric": metric,
+            "best_step": 3, "epochs": 1.0, "seconds": 2.5,
+        })
+    };
+    let plan = json!({
+        "format": 1, "name": "small", "select": "validation.accuracy", "higher_is_better": true,
+        "rungs": [{ "trials": 3, "share": 1.0 }],
+        "ranges": [["train.l2", { "log": [1e-8, 1e-4] }], ["train.optimizer", { "choice": ["sgd", "adam"] }]],
+    });
+    let lines =
+        [plan, trial(1, json!(null)), trial(2, json!(0.75))].map(|line| format!("{line}\n"));
+    fs::write(folder.join("tune.jsonl"), lines.concat()).unwrap();
+    fs::create_dir(server.run("broken-tune-1")).unwrap();
+    fs::write(server.run("broken-tune-1/tune.jsonl"), "{}\n").unwrap();
+
+    let listed = server.get("/api/sweeps").json();
+    assert!(listed[0]["problem"].as_str().unwrap().contains("line 1: missing field"), "{listed}");
+    assert_eq!((&listed[1]["id"], &listed[1]["planned"]), (&json!("small-tune-1"), &json!(3)));
+    assert_eq!((&listed[1]["best_trial"], &listed[1]["metric"]), (&json!(2), &json!(0.75)));
+    let about = server.get("/api/sweeps/small-tune-1").json();
+    assert_eq!(about["settings"], json!(["train.l2", "train.optimizer"]));
+    let [best, worst] = [0, 1].map(|rank| about["trials"][rank].clone());
+    assert_eq!((&best["trial"], &best["values"]), (&json!(2), &json!(["1e-6", "adam"])));
+    assert_eq!((&worst["trial"], &worst["metric"]), (&json!(1), &json!(null)));
+    let run = best["run"].as_str().unwrap();
+    assert_eq!(run, "small-tune-1/trial-002");
+    let about = server.get(&format!("/api/runs/{}", run.replace('/', "%2F"))).json();
+    assert_eq!(about["id"], run);
+    assert_eq!(server.row("small-tune-1/trial-001")["state"], "finished");
+    let picture = server.get("/api/sweeps/small-tune-1/picture?trained=2");
+    assert!(picture.head.contains("content-type: image/svg+xml"), "{}", picture.head);
+    assert!(picture.text().starts_with("<svg ") && picture.text().contains(">train.l2</text>"));
+    for path in ["/api/sweeps/done", "/api/sweeps/..", "/api/sweeps/done/picture"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
+    assert_eq!(server.get("/api/sweeps/broken-tune-1").status, 404);
+}
+
+#[test]
 fn a_run_tells_its_layers_and_who_can_control() {
     let server = Server::new();
     let about = server.get("/api/runs/live").json();

@@ -13,4 +13,5 @@ mod saved;
 mod sources;
 mod start;
 mod steps;
+mod tune;
 mod two_classes;
