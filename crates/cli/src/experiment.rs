@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
 use gradus::runs::tune::Tuning;
-use gradus::runs::{Experiment, presets};
+use gradus::runs::{Experiment, Parts, presets};
 use gradus::train::TrainError;
 
 /// A preset or an experiment file, with overridden settings.
@@ -48,6 +48,11 @@ pub(crate) struct ReadExperiment {
 }
 
 impl ReadExperiment {
+    /// The data, divided into its parts.
+    pub(crate) fn open_data(&self) -> anyhow::Result<Parts> {
+        self.experiment.data.open(gradus::mnist).map_err(|error| self.locate(error.into()))
+    }
+
     /// The error with file, line and column of the setting that it is about, if that counts as it stands in the file.
     pub(crate) fn locate(&self, error: TrainError) -> anyhow::Error {
         let is_within =

@@ -160,6 +160,7 @@ impl TrainError {
             Self::Start(_) | Self::NothingTaken { .. } => Some("model.start".to_owned()),
             Self::Batch { .. } => Some("train.batch".to_owned()),
             Self::Metric { .. } => Some("train.early_stopping.metric".to_owned()),
+            Self::Experiment(ExperimentError::Parts(_)) => Some("data.validation".to_owned()),
             Self::Experiment(_) | Self::Data(_) | Self::Empty { .. } => None,
         }
     }

@@ -470,12 +470,12 @@ pub(super) async fn validated(test: TestCase) -> anyhow::Result<()> {
             browser.js(&format!("{note}.textContent.includes('chosen on the test set')")).await?;
         ensure!((has_number, is_noted) == (n_curves == 3, n_curves == 2), "the head of {run}");
     }
-    // The first digits of the test and of the validation set are a 7 and an 8.
+    // The first digits of the test and of the validation set are a 7 and a 1.
     browser.js::<Value>("location.hash = '#/network/with'").await?;
     let label = "document.querySelector('.plan .input')?.getAttribute('aria-label')";
     browser.until(&format!("{label}?.includes('7')")).await?;
     browser.fill("#set", "'validation'").await?;
-    browser.until(&format!("{label}.includes('8')")).await?;
+    browser.until(&format!("{label}.includes('1')")).await?;
     browser.open("about:blank").await?;
     drop(program);
     Ok(())

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     let read = args.experiment.read(&[])?;
     let experiment = &read.experiment;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
-    let dataset = experiment.data.open(gradus::mnist)?.train;
+    let dataset = read.open_data()?.train;
     let options = GradCheckOptions {
         batch: args.samples.into(),
         directions: (!args.every).then_some(args.directions),

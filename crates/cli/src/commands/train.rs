@@ -90,7 +90,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
     ])?;
     let experiment = &read.experiment;
-    let parts = experiment.data.open(gradus::mnist)?;
+    let parts = read.open_data()?;
     warn(&parts.warnings());
     ensure!(
         args.target_accuracy.is_none() || matches!(parts.test.targets(), Targets::Labels { .. }),

@@ -135,6 +135,16 @@ many | PATH: expected a number of samples or a fraction between 0 and 1
         let message = message.replace("PATH", &path).replace("SIZE", size);
         assert_refused(&sandbox, &format!("train {set}"), &message);
     }
+    let source = "[data.source]";
+    let tiny =
+        sandbox.read("tiny.toml").replace(source, &format!("data.validation = 12\n{source}"));
+    sandbox.write("all.toml", tiny);
+    let excerpt = "\n  |\n2 | data.validation = 12\n  |                   ^^\n";
+    let most = "data.validation: expected at most 9 of the 12 training samples, found 12";
+    assert_refused(&sandbox, "train all.toml", &format!("all.toml:2:19: {most}{excerpt}"));
+    let metric = "--set train.early_stopping.metric=recall";
+    let known = "train.early_stopping.metric: expected one of loss, accuracy, found \"recall\"\n";
+    assert_refused(&sandbox, &format!("train tiny.toml {metric}"), known);
     let digits = "train softmax --set data.validation";
     let message =
         "data.validation: expected at most 59999 of the 60000 training samples, found 60000\n";

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     (experiment.train.steps, experiment.train.epochs) = (Some(i64::MAX as u64), None);
     let threads = args.threads.count();
     let pool = Arc::new(Pool::new(threads));
-    let parts = experiment.data.open(gradus::mnist)?;
+    let parts = read.open_data()?;
     let trainer = Trainer::new(experiment, parts, Arc::clone(&pool));
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
     if args.plan {
