@@ -9,8 +9,8 @@ use runs::{DataSpec, ExperimentError, Parts};
 use train::{Observer, Trainer};
 
 pub use ::studio::{
-    BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, Studio, StudioError, Timeouts,
-    html, live, picture, sweep_picture,
+    BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, SampleSheet, Studio, StudioError,
+    Timeouts, html, live, picture, sweep_picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.

@@ -11,6 +11,8 @@
 //! | `depthwise` | [`depthwise()`] and [`depthwise_weights`]: convolutions of each channel with its own filter |
 //! | [`winograd`] | the transforms of Winograd's convolution |
 //! | `gather`, `transpose` | [`gather_bytes`], [`gather_values`] and [`transpose`]: into the batch-innermost layout |
+//! | `bilinear` | [`frame_picture`] and [`sample_bilinear`]: pictures between their pixels |
+//! | `spline` | [`interpolate_spline`]: smooth fields |
 //! | `reduce` | [`sum`], [`sum_of_squares`], [`add_row_sums`], [`all_below`] |
 //! | [`math`] | `exp`, `ln`, `tanh`, the normal distribution and the square root, without branches |
 //! | `float` | the trait [`Float`] of `f32` and `f64` |
@@ -22,6 +24,7 @@
 //! Tests compare each tuned kernel with plain loops, on every instruction set that the machine has.
 
 mod bandwidth;
+mod bilinear;
 mod bounds;
 mod depthwise;
 mod float;
@@ -34,10 +37,12 @@ mod prefetch;
 pub mod random;
 mod reduce;
 mod simd;
+mod spline;
 mod transpose;
 pub mod winograd;
 
 pub use bandwidth::read_bandwidth;
+pub use bilinear::{frame_picture, sample_bilinear};
 pub use depthwise::{DepthwiseRows, DepthwiseSize, depthwise, depthwise_weights};
 pub use float::Float;
 pub use gather::{GatheredSamples, gather_bytes, gather_values};
@@ -47,6 +52,7 @@ pub use pool::Pool;
 pub use prefetch::prefetch_all;
 pub use reduce::{add_row_sums, all_below, sum, sum_of_squares};
 pub use simd::vectorize;
+pub use spline::{SplineAxis, interpolate_spline};
 pub use transpose::transpose;
 
 /// The most lanes of a vector register: 512 bits of `f32`, which are also a cache line.

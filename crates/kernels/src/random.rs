@@ -54,7 +54,13 @@ pub struct Stream {
 impl Stream {
     /// The sequence number `stream` of `seed`, at its beginning.
     pub fn new(seed: u64, stream: u64) -> Self {
-        Self { seed, stream, block: 0, words: [0; 4], used: 4 }
+        Self::at(seed, stream, 0)
+    }
+
+    /// The sequence number `stream` of `seed`, four words a block, from a block on: for draws whose key is longer than
+    /// the number of a stream.
+    pub fn at(seed: u64, stream: u64, block: u64) -> Self {
+        Self { seed, stream, block, words: [0; 4], used: 4 }
     }
 
     /// 32 random bits.
@@ -269,6 +275,9 @@ mod tests {
         assert_eq!(draw(1, 2), draw(1, 2));
         assert_ne!(draw(1, 2), draw(1, 3));
         assert_ne!(draw(1, 2), draw(2, 2));
+        let mut stream = Stream::new(1, 2);
+        (0..8).for_each(|_| _ = stream.next_u32());
+        assert_eq!(Stream::at(1, 2, 2).next_u64(), stream.next_u64());
         assert_eq!((unit(0), unit(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
     }
 }

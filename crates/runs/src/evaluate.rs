@@ -101,7 +101,13 @@ impl Evaluator {
             let program = program.expect("made for batches of this size");
             let inputs = ModelInputs {
                 model: &self.model,
-                source: BatchSource { dataset, indices, next: &[], divisor: self.divisor },
+                source: BatchSource {
+                    dataset,
+                    indices,
+                    next: &[],
+                    divisor: self.divisor,
+                    augment: None,
+                },
                 running_statistics: &saved.running_statistics,
             };
             let parameters = &saved.parameters[..];

@@ -24,6 +24,7 @@ use nn::schedule::{Schedule, StepOf, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
+use crate::augment::check_shape;
 use crate::parts::PartsError;
 
 pub use builder::ExperimentBuilder;
@@ -391,6 +392,7 @@ impl Experiment {
         }
         within("data", experiment.data.validate())?;
         within("model", experiment.model.validate())?;
+        within("data", check_shape(&experiment.data.augment, &experiment.model.input))?;
         experiment.model.check().map_err(|error| {
             let setting = experiment.model.setting_of(&error).unwrap_or_default();
             mistake(file, place(&format!("model.{setting}")), chain(&error))

@@ -3,19 +3,22 @@
 //!
 //! Nothing here trains. A program that shows runs or uses saved models needs no more than this crate.
 
+pub mod augment;
 mod batch_source;
 mod evaluate;
 mod experiment;
 mod folder;
 pub mod metrics;
 mod parts;
+mod picture;
 mod predictor;
 pub mod presets;
 mod saved;
 mod start;
 pub mod tune;
 
-pub use batch_source::BatchSource;
+pub use augment::Augmentation;
+pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, EarlyStopping, Experiment, ExperimentBuilder, ExperimentError, Reference,
@@ -24,6 +27,7 @@ pub use experiment::{
 pub use folder::{RunFolder, RunFolderError};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
 pub use parts::{PartRows, Parts, PartsError};
+pub use picture::{AffineMap, AugmentedPicture};
 pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};
 pub use start::Start;

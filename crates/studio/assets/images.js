@@ -4,8 +4,11 @@ import { cssRgb, resizeCanvas } from "./dom.js";
 import description from "./panels/description.json" with { type: "json" };
 import { fetchImages } from "./server.js";
 
-/** Samples in a request. */
+/** Samples in a request: more than a snapshot lists, so that a batch is one request. */
 const BATCH = 500;
+
+/** What an image is known by: that of the data, or the one that was trained with in a step. */
+const key = (sample, step) => (step === null ? sample : `${step}: ${sample}`);
 
 /** The images of one set of a run. */
 export class Images {
@@ -15,29 +18,29 @@ export class Images {
     this.requested = new Set();
   }
 
-  /** The pixels and label of a sample; undefined until they have arrived. */
-  get(sample) {
-    return this.known.get(sample);
+  /** The pixels and label of a sample, as augmented in a step if one is given; undefined until they have arrived. */
+  get(sample, step = null) {
+    return this.known.get(key(sample, step));
   }
 
-  /** Requests the images that were not requested before. */
-  async fetch(samples) {
-    const missing = samples.filter((sample) => !this.requested.has(sample));
-    missing.forEach((sample) => this.requested.add(sample));
-    for (let i = 0; i < missing.length; i += BATCH) await this.fetchBatch(missing.slice(i, i + BATCH));
+  /** Requests the images that were not requested before. Those of a step are the beginning of its batch, in order. */
+  async fetch(samples, step = null) {
+    const missing = samples.filter((sample) => !this.requested.has(key(sample, step)));
+    missing.forEach((sample) => this.requested.add(key(sample, step)));
+    for (let i = 0; i < missing.length; i += BATCH) await this.fetchBatch(missing.slice(i, i + BATCH), step);
   }
 
-  async fetchBatch(samples) {
-    const bytes = await fetchImages(this.about.id, this.set, samples);
+  async fetchBatch(samples, step) {
+    const bytes = await fetchImages(this.about.id, this.set, samples, step);
     if (!bytes) {
-      samples.forEach((sample) => this.requested.delete(sample));
+      samples.forEach((sample) => this.requested.delete(key(sample, step)));
       return;
     }
     const labels = new DataView(bytes);
     const size = this.about.image_shape.reduce((product, length) => product * length, 1);
     samples.forEach((sample, i) => {
       const pixels = new Uint8Array(bytes, 4 * samples.length + i * size, size);
-      this.known.set(sample, { label: labels.getUint32(4 * i, true), pixels });
+      this.known.set(key(sample, step), { label: labels.getUint32(4 * i, true), pixels });
     });
     this.arrived();
   }

@@ -81,9 +81,11 @@ export function listen(id, { history, lines, problem, end, isLost }) {
   return stop;
 }
 
-/** Labels and pixels of some samples; null if they are not available. */
-export async function fetchImages(id, set, samples) {
-  return (await answer(path(id, `/images?set=${set}&samples=${samples.join(",")}`)))?.arrayBuffer() ?? null;
+/** Labels and pixels of some samples, or of the first of the batch of a step as augmented; null if there are none. */
+export async function fetchImages(id, set, samples, step) {
+  const ofStep = step === null ? "" : `&step=${step}`;
+  const request = `/images?set=${set}&samples=${samples.join(",")}${ofStep}`;
+  return (await answer(path(id, request)))?.arrayBuffer() ?? null;
 }
 
 /**

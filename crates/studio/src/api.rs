@@ -7,7 +7,8 @@
 //! | `GET /api/runs/ID`                              | settings and layers of a run, and the permissions    |
 //! | `GET /api/runs/ID/flow?width=`                   | positions of the boxes and edges of its network      |
 //! | `GET /api/runs/ID/events`                       | its events, as a stream                              |
-//! | `GET /api/runs/ID/images?set=test&samples=`     | labels and pixels of some samples                    |
+//! | `GET /api/runs/ID/images?set=test&samples=`     | labels and pixels of some samples; with `step=`, as  |
+//! |                                                 | augmented in the batch of a step, which they begin   |
 //! | `GET /api/runs/ID/activations?set=test&sample=` | activations of a model for a sample, layer by layer  |
 //! | `POST /api/runs/ID/activations`                 | the same for the bytes of the body                   |
 //! | `GET /api/runs/ID/activation-statistics`        | statistics of the activations over some test samples |
@@ -289,6 +290,8 @@ struct ImagesQuery {
     set: Part,
     /// Numbers separated by commas.
     samples: String,
+    /// Of a training batch: the step, which augments its first samples. Then these are the samples, in their order.
+    step: Option<u64>,
 }
 
 fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<Vec<u8>> {
@@ -302,7 +305,11 @@ fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<
     let number = |&sample: &usize| u32::try_from(sample).unwrap_or(u32::MAX);
     let samples: Vec<u32> = samples.iter().map(number).collect();
     let data = request.run.data()?;
-    let found = images::some(set(&data, query.set)?, &samples);
+    let set = set(&data, query.set)?;
+    let found = match query.step {
+        Some(step) => images::of_batch(&request.run.experiment()?, set, &samples, step),
+        None => images::some(set, &samples),
+    };
     let Images { labels, pixels } = found.ok_or_else(|| not_found("no such images"))?;
     Ok(labels.into_iter().flat_map(u32::to_le_bytes).chain(pixels).collect())
 }

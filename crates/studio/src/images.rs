@@ -1,6 +1,7 @@
 //! Samples as images.
 
 use data::{Dataset, Features, Targets};
+use runs::{BatchSource, Experiment};
 
 /// Height, width and channels of the samples, if they are images in bytes.
 pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {
@@ -28,4 +29,54 @@ pub(crate) fn some(set: &Dataset, samples: &[u32]) -> Option<Images> {
     let labels: Vec<u32> = labels.collect::<Option<_>>()?;
     let chosen = samples.iter().flat_map(|&sample| &pixels[sample as usize * len..][..len]);
     Some(Images { labels, pixels: chosen.copied().collect() })
+}
+
+/// The first samples of the batch that was trained in a step, counted from 1, as the network saw them: augmented.
+/// `None` as for [`some`].
+pub(crate) fn of_batch(
+    experiment: &Experiment,
+    set: &Dataset,
+    samples: &[u32],
+    step: u64,
+) -> Option<Images> {
+    let Images { labels, .. } = some(set, samples)?;
+    let drawn = u128::from(step.saturating_sub(1)) * experiment.train.batch as u128;
+    let values = BatchSource::<f32>::of_training(experiment, set, samples, drawn).samples();
+    let divisor = experiment.data.divisor_for(set);
+    // Brighter ones are cut off.
+    let pixels = values.into_iter().map(|value| (value * divisor).round() as u8).collect();
+    Some(Images { labels, pixels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_that_of_its_step_and_without_augmentation_that_of_the_data() {
+        let experiment = |augment: &str| {
+            let text = format!(
+                "data = {{ source = 'memory'{augment} }}\ntrain = {{ steps = 9, batch = 4, seed = 1 }}\n\
+                 model = {{ input = [5, 4, 1], layers = ['flatten'] }}"
+            );
+            Experiment::parse("batch.toml", &text).unwrap()
+        };
+        let pixels: Vec<u8> = (0..6 * 20).map(|i| (i * 11 % 256) as u8).collect();
+        let targets = Targets::Labels { values: vec![0, 1, 2, 3, 4, 5], classes: 6 };
+        let set = Dataset::new("toy", [5, 4, 1], Features::U8(pixels.clone()), targets).unwrap();
+        let of =
+            |experiment: &Experiment, step| of_batch(experiment, &set, &[5, 0, 2], step).unwrap();
+        let plain = of(&experiment(""), 2);
+        assert_eq!(plain.labels, [5, 0, 2]);
+        assert_eq!(plain.pixels, [&pixels[100..], &pixels[..20], &pixels[40..60]].concat());
+        let augmented = experiment(", augment = ['rotate', { kind = 'brightness', fraction = 1 }]");
+        // The second batch of four out of six begins in epoch 0 with two samples, then epoch 1 begins.
+        let second = of(&augmented, 2).pixels;
+        let set_of = |step| of(&augmented, step).pixels;
+        assert_ne!(second, plain.pixels);
+        assert_eq!(second[..40], set_of(1)[..40]);
+        assert_ne!(second[40..], set_of(1)[40..]);
+        assert_eq!(second[40..], set_of(3)[40..]);
+        assert!(of_batch(&augmented, &set, &[6], 1).is_none());
+    }
 }

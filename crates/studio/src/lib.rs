@@ -31,7 +31,7 @@ use runs::{DataSpec, ExperimentError, Parts};
 pub use api::Timeouts;
 pub use error::RunError;
 pub use live::{LiveLink, LiveRun, live};
-pub use picture::{Picture, picture, sweep_picture};
+pub use picture::{Picture, SampleSheet, picture, sweep_picture};
 pub use report::html;
 pub use server::{BoundAddress, Options, Studio, StudioError};
 

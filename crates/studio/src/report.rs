@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data::Dataset;
-use events::{Event, Part};
+use events::{Event, Part, Snapshot};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::{Value, json};
@@ -49,8 +49,18 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
         }
     }
     let images = run.data().ok().map(|parts| {
-        let (train, test) = samples(&events, parts.test.len());
-        json!({ "train": packed(&parts.train, &train), "test": packed(&parts.test, &test) })
+        let (batches, test) = (batches(&events), test_samples(&events, parts.test.len()));
+        let train = batches.iter().flat_map(|snapshot| snapshot.batch.iter().copied()).collect();
+        let mut images =
+            json!({ "train": packed(&parts.train, train), "test": packed(&parts.test, test) });
+        if let Some(experiment) = run.experiment().ok().filter(|of| !of.data.augment.is_empty()) {
+            let augmented = batches.into_iter().filter_map(|Snapshot { step, batch, .. }| {
+                let images = images::of_batch(&experiment, &parts.train, batch, *step)?;
+                Some((step.to_string(), json_of(batch, images)))
+            });
+            images["batches"] = augmented.collect::<serde_json::Map<_, _>>().into();
+        }
+        images
     });
     let report = json!({
         "about": about,
@@ -60,33 +70,44 @@ fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
     Ok(page(&run.id, &report.to_string()))
 }
 
-/// The samples to include: those of some batches, and those of the test panel at every evaluation.
-fn samples(events: &[Event], n_test: usize) -> (BTreeSet<u32>, BTreeSet<u32>) {
-    // After the misclassified ones the others follow in order.
-    let mut test: BTreeSet<u32> = (0..events::MOST_MISCLASSIFIED.min(n_test) as u32).collect();
-    let mut batches = Vec::new();
-    for event in events {
-        match event {
-            Event::Snapshot(snapshot) => batches.push(&snapshot.batch),
-            Event::EvaluationFinished(evaluation) if evaluation.part == Part::Test => {
-                test.extend(evaluation.misclassified.iter().map(|(sample, _)| sample));
-            }
-            _ => {}
-        }
-    }
-    let stride = batches.len().div_ceil(BATCHES).max(1);
-    (batches.into_iter().rev().step_by(stride).flatten().copied().collect(), test)
+/// The snapshots whose batches are included.
+fn batches(events: &[Event]) -> Vec<&Snapshot> {
+    let snapshots = events.iter().filter_map(|event| match event {
+        Event::Snapshot(snapshot) => Some(snapshot),
+        _ => None,
+    });
+    let snapshots: Vec<_> = snapshots.collect();
+    let stride = snapshots.len().div_ceil(BATCHES).max(1);
+    snapshots.into_iter().rev().step_by(stride).collect()
 }
 
-/// Labels and pixels of some samples. The pixels stand one after the other, deflated, as Base64.
-fn packed(set: &Dataset, wanted: &BTreeSet<u32>) -> Option<Value> {
+/// The samples of the test panel at every evaluation.
+fn test_samples(events: &[Event], n_test: usize) -> BTreeSet<u32> {
+    // After the misclassified ones the others follow in order.
+    let mut test: BTreeSet<u32> = (0..events::MOST_MISCLASSIFIED.min(n_test) as u32).collect();
+    for event in events {
+        if let Event::EvaluationFinished(evaluation) = event
+            && evaluation.part == Part::Test
+        {
+            test.extend(evaluation.misclassified.iter().map(|(sample, _)| sample));
+        }
+    }
+    test
+}
+
+/// Labels and pixels of some samples.
+fn packed(set: &Dataset, wanted: BTreeSet<u32>) -> Option<Value> {
     let exists = |&sample: &u32| (sample as usize) < set.len();
-    let samples: Vec<u32> = wanted.iter().copied().filter(exists).collect();
-    let Images { labels, pixels } = images::some(set, &samples)?;
+    let samples: Vec<u32> = wanted.into_iter().filter(exists).collect();
+    Some(json_of(&samples, images::some(set, &samples)?))
+}
+
+/// Samples with their labels and pixels, which stand one after the other, deflated, as Base64.
+fn json_of(samples: &[u32], Images { labels, pixels }: Images) -> Value {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     packer.write_all(&pixels).expect("memory takes all");
     let bytes = packer.finish().expect("memory takes all");
-    Some(json!({ "samples": samples, "labels": labels, "pixels": STANDARD.encode(bytes) }))
+    json!({ "samples": samples, "labels": labels, "pixels": STANDARD.encode(bytes) })
 }
 
 /// The page with the modules that it needs.

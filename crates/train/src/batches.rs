@@ -1,9 +1,11 @@
 //! The batches of a training set, one after the other.
 
+use std::ops::Range;
+
 use data::{DataError, Dataset, Draw, Sampler};
 use kernels::random::{below, philox};
 
-use runs::{BatchSource, Experiment};
+use runs::{Augmentation, BatchAugmentation, BatchSource, Experiment};
 
 /// Random draws of the order of samples: `"orde"`. Every purpose has its own.
 const ORDER: u32 = 0x6f72_6465;
@@ -15,6 +17,9 @@ pub(crate) struct Batches {
     sampler: Sampler,
     seed: u64,
     divisor: f32,
+    augment: Vec<Augmentation>,
+    /// The step of the batch.
+    step: u64,
     /// The number of each sample of the batch in the dataset.
     pub(crate) indices: Vec<u32>,
     /// The same for the batch of the step after, and that step.
@@ -28,6 +33,8 @@ impl Batches {
             sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
             seed: train.seed,
             divisor: experiment.data.divisor_for(&dataset),
+            augment: experiment.data.augment.clone(),
+            step: 0,
             indices: Vec::with_capacity(train.batch),
             next: (Vec::with_capacity(train.batch), None),
             dataset,
@@ -45,6 +52,7 @@ impl Batches {
             let words = philox([counter[0], counter[1], stream[0], stream[1]], seed);
             below(u64::from(words[0]) << 32 | u64::from(words[1]), bound)
         };
+        self.step = step;
         let (next, next_step) = &mut self.next;
         if *next_step == Some(step) {
             std::mem::swap(&mut self.indices, next);
@@ -59,11 +67,20 @@ impl Batches {
 
     /// The batch.
     pub(crate) fn source(&self) -> BatchSource<'_, f32> {
-        BatchSource { next: &self.next.0, ..self.source_of(&self.indices) }
+        BatchSource { next: &self.next.0, ..self.source_of(0..self.indices.len()) }
     }
 
-    /// Some samples of the training set.
-    pub(crate) fn source_of<'a>(&'a self, indices: &'a [u32]) -> BatchSource<'a, f32> {
-        BatchSource { dataset: &self.dataset, indices, next: &[], divisor: self.divisor }
+    /// A part of the batch.
+    pub(crate) fn source_of(&self, samples: Range<usize>) -> BatchSource<'_, f32> {
+        let Self { dataset, divisor, augment, .. } = self;
+        let drawn = u128::from(self.step) * self.indices.len() as u128 + samples.start as u128;
+        let augmentation = BatchAugmentation { list: augment, seed: self.seed, drawn };
+        BatchSource {
+            dataset,
+            indices: &self.indices[samples],
+            next: &[],
+            divisor: *divisor,
+            augment: (!augment.is_empty()).then_some(augmentation),
+        }
     }
 }

@@ -16,7 +16,7 @@ const BIAS_DEVIATION: f64 = 0.1;
 /// Compares the gradient of an experiment's loss with finite differences, in `f64`, one parameter at a time.
 ///
 /// The network has the weights of its first step and random biases, sees the first samples of `dataset`,
-/// and keeps one dropout mask.
+/// augmented as in the first epoch, and keeps one dropout mask.
 ///
 /// # Errors
 ///
@@ -40,13 +40,12 @@ pub fn gradient_check(
         parameters[spec.range.clone()].fill_with(|| BIAS_DEVIATION * random.normal());
     }
     let indices: Vec<u32> = (0..options.batch as u32).collect();
-    let divisor = experiment.data.divisor_for(dataset).into();
     // Of frozen layers, whose running statistics are inputs, as they are before the first step.
     let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
     let running_statistics: Vec<f64> = initial.map(f64::from).collect();
     let inputs = ModelInputs {
         model: &model,
-        source: BatchSource { dataset, indices: &indices, next: &[], divisor },
+        source: BatchSource::of_training(experiment, dataset, &indices, 0),
         running_statistics: &running_statistics,
     };
     let (graph, loss) = (model.graph.clone(), model.loss);

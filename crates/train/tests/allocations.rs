@@ -1,4 +1,4 @@
-//! A step of training and a prediction allocate nothing once they are warm. A binary of its own: the allocator is
+//! A step of training, with augmentation, and a prediction allocate nothing once they are warm. A binary of its own: the allocator is
 //! counted for the whole process, the threads of the pool among it.
 
 use std::alloc::System;
@@ -7,8 +7,9 @@ use std::sync::{Arc, Barrier};
 use data::{Dataset, Features, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
-use nn::LayerKind;
-use runs::{Experiment, Predictor, Split};
+use graph::op::Tile;
+use nn::{LayerKind, ModelSource as _};
+use runs::{BatchSource, Experiment, Predictor, Split};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -31,20 +32,30 @@ const LAYERS: &str = r#"
     { kind = "add", from = ["main", "means"] },
 "#;
 
-fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
+/// Augmentations of all kinds, among them two displacements with a map between them.
+const AUGMENT: &str = "augment = ['shift', { kind = 'elastic', sigma = 2 }, 'rotate', 'scale', { kind = 'elastic', sigma = 3 }, \
+    'erase', 'shear', 'flip', 'brightness']";
+
+fn images() -> Dataset {
+    let pixels = (0..300 * 64).map(|i| (i * 31 % 256) as u8).collect();
+    let targets = Targets::Labels { values: (0..300).map(|i| i % 4).collect(), classes: 4 };
+    Dataset::new("images", [8, 8, 1], Features::U8(pixels), targets).unwrap()
+}
+
+fn experiment(train: &str) -> Experiment {
     // Those that are not listed need no setting, or they must be listed.
     let others = LayerKind::NAMES.iter().filter(|name| !LAYERS.contains(**name));
     let layers: String = others.map(|name| format!("'{name}', ")).collect::<String>() + LAYERS;
     let text = format!(
-        "data.source = 'memory'\nmodel = {{ input = [8, 8, 1], layers = [{layers}] }}\n\
+        "data.source = 'memory'\ndata.{AUGMENT}\nmodel = {{ input = [8, 8, 1], layers = [{layers}] }}\n\
          [train]\nbatch = 120\nsteps = 1000\nreport_every = 1000\n{train}"
     );
-    let experiment = Experiment::parse("layers.toml", &text).unwrap();
-    let pixels = (0..300 * 64).map(|i| (i * 31 % 256) as u8).collect();
-    let targets = Targets::Labels { values: (0..300).map(|i| i % 4).collect(), classes: 4 };
-    let set = Dataset::new("images", [8, 8, 1], Features::U8(pixels), targets).unwrap();
-    let split = Split { train: set.clone(), test: set };
-    Trainer::new(experiment, split, Arc::clone(pool)).unwrap()
+    Experiment::parse("layers.toml", &text).unwrap()
+}
+
+fn trainer(train: &str, pool: &Arc<Pool>) -> Trainer {
+    let split = Split { train: images(), test: images() };
+    Trainer::new(experiment(train), split, Arc::clone(pool)).unwrap()
 }
 
 /// Expects that calls allocate nothing after so many of them.
@@ -60,10 +71,13 @@ fn assert_allocates_nothing(name: &str, after: usize, mut call: impl FnMut()) {
 #[test]
 fn a_warm_step_and_a_warm_prediction_allocate_nothing_in_layers_of_all_kinds() {
     let pool = Arc::new(Pool::new(2));
-    // A thread allocates when it begins: all must have.
-    let all = Barrier::new(pool.threads());
+    // A thread allocates when it begins, and for the first samples that it augments: all must have.
+    let (all, experiment, set) = (Barrier::new(pool.threads()), experiment(""), images());
     pool.run(pool.threads(), |_| {
         all.wait();
+        let tile = Tile { first: 0, valid: 120, width: 128, batch: 120 };
+        let source = BatchSource::of_training(&experiment, &set, &[0; 120], 0);
+        source.load_samples(tile, &mut vec![0.0_f32; 64 * tile.width]);
     });
     for train in [
         "optimizer = 'sgd'",

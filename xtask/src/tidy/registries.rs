@@ -44,6 +44,11 @@ const REGISTRIES: &[Registry] = &[
         RegistryEntry::ModuleAndItem,
     ),
     registry(
+        "crates/runs/src/augment",
+        "crates/runs/src/augment/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry(
         "crates/runs/src/experiment/sources",
         "crates/runs/src/experiment/sources/mod.rs",
         RegistryEntry::ModuleAndItem,

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod presets;
@@ -38,6 +39,7 @@ commands! {
     tune::TuneArgs => Tune,
     presets::PresetsArgs => Presets,
     summary::SummaryArgs => Summary,
+    data::DataArgs => Data,
     eval::EvalArgs => Eval,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,

@@ -30,6 +30,55 @@ fn presets_are_listed_with_what_was_published() {
 }
 
 #[test]
+fn data_is_described_and_drawn() {
+    let sandbox = Sandbox::new();
+    let described = "\
+source  idx
+sample  [4, 4, 1], bytes from 0 to 200, divided by 255
+
+part   samples  of each class
+train       12  0: 4  1: 4  2: 4
+test         6  0: 2  1: 2  2: 2
+";
+    let ran = sandbox.line("data tiny.toml");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), described), "{}", ran.err);
+    let list = "data.augment=['flip',{kind='shift',pixels=1}]";
+    let ran = sandbox.line(&format!("data tiny.toml --set {list} --json"));
+    let report = ran.json();
+    assert_eq!(report["augment"], serde_json::json!(["flip", "shift"]));
+    assert_eq!(report["parts"][1]["classes"], serde_json::json!([2, 2, 2]));
+    assert_eq!(report["range"], serde_json::json!([0.0, 200.0]));
+    // Width and height of a PNG are big-endian after 16 bytes; a sample of 4 × 4 takes 64 × 64 pixels, and 2 of gap.
+    let size = |file: &str| {
+        let png = fs::read(sandbox.path(file)).unwrap();
+        assert!(png.starts_with(b"\x89PNG"));
+        [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+    };
+    sandbox.succeeds("data tiny.toml --png plain.png");
+    assert_eq!(size("plain.png"), [3 * 66 - 2, 4 * 66 - 2]);
+    sandbox.succeeds(&format!("data tiny.toml --augment --png augmented.png --set {list}"));
+    assert_eq!(size("augmented.png"), [10 * 66 - 2, 10 * 66 - 2]);
+    let ran = sandbox.line("data tiny.toml --augment --png none.png");
+    assert_eq!(ran.code, Some(2));
+    ran.tells(&[
+        "--augment: expected an experiment with augmentations, found none",
+        "--set 'data.augment=",
+    ]);
+    let regression = "[data]\nsource = { kind = 'matrix_exponential', samples = 10 }\n\
+        [model]\ninput = [4]\nlayers = [{ kind = 'linear', units = 4 }]\n\
+        [train]\nloss = 'mean_squared_error'\nsteps = 1\nbatch = 5\n";
+    sandbox.write("matrices.toml", regression);
+    sandbox
+        .line("data matrices.toml")
+        .tells(&["[4], real numbers from -", "values instead of classes"]);
+    let ran = sandbox.line("data matrices.toml --png none.png");
+    assert_eq!(ran.code, Some(2));
+    ran.tells(&[
+        "--png: expected samples of [rows, columns, channels] with 1 or 3 channels, found [4]",
+    ]);
+}
+
+#[test]
 fn a_network_is_summed_up_from_a_preset_a_file_a_run_and_a_model() {
     let table = "\
 layer      output        parameters  multiply-adds

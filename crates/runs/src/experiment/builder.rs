@@ -9,6 +9,7 @@ use super::sources::memory::MemoryData;
 use super::{
     DataSource, DataSpec, EarlyStopping, Experiment, ExperimentError, TrainSpec, ValidationSize,
 };
+use crate::augment::Augmentation;
 
 /// An experiment under construction: see [`Experiment::builder`].
 #[derive(Clone, Debug)]
@@ -124,6 +125,12 @@ impl ExperimentBuilder {
     /// Optimizer updates: in place of [`epochs`](Self::epochs).
     pub fn steps(mut self, steps: u64) -> Self {
         (self.0.train.epochs, self.0.train.steps) = (None, Some(steps));
+        self
+    }
+
+    /// A random change of training pictures, after those before it.
+    pub fn augment(mut self, augmentation: impl Into<Augmentation>) -> Self {
+        self.0.data.augment.push(augmentation.into());
         self
     }
 

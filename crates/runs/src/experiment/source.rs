@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ExperimentError;
 use super::sources::{DataSource, Split, mnist::MnistDigits};
+use crate::augment::{Augmentation, valid_augmentations};
 use crate::parts::{Parts, ValidationChoice};
 
 settings! {
@@ -30,6 +31,9 @@ settings! {
         /// Training samples used, from the first, without those of the validation set, which is the same for any limit.
         #[serde(skip_serializing_if = "Option::is_none")]
         limit: Option<usize> = None, optional(one_or_more);
+        /// Random changes of training pictures, in this order: see [`augment`](crate::augment).
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        augment: Vec<Augmentation> = Vec::new(), |name, list: &Vec<_>| valid_augmentations(name, list);
         /// The seed by which validation samples are drawn, below 2⁶³. It is not that of a run: runs of several seeds are
         /// compared on the same samples, and one that begins with the network of another is not measured on samples
         /// that the other was trained on.

@@ -105,6 +105,9 @@ batch = 100 | schedule = { kind = "warmup", then = { kind = "constant", learning
 batch = 100 | early_stopping = { patience = «0» } | train.early_stopping.patience: expected 1 or more, found 0
 batch = 100 | early_stopping = { min_improvement = «-1» } | train.early_stopping.min_improvement: expected a number of at least 0, found -1
 [model] | data.limit = «0»\n[model] | data.limit: expected 1 or more, found 0
+[model] | data.augment = [{ kind = "shift", pixels = 3 }, { kind = "rotate", degrees = «200» }]\n[model] | data.augment.2.degrees: expected a number above 0 and at most 180, found 200
+[model] | data.augment = [{ pixels = «28», kind = "shift" }]\n[model] | data.augment.1.pixels: expected less than the 28 rows and 28 columns of a picture, found [28, 28]
+[model] | data.augment = [«"rotat"»]\n[model] | unknown variant `rotat`, expected one of `shift`, `rotate`, `scale`, `shear`, `elastic`, `flip`, `erase`, `brightness`\n  did you mean `rotate`?
 units = 10 | units = «1048577» | model.layers.4.units: expected 1 to 1048576, found 1048577
 filters = 4 | filters = «1000000000000000000» | model.layers.1.filters: expected 1 to 1048576, found 1000000000000000000
 kernel = 5 | kernel = «[5, 9223372036854775807]» | model.layers.1.kernel: expected 1 to 1048576, found 9223372036854775807
@@ -123,6 +126,25 @@ epochs = 3.0 | epochs = 3.0\nsteps = 9 | [train]: expected either `epochs` or `s
         let error = read(&FILE.replacen(&from, &to, 1)).unwrap_err();
         assert_eq!(error, format!("digits.toml: {message}"));
     }
+}
+
+#[test]
+fn augmentations_need_pictures_and_are_written_back() {
+    let text = "data.augment = [«'flip'»]\nmodel = { input = [784], layers = ['relu'] }\ntrain.steps = 1\n";
+    let error = read(&text.replace(['«', '»'], "")).unwrap_err();
+    let expected = "digits.toml:1:16: data.augment: expected samples of [rows, columns, channels]; remove it, or change \
+        model.input, found samples of [784]\n";
+    assert!(error.starts_with(expected), "{error}");
+    let list =
+        "[{ kind = 'shift', pixels = [0, 3] }, 'elastic', { kind = 'flip', direction = 'both' }]";
+    let experiment = set(&[("data.augment", list)]).unwrap();
+    let written = experiment.to_text();
+    let line = "augment = [{ kind = \"shift\", pixels = [0, 3] }, { kind = \"elastic\", pixels = 1.0, sigma = 4.0 }, \
+        { kind = \"flip\", direction = \"both\" }]\n";
+    assert!(written.contains(line), "{written}");
+    assert_eq!(read(&written), Ok(experiment));
+    // Those who use none do not meet it.
+    assert!(!read(FILE).unwrap().to_text().contains("augment"));
 }
 
 #[test]

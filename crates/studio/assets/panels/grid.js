@@ -8,7 +8,7 @@ import { translate } from "../text.js";
 const DISTANCE = 14;
 
 /**
- * `cells(view)` are the `{ sample, prediction }` to show, `note(view, cells)` the text beside the title;
+ * `cells(view)` are the `{ sample, prediction, step }` to show, all as augmented in that step if there is one, `note(view, cells)` the text beside the title;
  * `images` has the images, and `open(sample, prediction)` is called for a cell that was clicked.
  */
 export function imageGrid(options) {
@@ -28,8 +28,8 @@ export function imageGrid(options) {
     if (shown[cell]) open(shown[cell].sample, shown[cell].prediction);
   };
   const showReadout = (cell, { clientX, clientY }) => {
-    const { sample, prediction } = shown[cell] ?? {};
-    const image = images.get(sample);
+    const { sample, prediction, step } = shown[cell] ?? {};
+    const image = images.get(sample, step);
     readout.hidden = !image;
     if (!image) return;
     const values = [
@@ -79,13 +79,16 @@ export function imageGrid(options) {
       }
       shown = cells(view);
       setText(text, note(view, shown));
-      images.fetch(shown.map(({ sample }) => sample));
+      images.fetch(
+        shown.map(({ sample }) => sample),
+        shown[0]?.step,
+      );
       // A thousand images are drawn only if they, their size or their colours have changed.
       const { width, height } = element.getBoundingClientRect();
       const state = JSON.stringify([width, height, cssColor("--card"), images.known.size, shown]);
       if (state === drawnAs) return;
       drawnAs = state;
-      const drawn = shown.map(({ sample, prediction }) => ({ image: images.get(sample), prediction }));
+      const drawn = shown.map(({ sample, prediction, step }) => ({ image: images.get(sample, step), prediction }));
       drawImages(canvas, about, drawn, columns, rows, fills);
       const isMisclassified = ({ image, prediction }) =>
         image && prediction !== undefined && prediction !== image.label;
@@ -97,8 +100,8 @@ export function imageGrid(options) {
         const isCorrect = prediction === undefined || prediction === label;
         return translate(isCorrect ? "common.correct" : "common.misclassified");
       };
-      const body = cells(view).map(({ sample, prediction }) => {
-        const label = images.get(sample)?.label;
+      const body = cells(view).map(({ sample, prediction, step }) => {
+        const label = images.get(sample, step)?.label;
         return [sample, label ?? "–", prediction ?? label ?? "–", outcome(prediction, label)];
       });
       return createTable(

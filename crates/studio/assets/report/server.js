@@ -21,9 +21,9 @@ export function listen(_, { history, end }) {
 
 const decompressed = {};
 
-/** The images of a set by sample. */
-async function decompress(set) {
-  const { samples, labels, pixels } = report.images[set] ?? { samples: [], labels: [], pixels: "" };
+/** Images by sample. */
+async function decompress(images) {
+  const { samples, labels, pixels } = images ?? { samples: [], labels: [], pixels: "" };
   if (samples.length === 0) return new Map();
   const packed = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -34,9 +34,10 @@ async function decompress(set) {
   );
 }
 
-export async function fetchImages(_, set, samples) {
-  decompressed[set] ??= decompress(set);
-  const known = await decompressed[set];
+export async function fetchImages(_, set, samples, step) {
+  const key = step ?? set;
+  decompressed[key] ??= decompress(step === null ? report.images[set] : report.images.batches?.[step]);
+  const known = await decompressed[key];
   if (known.size === 0) return null;
   const size = [...known.values()][0].pixels.length;
   const answer = new Uint8Array(samples.length * (4 + size));

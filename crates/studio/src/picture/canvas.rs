@@ -222,7 +222,7 @@ fn hex([red, green, blue]: Color) -> String {
 }
 
 /// An image as a PNG file: a signature, and chunks for the size, the pixels and the end.
-fn png(image: &Image) -> Vec<u8> {
+pub(super) fn png(image: &Image) -> Vec<u8> {
     let [width, height] = [image.width, image.height].map(|size| (size as u32).to_be_bytes());
     // Eight bits for each of red, green and blue.
     let header = [&width[..], &height, &[8, 2, 0, 0, 0]].concat();

@@ -3,6 +3,7 @@
 mod axis;
 mod canvas;
 mod description;
+mod sheet;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use data::Dataset;
 use events::{EvaluationFinished, Event, MetricInfo, Metrics, Part, Quantiles, Snapshot};
-use runs::Parts;
+use runs::{Experiment, Parts};
 
 use self::canvas::{Anchor, Image};
 use self::description::{Content, Curve, Curves, Description, NumberFormat, Panel, color};
@@ -22,6 +23,7 @@ use crate::library::OpenRun;
 use crate::{OpenData, assets};
 
 pub use self::canvas::Picture;
+pub use self::sheet::SampleSheet;
 pub use self::sweep::sweep_picture;
 
 /// Points of the picture.
@@ -68,6 +70,7 @@ pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, RunError> 
         end: steps.max().unwrap_or(1).max(1) as f64,
         events: &events,
         data: run.data().ok(),
+        augmented: run.experiment().ok().filter(|of| !of.data.augment.is_empty()),
         other_loss: other_loss.flatten(),
     };
     drawing.head(&run.id);
@@ -110,6 +113,8 @@ struct Drawing<'a> {
     /// The step at which the axes end.
     end: f64,
     data: Option<Arc<Parts>>,
+    /// The experiment, if it augments training samples.
+    augmented: Option<Experiment>,
     /// The loss, unless it is in nats.
     other_loss: Option<String>,
 }
@@ -315,8 +320,15 @@ impl Drawing<'_> {
         let mut cells = cells.unwrap_or_default();
         cells.truncate(rows * columns);
         let samples: Vec<u32> = cells.iter().map(|(sample, _)| *sample).collect();
-        let known =
-            data.and_then(|data| Some((images::size(data)?, images::some(data, &samples)?)));
+        let augmented = self.augmented.as_ref().filter(|_| set == Part::Train);
+        let step = self.snapshots().next_back().map_or(0, |snapshot| snapshot.step);
+        let known = data.and_then(|data| {
+            let images = match augmented {
+                Some(experiment) => images::of_batch(experiment, data, &samples, step),
+                None => images::some(data, &samples),
+            };
+            Some((images::size(data)?, images?))
+        });
         let Some((size, known)) = known else { return Some("panel.no_images") };
         let image = grid_image(&cells, [rows, columns], size, &known, &self.description.numerals);
         // A full grid of an evaluated set is a scale of accuracy: it is as high as the share that it shows.

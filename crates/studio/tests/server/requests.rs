@@ -253,6 +253,33 @@ fn events_of_a_finished_run_come_whole_and_end() {
 }
 
 #[test]
+fn images_of_a_batch_are_those_that_the_network_saw() {
+    let server = Server::new();
+    let augmented = EXPERIMENT.replace("divisor = 1", "divisor = 1, augment = ['flip']");
+    fs::write(server.run("done").join("experiment.toml"), augmented).unwrap();
+    assert_eq!(server.get("/api/runs/done").json()["is_augmented"], true);
+    let (mut plain, mut mirrored) = (0, 0);
+    for step in 1..=20 {
+        let path = format!("/api/runs/done/images?set=train&samples=4,1&step={step}");
+        let answer = server.get(&path).body;
+        assert_eq!(answer[..8], [1, 0, 0, 0, 1, 0, 0, 0]);
+        for (picture, first) in answer[8..].chunks(4).zip([16, 4]) {
+            let rows = [first, first + 1, first + 2, first + 3];
+            let is_plain = picture == rows;
+            assert!(is_plain || picture == [rows[1], rows[0], rows[3], rows[2]], "{picture:?}");
+            *(if is_plain { &mut plain } else { &mut mirrored }) += 1;
+        }
+        assert_eq!(server.get(&path).body, answer);
+    }
+    assert!(plain > 3 && mirrored > 3, "{plain} {mirrored}");
+    let of_data = server.get("/api/runs/done/images?set=train&samples=4").body;
+    assert_eq!(of_data, [1, 0, 0, 0, 16, 17, 18, 19]);
+    assert_eq!(server.get("/api/runs/done/images?set=train&samples=4&step=-1").status, 400);
+    let page = gradus_studio::html(&server.run("done"), images).unwrap();
+    assert!(page.contains("\"batches\":{"), "{}", page.len());
+}
+
+#[test]
 fn images_and_activations_are_those_of_the_data_and_the_model() {
     let server = Server::new();
     let answer = server.get("/api/runs/done/images?set=test&samples=2,0");

@@ -1,5 +1,7 @@
 //! The search for the first value or gradient that is infinite or NaN.
 
+use std::ops::Range;
+
 use events::{NotFinite, NotFiniteKind};
 use graph::{Compile, NodeId, Program, RunArgs};
 
@@ -17,9 +19,11 @@ impl Trainer {
     /// A large batch is run in parts. If their values are finite, only the norm of the gradient is named.
     pub(super) fn find_not_finite(&self) -> NotFinite {
         let (mut value, mut gradient): (Option<NodeId>, Option<NodeId>) = (None, None);
-        for indices in self.batches.indices.chunks(MOST_KEPT) {
+        let batch = self.batches.indices.len();
+        for first in (0..batch).step_by(MOST_KEPT) {
             // All values at once may need more memory than there is.
-            let Some(program) = self.run_with_all_kept(indices) else { break };
+            let samples = first..batch.min(first + MOST_KEPT);
+            let Some(program) = self.run_with_all_kept(samples) else { break };
             let is_bad = |tensor: Option<graph::Tensor<f32>>| {
                 tensor.is_some_and(|tensor| tensor.values().iter().any(|value| !value.is_finite()))
             };
@@ -39,14 +43,14 @@ impl Trainer {
     }
 
     /// A program that has run on some samples of the batch.
-    fn run_with_all_kept(&self, indices: &[u32]) -> Option<Program<f32>> {
-        let batch = indices.len();
+    fn run_with_all_kept(&self, samples: Range<usize>) -> Option<Program<f32>> {
+        let batch = samples.len();
         let loss = Some(self.model.loss);
         let options = Compile { batch, loss, keep_all: true, ..Compile::default() };
         let mut program = Program::new(self.model.graph.clone(), &options).ok()?;
         let inputs = ModelInputs {
             model: &self.model,
-            source: self.batches.source_of(indices),
+            source: self.batches.source_of(samples),
             running_statistics: &self.current.running_statistics,
         };
         program.run(&RunArgs {

@@ -1,5 +1,6 @@
 //! Training from outside, on made-up data: the loop and the files around it.
 
+mod augmentation;
 mod batch_norm;
 mod frozen;
 mod made_up;
