@@ -68,7 +68,7 @@ mod tests {
     fn every_preset_has_its_number_of_parameters_and_names_what_was_published() {
         let table = "softmax 7850, five-sigmoid 185300, five-relu 185300, five-dropout 185300, conv 122270, \
             conv-dropout 244076, bn-sigmoid 185690, bn-relu 185300, bn-conv 708362, two-layer 39760, \
-            simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 958";
+            simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 986";
         for (name, parameters) in table.split(", ").filter_map(|case| case.split_once(' ')) {
             let experiment = find(name).unwrap().experiment();
             assert_eq!(experiment.name, name);
