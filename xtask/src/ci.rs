@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 
 #[cfg(feature = "browser")]
 use crate::browser;
-use crate::{cross, process, tidy};
+use crate::{cross, kill, process, tidy};
 
 /// A named check. It returns what is missing on this machine if it cannot run.
 struct CiStep {
@@ -25,6 +25,7 @@ const STEPS: &[CiStep] = &[
     CiStep { name: "binary", run: || always(binary()) },
     CiStep { name: "wasm", run: cross::wasm },
     CiStep { name: "neon", run: cross::neon },
+    CiStep { name: "kill", run: kill::run_if_installed },
     #[cfg(feature = "browser")]
     CiStep { name: "browser", run: || browser::run_if_installed(&browser::BrowserArgs::default()) },
 ];

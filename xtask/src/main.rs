@@ -20,6 +20,7 @@ mod ci;
 mod compare;
 mod cross;
 mod interop;
+mod kill;
 mod machine;
 mod process;
 mod python;
@@ -63,6 +64,10 @@ enum RepositoryTask {
     /// package index. Exits 1 if a number differs by more than 1e-9 of the largest of its kind, or if the comparison would
     /// not notice it.
     Interop,
+    /// Kill runs at random moments and inside of saves, and check that each continues to the same bytes.
+    ///
+    /// Takes about ten minutes; continues where it was stopped, for the same binary. A short form is part of `ci`.
+    Kill(kill::KillArgs),
     /// Measure three builds from nothing and write the table in `docs/build-cost.md`.
     ///
     /// Takes about ten minutes. Keep the machine otherwise idle.
@@ -109,6 +114,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
         RepositoryTask::Interop => interop::run(),
+        RepositoryTask::Kill(args) => kill::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),
         #[cfg(feature = "browser")]

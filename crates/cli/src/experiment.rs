@@ -12,9 +12,9 @@ use gradus::train::TrainError;
 /// A preset or an experiment file, with overridden settings.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExperimentArgs {
-    /// Preset or experiment file; `gradus presets` lists the presets.
-    #[arg(value_name = "PRESET or FILE.toml", default_value = presets::DEFAULT)]
-    pub(crate) experiment: String,
+    /// Preset or experiment file; `gradus presets` lists the presets [default: conv-dropout].
+    #[arg(value_name = "PRESET or FILE.toml")]
+    pub(crate) experiment: Option<String>,
 
     /// Override a setting of the experiment, such as train.batch=50; may be repeated.
     #[arg(long, value_name = "PATH=VALUE", value_parser = setting)]
@@ -107,6 +107,27 @@ impl ExperimentArgs {
         Ok(Tuning::parse_with(&file, &text, &settings)?)
     }
 
+    /// The same, from the experiment of a run unless another one is given. It begins with no trained network: the run has
+    /// begun.
+    pub(crate) fn read_over(
+        &self,
+        run: &Experiment,
+        more: &[(&str, Option<String>)],
+    ) -> anyhow::Result<ReadExperiment> {
+        let mut read = match self.experiment {
+            Some(_) => self.read(more)?,
+            None => {
+                let (file, text) = ("experiment of the run".to_owned(), run.to_text());
+                let settings = self.settings(more);
+                let experiment = Experiment::parse_with(&file, &text, &settings)?;
+                let overridden = settings.into_iter().map(|(path, _)| path).collect();
+                ReadExperiment { experiment, file, text, overridden }
+            }
+        };
+        read.experiment.model.start = None;
+        Ok(read)
+    }
+
     fn settings(&self, more: &[(&str, Option<String>)]) -> Vec<(String, String)> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
@@ -114,14 +135,14 @@ impl ExperimentArgs {
     }
 
     fn text(&self) -> anyhow::Result<(String, String)> {
-        let name = &self.experiment;
+        let name = self.experiment.as_deref().unwrap_or(presets::DEFAULT);
         if let Some(preset) = presets::find(name) {
             return Ok((preset.file(), preset.text.to_owned()));
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let bytes = std::fs::read(path).with_context(|| name.clone())?;
-            return Ok((name.clone(), Experiment::decode(name, bytes)?));
+            let bytes = std::fs::read(path).with_context(|| name.to_owned())?;
+            return Ok((name.to_owned(), Experiment::decode(name, bytes)?));
         }
         let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
         let hint = did_you_mean(name, names.iter().copied());

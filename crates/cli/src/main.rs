@@ -4,6 +4,7 @@ mod commands;
 mod experiment;
 mod output;
 mod progress;
+mod resume;
 mod served;
 mod signal;
 mod threads;
@@ -40,6 +41,7 @@ const GUIDE: &str = "\
 Getting started:
   gradus train --live --open        train a convolutional network on the embedded digits, with a live page
   gradus presets                    list the built-in experiments
+  gradus train --resume RUN         resume a run that was stopped or killed
   gradus studio                     browse all runs
   gradus tune FILE.toml             search for good settings
   gradus eval runs/conv-dropout-1   loss, accuracy and worst mistakes of a run

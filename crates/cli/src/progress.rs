@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradus::events::{
-    Command, EvaluationFinished, Event, Part, RunStarted, StartModel, StepFinished,
+    Command, EvaluationFinished, Event, Fork, Part, RunStarted, StartModel, StepFinished,
 };
 use gradus::studio::LivePage;
 use gradus::train::{Observer, Trainer};
@@ -62,9 +62,18 @@ impl Progress {
                 }
             }
         }
+        if let Some(Fork { run, step }) = &started.fork_of {
+            self.print(&format!("begins with step {step} of {run}"));
+        }
+        if let Some(step) = started.continues {
+            self.print(&format!("continues after step {step}"));
+        }
         let samples_planned = started.steps_planned.unwrap_or(0) as f64 * started.batch as f64;
         let epochs_planned = samples_planned / started.samples_of(Part::Train) as f64;
         self.epochs_apart = (epochs_planned / MOST_LINES).ceil().max(1.0);
+        let done = epochs_planned * started.continues.unwrap_or(0) as f64
+            / started.steps_planned.unwrap_or(u64::MAX) as f64;
+        self.lines_printed = (done / self.epochs_apart) as u64;
         if io::stderr().is_terminal() {
             let target = ProgressDrawTarget::stderr_with_hz(5);
             let bar = ProgressBar::with_draw_target(started.steps_planned, target);

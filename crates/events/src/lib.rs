@@ -102,6 +102,21 @@ events! {
     RunFinished,
 }
 
+impl Event {
+    /// Optimizer updates when it happened.
+    pub fn step(&self) -> u64 {
+        match self {
+            Self::RunStarted(started) => started.continues.unwrap_or(0),
+            Self::StepFinished(step) => step.step,
+            Self::EvaluationFinished(evaluation) => evaluation.step,
+            Self::Snapshot(snapshot) => snapshot.step,
+            Self::Paused(Paused { step }) | Self::Unpaused(Unpaused { step }) => *step,
+            Self::LearningRateSet(set) => set.step,
+            Self::RunFinished(finished) => finished.summary.steps,
+        }
+    }
+}
+
 /// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,6 +26,8 @@ mod predict;
 mod record;
 #[path = "../examples/residual.rs"]
 mod residual;
+#[path = "../examples/resume.rs"]
+mod resume;
 #[path = "../examples/transfer.rs"]
 mod transfer;
 #[path = "../examples/tune.rs"]
@@ -47,6 +49,7 @@ fn every_example_comes_out_as_it_says() {
     predict::main().unwrap();
     record::main().unwrap();
     residual::main().unwrap();
+    resume::main().unwrap();
     transfer::main().unwrap();
     tune::main().unwrap();
 }

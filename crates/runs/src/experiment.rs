@@ -6,6 +6,7 @@ pub mod early_stopping;
 mod source;
 pub mod sources;
 
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::mem::take;
@@ -110,6 +111,13 @@ settings! {
         /// When the run ends before its last step, see [`early_stopping`].
         #[serde(skip_serializing_if = "Option::is_none")]
         early_stopping: Option<EarlyStopping> = None, optional(nested);
+        /// Minutes from one checkpoint of a recorded run to the next, above 0.
+        checkpoint_minutes: f64 = 1.0, positive;
+        /// Steps from one checkpoint to the next, in place of minutes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checkpoint_every: Option<u64> = None, optional(one_or_more);
+        /// Newest checkpoints that are kept, besides the best and an even choice of ten.
+        checkpoints: usize = 2, one_or_more;
     }
 }
 
@@ -166,6 +174,54 @@ pub enum Statistic {
 impl fmt::Display for Statistic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
+    }
+}
+
+/// What is another in two runs, or at two times in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is, such as the path of a setting.
+    pub what: String,
+    /// What it was, if it was there.
+    pub old: Option<String>,
+    /// What it is now, if it is there.
+    pub new: Option<String>,
+}
+
+impl Difference {
+    /// What is another in two lists of names and values.
+    pub fn between(old: &[(String, String)], new: &[(String, String)]) -> Vec<Self> {
+        let [of_old, of_new] = [old, new]
+            .map(|list| list.iter().map(|(name, value)| (name, value)).collect::<HashMap<_, _>>());
+        let names = || old.iter().chain(new).map(|(name, _)| name);
+        let mut seen = HashSet::new();
+        let names =
+            names().filter(|name| of_old.get(name) != of_new.get(name) && seen.insert(*name));
+        let of = |all: &HashMap<_, &String>, name| all.get(name).map(|value| (*value).clone());
+        let differences = names.map(|name| Self {
+            what: name.clone(),
+            old: of(&of_old, name),
+            new: of(&of_new, name),
+        });
+        differences.collect()
+    }
+
+    /// Each on a line of its own, for the end of a message.
+    pub fn lines(differences: &[Self]) -> String {
+        differences.iter().map(|difference| format!("\n  {difference}")).collect()
+    }
+
+    /// Whether a run may continue with it: the length of the run, and what is saved of it.
+    pub fn may_change(&self) -> bool {
+        let saved = ["train.checkpoint_minutes", "train.checkpoint_every", "train.checkpoints"];
+        saved.contains(&&*self.what) || ["train.epochs", "train.steps"].contains(&&*self.what)
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [old, new] = [&self.old, &self.new].map(|value| value.as_deref().unwrap_or("none"));
+        write!(f, "{}: {old} → {new}", self.what)
     }
 }
 
@@ -314,7 +370,12 @@ impl Experiment {
         Self::settings_of(&text).unwrap_or_else(|| vec![("experiment".to_owned(), text)])
     }
 
-    /// The same of a text in TOML, whether it is an experiment here or not; none if it is not TOML.
+    /// The settings that are others in `new`.
+    pub fn differences(&self, new: &Self) -> Vec<Difference> {
+        Difference::between(&self.settings(), &new.settings())
+    }
+
+    /// The settings of a text in TOML, whether it is an experiment here or not; none if it is not TOML.
     pub fn settings_of(text: &str) -> Option<Vec<(String, String)>> {
         let table: toml::Table = toml::from_str(text).ok()?;
         let mut settings = Vec::new();
@@ -378,12 +439,17 @@ impl Experiment {
             return Err(mistake(file, None, message));
         }
         // The text of an experiment, in its runs and models, has to be read again.
-        let steps = [("steps", train.steps), ("evaluate_every", train.evaluate_every)];
+        let steps = [
+            ("steps", train.steps),
+            ("evaluate_every", train.evaluate_every),
+            ("checkpoint_every", train.checkpoint_every),
+        ];
         let patience = train.early_stopping.as_ref().map(|rule| rule.patience);
         let integers = [
             ("seed", Some(train.seed)),
             ("report_every", Some(train.report_every)),
             ("early_stopping.patience", patience),
+            ("checkpoints", Some(train.checkpoints as u64)),
         ];
         for (name, found) in steps.into_iter().chain(integers) {
             let found = found.unwrap_or(0);

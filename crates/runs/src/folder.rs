@@ -1,29 +1,66 @@
 //! The folder of a run on disk.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use events::Event;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, ExperimentError};
 use crate::parts::PartRows;
-use crate::saved::{LAST, SavedError, SavedModel};
+use crate::saved::{LAST, SavedError, SavedMistake};
+use crate::state::TrainerState;
+use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
 
-/// A folder with `experiment.toml`, `parts.csv` (which rows of the data are in which part), `events.jsonl`, models of
-/// earlier steps in `checkpoints/step-000600.safetensors` and so on and, when the run has ended,
-/// `checkpoints/last.safetensors`.
+/// A folder with `experiment.toml`, `parts.csv` (which rows of the data are in which part), `events.jsonl`, the
+/// checkpoints `checkpoints/step-000600.safetensors` and so on, `checkpoints/best.safetensors` and, when the run has ended, `checkpoints/last.safetensors`.
 ///
 /// While this value exists, a locked file tells others that the run is in progress.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     events: BufWriter<File>,
-    /// Locked until this process has written the run. The system unlocks it even if the process is killed.
-    _lock: File,
+    _lock: RunLock,
 }
 
-/// Why a run folder cannot be made or written.
+/// The folder of a run that no process writes, held to resume it; see [`continue_after`](Self::continue_after).
+#[derive(Debug)]
+pub struct StoppedRun {
+    path: PathBuf,
+    experiment: Experiment,
+    lock: RunLock,
+}
+
+/// Locked as long as this process writes the run. The system unlocks it even if the process is killed.
+#[derive(Debug)]
+struct RunLock {
+    path: PathBuf,
+    _file: File,
+}
+
+/// A checkpoint of a run: the state of the training, and with it a saved model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// After a step.
+    Step(u64),
+    /// At the best evaluation so far.
+    Best,
+    /// At the end.
+    Last,
+}
+
+impl Checkpoint {
+    fn file(self, run: &Path) -> PathBuf {
+        let name = match self {
+            Self::Step(step) => format!("{STEP}{step:06}{ENDING}"),
+            Self::Best => format!("best{ENDING}"),
+            Self::Last => return run.join(LAST),
+        };
+        run.join(CHECKPOINTS).join(name)
+    }
+}
+
+/// Why a run folder cannot be made, written or resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunFolderError {
@@ -51,18 +88,107 @@ pub enum RunFolderError {
         #[source]
         error: io::Error,
     },
-    /// The model cannot be saved.
+    /// The checkpoint cannot be saved.
     #[error(transparent)]
     Saved(#[from] SavedError),
+    /// The experiment of the run cannot be read.
+    #[error("{}", path.display())]
+    Experiment {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        error: Box<ExperimentError>,
+    },
+    /// Another process writes the run.
+    #[error("{}: another process is training this run; stop it first", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The run was ended before it saved anything.
+    #[error("{}: expected a run with a checkpoint, found none; start it again", path.display())]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no checkpoint of the step that was asked for.
+    #[error(
+        "{}: no checkpoint of step {step}; there are those of steps {}", path.display(), list(found)
+    )]
+    NoStep {
+        /// The folder.
+        path: PathBuf,
+        /// The step.
+        step: u64,
+        /// The steps that there are.
+        found: Vec<u64>,
+    },
+    /// A checkpoint cannot be used.
+    #[error("{}", damaged(*before))]
+    Damaged {
+        /// The step of the newest one before it that can.
+        before: Option<u64>,
+        /// What is wrong with it.
+        #[source]
+        error: SavedError,
+    },
 }
 
-/// Where models are saved, and how the names of those of earlier steps begin and end.
+fn damaged(before: Option<u64>) -> String {
+    let before = before.map_or("there is none before it".to_owned(), |step| {
+        format!("the one before it is of step {step}")
+    });
+    format!("the checkpoint cannot be used, and {before}")
+}
+
+fn list(steps: &[u64]) -> String {
+    steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Where checkpoints are, and how the names of those of steps begin and end.
 const CHECKPOINTS: &str = "checkpoints";
 const STEP: &str = "step-";
 const ENDING: &str = ".safetensors";
 /// The file that the process which writes the run has locked. A file of its own: Windows lets nobody read a locked one.
 const LOCK: &str = "lock";
 const EVENTS: &str = "events.jsonl";
+const EXPERIMENT: &str = "experiment.toml";
+/// Checkpoints of steps that are kept besides the newest.
+const KEPT: usize = 10;
+
+impl RunLock {
+    /// Takes the lock of a run that no process writes.
+    fn take(run: &Path) -> Result<Self, RunFolderError> {
+        let path = run.join(LOCK);
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(|error| failed(&path, error))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(RunFolderError::InUse { path: run.to_owned() }),
+            // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
+            _ => Ok(Self { path, _file: file }),
+        }
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // A run that has ended needs no lock file; if it stays, it is not locked.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn failed(path: &Path, error: io::Error) -> RunFolderError {
+    RunFolderError::Io { path: path.to_owned(), error }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), RunFolderError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, error)),
+        _ => Ok(()),
+    }
+}
 
 impl RunFolder {
     /// The name of the final model within the folder.
@@ -75,7 +201,6 @@ impl RunFolder {
     /// [`RunFolderError::Exists`] if it exists, [`RunFolderError::NotAFolder`] if a file is in its way, else what the
     /// system reports.
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        let failed = |path: &Path, error| RunFolderError::Io { path: path.to_owned(), error };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| match file_above(parent) {
                 Some(path) => RunFolderError::NotAFolder { path },
@@ -86,16 +211,14 @@ impl RunFolder {
             io::ErrorKind::AlreadyExists => RunFolderError::Exists { path: path.to_owned() },
             _ => failed(path, error),
         })?;
+        let lock = RunLock::take(path)?;
         let fill = || {
             fs::create_dir(path.join(CHECKPOINTS))?;
-            fs::write(path.join("experiment.toml"), experiment.to_text())?;
-            let events = BufWriter::new(File::create_new(path.join(EVENTS))?);
-            let lock = File::create_new(path.join(LOCK))?;
-            // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
-            let _ = lock.lock();
-            Ok(Self { path: path.to_owned(), events, _lock: lock })
+            write_whole(&path.join(EXPERIMENT), experiment.to_text().as_bytes())?;
+            File::create_new(path.join(EVENTS))
         };
-        fill().map_err(|error| failed(path, error))
+        let events = BufWriter::new(fill().map_err(|error| failed(path, error))?);
+        Ok(Self { path: path.to_owned(), events, _lock: lock })
     }
 
     /// As [`create`](Self::create), errors included, in `runs`: named after the experiment, with the next free number
@@ -137,7 +260,7 @@ impl RunFolder {
             Event::StepFinished(_) => self.events.write_all(line.as_bytes()),
             _ => self.events.write_all(line.as_bytes()).and_then(|()| self.events.flush()),
         };
-        written.map_err(|error| RunFolderError::Io { path: self.path.join(EVENTS), error })
+        written.map_err(|error| failed(&self.path.join(EVENTS), error))
     }
 
     /// Writes `parts.csv`: which rows of the data are in which part, see [`PartRows::to_csv`].
@@ -147,36 +270,41 @@ impl RunFolder {
     /// What the system reports.
     pub fn write_parts(&self, rows: &PartRows) -> Result<(), RunFolderError> {
         let path = self.path.join("parts.csv");
-        fs::write(&path, rows.to_csv()).map_err(|error| RunFolderError::Io { path, error })
+        fs::write(&path, rows.to_csv()).map_err(|error| failed(&path, error))
     }
 
-    /// Saves the model as it is after `step`, beside those of other steps, or without a step the final one.
+    /// Saves a checkpoint, when all events up to it are recorded: they reach the disk before it does.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports. Then what was there before is still there.
+    pub fn save(&mut self, name: Checkpoint, state: &TrainerState) -> Result<(), RunFolderError> {
+        let synced = self.events.flush().and_then(|()| self.events.get_ref().sync_data());
+        synced.map_err(|error| failed(&self.path.join(EVENTS), error))?;
+        Ok(state.write(name.file(&self.path))?)
+    }
+
+    /// Removes checkpoints of steps but the `newest` and, of the older ones, an even choice of ten.
     ///
     /// # Errors
     ///
     /// What the system reports.
-    pub fn save(&self, step: Option<u64>, model: &SavedModel) -> Result<(), RunFolderError> {
-        let last = || self.path.join(Self::LAST);
-        Ok(model.write(step.map_or_else(last, |step| self.checkpoint(step)))?)
+    pub fn thin(&self, newest: usize) -> Result<(), RunFolderError> {
+        let mut steps = Self::checkpoints(&self.path);
+        steps.truncate(steps.len().saturating_sub(newest));
+        while steps.len() > KEPT {
+            // The first is the beginning. Of the others, the one whose neighbours are nearest to each other.
+            let distance = |at: &usize| match steps.get(at + 1) {
+                Some((next, _)) => next - steps[at - 1].0,
+                None => u64::MAX,
+            };
+            let at = (1..steps.len()).min_by_key(distance).expect("more than ten");
+            remove(&steps.remove(at).1)?;
+        }
+        Ok(())
     }
 
-    /// Removes the model of `step`, if it was saved.
-    ///
-    /// # Errors
-    ///
-    /// What the system reports.
-    pub fn remove_step(&self, step: u64) -> Result<(), RunFolderError> {
-        let path = self.checkpoint(step);
-        let removed = fs::remove_file(&path);
-        let failure = removed.err().filter(|error| error.kind() != io::ErrorKind::NotFound);
-        failure.map_or(Ok(()), |error| Err(RunFolderError::Io { path, error }))
-    }
-
-    fn checkpoint(&self, step: u64) -> PathBuf {
-        self.path.join(CHECKPOINTS).join(format!("{STEP}{step:06}{ENDING}"))
-    }
-
-    /// The models that the run in the folder `path` saved before its end: the step of each and its file, in order.
+    /// The checkpoints of steps in the folder `path`: the step of each and its file, in order.
     pub fn checkpoints(path: &Path) -> Vec<(u64, PathBuf)> {
         let entries = fs::read_dir(path.join(CHECKPOINTS)).into_iter().flatten();
         let step_of = |path: &Path| -> Option<u64> {
@@ -187,13 +315,175 @@ impl RunFolder {
         found.sort();
         found
     }
+
+    /// The state of the run in the folder `path` after `step`, or the newest one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunFolderError::NoStep`] with the steps that there are, [`RunFolderError::NoCheckpoint`] if there are none, and
+    /// [`RunFolderError::Damaged`] for a checkpoint that cannot be used, with the newest one before it that can.
+    pub fn state(path: &Path, step: Option<u64>) -> Result<TrainerState, RunFolderError> {
+        let experiment = experiment_of(path)?;
+        let read = |file: &Path| read_checkpoint(file, &experiment);
+        let steps = Self::checkpoints(path);
+        let named = [Checkpoint::Last, Checkpoint::Best].map(|name| name.file(path));
+        let at = match step {
+            None if named[0].exists() => Some(steps.len()),
+            None => steps.len().checked_sub(1),
+            Some(step) => steps.iter().position(|(other, _)| *other == step),
+        };
+        if let Some(at) = at {
+            let file = steps.get(at).map_or(&named[0], |(_, file)| file);
+            return read(file).map_err(|error| {
+                let mut earlier = steps[..at].iter().rev();
+                let whole = earlier.find(|(_, file)| read(file).is_ok());
+                RunFolderError::Damaged { before: whole.map(|(step, _)| *step), error }
+            });
+        }
+        let mut states: Vec<_> = named.iter().filter_map(|file| read(file).ok()).collect();
+        let Some(step) = step else {
+            return Err(RunFolderError::NoCheckpoint { path: path.to_owned() });
+        };
+        if let Some(at) = states.iter().position(|state| state.progress.step == step) {
+            return Ok(states.swap_remove(at));
+        }
+        let of_steps = steps.iter().map(|(step, _)| *step);
+        let mut found: Vec<u64> =
+            states.iter().map(|state| state.progress.step).chain(of_steps).collect();
+        found.sort_unstable();
+        found.dedup();
+        Err(RunFolderError::NoStep { path: path.to_owned(), step, found })
+    }
 }
 
-impl Drop for RunFolder {
-    fn drop(&mut self) {
-        // A run that has ended needs no lock file; if it stays, it is not locked.
-        let _ = fs::remove_file(self.path.join(LOCK));
+impl StoppedRun {
+    /// Holds the run in the folder `path`, in which nothing changes until it continues.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or another process writes it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, RunFolderError> {
+        let path = path.as_ref();
+        let experiment = experiment_of(path)?;
+        Ok(Self { path: path.to_owned(), experiment, lock: RunLock::take(path)? })
     }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The experiment of the run.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// The state after `step`, or the newest one: see [`RunFolder::state`], errors included.
+    pub fn state(&self, step: Option<u64>) -> Result<TrainerState, RunFolderError> {
+        RunFolder::state(&self.path, step)
+    }
+
+    /// Whether the log says that the run has ended: a process may be killed after the last step and before that.
+    pub fn has_ended(&self) -> bool {
+        let log = fs::read(self.path.join(EVENTS)).unwrap_or_default();
+        let last = log.strip_suffix(b"\n").and_then(|log| log.rsplit(|&byte| byte == b'\n').next());
+        last.is_some_and(|line| matches!(Event::parse(line), Ok(Event::RunFinished(_))))
+    }
+
+    /// Continues after `step`: removes later checkpoints and later lines of the log, and temporary files.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports. Then the run can still be resumed.
+    pub fn continue_after(
+        self,
+        step: u64,
+        experiment: &Experiment,
+    ) -> Result<RunFolder, RunFolderError> {
+        let Self { path, lock, .. } = self;
+        let folder = path.join(CHECKPOINTS);
+        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        for entry in fs::read_dir(&folder).map_err(|error| failed(&folder, error))?.flatten() {
+            if entry.file_name().to_string_lossy().ends_with(TEMPORARY) {
+                remove(&entry.path())?;
+            }
+        }
+        // The newest goes first, so that whatever is left is the beginning of the run at any moment.
+        let last = Checkpoint::Last.file(&path);
+        match TrainerState::read(&last) {
+            // The end of a run is a step of one that continues.
+            Ok(state) if state.progress.step == step => {
+                let file = Checkpoint::Step(step).file(&path);
+                fs::rename(&last, file).map_err(|error| failed(&last, error))?;
+            }
+            _ => remove(&last)?,
+        }
+        for (later, file) in RunFolder::checkpoints(&path).into_iter().rev() {
+            if later > step {
+                remove(&file)?;
+            }
+        }
+        let best = Checkpoint::Best.file(&path);
+        if TrainerState::read(&best).is_ok_and(|state| state.progress.step > step) {
+            remove(&best)?;
+        }
+        sync_folder_of(&last);
+        let file = path.join(EXPERIMENT);
+        write_whole(&file, experiment.to_text().as_bytes())
+            .map_err(|error| failed(&file, error))?;
+        let log = path.join(EVENTS);
+        let events = continued_log(&log, step).map_err(|error| failed(&log, error))?;
+        Ok(RunFolder { path, events: BufWriter::new(events), _lock: lock })
+    }
+}
+
+/// The experiment of the run in a folder.
+fn experiment_of(run: &Path) -> Result<Experiment, RunFolderError> {
+    let path = run.join(EXPERIMENT);
+    let bytes = fs::read(&path).map_err(|error| failed(&path, error))?;
+    let text = Experiment::decode(EXPERIMENT, bytes);
+    let experiment = text.and_then(|text| Experiment::parse(EXPERIMENT, &text));
+    experiment.map_err(|error| RunFolderError::Experiment {
+        path: run.to_owned(),
+        error: Box::new(error),
+    })
+}
+
+/// The state in a file of a run with this experiment.
+fn read_checkpoint(file: &Path, experiment: &Experiment) -> Result<TrainerState, SavedError> {
+    let state = TrainerState::read(file)?;
+    let found = &state.trained.experiment;
+    let mut expected = experiment.clone();
+    // Where the file does not say it, the data did.
+    expected.data.divisor = expected.data.divisor.or(found.data.divisor);
+    let differences = expected.differences(found);
+    let differences: Vec<_> =
+        differences.into_iter().filter(|difference| !difference.may_change()).collect();
+    if differences.is_empty() {
+        return Ok(state);
+    }
+    let mistake = SavedMistake::OtherRun { differences };
+    Err(SavedError { file: file.to_owned(), mistake })
+}
+
+/// The log of a run, without the lines after `step`, and without a line that was cut.
+fn continued_log(path: &Path, step: u64) -> io::Result<File> {
+    let options = || OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
+    let mut log = BufReader::new(options().open(path)?);
+    let (mut kept, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        kept += match log.read_until(b'\n', &mut line)? {
+            _ if !line.ends_with(b"\n") => break,
+            _ if Event::parse(&line[..line.len() - 1]).is_ok_and(|event| event.step() > step) => {
+                break;
+            }
+            read => read as u64,
+        };
+    }
+    let file = log.into_inner();
+    file.set_len(kept)?;
+    OpenOptions::new().append(true).open(path)
 }
 
 /// What stands where `path` or a folder above it is wanted, and is not one.
@@ -204,6 +494,13 @@ fn file_above(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use events::Metrics;
+
+    use crate::saved::SavedModel;
+    use crate::state::TrainingProgress;
+
     use super::*;
 
     fn experiment() -> Experiment {
@@ -229,24 +526,131 @@ mod tests {
         assert_eq!(Experiment::parse("experiment.toml", &written).unwrap(), experiment());
     }
 
+    fn state(step: u64) -> TrainerState {
+        let experiment = experiment();
+        let parameters = vec![step as f32; 7850];
+        let trained = SavedModel { experiment, parameters, running_statistics: Vec::new() };
+        let progress = TrainingProgress {
+            step,
+            first_step: 0,
+            learning_rate: None,
+            metrics: Metrics::new(f64::NAN),
+            best: BTreeMap::new(),
+            stagnation: Default::default(),
+            train_secs: 0.1,
+            wall_secs: 0.2,
+            isa: "avx2".into(),
+            data: Vec::new(),
+            start: None,
+            fork_of: None,
+        };
+        TrainerState { trained, averaged: None, vectors: BTreeMap::new(), progress }
+    }
+
+    fn steps(folder: &RunFolder) -> Vec<u64> {
+        RunFolder::checkpoints(folder.path()).into_iter().map(|(step, _)| step).collect()
+    }
+
     #[test]
-    fn models_of_earlier_steps_are_found_in_order() {
-        let (runs, folder) = folder();
-        let (experiment, parameters) = (experiment(), vec![0.0; 7850]);
-        let model = SavedModel { experiment, parameters, running_statistics: Vec::new() };
+    fn checkpoints_of_steps_are_found_in_order_and_are_models() {
+        let (runs, mut folder) = folder();
         for step in [600, 20, 1_200_000] {
-            folder.save(Some(step), &model).unwrap();
+            folder.save(Checkpoint::Step(step), &state(step)).unwrap();
         }
-        folder.save(None, &model).unwrap();
+        folder.save(Checkpoint::Last, &state(7)).unwrap();
         fs::write(folder.path().join("checkpoints/step-x.safetensors"), "").unwrap();
         let found = RunFolder::checkpoints(folder.path());
-        assert_eq!(found.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [20, 600, 1_200_000]);
-        assert_eq!(SavedModel::read(&found[1].1).unwrap(), model);
+        assert_eq!(steps(&folder), [20, 600, 1_200_000]);
+        assert_eq!(SavedModel::read(&found[1].1).unwrap(), state(600).trained);
+        assert_eq!(SavedModel::read(folder.path()).unwrap(), state(7).trained);
         assert!(RunFolder::checkpoints(runs.path()).is_empty());
-        for step in [20, 21] {
-            folder.remove_step(step).unwrap();
+        let read = |step| RunFolder::state(folder.path(), step).map(|state| state.progress.step);
+        assert_eq!([None, Some(20), Some(7)].map(|step| read(step).unwrap()), [7, 20, 7]);
+        let error = read(Some(8)).unwrap_err().to_string();
+        assert!(
+            error
+                .ends_with("no checkpoint of step 8; there are those of steps 7, 20, 600, 1200000")
+        );
+    }
+
+    #[test]
+    fn the_newest_checkpoints_and_an_even_choice_of_the_others_are_kept() {
+        let (_runs, mut folder) = folder();
+        for step in 0..100 {
+            folder.save(Checkpoint::Step(step), &state(step)).unwrap();
+            folder.thin(3).unwrap();
         }
-        assert_eq!(RunFolder::checkpoints(folder.path()).len(), 2);
+        let kept = steps(&folder);
+        assert_eq!((kept.len(), kept[0], &kept[10..]), (13, 0, &[97, 98, 99][..]));
+        let apart = kept[..10].windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(apart.clone().max() <= Some(3 * apart.min().unwrap()), "{kept:?}");
+    }
+
+    #[test]
+    fn a_run_that_continues_has_nothing_of_what_came_after_its_checkpoint() {
+        let (_runs, mut folder) = folder();
+        let path = folder.path().to_owned();
+        let paused = |step| Event::Paused(events::Paused { step });
+        for step in [10, 20, 30] {
+            folder.record(&paused(step)).unwrap();
+            folder.save(Checkpoint::Step(step), &state(step)).unwrap();
+        }
+        folder.save(Checkpoint::Best, &state(30)).unwrap();
+        folder.save(Checkpoint::Last, &state(30)).unwrap();
+        assert!(matches!(StoppedRun::open(&path), Err(RunFolderError::InUse { .. })));
+        drop(folder);
+        let mut log = OpenOptions::new().append(true).open(path.join(EVENTS)).unwrap();
+        log.write_all(b"{\"event\":\"paus").unwrap();
+        fs::write(path.join("checkpoints/step-000040.safetensors.tmp"), "half").unwrap();
+        let whole = fs::read_to_string(path.join(EVENTS)).unwrap();
+
+        let folder = StoppedRun::open(&path).unwrap().continue_after(30, &experiment()).unwrap();
+        assert_eq!(steps(&folder), [10, 20, 30]);
+        assert!(!path.join(LAST).exists() && Checkpoint::Best.file(&path).exists());
+        drop(folder);
+        let mut longer = experiment();
+        longer.train.checkpoints = 5;
+        let mut folder = StoppedRun::open(&path).unwrap().continue_after(20, &longer).unwrap();
+        assert_eq!(steps(&folder), [10, 20]);
+        assert!(!Checkpoint::Best.file(&path).exists());
+        folder.record(&paused(21)).unwrap();
+        drop(folder);
+        let lines = |text: &str, n: usize| text.lines().take(n).collect::<Vec<_>>().join("\n");
+        let found = fs::read_to_string(path.join(EVENTS)).unwrap();
+        assert_eq!(found, lines(&whole, 2) + "\n" + &paused(21).to_line() + "\n");
+        assert_eq!(StoppedRun::open(&path).unwrap().experiment().train.checkpoints, 5);
+        assert_eq!(fs::read_dir(path.join(CHECKPOINTS)).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_named_with_the_one_before_it() {
+        let (_runs, mut folder) = folder();
+        let path = folder.path().to_owned();
+        for step in [10, 20, 30] {
+            folder.save(Checkpoint::Step(step), &state(step)).unwrap();
+        }
+        let damage = |step: u64| {
+            let file = Checkpoint::Step(step).file(&path);
+            let mut bytes = fs::read(&file).unwrap();
+            let at = bytes.len() / 2;
+            bytes[at] ^= 1;
+            fs::write(&file, bytes).unwrap();
+        };
+        let error = || diagnostics::chain(&RunFolder::state(&path, None).unwrap_err());
+        damage(30);
+        let message = error();
+        let begin = "the checkpoint cannot be used, and the one before it is of step 20: ";
+        let end = "step-000030.safetensors: tensor 2.linear.weight is damaged: it does not have the checksum that was written with it";
+        assert!(message.starts_with(begin) && message.ends_with(end), "{message}");
+        damage(20);
+        assert!(error().contains("the one before it is of step 10"));
+        let mut other = state(10);
+        other.trained.experiment.train.batch = 7;
+        folder.save(Checkpoint::Step(10), &other).unwrap();
+        assert!(error().contains("and there is none before it"));
+        let message = diagnostics::chain(&RunFolder::state(&path, Some(10)).unwrap_err());
+        let end = "expected a checkpoint of this run, found one of another\n  train.batch: 100 → 7";
+        assert!(message.ends_with(end), "{message}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod augment;
 mod batch_source;
 mod evaluate;
 mod experiment;
+mod fingerprint;
 mod folder;
 pub mod metrics;
 mod parts;
@@ -15,19 +16,24 @@ mod predictor;
 pub mod presets;
 mod saved;
 mod start;
+mod state;
+mod tensor_file;
 pub mod tune;
 
 pub use augment::Augmentation;
 pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
-    DataSource, DataSpec, EarlyStopping, Experiment, ExperimentBuilder, ExperimentError, Reference,
-    Split, Statistic, TrainSpec, ValidationSize, early_stopping, sources,
+    DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
+    ExperimentError, Reference, Split, Statistic, TrainSpec, ValidationSize, early_stopping,
+    sources,
 };
-pub use folder::{RunFolder, RunFolderError};
+pub use fingerprint::DataFingerprint;
+pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
 pub use parts::{PartRows, Parts, PartsError};
 pub use picture::{AffineMap, AugmentedPicture};
 pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};
 pub use start::Start;
+pub use state::{TrainerState, TrainingProgress};

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::{fs, io, iter};
 
 use nn::{Mode, Model, NetworkError};
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use safetensors::tensor::SafeTensorError;
 use sha2::{Digest, Sha256};
 
-use crate::experiment::{Experiment, ExperimentError};
+use crate::experiment::{Difference, Experiment, ExperimentError};
+use crate::fingerprint::{hash_values, hexadecimal};
+use crate::tensor_file::{TensorFile, TensorToWrite, write_whole};
 
 /// A network with its experiment, parameters and running statistics.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,35 @@ pub enum SavedMistake {
     /// It is not a safetensors file, or a damaged one.
     #[error("expected a safetensors file, found another format or a damaged file")]
     Format(#[from] SafeTensorError),
+    /// A part of a checkpoint is not as it was written.
+    #[error("{part} is damaged: it does not have the checksum that was written with it")]
+    Damaged {
+        /// Which part.
+        part: String,
+    },
+    /// A model without the state of its training.
+    #[error("expected a checkpoint, found a model without the state of its training")]
+    NoState,
+    /// A checkpoint of another version.
+    #[error("format {found} of checkpoints: expected format {expected}")]
+    Version {
+        /// The version of its format.
+        found: u32,
+        /// The version that this program reads.
+        expected: u32,
+    },
+    /// A checkpoint of another run than that in whose folder it is.
+    #[error(
+        "expected a checkpoint of this run, found one of another{}",
+        Difference::lines(differences)
+    )]
+    OtherRun {
+        /// What is another, from the folder's experiment to the checkpoint's.
+        differences: Vec<Difference>,
+    },
+    /// The state in its metadata is wrong.
+    #[error("the state in the metadata: {0}")]
+    State(String),
     /// A safetensors file of another program.
     #[error(
         "a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`"
@@ -92,10 +123,10 @@ pub enum SavedMistake {
 
 /// The final model within the folder of a run.
 pub(crate) const LAST: &str = "checkpoints/last.safetensors";
-const EXPERIMENT: &str = "gradus.experiment";
+pub(crate) const EXPERIMENT: &str = "gradus.experiment";
 
 impl SavedModel {
-    /// Writes the file, whole or not at all: to a temporary file beside it, synced, then renamed.
+    /// Writes the file, whole or not at all: to a temporary file beside it, synced, then renamed, and the folder synced.
     ///
     /// # Errors
     ///
@@ -106,20 +137,11 @@ impl SavedModel {
 
     // Not generic, so that it is compiled here, and not in each crate that calls it.
     fn write_file(&self, file: &Path) -> Result<(), SavedError> {
-        let temporary = file.with_extension("safetensors.tmp");
-        let written = self.to_bytes().and_then(|bytes| {
-            fs::write(&temporary, bytes)?;
-            fs::File::open(&temporary)?.sync_all()?;
-            Ok(fs::rename(&temporary, file)?)
-        });
-        written.map_err(|mistake| {
-            // Half a file would keep a full disk full.
-            let _ = fs::remove_file(&temporary);
-            SavedError { file: file.to_owned(), mistake }
-        })
+        let written = self.to_bytes().and_then(|bytes| Ok(write_whole(file, &bytes)?));
+        written.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
     }
 
-    /// Reads a file written by [`write`](Self::write), or the final model of a run directory.
+    /// Reads a file written by [`write`](Self::write), a checkpoint, or the final model of a run directory.
     ///
     /// # Errors
     ///
@@ -152,10 +174,9 @@ impl SavedModel {
     /// hexadecimal.
     pub fn weights_digest(&self) -> String {
         let mut hasher = Sha256::new();
-        for value in self.parameters.iter().chain(&self.running_statistics) {
-            hasher.update(value.to_le_bytes());
-        }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash_values(&mut hasher, &self.parameters);
+        hash_values(&mut hasher, &self.running_statistics);
+        hexadecimal(hasher)
     }
 
     /// The file as bytes, for a program that keeps models elsewhere than in files.
@@ -164,6 +185,13 @@ impl SavedModel {
     ///
     /// If the parameters are not those of the network.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {
+        // One entry only: several would be written in any order, and the same network not as the same file.
+        let texts = iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
+        Ok(safetensors::serialize(self.tensors()?, Some(texts))?)
+    }
+
+    /// Its tensors by path.
+    pub(crate) fn tensors(&self) -> Result<Vec<(String, TensorToWrite<'_>)>, SavedMistake> {
         let model = self.model().map_err(Box::new)?;
         let statistics = model.running_statistics.iter().map(|statistic| statistic.range.len());
         for (what, found, expected) in [
@@ -174,25 +202,15 @@ impl SavedModel {
                 return Err(SavedMistake::Count { what, found, expected });
             }
         }
-        let parameters = model
-            .parameters
-            .iter()
-            .map(|spec| (&spec.path, spec.shape.clone(), &self.parameters[spec.range.clone()]));
+        let parameters = model.parameters.iter().map(|spec| {
+            let values = &self.parameters[spec.range.clone()];
+            (spec.path.clone(), TensorToWrite::new(spec.shape.clone(), values))
+        });
         let statistics = model.running_statistics.iter().map(|statistic| {
             let values = &self.running_statistics[statistic.range.clone()];
-            (&statistic.path, vec![2, statistic.channels], values)
+            (statistic.path.clone(), TensorToWrite::new(vec![2, statistic.channels], values))
         });
-        let tensors = parameters.chain(statistics).map(|(name, shape, values)| {
-            (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        });
-        let tensors: Vec<(_, _, Vec<u8>)> = tensors.collect();
-        let views = tensors.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            (name, view.expect("as many numbers as the shape says"))
-        });
-        // One entry only: several would be written in any order, and the same network not as the same file.
-        let metadata = iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
-        Ok(safetensors::serialize(views, Some(metadata))?)
+        Ok(parameters.chain(statistics).collect())
     }
 
     /// Reads the bytes of a file, such as those of `include_bytes!`.
@@ -201,25 +219,17 @@ impl SavedModel {
     ///
     /// What is wrong with them, as [`read`](Self::read).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let tensors = SafeTensors::deserialize(bytes)?;
-        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(EXPERIMENT));
-        let text = text.ok_or(SavedMistake::Foreign)?;
+        Self::from_file(&TensorFile::parse(bytes)?)
+    }
+
+    /// The model of a file.
+    pub(crate) fn from_file(file: &TensorFile<'_>) -> Result<Self, SavedMistake> {
+        let text = file.text(EXPERIMENT).ok_or(SavedMistake::Foreign)?;
         let experiment = Experiment::parse("experiment in the metadata", text).map_err(Box::new)?;
         let mut saved = Self { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
         let model = saved.model().map_err(Box::new)?;
         let numbers = |name: &str, shape: &[usize]| {
-            let wrong = |found| SavedMistake::Tensor {
-                name: name.to_owned(),
-                found,
-                expected: format!("F32 {shape:?}"),
-            };
-            let tensor = tensors.tensor(name).map_err(|_| wrong("none".to_owned()))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-                return Err(wrong(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
-            }
-            let (values, _) = tensor.data().as_chunks();
-            let values: Vec<f32> = values.iter().copied().map(f32::from_le_bytes).collect();
+            let values = file.values(name, shape)?;
             match values.iter().position(|value| !value.is_finite()) {
                 None => Ok(values),
                 Some(at) => Err(SavedMistake::NotFinite {

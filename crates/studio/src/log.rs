@@ -14,6 +14,8 @@ const MAX_SNAPSHOTS: usize = 400;
 const MAX_NEW_STEPS: usize = 50;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
+/// Bytes of the last line that are compared.
+const MAX_END: usize = 256;
 /// A longer line is damaged.
 const MAX_LINE: u64 = 1 << 20;
 
@@ -24,6 +26,10 @@ pub(crate) struct RunLog {
     lines: Vec<LogLine>,
     /// Bytes that have been read as lines. What follows is not a whole line yet.
     read: u64,
+    /// The last of these bytes, by which it is noticed that the log was cut and continued.
+    end: Vec<u8>,
+    /// How often the log was read from its beginning: positions are of one of these times.
+    pub(crate) generation: u64,
     /// Lines that are not events.
     pub(crate) damaged: usize,
     /// Whether the last start of the run has ended.
@@ -64,16 +70,25 @@ impl Lines {
 impl RunLog {
     /// A log that may not exist yet.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, lines: Vec::new(), read: 0, damaged: 0, is_finished: false }
+        Self {
+            path,
+            lines: Vec::new(),
+            read: 0,
+            end: Vec::new(),
+            generation: 0,
+            damaged: 0,
+            is_finished: false,
+        }
     }
 
     /// Reads what has been written since the last time.
     pub(crate) fn refresh(&mut self) -> io::Result<()> {
         let mut file = File::open(&self.path)?;
         let len = file.metadata()?.len();
-        if len < self.read {
-            // The file was replaced.
-            *self = Self::new(std::mem::take(&mut self.path));
+        if len < self.read || !self.continues(&mut file)? {
+            // The file was replaced, or the run continued from an earlier step.
+            let (path, generation) = (std::mem::take(&mut self.path), self.generation + 1);
+            *self = Self { generation, ..Self::new(path) };
         }
         if len == self.read {
             return Ok(());
@@ -89,16 +104,27 @@ impl RunLog {
             } else if n_read as u64 == MAX_LINE {
                 self.damaged += 1;
                 self.read += MAX_LINE;
+                self.end.clear();
             } else {
                 return Ok(());
             }
         }
     }
 
+    /// Whether the file still has the bytes that were read last.
+    fn continues(&self, file: &mut File) -> io::Result<bool> {
+        file.seek(SeekFrom::Start(self.read - self.end.len() as u64))?;
+        let mut end = Vec::new();
+        (&mut *file).take(self.end.len() as u64).read_to_end(&mut end)?;
+        Ok(end == self.end)
+    }
+
     /// Adds a line, which ends with its line break.
     fn add(&mut self, line: &[u8]) {
         let start = self.read;
         self.read += line.len() as u64;
+        self.end.clear();
+        self.end.extend(&line[line.len().saturating_sub(MAX_END)..]);
         let text = &line[..line.len() - 1];
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         // Not all of a line is read to learn its kind, but pages receive it as text, without carriage returns.
@@ -303,6 +329,18 @@ mod tests {
         append(&mut log, [&bad, good.as_bytes(), inside.as_bytes(), at_end.as_bytes()].concat());
         assert_eq!(log.damaged, 2);
         assert_eq!(log.history().unwrap().text, good + PAUSED);
+    }
+
+    #[test]
+    fn a_log_that_was_cut_and_went_on_further_is_read_again() {
+        let (_folder, mut log) = new_log();
+        append(&mut log, [1, 2, 3].map(|i| step(i, Some(0.5))).concat());
+        let cut = step(1, Some(0.5));
+        let longer = [2, 3, 4, 5].map(|i| step(i, Some(0.25))).concat();
+        std::fs::write(&log.path, cut.clone() + PAUSED + &longer).unwrap();
+        log.refresh().unwrap();
+        assert_eq!(log.history().unwrap().text, cut + PAUSED + &longer);
+        assert_eq!(log.generation, 1);
     }
 
     #[test]

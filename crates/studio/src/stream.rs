@@ -28,7 +28,8 @@ pub(crate) fn events(
     keep_alive: Duration,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let stream = EventStream { run, position: start, keep_alive, _permit: permit };
+    let stream =
+        EventStream { run, position: start, generation: None, keep_alive, _permit: permit };
     stream::unfold(Some(stream), |stream| async move {
         let (event, stream) = stream?.next().await;
         Some((Ok(event), stream))
@@ -39,6 +40,8 @@ struct EventStream {
     run: Arc<OpenRun>,
     /// The position after the lines that were sent; `None` before the first.
     position: Option<u64>,
+    /// The generation of the log that the position is of.
+    generation: Option<u64>,
     keep_alive: Duration,
     /// Returned when the stream is dropped.
     _permit: OwnedSemaphorePermit,
@@ -49,19 +52,20 @@ impl EventStream {
     async fn next(mut self) -> (Event, Option<Self>) {
         let begin = Instant::now();
         while begin.elapsed() < self.keep_alive {
-            let (run, position) = (Arc::clone(&self.run), self.position);
-            let found = tokio::task::spawn_blocking(move || read(&run, position)).await;
-            let (lines, is_finished) = match found.unwrap_or_else(|e| Err(io::Error::other(e))) {
-                Ok(found) => found,
-                Err(error) => {
-                    let text = error.to_string().replace(['\r', '\n'], " ");
-                    return (Event::default().event("problem").data(text), None);
-                }
-            };
-            let is_first = self.position.is_none();
-            self.position = Some(lines.end);
-            if !lines.text.is_empty() || is_first {
-                let kind = if is_first { "history" } else { "lines" };
+            let (run, position, generation) =
+                (Arc::clone(&self.run), self.position, self.generation);
+            let found = tokio::task::spawn_blocking(move || read(&run, position, generation)).await;
+            let Found { lines, is_history, is_finished, generation } =
+                match found.unwrap_or_else(|e| Err(io::Error::other(e))) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        let text = error.to_string().replace(['\r', '\n'], " ");
+                        return (Event::default().event("problem").data(text), None);
+                    }
+                };
+            (self.position, self.generation) = (Some(lines.end), Some(generation));
+            if !lines.text.is_empty() || is_history {
+                let kind = if is_history { "history" } else { "lines" };
                 let message = Event::default().event(kind).id(lines.end.to_string());
                 let text = format!("{}\n{}", lines.left_out, lines.text.trim_end());
                 return (message.data(text), Some(self));
@@ -76,12 +80,23 @@ impl EventStream {
     }
 }
 
-fn read(run: &OpenRun, position: Option<u64>) -> io::Result<(Lines, bool)> {
+/// What there is to send.
+struct Found {
+    lines: Lines,
+    /// Whether the lines show the whole run.
+    is_history: bool,
+    is_finished: bool,
+    generation: u64,
+}
+
+fn read(run: &OpenRun, position: Option<u64>, generation: Option<u64>) -> io::Result<Found> {
     let mut log = run.log();
     log.refresh()?;
-    let lines = match position {
-        Some(start) => log.since(start)?,
-        None => log.history()?,
+    let is_same = generation.is_none_or(|generation| generation == log.generation);
+    let (lines, is_history) = match position.filter(|_| is_same) {
+        Some(start) => (log.since(start)?, false),
+        None => (log.history()?, true),
     };
-    Ok((lines, log.is_finished))
+    let (is_finished, generation) = (log.is_finished, log.generation);
+    Ok(Found { lines, is_history, is_finished, generation })
 }

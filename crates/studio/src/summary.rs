@@ -140,7 +140,14 @@ impl RunSummary {
             is_run |= event.is_ok();
             match event {
                 Err(ParseError::UnknownKind(_)) => is_newer = true,
-                Ok(Event::RunStarted(_)) => has_restarted = true,
+                Ok(Event::RunStarted(started)) => {
+                    // A run that continues has several starts; it is not paused where it continued.
+                    if !has_restarted {
+                        self.started = Some(started);
+                    }
+                    has_restarted = true;
+                    is_paused.get_or_insert(false);
+                }
                 Ok(Event::Paused(_)) => _ = is_paused.get_or_insert(true),
                 Ok(Event::Unpaused(_)) => _ = is_paused.get_or_insert(false),
                 Ok(Event::RunFinished(finished)) if !has_restarted => {

@@ -1,18 +1,16 @@
-//! Recording of a run: its events and its models, in a run folder.
+//! Recording of a run: its events and its checkpoints, in a run folder.
 
 use std::mem::take;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use events::{Command, EvaluationFinished, Event, RunFinished};
-use runs::{RunFolder, RunFolderError};
+use runs::{Checkpoint, RunFolder, RunFolderError, StoppedRun, TrainerState};
 
 use crate::{Observer, Trainer};
 
-/// Parts of a run after each of which the model is saved.
-const PARTS: u64 = 10;
-/// The model is saved after this time as well: a long run may be killed at any moment.
-const SAVE_EVERY: Duration = Duration::from_secs(300);
+/// Stretches of a run after each of which the next evaluation saves a checkpoint.
+const STRETCHES: u64 = 10;
 /// Step lines of a log at most, up to some: of longer runs an even choice is written.
 const MOST_STEPS: u64 = 100_000;
 /// Evaluations of a log at most, besides those of pauses and of the end: each may list a thousand samples.
@@ -20,7 +18,11 @@ const MOST_EVALUATIONS: u64 = 2000;
 /// A run whose log cannot be written for so long is stopped: nobody would ever see it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An observer that records a run in a [`RunFolder`]: the log, models of earlier steps, and the final model.
+/// An observer that records a run in a [`RunFolder`]: the log, checkpoints, and the final model, which is one as well.
+///
+/// A checkpoint is saved at the start, then every `train.checkpoint_minutes` or `train.checkpoint_every` steps, and after
+/// the evaluations at each tenth of the run. Kept are the newest `train.checkpoints`, the best, and an even choice of ten.
+/// [`resume`](Self::resume) continues from one.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -46,20 +48,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The size of a run is bounded: of more than 100,000 planned steps an even choice is logged, and besides the models of
-/// ten steps the latest one by the clock is kept.
+/// The size of a run is bounded: of more than 100,000 planned steps an even choice is logged.
 #[derive(Debug)]
 pub struct Recorder {
     folder: RunFolder,
     plan: RecordPlan,
     /// The last evaluations, one of each part, if they were not logged.
     skipped: Vec<EvaluationFinished>,
-    /// From this step on, the next evaluation saves the model.
-    next_save: u64,
-    save_every: Duration,
-    saved_at: Instant,
-    /// The step of the model that was saved by the clock.
-    latest: Option<u64>,
+    /// Whether the last step ended a stretch with an evaluation.
+    ends_stretch: bool,
+    /// The step of the last checkpoint, and when it was saved.
+    saved: Option<(u64, Instant)>,
+    /// The state at the best evaluation, if it is not saved yet: best ones may follow each other faster than a disk writes.
+    best: Option<TrainerState>,
     failing_since: Option<Instant>,
     error: Option<RunFolderError>,
     warnings: Vec<RunFolderError>,
@@ -88,24 +89,61 @@ impl Recorder {
             folder,
             plan: RecordPlan::default(),
             skipped: Vec::new(),
-            next_save: 0,
-            save_every: SAVE_EVERY,
-            saved_at: Instant::now(),
-            latest: None,
+            ends_stretch: false,
+            saved: None,
+            best: None,
             failing_since: None,
             error: None,
             warnings: Vec::new(),
         }
     }
 
-    /// Saves the model at least so often [default: 5 minutes].
-    #[must_use]
-    pub fn with_save_interval(mut self, interval: Duration) -> Self {
-        self.save_every = interval;
-        self
+    /// Continues the record of a run, from the state that `trainer` has [taken](Trainer::resume). What is there of
+    /// later steps is removed.
+    ///
+    /// ```
+    /// # use data::{Dataset, Features, Targets};
+    /// # use gradus_train::{Recorder, Trainer, record};
+    /// # use runs::{Experiment, Split, StoppedRun};
+    /// # let targets = Targets::Labels { values: vec![0, 1, 1, 0], classes: 2 };
+    /// # let set = Dataset::new("xor", [2], Features::F32(vec![0., 0., 0., 1., 1., 0., 1., 1.]), targets)?;
+    /// # let split = Split { train: set.clone(), test: set };
+    /// # let experiment = Experiment::parse("xor.toml", r#"
+    /// #     data = { source = "memory" }
+    /// #     model = { input = [2], layers = [{ kind = "linear", units = 2 }] }
+    /// #     train = { batch = 4, steps = 20, checkpoint_every = 5 }
+    /// # "#)?;
+    /// # let runs = tempfile::tempdir()?;
+    /// # let path = runs.path().join("first");
+    /// # let whole = record(&mut Trainer::new(experiment, split.clone(), graph::Pool::new(2))?, &path)?;
+    /// # std::fs::remove_file(path.join("checkpoints/last.safetensors"))?;
+    /// let stopped = StoppedRun::open(&path)?;
+    /// let state = stopped.state(None)?;
+    /// assert_eq!(state.progress.step, 18);
+    /// let mut trainer = Trainer::new(state.experiment(), split, graph::Pool::new(1))?;
+    /// trainer.resume(state)?;
+    /// let mut recorder = Recorder::resume(stopped, &trainer)?;
+    /// let finished = trainer.run(None, &mut [&mut recorder]);
+    /// recorder.finish()?;
+    /// # assert_eq!(finished.summary.weights_digest, whole.summary.weights_digest);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be removed or opened. Then the run can still be resumed.
+    pub fn resume(stopped: StoppedRun, trainer: &Trainer) -> Result<Self, RunFolderError> {
+        let step = trainer.steps_done();
+        let folder = stopped.continue_after(step, &trainer.current().experiment)?;
+        Ok(Self { saved: Some((step, Instant::now())), ..Self::new(folder) })
     }
 
-    /// Ends the record. Returns the errors of models of earlier steps, which the run does not depend on.
+    /// The folder of the run.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Ends the record. Returns the errors of checkpoints before the end, which the run does not depend on.
     ///
     /// # Errors
     ///
@@ -126,20 +164,6 @@ impl Recorder {
         }
     }
 
-    fn step(&mut self, step: u64, event: &Event, trainer: &Trainer) {
-        if self.plan.logs_step(step) {
-            self.log(event);
-        }
-        if step < self.plan.n_steps && self.saved_at.elapsed() >= self.save_every {
-            let previous = self.latest.replace(step);
-            // The one before goes only when this one is there.
-            if self.save_step(step, trainer) {
-                let removed = previous.map(|previous| self.folder.remove_step(previous));
-                self.warnings.extend(removed.and_then(Result::err));
-            }
-        }
-    }
-
     fn evaluation(&mut self, evaluation: &EvaluationFinished, event: &Event, trainer: &Trainer) {
         let step = evaluation.step;
         let is_logged = self.plan.logs_evaluation(step);
@@ -148,52 +172,79 @@ impl Recorder {
             true => self.log(event),
             false => self.skipped.push(evaluation.clone()),
         }
-        if step >= self.next_save && step < self.plan.n_steps {
-            self.next_save = step + self.plan.steps_per_save();
-            self.latest = self.latest.filter(|latest| *latest != step);
-            self.save_step(step, trainer);
+        self.ends_stretch |= self.plan.ends_stretch(step);
+        if trainer.is_best(evaluation) {
+            self.best = Some(trainer.state());
         }
     }
 
-    /// Saves the model beside those of other steps. Returns whether that succeeded.
-    fn save_step(&mut self, step: u64, trainer: &Trainer) -> bool {
-        self.saved_at = Instant::now();
-        let error = self.folder.save(Some(step), trainer.saved()).err();
-        let is_saved = error.is_none();
-        self.warnings.extend(error);
-        is_saved
+    /// Whether to save a checkpoint after `step`.
+    fn is_due(&self, step: u64, trainer: &Trainer) -> bool {
+        let Some((saved, at)) = self.saved else { return true };
+        let train = &trainer.current().experiment.train;
+        let is_time = || match train.checkpoint_every {
+            Some(every) => step.is_multiple_of(every),
+            None => at.elapsed() >= minutes(train.checkpoint_minutes),
+        };
+        saved != step && (self.ends_stretch || is_time())
+    }
+
+    fn save_best(&mut self) -> Result<(), RunFolderError> {
+        self.best.take().map_or(Ok(()), |best| self.folder.save(Checkpoint::Best, &best))
+    }
+
+    fn save(&mut self, step: u64, trainer: &Trainer) {
+        (self.saved, self.ends_stretch) = (Some((step, Instant::now())), false);
+        // The best goes first: where a run continues, it has it.
+        let best = self.save_best();
+        let saved = self.folder.save(Checkpoint::Step(step), &trainer.state());
+        let kept = trainer.current().experiment.train.checkpoints;
+        // Others go only when this one is there.
+        let saved = saved.and_then(|()| self.folder.thin(kept));
+        self.warnings.extend([best, saved].into_iter().filter_map(Result::err));
     }
 
     fn end(&mut self, finished: &RunFinished, trainer: &Trainer) {
         for skipped in take(&mut self.skipped) {
             self.log(&Event::EvaluationFinished(skipped));
         }
-        let error = self.folder.save(None, trainer.saved()).err();
+        let best = self.save_best();
+        self.warnings.extend(best.err());
+        let error = self.folder.save(Checkpoint::Last, &trainer.state()).err();
         let model_saved = Some(error.is_none());
         self.error = self.error.take().or(error);
         self.log(&Event::RunFinished(RunFinished { model_saved, ..finished.clone() }));
     }
 }
 
+fn minutes(minutes: f64) -> Duration {
+    Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX)
+}
+
 impl Observer for Recorder {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         match event {
-            Event::StepFinished(step) => self.step(step.step, event, trainer),
+            Event::StepFinished(step) if !self.plan.logs_step(step.step) => {}
             Event::EvaluationFinished(evaluation) => self.evaluation(evaluation, event, trainer),
             Event::RunFinished(finished) => self.end(finished, trainer),
             Event::RunStarted(started) => {
-                let train = &trainer.saved().experiment.train;
+                let train = &trainer.current().experiment.train;
                 self.plan = RecordPlan {
                     n_steps: started.steps_planned.unwrap_or(u64::MAX),
                     report_every: train.report_every,
                     evaluation_interval: train.evaluation_interval(trainer.train_set().len()),
                 };
-                self.next_save = self.plan.steps_per_save();
-                self.saved_at = Instant::now();
                 self.error = self.folder.write_parts(trainer.part_rows()).err();
                 self.log(event);
             }
             _ => self.log(event),
+        }
+    }
+
+    fn between_steps(&mut self, trainer: &Trainer) {
+        let step = trainer.steps_done();
+        if self.is_due(step, trainer) {
+            self.save(step, trainer);
         }
     }
 
@@ -232,8 +283,11 @@ impl RecordPlan {
         !is_regular || number.is_multiple_of(n_evaluations.div_ceil(MOST_EVALUATIONS).max(1))
     }
 
-    fn steps_per_save(&self) -> u64 {
-        (self.n_steps / PARTS).max(1)
+    /// Whether the evaluation after `step` is the first in another tenth of the run.
+    fn ends_stretch(&self, step: u64) -> bool {
+        let stretch = (self.n_steps / STRETCHES).max(1);
+        let before = step.saturating_sub(self.evaluation_interval);
+        step.is_multiple_of(self.evaluation_interval) && step / stretch > before / stretch
     }
 }
 

@@ -2,16 +2,18 @@
 
 mod not_finite;
 mod snapshot;
+mod state;
 mod training_loop;
 mod update;
 
 use std::collections::BTreeMap;
 use std::iter;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use data::{DataError, Dataset};
-use events::{Best, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
+use events::{Best, Fork, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
 use graph::{Compile, MemoryLimit, Pool, Program, Times};
 use nn::optim::StepInfo;
 use nn::{Mode, Model, NetworkError, RunningStatistics};
@@ -19,7 +21,8 @@ use nn::{Mode, Model, NetworkError, RunningStatistics};
 use runs::early_stopping::Stagnation;
 use runs::metrics::{BatchMetrics, metric_infos};
 use runs::{
-    Evaluator, Experiment, ExperimentError, PartRows, Parts, SavedError, SavedModel, Split, Start,
+    DataFingerprint, Difference, Evaluator, Experiment, ExperimentError, PartRows, Parts,
+    SavedError, SavedModel, Split, Start,
 };
 
 use self::update::OptimizerMemory;
@@ -79,12 +82,23 @@ pub struct Trainer {
     best: BTreeMap<String, Best>,
     stagnation: Stagnation,
     train_secs: f64,
+    /// Seconds of the run before `running_since`.
+    wall_secs: f64,
+    running_since: Option<Instant>,
     /// Overrides the schedule.
     learning_rate: Option<f64>,
     /// The parameters before a step that a snapshot follows, and the number of steps done then.
     previous: (Vec<f32>, Option<u64>),
     times: Option<Times>,
     start: Option<StartModel>,
+    fork_of: Option<Fork>,
+    /// Steps done when the run began, and when this trainer did.
+    first_step: u64,
+    first_own_step: u64,
+    /// Whether the next start of the run continues from a state.
+    is_resumed: bool,
+    /// Of the data, computed when it is first needed.
+    fingerprints: OnceLock<Vec<DataFingerprint>>,
 }
 
 /// Why a network cannot be trained.
@@ -140,6 +154,17 @@ pub enum TrainError {
         /// The metrics of the run.
         known: Vec<String>,
     },
+    /// A state is of another training.
+    #[error(
+        "cannot continue from the state of step {step}: it is of another training{}",
+        Difference::lines(differences)
+    )]
+    OtherTraining {
+        /// The step of the state.
+        step: u64,
+        /// What is another, from the state to the trainer.
+        differences: Vec<Difference>,
+    },
     /// A batch is larger than the training set.
     #[error("train.batch: expected at most the {most} samples of the training set, found {found}")]
     Batch {
@@ -161,7 +186,10 @@ impl TrainError {
             Self::Batch { .. } => Some("train.batch".to_owned()),
             Self::Metric { .. } => Some("train.early_stopping.metric".to_owned()),
             Self::Experiment(ExperimentError::Parts(_)) => Some("data.validation".to_owned()),
-            Self::Experiment(_) | Self::Data(_) | Self::Empty { .. } => None,
+            Self::Experiment(_)
+            | Self::Data(_)
+            | Self::Empty { .. }
+            | Self::OtherTraining { .. } => None,
         }
     }
 }
@@ -267,6 +295,13 @@ impl Trainer {
         let train = &current.experiment.train;
         Ok(Self {
             start,
+            fork_of: None,
+            first_step: 0,
+            first_own_step: 0,
+            is_resumed: false,
+            fingerprints: OnceLock::new(),
+            wall_secs: 0.0,
+            running_since: None,
             memory: OptimizerMemory::new(train, &model, &current.parameters),
             averaged: train.ema.is_some().then(|| current.clone()),
             step: 0,
@@ -330,6 +365,11 @@ impl Trainer {
     /// Optimizer updates so far.
     pub fn steps_done(&self) -> u64 {
         self.step
+    }
+
+    /// Optimizer updates of the whole run.
+    pub fn steps_planned(&self) -> u64 {
+        self.current.experiment.train.steps_for(self.batches.dataset.len())
     }
 
     /// Passes over the training set so far, with their fraction.

@@ -87,6 +87,6 @@ fn model(name: &str) -> anyhow::Result<Model<f32>> {
     if Path::new(name).is_dir() || name.ends_with(".safetensors") {
         return Ok(SavedModel::read(Path::new(name))?.model()?);
     }
-    let experiment = ExperimentArgs { experiment: name.to_owned(), set: Vec::new() };
+    let experiment = ExperimentArgs { experiment: Some(name.to_owned()), set: Vec::new() };
     Ok(experiment.read(&[])?.experiment.network(Mode::Train)?)
 }

@@ -16,6 +16,7 @@ use gradus::train::{Recorder, Trainer};
 use crate::experiment::{ExperimentArgs, warn};
 use crate::output::{bytes, metric, number, print, thousands};
 use crate::progress::Progress;
+use crate::resume::{Continued, ResumeArgs};
 use crate::served::{self, ServeArgs};
 use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::threads::ThreadsArgs;
@@ -39,6 +40,9 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     threads: ThreadsArgs,
+
+    #[command(flatten)]
+    resume: ResumeArgs,
 
     /// Begin with the parameters of a run directory or safetensors file that this network has, by path and shape.
     #[arg(long, value_name = "MODEL")]
@@ -82,13 +86,22 @@ fn accuracy(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let read = args.experiment.read(&[
+    let continued = args.resume.open()?;
+    ensure!(
+        args.run.is_none() || !continued.as_ref().is_some_and(Continued::is_same_run),
+        "--run: a run continues in its own directory; remove the option, or add --fork STEP"
+    );
+    let settings = [
         // A whole number is as good as a fraction here.
         ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
         ("train.steps", args.steps.map(|steps| steps.to_string())),
         ("train.seed", args.seed.map(|seed| seed.to_string())),
         ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
-    ])?;
+    ];
+    let read = match &continued {
+        Some(continued) => args.experiment.read_over(&continued.experiment(), &settings)?,
+        None => args.experiment.read(&settings)?,
+    };
     let experiment = &read.experiment;
     let parts = read.open_data()?;
     warn(&parts.warnings());
@@ -103,17 +116,19 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         None => Trainer::new(experiment.clone(), parts, pool),
     };
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
+    let stopped = continued.map(|continued| continued.give(&mut trainer)).transpose()?.flatten();
     let is_live = args.live || args.serve.is_given();
     let address = is_live.then(|| args.serve.bind()).transpose()?;
-    let folder = match &args.run {
-        Some(path) => RunFolder::create(path, experiment)?,
-        None => RunFolder::create_next(Path::new("runs"), experiment)?,
+    let experiment = &trainer.current().experiment;
+    let mut recorder = match (stopped, &args.run) {
+        (Some(stopped), _) => Recorder::resume(stopped, &trainer)?,
+        (None, Some(path)) => Recorder::new(RunFolder::create(path, experiment)?),
+        (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
     };
-    let path = folder.path().to_owned();
+    let path = recorder.folder().path().to_owned();
     let stop = stop_on_signal()?;
     let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
     let mut progress = Progress::new(Arc::clone(&stop), live);
-    let mut recorder = Recorder::new(folder);
     let finished = trainer.run(args.target_accuracy, &mut [&mut recorder, &mut progress]);
     let mut err = std::io::stderr();
     let recorded = recorder.finish();
@@ -127,7 +142,11 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     }
     let _ = match &finished.reason {
         Reason::Interrupted => {
-            let saved = if recorded.is_ok() { "; the model is saved" } else { "" };
+            let run = path.display();
+            let saved = match recorded.is_ok() {
+                true => format!("; the model is saved: `gradus train --resume {run}` continues"),
+                false => String::new(),
+            };
             writeln!(err, "interrupted after step {}{saved}", finished.summary.steps)
         }
         Reason::NotFinite(not_finite) => {

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &TuneArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         (Some(folder), _) => Sweep::resume(folder, inputs)?,
         (None, experiment) => {
             let experiment = experiment.clone().expect("required without --resume");
-            let file = ExperimentArgs { experiment, set: args.set.clone() };
+            let file = ExperimentArgs { experiment: Some(experiment), set: args.set.clone() };
             let tuning = file.tuning(&[("tune.trials", args.trials.map(|n| n.to_string()))])?;
             match &args.sweep {
                 Some(folder) => Sweep::create(tuning, inputs, folder)?,

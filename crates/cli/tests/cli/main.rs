@@ -5,6 +5,7 @@ mod mistakes;
 mod pages;
 mod regression;
 mod reports;
+mod resume;
 mod sandbox;
 mod training;
 mod tune;

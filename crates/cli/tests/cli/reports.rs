@@ -368,6 +368,7 @@ fn a_closed_output_is_not_an_error() {
         assert_eq!(output.status.code(), Some(0), "{line}: {err}");
         assert!(!err.contains("error"), "{line}: {err}");
     }
-    let names = ["last.safetensors", "step-000003.safetensors"];
+    let names = ["best", "last", "step-000000", "step-000003"];
+    let names = names.map(|name| format!("{name}.safetensors"));
     assert_eq!(sandbox.list("runs/tiny-1/checkpoints"), names);
 }

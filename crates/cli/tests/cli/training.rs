@@ -89,7 +89,9 @@ fn a_run_folder_keeps_experiment_events_and_network() {
         sandbox.list("here"),
         ["checkpoints", "events.jsonl", "experiment.toml", "parts.csv"]
     );
-    assert_eq!(sandbox.list("here/checkpoints"), ["last.safetensors", "step-000004.safetensors"]);
+    let names = ["best", "last", "step-000000", "step-000004"];
+    let names = names.map(|name| format!("{name}.safetensors"));
+    assert_eq!(sandbox.list("here/checkpoints"), names);
     let experiment = Experiment::parse("experiment.toml", &sandbox.read("here/experiment.toml"));
     let experiment = experiment.unwrap();
     assert_eq!((experiment.name.as_str(), experiment.train.steps), ("tiny", Some(6)));

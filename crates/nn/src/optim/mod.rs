@@ -107,6 +107,17 @@ pub trait UpdateWhole<T>: fmt::Debug + Send + Sync {
         grads: &[T],
         state: OptimizerState<'_, T>,
     );
+
+    /// What it keeps between steps beside `state`: vectors whose lengths never change. A checkpoint holds them, and a run
+    /// that continues has them back. Memory that each step fills anew is not among them.
+    fn kept(&self) -> Vec<&[T]> {
+        Vec::new()
+    }
+
+    /// The same, to be replaced.
+    fn kept_mut(&mut self) -> Vec<&mut [T]> {
+        Vec::new()
+    }
 }
 
 /// What changes from step to step, and from parameter to parameter.

@@ -71,6 +71,12 @@ impl Trainer {
         }
     }
 
+    /// Whether an evaluation is the best so far by which the run chooses.
+    pub(crate) fn is_best(&self, evaluation: &EvaluationFinished) -> bool {
+        let best = evaluation.best.get(&self.selection.metric);
+        best.is_some_and(|best| best.step == evaluation.step)
+    }
+
     /// Keeps a copy of the parameters, from which the update of the next step can be computed.
     pub(super) fn keep_previous_parameters(&mut self) {
         let (parameters, step) = &mut self.previous;
@@ -86,7 +92,8 @@ impl Trainer {
             let specs = specs.iter().filter(|spec| roles.contains(&spec.role));
             specs.map(|spec| &parameters[spec.range.clone()]).collect()
         });
-        let is_trained = self.step > 0;
+        // A trainer that continues has no gradients before its own first step.
+        let is_trained = self.step > self.first_own_step;
         let gradients = is_trained.then(|| self.program.gradients());
         let update = self.last_update();
         let kinds = [Some(parameters), gradients, update.as_deref()];
@@ -133,7 +140,7 @@ impl Trainer {
         rows.map(|row| predicted_class(row) as u32).collect()
     }
 
-    pub(super) fn started(&self, n_steps: u64) -> RunStarted {
+    pub(super) fn started(&self) -> RunStarted {
         let train_set = &self.batches.dataset;
         let validation = self.validation.as_ref().map(|set| (Part::Validation, set.len()));
         let others = [(Part::Train, train_set.len()), (Part::Test, self.test.len())];
@@ -152,17 +159,17 @@ impl Trainer {
             parts: others.into_iter().chain(validation).collect(),
             selection: self.selection.clone(),
             batch: experiment.train.batch,
-            steps_planned: Some(n_steps),
+            steps_planned: Some(self.steps_planned()),
             loss: experiment.train.loss.name().into(),
             metrics: metric_infos(&experiment.train.loss, train_set.targets()),
-            continues: None,
-            fork_of: None,
+            continues: self.is_resumed.then_some(self.step),
+            fork_of: self.fork_of.clone(),
         }
     }
 
-    pub(super) fn summary(&self, evaluated: EvaluatedParts, wall_seconds: f64) -> Summary {
+    pub(super) fn summary(&self, evaluated: EvaluatedParts) -> Summary {
         let experiment = &self.current.experiment;
-        let samples = self.step as f64 * experiment.train.batch as f64;
+        let samples = (self.step - self.first_step) as f64 * experiment.train.batch as f64;
         Summary {
             name: experiment.name.clone(),
             seed: experiment.train.seed,
@@ -175,7 +182,7 @@ impl Trainer {
             selection: self.selection.clone(),
             weights_digest: self.saved().weights_digest(),
             samples_per_second: samples / self.train_secs,
-            wall_seconds,
+            wall_seconds: self.wall_secs(),
             threads: self.pool.threads(),
         }
     }

@@ -11,6 +11,9 @@ pub trait Observer {
     /// Receives an event.
     fn event(&mut self, event: &Event, trainer: &Trainer);
 
+    /// Called between two steps, when all events so far were reported: the moment to keep [`Trainer::state`].
+    fn between_steps(&mut self, _trainer: &Trainer) {}
+
     /// The next command. Called between two steps, again and again while the run is paused: then the observer
     /// may wait a little before it returns, but must still react to whatever can end the run.
     fn command(&mut self, _is_paused: bool) -> Option<Command> {
@@ -27,34 +30,42 @@ impl Trainer {
     /// observer wants to stop, or until a number is not finite. An evaluation comes before the first step and follows the
     /// last.
     ///
+    /// A trainer that [continues](Self::resume) does the steps that are left, without an evaluation before them.
+    ///
     /// Every observer receives every event; the commands of earlier ones come first.
     pub fn run(
         &mut self,
         target_accuracy: Option<f64>,
         observers: &mut [&mut dyn Observer],
     ) -> RunFinished {
-        let begin = Instant::now();
-        let n_steps = self.current.experiment.train.steps_for(self.batches.dataset.len());
+        self.running_since = Some(Instant::now());
+        let n_steps = self.steps_planned();
+        // A trainer that continues from the last step has no gradients to show.
+        let is_over = self.is_resumed && self.step >= n_steps;
+        let snapshot_at = is_over.then_some(self.step);
         let mut training = TrainingLoop {
             trainer: self,
             observers,
             target_accuracy,
             pause_at: None,
             is_paused: false,
-            snapshot_at: None,
+            snapshot_at,
             evaluated: None,
         };
-        training.tell(&Event::RunStarted(training.trainer.started(n_steps)));
-        training.snapshot();
-        training.evaluate();
+        training.tell(&Event::RunStarted(training.trainer.started()));
+        if !std::mem::take(&mut training.trainer.is_resumed) {
+            training.snapshot();
+            training.evaluate();
+        }
         let reason = training.steps(n_steps);
         // After a step that could not be done, the last batch belongs to no update.
         if !matches!(reason, Reason::NotFinite(_)) {
             training.snapshot();
         }
         let evaluated = training.evaluate().clone();
-        let wall_seconds = begin.elapsed().as_secs_f64();
-        let summary = training.trainer.summary(evaluated, wall_seconds);
+        training.trainer.wall_secs = training.trainer.wall_secs();
+        training.trainer.running_since = None;
+        let summary = training.trainer.summary(evaluated);
         let finished = RunFinished { reason, model_saved: None, summary };
         training.tell(&Event::RunFinished(finished.clone()));
         finished
@@ -76,6 +87,12 @@ impl Trainer {
     fn is_stagnant(&self) -> bool {
         let rule = self.current.experiment.train.early_stopping.as_ref();
         rule.is_some_and(|rule| self.stagnation.is_over(rule))
+    }
+
+    /// Seconds of the run so far, evaluations included.
+    pub(super) fn wall_secs(&self) -> f64 {
+        let now = self.running_since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        self.wall_secs + now
     }
 
     /// The number of steps, more than those done, after which the next epoch has ended.
@@ -133,6 +150,7 @@ impl TrainingLoop<'_, '_> {
         // Snapshots fall on steps that are reported.
         let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);
         while self.trainer.step < n_steps {
+            self.observers.iter_mut().for_each(|observer| observer.between_steps(self.trainer));
             if self.obeys_stop() {
                 return Reason::Interrupted;
             }

@@ -1,6 +1,7 @@
 //! The update of a step: what an optimizer keeps between steps, and how all parameters are changed.
 
 use std::array::from_fn;
+use std::collections::BTreeMap;
 use std::iter::repeat_n;
 
 use graph::{ParameterPiece, RunArgs};
@@ -51,6 +52,33 @@ impl OptimizerMemory {
             rules,
         }
     }
+
+    /// What is kept between steps, by name.
+    pub(super) fn vectors(&self) -> BTreeMap<String, &[f32]> {
+        let own = self.whole.iter().flat_map(|whole| whole.kept());
+        let vectors = self.state.iter().map(Vec::as_slice).filter(|vector| !vector.is_empty());
+        let slow = Some((SLOW.to_owned(), &self.slow[..])).filter(|(_, slow)| !slow.is_empty());
+        numbered(STATE, vectors).chain(numbered(WHOLE, own)).chain(slow).collect()
+    }
+
+    /// The same, to be replaced.
+    pub(super) fn vectors_mut(&mut self) -> BTreeMap<String, &mut [f32]> {
+        let Self { state, slow, whole, .. } = self;
+        let own = whole.iter_mut().flat_map(|whole| whole.kept_mut());
+        let vectors = state.iter_mut().map(Vec::as_mut_slice).filter(|vector| !vector.is_empty());
+        let slow = Some((SLOW.to_owned(), &mut slow[..])).filter(|(_, slow)| !slow.is_empty());
+        numbered(STATE, vectors).chain(numbered(WHOLE, own)).chain(slow).collect()
+    }
+}
+
+/// The names of what is kept between steps: the optimizer's state, what it keeps beside that, and slow weights.
+const STATE: &str = "optimizer";
+const WHOLE: &str = "optimizer.whole";
+pub(super) const SLOW: &str = "lookahead";
+
+/// `name.1`, `name.2` and so on.
+fn numbered<V>(name: &str, vectors: impl Iterator<Item = V>) -> impl Iterator<Item = (String, V)> {
+    (1..).zip(vectors).map(move |(number, vector): (usize, V)| (format!("{name}.{number}"), vector))
 }
 
 fn rules(model: &Model<f32>) -> Vec<ParameterRule> {

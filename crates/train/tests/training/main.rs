@@ -9,6 +9,7 @@ mod optimizers;
 mod parts;
 mod random_networks;
 mod records;
+mod resume;
 mod runs;
 mod saved;
 mod sources;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use events::{Command, EvaluationFinished, Event, Reason, RunFinished, StepFinished};
 use gradus_train::{Observer, Recorder, Trainer, record};
@@ -44,8 +43,8 @@ fn one_call_trains_and_leaves_a_whole_run() {
     let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
     let finished = record(&mut trainer, &path).unwrap();
     assert_eq!(finished.reason, Reason::Completed);
-    let names = ["last.safetensors", "step-000005.safetensors", "step-000010.safetensors"];
-    assert_eq!(checkpoints(&path), [&names[..], &["step-000015.safetensors"]].concat());
+    let names = ["best", "last", "step-000000", "step-000005", "step-000010", "step-000015"];
+    assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
     let saved = SavedModel::read(path.join(RunFolder::LAST)).unwrap();
     assert_eq!(saved.parameters, trainer.saved().parameters);
     // The log is that of an observer in memory, and says that the model is saved.
@@ -70,7 +69,7 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     let warnings = recorder.finish().unwrap();
     let is_named = warnings.len() == 1 && warnings[0].to_string().contains("step-000010");
     assert!(is_named, "{warnings:?}");
-    let names = ["last", "step-000005", "step-000010", "step-000015"];
+    let names = ["best", "last", "step-000000", "step-000005", "step-000010", "step-000015"];
     // Nothing is left of the half-written file.
     assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
     assert!(SavedModel::read(path.join(RunFolder::LAST)).is_ok());
@@ -87,19 +86,26 @@ fn a_final_model_that_cannot_be_written_is_an_error_and_the_log_says_so() {
     assert!(error.to_string().contains("last.safetensors"), "{error}");
     let Some(Event::RunFinished(last)) = log(&path).pop() else { panic!("no end") };
     assert_eq!(last.model_saved, Some(false));
-    assert_eq!(checkpoints(&path), ["last.safetensors"]);
+    let names = ["best.safetensors", "last.safetensors", "step-000000.safetensors"];
+    assert_eq!(checkpoints(&path), names);
 }
 
 #[test]
-fn with_a_plan_of_any_length_the_model_is_saved_by_the_clock_and_the_latest_is_kept() {
+fn with_a_plan_of_any_length_checkpoints_come_by_the_clock_and_the_newest_are_kept() {
     let (_folder, path) = place();
-    let mut trainer = trainer_of("batch = 10\nsteps = 1000000000\nevaluate_every = 1000000000");
-    let mut recorder = recorder(&path, &trainer).with_save_interval(Duration::ZERO);
-    let mut stop = EventCollector::commanding([(7, Command::Stop)]);
+    let plan = "batch = 10\nsteps = 1000000000\nevaluate_every = 1000000000";
+    let mut trainer = trainer_of(&format!("{plan}\ncheckpoint_minutes = 1e-9\ncheckpoints = 3"));
+    let mut recorder = recorder(&path, &trainer);
+    let mut stop = EventCollector::commanding([(40, Command::Stop)]);
     let finished = trainer.run(None, &mut [&mut recorder, &mut stop]);
-    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 7));
+    assert_eq!((finished.reason, finished.summary.steps), (Reason::Interrupted, 40));
     assert!(recorder.finish().unwrap().is_empty());
-    assert_eq!(checkpoints(&path), ["last.safetensors", "step-000007.safetensors"]);
+    let names = checkpoints(&path);
+    assert_eq!(
+        names[..3],
+        ["best", "last", "step-000000"].map(|name| format!("{name}.safetensors"))
+    );
+    assert_eq!(names[12..], [38, 39, 40].map(|step| format!("step-{step:06}.safetensors")));
 }
 
 #[test]
