@@ -130,7 +130,7 @@ fn a_fork_is_a_new_run_from_an_old_step() {
     // A fork continues like any other run.
     let ran = sandbox.succeeds("train --resume runs/tiny-1 --steps 19");
     assert!(
-        ran.err.contains("begins with step 15 of here\ngoes on after step 18\n"),
+        ran.err.contains("begins with step 15 of here\ncontinues after step 18\n"),
         "{}",
         ran.err
     );
