@@ -33,14 +33,21 @@ impl EvaluatedParts {
 }
 
 impl Trainer {
-    /// Evaluates on the validation set, if there is one, and on the test set.
+    /// Evaluates on the validation set, if there is one, and on the test set, and notes what is the best so far.
     pub fn evaluate(&mut self) -> EvaluatedParts {
+        self.evaluated(true)
+    }
+
+    /// As [`evaluate`](Self::evaluate); the best so far changes only with an evaluation that is planned.
+    pub(super) fn evaluated(&mut self, is_planned: bool) -> EvaluatedParts {
         let mut parts = EvaluatedParts {
             validation: self.validation.is_some().then(|| self.evaluate_part(Part::Validation)),
             test: self.evaluate_part(Part::Test),
         };
-        let test = parts.validation.as_ref().map(|_| &parts.test.metrics);
-        update_best(&mut self.best, &parts.selecting().metrics, test, self.step);
+        if is_planned {
+            let test = parts.validation.as_ref().map(|_| &parts.test.metrics);
+            update_best(&mut self.best, &parts.selecting().metrics, test, self.step);
+        }
         parts.selecting_mut().best = self.best.clone();
         parts
     }

@@ -71,17 +71,23 @@ impl Trainer {
         finished
     }
 
-    /// Notes an evaluation for early stopping, if it is one that the experiment asks for. One of a pause or of the last
-    /// step is not, so that pauses and the length of a run change nothing.
-    fn note_stagnation(&mut self, evaluated: &EvaluatedParts) {
+    /// Evaluates as [`evaluate`](Self::evaluate), and notes it for early stopping.
+    ///
+    /// An evaluation that the experiment does not ask for, as of a pause, chooses nothing: a run that is paused, or stopped
+    /// and continued, chooses as one that is not. For early stopping that of the last step does not count either, so that
+    /// the length of a run changes nothing.
+    fn evaluate_and_choose(&mut self) -> EvaluatedParts {
+        let train = &self.current.experiment.train;
+        let is_regular =
+            self.step.is_multiple_of(train.evaluation_interval(self.batches.dataset.len()));
+        let evaluated = self.evaluated(is_regular || self.step == self.steps_planned());
         let Self { current, stagnation, selection, step, .. } = self;
-        let train = &current.experiment.train;
-        let interval = train.evaluation_interval(self.batches.dataset.len());
-        if let Some(rule) = train.early_stopping.as_ref().filter(|_| step.is_multiple_of(interval))
-        {
+        let rule = current.experiment.train.early_stopping.as_ref();
+        if let Some(rule) = rule.filter(|_| is_regular) {
             let value = evaluated.selecting().metrics.get(&selection.metric);
             stagnation.note(rule, &selection.metric, value.unwrap_or(f64::NAN), *step);
         }
+        evaluated
     }
 
     fn is_stagnant(&self) -> bool {
@@ -133,8 +139,7 @@ impl TrainingLoop<'_, '_> {
     fn evaluate(&mut self) -> &EvaluatedParts {
         let step = self.trainer.step;
         if self.evaluated.as_ref().is_none_or(|evaluated| evaluated.test.step != step) {
-            let evaluated = self.trainer.evaluate();
-            self.trainer.note_stagnation(&evaluated);
+            let evaluated = self.trainer.evaluate_and_choose();
             for evaluation in evaluated.validation.iter().chain([&evaluated.test]) {
                 self.tell(&Event::EvaluationFinished(evaluation.clone()));
             }

@@ -124,6 +124,24 @@ fn the_best_accuracy_is_that_of_all_evaluations() {
 }
 
 #[test]
+fn evaluations_of_pauses_and_of_a_stop_are_never_the_best() {
+    use Command::{Pause, Step, Stop};
+    // The loss falls with every step, so that each evaluation would be the best.
+    let train = format!("batch = 50\nsteps = 100\nevaluate_every = 3\n{}", sgd(0.1));
+    let mut trainer = trainer(LINEAR, &train, &points(50));
+    let mut recorder =
+        EventCollector::commanding([(1, Pause), (1, Step), (2, Step), (3, Step), (4, Stop)]);
+    let finished = trainer.run(None, &mut [&mut recorder]);
+    assert_eq!(finished.reason, Reason::Interrupted);
+    let best = recorder.evaluations().map(|each| (each.step, each.best["loss"].step));
+    assert_eq!(best.collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0), (3, 3), (4, 3)]);
+    assert_eq!(finished.summary.best["loss"].step, 3);
+    // A program that evaluates by itself has planned it.
+    trainer.step().unwrap();
+    assert_eq!(trainer.evaluate().test.best["loss"].step, 5);
+}
+
+#[test]
 fn other_metrics_of_batches_than_the_loss_are_reported_now_and_then() {
     let (_, recorder) =
         run(&mut trainer(LINEAR, "batch = 10\nsteps = 7\nreport_every = 3", &points(50)), None);
