@@ -3,8 +3,10 @@
 mod builder;
 pub(crate) mod document;
 pub mod early_stopping;
+mod parts;
 mod source;
 pub mod sources;
+mod validation;
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
@@ -26,12 +28,13 @@ use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings}
 use serde::{Deserialize, Serialize};
 
 use crate::augment::check_shape;
-use crate::parts::PartsError;
 
 pub use builder::ExperimentBuilder;
 pub use early_stopping::EarlyStopping;
-pub use source::{DataSpec, ValidationSize};
+pub use parts::{PartRows, Parts, PartsError};
+pub use source::DataSpec;
 pub use sources::{DataSource, Split};
+pub use validation::ValidationSize;
 
 /// Everything that decides what a run computes. The number of threads does not, and is not part of it.
 ///

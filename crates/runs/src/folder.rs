@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use events::Event;
 
-use crate::experiment::{Experiment, ExperimentError};
-use crate::parts::PartRows;
+use crate::experiment::{Experiment, ExperimentError, PartRows};
 use crate::saved::{LAST, SavedError, SavedMistake};
 use crate::state::TrainerState;
 use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};

@@ -10,7 +10,6 @@ mod experiment;
 mod fingerprint;
 mod folder;
 pub mod metrics;
-mod parts;
 mod picture;
 mod predictor;
 pub mod presets;
@@ -25,13 +24,12 @@ pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
-    ExperimentError, Reference, Split, Statistic, TrainSpec, ValidationSize, early_stopping,
-    sources,
+    ExperimentError, PartRows, Parts, PartsError, Reference, Split, Statistic, TrainSpec,
+    ValidationSize, early_stopping, sources,
 };
 pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
-pub use parts::{PartRows, Parts, PartsError};
 pub use picture::{AffineMap, AugmentedPicture};
 pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::{SavedError, SavedMistake, SavedModel};

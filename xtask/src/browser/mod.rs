@@ -3,6 +3,7 @@
 mod draw;
 pub(crate) mod driver;
 mod network;
+mod parts;
 mod pictures;
 pub(crate) mod program;
 mod runs;
@@ -90,7 +91,7 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         test("ten digits are drawn, and the network shown", &setup, draw::drawn).await?;
         test("a network with branches is drawn as a flow", &setup, network::drawn).await?;
         test("a run of another kind has its own panels", &setup, train::regression).await?;
-        test("a validation set has its curve and its samples", &setup, train::validated).await?;
+        test("a validation set has its curve and its samples", &setup, parts::validated).await?;
         test("what goes wrong in a run is said", &setup, train::warned).await?;
         test("a thousand runs are listed, sorted and filtered", &setup, runs::listed).await
     })?;

@@ -36,7 +36,7 @@ pub struct Stagnation {
 }
 
 impl Stagnation {
-    /// Notes the value of `metric` after `step`, once. Infinite values and NaN are no improvement.
+    /// Notes the value of `metric` after `step`, once. An infinite value or NaN does not improve anything.
     pub fn note(&mut self, rule: &EarlyStopping, metric: &str, value: f64, step: u64) {
         if self.step.replace(step) == Some(step) {
             return;

@@ -6,12 +6,12 @@ use std::error::Error as StdError;
 use data::{Dataset, Features};
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, positive, require};
 use nn::settings;
-use serde::{Deserialize, Serialize};
 
 use super::ExperimentError;
+use super::parts::Parts;
 use super::sources::{DataSource, Split, mnist::MnistDigits};
+use super::validation::{ValidationChoice, ValidationSize};
 use crate::augment::{Augmentation, valid_augmentations};
-use crate::parts::{Parts, ValidationChoice};
 
 settings! {
     /// Which data, and how it is prepared.
@@ -38,47 +38,6 @@ settings! {
         /// compared on the same samples, and one that begins with the network of another is not measured on samples
         /// that the other was trained on.
         seed: u64 = 0, |name, &seed| require(i64::try_from(seed).is_ok(), name, seed, "an integer below 2^63");
-    }
-}
-
-/// The size of a validation set, written as a whole number or as one between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number of samples or a fraction between 0 and 1")]
-pub enum ValidationSize {
-    /// Samples.
-    Samples(usize),
-    /// A fraction of the training set as it is read.
-    Fraction(f64),
-}
-
-impl From<usize> for ValidationSize {
-    fn from(samples: usize) -> Self {
-        Self::Samples(samples)
-    }
-}
-
-impl From<f64> for ValidationSize {
-    fn from(fraction: f64) -> Self {
-        Self::Fraction(fraction)
-    }
-}
-
-impl ValidationSize {
-    /// The samples, of `n` in all; a fraction is rounded to the nearest number, at least 1.
-    pub fn samples_of(self, n: usize) -> usize {
-        match self {
-            Self::Samples(samples) => samples,
-            Self::Fraction(fraction) => ((fraction * n as f64).round() as usize).max(1),
-        }
-    }
-
-    fn is_valid(name: &str, size: &Self) -> Result<(), InvalidSetting> {
-        let (is_valid, found) = match *size {
-            Self::Samples(samples) => (samples > 0, samples.to_string()),
-            Self::Fraction(fraction) => (fraction > 0.0 && fraction < 1.0, format!("{fraction:?}")),
-        };
-        let expected = "a number of samples, 1 or more, or a fraction above 0 and below 1";
-        require(is_valid, name, found, expected)
     }
 }
 

@@ -158,7 +158,7 @@ fn a_run_ends_early_when_the_part_that_chooses_does_not_improve() {
 }
 
 #[test]
-fn a_run_that_improves_goes_on_and_a_small_improvement_does_not_count() {
+fn a_run_that_improves_continues_and_a_small_improvement_does_not_count() {
     let with = |least: f64| {
         let rule = format!(
             "early_stopping = {{ patience = 1, metric = 'loss', min_improvement = {least:?} }}"
