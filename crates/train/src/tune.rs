@@ -46,7 +46,7 @@ use runs::metrics::metric_infos;
 use runs::tune::{
     SweepFolder, SweepFolderError, SweepRecord, SweepStarted, Trial, TrialResult, Tuning,
 };
-use runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolder, RunFolderError};
+use runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolder, RunFolderError, StoppedRun};
 
 use crate::{Observer, Recorder, TrainError, Trainer};
 
@@ -205,11 +205,16 @@ impl<'a> Sweep<'a> {
         let mut trainer = trainer(&self.tuning, &self.inputs, trial, experiment, parts)?;
         let run = self.record().started.run_name(trial.number, rung);
         let path = self.path().join(&run);
-        if path.exists() {
-            fs::remove_dir_all(&path)
-                .map_err(|error| TuneError::Io { path: path.clone(), error })?;
-        }
-        let mut recorder = Recorder::new(RunFolder::create(&path, &trainer.saved().experiment)?);
+        let mut recorder = match continued(&path, &mut trainer)? {
+            Some(recorder) => recorder,
+            None => {
+                if path.exists() {
+                    let failed = |error| TuneError::Io { path: path.clone(), error };
+                    fs::remove_dir_all(&path).map_err(failed)?;
+                }
+                Recorder::new(RunFolder::create(&path, &trainer.saved().experiment)?)
+            }
+        };
         let mut all: Vec<&mut dyn Observer> = vec![&mut recorder];
         all.extend(observers.iter_mut().map(|observer| &mut **observer as &mut dyn Observer));
         let finished = trainer.run(None, &mut all);
@@ -231,6 +236,17 @@ impl<'a> Sweep<'a> {
             epochs: finished.summary.epochs,
             seconds: begin.elapsed().as_secs_f64(),
         }))
+    }
+}
+
+/// The recorder of a run that was not finished, whose newest checkpoint `trainer` takes. None if there is none that can be
+/// used: then the trial is trained from its beginning, to the same bytes.
+fn continued(path: &Path, trainer: &mut Trainer) -> Result<Option<Recorder>, RunFolderError> {
+    let Ok(stopped) = StoppedRun::open(path) else { return Ok(None) };
+    let Ok(state) = stopped.state(None) else { return Ok(None) };
+    match trainer.resume(state) {
+        Ok(()) => Recorder::resume(stopped, trainer).map(Some),
+        Err(_) => Ok(None),
     }
 }
 
