@@ -92,7 +92,7 @@ pub(crate) fn run(args: &KillArgs) -> anyhow::Result<()> {
     let folder = scratch.path().canonicalize()?;
     fs::write(folder.join("kill.toml"), EXPERIMENT)?;
     let mut killer =
-        Killer { binary, folder, expected: Outcome::default(), duration: Duration::ZERO };
+        Killer { binary, folder, expected: RunResult::default(), duration: Duration::ZERO };
     let undisturbed = killer.folder.join("undisturbed");
     let begin = Instant::now();
     ensure!(killer.train(&undisturbed, 2).status()?.success(), "the undisturbed run fails");
@@ -160,7 +160,7 @@ impl Done {
 struct Killer {
     binary: PathBuf,
     folder: PathBuf,
-    expected: Outcome,
+    expected: RunResult,
     duration: Duration,
 }
 
@@ -256,7 +256,7 @@ impl Killer {
     }
 
     fn check(&self, run: &Path) -> anyhow::Result<()> {
-        let Outcome { digest, log } = outcome(run)?;
+        let RunResult { digest, log } = outcome(run)?;
         let expected = &self.expected;
         ensure!(digest == expected.digest, "{digest}, expected {}", expected.digest);
         let differs = log.iter().zip(&expected.log).find(|(found, expected)| found != expected);
@@ -271,13 +271,13 @@ impl Killer {
 
 /// What a run came to.
 #[derive(Default)]
-struct Outcome {
+struct RunResult {
     digest: String,
     /// Its steps and evaluations.
     log: Vec<String>,
 }
 
-fn outcome(run: &Path) -> anyhow::Result<Outcome> {
+fn outcome(run: &Path) -> anyhow::Result<RunResult> {
     let text = fs::read_to_string(run.join("events.jsonl"))?;
     // Killed between its last save and the end of its log, a run evaluates once more.
     let mut evaluations = HashSet::new();
@@ -288,7 +288,7 @@ fn outcome(run: &Path) -> anyhow::Result<Outcome> {
     };
     let log = text.lines().filter(is_wanted).map(str::to_owned).collect();
     ensure!(text.lines().last().is_some_and(|line| line.contains("run_finished")), "no end");
-    Ok(Outcome { digest: SavedModel::read(run)?.weights_digest(), log })
+    Ok(RunResult { digest: SavedModel::read(run)?.weights_digest(), log })
 }
 
 /// Kills a process after some time, unless it has ended before.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use events::Event;
 
 use crate::experiment::{Experiment, ExperimentError, PartRows};
-use crate::saved::{LAST, SavedError, SavedMistake};
+use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::state::TrainerState;
 use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
 

@@ -10,6 +10,7 @@ mod experiment;
 mod fingerprint;
 mod folder;
 pub mod metrics;
+mod mistake;
 mod picture;
 mod predictor;
 pub mod presets;
@@ -30,8 +31,9 @@ pub use experiment::{
 pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
+pub use mistake::{SavedError, SavedMistake};
 pub use picture::{AffineMap, AugmentedPicture};
 pub use predictor::{Classification, Predictor, SampleMismatch};
-pub use saved::{SavedError, SavedMistake, SavedModel};
+pub use saved::SavedModel;
 pub use start::Start;
 pub use state::{TrainerState, TrainingProgress};

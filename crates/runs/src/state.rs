@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::experiment::Experiment;
 use crate::experiment::early_stopping::Stagnation;
 use crate::fingerprint::DataFingerprint;
-use crate::saved::{EXPERIMENT, SavedError, SavedMistake, SavedModel};
+use crate::mistake::{EXPERIMENT, SavedError, SavedMistake};
+use crate::saved::SavedModel;
 use crate::tensor_file::{STATE, TensorFile, TensorToWrite, with_checksums, write_whole};
 
 /// The version of the format that is written and read.
@@ -32,7 +33,7 @@ const MAX_STEP: u64 = 1 << 53;
 pub struct TrainerState {
     /// The network as it is trained, with its experiment.
     pub trained: SavedModel,
-    /// The network as it is evaluated, if `train.ema` asks for averages.
+    /// The network as it is evaluated, if `train.ema` asks for averaged weights.
     pub averaged: Option<SavedModel>,
     /// What the optimizer keeps between steps, by name.
     pub vectors: BTreeMap<String, Vec<f32>>,

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, View};
 
-use crate::saved::SavedMistake;
+use crate::mistake::SavedMistake;
 
 /// The prefix of tensors that are not the model's: no path of a layer has a `/`.
 pub(crate) const STATE: &str = "state/";

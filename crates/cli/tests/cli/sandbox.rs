@@ -43,14 +43,22 @@ impl Running {
         let _ = Command::new("kill").args([name, &self.0.id().to_string()]).output().unwrap();
     }
 
-    /// Waits for its end; what it printed was not more than a pipe holds.
+    /// Waits for its end, and reads what it printed meanwhile: a full pipe would hold it up.
     pub(crate) fn end(&mut self) -> Ran {
-        let code = self.0.wait().unwrap().code();
-        let (mut out, mut err) = (String::new(), String::new());
-        self.0.stdout.take().map(|mut pipe| pipe.read_to_string(&mut out).unwrap());
-        self.0.stderr.take().map(|mut pipe| pipe.read_to_string(&mut err).unwrap());
-        Ran { code, out, err }
+        let (out, err) = (self.0.stdout.take(), self.0.stderr.take());
+        let (out, err) = std::thread::scope(|scope| {
+            let err = scope.spawn(|| text(err));
+            (text(out), err.join().expect("reading does not panic"))
+        });
+        Ran { code: self.0.wait().unwrap().code(), out, err }
     }
+}
+
+/// All that comes out of a pipe until its end.
+fn text(pipe: Option<impl Read>) -> String {
+    let mut text = String::new();
+    pipe.map(|mut pipe| pipe.read_to_string(&mut text).unwrap());
+    text
 }
 
 impl Drop for Running {
