@@ -279,7 +279,8 @@ fn a_sweep_that_was_killed_and_continued_finds_the_same() {
     assert_eq!(killed.end().code, None);
     let mut stopped = start("tune --resume killed --json --threads 1");
     wait_for("killed", done("killed") + 3);
-    stopped.signal("-INT");
+    // A program in the background ignores SIGINT.
+    stopped.signal("-TERM");
     let ran = stopped.end();
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert!(ran.err.contains("`gradus tune --resume killed` continues"), "{}", ran.err);
