@@ -192,7 +192,13 @@ impl Killer {
             let mut child = self.train(&run, threads).spawn()?;
             let status = if is_killed { kill_after(moment, &mut child)? } else { child.wait()? };
             match status.code() {
-                None => killed_at.push(format!("{:.3} s", moment.as_secs_f64())),
+                None => {
+                    killed_at.push(format!("{:.3} s", moment.as_secs_f64()));
+                    if outcome(&run).is_ok() {
+                        // The run had ended, and its process had not.
+                        break;
+                    }
+                }
                 Some(0) if killed_at.is_empty() => fs::remove_dir_all(&run)?,
                 Some(0) => break,
                 Some(code) => anyhow::bail!("exit code {code}, killed at {}", killed_at.join(", ")),
