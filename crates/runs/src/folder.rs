@@ -1,12 +1,13 @@
 //! The folder of a run on disk.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use events::Event;
 
 use crate::experiment::{Experiment, ExperimentError, PartRows};
+use crate::folder_lock::{FolderLock, FolderMistake, create_next};
 use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::state::TrainerState;
 use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
@@ -19,7 +20,7 @@ use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
 pub struct RunFolder {
     path: PathBuf,
     events: BufWriter<File>,
-    _lock: RunLock,
+    _lock: FolderLock,
 }
 
 /// The folder of a run that no process writes, held to resume it; see [`continue_after`](Self::continue_after).
@@ -27,14 +28,7 @@ pub struct RunFolder {
 pub struct StoppedRun {
     path: PathBuf,
     experiment: Experiment,
-    lock: RunLock,
-}
-
-/// Locked as long as this process writes the run. The system unlocks it even if the process is killed.
-#[derive(Debug)]
-struct RunLock {
-    path: PathBuf,
-    _file: File,
+    lock: FolderLock,
 }
 
 /// A checkpoint of a run: the state of the training, and with it a saved model.
@@ -149,31 +143,19 @@ fn list(steps: &[u64]) -> String {
 const CHECKPOINTS: &str = "checkpoints";
 const STEP: &str = "step-";
 const ENDING: &str = ".safetensors";
-/// The file that the process which writes the run has locked. A file of its own: Windows lets nobody read a locked one.
-const LOCK: &str = "lock";
 const EVENTS: &str = "events.jsonl";
 const EXPERIMENT: &str = "experiment.toml";
 /// Checkpoints of steps that are kept besides the newest.
 const KEPT: usize = 10;
 
-impl RunLock {
-    /// Takes the lock of a run that no process writes.
-    fn take(run: &Path) -> Result<Self, RunFolderError> {
-        let path = run.join(LOCK);
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = opened.map_err(|error| failed(&path, error))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(RunFolderError::InUse { path: run.to_owned() }),
-            // Not every file system has locks. Without one, readers cannot tell an idle run from one that was killed.
-            _ => Ok(Self { path, _file: file }),
+impl From<FolderMistake> for RunFolderError {
+    fn from(mistake: FolderMistake) -> Self {
+        match mistake {
+            FolderMistake::Exists { path } => Self::Exists { path },
+            FolderMistake::NotAFolder { path } => Self::NotAFolder { path },
+            FolderMistake::InUse { path } => Self::InUse { path },
+            FolderMistake::Io { path, error } => Self::Io { path, error },
         }
-    }
-}
-
-impl Drop for RunLock {
-    fn drop(&mut self) {
-        // A run that has ended needs no lock file; if it stays, it is not locked.
-        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -200,17 +182,7 @@ impl RunFolder {
     /// [`RunFolderError::Exists`] if it exists, [`RunFolderError::NotAFolder`] if a file is in its way, else what the
     /// system reports.
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| match file_above(parent) {
-                Some(path) => RunFolderError::NotAFolder { path },
-                None => failed(parent, error),
-            })?;
-        }
-        fs::create_dir(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => RunFolderError::Exists { path: path.to_owned() },
-            _ => failed(path, error),
-        })?;
-        let lock = RunLock::take(path)?;
+        let lock = FolderLock::create(path)?;
         let fill = || {
             fs::create_dir(path.join(CHECKPOINTS))?;
             write_whole(&path.join(EXPERIMENT), experiment.to_text().as_bytes())?;
@@ -223,24 +195,13 @@ impl RunFolder {
     /// As [`create`](Self::create), errors included, in `runs`: named after the experiment, with the next free number
     /// (`runs/softmax-3`).
     pub fn create_next(runs: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
-        let mut number = 1;
-        loop {
-            // Two runs that start at once both try: making a folder succeeds for one of them.
-            match Self::create(&runs.join(format!("{}-{number}", experiment.name)), experiment) {
-                Err(RunFolderError::Exists { .. }) => number += 1,
-                other => return other,
-            }
-        }
+        let is_taken = |error: &RunFolderError| matches!(error, RunFolderError::Exists { .. });
+        create_next(runs, &experiment.name, |path| Self::create(path, experiment), is_taken)
     }
 
     /// Whether a process writes the run in the folder `path`; `None` if that is not known.
     pub fn is_in_use(path: &Path) -> Option<bool> {
-        let lock = File::open(path.join(LOCK)).ok()?;
-        match lock.try_lock_shared() {
-            Ok(()) => Some(false),
-            Err(TryLockError::WouldBlock) => Some(true),
-            Err(TryLockError::Error(_)) => None,
-        }
+        FolderLock::is_held(path)
     }
 
     /// The folder.
@@ -364,7 +325,7 @@ impl StoppedRun {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RunFolderError> {
         let path = path.as_ref();
         let experiment = experiment_of(path)?;
-        Ok(Self { path: path.to_owned(), experiment, lock: RunLock::take(path)? })
+        Ok(Self { path: path.to_owned(), experiment, lock: FolderLock::take(path)? })
     }
 
     /// The folder.
@@ -485,18 +446,13 @@ fn continued_log(path: &Path, step: u64) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-/// What stands where `path` or a folder above it is wanted, and is not one.
-fn file_above(path: &Path) -> Option<PathBuf> {
-    let found = path.ancestors().find(|path| path.exists())?;
-    (!found.is_dir()).then(|| found.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use events::Metrics;
 
+    use crate::folder_lock::LOCK;
     use crate::saved::SavedModel;
     use crate::state::TrainingProgress;
 

@@ -9,6 +9,7 @@ mod evaluate;
 mod experiment;
 mod fingerprint;
 mod folder;
+mod folder_lock;
 pub mod metrics;
 mod mistake;
 mod picture;

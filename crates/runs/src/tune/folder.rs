@@ -11,6 +11,7 @@ use toml::Value;
 
 use super::{Rung, TuneRange, Tuning};
 use crate::experiment::{Experiment, ExperimentError};
+use crate::folder_lock::{FolderLock, FolderMistake, create_next};
 
 /// The version of the record.
 const FORMAT: u32 = 1;
@@ -19,7 +20,6 @@ const MAX_BYTES: u64 = 1 << 26;
 
 const EXPERIMENT: &str = "tune.toml";
 const RECORD: &str = "tune.jsonl";
-const LOCK: &str = "lock";
 
 /// The folder of a sweep in progress: `tune.toml`, the record `tune.jsonl`, and a run folder for each trial that is or was
 /// trained.
@@ -30,8 +30,7 @@ pub struct SweepFolder {
     path: PathBuf,
     lines: File,
     record: SweepRecord,
-    /// Locked as long as this process exists.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// What a sweep is and what it has found: the first line of its record and the others.
@@ -91,6 +90,12 @@ pub enum SweepFolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file stands where a folder is wanted.
+    #[error("{}: expected a folder, found a file", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process writes it.
     #[error("{}: another process works on this sweep", path.display())]
     InUse {
@@ -127,6 +132,17 @@ pub enum SweepFolderError {
     Experiment(#[from] ExperimentError),
 }
 
+impl From<FolderMistake> for SweepFolderError {
+    fn from(mistake: FolderMistake) -> Self {
+        match mistake {
+            FolderMistake::Exists { path } => Self::Exists { path },
+            FolderMistake::NotAFolder { path } => Self::NotAFolder { path },
+            FolderMistake::InUse { path } => Self::InUse { path },
+            FolderMistake::Io { path, error } => Self::Io { path, error },
+        }
+    }
+}
+
 fn failed(path: &Path) -> impl Fn(io::Error) -> SweepFolderError {
     move |error| SweepFolderError::Io { path: path.to_owned(), error }
 }
@@ -142,14 +158,7 @@ impl SweepFolder {
         tuning: &Tuning,
         started: SweepStarted,
     ) -> Result<Self, SweepFolderError> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed(parent))?;
-        }
-        fs::create_dir(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => SweepFolderError::Exists { path: path.to_owned() },
-            _ => failed(path)(error),
-        })?;
-        let lock = locked(path)?;
+        let lock = FolderLock::create(path)?;
         let fill = || {
             fs::write(path.join(EXPERIMENT), tuning.text())?;
             let mut lines = File::create_new(path.join(RECORD))?;
@@ -168,14 +177,9 @@ impl SweepFolder {
         tuning: &Tuning,
         started: &SweepStarted,
     ) -> Result<Self, SweepFolderError> {
-        let mut number = 1;
-        loop {
-            let path = runs.join(format!("{}-tune-{number}", started.name));
-            match Self::create(&path, tuning, started.clone()) {
-                Err(SweepFolderError::Exists { .. }) => number += 1,
-                other => return other,
-            }
-        }
+        let name = format!("{}-tune", started.name);
+        let create = |path: &Path| Self::create(path, tuning, started.clone());
+        create_next(runs, &name, create, |error| matches!(error, SweepFolderError::Exists { .. }))
     }
 
     /// Opens the folder of a sweep that has stopped, to continue it: what is left of it, and its experiment.
@@ -187,7 +191,7 @@ impl SweepFolder {
         if !SweepRecord::is_in(path) {
             return Err(SweepFolderError::NotASweep { path: path.to_owned() });
         }
-        let lock = locked(path)?;
+        let lock = FolderLock::take(path)?;
         let file = path.join(EXPERIMENT);
         let text = fs::read(&file).map_err(failed(&file))?;
         let name = file.display().to_string();
@@ -232,17 +236,6 @@ impl SweepFolder {
 
 fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("names and numbers") + "\n"
-}
-
-/// The lock file of the folder, which no other process holds. The system unlocks it even if the process is killed.
-fn locked(path: &Path) -> Result<File, SweepFolderError> {
-    let file = path.join(LOCK);
-    let lock = OpenOptions::new().create(true).append(true).open(&file).map_err(failed(&file))?;
-    match lock.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => Err(SweepFolderError::InUse { path: path.to_owned() }),
-        // Not every file system has locks.
-        _ => Ok(lock),
-    }
 }
 
 impl SweepStarted {
