@@ -69,6 +69,28 @@ pub struct Sweep<'a> {
     tuning: Tuning,
     folder: SweepFolder,
     inputs: SweepInputs<'a>,
+    data: LatestParts,
+}
+
+/// The data that was read last, and what it is: most trials have the same.
+#[derive(Default)]
+struct LatestParts(Option<(DataSpec, Parts)>);
+
+impl LatestParts {
+    fn open(
+        &mut self,
+        data: &DataSpec,
+        inputs: &SweepInputs<'_>,
+    ) -> Result<Parts, ExperimentError> {
+        match &self.0 {
+            Some((latest, parts)) if latest == data => Ok(parts.clone()),
+            _ => {
+                let parts = (inputs.open_data)(data)?;
+                self.0 = Some((data.clone(), parts.clone()));
+                Ok(parts)
+            }
+        }
+    }
 }
 
 /// Follows a sweep, and the run of each of its trials.
@@ -121,9 +143,10 @@ impl<'a> Sweep<'a> {
     /// Before anything is trained or written: if there is no validation part or no such metric, or if an end of a range
     /// does not fit the network, the data or the memory.
     pub fn create(tuning: Tuning, inputs: SweepInputs<'a>, path: &Path) -> Result<Self, TuneError> {
-        let started = plan(&tuning, &inputs)?;
+        let mut data = LatestParts::default();
+        let started = plan(&tuning, &inputs, &mut data)?;
         let folder = SweepFolder::create(path, &tuning, started)?;
-        Ok(Self { tuning, folder, inputs })
+        Ok(Self { tuning, folder, inputs, data })
     }
 
     /// As [`create`](Self::create), errors included, in `runs`: named after the experiment, with the next free number
@@ -133,9 +156,10 @@ impl<'a> Sweep<'a> {
         inputs: SweepInputs<'a>,
         runs: &Path,
     ) -> Result<Self, TuneError> {
-        let started = plan(&tuning, &inputs)?;
+        let mut data = LatestParts::default();
+        let started = plan(&tuning, &inputs, &mut data)?;
         let folder = SweepFolder::create_next(runs, &tuning, &started)?;
-        Ok(Self { tuning, folder, inputs })
+        Ok(Self { tuning, folder, inputs, data })
     }
 
     /// The sweep in the folder `path`, which was stopped or killed.
@@ -145,7 +169,7 @@ impl<'a> Sweep<'a> {
     /// As [`SweepFolder::open`].
     pub fn resume(path: &Path, inputs: SweepInputs<'a>) -> Result<Self, TuneError> {
         let (folder, tuning) = SweepFolder::open(path)?;
-        Ok(Self { tuning, folder, inputs })
+        Ok(Self { tuning, folder, inputs, data: LatestParts::default() })
     }
 
     /// The folder.
@@ -193,7 +217,7 @@ impl<'a> Sweep<'a> {
 
     /// Trains a trial; none if it was interrupted.
     fn train(
-        &self,
+        &mut self,
         trial: &Trial,
         rung: usize,
         share: f64,
@@ -201,7 +225,7 @@ impl<'a> Sweep<'a> {
     ) -> Result<Option<TrialResult>, TuneError> {
         let begin = Instant::now();
         let experiment = self.tuning.experiment(trial, share)?;
-        let parts = (self.inputs.open_data)(&experiment.data)?;
+        let parts = self.data.open(&experiment.data, &self.inputs)?;
         let mut trainer = trainer(&self.tuning, &self.inputs, trial, experiment, parts)?;
         let run = self.record().started.run_name(trial.number, rung);
         let path = self.path().join(&run);
@@ -251,9 +275,13 @@ fn continued(path: &Path, trainer: &mut Trainer) -> Result<Option<Recorder>, Run
 }
 
 /// The plan of a sweep, if everything in it fits together.
-fn plan(tuning: &Tuning, inputs: &SweepInputs<'_>) -> Result<SweepStarted, TuneError> {
+fn plan(
+    tuning: &Tuning,
+    inputs: &SweepInputs<'_>,
+    data: &mut LatestParts,
+) -> Result<SweepStarted, TuneError> {
     let base = tuning.base();
-    let parts = (inputs.open_data)(&base.data)?;
+    let parts = data.open(&base.data, inputs)?;
     if parts.validation.is_none() {
         let select = &tuning.spec().select;
         let message = format!(
@@ -272,11 +300,8 @@ fn plan(tuning: &Tuning, inputs: &SweepInputs<'_>) -> Result<SweepStarted, TuneE
     };
     for trial in tuning.ends() {
         let experiment = tuning.experiment(&trial, 1.0)?;
-        let parts = match experiment.data == base.data {
-            true => parts.clone(),
-            false => (inputs.open_data)(&experiment.data)
-                .map_err(|error| tuning.mistake_of(&trial, &chain(&error)))?,
-        };
+        let opened = data.open(&experiment.data, inputs);
+        let parts = opened.map_err(|error| tuning.mistake_of(&trial, &chain(&error)))?;
         trainer(tuning, inputs, &trial, experiment, parts)?;
     }
     for number in 1..=tuning.spec().trials {
