@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, View};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 
 use crate::mistake::SavedMistake;
 
@@ -71,7 +71,8 @@ pub(crate) fn with_checksums(
     let tensors = tensors.into_iter().chain([(CHECKSUMS.to_owned(), place)]);
     let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
     let mut bytes = safetensors::serialize(tensors, Some(texts))?;
-    let FileParts { parts, checksums } = FileParts::of(&bytes)?;
+    let (header, metadata) = SafeTensors::read_metadata(&bytes)?;
+    let FileParts { parts, checksums } = FileParts::of(header, &metadata);
     let sums = parts.iter().flat_map(|(_, range)| checksum(&bytes[range.clone()]));
     let sums: Vec<u8> = sums.collect();
     bytes[checksums.expect("it was put there")].copy_from_slice(&sums);
@@ -89,8 +90,8 @@ struct FileParts {
 }
 
 impl FileParts {
-    fn of(bytes: &[u8]) -> Result<Self, SafeTensorError> {
-        let (header, metadata) = SafeTensors::read_metadata(bytes)?;
+    /// Those of a file with `header` bytes of metadata.
+    fn of(header: usize, metadata: &Metadata) -> Self {
         let start = size_of::<u64>() + header;
         let mut parts = vec![("header".to_owned(), 0..start)];
         let mut checksums = None;
@@ -102,7 +103,7 @@ impl FileParts {
                 _ => parts.push((format!("tensor {name}"), range)),
             }
         }
-        Ok(Self { parts, checksums })
+        Self { parts, checksums }
     }
 }
 
@@ -118,8 +119,8 @@ impl<'a> TensorFile<'a> {
     /// Reads the bytes of a file, and compares its checksums if it has them.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, SavedMistake> {
         let tensors = SafeTensors::deserialize(bytes)?;
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let FileParts { parts, checksums } = FileParts::of(bytes)?;
+        let (len, header) = SafeTensors::read_metadata(bytes)?;
+        let FileParts { parts, checksums } = FileParts::of(len, &header);
         if let Some(range) = &checksums {
             let (sums, _) = bytes[range.clone()].as_chunks();
             let is_damaged = |i: usize, range: &Range<usize>| {

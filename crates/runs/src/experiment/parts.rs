@@ -95,6 +95,20 @@ impl Parts {
         validation: Option<Dataset>,
         test: Dataset,
     ) -> Result<Self, PartsError> {
+        let mut rows = PartRows::default();
+        rows.add(Part::Train, Part::Train, 0..train.len());
+        let n_validation = validation.as_ref().map_or(0, Dataset::len);
+        rows.add(Part::Validation, Part::Validation, 0..n_validation);
+        rows.add(Part::Test, Part::Test, 0..test.len());
+        Self::with_rows(train, validation, test, rows)
+    }
+
+    fn with_rows(
+        train: Dataset,
+        validation: Option<Dataset>,
+        test: Dataset,
+        rows: PartRows,
+    ) -> Result<Self, PartsError> {
         let n_repeated = match &validation {
             Some(validation) => {
                 check_classes(&train, validation)?;
@@ -102,14 +116,6 @@ impl Parts {
             }
             None => 0,
         };
-        let mut rows = PartRows::default();
-        rows.add(Part::Train, Part::Train, 0..train.len());
-        rows.add(
-            Part::Validation,
-            Part::Validation,
-            0..validation.as_ref().map_or(0, Dataset::len),
-        );
-        rows.add(Part::Test, Part::Test, 0..test.len());
         Ok(Self { train, validation, test, rows, n_repeated })
     }
 
@@ -134,16 +140,14 @@ impl Parts {
         }
         let name = format!("validation set of {}", train.name());
         let validation = validation.map(|_| train.split_off(&chosen, name));
-        let mut parts = Self::new(train, validation, test)?;
-        parts.train = parts.train.take(limit);
         let is_chosen = |row: &usize| chosen.binary_search(row).is_ok();
-        let rows = &mut parts.rows;
-        *rows = PartRows::default();
+        let mut rows = PartRows::default();
         let others = (0..samples).filter(|row| !is_chosen(row));
         rows.add(Part::Train, Part::Train, others.take(limit));
         rows.add(Part::Validation, Part::Train, chosen.iter().copied());
-        rows.add(Part::Test, Part::Test, 0..parts.test.len());
-        Ok(parts)
+        rows.add(Part::Test, Part::Test, 0..test.len());
+        let parts = Self::with_rows(train, validation, test, rows)?;
+        Ok(Self { train: parts.train.take(limit), ..parts })
     }
 
     /// A part, if there is one.

@@ -78,10 +78,7 @@ pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, RunError> 
     let rows = panels.len().div_ceil(COLUMNS);
     let size = [SIZE[0] / COLUMNS as f64, (SIZE[1] - HEAD) / rows as f64];
     for (i, panel) in panels.iter().enumerate() {
-        let left = (i % COLUMNS) as f64 * size[0] + MARGIN;
-        let top = HEAD + (i / COLUMNS) as f64 * size[1] + MARGIN;
-        let [right, bottom] = [left + size[0] - 2.0 * MARGIN, top + size[1] - 2.0 * MARGIN];
-        drawing.panel(panel, Area { left, top, right, bottom });
+        drawing.panel(panel, Area::of_panel(i, COLUMNS, size));
     }
     Ok(drawing.picture)
 }
@@ -96,6 +93,14 @@ struct Area {
 }
 
 impl Area {
+    /// What panel `i`, row by row, has of a place of this size, without the margins.
+    fn of_panel(i: usize, columns: usize, [width, height]: [f64; 2]) -> Self {
+        let left = (i % columns) as f64 * width + MARGIN;
+        let top = HEAD + (i / columns) as f64 * height + MARGIN;
+        let [right, bottom] = [left + width - 2.0 * MARGIN, top + height - 2.0 * MARGIN];
+        Self { left, top, right, bottom }
+    }
+
     fn width(&self) -> f64 {
         self.right - self.left
     }

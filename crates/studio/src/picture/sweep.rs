@@ -48,10 +48,8 @@ pub fn sweep_picture(folder: &Path) -> Result<Picture, SweepFolderError> {
     }
     picture.text([MARGIN, 54.0], Anchor::Start, (LINE_TEXT, color("--quiet")), &line);
     for (i, (path, range)) in record.started.ranges.iter().enumerate() {
-        let left = (i % columns) as f64 * PANEL[0] + MARGIN;
-        let top = HEAD + (i / columns) as f64 * PANEL[1] + MARGIN;
-        let [right, bottom] = [left + PANEL[0] - 2.0 * MARGIN, top + PANEL[1] - 2.0 * MARGIN];
-        panel(&mut picture, Area { left, top, right, bottom }, (path, range), &record, &ranked);
+        let area = Area::of_panel(i, columns, PANEL);
+        panel(&mut picture, area, (path, range), &record, &ranked);
     }
     Ok(picture)
 }
