@@ -34,6 +34,7 @@ pub const ALL: &[Preset] = &[
     preset!("deep-convnet"),
     preset!("resnet-mini"),
     preset!("golf"),
+    preset!("conv-augmented"),
 ];
 
 /// The default preset of the command line.
@@ -68,13 +69,14 @@ mod tests {
     fn every_preset_has_its_number_of_parameters_and_names_what_was_published() {
         let table = "softmax 7850, five-sigmoid 185300, five-relu 185300, five-dropout 185300, conv 122270, \
             conv-dropout 244076, bn-sigmoid 185690, bn-relu 185300, bn-conv 708362, two-layer 39760, \
-            simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 986";
+            simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 986, \
+            conv-augmented 244076";
         for (name, parameters) in table.split(", ").filter_map(|case| case.split_once(' ')) {
             let experiment = find(name).unwrap().experiment();
             assert_eq!(experiment.name, name);
             assert_eq!(experiment.model.outputs(), Ok(10), "{name}");
             assert_eq!(experiment.model.n_parameters(), Ok(parameters.parse().unwrap()), "{name}");
-            let is_own = ["resnet-mini", "golf"].contains(&name);
+            let is_own = ["resnet-mini", "golf", "conv-augmented"].contains(&name);
             assert_eq!(experiment.reference.is_some(), !is_own, "{name}");
         }
         assert_eq!(table.split(", ").count(), ALL.len());

@@ -265,8 +265,16 @@ impl<'a> Sweep<'a> {
 
 /// The recorder of a run that was not finished, whose newest checkpoint `trainer` takes. None if there is none that can be
 /// used: then the trial is trained from its beginning, to the same bytes.
+///
+/// # Errors
+///
+/// If another process is training the run, or if what is there of later steps cannot be removed.
 fn continued(path: &Path, trainer: &mut Trainer) -> Result<Option<Recorder>, RunFolderError> {
-    let Ok(stopped) = StoppedRun::open(path) else { return Ok(None) };
+    let stopped = match StoppedRun::open(path) {
+        Err(in_use @ RunFolderError::InUse { .. }) => return Err(in_use),
+        Err(_) => return Ok(None),
+        Ok(stopped) => stopped,
+    };
     let Ok(state) = stopped.state(None) else { return Ok(None) };
     match trainer.resume(state) {
         Ok(()) => Recorder::resume(stopped, trainer).map(Some),

@@ -5,7 +5,7 @@ use events::{Command, Event};
 use gradus_train::tune::{OpenParts, Sweep, SweepEnd, SweepInputs, SweepObserver, TuneError};
 use gradus_train::{Observer, Trainer};
 use runs::tune::{SweepRecord, Tuning};
-use runs::{DataSpec, Experiment, ExperimentError, Parts, SavedModel, Split};
+use runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolderError, SavedModel, Split, StoppedRun};
 
 const TEXT: &str = r#"
     data = { source = "memory", validation = 0.25 }
@@ -93,6 +93,24 @@ fn a_sweep_that_is_stopped_and_resumed_finds_the_same() {
             assert_eq!(trainer.saved().weights_digest(), digest(&one), "{}", result.run);
         }
     }
+}
+
+#[test]
+fn a_trial_that_another_process_trains_is_left_alone() {
+    let runs = tempfile::tempdir().unwrap();
+    let path = runs.path().join("sweep");
+    let tuning = Tuning::parse("pairs.toml", TEXT).unwrap();
+    let mut sweep = Sweep::create(tuning, inputs(&open, 1), &path).unwrap();
+    assert_eq!(sweep.run(&mut [&mut StopAt(17)]).unwrap(), SweepEnd::Interrupted);
+    let trial = path.join("trial-001");
+    let other = StoppedRun::open(&trial).unwrap();
+    let files = || std::fs::read_dir(&trial).unwrap().count();
+    let n_files = files();
+    let error = sweep.run(&mut []).unwrap_err();
+    assert!(matches!(error, TuneError::Run(RunFolderError::InUse { .. })), "{error}");
+    assert_eq!(files(), n_files);
+    drop(other);
+    assert_eq!(sweep.run(&mut []).unwrap(), SweepEnd::Completed);
 }
 
 #[test]
