@@ -276,7 +276,8 @@ impl RunFolder {
         found
     }
 
-    /// The state of the run in the folder `path` after `step`, or the newest one.
+    /// The state of the run in the folder `path` after `step`, or the newest one, with the experiment of the folder: the
+    /// run may have been lengthened since.
     ///
     /// # Errors
     ///
@@ -284,7 +285,7 @@ impl RunFolder {
     /// [`RunFolderError::Damaged`] for a checkpoint that cannot be used, with the newest one before it that can.
     pub fn state(path: &Path, step: Option<u64>) -> Result<TrainerState, RunFolderError> {
         let experiment = experiment_of(path)?;
-        let read = |file: &Path| read_checkpoint(file, &experiment);
+        let read = |file: &Path, step| read_checkpoint(file, step, &experiment);
         let steps = Self::checkpoints(path);
         let named = [Checkpoint::Last, Checkpoint::Best].map(|name| name.file(path));
         let at = match step {
@@ -293,14 +294,17 @@ impl RunFolder {
             Some(step) => steps.iter().position(|(other, _)| *other == step),
         };
         if let Some(at) = at {
-            let file = steps.get(at).map_or(&named[0], |(_, file)| file);
-            return read(file).map_err(|error| {
+            let (step, file) = match steps.get(at) {
+                Some((step, file)) => (Some(*step), file),
+                None => (None, &named[0]),
+            };
+            return read(file, step).map_err(|error| {
                 let mut earlier = steps[..at].iter().rev();
-                let whole = earlier.find(|(_, file)| read(file).is_ok());
+                let whole = earlier.find(|(step, file)| read(file, Some(*step)).is_ok());
                 RunFolderError::Damaged { before: whole.map(|(step, _)| *step), error }
             });
         }
-        let mut states: Vec<_> = named.iter().filter_map(|file| read(file).ok()).collect();
+        let mut states: Vec<_> = named.iter().filter_map(|file| read(file, None).ok()).collect();
         let Some(step) = step else {
             return Err(RunFolderError::NoCheckpoint { path: path.to_owned() });
         };
@@ -409,21 +413,30 @@ fn experiment_of(run: &Path) -> Result<Experiment, RunFolderError> {
     })
 }
 
-/// The state in a file of a run with this experiment.
-fn read_checkpoint(file: &Path, experiment: &Experiment) -> Result<TrainerState, SavedError> {
-    let state = TrainerState::read(file)?;
+/// The state in a file of a run with this experiment, which may have another length by now; after `step`, if the name of
+/// the file says so.
+fn read_checkpoint(
+    file: &Path,
+    step: Option<u64>,
+    experiment: &Experiment,
+) -> Result<TrainerState, SavedError> {
+    let mut state = TrainerState::read(file)?;
+    let of_file = |mistake| SavedError { file: file.to_owned(), mistake };
+    let found = state.progress.step;
+    if let Some(expected) = step.filter(|step| *step != found) {
+        return Err(of_file(SavedMistake::OtherStep { found, expected }));
+    }
     let found = &state.trained.experiment;
     let mut expected = experiment.clone();
     // Where the file does not say it, the data did.
     expected.data.divisor = expected.data.divisor.or(found.data.divisor);
-    let differences = expected.differences(found);
-    let differences: Vec<_> =
-        differences.into_iter().filter(|difference| !difference.may_change()).collect();
-    if differences.is_empty() {
-        return Ok(state);
+    let mut differences = expected.differences(found);
+    differences.retain(|difference| !difference.may_change());
+    if !differences.is_empty() {
+        return Err(of_file(SavedMistake::OtherRun { differences }));
     }
-    let mistake = SavedMistake::OtherRun { differences };
-    Err(SavedError { file: file.to_owned(), mistake })
+    state.trained.experiment = expected;
+    Ok(state)
 }
 
 /// The log of a run, without the lines after `step`, and without a line that was cut.
@@ -606,6 +619,23 @@ mod tests {
         let message = diagnostics::chain(&RunFolder::state(&path, Some(10)).unwrap_err());
         let end = "expected a checkpoint of this run, found one of another\n  train.batch: 100 → 7";
         assert!(message.ends_with(end), "{message}");
+        folder.save(Checkpoint::Step(50), &state(40)).unwrap();
+        let message = error();
+        let end = "expected the state after step 50, as its name says, found that after step 40";
+        assert!(message.ends_with(end), "{message}");
+    }
+
+    #[test]
+    fn a_run_that_was_lengthened_stays_so_before_its_next_checkpoint() {
+        let (_runs, mut folder) = folder();
+        let path = folder.path().to_owned();
+        folder.save(Checkpoint::Step(10), &state(10)).unwrap();
+        drop(folder);
+        let mut longer = experiment();
+        longer.train.steps = Some(12_345);
+        drop(StoppedRun::open(&path).unwrap().continue_after(10, &longer).unwrap());
+        let state = RunFolder::state(&path, None).unwrap();
+        assert_eq!(state.experiment().train.steps, Some(12_345));
     }
 
     #[test]

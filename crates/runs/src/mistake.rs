@@ -62,6 +62,16 @@ pub enum SavedMistake {
         /// What is another, from the folder's experiment to the checkpoint's.
         differences: Vec<Difference>,
     },
+    /// A checkpoint of another step than its name says.
+    #[error(
+        "expected the state after step {expected}, as its name says, found that after step {found}"
+    )]
+    OtherStep {
+        /// The step of the state.
+        found: u64,
+        /// The step in the name.
+        expected: u64,
+    },
     /// The state in its metadata is wrong.
     #[error("the state in the metadata: {0}")]
     State(String),

@@ -5,7 +5,9 @@ use events::{Command, Event};
 use gradus_train::tune::{OpenParts, Sweep, SweepEnd, SweepInputs, SweepObserver, TuneError};
 use gradus_train::{Observer, Trainer};
 use runs::tune::{SweepRecord, Tuning};
-use runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolderError, SavedModel, Split, StoppedRun};
+use runs::{
+    DataSpec, Experiment, ExperimentError, Parts, RunFolderError, SavedModel, Split, StoppedRun,
+};
 
 const TEXT: &str = r#"
     data = { source = "memory", validation = 0.25 }
