@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gradus::studio::{BoundAddress, LivePage, LiveRun, Options, Timeouts, live, open_data};
+use gradus::studio::{
+    BoundAddress, LivePage, LiveRun, Options, Timeouts, endpoints, live, open_data,
+};
 
 /// The address of the web server, and whether a browser is opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,8 +55,8 @@ impl ServeArgs {
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
     ) -> anyhow::Result<()> {
-        let studio =
-            address.serve(Options { roots, live, open_data, timeouts: Timeouts::default() })?;
+        let (endpoints, timeouts) = (endpoints(), Timeouts::default());
+        let studio = address.serve(Options { roots, live, open_data, endpoints, timeouts })?;
         let mut err = io::stderr();
         let _ = writeln!(err, "page           {}", studio.link());
         if let Some(link) = studio.viewer_link() {

@@ -14,11 +14,15 @@
 //! | `GET /api/runs/ID/activation-statistics`        | statistics of the activations over some test samples |
 //! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
 //! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
+//! | `POST /api/engine/NAME`                         | the answer of an endpoint to the JSON of the body    |
 //! | `GET /api/sweeps`                               | a summary of each sweep                              |
 //! | `GET /api/sweeps/ID`                            | its trials, the best first                           |
 //! | `GET /api/sweeps/ID/picture`                    | the metric over the values of each range             |
 //!
 //! A `set` is `train`, `validation` or `test`. Requests to a model take `step=` for the one saved nearest to that step.
+//!
+//! A request that computes needs a permit: too many of a visitor are refused with 429, too many of all with 503, both with
+//! `Retry-After`. An endpoint that has not answered after a moment answers 202; whoever asks again gets the same work.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,7 +33,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::sse::Sse;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use axum::{Extension, Json, Router};
 use data::Dataset;
 use diagnostics::chain;
@@ -43,6 +47,7 @@ use tokio::sync::Semaphore;
 use crate::about::about;
 use crate::activations::{self, PredictorCache};
 use crate::assets;
+use crate::engine::{Computations, Endpoint, Limiter, PATIENCE, Visitor, answer_call};
 use crate::error::RunError;
 use crate::flow::flow;
 use crate::guard::{self, Access, Guard};
@@ -66,8 +71,16 @@ const MAX_RATE: f64 = 1e6;
 struct ApiState {
     library: Arc<Library>,
     predictors: Arc<PredictorCache>,
+    limiter: Limiter,
     streams: Arc<Semaphore>,
     keep_alive: Duration,
+}
+
+impl ApiState {
+    fn run(self, id: &str) -> Answer<RunRequest> {
+        let run = self.library.open(id).ok_or_else(|| not_found("no such run"))?;
+        Ok(RunRequest { state: self, run })
+    }
 }
 
 /// How long the server waits.
@@ -89,25 +102,33 @@ impl Default for Timeouts {
 }
 
 /// The routes of the server.
-pub(crate) fn router(library: Library, guard: Guard, timeouts: Timeouts) -> Router {
+pub(crate) fn router(
+    library: Library,
+    endpoints: Vec<Box<dyn Endpoint>>,
+    guard: Guard,
+    timeouts: Timeouts,
+) -> Router {
     const GET: MethodFilter = MethodFilter::GET;
     const POST: MethodFilter = MethodFilter::POST;
+    let (library, limiter) = (Arc::new(library), Limiter::default());
+    let computations = Computations::new(Arc::clone(&library), limiter.clone(), endpoints);
     let state = ApiState {
-        library: Arc::new(library),
+        library,
         predictors: Arc::default(),
+        limiter,
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         keep_alive: timeouts.keep_alive,
     };
     Router::new()
         .route("/api/runs", get(list))
         .route("/api/runs/{id}", of_run(GET, description))
-        .route("/api/runs/{id}/flow", of_run(GET, placed_network))
+        .route("/api/runs/{id}/flow", computed_of_run(GET, placed_network))
         .route("/api/runs/{id}/events", of_run(GET, events))
-        .route("/api/runs/{id}/images", of_run(GET, some_images))
-        .route("/api/runs/{id}/activations", of_run(GET, sample_activations))
-        .route("/api/runs/{id}/activations", of_run(POST, body_activations))
-        .route("/api/runs/{id}/activation-statistics", of_run(GET, statistics))
-        .route("/api/runs/{id}/parameter", of_run(GET, parameter))
+        .route("/api/runs/{id}/images", computed_of_run(GET, some_images))
+        .route("/api/runs/{id}/activations", computed_of_run(GET, sample_activations))
+        .route("/api/runs/{id}/activations", computed_of_run(POST, body_activations))
+        .route("/api/runs/{id}/activation-statistics", computed_of_run(GET, statistics))
+        .route("/api/runs/{id}/parameter", computed_of_run(GET, parameter))
         .route("/api/runs/{id}/commands", of_run(POST, command))
         .route("/api/sweeps", get(sweep_list))
         .route("/api/sweeps/{id}", get(sweep))
@@ -115,6 +136,9 @@ pub(crate) fn router(library: Library, guard: Guard, timeouts: Timeouts) -> Rout
         .route("/api/{*rest}", get(|| async { not_found("no such request") }))
         .fallback(get(assets::serve))
         .with_state(state)
+        .merge(
+            Router::new().route("/api/engine/{name}", post(answer_call)).with_state(computations),
+        )
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(timeouts.answer, in_time))
         .layer(middleware::from_fn_with_state(guard, guard::pass))
@@ -182,14 +206,8 @@ impl RunRequest {
         self.state.library.trainer_of(&self.run)
     }
 
-    /// The model of the run: the latest that its trainer provided, or the one nearest to `step`.
     fn model(&self, step: Option<u64>) -> Result<ModelAtStep, RunError> {
-        let Some(latest) = self.trainer().and_then(LiveRun::model) else {
-            return self.run.saved(step);
-        };
-        let distance = |model: &ModelAtStep| step.map(|step| model.step.abs_diff(step));
-        let saved = step.and_then(|step| self.run.saved(Some(step)).ok());
-        Ok(saved.filter(|saved| distance(saved) < distance(&latest)).unwrap_or(latest))
+        self.state.library.model(&self.run, step)
     }
 
     fn activations(&self, step: Option<u64>, sample: &[f32]) -> Answer<Vec<u8>> {
@@ -209,11 +227,48 @@ where
     T: IntoResponse + 'static,
 {
     on(method, move |State(state): State<ApiState>, Path(id): Path<String>, request: Q| {
-        on_thread(move || {
-            let run = state.library.open(&id).ok_or_else(|| not_found("no such run"))?;
-            answer(RunRequest { state, run }, request)
-        })
+        on_thread(move || answer(state.run(&id)?, request))
     })
+}
+
+/// As [`of_run`], for requests that compute: each needs a permit.
+fn computed_of_run<Q, M, T>(
+    method: MethodFilter,
+    answer: fn(RunRequest, Q) -> Answer<T>,
+) -> MethodRouter<ApiState>
+where
+    Q: FromRequest<ApiState, M> + Send + 'static,
+    M: Send + 'static,
+    T: IntoResponse + 'static,
+{
+    on(
+        method,
+        move |State(state): State<ApiState>,
+              Path(id): Path<String>,
+              Extension(visitor): Extension<Visitor>,
+              request: Q| {
+            let limiter = state.limiter.clone();
+            with_permit(limiter, visitor, move || answer(state.run(&id)?, request))
+        },
+    )
+}
+
+/// As [`on_thread`], with a permit that is returned when the work has ended, whether its client still waits or not.
+async fn with_permit<T: IntoResponse>(
+    limiter: Limiter,
+    visitor: Visitor,
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Response {
+    match limiter.permit(visitor, PATIENCE).await {
+        Err(refusal) => refusal.into_response(),
+        Ok(permit) => {
+            on_thread(move || {
+                let _permit = permit;
+                work()
+            })
+            .await
+        }
+    }
 }
 
 async fn list(State(state): State<ApiState>) -> Response {
@@ -241,8 +296,12 @@ async fn sweep(State(state): State<ApiState>, Path(id): Path<String>) -> Respons
     .await
 }
 
-async fn picture_of_sweep(State(state): State<ApiState>, Path(id): Path<String>) -> Response {
-    on_thread(move || {
+async fn picture_of_sweep(
+    State(state): State<ApiState>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Response {
+    with_permit(state.limiter.clone(), visitor, move || {
         let folder = state.library.sweep(&id).ok_or_else(|| not_found("no such sweep"))?;
         let picture = sweep_picture(&folder).map_err(RunError::from)?;
         Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture.svg()))
@@ -250,10 +309,10 @@ async fn picture_of_sweep(State(state): State<ApiState>, Path(id): Path<String>)
     .await
 }
 
-fn description(request: RunRequest, access: Extension<Access>) -> Answer<Json<Value>> {
+fn description(request: RunRequest, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
     let is_live = request.trainer().is_some();
     let mut about = about(&request.run, is_live)?;
-    about["can_control"] = json!(is_live && *access == Access::Owner);
+    about["can_control"] = json!(is_live && visitor.access == Access::Owner);
     Ok(Json(about))
 }
 
@@ -376,9 +435,9 @@ fn parameter(request: RunRequest, Query(query): Query<ParameterQuery>) -> Answer
 
 fn command(
     request: RunRequest,
-    (Extension(access), body): (Extension<Access>, Bytes),
+    (Extension(visitor), body): (Extension<Visitor>, Bytes),
 ) -> Answer<StatusCode> {
-    if access != Access::Owner {
+    if visitor.access != Access::Owner {
         return Err(ApiError(StatusCode::FORBIDDEN, "this link is read-only".into()));
     }
     let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;

@@ -3,7 +3,7 @@
 //! A web page of others in the same browser can send requests anywhere, and its name can later resolve to our server (DNS
 //! rebinding). So the `Host` must be one of this server, the `Origin` too if there is one, and a request carries a token.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -11,12 +11,18 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-/// The local address of a connection.
+use crate::engine::Visitor;
+
+/// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LocalAddress(pub(crate) SocketAddr);
+pub(crate) struct Connection {
+    /// The address of this machine at which it arrived.
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: IpAddr,
+}
 
 /// The permissions of a visitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
     /// View everything and control the run.
     Owner,
@@ -122,14 +128,14 @@ impl Guard {
 /// Passes a request on or refuses it, and adds the security headers to every response.
 pub(crate) async fn pass(
     State(guard): State<Guard>,
-    Extension(LocalAddress(arrived)): Extension<LocalAddress>,
+    Extension(Connection { local: arrived, peer }): Extension<Connection>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let has_token = request.uri().query().is_some_and(|query| query.contains("token="));
     let mut response = match guard.check(&request, arrived) {
         Ok(access) => {
-            request.extensions_mut().insert(access);
+            request.extensions_mut().insert(Visitor::new(access, peer));
             let mut response = next.run(request).await;
             if has_token {
                 let (name, token) = (guard.cookie_name(), guard.token(access));

@@ -9,6 +9,7 @@ mod about;
 mod activations;
 mod api;
 mod assets;
+mod engine;
 mod error;
 mod flow;
 mod guard;
@@ -29,6 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use runs::{DataSpec, ExperimentError, Parts};
 
 pub use api::Timeouts;
+pub use engine::{Call, CalledRun, Endpoint, EndpointError};
 pub use error::RunError;
 pub use live::{LiveLink, LiveRun, live};
 pub use picture::{Picture, SampleSheet, picture, sweep_picture};

@@ -156,6 +156,16 @@ impl Library {
     pub(crate) fn trainer_of(&self, run: &OpenRun) -> Option<&LiveRun> {
         self.live.as_ref().filter(|live| live.folder == run.folder)
     }
+
+    /// The model of a run: the latest that its trainer provided, or the one nearest to `step`.
+    pub(crate) fn model(&self, run: &OpenRun, step: Option<u64>) -> Result<ModelAtStep, RunError> {
+        let Some(latest) = self.trainer_of(run).and_then(LiveRun::model) else {
+            return run.saved(step);
+        };
+        let distance = |model: &ModelAtStep| step.map(|step| model.step.abs_diff(step));
+        let saved = step.and_then(|step| run.saved(Some(step)).ok());
+        Ok(saved.filter(|saved| distance(saved) < distance(&latest)).unwrap_or(latest))
+    }
 }
 
 impl OpenRun {
@@ -169,6 +179,11 @@ impl OpenRun {
             open_data,
             last_read: Mutex::default(),
         }
+    }
+
+    /// The directory of the run.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The index of the log.

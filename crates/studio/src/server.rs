@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 
 use crate::OpenData;
 use crate::api::{self, Timeouts};
-use crate::guard::{Access, Guard, LocalAddress};
+use crate::engine::{Endpoint, PLACES};
+use crate::guard::{Access, Connection, Guard};
 use crate::library::Library;
 use crate::live::LiveRun;
 
@@ -25,6 +26,8 @@ const PORT: u16 = 7700;
 const MORE_PORTS: u16 = 100;
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 512;
+/// Threads that read files. Those that compute are beside them, so that no command waits for a computation.
+const READING_THREADS: usize = 4;
 /// Bytes buffered for a client that sends or reads slowly.
 const BUFFER: usize = 1 << 16;
 
@@ -37,6 +40,8 @@ pub struct Options {
     pub live: Option<LiveRun>,
     /// Reads the data of an experiment.
     pub open_data: OpenData,
+    /// What pages can ask the engine.
+    pub endpoints: Vec<Box<dyn Endpoint>>,
     /// How long the server waits.
     pub timeouts: Timeouts,
 }
@@ -139,11 +144,11 @@ impl BoundAddress {
         );
         let guard = Guard::new(port, &host).map_err(StudioError::Random)?;
         let library = Library::new(options.roots, options.live, options.open_data);
-        let router = api::router(library, guard.clone(), options.timeouts);
+        let router = api::router(library, options.endpoints, guard.clone(), options.timeouts);
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(4)
+            .max_blocking_threads(READING_THREADS + PLACES)
             .build()
             .map_err(io)?;
         let thread = std::thread::Builder::new().name("studio".into());
@@ -210,10 +215,10 @@ async fn serve(listener: TcpListener, router: Router, head: Duration) {
     loop {
         let permit = Arc::clone(&permits).acquire_owned().await.expect("never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    serve_connection(stream, router, head).await;
+                    serve_connection(stream, peer.ip(), router, head).await;
                     drop(permit);
                 });
             }
@@ -223,11 +228,11 @@ async fn serve(listener: TcpListener, router: Router, head: Duration) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, head: Duration) {
-    let Ok(address) = stream.local_addr() else { return };
+async fn serve_connection(stream: TcpStream, peer: IpAddr, router: Router, head: Duration) {
+    let Ok(local) = stream.local_addr() else { return };
     // Events are small and must not be delayed.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router.layer(Extension(LocalAddress(address))));
+    let service = TowerToHyperService::new(router.layer(Extension(Connection { local, peer })));
     // An error of a client ends only its own connection.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -65,6 +65,11 @@ const REGISTRIES: &[Registry] = &[
         "crates/cli/src/commands/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
+    registry(
+        "crates/gradus/src/studio/endpoints",
+        "crates/gradus/src/studio/endpoints/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
     registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
     registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
     registry(

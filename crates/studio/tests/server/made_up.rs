@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
 use events::FORMAT;
-use gradus_studio::{BoundAddress, LiveLink, LiveRun, Options, Studio, Timeouts, live};
+use gradus_studio::{BoundAddress, Endpoint, LiveLink, LiveRun, Options, Studio, Timeouts, live};
 use runs::{DataSpec, ExperimentError, Parts, SavedModel, Split};
 use serde_json::{Value, json};
 
@@ -94,8 +94,10 @@ pub(crate) fn serve(
     runs: &Path,
     live: Option<LiveRun>,
     timeouts: Timeouts,
+    endpoints: Vec<Box<dyn Endpoint>>,
 ) -> Studio {
-    let options = Options { roots: vec![runs.to_owned()], live, open_data: images, timeouts };
+    let roots = vec![runs.to_owned()];
+    let options = Options { roots, live, open_data: images, endpoints, timeouts };
     BoundAddress::bind(Some(address)).unwrap().serve(options).unwrap()
 }
 
@@ -111,6 +113,10 @@ impl Server {
     }
 
     pub(crate) fn with_timeouts(timeouts: Timeouts) -> Self {
+        Self::at("127.0.0.1:0", timeouts, vec![])
+    }
+
+    pub(crate) fn at(address: &str, timeouts: Timeouts, endpoints: Vec<Box<dyn Endpoint>>) -> Self {
         let runs = tempfile::tempdir().unwrap();
         write_run(&runs.path().join("live"), &(started() + &step(1)));
         let events =
@@ -118,7 +124,7 @@ impl Server {
         write_run(&runs.path().join("done"), &events.concat());
         saved().write(runs.path().join("done/checkpoints/last.safetensors")).unwrap();
         let (run, link) = live(&runs.path().join("live"));
-        let studio = serve("127.0.0.1:0", runs.path(), Some(run), timeouts);
+        let studio = serve(address, runs.path(), Some(run), timeouts, endpoints);
         Self { studio, link, runs }
     }
 

@@ -209,7 +209,7 @@ fn viewers_see_everything_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (run, link) = gradus_studio::live(&folder.path().join("live"));
     write_run(&folder.path().join("live"), &started());
-    let studio = serve("0.0.0.0:0", folder.path(), Some(run), Timeouts::default());
+    let studio = serve("0.0.0.0:0", folder.path(), Some(run), Timeouts::default(), vec![]);
     let port = studio.address().port();
     let viewer = studio.viewer_link().expect("others can reach it");
     let token = viewer.split_once("token=").unwrap().1;

@@ -2,15 +2,18 @@
 //!
 //! They show the runs of the program as `gradus studio` shows its own, kinds that the program registered among them.
 
+mod endpoints;
+
 use std::path::{Path, PathBuf};
 
 use events::{Command, Event};
 use runs::{DataSpec, ExperimentError, Parts};
 use train::{Observer, Trainer};
 
+pub use self::endpoints::endpoints;
 pub use ::studio::{
-    BoundAddress, LiveLink, LiveRun, Options, Picture, RunError, SampleSheet, Studio, StudioError,
-    Timeouts, html, live, picture, sweep_picture,
+    BoundAddress, Call, CalledRun, Endpoint, EndpointError, LiveLink, LiveRun, Options, Picture,
+    RunError, SampleSheet, Studio, StudioError, Timeouts, html, live, picture, sweep_picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.
@@ -53,7 +56,8 @@ pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), Studio
 
 fn serve_all(roots: Vec<PathBuf>, live: Option<LiveRun>) -> Result<Studio, StudioError> {
     let timeouts = Timeouts::default();
-    BoundAddress::bind(None)?.serve(Options { roots, live, open_data, timeouts })
+    let options = Options { roots, live, open_data, endpoints: endpoints(), timeouts };
+    BoundAddress::bind(None)?.serve(options)
 }
 
 /// An observer that lets the pages follow a run, and obeys their commands.
