@@ -1,9 +1,10 @@
 //! Runs other programs, and quotes those that fail.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -13,6 +14,19 @@ use anyhow::{Context as _, bail, ensure};
 pub(crate) fn is_installed(program: &str) -> bool {
     let mut ask = Command::new(program);
     ask.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+/// A folder of the user's cache: for what is large or of others, and for all copies of the repository.
+///
+/// # Errors
+///
+/// If the user has no home.
+pub(crate) fn cache(name: &str) -> anyhow::Result<PathBuf> {
+    let cache = match env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    Ok(cache.join("gradus").join(name))
 }
 
 /// Runs a command to its end; input and output are the terminal.

@@ -8,3 +8,9 @@ export function decode(text) {
     return text;
   }
 }
+
+/** A text before and after the first `separator`; one part if it has none. */
+export function splitOnce(text, separator) {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -39,12 +39,18 @@ export function openDialog(attributes, closeText, closed, ...children) {
   dialog.showModal();
 }
 
-/** A table of texts and elements. */
+/** A table of texts and elements. A column without a name has no header cell. */
 export function createTable(head, rows) {
-  const cell = (kind, content) => createElement(kind, {}, content instanceof Node ? content : String(content));
+  const cell = (kind, content) =>
+    createElement(content === "" ? "td" : kind, {}, content instanceof Node ? content : String(content));
   const row = (kind, contents) => createElement("tr", {}, ...contents.map((content) => cell(kind, content)));
   const body = rows.map((contents) => row("td", contents));
   return createElement("table", {}, createElement("thead", {}, row("th", head)), createElement("tbody", {}, ...body));
+}
+
+/** A frame for a table that may be wider than the page: it is scrolled, by keys as well. */
+export function tableFrame(id, ...children) {
+  return createElement("div", { class: "table", id, tabindex: "0" }, ...children);
 }
 
 /** The value of a colour of the style sheet in the current colour scheme. */

@@ -3,18 +3,25 @@
 import { createElement, createSvg, openDialog } from "./dom.js";
 import { formatInteger, formatNumber } from "./format.js";
 import { drawImages } from "./images.js";
-import { drawActivations, mapFigure } from "./maps.js";
+import { drawActivations, explainable, mapFigure } from "./maps.js";
 import { placedNetwork } from "./model.js";
 import { translate } from "./text.js";
 
 export class Flow {
-  constructor(about) {
-    this.about = about;
+  /** `explain(of)` is called with an element whose number is clicked. */
+  constructor(about, explain) {
+    Object.assign(this, { about, explain });
     const input = { path: translate("flow.input"), output: about.input, parameters: 0 };
     this.image = createElement("canvas", { class: "input", role: "img", hidden: !about.image_shape });
-    this.canvases = about.layers.map(({ path }) => createElement("canvas", { class: "maps", role: "img", "aria-label": path }));
+    this.canvases = about.layers.map(({ path }) =>
+      createElement("canvas", { class: "maps", role: "img", "aria-label": path }),
+    );
     const layers = about.layers.map((layer, i) => {
-      const attributes = { type: "button", title: translate("flow.enlarge", { layer: layer.path }), click: () => this.enlarge(i) };
+      const attributes = {
+        type: "button",
+        title: translate("flow.enlarge", { layer: layer.path }),
+        click: () => this.enlarge(i),
+      };
       return box(layer, createElement("button", attributes, this.canvases[i]));
     });
     this.boxes = [box(input, this.image), ...layers];
@@ -83,7 +90,9 @@ export class Flow {
     if (!this.found) return;
     const { path, output } = this.about.layers[layer];
     const figure = mapFigure(`${path} ${output}`);
-    this.enlarged = { layer, canvas: figure.querySelector("canvas") };
+    const canvas = figure.querySelector("canvas");
+    explainable(canvas, (index) => this.explain(`${path}[${index.join(", ")}]`));
+    this.enlarged = { layer, canvas };
     const closed = () => {
       this.enlarged = null;
     };

@@ -1,8 +1,9 @@
 // Shows the page that the address names, with the navigation bar above it.
 
-import { decode } from "./address.js";
+import { decode, splitOnce } from "./address.js";
 import { createElement } from "./dom.js";
 import { languageSwitch } from "./languages.js";
+import { explainLink } from "./links.js";
 import * as allPages from "./pages/all.js";
 import { aboutRun, listRuns } from "./server.js";
 import { language, translate } from "./text.js";
@@ -10,18 +11,28 @@ import { language, translate } from "./text.js";
 const PAGES = Object.values(allPages).sort((a, b) => a.position - b.position);
 
 /** What is kept between two pages. The run and step shown are also in the address. */
-const state = { close: () => {}, id: null, step: null, visit: 0, links: [] };
+const state = { shown: { close: () => {} }, id: null, step: null, visit: 0, links: [] };
 
 // A cookie carries the token from here on: it must not be copied from the address bar.
 if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
 
+/** The page, run and step in the address, and after `?` what only the page reads. A lesson's address is its state alone. */
 function parseAddress() {
-  const [, name, id, step] = location.hash.split("/");
+  const isLesson = location.hash.startsWith("#lesson=");
+  const [path, query = ""] = isLesson ? ["#/lessons", location.hash.slice(1)] : splitOnce(location.hash, "?");
+  const [, name, id, step] = path.split("/");
   return {
     page: PAGES.find((page) => page.name === name),
     id: id ? decode(id) : null,
     step: step ? Number(step) || 0 : null,
+    query,
   };
+}
+
+/** The address of a page that reads `query`. */
+function addressOf(page, query) {
+  if (query.startsWith("lesson=")) return `#${query}`;
+  return query === "" ? address(page) : `${address(page)}?${query}`;
 }
 
 /** The address of a page for the current run and step. */
@@ -34,18 +45,26 @@ function address(page) {
   return parts.join("/");
 }
 
-/** Records that `page` shows another step of the run; null is the latest. */
-function stepChanged(page, step) {
+/** Records that `page` shows another step of the run, null for the latest, or what only the page reads. */
+function pageChanged(page, { step = state.step, query = parseAddress().query }) {
   state.step = step;
-  history.replaceState(null, "", address(page));
+  history.replaceState(null, "", addressOf(page, query));
   for (const [other, link] of state.links) link.setAttribute("href", address(other));
 }
 
 async function visit() {
   const number = ++state.visit;
-  state.close();
-  state.close = () => {};
-  const { page, id, step } = parseAddress();
+  const { page, id, step, query } = parseAddress();
+  const { shown } = state;
+  const isSame = shown.page === page && shown.id === id && shown.language === language();
+  if (isSame && shown.moved) {
+    // The page that is open can show what the address names.
+    state.step = step;
+    shown.moved({ step, query });
+    return;
+  }
+  shown.close();
+  state.shown = { close: () => {} };
   if (!page) {
     const listed = await listRuns();
     const running = listed?.live ?? listed?.runs.find((run) => run.state === "running")?.id;
@@ -59,19 +78,25 @@ async function visit() {
   }
   if (page.needsRun) Object.assign(state, { id, step });
   document.documentElement.lang = language();
+  document.title = `${page.title()} · gradus`;
   const main = createElement("main");
   document.body.replaceChildren(bar(page), main);
-  const close = page.needsRun ? await openRun(page, main) : await page.open(main, {});
+  const queryChanged = (other) => pageChanged(page, { query: other });
+  const opened = await (page.needsRun ? openRun(page, main, query) : page.open(main, { query, queryChanged }));
+  const made = { page, id, language: language(), ...(typeof opened === "function" ? { close: opened } : opened) };
   // The visitor may have gone to another page meanwhile.
-  if (number === state.visit) state.close = close;
-  else close();
+  if (number === state.visit) state.shown = made;
+  else made.close();
 }
 
 /** Opens a page of a run, or shows why it cannot be opened. */
-async function openRun(page, main) {
+async function openRun(page, main, query) {
   const { id, step } = state;
   const { about, problem } = await aboutRun(id);
-  if (about) return page.open(main, { about, step, stepChanged: (other) => stepChanged(page, other) });
+  const stepChanged = (other) => pageChanged(page, { step: other });
+  const queryChanged = (other) => pageChanged(page, { query: other });
+  const explained = (change, at) => explainLink(id, at, change);
+  if (about) return page.open(main, { about, step, stepChanged, query, queryChanged, explained });
   main.append(
     createElement(
       "div",

@@ -1,6 +1,7 @@
 // Activations and weights as images in two colours, one for each sign.
 
 import { createElement, cssColor, cssRgb } from "./dom.js";
+import { translate } from "./text.js";
 
 /** Feature maps or filters of a layer that are drawn at most. */
 const MAX_MAPS = 128;
@@ -38,6 +39,50 @@ function drawMaps(canvas, { count, height, width, at, maximum, columns, pixel, g
     }
   }
   context.putImageData(image, 0, 0);
+  canvas.layout = { count, height, width, columns, outer: [mapWidth + gap, mapHeight + gap], pixel };
+}
+
+/** The map, row and column under a pointer on a drawn canvas; null beside the maps. */
+function cellAt(canvas, { offsetX, offsetY }) {
+  const { count, height, width, columns, outer, pixel } = canvas.layout;
+  const left = (offsetX * canvas.width) / canvas.clientWidth;
+  const top = (offsetY * canvas.height) / canvas.clientHeight;
+  const map = Math.floor(top / outer[1]) * columns + Math.floor(left / outer[0]);
+  const [x, y] = [left % outer[0], top % outer[1]].map((inside) => Math.floor((inside - 1) / pixel));
+  return map < count && x >= 0 && x < width && y >= 0 && y < height ? { map, y, x } : null;
+}
+
+/**
+ * Makes each number of a drawn canvas a way to its explanation: `open(index)` is called with the index of the one that is
+ * clicked, or chosen with the arrow keys and Enter.
+ */
+export function explainable(canvas, open) {
+  let chosen = { map: 0, y: 0, x: 0 };
+  canvas.classList.add("explainable");
+  canvas.title = translate("explain.click");
+  canvas.tabIndex = 0;
+  canvas.addEventListener("click", (event) => {
+    const cell = canvas.layout && cellAt(canvas, event);
+    if (cell) open(canvas.indexOf(cell));
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!canvas.layout || (!move && event.key !== "Enter")) return;
+    event.preventDefault();
+    if (!move) {
+      open(canvas.indexOf(chosen));
+      return;
+    }
+    const { count, height, width } = canvas.layout;
+    // Units are maps of a single number.
+    const [y, x] = [chosen.y + move[0], chosen.x + move[1]];
+    const inside = y >= 0 && y < height && x >= 0 && x < width;
+    const map = Math.min(count - 1, Math.max(0, chosen.map + move[0] + move[1]));
+    chosen = inside
+      ? { ...chosen, y, x }
+      : { map, y: Math.min(height - 1, Math.max(0, y)), x: Math.min(width - 1, Math.max(0, x)) };
+    canvas.title = `[${canvas.indexOf(chosen).join(", ")}]`;
+  });
 }
 
 const maxMagnitude = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
@@ -70,12 +115,14 @@ export function drawActivations(canvas, { shape, values }, area = null) {
     const at = (map, y, x) => values[(y * width + x) * channels + map];
     const fit = area ? fitMaps({ count, height, width }, area) : { count, columns: Math.min(count, 12), pixel };
     drawMaps(canvas, { height, width, maximum, at, ...fit });
+    canvas.indexOf = ({ map, y, x }) => [y, x, map];
   } else {
     const count = values.length;
     const columns = Math.min(count, count > 400 ? 100 : 50);
     const pixel = count > 50 ? 6 : 12;
     const fit = area ? fitMaps({ count, height: 1, width: 1 }, area) : { count, columns, pixel };
     drawMaps(canvas, { height: 1, width: 1, maximum, at: (map) => values[map], ...fit });
+    canvas.indexOf = ({ map }) => [map];
   }
 }
 
@@ -93,6 +140,7 @@ export function drawWeights(canvas, { shape, values }, imageShape) {
     };
     const columns = Math.min(count, 16);
     drawMaps(canvas, { count, height, width, maximum: maximum / Math.sqrt(channels), columns, pixel: 8, gap: 6, at });
+    canvas.indexOf = ({ map, y, x }) => [y, x, 0, map];
     return true;
   }
   if (shape.length !== 2) return false;
@@ -102,12 +150,14 @@ export function drawWeights(canvas, { shape, values }, imageShape) {
     const count = Math.min(outputs, MAX_MAPS);
     const at = (map, y, x) => values[(y * width + x) * channels * outputs + map];
     drawMaps(canvas, { count, height, width, maximum, columns: Math.min(count, 12), pixel: 2, gap: 6, at });
+    canvas.indexOf = ({ map, y, x }) => [(y * width + x) * channels, map];
     return true;
   }
   if (Math.max(inputs, outputs) > MAX_MAPS) return false;
   // A row for each input, a column for each output.
   const at = (_, y, x) => values[y * outputs + x];
   drawMaps(canvas, { count: 1, height: inputs, width: outputs, maximum, columns: 1, pixel: 8, at });
+  canvas.indexOf = ({ y, x }) => [y, x];
   return true;
 }
 

@@ -3,11 +3,15 @@
 import { createElement, onColorSchemeChange, openDialog } from "./dom.js";
 import { formatInteger, formatNumber, formatPercent } from "./format.js";
 import { drawImages } from "./images.js";
+import { explainLink } from "./links.js";
 import { activations } from "./model.js";
 import { translate } from "./text.js";
 
-/** The outputs of the model as bars: probabilities, or scores if its loss defines no probabilities. */
-export function predictionBars({ probabilities, scores }) {
+/**
+ * The outputs of the model as bars: probabilities, or scores if its loss defines no probabilities. `explained(of)` is the
+ * address of the explanation of an output.
+ */
+export function predictionBars({ probabilities, scores }, explained) {
   // JSON has neither NaN nor infinity.
   const values = (probabilities ?? scores).map((value) => value ?? NaN);
   const maximum = Math.max(...values);
@@ -19,13 +23,16 @@ export function predictionBars({ probabilities, scores }) {
     bar.style.width = width(Math.abs(value));
     bar.style.marginLeft = width(Math.min(0, value) - low);
     return [
-      createElement("span", { class: emphasis }, label),
+      createElement("a", { class: emphasis, href: explained(outputName({ probabilities }, label)) }, label),
       createElement("span", {}, bar),
       createElement("span", { class: emphasis }, probabilities ? formatPercent(value, 1) : formatNumber(value)),
     ];
   };
   return createElement("div", { class: "prediction-bars" }, ...values.flatMap(row));
 }
+
+/** How the explanation of a model names one of its outputs. */
+const outputName = ({ probabilities }, label) => `${probabilities ? "probabilities" : "logits"}[${label}]`;
 
 /** The title of `predictionBars`. */
 export function predictionTitle({ probabilities }, { classes }) {
@@ -59,5 +66,9 @@ export async function openSample(about, images, set, sample, prediction, step) {
     return;
   }
   const model = translate("model.at_step", { step: formatInteger(found.step) });
-  output.append(createElement("p", {}, `${predictionTitle(found, about)} · ${model}`), predictionBars(found));
+  const explained = (of) => explainLink(about.id, step, { of, part: set, sample });
+  output.append(
+    createElement("p", {}, `${predictionTitle(found, about)} · ${model}`),
+    predictionBars(found, explained),
+  );
 }

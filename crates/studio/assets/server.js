@@ -4,10 +4,17 @@
 
 const path = (id, rest) => `/api/runs/${encodeURIComponent(id)}${rest}`;
 
+/** How often a request is sent again while the server is busy, a second apart. */
+const ATTEMPTS = 10;
+
 /** The answer to a request; null if it is refused, or if the server has ended. */
 async function answer(path, request = {}) {
-  const response = await fetch(path, request).catch(() => null);
-  return response?.ok ? response : null;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const response = await fetch(path, request).catch(() => null);
+    if (response?.status !== 429 && response?.status !== 503) return response?.ok ? response : null;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * response.headers.get("retry-after")));
+  }
+  return null;
 }
 
 /** All runs, and the id of the one that the server's own process trains; null if they are not available. */

@@ -8,7 +8,7 @@ use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, TestCase};
 
 /// A stroke of the pen, in the unit square, from the upper left corner.
-type Stroke = Vec<(f64, f64)>;
+pub(super) type Stroke = Vec<(f64, f64)>;
 
 /// An arc of an ellipse between two angles, in revolutions: 0 is at the right, a quarter at the bottom.
 fn arc((x, y): (f64, f64), (rx, ry): (f64, f64), from: f64, to: f64) -> Stroke {

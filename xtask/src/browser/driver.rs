@@ -119,6 +119,12 @@ impl Browser {
         serde_json::from_value(value.clone()).with_context(|| format!("{expression} is {value}"))
     }
 
+    /// Runs a script on the page.
+    pub(crate) async fn run_script(&self, script: &str) -> anyhow::Result<()> {
+        self.client.execute(script, Vec::new()).await?;
+        Ok(())
+    }
+
     /// Waits until an expression on the page is true.
     pub(crate) async fn until(&self, expression: &str) -> anyhow::Result<()> {
         let begin = Instant::now();
@@ -144,6 +150,13 @@ impl Browser {
         );
         self.js::<Value>(&script).await?;
         Ok(())
+    }
+
+    /// Types into a field, in place of what is there.
+    pub(crate) async fn type_into(&self, css: &str, text: &str) -> anyhow::Result<()> {
+        let field = self.client.find(Locator::Css(css)).await.with_context(|| css.to_owned())?;
+        field.clear().await.with_context(|| css.to_owned())?;
+        field.send_keys(text).await.with_context(|| css.to_owned())
     }
 
     /// Presses a key and lets it go.

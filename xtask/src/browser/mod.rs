@@ -1,13 +1,18 @@
 //! `cargo xtask browser`: tests of the web pages in Chromium, with real runs.
 
+mod axe;
 mod draw;
 pub(crate) mod driver;
+mod explain;
+mod formulas;
+mod lessons;
 mod network;
 mod parts;
 mod pictures;
 pub(crate) mod program;
 mod runs;
 mod train;
+mod tune;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -25,6 +30,10 @@ pub(crate) struct BrowserArgs {
     /// Also write the screenshots in `docs/screenshots`.
     #[arg(long)]
     screenshots: bool,
+
+    /// Only the tests whose names contain this text.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
 }
 
 /// The browser window and the folder of one test.
@@ -63,6 +72,9 @@ impl TestCase {
 ///
 /// Of the first test that fails, or if Chromium is not installed.
 pub(crate) fn run(args: &BrowserArgs) -> anyhow::Result<()> {
+    if !axe::is_installed() {
+        axe::install()?;
+    }
     let missing = run_if_installed(args)?;
     missing.map_or(Ok(()), |missing| bail!(missing))
 }
@@ -76,15 +88,20 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
     if let Some(missing) = driver::missing() {
         return Ok(Some(missing));
     }
+    if !axe::is_installed() {
+        return Ok(Some("axe-core is not installed (`cargo xtask browser` installs it)".into()));
+    }
     // Screenshots show the speed of an optimized build.
     let release: &[&str] = if args.screenshots { &["--release"] } else { &[] };
     process::run(Command::new("cargo").args(["build", "--package", "gradus-cli"]).args(release))?;
     let profile = if args.screenshots { "release" } else { "debug" };
-    let gradus = std::env::current_dir()?.join("target").join(profile).join("gradus");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
+    let gradus = std::env::current_dir()?.join(target).join(profile).join("gradus");
     let pictures = args.screenshots.then(|| PathBuf::from("docs/screenshots"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let setup = Setup { driver: Driver::start()?, gradus, pictures };
+        let only = args.only.clone();
+        let setup = Setup { driver: Driver::start()?, gradus, pictures, only };
         test("a run is watched, steered and stopped", &setup, train::steered).await?;
         test("viewers see a run and cannot steer it", &setup, train::viewed).await?;
         test("a finished run is opened and scrubbed", &setup, train::scrubbed).await?;
@@ -92,6 +109,13 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         test("a network with branches is drawn as a flow", &setup, network::drawn).await?;
         test("a run of another kind has its own panels", &setup, train::regression).await?;
         test("a validation set has its curve and its samples", &setup, parts::validated).await?;
+        test("augmented digits are shown", &setup, parts::augmented).await?;
+        test("a sweep is listed, and its trials", &setup, tune::searched).await?;
+        test("a formula is followed edge by edge", &setup, formulas::graphed).await?;
+        test("optimizers race from a start", &setup, formulas::descended).await?;
+        test("numbers are explained", &setup, explain::explained_down_and_up).await?;
+        test("explanations come soon", &setup, explain::measured).await?;
+        test("lessons are taken", &setup, lessons::taken).await?;
         test("what goes wrong in a run is said", &setup, train::warned).await?;
         test("a thousand runs are listed, sorted and filtered", &setup, runs::listed).await
     })?;
@@ -103,6 +127,7 @@ struct Setup {
     driver: Driver,
     gradus: PathBuf,
     pictures: Option<PathBuf>,
+    only: Option<String>,
 }
 
 async fn test<F: Future<Output = anyhow::Result<()>>>(
@@ -110,6 +135,9 @@ async fn test<F: Future<Output = anyhow::Result<()>>>(
     setup: &Setup,
     body: impl FnOnce(TestCase) -> F,
 ) -> anyhow::Result<()> {
+    if setup.only.as_ref().is_some_and(|only| !claim.contains(only)) {
+        return Ok(());
+    }
     println!("  {claim} …");
     let begin = Instant::now();
     let browser = setup.driver.browser().await?;

@@ -49,3 +49,41 @@ pub(super) async fn validated(test: TestCase) -> anyhow::Result<()> {
     drop(program);
     Ok(())
 }
+
+/// Two runs train with the same digits, one of them augmented: their batch panels differ, the digits of the data do not.
+pub(super) async fn augmented(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
+    let train = "train softmax --steps 40 --run";
+    let rotated = "data.augment=[{kind='rotate',degrees=90}]";
+    for settings in [&["runs/plain"][..], &["runs/rotated", "--set", rotated]] {
+        test.run(&train.split(' ').chain(settings.iter().copied()).collect::<Vec<_>>())?;
+    }
+    let program = test.serve(&["studio"])?;
+    browser.open(&program.link).await?;
+    browser.until("document.querySelectorAll('#runs tbody tr').length === 2").await?;
+    let pixels = |canvas: &str| format!("document.querySelector('{canvas}').toDataURL()");
+    let note = "document.querySelector('#batch .note').textContent";
+    let (mut panels, mut enlarged) = (Vec::new(), Vec::new());
+    for (run, is_augmented) in [("plain", false), ("rotated", true)] {
+        browser.js::<Value>(&format!("location.hash = '#/train/{run}'")).await?;
+        browser.until(&format!("document.querySelector('h1')?.textContent === '{run}'")).await?;
+        every_panel_is_drawn(browser, &["batch"]).await?;
+        browser.until(&format!("{note}.includes('as augmented') === {is_augmented}")).await?;
+        panels.push(browser.js::<String>(&pixels("#batch canvas")).await?);
+        let [x, y]: [f64; 2] = browser
+            .js("(() => { const box = document.querySelector('#batch canvas').getBoundingClientRect(); return [box.left + box.width / 2, box.top + box.height / 2]; })()")
+            .await?;
+        browser.stroke(&[(x, y)]).await?;
+        browser
+            .until("document.querySelectorAll('dialog .prediction-bars i').length === 10")
+            .await?;
+        enlarged.push(browser.js::<String>(&pixels("dialog .sample canvas")).await?);
+        browser.click("dialog form .main").await?;
+        browser.until("!document.querySelector('dialog')").await?;
+    }
+    ensure!(panels[0] != panels[1], "the batch is shown as the data has it");
+    ensure!(enlarged[0] == enlarged[1], "the digit of the data is not shown");
+    browser.open("about:blank").await?;
+    drop(program);
+    Ok(())
+}

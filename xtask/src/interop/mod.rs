@@ -9,9 +9,7 @@ mod comparison;
 mod networks;
 mod training;
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -37,7 +35,8 @@ struct Answers {
 ///
 /// If numbers differ, if a comparison would not notice it, or if PyTorch cannot be installed or run.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let python = python::environment(&environment()?, &format!("{FOLDER}/requirements.txt"))?;
+    let python =
+        python::environment(&process::cache("interop")?, &format!("{FOLDER}/requirements.txt"))?;
     let cases = [networks::cases()?, training::cases()?].concat();
     let Answers { version, answers } = ask(&python, &cases)?;
     ensure!(answers.len() == cases.len(), "{} cases, {} answers", cases.len(), answers.len());
@@ -51,15 +50,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("{n_numbers} numbers of {n} cases, PyTorch {version}, tolerance {TOLERANCE:.0e}");
     ensure!(failed == 0, "{failed} of {n} cases differ, or would hide a difference");
     Ok(())
-}
-
-/// The folder of the virtual environment, outside of the repository: it is large, and all copies of it can use one.
-fn environment() -> anyhow::Result<PathBuf> {
-    let cache = match env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache"),
-    };
-    Ok(cache.join("gradus/interop"))
 }
 
 fn ask(python: &str, cases: &[Case]) -> anyhow::Result<Answers> {

@@ -2,7 +2,8 @@
 
 import { CheckpointChoice } from "../checkpoint.js";
 import { createElement, cssColor, cssRgb, onColorSchemeChange, setText } from "../dom.js";
-import { drawActivations, layerFigures } from "../maps.js";
+import { explainLink, packPixels } from "../links.js";
+import { drawActivations, explainable, layerFigures } from "../maps.js";
 import { activationsOf } from "../model.js";
 import { prepare } from "../prepare.js";
 import { predictionBars, predictionTitle } from "../sample.js";
@@ -170,12 +171,23 @@ class DrawPage {
     context.putImageData(image, 0, 0);
   }
 
+  /** The address of the explanation of an element for what is drawn. */
+  explained(of) {
+    return explainLink(this.about.id, this.checkpoint.step, { of, pixels: packPixels(this.bytes) });
+  }
+
   show(found) {
     const { step, layers } = found;
-    this.prediction.replaceChildren(predictionBars(found));
+    this.prediction.replaceChildren(predictionBars(found, (of) => this.explained(of)));
     setText(this.predictionTitle, predictionTitle(found, this.about));
     this.checkpoint.show(step);
-    if (this.layers.children.length !== layers.length) this.layers.replaceChildren(...layerFigures(this.about));
+    if (this.layers.children.length !== layers.length) {
+      this.layers.replaceChildren(...layerFigures(this.about));
+      this.about.layers.forEach(({ path }, i) => {
+        const canvas = this.layers.children[i].querySelector("canvas");
+        explainable(canvas, (index) => (location.hash = this.explained(`${path}[${index.join(", ")}]`)));
+      });
+    }
     layers.forEach((layer, i) => drawActivations(this.layers.children[i].querySelector("canvas"), layer));
   }
 }

@@ -1,12 +1,13 @@
 // The page of a network: its layers, learned weights, activation statistics, and one sample passed through it.
 
 import { CheckpointChoice } from "../checkpoint.js";
-import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
+import { createElement, createTable, onColorSchemeChange, setText, tableFrame } from "../dom.js";
 import { Flow } from "../flow.js";
 import { formatNumber, formatPercent } from "../format.js";
 import { Images } from "../images.js";
 import { layerTable } from "../layers.js";
-import { drawWeights, mapFigure, quantileBar } from "../maps.js";
+import { explainLink } from "../links.js";
+import { drawWeights, explainable, mapFigure, quantileBar } from "../maps.js";
 import { activationStatistics, activations, parameter } from "../model.js";
 import { Run } from "../run.js";
 import { predictionBars, predictionTitle } from "../sample.js";
@@ -61,10 +62,11 @@ class NetworkPage {
 
   build(main) {
     const { about } = this;
-    this.warnings = createElement("ul", { class: "warnings", role: "status" });
+    this.warnings = createElement("ul", { class: "warnings" });
+    const warnings = createElement("div", { role: "status" }, this.warnings);
     this.learned = createElement("div", { class: "layers", id: "learned" });
-    this.statistics = createElement("div", { class: "table", id: "activation-statistics" });
-    this.changes = createElement("div", { class: "table", id: "changes" });
+    this.statistics = tableFrame("activation-statistics");
+    this.changes = tableFrame("changes");
     const section = (title, lead, ...parts) => [
       createElement("h2", {}, translate(title)),
       lead ? createElement("p", { class: "lead" }, translate(lead)) : null,
@@ -74,7 +76,7 @@ class NetworkPage {
     if (about.problem) {
       // Without its network there is what the log holds.
       this.warnings.append(createElement("li", { class: "severe" }, about.problem));
-      main.append(createElement("div", { class: "page" }, createElement("h1", {}, about.id), this.warnings, ...changes));
+      main.append(createElement("div", { class: "page" }, createElement("h1", {}, about.id), warnings, ...changes));
       return;
     }
     main.append(
@@ -83,7 +85,7 @@ class NetworkPage {
         { class: "page" },
         createElement("h1", {}, about.id),
         this.checkpoint.element,
-        this.warnings,
+        warnings,
         createElement(
           "section",
           {},
@@ -92,7 +94,7 @@ class NetworkPage {
         ...section("network.learned", "network.sign_colors", this.learned),
         ...section("network.activations", "network.activations_lead", this.statistics),
         ...changes,
-        ...section("common.layers", null, createElement("div", { class: "table" }, layerTable(about.layers))),
+        ...section("common.layers", null, tableFrame(null, layerTable(about.layers))),
       ),
     );
   }
@@ -113,20 +115,26 @@ class NetworkPage {
     const max = String(Math.max(0, (about.parts.test ?? 0) - 1));
     this.number = createElement("input", { type: "number", id: "sample", min: "0", max, value: "0", change });
     this.output = createElement("div", { id: "output", class: "prediction" });
-    this.flow = new Flow(about);
+    this.flow = new Flow(about, (of) => this.explain({ of }));
     this.number.ariaLabel = translate("common.sample");
     const choice = createElement("div", { class: "filter", hidden: !about.parts.test }, this.setChoice, this.number);
     return [choice, this.output, this.flow.element];
+  }
+
+  /** The address of the explanation of an element of the sample that is shown. */
+  explained(change) {
+    return explainLink(this.about.id, this.checkpoint.step, { part: this.set, sample: this.sample, ...change });
+  }
+
+  explain(change) {
+    location.hash = this.explained(change);
   }
 
   /** Shows the latest model, or the one of the chosen checkpoint. */
   async update() {
     if (this.about.problem) return;
     const step = this.checkpoint.step;
-    const [found, ...weights] = await Promise.all([
-      activationStatistics(this.about.id, step),
-      ...this.fetchWeights(),
-    ]);
+    const [found, ...weights] = await Promise.all([activationStatistics(this.about.id, step), ...this.fetchWeights()]);
     this.checkpoint.show(found?.step ?? null);
     if (!found) return;
     this.drawLearned(weights);
@@ -144,7 +152,13 @@ class NetworkPage {
   }
 
   drawLearned(weights) {
-    if (!this.learned.children.length) this.learned.append(...this.shown.map(mapFigure));
+    if (!this.learned.children.length) {
+      this.learned.append(...this.shown.map(mapFigure));
+      this.shown.forEach((path, i) => {
+        const canvas = this.learned.children[i].querySelector("canvas");
+        explainable(canvas, (index) => this.explain({ of: `${path}[${index.join(", ")}]` }));
+      });
+    }
     weights.forEach((found, i) => {
       const figure = this.learned.children[i];
       const canvas = figure.querySelector("canvas");
@@ -209,7 +223,10 @@ class NetworkPage {
     const found = await activations(this.about.id, this.set, this.sample, this.checkpoint.step);
     if (!found) return;
     const title = createElement("p", { class: "note" }, predictionTitle(found, this.about));
-    this.output.replaceChildren(title, predictionBars(found));
+    this.output.replaceChildren(
+      title,
+      predictionBars(found, (of) => this.explained({ of })),
+    );
     await this.flow.draw(found);
     this.drawSample();
   }

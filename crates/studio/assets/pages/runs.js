@@ -2,7 +2,7 @@
 
 import { decode } from "../address.js";
 import { Chart } from "../chart.js";
-import { createElement, createTable, onColorSchemeChange, setText } from "../dom.js";
+import { createElement, createTable, onColorSchemeChange, setText, tableFrame } from "../dom.js";
 import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
 import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { Run } from "../run.js";
@@ -58,7 +58,7 @@ const isSame = (a, b) => (a.id ?? a.title ?? a.name) === (b.id ?? b.title ?? b.n
 
 export default {
   name: "runs",
-  position: 4,
+  position: 5,
   title: () => translate("page.runs"),
   async open(main) {
     const page = new RunsPage(main);
@@ -87,7 +87,7 @@ class RunsPage {
     const attributes = { id: "setting", "aria-label": translate("common.setting"), change: draw };
     this.setting = createElement("select", attributes);
     this.count = createElement("span", { class: "note", id: "count" });
-    this.body = createElement("div", { class: "table", id: "runs" });
+    this.body = tableFrame("runs");
     this.comparison = new Comparison();
     this.stopColorSchemeListener = onColorSchemeChange(() => this.comparison.draw());
     const setting = createElement("label", {}, translate("runs.show_setting"), " ", this.setting);
@@ -247,7 +247,7 @@ class Comparison {
     });
     this.loss = new Chart({ yLabel: () => translate("axis.mean_per_sample") });
     this.legend = createElement("p", { class: "legend" });
-    this.settings = createElement("div", { class: "table", id: "difference" });
+    this.settings = tableFrame("difference");
     const panel = (title, chart) => {
       const caption = createElement("figcaption", {}, createElement("h2", {}, translate(title)));
       return createElement("figure", { class: "panel" }, caption, chart.element);

@@ -49,17 +49,17 @@ export default {
   needsRun: true,
   title: () => translate("page.train"),
   /**
-   * Shows a run at a step, or at the latest; calls `stepChanged` with other steps. Returns a function that
-   * closes the page.
+   * Shows a run at a step, or at the latest; calls `stepChanged` with other steps. `explained(change, step)` is the address of an
+   * explanation, null where there are none. Returns a function that closes the page.
    */
-  async open(main, { about, step = null, stepChanged = () => {} }) {
-    const page = new TrainPage(main, about, step, stepChanged);
+  async open(main, { about, step = null, stepChanged = () => {}, explained = null }) {
+    const page = new TrainPage(main, { about, step, stepChanged, explained });
     return () => page.close();
   },
 };
 
 class TrainPage {
-  constructor(main, about, step, stepChanged) {
+  constructor(main, { about, step, stepChanged, explained }) {
     this.about = about;
     /** The step that is shown; null for the latest. */
     this.step = step;
@@ -72,6 +72,7 @@ class TrainPage {
       about,
       redraw,
       images,
+      explained,
       choose: (key) => this.choose(this.shown === VIEWS[key] ? "0" : key),
       openSample: (set, sample, prediction) => openSample(about, images[set], set, sample, prediction, this.step),
     };
@@ -98,7 +99,7 @@ class TrainPage {
     this.progress = createElement("span", { id: "progress" });
     this.selection = createElement("p", { id: "selection", class: "note" });
     const name = createElement("span", { id: "preset", title: translate("train.preset") }, about.name);
-    this.warnings = createElement("ul", { class: "warnings", role: "status" });
+    this.warnings = createElement("ul", { class: "warnings" });
     this.grid = createElement(
       "section",
       { class: "panels", "aria-label": translate("panel.keys") },
@@ -117,7 +118,7 @@ class TrainPage {
         ),
         this.buildNumbers(),
       ),
-      this.warnings,
+      createElement("div", { role: "status" }, this.warnings),
       this.grid,
       createElement("section", { class: "controls" }, this.buildButtons(), this.buildTime(), this.buildRate()),
     );

@@ -1,7 +1,7 @@
 // The page of sweeps: a list of them, or the trials of one with a picture of the metric over each range.
 
 import { decode } from "../address.js";
-import { createElement, createTable } from "../dom.js";
+import { createElement, createTable, tableFrame } from "../dom.js";
 import { formatDuration, formatInteger, formatNumber } from "../format.js";
 import { aboutSweep, listSweeps, sweepPicture } from "../server.js";
 import { translate } from "../text.js";
@@ -11,7 +11,7 @@ const INTERVAL_MS = 3000;
 
 export default {
   name: "tune",
-  position: 5,
+  position: 6,
   title: () => translate("page.tune"),
   async open(main) {
     const id = decode(location.hash.split("/")[2] ?? "");
@@ -35,7 +35,7 @@ export default {
 };
 
 const link = (page, id, text = id) => createElement("a", { href: `#/${page}/${encodeURIComponent(id)}` }, text);
-const table = (head, rows) => createElement("div", { class: "table", id: "sweep" }, createTable(head, rows));
+const table = (head, rows) => tableFrame("sweep", createTable(head, rows));
 const metricText = (metric) => (metric === null ? translate("tune.not_finite") : formatNumber(metric, 5));
 
 /** The content of the page that lists all sweeps. */

@@ -11,7 +11,7 @@ import { translate } from "../text.js";
  * it includes.
  */
 export function bands({ name: pooled, roles, color, title }) {
-  return ({ about, redraw }) => {
+  return ({ about, redraw, explained }) => {
     const chart = new Chart({ yLabel: () => translate("axis.value") });
     const shown = about.parameters.filter(({ role }) => roles.includes(role));
     const choice = createElement(
@@ -20,6 +20,12 @@ export function bands({ name: pooled, roles, color, title }) {
       createElement("option", { value: "" }, translate("panel.all_layers")),
       ...shown.map(({ path }) => createElement("option", { value: path }, path)),
     );
+    const link = explained && shown.length > 0 ? createElement("a", {}, translate("explain.link")) : null;
+    const showLink = ({ step }) => {
+      const { path, shape } = shown.find((each) => each.path === choice.value) ?? shown[0];
+      const of = `${path}[${shape.map(() => 0).join(", ")}]`;
+      link.setAttribute("href", explained({ of, view: "update" }, step));
+    };
     const edgesOf = (snapshot) => {
       if (choice.value === "") return snapshot[pooled];
       const isChosen = ({ layer, part }) => `${layer}.${part}` === choice.value;
@@ -38,7 +44,9 @@ export function bands({ name: pooled, roles, color, title }) {
     return {
       element: chart.element,
       notes: [createElement("span", { class: "note", title: translate("panel.bands") }, choice)],
+      tools: [link],
       draw(view) {
+        if (link) showLink(view);
         const { x, edges } = columns(view);
         const drawable = x.map((_, i) => i).filter((i) => edges[i].every(Number.isFinite));
         const shown = { x: drawable.map((i) => x[i]), edges: drawable.map((i) => edges[i]) };

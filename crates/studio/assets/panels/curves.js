@@ -19,7 +19,7 @@ const FORMATS = {
 };
 
 export function curves({ metric, axis, range, text: format }) {
-  return ({ about, redraw }) => {
+  return ({ about, redraw, explained }) => {
     const state = { isFull: false, factor: 1, isLog: false };
     const button = (label, title, change) =>
       switchButton(translate(label), translate(title), (isPressed) => {
@@ -34,6 +34,7 @@ export function curves({ metric, axis, range, text: format }) {
     const log = button("panel.log_axis", "panel.log_axis_title", (isLog) => ({ isLog }));
 
     const isLoss = metric === "loss";
+    const link = explained && isLoss ? createElement("a", {}, translate("explain.link")) : null;
     const text = FORMATS[format];
     const rawOf = ({ metrics }) => metrics[metric] ?? null;
     const valueOf = (event) => (rawOf(event) === null ? null : rawOf(event) * state.factor);
@@ -69,21 +70,25 @@ export function curves({ metric, axis, range, text: format }) {
         return [state.isFull ? 0 : floor, top];
       }
       if (state.factor === CODELAB_FACTOR) return [0, 100];
-      return curvesRange(range, run.steps.map(rawOf), events.map((each) => each.map(rawOf)));
+      return curvesRange(
+        range,
+        run.steps.map(rawOf),
+        events.map((each) => each.map(rawOf)),
+      );
     };
     const columns = (events, step) => {
       const shown = events.slice(0, countUpTo(events, step)).filter((event) => valueOf(event) !== null);
       return { x: shown.map((event) => event.step), y: shown.map(valueOf) };
     };
-    const all = ({ run, step }) =>
-      parts.map((each) => ({ ...each, ...columns(eventsOf(run, each.part), step) }));
+    const all = ({ run, step }) => parts.map((each) => ({ ...each, ...columns(eventsOf(run, each.part), step) }));
     const last = ({ y }) => (y.length ? text(y.at(-1), true) : "–");
-    const lossTools = about.is_loss_in_nats ? [timesHundred, log] : [log];
+    const lossTools = [...(about.is_loss_in_nats ? [timesHundred, log] : [log]), link];
     return {
       element: chart.element,
       tools: isLoss ? lossTools : [full],
       draw(view) {
         if (isUnavailable) return;
+        link?.setAttribute("href", explained({ of: "loss" }, view.isLatest ? null : view.step));
         const series = all(view);
         chart.draw({
           series,
@@ -100,7 +105,9 @@ export function curves({ metric, axis, range, text: format }) {
           const n = countUpTo(x, step, (each) => each);
           return n > 0 ? text(y[n - 1], true) : "–";
         };
-        const rows = series.at(-1).x.map((step) => [formatInteger(step), ...series.map((curve) => textAt(curve, step))]);
+        const rows = series
+          .at(-1)
+          .x.map((step) => [formatInteger(step), ...series.map((curve) => textAt(curve, step))]);
         return createTable([translate("common.step"), ...parts.map(({ label }) => label)], rows.reverse());
       },
     };

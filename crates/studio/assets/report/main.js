@@ -1,6 +1,6 @@
 // A report: the panels of one run in a file of its own, with its results as tables.
 
-import { createElement, createTable } from "../dom.js";
+import { createElement, createTable, tableFrame } from "../dom.js";
 import { formatDuration, formatInteger, formatNumber, formatRate } from "../format.js";
 import { languageSwitch } from "../languages.js";
 import { layerTable } from "../layers.js";
@@ -52,7 +52,7 @@ function results() {
   }
   const section = (title, table) => [
     createElement("h2", {}, translate(title)),
-    createElement("div", { class: "table" }, table),
+    tableFrame(null, table),
   ];
   return createElement(
     "section",
