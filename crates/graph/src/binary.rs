@@ -2,13 +2,16 @@
 
 use kernels::{add_row_sums, inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved};
 use crate::strided_indices::{StridedIndices, broadcast_shape};
 use crate::{Float, Shape, ShapeError};
 
 /// The op `y = value(a, b)`. The functions are written as [`inlined!`].
 pub(crate) struct BinaryOp<V, A, B> {
     name: &'static str,
+    /// Of `a` and `b`.
+    formula: &'static str,
+    linearity: Linearity,
     /// What the gradient of each operand reads.
     saved: [Saved; 2],
     /// Whether this is the sum, whose gradients are `dy`.
@@ -20,9 +23,16 @@ pub(crate) struct BinaryOp<V, A, B> {
 }
 
 impl<V, A, B> BinaryOp<V, A, B> {
-    pub(crate) fn new(name: &'static str, saved: [Saved; 2], functions: (V, A, B)) -> Self {
+    /// `formula` is that of `a` and `b`, as `gradus explain` reads it.
+    pub(crate) fn new(
+        name: &'static str,
+        formula: &'static str,
+        linearity: Linearity,
+        saved: [Saved; 2],
+        functions: (V, A, B),
+    ) -> Self {
         let (value, da, db) = functions;
-        Self { name, saved, is_sum: false, value, da, db }
+        Self { name, formula, linearity, saved, is_sum: false, value, da, db }
     }
 
     pub(crate) fn into_sum(self) -> Self {
@@ -105,6 +115,14 @@ where
         } else {
             backward(pass, sets, inlined!(|dy, a, b| (self.db)(dy, a, b)));
         }
+    }
+
+    fn linearity(&self) -> Linearity {
+        self.linearity
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        Some(ElementFormula::elementwise(self.formula, &["a", "b"], of))
     }
 
     /// The gradients of a broadcast operand are summed in rows, and those over the samples at the end.

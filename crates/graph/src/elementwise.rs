@@ -1,12 +1,18 @@
 //! What the ops of one operand that are a function of each element have in common.
 
+use std::borrow::Cow;
+
 use kernels::Float;
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, Choices, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved,
+};
 
 /// The op `y = value(x)`. Both functions are written as [`inlined!`].
 pub(crate) struct Elementwise<V, S> {
     name: &'static str,
+    /// Of `x`.
+    formula: Cow<'static, str>,
     saved: Saved,
     kinks: &'static [f64],
     value: V,
@@ -14,10 +20,16 @@ pub(crate) struct Elementwise<V, S> {
 }
 
 impl<V, S> Elementwise<V, S> {
-    /// `slope` is `dy/dx` at what is saved: [`Saved::FIRST`], or else, with which the op works in place,
+    /// `formula` is that of `x`, as `gradus explain` reads it; `slope` is `dy/dx` at what is saved: [`Saved::FIRST`], or else, with which the op works in place,
     /// [`Saved::RESULT`] or, for a slope that is the same everywhere, [`Saved::NOTHING`].
-    pub(crate) fn new(name: &'static str, saved: Saved, value: V, slope: S) -> Self {
-        Self { name, saved, kinks: &[], value, slope }
+    pub(crate) fn new(
+        name: &'static str,
+        formula: impl Into<Cow<'static, str>>,
+        saved: Saved,
+        value: V,
+        slope: S,
+    ) -> Self {
+        Self { name, formula: formula.into(), saved, kinks: &[], value, slope }
     }
 
     /// The function has kinks at these places.
@@ -54,6 +66,15 @@ where
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         pass.map(self.slope);
+    }
+
+    /// A slope that is the same everywhere reads nothing.
+    fn linearity(&self) -> Linearity {
+        if self.saved == Saved::NOTHING { Linearity::Linear } else { Linearity::Nonlinear }
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        Some(ElementFormula::elementwise(self.formula.clone(), &["x"], of))
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {

@@ -29,6 +29,7 @@
 
 mod binary;
 mod convolution;
+pub mod elements;
 mod elementwise;
 pub mod formula;
 pub mod gradient_check;

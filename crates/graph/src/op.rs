@@ -2,8 +2,11 @@
 //!
 //! Each file of [`ops`](crate::ops) holds one op; a custom op is added with [`Graph::push`](crate::Graph::push).
 
+mod formula;
+
 use std::any::Any;
 
+pub use self::formula::{ElementFormula, FormulaOperand, Linearity, ResultElement};
 use kernels::{Float, inlined, vectorize};
 
 use crate::shape::{Shape, ShapeError};
@@ -88,6 +91,16 @@ pub trait Op<T: Float>: Any + Send + Sync {
     /// Multiply-adds of a forward pass for one sample.
     fn multiply_adds(&self, _operands: &[Shape]) -> u64 {
         0
+    }
+
+    /// How elements of the result follow from those of the operands.
+    fn linearity(&self) -> Linearity {
+        Linearity::Nonlinear
+    }
+
+    /// The formula of one element of a [nonlinear](Linearity::Nonlinear) result; none if the op states none.
+    fn formula(&self, _of: ResultElement<'_>) -> Option<ElementFormula> {
+        None
     }
 
     /// Adds every choice of the forward pass (side of a kink, largest element): how a step across a kink shows.

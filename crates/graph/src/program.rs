@@ -36,7 +36,7 @@ use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
 use crate::graph::{Graph, Leaf, NodeId};
 use crate::op::{Choices, Tile};
-use crate::shape::ShapeError;
+use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
 /// Where a piece of the parameter vector lies: some elements of one parameter.
@@ -257,6 +257,43 @@ impl<T: Float> Program<T> {
         assert_eq!(to.len(), expected, "a value of {shape}: expected {expected} elements");
         let is_kept = self.copy(id, &self.node_plan(id).value, to);
         assert!(is_kept, "node {id} of shape {shape} was not kept");
+    }
+
+    /// The value that a node has for one sample, or that all samples share, row-major; none if it was not kept. Parameters
+    /// and constants are not.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no such sample, or the node is of another graph.
+    pub fn sample_value(&self, id: NodeId, sample: usize) -> Option<Vec<T>> {
+        self.of_sample(&self.node_plan(id).value, sample)
+    }
+
+    /// The gradient of the loss for the value that a node has for one sample, or that all samples share: as
+    /// [`sample_value`](Self::sample_value), panics included.
+    pub fn sample_gradient(&self, id: NodeId, sample: usize) -> Option<Vec<T>> {
+        match &self.node_plan(id).gradient {
+            Storage::Parameter(range) => Some(self.gradients[range.clone()].to_vec()),
+            storage => self.of_sample(storage, sample),
+        }
+    }
+
+    fn of_sample(&self, storage: &Storage, sample: usize) -> Option<Vec<T>> {
+        match *storage {
+            Storage::Shared(at) => Some(self.shared[at].to_vec()),
+            Storage::Tile(at) => {
+                assert!(sample < self.plan.batch, "sample {sample} of a batch of {}", self.batch());
+                let state = &self.tiles[sample / self.plan.samples];
+                let rows = state.buffers[at].chunks_exact(state.tile.width);
+                Some(rows.map(|row| row[sample - state.tile.first]).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// The shapes of a node's operands.
+    pub(crate) fn operand_shapes(&self, id: NodeId) -> &[Shape] {
+        &self.node_plan(id).shapes
     }
 
     /// The samples of each tile: consecutive ranges of the batch.

@@ -64,6 +64,18 @@ impl StridedIndices {
     }
 }
 
+/// The element of a value of the dims `small` that is broadcast to element `at` of `large`.
+pub(crate) fn broadcast_element(large: &[usize], small: &[usize], mut at: usize) -> usize {
+    let (mut element, mut stride) = (0, 1);
+    let sizes = small.iter().rev().chain(std::iter::repeat(&1));
+    for (&size, &own) in large.iter().rev().zip(sizes) {
+        element += if own == 1 { 0 } else { at % size * stride };
+        at /= size;
+        stride *= own;
+    }
+    element
+}
+
 /// The shape of two values broadcast together: dims agree or one of them is 1, from the last axis on.
 pub(crate) fn broadcast_shape(
     op: &'static str,
@@ -93,6 +105,16 @@ mod tests {
 
     fn steps(mut indices: StridedIndices, count: usize) -> Vec<usize> {
         (0..count).map(|_| indices.advance()).collect()
+    }
+
+    #[test]
+    fn an_element_of_a_broadcast_value_is_that_of_its_indices() {
+        for (large, small) in [(&[2, 3][..], &[3][..]), (&[2, 3, 4], &[2, 1, 4]), (&[5], &[])] {
+            let len = large.iter().product();
+            let one_by_one = (0..len).map(|at| broadcast_element(large, small, at));
+            let indices = steps(StridedIndices::broadcast(large, small), len);
+            assert_eq!(one_by_one.collect::<Vec<_>>(), indices, "{large:?} {small:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Checks of ops, custom ones included: forward against a plain reference, backward against finite
 //! differences, `f32` against `f64`, and the checks themselves against a gradient that is 0.1 % off.
 
+mod elements;
 #[cfg(test)]
 mod tests;
 
@@ -192,6 +193,9 @@ fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = Trial
 /// along random directions, under a random weight for each element and sample; in `f32` both with those of
 /// `f64`. Batches of 1 to 600 samples, in tiles of every width that the planner chooses, take all paths.
 ///
+/// The [terms](crate::elements) of single elements must add up to values, if the op says that it is linear or bilinear,
+/// and to gradients.
+///
 /// Each gradient is then made 0.1 % off, and its comparison must fail: a check that cannot fail proves nothing.
 /// An operand whose gradient is zero [says so](RandomOperand::with_zero_gradient).
 ///
@@ -216,8 +220,11 @@ pub fn check_op<D: BuildOp<f64>, S: BuildOp<f32>, R: Fn(&[Tensor<f64>]) -> Tenso
         op = trial.graph.node(trial.y).op_name();
         trial.check_values(&reference(&trial.operands), &place);
         include(&mut in_double, trial.check_gradients(&place));
-        let (want, found) = (trial.run_as_reference(), OpTrial::new(&single, inputs, layout).run());
+        trial.check_elements(&place);
+        let in_single_precision = OpTrial::new(&single, inputs, layout);
+        let (want, found) = (trial.run_as_reference(), in_single_precision.run());
         let place = format!("f32, {place}");
+        in_single_precision.check_elements(&place);
         include(&mut in_single, trial.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
     }
     for layout in layouts_of_all_widths(inputs) {

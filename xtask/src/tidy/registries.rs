@@ -90,6 +90,7 @@ const SHARED: &[&str] = &[
     "crates/nn/src/losses/testing.rs",
     "crates/nn/src/optim/clip.rs",
     "crates/nn/src/optim/ema.rs",
+    "crates/nn/src/optim/formula.rs",
     "crates/nn/src/optim/lookahead.rs",
     "crates/nn/src/optim/testing.rs",
     "crates/studio/assets/panels/grid.js",

@@ -16,7 +16,10 @@ impl<T: Float> Graph<T> {
         let is_above = |x: T| if x > T::ZERO { T::ONE } else { T::ZERO };
         let (value, slope) =
             (inlined!(|x: T| x.abs()), inlined!(move |x: T| is_above(x) - is_above(-x)));
-        self.push_unary(Elementwise::new("abs", Saved::FIRST, value, slope).with_kinks(&[0.0]), x)
+        self.push_unary(
+            Elementwise::new("abs", "abs(x)", Saved::FIRST, value, slope).with_kinks(&[0.0]),
+            x,
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use kernels::inlined;
 
 use crate::binary::BinaryOp;
 use crate::graph::PlannerHint;
-use crate::op::Saved;
+use crate::op::{Linearity, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -21,7 +21,8 @@ impl<T: Float> Graph<T> {
     pub fn add(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
         let functions =
             (inlined!(|a: T, b| a + b), inlined!(|dy: T, _, _| dy), inlined!(|dy: T, _, _| dy));
-        let op = BinaryOp::new("add", [Saved::NOTHING; 2], functions).into_sum();
+        let op = BinaryOp::new("add", "a + b", Linearity::Linear, [Saved::NOTHING; 2], functions)
+            .into_sum();
         self.push_with(PlannerHint::Sum, op, &[a, b])
     }
 }

@@ -8,7 +8,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -59,6 +59,10 @@ impl<T: Float> Op<T> for AvgPool2dOp {
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         Ok(self.0.shape(operands[0].dims()[2]))
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

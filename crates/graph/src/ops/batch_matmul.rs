@@ -13,7 +13,7 @@ use kernels::gemm::{
 };
 use kernels::transpose;
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -133,6 +133,10 @@ impl<T: Float> Op<T> for BatchMatMulOp {
 
     fn sets_gradient(&self, _operand: usize) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Bilinear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

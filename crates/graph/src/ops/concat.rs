@@ -7,7 +7,7 @@
 
 use kernels::add_row_sums;
 
-use crate::op::{BackwardPass, ForwardPass, Op};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
 use crate::rows::add_or_set;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -85,6 +85,10 @@ impl<T: Float> Op<T> for ConcatOp {
 
     fn sets_gradient(&self, _operand: usize) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -18,7 +18,7 @@ use kernels::winograd::Epilogue;
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
 use crate::convolution::{Geometry, Segment};
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved, Tile};
 use crate::window::{Padding, Window};
 use crate::winograd::WinogradConv;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -345,6 +345,10 @@ impl<T: Float> Op<T> for Conv2dOp {
 
     fn saved(&self, operand: usize) -> Saved {
         if operand == 0 { Saved::SECOND } else { Saved::FIRST }
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Bilinear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `cos x`, elementwise. See the [module docs](self).
     pub fn cos(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.cos()), inlined!(|x: T| -x.sin()));
-        self.push_unary(Elementwise::new("cos", Saved::FIRST, value, slope), x)
+        self.push_unary(Elementwise::new("cos", "cos(x)", Saved::FIRST, value, slope), x)
     }
 }
 

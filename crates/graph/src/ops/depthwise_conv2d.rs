@@ -11,7 +11,7 @@ use kernels::gemm::PARTIAL_SUMS;
 use kernels::{DepthwiseRows, DepthwiseSize, add_row_sums, depthwise, depthwise_weights};
 
 use crate::convolution::Segment;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -269,6 +269,10 @@ impl<T: Float> Op<T> for DepthwiseConv2dOp {
 
     fn sets_gradient(&self, _operand: usize) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Bilinear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

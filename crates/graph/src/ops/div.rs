@@ -7,7 +7,7 @@
 use kernels::inlined;
 
 use crate::binary::BinaryOp;
-use crate::op::Saved;
+use crate::op::{Linearity, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -23,7 +23,16 @@ impl<T: Float> Graph<T> {
             // Divided twice, since `b²` leaves the range of numbers long before the quotient does.
             inlined!(|dy: T, a, b| -dy * (a / b / b)),
         );
-        self.push(BinaryOp::new("div", [Saved::SECOND, Saved::BOTH], functions), &[a, b])
+        self.push(
+            BinaryOp::new(
+                "div",
+                "a / b",
+                Linearity::Nonlinear,
+                [Saved::SECOND, Saved::BOTH],
+                functions,
+            ),
+            &[a, b],
+        )
     }
 }
 

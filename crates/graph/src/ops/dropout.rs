@@ -12,7 +12,7 @@ use std::ops::Range;
 use kernels::random::{philox, unit};
 use kernels::{MAX_LANES, inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Tile};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, RandomKey, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 /// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
@@ -106,6 +106,10 @@ impl<T: Float> Op<T> for DropoutOp {
 
     fn in_place(&self) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

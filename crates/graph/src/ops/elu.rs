@@ -38,8 +38,9 @@ pub(super) fn scaled<T: Float>(name: &'static str, scale: f64, alpha: f64) -> im
         inlined!(move |x: T| if x > T::ZERO { right * x } else { left * x.exp_m1() }),
         inlined!(move |y: T| if y > T::ZERO { right } else { y + left }),
     );
+    let formula = format!("{scale} * (max(x, 0) + {alpha} * (exp(min(x, 0)) - 1))");
     // No `alpha` is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-    Elementwise::new(name, Saved::RESULT, value, slope).with_kinks(&[0.0])
+    Elementwise::new(name, formula, Saved::RESULT, value, slope).with_kinks(&[0.0])
 }
 
 #[cfg(test)]

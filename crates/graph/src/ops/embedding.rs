@@ -5,7 +5,7 @@
 //! Gradient: `dL/dtable` is for each row the sum of `dL/dy` over the indices that name it. That of the indices is 0.
 //! Source: Bengio, Ducharme, Vincent, Jauvin (JMLR 2003), "A neural probabilistic language model".
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, Choices, ForwardPass, Linearity, Op, Saved};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -68,6 +68,10 @@ impl<T: Float> Op<T> for EmbeddingOp {
 
     fn saved(&self, operand: usize) -> Saved {
         if operand == 0 { Saved::NOTHING } else { Saved::FIRST }
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

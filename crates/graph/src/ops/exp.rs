@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `eˣ`, elementwise. See the [module docs](self).
     pub fn exp(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.exp()), inlined!(|y: T| y));
-        self.push_unary(Elementwise::new("exp", Saved::RESULT, value, slope), x)
+        self.push_unary(Elementwise::new("exp", "exp(x)", Saved::RESULT, value, slope), x)
     }
 }
 

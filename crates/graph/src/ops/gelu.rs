@@ -27,6 +27,7 @@ const LIMIT: f64 = 40.0;
 /// `√(8/π)`: `2u = SCALE · (x + CUBIC · x³)`.
 const SCALE: f64 = 1.595_769_121_605_730_8;
 const CUBIC: f64 = 0.044_715;
+const TANH_FORMULA: &str = "x / (1 + exp(-1.5957691216057308 * (x + 0.044715 * x ^ 3)))";
 
 impl<T: Float> Graph<T> {
     /// Adds `x · Φ(x)`, elementwise. See the [module docs](self).
@@ -41,7 +42,7 @@ impl<T: Float> Graph<T> {
                         probability + x.maximum(-limit).minimum(limit) * density
                     }),
                 );
-                self.push_unary(Elementwise::new("gelu", Saved::FIRST, value, slope), x)
+                self.push_unary(Elementwise::new("gelu", "gelu(x)", Saved::FIRST, value, slope), x)
             }
             GeluForm::Tanh => {
                 let [limit, scale, cubic] = [SATURATED, SCALE, CUBIC].map(T::from_f64);
@@ -58,7 +59,10 @@ impl<T: Float> Graph<T> {
                         s + x * s * (T::ONE - s) * du
                     }),
                 );
-                self.push_unary(Elementwise::new("gelu", Saved::FIRST, value, slope), x)
+                self.push_unary(
+                    Elementwise::new("gelu", TANH_FORMULA, Saved::FIRST, value, slope),
+                    x,
+                )
             }
         }
     }

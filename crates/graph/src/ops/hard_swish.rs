@@ -28,7 +28,13 @@ impl<T: Float> Graph<T> {
                 if x <= -three { T::ZERO } else { slope }
             }),
         );
-        let op = Elementwise::new("hard_swish", Saved::FIRST, value, slope);
+        let op = Elementwise::new(
+            "hard_swish",
+            "x * min(max(x + 3, 0), 6) / 6",
+            Saved::FIRST,
+            value,
+            slope,
+        );
         self.push_unary(op.with_kinks(&[-3.0, 3.0]), x)
     }
 }

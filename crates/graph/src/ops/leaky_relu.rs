@@ -27,12 +27,14 @@ impl<T: Float> Graph<T> {
             return Err(ShapeError::new("leaky_relu", rule, self.operand("leaky_relu", x)?));
         }
         let left = T::from_f64(slope);
+        let formula = format!("max(x, 0) + {slope} * min(x, 0)");
         let (value, slope) = (
             inlined!(move |x| if x > T::ZERO { x } else { left * x }),
             inlined!(move |y| if y > T::ZERO { T::ONE } else { left }),
         );
         // No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-        let op = Elementwise::new("leaky_relu", Saved::RESULT, value, slope).with_kinks(&[0.0]);
+        let op =
+            Elementwise::new("leaky_relu", formula, Saved::RESULT, value, slope).with_kinks(&[0.0]);
         self.push(op, &[x])
     }
 }

@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `ln x`, elementwise. See the [module docs](self).
     pub fn ln(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.ln()), inlined!(|x: T| T::ONE / x));
-        self.push_unary(Elementwise::new("ln", Saved::FIRST, value, slope), x)
+        self.push_unary(Elementwise::new("ln", "ln(x)", Saved::FIRST, value, slope), x)
     }
 }
 

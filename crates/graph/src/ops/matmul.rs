@@ -15,7 +15,7 @@ use kernels::{MAX_LANES, add_row_sums, transpose};
 
 use super::conv2d;
 use crate::convolution::Geometry;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved, Tile};
 use crate::window::WindowAxis;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -102,6 +102,10 @@ impl<T: Float> Op<T> for PositionsMatMulOp {
         true
     }
 
+    fn linearity(&self) -> Linearity {
+        Linearity::Bilinear
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         conv2d::forward(&Self::geometry(pass.shapes), pass);
     }
@@ -137,6 +141,10 @@ impl<T: Float> Op<T> for MatMulOp {
 
     fn saved(&self, operand: usize) -> Saved {
         saved(operand)
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Bilinear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

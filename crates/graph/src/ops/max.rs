@@ -7,7 +7,9 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+};
 use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -62,6 +64,13 @@ impl<T: Float> Op<T> for MaxOp {
 
     fn saved(&self, _operand: usize) -> Saved {
         Saved::FIRST.and(Saved::RESULT)
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let mut indices = self.0.indices(&of.shapes[0]);
+        let mut elements: Vec<usize> = (0..of.shapes[0].len()).collect();
+        elements.retain(|_| indices.advance() == of.index);
+        Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, elements)]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -10,7 +10,9 @@
 use kernels::{inlined, vectorize};
 
 use super::max::{larger, route_to_max};
-use crate::op::{BackwardPass, Choices, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -58,6 +60,13 @@ impl<T: Float> Op<T> for MaxPool2dOp {
 
     fn saved(&self, _operand: usize) -> Saved {
         Saved::FIRST.and(Saved::RESULT)
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let channels = of.y_shape.dims()[2];
+        let (out, channel) = (of.index / channels, of.index % channels);
+        let pixels = self.0.pixels(out).map(|at| at * channels + channel).collect();
+        Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, pixels)]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -27,7 +27,10 @@ impl<T: Float> Graph<T> {
                 n / d + x * derivative * ((d + n) / (d * d))
             }),
         );
-        self.push_unary(Elementwise::new("mish", Saved::FIRST, value, slope), x)
+        self.push_unary(
+            Elementwise::new("mish", "x * tanh(ln(1 + exp(x)))", Saved::FIRST, value, slope),
+            x,
+        )
     }
 }
 

@@ -8,7 +8,9 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved, Tile};
+use crate::op::{
+    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved, Tile,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -35,6 +37,13 @@ impl<T: Float> Op<T> for MomentsOp {
 
     fn saved(&self, _operand: usize) -> Saved {
         Saved::FIRST.and(Saved::RESULT)
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let (channels, len) = (of.y_shape.dims()[1], of.shapes[0].len() * of.batch);
+        let of_channel = (of.index % channels..len).step_by(channels).collect();
+        let text = if of.index < channels { "mean(x)" } else { "mean((x - mean(x)) ^ 2)" };
+        Some(ElementFormula::new(text, vec![FormulaOperand::vector("x", 0, of_channel)]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -7,7 +7,7 @@
 use kernels::inlined;
 
 use crate::binary::BinaryOp;
-use crate::op::Saved;
+use crate::op::{Linearity, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -22,7 +22,16 @@ impl<T: Float> Graph<T> {
             inlined!(|dy: T, _, b| dy * b),
             inlined!(|dy: T, a, _| dy * a),
         );
-        self.push(BinaryOp::new("mul", [Saved::SECOND, Saved::FIRST], functions), &[a, b])
+        self.push(
+            BinaryOp::new(
+                "mul",
+                "a * b",
+                Linearity::Bilinear,
+                [Saved::SECOND, Saved::FIRST],
+                functions,
+            ),
+            &[a, b],
+        )
     }
 }
 

@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `−x`, elementwise. See the [module docs](self).
     pub fn neg(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| -x), inlined!(|_| -T::ONE));
-        self.push_unary(Elementwise::new("neg", Saved::NOTHING, value, slope), x)
+        self.push_unary(Elementwise::new("neg", "-x", Saved::NOTHING, value, slope), x)
     }
 }
 

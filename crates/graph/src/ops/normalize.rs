@@ -11,7 +11,9 @@
 use kernels::{inlined, vectorize};
 
 use super::moments::channels;
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -61,6 +63,17 @@ impl<T: Float> Op<T> for NormalizeOp {
 
     fn saved(&self, operand: usize) -> Saved {
         if operand == 0 { Saved::SECOND } else { Saved::SECOND.and(Saved::RESULT) }
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let channels = of.shapes[1].dims()[1];
+        let operands = vec![
+            FormulaOperand::number("x", 0, of.index),
+            FormulaOperand::number("mean", 1, of.index % channels),
+            FormulaOperand::number("variance", 1, channels + of.index % channels),
+        ];
+        let text = format!("(x - mean) / sqrt(variance + {})", self.epsilon);
+        Some(ElementFormula::new(text, operands))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

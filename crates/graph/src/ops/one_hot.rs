@@ -5,7 +5,9 @@
 //! Gradient: 0: a label is nothing that could be trained.
 //! Source: Google's "TensorFlow and deep learning, without a PhD", on the target of a digit.
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op};
+use crate::op::{
+    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -34,6 +36,12 @@ impl<T: Float> Op<T> for OneHotOp {
             return Err(ShapeError::new("one_hot", "expected labels [N] or [m]", labels));
         }
         Ok(labels.with_dims([labels.dims(), &[self.classes]].concat()))
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let (label, class) = (of.index / self.classes, of.index % self.classes);
+        let text = format!("step(1 / 2 - abs(label - {class}))");
+        Some(ElementFormula::new(text, vec![FormulaOperand::number("label", 0, label)]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

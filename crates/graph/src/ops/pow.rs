@@ -10,7 +10,7 @@
 use kernels::inlined;
 
 use crate::binary::BinaryOp;
-use crate::op::Saved;
+use crate::op::{Linearity, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -30,7 +30,10 @@ impl<T: Float> Graph<T> {
                 if a == T::ZERO { T::ZERO } else { dy * a.powf(b) * a.ln() }
             }),
         );
-        self.push(BinaryOp::new("pow", [Saved::BOTH; 2], functions), &[a, b])
+        self.push(
+            BinaryOp::new("pow", "a ^ b", Linearity::Nonlinear, [Saved::BOTH; 2], functions),
+            &[a, b],
+        )
     }
 }
 

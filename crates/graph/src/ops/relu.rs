@@ -18,7 +18,10 @@ impl<T: Float> Graph<T> {
             inlined!(|x: T| x.maximum(T::ZERO)),
             inlined!(|y: T| if y > T::ZERO { T::ONE } else { T::ZERO }),
         );
-        self.push_unary(Elementwise::new("relu", Saved::RESULT, value, slope).with_kinks(&[0.0]), x)
+        self.push_unary(
+            Elementwise::new("relu", "max(x, 0)", Saved::RESULT, value, slope).with_kinks(&[0.0]),
+            x,
+        )
     }
 }
 

@@ -5,7 +5,7 @@
 //! Source: a reshape moves nothing: in tiles too, element `f` of a sample is row `f` in either shape.
 
 use crate::graph::PlannerHint;
-use crate::op::{BackwardPass, ForwardPass, Op};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -61,6 +61,10 @@ impl<T: Float> Op<T> for ReshapeOp {
 
     fn in_place(&self) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     /// In place `x` is empty, and the values are there already.

@@ -14,7 +14,10 @@ impl<T: Float> Graph<T> {
     /// Adds `1 / (1 + e⁻ˣ)`, elementwise. See the [module docs](self).
     pub fn sigmoid(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.sigmoid()), inlined!(|y: T| y * (T::ONE - y)));
-        self.push_unary(Elementwise::new("sigmoid", Saved::RESULT, value, slope), x)
+        self.push_unary(
+            Elementwise::new("sigmoid", "1 / (1 + exp(-x))", Saved::RESULT, value, slope),
+            x,
+        )
     }
 }
 

@@ -26,7 +26,10 @@ impl<T: Float> Graph<T> {
                 s * (T::ONE + x * (T::ONE - s))
             }),
         );
-        self.push_unary(Elementwise::new("silu", Saved::FIRST, value, slope), x)
+        self.push_unary(
+            Elementwise::new("silu", "x / (1 + exp(-x))", Saved::FIRST, value, slope),
+            x,
+        )
     }
 }
 

@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `sin x`, elementwise. See the [module docs](self).
     pub fn sin(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.sin()), inlined!(|x: T| x.cos()));
-        self.push_unary(Elementwise::new("sin", Saved::FIRST, value, slope), x)
+        self.push_unary(Elementwise::new("sin", "sin(x)", Saved::FIRST, value, slope), x)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::op::{BackwardPass, ForwardPass, Op};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
 use crate::rows::add;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -72,6 +72,10 @@ impl<T: Float> Op<T> for SliceOp {
         }
         dims[axis] = end - start;
         Ok(x.with_dims(dims))
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -7,7 +7,9 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -41,6 +43,18 @@ impl<T: Float, const IS_LOG: bool> Op<T> for SoftmaxOp<IS_LOG> {
 
     fn saved(&self, _operand: usize) -> Saved {
         Saved::RESULT
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let classes = of.y_shape.dims().last().copied().unwrap_or(1).max(1);
+        let first = of.index / classes * classes;
+        let text = if IS_LOG {
+            "a - max(x) - ln(sum(exp(x - max(x))))"
+        } else {
+            "exp(a - max(x)) / sum(exp(x - max(x)))"
+        };
+        let of_all = FormulaOperand::vector("x", 0, (first..first + classes).collect());
+        Some(ElementFormula::new(text, vec![FormulaOperand::number("a", 0, of.index), of_all]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

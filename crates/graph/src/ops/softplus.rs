@@ -7,7 +7,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{BackwardPass, ElementFormula, ForwardPass, Op, ResultElement, Saved};
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
@@ -26,6 +26,10 @@ impl<T: Float> Op<T> for SoftplusOp {
 
     fn saved(&self, _operand: usize) -> Saved {
         Saved::FIRST
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        Some(ElementFormula::elementwise("max(x, 0) + ln(1 + exp(-abs(x)))", &["x"], of))
     }
 
     /// `max(x, 0) + ln(1 + e^-|x|)`: the exponent is never positive, so nothing overflows.

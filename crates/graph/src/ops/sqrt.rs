@@ -15,7 +15,7 @@ impl<T: Float> Graph<T> {
     /// Adds `√x`, elementwise. See the [module docs](self).
     pub fn sqrt(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.sqrt()), inlined!(|y: T| T::from_f64(0.5) / y));
-        self.push_unary(Elementwise::new("sqrt", Saved::RESULT, value, slope), x)
+        self.push_unary(Elementwise::new("sqrt", "sqrt(x)", Saved::RESULT, value, slope), x)
     }
 }
 

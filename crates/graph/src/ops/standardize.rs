@@ -10,7 +10,9 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Saved};
+use crate::op::{
+    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -94,6 +96,18 @@ impl<T: Float> Op<T> for StandardizeOp {
 
     fn in_place(&self) -> bool {
         true
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        let [_, p, g, c] = self.view;
+        let (group, first) = (of.index / c % g, of.index / (c * g * p) * p);
+        let blocks = (first..first + p).flat_map(|block| {
+            let start = (block * g + group) * c;
+            start..start + c
+        });
+        let text = format!("(a - mean(x)) / sqrt(mean((x - mean(x)) ^ 2) + {})", self.epsilon);
+        let of_group = FormulaOperand::vector("x", 0, blocks.collect());
+        Some(ElementFormula::new(text, vec![FormulaOperand::number("a", 0, of.index), of_group]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -7,7 +7,7 @@
 
 use kernels::inlined;
 
-use crate::op::{BackwardPass, Choices, ForwardPass, Op};
+use crate::op::{BackwardPass, Choices, ElementFormula, ForwardPass, Op, ResultElement};
 use crate::{Float, Graph, NodeId};
 
 impl<T: Float> Graph<T> {
@@ -22,6 +22,10 @@ struct StepOp;
 impl<T: Float> Op<T> for StepOp {
     fn name(&self) -> &'static str {
         "step"
+    }
+
+    fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
+        Some(ElementFormula::elementwise("step(x)", &["x"], of))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -7,7 +7,7 @@
 use kernels::inlined;
 
 use crate::binary::BinaryOp;
-use crate::op::Saved;
+use crate::op::{Linearity, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -19,7 +19,10 @@ impl<T: Float> Graph<T> {
     pub fn sub(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, ShapeError> {
         let functions =
             (inlined!(|a: T, b| a - b), inlined!(|dy: T, _, _| dy), inlined!(|dy: T, _, _| -dy));
-        self.push(BinaryOp::new("sub", [Saved::NOTHING; 2], functions), &[a, b])
+        self.push(
+            BinaryOp::new("sub", "a - b", Linearity::Linear, [Saved::NOTHING; 2], functions),
+            &[a, b],
+        )
     }
 }
 

@@ -6,7 +6,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op, Tile};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Tile};
 use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -64,6 +64,10 @@ impl<T: Float> Op<T> for SumOp {
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
         Ok(self.reduction.shape(&operands[0]))
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

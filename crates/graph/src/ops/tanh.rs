@@ -14,7 +14,7 @@ impl<T: Float> Graph<T> {
     /// Adds `tanh x`, elementwise. See the [module docs](self).
     pub fn tanh(&mut self, x: NodeId) -> NodeId {
         let (value, slope) = (inlined!(|x: T| x.tanh()), inlined!(|y: T| T::ONE - y * y));
-        self.push_unary(Elementwise::new("tanh", Saved::RESULT, value, slope), x)
+        self.push_unary(Elementwise::new("tanh", "tanh(x)", Saved::RESULT, value, slope), x)
     }
 }
 

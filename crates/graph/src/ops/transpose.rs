@@ -6,7 +6,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Op};
+use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
 use crate::strided_indices::{MAX_AXES, StridedIndices};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -79,6 +79,10 @@ impl<T: Float> Op<T> for TransposeOp {
 
     fn sets_gradient(&self, _operand: usize) -> bool {
         true
+    }
+
+    fn linearity(&self) -> Linearity {
+        Linearity::Linear
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -44,6 +44,18 @@ impl<T: Float> Optimize<T> for AdaDelta {
             }
         }));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = StepFormula::new(step).with_state(&["h", "u"]);
+        let formula = formula.with("decay", self.decay).with("epsilon", self.epsilon);
+        Some(
+            formula
+                .line("h", "decay * h + (1 - decay) * g ^ 2")
+                .line("change", "sqrt(u + epsilon) / sqrt(h + epsilon) * g")
+                .line("u", "decay * u + (1 - decay) * change ^ 2")
+                .line("w", "w - rate * change"),
+        )
+    }
 }
 
 #[cfg(test)]

@@ -29,4 +29,9 @@ impl<T: Float> Optimize<T> for AdaGrad {
             *w -= rate * g / (h.sqrt() + epsilon);
         }));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = StepFormula::new(step).with_state(&["h"]).with("epsilon", self.epsilon);
+        Some(formula.line("h", "h + g ^ 2").line("w", "w - rate * g / (sqrt(h) + epsilon)"))
+    }
 }

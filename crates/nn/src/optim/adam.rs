@@ -42,6 +42,11 @@ impl<T: Float> Optimize<T> for Adam {
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>) {
         self.update_shrunk(1.0, step, params, grads, state);
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = moments_formula(step, [self.beta1, self.beta2]).with("epsilon", self.epsilon);
+        Some(formula.descend(None, "rate * m_hat / (sqrt(v_hat) + epsilon)"))
+    }
 }
 
 impl Adam {
@@ -68,6 +73,19 @@ impl Adam {
             }),
         );
     }
+}
+
+/// The formulas of both means, and of both corrected for their beginning at 0.
+pub(super) fn moments_formula(step: &StepInfo, [beta1, beta2]: [f64; 2]) -> StepFormula {
+    StepFormula::new(step)
+        .with_state(&["m", "v"])
+        .with("beta1", step.momentum.unwrap_or(beta1))
+        .with("beta2", beta2)
+        .with("t", step.step as f64)
+        .line("m", "beta1 * m + (1 - beta1) * g")
+        .line("v", "beta2 * v + (1 - beta2) * g ^ 2")
+        .line("m_hat", "m / (1 - beta1 ^ t)")
+        .line("v_hat", "v / (1 - beta2 ^ t)")
 }
 
 /// Moving averages of gradients and of their squares, as one step needs them: the same for all parameters, and so

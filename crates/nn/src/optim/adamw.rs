@@ -6,7 +6,10 @@
 //! put into a group of its own.
 //! Source: Loshchilov, Hutter (ICLR 2019), "Decoupled weight decay regularization".
 
-use super::{adam::Adam, *};
+use super::{
+    adam::{Adam, moments_formula},
+    *,
+};
 
 settings! {
     /// Adaptive moments with weight decay. See the [module docs](self) for the formula.
@@ -33,6 +36,12 @@ impl<T: Float> Optimize<T> for AdamW {
         let shrink = step.shrink(self.weight_decay, self.decay_all);
         let Self { beta1, beta2, epsilon, .. } = *self;
         Adam { beta1, beta2, epsilon }.update_shrunk(shrink, step, params, grads, state);
+    }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = moments_formula(step, [self.beta1, self.beta2]).with("epsilon", self.epsilon);
+        let decay = step.decay(self.weight_decay, self.decay_all);
+        Some(formula.descend(decay, "rate * m_hat / (sqrt(v_hat) + epsilon)"))
     }
 }
 

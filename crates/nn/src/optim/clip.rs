@@ -25,6 +25,20 @@ impl Clip {
         }
     }
 
+    /// What is done to a gradient `g`, given the global norm of all gradients; no lines if that is nothing.
+    pub fn formula(&self, norm: f64) -> StepFormula {
+        let mut formula = StepFormula::default();
+        if self.scale(norm) != 1.0 {
+            let limit = self.norm.unwrap_or(f64::INFINITY);
+            formula = formula.with("norm", norm).with("norm_limit", limit);
+            formula = formula.line("g", "g * norm_limit / norm");
+        }
+        if let Some(limit) = self.value {
+            formula = formula.with("limit", limit).line("g", "max(min(g, limit), -limit)");
+        }
+        formula
+    }
+
     /// Multiplies `grads`, a piece of the gradients, by `scale` and clips the values. NaN stays NaN.
     pub fn apply<T: Float>(&self, scale: f64, grads: &mut [T]) {
         if scale == 1.0 && self.value.is_none() {

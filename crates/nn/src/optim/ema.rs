@@ -19,6 +19,19 @@ settings! {
 }
 
 impl Ema {
+    /// The share of the average that step number `step` keeps.
+    fn decay_at(&self, step: u64) -> f64 {
+        let before = step.saturating_sub(1) as f64;
+        let warm = (1.0 + before) / (10.0 + before);
+        if self.warmup { self.decay.min(warm) } else { self.decay }
+    }
+
+    /// What [`apply`](Self::apply) does to one averaged value, `averaged`.
+    pub fn formula(&self, step: u64) -> StepFormula {
+        let formula = StepFormula::default().with("ema_decay", self.decay_at(step));
+        formula.line("averaged", "averaged + (1 - ema_decay) * (w - averaged)")
+    }
+
     /// Updates `averaged`, a piece of the averaged values, after step number `step`, 1 for the first.
     ///
     /// # Panics
@@ -26,10 +39,7 @@ impl Ema {
     /// If the slices differ in length.
     pub fn apply<T: Float>(&self, step: u64, values: &[T], averaged: &mut [T]) {
         assert_same_length([values.len(), averaged.len()]);
-        let before = step.saturating_sub(1) as f64;
-        let warm = (1.0 + before) / (10.0 + before);
-        let decay = if self.warmup { self.decay.min(warm) } else { self.decay };
-        let fresh = T::from_f64(1.0 - decay);
+        let fresh = T::from_f64(1.0 - self.decay_at(step));
         vectorize(inlined!(|| {
             for (&value, averaged) in values.iter().zip(averaged) {
                 *averaged += fresh * (value - *averaged);

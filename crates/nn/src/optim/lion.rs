@@ -42,6 +42,16 @@ impl<T: Float> Optimize<T> for Lion {
             *m = (beta2 * *m + fresh2 * g + fine) - fine;
         }));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = StepFormula::new(step).with_state(&["m"]);
+        let beta1 = step.momentum.unwrap_or(self.beta1);
+        let formula = formula.with("beta1", beta1).with("beta2", self.beta2);
+        let formula = formula.line("direction", "beta1 * m + (1 - beta1) * g");
+        let formula = formula.line("m", "beta2 * m + (1 - beta2) * g");
+        let decay = step.decay(self.weight_decay, self.decay_all);
+        Some(formula.descend(decay, "rate * (step(direction) - step(-direction))"))
+    }
 }
 
 #[cfg(test)]

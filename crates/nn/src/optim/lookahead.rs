@@ -21,6 +21,16 @@ settings! {
 }
 
 impl Lookahead {
+    /// What [`apply`](Self::apply) does to one slow weight, `slow`, and its parameter; no lines if that is nothing.
+    pub fn formula(&self, step: u64) -> StepFormula {
+        let formula = StepFormula::default();
+        if !step.is_multiple_of(self.steps) {
+            return formula;
+        }
+        let formula = formula.with("alpha", self.alpha);
+        formula.line("slow", "slow + alpha * (w - slow)").line("w", "slow")
+    }
+
     /// Changes a piece of the slow weights, if `step` is one to do so, and puts the parameters back to them.
     ///
     /// # Panics

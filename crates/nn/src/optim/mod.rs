@@ -15,6 +15,7 @@ pub mod adam;
 pub mod adamw;
 pub mod clip;
 pub mod ema;
+mod formula;
 pub mod lion;
 pub mod lookahead;
 pub mod momentum;
@@ -35,6 +36,7 @@ use kernels::{Float, Pool, inlined, vectorize};
 
 use crate::registry::{fraction, not_negative, positive};
 use crate::{ParameterRole, ParameterSpec, registry, settings};
+pub use formula::StepFormula;
 
 registry! {
     /// An optimizer chosen by name.
@@ -78,6 +80,13 @@ pub trait Optimize<T: Float>: Sync {
     ///
     /// If the slices differ in length.
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>);
+
+    /// One step of one parameter as formulas with the numbers of `step`, which is that of the parameter; none if the rule
+    /// does not state them.
+    fn formula(&self, step: &StepInfo, rule: &ParameterRule) -> Option<StepFormula> {
+        let _ = (step, rule);
+        None
+    }
 
     /// The rule for parameters that are updated as a whole, if there is one: for all that have a
     /// [`matrix`](ParameterRule::matrix). It keeps the memory that it works in.
@@ -137,6 +146,11 @@ impl StepInfo {
     /// A step of a parameter that decays, with the optimizer's own momentum.
     pub fn new(learning_rate: f64, step: u64) -> Self {
         Self { learning_rate, step, momentum: None, decays: true }
+    }
+
+    /// The factor of decoupled weight decay, if the parameter decays.
+    fn decay(&self, weight_decay: f64, decay_all: bool) -> Option<f64> {
+        (weight_decay > 0.0 && (self.decays || decay_all)).then_some(weight_decay)
     }
 
     /// What decoupled weight decay multiplies a parameter by: `1 − η·λ`, or 1 if it does not decay.

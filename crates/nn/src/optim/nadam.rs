@@ -7,7 +7,10 @@
 //! Source: Dozat (2016), "Incorporating Nesterov momentum into Adam", in the form and with the `ψ` of PyTorch
 //! and Sutskever et al. (ICML 2013).
 
-use super::{adam::Moments, *};
+use super::{
+    adam::{Moments, moments_formula},
+    *,
+};
 
 settings! {
     /// Adaptive moments with Nesterov's momentum. See the [module docs](self) for the formula.
@@ -32,13 +35,8 @@ impl<T: Float> Optimize<T> for NAdam {
     }
 
     fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>) {
-        let beta1 = step.momentum.unwrap_or(self.beta1);
+        let (beta1, [now, next]) = self.momenta(step);
         let moments = Moments::new(step, [beta1, self.beta2]);
-        // Of step t and of the one after.
-        let [now, next] = [0.0, 1.0].map(|ahead| {
-            let exponent = (step.step as f64 + ahead) * self.momentum_decay;
-            beta1 * (1.0 - 0.5 * Float::powf(BASE, exponent))
-        });
         let product = self.momentum_product(beta1, step.step);
         let of_gradient = T::from_f64(step.learning_rate * (1.0 - now) / (1.0 - product));
         let of_mean = T::from_f64(step.learning_rate * next / (1.0 - product * next));
@@ -52,9 +50,29 @@ impl<T: Float> Optimize<T> for NAdam {
             }),
         );
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let (beta1, [now, next]) = self.momenta(step);
+        let product = self.momentum_product(beta1, step.step);
+        let formula = moments_formula(step, [beta1, self.beta2]).with("epsilon", self.epsilon);
+        let formula = formula.with("mu", now).with("mu_next", next).with("product", product);
+        let mean = "(1 - mu) * g / (1 - product) + mu_next * m / (1 - product * mu_next)";
+        let formula = formula.line("ahead", mean);
+        Some(formula.descend(None, "rate * ahead / (sqrt(v_hat) + epsilon)"))
+    }
 }
 
 impl NAdam {
+    /// `β₁`, and the momenta of this step and of the one after.
+    fn momenta(&self, step: &StepInfo) -> (f64, [f64; 2]) {
+        let beta1 = step.momentum.unwrap_or(self.beta1);
+        let of_step = |ahead: f64| {
+            let exponent = (step.step as f64 + ahead) * self.momentum_decay;
+            beta1 * (1.0 - 0.5 * Float::powf(BASE, exponent))
+        };
+        (beta1, [0.0, 1.0].map(of_step))
+    }
+
     /// `Π_t`, without a factor for each step:
     /// `ln Π_t = t·ln β₁ + Σ_i ln(1 − ½·qⁱ)` with `q = 0.96^ψ`, and the logarithm is `−Σ_k (½·qⁱ)ᵏ / k`.
     fn momentum_product(&self, beta1: f64, t: u64) -> f64 {

@@ -31,6 +31,12 @@ impl<T: Float> Optimize<T> for Nesterov {
             *w += momentum * *v - rate * g;
         }));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = StepFormula::new(step).with_state(&["v"]);
+        let formula = formula.with("momentum", step.momentum.unwrap_or(self.momentum));
+        Some(formula.line("v", "momentum * v - rate * g").line("w", "w + momentum * v - rate * g"))
+    }
 }
 
 #[cfg(test)]

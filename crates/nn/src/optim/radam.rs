@@ -9,7 +9,10 @@
 //! With the default `β₂` the first five steps are those of momentum; with `β₂` up to 2/3 all are.
 //! Source: Liu et al. (ICLR 2020), "On the variance of the adaptive learning rate and beyond", algorithm 2.
 
-use super::{adam::Moments, *};
+use super::{
+    adam::{Moments, moments_formula},
+    *,
+};
 
 settings! {
     /// Adaptive moments, rectified. See the [module docs](self) for the formula.
@@ -51,6 +54,19 @@ impl<T: Float> Optimize<T> for RAdam {
                 *w -= rate * m / (root + epsilon);
             }),
         );
+    }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let betas = [self.beta1, self.beta2];
+        let correction2 = Moments::new(step, betas).correction2;
+        let formula = moments_formula(step, betas);
+        Some(match self.rectification(step.step as f64, correction2) {
+            None => formula.descend(None, "rate * m_hat"),
+            Some(r) => formula
+                .with("epsilon", self.epsilon)
+                .with("r", r)
+                .descend(None, "rate * r * m_hat / (sqrt(v_hat) + epsilon)"),
+        })
     }
 }
 

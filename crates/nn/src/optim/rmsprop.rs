@@ -32,4 +32,11 @@ impl<T: Float> Optimize<T> for RmsProp {
             *w -= rate * g / (h.sqrt() + epsilon);
         }));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        let formula = StepFormula::new(step).with_state(&["h"]);
+        let formula = formula.with("decay", self.decay).with("epsilon", self.epsilon);
+        let formula = formula.line("h", "decay * h + (1 - decay) * g ^ 2");
+        Some(formula.line("w", "w - rate * g / (sqrt(h) + epsilon)"))
+    }
 }

@@ -20,4 +20,8 @@ impl<T: Float> Optimize<T> for Sgd {
         let state = &mut vec![(); params.len()];
         Pieces { params, grads, state }.update_each(inlined!(|w, g, _| *w -= rate * g));
     }
+
+    fn formula(&self, step: &StepInfo, _: &ParameterRule) -> Option<StepFormula> {
+        Some(StepFormula::new(step).line("w", "w - rate * g"))
+    }
 }

@@ -53,6 +53,24 @@ impl<T: Float> Optimize<T> for Muon {
         adamw.update(&StepInfo { learning_rate, ..*step }, params, grads, state);
     }
 
+    fn formula(&self, step: &StepInfo, rule: &ParameterRule) -> Option<StepFormula> {
+        let Self { beta1, beta2, epsilon, weight_decay, decay_all, momentum, .. } = *self;
+        let Some([rows, columns]) = rule.matrix else {
+            let learning_rate = step.learning_rate * self.adamw_learning_rate_factor;
+            let adamw = AdamW { beta1, beta2, epsilon, weight_decay, decay_all };
+            return Optimize::<T>::formula(&adamw, &StepInfo { learning_rate, ..*step }, rule);
+        };
+        let scale = (columns as f64 / rows as f64).max(1.0).sqrt();
+        let formula = StepFormula::new(step).with_state(&["m"]);
+        let formula =
+            formula.with("momentum", step.momentum.unwrap_or(momentum)).with("scale", scale);
+        let formula = formula.line("m", "momentum * m + (1 - momentum) * g");
+        let formula = formula.line("n", "(1 - momentum) * g + momentum * m");
+        let decay = step.decay(weight_decay, decay_all);
+        // Of `n`, made orthogonal as a whole.
+        Some(StepFormula { of_matrix: Some("o"), ..formula.descend(decay, "rate * scale * o") })
+    }
+
     fn whole(&self, parameters: &[ParameterRule]) -> Option<Box<dyn UpdateWhole<T>>> {
         Some(Box::new(Orthogonalizer::new(self.clone(), parameters)))
     }
