@@ -1,10 +1,11 @@
-//! Where the boxes and the edges of a network stand. The crate `graphlay` places them, for the reasons in
+//! Where boxes and the edges between them stand. The crate `graphlay` places them, for the reasons in
 //! `docs/decisions/0016-network-drawings.md`.
 
 use std::fmt::Write as _;
 
 use graphlay::{
-    Edge, EdgeRoute, Graph, LayoutError, LayoutOptions, Node, NodeId, Point, Rect, Size, layout,
+    Direction, Edge, EdgeRoute, Graph, LayoutError, LayoutOptions, Node, NodeId, Point, PortHint,
+    PortSides, Rect, RoutingStyle, Side, Size, layout,
 };
 use serde::Serialize;
 
@@ -28,7 +29,7 @@ const CLOSE: f64 = 12.0;
 /// The radius of the corners of edges.
 const RADIUS: f64 = 14.0;
 
-/// Positions of the boxes and edges of a network, in points from the upper left corner.
+/// Positions of boxes and edges, in points from the upper left corner.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DiagramLayout {
     /// Width of the drawing.
@@ -37,16 +38,16 @@ pub struct DiagramLayout {
     pub height: f64,
     /// Left, top, width and height of the box of each node.
     pub boxes: Vec<[f64; 4]>,
-    /// The edges, in the order of the layers that they lead to.
+    /// The edges; those of a network in the order of the layers that they lead to.
     pub edges: Vec<Route>,
 }
 
-/// The way of an output to a layer.
+/// The way of an edge; in a network that of an output to a layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Route {
-    /// The node whose output it is.
+    /// The box where it begins.
     pub from: usize,
-    /// The node that takes it.
+    /// The box where it ends.
     pub to: usize,
     /// The line, as the path of an SVG.
     pub path: String,
@@ -54,13 +55,63 @@ pub struct Route {
     pub label: Option<[f64; 2]>,
 }
 
-/// Why a network cannot be drawn.
+/// Why a graph cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrawingError {
-    /// It has too many layers or connections.
-    #[error("the network is too large for a drawing: {0}")]
+    /// It has too many boxes or edges.
+    #[error("too large for a drawing: {0}")]
     Layout(#[from] LayoutError),
+}
+
+/// An edge that is to be placed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlannedEdge {
+    /// The box where it begins.
+    pub from: usize,
+    /// The box where it ends.
+    pub to: usize,
+    /// Width and height of its label.
+    pub label: [f64; 2],
+    /// Where it enters the box, from -1 at the top of its left side to 1 at the bottom.
+    pub port: f64,
+}
+
+/// Places boxes of the given sizes, the flow from left to right, with labels in the middle of the edges.
+///
+/// # Errors
+///
+/// If there are too many.
+///
+/// ```
+/// use gradus_drawing::{PlannedEdge, place_to_the_right};
+///
+/// let edge = PlannedEdge { from: 0, to: 1, label: [30.0, 28.0], port: 0.0 };
+/// let placed = place_to_the_right(&[[60.0, 36.0]; 2], &[edge])?;
+/// let [first, second] = placed.boxes[..] else { panic!("two boxes") };
+/// assert!(first[0] + first[2] + 30.0 <= second[0], "there is space for the label");
+/// # Ok::<(), gradus_drawing::DrawingError>(())
+/// ```
+pub fn place_to_the_right(
+    sizes: &[[f64; 2]],
+    edges: &[PlannedEdge],
+) -> Result<DiagramLayout, DrawingError> {
+    let nodes = sizes.iter().map(|&size| Node { size: self::size(size), ..Node::default() });
+    let planned = edges.iter().map(|edge| Edge {
+        label_size: Some(size(edge.label)),
+        target_port: Some(PortHint::Offset { side: Side::Left, t: edge.port }),
+        source_port: Some(PortHint::Side(Side::Right)),
+        ..Edge::new(id(edge.from), id(edge.to))
+    });
+    let graph = Graph { nodes: nodes.collect(), edges: planned.collect() };
+    let mut options = LayoutOptions::layered_default();
+    options.direction = Direction::LeftRight;
+    options.routing.style = RoutingStyle::Diagonal;
+    options.routing.port_sides = PortSides::FacingOnly;
+    let widest = edges.iter().map(|edge| edge.label[0]).fold(0.0, f64::max);
+    options.spacing.layer_gap = widest + 2.0 * CLOSE;
+    options.spacing.node_gap = GAPS[1];
+    Ok(placed(&graph, options, middle)?)
 }
 
 impl Diagram {
@@ -110,6 +161,15 @@ fn place(graph: &Graph, aspect: f64) -> Result<DiagramLayout, LayoutError> {
     options.spacing.edge_label_margin = GAPS[0] / 2.0;
     options.wrap.viewport_aspect = aspect;
     options.tuning.wrap.max_rows = MAX_COLUMNS;
+    placed(graph, options, label_center)
+}
+
+/// The graph as the library places it, the middle of each label by `center`.
+fn placed(
+    graph: &Graph,
+    mut options: LayoutOptions,
+    center: fn(&EdgeRoute, Size) -> Point,
+) -> Result<DiagramLayout, LayoutError> {
     options.limits.max_nodes = Some(MAX_BOXES);
     options.limits.max_dummies = Some(MAX_PASSED);
     let placed = layout(graph, &options)?;
@@ -117,7 +177,7 @@ fn place(graph: &Graph, aspect: f64) -> Result<DiagramLayout, LayoutError> {
         .edges
         .iter()
         .zip(&placed.edges)
-        .map(|(edge, route)| Some((label_center(route, edge.label_size?), edge.label_size?)))
+        .map(|(edge, route)| Some((center(route, edge.label_size?), edge.label_size?)))
         .collect();
     let boxed = labels.iter().flatten().map(|&(center, size)| Rect::from_center(center, size));
     let bounds = boxed.fold(placed.bounds, Rect::union);
@@ -164,6 +224,14 @@ fn label_center(route: &EdgeRoute, size: Size) -> Point {
     };
     let middle = part.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0));
     route.label_anchor.filter(|at| !goes_up && is_near(at)).or(middle).unwrap_or_default()
+}
+
+/// The middle of the longest part of a route.
+fn middle(route: &EdgeRoute, _label: Size) -> Point {
+    let length = |[a, b]: &[Point; 2]| (b.x - a.x).hypot(b.y - a.y);
+    let parts = route.points.array_windows::<2>();
+    let part = parts.max_by(|a, b| length(a).total_cmp(&length(b)));
+    part.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0)).unwrap_or_default()
 }
 
 /// To a tenth of a point.

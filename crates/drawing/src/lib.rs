@@ -1,4 +1,4 @@
-//! Drawings of networks: text, Graphviz DOT, SVG, and positions for a page.
+//! Drawings of networks: text, Graphviz DOT, SVG, and positions for a page; and what other drawings need for that.
 
 mod dot;
 mod lanes;
@@ -9,7 +9,8 @@ use graph::Float;
 use nn::{LayerInput, LayerSummary, Model};
 
 pub use lanes::LaneRow;
-pub use layout::{DiagramLayout, DrawingError, Route};
+pub use layout::{DiagramLayout, DrawingError, PlannedEdge, Route, place_to_the_right};
+pub use svg::SvgPicture;
 
 /// What is drawn of a network: its input, then its layers in their order.
 ///

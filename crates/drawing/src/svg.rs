@@ -1,6 +1,6 @@
-//! A network as an SVG picture, readable on light and dark ground.
+//! Pictures in SVG, readable on light and dark ground; and a network as one.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -14,19 +14,70 @@ const LINE: f64 = 18.0;
 const PADDING: [f64; 2] = [14.0, 8.0];
 const MIN_WIDTH: f64 = 96.0;
 
+/// What all pictures have: the colours of the ground, of boxes and text, and two that tell values from gradients.
 const STYLE: &str = "\
-    svg { --ground: #ffffff; --box: #f3f1ec; --border: #b9b4aa; --ink: #1d1d1f; --quiet: #5c5c64; --line: #3b63e6; }\n\
+    svg { --ground: #ffffff; --box: #f3f1ec; --border: #b9b4aa; --ink: #1d1d1f; --quiet: #5c5c64; --line: #3b63e6; --other: #c62f35; }\n\
     @media (prefers-color-scheme: dark) {\n\
-    svg { --ground: #141416; --box: #26262b; --border: #4a4a54; --ink: #ececee; --quiet: #a0a0a8; --line: #7f9bff; }\n\
+    svg { --ground: #141416; --box: #26262b; --border: #4a4a54; --ink: #ececee; --quiet: #a0a0a8; --line: #7f9bff; --other: #ff6f6b; }\n\
     }\n\
     .ground { fill: var(--ground); }\n\
     .box { fill: var(--box); stroke: var(--border); }\n\
-    .frozen { stroke-dasharray: 5 3; }\n\
     .edge { fill: none; stroke: var(--line); stroke-width: 1.5; }\n\
+    text { font: 13px system-ui, \"Noto Sans\", \"Noto Sans CJK SC\", sans-serif; fill: var(--quiet); text-anchor: middle; }\n";
+
+const NETWORK_STYLE: &str = "\
+    .frozen { stroke-dasharray: 5 3; }\n\
     .tip { fill: var(--line); }\n\
-    text { font: 13px system-ui, \"Noto Sans\", sans-serif; fill: var(--quiet); text-anchor: middle; }\n\
     .path { font-weight: 600; fill: var(--ink); }\n\
     .shape { font-size: 11px; }\n";
+
+/// A picture in SVG, element by element. Its style has `--ground`, `--box`, `--border`, `--ink`, `--quiet`, `--line` and
+/// `--other`, colours that differ on light and dark ground.
+///
+/// ```
+/// let mut picture = gradus_drawing::SvgPicture::new([40.0, 20.0], "");
+/// picture.text("name", [20.0, 10.0], "a < b");
+/// assert!(picture.finish().ends_with(">a &lt; b</text>\n</svg>\n"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct SvgPicture {
+    text: String,
+}
+
+impl SvgPicture {
+    /// A picture of this width and height, with more style.
+    pub fn new([width, height]: [f64; 2], style: &str) -> Self {
+        let text = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
+             <style>\n{STYLE}{style}</style>\n\
+             <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n"
+        );
+        Self { text }
+    }
+
+    /// Adds an element as it is written.
+    pub fn element(&mut self, element: fmt::Arguments<'_>) {
+        let _ = writeln!(self.text, "{element}");
+    }
+
+    /// Adds text at a point.
+    pub fn text(&mut self, class: &str, [x, y]: [f64; 2], content: &str) {
+        let content = content.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        self.element(format_args!(
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{content}</text>"
+        ));
+    }
+
+    /// The width that text in a box needs, in points.
+    pub fn width(text: &str) -> f64 {
+        text.width() as f64 * CELL
+    }
+
+    /// The text of the picture.
+    pub fn finish(self) -> String {
+        self.text + "</svg>\n"
+    }
+}
 
 impl Diagram {
     /// The network as an SVG picture: parameters in the boxes, shapes at the edges.
@@ -40,40 +91,38 @@ impl Diagram {
         let label = |i: usize| Some([self.nodes[i].output.width() as f64 * LABEL_CELL, LINE]);
         let DiagramLayout { width, height, boxes, edges } =
             self.layout(&sizes, label, f64::INFINITY)?;
-        let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
-             <style>\n{STYLE}</style>\n\
-             <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path class=\"tip\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
-             <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n"
-        );
+        let mut picture = SvgPicture::new([width, height], NETWORK_STYLE);
+        picture.element(format_args!(
+            "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path class=\"tip\" d=\"M0 0L8 4L0 8z\"/></marker></defs>"
+        ));
         for Route { path, .. } in &edges {
-            let _ = writeln!(text, "<path class=\"edge\" marker-end=\"url(#tip)\" d=\"{path}\"/>");
+            picture.element(format_args!(
+                "<path class=\"edge\" marker-end=\"url(#tip)\" d=\"{path}\"/>"
+            ));
         }
         for Route { from, label, .. } in &edges {
             let Some([x, y]) = *label else { continue };
             let shape = &self.nodes[*from].output;
             let width = shape.width() as f64 * LABEL_CELL;
-            let _ = writeln!(
-                text,
+            picture.element(format_args!(
                 "<rect class=\"ground\" x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"14\"/>",
                 x - width / 2.0,
                 y - 7.0
-            );
-            write_text(&mut text, "shape", [x, y + 4.0], shape);
+            ));
+            picture.text("shape", [x, y + 4.0], shape);
         }
         for ((node, lines), [x, y, width, height]) in self.nodes.iter().zip(labels).zip(boxes) {
             let class = if node.is_frozen { "box frozen" } else { "box" };
-            let _ = writeln!(
-                text,
+            picture.element(format_args!(
                 "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
-            );
+            ));
             for (i, line) in lines.iter().enumerate() {
                 let baseline = y + PADDING[1] + LINE * i as f64 + 13.5;
                 let class = if i == 0 { "path" } else { "more" };
-                write_text(&mut text, class, [x + width / 2.0, baseline], line);
+                picture.text(class, [x + width / 2.0, baseline], line);
             }
         }
-        Ok(text + "</svg>\n")
+        Ok(picture.finish())
     }
 }
 
@@ -81,11 +130,6 @@ fn box_size(lines: &[String]) -> [f64; 2] {
     let cells = lines.iter().map(|line| line.width()).max().unwrap_or(0);
     let width = cells as f64 * CELL + 2.0 * PADDING[0];
     [width.max(MIN_WIDTH).round(), lines.len() as f64 * LINE + 2.0 * PADDING[1]]
-}
-
-fn write_text(text: &mut String, class: &str, [x, y]: [f64; 2], content: &str) {
-    let content = content.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(text, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{content}</text>");
 }
 
 #[cfg(test)]

@@ -25,12 +25,13 @@
 //!
 //! | module      | contents                                                                      |
 //! |-------------|-------------------------------------------------------------------------------|
-//! | [`graph`]   | graphs, gradients, programs, the gradient check, formulas, ops of a program   |
+//! | [`graph`]   | graphs, gradients, programs, the gradient check, ops of a program             |
 //! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions     |
 //! | [`data`]    | datasets, readers, the order of samples                                       |
 //! | [`runs`]    | experiment files, presets, saved models and their predictions, run folders    |
 //! | [`train`]   | the training loop, recording, the gradient check of a network                 |
 //! | [`events`]  | the log of a run, as JSON lines                                               |
+//! | [`explain`] | formulas with every value and gradient, drawings of them, descent             |
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
 //! Features: `ndarray` adds the module `arrays`, `drawing` the module `drawing` of drawings of networks, `studio` the
@@ -57,6 +58,7 @@ pub use diagnostics::chain as error_chain;
 #[cfg(feature = "drawing")]
 pub use drawing;
 pub use events;
+pub use explain;
 pub use graph;
 pub use kernels;
 pub use nn;

@@ -2,7 +2,9 @@
 
 use kernels::{add_row_sums, inlined, vectorize};
 
-use crate::op::{BackwardPass, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved};
+use crate::op::{
+    BackwardPass, Choices, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved,
+};
 use crate::strided_indices::{StridedIndices, broadcast_shape};
 use crate::{Float, Shape, ShapeError};
 
@@ -16,6 +18,8 @@ pub(crate) struct BinaryOp<V, A, B> {
     saved: [Saved; 2],
     /// Whether this is the sum, whose gradients are `dy`.
     is_sum: bool,
+    /// Whether it has a kink where its operands are equal.
+    has_kink: bool,
     value: V,
     /// The gradient of `a`, from `dy`, `a` and `b`. If nothing is saved, it is `dy`.
     da: A,
@@ -32,11 +36,15 @@ impl<V, A, B> BinaryOp<V, A, B> {
         functions: (V, A, B),
     ) -> Self {
         let (value, da, db) = functions;
-        Self { name, formula, linearity, saved, is_sum: false, value, da, db }
+        Self { name, formula, linearity, saved, is_sum: false, has_kink: false, value, da, db }
     }
 
     pub(crate) fn into_sum(self) -> Self {
         Self { is_sum: true, ..self }
+    }
+
+    pub(crate) fn with_kink(self) -> Self {
+        Self { has_kink: true, ..self }
     }
 }
 
@@ -131,6 +139,21 @@ where
             !operands[operand].is_batched() && operands.iter().any(Shape::is_batched);
         if is_broadcast { operands[operand].len() * width } else { 0 }
     }
+
+    fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
+        if !self.has_kink {
+            return;
+        }
+        let [a_shape, b_shape] = pass.shapes else { unreachable!("two operands") };
+        let width = pass.tile.row_len(pass.y_shape);
+        let mut a_indices = StridedIndices::broadcast(pass.y_shape.dims(), a_shape.dims());
+        let mut b_indices = StridedIndices::broadcast(pass.y_shape.dims(), b_shape.dims());
+        for _ in 0..pass.y_shape.len() {
+            let a = OperandRow::of(pass.x[0], a_shape, a_indices.advance(), width);
+            let b = OperandRow::of(pass.x[1], b_shape, b_indices.advance(), width);
+            for_each(0..width, a, b, |_, a, b| choices.add(u64::from(a > b)));
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -156,7 +179,7 @@ fn for_each<T: Float, Y>(
     row: impl Iterator<Item = Y>,
     a: OperandRow<'_, T>,
     b: OperandRow<'_, T>,
-    f: impl Fn(Y, T, T),
+    mut f: impl FnMut(Y, T, T),
 ) {
     use OperandRow::{One, Samples};
     match (a, b) {

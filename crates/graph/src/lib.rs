@@ -1,8 +1,8 @@
 //! Static computation graphs.
 //!
 //! A [`Graph`] is built once, with every shape checked, and compiled once into a [`Program`] for a batch size;
-//! then it runs without allocating and without failing. Training, inference, the gradient check and the
-//! explanation of a formula all read the same structure.
+//! then it runs without allocating and without failing. Training, inference, the gradient check and
+//! explanations all read the same structure.
 //!
 //! ```
 //! use gradus_graph::{Compile, Graph, Program, RunArgs};
@@ -31,7 +31,6 @@ mod binary;
 mod convolution;
 pub mod elements;
 mod elementwise;
-pub mod formula;
 pub mod gradient_check;
 mod graph;
 pub mod numeric;

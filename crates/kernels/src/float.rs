@@ -54,6 +54,8 @@ pub trait Float:
     fn exp_m1(self) -> Self;
     /// The natural logarithm: −∞ at 0, NaN below.
     fn ln(self) -> Self;
+    /// The decimal logarithm: −∞ at 0, NaN below.
+    fn log10(self) -> Self;
     /// `ln(1 + x)`, accurate near 0.
     fn ln_1p(self) -> Self;
     /// The hyperbolic tangent.
@@ -137,7 +139,7 @@ macro_rules! float {
 
 float! {
     f32, F32, powf = libm::powf, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
-    ln_1p = math::ln_1p, tanh = math::tanh, sin = libm::sinf, cos = libm::cosf, sqrt = f32::sqrt, abs = f32::abs;
+    log10 = libm::log10f, ln_1p = math::ln_1p, tanh = math::tanh, sin = libm::sinf, cos = libm::cosf, sqrt = f32::sqrt, abs = f32::abs;
 
     #[inline(always)]
     fn normal(self) -> [Self; 2] {
@@ -154,7 +156,7 @@ float! {
 }
 
 float! {
-    f64, F64, powf = libm::pow, exp = libm::exp, exp_m1 = libm::expm1, ln = libm::log, ln_1p = libm::log1p,
+    f64, F64, powf = libm::pow, exp = libm::exp, exp_m1 = libm::expm1, ln = libm::log, log10 = libm::log10, ln_1p = libm::log1p,
     tanh = libm::tanh, sin = libm::sin, cos = libm::cos, sqrt = f64::sqrt, abs = f64::abs;
 
     #[inline(always)]

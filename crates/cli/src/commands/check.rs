@@ -83,7 +83,8 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
                 (format!("{error:.1e}{place}"), verdict)
             }
         };
-        let [compared, resampled] = [checked.compared, checked.redrawn].map(|n| n.to_string());
+        let [compared, resampled] =
+            [checked.compared.len(), checked.redrawn].map(|n| n.to_string());
         let shape = format!("{:?}", tensor.shape);
         [tensor.path.clone(), shape, compared, resampled, error, verdict.into()]
     });

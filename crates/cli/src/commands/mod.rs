@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod data;
+pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod presets;
@@ -43,6 +44,7 @@ commands! {
     eval::EvalArgs => Eval,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
+    descend::DescendArgs => Descend,
     studio::StudioArgs => Studio,
     report::ReportArgs => Report,
     bench::BenchArgs => Bench,

@@ -58,6 +58,14 @@ explain | '', ( '', 1e999, 1/0, 0^-1, ln(0), ln(-1) --json, √2, --
 explain x --at
 explain x --at | x, =1, x=1e999, x=1 y=2
 explain 1 --at
+explain x --at x=1 --wrt | y, '', x,x
+explain x --at x=1 --svg | '', /, nope/nope.svg
+explain -x --check --hessian --at | x=1, x=1e308, x=[1], x=[], x=[[1]], x=[1,
+descend
+descend x --from | '', x, x=, x=nan, x=[1], y=1, x=1 x=1, x=1e308 --learning-rate=1e308
+descend x --from x=1 | --steps 0, --steps 18446744073709551615, --optimizer sdg, --optimizer '', --learning-rate 0, --learning-rate nan
+descend x --from x=1 | --learning-rate 1,2,3 --optimizer sgd,adam, --batch 1, --svg /, --ascend --numerical --json
+descend --data | line, square, line x, line --batch 0, line --batch 51, line --batch all,1,10 --learning-rate 1e300
 help | train, help me
 --version --json
 -

@@ -20,16 +20,8 @@ impl<T: Float> Graph<T> {
     ///
     /// If `x` has no such axis or no elements along the axes, or if one is the batch.
     pub fn max(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId, ShapeError> {
-        let shape = self.operand("max", x)?;
-        let reduction = Reduction::new("max", shape, axes)?;
-        let refuse = |rule| Err(ShapeError::new("max", rule, shape));
-        if reduction.over_batch {
-            return refuse("axis 0 is the batch, which is not searched");
-        }
-        if reduction.count(shape, 1) == 0 {
-            return refuse("there is no element to be the largest");
-        }
-        self.push(MaxOp(reduction), &[x])
+        let op = ExtremeOp::<false>::new("max", self.operand("max", x)?, axes)?;
+        self.push(op, &[x])
     }
 }
 
@@ -39,6 +31,14 @@ pub(super) fn larger<T: Float>(a: T, b: T) -> T {
     #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
     let a_is_nan = a != a;
     if a > b || a_is_nan { a } else { b }
+}
+
+/// The smaller of two values; NaN if one of them is.
+#[inline(always)]
+pub(super) fn smaller<T: Float>(a: T, b: T) -> T {
+    #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
+    let a_is_nan = a != a;
+    if a < b || a_is_nan { a } else { b }
 }
 
 /// Adds the gradient that is `left` to `dx` where `x` is the largest, `x = y`, and leaves 0 for what follows.
@@ -51,11 +51,29 @@ pub(super) fn route_to_max<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &
     }
 }
 
-struct MaxOp(Reduction);
+/// The largest element or, if `IS_MIN`, the smallest.
+pub(super) struct ExtremeOp<const IS_MIN: bool>(Reduction);
 
-impl<T: Float> Op<T> for MaxOp {
+impl<const IS_MIN: bool> ExtremeOp<IS_MIN> {
+    pub(super) fn new(op: &'static str, x: &Shape, axes: &[usize]) -> Result<Self, ShapeError> {
+        let reduction = Reduction::new(op, x, axes)?;
+        let refuse = |rule| Err(ShapeError::new(op, rule, x));
+        if reduction.over_batch {
+            return refuse("axis 0 is the batch, which is not searched");
+        }
+        if reduction.count(x, 1) == 0 {
+            return refuse(match IS_MIN {
+                true => "there is no element to be the smallest",
+                false => "there is no element to be the largest",
+            });
+        }
+        Ok(Self(reduction))
+    }
+}
+
+impl<T: Float, const IS_MIN: bool> Op<T> for ExtremeOp<IS_MIN> {
     fn name(&self) -> &'static str {
-        "max"
+        if IS_MIN { "min" } else { "max" }
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {
@@ -70,7 +88,8 @@ impl<T: Float> Op<T> for MaxOp {
         let mut indices = self.0.indices(&of.shapes[0]);
         let mut elements: Vec<usize> = (0..of.shapes[0].len()).collect();
         elements.retain(|_| indices.advance() == of.index);
-        Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, elements)]))
+        let text = if IS_MIN { "min(x)" } else { "max(x)" };
+        Some(ElementFormula::new(text, vec![FormulaOperand::vector("x", 0, elements)]))
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
@@ -78,10 +97,13 @@ impl<T: Float> Op<T> for MaxOp {
         let width = pass.tile.row_len(shape);
         let mut indices = self.0.indices(shape);
         vectorize(inlined!(|| {
-            y.fill(T::from_f64(f64::NEG_INFINITY));
+            let last = if IS_MIN { f64::INFINITY } else { f64::NEG_INFINITY };
+            y.fill(T::from_f64(last));
             for x in x.chunks_exact(width) {
                 let y = &mut y[indices.advance() * width..][..width];
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = if IS_MIN { smaller(*y, x) } else { larger(*y, x) };
+                }
             }
         }));
     }

@@ -91,7 +91,7 @@ fn assert_gradients_agree(trial: &NetworkTrial<f64>, what: &str) {
     assert_eq!(report.len(), trial.model.parameters.len());
     for (checked, spec) in report.iter().zip(&trial.model.parameters) {
         assert!(checked.passes(1e-6), "{what}: {}: {checked:?}", spec.path);
-        assert_eq!(checked.compared, spec.range.len(), "{what}: {}: {checked:?}", spec.path);
+        assert_eq!(checked.compared.len(), spec.range.len(), "{what}: {}: {checked:?}", spec.path);
     }
 }
 

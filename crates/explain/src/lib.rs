@@ -1,0 +1,14 @@
+//! Explanations: formulas with every value and gradient, their graphs as drawings, and descent along their gradients.
+//!
+//! Nothing here reads a file or a clock or starts a thread. What comes from outside is bounded before anything is computed
+//! with it, so that a page may pass on what its visitors write.
+//!
+//! The feature `drawing` adds pictures.
+
+pub mod descent;
+#[cfg(feature = "drawing")]
+pub mod drawing;
+pub mod formula;
+mod number;
+
+pub use number::{FormulaValue, six_digits};
