@@ -44,25 +44,27 @@ impl ServeArgs {
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Without a parent in the path, the parent is the working directory: only the run itself is served.
         let root = beside.unwrap_or(folder).to_owned();
-        self.serve(address, vec![root], Some(run))?;
+        self.serve(address, vec![root], Some(run), "")?;
         Ok(link.into())
     }
 
-    /// Serves the runs of some directories.
+    /// Serves the runs of some directories. The links end with `fragment`, which names a page.
     pub(crate) fn serve(
         &self,
         address: BoundAddress,
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
+        fragment: &str,
     ) -> anyhow::Result<()> {
         let (endpoints, timeouts) = (endpoints(), Timeouts::default());
         let studio = address.serve(Options { roots, live, open_data, endpoints, timeouts })?;
         let mut err = io::stderr();
-        let _ = writeln!(err, "page           {}", studio.link());
+        let link = studio.link() + fragment;
+        let _ = writeln!(err, "page           {link}");
         if let Some(link) = studio.viewer_link() {
-            let _ = writeln!(err, "read-only      {link}");
+            let _ = writeln!(err, "read-only      {link}{fragment}");
         }
-        if self.open && !open_in_browser(&studio.link()) {
+        if self.open && !open_in_browser(&link) {
             let _ = writeln!(err, "could not open a browser; open the link above");
         }
         Ok(())

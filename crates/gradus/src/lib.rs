@@ -34,8 +34,8 @@
 //! | [`explain`] | formulas with every value and gradient, drawings of them, descent             |
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
-//! Features: `ndarray` adds the module `arrays`, `drawing` the module `drawing` of drawings of networks, `studio` the
-//! module `studio`, which serves web pages.
+//! Features: `ndarray` adds the module `arrays`, `drawing` the module `drawing` of drawings of networks, `lessons`
+//! the module `lessons`, `studio` the module `studio`, which serves web pages.
 //!
 //! # Errors
 //!
@@ -61,6 +61,8 @@ pub use events;
 pub use explain;
 pub use graph;
 pub use kernels;
+#[cfg(feature = "lessons")]
+pub use lessons;
 pub use nn;
 pub use runs;
 pub use train;
@@ -126,6 +128,12 @@ pub fn mnist() -> Result<Split, mnist::LoadError> {
         train: set("mnist, training set", digits.train_images, digits.train_labels),
         test: set("mnist, test set", digits.test_images, digits.test_labels),
     })
+}
+
+/// What lessons share, with the digits inside the library.
+#[cfg(feature = "lessons")]
+pub fn lesson_engine() -> lessons::Engine {
+    lessons::Engine::new(|| mnist().map_err(|error| error.to_string()))
 }
 
 /// The code in the README is tested too.

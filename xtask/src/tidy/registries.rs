@@ -23,6 +23,8 @@ enum RegistryEntry {
     ModuleAndItem,
     /// `"x"` inside the brackets of a list.
     Name,
+    /// `"x"` inside the brackets of a list, for each folder with a TOML file.
+    Folder,
     /// The line that imports or exports the JavaScript file.
     Export,
 }
@@ -71,6 +73,12 @@ const REGISTRIES: &[Registry] = &[
         RegistryEntry::ModuleAndItem,
     ),
     registry("xtask/src/tidy", "xtask/src/tidy/mod.rs", RegistryEntry::Module),
+    registry(
+        "crates/lessons/src/instruments",
+        "crates/lessons/src/instruments/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry("crates/lessons/lessons", "crates/lessons/src/catalogue.rs", RegistryEntry::Folder),
     registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
     registry(
         "crates/studio/assets/pages",
@@ -114,7 +122,10 @@ fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
     let components = repository.files.iter().filter(is_component);
     let findings = components.filter_map(|file| {
         // A component with files of its own is a folder, in which `mod.rs` declares them.
-        let path = file.path.strip_suffix("/mod.rs").unwrap_or(&file.path);
+        let path = match registry.entry {
+            RegistryEntry::Folder => file.path.rsplit_once('/')?.0,
+            _ => file.path.strip_suffix("/mod.rs").unwrap_or(&file.path),
+        };
         let (folder, name) = path.rsplit_once('/')?;
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
         let is_nested = folder != registry.folder;
@@ -128,7 +139,7 @@ fn missing(repository: &Repository, registry: &Registry) -> Vec<String> {
             (Some(list), RegistryEntry::ModuleAndItem) => {
                 module(list, stem).or_else(|| item(list, stem))
             }
-            (Some(list), RegistryEntry::Name) => quoted(list, stem),
+            (Some(list), RegistryEntry::Name | RegistryEntry::Folder) => quoted(list, stem),
             (Some(list), RegistryEntry::Export) => export(list, name),
             (None, _) => Some("such file".to_owned()),
         };
@@ -219,6 +230,9 @@ mod tests {
         let pages = "export { default as draw } from \"./draw.js\";\n// ./new.js";
         let files = [
             ("crates/runs/src/presets.rs", "const ALL: &[P] = &[preset!(\"softmax\")];"),
+            ("crates/lessons/src/catalogue.rs", "lessons! { \"00-neurons\" }"),
+            ("crates/lessons/lessons/00-neurons/lesson.toml", ""),
+            ("crates/lessons/lessons/01-data/lesson.toml", ""),
             ("presets/softmax.toml", ""),
             ("presets/conv.toml", ""),
             ("crates/studio/assets/pages/all.js", pages),
@@ -226,6 +240,7 @@ mod tests {
             ("crates/studio/assets/pages/new.js", ""),
         ];
         let expected = [
+            "crates/lessons/lessons/01-data/lesson.toml: crates/lessons/src/catalogue.rs has no entry `\"01-data\"`",
             "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`",
             "crates/studio/assets/pages/new.js: crates/studio/assets/pages/all.js has no import of `new.js`",
         ];

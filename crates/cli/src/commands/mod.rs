@@ -6,6 +6,7 @@ pub(crate) mod data;
 pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod lesson;
 pub(crate) mod presets;
 pub(crate) mod report;
 pub(crate) mod studio;
@@ -45,6 +46,7 @@ commands! {
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,
+    lesson::LessonArgs => Lesson,
     studio::StudioArgs => Studio,
     report::ReportArgs => Report,
     bench::BenchArgs => Bench,

@@ -1,0 +1,290 @@
+//! Training runs on few digits, side by side: an experiment, and what differs from run to run.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::Wording;
+use crate::figure::{Series, SeriesMark, SmallPicture};
+use crate::instrument::RunsWhen;
+use nn::registry::within_limit;
+use runs::{Evaluator, Experiment, Split};
+use train::Trainer;
+
+settings! {
+    /// The instrument `training`.
+    ///
+    /// Values, of variant 1 and so on: the mean training loss over the last tenth of the steps `loss_1`, `train_accuracy_1`,
+    /// `test_accuracy_1`, `gap_1` between both, with a validation set `validation_accuracy_1`. With several seeds they are means, with the least and the largest test accuracy
+    /// `lowest_1` and `highest_1`.
+    pub struct TrainingRuns {
+        /// The experiment as TOML, with `source = "memory"`.
+        experiment: String;
+        /// Digits for training, from the first.
+        train: usize = 300, digits;
+        /// Digits for testing, from the first.
+        test: usize = 1000, digits;
+        /// What is trained side by side.
+        variants: Vec<TrainingVariant> = Vec::new();
+        /// What the reader can set.
+        settings: Vec<TrainingSetting> = Vec::new();
+        /// Seeds that are trained of each variant, beginning with the reader's.
+        seeds: usize = 1, seeds;
+        /// The index of a layer, from 1, whose weights are shown as pictures: a linear layer that reads the digits.
+        weights: Option<usize> = None;
+    }
+}
+
+/// A variant of the experiment.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingVariant {
+    /// What it is called.
+    pub name: Wording,
+    /// Settings by their paths, such as `train.optimizer = '"adam"'`.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+}
+
+/// A setting that the reader changes.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSetting {
+    /// The name of its control.
+    pub name: String,
+    /// What it is called.
+    pub label: Wording,
+    /// Its path in the experiment; none for `train`, `test` and other names of this instrument.
+    pub path: String,
+    /// The value at first.
+    pub value: f64,
+    /// From and to.
+    pub range: [f64; 2],
+    /// Whether it is a whole number.
+    #[serde(default)]
+    pub whole: bool,
+    /// Whether the slider is logarithmic.
+    #[serde(default)]
+    pub log: bool,
+}
+
+/// Points of a curve.
+const CURVE_POINTS: u64 = 100;
+/// Steps between two looks at the clock.
+const STEPS_BETWEEN: u64 = 8;
+
+fn digits(name: &str, found: &usize) -> Result<(), nn::registry::InvalidSetting> {
+    within_limit(name, *found, 10_000)
+}
+
+fn seeds(name: &str, found: &usize) -> Result<(), nn::registry::InvalidSetting> {
+    within_limit(name, *found, 30)
+}
+
+/// What one run found.
+struct Trained {
+    curve: Vec<[f64; 2]>,
+    loss: f64,
+    train_accuracy: f64,
+    test_accuracy: f64,
+    validation_accuracy: Option<f64>,
+    trainer: Trainer,
+    /// The step at which a number was not finite.
+    diverged: Option<u64>,
+}
+
+impl Instrument for TrainingRuns {
+    fn controls(&self, language: Language) -> Vec<Control> {
+        let settings = self.settings.iter().map(|setting| {
+            let label = setting.label.in_language(language);
+            let control = Control::number(&setting.name, label, setting.value, setting.range);
+            let control = if setting.whole { control.whole_numbers() } else { control };
+            if setting.log { control.log() } else { control }
+        });
+        let seed = Control::seed(language.say("seed", "随机种子"), 0);
+        settings.chain([seed]).collect()
+    }
+
+    fn runs(&self) -> RunsWhen {
+        RunsWhen::OnRequest
+    }
+
+    fn run(&self, call: &InstrumentCall<'_>) -> Result<InstrumentOutput, LessonError> {
+        let data = call.digits(self.train, self.test)?;
+        let one = [TrainingVariant { name: named("network", "网络"), set: BTreeMap::new() }];
+        let variants = if self.variants.is_empty() { &one[..] } else { &self.variants };
+        let mut output = InstrumentOutput::default();
+        let (mut series, mut rows, mut dots) = (Vec::new(), Vec::new(), Vec::new());
+        let mut last = None;
+        for (i, variant) in variants.iter().enumerate() {
+            let name = variant.name.in_language(call.language);
+            let seeds = (0..self.seeds as u64).map(|seed| call.seed() + seed);
+            let mut trained = Vec::new();
+            for seed in seeds {
+                trained.push(self.train(call, variant, seed, &data)?);
+            }
+            let mean = |of: fn(&Trained) -> f64| {
+                trained.iter().map(of).sum::<f64>() / trained.len() as f64
+            };
+            let [loss, train, test] = [
+                mean(|run| run.loss),
+                mean(|run| run.train_accuracy),
+                mean(|run| run.test_accuracy),
+            ];
+            let tests = || trained.iter().map(|run| run.test_accuracy);
+            let [lowest, highest] = [tests().fold(1.0, f64::min), tests().fold(0.0, f64::max)];
+            let n = i + 1;
+            output = output
+                .value(format!("loss_{n}"), loss)
+                .value(format!("train_accuracy_{n}"), train)
+                .value(format!("test_accuracy_{n}"), test)
+                .value(format!("gap_{n}"), train - test)
+                .value(format!("lowest_{n}"), lowest)
+                .value(format!("highest_{n}"), highest);
+            let mut row: Vec<TableCell> = vec![name.into(), cell(loss), cell(train), cell(test)];
+            if self.seeds > 1 {
+                row.extend([cell(lowest), cell(highest)]);
+            }
+            if trained.iter().all(|run| run.validation_accuracy.is_some()) {
+                let validation = mean(|run| run.validation_accuracy.unwrap_or(f64::NAN));
+                output = output.value(format!("validation_accuracy_{n}"), validation);
+                row.push(cell(validation));
+            }
+            rows.push(row);
+            series.push(Series::new(name, SeriesMark::Line, &trained[0].curve));
+            let dot = |accuracy| [n as f64, accuracy];
+            dots.push(Series::new(name, SeriesMark::Points, &tests().map(dot).collect::<Vec<_>>()));
+            for step in trained.iter().filter_map(|run| run.diverged) {
+                output = output.note(match call.language {
+                    Language::En => {
+                        format!("{name}: diverged at step {step}; the numbers are those before it.")
+                    }
+                    Language::Zh => format!("{name}：在第 {step} 步发散；表中是此前的数值。"),
+                });
+            }
+            last = trained.pop();
+        }
+        let [step, loss] = [call.say("step", "步"), call.say("training loss", "训练损失")];
+        let mut heads = vec![
+            "<",
+            call.say(">training loss", ">训练损失"),
+            call.say(">training accuracy", ">训练准确率"),
+            call.say(">test accuracy", ">测试准确率"),
+        ];
+        if self.seeds > 1 {
+            heads.extend([call.say(">lowest", ">最低"), call.say(">highest", ">最高")]);
+        }
+        if heads.len() < rows[0].len() {
+            heads.push(call.say(">validation accuracy", ">验证准确率"));
+        }
+        output =
+            output.figure(Figure::plot(PlotAxis::new(step), PlotAxis::new(loss).log(), series));
+        if self.seeds > 1 {
+            let title = match call.language {
+                Language::En => format!("Test accuracy of {} seeds", self.seeds),
+                Language::Zh => format!("{} 个随机种子的测试准确率", self.seeds),
+            };
+            let x =
+                PlotAxis::new(call.say("variant", "方案")).range(0.5, variants.len() as f64 + 0.5);
+            let y = PlotAxis::new(call.say("test accuracy", "测试准确率"));
+            output = output.figure(Figure::plot(x, y, dots).titled(title));
+        }
+        output = output.figure(Figure::table(&heads, rows));
+        let pictures = self.weights.zip(last).map(|(layer, run)| weights(&run.trainer, layer));
+        output.figures.extend(pictures);
+        Ok(output)
+    }
+}
+
+impl TrainingRuns {
+    fn train(
+        &self,
+        call: &InstrumentCall<'_>,
+        variant: &TrainingVariant,
+        seed: u64,
+        data: &Split,
+    ) -> Result<Trained, LessonError> {
+        let numeral = |setting: &TrainingSetting| match setting.whole {
+            true => call.whole(&setting.name).to_string(),
+            // A number in TOML has a point.
+            false => format!("{:?}", call.number(&setting.name)),
+        };
+        let read = self.settings.iter().map(|setting| (setting.path.clone(), numeral(setting)));
+        let seed = [("train.seed".to_owned(), seed.to_string())];
+        let of_variant = variant.set.clone().into_iter();
+        let settings: Vec<(String, String)> = read.chain(of_variant).chain(seed).collect();
+        let experiment = Experiment::parse_with("lesson", &self.experiment, &settings)
+            .map_err(|error| LessonError::engine(&error))?;
+        let mut trainer = Trainer::new(experiment.clone(), data.clone(), call.pool())
+            .map_err(|error| LessonError::engine(&error))?;
+        let steps = trainer.steps_planned();
+        let every = steps.div_ceil(CURVE_POINTS).max(1);
+        let (mut curve, mut window, mut tail) = (Vec::new(), Vec::new(), Vec::new());
+        let mut diverged = None;
+        for step in 1..=steps {
+            if step % STEPS_BETWEEN == 0 {
+                call.check_time()?;
+            }
+            let loss = match trainer.step() {
+                Ok(finished) => finished.metrics.loss(),
+                Err(_) => {
+                    diverged = Some(step);
+                    break;
+                }
+            };
+            window.push(loss);
+            if step > steps - steps.div_ceil(10) {
+                tail.push(loss);
+            }
+            if step % every == 0 {
+                curve.push([step as f64, mean(&window)]);
+                window.clear();
+            }
+        }
+        let accuracy = |set| -> Result<f64, LessonError> {
+            let mut evaluator =
+                Evaluator::new(&experiment, set).map_err(|error| LessonError::engine(&error))?;
+            let evaluation = evaluator.evaluate(Some(&call.pool()), set, trainer.saved());
+            Ok(evaluation.metrics.get("accuracy").unwrap_or(f64::NAN))
+        };
+        let [train_accuracy, test_accuracy] =
+            [accuracy(trainer.train_set())?, accuracy(trainer.test_set())?];
+        let validation_accuracy = trainer.validation_set().map(accuracy).transpose()?;
+        let loss = if diverged.is_some() { f64::NAN } else { mean(&tail) };
+        Ok(Trained {
+            curve,
+            loss,
+            train_accuracy,
+            test_accuracy,
+            validation_accuracy,
+            trainer,
+            diverged,
+        })
+    }
+}
+
+fn named(en: &str, zh: &str) -> Wording {
+    Wording { en: en.to_owned(), zh: zh.to_owned() }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The weights of each unit of a linear layer that reads the digits, as a picture.
+fn weights(trainer: &Trainer, layer: usize) -> Figure {
+    let model = trainer.model();
+    let prefix = format!("{layer}.");
+    let weight = model.parameters.iter().find(|parameter| {
+        parameter.path.starts_with(&prefix) && parameter.path.ends_with(".weight")
+    });
+    let weight = weight.unwrap_or_else(|| panic!("layer {layer} has a weight"));
+    let values = &trainer.saved().parameters[weight.range.clone()];
+    // [pixels, units]: the picture of a unit is a column.
+    let units = weight.shape[1];
+    let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let pictures = (0..units.min(30)).map(|unit| {
+        let column = values.iter().skip(unit).step_by(units).copied();
+        SmallPicture::signed(unit.to_string(), 28, largest, column)
+    });
+    Figure::pictures(5, pictures.collect())
+}
