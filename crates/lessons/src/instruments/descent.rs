@@ -6,8 +6,8 @@ use super::*;
 use crate::figure::{FigureContent, Series};
 use explain::FormulaValue;
 use explain::descent::{
-    Descent, DescentRequest, DescentSurface, LineStart, MAX_PATHS, MAX_VARIABLES, PathEnd, RatedOptimizer,
-    descend,
+    Descent, DescentRequest, DescentSurface, LineStart, MAX_PATHS, MAX_VARIABLES, PathEnd,
+    RatedOptimizer, descend,
 };
 use explain::formula::Formula;
 use nn::optim::Optimizer;
