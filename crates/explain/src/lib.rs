@@ -1,4 +1,5 @@
-//! Explanations: formulas with every value and gradient, their graphs as drawings, and descent along their gradients.
+//! Explanations: formulas with every value and gradient, their graphs as drawings, descent along their gradients, and
+//! every number of a network.
 //!
 //! Nothing here reads a file or a clock or starts a thread. What comes from outside is bounded before anything is computed
 //! with it, so that a page may pass on what its visitors write.
@@ -8,6 +9,7 @@
 pub mod descent;
 #[cfg(feature = "drawing")]
 pub mod drawing;
+pub mod element;
 pub mod formula;
 mod number;
 

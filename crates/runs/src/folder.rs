@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use events::Event;
+use events::{Event, Reader};
 
 use crate::experiment::{Experiment, ExperimentError, PartRows};
 use crate::folder_lock::{FolderLock, FolderMistake, create_next};
@@ -274,6 +274,15 @@ impl RunFolder {
         let mut found: Vec<_> = paths.filter_map(|path| Some((step_of(&path)?, path))).collect();
         found.sort();
         found
+    }
+
+    /// The log of the run in the folder `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn log(path: &Path) -> io::Result<Reader<BufReader<File>>> {
+        Ok(Reader::new(BufReader::new(File::open(path.join(EVENTS))?)))
     }
 
     /// The state of the run in the folder `path` after `step`, or the newest one, with the experiment of the folder: the

@@ -1,8 +1,9 @@
-//! Training: the loop, the record of a run and the gradient check.
+//! Training: the loop, the record of a run, the gradient check, and explanations of what a run did.
 //!
 //! The trainer sends its events to an [`Observer`].
 
 mod batches;
+pub mod explanation;
 pub mod gradient_check;
 mod quantiles;
 mod recorder;

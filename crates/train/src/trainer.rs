@@ -3,6 +3,7 @@
 mod not_finite;
 mod snapshot;
 mod state;
+mod traced;
 mod training_loop;
 mod update;
 
@@ -29,6 +30,7 @@ use self::update::OptimizerMemory;
 use crate::batches::Batches;
 
 pub use snapshot::EvaluatedParts;
+pub(crate) use traced::{TracedElement, TracedStep};
 pub use training_loop::Observer;
 
 /// A network in training.
@@ -416,12 +418,7 @@ impl Trainer {
     /// If a loss or gradient is not finite. Then nothing has changed.
     pub fn step(&mut self) -> Result<StepFinished, NotFinite> {
         self.batches.draw(self.step);
-        let train = &self.current.experiment.train;
-        let at = train.step_of(self.step, self.batches.dataset.len());
-        let schedule = train.schedule.as_dyn();
-        let learning_rate = self.learning_rate.unwrap_or_else(|| schedule.learning_rate(at));
-        let momentum = schedule.momentum(at);
-        let info = StepInfo { momentum, ..StepInfo::new(learning_rate, self.step + 1) };
+        let info = self.step_info();
         if !self.run_and_update(&info) {
             return Err(self.find_not_finite());
         }
@@ -446,9 +443,19 @@ impl Trainer {
             epoch: self.epochs_done(),
             metrics: self.last_metrics.clone(),
             penalty: loss - data_loss,
-            learning_rate,
+            learning_rate: info.learning_rate,
             grad_norm,
         })
+    }
+
+    /// The learning rate and the momentum of the next step.
+    fn step_info(&self) -> StepInfo {
+        let train = &self.current.experiment.train;
+        let at = train.step_of(self.step, self.batches.dataset.len());
+        let schedule = train.schedule.as_dyn();
+        let learning_rate = self.learning_rate.unwrap_or_else(|| schedule.learning_rate(at));
+        let momentum = schedule.momentum(at);
+        StepInfo { momentum, ..StepInfo::new(learning_rate, self.step + 1) }
     }
 
     fn update_running_statistics(&mut self) {

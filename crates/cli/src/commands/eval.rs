@@ -41,7 +41,7 @@ pub(crate) struct EvalArgs {
     json: bool,
 }
 
-fn part(name: &str) -> Result<Part, String> {
+pub(super) fn part(name: &str) -> Result<Part, String> {
     let parts = [Part::Train, Part::Validation, Part::Test];
     let found = parts.into_iter().find(|part| part.to_string() == name);
     found.ok_or_else(|| "expected train, validation or test".into())

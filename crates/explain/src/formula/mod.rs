@@ -11,7 +11,8 @@
 //! Beside these a formula holds parentheses, numbers (`2`, `1.1`, `1e-3`), vectors (`[1, 2]`), names (letters of any
 //! script, digits and underscores, not beginning with a digit), the constants `pi` and `e`, and functions:
 //!
-//! - of each element `exp`, `ln` (also `log`), `log10`, `sqrt`, `sin`, `cos`, `tanh`, `sigmoid`, `relu`, `abs`, `step`;
+//! - of each element `exp`, `ln` (also `log`), `log10`, `sqrt`, `sin`, `cos`, `tanh`, `sigmoid`, `relu`, `gelu`, `abs`,
+//!   `step`;
 //! - of each element of two values `max(a, b)`, `min(a, b)`;
 //! - of a vector `softmax`, a vector, and `sum`, `mean`, `max`, `min`, a number.
 //!

@@ -2,7 +2,8 @@
 
 use std::f64::consts::LOG10_E;
 
-use graph::{Graph, NodeId, ShapeError, Tensor};
+use graph::ops::gelu::GeluForm;
+use graph::{Float as _, Graph, NodeId, ShapeError, Tensor};
 use serde::Serialize;
 
 use crate::FormulaValue;
@@ -101,12 +102,27 @@ impl Backward<'_> {
         self.times(self.upstream, factor)
     }
 
+    /// A function of all operands' elements at the point.
+    fn at_the_point(&mut self, function: impl Fn(&[f64]) -> f64) -> NodeId {
+        let values = elements(&self.at).iter().map(|x| function(x)).collect();
+        let is_vector = self.at.iter().any(|at| matches!(at, FormulaValue::Vector(_)));
+        constant(self.graph, values, is_vector)
+    }
+
     /// The upstream gradient times a slope that is constant near the point: a function of all operands' elements.
     fn scaled_by(&mut self, slope: impl Fn(&[f64]) -> f64) -> NodeId {
-        let slopes = elements(&self.at).iter().map(|x| slope(x)).collect();
-        let is_vector = self.at.iter().any(|at| matches!(at, FormulaValue::Vector(_)));
-        let slopes = constant(self.graph, slopes, is_vector);
+        let slopes = self.at_the_point(slope);
         self.scaled(slopes)
+    }
+
+    /// The upstream gradient times a slope that is a straight line near the point, so that its derivative is right as well.
+    fn scaled_along(&mut self, slope: fn(f64) -> f64, curvature: fn(f64) -> f64) -> NodeId {
+        let [slope, curvature, at] =
+            [slope, curvature, |x| x].map(|f| self.at_the_point(|x| f(x[0])));
+        let distance = self.minus(self.operands[0], at);
+        let change = self.times(curvature, distance);
+        let slope = self.graph.add(slope, change).expect("shapes of the forward pass");
+        self.scaled(slope)
     }
 
     /// The upstream gradient for the elements of a vector: a share for each.
@@ -231,7 +247,7 @@ pub(super) static NEG: Operation = Operation {
 };
 
 /// The functions, with as many operands as their rule says: `max` of a vector, and `max` of two.
-pub(super) static FUNCTIONS: [Operation; 18] = [
+pub(super) static FUNCTIONS: [Operation; 19] = [
     Operation {
         name: "exp",
         rule: ShapeRule::Elementwise(1),
@@ -317,6 +333,16 @@ pub(super) static FUNCTIONS: [Operation; 18] = [
         rule: ShapeRule::Elementwise(1),
         build: |g, x| Ok(g.relu(x[0])),
         gradient: |b, _| b.scaled_by(|x| if x[0] > 0.0 { 1.0 } else { 0.0 }),
+        fault: overflow,
+    },
+    Operation {
+        name: "gelu",
+        rule: ShapeRule::Elementwise(1),
+        build: |g, x| Ok(g.gelu(x[0], GeluForm::Exact)),
+        gradient: |b, _| {
+            let slope = |x: f64| x.normal()[0] + x * x.normal()[1];
+            b.scaled_along(slope, |x| (2.0 - x * x) * x.normal()[1])
+        },
         fault: overflow,
     },
     Operation {

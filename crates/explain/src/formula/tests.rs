@@ -78,6 +78,9 @@ fn functions_are_those_of_the_graph() {
         ("sigmoid(x)", 1.0 / (1.0 + (-x).exp())),
         ("relu(x)", x),
         ("relu(-x)", 0.0),
+        // The normal distribution at 0.7.
+        ("gelu(x)", 0.7 * 0.758_036_347_776_926_9),
+        ("step(-x)", 0.0),
         ("abs(-x)", x),
         ("step(x) - step(-x)", 1.0),
         ("softmax(s)[1]", e[1] / (e[0] + e[1] + e[2])),

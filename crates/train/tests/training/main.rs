@@ -2,6 +2,7 @@
 
 mod augmentation;
 mod batch_norm;
+mod explanation;
 mod frozen;
 mod made_up;
 mod not_finite;

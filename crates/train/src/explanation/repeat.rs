@@ -1,0 +1,102 @@
+//! A run up to a step, done again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use events::{Event, LearningRateSet};
+use graph::Pool;
+use runs::{Parts, RunFolder, TrainerState};
+
+use super::ExplanationError;
+use crate::Trainer;
+
+/// The trainer of the run in the folder `run` just before `step`, 1 for the first: from the newest checkpoint before it,
+/// with the learning rates that were set by hand in between.
+///
+/// # Errors
+///
+/// If the run has not done the step, no checkpoint is before it, or it cannot be done again here.
+pub fn trainer_before(
+    run: &Path,
+    step: u64,
+    data: impl Into<Parts>,
+    pool: impl Into<Arc<Pool>>,
+) -> Result<Trainer, ExplanationError> {
+    let newest = RunFolder::state(run, None)?;
+    let last = last_step(run, &newest);
+    if step == 0 || step > last {
+        return Err(ExplanationError::Step { run: run.to_owned(), found: step, last });
+    }
+    let state = state_before(run, step, newest)?;
+    let begin = state.progress.step;
+    let mut trainer = Trainer::new(state.experiment(), data, pool)?;
+    trainer.resume(state)?;
+    let mut rates = learning_rates(run).into_iter().filter(|set| set.step >= begin).peekable();
+    loop {
+        while let Some(set) = rates.next_if(|set| set.step <= trainer.steps_done()) {
+            trainer.set_learning_rate(set.learning_rate);
+        }
+        if trainer.steps_done() + 1 == step {
+            return Ok(trainer);
+        }
+        trainer.step()?;
+    }
+}
+
+/// The last step of the run that follows a checkpoint: the one that is done again fastest.
+///
+/// # Errors
+///
+/// If the run cannot be read, or has done no step.
+pub fn last_repeatable_step(run: &Path) -> Result<u64, ExplanationError> {
+    let newest = RunFolder::state(run, None)?;
+    let last = last_step(run, &newest);
+    let steps = RunFolder::checkpoints(run);
+    let before = steps.iter().rev().map(|(step, _)| *step).find(|step| *step < last);
+    match before {
+        Some(before) => Ok(before + 1),
+        None => Err(ExplanationError::NoCheckpointBefore {
+            run: run.to_owned(),
+            step: last,
+            first: newest.progress.step + 1,
+        }),
+    }
+}
+
+/// The last step that the run did; of one that has not ended, the last that its log has.
+fn last_step(run: &Path, newest: &TrainerState) -> u64 {
+    let logged = events(run).map(|event| event.step());
+    logged.max().unwrap_or(0).max(newest.progress.step)
+}
+
+fn state_before(
+    run: &Path,
+    step: u64,
+    newest: TrainerState,
+) -> Result<TrainerState, ExplanationError> {
+    if newest.progress.step < step {
+        return Ok(newest);
+    }
+    let steps = RunFolder::checkpoints(run);
+    let before = steps.iter().rev().map(|(step, _)| *step).find(|before| *before < step);
+    match before {
+        Some(before) => Ok(RunFolder::state(run, Some(before))?),
+        None => {
+            let first = steps.first().map_or(newest.progress.step, |(step, _)| *step) + 1;
+            Err(ExplanationError::NoCheckpointBefore { run: run.to_owned(), step, first })
+        }
+    }
+}
+
+/// The events of the log that can be read.
+pub(super) fn events(run: &Path) -> impl Iterator<Item = Event> {
+    RunFolder::log(run).into_iter().flatten().filter_map(Result::ok)
+}
+
+fn learning_rates(run: &Path) -> Vec<LearningRateSet> {
+    let set = events(run).filter_map(|event| match event {
+        Event::LearningRateSet(set) => Some(set),
+        _ => None,
+    });
+    set.collect()
+}
