@@ -22,6 +22,11 @@ lessons! {
     "06-losses",
     "07-softmax",
     "13-chain-rule",
+    "14-layers",
+    "15-learning-steps",
+    "16-l2",
+    "17-overfitting",
+    "18-initialization",
 }
 
 /// Every lesson.

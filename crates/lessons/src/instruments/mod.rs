@@ -2,12 +2,17 @@
 
 pub mod activation_histograms;
 pub mod activations;
+pub mod affine_layer;
 pub mod classifiers;
 pub mod descent;
 pub mod difference_quotient;
+pub mod dropout_mask;
+pub mod elementwise_layer;
 pub mod error_curves;
 pub mod formula;
+pub mod gradient_check;
 pub mod hinge;
+pub mod learning_steps;
 pub mod linear_scores;
 pub mod losses;
 pub mod network_size;
@@ -17,6 +22,8 @@ pub mod paper_network;
 pub mod perceptron;
 pub mod softmax;
 pub mod training;
+pub mod weight_decay;
+pub mod weight_penalty;
 
 // What the files of instruments take by `use super::*`.
 use nn::settings;
@@ -32,12 +39,17 @@ nn::registry! {
     pub enum InstrumentKind: dyn Instrument {
         activation_histograms::ActivationHistograms,
         activations::Activations,
+        affine_layer::AffineLayer,
         classifiers::Classifiers,
         descent::DescentPaths,
         difference_quotient::DifferenceQuotient,
+        dropout_mask::DropoutMask,
+        elementwise_layer::ElementwiseLayer,
         error_curves::ErrorCurves,
         formula::FormulaGraph,
+        gradient_check::TwoLayerCheck,
         hinge::HingeTerms,
+        learning_steps::LearningSteps,
         linear_scores::LinearScores,
         losses::Losses,
         network_size::NetworkSize,
@@ -47,6 +59,8 @@ nn::registry! {
         perceptron::Perceptron,
         softmax::SoftmaxSteps,
         training::TrainingRuns,
+        weight_decay::DecayingWeight,
+        weight_penalty::TwoWeightVectors,
     }
 }
 

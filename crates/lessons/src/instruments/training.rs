@@ -6,7 +6,8 @@ use super::*;
 use crate::Wording;
 use crate::figure::{Series, SeriesMark, SmallPicture};
 use crate::instrument::RunsWhen;
-use nn::registry::within_limit;
+use data::Dataset;
+use nn::registry::{require, within_limit};
 use runs::{Evaluator, Experiment, Split};
 use train::Trainer;
 
@@ -31,6 +32,8 @@ settings! {
         seeds: usize = 1, seeds;
         /// The index of a layer, from 1, whose weights are shown as pictures: a linear layer that reads the digits.
         weights: Option<usize> = None;
+        /// Points of curves of the accuracies, which are measured on at most 1,000 digits; without curves 0.
+        accuracy_points: usize = 0, |name, points: &usize| require(*points <= 50, name, points, "at most 50");
     }
 }
 
@@ -69,6 +72,8 @@ pub struct TrainingSetting {
 
 /// Points of a curve.
 const CURVE_POINTS: u64 = 100;
+/// Digits on which a point of a curve of accuracies is measured, of each set.
+const CURVE_DIGITS: usize = 1000;
 /// Steps between two looks at the clock.
 const STEPS_BETWEEN: u64 = 8;
 
@@ -83,6 +88,8 @@ fn seeds(name: &str, found: &usize) -> Result<(), nn::registry::InvalidSetting> 
 /// What one run found.
 struct Trained {
     curve: Vec<[f64; 2]>,
+    /// Of training and test digits.
+    accuracies: [Vec<[f64; 2]>; 2],
     loss: f64,
     train_accuracy: f64,
     test_accuracy: f64,
@@ -114,6 +121,7 @@ impl Instrument for TrainingRuns {
         let variants = if self.variants.is_empty() { &one[..] } else { &self.variants };
         let mut output = InstrumentOutput::default();
         let (mut series, mut rows, mut dots) = (Vec::new(), Vec::new(), Vec::new());
+        let mut accuracies = Vec::new();
         let mut last = None;
         for (i, variant) in variants.iter().enumerate() {
             let name = variant.name.in_language(call.language);
@@ -151,6 +159,11 @@ impl Instrument for TrainingRuns {
             }
             rows.push(row);
             series.push(Series::new(name, SeriesMark::Line, &trained[0].curve));
+            let [of_train, of_test] = &trained[0].accuracies;
+            let of = |set| format!("{name}, {set}");
+            let [train, test] = [call.say("training", "训练"), call.say("test", "测试")];
+            accuracies.push(Series::new(of(train), SeriesMark::Dashed, of_train));
+            accuracies.push(Series::new(of(test), SeriesMark::Line, of_test));
             let dot = |accuracy| [n as f64, accuracy];
             dots.push(Series::new(name, SeriesMark::Points, &tests().map(dot).collect::<Vec<_>>()));
             for step in trained.iter().filter_map(|run| run.diverged) {
@@ -178,6 +191,10 @@ impl Instrument for TrainingRuns {
         }
         output =
             output.figure(Figure::plot(PlotAxis::new(step), PlotAxis::new(loss).log(), series));
+        if self.accuracy_points > 0 {
+            let y = PlotAxis::new(call.say("accuracy", "准确率")).range(0.0, 1.0);
+            output = output.figure(Figure::plot(PlotAxis::new(step), y, accuracies));
+        }
         if self.seeds > 1 {
             let title = match call.language {
                 Language::En => format!("Test accuracy of {} seeds", self.seeds),
@@ -218,6 +235,13 @@ impl TrainingRuns {
             .map_err(|error| LessonError::engine(&error))?;
         let steps = trainer.steps_planned();
         let every = steps.div_ceil(CURVE_POINTS).max(1);
+        let measured = match self.accuracy_points as u64 {
+            0 => u64::MAX,
+            points => steps.div_ceil(points),
+        };
+        let few =
+            [trainer.train_set(), trainer.test_set()].map(|set| set.clone().take(CURVE_DIGITS));
+        let mut accuracies = [Vec::new(), Vec::new()];
         let (mut curve, mut window, mut tail) = (Vec::new(), Vec::new(), Vec::new());
         let mut diverged = None;
         for step in 1..=steps {
@@ -239,19 +263,20 @@ impl TrainingRuns {
                 curve.push([step as f64, mean(&window)]);
                 window.clear();
             }
+            if step % measured == 0 {
+                for (curve, set) in accuracies.iter_mut().zip(&few) {
+                    curve.push([step as f64, accuracy(call, &experiment, &trainer, set)?]);
+                }
+            }
         }
-        let accuracy = |set| -> Result<f64, LessonError> {
-            let mut evaluator =
-                Evaluator::new(&experiment, set).map_err(|error| LessonError::engine(&error))?;
-            let evaluation = evaluator.evaluate(Some(&call.pool()), set, trainer.saved());
-            Ok(evaluation.metrics.get("accuracy").unwrap_or(f64::NAN))
-        };
+        let accuracy = |set| accuracy(call, &experiment, &trainer, set);
         let [train_accuracy, test_accuracy] =
             [accuracy(trainer.train_set())?, accuracy(trainer.test_set())?];
         let validation_accuracy = trainer.validation_set().map(accuracy).transpose()?;
         let loss = if diverged.is_some() { f64::NAN } else { mean(&tail) };
         Ok(Trained {
             curve,
+            accuracies,
             loss,
             train_accuracy,
             test_accuracy,
@@ -260,6 +285,19 @@ impl TrainingRuns {
             diverged,
         })
     }
+}
+
+/// The accuracy of the network as it is now.
+fn accuracy(
+    call: &InstrumentCall<'_>,
+    experiment: &Experiment,
+    trainer: &Trainer,
+    set: &Dataset,
+) -> Result<f64, LessonError> {
+    let mut evaluator =
+        Evaluator::new(experiment, set).map_err(|error| LessonError::engine(&error))?;
+    let evaluation = evaluator.evaluate(Some(&call.pool()), set, trainer.saved());
+    Ok(evaluation.metrics.get("accuracy").unwrap_or(f64::NAN))
 }
 
 fn named(en: &str, zh: &str) -> Wording {
