@@ -9,8 +9,10 @@ const LISTED = 12;
 /** Digits of a number in an explanation. */
 const DIGITS = 5;
 
-const number = (value) =>
-  value === null || value === undefined ? translate("explain.not_finite") : formatNumber(value, DIGITS);
+const number = (value) => {
+  if (value === null || value === undefined) return translate("explain.not_finite");
+  return formatNumber(value, DIGITS).replace(/\.?0+e/, "e");
+};
 
 /** `8.linear[17]` as its quantity, path, index and sample. */
 export function parseElement(text) {
@@ -53,7 +55,7 @@ export function termTable(explanation, link) {
   const isSum = relation !== "formula";
   const isGradient = relation === "gradient";
   const { shown, count, sum } = listed(explanation);
-  const largest = Math.max(...shown.map(({ product }) => Math.abs(product ?? 0)), isSum ? Math.abs(sum) : 0);
+  const largest = Math.max(...shown.map(({ product }) => Math.abs(product ?? 0)));
   const names = {
     element: isGradient ? "explain.read_by" : "explain.operand",
     value: isGradient ? "explain.upstream" : "explain.value",
@@ -76,14 +78,14 @@ export function termTable(explanation, link) {
         "",
         "",
         isSum ? number(sum) : "",
-        isSum ? bar(sum, largest) : "",
+        "",
       ]),
     );
   if (isSum) rows.push(cells("strong", [translate("explain.sum"), "", "", number(explanation.sum ?? value), ""]));
   const columns = head.map((key) => createElement("th", { scope: "col" }, translate(key)));
   return createElement(
     "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": translate("explain.terms") },
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": translate("explain.terms") },
     createElement(
       "table",
       { class: "terms" },
@@ -216,7 +218,7 @@ export function updateParts(update, link) {
   const table = (head, rows, label) =>
     createElement(
       "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": label },
       createElement(
         "table",
         {},

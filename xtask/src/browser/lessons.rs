@@ -79,6 +79,8 @@ async fn answer(
 
 /// Takes a lesson from its first step to its last; returns how many questions it asked.
 async fn take(browser: &Browser, name: &str, hand: Hand) -> anyhow::Result<usize> {
+    browser.js::<Value>("location.hash = '#/lessons'").await?;
+    browser.until("document.querySelector('.lesson-list')").await?;
     browser.js::<Value>(&format!("location.hash = '#lesson={name}'")).await?;
     browser.until("document.querySelector('.lesson .step:not([hidden])')").await?;
     let mut asked = 0;

@@ -14,5 +14,5 @@ const KINDS = { bars, contours, graph, histograms, pictures, plot, table };
 /** A figure with its title. `context` is passed to its kind: `blank(name)` builds a box to be filled in. */
 export function createFigure(figure, context = {}) {
   const title = figure.title ? createElement("figcaption", {}, figure.title) : null;
-  return createElement("figure", { class: `figure ${figure.kind}` }, title, KINDS[figure.kind](figure, context));
+  return createElement("figure", { class: `figure figure-${figure.kind}` }, title, KINDS[figure.kind](figure, context));
 }

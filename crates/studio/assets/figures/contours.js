@@ -140,8 +140,10 @@ export class DescentView {
       event.preventDefault();
       const span = ([low, high]) => (high - low) / 50;
       const steps = [span(plane.ranges.x), span(plane.ranges.y)];
-      this.isFocused = true;
       move([x + direction[0] * steps[0], y + direction[1] * steps[1]]);
+    });
+    handle.addEventListener("focus", () => {
+      this.isFocused = true;
     });
     handle.addEventListener("blur", () => {
       if (handle.isConnected) this.isFocused = false;

@@ -3,8 +3,11 @@
 import { createElement, createSvg } from "../dom.js";
 import { translate } from "../text.js";
 
-/** A graph wider than the page is not shrunk to less than this part of its width: it is scrolled. */
-const LEAST = 0.8;
+/** The least and the largest scale of a drawing, and with boxes to be filled in. A wider one is scrolled. */
+const [SCALES, SCALES_WITH_BOXES] = [
+  [0.8, 1.25],
+  [1.5, 2],
+];
 
 /**
  * The numbers that are shown after `stage` moves: the forward pass edge by edge, then the backward pass from the last edge to
@@ -35,7 +38,7 @@ export class GraphView {
     this.edges = edges.map((edge) => this.edge(edge));
     this.nodes = nodes.map((node) => this.node(node, clicked));
     const tip = createSvg("path", { d: "M0 0L8 4L0 8z" });
-    const box = { viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "6", markerHeight: "6", orient: "auto" };
+    const box = { viewBox: "0 0 8 8", refX: "7", refY: "4", markerWidth: "9", markerHeight: "9", orient: "auto", markerUnits: "userSpaceOnUse" };
     const id = `graph-tip-${(GraphView.count = (GraphView.count ?? 0) + 1)}`;
     const marker = createSvg("marker", { id, ...box }, tip);
     this.edges.forEach(({ line }) => line.setAttribute("marker-end", `url(#${id})`));
@@ -49,9 +52,10 @@ export class GraphView {
       ...this.nodes.map(({ shape }) => shape),
     );
     this.inner = createElement("div", { class: "graph-inner" }, svg);
-    Object.assign(this.inner.style, { maxWidth: `${width}px`, minWidth: `${Math.round(width * LEAST)}px` });
+    const [minWidth, maxWidth] = (blank ? SCALES_WITH_BOXES : SCALES).map((scale) => `${Math.round(width * scale)}px`);
+    Object.assign(this.inner.style, { minWidth, maxWidth });
     if (blank) this.inner.append(...blanks.map((each) => this.box(each, blank)));
-    const region = { class: "graph-view scroll", tabindex: "0", role: "region", "aria-label": label };
+    const region = { class: "graph-view scroll", tabindex: "0", role: "group", "aria-label": label };
     this.element = createElement("div", region, this.inner);
     this.show(Infinity);
   }
@@ -133,12 +137,12 @@ export function stepper(view, moved = () => {}) {
     next.disabled = stage === end;
     moved({ at, stage, end });
   };
-  const button = (key, label, click) =>
-    createElement("button", { type: "button", title: translate(key), "aria-label": translate(key), click }, label);
-  const back = button("graph.step_back", "◂", () => go(stage - 1));
-  const next = button("graph.step_forward", "▸", () => go(stage + 1));
-  const first = button("graph.first", translate("graph.from_start"), () => go(0));
-  const all = button("graph.last", translate("graph.all"), () => go(end));
+  const button = (label, click, name = null) =>
+    createElement("button", { type: "button", title: name, "aria-label": name, click }, label);
+  const back = button("◂", () => go(stage - 1), translate("graph.step_back"));
+  const next = button("▸", () => go(stage + 1), translate("graph.step_forward"));
+  const first = button(translate("graph.from_start"), () => go(0));
+  const all = button(translate("graph.all"), () => go(end));
   view.element.addEventListener("keydown", (event) => {
     const to = { ArrowLeft: stage - 1, ArrowRight: stage + 1, Home: 0, End: end }[event.key];
     if (to === undefined || event.target.matches("input")) return;
@@ -151,7 +155,7 @@ export function stepper(view, moved = () => {}) {
 
 export default function graph({ title, drawing, blanks }, { blank = null }) {
   const label = title ?? translate("figure.graph");
-  const view = new GraphView({ drawing, blanks: blank ? blanks : [], label, blank });
-  const isFillingIn = blank && blanks.length > 0;
+  const isFillingIn = blank !== null && blanks.length > 0;
+  const view = new GraphView({ drawing, blanks, label, blank: isFillingIn ? blank : null });
   return createElement("div", {}, view.element, isFillingIn ? null : stepper(view).element);
 }

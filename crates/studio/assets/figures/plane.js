@@ -56,6 +56,13 @@ function logTicks([low, high], most) {
   return found;
 }
 
+/** A number beside an axis. */
+function tickText(value) {
+  const magnitude = Math.abs(value);
+  const isUsual = value === 0 || (magnitude >= 1e-3 && magnitude < 1e5);
+  return isUsual ? formatNumber(value, 4) : Number(value.toPrecision(3)).toExponential().replace("+", "");
+}
+
 export class Plane {
   /** `x` and `y` are `{ label, scale }` with a `range` of two numbers; `isEqual` gives both the same length per unit. */
   constructor({ width, height, x, y, isEqual = false, hasTicks = true }) {
@@ -140,11 +147,11 @@ export class Plane {
     const horizontal = this.ticksOf("y").flatMap((value) => {
       const y = this.y(value);
       const line = createSvg("line", { class: "grid", x1: inner.left, x2: inner.left + inner.width, y1: y, y2: y });
-      return [line, text(formatNumber(value), { class: "tick end", x: inner.left - 6, y: y + 4 })];
+      return [line, text(tickText(value), { class: "tick end", x: inner.left - 6, y: y + 4 })];
     });
     const vertical = this.hasTicks ? this.ticksOf("x") : [];
     const below = vertical.map((value) =>
-      text(formatNumber(value), { class: "tick middle", x: this.x(value), y: bottom + 16 }),
+      text(tickText(value), { class: "tick middle", x: this.x(value), y: bottom + 16 }),
     );
     const labels = [
       text(axes.y.label, { class: "axis", x: 2, y: 13 }),

@@ -24,7 +24,7 @@ export default function table({ title, columns, rows }) {
   const attributes = {
     class: "scroll",
     tabindex: "0",
-    role: "region",
+    role: "group",
     "aria-label": title ?? translate("figure.table"),
   };
   return createElement(

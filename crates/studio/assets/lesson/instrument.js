@@ -1,6 +1,5 @@
 // An instrument of a lesson: its controls, and the figures of its last run.
 
-import { createInlines } from "../blocks.js";
 import { createControl } from "../controls.js";
 import { createElement, setText } from "../dom.js";
 import { Asker } from "../engine.js";
@@ -83,9 +82,7 @@ export class Instrument {
     for (const { mistake } of this.controls.values()) mistake("");
     const { figures, notes, values } = answer;
     this.figures.replaceChildren(...figures.map((figure) => createFigure(figure)));
-    this.notes.replaceChildren(
-      ...notes.map((note) => createElement("p", {}, ...createInlines(note, this.lesson.context))),
-    );
+    this.notes.replaceChildren(...notes.map((note) => createElement("p", {}, note)));
     this.lesson.ran(this.name, values);
   }
 

@@ -54,16 +54,17 @@ export class LessonView {
   }
 
   head() {
-    const { number, title } = this.page;
+    const { number, title, about } = this.page;
     const link = createElement("a", { href: "#/lessons" }, translate("page.lessons"));
-    const crumbs = createElement(
-      "nav",
-      { class: "crumbs", "aria-label": translate("page.breadcrumb") },
-      link,
-      " › ",
-      createElement("b", {}, `${number} ${title}`),
+    const attributes = { class: "crumbs", "aria-label": translate("page.breadcrumb") };
+    const crumbs = createElement("nav", attributes, link, " › ", createElement("b", {}, `${number} ${title}`));
+    return createElement(
+      "div",
+      {},
+      createElement("div", { class: "lesson-head" }, crumbs, this.progress),
+      createElement("h1", {}, title),
+      createElement("p", { class: "lead" }, about),
     );
-    return createElement("div", { class: "lesson-head" }, crumbs, this.progress);
   }
 
   /** A step: its blocks up to the first question that holds the others back, and a button at its end. */

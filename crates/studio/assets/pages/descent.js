@@ -27,6 +27,8 @@ const OPTIMIZERS = [
   ["adam", true, 0.3],
 ];
 const MAX_STEPS = 300;
+/** Batches that are compared on the loss of a line: all points, one and ten. */
+const BATCHES = [null, 1, 10];
 /** Milliseconds of a race. */
 const RACE_MS = 4000;
 
@@ -241,12 +243,13 @@ class DescentPage {
   ask() {
     const { formula, from, optimizers, steps, ascend, numerical, isData, seed } = this.state;
     const surface = isData
-      ? { kind: "line", from: { weight: from.weight ?? 0, bias: from.bias ?? 0 }, batches: [null, 1, 10], seed }
+      ? { kind: "line", from: { weight: from.weight ?? 0, bias: from.bias ?? 0 }, batches: BATCHES, seed }
       : { kind: "formula", formula, from: valuesFor(formula, from), at: {} };
     const chosen = optimizers
       .filter(({ isOn }) => isOn)
       .map(({ name, rate }) => ({ optimizer: name, learning_rate: rate }));
-    this.asker.ask({ surface, optimizers: isData ? chosen.slice(0, 1) : chosen, steps, ascend, numerical });
+    const paths = isData && chosen.length > 0 ? BATCHES.map(() => chosen[0]) : chosen;
+    this.asker.ask({ surface, optimizers: paths, steps, ascend, numerical });
   }
 
   show({ answer, problem }) {

@@ -100,7 +100,7 @@ class GraphPage {
         this.mistake,
         createElement(
           "div",
-          { class: "columns" },
+          { class: "columns narrow-first" },
           createElement(
             "section",
             { class: "card" },
@@ -207,13 +207,14 @@ class GraphPage {
     }
     const hadFocus = this.view?.element === document.activeElement;
     this.view = new GraphView({ drawing, label: translate("figure.graph"), clicked: (node) => this.choose(node) });
+    this.move = createElement("p", { class: "move", role: "status", id: "move" });
+    const kept = this.stage ?? Infinity;
     const steps = stepper(this.view, ({ at, stage, end }) => {
       this.stage = stage === end ? null : stage;
       setText(this.move, at && stage < end ? this.moveText(drawing, at) : "");
     });
-    this.move = createElement("p", { class: "move", role: "status", id: "move" });
     this.drawing.replaceChildren(this.view.element, steps.element, this.move);
-    steps.go(this.stage ?? Infinity);
+    steps.go(kept);
     if (hadFocus) this.view.element.focus();
   }
 

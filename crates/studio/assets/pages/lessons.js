@@ -69,11 +69,7 @@ class LessonsPage {
     }
     document.title = `${page.title} · gradus`;
     this.view = new LessonView(page, parseState(query), this.queryChanged);
-    return [
-      createElement("h1", {}, `${page.number} ${page.title}`),
-      createElement("p", { class: "lead" }, page.about),
-      this.view.element,
-    ];
+    return [this.view.element];
   }
 
   list(lessons) {
