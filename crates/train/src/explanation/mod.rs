@@ -97,6 +97,9 @@ pub enum ExplanationError {
         /// The loss that was found.
         found: f64,
     },
+    /// The work was to end before the step was done again.
+    #[error("doing the run again up to the step took too long")]
+    OutOfTime,
     /// A loss or gradient is not finite.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),

@@ -11,16 +11,17 @@ use super::ExplanationError;
 use crate::Trainer;
 
 /// The trainer of the run in the folder `run` just before `step`, 1 for the first: from the newest checkpoint before it,
-/// with the learning rates that were set by hand in between.
+/// with the learning rates that were set by hand in between. Whoever can wait only so long says by `is_over` when to stop.
 ///
 /// # Errors
 ///
-/// If the run has not done the step, no checkpoint is before it, or it cannot be done again here.
+/// If the run has not done the step, no checkpoint is before it, it cannot be done again here, or time is over.
 pub fn trainer_before(
     run: &Path,
     step: u64,
     data: impl Into<Parts>,
     pool: impl Into<Arc<Pool>>,
+    is_over: &dyn Fn() -> bool,
 ) -> Result<Trainer, ExplanationError> {
     let newest = RunFolder::state(run, None)?;
     let last = last_step(run, &newest);
@@ -38,6 +39,9 @@ pub fn trainer_before(
         }
         if trainer.steps_done() + 1 == step {
             return Ok(trainer);
+        }
+        if is_over() {
+            return Err(ExplanationError::OutOfTime);
         }
         trainer.step()?;
     }

@@ -158,7 +158,8 @@ fn a_step_of_a_run_is_done_again_with_the_same_bytes() {
     let collector = recorded(&run);
     let mut random = Stream::new(4, 4);
     for step in [1, 6, 8, 10, 11, 23] {
-        let mut trainer = trainer_before(&run, step, split(), Arc::new(Pool::new(1))).unwrap();
+        let mut trainer =
+            trainer_before(&run, step, split(), Arc::new(Pool::new(1)), &|| false).unwrap();
         assert_eq!(trainer.steps_done(), step - 1);
         let (of, _) = random_elements(&trainer, &mut random).swap_remove(0);
         let update = explain_update(&mut trainer, &of, 3, Some(&run)).unwrap();
@@ -172,7 +173,8 @@ fn a_step_of_a_run_is_done_again_with_the_same_bytes() {
     assert_eq!(last_repeatable_step(&run).unwrap(), before_last + 1);
     let of: ElementName = "last.weight[0, 1]".parse().unwrap();
     let last = |step| {
-        let mut trainer = trainer_before(&run, step, split(), Arc::new(Pool::new(2))).unwrap();
+        let mut trainer =
+            trainer_before(&run, step, split(), Arc::new(Pool::new(2)), &|| false).unwrap();
         let update = explain_update(&mut trainer, &of, 1, None).unwrap();
         by_name(&update.after)["w"]
     };
@@ -187,7 +189,7 @@ fn what_a_run_did_not_do_is_refused() {
     let runs = tempfile::tempdir().unwrap();
     let run = runs.path().join("first");
     recorded(&run);
-    let before = |step, data| trainer_before(&run, step, data, Arc::new(Pool::new(1)));
+    let before = |step, data| trainer_before(&run, step, data, Arc::new(Pool::new(1)), &|| false);
     for step in [0, 24] {
         let error = before(step, split()).err().expect("no such step");
         let ExplanationError::Step { found, last, .. } = error else { panic!("{error}") };

@@ -122,7 +122,7 @@ impl Subject {
             Self::Run(run) => {
                 let step = step.map_or_else(|| last_repeatable_step(run), Ok)?;
                 let data = data(&SavedModel::read(run)?.experiment)?;
-                return Ok(trainer_before(run, step, data, pool)?);
+                return Ok(trainer_before(run, step, data, pool, &|| false)?);
             }
             Self::Model(file) => {
                 let state = TrainerState::read(file).context(

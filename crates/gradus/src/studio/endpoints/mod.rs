@@ -1,6 +1,7 @@
 //! What pages can ask the engine: a file and an entry in the list for each subject.
 
 mod descent;
+mod explanation;
 mod formula;
 mod lessons;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 /// The endpoints of each subject.
 const SUBJECTS: &[fn() -> Vec<Box<dyn Endpoint>>] =
-    &[descent::endpoints, formula::endpoints, lessons::endpoints];
+    &[descent::endpoints, explanation::endpoints, formula::endpoints, lessons::endpoints];
 
 /// The endpoints of the library's own pages.
 pub fn endpoints() -> Vec<Box<dyn Endpoint>> {
