@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use graphlay::{
     Direction, Edge, EdgeRoute, Graph, LayoutError, LayoutOptions, Node, NodeId, Point, PortHint,
-    PortSides, Rect, RoutingStyle, Side, Size, layout,
+    PortSides, Rect, RoutingStyle, SeedMode, Side, Size, layout,
 };
 use serde::Serialize;
 
@@ -79,6 +79,9 @@ pub struct PlannedEdge {
 
 /// Places boxes of the given sizes, the flow from left to right, with labels in the middle of the edges.
 ///
+/// Each box stands before those that edges from it lead to, and what leads to a box stands beside it from top to bottom in
+/// the order of the edges, so that a tree has no edges that cross. Edges lead from earlier boxes to later ones.
+///
 /// # Errors
 ///
 /// If there are too many.
@@ -96,7 +99,12 @@ pub fn place_to_the_right(
     sizes: &[[f64; 2]],
     edges: &[PlannedEdge],
 ) -> Result<DiagramLayout, DrawingError> {
-    let nodes = sizes.iter().map(|&size| Node { size: self::size(size), ..Node::default() });
+    let seeds = seeds(sizes.len(), edges);
+    let nodes = sizes.iter().zip(seeds).map(|(&size, seed)| Node {
+        size: self::size(size),
+        position: Some(seed),
+        ..Node::default()
+    });
     let planned = edges.iter().map(|edge| Edge {
         label_size: Some(size(edge.label)),
         target_port: Some(PortHint::Offset { side: Side::Left, t: edge.port }),
@@ -106,12 +114,40 @@ pub fn place_to_the_right(
     let graph = Graph { nodes: nodes.collect(), edges: planned.collect() };
     let mut options = LayoutOptions::layered_default();
     options.direction = Direction::LeftRight;
+    options.seed_mode = SeedMode::Structure;
     options.routing.style = RoutingStyle::Diagonal;
     options.routing.port_sides = PortSides::FacingOnly;
     let widest = edges.iter().map(|edge| edge.label[0]).fold(0.0, f64::max);
     options.spacing.layer_gap = widest + 2.0 * CLOSE;
     options.spacing.node_gap = GAPS[1];
     Ok(placed(&graph, options, middle)?)
+}
+
+/// Where the boxes would stand if all were alike: the library keeps their layers and their order.
+fn seeds(n: usize, edges: &[PlannedEdge]) -> Vec<Point> {
+    /// Between two layers, and between two boxes in one.
+    const PITCH: [f64; 2] = [200.0, 64.0];
+    let mut steps_to_the_end = vec![0_usize; n];
+    for edge in edges.iter().rev() {
+        let steps = &mut steps_to_the_end;
+        steps[edge.from] = steps[edge.from].max(steps[edge.to] + 1);
+    }
+    let mut heights: Vec<f64> = Vec::with_capacity(n);
+    let mut n_first = 0;
+    for to in 0..n {
+        let before = edges.iter().filter(|edge| edge.to == to).map(|edge| heights[edge.from]);
+        let before: Vec<f64> = before.collect();
+        heights.push(match before.len() {
+            0 => {
+                n_first += 1;
+                PITCH[1] * n_first as f64
+            }
+            len => before.iter().sum::<f64>() / len as f64,
+        });
+    }
+    let most = steps_to_the_end.iter().max().copied().unwrap_or(0);
+    let layers = steps_to_the_end.into_iter().map(|steps| PITCH[0] * (most - steps) as f64);
+    layers.zip(heights).map(|(x, y)| Point::new(x, y)).collect()
 }
 
 impl Diagram {

@@ -7,10 +7,10 @@
 //! The feature `drawing` adds pictures.
 
 pub mod descent;
-#[cfg(feature = "drawing")]
-pub mod drawing;
 pub mod element;
 pub mod formula;
 mod number;
 
+#[cfg(feature = "drawing")]
+pub use formula::drawing;
 pub use number::{FormulaValue, six_digits};

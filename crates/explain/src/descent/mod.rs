@@ -348,7 +348,7 @@ fn path(
         let sign = if request.ascend { -1.0 } else { 1.0 };
         let grads: Vec<f64> = gradient.iter().map(|slope| sign * slope).collect();
         let pieces: OptimizerState<'_, f64> = state.each_mut().map(|vector| &mut vector[..]);
-        // Variables are no weights: nothing decays.
+        // Variables are not weights: nothing decays.
         let info = StepInfo { decays: false, ..StepInfo::new(*learning_rate, step as u64 + 1) };
         rule.update(&info, &mut at, &grads, pieces);
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::drawing::{GraphDrawing, draw};
 use super::error::{FormulaError, ShownMistake};
 use super::{Explained, Formula};
 use crate::FormulaValue;
-use crate::drawing::{GraphDrawing, draw};
 
 /// A formula and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

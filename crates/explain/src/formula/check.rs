@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Formula;
 use super::error::{FormulaError, FormulaMistake};
-use super::program::{EdgeOp, FormulaGraph};
+use super::program::{BuiltFormula, EdgeOp};
 use crate::FormulaValue;
 
 /// The largest relative error of a gradient that agrees with finite differences.
@@ -50,7 +50,7 @@ impl Formula {
         wrt: &[String],
     ) -> Result<Vec<CheckedDerivative>, FormulaError> {
         let named = self.named_values(at, wrt)?;
-        let FormulaGraph { mut graph, terms, lens, names, parameters, .. } =
+        let BuiltFormula { mut graph, terms, lens, names, parameters, .. } =
             self.graph(&named, false)?;
         let last = terms.len() - 1;
         if lens[last].is_some() {

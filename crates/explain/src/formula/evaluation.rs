@@ -4,9 +4,9 @@ use graph::{Compile, NodeId, Program, RunArgs, Tensor};
 use serde::Serialize;
 
 use super::error::FormulaError;
-use super::program::FormulaGraph;
+use super::program::BuiltFormula;
 use super::undefined::Undefined;
-use super::{Formula, TermKind, constant};
+use super::{Formula, FormulaNode, TermKind, constant};
 use crate::{FormulaValue, six_digits};
 
 /// A formula with the values and gradients of all its nodes. In JSON a number that is not finite is `null`.
@@ -28,31 +28,6 @@ pub struct EvaluatedFormula {
     pub undefined: Option<Undefined>,
 }
 
-/// A node of the graph of a formula.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct FormulaNode {
-    /// Its number.
-    pub node: usize,
-    /// The name of its op; `parameter` for a name, `constant`, `vector` for a vector of operands, `element`.
-    pub op: &'static str,
-    /// The nodes that it reads.
-    pub operands: Vec<usize>,
-    /// The name, for a parameter and a constant that has one.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// What it computes: `apple · count`, `exp(#4)`.
-    pub operation: String,
-    /// Its value.
-    pub value: FormulaValue,
-    /// The gradient of the result with respect to its value. None if it depends on no variable, or the result is a vector.
-    pub gradient: Option<FormulaValue>,
-    /// What it passes back to each operand. The gradient of a node is the sum over all that read it.
-    pub flows: Vec<Option<FormulaValue>>,
-    /// The term that it is.
-    #[serde(skip)]
-    pub(super) term: usize,
-}
-
 impl Formula {
     /// Computes a formula: `at` has the values of its names, `wrt` those names that gradients are for; all if it is empty.
     ///
@@ -67,7 +42,7 @@ impl Formula {
         wrt: &[String],
     ) -> Result<EvaluatedFormula, FormulaError> {
         let named = self.named_values(at, wrt)?;
-        let FormulaGraph { graph, terms, edges, lens, depends, names, parameters } =
+        let BuiltFormula { graph, terms, edges, lens, depends, names, parameters } =
             self.graph(&named, true)?;
         let last = terms.len() - 1;
         let loss = lens[last].is_none().then_some(terms[last]);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::{FormulaError, FormulaMistake};
 use super::evaluation::EvaluatedFormula;
 use super::operations::Backward;
-use super::program::FormulaGraph;
+use super::program::BuiltFormula;
 use super::{Formula, TermKind};
 use crate::FormulaValue;
 
@@ -82,10 +82,10 @@ impl Formula {
     /// Adds the gradient of the result for each name to the graph; none where it does not depend on the name.
     fn add_gradients(
         &self,
-        built: &mut FormulaGraph,
+        built: &mut BuiltFormula,
         evaluation: &EvaluatedFormula,
     ) -> Vec<Option<NodeId>> {
-        let FormulaGraph { graph, terms, lens, depends, names, .. } = built;
+        let BuiltFormula { graph, terms, lens, depends, names, .. } = built;
         // The values of the terms; a name that is used again has that of its first term.
         let mut at: Vec<&FormulaValue> = vec![&evaluation.result; terms.len()];
         for node in &evaluation.nodes {
@@ -149,12 +149,12 @@ fn element(graph: &mut Graph<f64>, vector: NodeId, index: usize) -> NodeId {
 
 /// The Hessian's rows, from the graph of the gradient.
 fn rows(
-    built: FormulaGraph,
+    built: BuiltFormula,
     variables: &[usize],
     gradients: &[Option<NodeId>],
     n: usize,
 ) -> Vec<Vec<f64>> {
-    let FormulaGraph { mut graph, names, mut parameters, .. } = built;
+    let BuiltFormula { mut graph, names, mut parameters, .. } = built;
     let n_values = parameters.len();
     let nodes = variables.iter().filter_map(|&name| Some((names[name]?, gradients[name])));
     let nodes: Vec<_> = nodes.collect();

@@ -29,6 +29,8 @@
 #[cfg(feature = "drawing")]
 mod answer;
 mod check;
+#[cfg(feature = "drawing")]
+pub mod drawing;
 mod error;
 mod evaluation;
 mod hessian;
@@ -47,7 +49,7 @@ use serde::Serialize;
 pub use answer::{FormulaAnswer, FormulaRequest, answer};
 pub use check::{CheckedDerivative, TOLERANCE};
 pub use error::{FormulaError, FormulaMistake, ShownMistake};
-pub use evaluation::{EvaluatedFormula, FormulaNode};
+pub use evaluation::EvaluatedFormula;
 pub use hessian::{Hessian, MAX_VARIABLES};
 pub use operations::Cause;
 pub use program::FormulaProgram;
@@ -110,6 +112,31 @@ pub struct Explained {
     /// The second derivatives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hessian: Option<Hessian>,
+}
+
+/// A node of the graph of a formula.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FormulaNode {
+    /// Its number.
+    pub node: usize,
+    /// The name of its op; `parameter` for a name, `constant`, `vector` for a vector of operands, `element`.
+    pub op: &'static str,
+    /// The nodes that it reads.
+    pub operands: Vec<usize>,
+    /// The name, for a parameter and a constant that has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What it computes: `apple · count`, `exp(#4)`.
+    pub operation: String,
+    /// Its value.
+    pub value: FormulaValue,
+    /// The gradient of the result with respect to its value. None if it depends on no variable, or the result is a vector.
+    pub gradient: Option<FormulaValue>,
+    /// What it passes back to each operand. The gradient of a node is the sum over all that read it.
+    pub flows: Vec<Option<FormulaValue>>,
+    /// The term that it is.
+    #[serde(skip)]
+    term: usize,
 }
 
 /// A part of a formula. Each is the operand of one other, or the whole.

@@ -22,7 +22,7 @@ pub(super) struct NamedValues {
 
 /// A formula as a graph. A name is one parameter, so that its gradient is the total over all uses.
 #[derive(Debug)]
-pub(super) struct FormulaGraph {
+pub(super) struct BuiltFormula {
     pub(super) graph: Graph<f64>,
     /// The node of each term.
     pub(super) terms: Vec<NodeId>,
@@ -92,7 +92,7 @@ impl Formula {
         &self,
         named: &NamedValues,
         through_edges: bool,
-    ) -> Result<FormulaGraph, FormulaMistake> {
+    ) -> Result<BuiltFormula, FormulaMistake> {
         let mut graph = Graph::new();
         let mut parameters = Vec::new();
         let names = self.names.iter().zip(&named.values).zip(&named.is_variable);
@@ -108,16 +108,16 @@ impl Formula {
             })
             .collect();
         let (terms, edges, lens, depends) = Default::default();
-        let built = FormulaGraph { graph, terms, edges, lens, depends, names, parameters };
+        let built = BuiltFormula { graph, terms, edges, lens, depends, names, parameters };
         self.add_terms(built, named, through_edges)
     }
 
     fn add_terms(
         &self,
-        mut built: FormulaGraph,
+        mut built: BuiltFormula,
         named: &NamedValues,
         through_edges: bool,
-    ) -> Result<FormulaGraph, FormulaMistake> {
+    ) -> Result<BuiltFormula, FormulaMistake> {
         let mut n_elements = 0;
         for (i, term) in self.terms.iter().enumerate() {
             let result_len = self.result_len(i, &built.lens, named)?;
@@ -126,7 +126,7 @@ impl Formula {
                 let most = format!("at most {MAX_VECTOR} elements, {MAX_ELEMENTS} in all values");
                 return Err(FormulaMistake::new(&self.text, term.span.clone(), most));
             }
-            let FormulaGraph { graph, terms, names, .. } = &mut built;
+            let BuiltFormula { graph, terms, names, .. } = &mut built;
             let operands = term.operands.iter().map(|&operand| terms[operand]);
             let edges: Vec<_> = match through_edges {
                 true => operands
@@ -301,7 +301,7 @@ impl FormulaProgram {
         wrt: &[String],
     ) -> Result<Self, FormulaError> {
         let named = formula.named_values(at, wrt)?;
-        let FormulaGraph { mut graph, terms, lens, names, parameters, .. } =
+        let BuiltFormula { mut graph, terms, lens, names, parameters, .. } =
             formula.graph(&named, false)?;
         let last = terms.len() - 1;
         if let Some(len) = lens[last] {

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::evaluation::FormulaNode;
 use super::operations::{Cause, elements};
-use super::{Formula, TermKind};
+use super::{Formula, FormulaNode, TermKind};
 use crate::{FormulaValue, six_digits};
 
 /// The forward or the backward pass.

@@ -6,8 +6,8 @@
 use drawing::{DiagramLayout, DrawingError, PlannedEdge, Route, SvgPicture, place_to_the_right};
 use serde::Serialize;
 
+use super::{EvaluatedFormula, FormulaNode};
 use crate::FormulaValue;
-use crate::formula::{EvaluatedFormula, FormulaNode};
 
 /// Nodes of a drawing at most: more are not readable, and placing them would take seconds.
 pub const MAX_NODES: usize = 150;
@@ -329,6 +329,22 @@ mod tests {
             (3, 4, 0, "11".into(), one()),
         ];
         assert_eq!(drawing.edges.iter().map(numbers).collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn operands_stand_from_top_to_bottom_and_no_numbers_of_a_tree_meet() {
+        let text = "(apple * apple_count + orange * orange_count) / tax";
+        let at = [("apple", 100.0), ("apple_count", 2.0), ("orange", 150.0), ("orange_count", 3.0)];
+        let drawing = drawn(text, &[&at[..], &[("tax", 1.1)]].concat());
+        let names = ["apple", "apple_count", "orange", "orange_count", "tax"];
+        let height = |name| drawing.nodes.iter().find(|node| node.label == name).unwrap().y;
+        assert!(names.map(height).is_sorted());
+        let numbers: Vec<_> =
+            drawing.edges.iter().map(|edge| [edge.value.x, edge.value.y]).collect();
+        for (i, a) in numbers.iter().enumerate() {
+            let is_near = |b: &[f64; 2]| (a[0] - b[0]).abs() < 40.0 && (a[1] - b[1]).abs() < 26.0;
+            assert!(!numbers[..i].iter().any(is_near), "{numbers:?}");
+        }
     }
 
     #[test]
