@@ -27,6 +27,12 @@ lessons! {
     "16-l2",
     "17-overfitting",
     "18-initialization",
+    "19-optimizers",
+    "20-batch-normalization",
+    "21-learning-rate-decay",
+    "22-convolution-filters",
+    "23-six-panels",
+    "24-noise",
 }
 
 /// Every lesson.

@@ -20,6 +20,7 @@ mod instrument;
 pub mod instruments;
 mod language;
 mod lesson;
+mod networks;
 mod request;
 pub mod rows;
 mod state;
@@ -33,9 +34,10 @@ pub use instrument::{
 };
 pub use language::{Language, Wording};
 pub use lesson::{
-    AnswerBox, AnswerInput, BoxSpec, ControlSpec, InstrumentSpec, InstrumentView, Lesson,
-    LessonFiles, LessonPage, LessonSpec, OpenedLesson, OptionSpec, Pick, QuestionSpec,
-    QuestionView, StatedNumber, Verdict, VerdictPart, WrongNumber,
+    AnswerBox, AnswerInput, BoxSpec, ComparedNumber, ControlSpec, FullExperiment, FullResult,
+    InstrumentSpec, InstrumentView, Lesson, LessonFiles, LessonPage, LessonSpec, OpenedLesson,
+    OptionSpec, Pick, PublishedNumbers, QuestionSpec, QuestionView, StatedNumber, Verdict,
+    VerdictPart, WrongNumber,
 };
 pub use request::{
     AnswerRequest, LessonAnswer, LessonEntry, ListRequest, OpenRequest, RunRequest, answer, list,

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow, bail};
 use diagnostics::table;
 use gradus::lessons::terminal::{LessonRunner, TerminalStyle};
 use gradus::lessons::{
@@ -23,7 +23,8 @@ Examples:
   gradus lesson                                        list the lessons
   gradus lesson chain-rule                             run one
   gradus lesson 'lesson=chain-rule&apple=100&hide=tax' run one with other values
-  gradus lesson chain-rule --answers | less            read one with its answers")]
+  gradus lesson chain-rule --answers | less            read one with its answers
+  gradus lesson optimizers --full                      run its published experiment in full")]
 pub(crate) struct LessonArgs {
     /// Name or number of a lesson, or its state: the part of a page's address after the `#`.
     #[arg(value_name = "LESSON")]
@@ -41,8 +42,12 @@ pub(crate) struct LessonArgs {
     #[arg(long, conflicts_with_all = ["lesson", "answers"])]
     rows: bool,
 
-    /// Print the list as one JSON array.
-    #[arg(long, conflicts_with_all = ["lesson", "rows"])]
+    /// Run the published experiments of the lesson in full, and print their numbers beside the published ones.
+    #[arg(long, requires = "lesson", conflicts_with = "answers")]
+    full: bool,
+
+    /// Print the list, or the results of `--full`, as one JSON array.
+    #[arg(long, conflicts_with_all = ["answers", "rows"])]
     json: bool,
 
     #[command(flatten)]
@@ -88,6 +93,12 @@ pub(crate) fn run(args: &LessonArgs, out: &mut dyn Write) -> anyhow::Result<Exit
             table::write(out, [">", "<lesson", "<title", "<about"], &rows.collect::<Vec<_>>())
         });
     };
+    if args.full {
+        return run_in_full(args, lesson, language, out);
+    }
+    if args.json {
+        bail!("--json prints the list of lessons, or the results of --full");
+    }
     let state = match catalogue::find(lesson) {
         Some(lesson) => format!("lesson={}", lesson.name),
         None if lesson.contains('=') => lesson.clone(),
@@ -109,6 +120,39 @@ pub(crate) fn run(args: &LessonArgs, out: &mut dyn Write) -> anyhow::Result<Exit
     };
     runner.run()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The published experiments of a lesson.
+fn run_in_full(
+    args: &LessonArgs,
+    name: &str,
+    language: Language,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let with_full = || catalogue::all().iter().filter(|lesson| !lesson.spec.full.is_empty());
+    let lesson = catalogue::find(name).filter(|lesson| !lesson.spec.full.is_empty());
+    let lesson = lesson.with_context(|| {
+        let names: Vec<_> = with_full().map(|lesson| lesson.name).collect();
+        format!("--full: expected one of {}, found `{name}`", names.join(", "))
+    })?;
+    let engine = gradus::lesson_engine();
+    let style = TerminalStyle { width: width(), language };
+    let mut results = Vec::new();
+    for name in lesson.spec.full.keys() {
+        let effort = Effort::unlimited(args.threads.count());
+        let result = lesson.run_in_full(name, language, &engine, effort)?;
+        if !args.json {
+            writeln!(out, "{}\n{}\n", result.title, result.source)?;
+            let notes = result.output.notes.iter().map(|note| format!("{note}\n"));
+            let table = result.table(language);
+            let figures = result.output.figures.iter().chain([&table]);
+            let parts: Vec<String> =
+                figures.map(|figure| style.figure(figure)).chain(notes).collect();
+            writeln!(out, "{}", parts.join("\n"))?;
+        }
+        results.push(result);
+    }
+    print(out, args.json, &results, |_, _| Ok(()))
 }
 
 /// Cells in a line of the terminal; of a file as many as fit on paper.

@@ -4,6 +4,7 @@ pub mod activation_histograms;
 pub mod activations;
 pub mod affine_layer;
 pub mod classifiers;
+pub mod convolution_filters;
 pub mod descent;
 pub mod difference_quotient;
 pub mod dropout_mask;
@@ -12,14 +13,17 @@ pub mod error_curves;
 pub mod formula;
 pub mod gradient_check;
 pub mod hinge;
+pub mod learning_rate_decay;
 pub mod learning_steps;
 pub mod linear_scores;
 pub mod losses;
 pub mod network_size;
 pub mod neuron;
+pub mod normalization_scales;
 pub mod one_hot;
 pub mod paper_network;
 pub mod perceptron;
+pub mod six_panels;
 pub mod softmax;
 pub mod training;
 pub mod weight_decay;
@@ -41,6 +45,7 @@ nn::registry! {
         activations::Activations,
         affine_layer::AffineLayer,
         classifiers::Classifiers,
+        convolution_filters::ConvolutionFilters,
         descent::DescentPaths,
         difference_quotient::DifferenceQuotient,
         dropout_mask::DropoutMask,
@@ -49,14 +54,17 @@ nn::registry! {
         formula::FormulaGraph,
         gradient_check::TwoLayerCheck,
         hinge::HingeTerms,
+        learning_rate_decay::LearningRateDecay,
         learning_steps::LearningSteps,
         linear_scores::LinearScores,
         losses::Losses,
         network_size::NetworkSize,
         neuron::Neuron,
+        normalization_scales::NormalizationScales,
         one_hot::OneHot,
         paper_network::PaperNetwork,
         perceptron::Perceptron,
+        six_panels::SixPanels,
         softmax::SoftmaxSteps,
         training::TrainingRuns,
         weight_decay::DecayingWeight,

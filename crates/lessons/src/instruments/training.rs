@@ -6,9 +6,8 @@ use super::*;
 use crate::Wording;
 use crate::figure::{Series, SeriesMark, SmallPicture};
 use crate::instrument::RunsWhen;
-use data::Dataset;
 use nn::registry::{require, within_limit};
-use runs::{Evaluator, Experiment, Split};
+use runs::Split;
 use train::Trainer;
 
 settings! {
@@ -16,7 +15,9 @@ settings! {
     ///
     /// Values, of variant 1 and so on: the mean training loss over the last tenth of the steps `loss_1`, `train_accuracy_1`,
     /// `test_accuracy_1`, `gap_1` between both, with a validation set `validation_accuracy_1`. With several seeds they are means, with the least and the largest test accuracy
-    /// `lowest_1` and `highest_1`.
+    /// `lowest_1` and `highest_1`, their standard deviation `deviation_1` and the standard error of their mean
+    /// `standard_error_1`; of two variants `reversed`, the share of the pairs, a run of each, in which the one with the
+    /// smaller mean wins.
     pub struct TrainingRuns {
         /// The experiment as TOML, with `source = "memory"`.
         experiment: String;
@@ -30,6 +31,8 @@ settings! {
         settings: Vec<TrainingSetting> = Vec::new();
         /// Seeds that are trained of each variant, beginning with the reader's.
         seeds: usize = 1, seeds;
+        /// Ranges of steps whose mean training loss is a value: of `[91, 100]` and variant 1 `loss_1_from_91`.
+        losses: Vec<[u64; 2]> = Vec::new();
         /// The index of a layer, from 1, whose weights are shown as pictures: a linear layer that reads the digits.
         weights: Option<usize> = None;
         /// Points of curves of the accuracies, which are measured on at most 1,000 digits; without curves 0.
@@ -74,11 +77,9 @@ pub struct TrainingSetting {
 const CURVE_POINTS: u64 = 100;
 /// Digits on which a point of a curve of accuracies is measured, of each set.
 const CURVE_DIGITS: usize = 1000;
-/// Steps between two looks at the clock.
-const STEPS_BETWEEN: u64 = 8;
 
 fn digits(name: &str, found: &usize) -> Result<(), nn::registry::InvalidSetting> {
-    within_limit(name, *found, 10_000)
+    within_limit(name, *found, 60_000)
 }
 
 fn seeds(name: &str, found: &usize) -> Result<(), nn::registry::InvalidSetting> {
@@ -91,6 +92,8 @@ struct Trained {
     /// Of training and test digits.
     accuracies: [Vec<[f64; 2]>; 2],
     loss: f64,
+    /// Those of [`TrainingRuns::losses`].
+    losses: Vec<f64>,
     train_accuracy: f64,
     test_accuracy: f64,
     validation_accuracy: Option<f64>,
@@ -130,9 +133,7 @@ impl Instrument for TrainingRuns {
             for seed in seeds {
                 trained.push(self.train(call, variant, seed, &data)?);
             }
-            let mean = |of: fn(&Trained) -> f64| {
-                trained.iter().map(of).sum::<f64>() / trained.len() as f64
-            };
+            let mean = |of: fn(&Trained) -> f64| mean_of(trained.iter().map(of));
             let [loss, train, test] = [
                 mean(|run| run.loss),
                 mean(|run| run.train_accuracy),
@@ -148,9 +149,18 @@ impl Instrument for TrainingRuns {
                 .value(format!("gap_{n}"), train - test)
                 .value(format!("lowest_{n}"), lowest)
                 .value(format!("highest_{n}"), highest);
+            for (i, [from, _]) in self.losses.iter().enumerate() {
+                let loss = mean_of(trained.iter().map(|run| run.losses[i]));
+                output = output.value(format!("loss_{n}_from_{from}"), loss);
+            }
             let mut row: Vec<TableCell> = vec![name.into(), cell(loss), cell(train), cell(test)];
             if self.seeds > 1 {
-                row.extend([cell(lowest), cell(highest)]);
+                let squares = tests().map(|accuracy| (accuracy - test).powi(2)).sum::<f64>();
+                let deviation = (squares / (self.seeds - 1) as f64).sqrt();
+                row.extend([lowest, highest, deviation].map(cell));
+                output = output
+                    .value(format!("deviation_{n}"), deviation)
+                    .value(format!("standard_error_{n}"), deviation / (self.seeds as f64).sqrt());
             }
             if trained.iter().all(|run| run.validation_accuracy.is_some()) {
                 let validation = mean(|run| run.validation_accuracy.unwrap_or(f64::NAN));
@@ -184,7 +194,14 @@ impl Instrument for TrainingRuns {
             call.say(">test accuracy", ">测试准确率"),
         ];
         if self.seeds > 1 {
-            heads.extend([call.say(">lowest", ">最低"), call.say(">highest", ">最高")]);
+            heads.extend([
+                call.say(">lowest", ">最低"),
+                call.say(">highest", ">最高"),
+                call.say(">standard deviation", ">标准差"),
+            ]);
+            if let [a, b] = &dots[..] {
+                output = output.value("reversed", reversed(&a.y, &b.y));
+            }
         }
         if heads.len() < rows[0].len() {
             heads.push(call.say(">validation accuracy", ">验证准确率"));
@@ -229,10 +246,7 @@ impl TrainingRuns {
         let seed = [("train.seed".to_owned(), seed.to_string())];
         let of_variant = variant.set.clone().into_iter();
         let settings: Vec<(String, String)> = read.chain(of_variant).chain(seed).collect();
-        let experiment = Experiment::parse_with("lesson", &self.experiment, &settings)
-            .map_err(|error| LessonError::engine(&error))?;
-        let mut trainer = Trainer::new(experiment.clone(), data.clone(), call.pool())
-            .map_err(|error| LessonError::engine(&error))?;
+        let mut trainer = call.trainer(&self.experiment, &settings, data.clone())?;
         let steps = trainer.steps_planned();
         let every = steps.div_ceil(CURVE_POINTS).max(1);
         let measured = match self.accuracy_points as u64 {
@@ -243,41 +257,42 @@ impl TrainingRuns {
             [trainer.train_set(), trainer.test_set()].map(|set| set.clone().take(CURVE_DIGITS));
         let mut accuracies = [Vec::new(), Vec::new()];
         let (mut curve, mut window, mut tail) = (Vec::new(), Vec::new(), Vec::new());
+        let mut losses = vec![Vec::new(); self.losses.len()];
         let mut diverged = None;
         for step in 1..=steps {
-            if step % STEPS_BETWEEN == 0 {
-                call.check_time()?;
-            }
-            let loss = match trainer.step() {
-                Ok(finished) => finished.metrics.loss(),
-                Err(_) => {
-                    diverged = Some(step);
-                    break;
-                }
+            let Some(finished) = call.train_step(&mut trainer)? else {
+                diverged = Some(step);
+                break;
             };
+            let loss = finished.metrics.loss();
             window.push(loss);
+            for (range, losses) in self.losses.iter().zip(&mut losses) {
+                if (range[0]..=range[1]).contains(&step) {
+                    losses.push(loss);
+                }
+            }
             if step > steps - steps.div_ceil(10) {
                 tail.push(loss);
             }
             if step % every == 0 {
-                curve.push([step as f64, mean(&window)]);
-                window.clear();
+                curve.push([step as f64, mean_of(window.drain(..))]);
             }
             if step % measured == 0 {
                 for (curve, set) in accuracies.iter_mut().zip(&few) {
-                    curve.push([step as f64, accuracy(call, &experiment, &trainer, set)?]);
+                    curve.push([step as f64, call.accuracy(&trainer, set)?]);
                 }
             }
         }
-        let accuracy = |set| accuracy(call, &experiment, &trainer, set);
+        let accuracy = |set| call.accuracy(&trainer, set);
         let [train_accuracy, test_accuracy] =
             [accuracy(trainer.train_set())?, accuracy(trainer.test_set())?];
         let validation_accuracy = trainer.validation_set().map(accuracy).transpose()?;
-        let loss = if diverged.is_some() { f64::NAN } else { mean(&tail) };
+        let loss = if diverged.is_some() { f64::NAN } else { mean_of(tail) };
         Ok(Trained {
             curve,
             accuracies,
             loss,
+            losses: losses.into_iter().map(mean_of).collect(),
             train_accuracy,
             test_accuracy,
             validation_accuracy,
@@ -287,25 +302,24 @@ impl TrainingRuns {
     }
 }
 
-/// The accuracy of the network as it is now.
-fn accuracy(
-    call: &InstrumentCall<'_>,
-    experiment: &Experiment,
-    trainer: &Trainer,
-    set: &Dataset,
-) -> Result<f64, LessonError> {
-    let mut evaluator =
-        Evaluator::new(experiment, set).map_err(|error| LessonError::engine(&error))?;
-    let evaluation = evaluator.evaluate(Some(&call.pool()), set, trainer.saved());
-    Ok(evaluation.metrics.get("accuracy").unwrap_or(f64::NAN))
-}
-
 fn named(en: &str, zh: &str) -> Wording {
     Wording { en: en.to_owned(), zh: zh.to_owned() }
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+fn mean_of(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (n, sum) = values.into_iter().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    sum / n
+}
+
+/// The share of the pairs, a number of each, that have the other order than the means. Half of a draw counts.
+fn reversed(a: &[f64], b: &[f64]) -> f64 {
+    let sign = if mean_of(a.iter().copied()) < mean_of(b.iter().copied()) { 1.0 } else { -1.0 };
+    let pairs = a.iter().flat_map(|a| b.iter().map(move |b| a - b));
+    mean_of(pairs.map(|gap| match sign * gap {
+        0.0 => 0.5,
+        gap if gap > 0.0 => 1.0,
+        _ => 0.0,
+    }))
 }
 
 /// The weights of each unit of a linear layer that reads the digits, as a picture.

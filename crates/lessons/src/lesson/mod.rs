@@ -1,11 +1,13 @@
 //! A lesson: its file and its texts, read and checked; then opened with a state.
 
+mod full;
 mod opened;
 mod spec;
 mod verdict;
 
 use std::collections::BTreeSet;
 
+pub use full::{ComparedNumber, FullExperiment, FullResult, PublishedNumbers};
 pub use opened::{InstrumentView, LessonPage, OpenedLesson};
 pub use spec::{
     BoxSpec, ControlSpec, InstrumentSpec, LessonSpec, OptionSpec, Pick, QuestionSpec, StatedNumber,
@@ -203,6 +205,11 @@ impl Lesson {
             if !self.spec.instruments.contains_key(instrument) {
                 return Err(format!("numbers.{name}: no instrument {instrument}"));
             }
+        }
+        for (name, full) in &self.spec.full {
+            let at = |error: String| format!("full.{name}: {error}");
+            full.instrument.validate().map_err(|error| at(error.to_string()))?;
+            full.check().map_err(at)?;
         }
         let [en, zh] = Language::ALL.map(|language| parts(self.steps(language)));
         let differ = en.iter().zip(&zh).find(|(en, zh)| en != zh);

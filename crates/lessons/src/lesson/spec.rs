@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::FullExperiment;
 use crate::Wording;
 use crate::instruments::InstrumentKind;
 use crate::text::Pass;
@@ -25,6 +26,9 @@ pub struct LessonSpec {
     /// The numbers that it states, by names that the prose refers to.
     #[serde(default)]
     pub numbers: BTreeMap<String, StatedNumber>,
+    /// Published experiments that `gradus lesson NAME --full` runs, by their names.
+    #[serde(default)]
+    pub full: BTreeMap<String, FullExperiment>,
 }
 
 /// An instrument of a lesson.

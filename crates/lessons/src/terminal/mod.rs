@@ -158,6 +158,7 @@ impl TerminalStyle {
 
     /// Pictures beside each other, as many as fit.
     fn pictures(&self, columns: usize, pictures: &[SmallPicture]) -> String {
+        let pictures: Vec<_> = pictures.iter().map(|picture| shrunk(picture, self.width)).collect();
         let widest = pictures.iter().map(|picture| picture.width).max().unwrap_or(1);
         let columns = (self.width / (widest + 2)).clamp(1, columns.max(1));
         let mut text = String::new();
@@ -174,6 +175,20 @@ impl TerminalStyle {
         }
         text
     }
+}
+
+/// A picture of at most so many pixels beside each other: each the mean of a square of the old ones.
+fn shrunk(picture: &SmallPicture, most: usize) -> SmallPicture {
+    let side = picture.width.div_ceil(most.max(1)).max(1);
+    let [width, height] = [picture.width / side, picture.height / side];
+    let mean = |i: usize| {
+        let (x, y) = (i % width * side, i / width * side);
+        let rows = picture.pixels.chunks_exact(picture.width).skip(y).take(side);
+        let sum: i32 = rows.flat_map(|row| &row[x..x + side]).map(|&pixel| i32::from(pixel)).sum();
+        (sum / (side * side) as i32) as i16
+    };
+    let pixels = (0..width * height).map(mean).collect();
+    SmallPicture { width, height, pixels, ..picture.clone() }
 }
 
 /// A picture as lines: two rows of pixels in one, because cells are twice as high as wide; its caption below.
@@ -273,10 +288,12 @@ mod tests {
         let axis = || PlotAxis::new("x");
         let values = BarSeries { name: "p".into(), values: vec![0.1, 0.9] };
         let picture = SmallPicture::grey("3", 28, vec![255; 784]);
+        let wide = SmallPicture::grey("", 280, vec![255; 280 * 175]);
         let figures = [
             Figure::plot(axis(), axis(), vec![Series::new("a", SeriesMark::Line, &points)]),
             Figure::bars(vec!["猫".into(), "dog".into()], axis().range(0.0, 1.0), vec![values]),
             Figure::pictures(10, vec![picture; 3]),
+            Figure::pictures(1, vec![wide]),
             FigureContent::Histograms {
                 x: axis(),
                 panels: vec![HistogramPanel::count("layer 1", [0.0, 1.0], 30, [0.0, 0.5, 0.5])],

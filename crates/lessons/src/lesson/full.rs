@@ -1,0 +1,121 @@
+//! Published experiments in full, beside the numbers that were published.
+
+use serde::{Deserialize, Serialize};
+
+use super::Lesson;
+use super::spec::parse_stated;
+use crate::figure::Figure;
+use crate::instrument::{Effort, Engine, InstrumentCall, InstrumentOutput, LessonError};
+use crate::instruments::InstrumentKind;
+use crate::text::number;
+use crate::{Language, Wording};
+
+/// A published experiment that a lesson runs in full. It takes minutes: only a command runs it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullExperiment {
+    /// Where it was published, and what is measured.
+    pub title: Wording,
+    /// How the published numbers were measured.
+    pub source: Wording,
+    /// What runs it, with its values at first.
+    pub instrument: InstrumentKind,
+    /// The published numbers.
+    pub published: Vec<PublishedNumbers>,
+}
+
+/// Published numbers of one kind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedNumbers {
+    /// What they are.
+    pub name: Wording,
+    /// The number of the instrument; of several published numbers `value_1`, `value_2`, ….
+    pub value: String,
+    /// As they are printed; `nan` for a number that is not finite.
+    pub is: Vec<String>,
+}
+
+/// What a published experiment gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FullResult {
+    /// Where it was published, and what is measured.
+    pub title: String,
+    /// How the published numbers were measured.
+    pub source: String,
+    /// What the instrument found.
+    pub output: InstrumentOutput,
+    /// Its numbers beside the published ones.
+    pub numbers: Vec<ComparedNumber>,
+}
+
+/// A number beside the published one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedNumber {
+    /// What it is.
+    pub name: String,
+    /// The published number.
+    pub published: f64,
+    /// The number found here.
+    pub found: f64,
+}
+
+impl FullExperiment {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut numbers = self.published.iter().flat_map(|published| &published.is);
+        match numbers.find(|text| parse_stated(text).is_none()) {
+            Some(wrong) => Err(format!("expected a number, found {wrong:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Lesson {
+    /// Runs a published experiment of the lesson in full.
+    ///
+    /// # Errors
+    ///
+    /// If the lesson does not have it, or it does not have a number that was published, or time is over.
+    pub fn run_in_full(
+        &self,
+        name: &str,
+        language: Language,
+        engine: &Engine,
+        effort: Effort<'_>,
+    ) -> Result<FullResult, LessonError> {
+        let unknown = |what: &str| LessonError::Request(format!("{}: no {what}", self.name));
+        let spec = self.spec.full.get(name).ok_or_else(|| unknown(name))?;
+        let instrument = spec.instrument.as_dyn();
+        let controls = instrument.controls(language);
+        let output =
+            instrument.run(&InstrumentCall { controls: &controls, language, engine, effort })?;
+        let mut numbers = Vec::new();
+        for published in &spec.published {
+            let name = published.name.in_language(language);
+            for (i, is) in published.is.iter().enumerate() {
+                let (name, value) = match published.is.len() {
+                    1 => (name.to_owned(), published.value.clone()),
+                    _ => (format!("{name} {}", i + 1), format!("{}_{}", published.value, i + 1)),
+                };
+                let found = output.values.get(&value).ok_or_else(|| unknown(&value))?;
+                let published = parse_stated(is).unwrap_or(f64::NAN);
+                numbers.push(ComparedNumber { name, published, found: *found });
+            }
+        }
+        let [title, source] =
+            [&spec.title, &spec.source].map(|text| text.in_language(language).to_owned());
+        Ok(FullResult { title, source, output, numbers })
+    }
+}
+
+impl FullResult {
+    /// The numbers as a table.
+    pub fn table(&self, language: Language) -> Figure {
+        let heads = ["<", language.say(">published", ">已发表"), language.say(">here", ">这里")];
+        let rows = self.numbers.iter().map(|compared| {
+            let numbers = [compared.published, compared.found].map(|value| number(value, 3));
+            [vec![compared.name.clone()], numbers.to_vec()].concat()
+        });
+        Figure::table(&heads, rows)
+    }
+}
