@@ -18,7 +18,7 @@ export class Chart {
   /** `yText` formats a value of the vertical axis, `yLabel` names the axis. */
   constructor({ yText = (value) => formatNumber(value), yLabel }) {
     this.options = { yText, yLabel };
-    this.canvas = createElement("canvas", { tabindex: "0", role: "img" });
+    this.canvas = createElement("canvas", { tabindex: "0", role: "img", "aria-label": yLabel() });
     this.readout = createElement("div", { class: "readout", hidden: true });
     this.element = createElement("div", { class: "plot" }, this.canvas, this.readout);
     this.data = null;
@@ -35,7 +35,7 @@ export class Chart {
    */
   draw(data) {
     this.data = data;
-    this.canvas.setAttribute("aria-label", data.summary ?? "");
+    this.canvas.setAttribute("aria-label", data.summary || this.options.yLabel());
     this.paint();
   }
 

@@ -73,13 +73,7 @@ export function termTable(explanation, link) {
   });
   if (count > 0)
     rows.push(
-      cells("quiet", [
-        translate("explain.others", { n: formatInteger(count) }),
-        "",
-        "",
-        isSum ? number(sum) : "",
-        "",
-      ]),
+      cells("quiet", [translate("explain.others", { n: formatInteger(count) }), "", "", isSum ? number(sum) : "", ""]),
     );
   if (isSum) rows.push(cells("strong", [translate("explain.sum"), "", "", number(explanation.sum ?? value), ""]));
   const columns = head.map((key) => createElement("th", { scope: "col" }, translate(key)));
@@ -189,10 +183,10 @@ export function termPicture(map, open) {
 }
 
 /** The formula of an explanation, with its symbols and with the numbers put in. */
-export function formulaLines({ formula, value }) {
-  if (!formula) return [createElement("p", { class: "sum" }, createElement("b", { class: "forward" }, number(value)))];
+export function formulaLines({ formula, quantity, value }) {
+  const result = createElement("b", { class: quantity === "gradient" ? "backward" : "forward" }, number(value));
+  if (!formula) return [createElement("p", { class: "sum" }, result)];
   const { symbols, numbers } = formula;
-  const result = createElement("b", { class: "forward" }, number(value));
   return [
     createElement("p", { class: "sum" }, `${symbols} = `, result),
     createElement("p", { class: "note numbers-line" }, `= ${numbers}`),
@@ -201,7 +195,8 @@ export function formulaLines({ formula, value }) {
 
 /** What a step of a run did to a parameter: before, gradient, the optimizer's lines, after. */
 export function updateParts(update, link) {
-  const { gradient, before, after, given, lines, shares, rest, penalty, learning_rate: rate, loss, step } = update;
+  const { gradient, before, after, given, lines, shares, rest, penalty, loss, step } = update;
+  const { learning_rate: rate, is_as_logged: isAsLogged } = update;
   const value = (list, i = 0) => number(list[i]?.value);
   const row = createElement(
     "dl",
@@ -221,7 +216,7 @@ export function updateParts(update, link) {
       { class: "scroll", tabindex: "0", role: "group", "aria-label": label },
       createElement(
         "table",
-        {},
+        { class: head.at(-1) === "" ? "terms" : null },
         createElement(
           "thead",
           {},
@@ -286,6 +281,7 @@ export function updateParts(update, link) {
       { class: "card wide" },
       title("explain.shares"),
       createElement("p", { class: "note" }, translate("explain.recomputed")),
+      isAsLogged === false ? createElement("p", { class: "mistake" }, translate("explain.not_as_logged")) : null,
       table(head, samples, translate("explain.shares")),
     ),
   ];

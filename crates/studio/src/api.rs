@@ -47,10 +47,10 @@ use tokio::sync::Semaphore;
 use crate::about::about;
 use crate::activations::{self, PredictorCache};
 use crate::assets;
-use crate::engine::{Computations, Endpoint, Limiter, PATIENCE, Visitor, answer_call};
+use crate::engine::{Computations, Endpoint, Limiter, PATIENCE, answer_call};
 use crate::error::RunError;
 use crate::flow::flow;
-use crate::guard::{self, Access, Guard};
+use crate::guard::{self, Access, Guard, Visitor};
 use crate::images::{self, Images};
 use crate::library::{Library, OpenRun};
 use crate::live::{LiveRun, ModelAtStep};
@@ -77,9 +77,9 @@ struct ApiState {
 }
 
 impl ApiState {
-    fn run(self, id: &str) -> Answer<RunRequest> {
+    fn run(self, id: &str) -> Answer<NamedRun> {
         let run = self.library.open(id).ok_or_else(|| not_found("no such run"))?;
-        Ok(RunRequest { state: self, run })
+        Ok(NamedRun { state: self, run })
     }
 }
 
@@ -195,13 +195,13 @@ async fn on_thread<T: IntoResponse>(
     })
 }
 
-/// A request whose path names a run.
-struct RunRequest {
+/// The run that the path of a request names.
+struct NamedRun {
     state: ApiState,
     run: Arc<OpenRun>,
 }
 
-impl RunRequest {
+impl NamedRun {
     fn trainer(&self) -> Option<&LiveRun> {
         self.state.library.trainer_of(&self.run)
     }
@@ -219,7 +219,7 @@ impl RunRequest {
 /// A route whose path names a run: `answer` gets the run and what it extracts from the request.
 fn of_run<Q, M, T>(
     method: MethodFilter,
-    answer: fn(RunRequest, Q) -> Answer<T>,
+    answer: fn(NamedRun, Q) -> Answer<T>,
 ) -> MethodRouter<ApiState>
 where
     Q: FromRequest<ApiState, M> + Send + 'static,
@@ -234,7 +234,7 @@ where
 /// As [`of_run`], for requests that compute: each needs a permit.
 fn computed_of_run<Q, M, T>(
     method: MethodFilter,
-    answer: fn(RunRequest, Q) -> Answer<T>,
+    answer: fn(NamedRun, Q) -> Answer<T>,
 ) -> MethodRouter<ApiState>
 where
     Q: FromRequest<ApiState, M> + Send + 'static,
@@ -309,7 +309,7 @@ async fn picture_of_sweep(
     .await
 }
 
-fn description(request: RunRequest, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
+fn description(request: NamedRun, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
     let is_live = request.trainer().is_some();
     let mut about = about(&request.run, is_live)?;
     about["can_control"] = json!(is_live && visitor.access == Access::Owner);
@@ -323,13 +323,13 @@ struct FlowQuery {
     width: f64,
 }
 
-fn placed_network(request: RunRequest, Query(query): Query<FlowQuery>) -> Answer<Json<Value>> {
+fn placed_network(request: NamedRun, Query(query): Query<FlowQuery>) -> Answer<Json<Value>> {
     let network = request.run.experiment()?.network(Mode::Evaluate).map_err(RunError::from)?;
     let placed = flow(&network, query.width).map_err(RunError::from)?;
     Ok(Json(json!(placed)))
 }
 
-fn events(RunRequest { state, run }: RunRequest, headers: HeaderMap) -> Answer<impl IntoResponse> {
+fn events(NamedRun { state, run }: NamedRun, headers: HeaderMap) -> Answer<impl IntoResponse> {
     let permit = state.streams.try_acquire_owned().map_err(|_| {
         let why = format!("{MAX_STREAMS} pages are listening already");
         ApiError(StatusCode::SERVICE_UNAVAILABLE, why)
@@ -353,7 +353,7 @@ struct ImagesQuery {
     step: Option<u64>,
 }
 
-fn some_images(request: RunRequest, Query(query): Query<ImagesQuery>) -> Answer<Vec<u8>> {
+fn some_images(request: NamedRun, Query(query): Query<ImagesQuery>) -> Answer<Vec<u8>> {
     let samples: Result<Vec<usize>, _> = query.samples.split(',').map(str::parse).collect();
     let samples = samples.map_err(|_| bad("samples: expected numbers separated by commas"))?;
     let n = samples.len();
@@ -400,27 +400,27 @@ fn numbers(about: &Value, values: &[f32]) -> Vec<u8> {
     format!("{about}\n").into_bytes().into_iter().chain(values).collect()
 }
 
-fn sample_activations(request: RunRequest, Query(query): Query<SampleQuery>) -> Answer<Vec<u8>> {
+fn sample_activations(request: NamedRun, Query(query): Query<SampleQuery>) -> Answer<Vec<u8>> {
     let data = request.run.data()?;
     let sample = activations::sample(set(&data, query.set)?, query.sample);
     request.activations(query.step, &sample.ok_or_else(|| not_found("no such sample"))?)
 }
 
 fn body_activations(
-    request: RunRequest,
+    request: NamedRun,
     (Query(query), body): (Query<StepQuery>, Bytes),
 ) -> Answer<Vec<u8>> {
     let sample: Vec<f32> = body.iter().copied().map(f32::from).collect();
     request.activations(query.step, &sample)
 }
 
-fn statistics(request: RunRequest, Query(query): Query<StepQuery>) -> Answer<Json<Value>> {
+fn statistics(request: NamedRun, Query(query): Query<StepQuery>) -> Answer<Json<Value>> {
     let model = request.model(query.step)?;
     let layers = request.state.predictors.statistics(&model, &request.run.data()?.test)?;
     Ok(Json(json!({ "step": model.step, "layers": layers })))
 }
 
-fn parameter(request: RunRequest, Query(query): Query<ParameterQuery>) -> Answer<Vec<u8>> {
+fn parameter(request: NamedRun, Query(query): Query<ParameterQuery>) -> Answer<Vec<u8>> {
     let ModelAtStep { step, model: saved } = request.model(query.step)?;
     let network = saved.model().map_err(RunError::from)?;
     let spec = network.parameters.iter().find(|spec| spec.path == query.name);
@@ -434,7 +434,7 @@ fn parameter(request: RunRequest, Query(query): Query<ParameterQuery>) -> Answer
 }
 
 fn command(
-    request: RunRequest,
+    request: NamedRun,
     (Extension(visitor), body): (Extension<Visitor>, Bytes),
 ) -> Answer<StatusCode> {
     if visitor.access != Access::Owner {

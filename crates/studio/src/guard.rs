@@ -3,15 +3,13 @@
 //! A web page of others in the same browser can send requests anywhere, and its name can later resolve to our server (DNS
 //! rebinding). So the `Host` must be one of this server, the `Origin` too if there is one, and a request carries a token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
-
-use crate::engine::Visitor;
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +28,14 @@ pub(crate) enum Access {
     Viewer,
 }
 
+/// Whoever sent a request, as far as the server can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Visitor {
+    pub(crate) access: Access,
+    /// The other end of the connection.
+    address: IpAddr,
+}
+
 /// The access rules of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
@@ -43,6 +49,18 @@ pub(crate) struct Guard {
 /// Pages load everything from this server, run only its script files, and cannot be framed.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
+
+impl Visitor {
+    /// A visitor at an address. Whoever has an address of IPv6 has all with the same first half.
+    pub(crate) fn new(access: Access, address: IpAddr) -> Self {
+        const NETWORK: u128 = !0 << 64;
+        let address = match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+            address => address,
+        };
+        Self { access, address }
+    }
+}
 
 impl Guard {
     /// Rules for a server at `port` with the names of this machine and `host`, which includes the port.
@@ -170,4 +188,18 @@ fn token() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_are_one_visitor() {
+        let visitor = |address: &str| Visitor::new(Access::Viewer, address.parse().unwrap());
+        assert_eq!(visitor("2001:db8::1"), visitor("2001:db8::2"));
+        assert_ne!(visitor("2001:db8::1"), visitor("2001:db8:0:1::1"));
+        assert_eq!(visitor("::ffff:10.0.0.1"), visitor("10.0.0.1"));
+        assert_ne!(visitor("10.0.0.1"), visitor("10.0.0.2"));
+    }
 }

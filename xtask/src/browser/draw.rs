@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 
 use anyhow::ensure;
 
+use super::axe;
 use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, TestCase};
 
@@ -78,6 +79,8 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
                 centre.iter().all(|at| (at - 13.5).abs() <= 0.6),
                 "the centre of mass is at {centre:?}"
             );
+            axe::check(browser, "Draw").await?;
+            axe::check_on_phone(browser, "Draw").await?;
             pictures_of_drawing(&test, strokes).await?;
         }
     }

@@ -69,7 +69,11 @@ pub(super) async fn explained_down_and_up(test: TestCase) -> anyhow::Result<()> 
     browser.js::<Value>("location.hash = '#/network/softmax-1'").await?;
     browser.until("document.querySelector('#learned canvas')?.width > 10").await?;
     browser.js::<Value>("document.querySelector('#learned canvas').scrollIntoView()").await?;
-    browser.click("#learned canvas").await?;
+    // A pixel within the frame of the first of the ten pictures.
+    let [x, y]: [f64; 2] = browser
+        .js("(() => { const box = document.querySelector('#learned canvas').getBoundingClientRect(); return [box.left + 12, box.top + 12]; })()")
+        .await?;
+    browser.stroke(&[(x, y)]).await?;
     browser
         .until("/weight\\[\\d+, \\d+\\]/.test(document.querySelector('#explanation')?.dataset.of)")
         .await?;
@@ -106,6 +110,7 @@ pub(super) async fn explained_down_and_up(test: TestCase) -> anyhow::Result<()> 
     browser.click(".languages [lang=en]").await?;
     browser.until(&explained("loss")).await?;
     axe::check_on_phone(browser, "Explain").await?;
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }
@@ -139,6 +144,7 @@ pub(super) async fn measured(test: TestCase) -> anyhow::Result<()> {
     times.sort_by(f64::total_cmp);
     let (median, most) = (times[N / 2], times[N - 1]);
     println!("    a click takes {median:.0} ms (median of {N}), at most {most:.0} ms");
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }

@@ -88,6 +88,7 @@ pub(super) async fn graphed(test: TestCase) -> anyhow::Result<()> {
     browser.until(&format!("{result}.includes('0.731059')")).await?;
     pictures(&test, "graph", Frame::Whole).await?;
     axe::check_on_phone(browser, "Graph").await?;
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }
@@ -160,6 +161,7 @@ pub(super) async fn descended(test: TestCase) -> anyhow::Result<()> {
     browser.until(&format!("{rows} === 4")).await?;
     pictures(&test, "descent", Frame::Whole).await?;
     axe::check_on_phone(browser, "Descent").await?;
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::axe;
-use super::pictures::{Frame, pictures};
+use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, TestCase};
 
 const TAB: char = '\u{e004}';
@@ -153,7 +153,8 @@ pub(super) async fn taken(test: TestCase) -> anyhow::Result<()> {
                 axe::check_on_phone(browser, &format!("lesson {name}")).await?;
             }
             if i == 0 {
-                pictures(&test, "lesson", Frame::Whole).await?;
+                browser.js::<Value>("scrollTo(0, 0)").await?;
+                in_both_lights(&test, &format!("lesson-{language}"), Frame::Window).await?;
             }
         }
     }
@@ -175,6 +176,7 @@ pub(super) async fn taken(test: TestCase) -> anyhow::Result<()> {
         ensure!(!browser.js::<bool>("Boolean(document.querySelector('.lesson .figure'))").await?);
     }
     axe::check(browser, "a damaged state").await?;
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }

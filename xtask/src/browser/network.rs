@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::ensure;
 
 use super::TestCase;
+use super::axe;
 use super::driver::PHONE;
 use super::pictures::{Frame, pictures};
 
@@ -65,8 +66,10 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
         .await?;
     browser.click(".plan .box:nth-of-type(2) button").await?;
     browser.until("document.querySelector('dialog .maps')?.width > 200").await?;
+    axe::check(browser, "enlarged activations").await?;
     browser.click("dialog .main").await?;
     browser.until("!document.querySelector('dialog')").await?;
+    axe::check(browser, "Network with branches").await?;
     pictures(&test, "residual", Frame::Whole).await?;
 
     browser.screen(PHONE).await?;
@@ -76,6 +79,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     let overflow: f64 = browser.js("document.documentElement.scrollWidth - innerWidth").await?;
     ensure!(overflow <= 0.0, "{overflow} px beyond the screen of a phone");
     ensure!(browser.js::<u32>(OVERLAPPING).await? == 0, "boxes overlap on a phone");
+    browser.open("about:blank").await?;
     drop(program);
     Ok(())
 }

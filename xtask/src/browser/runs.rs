@@ -6,6 +6,7 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use super::TestCase;
+use super::axe;
 use super::pictures::{Frame, pictures};
 
 const ROWS: &str = "document.querySelectorAll('#runs tbody tr').length";
@@ -68,6 +69,7 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
     );
     ensure!(!difference.contains("data.source"), "equal settings are not listed: {difference}");
     browser.until(&format!("{} > 8", super::train::colours("comparison"))).await?;
+    axe::check(browser, "Runs").await?;
     pictures(&test, "runs", Frame::Window).await?;
     browser.js::<Value>("[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'five-relu-1').click()").await?;
     browser.until("document.querySelector('h1')?.textContent === 'five-relu-1'").await?;

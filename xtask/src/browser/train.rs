@@ -9,6 +9,7 @@ use gradus::events::{Event, Reader};
 use gradus::runs::SavedModel;
 use serde_json::Value;
 
+use super::axe;
 use super::driver::{PHONE, WINDOW};
 use super::pictures::{Frame, in_both_lights, pictures};
 use super::{Browser, TestCase};
@@ -297,6 +298,8 @@ pub(super) async fn scrubbed(test: TestCase) -> anyhow::Result<()> {
         &["accuracy", "loss", "batch", "weights", "biases", "test-samples"],
     )
     .await?;
+    axe::check(browser, "Train").await?;
+    axe::check_on_phone(browser, "Train").await?;
     pictures(&test, "train", Frame::Window).await?;
     pictures(&test, "phone", Frame::Phone).await?;
 
@@ -363,6 +366,7 @@ pub(super) async fn scrubbed(test: TestCase) -> anyhow::Result<()> {
     browser.until(&format!("/label (\\d) · prediction (?!\\1)\\d/.test({readout})")).await?;
     browser.press(ENTER).await?;
     browser.until("document.querySelectorAll('dialog .prediction-bars i').length === 10").await?;
+    axe::check(browser, "a digit").await?;
     browser.press(ESCAPE).await?;
     browser.until("!document.querySelector('dialog')").await?;
 
@@ -454,6 +458,7 @@ pub(super) async fn warned(test: TestCase) -> anyhow::Result<()> {
         browser.open(&program.link).await?;
         let warnings = "document.querySelector('.warnings')?.textContent";
         browser.until(&format!("{warnings}?.includes('{said}')")).await?;
+        axe::check(browser, &format!("Train with a warning, {said}")).await?;
         browser.open("about:blank").await?;
         drop(program);
     }

@@ -29,13 +29,13 @@ export class LessonView {
     this.instruments = new Map();
     this.questions = new Map();
     this.steps = page.steps.map((step, i) => this.step(step, i));
-    this.mistakes = createElement("ul", { class: "warnings", role: "alert" });
+    this.mistakes = createElement("ul", { class: "warnings" });
     this.progress = createElement("span", { class: "progress", role: "status" });
     this.element = createElement(
       "div",
       { class: "lesson" },
       this.head(),
-      this.mistakes,
+      createElement("div", { role: "alert" }, this.mistakes),
       ...this.steps.map(({ element }) => element),
       this.teacher(),
       this.links(),

@@ -63,7 +63,11 @@ class LessonsPage {
       const title = createElement("h1", {}, translate("lesson.damaged"));
       return [
         title,
-        createElement("ul", { class: "warnings", role: "alert" }, ...mistakeItems(page.mistakes)),
+        createElement(
+          "div",
+          { role: "alert" },
+          createElement("ul", { class: "warnings" }, ...mistakeItems(page.mistakes)),
+        ),
         createElement("p", {}, link),
       ];
     }

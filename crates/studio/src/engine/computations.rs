@@ -14,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::limiter::{Limiter, Refusal, Visitor, WorkPermit};
+use super::limiter::{Limiter, Refusal, WorkPermit};
 use super::{Call, Endpoint, EndpointError};
+use crate::guard::Visitor;
 use crate::library::Library;
 use crate::lock;
 
@@ -50,11 +51,11 @@ struct Computation {
     body: Bytes,
     /// When somebody asked last.
     asked: Mutex<Instant>,
-    stage: watch::Sender<Stage>,
+    stage: watch::Sender<WorkStage>,
 }
 
 #[derive(Clone, Debug)]
-enum Stage {
+enum WorkStage {
     /// Behind so many others.
     Waiting(usize),
     Running(Instant),
@@ -106,7 +107,7 @@ impl Computations {
             return Ok(Arc::clone(found));
         }
         let permit = self.0.limiter.admit(visitor)?;
-        let stage = watch::Sender::new(Stage::Waiting(permit.n_before()));
+        let stage = watch::Sender::new(WorkStage::Waiting(permit.n_before()));
         let computation =
             Arc::new(Computation { endpoint, body, asked: Mutex::new(Instant::now()), stage });
         known.push(Arc::clone(&computation));
@@ -123,10 +124,10 @@ impl Computations {
             if computation.is_abandoned() {
                 return self.forget(&computation);
             }
-            computation.stage.send_replace(Stage::Waiting(permit.n_before()));
+            computation.stage.send_replace(WorkStage::Waiting(permit.n_before()));
         }
         let begin = Instant::now();
-        computation.stage.send_replace(Stage::Running(begin));
+        computation.stage.send_replace(WorkStage::Running(begin));
         let (state, work) = (Arc::clone(&self.0), Arc::clone(&computation));
         let done = tokio::task::spawn_blocking(move || {
             let is_over = || begin.elapsed() > MAX_TIME || work.is_abandoned();
@@ -141,7 +142,7 @@ impl Computations {
         if status == StatusCode::GATEWAY_TIMEOUT && computation.is_abandoned() {
             self.forget(&computation);
         }
-        computation.stage.send_replace(Stage::Done { status, bytes, at: Instant::now() });
+        computation.stage.send_replace(WorkStage::Done { status, bytes, at: Instant::now() });
     }
 
     fn forget(&self, computation: &Arc<Computation>) {
@@ -184,13 +185,13 @@ impl Computation {
     }
 
     fn is_done(&self) -> bool {
-        matches!(*self.stage.borrow(), Stage::Done { .. })
+        matches!(*self.stage.borrow(), WorkStage::Done { .. })
     }
 
     fn is_outdated(&self, keep: Duration) -> bool {
         /// The reason why there is no answer may soon be gone.
         const KEPT_WITHOUT_ANSWER: Duration = Duration::from_secs(5);
-        let Stage::Done { status, at, .. } = *self.stage.borrow() else { return false };
+        let WorkStage::Done { status, at, .. } = *self.stage.borrow() else { return false };
         let is_answer = status == StatusCode::OK;
         at.elapsed() > if is_answer { keep } else { keep.min(KEPT_WITHOUT_ANSWER) }
     }
@@ -198,7 +199,7 @@ impl Computation {
     /// Bytes that it takes.
     fn size(&self) -> usize {
         let answer = match &*self.stage.borrow() {
-            Stage::Done { bytes, .. } => bytes.len(),
+            WorkStage::Done { bytes, .. } => bytes.len(),
             _ => 0,
         };
         self.body.len() + answer
@@ -207,19 +208,19 @@ impl Computation {
     /// The answer, or how the work stands if it is not done soon.
     async fn answer(&self) -> Response {
         let mut stage = self.stage.subscribe();
-        let is_done = |stage: &Stage| matches!(stage, Stage::Done { .. });
+        let is_done = |stage: &WorkStage| matches!(stage, WorkStage::Done { .. });
         // Late or not, the stage says it.
         let _ = tokio::time::timeout(PATIENCE, stage.wait_for(is_done)).await;
         let told = match &*stage.borrow() {
-            Stage::Waiting(before) => json!({ "state": "waiting", "before": before }),
-            Stage::Running(begin) => {
+            WorkStage::Waiting(before) => json!({ "state": "waiting", "before": before }),
+            WorkStage::Running(begin) => {
                 json!({ "state": "running", "seconds": begin.elapsed().as_secs_f64() })
             }
-            Stage::Done { status: StatusCode::OK, bytes, .. } => {
+            WorkStage::Done { status: StatusCode::OK, bytes, .. } => {
                 return ([(header::CONTENT_TYPE, "application/json")], bytes.clone())
                     .into_response();
             }
-            Stage::Done { status, bytes, .. } => {
+            WorkStage::Done { status, bytes, .. } => {
                 let kind = (header::CONTENT_TYPE, "text/plain;charset=utf-8");
                 return (*status, [kind], bytes.clone()).into_response();
             }

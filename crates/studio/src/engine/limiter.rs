@@ -4,7 +4,6 @@
 //! served least recently: one with a long queue delays the others by a single work.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
-use crate::guard::Access;
+use crate::guard::{Access, Visitor};
 use crate::lock;
 
 /// Works of viewers that run at a time.
@@ -23,14 +22,6 @@ pub(crate) const PLACES: usize = VIEWER_PLACES + 1;
 const MAX_OF_VISITOR: usize = 32;
 /// Works of all that run or wait.
 const MAX_WORKS: usize = 256;
-
-/// Whoever sent a request, as far as the server can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Visitor {
-    pub(crate) access: Access,
-    /// The other end of the connection.
-    address: IpAddr,
-}
 
 /// Why a work does not start: the visitor may ask again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +61,6 @@ pub(crate) struct WorkPermit {
     limiter: Limiter,
     number: u64,
     start: Option<oneshot::Receiver<()>>,
-}
-
-impl Visitor {
-    /// A visitor at an address. Whoever has an address of IPv6 has all with the same first half.
-    pub(crate) fn new(access: Access, address: IpAddr) -> Self {
-        const NETWORK: u128 = !0 << 64;
-        let address = match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-            address => address,
-        };
-        Self { access, address }
-    }
 }
 
 impl IntoResponse for Refusal {
@@ -263,14 +242,5 @@ mod tests {
         drop(permits);
         let works = lock(&limiter.0);
         assert!(works.works.is_empty() && works.served.is_empty());
-    }
-
-    #[test]
-    fn addresses_of_one_network_are_one_visitor() {
-        let visitor = |address: &str| Visitor::new(Access::Viewer, address.parse().unwrap());
-        assert_eq!(visitor("2001:db8::1"), visitor("2001:db8::2"));
-        assert_ne!(visitor("2001:db8::1"), visitor("2001:db8:0:1::1"));
-        assert_eq!(visitor("::ffff:10.0.0.1"), viewer(1));
-        assert_ne!(viewer(1), viewer(2));
     }
 }

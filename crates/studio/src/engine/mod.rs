@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use computations::{Computations, PATIENCE, answer_call};
-pub(crate) use limiter::{Limiter, PLACES, Visitor};
+pub(crate) use limiter::{Limiter, PLACES};
 
 use crate::error::RunError;
 use crate::library::{Library, OpenRun};

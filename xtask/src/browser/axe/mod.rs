@@ -41,7 +41,7 @@ pub(super) fn install() -> anyhow::Result<()> {
     for (name, text) in FILES {
         fs::write(folder.join(name), text)?;
     }
-    let options = ["ci", "--ignore-scripts", "--no-fund", "--no-audit", "--silent"];
+    let options = ["ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"];
     process::run(Command::new("npm").args(options).current_dir(folder))
 }
 
