@@ -110,7 +110,10 @@ impl<'a, T: Float> Elements<'a, T> {
     ///
     /// If there is no such element, or the values were not kept.
     pub fn value(&self, of: ElementId) -> T {
-        self.values(of.node, of.sample)[of.index]
+        match self.program.graph().node(of.node).leaf() {
+            Some(Leaf::Parameter(range)) => self.run.parameters[range.clone()][of.index],
+            _ => self.values(of.node, of.sample)[of.index],
+        }
     }
 
     /// The gradient of the loss for an element; none if the loss does not depend on it, or nothing is trained by it.
@@ -119,7 +122,12 @@ impl<'a, T: Float> Elements<'a, T> {
     ///
     /// If there is no such element.
     pub fn gradient(&self, of: ElementId) -> Option<T> {
-        self.gradients(of.node, of.sample).map(|gradients| gradients[of.index])
+        let node = self.program.graph().node(of.node);
+        match node.leaf() {
+            Some(Leaf::Parameter(_)) if node.is_frozen() => None,
+            Some(Leaf::Parameter(range)) => Some(self.program.gradients()[range.clone()][of.index]),
+            _ => self.gradients(of.node, of.sample).map(|gradients| gradients[of.index]),
+        }
     }
 
     /// The value of a node for one sample, or that all samples share.
@@ -149,7 +157,8 @@ impl<'a, T: Float> Elements<'a, T> {
         if op.linearity() == Linearity::Bilinear {
             return self.products(&single, &upstream);
         }
-        let formula = self.formula(of);
+        let is_linear = op.linearity() == Linearity::Linear;
+        let formula = if is_linear { None } else { self.formula(of) };
         let mut terms = Vec::new();
         for operand in 0..node.operands().len() {
             let derivatives = single.backward(operand, &single.operands(), &upstream);
@@ -181,8 +190,9 @@ impl<'a, T: Float> Elements<'a, T> {
     /// The products of an element of a bilinear op. The backward pass to the first operand, with numbers that tell the
     /// elements of the second apart, gives for each element that takes part the one that it is multiplied with.
     fn products(&self, single: &SingleOp<'_, T>, upstream: &[T]) -> Vec<LocalTerm<T>> {
-        let partners = single.numbered(1).map(|x| single.backward(0, &x, upstream));
-        let partners = single.indices(partners.map(|indices| single.elements(0, &indices)));
+        let partners = single.numbered(1).into_iter();
+        let partners = partners.map(|x| single.elements(0, &single.backward(0, &x, upstream)));
+        let partners = single.indices(&partners.collect::<Vec<_>>());
         let values = single.elements(0, &single.operands()[0]).into_iter();
         let terms = values.zip(partners).filter_map(|((element, value), partner)| {
             let factor = single.element(1, partner?);
@@ -319,11 +329,11 @@ impl<'a, T: Float> Elements<'a, T> {
             }
             let of_reader = partners.entry((reader.node, k, reader.sample)).or_insert_with(|| {
                 let single = SingleOp::new(self, reader.node, self.samples_of(reader));
-                let numbered = single.numbered(1 - k).map(|mut x| {
+                let numbered = single.numbered(1 - k).into_iter().map(|mut x| {
                     x[k] = single.unit(k, of);
                     single.results(&single.forward(&x))
                 });
-                single.indices(numbered)
+                single.indices(&numbered.collect::<Vec<_>>())
             });
             let (index, other) = (of_reader[reader.index]?, node.operands()[1 - k]);
             let is_batched = self.program.graph().shape(other).is_batched();

@@ -26,7 +26,7 @@ fn a_number_of_a_run_is_explained_down_to_the_pixels() {
         "add · first · sample 5 (label 2) of the test set, in evaluation",
         "Σ 1.flatten · 2.linear.weight + 2.linear.bias",
         "2.linear.weight[",
-        "13 more",
+        "13 more ",
         "\nsum ",
         "one level down: gradus explain first --sample 5 --of '1.flatten[",
         "gradient of the loss ",

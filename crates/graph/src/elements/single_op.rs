@@ -1,5 +1,6 @@
 //! One op of a program, run by itself.
 
+use std::iter;
 use std::ops::Range;
 
 use kernels::{Float, MAX_LANES, transpose};
@@ -9,8 +10,10 @@ use crate::graph::NodeId;
 use crate::op::{BackwardPass, ForwardPass, Op, RandomKey, Tile};
 use crate::shape::Shape;
 
-/// What the digits of an index are below: any of them is exact in `f32`.
-const BASE: usize = 4096;
+/// Indices below this one are exact in `f32` when they count from 1. In tests it is small, so that both ways are taken.
+const MOST_EXACT: usize = if cfg!(test) { 64 } else { 1 << 24 };
+/// The base of the digits of larger ones.
+const BASE: usize = if cfg!(test) { 8 } else { 1 << 12 };
 
 /// Columns of a tile of so many samples: not one and no whole vectors, for which convolutions have a way that rounds more.
 fn width(samples: usize) -> usize {
@@ -191,27 +194,34 @@ impl<'a, T: Float> SingleOp<'a, T> {
         x
     }
 
-    /// The operands, but for one: each of its elements has its index, in two digits that count from 1.
-    pub(super) fn numbered(&self, operand: usize) -> [Vec<Vec<T>>; 2] {
-        let row_len = self.tile.row_len(&self.shapes[operand]);
-        [0, 1].map(|digit| {
-            let mut x = self.x.clone();
-            for (index, row) in x[operand].chunks_exact_mut(row_len).enumerate() {
-                let digit = if digit == 0 { index % BASE } else { index / BASE };
-                row.fill(T::from_f64((digit + 1) as f64));
-            }
-            x
-        })
+    /// The operands, but for one: each of its elements has its index, in digits that count from 1. Mostly one digit is
+    /// enough.
+    pub(super) fn numbered(&self, operand: usize) -> Vec<Vec<Vec<T>>> {
+        let (len, row_len) = (self.shapes[operand].len(), self.tile.row_len(&self.shapes[operand]));
+        let digits: &[fn(usize) -> usize] = match len < MOST_EXACT {
+            true => &[|index| index],
+            false => &[|index| index % BASE, |index| index / BASE],
+        };
+        let numbered = digits.iter().map(|digit| {
+            let number = |index| T::from_f64((digit(index) + 1) as f64);
+            let numbers = (0..len).flat_map(|index| iter::repeat_n(number(index), row_len));
+            let mut numbers = Some(numbers.collect::<Vec<T>>());
+            let x = self.x.iter().enumerate();
+            let x = x.map(|(k, x)| if k == operand { numbers.take() } else { Some(x.clone()) });
+            x.map(Option::unwrap_or_default).collect()
+        });
+        numbered.collect()
     }
 
-    /// The indices that both digits are of; none where no digit arrived.
-    pub(super) fn indices(&self, digits: [Vec<(ElementId, T)>; 2]) -> Vec<Option<usize>> {
-        let [low, high] = digits;
-        let index = |((_, low), (_, high)): (&(ElementId, T), &(ElementId, T))| {
-            let [low, high] = [low, high].map(|digit| digit.to_f64().round() as usize);
-            Some(low.checked_sub(1)? + high.checked_sub(1)? * BASE)
+    /// The indices that all digits are of; none where no digit arrived.
+    pub(super) fn indices(&self, digits: &[Vec<(ElementId, T)>]) -> Vec<Option<usize>> {
+        let [low, high @ ..] = digits else { return Vec::new() };
+        let digit = |value: T| (value.to_f64().round() as usize).checked_sub(1);
+        let index = |(i, &(_, low)): (usize, &(ElementId, T))| {
+            let high = high.first().map_or(Some(0), |high| digit(high[i].1));
+            Some(digit(low)? + high? * BASE)
         };
-        low.iter().zip(&high).map(index).collect()
+        low.iter().enumerate().map(index).collect()
     }
 
     /// The result.

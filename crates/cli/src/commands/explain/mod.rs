@@ -1,6 +1,7 @@
 //! `explain`: a formula as a computational graph, or a number of a network by what made it.
 
 mod element;
+mod element_text;
 pub(super) mod formula;
 
 use std::io::Write;
