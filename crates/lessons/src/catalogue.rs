@@ -18,6 +18,8 @@ macro_rules! lessons {
 
 lessons! {
     "00-neurons",
+    "01-learning",
+    "02-generalisation",
     "03-perceptron",
     "06-losses",
     "07-softmax",
@@ -71,6 +73,18 @@ mod tests {
         assert!(errors.is_empty(), "{}", errors.join("\n"));
         let numbers: Vec<u32> = all().iter().map(|lesson| lesson.number).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    }
+
+    #[test]
+    fn links_lead_to_lessons() {
+        for files in FILES {
+            for text in [files.en, files.zh, files.spec] {
+                let targets =
+                    text.split("(lesson:").skip(1).filter_map(|rest| rest.split(')').next());
+                let missing: Vec<&str> = targets.filter(|name| find(name).is_none()).collect();
+                assert!(missing.is_empty(), "{}: {missing:?}", files.folder);
+            }
+        }
     }
 
     #[test]

@@ -242,7 +242,7 @@ pub struct Engine {
 }
 
 /// Outputs that are kept: a training run is compared with the predictions of a page without another run.
-const KEPT: usize = 32;
+const KEPT: usize = 64;
 
 impl Engine {
     /// An engine with the digits that `digits` yields.

@@ -40,7 +40,7 @@ pub use lesson::{
     VerdictPart, WrongNumber,
 };
 pub use request::{
-    AnswerRequest, LessonAnswer, LessonEntry, ListRequest, OpenRequest, RunRequest, answer, list,
-    open, open_state, run,
+    AnswerRequest, InstrumentRequest, LessonAnswer, LessonEntry, ListRequest, OpenRequest, answer,
+    list, open, open_state, run,
 };
 pub use state::{LessonState, StateMistake};

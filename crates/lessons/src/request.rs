@@ -28,7 +28,7 @@ pub struct OpenRequest {
 /// Asks for the output of an instrument.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunRequest {
+pub struct InstrumentRequest {
     /// The state of the lesson.
     pub state: String,
     /// The reader's language.
@@ -142,7 +142,7 @@ pub fn open(
 ///
 /// If the lesson does not have it, or time is over.
 pub fn run(
-    request: &RunRequest,
+    request: &InstrumentRequest,
     engine: &Engine,
     effort: Effort<'_>,
 ) -> Result<LessonAnswer<InstrumentOutput>, LessonError> {

@@ -3,6 +3,7 @@
 mod elements;
 mod formulas;
 mod hostile;
+mod lessons;
 mod mistakes;
 mod pages;
 mod regression;

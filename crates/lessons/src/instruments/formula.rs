@@ -14,7 +14,7 @@ settings! {
     ///
     /// Values: `result`; the value of each node of the graph, `n0`, …, and its gradient, `d_n0`, …; the gradient for each name,
     /// `d_apple`. Of a vector `s` those of its elements: `d_s_0`, ….
-    pub struct FormulaGraph {
+    pub struct FormulaSteps {
         /// The formula.
         formula: String;
         /// The value of each name at first: a number, or a list of numbers.
@@ -31,7 +31,7 @@ const MAX_VECTOR: usize = 20;
 /// The largest number.
 const LARGEST: f64 = 1e6;
 
-impl Instrument for FormulaGraph {
+impl Instrument for FormulaSteps {
     fn controls(&self, language: Language) -> Vec<Control> {
         let mut names: Vec<(&String, &FormulaValue)> = self.at.iter().collect();
         names.sort_by_key(|(name, _)| self.formula.find(&**name));

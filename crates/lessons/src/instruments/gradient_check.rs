@@ -119,7 +119,7 @@ impl Instrument for TwoLayerCheck {
             call.say(">mean |gradient|", ">|梯度| 的均值"),
             call.say(">mean |difference|", ">|差| 的均值"),
         ];
-        let cost = Cost::of(hidden);
+        let cost = GradientCost::of(hidden);
         let costs = [
             (call.say("finite differences", "有限差分"), cost.differences),
             (call.say("back-propagation", "反向传播"), cost.back_propagation),
@@ -145,12 +145,12 @@ impl Instrument for TwoLayerCheck {
 }
 
 /// What all gradients cost: forward passes, backward passes, multiplications.
-struct Cost {
+struct GradientCost {
     differences: [usize; 3],
     back_propagation: [usize; 3],
 }
 
-impl Cost {
+impl GradientCost {
     fn of(hidden: usize) -> Self {
         let [first, second] = [PIXELS * hidden, hidden * CLASSES].map(|weights| SAMPLES * weights);
         let passes = 2 * ((PIXELS + 1) * hidden + (hidden + 1) * CLASSES);

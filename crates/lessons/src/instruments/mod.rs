@@ -51,7 +51,7 @@ nn::registry! {
         dropout_mask::DropoutMask,
         elementwise_layer::ElementwiseLayer,
         error_curves::ErrorCurves,
-        formula::FormulaGraph,
+        formula::FormulaSteps,
         gradient_check::TwoLayerCheck,
         hinge::HingeTerms,
         learning_rate_decay::LearningRateDecay,

@@ -143,7 +143,7 @@ impl Instrument for PaperNetwork {
         }
         let note = match call.language {
             Language::En => format!(
-                "Loss: {} before, {} after {updates} updates",
+                "Loss before: {}; updates: {updates}; loss after: {}",
                 number(error, 9),
                 number(last, 9)
             ),

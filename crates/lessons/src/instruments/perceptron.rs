@@ -1,4 +1,4 @@
-//! Perceptrons as logic gates: truth tables, the line between 0 and 1, and two layers for XOR.
+//! Perceptrons as logic gates: their tables, the line between 0 and 1, and two layers for XOR.
 
 use super::*;
 use crate::figure::{Series, SeriesMark};

@@ -26,7 +26,7 @@ const TRAIN_EVERY: u64 = 10;
 const TEST_EVERY: u64 = 50;
 /// The curves show this multiple of the mean loss.
 const LOSS_FACTOR: f64 = 100.0;
-/// Digits in a row of a panel, and the pixels of one: as many as a page has room for.
+/// Digits in a row of a panel, and the pixels of one: as many as fit on a page.
 const TRAIN_PANEL: Mosaic = Mosaic { columns: 10, shrink: 2 };
 const TEST_PANEL: Mosaic = Mosaic { columns: 40, shrink: 4 };
 /// Cells of the sixth panel: a tenth of the test digits.
@@ -69,7 +69,7 @@ impl Instrument for SixPanels {
             seed = {seed}"
         );
         let mut trainer = call.trainer(&experiment, &[], all)?;
-        let mut curves = Curves::default();
+        let mut curves = PanelCurves::default();
         let mut evaluated = curves.test(&mut trainer);
         while trainer.steps_done() < steps as u64 {
             let Some(finished) = call.train_step(&mut trainer)? else {
@@ -159,14 +159,14 @@ impl Instrument for SixPanels {
 
 /// What the panels with curves show: of training and test, and of each quantile.
 #[derive(Default)]
-struct Curves {
+struct PanelCurves {
     accuracy: [Vec<[f64; 2]>; 2],
     loss: [Vec<[f64; 2]>; 2],
     weights: [Vec<[f64; 2]>; 8],
     biases: [Vec<[f64; 2]>; 8],
 }
 
-impl Curves {
+impl PanelCurves {
     fn train(&mut self, trainer: &Trainer, step: u64, metrics: &events::Metrics) {
         self.point(0, step, metrics);
         let snapshot = trainer.snapshot();

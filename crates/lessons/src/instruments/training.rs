@@ -153,11 +153,16 @@ impl Instrument for TrainingRuns {
                 let loss = mean_of(trained.iter().map(|run| run.losses[i]));
                 output = output.value(format!("loss_{n}_from_{from}"), loss);
             }
-            let mut row: Vec<TableCell> = vec![name.into(), cell(loss), cell(train), cell(test)];
+            let mut row: Vec<TableCell> = vec![
+                name.into(),
+                number(loss, 4).into(),
+                accuracy_cell(train),
+                accuracy_cell(test),
+            ];
             if self.seeds > 1 {
                 let squares = tests().map(|accuracy| (accuracy - test).powi(2)).sum::<f64>();
                 let deviation = (squares / (self.seeds - 1) as f64).sqrt();
-                row.extend([lowest, highest, deviation].map(cell));
+                row.extend([lowest, highest, deviation].map(accuracy_cell));
                 output = output
                     .value(format!("deviation_{n}"), deviation)
                     .value(format!("standard_error_{n}"), deviation / (self.seeds as f64).sqrt());
@@ -165,7 +170,7 @@ impl Instrument for TrainingRuns {
             if trained.iter().all(|run| run.validation_accuracy.is_some()) {
                 let validation = mean(|run| run.validation_accuracy.unwrap_or(f64::NAN));
                 output = output.value(format!("validation_accuracy_{n}"), validation);
-                row.push(cell(validation));
+                row.push(accuracy_cell(validation));
             }
             rows.push(row);
             series.push(Series::new(name, SeriesMark::Line, &trained[0].curve));
@@ -304,6 +309,10 @@ impl TrainingRuns {
 
 fn named(en: &str, zh: &str) -> Wording {
     Wording { en: en.to_owned(), zh: zh.to_owned() }
+}
+
+fn accuracy_cell(accuracy: f64) -> TableCell {
+    format!("{accuracy:.3}").into()
 }
 
 fn mean_of(values: impl IntoIterator<Item = f64>) -> f64 {

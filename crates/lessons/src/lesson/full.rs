@@ -1,40 +1,13 @@
 //! Published experiments in full, beside the numbers that were published.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Lesson;
-use super::spec::parse_stated;
+use super::spec::{FullExperiment, parse_stated};
+use crate::Language;
 use crate::figure::Figure;
 use crate::instrument::{Effort, Engine, InstrumentCall, InstrumentOutput, LessonError};
-use crate::instruments::InstrumentKind;
 use crate::text::number;
-use crate::{Language, Wording};
-
-/// A published experiment that a lesson runs in full. It takes minutes: only a command runs it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FullExperiment {
-    /// Where it was published, and what is measured.
-    pub title: Wording,
-    /// How the published numbers were measured.
-    pub source: Wording,
-    /// What runs it, with its values at first.
-    pub instrument: InstrumentKind,
-    /// The published numbers.
-    pub published: Vec<PublishedNumbers>,
-}
-
-/// Published numbers of one kind.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublishedNumbers {
-    /// What they are.
-    pub name: Wording,
-    /// The number of the instrument; of several published numbers `value_1`, `value_2`, ….
-    pub value: String,
-    /// As they are printed; `nan` for a number that is not finite.
-    pub is: Vec<String>,
-}
 
 /// What a published experiment gave.
 #[derive(Clone, Debug, PartialEq, Serialize)]

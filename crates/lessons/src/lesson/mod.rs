@@ -2,16 +2,18 @@
 
 mod full;
 mod opened;
+mod page;
 mod spec;
 mod verdict;
 
 use std::collections::BTreeSet;
 
-pub use full::{ComparedNumber, FullExperiment, FullResult, PublishedNumbers};
-pub use opened::{InstrumentView, LessonPage, OpenedLesson};
+pub use full::{ComparedNumber, FullResult};
+pub use opened::OpenedLesson;
+pub use page::{InstrumentView, LessonPage};
 pub use spec::{
-    BoxSpec, ControlSpec, InstrumentSpec, LessonSpec, OptionSpec, Pick, QuestionSpec, StatedNumber,
-    WrongNumber,
+    BoxSpec, ControlSpec, FullExperiment, InstrumentSpec, LessonSpec, OptionSpec, Pick,
+    PublishedNumbers, QuestionSpec, StatedNumber, WrongNumber,
 };
 pub use verdict::{AnswerBox, AnswerInput, QuestionView, Verdict, VerdictPart};
 
@@ -20,7 +22,7 @@ use nn::registry::Validate as _;
 use crate::control::{Control, ControlInput};
 use crate::state::LessonState;
 use crate::text::Block;
-use crate::text::markdown::{self, Reference, Step};
+use crate::text::markdown::{self, NamedPart, Step};
 use crate::{Language, Wording};
 
 /// The files of a lesson.
@@ -107,11 +109,11 @@ impl Lesson {
     }
 
     /// What a name in double braces stands for.
-    fn lookup(&self, name: &str) -> Option<Reference<'_>> {
+    fn lookup(&self, name: &str) -> Option<NamedPart<'_>> {
         let spec = &self.spec;
-        let number = || spec.numbers.get(name).map(|number| Reference::Stated(&number.is));
-        let instrument = || spec.instruments.contains_key(name).then_some(Reference::Instrument);
-        let question = || spec.questions.contains_key(name).then_some(Reference::Question);
+        let number = || spec.numbers.get(name).map(|number| NamedPart::Stated(&number.is));
+        let instrument = || spec.instruments.contains_key(name).then_some(NamedPart::Instrument);
+        let question = || spec.questions.contains_key(name).then_some(NamedPart::Question);
         number().or_else(instrument).or_else(question)
     }
 

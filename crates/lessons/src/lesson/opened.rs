@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::{Lesson, QuestionView};
+use super::Lesson;
 use crate::Language;
 use crate::control::Control;
-use crate::instrument::{Effort, Engine, InstrumentCall, InstrumentOutput, LessonError, RunsWhen};
+use crate::instrument::{Effort, Engine, InstrumentCall, InstrumentOutput, LessonError};
 use crate::state::{LessonState, StateMistake};
-use crate::text::markdown::Step;
 
 /// A lesson in a language, with the values of a state.
 #[derive(Clone, Debug)]
@@ -21,44 +18,6 @@ pub struct OpenedLesson<'a> {
     pub(super) controls: BTreeMap<&'a str, Vec<Control>>,
     /// Whether answers are judged and shown.
     pub(super) answers: bool,
-}
-
-/// A lesson as a page shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LessonPage {
-    /// Its name in states and commands.
-    pub name: String,
-    /// Its place in the list.
-    pub number: u32,
-    /// Its title.
-    pub title: String,
-    /// What it is about.
-    pub about: String,
-    /// Its text.
-    pub steps: Vec<Step>,
-    /// Its instruments by their names.
-    pub instruments: BTreeMap<String, InstrumentView>,
-    /// Its questions by their names.
-    pub questions: BTreeMap<String, QuestionView>,
-    /// Whether answers are judged and shown.
-    pub answers: bool,
-    /// The lesson before it.
-    pub previous: Option<String>,
-    /// The lesson after it.
-    pub next: Option<String>,
-    /// The state in its shortest form.
-    pub state: String,
-}
-
-/// An instrument with its present values.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct InstrumentView {
-    /// What stands above it.
-    pub title: Option<String>,
-    /// Its controls.
-    pub controls: Vec<Control>,
-    /// When it runs.
-    pub runs: RunsWhen,
 }
 
 impl Lesson {
@@ -211,40 +170,5 @@ impl<'a> OpenedLesson<'a> {
         let unknown =
             || LessonError::Request(format!("{}: no number {reference}", self.lesson.name));
         output.values.get(value).copied().ok_or_else(unknown)
-    }
-
-    /// The lesson as a page shows it, between two others of the list.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run): a question may show the graph of an instrument.
-    pub fn page(
-        &self,
-        [previous, next]: [Option<&str>; 2],
-        engine: &Engine,
-        effort: Effort<'_>,
-    ) -> Result<LessonPage, LessonError> {
-        let (lesson, language) = (self.lesson, self.language);
-        let instruments = lesson.spec.instruments.iter().map(|(name, spec)| {
-            let title = spec.title.as_ref().map(|title| title.in_language(language).to_owned());
-            let runs = spec.instrument.as_dyn().runs();
-            let controls = self.controls[&**name].clone();
-            (name.clone(), InstrumentView { title, controls, runs })
-        });
-        let names = lesson.spec.questions.keys();
-        let questions = names.map(|name| Ok((name.clone(), self.question(name, engine, effort)?)));
-        Ok(LessonPage {
-            name: lesson.name.to_owned(),
-            number: lesson.number,
-            title: lesson.title(language).to_owned(),
-            about: lesson.spec.about.in_language(language).to_owned(),
-            steps: lesson.steps(language).to_vec(),
-            instruments: instruments.collect(),
-            questions: questions.collect::<Result<_, LessonError>>()?,
-            answers: self.answers,
-            previous: previous.map(str::to_owned),
-            next: next.map(str::to_owned),
-            state: self.state().to_string(),
-        })
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::FullExperiment;
 use crate::Wording;
 use crate::instruments::InstrumentKind;
 use crate::text::Pass;
@@ -29,6 +28,32 @@ pub struct LessonSpec {
     /// Published experiments that `gradus lesson NAME --full` runs, by their names.
     #[serde(default)]
     pub full: BTreeMap<String, FullExperiment>,
+}
+
+/// A published experiment that a lesson runs in full. It takes minutes: only a command runs it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullExperiment {
+    /// Where it was published, and what is measured.
+    pub title: Wording,
+    /// How the published numbers were measured.
+    pub source: Wording,
+    /// What runs it, with its values at first.
+    pub instrument: InstrumentKind,
+    /// The published numbers.
+    pub published: Vec<PublishedNumbers>,
+}
+
+/// Published numbers of one kind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedNumbers {
+    /// What they are.
+    pub name: Wording,
+    /// The number of the instrument; of several published numbers `value_1`, `value_2`, ….
+    pub value: String,
+    /// As they are printed; `nan` for a number that is not finite.
+    pub is: Vec<String>,
 }
 
 /// An instrument of a lesson.

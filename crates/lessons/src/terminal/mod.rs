@@ -2,11 +2,13 @@
 
 mod plot;
 mod runner;
+mod wrap;
 
 use diagnostics::table;
 use unicode_width::UnicodeWidthStr;
 
 pub use runner::{LessonRunner, RunnerError};
+pub use wrap::wrap;
 
 use crate::Language;
 use crate::figure::{
@@ -74,10 +76,9 @@ impl TerminalStyle {
 
     /// Lines of text, the first after `first`, the others after `other`.
     pub fn paragraph(&self, text: &str, first: &str, other: &str) -> String {
-        let options = textwrap::Options::new(self.width.clamp(20, PROSE_WIDTH))
-            .initial_indent(first)
-            .subsequent_indent(other);
-        textwrap::fill(text, options) + "\n"
+        wrap(text, self.width.clamp(20, PROSE_WIDTH), first, other)
+            + "
+"
     }
 
     /// A figure.
@@ -160,7 +161,9 @@ impl TerminalStyle {
     fn pictures(&self, columns: usize, pictures: &[SmallPicture]) -> String {
         let pictures: Vec<_> = pictures.iter().map(|picture| shrunk(picture, self.width)).collect();
         let widest = pictures.iter().map(|picture| picture.width).max().unwrap_or(1);
-        let columns = (self.width / (widest + 2)).clamp(1, columns.max(1));
+        let most = (self.width / (widest + 2)).clamp(1, columns.max(1));
+        // Pictures that belong together stay together.
+        let columns = (1..=most).rev().find(|n| columns % n == 0).unwrap_or(1);
         let mut text = String::new();
         for row in pictures.chunks(columns) {
             let blocks: Vec<Vec<String>> = row.iter().map(shaded).collect();

@@ -65,7 +65,7 @@ pub(super) fn plot(x: &PlotAxis, y: &PlotAxis, series: &[Series], width: usize) 
     if series.len() > 1 {
         let names = series.iter().zip(MARKS.into_iter().cycle());
         let names = names.map(|(series, mark)| format!("{mark} {}", series.name));
-        text += &textwrap::fill(&names.collect::<Vec<_>>().join("   "), width);
+        text += &super::wrap(&names.collect::<Vec<_>>().join("   "), width, "", "");
         text.push('\n');
     }
     text

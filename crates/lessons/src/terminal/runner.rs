@@ -58,14 +58,18 @@ impl LessonRunner<'_> {
         let about = lesson.spec.about.in_language(language);
         write!(self.out, "{}", self.style.paragraph(about, "", ""))?;
         if !self.lesson.shows_answers() {
-            let text = language.say("Answers are turned off in this state.", "此状态已关闭答案。");
+            let text = language.say("This state has the answers off.", "此状态已关闭答案。");
             writeln!(self.out, "{text}")?;
         }
         let mut predictions = BTreeMap::new();
         for (i, step) in steps.iter().enumerate() {
             writeln!(self.out, "\n── {}/{}  {} ──\n", i + 1, steps.len(), step.title)?;
-            for block in &step.blocks {
-                if !self.block(block, &mut predictions)? {
+            let mut blocks = step.blocks.iter().peekable();
+            while let Some(block) = blocks.next() {
+                // The gap is shown before the reader changes a value.
+                let is_gap = |block: &&Block| matches!(block, Block::Gap { .. });
+                let gaps: Vec<&Block> = std::iter::from_fn(|| blocks.next_if(is_gap)).collect();
+                if !self.block(block, &gaps, &mut predictions)? {
                     return Ok(());
                 }
             }
@@ -82,21 +86,12 @@ impl LessonRunner<'_> {
     fn block(
         &mut self,
         block: &Block,
+        gaps: &[&Block],
         predictions: &mut BTreeMap<String, Vec<String>>,
     ) -> Result<bool, RunnerError> {
         match block {
             Block::Question { name } => self.question(name, predictions),
-            Block::Instrument { name } => self.instrument(name),
-            Block::Gap { question } => {
-                let verdict = match predictions.get(question) {
-                    Some(given) => {
-                        Some(self.lesson.answer(question, given, self.engine, self.effort)?)
-                    }
-                    None => self.solution(question)?,
-                };
-                self.verdict(question, verdict)?;
-                Ok(true)
-            }
+            Block::Instrument { name } => self.instrument(name, gaps, predictions),
             block => {
                 let value_of = |instrument: &str, value: &str, digits: usize| {
                     let number = || {
@@ -184,6 +179,8 @@ impl LessonRunner<'_> {
                         if crate::control::parse_number(&text).is_some() {
                             break text;
                         }
+                        let expected = self.style.language.say("expected a number", "请输入一个数");
+                        writeln!(self.out, "{expected}")?;
                     }
                 }
             };
@@ -257,11 +254,17 @@ impl LessonRunner<'_> {
     }
 
     /// Runs an instrument, and again with every change of its values.
-    fn instrument(&mut self, name: &str) -> Result<bool, RunnerError> {
+    fn instrument(
+        &mut self,
+        name: &str,
+        gaps: &[&Block],
+        predictions: &BTreeMap<String, Vec<String>>,
+    ) -> Result<bool, RunnerError> {
         let title = self.lesson.lesson().spec.instruments[name].title.as_ref();
         if let Some(title) = title {
             writeln!(self.out, "{}", title.in_language(self.style.language))?;
         }
+        let mut gaps = gaps.iter();
         loop {
             let controls = self.lesson.controls(name).unwrap_or_default().iter();
             let shown = controls.filter(|control| !control.hidden).map(value_line);
@@ -273,6 +276,16 @@ impl LessonRunner<'_> {
             }
             for note in &output.notes {
                 writeln!(self.out, "{}", self.style.paragraph(note, "", ""))?;
+            }
+            for gap in gaps.by_ref() {
+                let Block::Gap { question } = gap else { continue };
+                let verdict = match predictions.get(question) {
+                    Some(given) => {
+                        Some(self.lesson.answer(question, given, self.engine, self.effort)?)
+                    }
+                    None => self.solution(question)?,
+                };
+                self.verdict(question, verdict)?;
             }
             let prompt = self.style.language.say(
                 "Change a value (name=number), or Enter to continue ",
@@ -351,6 +364,6 @@ mod tests {
     #[test]
     fn answers_that_are_off_are_not_shown() {
         let text = run("lesson=softmax&answers=off", None);
-        assert!(!text.contains("answer: ") && text.contains("turned off"), "{text}");
+        assert!(!text.contains("answer: ") && text.contains("has the answers off"), "{text}");
     }
 }

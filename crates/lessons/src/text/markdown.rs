@@ -29,7 +29,7 @@ pub struct Step {
 
 /// What a name in double braces stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reference<'a> {
+pub enum NamedPart<'a> {
     /// A number, as it is stated.
     Stated(&'a str),
     /// An instrument.
@@ -39,7 +39,7 @@ pub enum Reference<'a> {
 }
 
 /// Looks up a name of the lesson.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Reference<'a>>;
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<NamedPart<'a>>;
 
 /// Significant digits of a computed number whose reference does not say how many.
 const DIGITS: usize = 6;
@@ -51,7 +51,7 @@ const DIGITS: usize = 6;
 /// The first part that lessons do not have, and names that `lookup` does not know.
 pub fn steps(markdown: &str, lookup: Lookup<'_>) -> Result<Vec<Step>, String> {
     let text = with_stated_numbers(markdown, lookup)?;
-    let mut reader = Reader::new(&text, lookup);
+    let mut reader = MarkdownReader::new(&text, lookup);
     let mut steps: Vec<Step> = Vec::new();
     while let Some(event) = reader.events.next() {
         if let Event::Start(Tag::Heading { level: HeadingLevel::H2, .. }) = event {
@@ -73,7 +73,7 @@ pub fn steps(markdown: &str, lookup: Lookup<'_>) -> Result<Vec<Step>, String> {
 /// As [`steps`].
 pub fn blocks(markdown: &str, lookup: Lookup<'_>) -> Result<Vec<Block>, String> {
     let text = with_stated_numbers(markdown, lookup)?;
-    Reader::new(&text, lookup).blocks()
+    MarkdownReader::new(&text, lookup).blocks()
 }
 
 /// A text of one paragraph.
@@ -111,7 +111,7 @@ fn with_stated_numbers(text: &str, lookup: Lookup<'_>) -> Result<String, String>
         let (name, after) = after.split_once("}}").ok_or("`{{` without `}}`")?;
         out.push_str(before);
         match lookup(name.split(['.', ':']).next().unwrap_or_default()) {
-            Some(Reference::Stated(number)) => out.push_str(number),
+            Some(NamedPart::Stated(number)) => out.push_str(number),
             Some(_) => out.extend(["{{", name, "}}"]),
             None => {
                 return Err(format!(
@@ -125,12 +125,12 @@ fn with_stated_numbers(text: &str, lookup: Lookup<'_>) -> Result<String, String>
     Ok(out)
 }
 
-struct Reader<'a, 'l> {
+struct MarkdownReader<'a, 'l> {
     events: TextMergeStream<'a, Parser<'a>>,
     lookup: Lookup<'l>,
 }
 
-impl<'a, 'l> Reader<'a, 'l> {
+impl<'a, 'l> MarkdownReader<'a, 'l> {
     fn new(text: &'a str, lookup: Lookup<'l>) -> Self {
         let options = Options::ENABLE_TABLES | Options::ENABLE_MATH;
         Self { events: TextMergeStream::new(Parser::new_ext(text, options)), lookup }
@@ -199,7 +199,7 @@ impl<'a, 'l> Reader<'a, 'l> {
         {
             let name = name.to_owned();
             return match (self.lookup)(&name) {
-                Some(Reference::Question) => Ok(Block::Question { name }),
+                Some(NamedPart::Question) => Ok(Block::Question { name }),
                 _ => Ok(Block::Instrument { name }),
             };
         }
@@ -229,6 +229,9 @@ impl<'a, 'l> Reader<'a, 'l> {
             Event::SoftBreak | Event::HardBreak => Inline::text(" "),
             Event::Code(text) => Inline::Code { text: text.into_string() },
             Event::InlineMath(latex) | Event::DisplayMath(latex) => {
+                if latex.contains("{{") {
+                    return Err(format!("{latex}: a computed number stands outside of a formula"));
+                }
                 Inline::Math { math: Math::parse(&latex)? }
             }
             Event::Start(Tag::Emphasis) => Inline::Emphasis { inlines: self.inner()? },
@@ -354,11 +357,11 @@ fn typeset(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn lookup(name: &str) -> Option<Reference<'static>> {
+    fn lookup(name: &str) -> Option<NamedPart<'static>> {
         match name {
-            "pays" => Some(Reference::Stated("22")),
-            "apple" => Some(Reference::Instrument),
-            "price" => Some(Reference::Question),
+            "pays" => Some(NamedPart::Stated("22")),
+            "apple" => Some(NamedPart::Instrument),
+            "price" => Some(NamedPart::Question),
             _ => None,
         }
     }
