@@ -3,8 +3,6 @@
 use super::*;
 use crate::instrument::RunsWhen;
 use nn::registry::within_limit;
-use runs::Experiment;
-use train::Trainer;
 
 settings! {
     /// The instrument `learning_steps`.
@@ -54,10 +52,8 @@ impl Instrument for LearningSteps {
             ("train.seed", call.seed().to_string()),
         ];
         let settings = settings.map(|(path, value)| (path.to_owned(), value));
-        let experiment = Experiment::parse_with("lesson", &self.experiment, &settings)
-            .map_err(|error| LessonError::engine(&error))?;
-        let mut trainer = Trainer::new(experiment, call.digits(self.train, 1)?, call.pool())
-            .map_err(|error| LessonError::engine(&error))?;
+        let digits = call.digits(self.train, 1)?;
+        let mut trainer = call.trainer(&self.experiment, &settings, digits)?;
         let parameters = &trainer.model().parameters;
         let parameter = parameters.iter().find(|parameter| parameter.path == self.parameter);
         let parameter = parameter.unwrap_or_else(|| panic!("{}: no parameter", self.parameter));
@@ -65,9 +61,8 @@ impl Instrument for LearningSteps {
         let mut output = InstrumentOutput::default();
         let mut rows = Vec::new();
         for step in 1..=steps {
-            call.check_time()?;
             let weight = f64::from(trainer.saved().parameters[at]);
-            let Ok(finished) = trainer.step() else {
+            let Some(finished) = call.train_step(&mut trainer)? else {
                 output = output.note(match call.language {
                     Language::En => format!("Step {step}: a number is not finite."),
                     Language::Zh => format!("第 {step} 步：出现非有限值。"),
