@@ -235,3 +235,29 @@ impl Mosaic {
         Figure::pictures(1, vec![SmallPicture::signed("", columns * side, 1.0, values)])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::FigureContent;
+    use data::Features;
+
+    #[test]
+    fn misclassified_digits_of_a_panel_have_the_other_sign_and_tinted_paper() {
+        let (ink, paper) = (vec![255; SIDE * SIDE], vec![0; SIDE * SIDE]);
+        let labels = Targets::Labels { values: vec![1, 0], classes: 2 };
+        let features = Features::U8([ink, paper].concat());
+        let set = Dataset::new("two", [SIDE, SIDE, 1], features, labels).unwrap();
+        let panel = Mosaic { columns: 2, shrink: 28 };
+        let pixels = |cells: &[(usize, bool)]| {
+            let FigureContent::Pictures { pictures, .. } =
+                panel.of(&set, cells.iter().copied()).content
+            else {
+                panic!("a picture");
+            };
+            (pictures[0].width, pictures[0].pixels.clone())
+        };
+        assert_eq!(pixels(&[(0, false), (1, false)]), (2, vec![127, 0]));
+        assert_eq!(pixels(&[(0, true), (1, true), (0, false)]), (2, vec![-127, -38, 127, 0]));
+    }
+}

@@ -349,3 +349,17 @@ fn weights(trainer: &Trainer, layer: usize) -> Figure {
     });
     Figure::pictures(5, pictures.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_with_another_order_than_the_means_are_counted() {
+        // Of nine pairs 3 and 2 are reversed, and two are draws.
+        let (low, high) = ([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]);
+        for share in [reversed(&low, &high), reversed(&high, &low)] {
+            assert!((share - 2.0 / 9.0).abs() < 1e-12, "{share}");
+        }
+    }
+}

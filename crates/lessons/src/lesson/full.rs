@@ -92,3 +92,45 @@ impl FullResult {
         Figure::table(&heads, rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LessonFiles;
+
+    fn lesson(published: &str) -> Result<Lesson, String> {
+        let texts = "{ en = 'chances', zh = '概率' }";
+        let spec = format!(
+            "title = {texts}
+            about = {texts}
+            [full.two]
+            title = {texts}
+            source = {texts}
+            instrument = {{ kind = 'softmax', scores = [0, 0] }}
+            published = [{{ name = {texts}, {published} }}]"
+        );
+        Lesson::read(&LessonFiles { folder: "99-full", spec: spec.leak(), en: "", zh: "" })
+    }
+
+    fn run(lesson: &Lesson, name: &str) -> Result<FullResult, LessonError> {
+        let engine = Engine::new(|| Err("no digits".into()));
+        lesson.run_in_full(name, Language::En, &engine, Effort::unlimited(1))
+    }
+
+    #[test]
+    fn published_numbers_stand_beside_those_that_are_found() {
+        let two = lesson("value = 'p_1', is = ['0.4']").unwrap();
+        let result = run(&two, "two").unwrap();
+        let compared = ComparedNumber { name: "chances".into(), published: 0.4, found: 0.5 };
+        assert_eq!(result.numbers, [compared]);
+        assert_eq!(run(&two, "three"), Err(LessonError::Request("full: no three".into())));
+    }
+
+    #[test]
+    fn published_numbers_that_cannot_be_compared_are_found_out() {
+        let error = lesson("value = 'p_1', is = ['much']").unwrap_err();
+        assert_eq!(error, "99-full: full.two: expected a number, found \"much\"");
+        let several = lesson("value = 'p', is = ['0.5', '0.5']").unwrap();
+        assert_eq!(run(&several, "two"), Err(LessonError::Request("full: no p_2".into())));
+    }
+}
