@@ -18,7 +18,8 @@ settings! {
     /// Controls: the start, called as the names of the formula; `rate_1`, …; `steps`; `direction`; `gradient`; of a line `seed`.
     ///
     /// Values: of path 1 and so on the last point, `x_1`, its height `value_1` (infinite if it diverged) and the sum of the heights
-    /// after each step `sum_1`; the height at the start `first` and the gradient there, `d_x`.
+    /// after each step `sum_1`; of a line the samples that were read, `samples_1`; the height at the start `first` and the gradient
+    /// there, `d_x`.
     pub struct DescentPaths {
         /// The formula; none for a line through points.
         formula: String = String::new();
@@ -167,6 +168,7 @@ impl Instrument for DescentPaths {
             let or_infinite = |value: f64| if diverged { f64::INFINITY } else { value };
             output = output
                 .value(format!("value_{n}"), or_infinite(height))
+                .value(format!("samples_{n}"), path.cost.samples as f64)
                 .value(format!("sum_{n}"), or_infinite(sum));
             for (name, at) in descent.names.iter().zip(last.iter().flat_map(|last| &last.at)) {
                 output = output.value(format!("{name}_{n}"), or_infinite(*at));

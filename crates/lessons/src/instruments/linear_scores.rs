@@ -1,6 +1,7 @@
 //! Linear scores of a small picture: a weight for each pixel and class, a bias for each class.
 
 use super::*;
+use crate::Wording;
 use crate::figure::SmallPicture;
 
 settings! {
@@ -9,7 +10,7 @@ settings! {
     /// Values: `score_0`, …; without the bias `product_0`, …; `winner`, the class with the largest score.
     pub struct LinearScores {
         /// The names of the classes.
-        classes: Vec<String>;
+        classes: Vec<Wording>;
         /// The pixels at first.
         pixels: Vec<f64>;
         /// The weights of each class at first, one for each pixel.
@@ -29,6 +30,7 @@ impl Instrument for LinearScores {
             Control::numbers("pixels", say("pixels", "像素"), &self.pixels, [0.0, 255.0], [n, n]);
         let weights =
             self.classes.iter().zip(&self.weights).enumerate().map(|(i, (class, weights))| {
+                let class = class.in_language(language);
                 let label = format!("{} ({class})", say("weights", "权重"));
                 Control::numbers(&format!("weights_{i}"), &label, weights, range, [n, n])
             });
@@ -61,6 +63,7 @@ impl Instrument for LinearScores {
             let score = number(scores[i], 6);
             let score =
                 if i == winner { TableCell::marked(score, CellMark::Strong) } else { score.into() };
+            let class = class.in_language(call.language);
             vec![class.into(), terms.join(" + ").into(), cell(products[i]), cell(biases[i]), score]
         });
         let picture = pixels.iter().map(|&pixel| pixel as u8);

@@ -3,6 +3,7 @@
 pub mod activation_histograms;
 pub mod activations;
 pub mod affine_layer;
+pub mod batch_softmax;
 pub mod classifiers;
 pub mod convolution_filters;
 pub mod descent;
@@ -19,10 +20,13 @@ pub mod linear_scores;
 pub mod losses;
 pub mod network_size;
 pub mod neuron;
+pub mod neuron_descent;
 pub mod normalization_scales;
 pub mod one_hot;
+pub mod one_weight;
 pub mod paper_network;
 pub mod perceptron;
+pub mod sample_order;
 pub mod six_panels;
 pub mod softmax;
 pub mod training;
@@ -44,6 +48,7 @@ nn::registry! {
         activation_histograms::ActivationHistograms,
         activations::Activations,
         affine_layer::AffineLayer,
+        batch_softmax::BatchSoftmax,
         classifiers::Classifiers,
         convolution_filters::ConvolutionFilters,
         descent::DescentPaths,
@@ -60,10 +65,13 @@ nn::registry! {
         losses::Losses,
         network_size::NetworkSize,
         neuron::Neuron,
+        neuron_descent::NeuronDescent,
         normalization_scales::NormalizationScales,
         one_hot::OneHot,
+        one_weight::OneWeight,
         paper_network::PaperNetwork,
         perceptron::Perceptron,
+        sample_order::SampleOrder,
         six_panels::SixPanels,
         softmax::SoftmaxSteps,
         training::TrainingRuns,

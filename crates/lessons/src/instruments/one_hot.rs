@@ -9,7 +9,8 @@ settings! {
     /// The instrument `one_hot`.
     ///
     /// Values: `index`, the place of the 1 from 0, and `place`, from 1; `samples` and `outputs` of `X · W + b`; the loss of the batch
-    /// with one-hot rows `loss_of_rows` and with class numbers `loss_of_labels`; what picking class 1 of every sample
+    /// with one-hot rows `loss_of_rows` and with class numbers `loss_of_labels`, the `difference` of both, that of its first sample
+    /// alone `loss_of_one`; what picking class 1 of every sample
     /// gives, `loss_of_class_1`.
     pub struct OneHot {
         /// The label at first.
@@ -85,10 +86,12 @@ impl Instrument for OneHot {
         let of_rows = batch_loss(&outputs, Tensor::new([n, CLASSES], one_hots));
         let of_labels = batch_loss(&outputs, Tensor::new([n], numbers));
         let of_class_1 = batch_loss(&outputs, Tensor::new([n], vec![1.0; n]));
+        let of_one = batch_loss(&outputs[..1], Tensor::new([1], vec![labels[0] as f64]));
         let heads = [call.say("<targets", "<目标"), call.say(">loss of the batch", ">批次的损失")];
         let rows = [
             (call.say("one-hot rows", "独热行"), of_rows),
             (call.say("class numbers", "类别编号"), of_labels),
+            (call.say("the first sample alone", "只用第一个样本"), of_one),
             (call.say("class 1 of every sample (wrong)", "每个样本都取类别 1（错误）"), of_class_1),
         ];
         let rows = rows.map(|(name, loss)| vec![name.into(), TableCell::from(number(loss, 9))]);
@@ -102,6 +105,8 @@ impl Instrument for OneHot {
             .value("outputs", result[1] as f64)
             .value("loss_of_rows", of_rows)
             .value("loss_of_labels", of_labels)
+            .value("difference", (of_rows - of_labels).abs())
+            .value("loss_of_one", of_one)
             .value("loss_of_class_1", of_class_1))
     }
 }
