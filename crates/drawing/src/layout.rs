@@ -262,11 +262,13 @@ fn label_center(route: &EdgeRoute, size: Size) -> Point {
     route.label_anchor.filter(|at| !goes_up && is_near(at)).or(middle).unwrap_or_default()
 }
 
-/// The middle of the longest part of a route.
-fn middle(route: &EdgeRoute, _label: Size) -> Point {
+/// The middle of the first part of a route that is as wide as its label, since many routes may meet at the end; or else of
+/// the longest.
+fn middle(route: &EdgeRoute, label: Size) -> Point {
     let length = |[a, b]: &[Point; 2]| (b.x - a.x).hypot(b.y - a.y);
-    let parts = route.points.array_windows::<2>();
-    let part = parts.max_by(|a, b| length(a).total_cmp(&length(b)));
+    let mut parts = route.points.array_windows::<2>();
+    let longest = parts.clone().max_by(|a, b| length(a).total_cmp(&length(b)));
+    let part = parts.find(|[a, b]| b.x - a.x >= label.width).or(longest);
     part.map(|[a, b]| Point::new((a.x + b.x) / 2.0, (a.y + b.y) / 2.0)).unwrap_or_default()
 }
 

@@ -14,7 +14,7 @@ pub const MAX_NODES: usize = 150;
 
 /// Height of a box without operands or with one, and what each more adds: space for the two numbers of its edge.
 const BOX_HEIGHT: f64 = 36.0;
-const PORT_GAP: f64 = 34.0;
+const PORT_GAP: f64 = 42.0;
 /// Between the border of a box and its text, and around a number of an edge.
 const PADDING: f64 = 14.0;
 const LABEL_PADDING: f64 = 6.0;
