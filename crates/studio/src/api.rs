@@ -110,7 +110,8 @@ pub(crate) fn router(
 ) -> Router {
     const GET: MethodFilter = MethodFilter::GET;
     const POST: MethodFilter = MethodFilter::POST;
-    let (library, limiter) = (Arc::new(library), Limiter::default());
+    let limiter = Limiter::new(library.live_id().is_some());
+    let library = Arc::new(library);
     let computations = Computations::new(Arc::clone(&library), limiter.clone(), endpoints);
     let state = ApiState {
         library,

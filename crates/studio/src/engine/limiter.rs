@@ -14,9 +14,10 @@ use tokio::sync::oneshot;
 use crate::guard::{Access, Visitor};
 use crate::lock;
 
-/// Works of viewers that run at a time.
+/// Works of viewers that run at a time, and beside a run that this process trains.
 const VIEWER_PLACES: usize = 2;
-/// Works that run at a time: one place more, which only the owner gets.
+const VIEWER_PLACES_BESIDE_RUN: usize = 1;
+/// Works that run at a time at most: one place more, which only the owner gets.
 pub(crate) const PLACES: usize = VIEWER_PLACES + 1;
 /// Works of a visitor that run or wait. A class behind one address is a single visitor.
 const MAX_OF_VISITOR: usize = 32;
@@ -33,11 +34,13 @@ pub(crate) enum Refusal {
 }
 
 /// The works that run and wait.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limiter(Arc<Mutex<Works>>);
 
 #[derive(Debug, Default)]
 struct Works {
+    /// Works of viewers that run at a time.
+    viewer_places: usize,
     /// In the order in which they came.
     works: Vec<Work>,
     /// When each visitor with works was served last.
@@ -78,6 +81,12 @@ impl IntoResponse for Refusal {
 }
 
 impl Limiter {
+    /// A limiter of a process that trains a run or does not.
+    pub(crate) fn new(is_training: bool) -> Self {
+        let viewer_places = if is_training { VIEWER_PLACES_BESIDE_RUN } else { VIEWER_PLACES };
+        Self(Arc::new(Mutex::new(Works { viewer_places, ..Works::default() })))
+    }
+
     /// A place in the queue.
     pub(crate) fn admit(&self, visitor: Visitor) -> Result<WorkPermit, Refusal> {
         let mut works = lock(&self.0);
@@ -159,12 +168,12 @@ impl Works {
             works.filter(|work| work.start.is_none()).count()
         };
         let (owners, viewers) = (running(Access::Owner), running(Access::Viewer));
-        if owners + viewers >= PLACES {
+        if owners + viewers > self.viewer_places {
             return None;
         }
         let may_start = |work: &Work| {
             work.start.is_some()
-                && (work.visitor.access == Access::Owner || viewers < VIEWER_PLACES)
+                && (work.visitor.access == Access::Owner || viewers < self.viewer_places)
         };
         let order = |work: &Work| {
             let n_running = self.of(work.visitor).filter(|work| work.start.is_none()).count();
@@ -197,7 +206,7 @@ mod tests {
 
     #[test]
     fn viewers_leave_a_place_to_the_owner() {
-        let limiter = Limiter::default();
+        let limiter = Limiter::new(false);
         let mut viewers: Vec<_> = (0..4).map(|i| limiter.admit(viewer(i)).unwrap()).collect();
         let running: Vec<_> = viewers.iter_mut().map(is_running).collect();
         assert_eq!(running, [true, true, false, false]);
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_long_queue_delays_others_by_one_work() {
-        let limiter = Limiter::default();
+        let limiter = Limiter::new(false);
         let mut greedy: Vec<_> = (0..10).map(|_| limiter.admit(viewer(1)).unwrap()).collect();
         for i in 2..5 {
             let n_running = greedy.iter_mut().map(is_running).filter(|&is| is).count();
@@ -227,7 +236,7 @@ mod tests {
 
     #[test]
     fn too_many_are_refused_until_some_have_ended() {
-        let limiter = Limiter::default();
+        let limiter = Limiter::new(false);
         let mut permits = Vec::new();
         for i in 0..MAX_WORKS {
             let visitor = viewer((i / MAX_OF_VISITOR) as u8);
