@@ -226,7 +226,7 @@ impl<'a, 'l> MarkdownReader<'a, 'l> {
     fn inline(&mut self, event: Event<'_>) -> Result<Vec<Inline>, String> {
         Ok(vec![match event {
             Event::Text(text) => Inline::Text { text: text.into_string() },
-            Event::SoftBreak | Event::HardBreak => Inline::text(" "),
+            Event::SoftBreak | Event::HardBreak => Inline::text("\n"),
             Event::Code(text) => Inline::Code { text: text.into_string() },
             Event::InlineMath(latex) | Event::DisplayMath(latex) => {
                 if latex.contains("{{") {
@@ -337,7 +337,7 @@ fn value(reference: &str) -> Result<Inline, String> {
     Ok(Inline::Value { instrument: instrument.to_owned(), value: value.to_owned(), digits })
 }
 
-/// A hyphen before a number is a minus sign.
+/// A hyphen before a number is a minus sign, and the end of a line a space, where the language has them.
 fn typeset(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
@@ -347,10 +347,20 @@ fn typeset(text: &str) -> String {
             && chars.peek().is_some_and(char::is_ascii_digit)
             && !before.is_alphanumeric()
             && before != '-';
-        out.push(if is_minus { '−' } else { c });
+        match c {
+            '-' if is_minus => out.push('−'),
+            '\n' if is_chinese(before) || chars.peek().copied().is_some_and(is_chinese) => {}
+            '\n' => out.push(' '),
+            _ => out.push(c),
+        }
         before = c;
     }
     out
+}
+
+/// Whether a line that ends before or after it continues without a space: characters and punctuation of Chinese texts.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 #[cfg(test)]
@@ -401,6 +411,18 @@ mod tests {
         assert!(matches!(&blocks[2], Block::Formula { .. }));
         assert!(matches!(&blocks[3], Block::Paragraph { inlines } if inlines.len() == 3));
         assert_eq!(blocks[4], Block::Code { text: "gradus lesson\n".into() });
+    }
+
+    #[test]
+    fn lines_of_a_chinese_text_are_joined_without_a_space() {
+        for (markdown, joined) in [
+            ("a\nb", "a b"),
+            ("概率\n最大", "概率最大"),
+            ("最大。\nsoftmax 把", "最大。softmax 把"),
+        ] {
+            let expected = Block::Paragraph { inlines: vec![text(joined)] };
+            assert_eq!(blocks(markdown, &lookup).unwrap(), [expected]);
+        }
     }
 
     #[test]
