@@ -15,7 +15,8 @@ settings! {
     }
 }
 
-type Function = fn(&mut Graph<f64>, NodeId) -> NodeId;
+/// Adds an activation function to a graph.
+pub(super) type Function = fn(&mut Graph<f64>, NodeId) -> NodeId;
 
 const FUNCTIONS: [(&str, Function); 4] = [
     ("step", Graph::step),

@@ -1,5 +1,6 @@
 //! Descent of the weight of one neuron with the step function, sigmoid and ReLU: what the slope of an activation decides.
 
+use super::activations::Function;
 use super::*;
 use crate::figure::{Series, SeriesMark};
 use graph::{Compile, Graph, NodeId, Program, RunArgs};
@@ -22,8 +23,6 @@ settings! {
         steps: usize = 20;
     }
 }
-
-type Function = fn(&mut Graph<f64>, NodeId) -> NodeId;
 
 const FUNCTIONS: [(&str, Function); 3] =
     [("step", Graph::step), ("sigmoid", Graph::sigmoid), ("relu", Graph::relu)];

@@ -18,7 +18,7 @@ settings! {
     /// first of them, with the largest accuracy `best_for_accuracy`.
     pub struct OneWeight {
         /// The digits at first.
-        digits: usize = 500;
+        digits: usize = 1000;
         /// Steps of training.
         steps: usize = 100, |name, &found| nn::registry::within_limit(name, found, 1000);
         /// The unit at first: the digit that it stands for.

@@ -99,7 +99,7 @@ mod tests {
     use crate::LessonFiles;
 
     fn lesson(published: &str) -> Result<Lesson, String> {
-        let texts = "{ en = 'chances', zh = '概率' }";
+        let texts = "{ en = 'probabilities', zh = '概率' }";
         let spec = format!(
             "title = {texts}
             about = {texts}
@@ -121,7 +121,7 @@ mod tests {
     fn published_numbers_stand_beside_those_that_are_found() {
         let two = lesson("value = 'p_1', is = ['0.4']").unwrap();
         let result = run(&two, "two").unwrap();
-        let compared = ComparedNumber { name: "chances".into(), published: 0.4, found: 0.5 };
+        let compared = ComparedNumber { name: "probabilities".into(), published: 0.4, found: 0.5 };
         assert_eq!(result.numbers, [compared]);
         assert_eq!(run(&two, "three"), Err(LessonError::Request("full: no three".into())));
     }
