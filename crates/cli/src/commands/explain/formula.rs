@@ -302,7 +302,7 @@ result = 20
     #[test]
     fn a_mistake_is_shown_under_the_formula() {
         let unclosed = "an operator or `)`, found the end of the formula";
-        let functions = "exp, ln, log10, sqrt, sin, cos, tanh, sigmoid, relu, abs, step, softmax, sum, mean, max, min";
+        let functions = "exp, ln, log10, sqrt, sin, cos, tanh, sigmoid, relu, gelu, abs, step, softmax, sum, mean, max, min";
         let name = format!("a function ({functions}), found `sigmiod`; did you mean `sigmoid`?");
         let product = format!("a function ({functions}), found `x`; for a product write `x * (`");
         let cases = [
