@@ -161,7 +161,7 @@ impl<'a, T: Float> Elements<'a, T> {
         let formula = if is_linear { None } else { self.formula(of) };
         let mut terms = Vec::new();
         for operand in 0..node.operands().len() {
-            let derivatives = single.backward(operand, &single.operands(), &upstream);
+            let derivatives = single.backward(operand, single.operands(), &upstream);
             let names = formula.iter().flat_map(|formula| &formula.operands);
             let mut named: Vec<(usize, &'static str)> = names
                 .filter(|names| names.operand == operand)
@@ -262,7 +262,7 @@ impl<'a, T: Float> Elements<'a, T> {
                 let terms = elements.into_iter().map(|index| {
                     let sample = if node.shape().is_batched() { of.sample } else { 0 };
                     let reader = ElementId { node: reader, sample, index };
-                    let derivatives = single.backward(k, &x, &single.one_hot(reader));
+                    let derivatives = single.backward(k, x, &single.one_hot(reader));
                     let derivative = single.at(k, &derivatives, of);
                     let upstream = gradients[index];
                     GradientTerm { reader, readers: 1, operand: k, upstream, derivative }
@@ -310,7 +310,7 @@ impl<'a, T: Float> Elements<'a, T> {
         let single = SingleOp::new(self, reader, samples);
         let upstream = single
             .upstream(|sample| self.gradients(reader, sample).expect("a reader with a gradient"));
-        let gradients = single.backward(k, &single.operands(), &upstream);
+        let gradients = single.backward(k, single.operands(), &upstream);
         let (upstream, derivative) = (single.at(k, &gradients, of), T::ONE);
         let readers = single.result_len();
         let reader = ElementId { node: reader, sample, index: 0 };

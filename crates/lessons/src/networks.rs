@@ -36,7 +36,7 @@ impl InstrumentCall<'_> {
         &self,
         trainer: &mut Trainer,
     ) -> Result<Option<StepFinished>, LessonError> {
-        if trainer.steps_done() % STEPS_BETWEEN == 0 {
+        if trainer.steps_done().is_multiple_of(STEPS_BETWEEN) {
             self.check_time()?;
         }
         Ok(trainer.step().ok())

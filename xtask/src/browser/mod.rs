@@ -89,7 +89,9 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         return Ok(Some(missing));
     }
     if !axe::is_installed() {
-        println!("accessibility is NOT CHECKED: axe-core is not installed (`cargo xtask browser` installs it)");
+        println!(
+            "accessibility is NOT CHECKED: axe-core is not installed (`cargo xtask browser` installs it)"
+        );
     }
     // Screenshots show the speed of an optimized build.
     let release: &[&str] = if args.screenshots { &["--release"] } else { &[] };

@@ -166,7 +166,7 @@ mod tests {
         ] {
             assert!(text.parse::<ElementName>().is_err(), "{text}");
         }
-        let many = format!("x[{}]", vec!["0"; 9].join(","));
+        let many = format!("x[{}]", ["0"; 9].join(","));
         assert!(many.parse::<ElementName>().is_err());
     }
 }

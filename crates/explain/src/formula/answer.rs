@@ -39,7 +39,7 @@ pub enum FormulaAnswer {
     /// Its values and gradients.
     Evaluated {
         /// All numbers.
-        evaluation: Explained,
+        evaluation: Box<Explained>,
         /// The placed graph, if it was asked for and is not too large.
         drawing: Option<GraphDrawing>,
     },
@@ -92,5 +92,5 @@ fn explained(request: &FormulaRequest) -> Result<FormulaAnswer, FormulaError> {
         hessian: request.hessian.then(|| formula.hessian(&at, &request.wrt)).transpose()?,
     };
     let drawing = request.drawing.then(|| draw(&evaluation.evaluation).ok()).flatten();
-    Ok(FormulaAnswer::Evaluated { evaluation, drawing })
+    Ok(FormulaAnswer::Evaluated { evaluation: evaluation.into(), drawing })
 }

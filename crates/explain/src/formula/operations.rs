@@ -134,7 +134,7 @@ impl Backward<'_> {
     }
 
     /// All of the upstream gradient for the first element that is the result.
-    fn to_the(&mut self, extreme: fn(f64, f64) -> f64) -> NodeId {
+    fn extreme_gradient(&mut self, extreme: fn(f64, f64) -> f64) -> NodeId {
         let x = self.at[0].elements();
         let found = x.iter().copied().reduce(extreme);
         let first = x.iter().position(|&x| Some(x) == found);
@@ -389,14 +389,14 @@ pub(super) static FUNCTIONS: [Operation; 19] = [
         name: "max",
         rule: ShapeRule::Reduction,
         build: |g, x| g.max(x[0], &[0]),
-        gradient: |b, _| b.to_the(f64::max),
+        gradient: |b, _| b.extreme_gradient(f64::max),
         fault: overflow,
     },
     Operation {
         name: "min",
         rule: ShapeRule::Reduction,
         build: |g, x| g.min(x[0], &[0]),
-        gradient: |b, _| b.to_the(f64::min),
+        gradient: |b, _| b.extreme_gradient(f64::min),
         fault: overflow,
     },
     Operation {

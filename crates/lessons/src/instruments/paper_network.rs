@@ -65,7 +65,7 @@ impl Instrument for PaperNetwork {
         let error = network.program.scalar(network.error);
         let mut output = InstrumentOutput::default().value("error", error);
         let mut forward = Vec::new();
-        for (name, node) in network.named.clone() {
+        for (name, node) in network.named {
             let value = |tensor: Option<graph::Tensor<f64>>| {
                 tensor.map_or(f64::NAN, |tensor| tensor.values()[0])
             };

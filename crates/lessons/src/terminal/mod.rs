@@ -163,7 +163,7 @@ impl TerminalStyle {
         let widest = pictures.iter().map(|picture| picture.width).max().unwrap_or(1);
         let most = (self.width / (widest + 2)).clamp(1, columns.max(1));
         // Pictures that belong together stay together.
-        let columns = (1..=most).rev().find(|n| columns % n == 0).unwrap_or(1);
+        let columns = (1..=most).rev().find(|n| columns.is_multiple_of(*n)).unwrap_or(1);
         let mut text = String::new();
         for row in pictures.chunks(columns) {
             let blocks: Vec<Vec<String>> = row.iter().map(shaded).collect();

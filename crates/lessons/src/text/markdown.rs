@@ -286,7 +286,7 @@ fn trap(mut blocks: Vec<Block>) -> Result<Block, String> {
     };
     let Some(Inline::Text { text }) = inlines.first_mut() else { return Err(expected.into()) };
     let (row, rest) = text.split_once(": ").ok_or(expected)?;
-    if !row.strip_prefix('T').is_some_and(|number| number.parse::<u32>().is_ok()) {
+    if row.strip_prefix('T').is_none_or(|number| number.parse::<u32>().is_err()) {
         return Err(expected.into());
     }
     let row = row.to_owned();

@@ -191,12 +191,12 @@ fn what_a_run_did_not_do_is_refused() {
     recorded(&run);
     let before = |step, data| trainer_before(&run, step, data, Arc::new(Pool::new(1)), &|| false);
     for step in [0, 24] {
-        let error = before(step, split()).err().expect("no such step");
+        let error = before(step, split()).expect_err("no such step");
         let ExplanationError::Step { found, last, .. } = error else { panic!("{error}") };
         assert_eq!((found, last), (step, 23));
     }
     let other = Split { train: images(71), test: images(30) };
-    let error = before(3, other).err().expect("other data");
+    let error = before(3, other).expect_err("other data");
     let text = diagnostics::chain(&error);
     assert!(text.contains("the step cannot be done again: "), "{text}");
     assert!(text.contains("SHA-256"), "{text}");
@@ -204,7 +204,7 @@ fn what_a_run_did_not_do_is_refused() {
     let checkpoints = RunFolder::checkpoints(&run);
     let (early, late) = checkpoints.split_at(checkpoints.partition_point(|(step, _)| *step < 7));
     early.iter().for_each(|(_, file)| std::fs::remove_file(file).unwrap());
-    let error = before(7, split()).err().expect("no checkpoint is before");
+    let error = before(7, split()).expect_err("no checkpoint is before");
     let ExplanationError::NoCheckpointBefore { first, .. } = error else { panic!("{error}") };
     assert_eq!(first, late[0].0 + 1);
     // A log of other numbers.

@@ -11,8 +11,10 @@ use ::studio::{Call, Endpoint, EndpointError};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The endpoints of each subject.
-const SUBJECTS: &[fn() -> Vec<Box<dyn Endpoint>>] =
+/// Makes the endpoints of a subject.
+type Subject = fn() -> Vec<Box<dyn Endpoint>>;
+
+const SUBJECTS: &[Subject] =
     &[descent::endpoints, explanation::endpoints, formula::endpoints, lessons::endpoints];
 
 /// The endpoints of the library's own pages.
