@@ -11,10 +11,10 @@ use ::studio::{Call, Endpoint, EndpointError};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Makes the endpoints of a subject.
-type Subject = fn() -> Vec<Box<dyn Endpoint>>;
+/// The endpoints of a subject, made anew.
+type EndpointList = fn() -> Vec<Box<dyn Endpoint>>;
 
-const SUBJECTS: &[Subject] =
+const SUBJECTS: &[EndpointList] =
     &[descent::endpoints, explanation::endpoints, formula::endpoints, lessons::endpoints];
 
 /// The endpoints of the library's own pages.
