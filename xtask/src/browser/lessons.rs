@@ -105,8 +105,10 @@ async fn take(browser: &Browser, name: &str, hand: Hand) -> anyhow::Result<usize
             answer(browser, hand, &question, &kind, n).await.with_context(|| question.clone())?;
             asked += 1;
             let form = format!("form.question[data-name=\"{question}\"]");
+            // The verdict of a prediction stands below its instrument, if the lesson compares them there.
+            let gap = format!(".gap[data-question=\"{question}\"]");
             let judged = format!(
-                "document.querySelector('{form} .verdict')?.textContent || document.querySelector('{form} .buttons .note').textContent"
+                "document.querySelector('{form} .verdict, {gap} .verdict')?.textContent || document.querySelector('{form} .buttons .note').textContent"
             );
             browser.until(&judged).await.with_context(|| question.clone())?;
             continue;

@@ -130,6 +130,7 @@ export class LessonView {
   gap(name) {
     const title = createElement("h3", {}, translate("lesson.compare"));
     const place = createElement("div", { class: "gap" }, title);
+    place.dataset.question = name;
     const question = this.questions.get(name);
     if (question) place.append(question.verdict);
     return place;
