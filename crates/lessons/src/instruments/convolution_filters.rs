@@ -150,7 +150,7 @@ impl Filters {
 
     /// The root of the mean square.
     fn size(&self) -> f64 {
-        mean(self.0.iter().flatten().map(|&w| f64::from(w).powi(2))).sqrt()
+        mean_of(self.0.iter().flatten().map(|&w| f64::from(w).powi(2))).sqrt()
     }
 
     /// The mean product of weights beside and below each other over the mean square.
@@ -161,13 +161,8 @@ impl Filters {
             ways.flat_map(move |(i, j)| [at(i, j - 1) * at(i, j), at(j - 1, i) * at(j, i)])
                 .collect::<Vec<_>>()
         });
-        mean(products) / self.size().powi(2)
+        mean_of(products) / self.size().powi(2)
     }
-}
-
-fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (n, sum) = values.into_iter().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
-    sum / n
 }
 
 /// A digit, and what the trained filters make of it.

@@ -84,3 +84,8 @@ nn::registry! {
 fn cell(value: f64) -> TableCell {
     number(value, 6).into()
 }
+
+fn mean_of(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (n, sum) = values.into_iter().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    sum / n
+}

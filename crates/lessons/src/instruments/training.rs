@@ -315,11 +315,6 @@ fn accuracy_cell(accuracy: f64) -> TableCell {
     format!("{accuracy:.3}").into()
 }
 
-fn mean_of(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (n, sum) = values.into_iter().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
-    sum / n
-}
-
 /// The share of the pairs, a number of each, that have the other order than the means. Half of a draw counts.
 fn reversed(a: &[f64], b: &[f64]) -> f64 {
     let sign = if mean_of(a.iter().copied()) < mean_of(b.iter().copied()) { 1.0 } else { -1.0 };

@@ -24,7 +24,8 @@ pub fn trainer_before(
     is_over: &dyn Fn() -> bool,
 ) -> Result<Trainer, ExplanationError> {
     let newest = RunFolder::state(run, None)?;
-    let last = last_step(run, &newest);
+    let log = RepeatedLog::read(run);
+    let last = log.last_step.max(newest.progress.step);
     if step == 0 || step > last {
         return Err(ExplanationError::Step { run: run.to_owned(), found: step, last });
     }
@@ -32,7 +33,7 @@ pub fn trainer_before(
     let begin = state.progress.step;
     let mut trainer = Trainer::new(state.experiment(), data, pool)?;
     trainer.resume(state)?;
-    let mut rates = learning_rates(run).into_iter().filter(|set| set.step >= begin).peekable();
+    let mut rates = log.learning_rates.into_iter().filter(|set| set.step >= begin).peekable();
     loop {
         while let Some(set) = rates.next_if(|set| set.step <= trainer.steps_done()) {
             trainer.set_learning_rate(set.learning_rate);
@@ -54,7 +55,7 @@ pub fn trainer_before(
 /// If the run cannot be read, or has done no step.
 pub fn last_repeatable_step(run: &Path) -> Result<u64, ExplanationError> {
     let newest = RunFolder::state(run, None)?;
-    let last = last_step(run, &newest);
+    let last = RepeatedLog::read(run).last_step.max(newest.progress.step);
     let steps = RunFolder::checkpoints(run);
     let before = steps.iter().rev().map(|(step, _)| *step).find(|step| *step < last);
     match before {
@@ -67,10 +68,26 @@ pub fn last_repeatable_step(run: &Path) -> Result<u64, ExplanationError> {
     }
 }
 
-/// The last step that the run did; of one that has not ended, the last that its log has.
-fn last_step(run: &Path, newest: &TrainerState) -> u64 {
-    let logged = events(run).map(|event| event.step());
-    logged.max().unwrap_or(0).max(newest.progress.step)
+/// What the log says of the steps to be done again.
+#[derive(Default)]
+struct RepeatedLog {
+    /// The last step that it has.
+    last_step: u64,
+    /// Those that were set by hand.
+    learning_rates: Vec<LearningRateSet>,
+}
+
+impl RepeatedLog {
+    fn read(run: &Path) -> Self {
+        let mut log = Self::default();
+        for event in events(run) {
+            log.last_step = log.last_step.max(event.step());
+            if let Event::LearningRateSet(set) = event {
+                log.learning_rates.push(set);
+            }
+        }
+        log
+    }
 }
 
 fn state_before(
@@ -95,12 +112,4 @@ fn state_before(
 /// The events of the log that can be read.
 pub(super) fn events(run: &Path) -> impl Iterator<Item = Event> {
     RunFolder::log(run).into_iter().flatten().filter_map(Result::ok)
-}
-
-fn learning_rates(run: &Path) -> Vec<LearningRateSet> {
-    let set = events(run).filter_map(|event| match event {
-        Event::LearningRateSet(set) => Some(set),
-        _ => None,
-    });
-    set.collect()
 }
