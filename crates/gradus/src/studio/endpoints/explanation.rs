@@ -9,7 +9,7 @@ use data::{Dataset, Features, Targets};
 use events::Part;
 use explain::element::{ElementName, ExplainedPass, Explanation, PassNode};
 use graph::Pool;
-use runs::{Parts, SavedModel};
+use runs::{Parts, SavedModel, predicted_class};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use train::explanation::{
@@ -184,11 +184,9 @@ fn of_drawing(
         )
     };
     let pass = of_sample(model, &labelled(0)?, 0, None)?;
-    let score = |class: usize| {
-        let name = ElementName::value("logits", [class]);
-        pass.number(&name, 0).unwrap_or(f64::NEG_INFINITY)
-    };
-    let predicted = (0..classes).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap_or(0);
+    let output = |i: usize| pass.number(&ElementName::value("logits", [i]), 0).ok();
+    let outputs: Vec<f32> = (0..).map_while(output).map(|output| output as f32).collect();
+    let predicted = predicted_class(&outputs);
     of_sample(model, &labelled(predicted as u32)?, 0, None)
 }
 
