@@ -160,6 +160,26 @@ impl Dataset {
         Self { name: name.into(), sample_shape, sample_len: len, features, targets }
     }
 
+    /// A copy of the first `n` samples, or of all if there are fewer.
+    #[must_use]
+    pub fn first(&self, n: usize) -> Self {
+        let n = n.min(self.len());
+        let features = match &self.features {
+            Features::U8(values) => Features::U8(values[..n * self.sample_len].to_vec()),
+            Features::F32(values) => Features::F32(values[..n * self.sample_len].to_vec()),
+        };
+        let targets = match &self.targets {
+            Targets::Labels { values, classes } => {
+                Targets::Labels { values: values[..n].to_vec(), classes: *classes }
+            }
+            Targets::Values { values, width } => {
+                Targets::Values { values: values[..n * width].to_vec(), width: *width }
+            }
+        };
+        let (name, sample_shape) = (self.name.clone(), self.sample_shape.clone());
+        Self { name, sample_shape, sample_len: self.sample_len, features, targets }
+    }
+
     /// The first `n` samples, or all if there are fewer. The memory of the others is freed.
     pub fn take(mut self, n: usize) -> Self {
         let n = n.min(self.len());
@@ -348,6 +368,7 @@ mod tests {
         };
         for (n, expected) in [(0, 0), (2, 2), (5, 5), (6, 5)] {
             assert_eq!(dataset(5)?.take(n), dataset(expected)?, "take({n})");
+            assert_eq!(dataset(5)?.first(n), dataset(expected)?, "first({n})");
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Drawings of networks: text, Graphviz DOT, SVG, and positions for a page; and what other drawings need for that.
 
+mod axis;
 mod dot;
 mod lanes;
 mod layout;
@@ -8,6 +9,7 @@ mod svg;
 use graph::Float;
 use nn::{LayerInput, LayerSummary, Model};
 
+pub use axis::{rounded, ticks};
 pub use lanes::LaneRow;
 pub use layout::{DiagramLayout, DrawingError, PlannedEdge, Route, place_to_the_right};
 pub use svg::SvgPicture;

@@ -224,7 +224,7 @@ pub struct Series {
     /// Horizontal parts of arrows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dx: Vec<f64>,
-    /// Vertical parts of arrows.
+    /// Vertical parts of arrows; the heights of bands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dy: Vec<f64>,
 }
@@ -234,6 +234,14 @@ impl Series {
     pub fn new(name: impl Into<String>, mark: SeriesMark, points: &[[f64; 2]]) -> Self {
         let (x, y) = points.iter().map(|&[x, y]| (x, y)).unzip();
         Self { name: name.into(), mark, x, y, dx: Vec::new(), dy: Vec::new() }
+    }
+
+    /// A band: at each place its lower and its upper edge.
+    pub fn band(name: impl Into<String>, edges: &[[f64; 3]]) -> Self {
+        let part = |of: fn(&[f64; 3]) -> f64| edges.iter().map(of).collect();
+        let (x, y, dy) =
+            (part(|edge| edge[0]), part(|edge| edge[1]), part(|edge| edge[2] - edge[1]));
+        Self { name: name.into(), mark: SeriesMark::Band, x, y, dx: Vec::new(), dy }
     }
 
     /// Arrows: place and direction of each.
@@ -256,6 +264,8 @@ pub enum SeriesMark {
     Points,
     /// Arrows.
     Arrows,
+    /// The area between two edges. Bands of a figure lie within each other and have one colour, the darker the further in.
+    Band,
 }
 
 /// A bar in each group.

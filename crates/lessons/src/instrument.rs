@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use kernels::Pool;
 use runs::Split;
@@ -142,8 +142,9 @@ impl InstrumentCall<'_> {
     ///
     /// If the digits inside the program are damaged.
     pub fn digits(&self, train: usize, test: usize) -> Result<Split, LessonError> {
-        let digits = (self.engine.digits)().map_err(LessonError::Engine)?;
-        Ok(Split { train: digits.train.take(train), test: digits.test.take(test) })
+        let digits =
+            self.engine.digits.as_ref().map_err(|error| LessonError::Engine(error.clone()))?;
+        Ok(Split { train: digits.train.first(train), test: digits.test.first(test) })
     }
 
     /// The threads that may be used.
@@ -237,7 +238,8 @@ pub type DigitsSource = fn() -> Result<Split, String>;
 
 /// What all lessons share: the digits, and outputs that may be asked for again.
 pub struct Engine {
-    digits: DigitsSource,
+    /// Read when they are first asked for.
+    digits: LazyLock<Result<Split, String>, DigitsSource>,
     outputs: Mutex<VecDeque<(String, Arc<InstrumentOutput>)>>,
 }
 
@@ -247,7 +249,7 @@ const KEPT: usize = 64;
 impl Engine {
     /// An engine with the digits that `digits` yields.
     pub fn new(digits: DigitsSource) -> Self {
-        Self { digits, outputs: Mutex::default() }
+        Self { digits: LazyLock::new(digits), outputs: Mutex::default() }
     }
 
     /// The output of an instrument, computed or kept.

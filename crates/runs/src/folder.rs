@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use events::{Event, Reader};
 
 use crate::experiment::{Experiment, ExperimentError, PartRows};
-use crate::folder_lock::{FolderLock, FolderMistake, create_next};
+use crate::folder_lock::{FolderLock, create_next, with_folder_mistakes};
 use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::state::TrainerState;
 use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
@@ -148,16 +148,7 @@ const EXPERIMENT: &str = "experiment.toml";
 /// Checkpoints of steps that are kept besides the newest.
 const KEPT: usize = 10;
 
-impl From<FolderMistake> for RunFolderError {
-    fn from(mistake: FolderMistake) -> Self {
-        match mistake {
-            FolderMistake::Exists { path } => Self::Exists { path },
-            FolderMistake::NotAFolder { path } => Self::NotAFolder { path },
-            FolderMistake::InUse { path } => Self::InUse { path },
-            FolderMistake::Io { path, error } => Self::Io { path, error },
-        }
-    }
-}
+with_folder_mistakes!(RunFolderError);
 
 fn failed(path: &Path, error: io::Error) -> RunFolderError {
     RunFolderError::Io { path: path.to_owned(), error }

@@ -27,6 +27,24 @@ pub(crate) enum FolderMistake {
     Io { path: PathBuf, error: io::Error },
 }
 
+/// The mistakes of folders as variants of an error, which says of each what to do about it.
+macro_rules! with_folder_mistakes {
+    ($error:ty) => {
+        impl From<$crate::folder_lock::FolderMistake> for $error {
+            fn from(mistake: $crate::folder_lock::FolderMistake) -> Self {
+                use $crate::folder_lock::FolderMistake;
+                match mistake {
+                    FolderMistake::Exists { path } => Self::Exists { path },
+                    FolderMistake::NotAFolder { path } => Self::NotAFolder { path },
+                    FolderMistake::InUse { path } => Self::InUse { path },
+                    FolderMistake::Io { path, error } => Self::Io { path, error },
+                }
+            }
+        }
+    };
+}
+pub(crate) use with_folder_mistakes;
+
 impl FolderLock {
     /// Makes a folder, which must not exist, and locks it.
     pub(crate) fn create(folder: &Path) -> Result<Self, FolderMistake> {

@@ -30,6 +30,13 @@ export function formatNumber(value, digits = 3) {
   return Number(value.toPrecision(digits)).toString();
 }
 
+/** A metric in a column: four decimals, as `gradus tune` prints it; a very small or very large one in powers of ten. */
+export function formatMetric(value) {
+  const magnitude = Math.abs(value);
+  const isPlain = magnitude === 0 || (magnitude >= 1e-3 && magnitude < 1e6);
+  return isPlain ? value.toFixed(4) : formatNumber(value);
+}
+
 /** A rate: `21.4 k/s`. */
 export function formatRate(perSecond) {
   if (!Number.isFinite(perSecond)) return "–";

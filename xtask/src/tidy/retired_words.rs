@@ -57,6 +57,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("on its way", "forward pass"),
     ("run away", "diverge"),
     ("running away", "diverging"),
+    ("runs away", "diverges"),
     ("share right", "accuracy"),
     ("was taken for", "predicted"),
 ];

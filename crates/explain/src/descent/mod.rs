@@ -1,6 +1,6 @@
 //! Descent along a gradient: the paths of optimizers on a formula, or on the loss of a line through points.
 //!
-//! The optimizers are those that train networks. A start that runs away to infinity is a result, not an error: the
+//! The optimizers are those that train networks. A path that diverges to infinity is a result, not an error: the
 //! [`PathEnd`] of its path says so.
 
 mod answer;

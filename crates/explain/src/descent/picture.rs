@@ -1,6 +1,6 @@
 //! Paths over lines of equal height, or over a curve, as a picture in SVG.
 
-use drawing::SvgPicture;
+use drawing::{SvgPicture, ticks};
 
 use super::{Descent, DescentPath, FunctionCurve, PathEnd, Surface};
 use crate::six_digits;
@@ -14,8 +14,8 @@ const BOTTOM: f64 = 44.0;
 /// Space to the right, for the names of the paths.
 const LEGEND: f64 = 230.0;
 const LEGEND_LINE: f64 = 40.0;
-/// Marks on each axis, about.
-const TICKS: f64 = 6.0;
+/// Marks on each axis, at most one more.
+const TICKS: usize = 6;
 
 /// Colours of the paths, to be told apart on light ground and on dark.
 const COLORS: [&str; super::MAX_PATHS] =
@@ -95,11 +95,11 @@ impl Descent {
             "<rect class=\"field\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>",
             FIELD[0], FIELD[1]
         ));
-        for tick in ticks(field.x) {
+        for tick in ticks(field.x, TICKS) {
             let [x, _] = field.point([tick, field.y[0]]);
             picture.text("tick", [x, TOP + FIELD[1] + 16.0], &six_digits(tick));
         }
-        for tick in ticks(field.y) {
+        for tick in ticks(field.y, TICKS) {
             let [_, y] = field.point([field.x[0], tick]);
             picture.text("tick", [LEFT - 26.0, y + 4.0], &six_digits(tick));
         }
@@ -173,26 +173,4 @@ fn range(values: &[f64]) -> [f64; 2] {
     }
     let margin = 0.05 * (most - least);
     [least - margin, most + margin]
-}
-
-/// Round numbers on an axis: multiples of 1, 2 or 5 times a power of ten.
-fn ticks([first, last]: [f64; 2]) -> Vec<f64> {
-    let least = (last - first) / TICKS;
-    let power = 10_f64.powf(least.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter();
-    let step = step.into_iter().find(|step| *step >= least).unwrap_or(least);
-    let from = (first / step).ceil();
-    let n = ((last / step).floor() - from).clamp(0.0, 2.0 * TICKS) as usize;
-    (0..=n).map(|i| (from + i as f64) * step).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_are_round_numbers_within_the_axis() {
-        assert_eq!(ticks([-8.2, 2.2]), [-8.0, -6.0, -4.0, -2.0, 0.0, 2.0]);
-        assert_eq!(ticks([0.0, 1.0]), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
-    }
 }

@@ -15,6 +15,15 @@ settings! {
     }
 }
 
+/// An activation function as readers call it.
+pub(super) fn shown_name(name: &str, language: Language) -> &str {
+    match name {
+        "step" => language.say("step", "阶跃"),
+        "relu" => "ReLU",
+        name => name,
+    }
+}
+
 /// Adds an activation function to a graph.
 pub(super) type Function = fn(&mut Graph<f64>, NodeId) -> NodeId;
 
@@ -40,7 +49,8 @@ impl Instrument for Activations {
         let mut series = Vec::new();
         for (name, function) in FUNCTIONS {
             let (values, slopes) = evaluated(function, points);
-            heads.extend([format!(">{name}"), call.say(">slope", ">斜率").to_owned()]);
+            let shown = shown_name(name, call.language);
+            heads.extend([format!(">{shown}"), call.say(">slope", ">斜率").to_owned()]);
             for ((row, value), slope) in rows.iter_mut().zip(&values).zip(&slopes) {
                 row.push(TableCell::marked(number(*value, 5), CellMark::Forward));
                 row.push(TableCell::marked(number(*slope, 5), CellMark::Backward));
@@ -49,7 +59,7 @@ impl Instrument for Activations {
             let heights = evaluated(function, &curve).0;
             let line: Vec<[f64; 2]> =
                 curve.iter().copied().zip(heights).map(|(x, y)| [x, y]).collect();
-            series.push(Series::new(name, SeriesMark::Line, &line));
+            series.push(Series::new(shown, SeriesMark::Line, &line));
         }
         let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
         let y = PlotAxis::new("y").range(-1.2, 3.0);

@@ -61,7 +61,8 @@ impl Instrument for DescentPaths {
             Control::number(name, &label, *value, [-100.0, 100.0])
         });
         let rates = self.optimizers.iter().enumerate().map(|(i, each)| {
-            let label = format!("{} {}", say("learning rate", "学习率"), each.optimizer.name());
+            let optimizer = optimizer_name(each.optimizer.name(), language);
+            let label = format!("{} {optimizer}", say("learning rate", "学习率"));
             Control::number(&format!("rate_{}", i + 1), &label, each.learning_rate, [1e-12, 100.0])
                 .log()
         });
@@ -118,8 +119,11 @@ impl Instrument for DescentPaths {
             ascend: call.text("direction") == "up",
             numerical: !is_line && call.text("gradient") == "numerical",
         };
-        let descent =
+        let mut descent =
             descend(&request).map_err(|error| call.mistake("steps", error.to_string()))?;
+        for path in &mut descent.paths {
+            path.optimizer = optimizer_name(&path.optimizer, call.language).to_owned();
+        }
         let mut output = InstrumentOutput::default();
         if let Some(start) = descent.paths.first().and_then(|path| path.points.first()) {
             output = output.value("first", start.value);
@@ -147,7 +151,10 @@ impl Instrument for DescentPaths {
                     _ => number(last.value, 4),
                 };
                 let name = match path.batch {
-                    Some(samples) => format!("{} ({samples})", path.optimizer),
+                    Some(samples) => {
+                        let [open, close] = [call.say(" (", "（"), call.say(")", "）")];
+                        format!("{}{open}{samples}{close}", path.optimizer)
+                    }
                     None => path.optimizer.clone(),
                 };
                 vec![
@@ -179,6 +186,19 @@ impl Instrument for DescentPaths {
         Ok(output
             .figure(FigureContent::Contours { descent }.into())
             .figure(Figure::table(&heads, rows)))
+    }
+}
+
+/// An optimizer as readers call it.
+fn optimizer_name(kind: &str, language: Language) -> &str {
+    match kind {
+        "sgd" => "SGD",
+        "momentum" => language.say("momentum", "动量法"),
+        "nesterov" => language.say("Nesterov", "Nesterov 动量"),
+        "adagrad" => "AdaGrad",
+        "rmsprop" => "RMSprop",
+        "adam" => "Adam",
+        kind => kind,
     }
 }
 

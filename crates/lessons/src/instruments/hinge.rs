@@ -1,6 +1,7 @@
 //! The hinge loss of some pictures, term by term: the right class must win by a margin of 1.
 
 use super::*;
+use crate::Wording;
 use crate::instruments::losses::loss;
 use nn::losses;
 
@@ -11,7 +12,7 @@ settings! {
     /// for its scores, `d_0`, ….
     pub struct HingeTerms {
         /// The names of the classes.
-        classes: Vec<String>;
+        classes: Vec<Wording>;
         /// The scores of each picture at first.
         scores: Vec<Vec<f64>>;
         /// The right class of each picture.
@@ -24,7 +25,7 @@ impl Instrument for HingeTerms {
         let n = self.classes.len();
         let pictures = self.scores.iter().zip(&self.labels).enumerate();
         let controls = pictures.map(|(i, (scores, &label))| {
-            let class = &self.classes[label];
+            let class = self.classes[label].in_language(language);
             let text = match language {
                 Language::En => format!("scores of picture {} ({class})", i + 1),
                 Language::Zh => format!("图片 {} 的得分（{class}）", i + 1),
@@ -41,8 +42,12 @@ impl Instrument for HingeTerms {
         for (i, &label) in self.labels.iter().enumerate() {
             let scores = call.numbers(&format!("scores_{}", i + 1));
             let (value, gradient) = loss(losses::Hinge {}, scores, label);
-            let mut row: Vec<TableCell> =
-                vec![format!("{} ({})", i + 1, self.classes[label]).into()];
+            let class = self.classes[label].in_language(call.language);
+            let picture = match call.language {
+                Language::En => format!("{} ({class})", i + 1),
+                Language::Zh => format!("{}（{class}）", i + 1),
+            };
+            let mut row: Vec<TableCell> = vec![picture.into()];
             for (class, &score) in scores.iter().enumerate() {
                 let lead = score - scores[label] + 1.0;
                 let term = if class == label { 0.0 } else { lead.max(0.0) };
@@ -63,7 +68,8 @@ impl Instrument for HingeTerms {
         }
         let mean = sum / self.labels.len() as f64;
         let mut heads = vec![call.say("<picture", "<图片").to_owned()];
-        heads.extend(self.classes.iter().map(|class| format!(">{class}")));
+        let names = self.classes.iter().map(|class| class.in_language(call.language));
+        heads.extend(names.map(|class| format!(">{class}")));
         heads.push(call.say(">loss", ">损失").to_owned());
         let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
         let note = match call.language {

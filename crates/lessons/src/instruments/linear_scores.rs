@@ -31,7 +31,10 @@ impl Instrument for LinearScores {
         let weights =
             self.classes.iter().zip(&self.weights).enumerate().map(|(i, (class, weights))| {
                 let class = class.in_language(language);
-                let label = format!("{} ({class})", say("weights", "权重"));
+                let label = match language {
+                    Language::En => format!("weights ({class})"),
+                    Language::Zh => format!("权重（{class}）"),
+                };
                 Control::numbers(&format!("weights_{i}"), &label, weights, range, [n, n])
             });
         let k = self.classes.len();

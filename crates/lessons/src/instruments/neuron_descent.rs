@@ -1,6 +1,6 @@
 //! Descent of the weight of one neuron with the step function, sigmoid and ReLU: what the slope of an activation decides.
 
-use super::activations::Function;
+use super::activations::{Function, shown_name};
 use super::*;
 use crate::figure::{Series, SeriesMark};
 use graph::{Compile, Graph, NodeId, Program, RunArgs};
@@ -65,11 +65,12 @@ impl Instrument for NeuronDescent {
             let last = neuron.at(weight)[1];
             let curve = (-60..=60).map(|i| f64::from(i) / 20.0);
             let curve: Vec<[f64; 2]> = curve.map(|w| [w, neuron.at(w)[1]]).collect();
-            series.push(Series::new(name, SeriesMark::Line, &curve));
+            let shown = shown_name(name, call.language);
+            series.push(Series::new(shown, SeriesMark::Line, &curve));
             starts.push([first, loss]);
             ends.push([weight, last]);
             rows.push(vec![
-                name.into(),
+                shown.into(),
                 TableCell::marked(number(y, 5), CellMark::Forward),
                 cell(loss),
                 TableCell::marked(number(slope, 5), CellMark::Backward),

@@ -113,12 +113,20 @@ impl Instrument for SixPanels {
                 .map(|(name, points)| Series::new(name, SeriesMark::Line, points))
                 .to_vec()
         };
-        let bands = |bands: &[Vec<[f64; 2]>; 8]| {
-            let names = ["min", "1/7", "2/7", "3/7", "4/7", "5/7", "6/7", "max"];
-            let line = |(name, points): (&str, &Vec<[f64; 2]>)| {
-                Series::new(name, SeriesMark::Line, points)
-            };
-            Figure::plot(x(), PlotAxis::new(""), names.into_iter().zip(bands).map(line).collect())
+        let bands = |edges: &[(u64, [f32; 8])]| {
+            let names = [
+                say("all", "全部"),
+                say("middle 5/7", "中间 5/7"),
+                say("middle 3/7", "中间 3/7"),
+                say("middle 1/7", "中间 1/7"),
+            ];
+            let bands = names.into_iter().enumerate().map(|(i, name)| {
+                let band = edges.iter().map(|&(step, edges)| {
+                    [step as f64, f64::from(edges[i]), f64::from(edges[7 - i])]
+                });
+                Series::band(name, &band.collect::<Vec<_>>())
+            });
+            Figure::plot(x(), PlotAxis::new(say("value", "值")), bands.collect())
         };
         let titled = [
             (Figure::plot(x(), accuracy, lines(&curves.accuracy)), say("1  Accuracy", "1  准确率")),
@@ -157,26 +165,22 @@ impl Instrument for SixPanels {
     }
 }
 
-/// What the panels with curves show: of training and test, and of each quantile.
+/// What the panels with curves show: of training and test, and the eight edges of seven groups of equal count.
 #[derive(Default)]
 struct PanelCurves {
     accuracy: [Vec<[f64; 2]>; 2],
     loss: [Vec<[f64; 2]>; 2],
-    weights: [Vec<[f64; 2]>; 8],
-    biases: [Vec<[f64; 2]>; 8],
+    weights: Vec<(u64, [f32; 8])>,
+    biases: Vec<(u64, [f32; 8])>,
 }
 
 impl PanelCurves {
     fn train(&mut self, trainer: &Trainer, step: u64, metrics: &events::Metrics) {
         self.point(0, step, metrics);
         let snapshot = trainer.snapshot();
-        let pooled = [(&mut self.weights, snapshot.weights), (&mut self.biases, snapshot.biases)];
-        for (bands, quantiles) in pooled {
-            let edges = quantiles.into_iter().flat_map(|Quantiles(edges)| edges);
-            for (band, edge) in bands.iter_mut().zip(edges) {
-                band.push([step as f64, f64::from(edge)]);
-            }
-        }
+        let edges = |quantiles: Option<Quantiles>| quantiles.map(|Quantiles(edges)| (step, edges));
+        self.weights.extend(edges(snapshot.weights));
+        self.biases.extend(edges(snapshot.biases));
     }
 
     fn test(&mut self, trainer: &mut Trainer) -> events::EvaluationFinished {

@@ -1,6 +1,7 @@
 //! Softmax step by step, in the numbers of the machine: exponentials, their sum, probabilities, the loss and its gradient.
 
 use super::*;
+use crate::Wording;
 
 settings! {
     /// The instrument `softmax`.
@@ -10,7 +11,7 @@ settings! {
         /// The scores at first.
         scores: Vec<f64> = vec![3.2, 5.1, -1.7];
         /// The names of the classes; numbers if there are none.
-        classes: Vec<String> = Vec::new();
+        classes: Vec<Wording> = Vec::new();
         /// The right class at first.
         label: usize = 0;
         /// Whether the largest score is subtracted at first: `no` or `yes`.
@@ -57,7 +58,10 @@ impl Instrument for SoftmaxSteps {
         let t = |i: usize| f64::from(u8::from(i == label));
         let gradient: Vec<f64> = p.iter().enumerate().map(|(i, p)| p - t(i)).collect();
 
-        let name = |i: usize| self.classes.get(i).cloned().unwrap_or_else(|| i.to_string());
+        let name = |i: usize| match self.classes.get(i) {
+            Some(class) => class.in_language(call.language).to_owned(),
+            None => i.to_string(),
+        };
         let heads = [
             call.say("<class", "<类别"),
             call.say(">score s", ">得分 s"),

@@ -5,6 +5,7 @@ mod runner;
 mod wrap;
 
 use diagnostics::table;
+use explain::drawing::DrawnKind;
 use unicode_width::UnicodeWidthStr;
 
 pub use runner::{LessonRunner, RunnerError};
@@ -96,7 +97,9 @@ impl TerminalStyle {
                     let node = &drawing.nodes[node];
                     let is_unique =
                         drawing.nodes.iter().filter(|other| other.label == node.label).count() == 1;
-                    if is_unique {
+                    if node.kind == DrawnKind::Result {
+                        say("result", "结果").to_owned()
+                    } else if is_unique {
                         node.label.clone()
                     } else {
                         format!("{} #{}", node.label, node.node)
@@ -296,6 +299,11 @@ mod tests {
             Figure::plot(axis(), axis(), vec![Series::new("a", SeriesMark::Line, &points)]),
             Figure::bars(vec!["猫".into(), "dog".into()], axis().range(0.0, 1.0), vec![values]),
             Figure::pictures(10, vec![picture; 3]),
+            Figure::plot(
+                axis(),
+                axis(),
+                vec![Series::band("all", &[[0.0, -2.0, 2.0], [9.0, -1.0, 3.0]])],
+            ),
             Figure::pictures(1, vec![wide]),
             FigureContent::Histograms {
                 x: axis(),
@@ -310,6 +318,21 @@ mod tests {
         }
         let paragraph = STYLE.paragraph(&"一段很长的中文。".repeat(20), "", "");
         assert!(paragraph.lines().all(|line| width(line) <= 60), "{paragraph}");
+    }
+
+    #[test]
+    fn bands_lie_within_each_other() {
+        let bands = [["all", "3"], ["middle", "1"]].map(|[name, edge]| {
+            let edge: f64 = edge.parse().unwrap();
+            Series::band(name, &[[0.0, -edge, edge], [10.0, -edge, edge]])
+        });
+        let axes = [PlotAxis::new("step"), PlotAxis::new("w")];
+        let [x, y] = axes;
+        let text = STYLE.figure(&Figure::plot(x, y, bands.to_vec()));
+        let column: String =
+            text.lines().filter_map(|line| line.split_once('│')?.1.chars().nth(20)).collect();
+        assert_eq!(column, format!("{0}{1}{0}", "░".repeat(5), "▒".repeat(6)), "{text}");
+        assert!(text.contains("░ all   ▒ middle"), "{text}");
     }
 
     #[test]

@@ -13,18 +13,31 @@ const HEIGHT: usize = 16;
 const MAX_WIDTH: usize = 72;
 /// The marks of series, in their order.
 const MARKS: [char; 8] = ['*', '+', 'o', 'x', '#', '@', '%', '&'];
+/// The shades of bands, from the outermost.
+const BANDS: [char; 4] = ['░', '▒', '▓', '█'];
 /// Rows that a path of descent is cut to.
 const PATH_ROWS: usize = 11;
 
 /// Series over two axes.
 pub(super) fn plot(x: &PlotAxis, y: &PlotAxis, series: &[Series], width: usize) -> String {
-    let [xs, ys] =
-        [Span::of(x, series, |series| &series.x), Span::of(y, series, |series| &series.y)];
+    let upper = series.iter().filter(|series| series.mark == SeriesMark::Band);
+    let upper = upper.flat_map(|band| band.y.iter().zip(&band.dy).map(|(y, dy)| y + dy));
+    let xs = Span::of(x, series.iter().flat_map(|series| series.x.iter().copied()));
+    let ys = Span::of(y, series.iter().flat_map(|series| series.y.iter().copied()).chain(upper));
     let labels = [ys.label(1.0), ys.label(0.0)];
     let margin = labels.iter().map(|label| super::width(label)).max().unwrap_or(0) + 1;
     let columns = width.saturating_sub(margin + 1).clamp(10, MAX_WIDTH);
     let mut grid = vec![vec![' '; columns]; HEIGHT];
-    for (series, mark) in series.iter().zip(MARKS.into_iter().cycle()) {
+    let mark_of = |(i, series): (usize, &Series)| match series.mark {
+        SeriesMark::Band => BANDS[i.min(BANDS.len() - 1)],
+        _ => MARKS[i % MARKS.len()],
+    };
+    let marks: Vec<char> = series.iter().enumerate().map(mark_of).collect();
+    for (series, &mark) in series.iter().zip(&marks) {
+        if series.mark == SeriesMark::Band {
+            draw_band(&mut grid, series, [&xs, &ys], mark);
+            continue;
+        }
         let points = series.x.iter().zip(&series.y);
         let place = |(&x, &y): (&f64, &f64)| Some([xs.place(x)?, ys.place(y)?]);
         let mut last: Option<[f64; 2]> = None;
@@ -63,12 +76,35 @@ pub(super) fn plot(x: &PlotAxis, y: &PlotAxis, series: &[Series], width: usize) 
     let indent = " ".repeat(margin);
     text += &format!("{indent}└{line}\n{indent} {from}{before}{}{after}{to}\n", x.label);
     if series.len() > 1 {
-        let names = series.iter().zip(MARKS.into_iter().cycle());
+        let names = series.iter().zip(marks);
         let names = names.map(|(series, mark)| format!("{mark} {}", series.name));
         text += &super::wrap(&names.collect::<Vec<_>>().join("   "), width, "", "");
         text.push('\n');
     }
     text
+}
+
+/// Fills what is between the edges of a band.
+fn draw_band(grid: &mut [Vec<char>], band: &Series, [xs, ys]: [&Span; 2], mark: char) {
+    let points = band.x.iter().zip(band.y.iter().zip(&band.dy));
+    let place = |(&x, (&y, &dy)): (&f64, (&f64, &f64))| {
+        Some([xs.place(x)?, ys.place(y)?, ys.place(y + dy)?])
+    };
+    let points: Vec<[f64; 3]> = points.filter_map(place).collect();
+    let columns = grid[0].len();
+    for column in 0..columns {
+        let x = column as f64 / (columns - 1) as f64;
+        let Some(pair) = points.windows(2).find(|pair| (pair[0][0]..=pair[1][0]).contains(&x))
+        else {
+            continue;
+        };
+        let t = (x - pair[0][0]) / (pair[1][0] - pair[0][0]).max(f64::MIN_POSITIVE);
+        let row = |edge: usize| {
+            let place = pair[0][edge] + (pair[1][edge] - pair[0][edge]) * t;
+            ((1.0 - place) * (HEIGHT - 1) as f64).round() as usize
+        };
+        grid[row(2)..=row(1)].iter_mut().for_each(|row| row[column] = mark);
+    }
 }
 
 /// The numbers that an axis shows.
@@ -79,11 +115,10 @@ struct Span {
 }
 
 impl Span {
-    fn of(axis: &PlotAxis, series: &[Series], numbers: fn(&Series) -> &Vec<f64>) -> Self {
+    fn of(axis: &PlotAxis, numbers: impl Iterator<Item = f64>) -> Self {
         let scale = axis.scale;
         let scaled = |value: f64| if scale == AxisScale::Log { value.log10() } else { value };
-        let all = series.iter().flat_map(numbers).map(|&value| scaled(value));
-        let all = all.filter(|value| value.is_finite());
+        let all = numbers.map(scaled).filter(|value| value.is_finite());
         let [from, to] = match axis.range {
             Some(range) => range.map(scaled),
             None => all.fold([f64::INFINITY, f64::NEG_INFINITY], |[from, to], value| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
 use super::{TerminalStyle, line};
+use crate::Language;
 use crate::control::Control;
 use crate::instrument::{Effort, Engine, LessonError};
 use crate::lesson::{AnswerInput, OpenedLesson, QuestionView, Verdict};
@@ -227,7 +228,7 @@ impl LessonRunner<'_> {
         {
             AnswerInput::Boxes { boxes } => boxes
                 .iter()
-                .map(|each| format!("{}: ", line(&each.label, &|_, _, _| None)))
+                .map(|each| format!("{}{}", line(&each.label, &|_, _, _| None), say(": ", "：")))
                 .collect(),
             _ => vec![String::new()],
         };
@@ -237,13 +238,16 @@ impl LessonRunner<'_> {
                 (true, _) => format!("{}{}", say("answer: ", "答案："), part.expected),
                 (false, true) => format!("✓ {}", part.expected),
                 (false, false) => {
-                    let gap = part.gap.as_ref().map_or(String::new(), |gap| format!(" ({gap})"));
-                    format!("✗ {}{gap}; {}{}", part.given, say("it is ", "应为 "), part.expected)
+                    let [open, close] = [say(" (", "（"), say(")", "）")];
+                    let gap = part.gap.as_ref();
+                    let gap = gap.map_or(String::new(), |gap| format!("{open}{gap}{close}"));
+                    let it_is = say("; it is ", "；应为 ");
+                    format!("✗ {}{gap}{it_is}{}", part.given, part.expected)
                 }
             };
             let feedback = line(&part.feedback, &unknown);
-            let text =
-                format!("{label}{said}{}{feedback}", if feedback.is_empty() { "" } else { ". " });
+            let stop = if feedback.is_empty() { "" } else { say(". ", "。") };
+            let text = format!("{label}{said}{stop}{feedback}");
             write!(self.out, "{}", self.style.paragraph(&text, "  ", "  "))?;
         }
         for block in &feedback {
@@ -267,7 +271,8 @@ impl LessonRunner<'_> {
         let mut gaps = gaps.iter();
         loop {
             let controls = self.lesson.controls(name).unwrap_or_default().iter();
-            let shown = controls.filter(|control| !control.hidden).map(value_line);
+            let shown = controls.filter(|control| !control.hidden);
+            let shown = shown.map(|control| value_line(control, self.style.language));
             let shown: Vec<String> = shown.collect();
             write!(self.out, "{}", self.style.paragraph(&shown.join("   "), "  ", "  "))?;
             let output = self.lesson.run(name, self.engine, self.effort)?;
@@ -322,27 +327,34 @@ impl LessonRunner<'_> {
 }
 
 /// `apple = 10`, with the label where it says more than the key.
-fn value_line(control: &Control) -> String {
+fn value_line(control: &Control, language: Language) -> String {
     let value =
         control.as_number().map_or_else(|| control.value_text(), |value| number_text(value, 10));
     match control.label == control.key {
         true => format!("{} = {value}", control.key),
-        false => format!("{} = {value} ({})", control.key, control.label),
+        false => {
+            let [open, close] = [language.say(" (", "（"), language.say(")", "）")];
+            format!("{} = {value}{open}{}{close}", control.key, control.label)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Language, open_state};
+    use crate::open_state;
 
     fn run(state: &str, input: Option<&str>) -> String {
+        run_in(Language::En, state, input)
+    }
+
+    fn run_in(language: Language, state: &str, input: Option<&str>) -> String {
         let engine = Engine::new(|| Err("no digits".into()));
         let mut out = Vec::new();
         let mut bytes = input.map(str::as_bytes);
         LessonRunner {
-            lesson: open_state(state, Language::En).unwrap(),
-            style: TerminalStyle { width: 80, language: Language::En },
+            lesson: open_state(state, language).unwrap(),
+            style: TerminalStyle { width: 80, language },
             engine: &engine,
             effort: Effort::unlimited(1),
             input: bytes.as_mut().map(|bytes| bytes as &mut dyn BufRead),
@@ -365,5 +377,16 @@ mod tests {
     fn answers_that_are_off_are_not_shown() {
         let text = run("lesson=softmax&answers=off", None);
         assert!(!text.contains("answer: ") && text.contains("has the answers off"), "{text}");
+    }
+    #[test]
+    fn a_chinese_lesson_has_chinese_names_and_stops() {
+        let all = run_in(Language::Zh, "lesson=losses", None);
+        for english in ["cat", "car", "frog", "answer", "loss "] {
+            assert!(!all.contains(english), "{english}: {all}");
+        }
+        // Wrong answers to all questions.
+        let asked = run_in(Language::Zh, "lesson=softmax", Some(&"1\n".repeat(40)));
+        assert!(asked.contains("；应为 ") && asked.contains("。"), "{asked}");
+        assert!(!asked.contains(". ") && !asked.contains("; "), "{asked}");
     }
 }

@@ -11,7 +11,7 @@ use toml::Value;
 
 use super::{Rung, TuneRange, Tuning};
 use crate::experiment::{Experiment, ExperimentError};
-use crate::folder_lock::{FolderLock, FolderMistake, create_next};
+use crate::folder_lock::{FolderLock, create_next, with_folder_mistakes};
 
 /// The version of the record.
 const FORMAT: u32 = 1;
@@ -132,16 +132,7 @@ pub enum SweepFolderError {
     Experiment(#[from] ExperimentError),
 }
 
-impl From<FolderMistake> for SweepFolderError {
-    fn from(mistake: FolderMistake) -> Self {
-        match mistake {
-            FolderMistake::Exists { path } => Self::Exists { path },
-            FolderMistake::NotAFolder { path } => Self::NotAFolder { path },
-            FolderMistake::InUse { path } => Self::InUse { path },
-            FolderMistake::Io { path, error } => Self::Io { path, error },
-        }
-    }
-}
+with_folder_mistakes!(SweepFolderError);
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> SweepFolderError {
     move |error| SweepFolderError::Io { path: path.to_owned(), error }

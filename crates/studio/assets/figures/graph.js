@@ -73,7 +73,8 @@ export class GraphView {
   }
 
   node({ node, kind, label, x, y, width, height }, clicked) {
-    const text = createSvg("text", { class: "middle", x, y: y + 5 }, label);
+    const shown = kind === "result" ? translate("graph.result") : label;
+    const text = createSvg("text", { class: "middle", x, y: y + 5 }, shown);
     const box = { x: x - width / 2, y: y - height / 2, width, height, rx: 12 };
     const parts = kind === "result" ? [text] : [createSvg("rect", box), text];
     const isButton = clicked && kind !== "result";

@@ -1,4 +1,4 @@
-// Series over two axes: lines, points and arrows.
+// Series over two axes: lines, points, arrows and bands.
 
 import { createElement, createSvg } from "../dom.js";
 import { formatNumber } from "../format.js";
@@ -27,7 +27,20 @@ function arrow(plane, x, y, dx, dy) {
   return `M${left.toFixed(1)} ${top.toFixed(1)}L${right.toFixed(1)} ${bottom.toFixed(1)}M${one}L${right.toFixed(1)} ${bottom.toFixed(1)}L${other}`;
 }
 
+/** The area between the edges of a band. */
+function bandPath(plane, x, y, dy) {
+  const shown = x.map((_, i) => i).filter((i) => plane.isShown(x[i], y[i]) && plane.isShown(x[i], y[i] + dy[i]));
+  const at = (i, value) => `${plane.x(x[i]).toFixed(1)} ${plane.y(value).toFixed(1)}`;
+  const lower = shown.map((i) => at(i, y[i]));
+  const upper = shown.map((i) => at(i, y[i] + dy[i])).reverse();
+  return shown.length > 0 ? `M${[...lower, ...upper].join("L")}Z` : "";
+}
+
+/** The class of a series: bands lie within each other, in one colour. */
+const kindOf = ({ mark }, i) => (mark === "band" ? `${seriesClass(0)} band-${i + 1}` : seriesClass(i));
+
 function shapes(plane, { mark, x, y, dx = [], dy = [] }, kind) {
+  if (mark === "band") return [createSvg("path", { class: `band ${kind}`, d: bandPath(plane, x, y, dy) })];
   if (mark === "points") {
     const points = x.map((_, i) => [x[i], y[i]]).filter(([left, top]) => plane.isShown(left, top));
     return points.map(([left, top]) =>
@@ -52,7 +65,7 @@ export default function plot({ title, x, y, series, equal }) {
   const label = describe(title, [`${y.label} / ${x.label}`, ...series.map(last)]);
   const draw = (width) => {
     const plane = new Plane({ width, x: { ...x, range: ranges.x }, y: { ...y, range: ranges.y }, isEqual: equal });
-    return plane.svg(label, ...series.flatMap((one, i) => shapes(plane, one, seriesClass(i))));
+    return plane.svg(label, ...series.flatMap((one, i) => shapes(plane, one, kindOf(one, i))));
   };
-  return createElement("div", {}, legend(series.map(({ name }, i) => [name, seriesClass(i)])), fitted(draw));
+  return createElement("div", {}, legend(series.map((one, i) => [one.name, kindOf(one, i)])), fitted(draw));
 }

@@ -2,7 +2,7 @@
 
 import { decode } from "../address.js";
 import { createElement, createTable, tableFrame } from "../dom.js";
-import { formatDuration, formatInteger, formatNumber } from "../format.js";
+import { formatDuration, formatInteger, formatMetric } from "../format.js";
 import { aboutSweep, listSweeps, sweepPicture } from "../server.js";
 import { translate } from "../text.js";
 
@@ -36,7 +36,7 @@ export default {
 
 const link = (page, id, text = id) => createElement("a", { href: `#/${page}/${encodeURIComponent(id)}` }, text);
 const table = (head, rows) => tableFrame("sweep", createTable(head, rows));
-const metricText = (metric) => (metric === null ? translate("tune.not_finite") : formatNumber(metric, 5));
+const metricText = (metric) => (metric === null ? translate("tune.not_finite") : formatMetric(metric));
 
 /** The content of the page that lists all sweeps. */
 function list(sweeps) {
@@ -77,7 +77,7 @@ function trials(id, sweep) {
     ...trial.values.map((value) => value ?? "–"),
     metricText(trial.metric),
     formatInteger(trial.best_step),
-    formatNumber(trial.epochs, 4),
+    trial.epochs.toFixed(2),
     formatDuration(trial.seconds),
   ]);
   const text = translate("tune.progress", { trained: formatInteger(trained), planned: formatInteger(planned) });

@@ -1,6 +1,8 @@
-//! Axes: their ranges, their ticks, and the text of numbers beside them.
+//! Axes: their ranges, and the text of numbers beside them.
 //!
-//! The rules are those of `assets/axes.js`; both are tested with the cases of `tests/axes.json`.
+//! The rules, and those of ticks, are those of `assets/axes.js`; both are tested with the cases of `tests/axes.json`.
+
+use drawing::rounded;
 
 use super::description::Range;
 
@@ -75,23 +77,6 @@ fn curve_range(rule: &Range, training: &[f64], evaluated: &[f64]) -> [f64; 2] {
     }
 }
 
-/// Round numbers between two bounds, at most `most` of them and one.
-pub(super) fn ticks([low, high]: [f64; 2], most: usize) -> Vec<f64> {
-    let rough = Some((high - low) / most as f64).filter(|rough| *rough != 0.0).unwrap_or(1.0);
-    let power = 10_f64.powi(rough.log10().floor() as i32);
-    let sizes = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power);
-    let Some(apart) = sizes.into_iter().find(|size| *size >= rough * 0.999) else {
-        return Vec::new();
-    };
-    let first = (low / apart - 1e-9).ceil();
-    // Bounded by a count: where `low` is large beside the distance, adding 1 to a number may not change it.
-    (0..most + 2)
-        .map(|i| (first + i as f64) * apart)
-        .take_while(|value| *value <= high + apart * 1e-9)
-        .map(|value| rounded(value, 12))
-        .collect()
-}
-
 /// A step in the unit of the largest step on the axis.
 pub(super) fn step_text(step: f64, largest: f64) -> String {
     let (unit, size) = match (step, largest) {
@@ -124,13 +109,9 @@ pub(super) fn axis_percent(fraction: f64) -> String {
     format!("{:.*} %", usize::from(!is_whole), 100.0 * fraction)
 }
 
-/// A number with so many digits.
-fn rounded(value: f64, digits: usize) -> f64 {
-    format!("{value:.*e}", digits - 1).parse().expect("a number that was just written")
-}
-
 #[cfg(test)]
 mod tests {
+    use drawing::ticks;
     use serde::Deserialize;
 
     use super::*;

@@ -292,7 +292,7 @@ impl Drawing<'_> {
         };
         let chart = Chart { plot, end: self.end, range };
         let most = ((plot.height() / 34.0) as usize).max(2);
-        for value in axis::ticks(range, most) {
+        for value in drawing::ticks(range, most) {
             let [_, y] = chart.at([0.0, value]);
             self.picture.line(&[[plot.left, y], [plot.right, y]], color("--line"), 1.0);
             let text = match format {
@@ -302,7 +302,7 @@ impl Drawing<'_> {
             self.small_text([plot.left - 6.0, y + 4.0], Anchor::End, &text);
         }
         let most = ((area.width() - left) / 70.0).max(2.0) as usize;
-        let steps: Vec<f64> = axis::ticks([0.0, self.end], most);
+        let steps: Vec<f64> = drawing::ticks([0.0, self.end], most);
         for &step in steps.iter().filter(|step| step.fract() == 0.0) {
             let text = axis::step_text(step, steps[steps.len() - 1]);
             let [x, _] = chart.at([step, 0.0]);

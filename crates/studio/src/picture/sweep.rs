@@ -5,7 +5,9 @@ use std::path::Path;
 use runs::tune::{SweepFolderError, SweepRecord, TrialResult, TuneRange, value_text};
 use toml::Value;
 
-use super::axis::{padded_range, short_number, ticks};
+use drawing::ticks;
+
+use super::axis::{padded_range, short_number};
 use super::canvas::{Anchor, Picture};
 use super::description::color;
 use super::{Area, HEAD, LINE_TEXT, MARGIN, NAME_TEXT, SMALL_TEXT, TITLE, TITLE_TEXT};

@@ -17,6 +17,19 @@ test("percentages have fixed decimals", () => {
   check(format.formatPercent, [[[0.98765], "98.77 %"], [[1, 0], "100 %"], [[NaN], "–"], [[Infinity], "–"]]);
 });
 
+test("metrics in a column have the same decimals", () => {
+  check(format.formatMetric, [
+    [[0.9], "0.9000"],
+    [[0.98765], "0.9877"],
+    [[0], "0.0000"],
+    [[-2.5], "-2.5000"],
+    [[123456.7], "123456.7000"],
+    [[0.000031416], "3.14e-5"],
+    [[7.25e8], "7.25e+8"],
+    [[NaN], "–"],
+  ]);
+});
+
 test("numbers of any magnitude have few digits", () => {
   check(format.formatNumber, [
     [[0], "0"],
