@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::OpenData;
 use crate::api::{self, Timeouts};
-use crate::engine::{Endpoint, PLACES};
+use crate::engine::{Endpoint, MAX_BEGUN};
 use crate::guard::{Access, Connection, Guard};
 use crate::library::Library;
 use crate::live::LiveRun;
@@ -148,7 +148,7 @@ impl BoundAddress {
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(READING_THREADS + PLACES)
+            .max_blocking_threads(READING_THREADS + MAX_BEGUN)
             .build()
             .map_err(io)?;
         let thread = std::thread::Builder::new().name("studio".into());

@@ -3,6 +3,7 @@
 //! A request waits a moment for its answer. If it is not there yet, the page is told how the work stands and asks again with
 //! the same body. Work that nobody asks for ends.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,10 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::limiter::{Limiter, Refusal, WorkPermit};
+use super::limiter::{Limiter, Refusal, WorkLength, WorkPermit};
 use super::{Call, Endpoint, EndpointError};
 use crate::guard::Visitor;
 use crate::library::Library;
@@ -24,6 +26,8 @@ use crate::lock;
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);
 /// A work that nobody has asked for so long has lost its visitor. A page asks again within two seconds.
 const ABANDONED: Duration = Duration::from_secs(6);
+/// The time after which a work is a long one.
+const SHORT_TIME: Duration = Duration::from_millis(100);
 /// The most time that a work takes.
 const MAX_TIME: Duration = Duration::from_secs(60);
 /// The most bytes of an answer, and of those that are kept.
@@ -118,19 +122,14 @@ impl Computations {
 
     /// Waits for the permit and computes the answer. A computation that has been left is forgotten.
     async fn compute(self, computation: Arc<Computation>, mut permit: WorkPermit) {
-        /// How often the length of the queue is looked at.
-        const PERIOD: Duration = Duration::from_millis(500);
-        while tokio::time::timeout(PERIOD, permit.started()).await.is_err() {
-            if computation.is_abandoned() {
-                return self.forget(&computation);
-            }
-            computation.stage.send_replace(WorkStage::Waiting(permit.n_before()));
+        if !computation.has_place(&mut permit).await {
+            return self.forget(&computation);
         }
-        let begin = Instant::now();
-        computation.stage.send_replace(WorkStage::Running(begin));
         let (state, work) = (Arc::clone(&self.0), Arc::clone(&computation));
+        let runtime = Handle::current();
         let done = tokio::task::spawn_blocking(move || {
-            let is_over = || begin.elapsed() > MAX_TIME || work.is_abandoned();
+            let time = RefCell::new(WorkTime::new(permit));
+            let is_over = || time.borrow_mut().is_over(&work, &runtime);
             let call = Call { body: &work.body, library: &state.library, is_over: &is_over };
             let answer = state.endpoints[work.endpoint].answer(&call);
             answer_bytes(answer.map(|answer| answer.to_string()))
@@ -179,7 +178,47 @@ fn answer_bytes(answer: Result<String, EndpointError>) -> (StatusCode, Bytes) {
     (status, why.into())
 }
 
+/// How long a work has run, and its permit.
+struct WorkTime {
+    permit: WorkPermit,
+    length: WorkLength,
+    begin: Instant,
+}
+
+impl WorkTime {
+    fn new(permit: WorkPermit) -> Self {
+        Self { permit, length: WorkLength::Short, begin: Instant::now() }
+    }
+
+    /// Whether the work is to end. Waits for a place for long works when it turns out to be one.
+    fn is_over(&mut self, work: &Computation, runtime: &Handle) -> bool {
+        let ran = self.begin.elapsed();
+        if self.length == WorkLength::Short && ran > SHORT_TIME && self.permit.lengthen() {
+            self.length = WorkLength::Long;
+            if !runtime.block_on(work.has_place(&mut self.permit)) {
+                return true;
+            }
+            self.begin = Instant::now() - ran;
+        }
+        ran > MAX_TIME || work.is_abandoned()
+    }
+}
+
 impl Computation {
+    /// Waits for a place, and tells meanwhile how many are before it. False if the visitor has left.
+    async fn has_place(&self, permit: &mut WorkPermit) -> bool {
+        /// How often the length of the queue is looked at.
+        const PERIOD: Duration = Duration::from_millis(500);
+        while tokio::time::timeout(PERIOD, permit.started()).await.is_err() {
+            if self.is_abandoned() {
+                return false;
+            }
+            self.stage.send_replace(WorkStage::Waiting(permit.n_before()));
+        }
+        self.stage.send_replace(WorkStage::Running(Instant::now()));
+        true
+    }
+
     fn is_abandoned(&self) -> bool {
         lock(&self.asked).elapsed() > ABANDONED
     }

@@ -2,6 +2,9 @@
 //!
 //! A place that becomes free goes to the visitor who has the fewest works running, and among those to the one who was
 //! served least recently: one with a long queue delays the others by a single work.
+//!
+//! Nobody knows beforehand how long a work takes. Each begins at a place for short works, and one that turns out to be long
+//! leaves it and goes on at a place for long works: who asks for a sum does not wait for those who train.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,11 +17,16 @@ use tokio::sync::oneshot;
 use crate::guard::{Access, Visitor};
 use crate::lock;
 
-/// Works of viewers that run at a time, and beside a run that this process trains.
+/// Works of viewers, short ones and long ones, that run at a time; and beside a run that this process trains.
 const VIEWER_PLACES: usize = 2;
 const VIEWER_PLACES_BESIDE_RUN: usize = 1;
-/// Works that run at a time at most: one place more, which only the owner gets.
+/// Long works that run at a time at most: one place more, which only the owner gets. As many short ones run beside them.
 pub(crate) const PLACES: usize = VIEWER_PLACES + 1;
+/// Long works of viewers, and as many of the owner, that wait for a place with all they hold: others stay where they are.
+const MAX_LONG_WAITING: usize = 8;
+/// Works that have begun and have not ended, at most: short and long ones that run, long ones of viewers and of the owner
+/// that wait.
+pub(crate) const MAX_BEGUN: usize = 2 * (PLACES + MAX_LONG_WAITING);
 /// Works of a visitor that run or wait. A class behind one address is a single visitor.
 const MAX_OF_VISITOR: usize = 32;
 /// Works of all that run or wait.
@@ -39,7 +47,7 @@ pub(crate) struct Limiter(Arc<Mutex<Works>>);
 
 #[derive(Debug, Default)]
 struct Works {
-    /// Works of viewers that run at a time.
+    /// Works of viewers of one length that run at a time.
     viewer_places: usize,
     /// In the order in which they came.
     works: Vec<Work>,
@@ -54,8 +62,18 @@ struct Works {
 struct Work {
     number: u64,
     visitor: Visitor,
+    length: WorkLength,
     /// While it waits.
     start: Option<oneshot::Sender<()>>,
+}
+
+/// What is known of how long a work takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WorkLength {
+    /// It has just begun.
+    Short,
+    /// It has run for a while.
+    Long,
 }
 
 /// A place in the queue, and then the permit to run. Returned when it is dropped.
@@ -99,7 +117,7 @@ impl Limiter {
         let (sender, start) = oneshot::channel();
         works.n_came += 1;
         let number = works.n_came;
-        works.works.push(Work { number, visitor, start: Some(sender) });
+        works.works.push(Work { number, visitor, length: WorkLength::Short, start: Some(sender) });
         works.start();
         Ok(WorkPermit { limiter: self.clone(), number, start: Some(start) })
     }
@@ -125,11 +143,31 @@ impl WorkPermit {
         }
     }
 
-    /// Works that came before and wait too.
+    /// Leaves the place for short works, and queues for one for long works: [`started`](Self::started) waits for it.
+    /// Returns false if so many wait there that it stays.
+    pub(crate) fn lengthen(&mut self) -> bool {
+        let mut works = lock(&self.limiter.0);
+        let own = works.works.iter().position(|work| work.number == self.number);
+        let own = own.expect("it is there as long as its permit");
+        let access = works.works[own].visitor.access;
+        let waiting = works.waiting(WorkLength::Long);
+        if waiting.filter(|work| work.visitor.access == access).count() >= MAX_LONG_WAITING {
+            return false;
+        }
+        let (sender, start) = oneshot::channel();
+        let work = &mut works.works[own];
+        (work.length, work.start) = (WorkLength::Long, Some(sender));
+        self.start = Some(start);
+        works.start();
+        true
+    }
+
+    /// Works of the same length that came before and wait too.
     pub(crate) fn n_before(&self) -> usize {
         let works = lock(&self.limiter.0);
-        let before = works.works.iter().take_while(|work| work.number != self.number);
-        before.filter(|work| work.start.is_some()).count()
+        let own = works.works.iter().find(|work| work.number == self.number);
+        let length = own.expect("it is there as long as its permit").length;
+        works.waiting(length).filter(|work| work.number < self.number).count()
     }
 }
 
@@ -148,9 +186,14 @@ impl Works {
         self.works.iter().filter(move |work| work.visitor == visitor)
     }
 
+    fn waiting(&self, length: WorkLength) -> impl Iterator<Item = &Work> {
+        self.works.iter().filter(move |work| work.length == length && work.start.is_some())
+    }
+
     /// Starts works as long as there are places for them.
     fn start(&mut self) {
-        while let Some(next) = self.next() {
+        while let Some(next) = self.next(WorkLength::Short).or_else(|| self.next(WorkLength::Long))
+        {
             self.n_started += 1;
             let work = &mut self.works[next];
             self.served.insert(work.visitor, self.n_started);
@@ -161,10 +204,11 @@ impl Works {
         }
     }
 
-    /// The index of the work that starts next.
-    fn next(&self) -> Option<usize> {
+    /// The index of the work of this length that starts next.
+    fn next(&self, length: WorkLength) -> Option<usize> {
+        let of_length = || self.works.iter().filter(move |work| work.length == length);
         let running = |access: Access| {
-            let works = self.works.iter().filter(move |work| work.visitor.access == access);
+            let works = of_length().filter(move |work| work.visitor.access == access);
             works.filter(|work| work.start.is_none()).count()
         };
         let (owners, viewers) = (running(Access::Owner), running(Access::Viewer));
@@ -172,7 +216,8 @@ impl Works {
             return None;
         }
         let may_start = |work: &Work| {
-            work.start.is_some()
+            work.length == length
+                && work.start.is_some()
                 && (work.visitor.access == Access::Owner || viewers < self.viewer_places)
         };
         let order = |work: &Work| {
@@ -232,6 +277,29 @@ mod tests {
             drop(greedy.remove(first));
             assert!(is_running(&mut other), "behind more than one");
         }
+    }
+
+    #[test]
+    fn long_works_delay_no_short_ones() {
+        let limiter = Limiter::new(true);
+        let mut long: Vec<_> =
+            (0..MAX_LONG_WAITING as u8 + 2).map(|i| limiter.admit(viewer(i)).unwrap()).collect();
+        // Each turns out to be long and makes place for the next; the last one finds too many who wait.
+        for (i, permit) in long.iter_mut().enumerate() {
+            assert!(is_running(permit));
+            assert_eq!(permit.lengthen(), i <= MAX_LONG_WAITING, "{i}");
+            assert_eq!(is_running(permit), i == 0 || i > MAX_LONG_WAITING, "{i}");
+        }
+        assert_eq!(long[3].n_before(), 2);
+        let mut short = limiter.admit(viewer(100)).unwrap();
+        assert!(!is_running(&mut short));
+        drop(long.pop());
+        assert!(is_running(&mut short));
+        // The owner waits for none of them.
+        let mut own = limiter.admit(owner()).unwrap();
+        assert!(is_running(&mut own) && own.lengthen() && is_running(&mut own));
+        drop(long.remove(0));
+        assert!(is_running(&mut long[0]) && !is_running(&mut long[1]));
     }
 
     #[test]

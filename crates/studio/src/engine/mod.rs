@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use computations::{Computations, PATIENCE, answer_call};
-pub(crate) use limiter::{Limiter, PLACES};
+use limiter::PLACES;
+pub(crate) use limiter::{Limiter, MAX_BEGUN};
 
 use crate::error::RunError;
 use crate::library::{Library, OpenRun};

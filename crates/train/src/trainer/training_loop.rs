@@ -196,10 +196,10 @@ impl TrainingLoop<'_, '_> {
         loop {
             let is_paused = self.pauses_after(step);
             if is_paused && !self.is_paused {
+                self.tell(&Event::Paused(Paused { step }));
                 // A page shows a paused run as it is now.
                 self.snapshot();
                 self.evaluate();
-                self.tell(&Event::Paused(Paused { step }));
             } else if self.is_paused && !is_paused {
                 self.tell(&Event::Unpaused(Unpaused { step }));
             }
