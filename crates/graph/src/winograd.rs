@@ -6,7 +6,7 @@
 
 use kernels::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
 use kernels::winograd::{Epilogue, OUTSIDE, POINTS, Square, Transform, winograd};
-use kernels::{MAX_LANES, transpose};
+use kernels::{Isa, MAX_LANES, transpose};
 
 use crate::Float;
 use crate::convolution::Geometry;
@@ -61,7 +61,7 @@ pub(crate) struct WinogradConv {
 impl WinogradConv {
     /// If it is worth it, and the tile is one sample or whole vectors wide, as the algorithm needs it.
     pub(crate) fn with_width(g: &Geometry, width: usize) -> Option<Self> {
-        Self::of(g).filter(|_| width == 1 || width.is_multiple_of(MAX_LANES))
+        Self::of(g).filter(|_| width == 1 || width.is_multiple_of(Isa::current().lanes()))
     }
 
     pub(crate) fn of(g: &Geometry) -> Option<Self> {

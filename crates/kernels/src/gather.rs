@@ -41,7 +41,12 @@ pub fn gather_bytes<T: Float>(samples: GatheredSamples<'_, u8>, divisor: T, to: 
         // SAFETY: the bounds are checked, and the machine has the set in use. `f32` to `f64` and back is exact.
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx512, Some(to)) => unsafe {
-            x86::gather_bytes(samples, divisor.to_f64() as f32, to)
+            x86::gather_bytes::<16>(samples, divisor.to_f64() as f32, to)
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx2, Some(to)) => unsafe {
+            x86::gather_bytes::<8>(samples, divisor.to_f64() as f32, to)
         },
         _ => 0,
     };
@@ -61,7 +66,10 @@ pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, to: &mut [T]) 
     let first = match (Isa::current(), T::as_f32s_mut(to)) {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512, Some(to)) => unsafe { x86::gather_values(samples, to) },
+        (Isa::Avx512, Some(to)) => unsafe { x86::gather_values::<16>(samples, to) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx2, Some(to)) => unsafe { x86::gather_values::<8>(samples, to) },
         _ => 0,
     };
     samples.one_by_one(first, to, T::from);
@@ -100,56 +108,66 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::GatheredSamples;
-    use crate::MAX_LANES as LANES;
-    use crate::transpose::x86::transpose_quarters;
+    use crate::transpose::x86::{transpose_halves, transpose_quarters};
 
-    /// As many columns as fit whole vectors; how many that are.
+    /// Bytes of a sample that are loaded at a time.
+    const BYTES: usize = 8;
+
+    /// As many columns as fit vectors of `LANES`, 8 or 16; how many that are.
     ///
     /// # Safety
     ///
-    /// The bounds are checked, and the machine has AVX-512.
-    pub(super) unsafe fn gather_bytes(
+    /// The bounds are checked, and the machine has AVX2, for 16 lanes AVX-512.
+    pub(super) unsafe fn gather_bytes<const LANES: usize>(
         samples: GatheredSamples<'_, u8>,
         divisor: f32,
         to: &mut [f32],
     ) -> usize {
-        if samples.len < 4 || !is_exact(divisor) {
+        if samples.len < BYTES || !is_exact(divisor) {
             return 0;
         }
         // SAFETY: the caller's promise.
-        in_sixteens(samples, |first, starts| unsafe {
-            sixteen_bytes(samples, starts, divisor, &mut to[first..]);
+        in_groups::<LANES, u8>(samples, |first, starts| unsafe {
+            let to = to[first..].as_mut_ptr();
+            match starts.as_slice().try_into() {
+                Ok(sixteen) => sixteen_bytes(samples, sixteen, divisor, to),
+                Err(_) => eight_bytes(samples, &starts, divisor, to),
+            }
         })
     }
 
-    /// As many columns as fit whole vectors; how many that are.
+    /// As many columns as fit vectors of `LANES`, 8 or 16; how many that are.
     ///
     /// # Safety
     ///
     /// As [`gather_bytes`].
-    pub(super) unsafe fn gather_values(samples: GatheredSamples<'_, f32>, to: &mut [f32]) -> usize {
+    pub(super) unsafe fn gather_values<const LANES: usize>(
+        samples: GatheredSamples<'_, f32>,
+        to: &mut [f32],
+    ) -> usize {
         // SAFETY: the caller's promise.
-        in_sixteens(samples, |first, starts| unsafe {
-            sixteen_values(samples, starts, &mut to[first..]);
+        in_groups::<LANES, f32>(samples, |first, starts| unsafe {
+            let to = to[first..].as_mut_ptr();
+            match starts.as_slice().try_into() {
+                Ok(sixteen) => sixteen_values(samples, sixteen, to),
+                Err(_) => eight_values(samples, &starts, to),
+            }
         })
     }
 
-    /// Calls `gather` with every sixteenth column and the sixteen starts from it on; how many columns that were.
-    fn in_sixteens<V: Copy>(
+    /// Calls `gather` with the first column of every group and where its samples start; how many columns that were.
+    fn in_groups<const LANES: usize, V: Copy>(
         samples: GatheredSamples<'_, V>,
-        mut gather: impl FnMut(usize, [i32; LANES]),
+        mut gather: impl FnMut(usize, [usize; LANES]),
     ) -> usize {
-        if samples.len == 0 || i32::try_from(samples.values.len()).is_err() {
-            return 0;
-        }
         let done = samples.width - samples.width % LANES;
         for first in (0..done).step_by(LANES) {
-            gather(first, std::array::from_fn(|lane| samples.start(first + lane) as i32));
+            gather(first, std::array::from_fn(|lane| samples.start(first + lane)));
         }
         done
     }
 
-    /// Whether [`quotient`] is correctly rounded for every byte.
+    /// Whether a quotient by [`quotient_256`] is correctly rounded for every byte.
     fn is_exact(divisor: f32) -> bool {
         let reciprocal = 1.0 / divisor;
         (0..=255_u8).all(|byte| {
@@ -160,40 +178,104 @@ mod x86 {
         })
     }
 
-    /// Sixteen samples, four features at a time: a gather brings four bytes of each.
+    /// Eight bytes from `from` on of each of eight samples, two of them in each register: byte `2·i` of all samples, then
+    /// byte `2·i + 1`.
     ///
     /// # Safety
     ///
-    /// The samples that begin at `starts` have all their bytes, four or more, `to` has sixteen elements in each
-    /// row, and the machine has AVX-512.
+    /// They can be read, and the machine has AVX2.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn transposed(from: *const u8, starts: &[usize]) -> [__m128i; 4] {
+        // SAFETY: the caller's promise.
+        let load = |i: usize| unsafe { _mm_loadl_epi64(from.add(starts[i]).cast()) };
+        let pair = |i: usize| _mm_unpacklo_epi8(load(2 * i), load(2 * i + 1));
+        let (low, high) = ([pair(0), pair(1)], [pair(2), pair(3)]);
+        let fours = [
+            _mm_unpacklo_epi16(low[0], low[1]),
+            _mm_unpacklo_epi16(high[0], high[1]),
+            _mm_unpackhi_epi16(low[0], low[1]),
+            _mm_unpackhi_epi16(high[0], high[1]),
+        ];
+        [
+            _mm_unpacklo_epi32(fours[0], fours[1]),
+            _mm_unpackhi_epi32(fours[0], fours[1]),
+            _mm_unpacklo_epi32(fours[2], fours[3]),
+            _mm_unpackhi_epi32(fours[2], fours[3]),
+        ]
+    }
+
+    /// Sixteen samples, eight features at a time, the last of which may be in part those before.
+    ///
+    /// # Safety
+    ///
+    /// The samples that begin at `starts` have all their bytes, eight or more, sixteen elements of each row can be written
+    /// at `to`, and the machine has AVX-512.
     #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
     unsafe fn sixteen_bytes(
         samples: GatheredSamples<'_, u8>,
-        starts: [i32; LANES],
+        starts: &[usize; 16],
         divisor: f32,
-        to: &mut [f32],
+        to: *mut f32,
     ) {
         let (divisor, reciprocal) = (_mm512_set1_ps(divisor), _mm512_set1_ps(1.0 / divisor));
-        let low_byte = _mm512_set1_epi32(0xFF);
-        let mut to = to.as_mut_ptr();
-        for feature in (0..samples.len).step_by(4) {
-            // The last four bytes may be in part those before.
-            let from = feature.min(samples.len - 4);
-            // SAFETY: each gather reads four bytes of a sample, rows are written as promised.
+        for feature in (0..samples.len).step_by(BYTES) {
+            let feature = feature.min(samples.len - BYTES);
+            // SAFETY: eight bytes of each sample are read, rows are written as promised.
             unsafe {
-                let starts = _mm512_loadu_si512(starts.as_ptr().cast());
-                let bytes = samples.values.as_ptr().add(from);
-                let mut rest = _mm512_i32gather_epi32::<1>(starts, bytes.cast());
-                for byte in from..from + 4 {
-                    if byte >= feature {
-                        let byte = _mm512_cvtepi32_ps(_mm512_and_si512(rest, low_byte));
-                        _mm512_storeu_ps(to, quotient(byte, divisor, reciprocal));
+                let from = samples.values.as_ptr().add(feature);
+                let low = transposed(from, &starts[..8]);
+                let high = transposed(from, &starts[8..]);
+                let mut to = to.add(feature * samples.width);
+                for (&low, &high) in low.iter().zip(&high) {
+                    for bytes in [_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high)] {
+                        let byte = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+                        let quotient = _mm512_mul_ps(byte, reciprocal);
+                        let rest = _mm512_fnmadd_ps(quotient, divisor, byte);
+                        _mm512_storeu_ps(to, _mm512_fmadd_ps(rest, reciprocal, quotient));
                         to = to.wrapping_add(samples.width);
                     }
-                    rest = _mm512_srli_epi32::<8>(rest);
                 }
             }
         }
+    }
+
+    /// Eight samples, eight features at a time, the last of which may be in part those before.
+    ///
+    /// # Safety
+    ///
+    /// As [`sixteen_bytes`], for eight samples, and with AVX2.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn eight_bytes(
+        samples: GatheredSamples<'_, u8>,
+        starts: &[usize],
+        divisor: f32,
+        to: *mut f32,
+    ) {
+        let (divisor, reciprocal) = (_mm256_set1_ps(divisor), _mm256_set1_ps(1.0 / divisor));
+        for feature in (0..samples.len).step_by(BYTES) {
+            let feature = feature.min(samples.len - BYTES);
+            // SAFETY: eight bytes of each sample are read, rows are written as promised.
+            unsafe {
+                let mut to = to.add(feature * samples.width);
+                for two in transposed(samples.values.as_ptr().add(feature), starts) {
+                    for bytes in [two, _mm_unpackhi_epi64(two, two)] {
+                        let byte = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+                        _mm256_storeu_ps(to, quotient_256(byte, divisor, reciprocal));
+                        to = to.wrapping_add(samples.width);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `byte / divisor`: the product with the reciprocal, corrected by the remainder.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn quotient_256(byte: __m256, divisor: __m256, reciprocal: __m256) -> __m256 {
+        let quotient = _mm256_mul_ps(byte, reciprocal);
+        let rest = _mm256_fnmadd_ps(quotient, divisor, byte);
+        _mm256_fmadd_ps(rest, reciprocal, quotient)
     }
 
     /// Sixteen samples, four features at a time, the last ones one by one.
@@ -204,14 +286,14 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
     unsafe fn sixteen_values(
         samples: GatheredSamples<'_, f32>,
-        starts: [i32; LANES],
-        to: &mut [f32],
+        starts: &[usize; 16],
+        mut to: *mut f32,
     ) {
-        let (mut from, mut to) = (samples.values.as_ptr(), to.as_mut_ptr());
+        let mut from = samples.values.as_ptr();
         // SAFETY: the caller's promise.
         unsafe {
             for _ in 0..samples.len / 4 {
-                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane] as usize));
+                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane]));
                 // Quarter `l` of row `i` is sample 4·l + i: transposed within the quarters, samples are in order.
                 let row = |i| {
                     let low = _mm512_castps256_ps512(_mm256_set_m128(four(i + 4), four(i)));
@@ -223,20 +305,53 @@ mod x86 {
                 }
                 from = from.wrapping_add(4);
             }
-            let starts = _mm512_loadu_si512(starts.as_ptr().cast());
-            for _ in 0..samples.len % 4 {
-                _mm512_storeu_ps(to, _mm512_i32gather_ps::<4>(starts, from));
-                (from, to) = (from.wrapping_add(1), to.wrapping_add(samples.width));
-            }
+            one_by_one(samples, starts, (from, to));
         }
     }
 
-    /// `byte / divisor`: the product with the reciprocal, corrected by the remainder.
-    #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-    fn quotient(byte: __m512, divisor: __m512, reciprocal: __m512) -> __m512 {
-        let quotient = _mm512_mul_ps(byte, reciprocal);
-        let rest = _mm512_fnmadd_ps(quotient, divisor, byte);
-        _mm512_fmadd_ps(rest, reciprocal, quotient)
+    /// Eight samples, four features at a time, the last ones one by one.
+    ///
+    /// # Safety
+    ///
+    /// As [`eight_bytes`], for any number of features.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn eight_values(samples: GatheredSamples<'_, f32>, starts: &[usize], mut to: *mut f32) {
+        let mut from = samples.values.as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe {
+            for _ in 0..samples.len / 4 {
+                let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane]));
+                let row = |i| _mm256_set_m128(four(i + 4), four(i));
+                for feature in transpose_halves([row(0), row(1), row(2), row(3)]) {
+                    _mm256_storeu_ps(to, feature);
+                    to = to.wrapping_add(samples.width);
+                }
+                from = from.wrapping_add(4);
+            }
+            one_by_one(samples, starts, (from, to));
+        }
+    }
+
+    /// The last features, which are fewer than four.
+    ///
+    /// # Safety
+    ///
+    /// As [`eight_values`], from the first of these features on.
+    #[inline(always)]
+    unsafe fn one_by_one(
+        samples: GatheredSamples<'_, f32>,
+        starts: &[usize],
+        (from, to): (*const f32, *mut f32),
+    ) {
+        for feature in 0..samples.len % 4 {
+            for (lane, &start) in starts.iter().enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = to.add(feature * samples.width + lane);
+                    *to = *from.add(start + feature);
+                }
+            }
+        }
     }
 }
 
@@ -274,7 +389,7 @@ mod tests {
             let mut random = Stream::new(3, 0);
             let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
             let sizes =
-                [(784, 32, 25), (5, 16, 16), (4, 16, 1), (3, 48, 40), (7, 5, 5), (1, 17, 3)];
+                [(784, 56, 50), (8, 16, 16), (9, 8, 1), (15, 40, 40), (4, 16, 1), (7, 5, 5), (1, 17, 3)];
             let gather = |samples: GatheredSamples<'_, u8>, to: &mut [T]| {
                 gather_bytes(samples, divisor, to);
             };
@@ -289,7 +404,7 @@ mod tests {
     #[test]
     fn every_number_stands_in_its_column() {
         let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
-        let sizes = [(4, 32, 25), (1, 16, 16), (70, 20, 17), (16, 7, 7), (130, 3, 1)];
+        let sizes = [(4, 32, 25), (1, 16, 16), (6, 8, 8), (70, 20, 17), (16, 7, 7), (130, 3, 1)];
         agrees(&values, &sizes, gather_values::<f32>, |value| value);
         agrees(&values, &sizes, gather_values::<f64>, f64::from);
     }

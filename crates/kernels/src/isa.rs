@@ -99,6 +99,11 @@ impl Isa {
         }
     }
 
+    /// Numbers of type `f32` in a register.
+    pub fn lanes(self) -> usize {
+        [4, 4, 8, 16][self as usize]
+    }
+
     /// The common name: `"portable"`, `"neon"`, `"avx2"`, `"avx512"`.
     pub fn name(self) -> &'static str {
         ["portable", "neon", "avx2", "avx512"][self as usize]

@@ -10,7 +10,7 @@
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
-use crate::{Float, MAX_LANES};
+use crate::{Float, Isa};
 
 /// Points of each axis, and so the side of a patch.
 pub const POINTS: usize = 8;
@@ -45,7 +45,8 @@ pub enum Epilogue<'a, T> {
     Overwrite,
     /// The results are added to the old values.
     Accumulate,
-    /// The results overwrite the old values, with a bias: a number for so many neighbours, 1 or a multiple of [`MAX_LANES`].
+    /// The results overwrite the old values, with a bias: a number for so many neighbours, 1 or a multiple of
+    /// [`Isa::lanes`].
     Bias(&'a [T], usize),
 }
 
@@ -77,7 +78,8 @@ pub fn winograd<T: Float>(
         }
     }
     if let Epilogue::Bias(bias, run) = epilogue {
-        assert!(run == 1 || run % MAX_LANES == 0 && run > 0, "a bias for {run} neighbours");
+        let lanes = Isa::current().lanes();
+        assert!(run == 1 || run % lanes == 0 && run > 0, "a bias for {run} neighbours");
         assert!(bias.len() >= len.div_ceil(run), "a bias of {} for {len}", bias.len());
     }
     dispatch(TransformArgs { transform, len, values, from, results, to, epilogue });
@@ -128,7 +130,7 @@ fn each<V: Vector<Scalar: Float>, const FROM: usize, const TO: usize, A: Transfo
     for at in (0..args.len).step_by(V::LANES) {
         let count = V::LANES.min(args.len - at);
         // SAFETY: `count` elements from `at` on lie inside each row, as `winograd` has checked; a bias for more
-        // than one neighbour is one for a whole vector, since their number is a multiple of `MAX_LANES`.
+        // than one neighbour is one for a whole vector, since their number is a multiple of its lanes.
         unsafe {
             let mut between = [[V::zero(set); FROM]; TO];
             for column in 0..FROM {

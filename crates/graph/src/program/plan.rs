@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::ParameterPiece;
-use super::buffer::ROW_ALIGNMENT;
 use super::task::Task;
 use crate::Shape;
 use crate::op::Tile;
@@ -115,6 +114,8 @@ pub(super) struct Plan {
     pub(super) batch: usize,
     /// Elements of a row of a tile, at most.
     pub(super) width: usize,
+    /// Of what the elements of a row of a tile are a multiple, unless they are all of [`width`](Self::width).
+    pub(super) alignment: usize,
     /// The samples of each tile but the last.
     pub(super) samples: usize,
 }
@@ -122,8 +123,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn tile_at(&self, first: usize) -> Tile {
         let valid = self.samples.min(self.batch - first);
-        // The last tile may be narrower, as long as its rows stay whole vectors.
-        let width = self.width.min(valid.next_multiple_of(ROW_ALIGNMENT));
+        // A tile may be narrower, as long as its rows stay whole vectors.
+        let width = self.width.min(valid.next_multiple_of(self.alignment));
         Tile { first, valid, width, batch: self.batch }
     }
 }

@@ -29,7 +29,7 @@ mod fuse_bias;
 mod stages;
 mod storage;
 
-use kernels::Float;
+use kernels::{Float, Isa};
 
 use self::analysis::Analysis;
 use super::buffer::ROW_ALIGNMENT;
@@ -66,6 +66,7 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
         }
         width::<T>(&plan.worker_rows, options.batch)
     });
+    plan.alignment = Isa::current().lanes();
     // As many samples in each tile as in any other, so that all threads have as much to do.
     plan.samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
     plan

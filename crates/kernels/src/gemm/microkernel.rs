@@ -46,22 +46,46 @@ fn matrices<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
     }
 }
 
-/// Cuts one `C` into blocks.
+/// Rows of the largest block: one that is a single vector wide has enough sums that none waits for its predecessor.
+const fn max_rows<V: Vector>(is_narrow: bool) -> usize {
+    if is_narrow { MAX_BLOCK_ROWS } else { V::ROWS }
+}
+
+/// Cuts one `C` into columns of two vectors, of which blocks are as high as fits, and what is left, which has higher ones
+/// if that is a single vector.
+#[inline(always)]
+fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+    const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
+    let n = if IS_PAIR { 2 * V::LANES } else { args.size.n };
+    let rest = n % (2 * V::LANES);
+    let is_narrow = !IS_PAIR && (1..=V::LANES).contains(&rest);
+    if is_narrow && max_rows::<V>(true) > V::ROWS {
+        columns::<V, false, false>(set, args, 0, n - rest);
+        columns::<V, false, true>(set, args, n - rest, n);
+    } else {
+        columns::<V, IS_PAIR, false>(set, args, 0, n);
+    }
+}
+
+/// Cuts the columns of `C` from `first` to `end` into blocks.
 ///
 /// If `A` is column-major, columns are the outer loop: a panel of `B` stays in the first-level cache while the
 /// rows of `A` pass. If it is row-major, rows are: each is read once. For a pair a block is the vector of `C`
 /// and that of the next matrix.
 #[inline(always)]
-fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
-    const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
+fn columns<V: Vector, const IS_PAIR: bool, const IS_NARROW: bool>(
+    set: V::Set,
+    args: &GemmArgs<'_, V::Scalar>,
+    first: usize,
+    end: usize,
+) {
     let m = args.size.m;
-    let n = if IS_PAIR { 2 * V::LANES } else { args.size.n };
-    let (mut row, mut column) = (0, 0);
-    while row < m && column < n {
-        let rest = n - column;
-        let n_rows = part(m - row, V::ROWS);
+    let (mut row, mut column) = (0, first);
+    while row < m && column < end {
+        let rest = end - column;
+        let n_rows = part(m - row, max_rows::<V>(IS_NARROW));
         // Of a pair both vectors are whole, which the compiler must know.
-        let n_vectors = if IS_PAIR || rest > V::LANES { 2 } else { 1 };
+        let n_vectors = if IS_PAIR || !IS_NARROW && rest > V::LANES { 2 } else { 1 };
         let last = if IS_PAIR { V::LANES } else { rest - (n_vectors - 1) * V::LANES };
         let last = last.min(V::LANES);
         let (b, c) = (args.b.wrapping_add(column), args.c.wrapping_add(row * args.ldc + column));
@@ -69,8 +93,8 @@ fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Sc
         let block_args = GemmArgs { b, c, vector_strides, ..*args };
         // SAFETY: the block ends at the last row and column.
         unsafe {
-            with_constant!(NV = n_vectors, max 2, 2 1
-            => with_constant!(MR = n_rows, max V::ROWS, 12 11 10 9 8 7 6 5 4 3 2 1
+            with_constant!(NV = n_vectors, max 2 - IS_NARROW as usize, 2 1
+            => with_constant!(MR = n_rows, max max_rows::<V>(IS_NARROW), 12 11 10 9 8 7 6 5 4 3 2 1
                 => match args.layout {
                     Layout::ColumnMajor => block::<V, MR, NV, true>(set, &block_args, row, last),
                     Layout::RowMajor => block::<V, MR, NV, false>(set, &block_args, row, last),
@@ -83,8 +107,8 @@ fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Sc
             }
         } else {
             column += 2 * V::LANES;
-            if column >= n {
-                (row, column) = (row + n_rows, 0);
+            if column >= end {
+                (row, column) = (row + n_rows, first);
             }
         }
     }

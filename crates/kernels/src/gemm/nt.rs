@@ -115,21 +115,25 @@ impl<T: Float> Kernel for GemmNtArgs<'_, T> {
     }
 }
 
-/// Cuts the result into blocks of at most four columns, and these into blocks of rows.
+/// Rows and columns of the largest block: its sums fit into the registers beside a row of `B` and a factor.
+const fn max_block<V: Vector>() -> [usize; 2] {
+    if V::ROWS > 6 { [6, 4] } else { [4, 3] }
+}
+
+/// Cuts the result into blocks of columns, and these into blocks of rows.
 #[inline(always)]
 fn blocks<V: Vector>(set: V::Set, args: &GemmNtArgs<'_, V::Scalar>) {
-    // `V::ROWS` rows of two vectors fit into the registers, so half as many of four do.
-    let max_rows = V::ROWS / 2;
+    let [max_rows, max_columns] = max_block::<V>();
     let mut column = 0;
     while column < args.size.n {
-        let n_columns = part(args.size.n - column, 4);
+        let n_columns = part(args.size.n - column, max_columns);
         let mut row = 0;
         while row < args.size.m {
             let n_rows = part(args.size.m - row, max_rows);
             // SAFETY: the block ends with the result.
             unsafe {
-                with_constant!(MR = n_rows, max V::ROWS / 2, 6 5 4 3 2 1
-                    => with_constant!(NR = n_columns, max 4, 4 3 2 1
+                with_constant!(MR = n_rows, max max_block::<V>()[0], 6 5 4 3 2 1
+                    => with_constant!(NR = n_columns, max max_block::<V>()[1], 4 3 2 1
                         => block::<V, MR, NR>(set, args, row, column)));
             }
             row += n_rows;

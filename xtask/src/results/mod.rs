@@ -1,5 +1,7 @@
 //! `cargo xtask results`: trains every preset and compares its accuracy with the published one.
 
+mod chapter;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -29,6 +31,10 @@ pub(crate) struct ResultsArgs {
     /// Write the table from finished runs without training.
     #[arg(long)]
     table_only: bool,
+
+    /// Repeat the experiments of chapter 6 of the book instead.
+    #[arg(long, conflicts_with_all = ["presets", "table_only"])]
+    chapter_6: bool,
 }
 
 /// Trains the presets without a finished run, and writes the table. To repeat a run, remove its line from
@@ -41,10 +47,13 @@ pub(crate) fn run(args: &ResultsArgs) -> anyhow::Result<()> {
     process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
     let presets: Vec<Value> = serde_json::from_str(&gradus(&["presets", "--json"])?)?;
     let mut done = done()?;
+    if args.chapter_6 {
+        chapter::repeat()?;
+    }
     for preset in &presets {
         let name = text(preset, "preset")?;
         let is_wanted = args.presets.is_empty() || args.presets.iter().any(|wanted| wanted == name);
-        for seed in (1..=seeds(name)).filter(|_| is_wanted && !args.table_only) {
+        for seed in (1..=seeds(name)).filter(|_| is_wanted && !args.table_only && !args.chapter_6) {
             if done.contains_key(&(name.to_owned(), seed)) {
                 continue;
             }
@@ -127,7 +136,7 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             runs[0]["steps"],
         )?;
     }
-    Ok(table)
+    Ok(table + &chapter::section()?)
 }
 
 const HEAD: &str = "\
