@@ -47,6 +47,7 @@ pub(super) fn section() -> anyhow::Result<String> {
     for found in found["experiments"].as_array().context("a list of experiments")? {
         let (lesson, experiment) = (text(found, "lesson")?, &found["experiment"]);
         let (title, source) = (text(experiment, "title")?, text(experiment, "source")?);
+        let title = title.trim_start_matches("Chapter 6 of the book: ");
         writeln!(page, "\n### {title}\n\n`gradus lesson {lesson} --full`. {source}\n")?;
         page += "| | published | found |\n|---|---|---|\n";
         for number in experiment["numbers"].as_array().context("numbers of an experiment")? {
