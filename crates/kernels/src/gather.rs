@@ -388,8 +388,15 @@ mod tests {
         fn divides<T: Float>(divisor: T) {
             let mut random = Stream::new(3, 0);
             let bytes: Vec<u8> = (0..2000).map(|_| random.next_u32() as u8).collect();
-            let sizes =
-                [(784, 56, 50), (8, 16, 16), (9, 8, 1), (15, 40, 40), (4, 16, 1), (7, 5, 5), (1, 17, 3)];
+            let sizes = [
+                (784, 56, 50),
+                (8, 16, 16),
+                (9, 8, 1),
+                (15, 40, 40),
+                (4, 16, 1),
+                (7, 5, 5),
+                (1, 17, 3),
+            ];
             let gather = |samples: GatheredSamples<'_, u8>, to: &mut [T]| {
                 gather_bytes(samples, divisor, to);
             };
