@@ -32,17 +32,21 @@ impl<T: Float> Kernel for MultiplyAdds<T> {
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) -> f64 {
         let factor = black_box(T::Vector::<S>::splat(set, T::ONE));
-        let mut sums = [T::Vector::<S>::zero(set); CHAINS];
-        for _ in 0..self.0 {
-            for sum in &mut sums {
-                *sum = factor.mul_add(factor, *sum);
-            }
-        }
         let mut lanes = [[T::ZERO; MAX_LANES]; CHAINS];
-        for (sum, lanes) in sums.iter().zip(&mut lanes) {
-            // SAFETY: no register has more lanes.
-            unsafe { sum.store(lanes.as_mut_ptr(), T::Vector::<S>::LANES) };
+        // Variables, not an array: whether that stays in registers would depend on how the program is built.
+        macro_rules! chains {
+            ($($sum:ident)*) => {{
+                $(let mut $sum = T::Vector::<S>::zero(set);)*
+                for _ in 0..self.0 {
+                    $($sum = factor.mul_add(factor, $sum);)*
+                }
+                for (sum, lanes) in [$($sum),*].iter().zip(&mut lanes) {
+                    // SAFETY: no register has more lanes.
+                    unsafe { sum.store(lanes.as_mut_ptr(), T::Vector::<S>::LANES) };
+                }
+            }};
         }
+        chains!(a b c d e f g h i j k l);
         lanes.iter().flatten().map(|lane| lane.to_f64()).sum()
     }
 }
