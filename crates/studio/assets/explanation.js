@@ -49,11 +49,11 @@ function bar(value, largest) {
   return element;
 }
 
-/** The table of the terms. `link(of)` makes a link to another element. */
+/** The table of the terms. `link(of, text)` makes a link to another element, or text alone. */
 export function termTable(explanation, link) {
   const { relation, value } = explanation;
   const isSum = relation !== "formula";
-  const isGradient = relation === "gradient";
+  const isGradient = relation === "gradient" || relation === "gradient_share";
   const { shown, count, sum } = listed(explanation);
   const largest = Math.max(...shown.map(({ product }) => Math.abs(product ?? 0)));
   const names = {
@@ -65,7 +65,7 @@ export function termTable(explanation, link) {
   const cells = (kind, contents) =>
     createElement("tr", { class: kind }, ...contents.map((content) => createElement("td", {}, content)));
   const rows = shown.map(({ name, element, value: of, derivative, factor, product, elements }) => {
-    const title = [name ? `${name} = ` : "", link(element)];
+    const title = [name ? `${name} = ` : "", link(element, element)];
     const many = elements > 1 ? ` (${translate("explain.elements", { n: formatInteger(elements) })})` : "";
     const first = createElement("span", {}, ...title, many);
     const second = factor ? createElement("span", {}, number(derivative), " ", link(factor, "↗")) : number(derivative);

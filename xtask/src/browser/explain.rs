@@ -81,6 +81,13 @@ pub(super) async fn explained_down_and_up(test: TestCase) -> anyhow::Result<()> 
     browser.until("document.querySelectorAll('.update-row dd').length === 4").await?;
     axe::check(browser, "Explain an update").await?;
     pictures(&test, "explain-update", Frame::Whole).await?;
+    // The share of its first sample.
+    browser.click(".terms td a").await?;
+    browser.until("document.querySelector('#explanation .sum b.backward')").await?;
+    ensure!(browser.js::<bool>("location.hash.includes('view=share')").await?);
+    let (sum, value) = sum_and_value(browser).await?;
+    ensure!((sum - value).abs() <= 1e-3 * value.abs(), "the terms sum up to {sum}, not {value}");
+    axe::check(browser, "Explain a share").await?;
 
     // From the dialog of a digit, from a curve, and from a drawing.
     browser.js::<Value>("location.hash = '#/train/softmax-1'").await?;

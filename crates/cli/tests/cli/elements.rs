@@ -71,9 +71,9 @@ fn gradients_and_the_loss_are_explained() {
     let error = products(explanation) - explanation["value"].as_f64().unwrap();
     assert!(error.abs() < 1e-6, "{error}");
     sandbox.succeeds("explain first --of loss").tells(&["loss = ", "neg · first"]);
-    // A sample's share in a parameter is its gradient.
-    let ran = sandbox.succeeds("explain first --of 2.linear.bias[0] --sample 1");
-    ran.tells(&["gradient:2.linear.bias[0] = ", "gradient:2.linear[0]"]);
+    // The gradient of a parameter on one sample of the model.
+    let ran = sandbox.succeeds("explain first --of gradient:2.linear.bias[0] --sample 1");
+    ran.tells(&["gradient:2.linear.bias[0] = ", "of the test set", "gradient:2.linear[0]"]);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_a_step_did_to_a_parameter_is_shown_as_the_run_did_it() {
         "m ← beta1 * m + (1 - beta1) * g",
         "w ← w - rate * m_hat / (sqrt(v_hat) + epsilon)",
         "before",
-        "one level down: gradus explain first --train --step 8 --sample ",
+        "one level down: gradus explain first --step 8 --sample ",
     ]);
     let json = sandbox.succeeds("explain first --of 2.linear.weight[5,1] --step 8 --json").json();
     let update = &json["update"];
@@ -107,10 +107,28 @@ fn what_a_step_did_to_a_parameter_is_shown_as_the_run_did_it() {
     assert_eq!(last["update"]["after"][0]["value"], bias["value"]);
     // Without a step, one that takes little time.
     sandbox.succeeds("explain first --of 2.linear.bias[2]").tells(&["step 2"]);
-    // The command one level down, of a sample of the batch in training.
-    let command = ran.out.split_once("one level down: gradus ").unwrap().1.trim();
-    let ran = sandbox.succeeds(&command.replace('\'', "").replace(", ", ","));
-    ran.tells(&["gradient:2.linear.weight[5, 1] = ", "in the batch of step 8, in training"]);
+    // The command one level down: the share of a sample; then the gradient of the batch, whose terms are of all samples.
+    let level = |ran: &str, mark: &str| {
+        let command = ran.split_once(mark).unwrap().1.lines().next().unwrap();
+        sandbox.succeeds(&command.replace('\'', "").replace(", ", ","))
+    };
+    let share = level(&ran.out, "one level down: gradus ");
+    share.tells(&[
+        "gradient:2.linear.weight[5, 1], share of sample ",
+        "in the batch of step 8, in training",
+    ]);
+    level(&share.out, "one level down: gradus ").tells(&["gradient:2.linear.matmul[1] = "]);
+    let (_, batch) = share.out.split_once("gradient of the batch ").unwrap();
+    level(batch, ": gradus ").tells(&["gradient:2.linear.weight[5, 1] = ", "the batch of step 8"]);
+    let json = |sample: &Value| {
+        let of = "--of 2.linear.weight[5,1] --step 8 --terms 100 --json";
+        sandbox.succeeds(&format!("explain first {of} --sample {sample}")).json()
+    };
+    for listed in update["shares"].as_array().unwrap() {
+        let share = json(&listed["sample"]);
+        assert_eq!(share["explanation"]["value"], listed["share"]);
+        assert_eq!(share["explanation"]["relation"], "gradient_share");
+    }
 }
 
 #[test]
@@ -137,6 +155,11 @@ fn mistakes_are_told_with_what_is_there() {
             "first --of logits[0] --train --step 8 --sample 99",
             "expected one of the batch of step 8: ",
         ),
+        (
+            "first --of 2.linear.bias[0] --step 8 --sample 99",
+            "expected one of the batch of step 8: ",
+        ),
+        ("first --of 2.linear.bias[0] --part test", "--part: the batch of a step is of the"),
         (
             "tiny.toml --of 2.linear.bias[0] --step 6",
             "at most the 5 steps of the experiment, found 6",

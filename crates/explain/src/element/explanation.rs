@@ -17,7 +17,7 @@ pub struct Explanation {
     pub op: String,
     /// The shape of the node, without the batch.
     pub shape: Vec<usize>,
-    /// The number, as the program has it.
+    /// The number, as the program has it; of a share the sum.
     pub value: f64,
     /// How the number follows from the terms.
     pub relation: Relation,
@@ -47,6 +47,8 @@ pub enum Relation {
     Formula,
     /// A gradient: the sum, over all that read the element, of their gradient times the local derivative.
     Gradient,
+    /// What one sample of a batch adds to a gradient: of the same sum the terms of that sample.
+    GradientShare,
     /// In a way that its op does not state.
     Unstated,
 }

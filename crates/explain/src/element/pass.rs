@@ -51,6 +51,7 @@ pub struct ExplainedPass<T> {
     parameters: Vec<T>,
     seed: u64,
     step: u64,
+    loss: NodeId,
     paths: NodePaths,
 }
 
@@ -104,12 +105,13 @@ impl<T: Float> ExplainedPass<T> {
         };
         let paths = NodePaths::new(model, &graph, (prediction, probabilities));
         let memory = MemoryLimit { bytes: MEMORY_LIMIT, ..MemoryLimit::default() };
-        let loss = Some(model.loss);
-        let options = Compile { batch, loss, keep_all: true, memory, ..Compile::default() };
+        let loss = model.loss;
+        let options =
+            Compile { batch, loss: Some(loss), keep_all: true, memory, ..Compile::default() };
         let mut program = Program::new(graph, &options)?;
         program.run(run);
         let (parameters, seed, step) = (run.parameters.to_vec(), run.seed, run.step);
-        Ok(Self { program, parameters, seed, step, paths })
+        Ok(Self { program, parameters, seed, step, loss, paths })
     }
 
     /// Samples of the batch.
@@ -188,12 +190,43 @@ impl<T: Float> ExplainedPass<T> {
         self.gradient(of)?;
         let (mut of_samples, mut of_all) = (vec![0.0; self.batch()], 0.0);
         for term in self.elements().gradient_terms(of) {
-            match self.graph().shape(term.reader.node).is_batched() {
-                true => of_samples[term.reader.sample] += product(&term),
-                false => of_all += product(&term),
+            match self.sample_of(&term) {
+                Some(sample) => of_samples[sample] += product(&term),
+                None => of_all += product(&term),
             }
         }
         Ok(GradientShares { of_samples, of_all })
+    }
+
+    /// Explains what one sample of the batch adds to the gradient of an element that they share, with at most `terms`
+    /// terms. The gradient of all is beside it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such element, or it has no gradient.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no such sample.
+    pub fn explain_share(
+        &self,
+        name: &ElementName,
+        terms: usize,
+        sample: usize,
+    ) -> Result<Explanation, ElementError> {
+        assert!(sample < self.batch(), "sample {sample} of a batch of {}", self.batch());
+        let of = self.find(name, sample)?;
+        let of_all = self.gradient(of)?;
+        let mut local = self.elements().gradient_terms(of);
+        local.retain(|term| self.sample_of(term) == Some(sample));
+        let value = sum_of(&local);
+        let explanation = self.explain_terms(of, value, local, terms);
+        Ok(Explanation { relation: Relation::GradientShare, gradient: Some(of_all), ..explanation })
+    }
+
+    /// The sample by which a term comes; none for one of all, such as that of the penalty.
+    fn sample_of(&self, term: &GradientTerm<T>) -> Option<usize> {
+        self.graph().shape(term.reader.node).is_batched().then_some(term.reader.sample)
     }
 
     fn gradient(&self, of: ElementId) -> Result<f64, ElementError> {
@@ -347,10 +380,25 @@ impl<T: Float> ExplainedPass<T> {
     }
 
     fn explain_gradient(&self, of: ElementId, n: usize) -> Result<Explanation, ElementError> {
-        let (elements, value) = (self.elements(), self.gradient(of)?);
-        let mut local = elements.gradient_terms(of);
-        let is_seed = local.is_empty();
-        let sum = if is_seed { 1.0 } else { local.iter().map(product).sum() };
+        let (value, local) = (self.gradient(of)?, self.elements().gradient_terms(of));
+        let explanation = self.explain_terms(of, value, local, n);
+        if of.node != self.loss {
+            return Ok(explanation);
+        }
+        let formula = FormulaText { symbols: "∂loss/∂loss".into(), numbers: "1".into() };
+        Ok(Explanation { formula: Some(formula), sum: Some(1.0), ..explanation })
+    }
+
+    /// A gradient, or a part of it, that is the sum of these terms.
+    fn explain_terms(
+        &self,
+        of: ElementId,
+        value: f64,
+        mut local: Vec<GradientTerm<T>>,
+        n: usize,
+    ) -> Explanation {
+        let elements = self.elements();
+        let sum = sum_of(&local);
         let rest = rest_of(&mut local, n, product);
         let factors = elements.factors(of, &local);
         let terms = local.iter().zip(factors).map(|(term, factor)| {
@@ -366,15 +414,12 @@ impl<T: Float> ExplainedPass<T> {
             }
         });
         let terms: Vec<ExplanationTerm> = terms.collect();
-        let formula = match is_seed {
-            true => FormulaText { symbols: "∂loss/∂loss".into(), numbers: "1".into() },
-            false => FormulaText {
-                symbols: "Σ upstream · derivative".into(),
-                numbers: numbers_of(&terms, rest.is_some()),
-            },
+        let formula = FormulaText {
+            symbols: "Σ upstream · derivative".into(),
+            numbers: numbers_of(&terms, rest.is_some()),
         };
         let of_value = self.given(of, value);
-        Ok(Explanation {
+        Explanation {
             of: of_value.of.clone().gradient(),
             quantity: ElementQuantity::Gradient,
             relation: Relation::Gradient,
@@ -384,7 +429,7 @@ impl<T: Float> ExplainedPass<T> {
             sum: Some(sum),
             gradient: None,
             ..of_value
-        })
+        }
     }
 }
 
@@ -396,6 +441,11 @@ impl<T> fmt::Debug for ExplainedPass<T> {
 
 fn product<T: Float>(term: &GradientTerm<T>) -> f64 {
     term.upstream.to_f64() * term.derivative.to_f64()
+}
+
+fn sum_of<T: Float>(terms: &[GradientTerm<T>]) -> f64 {
+    // The sum of no terms would be -0.
+    terms.iter().map(product).fold(0.0, |sum, product| sum + product)
 }
 
 /// The largest terms of a sum: `1.84 · 0.412 + 2.2 · (-0.247) + …`.

@@ -30,7 +30,7 @@ fn check(explanation: &Explanation, rounding: f64, place: &str) -> bool {
             assert!(is_close, "{place} is {value}, but {} is {found}", formula.numbers);
             true
         }
-        Relation::Sum | Relation::SumOfProducts | Relation::Gradient => {
+        Relation::Sum | Relation::SumOfProducts | Relation::Gradient | Relation::GradientShare => {
             if terms.is_empty() {
                 // Nothing is added up, or this is the loss.
                 assert!([0.0, 1.0].contains(value), "{place} is {value}, but has no terms");

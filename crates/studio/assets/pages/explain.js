@@ -13,6 +13,8 @@ import { translate } from "../text.js";
 const TERMS = 4096;
 /** What is explained first. */
 const FIRST = "loss";
+/** Views of what a step did to a parameter, and of the share of the sample in it. */
+const VIEWS_OF_STEPS = ["update", "share"];
 
 export default {
   name: "explain",
@@ -127,7 +129,7 @@ class ExplainPage {
       part: part in this.about.parts ? part : "test",
       sample: Math.max(0, Math.round(Number(given.get("sample"))) || 0),
       pixels: given.get("pixels"),
-      view: given.get("view") === "update" ? "update" : null,
+      view: VIEWS_OF_STEPS.includes(given.get("view")) ? given.get("view") : null,
       from: given.getAll("from"),
     };
     this.ask();
@@ -223,7 +225,7 @@ class ExplainPage {
     this.views.replaceChildren(
       choice("explain.forward", !view && !isGradient, { of: value, view: null }),
       choice("explain.backward", !view && isGradient, { of: `gradient:${value}`, view: null }),
-      ...(isParameter ? [choice("explain.update", view === "update", { of: value, view: "update" })] : []),
+      ...(isParameter ? [choice("explain.update", view !== null, { of: value, view: "update" })] : []),
     );
   }
 
@@ -237,6 +239,7 @@ class ExplainPage {
     setText(this.mistake, answer.state === "mistake" ? answer.message : "");
     if (answer.state === "mistake") this.content.replaceChildren();
     else if (answer.state === "updated") this.showUpdate(answer.update);
+    else if (answer.state === "shared") this.showShare(answer);
     else this.showElement(answer);
     /** How long the last click took, for tests and measurements. */
     this.content.dataset.milliseconds = String(performance.now() - this.begin);
@@ -309,13 +312,39 @@ class ExplainPage {
             part: "train",
             sample,
             pixels: null,
-            of: `gradient:${valueName(this.state.of)}`,
-            view: null,
+            view: "share",
           }),
         },
         formatInteger(sample),
       );
     this.content.replaceChildren(...updateParts(update, sampleLink));
+  }
+
+  /** What the sample adds to the gradient of a step. Its terms are of the step, so they lead to no value of the model. */
+  showShare({ step, sample, label, explanation }) {
+    const shown = { step: formatInteger(step), sample: formatInteger(sample), label: label ?? "–" };
+    const whole = createElement(
+      "a",
+      { class: "backward", href: this.address({ view: "update" }) },
+      formatNumber(explanation.gradient, 5),
+    );
+    const terms = formatInteger(explanation.terms.length + (explanation.rest?.count ?? 0));
+    this.content.replaceChildren(
+      createElement(
+        "section",
+        { class: "card" },
+        createElement("h2", {}, translate("explain.share_of", shown)),
+        ...formulaLines(explanation),
+        createElement("p", { class: "note" }, translate("relation.gradient_share", { n: terms })),
+        createElement("p", {}, `${translate("explain.gradient_of_batch")} `, whole),
+      ),
+      createElement(
+        "section",
+        { class: "card wide" },
+        createElement("h2", {}, translate("explain.terms")),
+        termTable(explanation, (of, text) => (text === of ? of : "")),
+      ),
+    );
   }
 
   /** The shape by which the elements of a node are seen: of a flattened one that of the map before. */

@@ -4,7 +4,7 @@
 //! served least recently: one with a long queue delays the others by a single work.
 //!
 //! Nobody knows beforehand how long a work takes. Each begins at a place for short works, and one that turns out to be long
-//! leaves it and goes on at a place for long works: who asks for a sum does not wait for those who train.
+//! leaves it and continues at a place for long works: who asks for a sum does not wait for those who train.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -4,6 +4,7 @@
 //! update are those of the run, to the last bit; what is computed anew beside it, the shares of the samples, is not.
 
 mod repeat;
+mod share;
 mod update;
 
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use runs::{BatchSource, RunFolderError, SavedModel};
 
 use crate::TrainError;
 
-pub use repeat::{last_repeatable_step, trainer_before};
+pub use repeat::trainer_before;
+pub use share::{ShareExplanation, explain_share, position_in_batch};
 pub use update::{SampleShare, UpdateExplanation, explain_update};
 
 /// Why a number of a model or a run cannot be explained.
@@ -38,6 +40,16 @@ pub enum ExplanationError {
         found: usize,
         /// The samples that there are.
         samples: usize,
+    },
+    /// The sample is not in the batch.
+    #[error("sample {found}: expected one of the batch of step {step}: {}", share::first_of(batch))]
+    Batch {
+        /// The step.
+        step: u64,
+        /// The number of the sample in the training set.
+        found: u32,
+        /// Those of the batch.
+        batch: Vec<u32>,
     },
     /// The samples are not of the input shape of the network.
     #[error("expected samples of {expected:?}, found {found:?}")]

@@ -11,14 +11,15 @@ use super::ExplanationError;
 use crate::Trainer;
 
 /// The trainer of the run in the folder `run` just before `step`, 1 for the first: from the newest checkpoint before it,
-/// with the learning rates that were set by hand in between. Whoever can wait only so long says by `is_over` when to stop.
+/// with the learning rates that were set by hand in between. Without a step just before the last that follows a
+/// checkpoint, the one that is done again fastest. Whoever can wait only so long says by `is_over` when to stop.
 ///
 /// # Errors
 ///
 /// If the run has not done the step, no checkpoint is before it, it cannot be done again here, or time is over.
 pub fn trainer_before(
     run: &Path,
-    step: u64,
+    step: Option<u64>,
     data: impl Into<Parts>,
     pool: impl Into<Arc<Pool>>,
     is_over: &dyn Fn() -> bool,
@@ -26,10 +27,11 @@ pub fn trainer_before(
     let newest = RunFolder::state(run, None)?;
     let log = RepeatedLog::read(run);
     let last = log.last_step.max(newest.progress.step);
-    if step == 0 || step > last {
-        return Err(ExplanationError::Step { run: run.to_owned(), found: step, last });
+    if let Some(found) = step.filter(|step| !(1..=last).contains(step)) {
+        return Err(ExplanationError::Step { run: run.to_owned(), found, last });
     }
-    let state = state_before(run, step, newest)?;
+    let state = state_before(run, step.unwrap_or(last), newest)?;
+    let step = step.unwrap_or(state.progress.step + 1);
     let begin = state.progress.step;
     let mut trainer = Trainer::new(state.experiment(), data, pool)?;
     trainer.resume(state)?;
@@ -45,26 +47,6 @@ pub fn trainer_before(
             return Err(ExplanationError::OutOfTime);
         }
         trainer.step()?;
-    }
-}
-
-/// The last step of the run that follows a checkpoint: the one that is done again fastest.
-///
-/// # Errors
-///
-/// If the run cannot be read, or has done no step.
-pub fn last_repeatable_step(run: &Path) -> Result<u64, ExplanationError> {
-    let newest = RunFolder::state(run, None)?;
-    let last = RepeatedLog::read(run).last_step.max(newest.progress.step);
-    let steps = RunFolder::checkpoints(run);
-    let before = steps.iter().rev().map(|(step, _)| *step).find(|step| *step < last);
-    match before {
-        Some(before) => Ok(before + 1),
-        None => Err(ExplanationError::NoCheckpointBefore {
-            run: run.to_owned(),
-            step: last,
-            first: newest.progress.step + 1,
-        }),
     }
 }
 

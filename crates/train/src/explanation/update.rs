@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::Targets;
 use events::{Event, StepFinished};
 use explain::element::{
     ElementName, GradientShares, NamedNumber, RemainingTerms, UpdateLine, rest_of, update_lines,
 };
-use nn::optim::StepFormula;
+use nn::optim::{MAX_STATE, StepFormula};
 use serde::{Deserialize, Serialize};
 
 use super::ExplanationError;
 use super::repeat::events;
+use super::share::{parameter, train_label};
 use crate::Trainer;
 use crate::trainer::{TracedElement, TracedStep};
 
@@ -68,6 +68,9 @@ pub struct SampleShare {
     pub share: f64,
 }
 
+/// The state of an optimizer that states no formula, and so no names.
+const STATE: [&str; MAX_STATE] = ["state_1", "state_2", "state_3", "state_4"];
+
 /// Does the next step of `trainer`, and explains what it does to an element of a parameter, with at most `terms`
 /// samples. With the folder of the `run`, the step is compared with its log.
 ///
@@ -96,14 +99,18 @@ pub fn explain_update(
         .map(|(position, (&sample, share))| SampleShare {
             sample,
             position,
-            label: label(trainer, sample),
+            label: train_label(trainer, sample),
             share,
         })
         .collect();
     let rest = rest_of(&mut shares, terms, |share| share.share);
+    let names = match &formulas {
+        Some(formulas) => {
+            formulas.iter().flat_map(|formula| formula.state.iter().copied()).collect()
+        }
+        None => STATE.to_vec(),
+    };
     let formulas = formulas.unwrap_or_default();
-    let state = formulas.iter().find(|formula| !formula.state.is_empty());
-    let names = state.map_or(Vec::new(), |formula| formula.state.clone());
     let mut numbers: BTreeMap<&'static str, f64> = named(&before, &names).into_iter().collect();
     numbers.insert("g", gradient.into());
     let (mut lines, mut given, mut of_matrix) = (Vec::new(), Vec::new(), None);
@@ -132,37 +139,6 @@ pub fn explain_update(
         penalty,
         is_as_logged,
     })
-}
-
-/// The element of the parameter vector that a name means.
-fn parameter(trainer: &Trainer, of: &ElementName) -> Result<usize, ExplanationError> {
-    let model = trainer.model();
-    let trained = || model.parameters.iter().filter(|spec| !spec.is_frozen);
-    let spec = trained().find(|spec| spec.path == of.path);
-    let Some(spec) = spec else {
-        let example = trained().next().map_or(String::new(), |spec| spec.path.clone());
-        return Err(ExplanationError::NoParameter { path: of.path.clone(), example });
-    };
-    let is_inside = spec.shape.len() == of.index.len()
-        && of.index.iter().zip(&spec.shape).all(|(index, size)| index < size);
-    if !is_inside {
-        let last: Vec<usize> = spec.shape.iter().map(|size| size.saturating_sub(1)).collect();
-        let expected = format!("an index from {:?} to {last:?}", vec![0; last.len()]);
-        let (path, found) = (of.path.clone(), of.index.clone());
-        return Err(explain::element::ElementError::Index { path, expected, found }.into());
-    }
-    let at = of.index.iter().zip(&spec.shape).fold(0, |at, (index, size)| at * size + index);
-    Ok(spec.range.start + at)
-}
-
-fn label(trainer: &Trainer, sample: u32) -> Option<String> {
-    match trainer.train_set().targets() {
-        Targets::Labels { values, .. } => {
-            let class = values[sample as usize] as usize;
-            Some(trainer.current().experiment.data.class_name(class))
-        }
-        Targets::Values { .. } => None,
-    }
 }
 
 /// Compares a step with the log of the run.

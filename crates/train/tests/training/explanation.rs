@@ -7,13 +7,13 @@ use std::sync::Arc;
 use events::{Command, Event};
 use explain::element::{ElementName, NamedNumber};
 use gradus_train::explanation::{
-    ExplanationError, UpdateExplanation, explain_update, last_repeatable_step, of_sample,
-    trainer_before,
+    ExplanationError, UpdateExplanation, explain_share, explain_update, of_sample, trainer_before,
 };
 use gradus_train::{Recorder, Trainer};
 use graph::Pool;
 use kernels::random::Stream;
-use nn::optim::Optimizer;
+use kernels::{Float, inlined, vectorize};
+use nn::optim::{Optimize, Optimizer, OptimizerState, StepInfo};
 use runs::{RunFolder, Split};
 
 use crate::made_up::{EventCollector, experiment, images};
@@ -124,6 +124,45 @@ fn every_optimizer_states_what_a_step_does() {
     }
 }
 
+nn::settings! {
+    @serde "nn::serde"
+    /// An optimizer of a program that states no formula: it adds up the gradients.
+    pub struct Unstated {}
+}
+
+impl<T: Float> Optimize<T> for Unstated {
+    fn update(&self, step: &StepInfo, params: &mut [T], grads: &[T], state: OptimizerState<'_, T>) {
+        let rate = T::from_f64(step.learning_rate);
+        let [sums, ..] = state;
+        vectorize(inlined!(|| {
+            for ((w, sum), &g) in params.iter_mut().zip(sums).zip(grads) {
+                *sum += g;
+                *w -= rate * *sum;
+            }
+        }));
+    }
+}
+
+#[test]
+fn an_optimizer_without_a_formula_is_explained_by_its_numbers() {
+    Optimizer::register::<Unstated>("unstated").unwrap();
+    let mut trainer = trainer(
+        "batch = 20\nsteps = 3\noptimizer = 'unstated'\nschedule = { kind = 'constant', learning_rate = 0.01 }",
+    );
+    let of = "last.bias[2]".parse().unwrap();
+    let mut explain = || explain_update(&mut trainer, &of, 5, None).unwrap();
+    let [first, second] = [explain(), explain()];
+    assert!(second.lines.is_empty() && second.given.is_empty());
+    let names: Vec<&str> = second.before.iter().map(|number| number.name.as_str()).collect();
+    assert_eq!(names, ["w", "state_1"]);
+    let (before, after) = (by_name(&second.before), by_name(&second.after));
+    assert_eq!(before["state_1"], first.gradient);
+    let sum = (first.gradient as f32 + second.gradient as f32) as f64;
+    assert_eq!(after["state_1"], sum);
+    // The layer's factor halves the rate.
+    assert!((after["w"] - (before["w"] - 0.005 * sum)).abs() < 1e-7, "{second:?}");
+}
+
 #[test]
 fn the_gradient_of_a_step_is_explained_before_it_is_clipped() {
     let train = "batch = 20\nsteps = 3\nclip = { value = 1e-6 }\noptimizer = 'sgd'";
@@ -135,6 +174,45 @@ fn the_gradient_of_a_step_is_explained_before_it_is_clipped() {
     assert!((update.lines[0].value.abs() - 1e-6).abs() < 1e-12, "{:?}", update.lines[0]);
     assert_eq!((update.shares.len(), update.rest.unwrap().count), (5, 15));
     assert!(update.shares.is_sorted_by(|a, b| a.share.abs() >= b.share.abs()));
+}
+
+#[test]
+fn the_shares_of_all_samples_and_the_penalty_are_the_gradient_of_the_batch() {
+    let train = "batch = 20\nsteps = 3\nl2 = 0.01";
+    let mut trainer = trainer(train);
+    trainer.step().unwrap();
+    for (of, _) in random_elements(&trainer, &mut Stream::new(5, 5)) {
+        let mut again = self::trainer(train);
+        again.step().unwrap();
+        let (_, batch) = trainer.explained_pass().unwrap();
+        let shares = batch.iter().enumerate().map(|(position, &sample)| {
+            let share = explain_share(&mut trainer, &of, usize::MAX, sample).unwrap();
+            assert_eq!((share.step, share.sample, share.position), (2, sample, position));
+            let explanation = share.explanation;
+            let products: f64 = explanation.terms.iter().map(|term| term.product).sum();
+            assert!((products - explanation.value).abs() <= 1e-12, "{of}: {explanation:?}");
+            let is_of_sample = |sample: Option<usize>| sample == Some(position);
+            assert!(explanation.terms.iter().all(|term| is_of_sample(term.element.sample)));
+            (explanation.value, explanation.gradient.unwrap())
+        });
+        let (shares, gradients): (Vec<f64>, Vec<f64>) = shares.unzip();
+        let update = explain_update(&mut again, &of, usize::MAX, None).unwrap();
+        let magnitude = shares.iter().map(|share| share.abs()).sum::<f64>() + update.penalty.abs();
+        let sum = shares.iter().sum::<f64>() + update.penalty;
+        assert!((sum - update.gradient).abs() <= ROUNDING * magnitude, "{of}: {sum} {update:?}");
+        assert!((sum - gradients[0]).abs() <= ROUNDING * magnitude, "{of}: {sum} {}", gradients[0]);
+        for share in &update.shares {
+            assert_eq!(share.share, shares[share.position], "{of}: as the update lists it");
+        }
+        let largest = update.shares[0].share.abs();
+        assert!(largest > 0.0 && shares.iter().any(|share| share.abs() < largest), "{of}");
+    }
+    let of = "last.bias[0]".parse().unwrap();
+    let error = explain_share(&mut trainer, &of, 3, 70).unwrap_err();
+    let ExplanationError::Batch { step: 2, found: 70, ref batch } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(batch.len(), 20);
 }
 
 /// A run with a checkpoint every five steps, whose learning rate is set by hand after step 7.
@@ -159,7 +237,7 @@ fn a_step_of_a_run_is_done_again_with_the_same_bytes() {
     let mut random = Stream::new(4, 4);
     for step in [1, 6, 8, 10, 11, 23] {
         let mut trainer =
-            trainer_before(&run, step, split(), Arc::new(Pool::new(1)), &|| false).unwrap();
+            trainer_before(&run, Some(step), split(), Arc::new(Pool::new(1)), &|| false).unwrap();
         assert_eq!(trainer.steps_done(), step - 1);
         let (of, _) = random_elements(&trainer, &mut random).swap_remove(0);
         let update = explain_update(&mut trainer, &of, 3, Some(&run)).unwrap();
@@ -170,11 +248,12 @@ fn a_step_of_a_run_is_done_again_with_the_same_bytes() {
     }
     let checkpoints = RunFolder::checkpoints(&run).into_iter().map(|(step, _)| step);
     let before_last = checkpoints.filter(|step| *step < 23).max().unwrap();
-    assert_eq!(last_repeatable_step(&run).unwrap(), before_last + 1);
+    let fastest = trainer_before(&run, None, split(), Arc::new(Pool::new(1)), &|| false).unwrap();
+    assert_eq!(fastest.steps_done(), before_last);
     let of: ElementName = "last.weight[0, 1]".parse().unwrap();
     let last = |step| {
         let mut trainer =
-            trainer_before(&run, step, split(), Arc::new(Pool::new(2)), &|| false).unwrap();
+            trainer_before(&run, Some(step), split(), Arc::new(Pool::new(2)), &|| false).unwrap();
         let update = explain_update(&mut trainer, &of, 1, None).unwrap();
         by_name(&update.after)["w"]
     };
@@ -189,7 +268,8 @@ fn what_a_run_did_not_do_is_refused() {
     let runs = tempfile::tempdir().unwrap();
     let run = runs.path().join("first");
     recorded(&run);
-    let before = |step, data| trainer_before(&run, step, data, Arc::new(Pool::new(1)), &|| false);
+    let before =
+        |step, data| trainer_before(&run, Some(step), data, Arc::new(Pool::new(1)), &|| false);
     for step in [0, 24] {
         let error = before(step, split()).expect_err("no such step");
         let ExplanationError::Step { found, last, .. } = error else { panic!("{error}") };

@@ -12,7 +12,9 @@ use gradus::explain::element::{ElementName, ElementQuantity};
 use gradus::graph::Pool;
 use gradus::runs::{Experiment, Parts, RunFolder, SavedModel, TrainerState, presets};
 use gradus::train::Trainer;
-use gradus::train::explanation::{explain_update, last_repeatable_step, of_sample, trainer_before};
+use gradus::train::explanation::{
+    explain_share, explain_update, of_sample, position_in_batch, trainer_before,
+};
 
 use super::super::eval::part;
 use super::element_text::{Circumstances, ExplainedElement, ExplainedUpdate};
@@ -27,13 +29,13 @@ pub(super) struct ElementArgs {
     #[arg(long, value_name = "PATH[INDEX]")]
     pub(super) of: Option<ElementName>,
 
-    /// Number of the sample, from 0 [default: 0, or all of the batch for a parameter].
+    /// Number of the sample, from 0; of a parameter its share in the batch of --step [default: 0, or all of the batch].
     #[arg(long, value_name = "N", requires = "of", conflicts_with = "batch")]
     sample: Option<usize>,
 
-    /// Set that the sample is from: train, validation or test.
-    #[arg(long, value_name = "SET", default_value = "test", value_parser = part, requires = "of", conflicts_with = "train")]
-    part: Part,
+    /// Set that the sample is from: train, validation or test [default: test].
+    #[arg(long, value_name = "SET", value_parser = part, requires = "of", conflicts_with = "train")]
+    part: Option<Part>,
 
     /// Training mode: the sample within its batch of --step, with the dropout mask of that step.
     #[arg(long, requires = "of")]
@@ -96,12 +98,11 @@ impl Subject {
     ) -> anyhow::Result<Trainer> {
         let (mut trainer, step) = match self {
             Self::Run(run, saved) => {
-                let step = step.map_or_else(|| last_repeatable_step(run), Ok)?;
                 return Ok(trainer_before(run, step, data(&saved.experiment)?, pool, &|| false)?);
             }
             Self::Model(file, _) => {
                 let state = TrainerState::read(file).context(
-                    "a step is explained from a run directory, a checkpoint or an untrained preset; add --sample N to explain the model itself",
+                    "a step is explained from a run directory, a checkpoint or an untrained preset; --of gradient:PATH[INDEX] explains the gradient of the model itself",
                 )?;
                 let next = state.progress.step + 1;
                 let step = step.unwrap_or(next);
@@ -163,41 +164,57 @@ pub(super) fn run(
         "--batch: expected a parameter, such as 1.conv2d.weight[0, 0, 0, 5], found {of}"
     );
     let terms = usize::from(args.terms);
-    if is_parameter && is_value && args.sample.is_none() && !args.train {
-        let mut trainer = subject.trainer_before(args.step, open, pool)?;
-        let run = if let Subject::Run(run, _) = &subject { Some(run.as_path()) } else { None };
-        let update = explain_update(&mut trainer, of, terms, run)?;
-        let explained = ExplainedUpdate { model, of_run: run.is_some(), update };
-        return print(out, json, &explained, ExplainedUpdate::write);
+    let sample = args.sample.map(u32::try_from).transpose().context("--sample")?;
+    if is_parameter && is_value {
+        ensure!(args.part.is_none(), "--part: the batch of a step is of the training set");
     }
-    // The share of a sample in a parameter is its gradient.
-    let name = if is_parameter { of.clone().gradient() } else { of.clone() };
-    let explained = if args.train {
+    let explained = if is_parameter && (is_value || args.train) {
+        let mut trainer = subject.trainer_before(args.step, open, pool)?;
+        match sample {
+            Some(sample) => {
+                let share = explain_share(&mut trainer, of, terms, sample)?;
+                ExplainedElement::of_share(model, share)
+            }
+            None if is_value => {
+                let run =
+                    if let Subject::Run(run, _) = &subject { Some(run.as_path()) } else { None };
+                let update = explain_update(&mut trainer, of, terms, run)?;
+                let explained = ExplainedUpdate { model, of_run: run.is_some(), update };
+                return print(out, json, &explained, ExplainedUpdate::write);
+            }
+            None => {
+                let at = Circumstances::Batch { step: trainer.steps_done() + 1 };
+                let (pass, _) = trainer.explained_pass()?;
+                ExplainedElement { model, at, explanation: pass.explain(of, terms, 0)? }
+            }
+        }
+    } else if args.train {
         let mut trainer = subject.trainer_before(args.step, open, pool)?;
         let (pass, batch) = trainer.explained_pass()?;
         let step = trainer.steps_done() + 1;
-        let sample = args.sample.map_or(batch[0], |sample| sample as u32);
-        let position = batch.iter().position(|&other| other == sample).with_context(|| {
-            format!("--sample {sample}: expected one of the batch of step {step}: {}", some(&batch))
-        })?;
+        let position = match sample {
+            Some(sample) => position_in_batch(&batch, step, sample)?,
+            None => of.sample.unwrap_or(0),
+        };
+        let explanation = pass.explain(of, terms, position)?;
+        let sample = batch[position];
         let label = label(trainer.train_set(), experiment, sample as usize);
-        let explanation = pass.explain(&name, terms, position)?;
         ExplainedElement {
             model,
             at: Circumstances::Training { step, sample, position, label },
             explanation,
         }
     } else {
-        ensure!(args.step.is_none(), "--step: expected --train, or a parameter without --sample");
+        ensure!(args.step.is_none(), "--step: expected --train, or a parameter");
         let data = open(experiment)?;
         let saved = subject.saved(&data, Arc::clone(&pool))?;
-        let part = args.part;
+        let part = args.part.unwrap_or(Part::Test);
         let Some(set) = data.get(part) else { bail!("--part {part}: the data has no such set") };
         let sample = args.sample.unwrap_or(0);
         let explanation = of_sample(&saved, set, sample, Some(&pool))
             .map_err(anyhow::Error::from)
             .with_context(|| format!("--sample {sample} of the {part} set"))?
-            .explain(&name, terms, 0)?;
+            .explain(of, terms, 0)?;
         let label = label(set, experiment, sample);
         ExplainedElement {
             model,
@@ -215,12 +232,4 @@ fn label(set: &Dataset, experiment: &Experiment, sample: usize) -> Option<String
         }
         Targets::Values { .. } => None,
     }
-}
-
-/// The first samples of a batch.
-fn some(batch: &[u32]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<String> = batch.iter().take(SHOWN).map(u32::to_string).collect();
-    let more = if batch.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", shown.join(", "))
 }

@@ -9,7 +9,7 @@ use gradus::explain::element::{
     RemainingTerms,
 };
 use gradus::explain::six_digits;
-use gradus::train::explanation::{SampleShare, UpdateExplanation};
+use gradus::train::explanation::{SampleShare, ShareExplanation, UpdateExplanation};
 use serde::Serialize;
 
 /// An explanation and what it is of.
@@ -28,6 +28,7 @@ pub(super) struct ExplainedElement {
 pub(super) enum Circumstances {
     Evaluation { part: Part, sample: usize, label: Option<String> },
     Training { step: u64, sample: u32, position: usize, label: Option<String> },
+    Batch { step: u64 },
 }
 
 #[derive(Debug, Serialize)]
@@ -63,10 +64,22 @@ fn rest_row(rest: Option<RemainingTerms>, columns: usize) -> Option<Vec<String>>
 }
 
 impl ExplainedElement {
+    pub(super) fn of_share(model: String, share: ShareExplanation) -> Self {
+        let ShareExplanation { step, sample, position, label, explanation } = share;
+        Self { model, at: Circumstances::Training { step, sample, position, label }, explanation }
+    }
+
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Explanation { of, op, value, relation, formula, terms, rest, sum, gradient, .. } =
             &self.explanation;
-        writeln!(out, "{} = {}", printable(&self.named(of).to_string()), six_digits(*value))?;
+        let share = match (relation, &self.at) {
+            (Relation::GradientShare, Circumstances::Training { sample, .. }) => {
+                format!(", share of sample {sample}")
+            }
+            _ => String::new(),
+        };
+        let name = printable(&self.named(of).to_string());
+        writeln!(out, "{name}{share} = {}", six_digits(*value))?;
         let of_label = |label: &Option<String>| {
             label.as_ref().map_or(String::new(), |label| format!(" (label {})", printable(label)))
         };
@@ -78,6 +91,9 @@ impl ExplainedElement {
                 "sample {sample}{} in the batch of step {step}, in training, computed again",
                 of_label(label)
             ),
+            Circumstances::Batch { step } => {
+                format!("the batch of step {step}, in training, computed again")
+            }
         };
         writeln!(out, "{op} · {} · {at}", printable(&self.model))?;
         match (relation, formula) {
@@ -97,12 +113,14 @@ impl ExplainedElement {
         writeln!(out)?;
         if let Some(gradient) = gradient {
             let gradient_of = of.clone().gradient();
-            writeln!(
-                out,
-                "gradient of the loss {}: {}",
-                six_digits(*gradient),
-                self.command(&gradient_of)
-            )?;
+            let (what, command) = match (relation, &self.at) {
+                (Relation::GradientShare, Circumstances::Training { step, .. }) => {
+                    let at = &Circumstances::Batch { step: *step };
+                    ("gradient of the batch", self.command_at(at, &gradient_of))
+                }
+                _ => ("gradient of the loss", self.command(&gradient_of)),
+            };
+            writeln!(out, "{what} {}: {command}", six_digits(*gradient))?;
         }
         // A factor leads on; a bias alone is given.
         let products = terms.iter().find(|term| term.factor.is_some());
@@ -163,13 +181,18 @@ impl ExplainedElement {
         let is_same = match self.at {
             Circumstances::Evaluation { .. } => true,
             Circumstances::Training { position, .. } => of.sample == Some(position),
+            Circumstances::Batch { .. } => false,
         };
         ElementName { sample: of.sample.filter(|_| !is_same), ..of.clone() }
     }
 
     /// The command that explains another element of the same.
     fn command(&self, of: &ElementName) -> String {
-        let at = match &self.at {
+        self.command_at(&self.at, of)
+    }
+
+    fn command_at(&self, at: &Circumstances, of: &ElementName) -> String {
+        let at = match at {
             Circumstances::Evaluation { part: Part::Test, sample, .. } => {
                 format!("--sample {sample}")
             }
@@ -179,6 +202,7 @@ impl ExplainedElement {
             Circumstances::Training { step, sample, .. } => {
                 format!("--train --step {step} --sample {sample}")
             }
+            Circumstances::Batch { step } => format!("--train --step {step}"),
         };
         printable(&format!("gradus explain {} {at} --of '{}'", self.model, self.named(of)))
     }
@@ -241,11 +265,8 @@ impl ExplainedUpdate {
         table::write(out, ["<", ">before", ">after"], &rows)?;
         if let Some(share) = update.shares.first() {
             let command = format!(
-                "gradus explain {} --train --step {} --sample {} --of '{}'",
-                self.model,
-                update.step,
-                share.sample,
-                update.of.clone().gradient()
+                "gradus explain {} --step {} --sample {} --of '{}'",
+                self.model, update.step, share.sample, update.of
             );
             writeln!(out, "\none level down: {}", printable(&command))?;
         }
@@ -255,7 +276,10 @@ impl ExplainedUpdate {
     fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         let update = &self.update;
         if update.lines.is_empty() {
-            return writeln!(out, "\nThe optimizer states no formula.");
+            return writeln!(
+                out,
+                "\nThis optimizer states no formula for what it does with the gradient; its numbers:"
+            );
         }
         let given = update.given.iter();
         let given: Vec<String> =

@@ -12,9 +12,10 @@ use graph::Pool;
 use runs::{Parts, SavedModel, predicted_class};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use train::Trainer;
 use train::explanation::{
-    ExplanationError, UpdateExplanation, explain_update, last_repeatable_step, of_sample,
-    trainer_before,
+    ExplanationError, ShareExplanation, UpdateExplanation, explain_share, explain_update,
+    of_sample, trainer_before,
 };
 
 /// The most terms and samples in an answer.
@@ -52,7 +53,7 @@ enum ExplainedSample {
 #[serde(deny_unknown_fields)]
 struct ExplanationRequest {
     run: String,
-    /// The step of the model, or of the update; null for the latest.
+    /// The step of the model, of the update or of the share; null for the latest.
     step: Option<u64>,
     part: Part,
     sample: usize,
@@ -67,6 +68,8 @@ struct ExplanationRequest {
 enum ExplanationView {
     Element,
     Update,
+    /// Of the sample in the update.
+    Share,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +82,10 @@ enum ExplanationAnswer {
     },
     Updated {
         update: Box<UpdateExplanation>,
+    },
+    Shared {
+        #[serde(flatten)]
+        share: Box<ShareExplanation>,
     },
     /// What the visitor named does not exist.
     Mistake {
@@ -99,7 +106,15 @@ impl Endpoint for ExplanationEndpoint {
             Err(error) => mistake(&error),
             Ok(of) => match request.view {
                 ExplanationView::Element => self.element(&run, &request, &of)?,
-                ExplanationView::Update => update(call, &run, &request, &of)?,
+                ExplanationView::Update => of_step(call, &run, &request, |trainer, folder| {
+                    let update = explain_update(trainer, &of, request.terms, Some(folder))?;
+                    Ok(ExplanationAnswer::Updated { update: Box::new(update) })
+                })?,
+                ExplanationView::Share => of_step(call, &run, &request, |trainer, _| {
+                    let sample = u32::try_from(request.sample).unwrap_or(u32::MAX);
+                    let share = explain_share(trainer, &of, request.terms, sample)?;
+                    Ok(ExplanationAnswer::Shared { share: Box::new(share) })
+                })?,
             },
         };
         Ok(serde_json::to_value(answer).expect("answers have names as keys"))
@@ -190,23 +205,22 @@ fn of_drawing(
     of_sample(model, &labelled(predicted as u32)?, 0, None)
 }
 
-/// What a step did to a parameter: the run is done again from its checkpoint before the step.
-fn update(
+/// What `explain` tells of a step: the run is done again from its checkpoint before the step.
+fn of_step(
     call: &Call<'_>,
     run: &CalledRun<'_>,
     request: &ExplanationRequest,
-    of: &ElementName,
+    explain: impl FnOnce(&mut Trainer, &Path) -> Result<ExplanationAnswer, ExplanationError>,
 ) -> Result<ExplanationAnswer, EndpointError> {
-    let data = run.data()?;
-    let explained = |folder: &Path| {
-        let step = request.step.map_or_else(|| last_repeatable_step(folder), Ok)?;
-        let pool = Arc::new(Pool::new(call.threads()));
+    let (data, folder) = (run.data()?, run.folder());
+    let explained = || {
+        let (step, pool) = (request.step, Arc::new(Pool::new(call.threads())));
         let mut trainer = trainer_before(folder, step, (*data).clone(), pool, &|| call.is_over())?;
-        explain_update(&mut trainer, of, request.terms, Some(folder))
+        explain(&mut trainer, folder)
     };
-    match explained(run.folder()) {
-        Ok(update) => Ok(ExplanationAnswer::Updated { update: Box::new(update) }),
+    match explained() {
         Err(ExplanationError::OutOfTime) => Err(EndpointError::OutOfTime),
         Err(error) => Ok(mistake(&error)),
+        Ok(answer) => Ok(answer),
     }
 }
