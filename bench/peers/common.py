@@ -1,4 +1,4 @@
-"""What the Python peers share: the eight networks, the data, the clock and the report.
+"""What the Python peers share: the networks, the data, the clock and the report.
 
 A peer is an object with these methods; `run` does the rest.
 
@@ -39,6 +39,7 @@ class Conv(NamedTuple):
     kernel: int
     stride: int = 1
     padding: str = "same"
+    has_bias: bool = True
 
     def pads(self):
         """The zeros before and after each row and column, if the stride divides their length."""
@@ -50,8 +51,20 @@ class Dropout(NamedTuple):
     rate: float
 
 
+class BatchNorm(NamedTuple):
+    """Of each channel; keeps 0.9 of the running statistics."""
+
+    channels: int
+    epsilon: float = 1e-5
+    momentum: float = 0.9
+
+
 class Network(NamedTuple):
-    """A layer without numbers is its name; "pool" takes the greatest of 2 by 2."""
+    """A layer without numbers is its name.
+
+    "pool" takes the greatest of 2 by 2, "mean" the mean of each channel.
+    "save" keeps the images, which "add" adds to its own.
+    """
 
     layers: list
     batch_size: int = 100
@@ -92,6 +105,29 @@ LENET_5 = [
     *(Conv(6, 16, 5, padding="valid"), "relu", "pool"),
     *("flatten", *multilayer("relu", 4 * 4 * 16, 120, 84, 10)),
 ]
+NORMALIZED = [
+    *(Conv(1, 16, 3), BatchNorm(16), "relu", "pool"),
+    *(Conv(16, 32, 3), BatchNorm(32), "relu", "pool", "flatten"),
+    *(Dropout(0.3), Linear(7 * 7 * 32, 50), "relu", Linear(50, 10)),
+]
+
+
+def normalized(inputs, outputs, kernel, stride=1):
+    """A convolution without bias, normalised."""
+    return [Conv(inputs, outputs, kernel, stride, has_bias=False), BatchNorm(outputs)]
+
+
+def block(channels):
+    """Two convolutions and the images themselves."""
+    same = normalized(channels, channels, 3)
+    return ["save", *same, "relu", *same, "add", "relu"]
+
+
+RESIDUAL = [
+    *(*normalized(1, 24, 5, stride=2), "relu", *block(24)),
+    *(*normalized(24, 48, 3, stride=2), "relu", *block(48)),
+    *("mean", Linear(48, 10)),
+]
 
 NETWORKS = {
     "w1": Network([Linear(784, 10)], optimizer="sgd", learning_rate=0.1),
@@ -102,6 +138,8 @@ NETWORKS = {
     "w6": Network(CONV_POOL, steps_per_call=10),
     "w7": Network(LENET_5, batch_size=128, learning_rate=3e-4, steps_per_call=10),
     "w8": Network(multilayer("tanh", 4, 32, 16, 4), batch_size=10_000, is_regression=True),
+    "w9": Network(NORMALIZED, steps_per_call=10),
+    "w10": Network(RESIDUAL, steps_per_call=10),
 }
 
 
@@ -150,17 +188,24 @@ def keep_freed_memory():
 
 
 def parameters(layer, random):
-    """Weights and biases of a layer for a framework that makes none.
+    """Weights and biases of a layer for a framework that makes none; factors and biases of BatchNorm.
 
     They are uniform within 1 / sqrt(fan in), as those of PyTorch.
     Weights are `[inputs, outputs]`, those of a convolution `[height, width, inputs, outputs]`.
     """
+    if isinstance(layer, BatchNorm):
+        return statistics_of(layer)[::-1]
     shape = (layer.inputs, layer.outputs)
     if isinstance(layer, Conv):
         shape = (layer.kernel, layer.kernel, *shape)
     bound = np.prod(shape[:-1]) ** -0.5
-    sizes = (shape, layer.outputs)
+    sizes = (shape, layer.outputs) if getattr(layer, "has_bias", True) else (shape,)
     return [random.uniform(-bound, bound, size).astype(np.float32) for size in sizes]
+
+
+def statistics_of(layer):
+    """Mean and variance of each channel before the first step."""
+    return [np.zeros(layer.channels, np.float32), np.ones(layer.channels, np.float32)]
 
 
 def calls(network, n_samples, steps_per_call, place):
@@ -185,10 +230,13 @@ def calls(network, n_samples, steps_per_call, place):
         size = steps_per_call
 
 
-def run(peer, inputs, version, args, infers=True):
-    """Measures the peer, whose first step is still to come, and prints the report."""
+def run(peer, inputs, version, args, infers=True, isa=None):
+    """Measures the peer, whose first step is still to come, and prints the report.
+
+    `isa` is the instruction set that the framework says it uses, if it says so.
+    """
     train(peer, 0)
-    report = {"version": version, "startup_seconds": time.time() - args.started}
+    report = {"version": version, "isa": isa, "startup_seconds": time.time() - args.started}
     train(peer, WARM_UP * args.seconds, min_calls=3)
     report["samples_per_second"] = train(peer, args.seconds)
     report["peak_rss_bytes"] = peak_rss_bytes()

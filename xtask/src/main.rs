@@ -54,9 +54,10 @@ enum RepositoryTask {
     Sanitize,
     /// Train the same networks with Gradus and its peers, alternating, and write `bench/RESULTS.md`.
     ///
-    /// Runs on Linux and needs Python 3. The first run installs the Python peers in `bench/.venv`, some GB from the
-    /// package index, and builds the Rust ones. New measurements replace old ones, so parts can be measured
-    /// separately. Keep the machine otherwise idle.
+    /// Runs on Linux and needs Python 3. The first run installs the Python peers in the folder `gradus/peers` of the
+    /// user's cache, some GB from the package index, and builds the Rust ones. One instruction set takes less than an
+    /// hour; stop it at any time, and continue with `--resume`. New measurements replace old ones of the same machine
+    /// and instruction set, so parts can be measured separately. Keep the machine otherwise idle.
     BenchPeers(bench_peers::BenchPeersArgs),
     /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64.
     ///

@@ -6,9 +6,13 @@ use std::fs::{self, File};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+
+/// The time between two looks at a process that runs.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether a program can be started.
 pub(crate) fn is_installed(program: &str) -> bool {
@@ -56,7 +60,7 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<String> {
 }
 
 /// Runs a command and returns its standard output, but kills it after `limit_secs` seconds, with its children.
-/// `scratch` is a folder for its output. Only program, arguments and folder of the command are used.
+/// `scratch` is a folder for its output. Only program, arguments, variables and folder of the command are used.
 ///
 /// # Errors
 ///
@@ -65,6 +69,20 @@ pub(crate) fn read_within(
     command: &Command,
     limit_secs: NonZeroU64,
     scratch: &Path,
+) -> anyhow::Result<String> {
+    read_watched(command, limit_secs, scratch, &mut |_| {})
+}
+
+/// As [`read_within`], and calls `watch` with the id of the process from time to time while it runs.
+///
+/// # Errors
+///
+/// As [`read_within`].
+pub(crate) fn read_watched(
+    command: &Command,
+    limit_secs: NonZeroU64,
+    scratch: &Path,
+    watch: &mut dyn FnMut(u32),
 ) -> anyhow::Result<String> {
     // Files take any amount of output, and a child that keeps one open delays nothing.
     let [out, err] = ["stdout.txt", "stderr.txt"].map(|name| scratch.join(name));
@@ -78,12 +96,25 @@ pub(crate) fn read_within(
     if let Some(folder) = command.get_current_dir() {
         limited.current_dir(folder);
     }
-    let status = limited
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let mut child = limited
         .stdin(Stdio::null())
         .stdout(file(&out)?)
         .stderr(file(&err)?)
-        .status()
+        .spawn()
         .context("cannot start: timeout")?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        only_child(child.id()).into_iter().for_each(&mut *watch);
+        thread::sleep(PAUSE);
+    };
     let is_late = begin.elapsed().as_secs() >= limit_secs.get();
     ensure!(status.success() || !is_late, "killed after {limit_secs} s");
     let text = |path: &Path| -> anyhow::Result<String> {
@@ -94,6 +125,11 @@ pub(crate) fn read_within(
         bail!(reason(status, &text(&err)?));
     }
     text(&out)
+}
+
+/// The process that `timeout` runs.
+fn only_child(id: u32) -> Option<u32> {
+    fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?.trim().parse().ok()
 }
 
 /// Why a command failed, from what it wrote to its standard error.
@@ -153,5 +189,18 @@ mod tests {
         for (script, expected) in cases {
             assert_eq!(read(script).as_deref().map_err(|error| &**error), expected, "{script}");
         }
+    }
+
+    #[test]
+    fn a_process_is_watched_with_its_variables() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo $$ $WORD; sleep 0.5"]).env("WORD", "told");
+        let mut seen = Vec::new();
+        let limit = NonZeroU64::new(9).unwrap();
+        let output = read_watched(&command, limit, scratch.path(), &mut |id| seen.push(id));
+        let id = seen[0];
+        assert_eq!(output.unwrap(), format!("{id} told\n"));
+        assert!(seen.iter().all(|&other| other == id), "{seen:?}");
     }
 }

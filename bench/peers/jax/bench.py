@@ -27,11 +27,12 @@ from jax import lax
 from jax import numpy as jnp
 
 
-def forward(parameters, x, key=None):
-    """The outputs; with the key of the step, as in training."""
+def forward(parameters, statistics, x, is_training=False, key=None):
+    """The outputs and the new running statistics; dropout has the key of the step."""
+    saved, new = None, []
     if NETWORK.is_convolutional:
         x = x[None] if IS_SCAN else x[..., None]
-    for layer, of_layer in zip(NETWORK.layers, parameters):
+    for layer, of_layer, running in zip(NETWORK.layers, parameters, statistics):
         if isinstance(layer, common.Linear):
             weights, biases = of_layer
             x = x @ weights + biases
@@ -41,19 +42,43 @@ def forward(parameters, x, key=None):
             if key is not None:
                 keep = jax.random.bernoulli(key, 1 - layer.rate, x.shape)
                 x = jnp.where(keep, x / (1 - layer.rate), 0)
+        elif isinstance(layer, common.BatchNorm):
+            x, running = normalize(layer, x, *of_layer, *running, is_training)
+        elif layer == "save":
+            saved = x
+        elif layer == "add":
+            x = x + saved
         else:
             x = NAMED[layer](x)
-    return x
+        new.append(running)
+    return x, new
 
 
-def conv(layer, x, weights, biases):
+def normalize(layer, x, factors, biases, mean, variance, is_training):
+    axis = 0 if IS_SCAN else 3
+    others = tuple(i for i in range(4) if i != axis)
+
+    def wide(values):
+        return jnp.expand_dims(values, others)
+
+    running = [mean, variance]
+    if is_training:
+        mean, variance = jnp.mean(x, others), jnp.var(x, others)
+        old, n = layer.momentum, x.size // layer.channels
+        new = (mean, variance * (n / (n - 1)))
+        running = [old * a + (1 - old) * b for a, b in zip(running, new)]
+    factors = factors * lax.rsqrt(variance + layer.epsilon)
+    return (x - wide(mean)) * wide(factors) + wide(biases), running
+
+
+def conv(layer, x, weights, biases=0):
     """Of `[sample, row, column, channel]`, which is the fastest order on a CPU."""
     strides, padding = (layer.stride,) * 2, layer.padding.upper()
     order = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, weights, strides, padding, dimension_numbers=order) + biases
 
 
-def conv_as_matrix_product(layer, x, weights, biases):
+def conv_as_matrix_product(layer, x, weights, biases=None):
     """The same of `[channel, sample, row, column]`, for loops.
 
     Inside a loop XLA computes the gradients of a convolution without its fast kernels:
@@ -67,7 +92,8 @@ def conv_as_matrix_product(layer, x, weights, biases):
     patches = jnp.stack([x[:, :, rows, columns] for rows in spans for columns in spans])
     patches = patches.reshape(size * size * layer.inputs, -1)
     products = weights.reshape(-1, layer.outputs).T @ patches
-    return products.reshape(layer.outputs, -1, length, length) + biases[:, None, None, None]
+    products = products.reshape(layer.outputs, -1, length, length)
+    return products if biases is None else products + biases[:, None, None, None]
 
 
 def pool(x):
@@ -89,23 +115,26 @@ NAMED = {
     "tanh": jnp.tanh,
     "flatten": flatten,
     "pool": pool,
+    "mean": lambda x: jnp.mean(x, (2, 3)).T if IS_SCAN else jnp.mean(x, (1, 2)),
 }
 
 
-def loss(parameters, x, target, key):
-    outputs = forward(parameters, x, key)
+def loss(parameters, statistics, x, target, key):
+    outputs, statistics = forward(parameters, statistics, x, True, key)
     if NETWORK.is_regression:
-        return jnp.mean((outputs - target) ** 2)
-    return -jnp.mean(jnp.sum(jax.nn.log_softmax(outputs) * jax.nn.one_hot(target, 10), axis=1))
+        return jnp.mean((outputs - target) ** 2), statistics
+    logs = jax.nn.log_softmax(outputs) * jax.nn.one_hot(target, 10)
+    return -jnp.mean(jnp.sum(logs, axis=1)), statistics
 
 
 def step(state, inputs, targets, order, i):
-    parameters, means, squares, n_done = state
+    parameters, statistics, means, squares, n_done = state
     if not NETWORK.is_regression:
         indices = order[i]
         inputs, targets = inputs[indices], targets[indices]
     key = jax.random.fold_in(jax.random.key(0), n_done) if NETWORK.has_dropout else None
-    gradients = jax.grad(loss)(parameters, inputs, targets, key)
+    gradient = jax.grad(loss, has_aux=True)
+    gradients, statistics = gradient(parameters, statistics, inputs, targets, key)
     n_done += 1
 
     def each(function, *trees):
@@ -114,7 +143,7 @@ def step(state, inputs, targets, order, i):
     rate = NETWORK.learning_rate
     if NETWORK.optimizer == "sgd":
         parameters = each(lambda value, gradient: value - rate * gradient, parameters, gradients)
-        return parameters, means, squares, n_done
+        return parameters, statistics, means, squares, n_done
     means = each(lambda old, gradient: 0.9 * old + 0.1 * gradient, means, gradients)
     squares = each(lambda old, gradient: 0.999 * old + 0.001 * gradient**2, squares, gradients)
     unbias_mean, unbias_square = 1 - 0.9**n_done, 1 - 0.999**n_done
@@ -122,7 +151,8 @@ def step(state, inputs, targets, order, i):
     def update(value, mean, square):
         return value - rate / unbias_mean * mean / (jnp.sqrt(square / unbias_square) + 1e-8)
 
-    return each(update, parameters, means, squares), means, squares, n_done
+    parameters = each(update, parameters, means, squares)
+    return parameters, statistics, means, squares, n_done
 
 
 def steps(state, inputs, targets, order, first, end):
@@ -133,17 +163,21 @@ def steps(state, inputs, targets, order, first, end):
 class Peer:
     def __init__(self, inputs, targets):
         random = np.random.default_rng(0)
-        has_parameters = (common.Linear, common.Conv)
+        has_parameters = (common.Linear, common.Conv, common.BatchNorm)
         parameters = [
             common.parameters(layer, random) if isinstance(layer, has_parameters) else []
             for layer in NETWORK.layers
         ]
-        parameters = jax.tree.map(jnp.asarray, parameters)
+        statistics = [
+            common.statistics_of(layer) if isinstance(layer, common.BatchNorm) else []
+            for layer in NETWORK.layers
+        ]
+        parameters, statistics = jax.tree.map(jnp.asarray, (parameters, statistics))
         moments = [
             jax.tree.map(jnp.zeros_like, parameters) if NETWORK.optimizer == "adam" else None
             for _ in range(2)
         ]
-        self.state = (parameters, *moments, jnp.int32(0))
+        self.state = (parameters, statistics, *moments, jnp.int32(0))
         self.data = jax.device_put(inputs), jax.device_put(targets)
         steps_per_call = NETWORK.steps_per_call if IS_SCAN else 1
         self.calls = common.calls(NETWORK, len(inputs), steps_per_call, jax.device_put)
@@ -164,9 +198,10 @@ class Peer:
         jax.block_until_ready(self.state)
 
     def predictor(self, inputs):
-        function = jax.jit(forward)
-        parameters, inputs = self.state[0], jax.device_put(inputs)
-        return lambda: np.asarray(function(parameters, inputs))
+        function = jax.jit(lambda *state_and_inputs: forward(*state_and_inputs)[0])
+        parameters, statistics, *_ = self.state
+        inputs = jax.device_put(inputs)
+        return lambda: np.asarray(function(parameters, statistics, inputs))
 
 
 def main():

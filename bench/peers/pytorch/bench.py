@@ -1,6 +1,8 @@
 """Trains one benchmark network in PyTorch and measures it; `../common.py` says what is measured.
 
 - `plain`: as a user of PyTorch would write it, eager and with its defaults.
+- `channels_last`: the same with images of `[row, column, channel]` in memory, as its guide for
+  convolutions says.
 - `tuned`: eager, with what its performance guide offers for the CPU.
 - `compiled`: the whole step, from gathering the batch to the update, as one function of
   `torch.compile`; inference by AOTInductor.
@@ -16,20 +18,49 @@ import common
 
 sys.path.pop(0)
 
-ARGS = common.arguments(["plain", "tuned", "compiled"])
+ARGS = common.arguments(["plain", "channels_last", "tuned", "compiled"])
 NETWORK = common.NETWORKS[ARGS.network]
+if ARGS.variant == "channels_last" and not NETWORK.is_convolutional:
+    sys.exit("the network has no images: as without channels last")
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-IS_PLAIN = ARGS.variant == "plain"
+IS_PLAIN = ARGS.variant in ("plain", "channels_last")
+IS_CHANNELS_LAST = ARGS.variant != "plain" and NETWORK.is_convolutional
+
+
+class Save(nn.Identity):
+    """Its input is added by the next `Add`."""
+
+
+class Add(nn.Identity):
+    """Adds the input of the last `Save`."""
+
+
+class Layers(nn.Sequential):
+    def forward(self, x):
+        saved = None
+        for layer in self:
+            if isinstance(layer, Add):
+                x = x + saved
+            else:
+                x = layer(x)
+            if isinstance(layer, Save):
+                saved = x
+        return x
+
+
 NAMED = {
     "relu": nn.ReLU,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
     "flatten": nn.Flatten,
     "pool": lambda: nn.MaxPool2d(2),
+    "mean": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    "save": Save,
+    "add": Add,
 }
 
 
@@ -38,13 +69,16 @@ def modules(layer):
         return [nn.Linear(layer.inputs, layer.outputs)]
     if isinstance(layer, common.Dropout):
         return [nn.Dropout(layer.rate)]
+    if isinstance(layer, common.BatchNorm):
+        # Its momentum is the share of the new.
+        return [nn.BatchNorm2d(layer.channels, layer.epsilon, 1 - layer.momentum)]
     if not isinstance(layer, common.Conv):
         return [NAMED[layer]()]
     before, after = layer.pads()
     # The padding of a convolution is the same at both ends.
     padding = [] if before == after else [nn.ZeroPad2d((before, after, before, after))]
     size = (layer.inputs, layer.outputs, layer.kernel, layer.stride)
-    return [*padding, nn.Conv2d(*size, padding=before if before == after else 0)]
+    return [*padding, nn.Conv2d(*size, before if before == after else 0, bias=layer.has_bias)]
 
 
 def loss_of(outputs, targets):
@@ -100,6 +134,10 @@ class Compiled(Eager):
     def __init__(self, network, inputs, targets):
         self.network, self.inputs, self.targets = network, inputs, targets
         self.orders = orders(len(inputs))
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                # A transformed function may not change a tensor that it captures.
+                module.num_batches_tracked = None
         # They share their memory with those of the network.
         self.parameters = {name: value.detach() for name, value in network.named_parameters()}
         self.moments = [
@@ -167,8 +205,8 @@ def main():
     if not IS_PLAIN:
         torch.set_num_interop_threads(1)
         torch.set_flush_denormal(True)
-    network = nn.Sequential(*[module for layer in NETWORK.layers for module in modules(layer)])
-    if not IS_PLAIN and NETWORK.is_convolutional:
+    network = Layers(*[module for layer in NETWORK.layers for module in modules(layer)])
+    if IS_CHANNELS_LAST:
         network = network.to(memory_format=torch.channels_last)
     inputs, targets = common.load(NETWORK, ARGS.data)
     if not IS_PLAIN:
@@ -177,7 +215,8 @@ def main():
     if not NETWORK.is_regression:
         targets = targets.long()
     peer = (Compiled if ARGS.variant == "compiled" else Eager)(network, as_tensor(inputs), targets)
-    common.run(peer, inputs, torch.__version__, ARGS)
+    isa = torch.backends.cpu.get_cpu_capability()
+    common.run(peer, inputs, torch.__version__, ARGS, isa=isa)
 
 
 if __name__ == "__main__":

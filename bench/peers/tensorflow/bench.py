@@ -47,7 +47,19 @@ NAMED = {
     "tanh": tf.tanh,
     "flatten": lambda x: tf.reshape(x, (-1, np.prod(x.shape[1:]))),
     "pool": pool,
+    "mean": lambda x: tf.reduce_mean(x, (1, 2)),
 }
+WITH_PARAMETERS = (common.Linear, common.Conv, common.BatchNorm)
+
+
+def normalize(layer, x, parameters, running, is_training):
+    fused = tf.compat.v1.nn.fused_batch_norm
+    if not is_training:
+        return fused(x, *parameters, *running, epsilon=layer.epsilon, is_training=False)[0]
+    x, *new = fused(x, *parameters, epsilon=layer.epsilon)
+    for old, value in zip(running, new):
+        old.assign(layer.momentum * old + (1 - layer.momentum) * value)
+    return x
 
 
 class Peer:
@@ -55,11 +67,17 @@ class Peer:
         random = np.random.default_rng(0)
         self.parameters = [
             [tf.Variable(value) for value in common.parameters(layer, random)]
-            if isinstance(layer, (common.Linear, common.Conv))
+            if isinstance(layer, WITH_PARAMETERS)
             else []
             for layer in NETWORK.layers
         ]
         self.values = [value for of_layer in self.parameters for value in of_layer]
+        self.statistics = [
+            [tf.Variable(value) for value in common.statistics_of(layer)]
+            if isinstance(layer, common.BatchNorm)
+            else []
+            for layer in NETWORK.layers
+        ]
         self.means, self.squares = (
             [tf.Variable(tf.zeros_like(value)) for value in self.values] for _ in range(2)
         )
@@ -78,16 +96,22 @@ class Peer:
     def forward(self, x, is_training=False):
         if NETWORK.is_convolutional:
             x = x[..., None]
-        for layer, of_layer in zip(NETWORK.layers, self.parameters):
+        saved = None
+        for layer, of_layer, running in zip(NETWORK.layers, self.parameters, self.statistics):
             if isinstance(layer, common.Linear):
                 weights, biases = of_layer
                 x = tf.nn.bias_add(x @ weights, biases)
             elif isinstance(layer, common.Conv):
-                weights, biases = of_layer
-                x = tf.nn.conv2d(x, weights, layer.stride, layer.padding.upper())
-                x = tf.nn.bias_add(x, biases)
+                x = tf.nn.conv2d(x, of_layer[0], layer.stride, layer.padding.upper())
+                x = tf.nn.bias_add(x, of_layer[1]) if layer.has_bias else x
             elif isinstance(layer, common.Dropout):
                 x = tf.nn.dropout(x, layer.rate) if is_training else x
+            elif isinstance(layer, common.BatchNorm):
+                x = normalize(layer, x, of_layer, running, is_training)
+            elif layer == "save":
+                saved = x
+            elif layer == "add":
+                x = x + saved
             else:
                 x = NAMED[layer](x)
         return x

@@ -1,6 +1,7 @@
 //! `cargo xtask bench-peers`: the same networks trained by Gradus and by other frameworks.
 //!
-//! The contestants alternate, so that a machine whose speed or load changes affects all of them alike.
+//! The contestants alternate, so that a machine whose speed or load changes affects all of them alike. All are held to
+//! one instruction set, and it is checked that they are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +11,18 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use self::contestant::{Contestant, GRADUS};
-use self::run::{Conditions, Outcome, Run};
-use crate::{machine, process};
+use self::hold::PeerIsa;
+use self::measurement::PeerMeasurement;
+use self::run::Run;
+use crate::process;
 
 mod contestant;
 mod data;
+mod hold;
+mod measurement;
 mod networks;
 mod peers;
+mod registers;
 mod report;
 mod run;
 
@@ -25,9 +31,13 @@ const RUNS: &str = "bench/results.jsonl";
 /// The generated page.
 const PAGE: &str = "bench/RESULTS.md";
 
-/// Networks, contestants and duration of the measurement.
+/// Instruction set, networks, contestants and duration of the measurement.
 #[derive(clap::Args)]
 pub(crate) struct BenchPeersArgs {
+    /// Instruction set to which Gradus and its peers are held.
+    #[arg(long, value_name = "SET", required_unless_present = "page_only")]
+    isa: Option<PeerIsa>,
+
     /// Networks of `bench/networks` [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<String>,
@@ -37,11 +47,11 @@ pub(crate) struct BenchPeersArgs {
     contestants: Vec<String>,
 
     /// Runs per contestant and network; the median counts.
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "3")]
     rounds: NonZeroUsize,
 
     /// Duration of one run in seconds, after its warm-up.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     seconds: f64,
 
     /// Number of threads per contestant.
@@ -52,19 +62,28 @@ pub(crate) struct BenchPeersArgs {
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     limit: NonZeroU64,
 
+    /// Minutes after which no run begins.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60.0)]
+    minutes: f64,
+
+    /// Continue the newest measurement of this machine, instruction set, and number of rounds, seconds and threads.
+    #[arg(long)]
+    resume: bool,
+
     /// Write the page from finished runs without measuring.
     #[arg(long)]
     page_only: bool,
 }
 
-/// Measures, and writes `bench/results.jsonl` and `bench/RESULTS.md` after each network. New runs replace old ones
-/// of the same contestant and network; the others are kept.
+/// Measures, and writes `bench/results.jsonl` after each run and `bench/RESULTS.md` after each network. New runs
+/// replace old ones of the same machine, instruction set, contestant and network; the others are kept.
 ///
-/// A framework that cannot be installed, or a run that fails, is reported as a gap.
+/// A framework that cannot be installed or held to the instruction set, or a run that fails, is reported as a gap.
 ///
 /// # Errors
 ///
-/// If a network or contestant is unknown, Gradus does not build or the files cannot be written.
+/// If a network or contestant is unknown, the machine lacks the instruction set, Gradus does not build or the files
+/// cannot be written.
 pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
     let contestants = contestant::select(&args.contestants)?;
     let mut wanted = args.networks.clone();
@@ -75,13 +94,16 @@ pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
         networks::read(network)?;
     }
     let mut runs = run::read(RUNS)?;
-    if !args.page_only {
-        let programs = install(&contestants)?;
+    if let Some(isa) = args.isa.filter(|_| !args.page_only) {
+        let hold = isa.hold()?;
+        let programs = install(&contestants, isa)?;
+        let mut measurement = PeerMeasurement::start(runs, hold, &contestants, &programs, args)?;
         for network in &wanted {
-            run::replace(&mut runs, measure(network, &contestants, &programs, args)?);
-            run::write(RUNS, &runs)?;
-            write_page(&runs)?;
+            let is_done = measurement.measure(network);
+            write_page(&measurement.runs)?;
+            is_done?;
         }
+        runs = measurement.runs;
     }
     write_page(&runs)?;
     eprintln!("{PAGE} is written");
@@ -91,7 +113,7 @@ pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
 /// The command line of a peer (`None`: of Gradus), or why there is none.
 type Programs = BTreeMap<Option<&'static str>, Result<Vec<String>, String>>;
 
-fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
+fn install(contestants: &[Contestant], isa: PeerIsa) -> anyhow::Result<Programs> {
     let takes_part = |folder| contestants.iter().any(|contestant| contestant.folder == folder);
     data::write()?;
     let mut programs = Programs::new();
@@ -102,53 +124,10 @@ fn install(contestants: &[Contestant]) -> anyhow::Result<Programs> {
         programs.insert(GRADUS.folder, Ok(program.into()));
     }
     for peer in peers::ALL.iter().filter(|peer| takes_part(Some(peer.folder))) {
-        let program = peer.install().map_err(|error| format!("cannot be installed: {error:#}"));
+        let program = peer.install(isa).map_err(|error| format!("cannot be installed: {error:#}"));
         programs.insert(Some(peer.folder), program);
     }
     Ok(programs)
-}
-
-/// Alternates between the contestants on one network. One that fails is skipped in the other rounds.
-fn measure(
-    network: &str,
-    contestants: &[Contestant],
-    programs: &Programs,
-    args: &BenchPeersArgs,
-) -> anyhow::Result<Vec<Run>> {
-    let conditions = Conditions {
-        machine: machine::name(),
-        rounds: args.rounds.get(),
-        seconds: args.seconds,
-        threads: args.threads.get(),
-    };
-    let mut runs: Vec<Run> = Vec::new();
-    for round in 1..=args.rounds.get() {
-        let other_work = machine::busy_share()?;
-        for contestant in contestants {
-            let has_failed =
-                |run: &Run| run.contestant == contestant.name && run.figures().is_none();
-            if runs.iter().any(has_failed) {
-                continue;
-            }
-            let outcome = match &programs[&contestant.folder] {
-                Ok(program) => contestant.run(program, network, args),
-                Err(reason) => Outcome::Failure(reason.clone()),
-            };
-            let told = match &outcome {
-                Outcome::Figures(figures) => format!("{:.0} samples/s", figures.samples_per_second),
-                Outcome::Failure(reason) => format!("left out, {reason}"),
-            };
-            eprintln!("{network}, round {round}, {}: {told}", contestant.name);
-            runs.push(Run {
-                network: network.to_owned(),
-                contestant: contestant.name.to_owned(),
-                conditions: conditions.clone(),
-                other_work,
-                outcome,
-            });
-        }
-    }
-    Ok(runs)
 }
 
 fn write_page(runs: &[Run]) -> anyhow::Result<()> {

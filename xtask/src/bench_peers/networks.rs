@@ -29,7 +29,7 @@ pub(super) fn file_of(name: &str) -> String {
     format!("{FOLDER}/{name}.toml")
 }
 
-/// Every network, by name.
+/// Every network, by number.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub(super) fn all() -> anyhow::Result<Vec<BenchNetwork>> {
         let (_, text) = read(name)?;
         networks.push(BenchNetwork { name: name.to_owned(), about: about(&text) });
     }
-    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    networks.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     Ok(networks)
 }
 

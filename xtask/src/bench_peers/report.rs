@@ -4,7 +4,7 @@ use diagnostics::table::markdown;
 
 use super::contestant::GRADUS;
 use super::networks::BenchNetwork;
-use super::run::{Figures, Outcome, Run};
+use super::run::{self, Figures, Outcome, Run};
 use crate::table::{self, NOTHING, median, short};
 
 /// Above this share of the processor, other work spoils the comparison: a thread that waits for its
@@ -18,13 +18,24 @@ const BATCHES: [u32; 3] = [1, 100, 1000];
 
 /// The page of all runs; `names` are the contestants, in the order of the tables.
 pub(super) fn page(runs: &[Run], networks: &[BenchNetwork], names: &[&str]) -> String {
-    let sheet = Sheet::new(runs, networks, names);
     let mut page = String::from(HEAD);
-    for network in &sheet.networks {
-        page += &format!("- {}: {}\n", network.name, network.about);
+    let tables = run::of_one_place(runs);
+    for network in networks {
+        if tables.values().flatten().any(|run| run.network == network.name) {
+            page += &format!("- {}: {}\n", network.name, network.about);
+        }
     }
+    for (isa, runs) in tables.iter().rev() {
+        page += &format!("\n## {}\n", isa.title());
+        page += &section(&Sheet::new(runs, networks, names));
+    }
+    page + "\n## Method\n\n" + METHOD
+}
 
-    page += "\n## Training\n\nThousands of samples per second.\n\n";
+/// The tables of one instruction set.
+fn section(sheet: &Sheet<'_>) -> String {
+    let mut page = sheet.conditions();
+    page += "\n### Training\n\nThousands of samples per second.\n\n";
     let speed = Quantity {
         of: &|figures| Some(figures.samples_per_second / 1e3),
         ratio: ("Gradus / fastest peer", |gradus, peer| gradus / peer),
@@ -39,7 +50,7 @@ pub(super) fn page(runs: &[Run], networks: &[BenchNetwork], names: &[&str]) -> S
     page += "\nThe slowest and the fastest run:\n\n";
     page += &sheet.table(sheet.ranges(&speed));
 
-    page += "\n## Inference\n";
+    page += "\n### Inference\n";
     for batch in BATCHES {
         let samples = if batch == 1 { "one sample" } else { &format!("{batch} samples") };
         page += &format!("\nMicroseconds per call with {samples}.\n\n");
@@ -52,21 +63,19 @@ pub(super) fn page(runs: &[Run], networks: &[BenchNetwork], names: &[&str]) -> S
     }
 
     page +=
-        "\n## Startup\n\nSeconds from the start of the process to the end of the first step.\n\n";
+        "\n### Startup\n\nSeconds from the start of the process to the end of the first step.\n\n";
     page += &sheet.table(sheet.rows(&Quantity {
         of: &|figures| figures.startup_seconds,
         ratio: ("fastest peer / Gradus", |gradus, peer| peer / gradus),
         best: f64::min,
     }));
-    page += "\n## Memory\n\nPeak resident memory of the process during training, in MB.\n\n";
+    page += "\n### Memory\n\nPeak resident memory of the process during training, in MB.\n\n";
     page += &sheet.table(sheet.rows(&Quantity {
         of: &|figures| Some(figures.peak_rss_bytes? as f64 / 1e6),
         ratio: ("smallest peer / Gradus", |gradus, peer| peer / gradus),
         best: f64::min,
     }));
-
-    page += &sheet.gaps_section();
-    page + &sheet.method()
+    page + &sheet.limits() + &sheet.gaps_section()
 }
 
 /// Something that is measured.
@@ -233,32 +242,38 @@ impl<'a> Sheet<'a> {
             format!("{}. {contestants} on {networks}: {reason}\n", i + 1)
         };
         let lines: String = self.gaps.iter().enumerate().map(line).collect();
-        format!("\n## Gaps\n\n{lines}")
+        format!("\n### Gaps\n\n{lines}")
     }
 
-    fn method(&self) -> String {
-        let mut text = format!("\n## Method\n\n{METHOD}");
-        text += &format!("- Versions: {}.\n", self.versions().join(", "));
-        let mut conditions: Vec<_> = self.runs.iter().map(|run| &run.conditions).collect();
-        conditions.dedup();
+    /// Machine, date and command of the runs, and other work on the machine.
+    fn conditions(&self) -> String {
+        let mut text = String::from("\n");
+        let mut conditions: Vec<_> =
+            self.runs.iter().map(|run| (&run.conditions, &run.started)).collect();
         conditions.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
         conditions.dedup();
         for each in conditions {
             let is_under = |network: &&&BenchNetwork| {
                 let mut runs = self.runs.iter();
-                runs.any(|run| run.network == network.name && run.conditions == *each)
+                runs.any(|run| {
+                    run.network == network.name && (&run.conditions, &run.started) == each
+                })
             };
             let networks: Vec<&str> =
                 self.networks.iter().filter(is_under).map(|network| &*network.name).collect();
+            let (conditions, started) = each;
             text += &format!(
-                "- {}: `cargo xtask bench-peers --rounds {} --seconds {} --threads {}` on {}.\n",
+                "- {}: {}, {}, `cargo xtask bench-peers --isa {} --rounds {} --seconds {} --threads {}`.\n",
                 networks.join(", "),
-                each.rounds,
-                each.seconds,
-                each.threads,
-                each.machine
+                conditions.machine,
+                started.split('T').next().unwrap_or_default(),
+                conditions.isa.name(),
+                conditions.rounds,
+                conditions.seconds,
+                conditions.threads
             );
         }
+        text += &format!("- Versions: {}.\n", self.versions().join(", "));
         let other_work = self.runs.iter().map(|run| run.other_work).fold(0.0, f64::max);
         text += &format!(
             "- Other work on the machine before the rounds: at most {:.0} % of the processor.\n",
@@ -268,6 +283,17 @@ impl<'a> Sheet<'a> {
             text += WARNING;
         }
         text
+    }
+
+    /// What held each contestant to the instruction set, and what the check found.
+    fn limits(&self) -> String {
+        let line = |contestant: &&str| {
+            let mut runs = self.runs.iter().filter(|run| run.contestant == **contestant);
+            let held = runs.find_map(|run| run.held.as_ref())?;
+            Some(format!("- {contestant}: {}; found: {}.\n", held.limit, held.found))
+        };
+        let lines: String = self.contestants.iter().filter_map(line).collect();
+        format!("\n### Limits\n\nAnd what the check before the measurement found.\n\n{lines}")
     }
 
     /// Each framework with its versions, once for all ways to use it.
@@ -292,6 +318,7 @@ const HEAD: &str = "\
 
 Generated by `cargo xtask bench-peers`; the runs are in `results.jsonl`, the networks in `networks`, the programs for the other frameworks in `peers`.
 Every number is a median of runs; a ratio above 1 means that Gradus is better.
+Each instruction set has tables of its own, all of one machine: the newest on which all contestants ran.
 
 ";
 
@@ -301,12 +328,16 @@ const METHOD: &str = "\
 - The clock starts after a warm-up, which includes compilation, and stops after the last step.
 - A call of inference has its samples in memory and ends with the scores.
 - The startup of a peer is measured from the start of its process, that of Gradus from its own first line, about a millisecond later.
-- The fraction of peak compares the multiply-adds of the network with those on registers, with the same threads.
+- The fraction of peak compares the multiply-adds of the network with those on registers, with the same threads and the same instruction set.
+- On a machine with AVX-512, the tables of AVX2 are measured with the limits that they name, and one for the C library.
+  The kernel notes for each thread whether it has used a register of AVX-512 (`/proc/PID/arch_status`).
+  Every process is watched from start to end, and left out if it has.
 ";
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::tests::{failure, run};
+    use super::super::hold::PeerIsa;
+    use super::super::run::tests::{failure, on, run};
     use super::*;
 
     fn network(name: &str) -> BenchNetwork {
@@ -389,7 +420,7 @@ mod tests {
         assert_eq!(row(&page, "A tuned"), "| A tuned | 8.00 | – (2) |");
         assert_eq!(row(&page, "A"), "| A | 4.00 (1) | 2.00 |");
         assert!(!page.contains("| B |"), "a row without any number is left out:\n{page}");
-        let gaps = "## Gaps\n\n1. A on w1: killed after 300 s\n2. A tuned on w2: no such layer\n3. B, C on w1, w2: cannot be installed: no network\n";
+        let gaps = "### Gaps\n\n1. A on w1: killed after 300 s\n2. A tuned on w2: no such layer\n3. B, C on w1, w2: cannot be installed: no network\n";
         assert!(page.contains(gaps), "{page}");
     }
 
@@ -401,17 +432,30 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_conditions_are_told_once() {
+    fn machine_date_versions_and_limits_are_told_once() {
         let mut runs = runs();
         runs[5].conditions.rounds = 7;
         let page = page_of(&runs);
-        assert!(page.contains("- Versions: Gradus 1.0, A 1.0.\n"), "{page}");
         for line in [
-            "- w1, w2: `cargo xtask bench-peers --rounds 2 --seconds 3 --threads 2` on Xeon.\n",
-            "- w2: `cargo xtask bench-peers --rounds 7 --seconds 3 --threads 2` on Xeon.\n",
+            "- Versions: Gradus 1.0, A 1.0.\n",
+            "- w1, w2: Xeon, 2026-05-01, `cargo xtask bench-peers --isa avx512 --rounds 2 --seconds 3 --threads 2`.\n",
+            "- w2: Xeon, 2026-05-01, `cargo xtask bench-peers --isa avx512 --rounds 7 --seconds 3 --threads 2`.\n",
+            "- A: none; found: says so.\n",
         ] {
             assert_eq!(page.matches(line).count(), 1, "{line} in {page}");
         }
+    }
+
+    #[test]
+    fn runs_of_different_machines_or_instruction_sets_never_stand_in_one_ratio() {
+        let mut narrow = run("w1", "A", 8e3);
+        narrow.conditions.isa = PeerIsa::Avx2;
+        let runs = [run("w1", "Gradus", 2e3), on(run("w1", "A", 4e3), "Epyc"), narrow];
+        let page = page_of(&runs);
+        let empty = "| Gradus / fastest peer |  |\n";
+        assert_eq!(page.matches(empty).count(), 2, "{page}");
+        let [wide, narrow] = ["## AVX-512\n", "## AVX2\n"].map(|title| page.find(title).unwrap());
+        assert!(wide < narrow && page[narrow..].contains("| A | 8.00 |"), "{page}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! A benchmark network as a module of Burn.
 
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{
-    Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d, Relu, Sigmoid, Tanh,
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d,
+    Relu, Sigmoid, Tanh,
 };
 use burn::prelude::*;
 
@@ -20,7 +21,11 @@ pub struct Model {
 enum Layer {
     Linear(Linear),
     Conv(Conv2d),
+    BatchNorm(BatchNorm),
     MaxPool(MaxPool2d),
+    GlobalMean(AdaptiveAvgPool2d),
+    Save,
+    AddSaved,
     Relu(Relu),
     Sigmoid(Sigmoid),
     Tanh(Tanh),
@@ -39,7 +44,12 @@ impl Model {
     pub fn forward(&self, mut x: Tensor<2>) -> Tensor<2> {
         if !self.spatial.is_empty() {
             let images = x.reshape([-1, 1, 28, 28]);
-            let maps = self.spatial.iter().fold(images, |x, layer| layer.forward_images(x));
+            let mut saved = None;
+            let maps = self.spatial.iter().fold(images, |x, layer| match layer {
+                Layer::Save => saved.insert(x).clone(),
+                Layer::AddSaved => x + saved.take().expect("images were kept"),
+                layer => layer.forward_images(x),
+            });
             x = maps.flatten(1, 3);
         }
         self.dense.iter().fold(x, |x, layer| layer.forward(x))
@@ -52,14 +62,21 @@ impl Layer {
             Spec::Linear { inputs, outputs } => {
                 Self::Linear(LinearConfig::new(inputs, outputs).init(device))
             }
-            Spec::Conv { inputs, outputs, kernel, stride, padding: [before, after] } => {
+            Spec::Conv { inputs, outputs, kernel, stride, padding: [before, after], bias } => {
                 let padding = PaddingConfig2d::Explicit(before, before, after, after);
                 let config = Conv2dConfig::new([inputs, outputs], [kernel; 2])
                     .with_stride([stride; 2])
-                    .with_padding(padding);
+                    .with_padding(padding)
+                    .with_bias(bias);
                 Self::Conv(config.init(device))
             }
+            Spec::BatchNorm(channels) => {
+                Self::BatchNorm(BatchNormConfig::new(channels).init(device))
+            }
             Spec::MaxPool2 => Self::MaxPool(MaxPool2dConfig::new([2, 2]).init()),
+            Spec::GlobalMean => Self::GlobalMean(AdaptiveAvgPool2dConfig::new([1, 1]).init()),
+            Spec::Save => Self::Save,
+            Spec::AddSaved => Self::AddSaved,
             Spec::Relu => Self::Relu(Relu::new()),
             Spec::Sigmoid => Self::Sigmoid(Sigmoid::new()),
             Spec::Tanh => Self::Tanh(Tanh::new()),
@@ -70,7 +87,10 @@ impl Layer {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Linear(layer) => layer.forward(x),
-            Self::Conv(_) | Self::MaxPool(_) => unreachable!("images are flat here"),
+            Self::Conv(_) | Self::BatchNorm(_) | Self::MaxPool(_) | Self::GlobalMean(_) => {
+                unreachable!("images are flat here")
+            }
+            Self::Save | Self::AddSaved => unreachable!("no images are kept here"),
             Self::Relu(layer) => layer.forward(x),
             Self::Sigmoid(layer) => layer.forward(x),
             Self::Tanh(layer) => layer.forward(x),
@@ -82,7 +102,10 @@ impl Layer {
         match self {
             Self::Linear(_) => unreachable!("images are not flat here"),
             Self::Conv(layer) => layer.forward(x),
+            Self::BatchNorm(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),
+            Self::GlobalMean(layer) => layer.forward(x),
+            Self::Save | Self::AddSaved => unreachable!("the model keeps images"),
             Self::Relu(layer) => layer.forward(x),
             Self::Sigmoid(layer) => layer.forward(x),
             Self::Tanh(layer) => layer.forward(x),

@@ -1,4 +1,4 @@
-//! The eight networks of the benchmark as data, for every peer in Rust to build from its own layers.
+//! The networks of the benchmark as data, for every peer in Rust to build from its own layers.
 
 /// A network, its optimizer and the number of samples of a step.
 pub struct Network {
@@ -22,8 +22,17 @@ pub enum Layer {
         stride: usize,
         /// Zeros before and after the pixels, in both directions.
         padding: [usize; 2],
+        bias: bool,
     },
+    /// Normalises each channel of images; keeps 0.9 of the running statistics.
+    BatchNorm(usize),
     MaxPool2,
+    /// The mean of each channel.
+    GlobalMean,
+    /// Keeps the images for the next [`Layer::AddSaved`].
+    Save,
+    /// Adds the images that were kept.
+    AddSaved,
     Relu,
     Sigmoid,
     Tanh,
@@ -51,6 +60,8 @@ impl Network {
             "w6" => (pooled(), Adam(0.001), 100),
             "w7" => (lenet5(), Adam(3e-4), 128),
             "w8" => (dense(&[4, 32, 16, 4], Tanh), Adam(0.001), 10_000),
+            "w9" => (normalized(), Adam(0.001), 100),
+            "w10" => (residual(), Adam(0.001), 100),
             _ => return None,
         };
         Some(Self { layers, optimizer, batch_size })
@@ -67,13 +78,18 @@ fn dense(widths: &[usize], activation: Layer) -> Vec<Layer> {
     layers
 }
 
+/// A convolution with a bias.
+fn conv(inputs: usize, outputs: usize, kernel: usize, stride: usize, padding: [usize; 2]) -> Layer {
+    Conv { inputs, outputs, kernel, stride, padding, bias: true }
+}
+
 fn strided() -> Vec<Layer> {
     let mut layers = vec![
-        Conv { inputs: 1, outputs: 6, kernel: 6, stride: 1, padding: [2, 3] },
+        conv(1, 6, 6, 1, [2, 3]),
         Relu,
-        Conv { inputs: 6, outputs: 12, kernel: 5, stride: 2, padding: [1, 2] },
+        conv(6, 12, 5, 2, [1, 2]),
         Relu,
-        Conv { inputs: 12, outputs: 24, kernel: 4, stride: 2, padding: [1, 1] },
+        conv(12, 24, 4, 2, [1, 1]),
         Relu,
     ];
     layers.extend(head(7 * 7 * 24, 200, 0.25));
@@ -81,28 +97,52 @@ fn strided() -> Vec<Layer> {
 }
 
 fn pooled() -> Vec<Layer> {
-    let mut layers = vec![
-        Conv { inputs: 1, outputs: 32, kernel: 5, stride: 1, padding: [2, 2] },
-        Relu,
-        MaxPool2,
-        Conv { inputs: 32, outputs: 64, kernel: 5, stride: 1, padding: [2, 2] },
-        Relu,
-        MaxPool2,
-    ];
+    let mut layers =
+        vec![conv(1, 32, 5, 1, [2, 2]), Relu, MaxPool2, conv(32, 64, 5, 1, [2, 2]), Relu, MaxPool2];
     layers.extend(head(7 * 7 * 64, 1024, 0.5));
     layers
 }
 
 fn lenet5() -> Vec<Layer> {
-    let mut layers = vec![
-        Conv { inputs: 1, outputs: 6, kernel: 5, stride: 1, padding: [0, 0] },
-        Relu,
-        MaxPool2,
-        Conv { inputs: 6, outputs: 16, kernel: 5, stride: 1, padding: [0, 0] },
-        Relu,
-        MaxPool2,
-    ];
+    let mut layers =
+        vec![conv(1, 6, 5, 1, [0, 0]), Relu, MaxPool2, conv(6, 16, 5, 1, [0, 0]), Relu, MaxPool2];
     layers.extend(dense(&[256, 120, 84, 10], Relu));
+    layers
+}
+
+fn normalized() -> Vec<Layer> {
+    vec![
+        conv(1, 16, 3, 1, [1, 1]),
+        BatchNorm(16),
+        Relu,
+        MaxPool2,
+        conv(16, 32, 3, 1, [1, 1]),
+        BatchNorm(32),
+        Relu,
+        MaxPool2,
+        Dropout(0.3),
+        Linear { inputs: 7 * 7 * 32, outputs: 50 },
+        Relu,
+        Linear { inputs: 50, outputs: 10 },
+    ]
+}
+
+fn residual() -> Vec<Layer> {
+    let conv = |inputs, outputs, kernel, stride, padding| {
+        let conv = Conv { inputs, outputs, kernel, stride, padding, bias: false };
+        [conv, BatchNorm(outputs)]
+    };
+    let same = |channels| conv(channels, channels, 3, 1, [1, 1]);
+    let mut layers = Vec::new();
+    for (first, channels) in [(conv(1, 24, 5, 2, [1, 2]), 24), (conv(24, 48, 3, 2, [0, 1]), 48)] {
+        layers.extend(first);
+        layers.extend([Relu, Save]);
+        layers.extend(same(channels));
+        layers.push(Relu);
+        layers.extend(same(channels));
+        layers.extend([AddSaved, Relu]);
+    }
+    layers.extend([GlobalMean, Linear { inputs: 48, outputs: 10 }]);
     layers
 }
 

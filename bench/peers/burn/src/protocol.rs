@@ -14,6 +14,9 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const WARM_UP: f64 = 0.3;
 const INFERENCE_WARM_UP: f64 = 0.1;
 const MIN_WARM_UPS: usize = 3;
+/// The widest instruction set that the program was built with.
+const ISA: &str =
+    if cfg!(target_feature = "avx512f") { "built with avx512" } else { "built with avx2" };
 const INFERENCE_BATCHES: [usize; 3] = [1, 100, 1000];
 
 /// A network that a framework has built, with its optimizer and its training data.
@@ -175,7 +178,7 @@ pub fn measure(
         inference.push(format!(r#""{n}": {}"#, median.as_secs_f64()));
     }
     println!(
-        r#"{{"version": "{version}", "samples_per_second": {speed}, "startup_seconds": {startup}, "peak_rss_bytes": {peak_rss}, "inference_seconds": {{{}}}}}"#,
+        r#"{{"version": "{version}", "isa": "{ISA}", "samples_per_second": {speed}, "startup_seconds": {startup}, "peak_rss_bytes": {peak_rss}, "inference_seconds": {{{}}}}}"#,
         inference.join(", ")
     );
     Ok(())

@@ -1,7 +1,10 @@
 //! A benchmark network of layers of Candle.
 
 use candle_core::{D, Device, Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Dropout, Linear, Module, VarBuilder, conv2d, linear, ops};
+use candle_nn::{
+    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Linear, Module, ModuleT, VarBuilder,
+    batch_norm, conv2d, conv2d_no_bias, linear, linear_no_bias, ops,
+};
 
 use crate::networks::Layer as Spec;
 
@@ -26,9 +29,15 @@ enum Layer {
     Images(Images),
     /// A convolution and the zeros before and after the pixels that it cannot add by itself.
     Conv(Conv2d, [usize; 2]),
+    BatchNorm(BatchNorm),
     MaxPool2,
+    GlobalMean,
+    Save,
+    AddSaved,
     /// A linear layer on the windows of pixels that the indices gather.
     Im2ColConv(Linear, Tensor),
+    Im2ColBatchNorm(BatchNorm),
+    Im2ColGlobalMean,
     /// Pooling to a square with sides of this length.
     Im2ColMaxPool2(usize),
     Flatten,
@@ -54,7 +63,12 @@ impl Model {
     }
 
     pub fn forward(&self, x: &Tensor, is_training: bool) -> Result<Tensor> {
-        self.layers.iter().try_fold(x.clone(), |x, layer| layer.forward(&x, is_training))
+        let mut saved = None;
+        self.layers.iter().try_fold(x.clone(), |x, layer| match (layer, &saved) {
+            (Layer::Save, _) => Ok(saved.insert(x).clone()),
+            (Layer::AddSaved, Some(saved)) => x + saved,
+            _ => layer.forward(&x, is_training),
+        })
     }
 }
 
@@ -70,18 +84,31 @@ impl Layer {
             (Spec::Linear { inputs, outputs }, _) => {
                 Self::Linear(linear(inputs, outputs, variables)?)
             }
-            (Spec::Conv { inputs, outputs, kernel, stride, padding }, Images::Plain) => {
+            (Spec::Conv { inputs, outputs, kernel, stride, padding, bias }, Images::Plain) => {
                 let [before, after] = padding;
                 let own = if before == after { before } else { 0 };
                 let config = Conv2dConfig { padding: own, stride, ..Default::default() };
-                let conv = conv2d(inputs, outputs, kernel, config, variables)?;
+                let new = if bias { conv2d } else { conv2d_no_bias };
+                let conv = new(inputs, outputs, kernel, config, variables)?;
                 Self::Conv(conv, [before - own, after - own])
             }
-            (Spec::Conv { inputs, outputs, kernel, stride, padding }, Images::Im2Col) => {
+            (Spec::Conv { inputs, outputs, kernel, stride, padding, bias }, Images::Im2Col) => {
                 let indices = windows(side, kernel, stride, padding);
-                let linear = linear(kernel * kernel * inputs, outputs, variables)?;
+                let new = if bias { linear } else { linear_no_bias };
+                let linear = new(kernel * kernel * inputs, outputs, variables)?;
                 Self::Im2ColConv(linear, Tensor::new(indices, &Device::Cpu)?)
             }
+            (Spec::BatchNorm(channels), _) => {
+                let layer = batch_norm(channels, BatchNormConfig::default(), variables)?;
+                match images {
+                    Images::Plain => Self::BatchNorm(layer),
+                    Images::Im2Col => Self::Im2ColBatchNorm(layer),
+                }
+            }
+            (Spec::GlobalMean, Images::Plain) => Self::GlobalMean,
+            (Spec::GlobalMean, Images::Im2Col) => Self::Im2ColGlobalMean,
+            (Spec::Save, _) => Self::Save,
+            (Spec::AddSaved, _) => Self::AddSaved,
             (Spec::MaxPool2, Images::Plain) => Self::MaxPool2,
             (Spec::MaxPool2, Images::Im2Col) => {
                 *side /= 2;
@@ -103,7 +130,15 @@ impl Layer {
                 let rows = x.pad_with_zeros(D::Minus2, *before, *after)?;
                 layer.forward(&rows.pad_with_zeros(D::Minus1, *before, *after)?)
             }
+            Self::BatchNorm(layer) => layer.forward_t(x, is_training),
             Self::MaxPool2 => x.max_pool2d(2),
+            Self::GlobalMean => x.mean((2, 3)),
+            Self::Save | Self::AddSaved => candle_core::bail!("no images were kept"),
+            Self::Im2ColBatchNorm(layer) => {
+                let rows = x.flatten_to(1)?;
+                layer.forward_t(&rows, is_training)?.reshape(x.shape())
+            }
+            Self::Im2ColGlobalMean => x.mean(1),
             Self::Im2ColConv(layer, indices) => {
                 let (outputs, inputs) = layer.weight().dims2()?;
                 let windows = x.index_select(indices, 1)?.reshape(((), inputs))?;
