@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
+use crate::table::replaced;
 use crate::{machine, process};
 
 const PAGE: &str = "docs/build-cost.md";
-/// Around the table in the page.
-const MARKS: [&str; 2] = ["<!-- measured by `cargo xtask build-cost` -->\n", "<!-- end -->\n"];
+/// Before the table in the page.
+const MARK: &str = "<!-- measured by `cargo xtask build-cost` -->\n";
 
 /// A program that trains ten steps with the library.
 const PROGRAM: &str = r#"fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,7 +63,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let page = fs::read_to_string(PAGE).context(PAGE)?;
     let table = table(&found, commit.trim(), &machine::name());
     print!("{table}");
-    fs::write(PAGE, replaced(&page, &table)?).context(PAGE)
+    fs::write(PAGE, replaced(&page, MARK, &table)?).context(PAGE)
 }
 
 /// Writes a new program that depends on the library.
@@ -103,29 +104,15 @@ fn table(found: &[Measurement], commit: &str, machine: &str) -> String {
     table
 }
 
-/// The page with another table between its marks.
-fn replaced(page: &str, table: &str) -> anyhow::Result<String> {
-    let (before, rest) = page.split_once(MARKS[0]).context("no mark before the table")?;
-    let (_, after) = rest.split_once(MARKS[1]).context("no mark after the table")?;
-    Ok(format!("{before}{}\n{table}\n{}{after}", MARKS[0], MARKS[1]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_table_replaces_the_one_before() {
-        let table = table(
-            &[Measurement { name: "`x`", processor_secs: 12.4, wall_secs: 6.6 }],
-            "abc",
-            "two cores",
-        );
-        let page = format!("a\n{}old\n{}b\n", MARKS[0], MARKS[1]);
-        let once = replaced(&page, &table).unwrap();
-        assert!(once.contains("Commit abc, two cores.\n") && once.contains("| `x` | 12 | 7 |\n"));
-        assert!(once.starts_with("a\n") && once.ends_with("b\n") && !once.contains("old"));
-        assert_eq!(replaced(&once, &table).unwrap(), once);
-        assert!(replaced("no marks", &table).is_err());
+    fn a_row_has_whole_seconds() {
+        let build = Measurement { name: "`x`", processor_secs: 12.4, wall_secs: 6.6 };
+        let table = table(&[build], "abc", "two cores");
+        assert!(table.starts_with("Commit abc, two cores.\n"), "{table}");
+        assert!(table.ends_with("| `x` | 12 | 7 |\n"), "{table}");
     }
 }

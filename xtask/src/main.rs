@@ -19,6 +19,7 @@ mod build_cost;
 mod ci;
 mod compare;
 mod cross;
+mod fast99;
 mod interop;
 mod kill;
 mod machine;
@@ -87,6 +88,11 @@ enum RepositoryTask {
     ///
     /// Takes half an hour to an hour on two cores; resumes where it was stopped.
     Results(results::ResultsArgs),
+    /// Train the presets `fast99` and `fast994` with many seeds, and `fast99` with changed settings; write
+    /// `docs/fast99.md`.
+    ///
+    /// Takes twenty minutes on two cores; resumes where it was stopped. Keep the machine otherwise idle.
+    Fast99(fast99::Fast99Args),
     /// Measure speed over batch, width, threads and number of samples; write `docs/sweep.svg` and `docs/sweep.md`.
     ///
     /// Takes about a quarter of an hour. Keep the machine otherwise idle.
@@ -120,6 +126,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Compare => compare::run(),
         #[cfg(feature = "browser")]
         RepositoryTask::BenchLive(args) => bench_live::run(&args),
+        RepositoryTask::Fast99(args) => fast99::run(&args),
         RepositoryTask::Results(args) => results::run(&args),
         RepositoryTask::Sweep(args) => sweep::run(&args),
     }

@@ -1,7 +1,12 @@
-//! Numbers as text.
+//! Numbers as text, and their tables in pages.
+
+use anyhow::Context as _;
 
 /// Stands where there is no number.
 pub(crate) const NOTHING: &str = "–";
+
+/// Behind a table in a page.
+pub(crate) const END: &str = "<!-- end -->\n";
 
 /// A positive number with three digits, or all that stand before the point.
 pub(crate) fn short(number: f64) -> String {
@@ -20,6 +25,25 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
+/// The mean of at least two values, and its standard error.
+pub(crate) fn mean_and_error(values: &[f64]) -> Option<[f64; 2]> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    (values.len() > 1).then(|| [mean, (squares / (n - 1.0) / n).sqrt()])
+}
+
+/// A page with another table between `mark` and the next [`END`].
+///
+/// # Errors
+///
+/// If it has no such marks.
+pub(crate) fn replaced(page: &str, mark: &str, table: &str) -> anyhow::Result<String> {
+    let (before, rest) = page.split_once(mark).with_context(|| format!("no {}", mark.trim()))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("no {}", END.trim()))?;
+    Ok(format!("{before}{mark}\n{table}\n{END}{after}"))
+}
+
 /// The smallest and the largest value, as `low..high`.
 pub(crate) fn range(values: &[f64]) -> Option<String> {
     let low = values.iter().copied().reduce(f64::min)?;
@@ -36,6 +60,21 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn the_standard_error_is_that_of_the_mean() {
+        assert_eq!(mean_and_error(&[1.0, 3.0]), Some([2.0, 1.0]));
+        assert_eq!(mean_and_error(&[1.0]), None);
+    }
+
+    #[test]
+    fn a_table_replaces_the_one_before() {
+        let page = format!("a\n<!-- x -->\nold\n{END}b\n<!-- y -->\nkept\n{END}");
+        let once = replaced(&page, "<!-- x -->\n", "| new |\n").unwrap();
+        assert_eq!(once, page.replace("old\n", "\n| new |\n\n"));
+        assert_eq!(replaced(&once, "<!-- x -->\n", "| new |\n").unwrap(), once);
+        assert!(replaced("no marks", "<!-- x -->\n", "").is_err());
     }
 
     #[test]
