@@ -65,7 +65,7 @@ impl PeerIsa {
 pub(super) struct Limits {
     /// Environment variables of its process.
     pub(super) variables: &'static [(&'static str, &'static str)],
-    /// Limits that are no variables.
+    /// Limits besides variables, in words.
     pub(super) note: &'static str,
 }
 
