@@ -18,7 +18,7 @@ pub const MAX_OPERANDS: usize = 32;
 ///
 /// A pass works on one tile of samples ([layout](crate#batch-innermost-layout)) and treats samples alike and
 /// independently, but for a *reduction over the batch*: an op with batched operands and a result without batch
-/// axis. Its forward pass writes the tile's part of the result, and [`finish`](Self::finish) combines the parts.
+/// axis. Its forward pass writes the tile's part of the result, and [`finish`](Self::finish) combines parts.
 pub trait Op<T: Float>: Any + Send + Sync {
     /// The op's name, as the method of [`Graph`](crate::Graph) that adds it.
     fn name(&self) -> &'static str;
@@ -60,8 +60,8 @@ pub trait Op<T: Float>: Any + Send + Sync {
         false
     }
 
-    /// For a reduction over the batch: the result from the parts of the tiles, which are contiguous; tile
-    /// `i` has `samples[i]` samples. The sum by default.
+    /// For a reduction over the batch: the result from parts of it, which are contiguous; part `i` is of `samples[i]`
+    /// samples. A part is that of a tile, or the result of an earlier call. The sum by default.
     fn finish(&self, parts: &[T], _samples: &[usize], y: &mut [T]) {
         y.fill(T::ZERO);
         for part in parts.chunks_exact(y.len().max(1)) {

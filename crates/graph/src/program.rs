@@ -13,6 +13,7 @@ mod plan;
 mod planner;
 mod row_parallel;
 mod run;
+mod shards;
 mod state;
 mod task;
 mod times;
@@ -32,6 +33,7 @@ use self::options::pool_or_serial;
 pub use self::options::{Compile, MemoryLimit, RunArgs};
 use self::plan::{NodePlan, Plan, Storage};
 pub(crate) use self::planner::tile_widths;
+pub use self::shards::MAX_SHARDS;
 use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
 use crate::graph::{Graph, Leaf, NodeId};
@@ -59,6 +61,8 @@ pub struct Program<T> {
     loss: Option<NodeId>,
     tiles: Vec<TileState<T>>,
     samples: Vec<usize>,
+    /// Where the tiles of each shard begin, and the last one's end.
+    shard_bounds: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
     row_parallel: Vec<RowParallelState<T>>,
@@ -78,10 +82,20 @@ impl<T: Float> Program<T> {
     ///
     /// # Panics
     ///
-    /// For a batch or tile of 0 samples.
+    /// For a batch or tile of 0 samples, or a number of shards out of range.
     pub fn new(graph: impl Into<Arc<Graph<T>>>, options: &Compile) -> Result<Self, CompileError> {
-        let graph = graph.into();
+        Self::of_shards(graph.into(), options, 0..options.shards)
+    }
+
+    /// As [`new`](Self::new), but the program has the tiles of some consecutive shards only: what it sums over samples is
+    /// their sum.
+    pub(crate) fn of_shards(
+        graph: Arc<Graph<T>>,
+        options: &Compile,
+        shards: Range<usize>,
+    ) -> Result<Self, CompileError> {
         assert!(options.batch > 0 && options.tile != Some(0), "a batch and a tile need a sample");
+        assert!((1..=MAX_SHARDS).contains(&options.shards), "{} shards", options.shards);
         if let Some(loss) = options.loss {
             let shape = graph.operand("loss", loss)?;
             if shape.is_batched() || shape.len() != 1 {
@@ -94,14 +108,22 @@ impl<T: Float> Program<T> {
         }
         let plan = planner::plan(&graph, options);
         let memory = Memory::new(&graph, &plan, options)?;
-        let firsts = (0..plan.batch).step_by(plan.samples);
-        let tiles: Vec<_> = firsts.map(|first| TileState::new(&plan, first)).collect();
-        let columns = tiles.last().map_or(0, |state| state.columns.end);
+        let (mut tiles, mut columns, mut shard_bounds) = (Vec::new(), 0, vec![0]);
+        for shard in 0..plan.shards {
+            let n_tiles = if shards.contains(&shard) { plan.tiles_in(shard) } else { 0 };
+            for i in 0..n_tiles {
+                let state = TileState::new(&plan, plan.tile(shard, i), columns);
+                columns = state.columns.end;
+                tiles.push(state);
+            }
+            shard_bounds.push(tiles.len());
+        }
         let layers = plan.row_parallel.iter();
         let layers = layers.map(|&layer| RowParallelState::new(&graph, &plan, layer, columns));
         Ok(Self {
             loss: options.loss,
-            samples: tiles.iter().map(|state| state.tile.valid).collect(),
+            samples: tiles.iter().map(|state: &TileState<T>| state.tile.valid).collect(),
+            shard_bounds,
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
             row_parallel: layers.collect(),
@@ -201,7 +223,8 @@ impl<T: Float> Program<T> {
         update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
         let Self { plan, gradients, .. } = self;
-        split(pool_or_serial(pool), plan, gradients, vectors, |c, dx, vectors| {
+        check_lens(gradients, &vectors);
+        pool_or_serial(pool).split(gradients, vectors, &plan.chunk_bounds, |c, dx, vectors| {
             let chunk = &plan.chunks[c];
             if !chunk.is_frozen {
                 update(chunk.piece(), dx, vectors);
@@ -283,7 +306,8 @@ impl<T: Float> Program<T> {
             Storage::Shared(at) => Some(self.shared[at].to_vec()),
             Storage::Tile(at) => {
                 assert!(sample < self.plan.batch, "sample {sample} of a batch of {}", self.batch());
-                let state = &self.tiles[sample / self.plan.samples];
+                let after = self.tiles.partition_point(|state| state.tile.first <= sample);
+                let state = &self.tiles[after - 1];
                 let rows = state.buffers[at].chunks_exact(state.tile.width);
                 Some(rows.map(|row| row[sample - state.tile.first]).collect())
             }
@@ -367,20 +391,15 @@ impl<T: Float> Program<T> {
     }
 
     fn context<'a>(&'a self, run: &'a RunArgs<'a, T>) -> Context<'a, T> {
-        let Self { graph, plan, shared, row_parallel, tiles, samples, .. } = self;
-        Context { graph, plan, shared, row_parallel, tiles, samples, run }
+        let Self { graph, plan, shared, row_parallel, tiles, samples, shard_bounds, .. } = self;
+        Context { graph, plan, shared, row_parallel, tiles, samples, shard_bounds, run }
     }
 }
 
-/// Calls `run` with the number of each chunk, its gradients and the same piece of each of `vectors`.
-fn split<T: Float, const N: usize>(
-    pool: &Pool,
-    plan: &Plan,
-    gradients: &mut [T],
-    vectors: [&mut [T]; N],
-    run: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
-) {
+/// # Panics
+///
+/// If a vector is neither empty nor as long as the gradients.
+fn check_lens<T, const N: usize>(gradients: &[T], vectors: &[&mut [T]; N]) {
     let is_right = |vector: &&mut [T]| vector.is_empty() || vector.len() == gradients.len();
     assert!(vectors.iter().all(is_right), "a vector of another length than the gradients");
-    pool.split(gradients, vectors, &plan.chunk_bounds, run);
 }

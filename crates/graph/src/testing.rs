@@ -2,6 +2,7 @@
 //! differences, `f32` against `f64`, and the checks themselves against a gradient that is 0.1 % off.
 
 mod elements;
+pub(crate) mod shards;
 #[cfg(test)]
 mod tests;
 
@@ -158,6 +159,7 @@ impl fmt::Display for OperandReport {
 struct TrialLayout {
     batch: usize,
     tile: Option<usize>,
+    shards: usize,
     /// Operands without batch axis are computed instead of parameters.
     is_computed: bool,
     /// Each operand has a second reader, whose gradient comes first.
@@ -166,11 +168,11 @@ struct TrialLayout {
 
 /// Compared with reference and finite differences: whole batches, tiles, and one too small for its lanes.
 const SMALL: [TrialLayout; 5] = [
-    TrialLayout { batch: 1, tile: None, is_computed: false, is_shared: false },
-    TrialLayout { batch: 5, tile: None, is_computed: true, is_shared: false },
-    TrialLayout { batch: 5, tile: Some(2), is_computed: false, is_shared: true },
-    TrialLayout { batch: 37, tile: Some(16), is_computed: false, is_shared: false },
-    TrialLayout { batch: 37, tile: Some(16), is_computed: true, is_shared: true },
+    TrialLayout { batch: 1, tile: None, shards: 1, is_computed: false, is_shared: false },
+    TrialLayout { batch: 5, tile: None, shards: 1, is_computed: true, is_shared: false },
+    TrialLayout { batch: 5, tile: Some(2), shards: 1, is_computed: false, is_shared: true },
+    TrialLayout { batch: 37, tile: Some(16), shards: 1, is_computed: false, is_shared: false },
+    TrialLayout { batch: 37, tile: Some(16), shards: 1, is_computed: true, is_shared: true },
 ];
 
 /// The layouts in which every width of a tile is met: two tiles, the second with unused lanes, or one if that
@@ -183,9 +185,16 @@ fn layouts_of_all_widths(inputs: &[RandomOperand]) -> impl Iterator<Item = Trial
     let widths = widths.filter(move |width| is_batched && (!is_large || [1, 600].contains(width)));
     widths.map(|width| {
         let batch = if width < 512 { (2 * width).saturating_sub(5).max(3) } else { width - 5 };
-        TrialLayout { batch, tile: Some(width), is_computed: false, is_shared: false }
+        TrialLayout { batch, tile: Some(width), shards: 1, is_computed: false, is_shared: false }
     })
 }
+
+/// Batches in shards, some of which have several tiles, or no samples. Their results are compared with those of one shard.
+const IN_SHARDS: [TrialLayout; 3] = [
+    TrialLayout { batch: 5, tile: None, shards: 8, is_computed: false, is_shared: false },
+    TrialLayout { batch: 37, tile: Some(4), shards: 3, is_computed: false, is_shared: false },
+    TrialLayout { batch: 37, tile: Some(16), shards: 5, is_computed: true, is_shared: true },
+];
 
 /// Checks one op.
 ///
@@ -227,13 +236,20 @@ pub fn check_op<D: BuildOp<f64>, S: BuildOp<f32>, R: Fn(&[Tensor<f64>]) -> Tenso
         in_single_precision.check_elements(&place);
         include(&mut in_single, trial.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
     }
-    for layout in layouts_of_all_widths(inputs) {
+    for layout in layouts_of_all_widths(inputs).chain(IN_SHARDS) {
         let place = format!("shapes {shapes}, {layout:?}");
-        let narrow = OpTrial::new(&double, inputs, TrialLayout { tile: Some(16), ..layout });
+        let plain = TrialLayout { tile: Some(16), shards: 1, ..layout };
+        let narrow = OpTrial::new(&double, inputs, plain);
         let want = narrow.run_as_reference();
-        let found = OpTrial::new(&double, inputs, layout).run();
-        narrow.compare(&found, &want, UNIT_ROUNDOFF_F64, &format!("against tiles of 16, {place}"));
-        let (found, place) = (OpTrial::new(&single, inputs, layout).run(), format!("f32, {place}"));
+        let trial = OpTrial::new(&double, inputs, layout);
+        let against = format!("against tiles of 16, {place}");
+        narrow.compare(&trial.run(), &want, UNIT_ROUNDOFF_F64, &against);
+        let in_single_precision = OpTrial::new(&single, inputs, layout);
+        if layout.shards > 1 {
+            trial.check_shards(&place);
+            in_single_precision.check_shards(&format!("f32, {place}"));
+        }
+        let (found, place) = (in_single_precision.run(), format!("f32, {place}"));
         include(&mut in_single, narrow.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
     }
     let errors = in_double.into_iter().zip(in_single).zip(inputs).enumerate();
@@ -393,9 +409,15 @@ impl<'a, T: Float> OpTrial<'a, T> {
     }
 
     fn program(&self, options: Compile) -> Program<T> {
-        let TrialLayout { batch, tile, .. } = self.layout;
-        let options = Compile { batch, tile, ..options };
-        let mut program = Program::new(self.graph.clone(), &options).expect("the loss is a number");
+        self.program_of(0..self.layout.shards, options)
+    }
+
+    fn program_of(&self, shards: Range<usize>, options: Compile) -> Program<T> {
+        let TrialLayout { batch, tile, shards: n_shards, .. } = self.layout;
+        let options = Compile { batch, tile, shards: n_shards, ..options };
+        let graph = Arc::new(self.graph.clone());
+        let program = Program::of_shards(graph, &options, shards);
+        let mut program = program.expect("the loss is a number");
         let inputs: Vec<&Tensor<T>> = self.inputs.iter().collect();
         let (parameters, inputs) = (&self.parameters[..], &Tensors(&inputs));
         program.run(&RunArgs { parameters, inputs, ..RunArgs::default() });

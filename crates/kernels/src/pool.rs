@@ -161,6 +161,37 @@ impl Pool {
         bounds: &[usize],
         run: impl Fn(usize, &mut [T], [&mut [T]; N]) + Sync,
     ) {
+        self.split_on_threads(slice, others, bounds, |_, i, part, others| run(i, part, others));
+    }
+
+    /// As [`split`](Self::split), and shows each call its thread's own one of `locals`, unlocked unless another caller
+    /// uses the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`split`](Self::split), and with fewer locals than threads.
+    pub fn split_with<T: Send, L: Send, const N: usize>(
+        &self,
+        slice: &mut [T],
+        others: [&mut [T]; N],
+        bounds: &[usize],
+        locals: &[Mutex<L>],
+        run: impl Fn(usize, &mut [T], [&mut [T]; N], &Mutex<L>) + Sync,
+    ) {
+        let (threads, n_locals) = (self.threads(), locals.len());
+        assert!(n_locals >= threads, "{n_locals} locals for {threads} threads");
+        self.split_on_threads(slice, others, bounds, |thread, i, part, others| {
+            run(i, part, others, &locals[thread]);
+        });
+    }
+
+    fn split_on_threads<T: Send, const N: usize>(
+        &self,
+        slice: &mut [T],
+        others: [&mut [T]; N],
+        bounds: &[usize],
+        run: impl Fn(usize, usize, &mut [T], [&mut [T]; N]) + Sync,
+    ) {
         assert!(bounds.is_sorted(), "bounds decrease");
         let end = bounds.last().copied().unwrap_or(0);
         let checked = |slice: &mut [T]| {
@@ -168,14 +199,14 @@ impl Pool {
             (DisjointPtr(slice.as_mut_ptr()), slice.is_empty())
         };
         let (slice, others) = (checked(slice), others.map(checked));
-        self.run(bounds.len().saturating_sub(1), |i| {
+        self.run_on_threads(bounds.len().saturating_sub(1), |thread, i| {
             let part = |(slice, is_empty): &(DisjointPtr<T>, bool)| {
                 let range = if *is_empty { 0..0 } else { bounds[i]..bounds[i + 1] };
                 // SAFETY: the parts lie inside the slice and are disjoint, since the bounds do not decrease;
                 // `run` hands out each part once while the slices stay borrowed.
                 unsafe { std::slice::from_raw_parts_mut(slice.at(range.start), range.len()) }
             };
-            run(i, part(&slice), others.each_ref().map(part));
+            run(thread, i, part(&slice), others.each_ref().map(part));
         });
     }
 
@@ -402,7 +433,10 @@ mod tests {
             pool.each_with(&mut [(); 9], &locals, |_, (), _| panic!("with a local borrowed"));
         }));
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);
-        assert_eq!(locals.iter().map(|l| *lock(l)).sum::<usize>(), 1000);
+        pool.split_with(&mut [0; 40], [], &Vec::from_iter(0..=40), &locals, |_, _, [], local| {
+            *local.try_lock().unwrap() += 1;
+        });
+        assert_eq!(locals.iter().map(|l| *lock(l)).sum::<usize>(), 1040);
     }
 
     #[test]

@@ -17,11 +17,12 @@ use std::path::Path;
 
 use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, chain, nearest, printable};
-use graph::Shape;
+use graph::{MAX_SHARDS, Shape};
 use kernels::Float;
 use nn::optim::{Optimizer, adam::Adam, clip::Clip, ema::Ema, lookahead::Lookahead};
 use nn::registry::{
     InvalidSetting, Validate, nested, not_negative, one_or_more, optional, positive, require,
+    within_limit,
 };
 use nn::schedule::{Schedule, StepOf, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
@@ -96,6 +97,8 @@ settings! {
         l2: f64 = 0.0, not_negative;
         /// Samples of a step: 1 to all.
         batch: usize = 100, one_or_more;
+        /// Parts of a batch whose sums over samples begin at zero, 1 to 4096: see [`graph::Compile::shards`].
+        shards: usize = 1, shard_limit;
         /// How batches are drawn.
         order: Order = Order::ShuffledEpochs;
         /// Passes over the training set, with their fraction: above 0.
@@ -122,6 +125,10 @@ settings! {
         /// Newest checkpoints that are kept, besides the best and an even choice of ten.
         checkpoints: usize = 2, one_or_more;
     }
+}
+
+fn shard_limit(name: &str, found: &usize) -> Result<(), InvalidSetting> {
+    within_limit(name, *found, MAX_SHARDS)
 }
 
 impl TrainSpec {

@@ -55,6 +55,13 @@ pub(crate) struct PictureBuffers {
     found: Vec<f32>,
 }
 
+impl PictureBuffers {
+    /// Makes space for so many maps, so that a later picture that draws more of them allocates nothing.
+    pub(crate) fn reserve(&mut self, maps: usize) {
+        self.steps.reserve(maps);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum MapStep {
     Affine(AffineMap),

@@ -270,6 +270,7 @@ impl Trainer {
             batch,
             loss: Some(model.loss),
             keep: vec![model.prediction],
+            shards: train.shards,
             memory,
             ..Compile::default()
         };

@@ -83,7 +83,7 @@ fn a_warm_step_and_a_warm_prediction_allocate_nothing_in_layers_of_all_kinds() {
         "optimizer = 'sgd'",
         "optimizer = 'adam'\nclip = { norm = 1, value = 0.1 }",
         "optimizer = 'nesterov'\norder = 'with_replacement'\nl1 = 0.001\nl2 = 0.001",
-        "order = 'fixed_order'\nloss = 'hinge'",
+        "order = 'fixed_order'\nloss = 'hinge'\nshards = 7",
         "optimizer = 'muon'\nschedule = 'one_cycle'\nlookahead = {}\nema = {}",
     ] {
         let mut trainer = trainer(train, &pool);

@@ -21,7 +21,7 @@ model.layers=[{kind="max_pool2d",size=0},'flatten',{kind="linear",units=3}]
 model.layers=[{kind="max_pool2d",size=HUGE,stride=HUGE,padding='same'},'flatten',{kind="linear",units=3}]
 model.layers=[{kind="dropout",rate=0.999999999},'flatten',{kind="linear",units=3}]
 model.weight_init={kind="normal",deviation=1e300} model.weight_init={kind="constant",value=nan} model.bias=1e300
-train.batch=0 train.batch=HUGE train.batch=MOST train.batch=13 train.steps=-1 train.steps=1.5 train.seed=-1
+train.batch=0 train.batch=HUGE train.batch=MOST train.batch=13 train.shards=0 train.shards=MOST train.shards=-1 train.shards=4096 train.steps=-1 train.steps=1.5 train.seed=-1
 train.evaluate_every=MOST train.report_every=MOST train.l2=1e300 train.l1=nan
 train.clip.norm=1e-300 train.clip.value=1e-300 train.loss=hinge train.loss=mean_squared_error
 train.optimizer={kind="adam",epsilon=1e-300} train.schedule={kind="step",every=0}

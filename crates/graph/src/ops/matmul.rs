@@ -8,6 +8,8 @@
 //! Source: Giles (2008), "An extended collection of matrix derivative results for forward and reverse
 //! mode algorithmic differentiation".
 
+use std::ops::Range;
+
 use kernels::gemm::{
     GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
@@ -191,7 +193,8 @@ impl<T: Float> Op<T> for MatMulOp {
             (_, true) => {
                 Self::pack(dy, tile, pass.scratch);
                 let (weight, workspace) = (&shapes[WEIGHT], &*pass.scratch);
-                let rows = WeightRows { x: x[0], workspace, weight, tile, adds };
+                let columns = 0..tile.valid;
+                let rows = WeightRows { x: x[0], workspace, weight, tile, columns, adds };
                 Self::gradient_rows(rows, 0, dx);
             }
             (_, false) => {
@@ -244,7 +247,7 @@ pub(crate) struct RowsPass<'a, T> {
 }
 
 /// Some rows of the gradient of the weight, from one tile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WeightRows<'a, T> {
     /// The first operand.
     pub(crate) x: &'a [T],
@@ -252,6 +255,8 @@ pub(crate) struct WeightRows<'a, T> {
     /// The shape of the weight.
     pub(crate) weight: &'a Shape,
     pub(crate) tile: Tile,
+    /// The columns of the tile to be summed over.
+    pub(crate) columns: Range<usize>,
     /// Whether to add to what other tiles have left, or to set.
     pub(crate) adds: bool,
 }
@@ -320,19 +325,20 @@ impl MatMulOp {
         if dx.is_empty() {
             return;
         }
-        let Tile { width, valid: segment_len, .. } = rows.tile;
-        let x = &rows.x[first_row * width..];
+        let (Tile { width, valid, .. }, segment_len) = (rows.tile, rows.columns.len());
+        let x = &rows.x[first_row * width + rows.columns.start..];
         let (m, k_segments, whole) = (dx.len() / n, &[[0, 0]][..], n / PANEL);
         for (first, n_columns, batch_count) in [(0, PANEL, whole), (whole * PANEL, n % PANEL, 1)] {
             if n_columns * batch_count == 0 {
                 continue;
             }
-            let (panels, ldb) = (&rows.workspace[first * segment_len..], whole_vectors(n_columns));
+            let ldb = whole_vectors(n_columns);
+            let panels = &rows.workspace[first * valid + rows.columns.start * ldb..];
             let c = MatrixC::new(&mut dx[first..], n, rows.adds);
             gemm(
                 GemmSize { m, n: n_columns, k_segments, segment_len, batch_count },
                 MatrixA { values: x, layout: Layout::RowMajor, lda: width },
-                MatrixB { values: panels, ldb, batch_stride: n_columns * segment_len },
+                MatrixB { values: panels, ldb, batch_stride: n_columns * valid },
                 MatrixC { batch_stride: n_columns, ..c },
             );
         }

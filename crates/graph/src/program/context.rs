@@ -1,17 +1,21 @@
 //! How tasks run, and where they read and write.
 
+use std::mem::replace;
+use std::ops::Range;
+
 use kernels::Float;
 
 use super::buffer::Buffer;
 use super::input_source::BOUND;
 use super::options::RunArgs;
 use super::plan::{Chunk, Plan, Storage};
+use super::shards;
 use super::state::{RowParallelState, TileState, Worker};
 use super::task::{Task, TaskKind};
 use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
 use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
-use crate::rows::{add, add_or_set};
+use crate::rows::add_or_set;
 
 /// What a task of a tile may read beside shared values.
 #[derive(Clone, Copy)]
@@ -45,6 +49,7 @@ pub(super) struct Context<'a, T> {
     /// Empty in a tiled stage, which writes them.
     pub(super) tiles: &'a [TileState<T>],
     pub(super) samples: &'a [usize],
+    pub(super) shard_bounds: &'a [usize],
     pub(super) run: &'a RunArgs<'a, T>,
 }
 
@@ -142,21 +147,40 @@ impl<'a, T: Float> Context<'a, T> {
                 scatter(out, &self.row_parallel_state(i).dx, adds);
             }
             TaskKind::Finish => {
-                let part = self.plan.nodes[i].part.expect("planned with a part");
-                let parts = &mut scratch[..out.len() * self.tiles.len()];
-                for (to, tile) in parts.chunks_exact_mut(out.len().max(1)).zip(self.tiles) {
-                    to.copy_from_slice(&tile.buffers[part]);
-                }
-                self.op(i).finish(parts, self.samples, out);
+                self.finish(i, out, scratch);
             }
             TaskKind::Reduce => {
                 let part = self.plan.nodes[i].gradient_part.expect("planned with a part");
-                self.tiles.iter().for_each(|tile| add(out, &tile.buffers[part]));
+                shards::sum(self.shard_bounds, true, out, scratch, |tiles, mut adds, out| {
+                    for tile in &self.tiles[tiles] {
+                        add_or_set(out, &tile.buffers[part], replace(&mut adds, true));
+                    }
+                });
             }
             TaskKind::RowParallel | TaskKind::RowParallelBackward => {
                 unreachable!("done by all threads")
             }
         }
+    }
+
+    /// The result of a reduction over the batch, from the tiles' parts of it.
+    fn finish(&self, i: usize, out: &mut [T], scratch: &mut [T]) {
+        let (op, len) = (self.op(i), out.len());
+        let part = self.plan.nodes[i].part.expect("planned with a part");
+        let of_tiles = |tiles: Range<usize>, out: &mut [T], scratch: &mut [T]| {
+            let parts = &mut scratch[..len * tiles.len()];
+            for (to, tile) in parts.chunks_exact_mut(len.max(1)).zip(&self.tiles[tiles.clone()]) {
+                to.copy_from_slice(&tile.buffers[part]);
+            }
+            op.finish(parts, &self.samples[tiles], out);
+        };
+        let join = |tiles: [Range<usize>; 2], out: &mut [T], other: &[T], scratch: &mut [T]| {
+            let parts = &mut scratch[..2 * len];
+            parts[..len].copy_from_slice(out);
+            parts[len..].copy_from_slice(other);
+            op.finish(parts, &tiles.map(|tiles| self.samples[tiles].iter().sum()), out);
+        };
+        shards::combine(self.shard_bounds, out, scratch, &of_tiles, &join);
     }
 
     fn forward(
@@ -228,28 +252,37 @@ impl<'a, T: Float> Context<'a, T> {
         );
     }
 
-    /// Adds the weight gradients that are made in rows to a chunk, or sets it to them: by node, then by tile.
-    pub(super) fn weight_rows(&self, chunk: &Chunk, mut adds: bool, dx: &mut [T]) {
+    /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them: by node, then by
+    /// tile.
+    pub(super) fn weight_rows(
+        &self,
+        chunk: &Chunk,
+        tiles: Range<usize>,
+        mut adds: bool,
+        dx: &mut [T],
+    ) {
+        let tiles = &self.tiles[tiles];
+        let columns = || tiles[0].columns.start..tiles[tiles.len() - 1].columns.end;
         for &i in &chunk.by_rows {
             let plan = &self.plan.nodes[i];
             let weight = &plan.shapes[WEIGHT];
             let row_len = weight.dims().last().map_or(1, |&len| len.max(1));
             let first_row = chunk.range.start / row_len;
-            let mut make = |x: &[T], workspace: &[T], tile: Tile| {
-                let adds = std::mem::replace(&mut adds, true);
-                let rows = WeightRows { x, workspace, weight, tile, adds };
+            let mut make = |x: &[T], workspace: &[T], tile: Tile, columns: Range<usize>| {
+                let adds = replace(&mut adds, true);
+                let rows = WeightRows { x, workspace, weight, tile, columns, adds };
                 MatMulOp::gradient_rows(rows, first_row, dx);
             };
             if plan.row_parallel.is_some() {
                 let layer = self.row_parallel_state(i);
-                make(&layer.x, &layer.workspace, layer.tile);
+                make(&layer.x, &layer.workspace, layer.tile, columns());
                 continue;
             }
             let workspace = plan.workspace.expect("planned with a workspace");
-            for state in self.tiles {
+            for state in tiles {
                 let x = self.graph.at(i).operands()[0].index();
                 let x = self.value(x, Some(Local::of(state)));
-                make(x, &state.buffers[workspace], state.tile);
+                make(x, &state.buffers[workspace], state.tile, 0..state.tile.valid);
             }
         }
     }

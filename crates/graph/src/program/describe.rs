@@ -4,7 +4,7 @@ use kernels::Float;
 
 use super::Program;
 use super::memory::Memory;
-use super::plan::Stage;
+use super::plan::{Plan, Stage};
 use super::task::{Task, TaskKind};
 use super::times::Direction;
 
@@ -23,11 +23,12 @@ impl<T: Float> Program<T> {
     }
 
     fn describe_tiles(&self) -> String {
-        let (tiles, width, samples) = (self.tiles.len(), self.plan.width, self.samples[0]);
-        let last = self.samples[tiles - 1];
-        let rest = if last == samples { String::new() } else { format!(", {last} in the last") };
-        let batch = self.plan.batch;
-        format!("batch {batch}: {tiles} tiles of width {width}, {samples} samples each{rest}")
+        let (tiles, Plan { batch, shards, width, .. }) = (self.tiles.len(), &self.plan);
+        let shards = if *shards == 1 { String::new() } else { format!(" in {shards} shards") };
+        let of_tiles = self.samples.iter();
+        let (least, most) = (of_tiles.clone().min().unwrap_or(&0), of_tiles.max().unwrap_or(&0));
+        let samples = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        format!("batch {batch}{shards}: {tiles} tiles of width {width}, {samples} samples each")
     }
 
     /// Successive tasks of the same pass through the same layer share a line.
@@ -106,6 +107,10 @@ mod tests {
         g.begin_scope("loss");
         let loss = g.mean_all(y).unwrap();
         let options = Compile { batch: 20, loss: Some(loss), ..Compile::default() };
+        let in_shards = Compile { batch: 61, shards: 3, ..options.clone() };
+        let in_shards = Program::new(g.clone(), &in_shards).unwrap().describe();
+        let expected = "batch 61 in 3 shards: 3 tiles of width 32, 20 to 21 samples each\n";
+        assert!(in_shards.starts_with(expected), "{in_shards}");
         let text = Program::new(g, &options).unwrap().describe();
         for part in [
             "batch 20: 2 tiles of width 16, 10 samples each\nstage 1, once\n",

@@ -6,7 +6,8 @@ use kernels::Float;
 
 use super::error::CompileError;
 use super::options::{Compile, MemoryLimit};
-use super::plan::{Plan, Storage};
+use super::plan::{NodePlan, Plan, Storage};
+use super::shards;
 use super::state::RowParallelState;
 use crate::graph::{Graph, NodeId};
 
@@ -41,7 +42,7 @@ impl Memory {
         memory.check(graph, plan, options)?;
         // Only now, since ops do not expect to be asked about sizes that no memory holds.
         let parts = memory.shared_scratch;
-        memory.thread_scratch = scratch_len(graph, plan, plan.width);
+        memory.thread_scratch = scratch_len(graph, plan, plan.width).max(chunk_scratch(plan));
         memory.shared_scratch = scratch_len(graph, plan, 1).max(parts);
         memory.thread = memory.thread.saturating_add(memory.thread_scratch);
         memory.shared = memory.shared.saturating_add(memory.shared_scratch - parts);
@@ -50,24 +51,32 @@ impl Memory {
     }
 
     fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan) -> Self {
-        // All tiles are alike but the last, which may be narrower. They are not listed: a batch may be huge.
-        let n_before = (plan.batch - 1) / plan.samples;
-        let [width, last_width] =
-            [0, n_before * plan.samples].map(|first| plan.tile_at(first).width);
-        let all = |each: usize, last| n_before.saturating_mul(each).saturating_add(last);
         let of_tile = |width| sum(plan.tile_buffers.iter().map(|len| len.elements(width)));
-        let tile = of_tile(width);
-        let reductions = graph.nodes().filter(|(id, _)| plan.nodes[id.index()].part.is_some());
-        let largest_part = reductions.map(|(_, node)| node.shape().len()).max().unwrap_or(0);
-        let parts = all(largest_part, largest_part);
-        let columns = all(width, last_width);
+        let (mut most, mut width, mut columns, mut tiles) = (0, 0, 0_usize, 0_usize);
+        for shard in 0..plan.shards {
+            let n_tiles = plan.tiles_in(shard);
+            let Some(n_before) = n_tiles.checked_sub(1) else { continue };
+            // All its tiles are alike but the last, which may be narrower. They are not listed: a batch may be huge.
+            let [each, last] = [0, n_before].map(|i| plan.tile(shard, i).width);
+            let all = |each: usize, last| n_before.saturating_mul(each).saturating_add(last);
+            columns = columns.saturating_add(all(each, last));
+            tiles = tiles.saturating_add(all(of_tile(each), of_tile(last)));
+            (most, width) = (most.max(n_tiles), width.max(each));
+        }
+        let largest = |is_asked: fn(&NodePlan) -> bool| {
+            let nodes = graph.nodes().zip(&plan.nodes).filter(|(_, plan)| is_asked(plan));
+            nodes.map(|((_, node), _)| node.shape().len()).max().unwrap_or(0)
+        };
+        let of_shard = largest(|plan| plan.part.is_some()).saturating_mul(most);
+        let summed = largest(|plan| plan.part.or(plan.gradient_part).is_some());
+        let parts = of_shard.saturating_add(summed.saturating_mul(shards::buffers(plan.shards)));
         let layers = plan.row_parallel.iter();
         let layers =
             layers.flat_map(|&layer| RowParallelState::lens(graph, plan, layer, columns).1);
         let shared = plan.shared_lens.iter().copied().chain(layers);
         Self {
-            tile,
-            tiles: all(tile, of_tile(last_width)),
+            tile: of_tile(width),
+            tiles,
             thread: sum(plan.worker_rows.iter().copied()).saturating_mul(plan.width),
             thread_scratch: 0,
             shared: sum(shared.chain([parts, graph.n_parameters()])),
@@ -115,6 +124,12 @@ fn sum(lens: impl Iterator<Item = usize>) -> usize {
 fn stored<T: Float>(graph: &Graph<T>, plan: &Plan) -> impl Iterator<Item = NodeId> {
     let ids = graph.nodes().map(|(id, _)| id);
     ids.filter(|id| plan.nodes[id.index()].value != Storage::None)
+}
+
+/// The scratch space for the sum of a chunk over all shards.
+fn chunk_scratch(plan: &Plan) -> usize {
+    let lens = plan.chunks.iter().map(|chunk| chunk.range.len());
+    lens.max().unwrap_or(0).saturating_mul(shards::buffers(plan.shards))
 }
 
 /// The largest scratch space that a pass needs for a tile of this width.

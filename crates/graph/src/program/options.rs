@@ -21,6 +21,10 @@ pub struct Compile {
     pub keep_all: bool,
     /// Samples in a tile; chosen by the planner if not given.
     pub tile: Option<usize>,
+    /// Parts of the batch whose sums over samples begin at zero, from 1 to [`MAX_SHARDS`](crate::MAX_SHARDS): shard `i` of `S` holds samples
+    /// `⌊i·B/S⌋` to `⌊(i+1)·B/S⌋ − 1` of a batch of `B`. The sums are combined by a fixed binary tree, so they depend on
+    /// this number.
+    pub shards: usize,
     /// What the program may take; one that needs more is refused before anything is allocated.
     pub memory: MemoryLimit,
 }
@@ -44,10 +48,10 @@ impl Default for MemoryLimit {
 }
 
 impl Default for Compile {
-    /// A batch of one sample, no loss, nothing kept, the usual memory limit.
+    /// A batch of one sample in one shard, no loss, nothing kept, the usual memory limit.
     fn default() -> Self {
-        let (loss, keep, tile) = (None, Vec::new(), None);
-        Self { batch: 1, loss, keep, keep_all: false, tile, memory: MemoryLimit::default() }
+        let (loss, keep, tile, memory) = (None, Vec::new(), None, MemoryLimit::default());
+        Self { batch: 1, loss, keep, keep_all: false, tile, shards: 1, memory }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::ParameterPiece;
+use super::shards;
 use super::task::Task;
 use crate::Shape;
 use crate::op::Tile;
@@ -112,17 +113,26 @@ pub(super) struct Plan {
     /// The layers with so large a weight that it is read once for all tiles, each thread some rows.
     pub(super) row_parallel: Vec<usize>,
     pub(super) batch: usize,
+    pub(super) shards: usize,
     /// Elements of a row of a tile, at most.
     pub(super) width: usize,
     /// Of what the elements of a row of a tile are a multiple, unless they are all of [`width`](Self::width).
     pub(super) alignment: usize,
-    /// The samples of each tile but the last.
-    pub(super) samples: usize,
 }
 
 impl Plan {
-    pub(super) fn tile_at(&self, first: usize) -> Tile {
-        let valid = self.samples.min(self.batch - first);
+    /// The number of tiles of a shard.
+    pub(super) fn tiles_in(&self, shard: usize) -> usize {
+        shards::samples(self.batch, self.shards, shard).len().div_ceil(self.width)
+    }
+
+    /// Tile `i` of a shard.
+    pub(super) fn tile(&self, shard: usize, i: usize) -> Tile {
+        let samples = shards::samples(self.batch, self.shards, shard);
+        // As many samples in each tile as in any other, so that all threads have as much to do.
+        let step = samples.len().div_ceil(self.tiles_in(shard));
+        let first = samples.start + i * step;
+        let valid = step.min(samples.end - first);
         // A tile may be narrower, as long as its rows stay whole vectors.
         let width = self.width.min(valid.next_multiple_of(self.alignment));
         Tile { first, valid, width, batch: self.batch }

@@ -5,6 +5,7 @@
 //! - A **stage** is a list of tasks between two points at which all threads wait for each other. In a *tiled*
 //!   stage each tile goes through all tasks of the stage before its thread takes the next tile. An *untiled*
 //!   stage works on values without batch axis, once.
+//! - A **shard** is a part of the batch with tiles of its own, whose sums begin at zero: see `shards`.
 //! - A **chunk** is a piece of a parameter's gradient. After the last stage one thread makes the chunk from
 //!   all tiles, in the order of the tiles, and updates the parameters with it.
 //!
@@ -62,13 +63,11 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
         if graph.nodes().any(|(_, node)| node.is_frozen()) {
             // The width that trains all parameters: freezing one does not change the rounding of the others.
             let trained = place(&Analysis::new(graph, options, |_| true), options);
-            return width::<T>(&trained.worker_rows, options.batch);
+            return width::<T>(&trained.worker_rows, options);
         }
-        width::<T>(&plan.worker_rows, options.batch)
+        width::<T>(&plan.worker_rows, options)
     });
     plan.alignment = Isa::current().lanes();
-    // As many samples in each tile as in any other, so that all threads have as much to do.
-    plan.samples = options.batch.div_ceil(options.batch.div_ceil(plan.width));
     plan
 }
 
@@ -89,7 +88,8 @@ fn place<T: Float>(analysis: &Analysis<'_, T>, options: &Compile) -> Plan {
         nodes.push(NodePlan { shapes, input, kept_rows, ..NodePlan::default() });
     }
     let stages = stages::stages(analysis);
-    let mut plan = Plan { nodes, stages, batch: options.batch, ..Plan::default() };
+    let Compile { batch, shards, .. } = *options;
+    let mut plan = Plan { nodes, stages, batch, shards, ..Plan::default() };
     storage::place_shared(analysis, &mut plan);
     storage::place_batched(analysis, options, &mut plan);
     plan
@@ -100,7 +100,12 @@ static F32: fn(&Graph<f32>, &Compile) -> Plan = plan;
 #[used]
 static F64: fn(&Graph<f64>, &Compile) -> Plan = plan;
 
-fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
+fn width<T>(worker_rows: &[usize], &Compile { batch, shards, .. }: &Compile) -> usize {
+    // A shard, or a batch, too small for any of the widths is one tile without padding.
+    let longest = batch.div_ceil(shards);
+    if WIDTHS.iter().all(|&(_, min_batch)| longest < min_batch) {
+        return longest;
+    }
     let rows = worker_rows.iter().fold(0, |sum: usize, &rows| sum.saturating_add(rows));
     let row_bytes = rows.saturating_mul(size_of::<T>());
     let fits = |&&(width, min_batch): &&(usize, usize)| {
@@ -109,10 +114,8 @@ fn width<T>(worker_rows: &[usize], batch: usize) -> usize {
     };
     // An even number of tiles, for two threads, and an odd one of cache lines a row, for all sets of the cache.
     let tiles = batch.max(1).div_ceil(MAX_WIDTH).next_multiple_of(2);
-    let width = (batch.div_ceil(tiles).div_ceil(ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT;
-    if fits(&&(width, MAX_WIDTH_BATCH)) {
-        return width;
-    }
-    // A batch too small for any of them is one tile without padding.
-    WIDTHS.iter().find(fits).map_or(batch.max(1), |&(width, _)| width)
+    let odd = (batch.div_ceil(tiles).div_ceil(ROW_ALIGNMENT) | 1) * ROW_ALIGNMENT;
+    let of_batch = [(odd, MAX_WIDTH_BATCH)];
+    let &(width, _) = of_batch.iter().chain(&WIDTHS).find(fits).expect("the smallest fits any");
+    width.min(longest.next_multiple_of(ROW_ALIGNMENT))
 }

@@ -105,6 +105,9 @@ impl<'a, T: Float> Context<'a, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
+    use crate::testing::shards::{add, tree};
     use crate::{Compile, Graph, Pool, Program, RunArgs, Shape, Tensor, Tensors};
     use kernels::random::Stream;
 
@@ -130,13 +133,15 @@ mod tests {
         g
     }
 
-    fn results(batch: usize, threads: usize) -> Vec<u32> {
+    /// Loss and gradients of a program that has some of the shards.
+    fn results(batch: usize, shards: usize, own: Range<usize>, threads: usize) -> Vec<f32> {
         let graph = graph();
         let loss = graph.nodes().next_back().map(|(id, _)| id);
         let parameters = random(graph.n_parameters(), 1);
         let x = Tensor::new(vec![batch, 600], random(batch * 600, 2));
-        let options = Compile { batch, loss, tile: Some(16.min(batch)), ..Compile::default() };
-        let mut program = Program::new(graph, &options).unwrap();
+        let tile = Some(16.min(batch));
+        let options = Compile { batch, loss, tile, shards, ..Compile::default() };
+        let mut program = Program::of_shards(graph.into(), &options, own).unwrap();
         assert_eq!(program.row_parallel.len(), 3);
         let pool = Pool::new(threads);
         let (pool, inputs) = (Some(&pool), &Tensors(&[&x]));
@@ -148,15 +153,18 @@ mod tests {
             program.step(&run, [&mut stepped], |_, gradients, [p]| p.copy_from_slice(gradients));
         assert!(went && stepped == first, "a step is a run and an update");
         let loss = program.scalar(loss.unwrap());
-        std::iter::once(loss).chain(first).map(f32::to_bits).collect()
+        std::iter::once(loss).chain(first).collect()
     }
 
     #[test]
-    fn any_number_of_threads_gives_the_same_bytes() {
-        for batch in [1, 3, 16, 37] {
-            let expected = results(batch, 1);
-            for threads in [2, 3, 5] {
-                assert!(results(batch, threads) == expected, "batch {batch}, {threads} threads");
+    fn any_number_of_threads_gives_the_same_bytes_which_are_those_of_the_shards_alone() {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        for (batch, shards) in [(1, 1), (3, 1), (16, 1), (37, 1), (3, 5), (37, 3), (37, 8)] {
+            let of_shard = |i: usize| results(batch, shards, i..i + 1, 1);
+            let expected = bits(tree(batch, shards, of_shard, add));
+            for threads in [1, 2, 3, 5] {
+                let found = bits(results(batch, shards, 0..shards, threads));
+                assert!(found == expected, "batch {batch}, {shards} shards, {threads} threads");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! How a program carries out its plan.
 
 use std::mem::{replace, take};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 use kernels::Float;
 
@@ -14,7 +14,7 @@ use super::plan::{Chunk, Storage};
 use super::state::Worker;
 use super::task::{Task, TaskKind};
 use super::times::{Direction, Times};
-use super::{ParameterPiece, Program, split};
+use super::{ParameterPiece, Program, check_lens, shards};
 use crate::rows::add_or_set;
 
 #[used]
@@ -113,7 +113,7 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// The gradients of the parameters, each chunk by one thread, from all tiles in order; then `update`.
+    /// The gradients of the parameters, each chunk by one thread, from the tiles of each shard in order; then `update`.
     pub(super) fn run_chunks<const N: usize>(
         &mut self,
         run: &RunArgs<'_, T>,
@@ -121,27 +121,45 @@ impl<T: Float> Program<T> {
         update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
         let mut gradients = take(&mut self.gradients);
+        check_lens(&gradients, &vectors);
         let context = self.context(run);
-        let make = |c: usize, chunk: &Chunk, dx: &mut [T]| {
-            let mut adds = !chunk.clear;
-            if let Some(part) = self.plan.nodes[chunk.parameter].gradient_part {
-                for tile in &self.tiles {
-                    let part = &tile.buffers[part][chunk.range.clone()];
-                    add_or_set(dx, part, replace(&mut adds, true));
-                }
-            }
-            context.weight_rows(chunk, adds, dx);
-            self.chunk_squares[c].store(kernels::sum_of_squares(dx).to_bits(), Ordering::Relaxed);
-        };
-        split(run.pool(), &self.plan, &mut gradients, vectors, |c, dx, vectors| {
-            let chunk = &self.plan.chunks[c];
-            if chunk.is_frozen {
+        let add_up = |chunk: &Chunk, dx: &mut [T], worker: &Mutex<Worker<T>>| {
+            let part = self.plan.nodes[chunk.parameter].gradient_part;
+            if part.is_none() && chunk.by_rows.is_empty() {
                 return;
             }
-            let direction = Direction::Backward;
-            Times::count(run.times, chunk.parameter, direction, || make(c, chunk, dx));
-            update(chunk.piece(), dx, vectors);
-        });
+            let mut worker = (self.plan.shards > 1)
+                .then(|| worker.lock().unwrap_or_else(PoisonError::into_inner));
+            let scratch = worker.as_mut().map_or(&mut [][..], |worker| &mut worker.scratch);
+            shards::sum(&self.shard_bounds, !chunk.clear, dx, scratch, |tiles, mut adds, dx| {
+                if let Some(part) = part {
+                    for tile in &self.tiles[tiles.clone()] {
+                        let part = &tile.buffers[part][chunk.range.clone()];
+                        add_or_set(dx, part, replace(&mut adds, true));
+                    }
+                }
+                context.weight_rows(chunk, tiles, adds, dx);
+            });
+        };
+        let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
+        run.pool().split_with(
+            &mut gradients,
+            vectors,
+            bounds,
+            workers,
+            |c, dx, vectors, worker| {
+                let chunk = &self.plan.chunks[c];
+                if chunk.is_frozen {
+                    return;
+                }
+                Times::count(run.times, chunk.parameter, Direction::Backward, || {
+                    add_up(chunk, dx, worker);
+                    let squares = kernels::sum_of_squares(dx).to_bits();
+                    self.chunk_squares[c].store(squares, Ordering::Relaxed);
+                });
+                update(chunk.piece(), dx, vectors);
+            },
+        );
         self.gradients = gradients;
     }
 }

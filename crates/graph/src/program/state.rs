@@ -22,10 +22,8 @@ pub(super) struct TileState<T> {
 }
 
 impl<T: Float> TileState<T> {
-    pub(super) fn new(plan: &Plan, first: usize) -> Self {
-        let tile = plan.tile_at(first);
-        // All tiles before it are as wide as the first.
-        let start = first / plan.samples * plan.tile_at(0).width;
+    /// The tile beside others that end at column `start`.
+    pub(super) fn new(plan: &Plan, tile: Tile, start: usize) -> Self {
         let lens = plan.tile_buffers.iter().map(|len| len.elements(tile.width));
         let buffers = lens.map(Buffer::new).collect();
         Self { tile, columns: start..start + tile.width, buffers, is_bounded: false }

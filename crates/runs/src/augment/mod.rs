@@ -122,6 +122,7 @@ pub(crate) fn augment(
     values: &mut [f32],
     buffers: &mut PictureBuffers,
 ) {
+    buffers.reserve(list.len());
     let mut picture = AugmentedPicture::new(shape, values, buffers);
     for (number, augmentation) in list.iter().enumerate() {
         augmentation.as_dyn().apply(&mut picture, &mut key.stream(number));

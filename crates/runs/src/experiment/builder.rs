@@ -101,6 +101,8 @@ setters! {
     l2(factor: f64) train.l2 = factor;
     /// Samples of a step.
     batch(samples: usize) train.batch = samples;
+    /// Parts of a batch whose sums over samples begin at zero.
+    shards(shards: usize) train.shards = shards;
     /// How batches are drawn.
     order(order: Order) train.order = order;
     /// The seed of every random draw.
@@ -176,6 +178,7 @@ mod tests {
             .seed(3)
             .evaluate_every(2)
             .report_every(4)
+            .shards(3)
             .early_stopping(EarlyStopping { patience: 3, ..EarlyStopping::default() })
             .ema(Ema::default())
             .lookahead(Lookahead::default());
@@ -199,6 +202,7 @@ mod tests {
             seed = 3
             evaluate_every = 2
             report_every = 4
+            shards = 3
             early_stopping = { patience = 3 }
             ema = {}
             lookahead = {}

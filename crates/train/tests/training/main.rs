@@ -13,6 +13,7 @@ mod records;
 mod resume;
 mod runs;
 mod saved;
+mod shards;
 mod sources;
 mod start;
 mod steps;

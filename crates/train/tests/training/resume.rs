@@ -121,6 +121,11 @@ fn a_training_without_an_average_continues_in_every_order_of_samples() {
 }
 
 #[test]
+fn a_training_in_shards_continues() {
+    continues_to_the_same_bytes("batch = 20\nshards = 3\nsteps = 9\nevaluate_every = 2", &[0, 5]);
+}
+
+#[test]
 fn a_learning_rate_that_was_set_by_hand_is_kept() {
     let train = "batch = 20\nsteps = 12\nreport_every = 1";
     let set = Command::SetLearningRate { learning_rate: Some(0.05) };
@@ -214,6 +219,9 @@ fn another_training_is_refused_with_every_difference() {
     let begin = "cannot continue from the state of step 1: it is of another training\n  ";
     let message = refusal(state(), "batch = 30\nl2 = 0.5\nsteps = 8", split());
     assert_eq!(message, format!("{begin}train.l2: 0.0 → 0.5\n  train.batch: 20 → 30"));
+
+    let message = refusal(state(), "batch = 20\nsteps = 8\nshards = 4", split());
+    assert_eq!(message, format!("{begin}train.shards: 1 → 4"));
 
     let other = Split { train: images(69), test: images(30) };
     let message = refusal(state(), train, other);

@@ -1,0 +1,81 @@
+//! Training in shards: bytes that depend on their number, and on nothing else.
+
+use std::sync::Arc;
+
+use data::{Dataset, Features, Targets};
+use gradus_train::Trainer;
+use graph::{Compile, Pool};
+use nn::{Mode, Objective};
+use random_networks::{RandomTrial, SEEDS, network};
+use runs::{Experiment, Split, presets};
+
+const SHARDS: [usize; 4] = [2, 3, 5, 8];
+const PRESETS: [&str; 4] = ["five-relu", "conv-dropout", "bn-conv", "resnet-mini"];
+
+fn digits() -> Dataset {
+    let pixels = (0..30 * 784_u64).map(|i| (i * i * 31 % 251) as u8).collect();
+    let targets = Targets::Labels { values: (0..30).map(|i| i * 7 % 10).collect(), classes: 10 };
+    Dataset::new("digits", [28, 28, 1], Features::U8(pixels), targets).unwrap()
+}
+
+fn preset(name: &str) -> Experiment {
+    presets::find(name).unwrap().experiment()
+}
+
+/// The losses of some steps and the digest of the weights after them.
+fn digest(name: &str, batch: usize, shards: usize, threads: usize) -> (Vec<u64>, String) {
+    let mut experiment = preset(name);
+    experiment.train.batch = batch;
+    experiment.train.shards = shards;
+    experiment.train.clip.norm = Some(1.0);
+    let split = Split { train: digits(), test: digits() };
+    let mut trainer = Trainer::new(experiment, split, Arc::new(Pool::new(threads))).unwrap();
+    let losses = (0..3).map(|_| trainer.step().unwrap().metrics.loss().to_bits()).collect();
+    (losses, trainer.saved().weights_digest())
+}
+
+#[test]
+fn presets_have_bytes_of_their_own_for_each_number_of_shards_and_the_same_for_any_of_threads() {
+    for name in PRESETS {
+        let mut digests = Vec::new();
+        // The last has more shards than samples.
+        for (batch, shards) in [(13, 1), (13, 2), (13, 3), (13, 5), (13, 8), (5, 8)] {
+            let alone = digest(name, batch, shards, 1);
+            for threads in [2, 3] {
+                let found = digest(name, batch, shards, threads);
+                assert_eq!(found, alone, "{name}, {batch} in {shards} shards, {threads} threads");
+            }
+            assert!(!digests.contains(&alone), "{name}, {batch} in {shards} shards");
+            digests.push(alone);
+        }
+    }
+}
+
+/// The largest distance of loss and gradients in shards from those of one shard, in the L2 norm, relative.
+fn distance(trial: &RandomTrial<f64>) -> f64 {
+    let numbers = |shards| {
+        let program = trial.run(&Compile { shards, ..Compile::default() });
+        [program.gradients(), &[program.scalar(trial.model.loss)]].concat()
+    };
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let plain = numbers(1);
+    let distances = SHARDS.map(|shards| {
+        let found = numbers(shards);
+        norm(&mut found.iter().zip(&plain).map(|(f, p)| f - p)) / norm(&mut plain.iter().copied())
+    });
+    distances.into_iter().fold(0.0, f64::max)
+}
+
+#[test]
+fn gradients_in_double_precision_are_those_of_one_shard() {
+    let of_presets = PRESETS.map(|name| (name.to_owned(), preset(name).model));
+    let random = SEEDS.map(|seed| (format!("random {seed}"), network(seed)));
+    for (name, network) in of_presets.into_iter().chain(random) {
+        for batch in [3, 37] {
+            let objective = Objective::default();
+            let trial = RandomTrial::<f64>::new(&network, &objective, Mode::Train, batch, 7);
+            let found = distance(&trial);
+            assert!(found <= 1e-12, "{name}, batch {batch}: {found:e}");
+        }
+    }
+}
