@@ -80,7 +80,7 @@ struct FinishedTraining {
 }
 
 /// A row of a table: the trainings of which it is the mean.
-struct Row {
+struct MeasuredChange {
     name: String,
     trainings: Vec<Training>,
 }
@@ -116,22 +116,22 @@ pub(crate) fn run(args: &Fast99Args) -> anyhow::Result<()> {
 }
 
 /// Both presets on the test set, with each instruction set of the machine that has vectors.
-fn presets() -> Vec<Row> {
+fn presets() -> Vec<MeasuredChange> {
     let sets = || Isa::available().filter(|isa| *isa != Isa::Portable);
     let rows = PRESETS.iter().flat_map(|(preset, seeds)| {
         sets().map(move |isa| {
             let name = format!("`{preset}`, {}", isa.name());
-            Row { name, trainings: trainings(preset, &[], seeds, isa) }
+            MeasuredChange { name, trainings: trainings(preset, &[], seeds, isa) }
         })
     });
     rows.collect()
 }
 
 /// Every change on the validation set, with the widest instruction set; then `fast994`.
-fn changes() -> Vec<Row> {
+fn changes() -> Vec<MeasuredChange> {
     let row = |name: &str, preset, settings: &[&str], seeds| {
         let settings = [&[VALIDATION], settings].concat();
-        Row {
+        MeasuredChange {
             name: name.to_owned(),
             trainings: trainings(preset, &settings, &seeds, Isa::current()),
         }
@@ -178,12 +178,12 @@ fn train(training: Training) -> anyhow::Result<FinishedTraining> {
     Ok(FinishedTraining { training, accuracy, seconds })
 }
 
-fn table(what: &str, part: &str, rows: &[Row], done: &[FinishedTraining]) -> String {
+fn table(what: &str, part: &str, rows: &[MeasuredChange], done: &[FinishedTraining]) -> String {
     let mut table = format!(
         "{}.\n\n| {what} | seeds | {part} accuracy | standard error | lowest to highest | seconds |\n|---|---|---|---|---|---|\n",
         machine::name()
     );
-    for Row { name, trainings } in rows {
+    for MeasuredChange { name, trainings } in rows {
         let of_row = |run: &&FinishedTraining| trainings.contains(&run.training);
         let runs: Vec<&FinishedTraining> = done.iter().filter(of_row).collect();
         let accuracies: Vec<f64> = runs.iter().map(|run| run.accuracy).collect();
