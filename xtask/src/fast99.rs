@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Fast99Args) -> anyhow::Result<()> {
         let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
         process::run(Command::new("cargo").args(build))?;
         let changes = changes.iter().filter(|_| !args.presets_only);
-        for training in changes.chain(&presets).flat_map(|row| &row.trainings) {
+        for training in presets.iter().chain(changes).flat_map(|row| &row.trainings) {
             if done.iter().all(|run| run.training != *training) {
                 let run = train(training.clone())?;
                 let line = serde_json::to_string(&run)?;

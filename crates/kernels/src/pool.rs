@@ -434,7 +434,7 @@ mod tests {
         }));
         pool.each_with(&mut [(); 500], &locals, |_, (), local| *local += 1);
         pool.split_with(&mut [0; 40], [], &Vec::from_iter(0..=40), &locals, |_, _, [], local| {
-            *local.try_lock().unwrap() += 1;
+            *lock(local) += 1;
         });
         assert_eq!(locals.iter().map(|l| *lock(l)).sum::<usize>(), 1040);
     }
