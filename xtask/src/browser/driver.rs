@@ -139,8 +139,14 @@ impl Browser {
     }
 
     pub(crate) async fn click(&self, css: &str) -> anyhow::Result<()> {
-        let element = self.client.find(Locator::Css(css)).await.with_context(|| css.to_owned())?;
-        element.click().await.with_context(|| css.to_owned())
+        loop {
+            let found = self.client.find(Locator::Css(css)).await;
+            match found.with_context(|| css.to_owned())?.click().await {
+                // A page that redraws may replace an element between the two.
+                Err(error) if error.is_stale_element_reference() => {}
+                clicked => return clicked.with_context(|| css.to_owned()),
+            }
+        }
     }
 
     /// Changes the value of a field: an expression, in which `it` is the field.
