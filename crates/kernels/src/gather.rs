@@ -123,7 +123,8 @@ mod x86 {
         divisor: f32,
         to: &mut [f32],
     ) -> usize {
-        if samples.len < BYTES || !is_exact(divisor) {
+        // SAFETY: the caller's promise.
+        if samples.len < BYTES || !unsafe { is_exact(divisor) } {
             return 0;
         }
         // SAFETY: the caller's promise.
@@ -167,14 +168,16 @@ mod x86 {
         done
     }
 
-    /// Whether a quotient by [`quotient_256`] is correctly rounded for every byte.
+    /// Whether the product of a byte with the reciprocal, corrected by the remainder, is the correctly rounded quotient, for
+    /// every byte. All are tried, since each batch asks: a loop that may end early is not vectorised.
+    #[target_feature(enable = "avx2,fma")]
     fn is_exact(divisor: f32) -> bool {
         let reciprocal = 1.0 / divisor;
-        (0..=255_u8).all(|byte| {
+        (0..=255_u8).fold(true, |is_exact, byte| {
             let byte = f32::from(byte);
             let quotient = byte * reciprocal;
             let rest = (-quotient).mul_add(divisor, byte);
-            rest.mul_add(reciprocal, quotient) == byte / divisor
+            is_exact & (rest.mul_add(reciprocal, quotient) == byte / divisor)
         })
     }
 
@@ -261,21 +264,14 @@ mod x86 {
                 for two in transposed(samples.values.as_ptr().add(feature), starts) {
                     for bytes in [two, _mm_unpackhi_epi64(two, two)] {
                         let byte = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
-                        _mm256_storeu_ps(to, quotient_256(byte, divisor, reciprocal));
+                        let quotient = _mm256_mul_ps(byte, reciprocal);
+                        let rest = _mm256_fnmadd_ps(quotient, divisor, byte);
+                        _mm256_storeu_ps(to, _mm256_fmadd_ps(rest, reciprocal, quotient));
                         to = to.wrapping_add(samples.width);
                     }
                 }
             }
         }
-    }
-
-    /// `byte / divisor`: the product with the reciprocal, corrected by the remainder.
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    fn quotient_256(byte: __m256, divisor: __m256, reciprocal: __m256) -> __m256 {
-        let quotient = _mm256_mul_ps(byte, reciprocal);
-        let rest = _mm256_fnmadd_ps(quotient, divisor, byte);
-        _mm256_fmadd_ps(rest, reciprocal, quotient)
     }
 
     /// Sixteen samples, four features at a time, the last ones one by one.
