@@ -11,7 +11,7 @@ use gradus::kernels::Isa;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::table::{mean_and_error, median, replaced};
+use crate::table::{bounds, mean_and_error, median, replaced};
 use crate::{machine, process};
 
 /// One line per finished run.
@@ -188,10 +188,8 @@ fn table(what: &str, part: &str, rows: &[MeasuredChange], done: &[FinishedTraini
         let runs: Vec<&FinishedTraining> = done.iter().filter(of_row).collect();
         let accuracies: Vec<f64> = runs.iter().map(|run| run.accuracy).collect();
         let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
-        let cells = mean_and_error(&accuracies).zip(median(&seconds));
-        let cells = cells.map(|([mean, error], seconds)| {
-            let low = accuracies.iter().copied().fold(1.0, f64::min);
-            let high = accuracies.iter().copied().fold(0.0, f64::max);
+        let cells = mean_and_error(&accuracies).zip(bounds(&accuracies)).zip(median(&seconds));
+        let cells = cells.map(|(([mean, error], [low, high]), seconds)| {
             format!(
                 "{} | **{mean:.4}** | {error:.5} | {low:.4} to {high:.4} | {seconds:.2}",
                 runs.len()

@@ -44,11 +44,16 @@ pub(crate) fn replaced(page: &str, mark: &str, table: &str) -> anyhow::Result<St
     Ok(format!("{before}{mark}\n{table}\n{END}{after}"))
 }
 
-/// The smallest and the largest value, as `low..high`.
-pub(crate) fn range(values: &[f64]) -> Option<String> {
+/// The smallest and the largest value.
+pub(crate) fn bounds(values: &[f64]) -> Option<[f64; 2]> {
     let low = values.iter().copied().reduce(f64::min)?;
     let high = values.iter().copied().reduce(f64::max)?;
-    Some(format!("{}..{}", short(low), short(high)))
+    Some([low, high])
+}
+
+/// The smallest and the largest value, as `low..high`.
+pub(crate) fn range(values: &[f64]) -> Option<String> {
+    bounds(values).map(|[low, high]| format!("{}..{}", short(low), short(high)))
 }
 
 #[cfg(test)]

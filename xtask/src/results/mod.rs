@@ -12,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use crate::process;
+use crate::table::bounds;
 
 /// One line per finished run: the output of `gradus train --json`.
 const RUNS: &str = "docs/results.jsonl";
@@ -122,10 +123,8 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             continue;
         }
         let mean = reached.iter().sum::<f64>() / reached.len() as f64;
-        let low = reached.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = reached.iter().copied().fold(0.0, f64::max);
-        let range =
-            if reached.len() > 1 { format!("{low:.4} to {high:.4}") } else { "one run".into() };
+        let range = bounds(&reached).filter(|_| reached.len() > 1);
+        let range = range.map_or("one run".into(), |[low, high]| format!("{low:.4} to {high:.4}"));
         let seconds = runs.iter().filter_map(|run| run["wall_seconds"].as_f64()).sum::<f64>()
             / runs.len() as f64;
         let difference = published

@@ -77,9 +77,7 @@ impl TerminalStyle {
 
     /// Lines of text, the first after `first`, the others after `other`.
     pub fn paragraph(&self, text: &str, first: &str, other: &str) -> String {
-        wrap(text, self.width.clamp(20, PROSE_WIDTH), first, other)
-            + "
-"
+        wrap(text, self.width.clamp(20, PROSE_WIDTH), first, other) + "\n"
     }
 
     /// A figure.

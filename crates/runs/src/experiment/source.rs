@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 
-use data::{Dataset, Features};
+use data::{Dataset, Features, Targets};
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, positive, require};
 use nn::settings;
 
@@ -55,6 +55,16 @@ impl DataSpec {
     /// The name of a class: that of the setting or, without it, its number.
     pub fn class_name(&self, class: usize) -> String {
         self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// The name of the class of a sample; none if the dataset has no such sample, or values instead of classes.
+    pub fn label(&self, set: &Dataset, sample: usize) -> Option<String> {
+        match set.targets() {
+            Targets::Labels { values, .. } => {
+                values.get(sample).map(|&class| self.class_name(class as usize))
+            }
+            Targets::Values { .. } => None,
+        }
     }
 
     /// The divisor of a dataset's features: the setting or, without it, 255 for bytes and 1 for real numbers.

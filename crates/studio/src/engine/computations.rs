@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::limiter::{Limiter, Refusal, WorkLength, WorkPermit};
+use super::limiter::{Limiter, Refusal, WorkPermit};
 use super::{Call, Endpoint, EndpointError};
 use crate::guard::Visitor;
 use crate::library::Library;
@@ -128,7 +128,7 @@ impl Computations {
         let (state, work) = (Arc::clone(&self.0), Arc::clone(&computation));
         let runtime = Handle::current();
         let done = tokio::task::spawn_blocking(move || {
-            let time = RefCell::new(WorkTime::new(permit));
+            let time = RefCell::new(WorkTime { permit, begin: Instant::now() });
             let is_over = || time.borrow_mut().is_over(&work, &runtime);
             let call = Call { body: &work.body, library: &state.library, is_over: &is_over };
             let answer = state.endpoints[work.endpoint].answer(&call);
@@ -181,20 +181,14 @@ fn answer_bytes(answer: Result<String, EndpointError>) -> (StatusCode, Bytes) {
 /// How long a work has run, and its permit.
 struct WorkTime {
     permit: WorkPermit,
-    length: WorkLength,
     begin: Instant,
 }
 
 impl WorkTime {
-    fn new(permit: WorkPermit) -> Self {
-        Self { permit, length: WorkLength::Short, begin: Instant::now() }
-    }
-
     /// Whether the work is to end. Waits for a place for long works when it turns out to be one.
     fn is_over(&mut self, work: &Computation, runtime: &Handle) -> bool {
         let ran = self.begin.elapsed();
-        if self.length == WorkLength::Short && ran > SHORT_TIME && self.permit.lengthen() {
-            self.length = WorkLength::Long;
+        if ran > SHORT_TIME && self.permit.lengthen() {
             if !runtime.block_on(work.has_place(&mut self.permit)) {
                 return true;
             }

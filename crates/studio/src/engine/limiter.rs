@@ -69,7 +69,7 @@ struct Work {
 
 /// What is known of how long a work takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WorkLength {
+enum WorkLength {
     /// It has just begun.
     Short,
     /// It has run for a while.
@@ -144,12 +144,15 @@ impl WorkPermit {
     }
 
     /// Leaves the place for short works, and queues for one for long works: [`started`](Self::started) waits for it.
-    /// Returns false if so many wait there that it stays.
+    /// Returns false if it has done so before, or so many wait there that it stays.
     pub(crate) fn lengthen(&mut self) -> bool {
         let mut works = lock(&self.limiter.0);
         let own = works.works.iter().position(|work| work.number == self.number);
         let own = own.expect("it is there as long as its permit");
-        let access = works.works[own].visitor.access;
+        let Work { visitor: Visitor { access, .. }, length, .. } = works.works[own];
+        if length == WorkLength::Long {
+            return false;
+        }
         let waiting = works.waiting(WorkLength::Long);
         if waiting.filter(|work| work.visitor.access == access).count() >= MAX_LONG_WAITING {
             return false;
@@ -291,6 +294,7 @@ mod tests {
             assert_eq!(is_running(permit), i == 0 || i > MAX_LONG_WAITING, "{i}");
         }
         assert_eq!(long[3].n_before(), 2);
+        assert!(!long[0].lengthen() && is_running(&mut long[0]), "once is enough");
         let mut short = limiter.admit(viewer(100)).unwrap();
         assert!(!is_running(&mut short));
         drop(long.pop());

@@ -1,6 +1,5 @@
 //! What one sample of a batch adds to the gradient of a parameter.
 
-use data::Targets;
 use explain::element::{ElementName, Explanation};
 use serde::Serialize;
 
@@ -77,13 +76,7 @@ pub(super) fn parameter(trainer: &Trainer, of: &ElementName) -> Result<usize, Ex
 
 /// The name of the class of a training sample, if it has one.
 pub(super) fn train_label(trainer: &Trainer, sample: u32) -> Option<String> {
-    match trainer.train_set().targets() {
-        Targets::Labels { values, .. } => {
-            let class = values[sample as usize] as usize;
-            Some(trainer.current().experiment.data.class_name(class))
-        }
-        Targets::Values { .. } => None,
-    }
+    trainer.current().experiment.data.label(trainer.train_set(), sample as usize)
 }
 
 /// The first samples of a batch.

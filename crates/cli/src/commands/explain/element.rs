@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use gradus::data::{Dataset, Targets};
 use gradus::events::Part;
 use gradus::explain::element::{ElementName, ElementQuantity};
 use gradus::graph::Pool;
@@ -198,7 +197,7 @@ pub(super) fn run(
         };
         let explanation = pass.explain(of, terms, position)?;
         let sample = batch[position];
-        let label = label(trainer.train_set(), experiment, sample as usize);
+        let label = experiment.data.label(trainer.train_set(), sample as usize);
         ExplainedElement {
             model,
             at: Circumstances::Training { step, sample, position, label },
@@ -215,7 +214,7 @@ pub(super) fn run(
             .map_err(anyhow::Error::from)
             .with_context(|| format!("--sample {sample} of the {part} set"))?
             .explain(of, terms, 0)?;
-        let label = label(set, experiment, sample);
+        let label = experiment.data.label(set, sample);
         ExplainedElement {
             model,
             at: Circumstances::Evaluation { part, sample, label },
@@ -223,13 +222,4 @@ pub(super) fn run(
         }
     };
     print(out, json, &explained, ExplainedElement::write)
-}
-
-fn label(set: &Dataset, experiment: &Experiment, sample: usize) -> Option<String> {
-    match set.targets() {
-        Targets::Labels { values, .. } => {
-            Some(experiment.data.class_name(*values.get(sample)? as usize))
-        }
-        Targets::Values { .. } => None,
-    }
 }
