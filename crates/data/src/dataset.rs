@@ -196,7 +196,7 @@ impl Dataset {
 }
 
 impl Features {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
             Self::F32(values) => values.len(),

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use crate::mistakes::RowMistakes;
+
 /// Why data cannot be read, put together or drawn from.
 #[derive(Debug)]
 pub struct DataError {
@@ -94,6 +96,22 @@ pub enum DataFault {
         classes: usize,
         /// Whether the labels seem to be counted from 1.
         begins_at_1: bool,
+    },
+    /// The columns of a table do not fit, or one that is named is not there.
+    #[error("{0}")]
+    Columns(String),
+    /// Rows of a file cannot be read.
+    #[error("{0}")]
+    Rows(RowMistakes),
+    /// A file announces more than the limit.
+    #[error("{what} announces {found} bytes, the limit is {limit_bytes}")]
+    Announced {
+        /// The header or the member of an archive.
+        what: String,
+        /// The bytes it announces.
+        found: u64,
+        /// The most bytes that are read.
+        limit_bytes: u64,
     },
     /// Batches of this size cannot be drawn from that many samples in the order that is named.
     #[error("cannot draw batches of {batch_size} from {n_samples} samples")]

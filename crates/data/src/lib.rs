@@ -1,16 +1,20 @@
-//! Training data: datasets, the readers that fill them, synthetic datasets, and the order in which samples are
-//! drawn.
+//! Training data: tables of columns and the readers that fill them, datasets, synthetic datasets, and the order in
+//! which samples are drawn.
 //!
 //! Nothing here uses threads, a clock or a random state; files are opened only by the functions behind the default feature `files`.
 
+pub mod columns;
 mod dataset;
 mod error;
+mod input;
 pub mod made;
+mod mistakes;
 mod order;
 pub mod readers;
 mod sampler;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
+pub use mistakes::{CellMistake, RowMistakes};
 pub use order::Order;
 pub use sampler::{Draw, Sampler};

@@ -1,3 +1,4 @@
 //! Every file format that can be read, one file each. This list is the whole registry.
 
+pub mod csv;
 pub mod idx;

@@ -1,0 +1,216 @@
+//! Tables: named columns of cells in memory.
+
+use std::sync::Arc;
+
+use crate::{DataError, DataFault, Features};
+
+/// The code of a category that is missing.
+pub const MISSING: u32 = u32::MAX;
+
+/// Rows of named columns: all rows of some data, or a block of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    name: String,
+    rows: usize,
+    columns: Vec<Column>,
+}
+
+/// A named column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name, which no other column of the table has.
+    pub name: String,
+    /// Its cells, one for each row.
+    pub cells: Cells,
+}
+
+/// The cells of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// Numbers, and dates as seconds since 1970; NaN where a cell is missing.
+    ///
+    /// In `f64`, which tells whole numbers up to 2⁵³ apart: `f32` merges 16,777,216 and 16,777,217.
+    Numbers(Vec<f64>),
+    /// One of a few texts or whole numbers.
+    Categories {
+        /// The index of each row's category, or [`MISSING`].
+        codes: Vec<u32>,
+        /// The categories of all the data, sorted.
+        categories: Arc<[String]>,
+    },
+    /// Texts, as of identifiers; none where a cell is missing.
+    Texts(Vec<Option<String>>),
+    /// Pictures and other arrays of one shape, one row's numbers after the other's.
+    Arrays {
+        /// The axes of one array.
+        shape: Vec<usize>,
+        /// The numbers of all arrays.
+        values: Features,
+    },
+}
+
+impl Table {
+    /// Puts columns together. A table without columns may have rows.
+    ///
+    /// # Errors
+    ///
+    /// [`DataFault::Columns`] if two columns have one name, or a column does not have `rows` cells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use gradus_data::{DataError, columns::{Cells, Column, Table}};
+    /// let x = Column { name: "x".into(), cells: Cells::Numbers(vec![0.5, f64::NAN]) };
+    /// let table = Table::new("two rows", 2, vec![x])?;
+    /// assert_eq!((table.len(), table.column("x").unwrap().cells.missing()), (2, 1));
+    /// # Ok::<(), DataError>(())
+    /// ```
+    pub fn new(
+        name: impl Into<String>,
+        rows: usize,
+        columns: Vec<Column>,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        for (i, column) in columns.iter().enumerate() {
+            let fault = if columns[..i].iter().any(|other| other.name == column.name) {
+                format!("two columns are called `{}`", column.name)
+            } else if !column.cells.have(rows) {
+                format!("column `{}` does not have {rows} cells", column.name)
+            } else {
+                continue;
+            };
+            return Err(DataFault::Columns(fault).of(name));
+        }
+        Ok(Self { name, rows, columns })
+    }
+
+    /// The name of the table in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The column of a name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Appends the rows of the next block of the same data.
+    ///
+    /// # Panics
+    ///
+    /// If its columns are others.
+    pub fn append(&mut self, block: Self) {
+        assert_eq!(self.columns.len(), block.columns.len(), "columns of {}", self.name);
+        for (column, more) in self.columns.iter_mut().zip(block.columns) {
+            assert_eq!(column.name, more.name, "columns of {}", self.name);
+            column.cells.append(more.cells);
+        }
+        self.rows += block.rows;
+    }
+}
+
+impl Cells {
+    /// How many cells are missing.
+    pub fn missing(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.iter().filter(|number| number.is_nan()).count(),
+            Self::Categories { codes, .. } => codes.iter().filter(|&&code| code == MISSING).count(),
+            Self::Texts(texts) => texts.iter().filter(|text| text.is_none()).count(),
+            Self::Arrays { .. } => 0,
+        }
+    }
+
+    /// Whether there are `rows` cells.
+    fn have(&self, rows: usize) -> bool {
+        match self {
+            Self::Numbers(numbers) => numbers.len() == rows,
+            Self::Categories { codes, .. } => codes.len() == rows,
+            Self::Texts(texts) => texts.len() == rows,
+            Self::Arrays { shape, values } => {
+                let len = shape.iter().try_fold(rows, |len, &axis| len.checked_mul(axis));
+                len == Some(values.len())
+            }
+        }
+    }
+
+    fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Numbers(numbers), Self::Numbers(more)) => numbers.extend(more),
+            (Self::Texts(texts), Self::Texts(more)) => texts.extend(more),
+            (
+                Self::Categories { codes, categories },
+                Self::Categories { codes: more, categories: same },
+            ) if *categories == same => codes.extend(more),
+            (
+                Self::Arrays { shape, values: Features::U8(values) },
+                Self::Arrays { shape: same, values: Features::U8(more) },
+            ) if *shape == same => values.extend(more),
+            (
+                Self::Arrays { shape, values: Features::F32(values) },
+                Self::Arrays { shape: same, values: Features::F32(more) },
+            ) if *shape == same => values.extend(more),
+            _ => panic!("blocks of one table have columns of one kind"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, cells: Cells) -> Column {
+        Column { name: name.into(), cells }
+    }
+
+    fn bytes(values: &[u8]) -> Cells {
+        Cells::Arrays { shape: vec![1, 2], values: Features::U8(values.to_vec()) }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_errors_that_name_them() {
+        let numbers = || column("x", Cells::Numbers(vec![1.0, 2.0]));
+        let cases = [
+            (vec![numbers(), numbers()], "t: two columns are called `x`"),
+            (vec![column("y", bytes(&[1, 2, 3]))], "t: column `y` does not have 2 cells"),
+            (vec![column("z", Cells::Texts(vec![None]))], "t: column `z` does not have 2 cells"),
+        ];
+        for (columns, expected) in cases {
+            assert_eq!(Table::new("t", 2, columns).unwrap_err().to_string(), expected);
+        }
+        assert_eq!(Table::new("t", 2, vec![]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn blocks_are_put_together_in_order() -> Result<(), DataError> {
+        let categories: Arc<[String]> = ["a".to_owned(), "b".to_owned()].into();
+        let block = |numbers: &[f64], codes: &[u32], pixels: &[u8]| {
+            let codes = Cells::Categories { codes: codes.to_vec(), categories: categories.clone() };
+            let columns = vec![
+                column("x", Cells::Numbers(numbers.to_vec())),
+                column("y", codes),
+                column("p", bytes(pixels)),
+            ];
+            Table::new("t", numbers.len(), columns)
+        };
+        let mut table = block(&[1.0], &[1], &[1, 2])?;
+        table.append(block(&[2.0, 3.0], &[0, MISSING], &[3, 4, 5, 6])?);
+        assert_eq!(table, block(&[1.0, 2.0, 3.0], &[1, 0, MISSING], &[1, 2, 3, 4, 5, 6])?);
+        assert_eq!(table.column("y").map(|column| column.cells.missing()), Some(1));
+        Ok(())
+    }
+}

@@ -1,0 +1,296 @@
+//! Tables as text: CSV, TSV and their relatives, gzipped or not.
+//!
+//! How a file is written is found from its first rows: encoding, delimiter, quotation marks, header, rows before it.
+//! What its columns are is found from all rows, which are read once for that; and how numbers are written (decimal point
+//! or comma, thousands), column by column. Everything that was found is in the description, with the option that
+//! changes it.
+//!
+//! A file of any length is read in bounded memory: rows come in blocks, different values are counted up to a limit.
+//!
+//! Source: Shafranovich (2005), RFC 4180, and what files do instead.
+
+mod encoding;
+mod layout;
+mod records;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read as _;
+#[cfg(feature = "files")]
+use std::path::Path;
+
+use self::encoding::Utf8Bytes;
+use self::layout::CsvLayout;
+use self::rows::{CsvRow, Rows};
+use crate::columns::{
+    Column, ColumnKind, ColumnUse, DecidedColumn, Finding, NumberNotation, Table, TableDescription,
+    TableSource, TextProfile, TextReading, WrittenNumbers,
+};
+use crate::input::{Input, read_start};
+use crate::mistakes::RowMistakes;
+use crate::{DataError, DataFault};
+
+pub use self::encoding::Encoding;
+pub use self::layout::CsvOptions;
+
+/// Bytes of the beginning that are looked at.
+const SAMPLE_BYTES: usize = 256 << 10;
+/// Different values that are counted in all columns together, and the most in one column.
+const VALUES: usize = 1 << 20;
+const VALUES_OF_COLUMN: usize = 1 << 16;
+/// The most columns.
+const MOST_COLUMNS: usize = 100_000;
+
+/// A table as text.
+#[derive(Clone, Debug)]
+pub struct CsvFile {
+    input: Input,
+    encoding: (Encoding, usize),
+    layout: CsvLayout,
+    columns: Vec<DecidedColumn>,
+    description: TableDescription,
+    mistakes: RowMistakes,
+    skip_bad_rows: bool,
+}
+
+impl CsvFile {
+    /// Looks at a file: reads it once.
+    ///
+    /// # Errors
+    ///
+    /// [`DataFault::Io`]; [`DataFault::Format`] if it is not text; [`DataFault::Columns`] if it is empty, or the options
+    /// name a column that it does not have. Rows that cannot be read are not an error yet.
+    #[cfg(feature = "files")]
+    pub fn open(path: &Path, options: &CsvOptions) -> Result<Self, DataError> {
+        Self::look_at(Input::Path(path.to_owned()), options)
+    }
+
+    /// Looks at the bytes of a file of this name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CsvFile::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use gradus_data::{DataError, columns::TableSource, readers::csv::{CsvFile, CsvOptions}};
+    /// let text = "size;kind\n1,5;cat\n2,5;dog\n";
+    /// let file = CsvFile::from_bytes("pets.csv", text.as_bytes(), &CsvOptions::default())?;
+    /// let table = file.read()?;
+    /// assert_eq!((table.len(), table.columns().len()), (2, 2));
+    /// # Ok::<(), DataError>(())
+    /// ```
+    pub fn from_bytes(name: &str, bytes: &[u8], options: &CsvOptions) -> Result<Self, DataError> {
+        Self::look_at(Input::Bytes(name.to_owned(), bytes.into()), options)
+    }
+
+    fn look_at(input: Input, options: &CsvOptions) -> Result<Self, DataError> {
+        let fault = |fault: DataFault| input.error(fault);
+        let (mut bytes, gzipped) = input.unpack()?;
+        let start = read_start(&mut bytes, SAMPLE_BYTES).map_err(|error| fault(error.into()))?;
+        let found = Encoding::detect(&start);
+        let encoding = match (options.encoding, found) {
+            (None, found) => found.map_err(fault)?,
+            (Some(said), Ok((found, mark))) if said == found => (said, mark),
+            (Some(said), _) => (said, 0),
+        };
+        let text = sample(&start, encoding).map_err(|error| fault(error.into()))?;
+        let mut layout = CsvLayout::find(&text, options);
+        if layout.names.is_empty() || layout.names.len() > MOST_COLUMNS {
+            let n = layout.names.len();
+            let expected = format!("expected a table of 1 to {MOST_COLUMNS} columns");
+            return Err(fault(DataFault::Columns(format!("{expected}, found {n}"))));
+        }
+        let mark = if encoding.1 > 0 { " with a byte order mark" } else { "" };
+        let gzip = if gzipped { ", gzipped" } else { "" };
+        let said =
+            Finding::new("encoding", format!("{}{mark}{gzip}", encoding.0), "encoding = \"…\"");
+        layout.findings.insert(0, said);
+        let counted = Counted::of(Rows::open(&input, encoding, &layout)?, layout.names.len())?;
+        let target = options.columns.target_among(&layout.names).map_err(fault)?;
+        let columns = decide(&counted.profiles, &mut layout, options, target);
+        let mistakes = mistakes(&counted, &columns);
+        if counted.comments > 0 {
+            let found = format!("{} lines left out that begin with #", counted.comments);
+            layout.findings.push(Finding::new("comments", found, ""));
+        }
+        let description = TableDescription {
+            name: input.name(),
+            rows: counted.rows,
+            columns: columns.iter().map(|column| column.description.clone()).collect(),
+            target: target.map(|target| layout.names[target].clone()),
+            findings: layout.findings.clone(),
+        };
+        let skip_bad_rows = options.columns.skip_bad_rows;
+        Ok(Self { input, encoding, layout, columns, description, mistakes, skip_bad_rows })
+    }
+}
+
+/// The text of a file's beginning up to its last whole line.
+fn sample(start: &[u8], (encoding, mark): (Encoding, usize)) -> std::io::Result<String> {
+    let mut text = Vec::new();
+    Utf8Bytes::new(start, encoding, mark)?.read_to_end(&mut text)?;
+    let end = text.iter().rposition(|byte| [b'\n', b'\r'].contains(byte));
+    if let Some(end) = end.filter(|_| start.len() == SAMPLE_BYTES) {
+        text.truncate(end + 1);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// What the first pass counts.
+struct Counted {
+    profiles: Vec<TextProfile>,
+    rows: usize,
+    comments: usize,
+    wrong: RowMistakes,
+}
+
+impl Counted {
+    fn of(mut rows: Rows<'_>, width: usize) -> Result<Self, DataError> {
+        let limit = (VALUES / width).clamp(16, VALUES_OF_COLUMN);
+        let profiles = vec![TextProfile::new(limit); width];
+        let mut counted = Self { profiles, rows: 0, comments: 0, wrong: RowMistakes::default() };
+        while let Some(row) = rows.next()? {
+            match row {
+                CsvRow::Cells(cells) => {
+                    counted.rows += 1;
+                    for (profile, text) in counted.profiles.iter_mut().zip(cells.texts()) {
+                        profile.add(text, cells.line);
+                    }
+                }
+                CsvRow::Comment => counted.comments += 1,
+                CsvRow::Wrong(mistake) => counted.wrong.add(mistake),
+            }
+        }
+        Ok(counted)
+    }
+}
+
+/// Decides what the columns are, and says how their numbers are written.
+fn decide(
+    profiles: &[TextProfile],
+    layout: &mut CsvLayout,
+    options: &CsvOptions,
+    target: Option<usize>,
+) -> Vec<DecidedColumn> {
+    let signs: Vec<char> = profiles.iter().filter_map(TextProfile::decimal).collect();
+    let commas = signs.iter().filter(|&&sign| sign == ',').count();
+    let decimal = match signs.len() {
+        0 => None,
+        n => Some(if commas * 2 > n { ',' } else { '.' }),
+    };
+    let thousands = options.thousands.unwrap_or(true);
+    let format = options.decimal.map(|decimal| NumberNotation { decimal, thousands });
+    let written = WrittenNumbers { format, thousands, decimal };
+    if decimal == Some(',') && format.is_none() {
+        let found = format!("comma, as {commas} columns have it");
+        layout.findings.push(Finding::new("decimal sign", found, "decimal = \".\""));
+    }
+    let mut columns: Vec<DecidedColumn> = Vec::new();
+    for (i, (profile, name)) in profiles.iter().zip(&layout.names).enumerate() {
+        let column_use = if Some(i) == target { ColumnUse::Target } else { ColumnUse::Feature };
+        let forced = options.columns.kinds.get(name).copied();
+        let column = profile.decide(name, column_use, written, forced);
+        if let (Some(example), TextReading::Number(format)) = (&column.doubtful, &column.reading) {
+            let number = format.parse(example).unwrap_or(f64::NAN);
+            let found = format!("`{example}` in column `{name}` is read as {number}");
+            let change = match (format.decimal, example.contains(',')) {
+                ('.', true) => "decimal = \",\"",
+                _ => "thousands = false",
+            };
+            layout.findings.push(Finding::new("thousands", found, change));
+        }
+        columns.push(column);
+    }
+    keep_a_feature(&mut columns, target);
+    columns
+}
+
+/// A column that counts the rows is a feature if there is no other.
+fn keep_a_feature(columns: &mut [DecidedColumn], target: Option<usize>) {
+    let is_feature = |(i, column): (usize, &DecidedColumn)| {
+        Some(i) != target && column.description.kind.is_feature()
+    };
+    if columns.iter().enumerate().any(is_feature) {
+        return;
+    }
+    let mut others = columns.iter_mut().enumerate().filter(|(i, _)| Some(*i) != target);
+    let counts = others.find(|(_, column)| {
+        let is_number = matches!(column.reading, TextReading::Number(_));
+        is_number && column.description.kind == ColumnKind::Identifier
+    });
+    if let Some((_, DecidedColumn { description, .. })) = counts {
+        description.kind = ColumnKind::Number;
+        description.reason += ", but is the only feature";
+    }
+}
+
+/// The rows and cells that cannot be read, in order.
+fn mistakes(counted: &Counted, columns: &[DecidedColumn]) -> RowMistakes {
+    let mut mistakes = counted.wrong.clone();
+    for DecidedColumn { mistakes: (first, count), .. } in columns {
+        first.iter().for_each(|mistake| mistakes.add(mistake.clone()));
+        mistakes.add_uncounted(count - first.len());
+    }
+    mistakes.with_advice(
+        "mend them, or leave such rows out (`skip_bad_rows = true`); a column with texts is a category \
+         (`kinds.NAME = \"category\"`)",
+    )
+}
+
+impl TableSource for CsvFile {
+    fn description(&self) -> &TableDescription {
+        &self.description
+    }
+
+    fn mistakes(&self) -> &RowMistakes {
+        &self.mistakes
+    }
+
+    fn blocks(
+        &self,
+        rows: usize,
+    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError> {
+        if !self.mistakes.is_empty() && !self.skip_bad_rows {
+            return Err(self.input.error(DataFault::Rows(self.mistakes.clone())));
+        }
+        let mut input = Rows::open(&self.input, self.encoding, &self.layout)?;
+        let mut ended = false;
+        Ok(Box::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let block = self.block(&mut input, rows.max(1));
+            ended = block.as_ref().map_or(true, |block| block.len() < rows.max(1));
+            block.map(|block| (!block.is_empty()).then_some(block)).transpose()
+        })))
+    }
+}
+
+impl CsvFile {
+    /// The next rows, fewer only at the end.
+    fn block(&self, input: &mut Rows<'_>, rows: usize) -> Result<Table, DataError> {
+        let mut columns: Vec<Column> = self.columns.iter().map(empty).collect();
+        let mut n = 0;
+        while n < rows {
+            let Some(row) = input.next()? else { break };
+            let CsvRow::Cells(cells) = row else { continue };
+            let readings = || self.columns.iter().map(|column| &column.reading);
+            let is_bad = |(reading, text): (&TextReading, &str)| !reading.can_read(text);
+            if !self.mistakes.is_empty() && readings().zip(cells.texts()).any(is_bad) {
+                continue;
+            }
+            for ((reading, text), column) in readings().zip(cells.texts()).zip(&mut columns) {
+                reading.push(text, &mut column.cells);
+            }
+            n += 1;
+        }
+        Table::new(self.input.name(), n, columns)
+    }
+}
+
+fn empty(column: &DecidedColumn) -> Column {
+    Column { name: column.description.name.clone(), cells: column.reading.empty() }
+}

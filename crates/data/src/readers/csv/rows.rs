@@ -1,0 +1,92 @@
+//! The rows of a text, one after the other.
+
+use std::io::Read;
+
+use super::encoding::{Encoding, Utf8Bytes};
+use super::layout::CsvLayout;
+use super::records::Records;
+use crate::DataError;
+use crate::input::Input;
+use crate::mistakes::{CellMistake, quoted};
+
+/// The rows of a text behind its header.
+pub(super) struct Rows<'a> {
+    input: &'a Input,
+    records: Records<Utf8Bytes<Box<dyn Read + Send>>>,
+    width: usize,
+}
+
+/// What a row is.
+pub(super) enum CsvRow<'a> {
+    /// A cell for each column.
+    Cells(RowCells<'a>),
+    /// A line that begins with `#` and is not a row of the table.
+    Comment,
+    /// Something else.
+    Wrong(CellMistake),
+}
+
+/// The cells of a row.
+pub(super) struct RowCells<'a> {
+    pub(super) line: u64,
+    records: &'a Records<Utf8Bytes<Box<dyn Read + Send>>>,
+    width: usize,
+}
+
+impl<'a> RowCells<'a> {
+    /// The text of each cell, without blanks around it.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let cells = self.records.cells().take(self.width);
+        cells.map(|cell| std::str::from_utf8(cell).map_or("", str::trim))
+    }
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn open(
+        input: &'a Input,
+        (encoding, mark): (Encoding, usize),
+        layout: &CsvLayout,
+    ) -> Result<Self, DataError> {
+        let (bytes, _) = input.unpack()?;
+        let text = Utf8Bytes::new(bytes, encoding, mark).map_err(|error| input.error(error))?;
+        let records = Records::new(text, layout.delimiter, layout.quotes);
+        let mut rows = Self { input, records, width: layout.names.len() };
+        for _ in 0..layout.skip_rows + usize::from(layout.header) {
+            rows.read()?;
+        }
+        Ok(rows)
+    }
+
+    /// The next row; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<CsvRow<'_>>, DataError> {
+        Ok(self.read()?.then(|| self.row()))
+    }
+
+    fn read(&mut self) -> Result<bool, DataError> {
+        self.records.read().map_err(|fault| self.input.error(fault))
+    }
+
+    fn row(&self) -> CsvRow<'_> {
+        let Self { records, width, .. } = self;
+        let (line, n) = (records.line(), records.len());
+        let wrong = |column, found: String, expected: String| {
+            CsvRow::Wrong(CellMistake { line, column, found, expected })
+        };
+        // A delimiter behind the last cell.
+        if n != *width && !(n == width + 1 && records.cells().last() == Some(b"")) {
+            if records.cells().next().is_some_and(|cell| cell.starts_with(b"#")) {
+                return CsvRow::Comment;
+            }
+            let cells = |n: usize| format!("{n} cell{}", if n == 1 { "" } else { "s" });
+            return wrong(None, cells(n), cells(*width));
+        }
+        let is_text = |cell: &[u8]| std::str::from_utf8(cell).is_ok();
+        if let Some((column, cell)) = records.cells().enumerate().find(|(_, cell)| !is_text(cell)) {
+            let found = quoted(&String::from_utf8_lossy(cell));
+            let found = format!("{found} with bytes that are not UTF-8");
+            let expected = "UTF-8 as above; or else `encoding = \"windows-1252\"`".to_owned();
+            return wrong(Some((column + 1).to_string()), found, expected);
+        }
+        CsvRow::Cells(RowCells { line, records, width: *width })
+    }
+}
