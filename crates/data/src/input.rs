@@ -1,6 +1,6 @@
 //! Bytes that are read as often as they are used.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Seek};
 #[cfg(feature = "files")]
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +10,11 @@ use flate2::bufread::MultiGzDecoder;
 use crate::{DataError, DataFault};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes with a position.
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
 
 /// A file, or bytes in memory.
 #[derive(Clone, Debug)]
@@ -37,7 +42,7 @@ impl Input {
     }
 
     /// The bytes from the first one.
-    pub(crate) fn open(&self) -> Result<Box<dyn Read + Send>, DataError> {
+    pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>, DataError> {
         match self {
             #[cfg(feature = "files")]
             Self::Path(path) => match std::fs::File::open(path) {

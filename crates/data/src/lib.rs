@@ -12,6 +12,7 @@ mod mistakes;
 mod order;
 pub mod readers;
 mod sampler;
+mod zip;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};

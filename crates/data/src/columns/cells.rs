@@ -1,5 +1,6 @@
 //! Tables: named columns of cells in memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{DataError, DataFault, Features};
@@ -109,6 +110,25 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// A copy of some rows.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer.
+    #[must_use]
+    pub fn rows(&self, range: Range<usize>) -> Self {
+        let column = |Column { name, cells }: &Column| Column {
+            name: name.clone(),
+            cells: cells.rows(range.clone()),
+        };
+        let columns = self.columns.iter().map(column).collect();
+        Self { name: self.name.clone(), rows: range.len(), columns }
+    }
+
+    pub(super) fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
+
     /// Appends the rows of the next block of the same data.
     ///
     /// # Panics
@@ -132,6 +152,26 @@ impl Cells {
             Self::Categories { codes, .. } => codes.iter().filter(|&&code| code == MISSING).count(),
             Self::Texts(texts) => texts.iter().filter(|text| text.is_none()).count(),
             Self::Arrays { .. } => 0,
+        }
+    }
+
+    fn rows(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Numbers(numbers) => Self::Numbers(numbers[range].to_vec()),
+            Self::Texts(texts) => Self::Texts(texts[range].to_vec()),
+            Self::Categories { codes, categories } => {
+                let codes = codes[range].to_vec();
+                Self::Categories { codes, categories: categories.clone() }
+            }
+            Self::Arrays { shape, values } => {
+                let len = shape.iter().product::<usize>();
+                let range = range.start * len..range.end * len;
+                let values = match values {
+                    Features::U8(values) => Features::U8(values[range].to_vec()),
+                    Features::F32(values) => Features::F32(values[range].to_vec()),
+                };
+                Self::Arrays { shape: shape.clone(), values }
+            }
         }
     }
 

@@ -117,3 +117,20 @@ impl Finding {
         Self { about: about.into(), found: found.into(), change: change.into() }
     }
 }
+
+/// Makes a column of numbers that counts the rows a feature if there is no other.
+pub(crate) fn keep_a_feature(
+    mut columns: Vec<&mut ColumnDescription>,
+    target: Option<usize>,
+    is_number: &[bool],
+) {
+    let others = (0..columns.len()).filter(|&i| Some(i) != target);
+    if others.clone().any(|i| columns[i].kind.is_feature()) {
+        return;
+    }
+    let is_identifier = |&i: &usize| is_number[i] && columns[i].kind == ColumnKind::Identifier;
+    if let Some(i) = others.clone().find(is_identifier) {
+        columns[i].kind = ColumnKind::Number;
+        columns[i].reason += ", but is the only feature";
+    }
+}

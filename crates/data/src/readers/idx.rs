@@ -18,6 +18,8 @@ use std::{fs::File, io::BufReader, path::Path};
 
 use flate2::bufread::MultiGzDecoder;
 
+#[cfg(feature = "files")]
+use crate::columns::{Cells, Column, Finding, MemoryTable, Table, TableOptions};
 use crate::{DataError, DataFault, Features, Targets};
 
 /// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
@@ -44,19 +46,21 @@ pub fn read(
     labels_path: &Path,
     classes: usize,
 ) -> Result<crate::Dataset, DataError> {
-    let open = |path: &Path| {
-        let name = path.display().to_string();
-        match File::open(path) {
-            Ok(file) => Ok((name, BufReader::new(file))),
-            Err(error) => Err(DataFault::Io(error).of(name)),
-        }
-    };
     let (name, input) = open(images_path)?;
     let ([count, rows, columns], pixels) = parse(&name, input, None)?;
     let (labels_name, input) = open(labels_path)?;
     let targets = parse_labels(&labels_name, input, classes, Some(count))?;
     let shape = [rows as usize, columns as usize, 1];
     crate::Dataset::new(name, shape, Features::U8(pixels), targets)
+}
+
+#[cfg(feature = "files")]
+fn open(path: &Path) -> Result<(String, BufReader<File>), DataError> {
+    let name = path.display().to_string();
+    match File::open(path) {
+        Ok(file) => Ok((name, BufReader::new(file))),
+        Err(error) => Err(DataFault::Io(error).of(name)),
+    }
 }
 
 /// Reads images: the shape of one, `[rows, columns, 1]`, and the pixels of all.
@@ -81,6 +85,49 @@ pub fn read(
 pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features), DataError> {
     let ([_, rows, columns], pixels) = parse(name, input, None)?;
     Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
+}
+
+/// Reads images and their labels from two files as columns `picture` and `class`.
+///
+/// With `transpose`, rows and columns of each image are exchanged: EMNIST stores its images on their side.
+///
+/// # Errors
+///
+/// Those of [`images`], and [`DataFault::Counts`].
+#[cfg(feature = "files")]
+pub fn table(
+    images_path: &Path,
+    labels_path: &Path,
+    transpose: bool,
+    options: &TableOptions,
+) -> Result<MemoryTable, DataError> {
+    let (name, input) = open(images_path)?;
+    let ([count, rows, columns], mut pixels) = parse(&name, input, None)?;
+    let (labels_name, input) = open(labels_path)?;
+    let ([_], labels) = parse(&labels_name, input, Some(count))?;
+    let mut shape = vec![rows as usize, columns as usize, 1];
+    if transpose {
+        pixels = transposed(&pixels, [shape[0], shape[1]]);
+        shape.swap(0, 1);
+    }
+    let cells = Cells::Arrays { shape, values: Features::U8(pixels) };
+    let picture = Column { name: "picture".to_owned(), cells };
+    let cells = Cells::Numbers(labels.into_iter().map(f64::from).collect());
+    let class = Column { name: "class".to_owned(), cells };
+    let table = Table::new(name, count as usize, vec![picture, class])?;
+    let found = if transpose { "rows and columns exchanged" } else { "as stored" };
+    let finding = Finding::new("pictures", found, format!("transpose = {}", !transpose));
+    Ok(MemoryTable::new(table, options)?.with_findings(vec![finding]))
+}
+
+/// Images of `rows` and `columns` with both exchanged.
+#[cfg(feature = "files")]
+fn transposed(pixels: &[u8], [rows, columns]: [usize; 2]) -> Vec<u8> {
+    let images = pixels.chunks_exact((rows * columns).max(1));
+    let column = |image: &[u8], x: usize| -> Vec<u8> {
+        image.iter().skip(x).step_by(columns).copied().collect()
+    };
+    images.flat_map(|image| (0..columns).flat_map(move |x| column(image, x))).collect()
 }
 
 /// Reads labels, each below `classes`; `name` names the input in errors.
@@ -348,6 +395,22 @@ mod tests {
         let bomb = write("bomb", &file(&[0x801, LIMIT_BYTES as u32], &[9]));
         let text = message(read(&images, &bomb, 10));
         assert!(text.ends_with("bomb: 2 samples but 1073741824 targets"), "{text}");
+
+        // The columns, as stored and with both axes exchanged.
+        let options = TableOptions::default();
+        let shape = |transpose| {
+            let table = super::table(&images, &labels, transpose, &options).unwrap();
+            let Cells::Arrays { shape, values } = &table.table().columns()[0].cells else {
+                panic!()
+            };
+            (shape.clone(), values.clone())
+        };
+        let pixels = Features::U8(vec![1, 2, 3, 4, 5, 6]);
+        assert_eq!(shape(false), (vec![1, 3, 1], pixels.clone()));
+        assert_eq!(shape(true), (vec![3, 1, 1], pixels));
+        assert_eq!(transposed(&[1, 2, 3, 4, 5, 6], [2, 3]), [1, 4, 2, 5, 3, 6]);
+        let text = message(super::table(&images, &too_few, false, &options));
+        assert!(text.ends_with("too few: 2 samples but 1 targets"), "{text}");
 
         let text = message(read(&images, Path::new("no/such/labels"), 10));
         assert!(text.starts_with("no/such/labels: "), "{text}");

@@ -2,3 +2,5 @@
 
 pub mod csv;
 pub mod idx;
+pub mod npy;
+pub mod npz;

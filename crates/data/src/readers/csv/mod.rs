@@ -24,8 +24,8 @@ use self::encoding::Utf8Bytes;
 use self::layout::CsvLayout;
 use self::rows::{CsvRow, Rows};
 use crate::columns::{
-    Column, ColumnKind, ColumnUse, DecidedColumn, Finding, NumberNotation, Table, TableDescription,
-    TableSource, TextProfile, TextReading, WrittenNumbers,
+    Column, ColumnUse, DecidedColumn, Finding, NumberNotation, Table, TableDescription,
+    TableSource, TextProfile, TextReading, WrittenNumbers, keep_a_feature,
 };
 use crate::input::{Input, read_start};
 use crate::mistakes::RowMistakes;
@@ -204,27 +204,11 @@ fn decide(
         }
         columns.push(column);
     }
-    keep_a_feature(&mut columns, target);
+    let is_number = |column: &DecidedColumn| matches!(column.reading, TextReading::Number(_));
+    let numbers: Vec<bool> = columns.iter().map(is_number).collect();
+    let descriptions = columns.iter_mut().map(|column| &mut column.description);
+    keep_a_feature(descriptions.collect(), target, &numbers);
     columns
-}
-
-/// A column that counts the rows is a feature if there is no other.
-fn keep_a_feature(columns: &mut [DecidedColumn], target: Option<usize>) {
-    let is_feature = |(i, column): (usize, &DecidedColumn)| {
-        Some(i) != target && column.description.kind.is_feature()
-    };
-    if columns.iter().enumerate().any(is_feature) {
-        return;
-    }
-    let mut others = columns.iter_mut().enumerate().filter(|(i, _)| Some(*i) != target);
-    let counts = others.find(|(_, column)| {
-        let is_number = matches!(column.reading, TextReading::Number(_));
-        is_number && column.description.kind == ColumnKind::Identifier
-    });
-    if let Some((_, DecidedColumn { description, .. })) = counts {
-        description.kind = ColumnKind::Number;
-        description.reason += ", but is the only feature";
-    }
 }
 
 /// The rows and cells that cannot be read, in order.

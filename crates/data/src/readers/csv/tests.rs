@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::CellMistake;
-use crate::columns::{Cells, MISSING, Target};
+use crate::columns::{Cells, ColumnKind, MISSING, Target};
 
 fn look_at(bytes: &[u8], options: &CsvOptions) -> CsvFile {
     CsvFile::from_bytes("t.csv", bytes, options).unwrap()
