@@ -8,8 +8,10 @@ const SHOWN: usize = 10;
 /// A mistake in a row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellMistake {
-    /// The line of the file in which the row begins, from 1; or the number of the row where there are no lines.
-    pub line: u64,
+    /// Where it is in the order of all: the line in which the row begins, from 1, or the number of the file.
+    pub order: u64,
+    /// Where it is: `line 17`, or a file.
+    pub place: String,
     /// The name of the column, unless the whole row is meant.
     pub column: Option<String>,
     /// What the file has.
@@ -35,7 +37,7 @@ impl RowMistakes {
         self.count += 1;
         self.first.push(mistake);
         if self.first.len() > SHOWN {
-            self.first.sort_by_key(|mistake| mistake.line);
+            self.first.sort_by_key(|mistake| mistake.order);
             self.first.truncate(SHOWN);
         }
     }
@@ -52,7 +54,7 @@ impl RowMistakes {
 
     /// The mistakes in order, with what to do.
     pub(crate) fn with_advice(mut self, advice: &str) -> Self {
-        self.first.sort_by_key(|mistake| mistake.line);
+        self.first.sort_by_key(|mistake| mistake.order);
         self.advice = advice.to_owned();
         self
     }
@@ -60,7 +62,7 @@ impl RowMistakes {
 
 impl fmt::Display for CellMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        write!(f, "{}", self.place)?;
         if let Some(column) = &self.column {
             write!(f, ", column `{column}`")?;
         }
@@ -97,7 +99,8 @@ mod tests {
         let mut mistakes = RowMistakes::default();
         for line in [30_017, 5].into_iter().chain(100..110) {
             mistakes.add(CellMistake {
-                line,
+                order: line,
+                place: format!("line {line}"),
                 column: None,
                 found: "3 cells".into(),
                 expected: "2".into(),

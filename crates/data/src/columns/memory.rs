@@ -71,6 +71,7 @@ impl MemoryTable {
     }
 
     /// The same source with what is known of how it was read.
+    #[cfg(feature = "files")]
     #[must_use]
     pub(crate) fn with_findings(mut self, findings: Vec<super::kind::Finding>) -> Self {
         self.description.findings = findings;

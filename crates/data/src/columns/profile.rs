@@ -355,7 +355,8 @@ impl TextProfile {
 
     fn mistakes(&self, name: &str, expected: &str, count: usize) -> (Vec<CellMistake>, usize) {
         let mistake = |(line, found): &(u64, String)| CellMistake {
-            line: *line,
+            order: *line,
+            place: format!("line {line}"),
             column: Some(name.to_owned()),
             found: found.clone(),
             expected: expected.to_owned(),

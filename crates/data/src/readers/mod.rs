@@ -4,3 +4,4 @@ pub mod csv;
 pub mod idx;
 pub mod npy;
 pub mod npz;
+pub mod pictures;

@@ -70,7 +70,13 @@ impl<'a> Rows<'a> {
         let Self { records, width, .. } = self;
         let (line, n) = (records.line(), records.len());
         let wrong = |column, found: String, expected: String| {
-            CsvRow::Wrong(CellMistake { line, column, found, expected })
+            CsvRow::Wrong(CellMistake {
+                order: line,
+                place: format!("line {line}"),
+                column,
+                found,
+                expected,
+            })
         };
         // A delimiter behind the last cell.
         if n != *width && !(n == width + 1 && records.cells().last() == Some(b"")) {

@@ -150,7 +150,8 @@ fn a_row_of_another_length_is_named_by_its_line_and_many_are_counted() {
     text += "1,2,3\n5,x\n";
     let file = open(&text);
     let expected = CellMistake {
-        line: 30_017,
+        order: 30_017,
+        place: "line 30017".into(),
         column: None,
         found: "3 cells".into(),
         expected: "2 cells".into(),
@@ -230,7 +231,7 @@ fn text_in_latin_1_utf_16_and_gzip_is_read_and_said() {
     late.extend(b"\xe9\n");
     let file = look_at(&late, &CsvOptions::default());
     let mistake = &file.mistakes().first[0];
-    assert_eq!((mistake.line, mistake.column.as_deref()), (100_002, Some("2")));
+    assert_eq!((mistake.order, mistake.column.as_deref()), (100_002, Some("2")));
     let said = CsvOptions { encoding: Some(Encoding::Windows1252), ..CsvOptions::default() };
     assert_eq!(categories(&look_at(&late, &said), "b")[100_000], "yé");
 }
