@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use kernels::Float;
 
+use crate::Shape;
 use crate::op::{
     BackwardPass, Choices, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved,
 };
@@ -54,6 +55,10 @@ where
 
     fn in_place(&self) -> bool {
         !self.saved.has_operand(0)
+    }
+
+    fn in_strips(&self, _operands: &[Shape]) -> bool {
+        true
     }
 
     fn sets_gradient(&self, _operand: usize) -> bool {

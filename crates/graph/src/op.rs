@@ -88,6 +88,13 @@ pub trait Op<T: Float>: Any + Send + Sync {
         false
     }
 
+    /// Whether each pass can be done in strips, equal shares of the first axis: those of the result, of what is kept and of the
+    /// batched operands belong together, as if they were smaller values. What is summed for a value without batch axis is
+    /// summed strip by strip. The planner then has several ops work on one strip while it is in the first-level cache.
+    fn in_strips(&self, _operands: &[Shape]) -> bool {
+        false
+    }
+
     /// Multiply-adds of a forward pass for one sample.
     fn multiply_adds(&self, _operands: &[Shape]) -> u64 {
         0

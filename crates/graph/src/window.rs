@@ -42,6 +42,11 @@ impl WindowAxis {
         Self { input, output: input, kernel: 1, stride: 1, pad: [0; 2] }
     }
 
+    /// Whether the windows side by side are all of the axis, so that equal shares of windows see equal shares of it.
+    pub(crate) fn is_cut_by_strips(&self) -> bool {
+        self.kernel == self.stride && self.pad == [0; 2] && self.input == self.output * self.kernel
+    }
+
     /// The taps of the kernel that meet the image at an output position.
     #[inline(always)]
     pub(crate) fn taps(&self, position: usize) -> Range<usize> {

@@ -94,6 +94,15 @@ pub trait Float:
         Self::ONE / (Self::ONE + (-self).exp())
     }
 
+    /// The same value, and 0 for −0: for a choice between a number and what it replaces in place, such as
+    /// `*x = (if *x < 0.0 { 0.0 } else { *x }).written()`. Without it, such a loop is compiled to masked stores, and an
+    /// AMD processor with AVX2 takes 12 cycles or more for each of them.
+    #[inline(always)]
+    fn written(self) -> Self {
+        // Not known to be the same: −0 + 0 = 0.
+        self + Self::ZERO
+    }
+
     /// The larger of two values; NaN if `self` is NaN.
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {

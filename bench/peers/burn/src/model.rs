@@ -17,6 +17,13 @@ pub struct Model {
     dense: Vec<Layer>,
 }
 
+/// A variant of an enum of modules must hold something.
+#[derive(Module, Debug, Default)]
+struct Mark {
+    #[module(skip)]
+    nothing: (),
+}
+
 #[derive(Module, Debug)]
 enum Layer {
     Linear(Linear),
@@ -24,8 +31,8 @@ enum Layer {
     BatchNorm(BatchNorm),
     MaxPool(MaxPool2d),
     GlobalMean(AdaptiveAvgPool2d),
-    Save,
-    AddSaved,
+    Save(Mark),
+    AddSaved(Mark),
     Relu(Relu),
     Sigmoid(Sigmoid),
     Tanh(Tanh),
@@ -46,8 +53,8 @@ impl Model {
             let images = x.reshape([-1, 1, 28, 28]);
             let mut saved = None;
             let maps = self.spatial.iter().fold(images, |x, layer| match layer {
-                Layer::Save => saved.insert(x).clone(),
-                Layer::AddSaved => x + saved.take().expect("images were kept"),
+                Layer::Save(_) => saved.insert(x).clone(),
+                Layer::AddSaved(_) => x + saved.take().expect("images were kept"),
                 layer => layer.forward_images(x),
             });
             x = maps.flatten(1, 3);
@@ -75,8 +82,8 @@ impl Layer {
             }
             Spec::MaxPool2 => Self::MaxPool(MaxPool2dConfig::new([2, 2]).init()),
             Spec::GlobalMean => Self::GlobalMean(AdaptiveAvgPool2dConfig::new([1, 1]).init()),
-            Spec::Save => Self::Save,
-            Spec::AddSaved => Self::AddSaved,
+            Spec::Save => Self::Save(Mark::default()),
+            Spec::AddSaved => Self::AddSaved(Mark::default()),
             Spec::Relu => Self::Relu(Relu::new()),
             Spec::Sigmoid => Self::Sigmoid(Sigmoid::new()),
             Spec::Tanh => Self::Tanh(Tanh::new()),
@@ -90,7 +97,7 @@ impl Layer {
             Self::Conv(_) | Self::BatchNorm(_) | Self::MaxPool(_) | Self::GlobalMean(_) => {
                 unreachable!("images are flat here")
             }
-            Self::Save | Self::AddSaved => unreachable!("no images are kept here"),
+            Self::Save(_) | Self::AddSaved(_) => unreachable!("no images are kept here"),
             Self::Relu(layer) => layer.forward(x),
             Self::Sigmoid(layer) => layer.forward(x),
             Self::Tanh(layer) => layer.forward(x),
@@ -105,7 +112,7 @@ impl Layer {
             Self::BatchNorm(layer) => layer.forward(x),
             Self::MaxPool(layer) => layer.forward(x),
             Self::GlobalMean(layer) => layer.forward(x),
-            Self::Save | Self::AddSaved => unreachable!("the model keeps images"),
+            Self::Save(_) | Self::AddSaved(_) => unreachable!("the model keeps images"),
             Self::Relu(layer) => layer.forward(x),
             Self::Sigmoid(layer) => layer.forward(x),
             Self::Tanh(layer) => layer.forward(x),

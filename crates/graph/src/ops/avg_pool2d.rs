@@ -65,6 +65,10 @@ impl<T: Float> Op<T> for AvgPool2dOp {
         Linearity::Linear
     }
 
+    fn in_strips(&self, _operands: &[Shape]) -> bool {
+        self.0.rows.is_cut_by_strips()
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;

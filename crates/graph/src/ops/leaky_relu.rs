@@ -29,7 +29,7 @@ impl<T: Float> Graph<T> {
         let left = T::from_f64(slope);
         let formula = format!("max(x, 0) + {slope} * min(x, 0)");
         let (value, slope) = (
-            inlined!(move |x| if x > T::ZERO { x } else { left * x }),
+            inlined!(move |x: T| (if x > T::ZERO { x } else { left * x }).written()),
             inlined!(move |y| if y > T::ZERO { T::ONE } else { left }),
         );
         // No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.

@@ -41,13 +41,18 @@ pub(super) fn smaller<T: Float>(a: T, b: T) -> T {
     if a < b || a_is_nan { a } else { b }
 }
 
-/// Adds the gradient that is `left` to `dx` where `x` is the largest, `x = y`, and leaves 0 for what follows.
+/// Adds the gradient to `dx`, or sets it, where `x` is the first of the largest, `x = y`; `seen` counts the largest so
+/// far.
 #[inline(always)]
-pub(super) fn route_to_max<T: Float>(dx: &mut [T], left: &mut [T], x: &[T], y: &[T]) {
-    for (((dx, left), x), y) in dx.iter_mut().zip(left).zip(x).zip(y) {
-        let (share, rest) = if x == y { (*left, T::ZERO) } else { (T::ZERO, *left) };
-        *dx += share;
-        *left = rest;
+pub(super) fn route_to_max<T: Float>(
+    (dx, adds): (&mut [T], bool),
+    seen: &mut [T],
+    (x, y, dy): (&[T], &[T], &[T]),
+) {
+    for (((dx, seen), x), (y, &dy)) in dx.iter_mut().zip(seen).zip(x).zip(y.iter().zip(dy)) {
+        let share = if x == y && *seen == T::ZERO { dy } else { T::ZERO };
+        *dx = if adds { *dx + share } else { share };
+        *seen += if x == y { T::ONE } else { T::ZERO };
     }
 }
 
@@ -102,7 +107,7 @@ impl<T: Float, const IS_MIN: bool> Op<T> for ExtremeOp<IS_MIN> {
             for x in x.chunks_exact(width) {
                 let y = &mut y[indices.advance() * width..][..width];
                 for (y, &x) in y.iter_mut().zip(x) {
-                    *y = if IS_MIN { smaller(*y, x) } else { larger(*y, x) };
+                    *y = (if IS_MIN { smaller(*y, x) } else { larger(*y, x) }).written();
                 }
             }
         }));
@@ -111,13 +116,15 @@ impl<T: Float, const IS_MIN: bool> Op<T> for ExtremeOp<IS_MIN> {
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, shape) = (pass.x[0], pass.y, pass.dx, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
-        let left = &mut pass.scratch[..y.len()];
-        left.copy_from_slice(pass.dy);
+        let seen = &mut pass.scratch[..y.len()];
+        seen.fill(T::ZERO);
         let mut indices = self.0.indices(shape);
         vectorize(inlined!(|| {
             for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
                 let at = indices.advance() * width;
-                route_to_max(dx, &mut left[at..][..width], x, &y[at..][..width]);
+                let at = at..at + width;
+                let values = (x, &y[at.clone()], &pass.dy[at.clone()]);
+                route_to_max((dx, true), &mut seen[at], values);
             }
         }));
     }

@@ -69,15 +69,33 @@ impl<T: Float> Op<T> for MaxPool2dOp {
         Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, pixels)]))
     }
 
+    fn sets_gradient(&self, _operand: usize) -> bool {
+        self.0.rows.is_cut_by_strips() && self.0.columns.is_cut_by_strips()
+    }
+
+    fn in_strips(&self, _operands: &[Shape]) -> bool {
+        self.0.rows.is_cut_by_strips()
+    }
+
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, y) = (pass.x[0], pass.y);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(inlined!(|| {
-            y.fill(T::from_f64(f64::NEG_INFINITY));
             for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
-                for at in self.0.pixels(out) {
-                    let x = &x[at * pixel..][..pixel];
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
+                let mut pixels = self.0.pixels(out).enumerate();
+                while let Some((number, first)) = pixels.next() {
+                    // Four at a time: the first again, where there are fewer, changes nothing.
+                    let mut next = || pixels.next().map_or(first, |(_, at)| at);
+                    let [a, b, c, d] =
+                        [first, next(), next(), next()].map(|at| &x[at * pixel..][..pixel]);
+                    let largest = |i: usize| larger(larger(larger(a[i], b[i]), c[i]), d[i]);
+                    if number == 0 {
+                        y.iter_mut().enumerate().for_each(|(i, y)| *y = largest(i));
+                    } else {
+                        for (i, y) in y.iter_mut().enumerate() {
+                            *y = larger(*y, largest(i)).written();
+                        }
+                    }
                 }
             }
         }));
@@ -86,14 +104,15 @@ impl<T: Float> Op<T> for MaxPool2dOp {
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, dy) = (pass.x[0], pass.y, pass.dx, pass.dy);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
-        let left = &mut pass.scratch[..pixel];
+        let seen = &mut pass.scratch[..pixel];
         vectorize(inlined!(|| {
             let windows = y.chunks_exact(pixel.max(1)).zip(dy.chunks_exact(pixel.max(1)));
             for (out, (y, dy)) in windows.enumerate() {
-                left.copy_from_slice(dy);
+                seen.fill(T::ZERO);
                 for at in self.0.pixels(out) {
                     let range = at * pixel..(at + 1) * pixel;
-                    route_to_max(&mut dx[range.clone()], left, &x[range], y);
+                    let dx = (&mut dx[range.clone()], pass.adds);
+                    route_to_max(dx, seen, (&x[range], y, dy));
                 }
             }
         }));

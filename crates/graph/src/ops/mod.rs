@@ -30,6 +30,7 @@ pub mod mish;
 pub mod moments;
 pub mod mul;
 pub mod neg;
+pub mod normalization_terms;
 pub mod normalize;
 pub mod one_hot;
 pub mod pow;

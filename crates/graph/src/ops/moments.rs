@@ -4,7 +4,7 @@
 //! Gradient: with `m` values in a channel, `dL/dx = dL/dmean / m + dL/dvariance · 2 (x − mean) / m`.
 //! Source: Ioffe, Szegedy (ICML 2015), "Batch normalization"; parts of the batch are combined as Chan, Golub,
 //! LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances", so that no
-//! large squares are subtracted from each other.
+//! large squares are subtracted from each other; so are blocks of positions within a part, which are read once.
 
 use kernels::{inlined, vectorize};
 
@@ -47,14 +47,25 @@ impl<T: Float> Op<T> for MomentsOp {
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {
-        let (x, tile, scratch) = (pass.x[0], pass.tile, pass.scratch);
+        let (x, Tile { width, valid, .. }) = (pass.x[0], pass.tile);
         let (means, variances) = pass.y.split_at_mut(pass.y_shape.dims()[1]);
-        channel_means(x, tile, scratch, means, |_| T::ZERO, inlined!(|x| x));
-        channel_means(x, tile, scratch, variances, |c| means[c], inlined!(|x| x * x));
+        let len = means.len() * width;
+        let positions = x.len() / len.max(1);
+        let (column_means, squares) = pass.scratch[..2 * len].split_at_mut(len);
+        vectorize(inlined!(|| column_moments(x, column_means, squares)));
+        for (c, (mean, variance)) in means.iter_mut().zip(variances).enumerate() {
+            let samples = c * width..c * width + valid;
+            let (column_means, squares) = (&column_means[samples.clone()], &squares[samples]);
+            *mean = kernels::sum(column_means) / T::from_f64(valid as f64);
+            let of_means: T = column_means.iter().map(|&x| (x - *mean) * (x - *mean)).sum();
+            let of_positions = kernels::sum(squares) / T::from_f64(positions.max(1) as f64);
+            *variance = (of_means + of_positions) / T::from_f64(valid as f64);
+        }
     }
 
+    /// The moments of each column: means, and sums of squared distances from them.
     fn forward_scratch(&self, operands: &[Shape], width: usize) -> usize {
-        operands[0].dims().last().map_or(0, |channels| channels * width)
+        operands[0].dims().last().map_or(0, |channels| 2 * channels * width)
     }
 
     fn finish(&self, parts: &[T], samples: &[usize], y: &mut [T]) {
@@ -102,31 +113,49 @@ pub(super) fn channels(op: &'static str, x: &Shape) -> Result<usize, ShapeError>
     }
 }
 
-/// For each channel the mean of `f(x − center)` over all positions and the samples of the tile.
+/// Positions whose moments are computed in registers and then joined with those before.
+const BLOCK: usize = 8;
+
+/// For each channel and sample the mean over all positions, and the sum of squared distances from it, in one pass.
 #[inline(always)]
-fn channel_means<T: Float>(
-    x: &[T],
-    Tile { width, valid, .. }: Tile,
-    scratch: &mut [T],
+fn column_moments<T: Float>(x: &[T], means: &mut [T], squares: &mut [T]) {
+    means.fill(T::ZERO);
+    squares.fill(T::ZERO);
+    let len = means.len().max(1);
+    let mut blocks = x.chunks_exact(BLOCK * len);
+    let mut seen = 0;
+    for block in &mut blocks {
+        join_block::<T, BLOCK>(block, seen, means, squares);
+        seen += BLOCK;
+    }
+    for position in blocks.remainder().chunks_exact(len) {
+        join_block::<T, 1>(position, seen, means, squares);
+        seen += 1;
+    }
+}
+
+/// Joins the moments of `POSITIONS` further positions with those of the `seen` ones before.
+#[inline(always)]
+fn join_block<T: Float, const POSITIONS: usize>(
+    block: &[T],
+    seen: usize,
     means: &mut [T],
-    center: impl Fn(usize) -> T,
-    f: impl Fn(T) -> T,
+    squares: &mut [T],
 ) {
-    let sums = &mut scratch[..means.len() * width];
-    let positions = x.len() / sums.len().max(1);
-    vectorize(inlined!(|| {
-        sums.fill(T::ZERO);
-        for position in x.chunks_exact(sums.len().max(1)) {
-            let rows = sums.chunks_exact_mut(width).zip(position.chunks_exact(width));
-            for (c, (to, x)) in rows.enumerate() {
-                let center = center(c);
-                to.iter_mut().zip(x).for_each(|(to, &x)| *to += f(x - center));
-            }
-        }
-    }));
-    let count = T::from_f64((positions * valid).max(1) as f64);
-    for (mean, row) in means.iter_mut().zip(sums.chunks_exact(width)) {
-        *mean = kernels::sum(&row[..valid]) / count;
+    let len = means.len();
+    let rows: [&[T]; POSITIONS] = std::array::from_fn(|k| &block[k * len..][..len]);
+    let after = (seen + POSITIONS) as f64;
+    let [each, share, between] =
+        [1.0 / POSITIONS as f64, POSITIONS as f64 / after, (seen * POSITIONS) as f64 / after]
+            .map(T::from_f64);
+    for (i, (mean, square)) in means.iter_mut().zip(squares).enumerate() {
+        let x = rows.map(|row| row[i]);
+        let of_block = x.into_iter().fold(T::ZERO, |sum, x| sum + x) * each;
+        let distances = x.map(|x| (x - of_block) * (x - of_block));
+        let distance = of_block - *mean;
+        *mean += distance * share;
+        *square +=
+            distances.into_iter().fold(T::ZERO, |sum, x| sum + x) + distance * distance * between;
     }
 }
 

@@ -15,7 +15,7 @@ impl<T: Float> Graph<T> {
     pub fn relu(&mut self, x: NodeId) -> NodeId {
         // `y > 0` where `x > 0`, so the buffer of `x` is free.
         let (value, slope) = (
-            inlined!(|x: T| x.maximum(T::ZERO)),
+            inlined!(|x: T| x.maximum(T::ZERO).written()),
             inlined!(|y: T| if y > T::ZERO { T::ONE } else { T::ZERO }),
         );
         self.push_unary(

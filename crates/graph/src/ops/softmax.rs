@@ -68,7 +68,7 @@ impl<T: Float, const IS_LOG: bool> Op<T> for SoftmaxOp<IS_LOG> {
                     maxima
                         .iter_mut()
                         .zip(x)
-                        .for_each(|(maximum, &x)| *maximum = maximum.maximum(x));
+                        .for_each(|(maximum, &x)| *maximum = maximum.maximum(x).written());
                 }
                 sums.fill(T::ZERO);
                 for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {

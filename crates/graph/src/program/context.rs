@@ -8,7 +8,7 @@ use kernels::Float;
 use super::buffer::Buffer;
 use super::input_source::BOUND;
 use super::options::RunArgs;
-use super::plan::{Chunk, Plan, Storage};
+use super::plan::{Chunk, Plan, Storage, Strip};
 use super::shards;
 use super::state::{RowParallelState, TileState, Worker};
 use super::task::{Task, TaskKind};
@@ -16,17 +16,19 @@ use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
 use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
 use crate::rows::add_or_set;
+use crate::shape::Shape;
 
 /// What a task of a tile may read beside shared values.
 #[derive(Clone, Copy)]
 pub(super) struct Local<'a, T> {
     state: &'a TileState<T>,
     worker: &'a [Buffer<T>],
+    strip: Strip<'a>,
 }
 
 impl<'a, T> Local<'a, T> {
     pub(super) fn of(state: &'a TileState<T>) -> Self {
-        Self { state, worker: &[] }
+        Self { state, worker: &[], strip: Strip::WHOLE }
     }
 }
 
@@ -55,7 +57,13 @@ pub(super) struct Context<'a, T> {
 
 impl<'a, T: Float> Context<'a, T> {
     /// One task for one tile. The buffers that it writes are taken out meanwhile.
-    pub(super) fn run_in_tile(&self, task: Task, state: &mut TileState<T>, worker: &mut Worker<T>) {
+    pub(super) fn run_in_tile(
+        &self,
+        task: Task,
+        strip: Strip<'_>,
+        state: &mut TileState<T>,
+        worker: &mut Worker<T>,
+    ) {
         let (i, storage) = self.target(task, true);
         let mut out = std::mem::take(buffer(&storage, state, worker));
         let (kept_storage, kept_rows) = self.kept(task);
@@ -67,10 +75,13 @@ impl<'a, T: Float> Context<'a, T> {
             Storage::Worker(_) => self.graph.at(i).shape().len() * width,
             _ => out.len(),
         };
-        let local = Local { state, worker: &worker.buffers };
+        let local = Local { state, worker: &worker.buffers, strip };
+        // The tile's part of a shared value is added to in each strip.
+        let is_cut = self.graph.at(i).shape().is_batched();
+        let written = if is_cut { strip.of(len) } else { 0..len };
         let output = TaskOutput {
-            out: &mut out[..len],
-            kept: kept.as_mut().map_or(&mut [], |kept| &mut kept[..kept_rows * width]),
+            out: &mut out[written],
+            kept: kept.as_mut().map_or(&mut [], |kept| &mut kept[strip.of(kept_rows * width)]),
             scratch: &mut scratch,
         };
         self.execute(task, Some(local), output);
@@ -191,6 +202,7 @@ impl<'a, T: Float> Context<'a, T> {
         run: impl FnOnce(&dyn Op<T>, ForwardPass<'_, T>),
     ) {
         let plan = &self.plan.nodes[i];
+        let (shapes, y_shape) = self.shapes(i, local);
         // In place the first operand is in `y`.
         self.with_operands(
             i,
@@ -201,8 +213,8 @@ impl<'a, T: Float> Context<'a, T> {
                     x,
                     y,
                     bias: plan.bias.map_or(&[], |bias| self.value(bias, local)),
-                    shapes: &plan.shapes,
-                    y_shape: self.graph.at(i).shape(),
+                    shapes,
+                    y_shape,
                     tile: self.tile(local),
                     random: self.key_of(i),
                     kept,
@@ -224,11 +236,20 @@ impl<'a, T: Float> Context<'a, T> {
         let saved = self.op(i).saved(operand);
         // In place the gradient of the result is in `dx`.
         let is_in_place = plan.backward_in_place && operand == 0;
+        let (shapes, y_shape) = self.shapes(i, local);
+        // What is summed over the strips begins with the first.
+        let begins =
+            shapes[operand].is_batched() || local.is_none_or(|local| local.strip.number == 0);
+        let is_first = is_first && begins;
         let adds = !(is_first && self.op(i).sets_gradient(operand));
         if is_first && adds && !is_in_place {
             dx.fill(T::ZERO);
         }
-        let kept = || self.read_buffer(&plan.kept, plan.kept_rows * self.tile(local).width, local);
+        let kept = || {
+            let len = plan.kept_rows * self.tile(local).width;
+            let strip = local.map_or(Strip::WHOLE, |local| local.strip);
+            &self.read_buffer(&plan.kept, len, local)[strip.of(len)]
+        };
         self.with_operands(
             i,
             local,
@@ -242,14 +263,22 @@ impl<'a, T: Float> Context<'a, T> {
                     dy: if is_in_place { &[] } else { self.read(i, &plan.gradient, local) },
                     dx,
                     adds,
-                    shapes: &plan.shapes,
-                    y_shape: self.graph.at(i).shape(),
+                    shapes,
+                    y_shape,
                     tile: self.tile(local),
                     random: self.key_of(i),
                     scratch,
                 });
             },
         );
+    }
+
+    /// The shapes of a node's operands and of its result, in the strip that is worked on.
+    fn shapes<'s>(&'s self, i: usize, local: Option<Local<'s, T>>) -> (&'s [Shape], &'s Shape) {
+        match local.and_then(|local| local.strip.shapes) {
+            Some(shapes) => (&shapes.operands, &shapes.result),
+            None => (&self.plan.nodes[i].shapes, self.graph.at(i).shape()),
+        }
     }
 
     /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them: by node, then by
@@ -353,7 +382,11 @@ impl<'a, T: Float> Context<'a, T> {
             return value.values();
         }
         let len = node.shape().len() * self.tile(local).row_len(node.shape());
-        self.read_buffer(storage, len, local)
+        let values = self.read_buffer(storage, len, local);
+        match local {
+            Some(local) if node.shape().is_batched() => &values[local.strip.of(len)],
+            _ => values,
+        }
     }
 
     /// The same for what has a buffer.

@@ -15,6 +15,64 @@ pub(super) struct Stage {
     /// Whether each tile does the tasks for its samples; else they are done once, on shared values.
     pub(super) is_tiled: bool,
     pub(super) tasks: Vec<Task>,
+    /// Tasks that follow each other and are done together, strip by strip.
+    pub(super) strips: Vec<Strips>,
+}
+
+impl Stage {
+    pub(super) fn new(is_tiled: bool, tasks: Vec<Task>) -> Self {
+        Self { is_tiled, tasks, strips: Vec::new() }
+    }
+
+    /// Calls `run` with each task, for each strip of those that are done in strips.
+    pub(super) fn for_each_task(&self, mut run: impl FnMut(Task, Strip<'_>)) {
+        let mut next = 0;
+        for Strips { tasks, count, shapes } in &self.strips {
+            self.tasks[next..tasks.start].iter().for_each(|&task| run(task, Strip::WHOLE));
+            for number in 0..*count {
+                for (&task, shapes) in self.tasks[tasks.clone()].iter().zip(shapes) {
+                    run(task, Strip { number, count: *count, shapes: Some(shapes) });
+                }
+            }
+            next = tasks.end;
+        }
+        self.tasks[next..].iter().for_each(|&task| run(task, Strip::WHOLE));
+    }
+}
+
+/// Tasks of a stage that are done for one strip of a tile's values after the other: for equal shares of their first axis.
+#[derive(Clone, Debug)]
+pub(super) struct Strips {
+    pub(super) tasks: Range<usize>,
+    pub(super) count: usize,
+    /// The shapes in one strip, of the operands and result of each task's node.
+    pub(super) shapes: Vec<TaskShapes>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TaskShapes {
+    pub(super) operands: Vec<Shape>,
+    pub(super) result: Shape,
+}
+
+/// What of the values of a tile a task works on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strip<'a> {
+    pub(super) number: usize,
+    pub(super) count: usize,
+    /// Those of the task; none for the whole values.
+    pub(super) shapes: Option<&'a TaskShapes>,
+}
+
+impl Strip<'_> {
+    /// Everything.
+    pub(super) const WHOLE: Self = Self { number: 0, count: 1, shapes: None };
+
+    /// The strip of a batched value, of what is kept, or of an empty slice.
+    pub(super) fn of(self, len: usize) -> Range<usize> {
+        let len = len / self.count;
+        self.number * len..(self.number + 1) * len
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

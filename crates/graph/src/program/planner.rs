@@ -20,7 +20,8 @@
 //! 2. `stages`: in which stage each node is computed, and the tasks of the stages;
 //! 3. `storage`: where each value is stored, and which ops work in place;
 //! 4. `fuse_bias`: additions of a bias are left to the op before them;
-//! 5. `chunks`: the pieces of the parameters' gradients.
+//! 5. `strips`: which tasks of a stage are done together, a part of each value after the other;
+//! 6. `chunks`: the pieces of the parameters' gradients.
 //!
 //! The plan depends on graph and options, never on machine or threads, since the order of sums depends on it.
 
@@ -29,13 +30,14 @@ mod chunks;
 mod fuse_bias;
 mod stages;
 mod storage;
+mod strips;
 
 use kernels::{Float, Isa};
 
 use self::analysis::Analysis;
 use super::buffer::ROW_ALIGNMENT;
 use super::options::Compile;
-use super::plan::{NodePlan, Plan};
+use super::plan::{NodePlan, Plan, Strips};
 use crate::Shape;
 use crate::graph::{Graph, Leaf, PlannerHint};
 
@@ -68,6 +70,7 @@ pub(super) fn plan<T: Float>(graph: &Graph<T>, options: &Compile) -> Plan {
         width::<T>(&plan.worker_rows, options)
     });
     plan.alignment = Isa::current().lanes();
+    strips::cut(graph, &mut plan);
     plan
 }
 
@@ -87,7 +90,12 @@ fn place<T: Float>(analysis: &Analysis<'_, T>, options: &Compile) -> Plan {
         let kept_rows = node.op().filter(|_| is_computed).map_or(0, |op| op.kept_rows(&shapes));
         nodes.push(NodePlan { shapes, input, kept_rows, ..NodePlan::default() });
     }
-    let stages = stages::stages(analysis);
+    let mut stages = stages::stages(analysis);
+    for stage in &mut stages {
+        let groups = strips::find(graph, stage).into_iter();
+        let groups = groups.map(|(tasks, count)| Strips { tasks, count, shapes: Vec::new() });
+        stage.strips = groups.collect();
+    }
     let Compile { batch, shards, .. } = *options;
     let mut plan = Plan { nodes, stages, batch, shards, ..Plan::default() };
     storage::place_shared(analysis, &mut plan);

@@ -56,11 +56,11 @@ impl<T: Float> Program<T> {
         let context = self.context(run);
         let is_last = !self.plan.stages[stage + 1..].iter().any(|stage| stage.is_tiled);
         run.pool().each_with(&mut tiles, &self.workers, |_, tile, worker| {
-            for &task in &context.plan.stages[stage].tasks {
+            context.plan.stages[stage].for_each_task(|task, strip| {
                 Times::count(run.times, task.node, task.direction(), || {
-                    context.run_in_tile(task, tile, worker);
+                    context.run_in_tile(task, strip, tile, worker);
                 });
-            }
+            });
             if is_last {
                 tile.is_bounded = context.is_bounded(tile);
             }

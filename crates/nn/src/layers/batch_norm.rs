@@ -20,7 +20,8 @@ use super::*;
 use crate::registry::{finite, fraction, positive};
 
 settings! {
-    /// The layer `batch_norm` on the last axis: see [`graph::ops::moments`] and [`graph::ops::normalize`].
+    /// The layer `batch_norm` on the last axis: see [`graph::ops::moments`], [`graph::ops::normalization_terms`] and
+    /// [`graph::ops::normalize`].
     ///
     /// Evaluation uses running statistics of mean and (biased) variance. "Deep Learning from Scratch" has `epsilon`
     /// 1e-6 and `momentum` 0.9, the codelab 1e-5 and 0.998 or 0.999 with the warm-up.
@@ -54,9 +55,11 @@ impl<T: Float> BuildLayer<T> for BatchNorm {
     }
 
     fn build(&self, builder: &mut Builder<'_, T>, x: &[NodeId]) -> Result<NodeId, ShapeError> {
-        let channels = [builder.channels(x[0])];
         let moments = builder.moments(x[0], self.momentum, self.warmup)?;
-        let y = builder.graph.normalize(x[0], moments, self.epsilon)?;
-        builder.scale_and_offset(y, &channels, self.scale, self.offset.then_some(self.bias))
+        let channels = [builder.channels(x[0])];
+        let scale = self.scale.then(|| builder.scale(&channels)).transpose()?;
+        let offset = self.offset.then(|| builder.offset(&channels, self.bias)).transpose()?;
+        let terms = builder.graph.normalization_terms(moments, scale, offset, self.epsilon)?;
+        builder.graph.normalize(x[0], terms)
     }
 }

@@ -151,16 +151,32 @@ impl<'a, T: Float> Builder<'a, T> {
         offset: Option<f64>,
     ) -> Result<NodeId, ShapeError> {
         if has_scale {
-            let initializer = Constant { value: 1.0 }.into();
-            let scale = self.parameter("scale", ParameterRole::Scale, sizes, initializer)?;
+            let scale = self.scale(sizes)?;
             y = self.graph.mul(y, scale)?;
         }
         if let Some(value) = offset {
-            let initializer = Constant { value }.into();
-            let offset = self.parameter("offset", ParameterRole::Offset, sizes, initializer)?;
+            let offset = self.offset(sizes, value)?;
             y = self.graph.add(y, offset)?;
         }
         Ok(y)
+    }
+
+    /// A trained scale, which begins at 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`parameter`](Self::parameter).
+    pub fn scale(&mut self, sizes: &[usize]) -> Result<NodeId, ShapeError> {
+        self.parameter("scale", ParameterRole::Scale, sizes, Constant { value: 1.0 }.into())
+    }
+
+    /// A trained offset, which begins at `value`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parameter`](Self::parameter).
+    pub fn offset(&mut self, sizes: &[usize], value: f64) -> Result<NodeId, ShapeError> {
+        self.parameter("offset", ParameterRole::Offset, sizes, Constant { value }.into())
     }
 
     /// The size of the last axis of `x`, 0 without one.

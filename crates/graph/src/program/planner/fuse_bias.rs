@@ -8,8 +8,8 @@ use crate::Shape;
 use crate::graph::{Graph, PlannerHint};
 use crate::ops::conv2d::Conv2dOp;
 use crate::ops::matmul::{MatMulOp, PositionsMatMulOp};
-use crate::program::plan::Plan;
-use crate::program::task::TaskKind;
+use crate::program::plan::{Plan, Strips};
+use crate::program::task::{Task, TaskKind};
 
 pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
     let mut fused = vec![false; plan.nodes.len()];
@@ -31,7 +31,12 @@ pub(super) fn fuse_bias<T: Float>(graph: &Graph<T>, plan: &mut Plan) {
         }
     }
     for stage in &mut plan.stages {
-        stage.tasks.retain(|task| !(task.kind == TaskKind::Forward && fused[task.node]));
+        let is_left = |task: &Task| !(task.kind == TaskKind::Forward && fused[task.node]);
+        for Strips { tasks, .. } in &mut stage.strips {
+            let left = |end| stage.tasks[..end].iter().filter(|task| is_left(task)).count();
+            *tasks = left(tasks.start)..left(tasks.end);
+        }
+        stage.tasks.retain(is_left);
     }
 }
 

@@ -101,7 +101,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
         let mut stages = Vec::new();
         for (stage, task) in finish.chain(scatter).chain(compute) {
             while stages.len() <= stage {
-                stages.push(Stage { is_tiled: is_tiled(stages.len()), tasks: Vec::new() });
+                stages.push(Stage::new(is_tiled(stages.len()), Vec::new()));
             }
             stages[stage].tasks.push(task);
         }
@@ -147,7 +147,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
                 self.backward_tasks(i, written, &mut tasks);
             }
         }
-        Stage { is_tiled: is_tiled(stage), tasks }
+        Stage::new(is_tiled(stage), tasks)
     }
 
     fn backward_tasks(&self, i: usize, written: &mut [bool], tasks: &mut Vec<Task>) {
@@ -189,7 +189,7 @@ impl<'a, T: Float> StageOrder<'a, T> {
         if start.tasks.iter().chain(&first.tasks).all(reads_ready_values) {
             forward[last_tiled].tasks.append(&mut first.tasks);
             let tasks = std::mem::take(&mut start.tasks);
-            forward.insert(last_tiled, Stage { is_tiled: start.is_tiled, tasks });
+            forward.insert(last_tiled, Stage::new(start.is_tiled, tasks));
         }
     }
 }
