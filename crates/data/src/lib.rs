@@ -11,6 +11,7 @@ pub mod made;
 mod mistakes;
 mod order;
 pub mod readers;
+mod report;
 mod sampler;
 mod zip;
 
@@ -18,4 +19,5 @@ pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
 pub use mistakes::{CellMistake, RowMistakes};
 pub use order::Order;
+pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};
