@@ -9,6 +9,8 @@ mod error;
 mod input;
 pub mod made;
 mod mistakes;
+#[cfg(feature = "files")]
+mod open;
 mod order;
 pub mod readers;
 mod report;
@@ -18,6 +20,8 @@ mod zip;
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
 pub use mistakes::{CellMistake, RowMistakes};
+#[cfg(feature = "files")]
+pub use open::open;
 pub use order::Order;
 pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};

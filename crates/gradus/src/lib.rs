@@ -27,7 +27,7 @@
 //! |-------------|-------------------------------------------------------------------------------|
 //! | [`graph`]   | graphs, gradients, programs, the gradient check, ops of a program             |
 //! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions     |
-//! | [`data`]    | datasets, readers, the order of samples                                       |
+//! | [`data`]    | tables of columns, datasets, readers, the order of samples                    |
 //! | [`runs`]    | experiment files, presets, saved models and their predictions, run folders    |
 //! | [`train`]   | the training loop, recording, the gradient check of a network                 |
 //! | [`events`]  | the log of a run, as JSON lines                                               |

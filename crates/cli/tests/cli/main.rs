@@ -1,5 +1,6 @@
 //! The binary as a whole: exit codes, messages, files.
 
+mod data;
 mod elements;
 mod formulas;
 mod hostile;

@@ -55,6 +55,31 @@ impl DateFormat {
     }
 }
 
+/// The date of so many seconds since the beginning of 1970, as `2024-02-29`, with the time if that is not midnight.
+pub fn date_text(seconds: f64) -> String {
+    let days = (seconds / 86_400.0).floor();
+    // Years of 400 that begin in March, so that a leap day is the last of its year.
+    let since = days + 719_468.0;
+    let era = (since / 146_097.0).floor();
+    let day = since - era * 146_097.0;
+    let year_of_era = ((day - (day / 1460.0).floor() + (day / 36_524.0).floor()
+        - (day / 146_096.0).floor())
+        / 365.0)
+        .floor();
+    let day_of_year =
+        day - (365.0 * year_of_era + (year_of_era / 4.0).floor() - (year_of_era / 100.0).floor());
+    let shifted = ((5.0 * day_of_year + 2.0) / 153.0).floor();
+    let day_of_month = day_of_year - ((153.0 * shifted + 2.0) / 5.0).floor() + 1.0;
+    let month = if shifted < 10.0 { shifted + 3.0 } else { shifted - 9.0 };
+    let year = year_of_era + era * 400.0 + f64::from(u8::from(month <= 2.0));
+    let date = format!("{year:04}-{month:02}-{day_of_month:02}");
+    let rest = (seconds - days * 86_400.0) as u32;
+    match rest {
+        0 => date,
+        _ => format!("{date} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60),
+    }
+}
+
 /// A number of at most so many digits.
 fn digits(text: &str, most: usize) -> Option<u32> {
     let is_number = (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -95,6 +120,23 @@ fn seconds(time: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::DateFormat::*;
+    use super::date_text;
+
+    #[test]
+    fn dates_are_written_as_they_are_read() {
+        for text in [
+            "1970-01-01",
+            "1969-12-31",
+            "2000-02-29",
+            "2000-03-01",
+            "1900-02-28",
+            "2024-12-31 23:59:59",
+            "0001-01-01",
+            "9999-12-31",
+        ] {
+            assert_eq!(date_text(YearFirst.parse(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn dates_are_seconds_since_1970() {

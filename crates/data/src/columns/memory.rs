@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::cells::{Cells, Column, MISSING, Table};
 use super::decide::ColumnUse;
 use super::kind::{ColumnDescription, ColumnKind, TableDescription, keep_a_feature};
+use super::options::TableOptions;
 use super::profile::{NumberProfile, TextProfile, WrittenNumbers};
-use super::source::{TableOptions, TableSource};
+use super::source::TableSource;
 use crate::DataError;
 use crate::mistakes::RowMistakes;
 

@@ -3,21 +3,25 @@
 mod cells;
 mod date;
 mod decide;
+mod difference;
 mod kind;
 mod memory;
 mod number;
+mod options;
 mod profile;
 mod reading;
 mod source;
 
 pub use cells::{Cells, Column, MISSING, Table};
-pub use date::DateFormat;
+pub use date::{DateFormat, date_text};
 pub use decide::ColumnUse;
+pub use difference::TableDifference;
 pub use kind::{ColumnDescription, ColumnKind, Finding, TableDescription};
 pub use memory::MemoryTable;
 pub use number::{NumberForm, NumberNotation};
+pub use options::{Encoding, TableOptions, Target};
 pub use profile::{NumberProfile, TextProfile};
-pub use source::{TableOptions, TableSource, Target};
+pub use source::TableSource;
 
 pub(crate) use kind::keep_a_feature;
 pub(crate) use profile::{DecidedColumn, WrittenNumbers};

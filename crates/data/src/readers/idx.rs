@@ -89,7 +89,7 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 
 /// Reads images and their labels from two files as columns `picture` and `class`.
 ///
-/// With `transpose`, rows and columns of each image are exchanged: EMNIST stores its images on their side.
+/// With the option `transpose`, rows and columns of each image are exchanged: EMNIST stores its images on their side.
 ///
 /// # Errors
 ///
@@ -98,7 +98,6 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 pub fn table(
     images_path: &Path,
     labels_path: &Path,
-    transpose: bool,
     options: &TableOptions,
 ) -> Result<MemoryTable, DataError> {
     let (name, input) = open(images_path)?;
@@ -106,6 +105,7 @@ pub fn table(
     let (labels_name, input) = open(labels_path)?;
     let ([_], labels) = parse(&labels_name, input, Some(count))?;
     let mut shape = vec![rows as usize, columns as usize, 1];
+    let transpose = options.transpose;
     if transpose {
         pixels = transposed(&pixels, [shape[0], shape[1]]);
         shape.swap(0, 1);
@@ -397,9 +397,9 @@ mod tests {
         assert!(text.ends_with("bomb: 2 samples but 1073741824 targets"), "{text}");
 
         // The columns, as stored and with both axes exchanged.
-        let options = TableOptions::default();
         let shape = |transpose| {
-            let table = super::table(&images, &labels, transpose, &options).unwrap();
+            let options = TableOptions { transpose, ..TableOptions::default() };
+            let table = super::table(&images, &labels, &options).unwrap();
             let Cells::Arrays { shape, values } = &table.table().columns()[0].cells else {
                 panic!()
             };
@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(shape(false), (vec![1, 3, 1], pixels.clone()));
         assert_eq!(shape(true), (vec![3, 1, 1], pixels));
         assert_eq!(transposed(&[1, 2, 3, 4, 5, 6], [2, 3]), [1, 4, 2, 5, 3, 6]);
-        let text = message(super::table(&images, &too_few, false, &options));
+        let text = message(super::table(&images, &too_few, &TableOptions::default()));
         assert!(text.ends_with("too few: 2 samples but 1 targets"), "{text}");
 
         let text = message(read(&images, Path::new("no/such/labels"), 10));

@@ -7,7 +7,8 @@
 #[cfg(feature = "files")]
 use std::path::Path;
 
-use super::npy::{ArrayOptions, ArrayTable, NamedArray};
+use super::npy::{ArrayTable, NamedArray};
+use crate::columns::TableOptions;
 use crate::input::Input;
 use crate::{DataError, DataFault, zip};
 
@@ -17,7 +18,7 @@ use crate::{DataError, DataFault, zip};
 ///
 /// Those of [`ArrayTable::open`]; [`DataFault::Announced`] also if the archive announces sizes that are not possible.
 #[cfg(feature = "files")]
-pub fn open(path: &Path, options: &ArrayOptions) -> Result<ArrayTable, DataError> {
+pub fn open(path: &Path, options: &TableOptions) -> Result<ArrayTable, DataError> {
     look_at(&Input::Path(path.to_owned()), options)
 }
 
@@ -29,12 +30,12 @@ pub fn open(path: &Path, options: &ArrayOptions) -> Result<ArrayTable, DataError
 pub fn from_bytes(
     name: &str,
     bytes: &[u8],
-    options: &ArrayOptions,
+    options: &TableOptions,
 ) -> Result<ArrayTable, DataError> {
     look_at(&Input::Bytes(name.to_owned(), bytes.into()), options)
 }
 
-fn look_at(input: &Input, options: &ArrayOptions) -> Result<ArrayTable, DataError> {
+fn look_at(input: &Input, options: &TableOptions) -> Result<ArrayTable, DataError> {
     let members = zip::members(input)?.into_iter().filter_map(|member| {
         let name = member.name.strip_suffix(".npy")?.to_owned();
         Some((name, member))
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn named_arrays_are_columns_and_labels_come_last() {
         let arrays = vec!["x_train".into(), "y_train".into()];
-        let options = ArrayOptions { arrays, ..ArrayOptions::default() };
+        let options = TableOptions { arrays, ..TableOptions::default() };
         let table = from_bytes("digits.npz", &digits(), &options).unwrap();
         assert_eq!(table.description().target.as_deref(), Some("y_train"));
         assert_eq!(table.description().columns[0].shape, [2, 2]);
@@ -90,13 +91,13 @@ mod tests {
 
     #[test]
     fn arrays_that_do_not_belong_together_are_shown_with_what_to_do() {
-        let error = from_bytes("digits.npz", &digits(), &ArrayOptions::default()).unwrap_err();
+        let error = from_bytes("digits.npz", &digits(), &TableOptions::default()).unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("found x_train [3, 2, 2], y_train [3], y_test [1]; name those"),
             "{text}"
         );
-        let options = ArrayOptions { arrays: vec!["z".into()], ..ArrayOptions::default() };
+        let options = TableOptions { arrays: vec!["z".into()], ..TableOptions::default() };
         let error = from_bytes("digits.npz", &digits(), &options).unwrap_err().to_string();
         assert_eq!(error, "digits.npz: has no array `z`; its arrays are y_train, x_train, y_test");
     }
@@ -107,7 +108,7 @@ mod tests {
         for deflate in [false, true] {
             let bytes = archive(&[("x.npy", &huge)], deflate);
             let error =
-                from_bytes("a.npz", &bytes, &ArrayOptions::default()).unwrap_err().to_string();
+                from_bytes("a.npz", &bytes, &TableOptions::default()).unwrap_err().to_string();
             assert!(error.contains("announces 1000000000000 bytes, the limit is "), "{error}");
         }
     }

@@ -49,9 +49,9 @@ impl TableReport {
     /// # Examples
     ///
     /// ```
-    /// # use gradus_data::{DataError, TableReport, readers::csv::{CsvFile, CsvOptions}};
+    /// # use gradus_data::{DataError, TableReport, columns::TableOptions, readers::csv::CsvFile};
     /// let text = "x,unit,y\n1.5,cm,a\n2.5,cm,b\n3.5,cm,a\n3.5,cm,a\n";
-    /// let file = CsvFile::from_bytes("t.csv", text.as_bytes(), &CsvOptions::default())?;
+    /// let file = CsvFile::from_bytes("t.csv", text.as_bytes(), &TableOptions::default())?;
     /// let report = TableReport::of(&file)?;
     /// assert_eq!(report.duplicates, 1);
     /// assert!(report.warnings.iter().any(|warning| warning.contains("`unit` is constant")));

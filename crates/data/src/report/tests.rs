@@ -1,11 +1,11 @@
 //! What is found in data that has it, and not in data that has not.
 
 use super::*;
-use crate::readers::csv::{CsvFile, CsvOptions};
+use crate::columns::TableOptions;
+use crate::readers::csv::CsvFile;
 
 fn report(text: &str) -> TableReport {
-    let mut options = CsvOptions::default();
-    options.columns.skip_bad_rows = true;
+    let options = TableOptions { skip_bad_rows: true, ..TableOptions::default() };
     let file = CsvFile::from_bytes("t.csv", text.as_bytes(), &options).unwrap();
     TableReport::of(&file).unwrap()
 }
@@ -113,7 +113,7 @@ fn columns_classes_and_rows_that_spoil_results_are_named() {
     assert_warns(&mostly, "column `m` is missing in 190 of 200 rows");
     assert_warns(
         &report(&(rows("y", |i| format!("{}", i % 2)) + "1,2,3\n")),
-        "1 mistakes: such rows are left out",
+        "1 mistakes: training stops at them",
     );
     assert_warns(
         &report(&rows("y", |i| if i < 150 { format!("{}", i % 2) } else { String::new() })),

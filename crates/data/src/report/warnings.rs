@@ -60,7 +60,7 @@ pub(super) fn of(report: &TableReport, sample: &Sample) -> Vec<String> {
         ));
     }
     if report.mistakes > 0 {
-        warnings.push(format!("{} mistakes: such rows are left out", report.mistakes));
+        warnings.push(format!("{} mistakes: training stops at them unless `skip_bad_rows = true` leaves such rows out", report.mistakes));
     }
     warnings
 }

@@ -1,29 +1,9 @@
 //! How text is stored as bytes.
 
-use std::fmt;
 use std::io::{self, Read};
 
-use serde::{Deserialize, Serialize};
-
 use crate::DataFault;
-
-/// How the characters of a text file are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// UTF-8, of which ASCII is a part.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16 with the low byte first, as Windows calls "Unicode".
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16 with the high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-    /// One byte a character, Western Europe; Latin-1 is a part of it.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-}
+use crate::columns::Encoding;
 
 /// The characters of the bytes 0x80 to 0x9f; the others are those of Latin-1. Unused bytes are control characters.
 const WINDOWS_1252: [char; 32] = [
@@ -44,50 +24,44 @@ const FOREIGN: [(&[u8], &str); 9] = [
     (b"\xff\xfe\0\0", "text in UTF-32: convert it by `iconv -f UTF-32 -t UTF-8`"),
 ];
 
-impl Encoding {
-    /// The encoding of a file by its first bytes, and the length of its byte order mark.
-    ///
-    /// # Errors
-    ///
-    /// [`DataFault::Format`] for bytes that are not text, and for encodings that are not read.
-    pub(super) fn detect(start: &[u8]) -> Result<(Self, usize), DataFault> {
-        let refuse = |found: &str| {
-            Err(DataFault::Format {
-                found: found.to_owned(),
-                expected: "a table as text".to_owned(),
-            })
+/// The encoding of a file by its first bytes, and the length of its byte order mark.
+///
+/// # Errors
+///
+/// [`DataFault::Format`] for bytes that are not text, and for encodings that are not read.
+pub(super) fn detect(start: &[u8]) -> Result<(Encoding, usize), DataFault> {
+    let refuse = |found: &str| {
+        Err(DataFault::Format { found: found.to_owned(), expected: "a table as text".to_owned() })
+    };
+    if let Some((_, found)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return refuse(found);
+    }
+    match start {
+        [0xef, 0xbb, 0xbf, ..] => return Ok((Encoding::Utf8, 3)),
+        [0xff, 0xfe, ..] => return Ok((Encoding::Utf16Le, 2)),
+        [0xfe, 0xff, ..] => return Ok((Encoding::Utf16Be, 2)),
+        _ => {}
+    }
+    let zeros = |odd: usize| start.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count();
+    let (high, low) = (zeros(0), zeros(1));
+    if high + low > 0 {
+        // Of text in Western languages every second byte is 0.
+        let (many, few) = (start.len() / 4, start.len() / 20);
+        return match [high, low] {
+            [high, low] if high > many && low <= few => Ok((Encoding::Utf16Be, 0)),
+            [high, low] if low > many && high <= few => Ok((Encoding::Utf16Le, 0)),
+            _ => refuse("bytes that are not text"),
         };
-        if let Some((_, found)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) {
-            return refuse(found);
-        }
-        match start {
-            [0xef, 0xbb, 0xbf, ..] => return Ok((Self::Utf8, 3)),
-            [0xff, 0xfe, ..] => return Ok((Self::Utf16Le, 2)),
-            [0xfe, 0xff, ..] => return Ok((Self::Utf16Be, 2)),
-            _ => {}
-        }
-        let zeros =
-            |odd: usize| start.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count();
-        let (high, low) = (zeros(0), zeros(1));
-        if high + low > 0 {
-            // Of text in Western languages every second byte is 0.
-            let (many, few) = (start.len() / 4, start.len() / 20);
-            return match [high, low] {
-                [high, low] if high > many && low <= few => Ok((Self::Utf16Be, 0)),
-                [high, low] if low > many && high <= few => Ok((Self::Utf16Le, 0)),
-                _ => refuse("bytes that are not text"),
-            };
-        }
-        match std::str::from_utf8(start) {
-            Ok(_) => Ok((Self::Utf8, 0)),
-            // The last character is cut.
-            Err(error) if error.error_len().is_none() => Ok((Self::Utf8, 0)),
-            Err(_) if is_western(start) => Ok((Self::Windows1252, 0)),
-            Err(_) => refuse(
-                "text in another encoding than UTF-8, UTF-16 or Windows-1252, perhaps GB18030, Big5, Shift-JIS \
-                 or Windows-1251: convert it by `iconv -f GB18030 -t UTF-8`",
-            ),
-        }
+    }
+    match std::str::from_utf8(start) {
+        Ok(_) => Ok((Encoding::Utf8, 0)),
+        // The last character is cut.
+        Err(error) if error.error_len().is_none() => Ok((Encoding::Utf8, 0)),
+        Err(_) if is_western(start) => Ok((Encoding::Windows1252, 0)),
+        Err(_) => refuse(
+            "text in another encoding than UTF-8, UTF-16 or Windows-1252, perhaps GB18030, Big5, Shift-JIS \
+             or Windows-1251: convert it by `iconv -f GB18030 -t UTF-8`",
+        ),
     }
 }
 
@@ -99,17 +73,6 @@ fn is_western(bytes: &[u8]) -> bool {
     let n_rows =
         bytes.chunk_by(|a, b| is_high(a) == is_high(b)).filter(|row| is_high(&row[0])).count();
     n_high < 8 || n_high * 2 < n_rows * 3
-}
-
-impl fmt::Display for Encoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Utf8 => "UTF-8",
-            Self::Utf16Le => "UTF-16, low byte first",
-            Self::Utf16Be => "UTF-16, high byte first",
-            Self::Windows1252 => "Windows-1252 (Latin-1)",
-        })
-    }
 }
 
 /// Bytes of an encoding as UTF-8, without the byte order mark.
@@ -204,7 +167,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> (Encoding, String) {
-        let (encoding, mark) = Encoding::detect(bytes).unwrap();
+        let (encoding, mark) = detect(bytes).unwrap();
         // In pieces of one byte, so that characters are cut everywhere.
         struct OneByOne<'a>(&'a [u8]);
         impl Read for OneByOne<'_> {
@@ -246,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_refused_by_name() {
-        let message = |bytes: &[u8]| Encoding::detect(bytes).unwrap_err().to_string();
+        let message = |bytes: &[u8]| detect(bytes).unwrap_err().to_string();
         let chinese = b"\xc4\xea\xc1\xe4;\xc0\xe0\xb1\xf0\n1;2\n\xc3\xa8;\xc8\xae\xc0\xe0\n";
         assert!(message(chinese).contains("GB18030"), "{}", message(chinese));
         let russian = b"\xe3\xee\xf0\xee\xe4;\xe8\xec\xff\n";

@@ -1,8 +1,5 @@
 //! How a table is written: found from its first rows, or said.
 
-use serde::{Deserialize, Serialize};
-
-use super::encoding::Encoding;
 use super::records::Records;
 use crate::columns::{DateFormat, Finding, NumberForm, TableOptions};
 use crate::mistakes::quoted;
@@ -11,28 +8,6 @@ use crate::mistakes::quoted;
 const SAMPLE_ROWS: usize = 1000;
 /// In the order of preference where two fit equally well: a comma may be decimal.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
-
-/// What a user says about a table that is written as text. What is not said is found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CsvOptions {
-    /// How characters are stored.
-    pub encoding: Option<Encoding>,
-    /// The sign between two cells, an ASCII character.
-    pub delimiter: Option<char>,
-    /// Whether cells may be in quotation marks (`"`).
-    pub quotes: Option<bool>,
-    /// The sign before a fraction: `.` or `,`.
-    pub decimal: Option<char>,
-    /// Whether the other of both may separate thousands.
-    pub thousands: Option<bool>,
-    /// Whether the first row has the names of the columns.
-    pub header: Option<bool>,
-    /// Rows before the header or the first row of data that are left out.
-    pub skip_rows: Option<usize>,
-    /// What is said about the columns.
-    pub columns: TableOptions,
-}
 
 /// How a table is written.
 #[derive(Clone, Debug)]
@@ -80,7 +55,7 @@ impl Divided {
 
 impl CsvLayout {
     /// Finds how a text is written from its beginning, which ends with a row.
-    pub(super) fn find(text: &str, options: &CsvOptions) -> Self {
+    pub(super) fn find(text: &str, options: &TableOptions) -> Self {
         let said = options.delimiter.and_then(|c| u8::try_from(c).ok());
         let delimiters = said.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
         let best = |quotes: bool| {
@@ -131,7 +106,7 @@ impl CsvLayout {
     }
 
     /// Finds the first row of the table, and says which rows before it are left out.
-    fn find_first_row(&mut self, divided: &Divided, options: &CsvOptions) -> usize {
+    fn find_first_row(&mut self, divided: &Divided, options: &TableOptions) -> usize {
         let fits = |row: &Vec<String>| row.len() == divided.width || is_short_header(row, divided);
         let first = divided.rows.iter().position(fits).unwrap_or(0);
         self.skip_rows = options.skip_rows.unwrap_or(first);
@@ -145,7 +120,7 @@ impl CsvLayout {
     }
 
     /// Finds the names of the columns, or gives them some.
-    fn find_names(&mut self, rows: &[Vec<String>], width: usize, options: &CsvOptions) {
+    fn find_names(&mut self, rows: &[Vec<String>], width: usize, options: &TableOptions) {
         let Some((first, rest)) = rows.split_first() else { return };
         let (found, reason) = header_of(first, rest);
         self.header = options.header.unwrap_or(found);
@@ -259,7 +234,7 @@ mod tests {
     use super::*;
 
     fn find(text: &str) -> CsvLayout {
-        CsvLayout::find(text, &CsvOptions::default())
+        CsvLayout::find(text, &TableOptions::default())
     }
 
     #[test]

@@ -20,19 +20,16 @@ use std::io::Read as _;
 #[cfg(feature = "files")]
 use std::path::Path;
 
-use self::encoding::Utf8Bytes;
+use self::encoding::{Utf8Bytes, detect};
 use self::layout::CsvLayout;
 use self::rows::{CsvRow, Rows};
 use crate::columns::{
-    Column, ColumnUse, DecidedColumn, Finding, NumberNotation, Table, TableDescription,
-    TableSource, TextProfile, TextReading, WrittenNumbers, keep_a_feature,
+    Column, ColumnUse, DecidedColumn, Encoding, Finding, NumberNotation, Table, TableDescription,
+    TableOptions, TableSource, TextProfile, TextReading, WrittenNumbers, keep_a_feature,
 };
 use crate::input::{Input, read_start};
 use crate::mistakes::RowMistakes;
 use crate::{DataError, DataFault};
-
-pub use self::encoding::Encoding;
-pub use self::layout::CsvOptions;
 
 /// Bytes of the beginning that are looked at.
 const SAMPLE_BYTES: usize = 256 << 10;
@@ -62,7 +59,7 @@ impl CsvFile {
     /// [`DataFault::Io`]; [`DataFault::Format`] if it is not text; [`DataFault::Columns`] if it is empty, or the options
     /// name a column that it does not have. Rows that cannot be read are not an error yet.
     #[cfg(feature = "files")]
-    pub fn open(path: &Path, options: &CsvOptions) -> Result<Self, DataError> {
+    pub fn open(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
         Self::look_at(Input::Path(path.to_owned()), options)
     }
 
@@ -75,22 +72,22 @@ impl CsvFile {
     /// # Examples
     ///
     /// ```
-    /// # use gradus_data::{DataError, columns::TableSource, readers::csv::{CsvFile, CsvOptions}};
+    /// # use gradus_data::{DataError, columns::{TableOptions, TableSource}, readers::csv::CsvFile};
     /// let text = "size;kind\n1,5;cat\n2,5;dog\n";
-    /// let file = CsvFile::from_bytes("pets.csv", text.as_bytes(), &CsvOptions::default())?;
+    /// let file = CsvFile::from_bytes("pets.csv", text.as_bytes(), &TableOptions::default())?;
     /// let table = file.read()?;
     /// assert_eq!((table.len(), table.columns().len()), (2, 2));
     /// # Ok::<(), DataError>(())
     /// ```
-    pub fn from_bytes(name: &str, bytes: &[u8], options: &CsvOptions) -> Result<Self, DataError> {
+    pub fn from_bytes(name: &str, bytes: &[u8], options: &TableOptions) -> Result<Self, DataError> {
         Self::look_at(Input::Bytes(name.to_owned(), bytes.into()), options)
     }
 
-    fn look_at(input: Input, options: &CsvOptions) -> Result<Self, DataError> {
+    fn look_at(input: Input, options: &TableOptions) -> Result<Self, DataError> {
         let fault = |fault: DataFault| input.error(fault);
         let (mut bytes, gzipped) = input.unpack()?;
         let start = read_start(&mut bytes, SAMPLE_BYTES).map_err(|error| fault(error.into()))?;
-        let found = Encoding::detect(&start);
+        let found = detect(&start);
         let encoding = match (options.encoding, found) {
             (None, found) => found.map_err(fault)?,
             (Some(said), Ok((found, mark))) if said == found => (said, mark),
@@ -109,7 +106,7 @@ impl CsvFile {
             Finding::new("encoding", format!("{}{mark}{gzip}", encoding.0), "encoding = \"…\"");
         layout.findings.insert(0, said);
         let counted = Counted::of(Rows::open(&input, encoding, &layout)?, layout.names.len())?;
-        let target = options.columns.target_among(&layout.names).map_err(fault)?;
+        let target = options.target_among(&layout.names).map_err(fault)?;
         let columns = decide(&counted.profiles, &mut layout, options, target);
         let mistakes = mistakes(&counted, &columns);
         if counted.comments > 0 {
@@ -123,7 +120,7 @@ impl CsvFile {
             target: target.map(|target| layout.names[target].clone()),
             findings: layout.findings.clone(),
         };
-        let skip_bad_rows = options.columns.skip_bad_rows;
+        let skip_bad_rows = options.skip_bad_rows;
         Ok(Self { input, encoding, layout, columns, description, mistakes, skip_bad_rows })
     }
 }
@@ -172,7 +169,7 @@ impl Counted {
 fn decide(
     profiles: &[TextProfile],
     layout: &mut CsvLayout,
-    options: &CsvOptions,
+    options: &TableOptions,
     target: Option<usize>,
 ) -> Vec<DecidedColumn> {
     let signs: Vec<char> = profiles.iter().filter_map(TextProfile::decimal).collect();
@@ -191,7 +188,7 @@ fn decide(
     let mut columns: Vec<DecidedColumn> = Vec::new();
     for (i, (profile, name)) in profiles.iter().zip(&layout.names).enumerate() {
         let column_use = if Some(i) == target { ColumnUse::Target } else { ColumnUse::Feature };
-        let forced = options.columns.kinds.get(name).copied();
+        let forced = options.kinds.get(name).copied();
         let column = profile.decide(name, column_use, written, forced);
         if let (Some(example), TextReading::Number(format)) = (&column.doubtful, &column.reading) {
             let number = format.parse(example).unwrap_or(f64::NAN);

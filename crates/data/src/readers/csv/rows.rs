@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use super::encoding::{Encoding, Utf8Bytes};
+use super::encoding::Utf8Bytes;
 use super::layout::CsvLayout;
 use super::records::Records;
 use crate::DataError;
+use crate::columns::Encoding;
 use crate::input::Input;
 use crate::mistakes::{CellMistake, quoted};
 

@@ -4,16 +4,16 @@ use super::*;
 use crate::CellMistake;
 use crate::columns::{Cells, ColumnKind, MISSING, Target};
 
-fn look_at(bytes: &[u8], options: &CsvOptions) -> CsvFile {
+fn look_at(bytes: &[u8], options: &TableOptions) -> CsvFile {
     CsvFile::from_bytes("t.csv", bytes, options).unwrap()
 }
 
 fn open(text: &str) -> CsvFile {
-    look_at(text.as_bytes(), &CsvOptions::default())
+    look_at(text.as_bytes(), &TableOptions::default())
 }
 
-fn with(text: &str, change: impl FnOnce(&mut CsvOptions)) -> CsvFile {
-    let mut options = CsvOptions::default();
+fn with(text: &str, change: impl FnOnce(&mut TableOptions)) -> CsvFile {
+    let mut options = TableOptions::default();
     change(&mut options);
     look_at(text.as_bytes(), &options)
 }
@@ -60,7 +60,7 @@ fn a_byte_order_mark_line_ends_of_windows_and_quoted_ones_are_not_text_of_cells(
     assert_eq!(categories(&file, "y"), ["a", "b\nc"]);
     assert_eq!(numbers(&file, "x"), [0.5, 0.7]);
     assert_eq!(finding(&file, "encoding").found, "UTF-8 with a byte order mark");
-    let by_id = with(text, |options| options.columns.target = Target::Named("id".into()));
+    let by_id = with(text, |options| options.target = Target::Named("id".into()));
     assert_eq!(
         by_id.description().target().map(|column| column.kind),
         Some(ColumnKind::WholeCategory)
@@ -126,7 +126,7 @@ fn numbers_with_leading_zeros_are_names() {
     let reason = &file.description().column("id").unwrap().reason;
     assert!(reason.contains("`007` begins with 0"), "{reason}");
     let said = with("id,y\n007,1.5\n7,2.5\n", |options| {
-        options.columns.kinds.insert("id".into(), ColumnKind::Number);
+        options.kinds.insert("id".into(), ColumnKind::Number);
     });
     assert_eq!(numbers(&said, "id"), [7.0, 7.0]);
 }
@@ -160,7 +160,7 @@ fn a_row_of_another_length_is_named_by_its_line_and_many_are_counted() {
     let error = file.read().unwrap_err().to_string();
     let start = "t.csv: line 30017: found 3 cells, expected 2 cells\n  mend them";
     assert!(error.starts_with(start), "{error}");
-    let skipped = with(&text, |options| options.columns.skip_bad_rows = true);
+    let skipped = with(&text, |options| options.skip_bad_rows = true);
     assert_eq!((skipped.read().unwrap().len(), skipped.mistakes().count), (30_016, 1));
 
     let many: String = (0..25).map(|_| "1\n").collect();
@@ -177,10 +177,10 @@ fn a_text_among_many_numbers_is_a_mistake_and_among_few_a_reason() {
     let file = open(&text);
     let error = file.read().unwrap_err().to_string();
     assert!(error.contains("line 302, column `x`: found `12 kg`, expected a number"), "{error}");
-    let skipped = with(&text, |options| options.columns.skip_bad_rows = true);
+    let skipped = with(&text, |options| options.skip_bad_rows = true);
     assert_eq!(numbers(&skipped, "x").len(), 600);
     let category = with(&text, |options| {
-        options.columns.kinds.insert("x".into(), ColumnKind::Category);
+        options.kinds.insert("x".into(), ColumnKind::Category);
     });
     assert!(category.mistakes().is_empty());
 
@@ -220,7 +220,7 @@ fn text_in_latin_1_utf_16_and_gzip_is_read_and_said() {
         (utf16, "UTF-16, low byte first"),
         (gzip.finish().unwrap(), "UTF-8, gzipped"),
     ] {
-        let file = look_at(&bytes, &CsvOptions::default());
+        let file = look_at(&bytes, &TableOptions::default());
         assert_eq!(finding(&file, "encoding").found, found);
         assert_eq!(numbers(&file, "größe"), [1.5, 2.5], "{found}");
     }
@@ -229,10 +229,10 @@ fn text_in_latin_1_utf_16_and_gzip_is_read_and_said() {
     late += "2,y";
     let mut late = late.into_bytes();
     late.extend(b"\xe9\n");
-    let file = look_at(&late, &CsvOptions::default());
+    let file = look_at(&late, &TableOptions::default());
     let mistake = &file.mistakes().first[0];
     assert_eq!((mistake.order, mistake.column.as_deref()), (100_002, Some("2")));
-    let said = CsvOptions { encoding: Some(Encoding::Windows1252), ..CsvOptions::default() };
+    let said = TableOptions { encoding: Some(Encoding::Windows1252), ..TableOptions::default() };
     assert_eq!(categories(&look_at(&late, &said), "b")[100_000], "yé");
 }
 
@@ -247,7 +247,7 @@ fn a_target_of_numbers_is_a_regression_unless_they_are_few_for_the_rows() {
         [ColumnKind::Number, ColumnKind::WholeCategory, ColumnKind::WholeCategory]
     );
     let said = with("x,y\n1.5,0\n2.5,1\n", |options| {
-        options.columns.kinds.insert("y".into(), ColumnKind::Number);
+        options.kinds.insert("y".into(), ColumnKind::Number);
     });
     let column = said.description().target().unwrap();
     assert_eq!(column.kind, ColumnKind::Number);
@@ -314,19 +314,19 @@ fn a_quotation_mark_that_is_never_closed_ends_in_an_error_that_says_so() {
     let mut text = "a,b\n".to_owned() + &"1,\"x, y\"\n".repeat(40_000);
     text += "2,\"never closed\n";
     text += &"3,z\n".repeat(20 << 20);
-    let error = CsvFile::from_bytes("t.csv", text.as_bytes(), &CsvOptions::default()).unwrap_err();
+    let error =
+        CsvFile::from_bytes("t.csv", text.as_bytes(), &TableOptions::default()).unwrap_err();
     assert!(error.to_string().contains("is a quotation mark not closed?"), "{error}");
 }
 
 #[test]
 fn files_without_a_table_and_names_that_do_not_exist_are_errors() {
-    let message = |text: &str, options: &CsvOptions| {
+    let message = |text: &str, options: &TableOptions| {
         CsvFile::from_bytes("t.csv", text.as_bytes(), options).unwrap_err().to_string()
     };
     let empty = "t.csv: expected a table of 1 to 100000 columns, found 0";
-    assert_eq!(message("", &CsvOptions::default()), empty);
-    let mut options = CsvOptions::default();
-    options.columns.target = Target::Named("z".into());
+    assert_eq!(message("", &TableOptions::default()), empty);
+    let options = TableOptions { target: Target::Named("z".into()), ..TableOptions::default() };
     let expected = "t.csv: has no column `z`; its columns are x, y";
     assert_eq!(message("x,y\n1,2\n", &options), expected);
     let header_only = open("x,y\n");
@@ -348,6 +348,6 @@ fn many_different_texts_are_counted_in_bounded_memory_and_kept_as_texts() {
 #[cfg(feature = "files")]
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = CsvFile::open(Path::new("no/such.csv"), &CsvOptions::default()).unwrap_err();
+    let error = CsvFile::open(Path::new("no/such.csv"), &TableOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "no/such.csv: cannot be read");
 }

@@ -15,7 +15,7 @@ mod element;
 mod header;
 mod named;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +23,6 @@ use std::io::Read;
 #[cfg(feature = "files")]
 use std::path::Path;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use self::header::NpyHeader;
 pub(super) use self::named::NamedArray;
@@ -42,16 +40,6 @@ const VALUES: usize = 1 << 20;
 const VALUES_OF_COLUMN: usize = 1 << 16;
 /// Bytes that are read at once while values are counted.
 const PASS_BYTES: usize = 4 << 20;
-
-/// What a user says about arrays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ArrayOptions {
-    /// The arrays of an NPZ to use; all if none is named.
-    pub arrays: Vec<String>,
-    /// What is said about the columns.
-    pub columns: TableOptions,
-}
 
 /// Arrays of equally many samples as one table.
 #[derive(Clone, Debug)]
@@ -99,7 +87,7 @@ impl ArrayTable {
     /// [`DataFault::Io`], [`DataFault::Format`], [`DataFault::Announced`] if a header says more than the file has; and
     /// [`DataFault::Columns`] if the numbers of samples differ.
     #[cfg(feature = "files")]
-    pub fn open(paths: &[&Path], options: &ArrayOptions) -> Result<Self, DataError> {
+    pub fn open(paths: &[&Path], options: &TableOptions) -> Result<Self, DataError> {
         let inputs = paths.iter().map(|path| {
             let name = path.file_stem().map_or_else(String::new, |stem| stem.display().to_string());
             (name, Input::Path(path.to_path_buf()))
@@ -112,14 +100,14 @@ impl ArrayTable {
     /// # Errors
     ///
     /// Those of [`ArrayTable::open`].
-    pub fn from_bytes(files: &[(&str, &[u8])], options: &ArrayOptions) -> Result<Self, DataError> {
+    pub fn from_bytes(files: &[(&str, &[u8])], options: &TableOptions) -> Result<Self, DataError> {
         let input = |&(name, bytes): &(&str, &[u8])| {
             (name.to_owned(), Input::Bytes(name.to_owned(), bytes.into()))
         };
         Self::of_inputs(files.iter().map(input).collect(), options)
     }
 
-    fn of_inputs(inputs: Vec<(String, Input)>, options: &ArrayOptions) -> Result<Self, DataError> {
+    fn of_inputs(inputs: Vec<(String, Input)>, options: &TableOptions) -> Result<Self, DataError> {
         let name = inputs.iter().map(|(_, input)| input.name()).collect::<Vec<_>>().join(", ");
         let arrays = inputs.into_iter().map(|(name, input)| NamedArray::open(name, input, None));
         Self::new(name, arrays.collect::<Result<_, _>>()?, options)
@@ -129,7 +117,7 @@ impl ArrayTable {
     pub(super) fn new(
         name: String,
         mut arrays: Vec<NamedArray>,
-        options: &ArrayOptions,
+        options: &TableOptions,
     ) -> Result<Self, DataError> {
         let error = |what: String| DataFault::Columns(what).of(&name);
         arrays.sort_by_key(NamedArray::is_target);
@@ -150,9 +138,8 @@ impl ArrayTable {
         }
         let names: Vec<String> =
             columns.iter().map(|column| column.description.name.clone()).collect();
-        let target = options.columns.target_among(&names).map_err(|fault| fault.of(&name))?;
-        let kinds: Vec<_> =
-            names.iter().map(|name| options.columns.kinds.get(name).copied()).collect();
+        let target = options.target_among(&names).map_err(|fault| fault.of(&name))?;
+        let kinds: Vec<_> = names.iter().map(|name| options.kinds.get(name).copied()).collect();
         decide(&arrays, &mut columns, rows, target, &kinds)?;
         let findings = arrays.iter().map(|array| {
             let order = if array.header.column_order { ", in column order" } else { "" };

@@ -5,14 +5,13 @@ use super::*;
 use crate::columns::Target;
 
 fn open(bytes: &[u8]) -> ArrayTable {
-    ArrayTable::from_bytes(&[("x", bytes)], &ArrayOptions::default()).unwrap()
+    ArrayTable::from_bytes(&[("x", bytes)], &TableOptions::default()).unwrap()
 }
 
 /// The columns of an array without a target.
 #[track_caller]
 fn numbers(bytes: &[u8]) -> Vec<Vec<f64>> {
-    let mut options = ArrayOptions::default();
-    options.columns.target = Target::Absent;
+    let options = TableOptions { target: Target::Absent, ..TableOptions::default() };
     let table = ArrayTable::from_bytes(&[("x", bytes)], &options).unwrap().read().unwrap();
     let column = |column: &Column| match &column.cells {
         Cells::Numbers(numbers) => numbers.clone(),
@@ -76,7 +75,7 @@ fn booleans_columns_of_labels_and_arrays_without_features_are_read() {
 #[test]
 fn objects_single_values_and_files_that_are_cut_are_errors() {
     let message = |bytes: &[u8]| {
-        let result = ArrayTable::from_bytes(&[("x", bytes)], &ArrayOptions::default());
+        let result = ArrayTable::from_bytes(&[("x", bytes)], &TableOptions::default());
         result.map(|table| table.description().rows).unwrap_err().to_string()
     };
     let objects = message(&npy("|O", false, "(2,)", b"\x80\x04K\x01.K\x02.........."));
@@ -103,7 +102,7 @@ fn features_and_labels_of_two_files_are_one_table_read_in_blocks() {
     let y =
         npy("<f8", false, "(20,)", &f64s(&(0..20).map(|i| f64::from(i % 2)).collect::<Vec<_>>()));
     let files: [(&str, &[u8]); 2] = [("y", &y), ("x", &x)];
-    let table = ArrayTable::from_bytes(&files, &ArrayOptions::default()).unwrap();
+    let table = ArrayTable::from_bytes(&files, &TableOptions::default()).unwrap();
     let names: Vec<_> = table.description().columns.iter().map(|column| &*column.name).collect();
     assert_eq!(
         (names, table.description().target.as_deref()),
@@ -117,7 +116,7 @@ fn features_and_labels_of_two_files_are_one_table_read_in_blocks() {
         assert_eq!(together, whole);
     }
     let short = npy("<f8", false, "(1,)", &f64s(&[1.0]));
-    let error = ArrayTable::from_bytes(&[("x", &x), ("y", &short)], &ArrayOptions::default());
+    let error = ArrayTable::from_bytes(&[("x", &x), ("y", &short)], &TableOptions::default());
     let text = error.unwrap_err().to_string();
     assert!(
         text.contains("expected arrays of equally many samples, found x [20, 2], y [1]"),

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use serde::{Deserialize, Serialize};
-
 use super::{DecodedPicture, PictureHeader, header_of};
 use crate::columns::{
-    Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableDescription, TableSource,
+    Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableDescription, TableOptions,
+    TableSource,
 };
 use crate::mistakes::{CellMistake, RowMistakes};
 use crate::{DataError, DataFault, Features};
@@ -23,18 +22,6 @@ const LARGEST_FILE: u64 = 256 << 20;
 const DEEPEST: usize = 16;
 /// Folders that divide data instead of being classes.
 const PARTS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
-
-/// What a user says about a folder of pictures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PictureOptions {
-    /// Rows and columns of all pictures; those of most of them if it is not said.
-    pub size: Option<[usize; 2]>,
-    /// 1 for grey, 3 for colours; 1 if all are grey.
-    pub channels: Option<usize>,
-    /// Whether files that cannot be read are left out, and counted.
-    pub skip_bad_rows: bool,
-}
 
 /// A folder of pictures, with a folder for each class, as a table of pictures and classes. Pictures are read when they are
 /// used.
@@ -68,9 +55,10 @@ impl PictureFolder {
     ///
     /// [`DataFault::Io`]; [`DataFault::Columns`] if there is no class with a picture. Files that are not pictures are not an
     /// error yet.
-    pub fn open(folder: &Path, options: &PictureOptions) -> Result<Self, DataError> {
+    pub fn open(folder: &Path, options: &TableOptions) -> Result<Self, DataError> {
         let name = folder.display().to_string();
         let fault = |fault: DataFault| fault.of(&name);
+        options.target_among(&[PICTURE, CLASS].map(String::from)).map_err(fault)?;
         let entries = entries(folder).map_err(|error| fault(error.into()))?;
         let mut listing = Listing::default();
         let (mut classes, mut files, mut empty) = (Vec::new(), Vec::new(), Vec::new());
@@ -198,7 +186,7 @@ impl Looked {
         }
     }
 
-    fn shape(&self, options: &PictureOptions) -> Option<[usize; 3]> {
+    fn shape(&self, options: &TableOptions) -> Option<[usize; 3]> {
         // Of equally frequent sizes the larger one.
         let most = self.sizes.iter().max_by_key(|&(size, count)| (*count, *size));
         let [rows, columns] = options.size.or(most.map(|(size, _)| *size))?;

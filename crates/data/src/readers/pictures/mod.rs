@@ -13,7 +13,7 @@ mod tests;
 use crate::{DataError, DataFault};
 
 #[cfg(feature = "files")]
-pub use self::folder::{PictureFolder, PictureOptions};
+pub use self::folder::PictureFolder;
 
 /// Pixels of the largest picture that is read: 64 million.
 const MOST_PIXELS: usize = 1 << 26;

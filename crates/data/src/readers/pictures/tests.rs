@@ -136,7 +136,7 @@ mod folders {
 
     use super::*;
     use crate::Features;
-    use crate::columns::{Cells, TableSource};
+    use crate::columns::{Cells, TableOptions, TableSource};
 
     fn grey(rows: u32, columns: u32, value: u8) -> Vec<u8> {
         let pixels = vec![value; (rows * columns) as usize];
@@ -178,12 +178,12 @@ mod folders {
         #[cfg(unix)]
         std::os::unix::fs::symlink(folder, folder.join("dog/above")).unwrap();
 
-        let strict = PictureFolder::open(folder, &PictureOptions::default()).unwrap();
+        let strict = PictureFolder::open(folder, &TableOptions::default()).unwrap();
         let mistake = strict.mistakes().first[0].to_string();
         assert_eq!(mistake, "dog/c.png: found text, expected a PNG or JPEG picture");
         assert!(strict.read().unwrap_err().to_string().contains("dog/c.png: found text"));
 
-        let options = PictureOptions { skip_bad_rows: true, ..PictureOptions::default() };
+        let options = TableOptions { skip_bad_rows: true, ..TableOptions::default() };
         let pictures = PictureFolder::open(folder, &options).unwrap();
         let classes = &pictures.description().target().unwrap().categories;
         assert_eq!(classes, &[("cat".to_owned(), 2), ("dog".to_owned(), 1)]);
@@ -212,13 +212,13 @@ mod folders {
         {
             write(folder, file, &picture);
         }
-        let pictures = PictureFolder::open(folder, &PictureOptions::default()).unwrap();
+        let pictures = PictureFolder::open(folder, &TableOptions::default()).unwrap();
         let size = "2 x 2, as 2 of 3 have; others are scaled to cover that and cut at both sides";
         assert_eq!(found(&pictures, "size"), size);
         assert_eq!(found(&pictures, "colours"), "grey");
         assert_eq!(pictures.picture(2).unwrap(), (vec![50; 4], 1));
         let options =
-            PictureOptions { size: Some([1, 3]), channels: Some(3), ..PictureOptions::default() };
+            TableOptions { size: Some([1, 3]), channels: Some(3), ..TableOptions::default() };
         let pictures = PictureFolder::open(folder, &options).unwrap();
         assert_eq!(pictures.picture(0).unwrap(), (vec![8; 9], 0));
     }
@@ -227,7 +227,7 @@ mod folders {
     fn folders_without_classes_are_errors_that_say_what_to_name() {
         let folder = tempfile::tempdir().unwrap();
         let message = || {
-            let opened = PictureFolder::open(folder.path(), &PictureOptions::default());
+            let opened = PictureFolder::open(folder.path(), &TableOptions::default());
             opened.map(|pictures| pictures.description().rows).unwrap_err().to_string()
         };
         write(folder.path(), "x.png", &grey(1, 1, 0));

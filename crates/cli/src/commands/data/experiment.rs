@@ -1,8 +1,7 @@
-//! `data`: what the data of an experiment is.
+//! The data of an experiment.
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,6 +12,7 @@ use gradus::runs::{BatchSource, DataSpec, Experiment, Parts};
 use gradus::studio::SampleSheet;
 use serde::Serialize;
 
+use super::DataArgs;
 use crate::experiment::{ExperimentArgs, warn};
 use crate::output::{print, thousands};
 
@@ -22,29 +22,6 @@ const ROWS: usize = 10;
 const COLUMNS: usize = 10;
 /// Classes that a table and a sheet still show one by one.
 const MOST_CLASSES: usize = 20;
-
-/// Show what the data of an experiment is: its source, samples and classes, the range of the values.
-///
-/// With --png, samples are drawn side by side; with --augment beside each one what `data.augment` makes of it.
-///
-/// Exits 0 on success, 2 on an error.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DataArgs {
-    #[command(flatten)]
-    experiment: ExperimentArgs,
-
-    /// Write a sheet of training samples.
-    #[arg(long, value_name = "FILE")]
-    png: Option<PathBuf>,
-
-    /// Show a few samples, each followed by its augmented forms in the first epochs.
-    #[arg(long, requires = "png")]
-    augment: bool,
-
-    /// Print the description as one JSON object.
-    #[arg(long)]
-    json: bool,
-}
 
 /// What the data is.
 #[derive(Debug, Serialize)]
@@ -74,8 +51,12 @@ struct PartReport {
     classes: Vec<usize>,
 }
 
-pub(crate) fn run(args: &DataArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let experiment = args.experiment.read(&[])?.experiment;
+pub(super) fn run(
+    experiment: &ExperimentArgs,
+    args: &DataArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let experiment = experiment.read(&[])?.experiment;
     let parts = experiment.data.open(gradus::mnist)?;
     warn(&parts.warnings());
     let report = DataReport::new(&experiment, &parts);

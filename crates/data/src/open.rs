@@ -1,0 +1,81 @@
+//! Opens data of any format.
+
+use std::path::{Path, PathBuf};
+
+use crate::columns::{TableOptions, TableSource};
+use crate::input::{Input, read_start};
+use crate::readers::csv::CsvFile;
+use crate::readers::npy::ArrayTable;
+use crate::readers::pictures::PictureFolder;
+use crate::readers::{idx, npz};
+use crate::{DataError, DataFault, zip};
+
+/// Looks at a file or a folder, whose format is found from its first bytes: a table as text, NumPy arrays (`.npy`,
+/// `.npz`), IDX images, whose labels are found by their name, or a folder of pictures.
+///
+/// # Errors
+///
+/// Those of the readers.
+pub fn open(path: &Path, options: &TableOptions) -> Result<Box<dyn TableSource>, DataError> {
+    if path.is_dir() {
+        return Ok(Box::new(PictureFolder::open(path, options)?));
+    }
+    let input = Input::Path(path.to_owned());
+    let start = read_start(&mut input.unpack()?.0, 8).map_err(|error| input.error(error))?;
+    Ok(match start[..] {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Box::new(ArrayTable::open(&[path], options)?),
+        [b'P', b'K', 3, 4, ..] if has_arrays(&input)? => Box::new(npz::open(path, options)?),
+        [0, 0, 8, 3, ..] => Box::new(idx::table(path, &labels_of(path)?, options)?),
+        _ => Box::new(CsvFile::open(path, options)?),
+    })
+}
+
+fn has_arrays(archive: &Input) -> Result<bool, DataError> {
+    Ok(zip::members(archive)?.iter().any(|member| member.name.ends_with(".npy")))
+}
+
+/// The file of labels that belongs to one of images, as those of MNIST are called.
+fn labels_of(images: &Path) -> Result<PathBuf, DataError> {
+    let name = images.file_name().unwrap_or_default().to_string_lossy();
+    let labels = images.with_file_name(name.replace("images", "labels").replace("idx3", "idx1"));
+    if labels != images && labels.is_file() {
+        return Ok(labels);
+    }
+    let what = format!("is an IDX file of images; expected its labels in {}", labels.display());
+    Err(DataFault::Columns(what).of(images.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::readers::npy::testing::{f64s, npy};
+
+    #[test]
+    fn formats_are_found_by_their_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        let array = npy("<f8", false, "(2,)", &f64s(&[1.5, 2.5]));
+        write("table", b"x,y\n1.5,a\n2.5,b\n3.5,a\n");
+        write("array", &array);
+        write("archive", &zip::archive(&[("x.npy", &array), ("y.npy", &array)], true));
+        write("train-images-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9]);
+        write("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 7]);
+        write("images-alone", &[0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+        write("book.xlsx", &zip::archive(&[("xl/workbook.xml", b"<workbook>")], true));
+        let open = |name: &str| open(&folder.path().join(name), &TableOptions::default());
+        let shape = |name: &str| {
+            let source = open(name).unwrap();
+            (source.description().rows, source.description().columns.len())
+        };
+        assert_eq!(shape("table"), (3, 2));
+        assert_eq!(shape("array"), (2, 1));
+        assert_eq!(shape("archive"), (2, 2));
+        assert_eq!(shape("train-images-idx3-ubyte"), (1, 2));
+        let message = |name: &str| open(name).map(|_| ()).unwrap_err().to_string();
+        assert!(message("images-alone").contains("expected its labels in"));
+        assert!(message("book.xlsx").contains("a workbook of a spreadsheet program"));
+        assert!(message("nothing").ends_with("nothing: cannot be read"));
+    }
+}
