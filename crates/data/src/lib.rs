@@ -6,6 +6,8 @@
 pub mod columns;
 mod dataset;
 mod error;
+#[cfg(test)]
+mod hostile;
 mod input;
 pub mod made;
 mod mistakes;

@@ -78,7 +78,7 @@ fn options(settings: &[(String, String)]) -> anyhow::Result<TableOptions> {
 fn write(report: &TableReport, mistakes: &RowMistakes, out: &mut dyn Write) -> io::Result<()> {
     let about = &report.description;
     let target = match about.target() {
-        Some(target) => format!("{}, {}", target.name, kind(target)),
+        Some(target) => format!("{}, {}{}", target.name, kind(target), other_target(target)),
         None => "none".to_owned(),
     };
     let fields = [
@@ -143,6 +143,16 @@ fn columns(report: &TableReport, out: &mut dyn Write) -> io::Result<()> {
     if rest > 0 { writeln!(out, "and {rest} more; --json shows all") } else { Ok(()) }
 }
 
+/// How whole numbers of a target become a regression instead of classes, or the other way round.
+fn other_target(target: &ColumnDescription) -> String {
+    let name = &target.name;
+    match target.kind {
+        ColumnKind::WholeCategory => format!("; for a regression --set 'kinds.{name}=number'"),
+        ColumnKind::Number => format!("; for classes --set 'kinds.{name}=whole_category'"),
+        _ => String::new(),
+    }
+}
+
 /// The kind of a column, with its number of classes or its shape.
 fn kind(column: &ColumnDescription) -> String {
     match column.kind {
@@ -159,7 +169,7 @@ fn range_text(kind: ColumnKind, ColumnRange { low, high, .. }: ColumnRange) -> S
     }
 }
 
-/// A number with as many digits as are read at a glance; whole ones with all.
+/// A number with five digits or so; whole ones with all.
 fn number(number: f64) -> String {
     match number.abs() {
         _ if number.fract() == 0.0 && number.abs() < 1e15 => number.to_string(),

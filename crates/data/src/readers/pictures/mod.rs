@@ -6,7 +6,7 @@ mod folder;
 mod jpeg;
 mod png;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use ::png::{BitDepth, ColorType, Encoder};
 
 /// A PNG picture of the given type.
-pub(super) fn png(
+pub(crate) fn png(
     [rows, columns]: [u32; 2],
     color: ColorType,
     depth: BitDepth,
@@ -25,7 +25,7 @@ pub(super) fn png(
 ///
 /// Its codes all have the same length, so that no tables need to be copied: 4 bits for the 12 sizes of a first
 /// coefficient, 8 bits for the others.
-pub(super) fn jpeg(
+pub(crate) fn jpeg(
     [rows, columns]: [usize; 2],
     planes: &[&[u8]],
     orientation: Option<u8>,
