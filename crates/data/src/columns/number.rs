@@ -226,7 +226,7 @@ impl NumberNotation {
                 let decimal = decimal.unwrap_or('.');
                 Some((format(decimal), decimal == ','))
             }
-            _ => Some((format(decimal.unwrap_or('.')), true)),
+            _ => Some((format(decimal.unwrap_or('.')), decimal.is_none())),
         }
     }
 }
@@ -343,6 +343,8 @@ mod tests {
         assert_eq!(of(&["6739.5362", "140.98877"], Some(',')), Some(('.', false)));
         assert_eq!(of(&["2.000", "140.98877"], Some(',')), Some(('.', false)));
         assert_eq!(of(&["1,234", "2,000"], None), Some(('.', true)));
+        assert_eq!(of(&["1,234", "2,000"], Some('.')), Some(('.', false)));
+        assert_eq!(of(&["1,234", "2,000"], Some(',')), Some((',', false)));
         assert_eq!(of(&["1.5", "1,5"], None), None);
         assert_eq!(of(&["2.000", "2,000"], None), None);
         assert_eq!(of(&["1", "2"], None), Some(('.', false)));
