@@ -1,6 +1,6 @@
 //! Scattered samples, brought side by side in the batch-innermost layout.
 
-use crate::{Float, Isa, bounds};
+use crate::{Float, Isa, bounds, inlined, vectorize};
 
 /// Features written at a time: so many rows stay in the first-level cache while they are filled.
 const BLOCK: usize = 64;
@@ -56,23 +56,34 @@ pub fn gather_bytes<T: Float>(samples: GatheredSamples<'_, u8>, divisor: T, to: 
     }
 }
 
-/// Writes numbers feature by feature.
+/// Writes numbers divided by one divisor feature by feature, each quotient correctly rounded.
 ///
 /// # Panics
 ///
 /// As [`gather_bytes`].
-pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, to: &mut [T]) {
+pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, divisor: T, to: &mut [T]) {
     samples.check(to);
+    if samples.width == 1 {
+        let sample = &samples.values[samples.start(0)..][..samples.len];
+        vectorize(inlined!(|| {
+            to.iter_mut().zip(sample).for_each(|(to, &value)| *to = T::from(value) / divisor);
+        }));
+        return;
+    }
     let first = match (Isa::current(), T::as_f32s_mut(to)) {
+        // SAFETY: the bounds are checked, and the machine has the set in use. `f32` to `f64` and back is exact.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, Some(to)) => unsafe {
+            x86::gather_values::<16>(samples, divisor.to_f64() as f32, to)
+        },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512, Some(to)) => unsafe { x86::gather_values::<16>(samples, to) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        (Isa::Avx2, Some(to)) => unsafe { x86::gather_values::<8>(samples, to) },
+        (Isa::Avx2, Some(to)) => unsafe {
+            x86::gather_values::<8>(samples, divisor.to_f64() as f32, to)
+        },
         _ => 0,
     };
-    samples.one_by_one(first, to, T::from);
+    samples.one_by_one(first, to, |value| T::from(value) / divisor);
 }
 
 impl<V: Copy> GatheredSamples<'_, V> {
@@ -144,14 +155,17 @@ mod x86 {
     /// As [`gather_bytes`].
     pub(super) unsafe fn gather_values<const LANES: usize>(
         samples: GatheredSamples<'_, f32>,
+        divisor: f32,
         to: &mut [f32],
     ) -> usize {
         // SAFETY: the caller's promise.
         in_groups::<LANES, f32>(samples, |first, starts| unsafe {
             let to = to[first..].as_mut_ptr();
-            match starts.as_slice().try_into() {
-                Ok(sixteen) => sixteen_values(samples, sixteen, to),
-                Err(_) => eight_values(samples, &starts, to),
+            match (starts.as_slice().try_into(), divisor == 1.0) {
+                (Ok(sixteen), true) => sixteen_values::<false>(samples, sixteen, divisor, to),
+                (Ok(sixteen), false) => sixteen_values::<true>(samples, sixteen, divisor, to),
+                (Err(_), true) => eight_values::<false>(samples, &starts, divisor, to),
+                (Err(_), false) => eight_values::<true>(samples, &starts, divisor, to),
             }
         })
     }
@@ -280,9 +294,10 @@ mod x86 {
     ///
     /// As [`sixteen_bytes`], for any number of features.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-    unsafe fn sixteen_values(
+    unsafe fn sixteen_values<const DIVIDES: bool>(
         samples: GatheredSamples<'_, f32>,
         starts: &[usize; 16],
+        divisor: f32,
         mut to: *mut f32,
     ) {
         let mut from = samples.values.as_ptr();
@@ -296,12 +311,14 @@ mod x86 {
                     _mm512_insertf32x8::<1>(low, _mm256_set_m128(four(i + 12), four(i + 8)))
                 };
                 for feature in transpose_quarters([row(0), row(1), row(2), row(3)]) {
-                    _mm512_storeu_ps(to, feature);
+                    let divisor = _mm512_set1_ps(divisor);
+                    let quotient = if DIVIDES { _mm512_div_ps(feature, divisor) } else { feature };
+                    _mm512_storeu_ps(to, quotient);
                     to = to.wrapping_add(samples.width);
                 }
                 from = from.wrapping_add(4);
             }
-            one_by_one(samples, starts, (from, to));
+            one_by_one(samples, starts, divisor, (from, to));
         }
     }
 
@@ -311,7 +328,12 @@ mod x86 {
     ///
     /// As [`eight_bytes`], for any number of features.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn eight_values(samples: GatheredSamples<'_, f32>, starts: &[usize], mut to: *mut f32) {
+    unsafe fn eight_values<const DIVIDES: bool>(
+        samples: GatheredSamples<'_, f32>,
+        starts: &[usize],
+        divisor: f32,
+        mut to: *mut f32,
+    ) {
         let mut from = samples.values.as_ptr();
         // SAFETY: the caller's promise.
         unsafe {
@@ -319,12 +341,14 @@ mod x86 {
                 let four = |lane: usize| _mm_loadu_ps(from.wrapping_add(starts[lane]));
                 let row = |i| _mm256_set_m128(four(i + 4), four(i));
                 for feature in transpose_halves([row(0), row(1), row(2), row(3)]) {
-                    _mm256_storeu_ps(to, feature);
+                    let divisor = _mm256_set1_ps(divisor);
+                    let quotient = if DIVIDES { _mm256_div_ps(feature, divisor) } else { feature };
+                    _mm256_storeu_ps(to, quotient);
                     to = to.wrapping_add(samples.width);
                 }
                 from = from.wrapping_add(4);
             }
-            one_by_one(samples, starts, (from, to));
+            one_by_one(samples, starts, divisor, (from, to));
         }
     }
 
@@ -337,6 +361,7 @@ mod x86 {
     unsafe fn one_by_one(
         samples: GatheredSamples<'_, f32>,
         starts: &[usize],
+        divisor: f32,
         (from, to): (*const f32, *mut f32),
     ) {
         for feature in 0..samples.len % 4 {
@@ -344,7 +369,7 @@ mod x86 {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let to = to.add(feature * samples.width + lane);
-                    *to = *from.add(start + feature);
+                    *to = *from.add(start + feature) / divisor;
                 }
             }
         }
@@ -405,11 +430,31 @@ mod tests {
     }
 
     #[test]
-    fn every_number_stands_in_its_column() {
-        let values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.5).collect();
-        let sizes = [(4, 32, 25), (1, 16, 16), (6, 8, 8), (70, 20, 17), (16, 7, 7), (130, 3, 1)];
-        agrees(&values, &sizes, gather_values::<f32>, |value| value);
-        agrees(&values, &sizes, gather_values::<f64>, f64::from);
+    fn every_number_is_divided_exactly_and_stands_in_its_column() {
+        fn divides<T: Float>(divisor: T) {
+            let mut values: Vec<f32> = (0..4000).map(|i| i as f32 * 0.7 - 99.0).collect();
+            values[..4].copy_from_slice(&[f32::INFINITY, 1e-42, -0.0, f32::MAX]);
+            // Pixels, and what is none of them beside some.
+            (2000..3000).for_each(|i| values[i] = ((i * 37) % 256) as f32);
+            values[2500..2504].copy_from_slice(&[256.0, -1.0, 0.5, -0.0]);
+            let sizes = [
+                (4, 32, 25),
+                (1, 16, 16),
+                (6, 8, 8),
+                (70, 20, 17),
+                (16, 7, 7),
+                (130, 3, 1),
+                (99, 1, 1),
+            ];
+            let gather = |samples: GatheredSamples<'_, f32>, to: &mut [T]| {
+                gather_values(samples, divisor, to);
+            };
+            agrees(&values, &sizes, gather, |value| T::from(value) / divisor);
+        }
+        for divisor in [1.0, 255.0, 3.7, -2.0, 1e-30] {
+            divides(divisor as f32);
+            divides(divisor);
+        }
     }
 
     #[test]
@@ -427,7 +472,7 @@ mod tests {
             let bytes = GatheredSamples { values: &[0; 4], indices: &indices, len, width };
             assert!(is_refused(|| gather_bytes(bytes, 255.0, &mut [0.0f32; 8])), "{bytes:?}");
             let numbers = GatheredSamples { values: &[0.0; 4], indices: &indices, len, width };
-            assert!(is_refused(|| gather_values(numbers, &mut [0.0f32; 8])), "{numbers:?}");
+            assert!(is_refused(|| gather_values(numbers, 1.0, &mut [0.0f32; 8])), "{numbers:?}");
         }
     }
 }

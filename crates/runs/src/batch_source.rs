@@ -74,8 +74,8 @@ impl<T: Float> ModelSource<T> for BatchSource<'_, T> {
                 gather_bytes(samples, self.divisor, out);
             }
             Features::F32(values) => {
-                gather_values(GatheredSamples { values, indices, len, width }, out);
-                divide(out, self.divisor);
+                let samples = GatheredSamples { values, indices, len, width };
+                gather_values(samples, self.divisor, out);
             }
         }
         if let Features::U8(bytes) = self.dataset.features() {
@@ -97,7 +97,7 @@ impl<T: Float> ModelSource<T> for BatchSource<'_, T> {
             }
             Targets::Values { values, width: len } => {
                 let samples = GatheredSamples { values, indices, len: *len, width: tile.width };
-                gather_values(samples, out);
+                gather_values(samples, T::ONE, out);
             }
         }
     }
@@ -133,7 +133,7 @@ impl<'a, T: Float> BatchSource<'a, T> {
                 self.write_sample(i, sample, buffers);
             }
             let (indices, width) = (&numbers[..tile.valid], tile.width);
-            gather_values(GatheredSamples { values, indices, len, width }, out);
+            gather_values(GatheredSamples { values, indices, len, width }, T::ONE, out);
         });
     }
 
@@ -156,7 +156,8 @@ impl<'a, T: Float> BatchSource<'a, T> {
             Features::U8(bytes) => convert(&bytes[from], to),
             Features::F32(values) => to.copy_from_slice(&values[from]),
         }
-        divide(to, self.divisor.to_f64() as f32);
+        let divisor = self.divisor.to_f64() as f32;
+        vectorize(inlined!(|| to.iter_mut().for_each(|value| *value /= divisor)));
         if let Some(BatchAugmentation { list, seed, drawn }) = self.augment {
             let epoch = ((drawn + i as u128) / self.dataset.len() as u128) as u64;
             // An experiment with augmentations has such an input, and the dataset fits it.
@@ -171,13 +172,6 @@ fn convert(bytes: &[u8], to: &mut [f32]) {
     vectorize(inlined!(|| {
         to.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = f32::from(byte));
     }));
-}
-
-/// Divides every value, each quotient correctly rounded.
-pub(crate) fn divide<T: Float>(values: &mut [T], divisor: T) {
-    if divisor != T::ONE {
-        vectorize(inlined!(|| values.iter_mut().for_each(|value| *value = *value / divisor)));
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use graph::op::Tile;
 use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Shape, Tensor};
-use kernels::transpose;
+use kernels::{GatheredSamples, gather_values};
 use nn::registry::one_or_more;
 use nn::{Model, ModelInputs, ModelSource, NetworkError};
 
-use crate::batch_source::divide;
 use crate::metrics::accuracy::predicted_class;
 use crate::saved::SavedModel;
 
@@ -37,6 +36,8 @@ pub struct Predictor {
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
     predictions: Vec<f32>,
+    /// The numbers of the samples of a batch.
+    numbers: Vec<u32>,
 }
 
 /// The class that a model predicts for a sample. Displayed as `7 (0.98)`.
@@ -108,7 +109,8 @@ impl Predictor {
         let options = Compile { batch, keep, memory, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options)?;
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
-        Ok(Self { saved, model, program, pool: None, predictions })
+        let numbers = (0..batch as u32).collect();
+        Ok(Self { saved, model, program, pool: None, predictions, numbers })
     }
 
     /// Predicts on the threads of `pool`, which is worth it for a large batch.
@@ -156,7 +158,7 @@ impl Predictor {
         let divisor = self.saved.experiment.data.divisor.unwrap_or(1.0);
         let inputs = ModelInputs {
             model: &self.model,
-            source: Samples { samples, divisor },
+            source: Samples { samples, numbers: &self.numbers, divisor },
             running_statistics: &self.saved.running_statistics,
         };
         self.program.run(&RunArgs {
@@ -217,16 +219,17 @@ impl Predictor {
 /// Samples without targets, one after the other.
 struct Samples<'a> {
     samples: &'a [f32],
+    /// From 0 on.
+    numbers: &'a [u32],
     divisor: f32,
 }
 
 impl ModelSource<f32> for Samples<'_> {
     fn load_samples(&self, tile: Tile, out: &mut [f32]) {
-        let len = out.len() / tile.width;
-        let samples = &self.samples[tile.first * len..];
-        transpose((samples, len), [tile.valid, len], (out, tile.width));
-        tile.repeat_last_sample(out);
-        divide(out, self.divisor);
+        let Tile { first, valid, width, .. } = tile;
+        let (values, indices) = (self.samples, &self.numbers[first..first + valid]);
+        let samples = GatheredSamples { values, indices, len: out.len() / width, width };
+        gather_values(samples, self.divisor, out);
     }
 
     fn load_targets(&self, _: Tile, _: &mut [f32]) {

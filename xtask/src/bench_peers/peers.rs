@@ -52,7 +52,7 @@ pub(super) const ALL: &[Peer] = &[
         folder: "jax",
         kind: PeerKind::Python,
         variants: &[("step", "JAX"), ("scan", "JAX scan")],
-        limits: Limits { variables: &[XLA_FLAGS, NUMPY], note: YNNPACK_OFF },
+        limits: Limits { variables: &[XLA_FLAGS, ONEDNN, NUMPY], note: YNNPACK_OFF },
     },
     Peer {
         folder: "tensorflow",

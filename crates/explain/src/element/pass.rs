@@ -189,7 +189,7 @@ impl<T: Float> ExplainedPass<T> {
         let of = self.find(name, 0)?;
         self.gradient(of)?;
         let (mut of_samples, mut of_all) = (vec![0.0; self.batch()], 0.0);
-        for term in self.elements().gradient_terms(of) {
+        for term in self.terms_of_samples(of) {
             match self.sample_of(&term) {
                 Some(sample) => of_samples[sample] += product(&term),
                 None => of_all += product(&term),
@@ -217,11 +217,30 @@ impl<T: Float> ExplainedPass<T> {
         assert!(sample < self.batch(), "sample {sample} of a batch of {}", self.batch());
         let of = self.find(name, sample)?;
         let of_all = self.gradient(of)?;
-        let mut local = self.elements().gradient_terms(of);
+        let mut local = self.terms_of_samples(of);
         local.retain(|term| self.sample_of(term) == Some(sample));
         let value = sum_of(&local);
         let explanation = self.explain_terms(of, value, local, terms);
         Ok(Explanation { relation: Relation::GradientShare, gradient: Some(of_all), ..explanation })
+    }
+
+    /// The terms of the gradient of an element, with those of the samples in place of a value that is made of it for all of
+    /// them, such as the factor that batch normalisation makes of its scale.
+    fn terms_of_samples(&self, of: ElementId) -> Vec<GradientTerm<T>> {
+        let terms = self.elements().gradient_terms(of).into_iter();
+        let opened = terms.flat_map(|term| {
+            let is_made_of_it = self.sample_of(&term).is_none() && term.readers == 1;
+            let mut behind =
+                if is_made_of_it { self.terms_of_samples(term.reader) } else { Vec::new() };
+            if behind.iter().all(|term| self.sample_of(term).is_none()) {
+                return vec![term];
+            }
+            behind
+                .iter_mut()
+                .for_each(|inner| inner.derivative = inner.derivative * term.derivative);
+            behind
+        });
+        opened.collect()
     }
 
     /// The sample by which a term comes; none for one of all, such as that of the penalty.

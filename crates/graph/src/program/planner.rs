@@ -45,13 +45,19 @@ use crate::graph::{Graph, Leaf, PlannerHint};
 const TILE_BYTES: usize = 2 << 20;
 /// Widths of a tile, each with the smallest batch for it: small tiles leave no thread without work.
 const WIDTHS: [(usize, usize); 5] = [(256, 4096), (128, 1024), (64, 96), (32, 48), (16, 8)];
+/// Batches from this one on are computed in tiles of [`FORWARD_WIDTHS`] where there is no loss.
+pub(super) const FORWARD_BATCH: usize = 192;
+/// Of these a row is an odd number of cache lines, so that rows meet all sets of the first-level cache; and what the
+/// values may take, since none is kept for a backward pass.
+const FORWARD_WIDTHS: [usize; 3] = [112, 48, 16];
+const FORWARD_BYTES: usize = 5 << 20;
 /// The largest width, and the smallest batch for a width above those in [`WIDTHS`].
 const MAX_WIDTH: usize = 35 * ROW_ALIGNMENT;
 const MAX_WIDTH_BATCH: usize = 8192;
 
 /// The widths that the planner chooses from, beside that of a batch too small for them.
 pub(crate) fn tile_widths() -> impl Iterator<Item = usize> {
-    WIDTHS.into_iter().map(|(width, _)| width).chain([MAX_WIDTH])
+    WIDTHS.into_iter().map(|(width, _)| width).chain(FORWARD_WIDTHS).chain([MAX_WIDTH])
 }
 
 // Not inlined, and named with both types: it is compiled here once, not in each crate that has a program.
@@ -108,7 +114,7 @@ static F32: fn(&Graph<f32>, &Compile) -> Plan = plan;
 #[used]
 static F64: fn(&Graph<f64>, &Compile) -> Plan = plan;
 
-fn width<T>(worker_rows: &[usize], &Compile { batch, shards, .. }: &Compile) -> usize {
+fn width<T>(worker_rows: &[usize], &Compile { batch, shards, loss, .. }: &Compile) -> usize {
     // A shard, or a batch, too small for any of the widths is one tile without padding.
     let longest = batch.div_ceil(shards);
     if WIDTHS.iter().all(|&(_, min_batch)| longest < min_batch) {
@@ -116,6 +122,10 @@ fn width<T>(worker_rows: &[usize], &Compile { batch, shards, .. }: &Compile) -> 
     }
     let rows = worker_rows.iter().fold(0, |sum: usize, &rows| sum.saturating_add(rows));
     let row_bytes = rows.saturating_mul(size_of::<T>());
+    if loss.is_none() && (FORWARD_BATCH..MAX_WIDTH_BATCH).contains(&batch) {
+        let fits = |&&width: &&usize| row_bytes.saturating_mul(width) <= FORWARD_BYTES;
+        return *FORWARD_WIDTHS.iter().find(fits).unwrap_or(&ROW_ALIGNMENT);
+    }
     let fits = |&&(width, min_batch): &&(usize, usize)| {
         batch >= min_batch
             && (row_bytes.saturating_mul(width) <= TILE_BYTES || width == ROW_ALIGNMENT)

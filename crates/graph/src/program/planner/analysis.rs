@@ -2,6 +2,7 @@
 
 use kernels::Float;
 
+use super::FORWARD_BATCH;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::matmul::{MatMulOp, WEIGHT};
 use crate::program::options::Compile;
@@ -75,7 +76,8 @@ impl<'a, T: Float> Analysis<'a, T> {
             let Some(weight) = self.layer_weight(node) else { continue };
             let i = id.index();
             // A weight too large for a core's second-level cache, and few samples to make up for that.
-            let is_far = batch < ROW_PARALLEL_MAX_BATCH && weight.len() >= ROW_PARALLEL_WEIGHT;
+            let is_small = batch < self.loss.map_or(FORWARD_BATCH, |_| ROW_PARALLEL_MAX_BATCH);
+            let is_far = is_small && weight.len() >= ROW_PARALLEL_WEIGHT;
             self.row_parallel[i] = is_far && self.needed[i];
             // Parts of so large a gradient would cost more memory traffic than reading the activations.
             let (x, y) = (self.graph.shape(node.operands()[0]), node.shape());
