@@ -235,9 +235,7 @@ impl<T: Float> ExplainedPass<T> {
             if behind.iter().all(|term| self.sample_of(term).is_none()) {
                 return vec![term];
             }
-            behind
-                .iter_mut()
-                .for_each(|inner| inner.derivative = inner.derivative * term.derivative);
+            behind.iter_mut().for_each(|inner| inner.derivative *= term.derivative);
             behind
         });
         opened.collect()
