@@ -1,11 +1,12 @@
-//! Training data: tables of columns and the readers that fill them, datasets, synthetic datasets, and the order in
-//! which samples are drawn.
+//! Training data: tables of columns and the readers that fill them, their transforms to features, datasets,
+//! synthetic datasets, and the order in which samples are drawn.
 //!
 //! Nothing here uses threads, a clock or a random state; files are opened only by the functions behind the default feature `files`.
 
 pub mod columns;
 mod dataset;
 mod error;
+mod fitting;
 #[cfg(test)]
 mod hostile;
 mod input;
@@ -17,10 +18,13 @@ mod order;
 pub mod readers;
 mod report;
 mod sampler;
+mod statistics;
+pub mod transforms;
 mod zip;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
+pub use fitting::{FittedColumn, FittedTarget, FittedTransforms, TransformPlan, UnseenCategory};
 pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]
 pub use open::open;

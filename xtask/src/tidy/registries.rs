@@ -63,6 +63,11 @@ const REGISTRIES: &[Registry] = &[
     registry("crates/data/src/made", "crates/data/src/made/mod.rs", RegistryEntry::Module),
     registry("crates/data/src/readers", "crates/data/src/readers/mod.rs", RegistryEntry::Module),
     registry(
+        "crates/data/src/transforms",
+        "crates/data/src/transforms/mod.rs",
+        RegistryEntry::ModuleAndItem,
+    ),
+    registry(
         "crates/cli/src/commands",
         "crates/cli/src/commands/mod.rs",
         RegistryEntry::ModuleAndItem,

@@ -55,25 +55,47 @@ impl DateFormat {
     }
 }
 
+/// A point in time by the Gregorian calendar, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CalendarDate {
+    pub(crate) year: f64,
+    /// 1 to 12.
+    pub(crate) month: f64,
+    /// Day of the month, from 1.
+    pub(crate) day: f64,
+    /// Days since the beginning of 1970.
+    pub(crate) days: f64,
+    /// Seconds since midnight.
+    pub(crate) seconds: f64,
+}
+
+impl CalendarDate {
+    /// The date of so many seconds since the beginning of 1970.
+    pub(crate) fn of(seconds: f64) -> Self {
+        let days = (seconds / 86_400.0).floor();
+        // Years of 400 that begin in March, so that a leap day is the last of its year.
+        let since = days + 719_468.0;
+        let era = (since / 146_097.0).floor();
+        let day = since - era * 146_097.0;
+        let year_of_era = ((day - (day / 1460.0).floor() + (day / 36_524.0).floor()
+            - (day / 146_096.0).floor())
+            / 365.0)
+            .floor();
+        let day_of_year = day
+            - (365.0 * year_of_era + (year_of_era / 4.0).floor() - (year_of_era / 100.0).floor());
+        let shifted = ((5.0 * day_of_year + 2.0) / 153.0).floor();
+        let day = day_of_year - ((153.0 * shifted + 2.0) / 5.0).floor() + 1.0;
+        let month = if shifted < 10.0 { shifted + 3.0 } else { shifted - 9.0 };
+        let year = year_of_era + era * 400.0 + f64::from(u8::from(month <= 2.0));
+        Self { year, month, day, days, seconds: seconds - days * 86_400.0 }
+    }
+}
+
 /// The date of so many seconds since the beginning of 1970, as `2024-02-29`, with the time if that is not midnight.
 pub fn date_text(seconds: f64) -> String {
-    let days = (seconds / 86_400.0).floor();
-    // Years of 400 that begin in March, so that a leap day is the last of its year.
-    let since = days + 719_468.0;
-    let era = (since / 146_097.0).floor();
-    let day = since - era * 146_097.0;
-    let year_of_era = ((day - (day / 1460.0).floor() + (day / 36_524.0).floor()
-        - (day / 146_096.0).floor())
-        / 365.0)
-        .floor();
-    let day_of_year =
-        day - (365.0 * year_of_era + (year_of_era / 4.0).floor() - (year_of_era / 100.0).floor());
-    let shifted = ((5.0 * day_of_year + 2.0) / 153.0).floor();
-    let day_of_month = day_of_year - ((153.0 * shifted + 2.0) / 5.0).floor() + 1.0;
-    let month = if shifted < 10.0 { shifted + 3.0 } else { shifted - 9.0 };
-    let year = year_of_era + era * 400.0 + f64::from(u8::from(month <= 2.0));
-    let date = format!("{year:04}-{month:02}-{day_of_month:02}");
-    let rest = (seconds - days * 86_400.0) as u32;
+    let CalendarDate { year, month, day, seconds, .. } = CalendarDate::of(seconds);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let rest = seconds as u32;
     match rest {
         0 => date,
         _ => format!("{date} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60),

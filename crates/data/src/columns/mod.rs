@@ -23,6 +23,7 @@ pub use options::{Encoding, TableOptions, Target};
 pub use profile::{NumberProfile, TextProfile};
 pub use source::TableSource;
 
+pub(crate) use date::CalendarDate;
 pub(crate) use kind::keep_a_feature;
 pub(crate) use profile::{DecidedColumn, WrittenNumbers};
 pub(crate) use reading::TextReading;

@@ -1,0 +1,17 @@
+//! Transforms of all columns of a table: what is to be done, and what was fitted to the training part.
+
+mod column;
+mod fit;
+mod fitted;
+mod messages;
+mod plan;
+mod rows;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use column::FittedColumn;
+pub use fitted::FittedTransforms;
+pub use plan::TransformPlan;
+pub use rows::UnseenCategory;
+pub use target::FittedTarget;

@@ -1,0 +1,158 @@
+//! Which transforms the columns of a table have.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{ColumnDescription, ColumnKind, TableDescription};
+use crate::transforms::date_parts::DateParts;
+use crate::transforms::divide::Divide;
+use crate::transforms::impute::Impute;
+use crate::transforms::one_hot::OneHotCategories;
+use crate::transforms::robust_scale::RobustScale;
+use crate::transforms::standardize::Standardize;
+use crate::transforms::{CellContent, ColumnTransform};
+
+/// The most transforms of a column.
+pub(super) const MOST_TRANSFORMS: usize = 16;
+
+/// Which transforms the columns have: a list for each kind of column, and for single columns others.
+///
+/// Constant columns and identifiers are not used.
+///
+/// # Examples
+///
+/// ```
+/// # use gradus_data::TransformPlan;
+/// let plan: TransformPlan = toml::from_str(
+///     r#"
+///     categories = [{ kind = "ordinal" }, { kind = "standardize" }]
+///     columns.income = [{ kind = "impute", flag = false }, { kind = "log" }, { kind = "robust_scale" }]
+///     "#,
+/// )?;
+/// assert_eq!(plan.numbers, TransformPlan::default().numbers);
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransformPlan {
+    /// Those of numbers.
+    pub numbers: Vec<ColumnTransform>,
+    /// Those of categories, also of whole numbers as categories.
+    pub categories: Vec<ColumnTransform>,
+    /// Those of dates.
+    pub dates: Vec<ColumnTransform>,
+    /// Those of pictures and other arrays, for each element.
+    pub arrays: Vec<ColumnTransform>,
+    /// Whether a target that is a number is standardised; predictions are given back in its unit.
+    pub standardize_target: bool,
+    /// Those of single columns by name, instead of those of their kind.
+    pub columns: BTreeMap<String, Vec<ColumnTransform>>,
+}
+
+impl Default for TransformPlan {
+    /// Medians for missing numbers, with a flag; mean 0 and deviation 1; a feature for each category.
+    fn default() -> Self {
+        let impute = || Impute::default().into();
+        Self {
+            numbers: vec![impute(), Standardize {}.into()],
+            categories: vec![impute(), OneHotCategories::default().into()],
+            dates: vec![impute(), DateParts::default().into(), Standardize {}.into()],
+            arrays: vec![Divide::default().into()],
+            standardize_target: true,
+            columns: BTreeMap::new(),
+        }
+    }
+}
+
+impl TransformPlan {
+    /// The transforms of RealMLP-TD-S: robust scaling with smooth clip; two categories are one feature, and a missing one is
+    /// zeros.
+    ///
+    /// Numbers are imputed first, which that publication leaves to the user.
+    /// Source: Holzmüller, Grinsztajn, Steinwart (NeurIPS 2024), "Better by default".
+    pub fn tabular() -> Self {
+        let impute = || Impute::default().into();
+        let robust = || RobustScale::default().into();
+        Self {
+            numbers: vec![impute(), robust()],
+            categories: vec![OneHotCategories { pairs_as_signs: true }.into()],
+            dates: vec![impute(), DateParts::default().into(), robust()],
+            ..Self::default()
+        }
+    }
+
+    /// The transforms of a column; none if it is not a feature.
+    pub fn of(&self, column: &ColumnDescription) -> Option<&[ColumnTransform]> {
+        let of_kind = match column.kind {
+            ColumnKind::Number => &self.numbers,
+            ColumnKind::WholeCategory | ColumnKind::Category => &self.categories,
+            ColumnKind::Date => &self.dates,
+            ColumnKind::Array => &self.arrays,
+            ColumnKind::Constant | ColumnKind::Identifier => return None,
+        };
+        Some(self.columns.get(&column.name).unwrap_or(of_kind))
+    }
+
+    /// What is wrong with the transforms of the columns of a table: which column, what was found, what to do.
+    pub(super) fn check(&self, description: &TableDescription) -> Result<(), String> {
+        for name in self.columns.keys() {
+            let about = |what: &str| Err(format!("transforms of column `{name}`: {what}"));
+            if description.target.as_ref() == Some(name) {
+                return about("it is the target; set `standardize_target` instead");
+            }
+            match description.column(name) {
+                None => return about("there is no such column; take the line away"),
+                Some(column) if !column.kind.is_feature() => {
+                    let what = format!("it is not used, since it is of the kind {}", column.kind);
+                    return about(&format!("{what}; set its kind in `kinds`"));
+                }
+                Some(_) => {}
+            }
+        }
+        let features =
+            description.columns.iter().filter(|c| Some(&c.name) != description.target.as_ref());
+        for column in features {
+            let Some(transforms) = self.of(column) else { continue };
+            check_list(column.kind, transforms)
+                .map_err(|what| format!("transforms of column `{}`: {what}", column.name))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the cells of a column are before its transforms.
+pub(super) fn content(kind: ColumnKind) -> CellContent {
+    match kind {
+        ColumnKind::Date => CellContent::Date,
+        ColumnKind::WholeCategory | ColumnKind::Category => CellContent::Category,
+        _ => CellContent::Number,
+    }
+}
+
+fn check_list(kind: ColumnKind, transforms: &[ColumnTransform]) -> Result<(), String> {
+    if transforms.len() > MOST_TRANSFORMS {
+        let n = transforms.len();
+        return Err(format!("found {n} transforms, expected at most {MOST_TRANSFORMS}"));
+    }
+    let mut content = content(kind);
+    for transform in transforms {
+        let settings = transform.settings();
+        let name = settings.name();
+        settings.check().map_err(|what| format!("{name}: {what}"))?;
+        content = settings.gives(content).ok_or_else(|| {
+            let advice = match content {
+                CellContent::Category => "put `one_hot` or `ordinal` before it",
+                _ => "take it away",
+            };
+            format!("`{name}` does not take {content}; {advice}")
+        })?;
+    }
+    match content {
+        CellContent::Category => {
+            Err("the list returns categories, expected numbers; end it with `one_hot` or `ordinal`"
+                .to_owned())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,193 @@
+//! Transforms of a column, one file each. The list below is the whole registry.
+//!
+//! What passes from one transform to the next is a list of numbers: one for a column of numbers, of dates (seconds since
+//! 1970) or of categories (codes), one for each element of an array. A missing cell is NaN. Beside them are numbers that
+//! are finished: features that no later transform changes.
+
+pub mod date_parts;
+pub mod divide;
+pub mod impute;
+pub mod log;
+pub mod one_hot;
+pub mod ordinal;
+pub mod robust_scale;
+pub mod standardize;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! transforms {
+    ($($(#[$doc:meta])* $kind:ident: $settings:ty, $fitted:ty;)*) => {
+        /// A transform of a column, as it is written: `{ kind = "standardize" }`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum ColumnTransform {
+            $($(#[$doc])* $kind($settings),)*
+        }
+
+        /// A transform with the numbers that the rows of the training part gave it.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum FittedTransform {
+            $($(#[$doc])* $kind($fitted),)*
+        }
+
+        $(
+            impl From<$settings> for ColumnTransform {
+                fn from(settings: $settings) -> Self {
+                    Self::$kind(settings)
+                }
+            }
+
+            impl From<$fitted> for FittedTransform {
+                fn from(fitted: $fitted) -> Self {
+                    Self::$kind(fitted)
+                }
+            }
+        )*
+
+        impl ColumnTransform {
+            pub(crate) fn settings(&self) -> &dyn TransformSettings {
+                match self {
+                    $(Self::$kind(settings) => settings,)*
+                }
+            }
+        }
+
+        impl FittedTransform {
+            pub(crate) fn fitted(&self) -> &dyn ApplyTransform {
+                match self {
+                    $(Self::$kind(fitted) => fitted,)*
+                }
+            }
+        }
+    };
+}
+
+transforms! {
+    /// Missing cells become the median, or a category of their own.
+    Impute: impute::Impute, impute::FittedImpute;
+    /// Mean 0 and standard deviation 1.
+    Standardize: standardize::Standardize, standardize::FittedStandardize;
+    /// Median 0 and a distance of 1 between the quartiles, bounded smoothly.
+    RobustScale: robust_scale::RobustScale, robust_scale::FittedRobustScale;
+    /// Divided by one number.
+    Divide: divide::Divide, divide::FittedDivide;
+    /// The logarithm of the magnitude.
+    Log: log::LogMagnitude, log::LogMagnitude;
+    /// A feature for each category.
+    OneHot: one_hot::OneHotCategories, one_hot::FittedOneHot;
+    /// The number of the category.
+    Ordinal: ordinal::Ordinal, ordinal::Ordinal;
+    /// Year, month, day and other parts of a date.
+    DateParts: date_parts::DateParts, date_parts::DateParts;
+}
+
+/// What the numbers of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CellContent {
+    Number,
+    /// Seconds since 1970.
+    Date,
+    /// Codes from 0, NaN if missing, [`UNSEEN`] if training did not have the category.
+    Category,
+}
+
+/// The code of a category that training did not have.
+pub(crate) const UNSEEN: f64 = -1.0;
+
+/// What a transform gets of a column, or what it returns.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ColumnValues {
+    pub(crate) content: CellContent,
+    /// The names of the numbers that the next transform changes.
+    pub(crate) open: Vec<String>,
+    /// The names of the features that no transform changes any more.
+    pub(crate) finished: Vec<String>,
+    /// What the feature of each category is called after the name of the column: `=clerk`.
+    pub(crate) categories: Vec<String>,
+    /// Whether cells of a column of categories are missing in the training part.
+    pub(crate) has_missing: bool,
+    /// Whether the numbers are bytes, as those of pictures are.
+    pub(crate) is_bytes: bool,
+}
+
+/// The numbers of a row's cell between two transforms.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CellValues {
+    pub(crate) open: Vec<f64>,
+    pub(crate) finished: Vec<f64>,
+}
+
+/// The settings of a transform.
+pub(crate) trait TransformSettings {
+    /// The name by which it is chosen.
+    fn name(&self) -> &'static str;
+
+    /// What it makes of numbers; none if it does not take them.
+    fn gives(&self, content: CellContent) -> Option<CellContent>;
+
+    /// What is wrong with a setting.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Begins to fit it. `limit` is the most values that it may keep of each number.
+    fn fit(&self, input: &ColumnValues, limit: usize) -> Fitting;
+}
+
+/// A transform that is fitted, or needs the rows for it.
+pub(crate) enum Fitting {
+    Done(FittedTransform),
+    NeedsRows(Box<dyn FitRows>),
+}
+
+/// A transform that looks at rows.
+pub(crate) trait FitRows {
+    /// Looks at the numbers of a row.
+    fn add(&mut self, open: &[f64]);
+
+    /// The fitted transform, and how many values a statistic is of, of how many, if not of all.
+    fn finish(self: Box<Self>) -> (FittedTransform, Option<(usize, u64)>);
+}
+
+/// A fitted transform.
+pub(crate) trait ApplyTransform {
+    /// What it returns for an input; none if it was fitted to another one, or its numbers cannot be.
+    fn output(&self, input: ColumnValues) -> Option<ColumnValues>;
+
+    /// Transforms a row.
+    fn apply(&self, cell: &mut CellValues);
+}
+
+impl From<FittedTransform> for Fitting {
+    fn from(fitted: FittedTransform) -> Self {
+        Self::Done(fitted)
+    }
+}
+
+impl fmt::Display for CellContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "numbers",
+            Self::Date => "dates",
+            Self::Category => "categories",
+        })
+    }
+}
+
+/// `(x - center) / scale` for finite numbers whose difference may overflow; 0 for an infinite scale.
+pub(crate) fn scaled(x: f64, center: f64, scale: f64) -> f64 {
+    let difference = x - center;
+    match difference.is_infinite() {
+        true => x / scale - center / scale,
+        false => difference / scale,
+    }
+}
+
+/// Whether there is a finite center and a positive scale, perhaps infinite, for each of `n` numbers.
+fn are_scales(centers: &[f64], scales: &[f64], n: usize) -> bool {
+    let lengths = centers.len() == n && scales.len() == n;
+    lengths && centers.iter().all(|x| x.is_finite()) && scales.iter().all(|&x| x > 0.0)
+}
