@@ -387,7 +387,7 @@ unsafe fn add_products<V: Vector, const RUN: usize, const RUNS: usize, const MP:
 mod tests {
     use super::*;
     use crate::isa::Isa;
-    use crate::testing::{is_refused, normals, on_each_isa};
+    use crate::testing::{LENGTHS, is_refused, normals, on_each_isa};
 
     /// A filter of `taps` weights in a row, and an image with a gap after each pixel.
     fn one_case<T: Float>(isa: Isa, [channels, positions, len, n_taps]: [usize; 4], bound: f64) {
@@ -441,6 +441,10 @@ mod tests {
     #[test]
     fn tuned_and_naive_agree() {
         on_each_isa(|isa| {
+            for len in LENGTHS {
+                one_case::<f32>(isa, [2, 3, len, 3], 1e-4);
+                one_case::<f64>(isa, [1, 2, len, 9], 1e-12);
+            }
             for positions in [1, 2, 3, 4, 5, 7, 9] {
                 for len in [1, 3, 8, 16, 21, 32, 50] {
                     for (channels, n_taps) in [(1, 1), (2, 3), (3, 9), (1, 13), (1, 25), (2, 0)] {

@@ -380,7 +380,7 @@ mod x86 {
 mod tests {
     use super::*;
     use crate::random::Stream;
-    use crate::testing::{is_refused, on_each_isa};
+    use crate::testing::{LENGTHS, is_refused, on_each_isa};
 
     /// Each element of the result is that of its sample, converted.
     fn agrees<V: Copy, T: Float>(
@@ -389,8 +389,11 @@ mod tests {
         gather: impl Fn(GatheredSamples<'_, V>, &mut [T]),
         convert: impl Fn(V) -> T,
     ) {
+        let features = LENGTHS.skip(1).map(|len| (len, 19, 18));
+        let columns = LENGTHS.skip(1).map(|width| (9, width, width.div_ceil(2) as u32));
+        let sizes: Vec<_> = sizes.iter().copied().chain(features).chain(columns).collect();
         on_each_isa(|isa| {
-            for &(len, width, samples) in sizes {
+            for &(len, width, samples) in &sizes {
                 let indices: Vec<u32> =
                     (0..samples).map(|i| (i * 37) % (values.len() / len) as u32).collect();
                 let mut to = vec![T::ZERO; len * width];

@@ -82,7 +82,7 @@ static F64: fn(GemmSize<'_>, MatrixA<'_, f64>, MatrixB<'_, f64>, MatrixC<'_, f64
 mod tests {
     use super::*;
     use crate::isa::Isa;
-    use crate::testing::{is_refused, normals, on_each_isa};
+    use crate::testing::{LENGTHS, is_refused, normals, on_each_isa};
 
     /// The plain loops that [`gemm()`] is tested against.
     fn gemm_naive<T: Float>(
@@ -121,6 +121,11 @@ mod tests {
                         one_case::<T>(isa, [m, n, k, segments, batch], 0, tolerance);
                     }
                 }
+            }
+            for len in LENGTHS {
+                one_case::<T>(isa, [3, len, 5, 1, 1], 0, tolerance);
+                one_case::<T>(isa, [len, 3, 5, 1, 1], 0, tolerance);
+                one_case::<T>(isa, [3, 5, len, 1, 1], 0, tolerance);
             }
             // Long enough for several blocks of `k`, and columns of A far enough apart to be packed.
             for m in [1, 11, 12, 25] {

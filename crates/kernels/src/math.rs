@@ -176,6 +176,8 @@ pub fn square_roots<const N: usize>(squares: [f32; N]) -> [f32; N] {
 #[cfg(test)]
 mod tests {
     use super::{exp, exp_m1, ln, ln_1p, normal, square_roots, tanh};
+    use crate::testing::{LENGTHS, on_each_isa};
+    use crate::{inlined, vectorize};
 
     const UP: f32 = f32::INFINITY;
     const DOWN: f32 = f32::NEG_INFINITY;
@@ -195,6 +197,31 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn vectors_of_every_length_have_the_results_of_single_numbers() {
+        let functions: [fn(f32) -> f32; 6] =
+            [exp, exp_m1, |x| ln(x.abs()), |x| ln_1p(x.abs()), tanh, |x| normal(x)[0]];
+        on_each_isa(|isa| {
+            for len in LENGTHS {
+                let x: Vec<f32> = (0..len).map(|i| i as f32 * 0.07 - 20.0).collect();
+                let mut vectors: [Vec<f32>; 6] = std::array::from_fn(|_| x.clone());
+                let [a, b, c, d, e, f] = &mut vectors;
+                vectorize(inlined!(|| {
+                    a.iter_mut().for_each(|x| *x = exp(*x));
+                    b.iter_mut().for_each(|x| *x = exp_m1(*x));
+                    c.iter_mut().for_each(|x| *x = ln(x.abs()));
+                    d.iter_mut().for_each(|x| *x = ln_1p(x.abs()));
+                    e.iter_mut().for_each(|x| *x = tanh(*x));
+                    f.iter_mut().for_each(|x| *x = normal(*x)[0]);
+                }));
+                for (vector, function) in vectors.iter().zip(functions) {
+                    let single: Vec<f32> = x.iter().map(|&x| function(x)).collect();
+                    assert_eq!(*vector, single, "{isa:?}");
+                }
+            }
+        });
     }
 
     #[test]

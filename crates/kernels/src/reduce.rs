@@ -75,19 +75,27 @@ pub(crate) fn fold<const N: usize, T: Copy, R: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::is_refused;
+    use crate::testing::{LENGTHS, is_refused, on_each_isa};
 
     #[test]
     fn every_row_is_summed_up_and_added() {
-        for width in [1, 5, 16, 31, 32, 33, 80] {
-            let values: Vec<f64> = (0..3 * width).map(|i| i as f64).collect();
-            let mut to = [100.0, 200.0, 300.0];
-            add_row_sums(&values, width, &mut to);
-            for (row, to) in to.into_iter().enumerate() {
-                let sum: f64 = values[row * width..][..width].iter().sum();
-                assert_eq!(to, (row + 1) as f64 * 100.0 + sum, "row {row} of {width}");
+        on_each_isa(|isa| {
+            for width in LENGTHS {
+                let values: Vec<f64> = (0..3 * width).map(|i| i as f64).collect();
+                let mut to = [100.0, 200.0, 300.0];
+                add_row_sums(&values, width, &mut to);
+                for (row, to) in to.into_iter().enumerate() {
+                    let sum: f64 = values[row * width..][..width].iter().sum();
+                    let want = (row + 1) as f64 * 100.0 + sum;
+                    assert_eq!(to, want, "{isa:?}: row {row} of {width}");
+                }
             }
-        }
+            for rows in LENGTHS {
+                let mut to = vec![1.0f32; rows];
+                add_row_sums(&vec![2.0; 3 * rows], 3, &mut to);
+                assert_eq!(to, vec![7.0; rows], "{isa:?}");
+            }
+        });
     }
 
     #[test]
@@ -117,11 +125,16 @@ mod tests {
 
     #[test]
     fn sums_count_every_element_stay_finite_for_large_numbers_and_show_bad_ones() {
-        for len in 0..70 {
-            let values: Vec<f32> = (1..=len).map(|i| i as f32).collect();
-            assert_eq!(sum(&values), (len * (len + 1) / 2) as f32);
-            assert_eq!(sum_of_squares(&values), (len * (len + 1) * (2 * len + 1) / 6) as f64);
-        }
+        on_each_isa(|isa| {
+            for len in LENGTHS {
+                let values: Vec<f32> = (1..=len).map(|i| i as f32).collect();
+                assert_eq!(sum(&values), (len * (len + 1) / 2) as f32, "{isa:?}");
+                let squares = (len * (len + 1) * (2 * len + 1) / 6) as f64;
+                assert_eq!(sum_of_squares(&values), squares, "{isa:?}");
+                assert!(all_below(&values, len as f32 + 0.5), "{isa:?}: {len}");
+                assert_eq!(all_below(&values, len as f32), len == 0, "{isa:?}: {len}");
+            }
+        });
         assert!(sum_of_squares(&[f32::MAX; 3]).is_finite());
         assert!(!sum_of_squares(&[0.0, f32::NAN]).is_finite());
         assert!(!sum_of_squares(&[0.0f32, f32::INFINITY]).is_finite());

@@ -1,10 +1,14 @@
 //! What the tests of several kernels need.
 
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use crate::random::Stream;
 use crate::{Float, Isa};
+
+/// The lengths of vectors that every kernel is tried with, along each of its axes.
+pub(crate) const LENGTHS: RangeInclusive<usize> = 0..=600;
 
 /// Calls `test` with each set that the machine has in use, from narrow to wide.
 ///

@@ -176,13 +176,14 @@ pub(crate) mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{is_refused, on_each_isa};
+    use crate::testing::{LENGTHS, is_refused, on_each_isa};
 
     #[test]
     fn every_element_is_transposed() {
         let sizes = [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10), (32, 50)];
         on_each_isa(|isa| {
-            for (rows, columns) in sizes {
+            let narrow = LENGTHS.flat_map(|len| [(len, 5), (5, len), (len, 1), (1, len)]);
+            for (rows, columns) in sizes.into_iter().chain(narrow) {
                 let stride = columns + 2;
                 let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
                 let to_stride = if rows == 1 { 1 } else { rows + 1 };

@@ -204,7 +204,7 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
 mod tests {
     use super::*;
     use crate::isa::Isa;
-    use crate::testing::{is_refused, normals, on_each_isa};
+    use crate::testing::{LENGTHS, is_refused, normals, on_each_isa};
 
     /// Operands and result with a gap after each row, and transposed operands if so.
     fn one_case<T: Float>(isa: Isa, [m, n, k, count]: [usize; 4], is_transposed: bool, bound: f64) {
@@ -247,6 +247,13 @@ mod tests {
     #[test]
     fn tuned_and_naive_agree() {
         on_each_isa(|isa| {
+            for len in LENGTHS {
+                for [m, n, k, count] in
+                    [[2, 3, 2, len], [len, 2, 2, 3], [2, len, 2, 3], [2, 2, len, 3]]
+                {
+                    one_case::<f32>(isa, [m, n, k, count], false, 1e-4);
+                }
+            }
             let sizes = [1, 2, 3, 4, 5, 7, 9];
             for (m, n) in sizes.into_iter().flat_map(|m| sizes.map(|n| (m, n))) {
                 for (k, count) in [(0, 3), (1, 1), (5, 4), (3, 16), (8, 21), (2, 33)] {

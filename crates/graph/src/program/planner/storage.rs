@@ -171,7 +171,9 @@ fn in_place<T: Float>(
         plan.nodes[i].in_place = fits;
         fits.then_some((first, i))
     } else {
-        let fits = analysis.readers[first].len() == 1 && is_last(n + i);
+        // Other readers add to it later.
+        let is_first = matches!(task.kind, TaskKind::Backward { is_first: true, .. });
+        let fits = is_first && is_last(n + i);
         plan.nodes[i].backward_in_place = fits;
         fits.then_some((n + i, n + first))
     }
