@@ -277,12 +277,15 @@ mod tests {
                 let mut target = starts(n_results);
                 target[1] = OUTSIDE;
                 let (old, bias) = (normals::<T>(36 * (len + 3), 3), normals::<T>(len, 4));
-                for epilogue in [
+                let epilogues = [
                     Epilogue::Overwrite,
                     Epilogue::Accumulate,
                     Epilogue::Bias(&bias, 1),
                     Epilogue::Bias(&bias, 16),
-                ] {
+                ];
+                // One is enough for every length; an emulator takes long.
+                let n_epilogues = if side == 3 { 1 } else { epilogues.len() };
+                for &epilogue in &epilogues[..n_epilogues] {
                     let mut y = old.clone();
                     let to = (&mut y[..], square(n_results, &target));
                     winograd(Transform::Output, len, (&vx, all), to, epilogue);
