@@ -7,7 +7,7 @@ use super::decide::ColumnUse;
 use super::kind::{ColumnDescription, ColumnKind, TableDescription, keep_a_feature};
 use super::options::TableOptions;
 use super::profile::{NumberProfile, TextProfile, WrittenNumbers};
-use super::source::TableSource;
+use super::source::{TableBlocks, TableSource};
 use crate::DataError;
 use crate::mistakes::RowMistakes;
 
@@ -163,10 +163,7 @@ impl TableSource for MemoryTable {
         &self.mistakes
     }
 
-    fn blocks(
-        &self,
-        rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError> {
+    fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
         let (rows, len) = (rows.max(1), self.table.len());
         let range = move |start: usize| -> Range<usize> { start..(start + rows).min(len) };
         Ok(Box::new((0..len).step_by(rows).map(move |start| Ok(self.table.rows(range(start))))))

@@ -21,7 +21,7 @@ pub use memory::MemoryTable;
 pub use number::{NumberForm, NumberNotation};
 pub use options::{Encoding, TableOptions, Target};
 pub use profile::{NumberProfile, TextProfile};
-pub use source::TableSource;
+pub use source::{TableBlocks, TableSource};
 
 pub(crate) use date::CalendarDate;
 pub(crate) use kind::keep_a_feature;

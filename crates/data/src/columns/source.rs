@@ -5,6 +5,9 @@ use super::kind::TableDescription;
 use crate::mistakes::RowMistakes;
 use crate::{DataError, DataFault};
 
+/// The rows of a source, some at a time.
+pub type TableBlocks<'a> = Box<dyn Iterator<Item = Result<Table, DataError>> + 'a>;
+
 /// Data as named columns, read in blocks as often as it is used.
 pub trait TableSource {
     /// What is known about it.
@@ -18,10 +21,7 @@ pub trait TableSource {
     /// # Errors
     ///
     /// [`DataFault::Rows`] if there are mistakes and bad rows are not to be left out; and whatever an input can raise.
-    fn blocks(
-        &self,
-        rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError>;
+    fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError>;
 
     /// Reads all rows into memory.
     ///

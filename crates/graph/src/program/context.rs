@@ -238,17 +238,14 @@ impl<'a, T: Float> Context<'a, T> {
         let is_in_place = plan.backward_in_place && operand == 0;
         let (shapes, y_shape) = self.shapes(i, local);
         // What is summed over the strips begins with the first.
-        let begins =
-            shapes[operand].is_batched() || local.is_none_or(|local| local.strip.number == 0);
-        let is_first = is_first && begins;
+        let is_first = is_first && (shapes[operand].is_batched() || strip_of(local).number == 0);
         let adds = !(is_first && self.op(i).sets_gradient(operand));
         if is_first && adds && !is_in_place {
             dx.fill(T::ZERO);
         }
         let kept = || {
             let len = plan.kept_rows * self.tile(local).width;
-            let strip = local.map_or(Strip::WHOLE, |local| local.strip);
-            &self.read_buffer(&plan.kept, len, local)[strip.of(len)]
+            &self.read_buffer(&plan.kept, len, local)[strip_of(local).of(len)]
         };
         self.with_operands(
             i,
@@ -275,7 +272,7 @@ impl<'a, T: Float> Context<'a, T> {
 
     /// The shapes of a node's operands and of its result, in the strip that is worked on.
     fn shapes<'s>(&'s self, i: usize, local: Option<Local<'s, T>>) -> (&'s [Shape], &'s Shape) {
-        match local.and_then(|local| local.strip.shapes) {
+        match strip_of(local).shapes {
             Some(shapes) => (&shapes.operands, &shapes.result),
             None => (&self.plan.nodes[i].shapes, self.graph.at(i).shape()),
         }
@@ -383,10 +380,7 @@ impl<'a, T: Float> Context<'a, T> {
         }
         let len = node.shape().len() * self.tile(local).row_len(node.shape());
         let values = self.read_buffer(storage, len, local);
-        match local {
-            Some(local) if node.shape().is_batched() => &values[local.strip.of(len)],
-            _ => values,
-        }
+        if node.shape().is_batched() { &values[strip_of(local).of(len)] } else { values }
     }
 
     /// The same for what has a buffer.
@@ -417,6 +411,11 @@ impl<'a, T: Float> Context<'a, T> {
     fn key_of(&self, i: usize) -> RandomKey {
         RandomKey { seed: self.run.seed, step: self.run.step, node: i as u32 }
     }
+}
+
+/// The strip that is worked on; of shared values everything.
+fn strip_of<'a, T>(local: Option<Local<'a, T>>) -> Strip<'a> {
+    local.map_or(Strip::WHOLE, |local| local.strip)
 }
 
 pub(super) fn is_bounded<T: Float>(values: &[T]) -> bool {

@@ -37,7 +37,7 @@ use kernels::{Float, Isa};
 use self::analysis::Analysis;
 use super::buffer::ROW_ALIGNMENT;
 use super::options::Compile;
-use super::plan::{NodePlan, Plan, Strips};
+use super::plan::{NodePlan, Plan};
 use crate::Shape;
 use crate::graph::{Graph, Leaf, PlannerHint};
 
@@ -98,9 +98,7 @@ fn place<T: Float>(analysis: &Analysis<'_, T>, options: &Compile) -> Plan {
     }
     let mut stages = stages::stages(analysis);
     for stage in &mut stages {
-        let groups = strips::find(graph, stage).into_iter();
-        let groups = groups.map(|(tasks, count)| Strips { tasks, count, shapes: Vec::new() });
-        stage.strips = groups.collect();
+        stage.strips = strips::find(graph, stage);
     }
     let Compile { batch, shards, .. } = *options;
     let mut plan = Plan { nodes, stages, batch, shards, ..Plan::default() };

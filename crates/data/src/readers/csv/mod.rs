@@ -24,8 +24,9 @@ use self::encoding::{Utf8Bytes, detect};
 use self::layout::CsvLayout;
 use self::rows::{CsvRow, Rows};
 use crate::columns::{
-    Column, ColumnUse, DecidedColumn, Encoding, Finding, NumberNotation, Table, TableDescription,
-    TableOptions, TableSource, TextProfile, TextReading, WrittenNumbers, keep_a_feature,
+    Column, ColumnUse, DecidedColumn, Encoding, Finding, NumberNotation, Table, TableBlocks,
+    TableDescription, TableOptions, TableSource, TextProfile, TextReading, WrittenNumbers,
+    keep_a_feature,
 };
 use crate::input::{Input, read_start};
 use crate::mistakes::RowMistakes;
@@ -230,10 +231,7 @@ impl TableSource for CsvFile {
         &self.mistakes
     }
 
-    fn blocks(
-        &self,
-        rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError> {
+    fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
         if !self.mistakes.is_empty() && !self.skip_bad_rows {
             return Err(self.input.error(DataFault::Rows(self.mistakes.clone())));
         }

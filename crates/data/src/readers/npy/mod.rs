@@ -28,8 +28,8 @@ use self::header::NpyHeader;
 pub(super) use self::named::NamedArray;
 use crate::columns::{
     Cells, Column, ColumnDescription, ColumnKind, ColumnUse, DecidedColumn, Finding, MISSING,
-    NumberProfile, Table, TableDescription, TableOptions, TableSource, TextProfile, TextReading,
-    WrittenNumbers, keep_a_feature,
+    NumberProfile, Table, TableBlocks, TableDescription, TableOptions, TableSource, TextProfile,
+    TextReading, WrittenNumbers, keep_a_feature,
 };
 use crate::input::Input;
 use crate::mistakes::RowMistakes;
@@ -306,10 +306,7 @@ impl TableSource for ArrayTable {
         &self.mistakes
     }
 
-    fn blocks(
-        &self,
-        rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError> {
+    fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
         let inputs: Result<Vec<Bytes>, _> = self.arrays.iter().map(NamedArray::elements).collect();
         let (mut inputs, mut row) = (inputs?, 0);
         Ok(Box::new(std::iter::from_fn(move || {

@@ -7,8 +7,8 @@ use std::{fs, io};
 
 use super::{DecodedPicture, PictureHeader, header_of};
 use crate::columns::{
-    Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableDescription, TableOptions,
-    TableSource,
+    Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableBlocks, TableDescription,
+    TableOptions, TableSource,
 };
 use crate::mistakes::{CellMistake, RowMistakes};
 use crate::{DataError, DataFault, Features};
@@ -296,10 +296,7 @@ impl TableSource for PictureFolder {
         &self.mistakes
     }
 
-    fn blocks(
-        &self,
-        rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Table, DataError>> + '_>, DataError> {
+    fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
         if !self.mistakes.is_empty() && !self.skip_bad_rows {
             return Err(DataFault::Rows(self.mistakes.clone()).of(&self.description.name));
         }

@@ -88,6 +88,16 @@ pub(super) fn place_batched<T: Float>(
             }
         }
     }
+    // In strips the tasks of a group take turns: what one of them touches is in use during all of them.
+    let group = |(stage, number): At| {
+        let mut groups = plan.stages.get(stage).into_iter().flat_map(|stage| &stage.strips);
+        let group = groups.find(|strips| strips.tasks.contains(&number));
+        group.map_or(number..number + 1, |strips| strips.tasks.clone())
+    };
+    for range in live.iter_mut().flatten() {
+        range.first.1 = group(range.first).start;
+        range.last.1 = group(range.last).end - 1;
+    }
     let mut storage = allocate(&live, plan);
     for i in 0..n {
         if analysis.is_batched(i) {
@@ -184,24 +194,6 @@ fn in_place<T: Float>(
 fn allocate(live: &[Option<LiveRange>], plan: &mut Plan) -> Vec<Storage> {
     let mut storage = vec![Storage::None; live.len()];
     let mut of_worker: Vec<(usize, &LiveRange)> = Vec::new();
-    // In strips the tasks of a group take turns: what one of them touches is in use during all of them.
-    let in_group = |(stage, number): At| {
-        let mut groups = plan.stages.get(stage).into_iter().flat_map(|stage| &stage.strips);
-        let group = groups.find(|strips| strips.tasks.contains(&number));
-        group.map_or([(stage, number); 2], |strips| {
-            [(stage, strips.tasks.start), (stage, strips.tasks.end - 1)]
-        })
-    };
-    let live: Vec<Option<LiveRange>> = live
-        .iter()
-        .map(|range| {
-            range.as_ref().map(|range| LiveRange {
-                first: in_group(range.first)[0],
-                last: in_group(range.last)[1],
-                ..*range
-            })
-        })
-        .collect();
     for (i, range) in live.iter().enumerate() {
         let Some(range) = range else { continue };
         if !range.kept && range.first.0 == range.last.0 {

@@ -10,14 +10,14 @@ use kernels::Float;
 
 use crate::Shape;
 use crate::graph::Graph;
-use crate::program::plan::{Plan, Stage, TaskShapes};
+use crate::program::plan::{Plan, Stage, Strips, TaskShapes};
 use crate::program::task::{Task, TaskKind};
 
 /// Bytes of the longest value in a strip, about: several of them share the first-level cache and the one behind it.
 const STRIP_BYTES: usize = 32 << 10;
 
 /// The groups of a stage, each with the largest number of strips that is possible.
-pub(super) fn find<T: Float>(graph: &Graph<T>, stage: &Stage) -> Vec<(Range<usize>, usize)> {
+pub(super) fn find<T: Float>(graph: &Graph<T>, stage: &Stage) -> Vec<Strips> {
     let mut groups: Vec<(Range<usize>, usize)> = Vec::new();
     let mut open: Option<(Range<usize>, usize)> = None;
     let tasks = if stage.is_tiled { &stage.tasks[..] } else { &[] };
@@ -33,8 +33,8 @@ pub(super) fn find<T: Float>(graph: &Graph<T>, stage: &Stage) -> Vec<(Range<usiz
         }
     }
     groups.extend(open);
-    groups.retain(|(tasks, _)| tasks.len() > 1);
-    groups
+    let groups = groups.into_iter().filter(|(tasks, _)| tasks.len() > 1);
+    groups.map(|(tasks, count)| Strips { tasks, count, shapes: Vec::new() }).collect()
 }
 
 /// The common divisor of the first axes of everything batched that the task touches; 1 if it is done at once.
