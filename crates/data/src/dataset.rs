@@ -1,8 +1,13 @@
 //! A dataset: samples and their targets.
 
+use std::ops::Range;
+
 use crate::{DataError, DataFault};
 
-/// Samples of one shape, each with its target, held in memory as they were read.
+/// Samples of one shape, each with its target, in memory: what transforms make of the rows of a table, or what a program
+/// passes.
+///
+/// What a network gets are the numbers of a sample, divided by [`Dataset::divisor`]. So bytes stay bytes in memory.
 ///
 /// The lengths are checked once, by [`Dataset::new`], so that nothing that reads a dataset can fail.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +16,7 @@ pub struct Dataset {
     sample_shape: Vec<usize>,
     sample_len: usize,
     features: Features,
+    divisor: f32,
     targets: Targets,
 }
 
@@ -43,7 +49,7 @@ pub enum Targets {
 }
 
 impl Dataset {
-    /// Puts a dataset together.
+    /// Puts a dataset together. Bytes are divided by 255, real numbers by 1: see [`Dataset::divided_by`].
     ///
     /// # Shapes
     ///
@@ -75,10 +81,27 @@ impl Dataset {
         targets: Targets,
     ) -> Result<Self, DataError> {
         let (name, sample_shape) = (name.into(), sample_shape.into());
+        let divisor = match features {
+            Features::U8(_) => 255.0,
+            Features::F32(_) => 1.0,
+        };
         match check(&sample_shape, &features, &targets) {
-            Ok(sample_len) => Ok(Self { name, sample_shape, sample_len, features, targets }),
+            Ok(sample_len) => {
+                Ok(Self { name, sample_shape, sample_len, features, divisor, targets })
+            }
             Err(fault) => Err(fault.of(name)),
         }
+    }
+
+    /// The same samples with another divisor.
+    #[must_use]
+    pub fn divided_by(self, divisor: f32) -> Self {
+        Self { divisor, ..self }
+    }
+
+    /// The same samples with other targets, as many as before.
+    pub(crate) fn map_targets(self, map: impl FnOnce(Targets) -> Targets) -> Self {
+        Self { targets: map(self.targets), ..self }
     }
 
     /// The name of the dataset in messages and reports.
@@ -111,21 +134,31 @@ impl Dataset {
         &self.features
     }
 
+    /// What the numbers are divided by when a batch of them is loaded.
+    pub fn divisor(&self) -> f32 {
+        self.divisor
+    }
+
     /// The targets of all samples.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// The numbers of a sample and its class; none if there is no such sample, or it has no class.
+    /// The numbers of a sample, not divided, and its class; none if there is no such sample, or it has no class.
     pub fn labelled_sample(&self, index: usize) -> Option<(Vec<f32>, u32)> {
         let Targets::Labels { values, .. } = &self.targets else { return None };
         let label = *values.get(index)?;
-        let range = index * self.sample_len..(index + 1) * self.sample_len;
-        let sample = match &self.features {
-            Features::U8(bytes) => bytes[range].iter().map(|&byte| f32::from(byte)).collect(),
-            Features::F32(numbers) => numbers[range].to_vec(),
-        };
-        Some((sample, label))
+        Some((self.sample(index)?, label))
+    }
+
+    /// The numbers of a sample, not divided; none if there is no such sample.
+    pub fn sample(&self, index: usize) -> Option<Vec<f32>> {
+        let len = self.sample_len;
+        let range = index.checked_mul(len)?..index.checked_add(1)?.checked_mul(len)?;
+        Some(match &self.features {
+            Features::U8(bytes) => bytes.get(range)?.iter().map(|&byte| f32::from(byte)).collect(),
+            Features::F32(numbers) => numbers.get(range)?.to_vec(),
+        })
     }
 
     /// The classes without a sample; none for a regression.
@@ -156,18 +189,15 @@ impl Dataset {
                 Targets::Values { values: split_off(values, chosen, *width), width: *width }
             }
         };
-        let sample_shape = self.sample_shape.clone();
-        Self { name: name.into(), sample_shape, sample_len: len, features, targets }
+        let (sample_shape, divisor) = (self.sample_shape.clone(), self.divisor);
+        Self { name: name.into(), sample_shape, sample_len: len, features, divisor, targets }
     }
 
     /// A copy of the first `n` samples, or of all if there are fewer.
     #[must_use]
     pub fn first(&self, n: usize) -> Self {
         let n = n.min(self.len());
-        let features = match &self.features {
-            Features::U8(values) => Features::U8(values[..n * self.sample_len].to_vec()),
-            Features::F32(values) => Features::F32(values[..n * self.sample_len].to_vec()),
-        };
+        let features = self.features.range(0..n * self.sample_len);
         let targets = match &self.targets {
             Targets::Labels { values, classes } => {
                 Targets::Labels { values: values[..n].to_vec(), classes: *classes }
@@ -177,7 +207,8 @@ impl Dataset {
             }
         };
         let (name, sample_shape) = (self.name.clone(), self.sample_shape.clone());
-        Self { name, sample_shape, sample_len: self.sample_len, features, targets }
+        let Self { sample_len, divisor, .. } = *self;
+        Self { name, sample_shape, sample_len, features, divisor, targets }
     }
 
     /// The first `n` samples, or all if there are fewer. The memory of the others is freed.
@@ -202,9 +233,25 @@ impl Features {
             Self::F32(values) => values.len(),
         }
     }
+
+    /// A copy of some numbers.
+    pub(crate) fn range(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::U8(values) => Self::U8(values[range].to_vec()),
+            Self::F32(values) => Self::F32(values[range].to_vec()),
+        }
+    }
 }
 
 impl Targets {
+    /// Classes, or values of a sample.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Labels { classes, .. } => *classes,
+            Self::Values { width, .. } => *width,
+        }
+    }
+
     /// The number of samples these targets belong to.
     pub(crate) fn check(&self) -> Result<usize, DataFault> {
         let (values, classes) = match self {

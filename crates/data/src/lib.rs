@@ -24,7 +24,9 @@ mod zip;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
-pub use fitting::{FittedColumn, FittedTarget, FittedTransforms, TransformPlan, UnseenCategory};
+pub use fitting::{
+    FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan, UnseenCategory,
+};
 pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]
 pub use open::open;

@@ -50,15 +50,11 @@ gradus::settings! {
 }
 
 impl ReadSource for Pairs {
-    fn divisor(&self) -> Option<f32> {
-        Some(100.0)
-    }
-
     fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
         let features: Vec<f32> = (0..2 * self.count).map(|i| (i * 37 % 100) as f32).collect();
         let values = features.chunks(2).map(|pair| u32::from(pair[0] > pair[1])).collect();
         let targets = Targets::Labels { values, classes: 2 };
-        let set = Dataset::new("pairs", [2], Features::F32(features), targets)?;
+        let set = Dataset::new("pairs", [2], Features::F32(features), targets)?.divided_by(100.0);
         Ok(Split { train: set.clone(), test: set })
     }
 }

@@ -20,15 +20,13 @@ const _: () = assert!(u8::MAX as f64 / MIN_DIVISOR < BOUND);
 
 /// Some samples of a dataset, with their targets.
 #[derive(Clone, Copy, Debug)]
-pub struct BatchSource<'a, T> {
+pub struct BatchSource<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// The number of each sample of the batch in the dataset.
     pub indices: &'a [u32],
     /// The same for the batch after it; empty if it is not known.
     pub next: &'a [u32],
-    /// What features are divided by.
-    pub divisor: T,
     /// How the samples vary, in training.
     pub augment: Option<BatchAugmentation<'a>>,
 }
@@ -57,25 +55,26 @@ thread_local! {
     static AUGMENTED: RefCell<AugmentedTile> = RefCell::default();
 }
 
-impl<T: Float> ModelSource<T> for BatchSource<'_, T> {
+impl<T: Float> ModelSource<T> for BatchSource<'_> {
     fn is_bounded(&self) -> bool {
         let is_bytes = matches!(self.dataset.features(), Features::U8(_));
         // What an augmentation makes of them is not known.
-        is_bytes && self.divisor.abs() > T::from_f64(MIN_DIVISOR) && self.augment.is_none()
+        is_bytes && f64::from(self.dataset.divisor()).abs() > MIN_DIVISOR && self.augment.is_none()
     }
 
     fn load_samples(&self, tile: Tile, out: &mut [T]) {
         let len = self.dataset.sample_len();
         let (indices, width) = (self.of_tile(tile), tile.width);
+        let divisor = T::from_f64(self.dataset.divisor().into());
         match self.dataset.features() {
             _ if self.augment.is_some() => self.load_augmented(tile, out),
             Features::U8(bytes) => {
                 let samples = GatheredSamples { values: bytes, indices, len, width };
-                gather_bytes(samples, self.divisor, out);
+                gather_bytes(samples, divisor, out);
             }
             Features::F32(values) => {
                 let samples = GatheredSamples { values, indices, len, width };
-                gather_values(samples, self.divisor, out);
+                gather_values(samples, divisor, out);
             }
         }
         if let Features::U8(bytes) = self.dataset.features() {
@@ -103,7 +102,7 @@ impl<T: Float> ModelSource<T> for BatchSource<'_, T> {
     }
 }
 
-impl<'a, T: Float> BatchSource<'a, T> {
+impl<'a> BatchSource<'a> {
     /// Samples of a training set as a run of `experiment` sees them after it has drawn so many others.
     pub fn of_training(
         experiment: &'a Experiment,
@@ -112,16 +111,15 @@ impl<'a, T: Float> BatchSource<'a, T> {
         drawn: u128,
     ) -> Self {
         let (list, seed) = (&experiment.data.augment[..], experiment.train.seed);
-        let divisor = experiment.data.divisor_for(dataset).into();
         let augment = (!list.is_empty()).then_some(BatchAugmentation { list, seed, drawn });
-        Self { dataset, indices, next: &[], divisor, augment }
+        Self { dataset, indices, next: &[], augment }
     }
 
     fn of_tile(&self, tile: Tile) -> &[u32] {
         &self.indices[tile.first..tile.first + tile.valid]
     }
 
-    fn load_augmented(&self, tile: Tile, out: &mut [T]) {
+    fn load_augmented<T: Float>(&self, tile: Tile, out: &mut [T]) {
         AUGMENTED.with_borrow_mut(|AugmentedTile { values, numbers, buffers }| {
             let len = self.dataset.sample_len();
             // Of the width, so that a tile with fewer samples before this one makes no difference.
@@ -156,7 +154,7 @@ impl<'a, T: Float> BatchSource<'a, T> {
             Features::U8(bytes) => convert(&bytes[from], to),
             Features::F32(values) => to.copy_from_slice(&values[from]),
         }
-        let divisor = self.divisor.to_f64() as f32;
+        let divisor = self.dataset.divisor();
         vectorize(inlined!(|| to.iter_mut().for_each(|value| *value /= divisor)));
         if let Some(BatchAugmentation { list, seed, drawn }) = self.augment {
             let epoch = ((drawn + i as u128) / self.dataset.len() as u128) as u64;
@@ -183,15 +181,10 @@ mod tests {
         let features: Vec<u8> = (0..3 * 70).map(|i| (i * 7 % 256) as u8).collect();
         let targets = Targets::Labels { values: vec![2, 0, 1], classes: 3 };
         let dataset = Dataset::new("test", [70], Features::U8(features.clone()), targets).unwrap();
-        let source = BatchSource {
-            dataset: &dataset,
-            indices: &[9, 2, 0],
-            next: &[],
-            divisor: 255.0,
-            augment: None,
-        };
+        let source =
+            BatchSource { dataset: &dataset, indices: &[9, 2, 0], next: &[], augment: None };
         let tile = Tile { first: 1, valid: 2, width: 4, batch: 3 };
-        let mut out = vec![-1.0; 70 * 4];
+        let mut out = vec![-1.0_f32; 70 * 4];
         source.load_samples(tile, &mut out);
         for f in 0..70 {
             for (lane, sample) in [(0, 2), (1, 0)] {
@@ -215,9 +208,8 @@ mod tests {
         let dataset = Dataset::new("pictures", [5, 7, 2], features, targets).unwrap();
         let indices = [0, 1, 2, 1, 0, 2, 0];
         let augment = Some(BatchAugmentation { list: &list, seed: 5, drawn });
-        let divisor = 255.0;
-        let source =
-            BatchSource { dataset: &dataset, indices: &indices, next: &[], divisor, augment };
+        let dataset = dataset.divided_by(255.0);
+        let source = BatchSource { dataset: &dataset, indices: &indices, next: &[], augment };
         let mut all = vec![0.0; 7 * 70];
         for first in (0..7).step_by(tile_width) {
             let valid = tile_width.min(7 - first);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use data::Dataset;
+use data::{Dataset, FittedTarget};
 use events::Metrics;
 use graph::{Compile, CompileError, MemoryLimit, Pool, Program, RunArgs, Tensor};
 use nn::{Mode, Model, ModelInputs, NetworkError};
@@ -22,7 +22,8 @@ const BATCH: usize = 1000;
 pub struct Evaluation {
     /// The metrics over all samples: the mean data loss, and those that apply to the targets.
     pub metrics: Metrics,
-    /// The output of the last layer for each sample, row by row.
+    /// The output of the last layer for each sample, row by row: values as the network is trained on them, see
+    /// [`FittedTarget::value`].
     pub predictions: Tensor<f32>,
 }
 
@@ -32,7 +33,6 @@ pub struct Evaluator {
     model: Model<f32>,
     /// For whole batches, and for what is left after the last of them; the largest first.
     programs: Vec<Program<f32>>,
-    divisor: f32,
     indices: Vec<u32>,
 }
 
@@ -78,7 +78,6 @@ impl Evaluator {
         let programs = sizes.into_iter().rev().map(compile);
         Ok(Self {
             programs: programs.collect::<Result<_, _>>()?,
-            divisor: experiment.data.divisor_for(datasets[0]),
             indices: (0..largest as u32).collect(),
             model,
         })
@@ -93,7 +92,8 @@ impl Evaluator {
     ) -> Evaluation {
         let outputs = self.model.graph.shape(self.model.prediction).len();
         let mut predictions = vec![0.0; dataset.len() * outputs];
-        let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets()));
+        let scales = saved.transforms.target().map_or(&[][..], FittedTarget::scales);
+        let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets(), scales));
         let of_batches = predictions.chunks_mut(BATCH * outputs);
         for (indices, predictions) in self.indices[..dataset.len()].chunks(BATCH).zip(of_batches) {
             let mut programs = self.programs.iter_mut();
@@ -101,13 +101,7 @@ impl Evaluator {
             let program = program.expect("made for batches of this size");
             let inputs = ModelInputs {
                 model: &self.model,
-                source: BatchSource {
-                    dataset,
-                    indices,
-                    next: &[],
-                    divisor: self.divisor,
-                    augment: None,
-                },
+                source: BatchSource { dataset, indices, next: &[], augment: None },
                 running_statistics: &saved.running_statistics,
             };
             let parameters = &saved.parameters[..];

@@ -407,7 +407,7 @@ impl Experiment {
             Targets::Labels { .. } => Shape::batch([]),
             Targets::Values { width, .. } => Shape::batch([*width]),
         };
-        self.model.model(mode, &self.train.objective(), outputs_of(dataset), target)
+        self.model.model(mode, &self.train.objective(), dataset.targets().width(), target)
     }
 
     /// The network for `mode`, whatever its targets and its loss are.
@@ -467,6 +467,12 @@ impl Experiment {
             within("train", require(is_integer, name, found, "an integer below 2^63"))?;
         }
         within("data", experiment.data.validate())?;
+        if let Some(plan) = &experiment.data.transforms {
+            plan.check_settings().map_err(|(path, what)| {
+                let setting = format!("data.transforms.{path}");
+                mistake(file, place(&setting), format!("{setting}: {what}"))
+            })?;
+        }
         within("model", experiment.model.validate())?;
         within("data", check_shape(&experiment.data.augment, &experiment.model.input))?;
         experiment.model.check().map_err(|error| {
@@ -478,7 +484,6 @@ impl Experiment {
         let is_named = [0, classes].contains(&names);
         let expected = format!("{classes} names, as many as the last layer tells apart");
         within("data", require(is_named, "class_names", names, expected))?;
-        experiment.data.fill_defaults();
         if experiment.name.is_empty() {
             let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
             experiment.name = stem.unwrap_or_else(|| "experiment".into());
@@ -493,14 +498,6 @@ impl Experiment {
             ));
         }
         Ok(experiment)
-    }
-}
-
-/// Classes or values of the dataset.
-fn outputs_of(dataset: &Dataset) -> usize {
-    match dataset.targets() {
-        Targets::Labels { classes, .. } => *classes,
-        Targets::Values { width, .. } => *width,
     }
 }
 

@@ -427,15 +427,12 @@ fn read_checkpoint(
         return Err(of_file(SavedMistake::OtherStep { found, expected }));
     }
     let found = &state.trained.experiment;
-    let mut expected = experiment.clone();
-    // Where the file does not say it, the data did.
-    expected.data.divisor = expected.data.divisor.or(found.data.divisor);
-    let mut differences = expected.differences(found);
+    let mut differences = experiment.differences(found);
     differences.retain(|difference| !difference.may_change());
     if !differences.is_empty() {
         return Err(of_file(SavedMistake::OtherRun { differences }));
     }
-    state.trained.experiment = expected;
+    state.trained.experiment = experiment.clone();
     Ok(state)
 }
 
@@ -468,6 +465,7 @@ mod tests {
     use crate::folder_lock::LOCK;
     use crate::saved::SavedModel;
     use crate::state::TrainingProgress;
+    use crate::testing::of_bytes;
 
     use super::*;
 
@@ -497,7 +495,9 @@ mod tests {
     fn state(step: u64) -> TrainerState {
         let experiment = experiment();
         let parameters = vec![step as f32; 7850];
-        let trained = SavedModel { experiment, parameters, running_statistics: Vec::new() };
+        let transforms = of_bytes(&[28, 28, 1], 10);
+        let trained =
+            SavedModel { experiment, transforms, parameters, running_statistics: Vec::new() };
         let progress = TrainingProgress {
             step,
             first_step: 0,

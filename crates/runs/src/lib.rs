@@ -12,6 +12,7 @@ mod folder;
 mod folder_lock;
 pub mod metrics;
 mod mistake;
+mod model_text;
 mod picture;
 mod predictor;
 pub mod presets;
@@ -19,6 +20,8 @@ mod saved;
 mod start;
 mod state;
 mod tensor_file;
+#[cfg(test)]
+mod testing;
 pub mod tune;
 
 pub use augment::Augmentation;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use data::DataError;
 use nn::NetworkError;
 use safetensors::tensor::SafeTensorError;
 
@@ -10,7 +11,8 @@ use crate::experiment::{Difference, ExperimentError};
 
 /// The final model within the folder of a run.
 pub(crate) const LAST: &str = "checkpoints/last.safetensors";
-pub(crate) const EXPERIMENT: &str = "gradus.experiment";
+/// The entry of the metadata that describes the model.
+pub(crate) const MODEL: &str = "gradus.model";
 
 /// Why a saved model cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +79,15 @@ pub enum SavedMistake {
     State(String),
     /// A safetensors file of another program.
     #[error(
-        "a safetensors file that does not describe its network: expected the metadata entry `{EXPERIMENT}`"
+        "a safetensors file that does not describe its network: expected the metadata entry `{MODEL}`"
     )]
     Foreign,
+    /// Its metadata are not TOML, or lack a part.
+    #[error("the metadata entry `{MODEL}`: {0}")]
+    Metadata(String),
+    /// The transforms in its metadata are wrong.
+    #[error(transparent)]
+    Transforms(#[from] DataError),
     /// The experiment in its metadata is wrong.
     #[error(transparent)]
     Experiment(#[from] Box<ExperimentError>),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use data::RowBuffer;
 use graph::op::Tile;
 use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::{GatheredSamples, gather_values};
@@ -36,6 +37,9 @@ pub struct Predictor {
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
     predictions: Vec<f32>,
+    /// The features of a batch, where they are not numbers of the samples.
+    features: Vec<f32>,
+    buffer: RowBuffer,
     /// The numbers of the samples of a batch.
     numbers: Vec<u32>,
 }
@@ -45,7 +49,7 @@ pub struct Predictor {
 pub struct Classification {
     /// Its number.
     pub class: usize,
-    /// Its name: that of [`DataSpec::class_names`](crate::DataSpec), or its number.
+    /// Its name: [`data::FittedTransforms::class_name`].
     pub name: String,
     /// Its probability, in `0..=1`; none if the loss of the model defines no probabilities.
     pub probability: Option<f64>,
@@ -66,7 +70,7 @@ pub struct SampleMismatch {
     pub found: usize,
     /// Numbers of a batch.
     pub expected: usize,
-    /// The shape of the input of the network.
+    /// The shape of the input of the network or, where rows have other numbers than features, of these.
     pub shape: Shape,
     /// Samples at a time.
     pub batch: usize,
@@ -101,6 +105,7 @@ impl Predictor {
     fn compile(saved: SavedModel, batch: usize, keeps_layers: bool) -> Result<Self, NetworkError> {
         one_or_more("batch", &(batch as u64))?;
         let model = saved.model()?;
+        saved.check_transforms(&model)?;
         let mut keep = vec![model.prediction];
         if keeps_layers {
             keep.extend(model.layers.iter().map(|layer| layer.node));
@@ -109,8 +114,17 @@ impl Predictor {
         let options = Compile { batch, keep, memory, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options)?;
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
-        let numbers = (0..batch as u32).collect();
-        Ok(Self { saved, model, program, pool: None, predictions, numbers })
+        let n_features = if saved.transforms.divisor().is_some() { 0 } else { batch };
+        Ok(Self {
+            features: vec![0.0; n_features * saved.transforms.width()],
+            buffer: RowBuffer::default(),
+            numbers: (0..batch as u32).collect(),
+            pool: None,
+            saved,
+            model,
+            program,
+            predictions,
+        })
     }
 
     /// Predicts on the threads of `pool`, which is worth it for a large batch.
@@ -141,8 +155,9 @@ impl Predictor {
         self.program.value(self.model.layers.get(layer)?.node)
     }
 
-    /// The outputs of the last layer for each sample: scores of the classes, or values; sample after sample, as
-    /// the samples are. Their numbers are as in the dataset, pixels from 0 to 255 for the digits.
+    /// The outputs of the last layer for each sample: scores of the classes, or values in the unit of the target; sample
+    /// after sample, as the samples are. Their numbers are those of the data, before any transform, pixels from 0 to 255 for
+    /// the digits: see [`data::FittedTransforms::encode_numbers`].
     ///
     /// After the first call, nothing is allocated.
     ///
@@ -150,12 +165,46 @@ impl Predictor {
     ///
     /// If there are not as many numbers as [`batch`](Self::batch) samples have.
     pub fn predict(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
-        let (shape, batch) = (self.model.graph.shape(self.model.input), self.batch());
-        let (found, expected) = (samples.len(), batch * shape.len());
-        if found != expected {
-            return Err(SampleMismatch { found, expected, shape: shape.clone(), batch });
+        let transforms = &*self.saved.transforms;
+        let width = transforms.raw_width();
+        if transforms.divisor().is_some() {
+            return self.predict_features(samples);
         }
-        let divisor = self.saved.experiment.data.divisor.unwrap_or(1.0);
+        self.check_len(samples, &Shape::batch([width]))?;
+        let (rows, width) = (samples.chunks_exact(width), transforms.width());
+        for (row, features) in rows.zip(self.features.chunks_exact_mut(width)) {
+            transforms.encode_numbers(row, &mut self.buffer, features);
+        }
+        let features = std::mem::take(&mut self.features);
+        self.run(&features);
+        self.features = features;
+        Ok(&self.predictions)
+    }
+
+    /// As [`predict`](Self::predict), of samples whose numbers are those of a [`Dataset`](data::Dataset) that the transforms
+    /// of the model have made.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict).
+    pub fn predict_features(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
+        self.check_len(samples, self.model.graph.shape(self.model.input))?;
+        self.run(samples);
+        Ok(&self.predictions)
+    }
+
+    fn check_len(&self, samples: &[f32], shape: &Shape) -> Result<(), SampleMismatch> {
+        let batch = self.batch();
+        let (found, expected) = (samples.len(), batch * shape.len());
+        match found == expected {
+            true => Ok(()),
+            false => Err(SampleMismatch { found, expected, shape: shape.clone(), batch }),
+        }
+    }
+
+    fn run(&mut self, samples: &[f32]) {
+        let transforms = &self.saved.transforms;
+        let divisor = transforms.divisor().unwrap_or(1.0);
         let inputs = ModelInputs {
             model: &self.model,
             source: Samples { samples, numbers: &self.numbers, divisor },
@@ -168,7 +217,13 @@ impl Predictor {
             ..RunArgs::default()
         });
         self.program.copy_value(self.model.prediction, &mut self.predictions);
-        Ok(&self.predictions)
+        let target = transforms.target().filter(|target| !target.scales().is_empty());
+        if let Some(target) = target {
+            for row in self.predictions.chunks_exact_mut(target.width()) {
+                let outputs = row.iter_mut().enumerate();
+                outputs.for_each(|(i, output)| *output = target.value(i, *output) as f32);
+            }
+        }
     }
 
     /// The class of the sample, if the network was compiled for one at a time. Its numbers are as in the dataset: bytes
@@ -209,10 +264,11 @@ impl Predictor {
     }
 
     fn classification(&self, row: &[f32]) -> Classification {
-        let (experiment, class) = (&self.saved.experiment, predicted_class(row));
+        let SavedModel { experiment, transforms, .. } = &self.saved;
+        let class = predicted_class(row);
         let probabilities = experiment.train.loss.prediction().probabilities(row);
         let probability = probabilities.and_then(|all| all.get(class).copied());
-        Classification { class, name: experiment.data.class_name(class), probability }
+        Classification { class, name: transforms.class_name(class), probability }
     }
 }
 
@@ -239,14 +295,18 @@ impl ModelSource<f32> for Samples<'_> {
 
 #[cfg(test)]
 mod tests {
+    use data::{Dataset, Features, Targets};
+
     use super::*;
     use crate::Experiment;
+    use crate::testing::of_bytes;
 
     fn untrained(model: &str) -> SavedModel {
-        let data = "data = { source = 'memory', divisor = 255 }\ntrain = { steps = 1 }";
-        let text = format!("{data}\nmodel = {{ {model} }}");
+        let text = format!("data.source = 'memory'\ntrain.steps = 1\nmodel = {{ {model} }}");
         let experiment = Experiment::parse("untrained.toml", &text).unwrap();
-        SavedModel { experiment, parameters: Vec::new(), running_statistics: Vec::new() }
+        let transforms = of_bytes(&experiment.model.input, experiment.model.outputs().unwrap());
+        let (parameters, running_statistics) = (Vec::new(), Vec::new());
+        SavedModel { experiment, transforms, parameters, running_statistics }
     }
 
     /// Weights of a first step, and running statistics that are not those before it.
@@ -307,6 +367,9 @@ mod tests {
             let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
             assert!(message.starts_with(&expected), "{message}");
         }
+        let other = SavedModel { transforms: of_bytes(&[5], 4), ..saved() };
+        let message = Predictor::new(other, 1).unwrap_err().to_string();
+        assert_eq!(message, "transforms: expected 72 features, found 5");
         let message = Predictor::new(saved(), 0).unwrap_err().to_string();
         assert_eq!(message, "batch: expected 1 or more, found 0");
         let two = Predictor::new(saved(), 2).unwrap().classify(&[0_u8; 144]).unwrap_err();
@@ -327,10 +390,34 @@ mod tests {
         assert!((0.25..=1.0).contains(&probability), "{probability}");
         assert_eq!(found.to_string(), format!("{} ({probability:.2})", found.class));
         let names = ["cat", "dog", "cow", "hen"].map(String::from);
-        saved.experiment.data.class_names = names.to_vec();
+        let named = (*saved.transforms).clone().with_class_names(names.to_vec()).unwrap();
+        saved.transforms = Arc::new(named);
         saved.experiment.train.loss = nn::losses::hinge::Hinge {}.into();
         let named = saved.predictor().unwrap().classify(&bytes).unwrap();
         assert_eq!((named.to_string(), named.probability), (names[found.class].clone(), None));
+    }
+
+    #[test]
+    fn numbers_go_through_the_transforms_and_values_come_back_in_their_unit() {
+        let text = "data.source = 'memory'\ntrain = { steps = 1, loss = 'mean_squared_error' }\n\
+            model = { input = [2], layers = [{ kind = 'linear', units = 1 }] }";
+        let experiment = Experiment::parse("line.toml", text).unwrap();
+        let samples = Features::F32(vec![1.0, 50.0, 3.0, 90.0]);
+        let targets = Targets::Values { values: vec![1000.0, 3000.0], width: 1 };
+        let set = Dataset::new("line", [2], samples, targets).unwrap();
+        let plan: data::TransformPlan =
+            toml::from_str("arrays = [{ kind = 'standardize' }]").unwrap();
+        let transforms = Arc::new(plan.fit_dataset(&set).unwrap());
+        // The sum of both features.
+        let (parameters, running_statistics) = (vec![1.0, 1.0, 0.0], Vec::new());
+        let encoded = transforms.encode_dataset(set).unwrap();
+        let saved = SavedModel { experiment, transforms, parameters, running_statistics };
+        let mut predictor = Predictor::new(saved, 2).unwrap();
+        let of_numbers = predictor.predict(&[1.0, 50.0, 3.0, 110.0]).unwrap().to_vec();
+        // −1 − 1 and 1 + 2, of 2000 ± 1000.
+        assert_eq!(of_numbers, [0.0, 5000.0]);
+        let Features::F32(features) = encoded.features() else { panic!("bytes") };
+        assert_eq!(predictor.predict_features(features).unwrap(), [0.0, 4000.0]);
     }
 
     #[test]

@@ -1,24 +1,30 @@
 //! A trained model in one file that describes itself.
 //!
-//! The file is a safetensors file. Its metadata hold the experiment as TOML, so the file alone is enough
-//! to build the network, and any program that reads safetensors finds the tensors by name.
+//! The file is a safetensors file. Its metadata hold the experiment and the transforms of the data as TOML, so the file
+//! alone is enough to answer, and any program that reads safetensors finds the tensors by name.
 
+use std::fs;
 use std::path::Path;
-use std::{fs, iter};
+use std::sync::Arc;
 
+use data::{FittedTarget, FittedTransforms};
+use nn::registry::{InvalidSetting, require};
 use nn::{Mode, Model, NetworkError};
 use sha2::{Digest, Sha256};
 
 use crate::experiment::Experiment;
 use crate::fingerprint::{hash_values, hexadecimal};
-use crate::mistake::{EXPERIMENT, LAST, SavedError, SavedMistake};
+use crate::mistake::{LAST, SavedError, SavedMistake};
+use crate::model_text::{ModelParts, ModelText};
 use crate::tensor_file::{TensorFile, TensorToWrite, write_whole};
 
-/// A network with its experiment, parameters and running statistics.
+/// A network with its experiment, the transforms of its data, parameters and running statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedModel {
     /// How it was trained, the network among it.
     pub experiment: Experiment,
+    /// What makes features of the rows of its data, and what it predicts.
+    pub transforms: Arc<FittedTransforms>,
     /// The parameter vector.
     pub parameters: Vec<f32>,
     /// The running statistics, one batch normalisation after the other.
@@ -70,6 +76,21 @@ impl SavedModel {
         self.experiment.network(Mode::Evaluate)
     }
 
+    /// An error unless the transforms make what the network takes, and name what it predicts.
+    pub(crate) fn check_transforms(&self, model: &Model<f32>) -> Result<(), InvalidSetting> {
+        let Self { experiment, transforms, .. } = self;
+        let expected = model.graph.shape(model.input).len();
+        let found = transforms.width();
+        require(found == expected, "transforms", found, format!("{expected} features"))?;
+        let outputs = model.graph.shape(model.prediction).len();
+        let (found, expected) = match transforms.target() {
+            None => (outputs, outputs),
+            Some(target @ FittedTarget::Numbers { .. }) => (target.width(), outputs),
+            Some(target) => (target.width(), experiment.train.loss.classes(outputs)),
+        };
+        require(found == expected, "transforms.target", found, format!("{expected} outputs"))
+    }
+
     /// The fingerprint of the weights: SHA-256 of the parameters and then of the running statistics, little-endian, in
     /// hexadecimal.
     pub fn weights_digest(&self) -> String {
@@ -85,9 +106,10 @@ impl SavedModel {
     ///
     /// If the parameters are not those of the network.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SavedMistake> {
-        // One entry only: several would be written in any order, and the same network not as the same file.
-        let texts = iter::once((EXPERIMENT.to_owned(), self.experiment.to_text())).collect();
-        Ok(safetensors::serialize(self.tensors()?, Some(texts))?)
+        let Self { experiment, transforms, .. } = self;
+        let text = ModelText { state: None, experiment, transforms };
+        let metadata = [text.entry()].into_iter().collect();
+        Ok(safetensors::serialize(self.tensors()?, Some(metadata))?)
     }
 
     /// Its tensors by path.
@@ -119,14 +141,21 @@ impl SavedModel {
     ///
     /// What is wrong with them, as [`read`](Self::read).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
-        Self::from_file(&TensorFile::parse(bytes)?)
+        let file = TensorFile::parse(bytes)?;
+        Self::from_file(&file, &ModelParts::of_file(&file)?)
     }
 
     /// The model of a file.
-    pub(crate) fn from_file(file: &TensorFile<'_>) -> Result<Self, SavedMistake> {
-        let text = file.text(EXPERIMENT).ok_or(SavedMistake::Foreign)?;
-        let experiment = Experiment::parse("experiment in the metadata", text).map_err(Box::new)?;
-        let mut saved = Self { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
+    pub(crate) fn from_file(
+        file: &TensorFile<'_>,
+        texts: &ModelParts,
+    ) -> Result<Self, SavedMistake> {
+        let mut saved = Self {
+            experiment: texts.experiment()?,
+            transforms: Arc::new(texts.transforms()?),
+            parameters: Vec::new(),
+            running_statistics: Vec::new(),
+        };
         let model = saved.model().map_err(Box::new)?;
         let numbers = |name: &str, shape: &[usize]| {
             let values = file.values(name, shape)?;
@@ -145,6 +174,7 @@ impl SavedModel {
         for statistic in &model.running_statistics {
             saved.running_statistics.extend(numbers(&statistic.path, &[2, statistic.channels])?);
         }
+        saved.check_transforms(&model).map_err(|error| Box::new(NetworkError::from(error)))?;
         Ok(saved)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use events::{Best, Fork, Metrics, StartModel};
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use crate::experiment::Experiment;
 use crate::experiment::early_stopping::Stagnation;
 use crate::fingerprint::DataFingerprint;
-use crate::mistake::{EXPERIMENT, SavedError, SavedMistake};
+use crate::mistake::{SavedError, SavedMistake};
+use crate::model_text::{ModelParts, ModelText};
 use crate::saved::SavedModel;
 use crate::tensor_file::{STATE, TensorFile, TensorToWrite, with_checksums, write_whole};
 
 /// The version of the format that is written and read.
 const FORMAT: u32 = 1;
-const STATE_TEXT: &str = "gradus.state";
 /// The network as it is trained, where the averaged one is evaluated.
 const PARAMETERS: &str = "parameters";
 const RUNNING_STATISTICS: &str = "running_statistics";
@@ -70,7 +71,7 @@ pub struct TrainingProgress {
     pub fork_of: Option<Fork>,
 }
 
-/// The text in the metadata.
+/// The state in the metadata.
 #[derive(Serialize)]
 struct StateText<'a> {
     format: u32,
@@ -136,10 +137,10 @@ impl TrainerState {
             tensors
                 .push((format!("{STATE}{name}"), TensorToWrite::new(vec![values.len()], values)));
         }
-        let text = StateText { format: FORMAT, progress: &self.progress };
-        let text = serde_json::to_string(&text).expect("plain structs have a text form");
-        let experiment = self.trained.experiment.to_text();
-        with_checksums(tensors, [(EXPERIMENT, experiment), (STATE_TEXT, text)])
+        let state = StateText { format: FORMAT, progress: &self.progress };
+        let state = Some(serde_json::to_string(&state).expect("plain structs have a text form"));
+        let SavedModel { experiment, transforms, .. } = &self.trained;
+        with_checksums(tensors, ModelText { state, experiment, transforms }.entry())
     }
 
     /// Reads the bytes of a file.
@@ -149,7 +150,8 @@ impl TrainerState {
     /// As [`read`](Self::read).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedMistake> {
         let file = TensorFile::parse(bytes)?;
-        let text = file.text(STATE_TEXT).ok_or(SavedMistake::NoState)?;
+        let texts = ModelParts::of_file(&file)?;
+        let text = texts.state.as_deref().ok_or(SavedMistake::NoState)?;
         let wrong = |error: serde_json::Error| SavedMistake::State(error.to_string());
         // The version decides how the rest is read.
         let StateFormat { format } = serde_json::from_str(text).map_err(wrong)?;
@@ -165,14 +167,16 @@ impl TrainerState {
             let message = format!("step: expected {first_step} to 2^53, found {step}");
             return Err(SavedMistake::State(message));
         }
-        let evaluated = SavedModel::from_file(&file)?;
+        let evaluated = SavedModel::from_file(&file, &texts)?;
         let vector = |name: &str, len: usize| file.values(&format!("{STATE}{name}"), &[len]);
         let (trained, averaged) = if evaluated.experiment.train.ema.is_some() {
             let parameters = vector(PARAMETERS, evaluated.parameters.len())?;
             let running_statistics =
                 vector(RUNNING_STATISTICS, evaluated.running_statistics.len())?;
             let experiment = evaluated.experiment.clone();
-            (SavedModel { experiment, parameters, running_statistics }, Some(evaluated))
+            let transforms = Arc::clone(&evaluated.transforms);
+            let trained = SavedModel { experiment, transforms, parameters, running_statistics };
+            (trained, Some(evaluated))
         } else {
             (evaluated, None)
         };

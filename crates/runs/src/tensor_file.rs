@@ -1,7 +1,7 @@
-//! Safetensors files: tensors of `f32` by name, some texts and, in a checkpoint, a checksum of every part.
+//! Safetensors files: tensors of `f32` by name, a text and, in a checkpoint, a checksum of every part.
 //!
 //! A CRC-32 finds every change within four bytes that follow each other, and so any byte that is another; it runs at the
-//! speed of memory. The one of the header, which holds names, shapes and texts, cannot stand in the header: all of them
+//! speed of memory. The one of the header, which holds names, shapes and the text, cannot stand in the header: all of them
 //! are a tensor.
 
 use std::borrow::Cow;
@@ -63,14 +63,13 @@ pub(crate) fn little_endian(values: &[f32], bytes: &mut [u8]) {
 /// The file as bytes, with a checksum of every part.
 pub(crate) fn with_checksums(
     tensors: Vec<(String, TensorToWrite<'_>)>,
-    texts: impl IntoIterator<Item = (&'static str, String)>,
+    text: (String, String),
 ) -> Result<Vec<u8>, SavedMistake> {
     // Zeros until all other bytes are known.
     let zeros = vec![0.0; tensors.len() + 1];
     let place = TensorToWrite { dtype: Dtype::U32, shape: vec![zeros.len()], values: &zeros };
     let tensors = tensors.into_iter().chain([(CHECKSUMS.to_owned(), place)]);
-    let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-    let mut bytes = safetensors::serialize(tensors, Some(texts))?;
+    let mut bytes = safetensors::serialize(tensors, Some([text].into_iter().collect()))?;
     let (header, metadata) = SafeTensors::read_metadata(&bytes)?;
     let FileParts { parts, checksums } = FileParts::of(header, &metadata);
     let sums = parts.iter().flat_map(|(_, range)| checksum(&bytes[range.clone()]));
@@ -206,7 +205,7 @@ mod tests {
                 (format!("{STATE}optimizer.1"), TensorToWrite::new(vec![2], &values[..2])),
             ]
         };
-        let bytes = with_checksums(tensors(), [("name", "value".to_owned())]).unwrap();
+        let bytes = with_checksums(tensors(), ("name".to_owned(), "value".to_owned())).unwrap();
         let file = TensorFile::parse(&bytes).unwrap();
         assert_eq!(file.values("2.linear.bias", &[3]).unwrap(), values);
         assert_eq!(file.of_state().collect::<Vec<_>>(), [("optimizer.1", 2)]);

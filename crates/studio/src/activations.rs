@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use data::{Dataset, Features};
+use data::Dataset;
 use nn::LayerSummary;
 use nn::layers::Activation;
 use runs::{Predictor, SavedModel, class_scores};
@@ -77,7 +77,7 @@ impl PredictorCache {
     ) -> Result<Vec<LayerStatistics>, RunError> {
         let n = SAMPLES.min(set.len());
         check_size(&model.model, if n == 0 { 0 } else { set.sample_len() })?;
-        let samples: Vec<f32> = (0..n).filter_map(|i| sample(set, i)).flatten().collect();
+        let samples: Vec<f32> = (0..n).filter_map(|i| set.sample(i)).flatten().collect();
         predict(&self.several, &model.model, n, &samples, |predictor, _| {
             let layers = predictor.model().layers.iter().enumerate();
             let statistics = layers.filter_map(|(i, layer)| {
@@ -110,7 +110,7 @@ fn predict<T>(
         Some((_, predictor)) => predictor,
         None => Predictor::with_activations(model.as_ref().clone(), batch)?,
     };
-    let scores = predictor.predict(samples)?.to_vec();
+    let scores = predictor.predict_features(samples)?.to_vec();
     let result = read(&predictor, &scores);
     *slot = Some((Arc::clone(model), predictor));
     Ok(result)
@@ -136,16 +136,6 @@ fn layer_statistics(layer: &LayerSummary, values: &[f32], units: usize) -> Layer
     LayerStatistics { path: layer.path.clone(), edges, units, dead, saturated }
 }
 
-/// The numbers of one sample, as in the dataset.
-pub(crate) fn sample(set: &Dataset, index: usize) -> Option<Vec<f32>> {
-    let len = set.sample_len();
-    let range = index.checked_mul(len)?..index.checked_add(1)?.checked_mul(len)?;
-    match set.features() {
-        Features::U8(bytes) => Some(bytes.get(range)?.iter().copied().map(f32::from).collect()),
-        Features::F32(values) => Some(values.get(range)?.to_vec()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,9 +150,12 @@ mod tests {
                 train = {{ steps = 1, loss = '{loss}' }}"
             );
             let experiment = runs::Experiment::parse("binary.toml", &text).unwrap();
-            let parameters = vec![1.0, 1.0, 0.0];
-            let model =
-                Arc::new(SavedModel { experiment, parameters, running_statistics: Vec::new() });
+            let model = Arc::new(SavedModel {
+                experiment,
+                transforms: crate::testing::of_numbers(2, 2),
+                parameters: vec![1.0, 1.0, 0.0],
+                running_statistics: Vec::new(),
+            });
             let model = ModelAtStep { step: 1, model };
             let cache = PredictorCache::default();
             let (about, values) = cache.activations(&model, &[2.0, -2.0]).unwrap();

@@ -45,7 +45,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::about::about;
-use crate::activations::{self, PredictorCache};
+use crate::activations::PredictorCache;
 use crate::assets;
 use crate::engine::{Computations, Endpoint, Limiter, PATIENCE, answer_call};
 use crate::error::RunError;
@@ -403,7 +403,7 @@ fn numbers(about: &Value, values: &[f32]) -> Vec<u8> {
 
 fn sample_activations(request: NamedRun, Query(query): Query<SampleQuery>) -> Answer<Vec<u8>> {
     let data = request.run.data()?;
-    let sample = activations::sample(set(&data, query.set)?, query.sample);
+    let sample = set(&data, query.set)?.sample(query.sample);
     request.activations(query.step, &sample.ok_or_else(|| not_found("no such sample"))?)
 }
 

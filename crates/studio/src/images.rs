@@ -41,8 +41,8 @@ pub(crate) fn of_batch(
 ) -> Option<Images> {
     let Images { labels, .. } = some(set, samples)?;
     let drawn = u128::from(step.saturating_sub(1)) * experiment.train.batch as u128;
-    let values = BatchSource::<f32>::of_training(experiment, set, samples, drawn).samples();
-    let divisor = experiment.data.divisor_for(set);
+    let values = BatchSource::of_training(experiment, set, samples, drawn).samples();
+    let divisor = set.divisor();
     // Brighter ones are cut off.
     let pixels = values.into_iter().map(|value| (value * divisor).round() as u8).collect();
     Some(Images { labels, pixels })

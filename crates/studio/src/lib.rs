@@ -24,6 +24,8 @@ mod server;
 mod stream;
 mod summary;
 mod sweeps;
+#[cfg(test)]
+mod testing;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -130,8 +130,10 @@ mod tests {
         let text = "data = { source = 'memory' }\ntrain = { steps = 1 }\n\
             model = { input = [2], layers = [{ kind = 'linear', units = 1 }] }";
         let experiment = runs::Experiment::parse("small.toml", text).unwrap();
+        let transforms = crate::testing::of_numbers(2, 1);
         let model = || SavedModel {
             experiment: experiment.clone(),
+            transforms: Arc::clone(&transforms),
             parameters: vec![0.0; 3],
             running_statistics: Vec::new(),
         };

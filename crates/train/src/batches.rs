@@ -16,7 +16,6 @@ pub(crate) struct Batches {
     pub(crate) dataset: Dataset,
     sampler: Sampler,
     seed: u64,
-    divisor: f32,
     augment: Vec<Augmentation>,
     /// The step of the batch.
     step: u64,
@@ -32,7 +31,6 @@ impl Batches {
         Ok(Self {
             sampler: Sampler::new(train.order, dataset.len(), train.batch)?,
             seed: train.seed,
-            divisor: experiment.data.divisor_for(&dataset),
             augment: experiment.data.augment.clone(),
             step: 0,
             indices: Vec::with_capacity(train.batch),
@@ -66,20 +64,19 @@ impl Batches {
     }
 
     /// The batch.
-    pub(crate) fn source(&self) -> BatchSource<'_, f32> {
+    pub(crate) fn source(&self) -> BatchSource<'_> {
         BatchSource { next: &self.next.0, ..self.source_of(0..self.indices.len()) }
     }
 
     /// A part of the batch.
-    pub(crate) fn source_of(&self, samples: Range<usize>) -> BatchSource<'_, f32> {
-        let Self { dataset, divisor, augment, .. } = self;
+    pub(crate) fn source_of(&self, samples: Range<usize>) -> BatchSource<'_> {
+        let Self { dataset, augment, .. } = self;
         let drawn = u128::from(self.step) * self.indices.len() as u128 + samples.start as u128;
         let augmentation = BatchAugmentation { list: augment, seed: self.seed, drawn };
         BatchSource {
             dataset,
             indices: &self.indices[samples],
             next: &[],
-            divisor: *divisor,
             augment: (!augment.is_empty()).then_some(augmentation),
         }
     }

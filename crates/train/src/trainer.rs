@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use data::{DataError, Dataset};
+use data::{DataError, Dataset, FittedTarget};
 use events::{Best, Fork, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
 use graph::{Compile, MemoryLimit, Pool, Program, Times};
 use nn::optim::StepInfo;
@@ -23,7 +23,7 @@ use runs::early_stopping::Stagnation;
 use runs::metrics::{BatchMetrics, metric_infos};
 use runs::{
     DataFingerprint, Difference, Evaluator, Experiment, ExperimentError, PartRows, Parts,
-    SavedError, SavedModel, Split, Start,
+    SavedError, SavedModel, Start,
 };
 
 use self::update::OptimizerMemory;
@@ -232,16 +232,14 @@ impl Trainer {
     }
 
     fn within(
-        mut experiment: Experiment,
-        mut parts: Parts,
+        experiment: Experiment,
+        parts: Parts,
         pool: Arc<Pool>,
         mut memory: MemoryLimit,
     ) -> Result<Self, TrainError> {
-        experiment = experiment.checked()?;
-        if parts.validation.is_none() {
-            let split = Split { train: parts.train, test: parts.test };
-            parts = experiment.data.divide(split)?;
-        }
+        let experiment = experiment.checked()?;
+        let parts = experiment.data.prepare(parts)?;
+        let transforms = parts.transforms().expect("prepared").clone();
         let expected = &experiment.model.input;
         let validation = parts.validation.as_ref().map(|dataset| ("validation", dataset));
         let sets = [("training", &parts.train), ("test", &parts.test)];
@@ -254,8 +252,6 @@ impl Trainer {
                 return Err(TrainError::SampleShape { set, found, expected });
             }
         }
-        // A saved network is used without its dataset.
-        experiment.data.divisor = Some(experiment.data.divisor_for(&parts.train));
         let (train, batch) = (&experiment.train, experiment.train.batch);
         if batch > parts.train.len() {
             return Err(TrainError::Batch { found: batch, most: parts.train.len() });
@@ -283,7 +279,7 @@ impl Trainer {
         let batches = Batches::new(&experiment, parts.train)?;
         let initial = model.running_statistics.iter().flat_map(RunningStatistics::initial);
         let running_statistics = initial.collect();
-        let mut current = SavedModel { experiment, parameters, running_statistics };
+        let mut current = SavedModel { experiment, transforms, parameters, running_statistics };
         let start = match current.experiment.model.start.clone() {
             None => None,
             Some(path) => {
@@ -296,6 +292,7 @@ impl Trainer {
             }
         };
         let train = &current.experiment.train;
+        let scales = current.transforms.target().map_or(&[][..], FittedTarget::scales);
         Ok(Self {
             start,
             fork_of: None,
@@ -309,7 +306,7 @@ impl Trainer {
             averaged: train.ema.is_some().then(|| current.clone()),
             step: 0,
             last_metrics: Metrics::new(f64::NAN),
-            batch_metrics: BatchMetrics::new(&program, &pool, batches.dataset.targets()),
+            batch_metrics: BatchMetrics::new(&program, &pool, batches.dataset.targets(), scales),
             best: BTreeMap::new(),
             stagnation: Stagnation::default(),
             train_secs: 0.0,

@@ -12,7 +12,7 @@
 //! #     let train = Dataset::new("pairs", [2], Features::F32(features), targets)?;
 //! #     let targets = Targets::Labels { values: vec![0], classes: 2 };
 //! #     let test = Dataset::new("one", [2], Features::F32(vec![0.015, 0.5]), targets)?;
-//! #     data.divide(Split { train, test })
+//! #     data.prepare(Split { train, test })
 //! # }
 //! # let runs = tempfile::tempdir()?;
 //! let tuning = Tuning::parse("pairs.toml", r#"

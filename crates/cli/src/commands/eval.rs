@@ -53,7 +53,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let dataset = match args.data.as_deref() {
         Some([images, labels]) => {
             let classes = experiment.train.loss.classes(experiment.model.outputs()?);
-            readers::idx::read(images, labels, classes)?
+            model.transforms.encode_dataset(readers::idx::read(images, labels, classes)?)?
         }
         _ => {
             let parts = experiment.data.open(gradus::mnist)?;

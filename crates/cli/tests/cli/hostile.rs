@@ -26,7 +26,8 @@ train.evaluate_every=MOST train.report_every=MOST train.l2=1e300 train.l1=nan
 train.clip.norm=1e-300 train.clip.value=1e-300 train.loss=hinge train.loss=mean_squared_error
 train.optimizer={kind="adam",epsilon=1e-300} train.schedule={kind="step",every=0}
 train.schedule={kind="cosine",learning_rate=0.1,steps=0}
-data.divisor=0 data.divisor=1e-300 data.divisor=1e-45 data.divisor=inf data.limit=MOST data.limit=1
+data.transforms.arrays=[{kind="divide",by=0}] data.transforms.arrays=[{kind="divide",by=1e-300}] data.transforms.arrays=[{kind="divide",by=1e-45}]
+data.transforms.arrays=[{kind="divide",by=inf}] data.transforms.arrays=[{kind="robust_scale"}] data.transforms.arrays=['one_hot'] data.transforms=none data.limit=MOST data.limit=1
 data.source=memory data.source={} data.source={kind="idx"} data.source.classes=0 data.source.classes=HUGE
 data.source.train_images=.
 name= name=. name=.. name=../up name=a/b name=🦀 name='\u0000'

@@ -10,7 +10,6 @@ use crate::sandbox::Sandbox;
 const MATRICES: &str = r#"
 [data]
 source = { kind = "matrix_exponential", samples = 200 }
-divisor = 1
 
 [model]
 input = [4]

@@ -165,11 +165,7 @@ impl Cells {
             }
             Self::Arrays { shape, values } => {
                 let len = shape.iter().product::<usize>();
-                let range = range.start * len..range.end * len;
-                let values = match values {
-                    Features::U8(values) => Features::U8(values[range].to_vec()),
-                    Features::F32(values) => Features::F32(values[range].to_vec()),
-                };
+                let values = values.range(range.start * len..range.end * len);
                 Self::Arrays { shape: shape.clone(), values }
             }
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{MOST_TRANSFORMS, content};
 use crate::columns::{ColumnDescription, ColumnKind};
-use crate::transforms::{CellContent, ColumnValues, FittedTransform};
+use crate::transforms::{CellContent, CellValues, ColumnValues, FittedTransform};
 
 /// The most features of a table.
 pub(super) const MOST_FEATURES: usize = 1 << 20;
@@ -35,6 +35,11 @@ impl FittedColumn {
             categories: Vec::new(),
             transforms: Vec::new(),
         }
+    }
+
+    /// Transforms a cell.
+    pub(super) fn apply(&self, cell: &mut CellValues) {
+        self.transforms.iter().for_each(|transform| transform.fitted().apply(cell));
     }
 
     /// What its first transform gets.

@@ -118,10 +118,8 @@ impl TransformPlan {
         let target = target.map_err(|fault| fault.of(&description.name))?;
         let notes = columns.iter_mut().filter_map(|fit| fit.note.take()).collect();
         let columns = columns.into_iter().map(|fit| fit.column).collect();
-        let mut saved =
-            SavedTransforms { fingerprint: String::new(), rows, notes, target, columns };
-        saved.fingerprint = saved.computed_fingerprint();
-        saved.try_into().map_err(fault)
+        let saved = SavedTransforms { fingerprint: String::new(), rows, notes, target, columns };
+        saved.finished(&description.name)
     }
 }
 
@@ -301,12 +299,9 @@ impl TargetFit {
                 Ok(FittedTarget::Classes { column, names })
             }
             ColumnKind::Number | ColumnKind::Date => {
-                let (center, scale) = match (standardize, self.moments.deviation()) {
-                    (true, 0.0) => (self.moments.mean(), 1.0),
-                    (true, deviation) => (self.moments.mean(), deviation),
-                    (false, _) => (0.0, 1.0),
-                };
-                Ok(FittedTarget::Number { column, center, scale })
+                let (center, scale) =
+                    if standardize { self.moments.center_and_scale() } else { (0.0, 1.0) };
+                Ok(FittedTarget::Numbers { column, centers: vec![center], scales: vec![scale] })
             }
             ColumnKind::Constant | ColumnKind::Identifier | ColumnKind::Array => {
                 let expected = "expected a number, a date or categories";

@@ -98,6 +98,12 @@ impl FittedTransforms {
 }
 
 impl SavedTransforms {
+    /// What is to be saved of something of this name, with its fingerprint.
+    pub(super) fn finished(mut self, name: &str) -> Result<FittedTransforms, DataError> {
+        self.fingerprint = self.computed_fingerprint();
+        self.try_into().map_err(|what: String| DataFault::Columns(what).of(name))
+    }
+
     /// A fingerprint of what a table must have.
     pub(super) fn computed_fingerprint(&self) -> String {
         // FNV-1a, which stays the same on every machine.

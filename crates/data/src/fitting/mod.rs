@@ -1,9 +1,11 @@
 //! Transforms of all columns of a table: what is to be done, and what was fitted to the training part.
 
 mod column;
+mod datasets;
 mod fit;
 mod fitted;
 mod messages;
+mod numbers;
 mod plan;
 mod rows;
 mod target;
@@ -12,6 +14,7 @@ mod tests;
 
 pub use column::FittedColumn;
 pub use fitted::FittedTransforms;
+pub use numbers::RowBuffer;
 pub use plan::TransformPlan;
 pub use rows::UnseenCategory;
 pub use target::FittedTarget;

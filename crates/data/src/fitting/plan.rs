@@ -94,6 +94,31 @@ impl TransformPlan {
         Some(self.columns.get(&column.name).unwrap_or(of_kind))
     }
 
+    /// What is wrong with the plan, whatever the columns are: a setting outside its range, or a list that does not go with its
+    /// kind of column.
+    ///
+    /// # Errors
+    ///
+    /// The path of the transform, such as `numbers.1`, or of the list, and what is wrong with it.
+    pub fn check_settings(&self) -> Result<(), (String, String)> {
+        let of_kinds = [
+            ("numbers", ColumnKind::Number, &self.numbers),
+            ("categories", ColumnKind::Category, &self.categories),
+            ("dates", ColumnKind::Date, &self.dates),
+            ("arrays", ColumnKind::Array, &self.arrays),
+        ];
+        for (name, kind, list) in of_kinds {
+            check_list(kind, list).map_err(|(number, what)| (path(name, number), what))?;
+        }
+        for (name, list) in &self.columns {
+            for (number, transform) in (1..).zip(list) {
+                let at = |what| (path(&format!("columns.{name}"), Some(number)), what);
+                check_transform(transform).map_err(at)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is wrong with the transforms of the columns of a table: which column, what was found, what to do.
     pub(super) fn check(&self, description: &TableDescription) -> Result<(), String> {
         for name in self.columns.keys() {
@@ -115,7 +140,7 @@ impl TransformPlan {
         for column in features {
             let Some(transforms) = self.of(column) else { continue };
             check_list(column.kind, transforms)
-                .map_err(|what| format!("transforms of column `{}`: {what}", column.name))?;
+                .map_err(|(_, what)| format!("transforms of column `{}`: {what}", column.name))?;
         }
         Ok(())
     }
@@ -130,28 +155,43 @@ pub(super) fn content(kind: ColumnKind) -> CellContent {
     }
 }
 
-fn check_list(kind: ColumnKind, transforms: &[ColumnTransform]) -> Result<(), String> {
+/// The path of a transform of a list by its number, or of the list.
+fn path(list: &str, number: Option<usize>) -> String {
+    number.map_or(list.to_owned(), |number| format!("{list}.{number}"))
+}
+
+fn check_transform(transform: &ColumnTransform) -> Result<(), String> {
+    let settings = transform.settings();
+    settings.check().map_err(|what| format!("{}: {what}", settings.name()))
+}
+
+/// The number of the transform that is wrong, from 1, or none if the list is, and what is wrong.
+fn check_list(
+    kind: ColumnKind,
+    transforms: &[ColumnTransform],
+) -> Result<(), (Option<usize>, String)> {
     if transforms.len() > MOST_TRANSFORMS {
         let n = transforms.len();
-        return Err(format!("found {n} transforms, expected at most {MOST_TRANSFORMS}"));
+        return Err((None, format!("found {n} transforms, expected at most {MOST_TRANSFORMS}")));
     }
     let mut content = content(kind);
-    for transform in transforms {
+    for (number, transform) in (1..).zip(transforms) {
         let settings = transform.settings();
         let name = settings.name();
-        settings.check().map_err(|what| format!("{name}: {what}"))?;
+        check_transform(transform).map_err(|what| (Some(number), what))?;
         content = settings.gives(content).ok_or_else(|| {
             let advice = match content {
                 CellContent::Category => "put `one_hot` or `ordinal` before it",
                 _ => "take it away",
             };
-            format!("`{name}` does not take {content}; {advice}")
+            (Some(number), format!("`{name}` does not take {content}; {advice}"))
         })?;
     }
     match content {
         CellContent::Category => {
-            Err("the list returns categories, expected numbers; end it with `one_hot` or `ordinal`"
-                .to_owned())
+            let what =
+                "the list returns categories, expected numbers; end it with `one_hot` or `ordinal`";
+            Err((None, what.to_owned()))
         }
         _ => Ok(()),
     }

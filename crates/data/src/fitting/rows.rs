@@ -56,10 +56,8 @@ impl FittedTransforms {
                     *unseen.entry((at, category)).or_insert(0) += 1;
                 }
                 let features;
-                (features, rest) = rest.split_at_mut(cell.open.len() + cell.finished.len());
-                for (to, &x) in features.iter_mut().zip(cell.open.iter().chain(&cell.finished)) {
-                    *to = x.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
-                }
+                (features, rest) = rest.split_at_mut(cell.len());
+                cell.write(features);
                 if cell.open.iter().any(|x| x.is_nan()) {
                     let name = &column.column.name;
                     mistakes.add(mistake(row, name, "a missing cell", "a number"));
@@ -127,11 +125,8 @@ impl<'a> BoundColumn<'a> {
 
     /// Loads the cell of a row and transforms it. Returns its category if the training part does not have it.
     pub(super) fn load(&self, row: usize, cell: &mut CellValues) -> Option<&'a str> {
-        cell.open.clear();
-        cell.finished.clear();
+        cell.clear();
         let mut unseen = None;
-        // What is infinite cannot be brought into a range, and is as missing.
-        let known = |x: f64| if x.is_finite() { x } else { f64::NAN };
         match self.cells {
             Cells::Numbers(numbers) => cell.open.push(known(numbers[row])),
             Cells::Categories { codes, categories } => {
@@ -158,9 +153,12 @@ impl<'a> BoundColumn<'a> {
             }
             Cells::Texts(_) => unreachable!("texts are not bound"),
         }
-        for transform in &self.column.transforms {
-            transform.fitted().apply(cell);
-        }
+        self.column.apply(cell);
         unseen
     }
+}
+
+/// What is infinite cannot be brought into a range, and is as missing.
+pub(super) fn known(x: f64) -> f64 {
+    if x.is_finite() { x } else { f64::NAN }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::messages::{LEAVE_OUT, has_repeated, mistake, other_form};
 use crate::columns::{Cells, Table};
 use crate::mistakes::{RowMistakes, quoted};
-use crate::transforms::scaled;
+use crate::transforms::{are_scales, scaled};
 use crate::{DataError, DataFault, Targets};
 
-/// The column that is predicted: a class, or a number that may be standardised.
+/// The column that is predicted: a class, or numbers that may be standardised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FittedTarget {
@@ -21,14 +21,14 @@ pub enum FittedTarget {
         /// The classes of the training part, in the order of the network's outputs.
         names: Vec<String>,
     },
-    /// A number: `(value - center) / scale` is what the network is trained on.
-    Number {
+    /// A number, or an array of them: `(value - center) / scale` is what the network is trained on.
+    Numbers {
         /// The name of the column.
         column: String,
-        /// The mean of the training part, or 0, in the unit of the column.
-        center: f64,
-        /// Its standard deviation, or 1, in the unit of the column.
-        scale: f64,
+        /// Of each number the mean of the training part, or 0, in the unit of the column.
+        centers: Vec<f64>,
+        /// Of each number the standard deviation, or 1, in the unit of the column.
+        scales: Vec<f64>,
     },
 }
 
@@ -36,26 +36,44 @@ impl FittedTarget {
     /// The name of the column.
     pub fn column(&self) -> &str {
         match self {
-            Self::Classes { column, .. } | Self::Number { column, .. } => column,
+            Self::Classes { column, .. } | Self::Numbers { column, .. } => column,
         }
     }
 
-    /// The classes; none of a number.
+    /// The classes; none of numbers.
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Classes { names, .. } => names,
-            Self::Number { .. } => &[],
+            Self::Numbers { .. } => &[],
         }
     }
 
-    /// A predicted number in the unit of the column.
+    /// Classes, or numbers of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Classes { names, .. } => names.len(),
+            Self::Numbers { scales, .. } => scales.len(),
+        }
+    }
+
+    /// What each number was divided by, after its mean was subtracted; empty for classes, and for numbers that are as they were.
+    pub fn scales(&self) -> &[f64] {
+        match self {
+            Self::Numbers { centers, scales, .. } if !is_identity(centers, scales) => scales,
+            _ => &[],
+        }
+    }
+
+    /// Number `output` of a row as it is predicted, in the unit of the column.
     ///
     /// # Panics
     ///
-    /// If the target is a class.
-    pub fn value(&self, predicted: f32) -> f64 {
+    /// If the target is a class, or has no such number.
+    pub fn value(&self, output: usize, predicted: f32) -> f64 {
         match self {
-            Self::Number { center, scale, .. } => f64::from(predicted) * scale + center,
+            Self::Numbers { centers, scales, .. } => {
+                f64::from(predicted) * scales[output] + centers[output]
+            }
             Self::Classes { column, .. } => panic!("column `{column}` is a class"),
         }
     }
@@ -99,13 +117,15 @@ impl FittedTarget {
                 let values = rows.into_iter().map(label).collect();
                 Targets::Labels { values, classes: names.len() }
             }
-            (Self::Number { column, center, scale }, Some(Cells::Numbers(numbers))) => {
+            (Self::Numbers { column, centers, scales }, Some(Cells::Numbers(numbers)))
+                if scales.len() == 1 =>
+            {
                 let value = |row: usize| {
                     let value = numbers[row];
                     if !value.is_finite() {
                         mistakes.add(mistake(row, column, "a missing cell", "a number"));
                     }
-                    scaled(value, *center, *scale) as f32
+                    scaled(value, centers[0], scales[0]) as f32
                 };
                 Targets::Values { values: rows.into_iter().map(value).collect(), width: 1 }
             }
@@ -117,10 +137,27 @@ impl FittedTarget {
         }
     }
 
+    /// The same of targets that a program passes.
+    pub(super) fn encode_targets(&self, targets: Targets) -> Targets {
+        match (self, targets) {
+            (Self::Numbers { centers, scales, .. }, Targets::Values { mut values, width })
+                if width == scales.len() && !is_identity(centers, scales) =>
+            {
+                for row in values.chunks_exact_mut(width) {
+                    for ((value, center), scale) in row.iter_mut().zip(centers).zip(scales) {
+                        *value = scaled(f64::from(*value), *center, *scale) as f32;
+                    }
+                }
+                Targets::Values { values, width }
+            }
+            (_, targets) => targets,
+        }
+    }
+
     fn other_cells(&self, found: Option<&Cells>) -> DataFault {
         let expected = match self {
             Self::Classes { .. } => "categories",
-            Self::Number { .. } => "numbers",
+            Self::Numbers { .. } => "numbers",
         };
         other_form(self.column(), found, expected)
     }
@@ -130,13 +167,20 @@ impl FittedTarget {
         let what = match self {
             Self::Classes { names, .. } if names.len() < 2 => "found less than two classes",
             Self::Classes { names, .. } if has_repeated(names) => "found two classes of one name",
-            Self::Number { center, scale, .. }
-                if !center.is_finite() || !scale.is_finite() || *scale <= 0.0 =>
+            Self::Numbers { centers, scales, .. }
+                if scales.is_empty()
+                    || !are_scales(centers, scales, scales.len())
+                    || scales.iter().any(|scale| scale.is_infinite()) =>
             {
-                "expected a finite center and a positive scale"
+                "expected a finite center and a positive scale for each number"
             }
             _ => return Ok(()),
         };
         Err(format!("target `{}`: {what}", self.column()))
     }
+}
+
+/// Whether numbers stay as they are, to the last bit.
+pub(super) fn is_identity(centers: &[f64], scales: &[f64]) -> bool {
+    centers.iter().all(|&center| center == 0.0) && scales.iter().all(|&scale| scale == 1.0)
 }

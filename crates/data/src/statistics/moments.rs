@@ -63,6 +63,14 @@ impl RunningMoments {
     pub(crate) fn deviation(&self) -> f64 {
         if self.count == 0 { 0.0 } else { (self.squares / self.count as f64).sqrt() * self.unit }
     }
+
+    /// What standardised numbers are relative to: the mean, and the standard deviation or, if that is 0, 1.
+    pub(crate) fn center_and_scale(&self) -> (f64, f64) {
+        match self.deviation() {
+            0.0 => (self.mean(), 1.0),
+            deviation => (self.mean(), deviation),
+        }
+    }
 }
 
 /// The largest power of two that is not above the magnitude of a number, and normal.

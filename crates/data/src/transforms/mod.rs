@@ -120,6 +120,24 @@ pub(crate) struct CellValues {
     pub(crate) finished: Vec<f64>,
 }
 
+impl CellValues {
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+        self.finished.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() + self.finished.len()
+    }
+
+    /// Writes the features of the cell, bounded by the range of `f32`.
+    pub(crate) fn write(&self, to: &mut [f32]) {
+        for (to, &x) in to.iter_mut().zip(self.open.iter().chain(&self.finished)) {
+            *to = x.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+        }
+    }
+}
+
 /// The settings of a transform.
 pub(crate) trait TransformSettings {
     /// The name by which it is chosen.
@@ -187,7 +205,7 @@ pub(crate) fn scaled(x: f64, center: f64, scale: f64) -> f64 {
 }
 
 /// Whether there is a finite center and a positive scale, perhaps infinite, for each of `n` numbers.
-fn are_scales(centers: &[f64], scales: &[f64], n: usize) -> bool {
+pub(crate) fn are_scales(centers: &[f64], scales: &[f64], n: usize) -> bool {
     let lengths = centers.len() == n && scales.len() == n;
     lengths && centers.iter().all(|x| x.is_finite()) && scales.iter().all(|&x| x > 0.0)
 }

@@ -50,12 +50,7 @@ impl FitRows for StandardizeRows {
     }
 
     fn finish(self: Box<Self>) -> (FittedTransform, Option<(usize, u64)>) {
-        let deviation = |moments: &RunningMoments| match moments.deviation() {
-            0.0 => 1.0,
-            deviation => deviation,
-        };
-        let means = self.0.iter().map(RunningMoments::mean).collect();
-        let deviations = self.0.iter().map(deviation).collect();
+        let (means, deviations) = self.0.iter().map(RunningMoments::center_and_scale).unzip();
         (FittedStandardize { means, deviations }.into(), None)
     }
 }

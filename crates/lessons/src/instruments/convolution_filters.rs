@@ -109,7 +109,6 @@ fn experiment(call: &InstrumentCall<'_>) -> String {
     format!(
         "[data]
         source = 'memory'
-        divisor = 255.0
         [model]
         input = [28, 28, 1]
         weight_init = {{ kind = 'normal', deviation = {deviation:?} }}

@@ -134,7 +134,6 @@ impl NormalizationScales {
         let experiment = format!(
             "[data]
             source = 'memory'
-            divisor = 255.0
             [model]
             input = [28, 28, 1]
             weight_init = {{ kind = 'normal', deviation = {scale} }}

@@ -54,7 +54,7 @@ impl Instrument for SixPanels {
         let experiment = format!(
             "[data]
             source = 'memory'
-            divisor = 256.0
+            transforms.arrays = [{{ kind = 'divide', by = 256.0 }}]
             [model]
             input = [28, 28, 1]
             weight_init = {{ kind = 'constant', value = 0.0 }}

@@ -11,7 +11,7 @@
 //! what stands before one of them in the list is sampled first. So a list is sampled once if its geometric augmentations
 //! stand in a row.
 //!
-//! Values are those that the network sees: divided by `data.divisor`.
+//! Values are those that the network sees: after the transforms of the data.
 
 use kernels::random::Stream;
 use nn::registry::{InvalidSetting, Validate as _, require};

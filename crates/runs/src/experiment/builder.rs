@@ -1,6 +1,6 @@
 //! Experiments in code.
 
-use data::Order;
+use data::{Order, TransformPlan};
 use nn::optim::{Optimizer, clip::Clip, ema::Ema, lookahead::Lookahead};
 use nn::schedule::{Schedule, constant::ConstantRate};
 use nn::{Loss, Network};
@@ -70,8 +70,8 @@ setters! {
     name(name: impl Into<String>) name = name.into();
     /// Which data.
     source(source: impl Into<DataSource>) data.source = source.into();
-    /// What features are divided by.
-    divisor(divisor: f32) data.divisor = Some(divisor);
+    /// What makes features of the columns of the data.
+    transforms(plan: TransformPlan) data.transforms = Some(plan);
     /// Training samples that are the validation set instead: their number, or a fraction of all.
     validation(size: impl Into<ValidationSize>) data.validation = Some(size.into());
     /// Training samples used, from the first.
@@ -153,6 +153,7 @@ impl ExperimentBuilder {
 
 #[cfg(test)]
 mod tests {
+    use data::transforms::divide::Divide;
     use nn::optim::sgd::Sgd;
 
     use super::*;
@@ -166,7 +167,10 @@ mod tests {
         let built = Experiment::builder(network())
             .name("three")
             .memory()
-            .divisor(2.0)
+            .transforms(TransformPlan {
+                arrays: vec![Divide { by: Some(2.0) }.into()],
+                ..TransformPlan::default()
+            })
             .validation(0.25)
             .limit(7)
             .optimizer(Sgd {})
@@ -186,7 +190,7 @@ mod tests {
             name = "three"
             [data]
             source = "memory"
-            divisor = 2
+            transforms.arrays = [{ kind = "divide", by = 2.0 }]
             validation = 0.25
             limit = 7
             [model]

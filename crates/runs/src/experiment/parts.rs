@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
 
-use data::{Dataset, Features, Targets};
+use data::{DataError, Dataset, Features, FittedTarget, FittedTransforms, Targets};
 use events::Part;
 
 use super::sources::Split;
@@ -39,6 +40,8 @@ pub struct Parts {
     rows: PartRows,
     /// Validation samples that are in the test set as well.
     n_repeated: usize,
+    /// What made the features, once it is known.
+    transforms: Option<Arc<FittedTransforms>>,
 }
 
 /// Why the parts of the data do not fit together.
@@ -69,6 +72,14 @@ pub enum PartsError {
         set: &'static str,
         /// Samples of that set.
         samples: usize,
+    },
+    /// The samples are not what the transforms make.
+    #[error("transforms that make {found}: expected {expected}, as the training set has")]
+    Transforms {
+        /// What the transforms make.
+        found: String,
+        /// What the training set has.
+        expected: String,
     },
     /// The same samples choose and measure.
     #[error(
@@ -116,7 +127,54 @@ impl Parts {
             }
             None => 0,
         };
-        Ok(Self { train, validation, test, rows, n_repeated })
+        Ok(Self { train, validation, test, rows, n_repeated, transforms: None })
+    }
+
+    /// The same parts, whose samples these transforms have made: a model then takes the rows from which they made them.
+    /// Where all that is done to a row is to divide an array, the samples are its numbers before that.
+    ///
+    /// # Errors
+    ///
+    /// [`PartsError::Transforms`] if they make other features, or another target.
+    pub fn with_transforms(self, transforms: FittedTransforms) -> Result<Self, PartsError> {
+        let (features, width) = (self.train.features(), self.train.targets().width());
+        let divisor = transforms.divisor();
+        let is_raw = divisor.is_none() && matches!(features, Features::U8(_));
+        let describe = |features, width| format!("{features} features and {width} outputs");
+        let expected = describe(self.train.sample_len(), width);
+        let width = transforms.target().map_or(0, FittedTarget::width);
+        let found = describe(transforms.width(), width);
+        if is_raw || found != expected {
+            let expected = if is_raw { "samples in bytes".to_owned() } else { expected };
+            return Err(PartsError::Transforms { found, expected });
+        }
+        let divided = |set: Dataset| {
+            Ok(match divisor {
+                Some(divisor) => set.divided_by(divisor),
+                None => set,
+            })
+        };
+        self.map(divided, Arc::new(transforms))
+    }
+
+    /// The same parts with what the transforms make of each.
+    pub(super) fn encoded(self, transforms: Arc<FittedTransforms>) -> Result<Self, DataError> {
+        let fitted = Arc::clone(&transforms);
+        self.map(|set| fitted.encode_dataset(set), transforms)
+    }
+
+    fn map<E>(
+        self,
+        map: impl Fn(Dataset) -> Result<Dataset, E>,
+        transforms: Arc<FittedTransforms>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            train: map(self.train)?,
+            validation: self.validation.map(&map).transpose()?,
+            test: map(self.test)?,
+            transforms: Some(transforms),
+            ..self
+        })
     }
 
     /// The parts of data that was read: `n_validation` samples of the training set, the last ones or drawn by `seed`, are
@@ -157,6 +215,11 @@ impl Parts {
             Part::Validation => self.validation.as_ref(),
             Part::Test => Some(&self.test),
         }
+    }
+
+    /// What made the features, and what is predicted; none before [`DataSpec::prepare`](super::DataSpec::prepare).
+    pub fn transforms(&self) -> Option<&Arc<FittedTransforms>> {
+        self.transforms.as_ref()
     }
 
     /// Where the samples of each part come from.
@@ -440,5 +503,19 @@ mod tests {
         };
         let found = parts(Split { train: xor(), test: xor() }, 20, 0).unwrap();
         assert_eq!(found.warnings(), ["20 of 20 validation samples are in the test set as well"]);
+    }
+
+    #[test]
+    fn transforms_of_a_program_make_what_the_samples_are() {
+        let parts = || Parts::from(split());
+        let fitted = FittedTransforms::of_dataset(&set(0, 9, 3).divided_by(4.0)).unwrap();
+        let found = parts().with_transforms(fitted.clone()).unwrap();
+        assert_eq!((found.train.divisor(), found.test.divisor()), (4.0, 4.0));
+        assert_eq!(found.transforms().map(|transforms| &**transforms), Some(&fitted));
+        let other = FittedTransforms::of_dataset(&set(0, 9, 2)).unwrap();
+        let error = parts().with_transforms(other).unwrap_err().to_string();
+        let want = "transforms that make 1 features and 2 outputs: expected 1 features and 3 outputs, as the \
+            training set has";
+        assert_eq!(error, want);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
+use std::sync::Arc;
 
-use data::{Dataset, Features, Targets};
-use nn::registry::{InvalidSetting, nested, one_or_more, optional, positive, require};
+use data::{FittedTransforms, TransformPlan};
+use nn::registry::{InvalidSetting, nested, one_or_more, optional, require};
 use nn::settings;
 
 use super::ExperimentError;
@@ -18,10 +19,11 @@ settings! {
     pub struct DataSpec {
         /// Which data.
         source: DataSource = MnistDigits {}.into(), nested;
-        /// What features are divided by, above 0; see [`divisor_for`](Self::divisor_for).
+        /// What makes features of the columns. Without it that of [`TransformPlan::default`] for tables; of samples that are
+        /// arrays, such as pictures, bytes are divided by 255, and real numbers are used as they are.
         #[serde(skip_serializing_if = "Option::is_none")]
-        divisor: Option<f32> = None, optional(|name, &divisor| positive(name, &f64::from(divisor)));
-        /// The names of the classes, in order; without them their numbers.
+        transforms: Option<TransformPlan> = None;
+        /// Other names of the classes, in order.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         class_names: Vec<String> = Vec::new(), valid_names;
         /// Training samples that are the validation set instead: their number, or a fraction of all. None if not given.
@@ -52,54 +54,47 @@ fn valid_names(name: &str, names: &[String]) -> Result<(), InvalidSetting> {
 }
 
 impl DataSpec {
-    /// The name of a class: that of the setting or, without it, its number.
-    pub fn class_name(&self, class: usize) -> String {
-        self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
-    }
-
-    /// The name of the class of a sample; none if the dataset has no such sample, or values instead of classes.
-    pub fn label(&self, set: &Dataset, sample: usize) -> Option<String> {
-        match set.targets() {
-            Targets::Labels { values, .. } => {
-                values.get(sample).map(|&class| self.class_name(class as usize))
-            }
-            Targets::Values { .. } => None,
-        }
-    }
-
-    /// The divisor of a dataset's features: the setting or, without it, 255 for bytes and 1 for real numbers.
-    pub fn divisor_for(&self, dataset: &Dataset) -> f32 {
-        self.divisor.unwrap_or(match dataset.features() {
-            Features::U8(_) => 255.0,
-            Features::F32(_) => 1.0,
-        })
-    }
-
-    /// Writes out the default of `divisor` if the source decides the type of the features.
-    pub(super) fn fill_defaults(&mut self) {
-        self.divisor = self.divisor.or(self.source.as_dyn().divisor());
-    }
-
-    /// Reads the data, and divides it into its parts. `mnist` yields the embedded digits if they are needed.
+    /// Reads the data, divides it into its parts, and makes features of it. `mnist` yields the embedded digits if they are
+    /// needed.
     ///
     /// # Errors
     ///
-    /// The first file that cannot be read, and as [`divide`](Self::divide); for [`MemoryData`](super::sources::memory::MemoryData), that there is nothing to
+    /// The first file that cannot be read, and as [`prepare`](Self::prepare); for [`MemoryData`](super::sources::memory::MemoryData), that there is nothing to
     /// read.
     pub fn open<E: StdError + Send + Sync + 'static>(
         &self,
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        self.divide(self.source.as_dyn().read(&mut digits)?)
+        self.prepare(self.source.as_dyn().read(&mut digits)?)
     }
 
-    /// The parts of data that was read: [`open`](Self::open) does this.
+    /// The data as a run takes it: of two sets, training and test, some of the first are the validation set, and the
+    /// transforms are fitted to the training set. Parts that were prepared stay as they are. [`open`](Self::open) does this.
     ///
     /// # Errors
     ///
-    /// If the validation set leaves no training samples or a class out, or if half of it or more is in the test set.
-    pub fn divide(&self, split: Split) -> Result<Parts, ExperimentError> {
+    /// If the validation set leaves no training samples or a class out, or if half of it or more is in the test set; if the
+    /// transforms cannot be fitted.
+    pub fn prepare(&self, data: impl Into<Parts>) -> Result<Parts, ExperimentError> {
+        let mut parts = data.into();
+        if parts.transforms().is_some() {
+            return Ok(parts);
+        }
+        if parts.validation.is_none() {
+            parts = self.divide(Split { train: parts.train, test: parts.test })?;
+        }
+        let mut fitted = match &self.transforms {
+            Some(plan) => plan.fit_dataset(&parts.train)?,
+            None => FittedTransforms::of_dataset(&parts.train)?,
+        };
+        if !self.class_names.is_empty() {
+            fitted = fitted.with_class_names(self.class_names.clone())?;
+        }
+        Ok(parts.encoded(Arc::new(fitted))?)
+    }
+
+    fn divide(&self, split: Split) -> Result<Parts, ExperimentError> {
         let choice = match self.source.as_dyn().validates_on_last() {
             true => ValidationChoice::Last,
             false => ValidationChoice::Drawn { seed: self.seed },

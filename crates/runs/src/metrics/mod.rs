@@ -33,7 +33,8 @@ pub struct Metric {
     pub applies_to: fn(&Targets) -> bool,
     /// The sum of its values for some samples; the mean over all samples is the value that is reported. Row `i` of
     /// the predictions is the output of the last layer for the sample whose target has the number that is the `i`th of
-    /// the indices; there is at least one. Called only with targets that it applies to.
+    /// the indices; there is at least one. Called only with targets that it applies to. Values are in the unit of the
+    /// target; if it is standardised, both count from its mean, so that `f32` tells them apart.
     pub sum: fn(&[f32], &Targets, &[u32]) -> f64,
 }
 
@@ -100,30 +101,76 @@ pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
 
 /// Sums of the metrics that apply to some targets, over samples.
 #[derive(Clone, Debug)]
-pub struct MetricSums(Vec<(&'static Metric, f64)>);
+pub struct MetricSums {
+    sums: Vec<(&'static Metric, f64)>,
+    scaled: Option<ScaledValues>,
+}
 
-impl MetricSums {
-    /// For samples with such targets.
-    pub fn new(targets: &Targets) -> Self {
-        Self(applicable(targets).map(|metric| (metric, 0.0)).collect())
+/// Values in the unit of the target.
+#[derive(Clone, Debug)]
+struct ScaledValues {
+    scales: Vec<f64>,
+    predictions: Vec<f32>,
+    targets: Targets,
+    indices: Vec<u32>,
+}
+
+impl ScaledValues {
+    fn new(scales: &[f64]) -> Self {
+        let targets = Targets::Values { values: Vec::new(), width: scales.len() };
+        Self { scales: scales.to_vec(), predictions: Vec::new(), targets, indices: Vec::new() }
     }
 
-    /// Adds samples; the arguments are those of [`Metric::sum`].
+    fn fill(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
+        let (Targets::Values { values: from, width }, Targets::Values { values, .. }) =
+            (targets, &mut self.targets)
+        else {
+            return;
+        };
+        let scaled = |(&value, &scale): (&f32, &f64)| (f64::from(value) * scale) as f32;
+        self.predictions.clear();
+        self.predictions.extend(predictions.iter().zip(self.scales.iter().cycle()).map(scaled));
+        values.clear();
+        for &index in indices {
+            let row = &from[index as usize * width..][..*width];
+            values.extend(row.iter().zip(&self.scales).map(scaled));
+        }
+        self.indices.clear();
+        self.indices.extend(0..indices.len() as u32);
+    }
+}
+
+impl MetricSums {
+    /// For samples with such targets, whose values were divided by [scales](data::FittedTarget::scales), if there are any.
+    pub fn new(targets: &Targets, scales: &[f64]) -> Self {
+        let sums = applicable(targets).map(|metric| (metric, 0.0)).collect();
+        Self { sums, scaled: (!scales.is_empty()).then(|| ScaledValues::new(scales)) }
+    }
+
+    /// Adds samples; the arguments are those of [`Metric::sum`], with values as the network is trained on them.
     pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        for (metric, sum) in &mut self.0 {
+        let Self { sums, scaled } = self;
+        let (predictions, targets, indices) = match scaled {
+            None => (predictions, targets, indices),
+            Some(scaled) => {
+                scaled.fill(predictions, targets, indices);
+                (&scaled.predictions[..], &scaled.targets, &scaled.indices[..])
+            }
+        };
+        for (metric, sum) in sums {
             *sum += (metric.sum)(predictions, targets, indices);
         }
     }
 
     /// The metrics of all samples that were added, of which there are `samples`, and whose mean loss is known.
     pub fn metrics(&self, loss: f64, samples: usize) -> Metrics {
-        self.0.iter().fold(Metrics::new(loss), |metrics, (metric, sum)| {
+        self.sums.iter().fold(Metrics::new(loss), |metrics, (metric, sum)| {
             metrics.with(metric.name, sum / samples as f64)
         })
     }
 
     fn reset(&mut self) {
-        self.0.iter_mut().for_each(|(_, sum)| *sum = 0.0);
+        self.sums.iter_mut().for_each(|(_, sum)| *sum = 0.0);
     }
 }
 
@@ -138,10 +185,10 @@ pub struct BatchMetrics {
 }
 
 impl BatchMetrics {
-    /// For the batches of `program`, of samples with such targets, on the threads of `pool`.
-    pub fn new(program: &Program<f32>, pool: &Pool, targets: &Targets) -> Self {
+    /// For the batches of `program` on the threads of `pool`; of samples as [`MetricSums::new`].
+    pub fn new(program: &Program<f32>, pool: &Pool, targets: &Targets, scales: &[f64]) -> Self {
         let rows = std::iter::repeat_with(Mutex::default).take(pool.threads()).collect();
-        let total = MetricSums::new(targets);
+        let total = MetricSums::new(targets, scales);
         let tiles = program.tiles().map(|samples| (samples, total.clone())).collect();
         Self { tiles, total, rows }
     }
@@ -165,7 +212,7 @@ impl BatchMetrics {
         });
         self.total.reset();
         for (_, sums) in &self.tiles {
-            let pairs = self.total.0.iter_mut().zip(&sums.0);
+            let pairs = self.total.sums.iter_mut().zip(&sums.sums);
             pairs.for_each(|((_, total), (_, sum))| *total += sum);
         }
         self.total.metrics(loss, indices.len())
@@ -226,9 +273,14 @@ mod tests {
         let infos = |width| metric_infos(&Loss::default(), &targets(width));
         assert_eq!(infos(3).last().unwrap().name, "samples_seen");
         assert_ne!(infos(2).last().unwrap().name, "samples_seen");
-        let mut sums = MetricSums::new(&targets(3));
+        let mut sums = MetricSums::new(&targets(3), &[]);
         sums.add(&[0.0; 6], &targets(3), &[0, 1]);
         assert_eq!(sums.metrics(0.5, 2).get("samples_seen"), Some(1.0));
+        // Two outputs with units of their own: |1 − 0| · 10 and |1 − 3| · 100, over two values.
+        let mut scaled = MetricSums::new(&targets(2), &[10.0, 100.0]);
+        let values = Targets::Values { values: vec![9.0, 9.0, 0.0, 3.0], width: 2 };
+        scaled.add(&[1.0, 1.0], &values, &[1]);
+        assert_eq!(scaled.metrics(0.0, 1).get("mean_absolute_error"), Some(105.0));
         let mut best = BTreeMap::new();
         for (step, value) in [(1, 0.5), (2, 0.75)] {
             update_best(&mut best, &Metrics::new(0.0).with("samples_seen", value), None, step);

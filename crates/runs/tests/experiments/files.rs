@@ -1,6 +1,6 @@
 //! Experiment files: mistakes are shown where they stand, settings are replaced, defaults written out.
 
-use gradus_runs::{Experiment, ExperimentError, presets};
+use gradus_runs::{DataSpec, Experiment, ExperimentError, Split, presets};
 use nn::Mode;
 use nn::schedule::constant::ConstantRate;
 
@@ -97,7 +97,9 @@ epochs = 3.0 | epochs = «nan» | train.epochs: expected a number above 0, found
 epochs = 3.0 | steps = «0» | train.steps: expected 1 or more, found 0
 beta1 = 0.8 | beta1 = «1.0» | train.optimizer.beta1: expected a number from 0 to below 1, found 1
 batch = 100 | schedule = { kind = "warmup", then = { kind = "constant", learning_rate = «-1» } } | train.schedule.then.learning_rate: expected a number above 0, found -1
-[model] | data.divisor = «0»\n[model] | data.divisor: expected a number above 0, found 0
+[model] | data.transforms.arrays = [«{ kind = "divide", by = 0 }»]\n[model] | data.transforms.arrays.1: divide: by is 0, expected a finite number, not 0
+[model] | data.transforms.columns.x = [{ kind = "divide" }, «{ kind = "robust_scale", limit = 0 }»]\n[model] | data.transforms.columns.x.2: robust_scale: limit is 0, expected above 0, or inf
+[model] | data.transforms.categories = «[{ kind = "impute" }]»\n[model] | data.transforms.categories: the list returns categories, expected numbers; end it with `one_hot` or `ordinal`
 [model] | data.validation = «0»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found 0
 [model] | data.validation = «-1»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found -1.0
 [model] | data.validation = «1.0»\n[model] | data.validation: expected a number of samples, 1 or more, or a fraction above 0 and below 1, found 1.0
@@ -194,23 +196,33 @@ fn a_file_in_another_encoding_is_named() {
 #[test]
 fn real_numbers_are_used_as_they_are_and_bytes_are_divided_by_255() {
     use data::{Dataset, Features, Targets};
-    let data = |data: &str| read(&format!("[data]\n{data}\n{FILE}")).unwrap().data;
-    let set = |features| {
-        Dataset::new("set", [1], features, Targets::Values { values: vec![0.0], width: 1 }).unwrap()
-    };
-    let (bytes, reals) = (set(Features::U8(vec![1])), set(Features::F32(vec![1.0])));
-    for (source, divisor) in [
-        ("'mnist'", Some(255.0)),
-        ("'matrix_exponential'", Some(1.0)),
-        ("{ kind = 'matrix_exponential', samples = 5 }", Some(1.0)),
-        ("'memory'", None),
-    ] {
-        assert_eq!(data(&format!("source = {source}")).divisor, divisor, "{source}");
+    let data =
+        |data: &str| read(&format!("[data]\nsource = 'memory'\n{data}\n{FILE}")).unwrap().data;
+    let (plain, halves) = (data(""), data("transforms.arrays = [{ kind = 'divide', by = 2 }]"));
+    let values = data("transforms.arrays = []");
+    let none = data("transforms = { arrays = [], standardize_target = false }");
+    for (features, divisor) in
+        [(Features::U8(vec![1, 3]), 255.0), (Features::F32(vec![1.0, 3.0]), 1.0)]
+    {
+        let targets = Targets::Values { values: vec![4.0, 8.0], width: 1 };
+        let set = Dataset::new("set", [1], features, targets.clone()).unwrap();
+        let prepared = |data: &DataSpec| {
+            let parts =
+                data.prepare(Split { train: set.clone(), test: set.clone().take(1) }).unwrap();
+            // What is prepared stays as it is, whatever the experiment says.
+            let again = halves.prepare(parts.clone()).unwrap();
+            assert_eq!((&again.train, &again.test), (&parts.train, &parts.test));
+            assert_eq!(parts.train.features(), set.features());
+            assert_eq!(parts.transforms().unwrap().divisor(), Some(parts.test.divisor()));
+            parts.train
+        };
+        assert_eq!(prepared(&plain).divisor(), divisor);
+        assert_eq!(prepared(&halves).divisor(), 2.0);
+        assert_eq!(prepared(&none).divisor(), 1.0);
+        assert_eq!((prepared(&plain).targets(), prepared(&none).targets()), (&targets, &targets));
+        let standardized = Targets::Values { values: vec![-1.0, 1.0], width: 1 };
+        assert_eq!(prepared(&values).targets(), &standardized);
     }
-    let memory = data("source = 'memory'");
-    assert_eq!((memory.divisor_for(&bytes), memory.divisor_for(&reals)), (255.0, 1.0));
-    let given = data("source = 'memory'\ndivisor = 2");
-    assert_eq!((given.divisor_for(&bytes), given.divisor_for(&reals)), (2.0, 2.0));
 }
 
 #[test]
@@ -258,7 +270,7 @@ train.optimizer | adem | digits.toml with --set train.optimizer=adem: unknown va
 #[test]
 fn every_default_is_written_out_and_read_back() {
     let shown = read(FILE).unwrap().to_text();
-    let lines = r#"name = "digits",source = "mnist",divisor = 255.0,order = "shuffled_epochs",report_every = 10"#;
+    let lines = r#"name = "digits",source = "mnist",order = "shuffled_epochs",report_every = 10"#;
     for line in lines.split(',').chain(["learning_rate = 0.001", "beta2 = 0.999"]) {
         assert!(shown.contains(line), "{line} in\n{shown}");
     }

@@ -20,23 +20,24 @@ pub(crate) struct Server {
 }
 
 /// A network for images of 2 × 2 pixels in 3 classes.
-pub(crate) const EXPERIMENT: &str = "data = { source = 'memory', divisor = 1 }\ntrain = { steps = 3, batch = 2 }\n\
+pub(crate) const EXPERIMENT: &str = "data = { source = 'memory' }\ntrain = { steps = 3, batch = 2 }\n\
     model = { input = [2, 2, 1], layers = ['flatten', { kind = 'linear', units = 3 }] }\n";
 
-pub(crate) fn images(_: &DataSpec) -> Result<Parts, ExperimentError> {
+pub(crate) fn images(data: &DataSpec) -> Result<Parts, ExperimentError> {
     let set = |name, n: u8| {
         let pixels = (0..4 * n).collect();
         let targets =
             Targets::Labels { values: (0..n).map(|i| u32::from(i % 3)).collect(), classes: 3 };
-        Dataset::new(name, [2, 2, 1], Features::U8(pixels), targets).unwrap()
+        Dataset::new(name, [2, 2, 1], Features::U8(pixels), targets).unwrap().divided_by(1.0)
     };
-    Ok(Split { train: set("train", 6), test: set("test", 3) }.into())
+    data.prepare(Split { train: set("train", 6), test: set("test", 3) })
 }
 
 pub(crate) fn saved() -> SavedModel {
     let experiment = runs::Experiment::parse("small.toml", EXPERIMENT).unwrap();
-    let mut saved =
-        SavedModel { experiment, parameters: Vec::new(), running_statistics: Vec::new() };
+    let transforms = images(&experiment.data).unwrap().transforms().unwrap().clone();
+    let (parameters, running_statistics) = (Vec::new(), Vec::new());
+    let mut saved = SavedModel { experiment, transforms, parameters, running_statistics };
     saved.parameters = saved.model().unwrap().initial_parameters(1);
     saved
 }

@@ -255,7 +255,8 @@ fn events_of_a_finished_run_come_whole_and_end() {
 #[test]
 fn images_of_a_batch_are_those_that_the_network_saw() {
     let server = Server::new();
-    let augmented = EXPERIMENT.replace("divisor = 1", "divisor = 1, augment = ['flip']");
+    let augmented =
+        EXPERIMENT.replace("source = 'memory'", "source = 'memory', augment = ['flip']");
     fs::write(server.run("done").join("experiment.toml"), augmented).unwrap();
     assert_eq!(server.get("/api/runs/done").json()["is_augmented"], true);
     let (mut plain, mut mirrored) = (0, 0);

@@ -171,8 +171,7 @@ pub fn of_sample(
     }
     let model = experiment.model_for::<f32>(Mode::Evaluate, dataset)?;
     let indices = &[sample as u32];
-    let divisor = experiment.data.divisor_for(dataset);
-    let source = BatchSource { dataset, indices, next: &[], divisor, augment: None };
+    let source = BatchSource { dataset, indices, next: &[], augment: None };
     let running_statistics = &saved.running_statistics[..];
     let inputs = ModelInputs { model: &model, source, running_statistics };
     let (pool, parameters) = (pool.map(|pool| &**pool), &saved.parameters[..]);

@@ -76,7 +76,7 @@ pub(super) fn parameter(trainer: &Trainer, of: &ElementName) -> Result<usize, Ex
 
 /// The name of the class of a training sample, if it has one.
 pub(super) fn train_label(trainer: &Trainer, sample: u32) -> Option<String> {
-    trainer.current().experiment.data.label(trainer.train_set(), sample as usize)
+    trainer.current().transforms.label(trainer.train_set(), sample as usize)
 }
 
 /// The first samples of a batch.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 
+use data::FittedTransforms;
 use events::{Fork, Part};
 use kernels::Isa;
 use nn::Model;
@@ -168,6 +169,11 @@ impl Trainer {
         let own = lens(&self.memory.vectors());
         let new = facts(Isa::current().name(), self.fingerprints(), own);
         differences.extend(Difference::between(&old, &new));
+        // Of other data the transforms are others too.
+        if differences.is_empty() {
+            let [old, new] = [&state.trained, &self.current].map(|saved| &*saved.transforms);
+            differences.extend(between_transforms(old, new));
+        }
         differences
     }
 
@@ -180,6 +186,20 @@ impl Trainer {
             parts.map(|(part, dataset)| DataFingerprint::of(part, dataset)).collect()
         })
     }
+}
+
+/// The first line of the texts of two transforms that is another.
+fn between_transforms(old: &FittedTransforms, new: &FittedTransforms) -> Option<Difference> {
+    const SHOWN: usize = 60;
+    if old == new {
+        return None;
+    }
+    let [old, new] = [old, new].map(FittedTransforms::to_toml);
+    let (mut old, mut new) = (old.lines(), new.lines());
+    let mut pairs = iter::from_fn(|| Some((old.next(), new.next())));
+    let (old, new) = pairs.find(|(old, new)| old != new)?;
+    let shown = |line: &str| line.chars().take(SHOWN).collect();
+    Some(Difference { what: "transforms".to_owned(), old: old.map(shown), new: new.map(shown) })
 }
 
 /// Something with a name, as text.

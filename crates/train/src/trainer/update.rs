@@ -90,7 +90,7 @@ impl Trainer {
     /// averaged ones. Returns whether it did: if the loss or a gradient is not finite, nothing has changed.
     pub(super) fn run_and_update(&mut self, info: &StepInfo) -> bool {
         let Self { program, memory, current, averaged, .. } = self;
-        let SavedModel { experiment, parameters, running_statistics } = current;
+        let SavedModel { experiment, parameters, running_statistics, .. } = current;
         let OptimizerMemory { rules, state, slow, whole } = memory;
         let train = &experiment.train;
         let optimizer = train.optimizer.as_dyn::<f32>();

@@ -1,5 +1,6 @@
 //! Augmented training: the same bytes for any number of threads, and nothing else sees augmented samples.
 
+use data::Dataset;
 use gradus_train::Trainer;
 use gradus_train::gradient_check::gradient_check;
 use graph::Pool;
@@ -9,9 +10,14 @@ use nn::settings;
 use runs::augment::Augment;
 use runs::{Augmentation, AugmentedPicture, Experiment, Split};
 
-use crate::made_up::images;
+use crate::made_up;
 
 const ALL: &str = "['shift', 'rotate', { kind = 'elastic', sigma = 2 }, 'scale', 'shear', 'flip', 'erase', 'brightness']";
+
+/// Images whose bytes are divided by 255.
+fn images(n: usize) -> Dataset {
+    made_up::images(n).divided_by(255.0)
+}
 
 fn experiment(augment: &str, batch: usize) -> Experiment {
     let text = format!(

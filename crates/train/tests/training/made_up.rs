@@ -20,7 +20,7 @@ pub(crate) fn sgd(learning_rate: f64) -> String {
     )
 }
 
-/// Images of 8 × 8 bytes, of which one quarter is brighter than the noise: which one is the class.
+/// Images of 8 × 8 bytes that are used as they are, of which one quarter is brighter than the noise: which one is the class.
 pub(crate) fn images(n: usize) -> Dataset {
     let mut random = Stream::new(1, 0);
     let classes: Vec<u32> = (0..n).map(|_| random.below(4) as u32).collect();
@@ -32,7 +32,7 @@ pub(crate) fn images(n: usize) -> Dataset {
     let pixels = classes.iter().flat_map(|&class| (0..64).map(move |at| (class, at)));
     let pixels = pixels.map(|(class, at)| pixel(class, at, &mut random)).collect();
     let targets = Targets::Labels { values: classes, classes: 4 };
-    Dataset::new("images", [8, 8, 1], Features::U8(pixels), targets).unwrap()
+    Dataset::new("images", [8, 8, 1], Features::U8(pixels), targets).unwrap().divided_by(1.0)
 }
 
 /// Points of the plane, of two classes: is the first coordinate larger than the second?
@@ -65,7 +65,7 @@ pub(crate) fn features(dataset: &Dataset) -> &[f32] {
 
 /// An experiment on data in memory; `model` and `train` are the tables' lines.
 pub(crate) fn experiment(model: &str, train: &str) -> Experiment {
-    let data = "data = { source = 'memory', divisor = 1 }";
+    let data = "data.source = 'memory'";
     let text = format!("{data}\n[model]\n{model}\n[train]\n{train}\n");
     Experiment::parse("made-up.toml", &text).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -17,5 +17,6 @@ mod shards;
 mod sources;
 mod start;
 mod steps;
+mod transforms;
 mod tune;
 mod two_classes;

@@ -119,8 +119,8 @@ fn a_file_cut_anywhere_or_with_a_header_that_lies_is_refused_by_name() {
 fn a_file_that_is_not_there_is_named_and_one_of_another_program_by_what_it_lacks() {
     let folder = tempfile::tempdir().unwrap();
     assert!(mistake(&folder.path().join("none.safetensors")).starts_with("none.safetensors: "));
-    let found = mistake_after(|_, metadata| drop(metadata.remove("gradus.experiment")));
-    let expected = "a safetensors file that does not describe its network: expected the metadata entry `gradus.experiment`";
+    let found = mistake_after(|_, metadata| drop(metadata.remove("gradus.model")));
+    let expected = "a safetensors file that does not describe its network: expected the metadata entry `gradus.model`";
     assert_eq!(found, expected);
 }
 
@@ -155,10 +155,20 @@ fn a_network_that_does_not_fit_in_itself_is_refused() {
         ("units = 4", "units = 1000000000000000000", units),
         ("units = 4", "units = 5", weight),
         ("batch = 50", "batch = 0", "train.batch: expected 1 or more, found 0"),
+        (
+            "rows = ",
+            "row = ",
+            "unknown field `row`, expected one of `fingerprint`, `rows`, `notes`, `target`, `columns`; write them again with the model",
+        ),
+        (
+            "[transforms]",
+            "[others]",
+            "the metadata entry `gradus.model`: unknown field `others`, expected one of `state`, `experiment`, `transforms`",
+        ),
     ];
     for (from, to, message) in cases {
         let found = mistake_after(|_, metadata| {
-            let text = metadata.get_mut("gradus.experiment").unwrap();
+            let text = metadata.get_mut("gradus.model").unwrap();
             assert!(text.contains(from), "{text}");
             *text = text.replace(from, to);
         });

@@ -85,7 +85,7 @@ fn matrices_depend_on_the_seed_and_the_set_alone() {
 
 #[test]
 fn a_network_learns_the_exponential() {
-    let data = "{ source = { kind = 'matrix_exponential', samples = 1000 }, divisor = 1 }";
+    let data = "{ source = { kind = 'matrix_exponential', samples = 1000 } }";
     let split = open(data);
     let Targets::Values { values, width: 4 } = split.test.targets() else { panic!("no values") };
     // The loss of whoever always answers 0.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use data::{Dataset, Targets};
+use data::{Dataset, FittedTransforms, Targets};
 use gradus_train::Trainer;
 use graph::Pool;
 use runs::{Evaluator, SavedModel, Split};
@@ -45,6 +45,7 @@ fn the_digest_is_that_of_the_little_endian_bytes() {
     let digest = "ee4ac73c2bd27756ab82780f27c73a7bc4d3f0bb6acb37e008bc27eccd7e588b";
     let saved = SavedModel {
         experiment: experiment("input = [1]\nlayers = ['relu']", "steps = 1"),
+        transforms: Arc::new(FittedTransforms::of_dataset(&points(1)).unwrap()),
         parameters: vec![1.0],
         running_statistics: vec![-2.0],
     };
@@ -77,6 +78,7 @@ fn evaluation_measures_every_sample_once() {
     let all = points(2345);
     let saved = SavedModel {
         experiment: experiment(LINEAR, "steps = 1"),
+        transforms: Arc::new(FittedTransforms::of_dataset(&all).unwrap()),
         parameters: vec![0.9, -0.3, -0.8, 1.2, 0.1, 0.0],
         running_statistics: Vec::new(),
     };

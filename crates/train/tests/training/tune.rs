@@ -30,7 +30,7 @@ fn open(data: &DataSpec) -> Result<Parts, ExperimentError> {
     let train = set("pairs", 50);
     let targets = Targets::Labels { values: vec![0], classes: 2 };
     let test = Dataset::new("one", [2], Features::F32(vec![0.015, 0.5]), targets)?;
-    data.divide(Split { train, test })
+    data.prepare(Split { train, test })
 }
 
 fn inputs(open_data: OpenParts<'_>, threads: usize) -> SweepInputs<'_> {

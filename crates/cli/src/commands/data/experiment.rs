@@ -69,7 +69,7 @@ pub(super) fn run(
 
 impl DataReport {
     fn new(experiment: &Experiment, parts: &Parts) -> Self {
-        let (data, train) = (&experiment.data, &parts.train);
+        let (data, train, transforms) = (&experiment.data, &parts.train, parts.transforms());
         let each = [Part::Train, Part::Validation, Part::Test].into_iter();
         let part = |part: Part| {
             let set = parts.get(part)?;
@@ -78,6 +78,7 @@ impl DataReport {
         };
         let parts: Vec<PartReport> = each.filter_map(part).collect();
         let classes = parts[0].classes.len();
+        let class_name = |class| transforms.map_or_else(String::new, |all| all.class_name(class));
         Self {
             source: data.source.name(),
             shape: train.sample_shape().to_vec(),
@@ -86,10 +87,10 @@ impl DataReport {
                 Features::F32(_) => "real numbers",
             },
             range: range(train.features()),
-            divisor: data.divisor_for(train),
+            divisor: train.divisor(),
             parts,
             augment: data.augment.iter().map(|augmentation| augmentation.name()).collect(),
-            class_names: (0..classes).map(|class| data.class_name(class)).collect(),
+            class_names: (0..classes).map(class_name).collect(),
         }
     }
 
@@ -153,8 +154,7 @@ fn sheet(
         ..experiment.clone()
     };
     let samples = |of: &Experiment, samples: &[u32], epoch: usize| {
-        BatchSource::<f32>::of_training(of, train, samples, epoch as u128 * train.len() as u128)
-            .samples()
+        BatchSource::of_training(of, train, samples, epoch as u128 * train.len() as u128).samples()
     };
     let (mut values, mut columns) = (Vec::new(), COLUMNS);
     if augment {
@@ -171,8 +171,7 @@ fn sheet(
         }
         values = samples(&plain, &mixed(train, ROWS * columns), 0);
     }
-    let divisor = experiment.data.divisor_for(train);
-    let range = range.map(|value| value / divisor);
+    let range = range.map(|value| value / train.divisor());
     Ok(SampleSheet { shape, values: &values, range, columns }.png())
 }
 

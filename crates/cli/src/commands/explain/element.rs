@@ -197,7 +197,7 @@ pub(super) fn run(
         };
         let explanation = pass.explain(of, terms, position)?;
         let sample = batch[position];
-        let label = experiment.data.label(trainer.train_set(), sample as usize);
+        let label = trainer.current().transforms.label(trainer.train_set(), sample as usize);
         ExplainedElement {
             model,
             at: Circumstances::Training { step, sample, position, label },
@@ -214,7 +214,7 @@ pub(super) fn run(
             .map_err(anyhow::Error::from)
             .with_context(|| format!("--sample {sample} of the {part} set"))?
             .explain(of, terms, 0)?;
-        let label = experiment.data.label(set, sample);
+        let label = saved.transforms.label(set, sample);
         ExplainedElement {
             model,
             at: Circumstances::Evaluation { part, sample, label },

@@ -1,5 +1,6 @@
 //! Features against plain computations.
 
+mod datasets;
 mod refused;
 
 use kernels::random::Stream;
@@ -338,9 +339,10 @@ fn a_target_is_classes_with_names_or_a_number_in_its_unit() {
     let target = fitted.target().unwrap();
     let encoded = target.encode(metres.table(), 0..2).unwrap();
     assert_eq!(encoded, Targets::Values { values: vec![-1.0, 1.0], width: 1 });
-    assert_eq!([target.value(-1.0), target.value(1.0)], [1e9 + 0.5, 1e9 + 1.0]);
+    assert_eq!([target.value(0, -1.0), target.value(0, 1.0)], [1e9 + 0.5, 1e9 + 1.0]);
     let raw = plan("standardize_target = false").fit(&metres, ALL).unwrap();
-    let expected = FittedTarget::Number { column: "y".into(), center: 0.0, scale: 1.0 };
+    let expected =
+        FittedTarget::Numbers { column: "y".into(), centers: vec![0.0], scales: vec![1.0] };
     assert_eq!(raw.target(), Some(&expected));
     let missing = with_target(numbers("y", &[0.5, f64::NAN, 2.5, 1.5]));
     let error = TransformPlan::default().fit(&missing, ALL).unwrap_err().to_string();

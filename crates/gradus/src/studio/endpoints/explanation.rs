@@ -191,12 +191,10 @@ fn of_drawing(
     };
     let labelled = |label: u32| {
         let targets = Targets::Labels { values: vec![label], classes };
-        Dataset::new("drawing", &expected[..], Features::U8(pixels.to_vec()), targets).map_err(
-            |_| ExplanationError::SampleShape {
-                found: vec![pixels.len()],
-                expected: expected.clone(),
-            },
-        )
+        let set = Dataset::new("drawing", &expected[..], Features::U8(pixels.to_vec()), targets);
+        set.and_then(|set| model.transforms.encode_dataset(set)).map_err(|_| {
+            ExplanationError::SampleShape { found: vec![pixels.len()], expected: expected.clone() }
+        })
     };
     let pass = of_sample(model, &labelled(0)?, 0, None)?;
     let output = |i: usize| pass.number(&ElementName::value("logits", [i]), 0).ok();

@@ -26,10 +26,6 @@ settings! {
 }
 
 impl ReadSource for Idx {
-    fn divisor(&self) -> Option<f32> {
-        Some(255.0)
-    }
-
     fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
         let Self { train_images, train_labels, test_images, test_labels, classes } = self;
         let train = idx::read(train_images, train_labels, *classes)?;

@@ -25,10 +25,6 @@ settings! {
 }
 
 impl ReadSource for MatrixExponential {
-    fn divisor(&self) -> Option<f32> {
-        Some(1.0)
-    }
-
     fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
         let set = |name, n_samples, stream| {
             let mut random = Stream::new(self.seed, MATRICES + stream);

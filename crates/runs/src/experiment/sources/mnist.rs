@@ -8,10 +8,6 @@ settings! {
 }
 
 impl ReadSource for MnistDigits {
-    fn divisor(&self) -> Option<f32> {
-        Some(255.0)
-    }
-
     fn validates_on_last(&self) -> bool {
         true
     }

@@ -36,11 +36,6 @@ pub type Digits<'a> = &'a mut dyn FnMut() -> Result<Split, ExperimentError>;
 
 /// How a source is read.
 pub trait ReadSource {
-    /// The default of what features are divided by, if the source knows it before it is read.
-    fn divisor(&self) -> Option<f32> {
-        None
-    }
-
     /// Whether a validation set is by custom the last training samples, instead of drawn ones.
     fn validates_on_last(&self) -> bool {
         false
