@@ -44,7 +44,7 @@ Getting started:
   gradus train --resume RUN         resume a run that was stopped or killed
   gradus studio                     browse all runs
   gradus tune FILE.toml             search for good settings
-  gradus eval runs/conv-dropout-1   loss, accuracy and worst mistakes of a run
+  gradus eval runs/conv-dropout-1   every metric, each class, worst mistakes of a run
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 
 Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input,

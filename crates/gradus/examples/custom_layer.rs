@@ -12,7 +12,7 @@ use gradus::nn::registry::positive;
 use gradus::nn::{ParameterRole, init::Constant};
 use gradus::prelude::*;
 use gradus::runs::argmax;
-use gradus::runs::metrics::{self, Metric};
+use gradus::runs::metrics::{self, Metric, MetricFormula};
 
 gradus::settings! {
     /// `x · sigmoid(β·x)` with a β that is trained: Ramachandran, Zoph, Le (2017), "Searching for activation functions".
@@ -56,12 +56,12 @@ const NEARLY: Metric = Metric {
     unit: "fraction",
     higher_is_better: true,
     applies_to: |targets| matches!(targets, Targets::Labels { .. }),
-    sum: |predictions, targets, indices| {
+    formula: MetricFormula::Mean(|predictions, targets, indices| {
         let Targets::Labels { values, classes } = targets else { return f64::NAN };
         let rows = predictions.chunks_exact(*classes).map(argmax);
         let pairs = rows.zip(indices).map(|(class, &index)| (class, values[index as usize]));
         pairs.filter(|(class, label)| class.abs_diff(*label as usize) <= 1).count() as f64
-    },
+    }),
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use data::{Dataset, FittedTarget};
 use events::Metrics;
 use graph::{Compile, CompileError, MemoryLimit, Pool, Program, RunArgs, Tensor};
+use nn::losses::Prediction;
 use nn::{Mode, Model, ModelInputs, NetworkError};
 
 use crate::batch_source::BatchSource;
@@ -25,6 +26,10 @@ pub struct Evaluation {
     /// The output of the last layer for each sample, row by row: values as the network is trained on them, see
     /// [`FittedTarget::value`].
     pub predictions: Tensor<f32>,
+    /// Their meaning, which the loss states.
+    pub meaning: Prediction,
+    /// What predicted values are multiplied by to be in the unit of the target, [`FittedTarget::scales`].
+    pub scales: Vec<f64>,
 }
 
 /// A network compiled for evaluation.
@@ -114,6 +119,8 @@ impl Evaluator {
         Evaluation {
             metrics: sums.metrics(loss, dataset.len()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
+            meaning: saved.experiment.train.loss.prediction(),
+            scales: scales.to_vec(),
         }
     }
 }

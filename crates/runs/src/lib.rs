@@ -10,6 +10,7 @@ mod experiment;
 mod fingerprint;
 mod folder;
 mod folder_lock;
+pub mod measure;
 pub mod metrics;
 mod mistake;
 mod model_text;

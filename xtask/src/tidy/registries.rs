@@ -106,6 +106,8 @@ const SHARED: &[&str] = &[
     "crates/nn/src/optim/formula.rs",
     "crates/nn/src/optim/lookahead.rs",
     "crates/nn/src/optim/testing.rs",
+    "crates/runs/src/metrics/predictions/mod.rs",
+    "crates/runs/src/metrics/sums.rs",
     "crates/studio/assets/panels/grid.js",
 ];
 

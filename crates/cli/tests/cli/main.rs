@@ -2,6 +2,7 @@
 
 mod data;
 mod elements;
+mod evaluation;
 mod formulas;
 mod hostile;
 mod lessons;

@@ -1,10 +1,10 @@
 //! Data without classes: every command says what there is to say, and nothing of accuracy.
 
 use gradus::data::Targets;
-use gradus::runs::metrics::METRICS;
-use serde_json::Value;
+use gradus::runs::metrics::{METRICS, Metric, MetricFormula};
+use serde_json::{Value, json};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, has_metrics};
 
 /// A small network that learns exponentials of matrices, all samples in one batch.
 const MATRICES: &str = r#"
@@ -28,11 +28,10 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// The metrics of values besides the loss, as they are shown.
-fn value_metrics() -> impl Iterator<Item = String> {
+/// The metrics of values besides the loss.
+fn value_metrics() -> impl Iterator<Item = &'static Metric> {
     let values = Targets::Values { values: Vec::new(), width: 1 };
-    let applicable = METRICS.iter().filter(move |metric| (metric.applies_to)(&values));
-    applicable.map(|metric| metric.name.replace('_', " "))
+    METRICS.iter().filter(move |metric| (metric.applies_to)(&values))
 }
 
 #[test]
@@ -40,7 +39,10 @@ fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
     let sandbox = sandbox();
     let ran = sandbox.succeeds("train matrices.toml --run here");
     let labels: Vec<&str> = ran.out.lines().map(|line| line[..26].trim_end()).collect();
-    let metrics: Vec<String> = value_metrics().map(|name| format!("test {name}")).collect();
+    // While training, means over samples only.
+    let means = value_metrics().filter(|metric| matches!(metric.formula, MetricFormula::Mean(_)));
+    let label = |metric: &Metric| metric.name.replace('_', " ");
+    let metrics: Vec<String> = means.map(|metric| format!("test {}", label(metric))).collect();
     let expected = ["steps", "train loss", "test loss"].into_iter();
     let expected = expected.chain(metrics.iter().map(String::as_str));
     let expected = expected.chain(["time", "run", "Without a validation set t"]);
@@ -48,15 +50,24 @@ fn a_run_with_values_reports_its_loss_and_mean_absolute_error() {
     assert!(!ran.err.contains("accuracy"), "{}", ran.err);
 
     let measured = sandbox.succeeds("eval here");
-    let lines: Vec<&str> = measured.out.lines().collect();
-    assert_eq!(lines[0], "data                 matrix exponentials, test set");
-    assert_eq!(lines[1], "samples              1,000");
+    let mut paragraphs = measured.out.split("\n\n");
+    let overview: Vec<&str> = paragraphs.next().unwrap().lines().collect();
+    assert_eq!(overview[0], "data                     matrix exponentials, test set");
+    assert_eq!(overview[1], "samples                  1,000");
+    let labels: Vec<&str> = overview[2..].iter().map(|line| line[..25].trim_end()).collect();
+    let metrics: Vec<String> = value_metrics().map(label).collect();
+    let expected = std::iter::once("loss").chain(metrics.iter().map(String::as_str));
+    assert_eq!(labels, expected.collect::<Vec<_>>());
+    let of_outputs: Vec<&str> = paragraphs.next().unwrap().lines().collect();
+    assert_eq!((of_outputs[0], of_outputs.len()), ("each output:", 2 + metrics.len()));
+    assert_eq!(of_outputs[1].split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+    let largest: Vec<&str> = paragraphs.next().unwrap().lines().collect();
+    assert_eq!((largest[0], largest.len()), ("largest errors:", 12));
     let loss = |text: &str, label: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(label)).unwrap();
         line.trim().to_owned()
     };
-    let n_lines = 3 + value_metrics().count();
-    assert_eq!((lines.len(), loss(&ran.out, "test loss")), (n_lines, loss(&measured.out, "loss")));
+    assert_eq!(loss(&ran.out, "test loss"), loss(&measured.out, "loss"));
     // With the best value of the run behind it.
     let error = loss(&ran.out, "test mean absolute error");
     assert!(error.starts_with(&loss(&measured.out, "mean absolute error")), "{error}");
@@ -80,8 +91,22 @@ fn json_has_no_accuracy() {
     let loss = |part: &str| summary[part]["loss"].as_f64();
     assert!(loss("test") < loss("train").map(|loss| 4.0 * loss));
     let measured = sandbox.line("eval here --json").json();
-    assert_eq!(measured["metrics"], summary["test"]);
-    assert_eq!(measured["confusion"], serde_json::json!([]));
+    assert!(has_metrics(&measured, &summary["test"]), "{measured}");
+    assert_eq!((&measured["confusion"], &measured["classes"]), (&json!([]), &json!([])));
+    let squared = |metrics: &Value| metrics["mean_squared_error"].as_f64().unwrap();
+    let of_outputs = measured["outputs"].as_array().unwrap().iter();
+    let mean = of_outputs.map(|output| squared(&output["metrics"])).sum::<f64>() / 4.0;
+    // Of all outputs together.
+    assert!((squared(&measured["metrics"]) / mean - 1.0).abs() < 1e-12, "{measured}");
+    let [first, second] = [0, 1].map(|i| measured["worst_mistakes"][i]["error"].as_f64().unwrap());
+    assert_eq!(Some(first.abs()), measured["metrics"]["absolute_error_max"].as_f64());
+    assert!(first.abs() >= second.abs());
+    let file = sandbox.succeeds("eval here --mistakes 1 --mistakes-csv errors.csv");
+    assert!(file.out.contains("\nmistakes                 errors.csv\n"), "{}", file.out);
+    let rows = sandbox.read("errors.csv");
+    let (columns, row) = rows.split_once('\n').unwrap();
+    assert_eq!(columns, "sample,output,target,prediction,error");
+    assert!(row.ends_with(&format!(",{first}\n")), "{row}");
 }
 
 #[test]

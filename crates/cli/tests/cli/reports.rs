@@ -141,21 +141,39 @@ fn a_run_and_its_file_are_measured_alike() {
     let train = "train tiny.toml --set train.schedule.learning_rate=1e-300 --run here";
     sandbox.succeeds(train);
     let report = "\
-data      test-images
-samples   6
-loss      1.0986
-accuracy  0.3333 (4 misclassified)
+data                        test-images
+samples                     6
+loss                        1.0986
+accuracy                    0.3333 (4 misclassified)
+balanced accuracy           0.3333
+precision macro             0.1111
+precision weighted          0.1111
+recall macro                0.3333
+recall weighted             0.3333
+f1 macro                    0.1667
+f1 weighted                 0.1667
+roc auc                     0.5000
+average precision           0.3333
+log loss                    1.0986
+brier score                 0.6667
+expected calibration error  0.0000
+
+each class:
+class  samples  predicted  precision  recall      f1  roc auc  average precision
+0            2          6     0.3333  1.0000  0.5000   0.5000             0.3333
+1            2          0     0.0000  0.0000  0.0000   0.5000             0.3333
+2            2          0     0.0000  0.0000  0.0000   0.5000             0.3333
 
 confusion matrix (rows: label, columns: prediction):
-      0  1  2
-  0   2  0  0
-  1   2  0  0
-  2   2  0  0
+   0  1  2
+0  2  0  0
+1  2  0  0
+2  2  0  0
 
 worst mistakes, by probability of the true class:
-sample  label  predicted  p(predicted)  p(label)
-     1      1          0        0.3333   3.33e-1
-     2      2          0        0.3333   3.33e-1
+sample  label  predicted  predicted probability  label probability
+     1      1          0                 0.3333             0.3333
+     2      2          0                 0.3333             0.3333
 ";
     for model in ["here", "here/checkpoints/last.safetensors"] {
         let ran = sandbox.line(&format!("eval {model} --mistakes 2"));
@@ -181,13 +199,13 @@ fn two_classes_by_one_output_have_a_matrix_of_two_rows() {
     let train = format!("train tiny.toml {one} --set train.schedule.learning_rate=1e-300");
     let report = "\
 confusion matrix (rows: label, columns: prediction):
-      0  1
-  0   2  0
-  1   4  0
+   0  1
+0  2  0
+1  4  0
 
 worst mistakes, by probability of the true class:
-sample  label  predicted  p(predicted)  p(label)
-     1      1          0        0.5000   5.00e-1
+sample  label  predicted  predicted probability  label probability
+     1      1          0                 0.5000             0.5000
 ";
     sandbox.succeeds(&format!("{train} --set train.loss=binary_cross_entropy --run here"));
     for data in ["", "--data test-images test-labels"] {
@@ -206,8 +224,8 @@ fn a_loss_without_probabilities_shows_scores() {
     sandbox.succeeds(train);
     let ran = sandbox.line("eval here --mistakes 1");
     let mistake = "\
-sample  label  predicted  score(predicted)  score(label)
-     1      1          0            0.0000        0.0000
+sample  label  predicted  predicted score  label score
+     1      1          0           0.0000       0.0000
 ";
     assert!(ran.out.ends_with(mistake), "{}", ran.out);
     let json = sandbox.line("eval here --json").json();

@@ -34,6 +34,12 @@ impl Ran {
     }
 }
 
+/// Whether an evaluation has every metric that a run reported, with the same value.
+pub(crate) fn has_metrics(evaluation: &Value, reported: &Value) -> bool {
+    let mut reported = reported.as_object().unwrap().iter();
+    reported.all(|(name, value)| evaluation["metrics"][name] == *value)
+}
+
 /// A program that serves, or that runs until a signal ends it. It ends with the test.
 pub(crate) struct Running(pub(crate) Child);
 

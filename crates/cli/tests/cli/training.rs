@@ -9,7 +9,7 @@ use gradus::events::{Event, Reader};
 use gradus::runs::Experiment;
 use serde_json::Value;
 
-use crate::sandbox::{Running, Sandbox};
+use crate::sandbox::{Running, Sandbox, has_metrics};
 
 const KEYS: &str = "name seed steps epochs train test best selection weights_digest samples_per_second wall_seconds threads";
 
@@ -201,7 +201,7 @@ fn a_validation_set_chooses_and_the_run_says_what_it_found() {
     for (part, samples) in [("train", 9), ("validation", 3), ("test", 6)] {
         let found = sandbox.succeeds(&format!("eval here --part {part} --json")).json();
         assert_eq!(found["samples"], samples);
-        assert!(part == "train" || found["metrics"] == summary[part], "{part}: {found}");
+        assert!(part == "train" || has_metrics(&found, &summary[part]), "{part}: {found}");
     }
     sandbox.succeeds("train tiny.toml --run without");
     let error = sandbox.refused("eval without --part validation");
@@ -305,7 +305,7 @@ fn a_run_interrupted_by_one_signal_or_a_pair_exits_130_and_is_saved() {
         let end = r#""event":"run_finished","reason":{"kind":"interrupted"},"model_saved":true"#;
         assert!(log.lines().last().unwrap().contains(end));
         assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signals}: {ran:?}");
-        assert_eq!(sandbox.line("eval here --json").json()["metrics"], ran.json()["test"]);
+        assert!(has_metrics(&sandbox.line("eval here --json").json(), &ran.json()["test"]));
     }
 }
 

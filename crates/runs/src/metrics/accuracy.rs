@@ -7,15 +7,15 @@
 
 use data::Targets;
 
-use super::Metric;
+use super::{Metric, MetricFormula, has_labels};
 
 /// See the [module](self).
 pub const ACCURACY: Metric = Metric {
     name: "accuracy",
     unit: "fraction",
     higher_is_better: true,
-    applies_to: |targets| matches!(targets, Targets::Labels { .. }),
-    sum: correct,
+    applies_to: has_labels,
+    formula: MetricFormula::Mean(correct),
 };
 
 fn correct(predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {

@@ -4,15 +4,15 @@
 
 use data::Targets;
 
-use super::Metric;
+use super::{Metric, MetricFormula, has_values};
 
 /// See the [module](self).
 pub const MEAN_ABSOLUTE_ERROR: Metric = Metric {
     name: "mean_absolute_error",
     unit: "target",
     higher_is_better: false,
-    applies_to: |targets| matches!(targets, Targets::Values { .. }),
-    sum: errors,
+    applies_to: has_values,
+    formula: MetricFormula::Mean(errors),
 };
 
 fn errors(predictions: &[f32], targets: &Targets, indices: &[u32]) -> f64 {

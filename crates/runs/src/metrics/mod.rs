@@ -1,42 +1,104 @@
 //! Metrics: one file each. This list is the whole registry.
 //!
-//! A metric is computed for every training batch that is reported and for every evaluation of a network whose targets
-//! it applies to. Logs, results, tables and pages take its name, its unit and its direction from here. A program adds
-//! metrics of its own by [`register`].
+//! A metric that is a mean over samples is computed for every training batch that is reported and for every evaluation.
+//! Any metric is computed from all predictions for a part by [`Evaluation::measure`](crate::Evaluation::measure), which
+//! `gradus eval` prints. Each applies to classes or to values. Logs, results, tables and pages take its name, its unit
+//! and its direction from here. A program adds metrics of its own by [`register`].
+//!
+//! `docs/metrics.md` defines each.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use data::Targets;
 use events::{Best, MetricInfo, Metrics};
-use graph::{NodeId, Pool, Program};
 use nn::Loss;
 use nn::registry::RegisterError;
 
+pub mod absolute_error;
 pub mod accuracy;
+pub mod average_precision;
+pub mod balanced_accuracy;
+pub mod brier_score;
+pub mod expected_calibration_error;
+pub mod f1;
+pub mod log_loss;
 pub mod mean_absolute_error;
+pub mod mean_squared_error;
+pub mod precision;
+mod predictions;
+pub mod r_squared;
+pub mod recall;
+pub mod roc_auc;
+pub mod root_mean_squared_error;
+mod sums;
+pub mod top_5_accuracy;
+
+pub use predictions::{
+    ClassCounts, ClassPredictions, ClassProbabilities, Ranking, ValuePredictions,
+};
+pub use sums::{BatchMetrics, MetricSums};
 
 /// Every metric of the library, in the order in which they are shown.
-pub const METRICS: &[Metric] = &[accuracy::ACCURACY, mean_absolute_error::MEAN_ABSOLUTE_ERROR];
+pub const METRICS: &[Metric] = &[
+    accuracy::ACCURACY,
+    balanced_accuracy::BALANCED_ACCURACY,
+    top_5_accuracy::TOP_5_ACCURACY,
+    precision::PRECISION_MACRO,
+    precision::PRECISION_WEIGHTED,
+    recall::RECALL_MACRO,
+    recall::RECALL_WEIGHTED,
+    f1::F1_MACRO,
+    f1::F1_WEIGHTED,
+    roc_auc::ROC_AUC,
+    average_precision::AVERAGE_PRECISION,
+    log_loss::LOG_LOSS,
+    brier_score::BRIER_SCORE,
+    expected_calibration_error::EXPECTED_CALIBRATION_ERROR,
+    mean_absolute_error::MEAN_ABSOLUTE_ERROR,
+    mean_squared_error::MEAN_SQUARED_ERROR,
+    root_mean_squared_error::ROOT_MEAN_SQUARED_ERROR,
+    r_squared::R_SQUARED,
+    absolute_error::ABSOLUTE_ERROR_MEDIAN,
+    absolute_error::ABSOLUTE_ERROR_P90,
+    absolute_error::ABSOLUTE_ERROR_P99,
+    absolute_error::ABSOLUTE_ERROR_MAX,
+];
 
 /// A measure of predictions against targets, besides the loss.
 #[derive(Clone, Debug)]
 pub struct Metric {
     /// Its name in logs and results.
     pub name: &'static str,
-    /// Its unit: `fraction` for 0 to 1, `target` for that of the target values.
+    /// Its unit: `fraction` for 0 to 1, `nats`, `target` for that of the target values, `squared target`, or `none`.
     pub unit: &'static str,
     /// Whether a larger value is a better one.
     pub higher_is_better: bool,
     /// Whether it can be computed for these targets.
     pub applies_to: fn(&Targets) -> bool,
-    /// The sum of its values for some samples; the mean over all samples is the value that is reported. Row `i` of
-    /// the predictions is the output of the last layer for the sample whose target has the number that is the `i`th of
-    /// the indices; there is at least one. Called only with targets that it applies to. Values are in the unit of the
-    /// target; if it is standardised, both count from its mean, so that `f32` tells them apart.
-    pub sum: fn(&[f32], &Targets, &[u32]) -> f64,
+    /// How it is computed.
+    pub formula: MetricFormula,
 }
+
+/// How a metric follows from predictions and targets.
+#[derive(Clone, Copy, Debug)]
+pub enum MetricFormula {
+    /// A mean over samples, which is reported while training as well: the sum of its values for some samples. Row `i`
+    /// of the predictions is the output of the last layer for the sample whose target has the number that is the `i`th
+    /// of the indices; there is at least one. Called only with targets that the metric applies to. Values are in the
+    /// unit of the target; if it is standardised, both count from its mean, so that `f32` tells them apart.
+    Mean(fn(&[f32], &Targets, &[u32]) -> f64),
+    /// A number that follows from the predicted classes of all samples of a part.
+    Classes(fn(&ClassPredictions<'_>) -> MetricValue),
+    /// A number that follows from the predicted values of all samples of a part.
+    Values(fn(&ValuePredictions<'_>) -> MetricValue),
+}
+
+/// The value of a metric or, where it is undefined, the reason: a clause such as `all targets are equal`.
+pub type MetricValue = Result<f64, &'static str>;
+
+/// Why a metric is undefined that is computed from numbers.
+pub(crate) const NOT_FINITE: &str = "a prediction is infinite or NaN";
 
 /// The metrics of the program. A list that was published never changes: another one takes its place.
 static REGISTERED: RwLock<&[&Metric]> = RwLock::new(&[]);
@@ -45,18 +107,18 @@ static REGISTERED: RwLock<&[&Metric]> = RwLock::new(&[]);
 ///
 /// ```
 /// use data::Targets;
-/// use gradus_runs::metrics::{Metric, register};
+/// use gradus_runs::metrics::{Metric, MetricFormula, register};
 ///
 /// register(Metric {
 ///     name: "bias",
 ///     unit: "target",
 ///     higher_is_better: false,
 ///     applies_to: |targets| matches!(targets, Targets::Values { width: 1, .. }),
-///     sum: |predictions, targets, indices| {
+///     formula: MetricFormula::Mean(|predictions, targets, indices| {
 ///         let Targets::Values { values, .. } = targets else { return f64::NAN };
 ///         let pairs = predictions.iter().zip(indices);
 ///         pairs.map(|(y, &index)| f64::from(y - values[index as usize])).sum()
-///     },
+///     }),
 /// })?;
 /// # Ok::<(), nn::registry::RegisterError>(())
 /// ```
@@ -83,140 +145,32 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// The metrics that apply to some targets.
-fn applicable(targets: &Targets) -> impl Iterator<Item = &'static Metric> {
+pub(crate) fn applicable(targets: &Targets) -> impl Iterator<Item = &'static Metric> {
     all().filter(move |metric| (metric.applies_to)(targets))
 }
 
-/// What a reader must know of the metrics of a run with such targets: the loss first.
+/// [`Metric::applies_to`] of metrics of classes.
+fn has_labels(targets: &Targets) -> bool {
+    matches!(targets, Targets::Labels { .. })
+}
+
+/// [`Metric::applies_to`] of metrics of values.
+fn has_values(targets: &Targets) -> bool {
+    matches!(targets, Targets::Values { .. })
+}
+
+/// What a reader must know of the metrics that a run with such targets reports: the loss first.
 pub fn metric_infos(loss: &Loss, targets: &Targets) -> Vec<MetricInfo> {
     let unit = if loss.is_in_nats() { "nats" } else { loss.name() };
     let loss = MetricInfo { name: "loss".into(), unit: unit.into(), higher_is_better: false };
-    let others = applicable(targets).map(|metric| MetricInfo {
+    let means =
+        applicable(targets).filter(|metric| matches!(metric.formula, MetricFormula::Mean(_)));
+    let others = means.map(|metric| MetricInfo {
         name: metric.name.into(),
         unit: metric.unit.into(),
         higher_is_better: metric.higher_is_better,
     });
     std::iter::once(loss).chain(others).collect()
-}
-
-/// Sums of the metrics that apply to some targets, over samples.
-#[derive(Clone, Debug)]
-pub struct MetricSums {
-    sums: Vec<(&'static Metric, f64)>,
-    scaled: Option<ScaledValues>,
-}
-
-/// Values in the unit of the target.
-#[derive(Clone, Debug)]
-struct ScaledValues {
-    scales: Vec<f64>,
-    predictions: Vec<f32>,
-    targets: Targets,
-    indices: Vec<u32>,
-}
-
-impl ScaledValues {
-    fn new(scales: &[f64]) -> Self {
-        let targets = Targets::Values { values: Vec::new(), width: scales.len() };
-        Self { scales: scales.to_vec(), predictions: Vec::new(), targets, indices: Vec::new() }
-    }
-
-    fn fill(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        let (Targets::Values { values: from, width }, Targets::Values { values, .. }) =
-            (targets, &mut self.targets)
-        else {
-            return;
-        };
-        let scaled = |(&value, &scale): (&f32, &f64)| (f64::from(value) * scale) as f32;
-        self.predictions.clear();
-        self.predictions.extend(predictions.iter().zip(self.scales.iter().cycle()).map(scaled));
-        values.clear();
-        for &index in indices {
-            let row = &from[index as usize * width..][..*width];
-            values.extend(row.iter().zip(&self.scales).map(scaled));
-        }
-        self.indices.clear();
-        self.indices.extend(0..indices.len() as u32);
-    }
-}
-
-impl MetricSums {
-    /// For samples with such targets, whose values were divided by [scales](data::FittedTarget::scales), if there are any.
-    pub fn new(targets: &Targets, scales: &[f64]) -> Self {
-        let sums = applicable(targets).map(|metric| (metric, 0.0)).collect();
-        Self { sums, scaled: (!scales.is_empty()).then(|| ScaledValues::new(scales)) }
-    }
-
-    /// Adds samples; the arguments are those of [`Metric::sum`], with values as the network is trained on them.
-    pub fn add(&mut self, predictions: &[f32], targets: &Targets, indices: &[u32]) {
-        let Self { sums, scaled } = self;
-        let (predictions, targets, indices) = match scaled {
-            None => (predictions, targets, indices),
-            Some(scaled) => {
-                scaled.fill(predictions, targets, indices);
-                (&scaled.predictions[..], &scaled.targets, &scaled.indices[..])
-            }
-        };
-        for (metric, sum) in sums {
-            *sum += (metric.sum)(predictions, targets, indices);
-        }
-    }
-
-    /// The metrics of all samples that were added, of which there are `samples`, and whose mean loss is known.
-    pub fn metrics(&self, loss: f64, samples: usize) -> Metrics {
-        self.sums.iter().fold(Metrics::new(loss), |metrics, (metric, sum)| {
-            metrics.with(metric.name, sum / samples as f64)
-        })
-    }
-
-    fn reset(&mut self) {
-        self.sums.iter_mut().for_each(|(_, sum)| *sum = 0.0);
-    }
-}
-
-/// Computes the metrics of a batch, tile by tile on the threads of a pool.
-#[derive(Debug)]
-pub struct BatchMetrics {
-    /// The samples of each tile, and their sums.
-    tiles: Vec<(Range<usize>, MetricSums)>,
-    total: MetricSums,
-    /// Of each thread: the predictions of a tile.
-    rows: Vec<Mutex<Vec<f32>>>,
-}
-
-impl BatchMetrics {
-    /// For the batches of `program` on the threads of `pool`; of samples as [`MetricSums::new`].
-    pub fn new(program: &Program<f32>, pool: &Pool, targets: &Targets, scales: &[f64]) -> Self {
-        let rows = std::iter::repeat_with(Mutex::default).take(pool.threads()).collect();
-        let total = MetricSums::new(targets, scales);
-        let tiles = program.tiles().map(|samples| (samples, total.clone())).collect();
-        Self { tiles, total, rows }
-    }
-
-    /// The metrics of the batch that `program` has run, whose mean loss is known. `indices` are the numbers of its
-    /// samples in the dataset, `prediction` is the kept output of the last layer.
-    pub fn metrics(
-        &mut self,
-        loss: f64,
-        (program, prediction): (&Program<f32>, NodeId),
-        pool: &Pool,
-        targets: &Targets,
-        indices: &[u32],
-    ) -> Metrics {
-        let outputs = program.graph().shape(prediction).len();
-        pool.each_with(&mut self.tiles, &self.rows, |tile, (samples, sums), rows| {
-            rows.resize(samples.len() * outputs, 0.0);
-            program.copy_tile_value(prediction, tile, rows);
-            sums.reset();
-            sums.add(rows, targets, &indices[samples.clone()]);
-        });
-        self.total.reset();
-        for (_, sums) in &self.tiles {
-            let pairs = self.total.sums.iter_mut().zip(&sums.sums);
-            pairs.for_each(|((_, total), (_, sum))| *total += sum);
-        }
-        self.total.metrics(loss, indices.len())
-    }
 }
 
 /// How much better a metric is after a change from one value to another: negative if it is worse.
@@ -261,7 +215,7 @@ mod tests {
             unit: "samples",
             higher_is_better: true,
             applies_to: |targets| matches!(targets, Targets::Values { width: 3, .. }),
-            sum: |_, _, indices| indices.len() as f64,
+            formula: MetricFormula::Mean(|_, _, indices| indices.len() as f64),
         };
         for name in ["loss", "accuracy"] {
             assert_eq!(register(metric(name)), Err(RegisterError::NameTaken(name)));

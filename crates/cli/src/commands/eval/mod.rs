@@ -1,0 +1,113 @@
+//! `eval`: evaluate a saved model.
+
+mod mistakes;
+mod report;
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, ensure};
+use gradus::data::{Dataset, readers};
+use gradus::events::Part;
+use gradus::graph::Pool;
+use gradus::runs::measure::fit_temperature;
+use gradus::runs::{Evaluation, Evaluator, SavedModel};
+
+use self::report::EvalReport;
+use crate::output::print;
+use crate::threads::ThreadsArgs;
+
+/// Evaluate a saved model: every metric, each class, confusion matrix, worst mistakes.
+///
+/// Exits 0 on success, 2 on an error.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvalArgs {
+    /// Run directory or safetensors file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// Set of the run to evaluate on, made again from its experiment: train, validation or test.
+    #[arg(long, value_name = "SET", default_value = "test", value_parser = part, conflicts_with = "data")]
+    part: Part,
+
+    /// IDX files to evaluate on instead, plain or gzipped.
+    #[arg(long, num_args = 2, value_names = ["IMAGES", "LABELS"])]
+    data: Option<Vec<PathBuf>>,
+
+    /// Fit a temperature on the validation set, and print what it makes of the probabilities.
+    #[arg(long)]
+    temperature: bool,
+
+    /// Number of mistakes, or of the largest errors of values, to list.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    mistakes: usize,
+
+    /// Write them to a CSV file instead of listing them.
+    #[arg(long, value_name = "FILE")]
+    mistakes_csv: Option<PathBuf>,
+
+    /// Print the results as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn part(name: &str) -> Result<Part, String> {
+    let parts = [Part::Train, Part::Validation, Part::Test];
+    let found = parts.into_iter().find(|part| part.to_string() == name);
+    found.ok_or_else(|| "expected train, validation or test".into())
+}
+
+pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let model = SavedModel::read(&args.model)?;
+    let experiment = &model.experiment;
+    let from_files = match args.data.as_deref() {
+        Some([images, labels]) => {
+            let classes = experiment.train.loss.classes(experiment.model.outputs()?);
+            let rows = readers::idx::read(images, labels, classes)?;
+            Some(model.transforms.encode_dataset(rows)?)
+        }
+        _ => None,
+    };
+    let is_needed = from_files.is_none() || args.temperature;
+    let parts = is_needed.then(|| experiment.data.open(gradus::mnist)).transpose()?;
+    let set = |part, option: &str| {
+        let set = parts.as_ref().and_then(|parts| parts.get(part));
+        set.with_context(|| {
+            format!("{option}: the run has no validation set, expected data.validation in its experiment")
+        })
+    };
+    let dataset = match &from_files {
+        Some(dataset) => dataset,
+        None => set(args.part, "--part validation")?,
+    };
+    let (found, expected) = (dataset.sample_shape(), &experiment.model.input[..]);
+    ensure!(
+        found == expected,
+        "{}: expected samples of {expected:?}, found {found:?}",
+        dataset.name()
+    );
+    ensure!(!dataset.is_empty(), "{}: expected at least one sample, found none", dataset.name());
+    let pool = Pool::new(ThreadsArgs::default().count());
+    let evaluate = |set: &Dataset| -> anyhow::Result<Evaluation> {
+        Ok(Evaluator::new(experiment, set)?.evaluate(Some(&pool), set, &model))
+    };
+    let evaluation = evaluate(dataset)?;
+    let mut report = EvalReport::new(&model.transforms, dataset, &evaluation);
+    if args.temperature {
+        let validation = set(Part::Validation, "--temperature")?;
+        let evaluated = evaluate(validation)?;
+        let predictions = evaluated.class_predictions(validation.targets());
+        let predictions = predictions.context("--temperature: expected classes, found values")?;
+        let temperature = fit_temperature(&predictions)
+            .map_err(|reason| anyhow!("--temperature: {reason} on {}", validation.name()))?;
+        report.add_temperature(temperature, validation, dataset, &evaluation);
+    }
+    report.worst_mistakes.truncate(args.mistakes);
+    if let Some(file) = &args.mistakes_csv {
+        let rows = report.worst_mistakes.to_csv();
+        fs::write(file, rows).with_context(|| format!("writing {}", file.display()))?;
+    }
+    print(out, args.json, &report, |report, out| report.write(args.mistakes_csv.as_deref(), out))
+}

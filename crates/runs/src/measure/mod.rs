@@ -1,0 +1,94 @@
+//! Every metric of an evaluation, and what stands behind them: each class, each output, a temperature.
+
+mod class_scores;
+mod temperature;
+
+use data::Targets;
+use graph::Tensor;
+
+use crate::evaluate::Evaluation;
+use crate::metrics::{
+    ClassPredictions, Metric, MetricFormula, MetricSums, MetricValue, NOT_FINITE, ValuePredictions,
+    applicable,
+};
+
+pub use class_scores::ClassScores;
+pub use temperature::{HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, fit_temperature};
+
+/// A metric with its value.
+#[derive(Clone, Debug)]
+pub struct MeasuredMetric {
+    /// Which.
+    pub metric: &'static Metric,
+    /// Its value, which is finite, or why it is undefined.
+    pub value: MetricValue,
+}
+
+impl Evaluation {
+    /// Every metric that applies to the targets of the part, in the order of the registry. The loss is not among them.
+    ///
+    /// # Panics
+    ///
+    /// If the part has no sample, or is another one than that of the evaluation.
+    pub fn measure(&self, targets: &Targets) -> Vec<MeasuredMetric> {
+        let classes = self.class_predictions(targets);
+        let values = self.value_predictions(targets);
+        let measured = applicable(targets).filter_map(|metric| {
+            let value = match metric.formula {
+                MetricFormula::Mean(_) => Ok(self.metrics.get(metric.name)?),
+                MetricFormula::Classes(formula) => formula(classes.as_ref()?),
+                MetricFormula::Values(formula) => formula(values.as_ref()?),
+            };
+            let value =
+                value.and_then(|value| if value.is_finite() { Ok(value) } else { Err(NOT_FINITE) });
+            Some(MeasuredMetric { metric, value })
+        });
+        measured.collect()
+    }
+
+    /// The same for each of several outputs whose targets are values; empty for classes and for a single output.
+    ///
+    /// # Panics
+    ///
+    /// As [`measure`](Self::measure).
+    pub fn measure_outputs(&self, targets: &Targets) -> Vec<Vec<MeasuredMetric>> {
+        let (Targets::Values { values, width }, predictions) = (targets, self.predictions.values())
+        else {
+            return Vec::new();
+        };
+        let of_output = |output: usize| {
+            let column =
+                |all: &[f32]| Vec::from_iter(all.iter().skip(output).step_by(*width).copied());
+            let (predictions, targets) =
+                (column(predictions), Targets::Values { values: column(values), width: 1 });
+            let scales = Vec::from_iter(self.scales.get(output).copied());
+            let mut sums = MetricSums::new(&targets, &scales);
+            let n = predictions.len();
+            sums.add(&predictions, &targets, &Vec::from_iter(0..n as u32));
+            let (metrics, predictions) =
+                (sums.metrics(f64::NAN, n), Tensor::new([n, 1], predictions));
+            Self { metrics, predictions, meaning: self.meaning, scales }.measure(&targets)
+        };
+        let outputs = if *width > 1 { 0..*width } else { 0..0 };
+        outputs.map(of_output).collect()
+    }
+
+    /// The predictions with the labels of the part; none for values.
+    ///
+    /// # Panics
+    ///
+    /// As [`measure`](Self::measure).
+    pub fn class_predictions<'a>(&'a self, targets: &'a Targets) -> Option<ClassPredictions<'a>> {
+        let Targets::Labels { values, classes } = targets else { return None };
+        Some(ClassPredictions::new(self.predictions.values(), values, *classes, self.meaning))
+    }
+
+    fn value_predictions<'a>(&'a self, targets: &'a Targets) -> Option<ValuePredictions<'a>> {
+        let Targets::Values { values, width } = targets else { return None };
+        let predictions = ValuePredictions::new(self.predictions.values(), values, *width);
+        Some(predictions.with_scales(&self.scales))
+    }
+}
+
+#[cfg(test)]
+mod tests;
