@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use diagnostics::did_you_mean;
+use gradus::runs::sources::DataSource;
 use gradus::runs::tune::Tuning;
-use gradus::runs::{Experiment, Parts, presets};
+use gradus::runs::{DataSpec, Experiment, Parts, presets};
 use gradus::train::TrainError;
 
 /// A preset or an experiment file, with overridden settings.
@@ -72,6 +73,10 @@ impl ReadExperiment {
     }
 }
 
+fn take_paths_from(data: &mut DataSpec, folder: &Path) -> anyhow::Result<()> {
+    data.take_paths_from(folder).context("data.source: expected paths of files")
+}
+
 impl ExperimentArgs {
     /// The experiment, with the settings `more` overridden after those of `--set`.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<ReadExperiment> {
@@ -80,12 +85,14 @@ impl ExperimentArgs {
         let mut experiment = Experiment::parse_with(&file, &text, &settings)?;
         let overridden: Vec<_> = settings.into_iter().map(|(path, _)| path).collect();
         // A path in a file is relative to its folder, one of the command line to the current one.
-        if !overridden.iter().any(|path| path == "model.start")
-            && let (Some(start), Some(folder)) =
-                (&mut experiment.model.start, Path::new(&file).parent())
-        {
-            *start = folder.join(&*start);
+        let folder_of = |setting: &str| {
+            let is_overridden = overridden.iter().any(|path| path.starts_with(setting));
+            Path::new(&file).parent().filter(|_| !is_overridden).unwrap_or(Path::new(""))
+        };
+        if let Some(start) = &mut experiment.model.start {
+            *start = folder_of("model.start").join(&*start);
         }
+        take_paths_from(&mut experiment.data, folder_of("data.source"))?;
         warn(&experiment.model.warnings());
         Ok(ReadExperiment { experiment, file, text, overridden })
     }
@@ -96,14 +103,30 @@ impl ExperimentArgs {
         let (file, text) = self.text()?;
         let tuning = Tuning::parse_with(&file, &text, &settings)?;
         warn(&tuning.base().model.warnings());
-        let is_overridden = settings.iter().any(|(path, _)| path == "model.start");
-        let Some(start) = tuning.base().model.start.as_ref().filter(|_| !is_overridden) else {
-            return Ok(tuning);
-        };
         // The text of the sweep and those of its trials stand in other folders.
-        let start = Path::new(&file).parent().map_or(start.clone(), |folder| folder.join(start));
-        let start = std::path::absolute(&start).with_context(|| start.display().to_string())?;
-        settings.push(("model.start".to_owned(), start.display().to_string()));
+        let folder_of = |setting: &str| {
+            let is_overridden = settings.iter().any(|(path, _)| path.starts_with(setting));
+            Path::new(&file).parent().filter(|_| !is_overridden).unwrap_or(Path::new(""))
+        };
+        let mut more = Vec::new();
+        if let Some(start) = &tuning.base().model.start {
+            let start = folder_of("model.start").join(start);
+            let start = std::path::absolute(&start).with_context(|| start.display().to_string())?;
+            more.push(("model.start".to_owned(), start.display().to_string()));
+        }
+        let mut data = tuning.base().data.clone();
+        take_paths_from(&mut data, folder_of("data.source"))?;
+        if let DataSource::DataFiles(files) = &data.source {
+            for (name, path) in [("train", Some(&files.train)), ("test", files.test.as_ref())] {
+                let setting =
+                    path.map(|path| (format!("data.source.{name}"), path.display().to_string()));
+                more.extend(setting);
+            }
+        }
+        if more.is_empty() {
+            return Ok(tuning);
+        }
+        settings.extend(more);
         Ok(Tuning::parse_with(&file, &text, &settings)?)
     }
 
@@ -128,7 +151,7 @@ impl ExperimentArgs {
         Ok(read)
     }
 
-    fn settings(&self, more: &[(&str, Option<String>)]) -> Vec<(String, String)> {
+    pub(crate) fn settings(&self, more: &[(&str, Option<String>)]) -> Vec<(String, String)> {
         let more =
             more.iter().filter_map(|(path, value)| Some(((*path).to_owned(), value.clone()?)));
         self.set.iter().cloned().chain(more).collect()

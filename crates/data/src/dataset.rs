@@ -234,6 +234,28 @@ impl Features {
         }
     }
 
+    /// No numbers of the same type.
+    #[must_use]
+    pub fn empty(&self) -> Self {
+        match self {
+            Self::U8(_) => Self::U8(Vec::new()),
+            Self::F32(_) => Self::F32(Vec::new()),
+        }
+    }
+
+    /// Appends some numbers of others, which are of the same type.
+    ///
+    /// # Panics
+    ///
+    /// If they are of another type, or fewer.
+    pub fn extend_from(&mut self, others: &Self, range: Range<usize>) {
+        match (self, others) {
+            (Self::U8(values), Self::U8(others)) => values.extend_from_slice(&others[range]),
+            (Self::F32(values), Self::F32(others)) => values.extend_from_slice(&others[range]),
+            _ => panic!("bytes and real numbers"),
+        }
+    }
+
     /// A copy of some numbers.
     pub(crate) fn range(&self, range: Range<usize>) -> Self {
         match self {
@@ -249,6 +271,23 @@ impl Targets {
         match self {
             Self::Labels { classes, .. } => *classes,
             Self::Values { width, .. } => *width,
+        }
+    }
+
+    /// Appends the targets of other samples.
+    ///
+    /// # Panics
+    ///
+    /// If they are of another kind.
+    pub fn append(&mut self, others: Self) {
+        match (self, others) {
+            (Self::Labels { values, .. }, Self::Labels { values: others, .. }) => {
+                values.extend(others);
+            }
+            (Self::Values { values, .. }, Self::Values { values: others, .. }) => {
+                values.extend(others);
+            }
+            _ => panic!("classes and values"),
         }
     }
 

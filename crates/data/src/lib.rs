@@ -19,6 +19,8 @@ pub mod readers;
 mod report;
 mod sampler;
 mod statistics;
+#[cfg(feature = "files")]
+mod test_table;
 pub mod transforms;
 mod zip;
 
@@ -33,3 +35,5 @@ pub use open::open;
 pub use order::Order;
 pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};
+#[cfg(feature = "files")]
+pub use test_table::{TestTable, open_test};

@@ -7,7 +7,7 @@ use gradus::nn::init::{Initialize, Initializer, ParameterSize};
 use gradus::nn::layers::{BuildLayer, Linear};
 use gradus::nn::schedule::{LearningRate, Schedule, StepOf};
 use gradus::prelude::*;
-use gradus::runs::sources::{DataSource, Digits, ReadSource};
+use gradus::runs::sources::{DataSource, Digits, ReadSource, SourceData};
 use gradus::runs::{ExperimentError, RunFolder};
 use gradus::train::gradient_check::gradient_check;
 
@@ -50,12 +50,12 @@ gradus::settings! {
 }
 
 impl ReadSource for Pairs {
-    fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
+    fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         let features: Vec<f32> = (0..2 * self.count).map(|i| (i * 37 % 100) as f32).collect();
         let values = features.chunks(2).map(|pair| u32::from(pair[0] > pair[1])).collect();
         let targets = Targets::Labels { values, classes: 2 };
         let set = Dataset::new("pairs", [2], Features::F32(features), targets)?.divided_by(100.0);
-        Ok(Split { train: set.clone(), test: set })
+        Ok(Split { train: set.clone(), test: set }.into())
     }
 }
 

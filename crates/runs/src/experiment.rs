@@ -3,9 +3,11 @@
 mod builder;
 pub(crate) mod document;
 pub mod early_stopping;
+mod part_rows;
 mod parts;
 mod source;
 pub mod sources;
+mod tables;
 mod validation;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +17,7 @@ use std::mem::take;
 use std::ops::Range;
 use std::path::Path;
 
+use data::columns::TableDifference;
 use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, chain, nearest, printable};
 use graph::{MAX_SHARDS, Shape};
@@ -32,10 +35,11 @@ use crate::augment::check_shape;
 
 pub use builder::ExperimentBuilder;
 pub use early_stopping::EarlyStopping;
-pub use parts::{PartRows, Parts, PartsError};
+pub use part_rows::PartRows;
+pub use parts::{Parts, PartsError};
 pub use source::DataSpec;
 pub use sources::{DataSource, Split};
-pub use validation::ValidationSize;
+pub use validation::PartSize;
 
 /// Everything that decides what a run computes. The number of threads does not, and is not part of it.
 ///
@@ -255,6 +259,16 @@ pub enum ExperimentError {
     /// The parts of the data do not fit together.
     #[error(transparent)]
     Parts(#[from] PartsError),
+    /// The columns of a test table are not those of the training table.
+    #[error("{test} does not go with {train}:{}", side_by_side(differences))]
+    Tables {
+        /// The training table.
+        train: String,
+        /// The test table.
+        test: String,
+        /// What differs.
+        differences: Vec<TableDifference>,
+    },
     /// The digits inside the program cannot be read.
     #[error(transparent)]
     Digits(Box<dyn Error + Send + Sync>),
@@ -263,6 +277,14 @@ pub enum ExperimentError {
         "source \"memory\": the data was passed by a program and is not kept; name another source"
     )]
     Memory,
+}
+
+/// What two tables have, one below the other, with what probably mends it.
+fn side_by_side(differences: &[TableDifference]) -> String {
+    let text = |TableDifference { about, train, test, repair }: &TableDifference| {
+        format!("\n  {about}\n    training: {train}\n    test:     {test}\n    {repair}")
+    };
+    differences.iter().map(text).collect()
 }
 
 /// A message with its place, the line of the mistake, and the nearest known name, as far as they are known.

@@ -20,6 +20,7 @@ pub mod presets;
 mod saved;
 mod start;
 mod state;
+mod suggestion;
 mod tensor_file;
 #[cfg(test)]
 mod testing;
@@ -30,8 +31,8 @@ pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
-    ExperimentError, PartRows, Parts, PartsError, Reference, Split, Statistic, TrainSpec,
-    ValidationSize, early_stopping, sources,
+    ExperimentError, PartRows, PartSize, Parts, PartsError, Reference, Split, Statistic, TrainSpec,
+    early_stopping, sources,
 };
 pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
@@ -42,3 +43,4 @@ pub use predictor::{Classification, Predictor, SampleMismatch};
 pub use saved::SavedModel;
 pub use start::Start;
 pub use state::{TrainerState, TrainingProgress};
+pub use suggestion::{suggested_data, suggested_training};

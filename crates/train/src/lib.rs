@@ -2,6 +2,7 @@
 //!
 //! The trainer sends its events to an [`Observer`].
 
+pub mod baselines;
 mod batches;
 pub mod explanation;
 pub mod gradient_check;

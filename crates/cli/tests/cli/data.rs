@@ -47,7 +47,7 @@ fn rows_that_cannot_be_read_are_shown_with_the_rest_of_the_table() {
 fn idx_files_are_described_with_their_labels() {
     let sandbox = Sandbox::new();
     sandbox.succeeds("data train-images --target class").tells(&[
-        "class, number; for classes --set 'kinds.class=whole_category'",
+        "class, whole number as category (3); for a regression --set 'kinds.class=number'",
         "picture",
         "array [4, 4, 1]",
     ]);

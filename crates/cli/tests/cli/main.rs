@@ -7,6 +7,7 @@ mod formulas;
 mod hostile;
 mod lessons;
 mod mistakes;
+mod own_data;
 mod pages;
 mod regression;
 mod reports;

@@ -12,6 +12,7 @@ pub const MISSING: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     name: String,
+    first_row: usize,
     rows: usize,
     columns: Vec<Column>,
 }
@@ -82,7 +83,7 @@ impl Table {
             };
             return Err(DataFault::Columns(fault).of(name));
         }
-        Ok(Self { name, rows, columns })
+        Ok(Self { name, first_row: 0, rows, columns })
     }
 
     /// The name of the table in messages.
@@ -122,7 +123,39 @@ impl Table {
             cells: cells.rows(range.clone()),
         };
         let columns = self.columns.iter().map(column).collect();
-        Self { name: self.name.clone(), rows: range.len(), columns }
+        let first_row = self.first_row + range.start;
+        Self { name: self.name.clone(), first_row, rows: range.len(), columns }
+    }
+
+    /// The same rows as those from the row of this number on, counted from 0, of a larger table: in messages.
+    #[must_use]
+    pub fn beginning_at(self, first_row: usize) -> Self {
+        Self { first_row, ..self }
+    }
+
+    /// The number of the first row, counted from 0, in the table that this one is a block of.
+    pub fn first_row(&self) -> usize {
+        self.first_row
+    }
+
+    /// Changes the names of the categories of a column.
+    pub(crate) fn map_categories(&mut self, column: &str, map: impl Fn(&str) -> &str) {
+        let column = self.columns.iter_mut().find(|other| other.name == column);
+        if let Some(Column { cells: Cells::Categories { categories, .. }, .. }) = column {
+            *categories = categories.iter().map(|category| map(category).to_owned()).collect();
+        }
+    }
+
+    /// The same table with other names for its columns, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::new`].
+    pub(crate) fn renamed(self, names: &[String]) -> Result<Self, DataError> {
+        let Self { name, first_row, rows, columns } = self;
+        let cells = columns.into_iter().map(|column| column.cells);
+        let columns = names.iter().cloned().zip(cells).map(|(name, cells)| Column { name, cells });
+        Ok(Self::new(name, rows, columns.collect())?.beginning_at(first_row))
     }
 
     pub(super) fn into_columns(self) -> Vec<Column> {

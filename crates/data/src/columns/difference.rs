@@ -21,15 +21,23 @@ pub struct TableDifference {
 }
 
 impl TableDescription {
+    fn same_names(&self, test: &Self) -> usize {
+        self.columns.iter().filter(|column| test.column(&column.name).is_some()).count()
+    }
+
+    /// Whether columns belong together by position: there are as many, and no name is the same.
+    pub(crate) fn is_same_by_position(&self, test: &Self) -> bool {
+        self.same_names(test) == 0 && self.columns.len() == test.columns.len()
+    }
+
     /// Why a test table does not go with this training table: columns, kinds, or classes that training never sees. Columns
     /// belong together by name or, if the test table has as many others, by position.
     pub fn differences(&self, test: &Self) -> Vec<TableDifference> {
         let names = |table: &Self| -> Vec<String> {
             table.columns.iter().map(|column| column.name.clone()).collect()
         };
-        let same = |column: &&ColumnDescription| test.column(&column.name).is_some();
-        let n_same = self.columns.iter().filter(same).count();
-        let by_position = n_same == 0 && self.columns.len() == test.columns.len();
+        let n_same = self.same_names(test);
+        let by_position = self.is_same_by_position(test);
         let mut differences = Vec::new();
         if !by_position && (n_same < self.columns.len() || n_same < test.columns.len()) {
             let repair = match (self.columns.len(), test.columns.len()) {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::column::FittedColumn;
 use super::fitted::SavedTransforms;
+use super::rows::BoundColumn;
 use super::target::FittedTarget;
 use super::{FittedTransforms, TransformPlan};
 use crate::columns::{
@@ -112,6 +113,22 @@ impl FittedTransforms {
                 Some(*by as f32).filter(|divisor| f64::from(*divisor) == *by)
             }
             _ => None,
+        }
+    }
+
+    /// The numbers of the array in a table, if all that is done to them is to divide them.
+    ///
+    /// # Errors
+    ///
+    /// As [`FittedTransforms::encode`].
+    pub fn raw_array<'a>(&'a self, table: &'a Table) -> Result<Option<&'a Features>, DataError> {
+        if self.divisor().is_none() {
+            return Ok(None);
+        }
+        let bound = BoundColumn::new(&self.columns()[0], table);
+        match bound.map_err(|fault| fault.of(table.name()))?.cells() {
+            Cells::Arrays { values, .. } => Ok(Some(values)),
+            _ => Ok(None),
         }
     }
 

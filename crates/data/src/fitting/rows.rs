@@ -60,6 +60,7 @@ impl FittedTransforms {
                 cell.write(features);
                 if cell.open.iter().any(|x| x.is_nan()) {
                     let name = &column.column.name;
+                    let row = table.first_row() + row;
                     mistakes.add(mistake(row, name, "a missing cell", "a number"));
                 }
             }

@@ -105,7 +105,7 @@ impl FittedTarget {
                             let found =
                                 category.map_or("a missing cell".to_owned(), |text| quoted(text));
                             mistakes.add(mistake(
-                                row,
+                                table.first_row() + row,
                                 column,
                                 &found,
                                 "a class of the training part",
@@ -123,6 +123,7 @@ impl FittedTarget {
                 let value = |row: usize| {
                     let value = numbers[row];
                     if !value.is_finite() {
+                        let row = table.first_row() + row;
                         mistakes.add(mistake(row, column, "a missing cell", "a number"));
                     }
                     scaled(value, centers[0], scales[0]) as f32

@@ -19,7 +19,7 @@ use std::{fs::File, io::BufReader, path::Path};
 use flate2::bufread::MultiGzDecoder;
 
 #[cfg(feature = "files")]
-use crate::columns::{Cells, Column, Finding, MemoryTable, Table, TableOptions};
+use crate::columns::{Cells, Column, ColumnKind, Finding, MemoryTable, Table, TableOptions};
 use crate::{DataError, DataFault, Features, Targets};
 
 /// The most pixels or labels that are read from one file: 1 GiB, which is 1.3 million digits.
@@ -117,7 +117,10 @@ pub fn table(
     let table = Table::new(name, count as usize, vec![picture, class])?;
     let found = if transpose { "rows and columns exchanged" } else { "as stored" };
     let finding = Finding::new("pictures", found, format!("transpose = {}", !transpose));
-    Ok(MemoryTable::new(table, options)?.with_findings(vec![finding]))
+    let mut options = options.clone();
+    // Labels are classes, however few images there are.
+    options.kinds.entry("class".to_owned()).or_insert(ColumnKind::WholeCategory);
+    Ok(MemoryTable::new(table, &options)?.with_findings(vec![finding]))
 }
 
 /// Images of `rows` and `columns` with both exchanged.

@@ -2,7 +2,7 @@
 
 use super::TableReport;
 use super::leak::{Leak, Sample};
-use crate::columns::{ColumnDescription, ColumnKind};
+use crate::columns::{ColumnDescription, ColumnKind, TableDescription};
 
 /// Rows of a class below which its results mean little.
 const FEW_ROWS: usize = 10;
@@ -31,27 +31,7 @@ pub(super) fn of(report: &TableReport, sample: &Sample) -> Vec<String> {
              so, leave it out"
         ));
     }
-    let is_target =
-        |column: &ColumnDescription| Some(&column.name) == target.map(|target| &target.name);
-    for column in report.description.columns.iter().filter(|column| !is_target(column)) {
-        let ColumnDescription { name, reason, .. } = column;
-        match column.kind {
-            ColumnKind::Constant => {
-                warnings.push(format!("column `{name}` is constant ({reason}): it is not used"))
-            }
-            ColumnKind::Identifier => {
-                warnings
-                    .push(format!("column `{name}` identifies rows ({reason}): it is not used"));
-            }
-            _ if column.missing * 2 > report.read => {
-                warnings.push(format!(
-                    "column `{name}` is missing in {} of {} rows",
-                    column.missing, report.read
-                ));
-            }
-            _ => {}
-        }
-    }
+    of_features(&report.description, report.read, &mut warnings);
     if report.duplicates > 0 {
         let n = report.duplicates;
         warnings.push(format!(
@@ -63,6 +43,39 @@ pub(super) fn of(report: &TableReport, sample: &Sample) -> Vec<String> {
         warnings.push(format!("{} mistakes: training stops at them unless `skip_bad_rows = true` leaves such rows out", report.mistakes));
     }
     warnings
+}
+
+impl TableDescription {
+    /// What spoils results, as far as it is known without another look at the rows.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(target) = self.target() {
+            of_target(target, self.rows, &mut warnings);
+        }
+        of_features(self, self.rows, &mut warnings);
+        warnings
+    }
+}
+
+fn of_features(description: &TableDescription, rows: usize, warnings: &mut Vec<String>) {
+    let is_target = |column: &ColumnDescription| Some(&column.name) == description.target.as_ref();
+    for column in description.columns.iter().filter(|column| !is_target(column)) {
+        let ColumnDescription { name, reason, .. } = column;
+        match column.kind {
+            ColumnKind::Constant => {
+                warnings.push(format!("column `{name}` is constant ({reason}): it is not used"))
+            }
+            ColumnKind::Identifier => {
+                warnings
+                    .push(format!("column `{name}` identifies rows ({reason}): it is not used"));
+            }
+            _ if column.missing * 2 > rows => {
+                let missing = column.missing;
+                warnings.push(format!("column `{name}` is missing in {missing} of {rows} rows"));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn of_target(target: &ColumnDescription, rows: usize, warnings: &mut Vec<String>) {

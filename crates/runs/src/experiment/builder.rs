@@ -7,7 +7,7 @@ use nn::{Loss, Network};
 
 use super::sources::memory::MemoryData;
 use super::{
-    DataSource, DataSpec, EarlyStopping, Experiment, ExperimentError, TrainSpec, ValidationSize,
+    DataSource, DataSpec, EarlyStopping, Experiment, ExperimentError, PartSize, TrainSpec,
 };
 use crate::augment::Augmentation;
 
@@ -73,7 +73,9 @@ setters! {
     /// What makes features of the columns of the data.
     transforms(plan: TransformPlan) data.transforms = Some(plan);
     /// Training samples that are the validation set instead: their number, or a fraction of all.
-    validation(size: impl Into<ValidationSize>) data.validation = Some(size.into());
+    validation(size: impl Into<PartSize>) data.validation = Some(size.into());
+    /// Rows of a table that are the test set: their number, or a fraction of all.
+    test(size: impl Into<PartSize>) data.test = Some(size.into());
     /// Training samples used, from the first.
     limit(samples: usize) data.limit = Some(samples);
     /// The names of the classes, in order.

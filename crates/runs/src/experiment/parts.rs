@@ -1,15 +1,15 @@
 //! The parts of the data: training, validation and test set.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use data::{DataError, Dataset, Features, FittedTarget, FittedTransforms, Targets};
 use events::Part;
 
+use super::part_rows::PartRows;
 use super::sources::Split;
-use super::validation::{ValidationChoice, drawn};
+use super::validation::{RowPurpose, ValidationChoice, drawn};
 
 /// The data of a run: what it trains on, what it chooses by, and what it is measured on.
 ///
@@ -42,6 +42,8 @@ pub struct Parts {
     n_repeated: usize,
     /// What made the features, once it is known.
     transforms: Option<Arc<FittedTransforms>>,
+    /// What is to be known of the data.
+    notes: Vec<String>,
 }
 
 /// Why the parts of the data do not fit together.
@@ -50,10 +52,12 @@ pub struct Parts {
 pub enum PartsError {
     /// Not enough samples would be left to train on.
     #[error(
-        "data.validation: expected at most {most} of the {samples} training samples, found {found}"
+        "data.{part}: expected at most {most} of the {samples} training samples, found {found}"
     )]
     TooLarge {
-        /// Samples of the validation set.
+        /// The set: validation or test.
+        part: Part,
+        /// Its samples.
         found: usize,
         /// The most that leave a sample, and with classes one of each class, to train on.
         most: usize,
@@ -114,7 +118,7 @@ impl Parts {
         Self::with_rows(train, validation, test, rows)
     }
 
-    fn with_rows(
+    pub(super) fn with_rows(
         train: Dataset,
         validation: Option<Dataset>,
         test: Dataset,
@@ -127,7 +131,7 @@ impl Parts {
             }
             None => 0,
         };
-        Ok(Self { train, validation, test, rows, n_repeated, transforms: None })
+        Ok(Self { train, validation, test, rows, n_repeated, transforms: None, notes: Vec::new() })
     }
 
     /// The same parts, whose samples these transforms have made: a model then takes the rows from which they made them.
@@ -155,6 +159,11 @@ impl Parts {
             })
         };
         self.map(divided, Arc::new(transforms))
+    }
+
+    /// The same parts, which transforms have made of tables.
+    pub(super) fn of_tables(self, transforms: Arc<FittedTransforms>, notes: Vec<String>) -> Self {
+        Self { transforms: Some(transforms), notes, ..self }
     }
 
     /// The same parts with what the transforms make of each.
@@ -190,11 +199,14 @@ impl Parts {
             Some((found, ValidationChoice::Last)) => {
                 (samples.saturating_sub(found).max(1)..samples).collect()
             }
-            Some((found, ValidationChoice::Drawn { seed })) => drawn(train.targets(), found, seed),
+            Some((found, ValidationChoice::Drawn { seed })) => {
+                drawn(train.targets(), found, seed, RowPurpose::Validation)
+            }
         };
         let found = validation.map_or(0, |(found, _)| found);
         if chosen.len() < found {
-            return Err(PartsError::TooLarge { found, most: chosen.len(), samples });
+            let (part, most) = (Part::Validation, chosen.len());
+            return Err(PartsError::TooLarge { part, found, most, samples });
         }
         let name = format!("validation set of {}", train.name());
         let validation = validation.map(|_| train.split_off(&chosen, name));
@@ -227,7 +239,7 @@ impl Parts {
         &self.rows
     }
 
-    /// Properties of the data that are probably mistakes.
+    /// What is to be known of the data, and properties of it that are probably mistakes.
     pub fn warnings(&self) -> Vec<String> {
         let (name, empty) = (self.train.name(), self.train.empty_classes());
         let class = empty.first().map(|class| match empty.len() {
@@ -239,7 +251,7 @@ impl Parts {
         let overlap = (repeated > 0).then(|| {
             format!("{repeated} of {samples} validation samples are in the test set as well")
         });
-        class.into_iter().chain(overlap).collect()
+        self.notes.iter().cloned().chain(class).chain(overlap).collect()
     }
 }
 
@@ -247,43 +259,6 @@ impl From<Split> for Parts {
     /// Without a validation set.
     fn from(split: Split) -> Self {
         Self::of_split(split, None, usize::MAX).expect("only a validation set can be refused")
-    }
-}
-
-/// Where the samples of each part come from: the numbers of the rows of the sets as they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PartRows(Vec<RowRange>);
-
-/// Consecutive rows of a set as it was read, in one part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct RowRange {
-    part: Part,
-    /// The set as it was read.
-    set: Part,
-    first: usize,
-    last: usize,
-}
-
-impl PartRows {
-    /// Adds the rows of a set, which ascend, to a part.
-    fn add(&mut self, part: Part, set: Part, rows: impl Iterator<Item = usize>) {
-        let begin = self.0.len();
-        for row in rows {
-            match self.0[begin..].last_mut() {
-                Some(range) if range.last + 1 == row => range.last = row,
-                _ => self.0.push(RowRange { part, set, first: row, last: row }),
-            }
-        }
-    }
-
-    /// A table: the part, the set that was read (`train`, `test`, or `validation` where a program passed one), and the
-    /// first and the last of consecutive rows of that set, counted from 0.
-    pub fn to_csv(&self) -> String {
-        let mut text = "part,set,first,last\n".to_owned();
-        for RowRange { part, set, first, last } in &self.0 {
-            let _ = writeln!(text, "{part},{set},{first},{last}");
-        }
-        text
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use data::{FittedTransforms, TransformPlan};
@@ -10,8 +12,9 @@ use nn::settings;
 
 use super::ExperimentError;
 use super::parts::Parts;
-use super::sources::{DataSource, Split, mnist::MnistDigits};
-use super::validation::{ValidationChoice, ValidationSize};
+use super::sources::{DataSource, SourceData, Split, mnist::MnistDigits};
+use super::tables::{self, TableParts};
+use super::validation::{PartSize, ValidationChoice};
 use crate::augment::{Augmentation, valid_augmentations};
 
 settings! {
@@ -29,7 +32,11 @@ settings! {
         /// Training samples that are the validation set instead: their number, or a fraction of all. None if not given.
         /// Of the digits they are the last ones, of other sources drawn ones, of each class in proportion.
         #[serde(skip_serializing_if = "Option::is_none")]
-        validation: Option<ValidationSize> = None, optional(ValidationSize::is_valid);
+        validation: Option<PartSize> = None, optional(PartSize::is_valid);
+        /// Rows of a table without a test table that are the test set, drawn as those of the validation set: their number, or
+        /// a fraction of all; a fifth if not given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        test: Option<PartSize> = None, optional(PartSize::is_valid);
         /// Training samples used, from the first, without those of the validation set, which is the same for any limit.
         #[serde(skip_serializing_if = "Option::is_none")]
         limit: Option<usize> = None, optional(one_or_more);
@@ -54,6 +61,21 @@ fn valid_names(name: &str, names: &[String]) -> Result<(), InvalidSetting> {
 }
 
 impl DataSpec {
+    /// Takes the paths of the source `files` from `folder`, that of the experiment file. They become absolute, since the
+    /// experiment of a run stands in another folder.
+    ///
+    /// # Errors
+    ///
+    /// If there is no current folder, or a path is empty.
+    pub fn take_paths_from(&mut self, folder: &Path) -> io::Result<()> {
+        if let DataSource::DataFiles(files) = &mut self.source {
+            for path in [Some(&mut files.train), files.test.as_mut()].into_iter().flatten() {
+                *path = std::path::absolute(folder.join(&*path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the data, divides it into its parts, and makes features of it. `mnist` yields the embedded digits if they are
     /// needed.
     ///
@@ -66,7 +88,20 @@ impl DataSpec {
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        self.prepare(self.source.as_dyn().read(&mut digits)?)
+        match self.source.as_dyn().read(&mut digits)? {
+            SourceData::Sets(split) => self.prepare(split),
+            SourceData::Tables(tables) => {
+                let parts = TableParts {
+                    transforms: self.transforms.as_ref(),
+                    class_names: &self.class_names,
+                    test: self.test,
+                    validation: self.validation,
+                    limit: self.limit,
+                    seed: self.seed,
+                };
+                tables::prepare(&parts, tables)
+            }
+        }
     }
 
     /// The data as a run takes it: of two sets, training and test, some of the first are the validation set, and the

@@ -1,4 +1,4 @@
-//! The size of a validation set, and which training samples it takes.
+//! The size of a validation or test set, and which training samples it takes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,32 +8,38 @@ use kernels::random::philox;
 use nn::registry::{InvalidSetting, require};
 use serde::{Deserialize, Serialize};
 
-/// Random draws of validation samples: `"vali"`. Every purpose has its own.
-const VALIDATION: u32 = 0x7661_6c69;
+/// What rows are drawn for. Every purpose has random draws of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RowPurpose {
+    /// `"vali"`.
+    Validation = 0x7661_6c69,
+    /// `"test"`.
+    Test = 0x7465_7374,
+}
 
-/// The size of a validation set, written as a whole number or as one between 0 and 1.
+/// The size of a validation or test set, written as a whole number or as one between 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number of samples or a fraction between 0 and 1")]
-pub enum ValidationSize {
+pub enum PartSize {
     /// Samples.
     Samples(usize),
     /// A fraction of the training set as it is read.
     Fraction(f64),
 }
 
-impl From<usize> for ValidationSize {
+impl From<usize> for PartSize {
     fn from(samples: usize) -> Self {
         Self::Samples(samples)
     }
 }
 
-impl From<f64> for ValidationSize {
+impl From<f64> for PartSize {
     fn from(fraction: f64) -> Self {
         Self::Fraction(fraction)
     }
 }
 
-impl ValidationSize {
+impl PartSize {
     /// The samples, of `n` in all; a fraction is rounded to the nearest number, at least 1.
     pub fn samples_of(self, n: usize) -> usize {
         match self {
@@ -64,10 +70,10 @@ pub(super) enum ValidationChoice {
 /// `n` rows at random, ascending: with classes some of each class. A row is chosen by a random number of its own, so
 /// that a larger validation set has all samples of a smaller one, as far as the shares of the classes allow. Fewer than
 /// `n` if the last row of a class would be taken.
-pub(super) fn drawn(targets: &Targets, n: usize, seed: u64) -> Vec<usize> {
+pub(super) fn drawn(targets: &Targets, n: usize, seed: u64, purpose: RowPurpose) -> Vec<usize> {
     let random = |row: usize| {
         let [low, high] = [row as u32, (row as u64 >> 32) as u32];
-        let [a, b, ..] = philox([low, high, 0, VALIDATION], seed);
+        let [a, b, ..] = philox([low, high, 0, purpose as u32], seed);
         u64::from(a) << 32 | u64::from(b)
     };
     let mut rows: Vec<(u32, u64, usize)> = match targets {
@@ -154,7 +160,7 @@ mod tests {
         let targets = Targets::Values { values: vec![0.0; 20], width: 2 };
         let mut counts = [0_i32; 10];
         for seed in 0..10_000 {
-            drawn(&targets, 3, seed).into_iter().for_each(|row| counts[row] += 1);
+            drawn(&targets, 3, seed, RowPurpose::Test).into_iter().for_each(|row| counts[row] += 1);
         }
         // Standard deviation 46: 230 is five of them.
         assert!(counts.iter().all(|count| (count - 3000).abs() < 230), "{counts:?}");

@@ -2,3 +2,4 @@
 
 mod benchmarks;
 mod files;
+mod tables;

@@ -3,6 +3,8 @@
 mod experiment;
 mod table;
 
+pub(super) use table::open;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -43,7 +43,10 @@ pub(super) fn run(path: &Path, args: &DataArgs, out: &mut dyn Write) -> anyhow::
 }
 
 /// Opens data; a target that it does not have is corrected in the message.
-fn open(path: &Path, options: &TableOptions) -> anyhow::Result<Box<dyn TableSource>> {
+pub(in crate::commands) fn open(
+    path: &Path,
+    options: &TableOptions,
+) -> anyhow::Result<Box<dyn TableSource>> {
     let error = match data::open(path, options) {
         Ok(source) => return Ok(source),
         Err(error) => error,

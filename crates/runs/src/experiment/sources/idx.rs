@@ -26,9 +26,9 @@ settings! {
 }
 
 impl ReadSource for Idx {
-    fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
+    fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         let Self { train_images, train_labels, test_images, test_labels, classes } = self;
         let train = idx::read(train_images, train_labels, *classes)?;
-        Ok(Split { train, test: idx::read(test_images, test_labels, *classes)? })
+        Ok(Split { train, test: idx::read(test_images, test_labels, *classes)? }.into())
     }
 }

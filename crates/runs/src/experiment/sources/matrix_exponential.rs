@@ -25,14 +25,13 @@ settings! {
 }
 
 impl ReadSource for MatrixExponential {
-    fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
+    fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         let set = |name, n_samples, stream| {
             let mut random = Stream::new(self.seed, MATRICES + stream);
             make(name, n_samples, || random.normal())
         };
-        Ok(Split {
-            train: set("matrix exponentials, training set", self.samples, 0),
-            test: set("matrix exponentials, test set", TEST_SAMPLES, 1),
-        })
+        let train = set("matrix exponentials, training set", self.samples, 0);
+        let test = set("matrix exponentials, test set", TEST_SAMPLES, 1);
+        Ok(Split { train, test }.into())
     }
 }

@@ -8,7 +8,7 @@ settings! {
 }
 
 impl ReadSource for MemoryData {
-    fn read(&self, _: Digits<'_>) -> Result<Split, ExperimentError> {
+    fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         Err(ExperimentError::Memory)
     }
 }

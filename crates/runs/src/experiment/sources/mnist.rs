@@ -12,7 +12,7 @@ impl ReadSource for MnistDigits {
         true
     }
 
-    fn read(&self, digits: Digits<'_>) -> Result<Split, ExperimentError> {
-        digits()
+    fn read(&self, digits: Digits<'_>) -> Result<SourceData, ExperimentError> {
+        Ok(digits()?.into())
     }
 }

@@ -1,6 +1,8 @@
 //! Sources of data, chosen by name.
 
+pub mod files;
 pub mod idx;
+pub mod made;
 pub mod matrix_exponential;
 pub mod memory;
 pub mod mnist;
@@ -8,7 +10,8 @@ pub mod mnist;
 // What the files of sources take by `use super::*`.
 use nn::settings;
 
-use data::Dataset;
+use data::columns::TableSource;
+use data::{Dataset, TestTable};
 
 use super::ExperimentError;
 
@@ -16,7 +19,9 @@ nn::registry! {
     /// Which data.
     pub enum DataSource: dyn ReadSource {
         mnist::MnistDigits,
+        files::DataFiles,
         idx::Idx,
+        made::MadeTable,
         matrix_exponential::MatrixExponential,
         memory::MemoryData,
     }
@@ -29,6 +34,28 @@ pub struct Split {
     pub train: Dataset,
     /// The test set.
     pub test: Dataset,
+}
+
+/// A training table and, if there is one, a test table of the same columns, before anything of them is used.
+pub struct TableSplit {
+    /// The training table.
+    pub train: Box<dyn TableSource>,
+    /// The test table; without it rows of the training table are drawn.
+    pub test: Option<TestTable>,
+}
+
+/// What a source has.
+pub enum SourceData {
+    /// Two sets of samples.
+    Sets(Split),
+    /// Tables of columns.
+    Tables(TableSplit),
+}
+
+impl From<Split> for SourceData {
+    fn from(split: Split) -> Self {
+        Self::Sets(split)
+    }
 }
 
 /// Yields the digits inside the program.
@@ -46,5 +73,5 @@ pub trait ReadSource {
     /// # Errors
     ///
     /// The first file that cannot be read.
-    fn read(&self, digits: Digits<'_>) -> Result<Split, ExperimentError>;
+    fn read(&self, digits: Digits<'_>) -> Result<SourceData, ExperimentError>;
 }

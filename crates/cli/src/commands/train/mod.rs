@@ -1,17 +1,19 @@
 //! `train`: train a network.
 
+mod own;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use diagnostics::table;
 use gradus::data::Targets;
 use gradus::events::{Best, Part, Reason, RunFinished, Selection};
 use gradus::graph::Pool;
-use gradus::runs::RunFolder;
-use gradus::train::{Recorder, Trainer};
+use gradus::runs::{Experiment, Parts, RunFolder, StoppedRun};
+use gradus::train::{Recorder, TrainError, Trainer};
 
 use crate::experiment::{ExperimentArgs, warn};
 use crate::output::{bytes, metric, number, print, thousands};
@@ -29,6 +31,23 @@ use crate::threads::ThreadsArgs;
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
+
+    /// Train on this table or folder of pictures, with a network and settings that are chosen for it and written beside the
+    /// run; --set changes them.
+    #[arg(long, value_name = "FILE or FOLDER", conflicts_with_all = ["experiment", "resume", "fork"])]
+    data: Option<PathBuf>,
+
+    /// Test data with the same columns [default: a fifth of the rows of --data].
+    #[arg(long, value_name = "FILE or FOLDER")]
+    test: Option<PathBuf>,
+
+    /// The column that is predicted [default: the last one].
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+
+    /// Minutes that training on --data may take: epochs are cut to fit [default: 10].
+    #[arg(long, value_name = "N", value_parser = minutes)]
+    minutes: Option<f64>,
 
     /// Number of epochs (passes over the training set).
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = epochs)]
@@ -85,19 +104,53 @@ fn accuracy(text: &str) -> Result<f64, String> {
     number(text, |accuracy| (0.0..=1.0).contains(accuracy), "a number from 0 to 1")
 }
 
+fn minutes(text: &str) -> Result<f64, String> {
+    number(text, |&minutes| minutes > 0.0 && minutes.is_finite(), "a number above 0")
+}
+
+impl TrainArgs {
+    /// The settings of options of their own.
+    fn settings(&self) -> [(&'static str, Option<String>); 4] {
+        [
+            // A whole number is as good as a fraction here.
+            ("train.epochs", self.epochs.map(|epochs| format!("{epochs:?}"))),
+            ("train.steps", self.steps.map(|steps| steps.to_string())),
+            ("train.seed", self.seed.map(|seed| seed.to_string())),
+            ("model.start", self.start.as_ref().map(|path| path.display().to_string())),
+        ]
+    }
+
+    fn trainer(
+        &self,
+        experiment: &Experiment,
+        parts: Parts,
+        pool: Arc<Pool>,
+    ) -> Result<Trainer, TrainError> {
+        match self.memory_limit {
+            Some(bytes) => Trainer::with_memory_limit(experiment.clone(), parts, pool, bytes),
+            None => Trainer::new(experiment.clone(), parts, pool),
+        }
+    }
+}
+
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    if let Some(data) = &args.data {
+        return own::run(args, data, out);
+    }
+    let options = [
+        ("test", args.test.is_some()),
+        ("target", args.target.is_some()),
+        ("minutes", args.minutes.is_some()),
+    ];
+    if let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) {
+        bail!("--{option}: expected --data FILE or FOLDER too");
+    }
     let continued = args.resume.open()?;
     ensure!(
         args.run.is_none() || !continued.as_ref().is_some_and(Continued::is_same_run),
         "--run: a run continues in its own directory; remove the option, or add --fork STEP"
     );
-    let settings = [
-        // A whole number is as good as a fraction here.
-        ("train.epochs", args.epochs.map(|epochs| format!("{epochs:?}"))),
-        ("train.steps", args.steps.map(|steps| steps.to_string())),
-        ("train.seed", args.seed.map(|seed| seed.to_string())),
-        ("model.start", args.start.as_ref().map(|path| path.display().to_string())),
-    ];
+    let settings = args.settings();
     let read = match &continued {
         Some(continued) => args.experiment.read_over(&continued.experiment(), &settings)?,
         None => args.experiment.read(&settings)?,
@@ -111,17 +164,37 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         parts.test.name()
     );
     let pool = Arc::new(Pool::new(args.threads.count()));
-    let trainer = match args.memory_limit {
-        Some(bytes) => Trainer::with_memory_limit(experiment.clone(), parts, pool, bytes),
-        None => Trainer::new(experiment.clone(), parts, pool),
-    };
+    let trainer = args.trainer(experiment, parts, pool);
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
     let stopped = continued.map(|continued| continued.give(&mut trainer)).transpose()?.flatten();
+    let mut show = |trained: &RecordedRun<'_>, out: &mut dyn Write| {
+        let RecordedRun { finished, path, .. } = trained;
+        print(out, args.json, &finished.summary, |_, out| report(finished, path, out)).map(drop)
+    };
+    record(args, &mut trainer, stopped, out, &mut show)
+}
+
+/// A run that has ended.
+struct RecordedRun<'a> {
+    trainer: &'a Trainer,
+    finished: &'a RunFinished,
+    /// The directory of the run.
+    path: &'a Path,
+}
+
+/// Trains in a run directory, and shows what came of it.
+fn record(
+    args: &TrainArgs,
+    trainer: &mut Trainer,
+    stopped: Option<StoppedRun>,
+    out: &mut dyn Write,
+    show: &mut dyn FnMut(&RecordedRun<'_>, &mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
     let is_live = args.live || args.serve.is_given();
     let address = is_live.then(|| args.serve.bind()).transpose()?;
     let experiment = &trainer.current().experiment;
     let mut recorder = match (stopped, &args.run) {
-        (Some(stopped), _) => Recorder::resume(stopped, &trainer)?,
+        (Some(stopped), _) => Recorder::resume(stopped, trainer)?,
         (None, Some(path)) => Recorder::new(RunFolder::create(path, experiment)?),
         (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
     };
@@ -166,7 +239,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
         }
         _ => Ok(()),
     };
-    match print(out, args.json, &finished.summary, |_, out| report(&finished, &path, out)) {
+    match show(&RecordedRun { trainer, finished: &finished, path: &path }, out) {
         // The output is closed; the exit code still reports the result.
         Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
         _ => {}

@@ -1,0 +1,117 @@
+//! `train --data`: from a table to a tested network with one command.
+
+use std::fmt::Write as _;
+
+use crate::sandbox::Sandbox;
+
+/// Two blobs and one that is apart, with semicolons and decimal commas, in 120 rows.
+fn blobs() -> String {
+    let mut text = "breite;hoehe;farbe;art\n".to_owned();
+    for i in 0..120 {
+        let class = i % 3;
+        let [x, y] =
+            [i * 37 % 100, i * 53 % 100].map(|n| f64::from(n) / 100.0 + f64::from(class) * 1.5);
+        let comma = |x: f64| format!("{x:.2}").replace('.', ",");
+        let color = ["rot", "blau"][i as usize % 2];
+        let _ = writeln!(
+            text,
+            "{};{};{color};{}",
+            comma(x),
+            comma(-y),
+            ["a", "b", "c"][class as usize]
+        );
+    }
+    text
+}
+
+#[test]
+fn a_table_is_trained_tested_and_compared_by_one_command() {
+    let sandbox = Sandbox::new();
+    sandbox.write("blobs.csv", blobs());
+    let ran = sandbox.succeeds("train --data blobs.csv --threads 1");
+    ran.tells(&[
+        "read as",
+        "semicolon",
+        "columns",
+        "2 number, 1 category; 4 features",
+        "target   art (3 classes)",
+        "96 training, 24 test",
+        "test accuracy",
+        "the network",
+        "always ",
+        "a linear model",
+        "the 5 nearest of 96 training rows",
+        "runs/blobs-1.toml",
+        "gradus eval runs/blobs-1",
+    ]);
+    let text = sandbox.read("runs/blobs-1.toml");
+    for line in [
+        "\"breite\" = \"number\" # ",
+        "\"farbe\" = \"category\" # 2 different texts",
+        "input = [4]",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    // The file that was written trains the same network, from any folder, and its model is evaluated.
+    let again = sandbox.line("train runs/blobs-1.toml --json --threads 2").json();
+    let log = sandbox.read("runs/blobs-1/events.jsonl");
+    let digest = again["weights_digest"].as_str().unwrap();
+    assert!(log.contains(digest), "another network");
+    sandbox.succeeds("eval runs/blobs-1").tells(&["accuracy"]);
+}
+
+#[test]
+fn the_results_are_one_json_object_with_the_baselines() {
+    let sandbox = Sandbox::new();
+    let line =
+        (0..60).fold("x,y\n".to_owned(), |text, i| text + &format!("{i}.5,{}.25\n", 1000 + 3 * i));
+    sandbox.write("line.csv", line);
+    sandbox.write("other.csv", "x,y\n7.25,1021\n9,1026\n");
+    let report = sandbox
+        .line("train --data line.csv --test other.csv --target y --epochs 3 --json --run here --threads 1")
+        .json();
+    assert!(report["test_rmse"].as_f64().unwrap() > 0.0 && report["test_accuracy"].is_null());
+    let names: Vec<&str> = report["baselines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["mean", "linear", "nearest"]);
+    // In the unit of the target: the mean of 1000 to 1177 is 67 from 1021.
+    let mean = report["baselines"][0]["score"].as_f64().unwrap();
+    assert!((60.0..70.0).contains(&mean), "{mean}");
+    assert_eq!(report["experiment"], "here.toml");
+}
+
+#[test]
+fn time_is_kept_and_mistakes_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("blobs.csv", blobs());
+    let ran = sandbox.succeeds("train --data blobs.csv --minutes 0.0001 --threads 1");
+    assert!(ran.err.contains("epochs would take") && ran.err.contains("cut to"), "{}", ran.err);
+    let text = sandbox.read("runs/blobs-1.toml");
+    assert!(text.contains("# Instead of 100, which would take too long.\nepochs = "), "{text}");
+    for (line, expected) in [
+        ("train --data nothing.csv", "nothing.csv: cannot be read"),
+        (
+            "train --data blobs.csv --target form",
+            "has no column `form`; its columns are breite, hoehe, farbe, art",
+        ),
+        ("train --data blobs.csv --minutes 0", "expected a number above 0"),
+        ("train softmax --target art", "--target: expected --data FILE or FOLDER too"),
+    ] {
+        let error = sandbox.refused(line);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn pictures_are_trained_by_the_same_command() {
+    let sandbox = Sandbox::new();
+    let line = "train --data train-images --test test-images --epochs 2 --json --threads 1";
+    let report = sandbox.line(line).json();
+    assert!(report["test_accuracy"].as_f64().is_some(), "{report}");
+    assert_eq!(report["baselines"][0]["name"], "majority");
+    assert!(sandbox.read("runs/train-images-1.toml").contains("input = [4, 4, 1]"));
+}

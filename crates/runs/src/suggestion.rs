@@ -1,0 +1,192 @@
+//! An experiment for data that nobody has described: as the text of a file that a person reads and changes.
+
+use std::fmt::Write as _;
+
+use data::columns::{ColumnDescription, ColumnKind, TableDescription};
+use data::{Dataset, Targets};
+
+use crate::experiment::sources::files::DataFiles;
+
+/// Rows from which on a tenth of them is a validation set.
+const VALIDATED_ROWS: usize = 500;
+
+/// The first lines, for runs of this name: where the data is, and what its columns are used as.
+///
+/// The experiment with them is complete with [`suggested_training`], once it is known how many features there are.
+pub fn suggested_data(name: &str, files: &DataFiles, about: &TableDescription) -> String {
+    let name = one_line(name).replace(['/', '\\'], "-");
+    let mut text = format!(
+        "# Written by `gradus train --data`; `gradus train` with the name of this file trains it again.\n\n\
+         name = {}\n\n[data]\n",
+        quoted(&name)
+    );
+    if files.test.is_none() {
+        text += "# Rows that are the test set, drawn of each class in proportion. It measures, and nothing is chosen by it.\n";
+        text += "test = 0.2\n";
+    }
+    if about.rows >= VALIDATED_ROWS {
+        text += "# Rows by which the best step is found, which is saved as best.safetensors.\nvalidation = 0.1\n";
+    }
+    text += "\n[data.source]\nkind = \"files\"\n";
+    for (name, path) in [("train", Some(&files.train)), ("test", files.test.as_ref())] {
+        if let Some(path) = path {
+            let _ = writeln!(text, "{name} = {}", quoted(&path.display().to_string()));
+        }
+    }
+    if let Some(target) = &about.target {
+        let _ = writeln!(text, "# The column that is predicted.\ntarget = {}", quoted(target));
+    }
+    for finding in &about.findings {
+        let change = match &*finding.change {
+            "" => String::new(),
+            change => format!("; to change it: {change}"),
+        };
+        let _ = writeln!(
+            text,
+            "# {}",
+            one_line(&format!("{}: {}{change}", finding.about, finding.found))
+        );
+    }
+    text += "\n# What each column is used as: number, whole_category, category, date; constant and identifier are not used.\n";
+    text += "[data.source.kinds]\n";
+    for column in &about.columns {
+        text += &kind_line(column);
+    }
+    text
+}
+
+fn kind_line(ColumnDescription { name, kind, reason, .. }: &ColumnDescription) -> String {
+    let kind_name = serde_json::to_string(kind).expect("a name");
+    // What an array is cannot be changed.
+    let comment = if *kind == ColumnKind::Array { "# " } else { "" };
+    format!("{comment}{} = {kind_name} # {}\n", quoted(name), one_line(reason))
+}
+
+/// The lines of `[model]` and `[train]` for data that was read with [`suggested_data`], with at most so many epochs.
+pub fn suggested_training(train: &Dataset, most_epochs: Option<f64>) -> String {
+    let (n, shape) = (train.len(), train.sample_shape());
+    let (outputs, loss) = match train.targets() {
+        Targets::Labels { classes, .. } => {
+            (*classes, "{ kind = \"cross_entropy\", label_smoothing = 0.1 }")
+        }
+        Targets::Values { width, .. } => (*width, "{ kind = \"mean_squared_error\" }"),
+    };
+    let layers = match *shape {
+        [rows, columns, _] if rows.min(columns) >= 8 => convolutions(rows.min(columns)),
+        [_] => table_layers(),
+        _ => format!("  \"flatten\",\n{}", table_layers()),
+    };
+    // Some hundred steps for small data, and fewer passes the more rows there are.
+    let batch = (n / 20).clamp(32, 256).min(n);
+    let epochs: f64 = match n {
+        0..1_000 => 100.0,
+        1_000..10_000 => 30.0,
+        10_000..100_000 => 8.0,
+        _ => 4.0,
+    };
+    let chosen = most_epochs.map_or(epochs, |most| epochs.min(most));
+    let cut = match chosen < epochs {
+        true => format!("# Instead of {epochs}, which would take too long.\n"),
+        false => String::new(),
+    };
+    format!(
+        "\n[model]\n# Features of a row, after the transforms of its columns.\ninput = {shape:?}\nlayers = [\n{layers}  \
+         {{ kind = \"linear\", units = {outputs} }},\n]\n\n[train]\nloss = {loss}\n\
+         optimizer = {{ kind = \"adamw\", weight_decay = 0.01 }}\n\
+         schedule = {{ kind = \"cosine\", start = 0.001 }}\nbatch = {batch}\n# Passes over the training set.\n\
+         {cut}epochs = {chosen:?}\n"
+    )
+}
+
+/// Three layers of 256.
+fn table_layers() -> String {
+    let layer = "  { kind = \"linear\", units = 256 },\n  \"relu\",\n  { kind = \"dropout\", rate = 0.2 },\n";
+    layer.repeat(3)
+}
+
+/// Pairs of a convolution and a pool until pictures are small, then a layer of 128.
+fn convolutions(side: usize) -> String {
+    let blocks = (side / 4).ilog2().clamp(1, 4);
+    let block = |i: u32| {
+        let filters = 16 << i;
+        format!(
+            "  {{ kind = \"conv2d\", filters = {filters}, kernel = 3, padding = \"same\" }},\n  \"relu\",\n  \
+             {{ kind = \"max_pool2d\", size = 2 }},\n"
+        )
+    };
+    let blocks: String = (0..blocks).map(block).collect();
+    format!(
+        "{blocks}  \"flatten\",\n  {{ kind = \"linear\", units = 128 }},\n  \"relu\",\n  {{ kind = \"dropout\", rate = 0.3 }},\n"
+    )
+}
+
+/// A text as TOML, which has the escapes of JSON; also as a key.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text").replace('\u{7f}', "\\u007f")
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use data::Features;
+    use nn::Mode;
+
+    use super::*;
+    use crate::Experiment;
+
+    #[test]
+    fn suggested_networks_fit_their_samples_and_are_cut_to_the_time() {
+        let shapes: [&[usize]; 6] =
+            [&[1], &[40], &[4, 4, 1], &[8, 9, 3], &[28, 28, 1], &[70, 64, 3]];
+        for shape in shapes {
+            let len = shape.iter().product::<usize>();
+            let classes = Targets::Labels { values: vec![0, 1, 2, 1], classes: 3 };
+            let values = Targets::Values { values: vec![0.5; 4], width: 1 };
+            for targets in [classes, values] {
+                let set =
+                    Dataset::new("set", shape, Features::U8(vec![0; 4 * len]), targets).unwrap();
+                let text = suggested_training(&set, Some(2.5));
+                let experiment = Experiment::parse("set.toml", &text).unwrap();
+                assert!(
+                    text.contains("# Instead of 100, which would take too long.\nepochs = 2.5")
+                );
+                assert_eq!((experiment.train.epochs, experiment.train.batch), (Some(2.5), 4));
+                experiment.model_for::<f32>(Mode::Train, &set).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_any_characters_are_read_as_they_are() {
+        let name = "a \"b\"\\ = [1]\n# größe\u{7f}";
+        let column = |name: &str, kind| ColumnDescription {
+            name: name.to_owned(),
+            kind,
+            reason: "because\nof this".to_owned(),
+            missing: 0,
+            distinct: None,
+            categories: Vec::new(),
+            shape: Vec::new(),
+        };
+        let about = TableDescription {
+            name: "t".to_owned(),
+            rows: 1000,
+            columns: vec![column(name, ColumnKind::Number), column("y", ColumnKind::WholeCategory)],
+            target: Some(name.to_owned()),
+            findings: Vec::new(),
+        };
+        let files = DataFiles { train: "/a \"b\"/t.csv".into(), ..DataFiles::default() };
+        let text = suggested_data("x/y\n", &files, &about);
+        let rest = "[model]\ninput = [1]\nlayers = ['flatten']\n[train]\nsteps = 1\n";
+        let experiment = Experiment::parse("t.toml", &(text.clone() + rest))
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let crate::DataSource::DataFiles(read) = &experiment.data.source else { panic!("{text}") };
+        assert_eq!((&read.train, read.kinds.get(name)), (&files.train, Some(&ColumnKind::Number)));
+        assert_eq!(read.target, data::columns::Target::Named(name.to_owned()));
+        assert_eq!(experiment.name, "x-y ");
+        assert!(experiment.data.validation.is_some() && experiment.data.test.is_some());
+    }
+}
