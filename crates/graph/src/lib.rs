@@ -49,8 +49,8 @@ mod winograd;
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
 pub use program::{
-    BOUND, Compile, CompileError, Direction, InputSource, MAX_SHARDS, MemoryLimit, ParameterPiece,
-    Program, RunArgs, Tensors, Times,
+    BOUND, Compile, CompileError, Direction, InputSource, MAX_SHARDS, MemoryLimit, PackedWeights,
+    ParameterPiece, Program, RunArgs, Tensors, Times,
 };
 pub use shape::{Shape, ShapeError};
 pub use tensor::Tensor;

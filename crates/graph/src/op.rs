@@ -7,6 +7,7 @@ mod formula;
 use std::any::Any;
 
 pub use self::formula::{ElementFormula, FormulaOperand, Linearity, ResultElement};
+use kernels::gemm::PackedMatrix;
 use kernels::{Float, inlined, vectorize};
 
 use crate::shape::{Shape, ShapeError};
@@ -174,6 +175,8 @@ pub struct ForwardPass<'a, T> {
     pub y: &'a mut [T],
     /// What to add to the result along its last axis, for the ops whose bias is fused; else empty.
     pub(crate) bias: &'a [T],
+    /// The weight, where the caller has packed it.
+    pub(crate) packed: Option<&'a PackedMatrix<T>>,
     /// The operands' shapes.
     pub shapes: &'a [Shape],
     /// The result's shape.
@@ -495,6 +498,28 @@ mod tests {
             assert_eq!(tiles.iter().map(|tile| tile.width).collect::<Vec<_>>(), widths, "{batch}");
             assert_eq!(tiles.iter().map(|tile| tile.valid).sum::<usize>(), batch);
             assert!(tiles.iter().all(|tile| (1..=tile.width).contains(&tile.valid)), "{batch}");
+        }
+    }
+
+    #[test]
+    fn without_a_loss_the_last_of_an_odd_number_of_tiles_is_halved() {
+        let mut g = Graph::<f32>::new();
+        let x = g.input("x", Shape::batch([3]));
+        let y = g.relu(x);
+        for (batch, tile, samples) in [
+            (1000, None, [&[112; 8][..], &[52, 52]].concat()),
+            (226, None, vec![112, 112, 1, 1]),
+            (225, None, vec![75, 75, 75]),
+            (7, Some(2), vec![2, 2, 2, 1]),
+            (9, Some(3), vec![3, 3, 2, 1]),
+            (3, Some(3), vec![3]),
+        ] {
+            let options = Compile { batch, tile, keep: vec![y], ..Compile::default() };
+            let program = Program::new(g.clone(), &options).unwrap();
+            let tiles: Vec<_> = program.tiles().collect();
+            assert_eq!(tiles.iter().map(ExactSizeIterator::len).collect::<Vec<_>>(), samples);
+            assert!(tiles.windows(2).all(|tiles| tiles[0].end == tiles[1].start), "{batch}");
+            assert_eq!((tiles[0].start, tiles[tiles.len() - 1].end), (0, batch));
         }
     }
 }

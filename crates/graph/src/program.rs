@@ -22,6 +22,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use kernels::gemm::PackedMatrix;
 use kernels::{Float, Pool};
 
 use self::buffer::Buffer;
@@ -30,13 +31,13 @@ pub use self::error::CompileError;
 pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
 use self::options::pool_or_serial;
-pub use self::options::{Compile, MemoryLimit, RunArgs};
+pub use self::options::{Compile, MemoryLimit, PackedWeights, RunArgs};
 use self::plan::{NodePlan, Plan, Storage};
 pub(crate) use self::planner::tile_widths;
 pub use self::shards::MAX_SHARDS;
 use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
-use crate::graph::{Graph, Leaf, NodeId};
+use crate::graph::{Graph, Leaf, Node, NodeId};
 use crate::op::{Choices, Tile};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
@@ -150,6 +151,26 @@ impl<T: Float> Program<T> {
     /// Samples in a batch.
     pub fn batch(&self) -> usize {
         self.plan.batch
+    }
+
+    /// Packs the large weights of layers, for many runs with these parameters: for predictions.
+    ///
+    /// # Panics
+    ///
+    /// If the parameter vector is not of the graph's length.
+    pub fn pack(&self, parameters: &[T]) -> PackedWeights<T> {
+        let pack = |node: &Node<T>| {
+            let weight = self.graph.node(planner::layer_weight(&self.graph, node)?);
+            match (weight.leaf(), weight.shape().dims()) {
+                (Some(Leaf::Parameter(range)), &[k, rows])
+                    if PackedMatrix::<T>::is_worth_it(rows) =>
+                {
+                    Some(PackedMatrix::new(&parameters[range.clone()], [rows, k]))
+                }
+                _ => None,
+            }
+        };
+        PackedWeights { of_nodes: self.graph.nodes().map(|(_, node)| pack(node)).collect() }
     }
 
     /// Computes all values, and the gradients if there is a loss.

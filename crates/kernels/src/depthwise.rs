@@ -5,7 +5,7 @@
 
 use crate::bounds::{check, end};
 use crate::gemm::{load_row, multiply_add};
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 use crate::{Float, MAX_LANES};
 
 /// The sizes of a [`depthwise()`], and its terms.
@@ -159,6 +159,7 @@ struct DepthwiseArgs<'a, T> {
 
 impl<T: Float> Kernel for DepthwiseArgs<'_, T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
@@ -267,6 +268,7 @@ struct DepthwiseWeightArgs<'a, T> {
 
 impl<T: Float> Kernel for DepthwiseWeightArgs<'_, T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {

@@ -8,8 +8,8 @@
 //! offset into `A` and into `B` (a batch-reduce GEMM): a matrix product has one segment, a convolution one for
 //! each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the output
 //! positions along a row of an image. The weight gradient of a convolution sums over the contiguous axis of both
-//! operands: [`gemm_nt`]. And where each sample has a matrix of its own, the vectors run along the samples:
-//! [`gemm_interleaved`].
+//! operands: [`gemm_nt`]. Where one `A` is multiplied again and again, it is packed once: [`gemm_packed`]. And where
+//! each sample has a matrix of its own, the vectors run along the samples: [`gemm_interleaved`].
 //!
 //! # The path of a product
 //!
@@ -23,6 +23,7 @@ mod interleaved;
 mod microkernel;
 mod nt;
 mod operands;
+mod packed;
 mod packing;
 mod peak;
 
@@ -32,6 +33,7 @@ pub(crate) use microkernel::{load_row, multiply_add};
 pub use nt::{GemmNtSize, NtOperand, PARTIAL_SUMS, gemm_nt};
 use operands::GemmArgs;
 pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};
+pub use packed::{PackedMatrix, gemm_packed};
 pub use peak::peak_flops;
 
 use crate::Float;

@@ -80,9 +80,17 @@ pub trait Vector: Copy {
 /// Code that is compiled for each instruction set.
 pub(crate) trait Kernel {
     type Output;
+    /// Whether it is compiled for AVX-512 too; else that runs what is compiled for AVX2.
+    const HAS_AVX512: bool = true;
 
     /// Runs it. Must be `#[inline(always)]`, and so must all that it calls.
     fn run<S: InstructionSet>(self, set: S) -> Self::Output;
+}
+
+/// [`Kernel::HAS_AVX512`] of products and transforms of numbers of a type: `f64` is for checks of gradients, and a tenth of
+/// the kernels' code would be for it.
+pub(crate) const fn has_avx512<T>() -> bool {
+    size_of::<T>() == size_of::<f32>()
 }
 
 /// Runs `kernel`, compiled for the instruction set in use.
@@ -94,10 +102,10 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         Isa::Neon => neon(kernel),
         // SAFETY: the machine has the set in use.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2(kernel) },
-        // SAFETY: as above.
+        Isa::Avx512 if K::HAS_AVX512 => unsafe { avx512(kernel) },
+        // SAFETY: as above; AVX2 is a part of AVX-512.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { avx512(kernel) },
+        Isa::Avx2 | Isa::Avx512 => unsafe { avx2(kernel) },
         _ => portable(kernel),
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Source: Lavin, Gray (2016), "Fast algorithms for convolutional neural networks".
 
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 use crate::{Float, Isa};
 
 /// Points of each axis, and so the side of a patch.
@@ -107,6 +107,7 @@ struct TransformArgs<'a, T> {
 
 impl<T: Float> Kernel for TransformArgs<'_, T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {

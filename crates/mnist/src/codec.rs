@@ -8,6 +8,7 @@
 //! section 3.2.2.
 
 use std::iter::repeat_n;
+use std::thread;
 
 use crate::{COLUMNS, PIXELS};
 
@@ -23,7 +24,9 @@ const CONTEXTS: usize = PIXEL_CONTEXTS + 1;
 /// A count that is at least this is this and the rest.
 const LONG_RUN: usize = 255;
 const SYMBOLS: usize = 256;
-/// Zeros behind the codes, so that whole words can be read.
+/// Parts of the images, each with codes of its own, so that several threads decompress them.
+const PARTS: usize = 4;
+/// Zeros behind the codes of a part, so that whole words can be read.
 const PADDING: usize = 8;
 
 /// A row of pixels with paper at both ends, so that each has neighbours.
@@ -33,30 +36,47 @@ type Lengths = [u8; SYMBOLS];
 
 /// Compresses images.
 pub fn encode(images: &[u8]) -> Vec<u8> {
-    let symbols = symbols(images);
+    let parts = || images.chunks(part_len(images.len()));
+    let symbols: Vec<_> = parts().map(symbols).collect();
     let mut counts = vec![[0_u64; SYMBOLS]; CONTEXTS];
-    for &(context, symbol) in &symbols {
+    for &(context, symbol) in symbols.iter().flatten() {
         counts[context][usize::from(symbol)] += 1;
     }
     let lengths: Vec<Lengths> = counts.into_iter().map(code_lengths).collect();
+    let mut file: Vec<u8> =
+        lengths.as_flattened().chunks_exact(2).map(|two| two[0] << 4 | two[1]).collect();
+    for (images, symbols) in parts().zip(symbols) {
+        let coded = encode_part(&lengths, symbols);
+        file.extend(checksum(images).to_le_bytes());
+        file.extend((coded.len() as u64).to_le_bytes());
+        file.extend(coded);
+    }
+    file
+}
+
+/// Bytes of the images of a part, of so many in all; the last part may be shorter.
+fn part_len(images: usize) -> usize {
+    (images / PIXELS).div_ceil(PARTS).max(1) * PIXELS
+}
+
+/// The codes of some symbols, one after the other.
+fn encode_part(lengths: &[Lengths], symbols: Vec<(usize, u8)>) -> Vec<u8> {
     let codes: Vec<_> = lengths.iter().map(|lengths| codes(lengths)).collect();
-    let mut file = checksum(images).to_le_bytes().to_vec();
-    file.extend(lengths.as_flattened().chunks_exact(2).map(|two| two[0] << 4 | two[1]));
-    let (mut buffer, mut bits) = (0_u64, 0);
+    let (mut bytes, mut buffer, mut bits) = (Vec::new(), 0_u64, 0);
     for (context, symbol) in symbols {
         let length = u32::from(lengths[context][usize::from(symbol)]);
         buffer = buffer << length | u64::from(codes[context][usize::from(symbol)]);
         bits += length;
         while bits >= 8 {
             bits -= 8;
-            file.push((buffer >> bits) as u8);
+            bytes.push((buffer >> bits) as u8);
         }
     }
     if bits > 0 {
-        file.push((buffer << (8 - bits)) as u8);
+        bytes.push((buffer << (8 - bits)) as u8);
     }
-    file.extend([0; PADDING]);
-    file
+    bytes.extend([0; PADDING]);
+    bytes
 }
 
 /// The symbols of some images, each with its context.
@@ -131,15 +151,39 @@ fn codes(lengths: &[u8]) -> [u32; SYMBOLS] {
     codes
 }
 
-/// Decompresses images into `images`, of which there are as many as were compressed.
+/// Decompresses images into `images`, of which there are as many as were compressed; each part on a thread of its own,
+/// where there are threads.
 ///
 /// # Errors
 ///
 /// What is wrong with the file.
 pub fn decode(file: &[u8], images: &mut [u8]) -> Result<(), &'static str> {
-    const CUT: &str = "the file is too short";
-    let (sum, rest) = file.split_first_chunk().ok_or(CUT)?;
-    let (lengths, bytes) = rest.split_at_checked(CONTEXTS * SYMBOLS / 2).ok_or(CUT)?;
+    let (lengths, mut rest) = file.split_at_checked(CONTEXTS * SYMBOLS / 2).ok_or(CUT)?;
+    let slots = read_slots(lengths)?;
+    let slots: &Slots = slots.as_slice().try_into().expect("some for each context");
+    let len = part_len(images.len());
+    let parts: Vec<_> = images
+        .chunks_mut(len)
+        .map(|images| Ok((Part::split_off(&mut rest)?, images)))
+        .collect::<Result<_, _>>()?;
+    if !rest.is_empty() {
+        return Err("the file is too long");
+    }
+    if cfg!(target_family = "wasm") {
+        return parts.into_iter().try_for_each(|(part, images)| part.decode(slots, images));
+    }
+    thread::scope(|scope| {
+        let start = |(part, images)| scope.spawn(move || Part::decode(part, slots, images));
+        let threads: Vec<_> = parts.into_iter().map(start).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("decoding does not panic"))
+    })
+}
+
+/// What a file is that ends before its last code.
+const CUT: &str = "the file is too short";
+
+/// The table to read codes with, from their lengths, two a byte.
+fn read_slots(lengths: &[u8]) -> Result<Vec<u16>, &'static str> {
     let mut slots = vec![0; CONTEXTS * SLOTS];
     for (slots, lengths) in slots.chunks_exact_mut(SLOTS).zip(lengths.chunks_exact(SYMBOLS / 2)) {
         let lengths: Vec<u8> = lengths.iter().flat_map(|two| [two >> 4, two & 15]).collect();
@@ -155,13 +199,35 @@ pub fn decode(file: &[u8], images: &mut [u8]) -> Result<(), &'static str> {
             slots.fill((length as u16) << 8 | symbol as u16);
         }
     }
-    let mut bits = Bits { bytes, at: 0, buffer: 0, count: 0 };
-    decode_images(slots.as_slice().try_into().expect("some for each context"), &mut bits, images);
-    // Bytes that were read, but of which no bit was used, are left over.
-    let used = bits.at - bits.count as usize / 8;
-    match used + PADDING == bytes.len() && *sum == checksum(images).to_le_bytes() {
-        true => Ok(()),
-        false => Err("the checksum is wrong"),
+    Ok(slots)
+}
+
+/// Some of the images, compressed.
+struct Part<'a> {
+    checksum: u64,
+    codes: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    /// The part at the beginning of `file`, which is the rest then.
+    fn split_off(file: &mut &'a [u8]) -> Result<Self, &'static str> {
+        let (checksum, rest) = file.split_first_chunk().ok_or(CUT)?;
+        let (len, rest) = rest.split_first_chunk().ok_or(CUT)?;
+        let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| CUT)?;
+        let (codes, rest) = rest.split_at_checked(len).ok_or(CUT)?;
+        *file = rest;
+        Ok(Self { checksum: u64::from_le_bytes(*checksum), codes })
+    }
+
+    fn decode(self, slots: &Slots, images: &mut [u8]) -> Result<(), &'static str> {
+        let mut bits = Bits { bytes: self.codes, at: 0, buffer: 0, count: 0 };
+        decode_images(slots, &mut bits, images);
+        // Bytes that were read, but of which no bit was used, are left over.
+        let used = bits.at - bits.count as usize / 8;
+        match used + PADDING == self.codes.len() && self.checksum == checksum(images) {
+            true => Ok(()),
+            false => Err("the checksum is wrong"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use data::RowBuffer;
 use graph::op::Tile;
-use graph::{Compile, MemoryLimit, Pool, Program, RunArgs, Shape, Tensor};
+use graph::{Compile, MemoryLimit, PackedWeights, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::{GatheredSamples, gather_values};
 use nn::registry::one_or_more;
 use nn::{Model, ModelInputs, ModelSource, NetworkError};
@@ -36,6 +36,8 @@ pub struct Predictor {
     model: Model<f32>,
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
+    /// For a batch: of one sample the weights are read as they are.
+    packed: Option<PackedWeights<f32>>,
     predictions: Vec<f32>,
     /// The features of a batch, where they are not numbers of the samples.
     features: Vec<f32>,
@@ -120,6 +122,7 @@ impl Predictor {
             buffer: RowBuffer::default(),
             numbers: (0..batch as u32).collect(),
             pool: None,
+            packed: (batch > 1).then(|| program.pack(&saved.parameters)),
             saved,
             model,
             program,
@@ -213,6 +216,7 @@ impl Predictor {
         self.program.run(&RunArgs {
             pool: self.pool.as_deref(),
             parameters: &self.saved.parameters,
+            packed: self.packed.as_ref(),
             inputs: &inputs,
             ..RunArgs::default()
         });

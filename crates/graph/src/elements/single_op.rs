@@ -240,6 +240,7 @@ impl<'a, T: Float> SingleOp<'a, T> {
             x: &x,
             y: &mut y,
             bias: &[],
+            packed: None,
             shapes,
             y_shape,
             tile,

@@ -11,7 +11,8 @@
 use std::ops::Range;
 
 use kernels::gemm::{
-    GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
+    GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, PackedMatrix,
+    gemm, gemm_nt, gemm_packed,
 };
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
@@ -152,8 +153,9 @@ impl<T: Float> Op<T> for MatMulOp {
     fn forward(&self, pass: ForwardPass<'_, T>) {
         let (x, weight) = (pass.x[0], pass.x[1]);
         if pass.y_shape.is_batched() {
-            let (bias, shape, columns) = (pass.bias, &pass.shapes[WEIGHT], pass.tile.width);
-            let rows = RowsPass { x, weight, bias, shape, columns, stride: columns, adds: false };
+            let (bias, packed, columns) = (pass.bias, pass.packed, pass.tile.width);
+            let (shape, stride) = (&pass.shapes[WEIGHT], columns);
+            let rows = RowsPass { x, weight, packed, bias, shape, columns, stride, adds: false };
             Self::forward_rows(rows, 0, pass.y);
         } else {
             let ([k, n], rows) = (matrix(&pass.shapes[1]), rows(pass.y_shape));
@@ -169,7 +171,8 @@ impl<T: Float> Op<T> for MatMulOp {
             (0, true) => {
                 let (weight, shape, columns) = (x[WEIGHT], &shapes[WEIGHT], tile.width);
                 let stride = columns;
-                let pass = RowsPass { x: dy, weight, bias: &[], shape, columns, stride, adds };
+                let (packed, bias) = (None, &[][..]);
+                let pass = RowsPass { x: dy, weight, packed, bias, shape, columns, stride, adds };
                 Self::backward_rows(pass, 0, dx);
             }
             (0, false) => {
@@ -236,6 +239,7 @@ pub(crate) struct RowsPass<'a, T> {
     /// The first operand, or the gradient of the result.
     pub(crate) x: &'a [T],
     pub(crate) weight: &'a [T],
+    pub(crate) packed: Option<&'a PackedMatrix<T>>,
     /// What to add to the result along its last axis; or empty.
     pub(crate) bias: &'a [T],
     /// The shape of the weight.
@@ -297,6 +301,11 @@ impl MatMulOp {
         if columns > 1 {
             // y[n, sample] = Σ_k b[k, n] · a[k, sample]
             let rows = y.len() / stride;
+            if let Some(packed) = pass.packed {
+                let x = MatrixB { values: x, ldb: stride, batch_stride: 0 };
+                let y = MatrixC { bias, ..MatrixC::new(y, stride, adds) };
+                return gemm_packed(packed, first_row..first_row + rows, (x, columns), y);
+            }
             let weight = MatrixA { values: weight, layout: Layout::ColumnMajor, lda: n };
             let y = MatrixC { bias, ..MatrixC::new(y, stride, adds) };
             multiply([rows, columns, k], weight, (x, stride), y);

@@ -4,6 +4,7 @@ use std::mem::replace;
 use std::ops::Range;
 
 use kernels::Float;
+use kernels::gemm::PackedMatrix;
 
 use super::buffer::Buffer;
 use super::input_source::BOUND;
@@ -213,6 +214,7 @@ impl<'a, T: Float> Context<'a, T> {
                     x,
                     y,
                     bias: plan.bias.map_or(&[], |bias| self.value(bias, local)),
+                    packed: self.packed(i),
                     shapes,
                     y_shape,
                     tile: self.tile(local),
@@ -362,6 +364,11 @@ impl<'a, T: Float> Context<'a, T> {
             }
         }
         run(x);
+    }
+
+    /// The weight of a layer, where it is packed.
+    pub(super) fn packed(&self, i: usize) -> Option<&'a PackedMatrix<T>> {
+        self.run.packed.and_then(|packed| packed.of_nodes[i].as_ref())
     }
 
     pub(super) fn value(&self, i: usize, local: Option<Local<'a, T>>) -> &'a [T] {

@@ -1,6 +1,7 @@
 //! How much memory a program needs, known before it is allocated.
 
 use std::cmp::Reverse;
+use std::iter;
 
 use kernels::Float;
 
@@ -55,12 +56,19 @@ impl Memory {
         let (mut most, mut width, mut columns, mut tiles) = (0, 0, 0_usize, 0_usize);
         for shard in 0..plan.shards {
             let n_tiles = plan.tiles_in(shard);
-            let Some(n_before) = n_tiles.checked_sub(1) else { continue };
-            // All its tiles are alike but the last, which may be narrower. They are not listed: a batch may be huge.
-            let [each, last] = [0, n_before].map(|i| plan.tile(shard, i).width);
-            let all = |each: usize, last| n_before.saturating_mul(each).saturating_add(last);
-            columns = columns.saturating_add(all(each, last));
-            tiles = tiles.saturating_add(all(of_tile(each), of_tile(last)));
+            if n_tiles == 0 {
+                continue;
+            }
+            // All its tiles are alike but the last two, which may be narrower. They are not listed: a batch may be huge.
+            let alike = n_tiles.saturating_sub(2);
+            let each = plan.tile(shard, 0).width;
+            let last: Vec<_> = (alike..n_tiles).map(|i| plan.tile(shard, i).width).collect();
+            let all = |len: &dyn Fn(usize) -> usize| {
+                let last = last.iter().map(|&width| len(width));
+                sum(iter::once(alike.saturating_mul(len(each))).chain(last))
+            };
+            columns = columns.saturating_add(all(&|width| width));
+            tiles = tiles.saturating_add(all(&of_tile));
             (most, width) = (most.max(n_tiles), width.max(each));
         }
         let largest = |is_asked: fn(&NodePlan) -> bool| {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use kernels::gemm::PackedMatrix;
 use kernels::{Float, Pool};
 
 use super::input_source::{InputSource, Tensors};
@@ -55,6 +56,13 @@ impl Default for Compile {
     }
 }
 
+/// Large weights of layers in the order in which products read them, for many runs with the same parameters.
+#[derive(Clone, Debug)]
+pub struct PackedWeights<T> {
+    /// That of each node, if it is a layer with one.
+    pub(super) of_nodes: Vec<Option<PackedMatrix<T>>>,
+}
+
 /// What a run needs from outside.
 #[derive(Clone, Copy)]
 pub struct RunArgs<'a, T> {
@@ -62,6 +70,8 @@ pub struct RunArgs<'a, T> {
     pub pool: Option<&'a Pool>,
     /// The parameter vector.
     pub parameters: &'a [T],
+    /// Its weights, packed by [`Program::pack`](crate::Program::pack); not needed.
+    pub packed: Option<&'a PackedWeights<T>>,
     /// The inputs.
     pub inputs: &'a dyn InputSource<T>,
     /// The seed of the random draws (dropout).
@@ -76,7 +86,7 @@ impl<T: Float> Default for RunArgs<'_, T> {
     /// One thread, no parameters, no inputs, seed and step 0, no times.
     fn default() -> Self {
         let inputs = &Tensors(&[]);
-        Self { pool: None, parameters: &[], inputs, seed: 0, step: 0, times: None }
+        Self { pool: None, parameters: &[], packed: None, inputs, seed: 0, step: 0, times: None }
     }
 }
 

@@ -174,6 +174,8 @@ pub(super) struct Plan {
     pub(super) shards: usize,
     /// Elements of a row of a tile, at most.
     pub(super) width: usize,
+    /// Whether the last of an odd number of tiles may be two: without a loss.
+    pub(super) may_halve: bool,
     /// Of what the elements of a row of a tile are a multiple, unless they are all of [`width`](Self::width).
     pub(super) alignment: usize,
 }
@@ -181,15 +183,36 @@ pub(super) struct Plan {
 impl Plan {
     /// The number of tiles of a shard.
     pub(super) fn tiles_in(&self, shard: usize) -> usize {
-        shards::samples(self.batch, self.shards, shard).len().div_ceil(self.width)
+        let samples = shards::samples(self.batch, self.shards, shard).len();
+        samples.div_ceil(self.width) + usize::from(self.halves_last(samples))
+    }
+
+    /// Whether the last of so many samples, which would be an odd tile, are two: for as much work on each of two threads.
+    fn halves_last(&self, samples: usize) -> bool {
+        let before = samples.div_ceil(self.width).saturating_sub(1);
+        let is_odd = before > 0 && before.is_multiple_of(2);
+        self.may_halve && is_odd && samples - before * self.width > 1
     }
 
     /// Tile `i` of a shard.
     pub(super) fn tile(&self, shard: usize, i: usize) -> Tile {
         let samples = shards::samples(self.batch, self.shards, shard);
-        // As many samples in each tile as in any other, so that all threads have as much to do.
-        let step = samples.len().div_ceil(self.tiles_in(shard));
-        let first = samples.start + i * step;
+        let tiles = self.tiles_in(shard);
+        let (start, step) = if self.halves_last(samples.len()) {
+            let whole = (tiles - 2) * self.width;
+            match i + 2 < tiles {
+                true => (i * self.width, self.width),
+                false => {
+                    let half = (samples.len() - whole).div_ceil(2);
+                    (whole + (i + 2 - tiles) * half, half)
+                }
+            }
+        } else {
+            // As many samples in each tile as in any other, so that all threads have as much to do.
+            let step = samples.len().div_ceil(tiles);
+            (i * step, step)
+        };
+        let first = samples.start + start;
         let valid = step.min(samples.end - first);
         // A tile may be narrower, as long as its rows stay whole vectors.
         let width = self.width.min(valid.next_multiple_of(self.alignment));

@@ -35,6 +35,7 @@ mod strips;
 use kernels::{Float, Isa};
 
 use self::analysis::Analysis;
+pub(super) use self::analysis::layer_weight;
 use super::buffer::ROW_ALIGNMENT;
 use super::options::Compile;
 use super::plan::{NodePlan, Plan};
@@ -101,7 +102,8 @@ fn place<T: Float>(analysis: &Analysis<'_, T>, options: &Compile) -> Plan {
         stage.strips = strips::find(graph, stage);
     }
     let Compile { batch, shards, .. } = *options;
-    let mut plan = Plan { nodes, stages, batch, shards, ..Plan::default() };
+    let may_halve = options.loss.is_none();
+    let mut plan = Plan { nodes, stages, batch, shards, may_halve, ..Plan::default() };
     storage::place_shared(analysis, &mut plan);
     storage::place_batched(analysis, options, &mut plan);
     plan

@@ -57,6 +57,7 @@ impl<'a, T: Float> Context<'a, T> {
         RowsPass {
             x: &[],
             weight: self.value(self.graph.at(i).operands()[WEIGHT].index(), None),
+            packed: self.packed(i),
             bias: plan.bias.map_or(&[], |bias| self.value(bias, None)),
             shape: &plan.shapes[WEIGHT],
             columns: tile.valid,
@@ -165,6 +166,29 @@ mod tests {
             for threads in [1, 2, 3, 5] {
                 let found = bits(results(batch, shards, 0..shards, threads));
                 assert!(found == expected, "batch {batch}, {shards} shards, {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn packed_weights_give_the_bytes_of_those_that_are_not() {
+        let graph = graph();
+        let y = graph.nodes().nth_back(1).map(|(id, _)| id).unwrap();
+        let parameters = random(graph.n_parameters(), 1);
+        for batch in [1, 2, 37, 300] {
+            let x = Tensor::new(vec![batch, 600], random(batch * 600, 2));
+            let options = Compile { batch, keep: vec![y], ..Compile::default() };
+            let mut program = Program::new(graph.clone(), &options).unwrap();
+            let packed = program.pack(&parameters);
+            let mut run = |packed, threads| {
+                let (pool, inputs) = (&Pool::new(threads), &Tensors(&[&x]));
+                let (pool, parameters) = (Some(pool), &parameters[..]);
+                program.run(&RunArgs { pool, parameters, packed, inputs, ..RunArgs::default() });
+                program.value(y).unwrap()
+            };
+            let expected = run(None, 1);
+            for threads in [1, 2, 3] {
+                assert!(run(Some(&packed), threads) == expected, "{batch}, {threads} threads");
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::microkernel::multiply_add;
 use crate::Float;
 use crate::bounds::{check, end};
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 
 /// The sizes of a [`gemm_interleaved`].
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +116,7 @@ struct InterleavedArgs<T> {
 
 impl<T: Float> Kernel for InterleavedArgs<T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {

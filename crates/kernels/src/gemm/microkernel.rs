@@ -3,13 +3,14 @@
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::Float;
 use crate::prefetch::prefetch;
-use crate::simd::{InstructionSet, Kernel, Vector, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, has_avx512, with_constant};
 
 /// Rows of the largest block of any instruction set: shares of threads should be multiples of it.
 pub const MAX_BLOCK_ROWS: usize = 12;
 
 impl<T: Float> Kernel for &GemmArgs<'_, T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {

@@ -2,7 +2,7 @@
 
 use super::microkernel::{multiply_add, part};
 use crate::bounds::{check, end};
-use crate::simd::{InstructionSet, Kernel, Vector, dispatch, with_constant};
+use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 use crate::{Float, MAX_LANES};
 
 /// Partial sums of each element of a [`gemm_nt`] result.
@@ -108,6 +108,7 @@ struct GemmNtArgs<'a, T> {
 
 impl<T: Float> Kernel for GemmNtArgs<'_, T> {
     type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {

@@ -9,7 +9,7 @@ use crate::{Float, MAX_LANES, inlined, vectorize};
 
 /// Steps of `k` that are taken for the whole of `C` before the next ones: a panel of `B` two vectors wide and so
 /// many steps long stays in the first-level cache while all rows of `A` pass.
-const BLOCK_K: usize = 128;
+pub(super) const BLOCK_K: usize = 128;
 /// The same for a single row of `A` and a wide `B`.
 const SINGLE_ROW_BLOCK_K: usize = 32;
 /// Rows of `A` that are packed together: whole blocks and whole cache lines.
@@ -18,7 +18,7 @@ const _: () =
     assert!(PACKED_ROWS.is_multiple_of(MAX_BLOCK_ROWS) && PACKED_ROWS.is_multiple_of(MAX_LANES));
 /// Bytes between two columns of `A` from which its rows are packed first. Wider strides, of powers of two
 /// above all, meet few sets of the first-level cache and a page each.
-const FAR: usize = 2048;
+pub(super) const FAR: usize = 2048;
 /// Columns of `C`, of the whole batch, for which packing is worth it.
 const WIDE: usize = 32;
 

@@ -52,7 +52,7 @@ impl Trainer {
         let inputs =
             ModelInputs { model: &self.model, source: self.batches.source(), running_statistics };
         let (pool, parameters) = (Some(&*self.pool), &self.current.parameters[..]);
-        let run = RunArgs { pool, parameters, inputs: &inputs, seed, step, times: None };
+        let run = RunArgs { pool, parameters, inputs: &inputs, seed, step, ..RunArgs::default() };
         let prediction = experiment.train.loss.prediction();
         let pass = ExplainedPass::new(&self.model, prediction, batch, &run)?;
         Ok((pass, self.batches.indices.clone()))
@@ -68,7 +68,7 @@ impl Trainer {
         let inputs =
             ModelInputs { model: &self.model, source: self.batches.source(), running_statistics };
         let (pool, parameters) = (Some(&*self.pool), &self.current.parameters[..]);
-        let run = RunArgs { pool, parameters, inputs: &inputs, seed, step, times: None };
+        let run = RunArgs { pool, parameters, inputs: &inputs, seed, step, ..RunArgs::default() };
         self.program.run(&run);
         let gradient = self.program.gradients()[element];
         let before = self.traced_element(element);

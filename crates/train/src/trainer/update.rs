@@ -119,7 +119,15 @@ impl Trainer {
         let inputs = ModelInputs { model: &self.model, source, running_statistics };
         let (pool, times) = (Some(&*self.pool), self.times.as_ref());
         let (seed, step) = (train.seed, self.step);
-        let run = RunArgs { pool, parameters: &[], inputs: &inputs, seed, step, times };
+        let run = RunArgs {
+            pool,
+            parameters: &[],
+            inputs: &inputs,
+            seed,
+            step,
+            times,
+            ..RunArgs::default()
+        };
         let averaged = averaged.as_mut().map_or(&mut [][..], |model| &mut model.parameters);
         let [first, second, third, fourth] = state.each_mut().map(Vec::as_mut_slice);
         let mut vectors: UpdateVectors<'_> =

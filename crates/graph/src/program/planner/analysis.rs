@@ -6,7 +6,6 @@ use super::FORWARD_BATCH;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::matmul::{MatMulOp, WEIGHT};
 use crate::program::options::Compile;
-use crate::shape::Shape;
 
 /// Batches from this one on have tiles so large that each may read all weights.
 const ROW_PARALLEL_MAX_BATCH: usize = 1024;
@@ -61,19 +60,11 @@ impl<'a, T: Float> Analysis<'a, T> {
         analysis
     }
 
-    /// The weight of a layer, the product of samples and a parameter: only there can rows be separated.
-    fn layer_weight(&self, node: &Node<T>) -> Option<&'a Shape> {
-        if !(node.is::<MatMulOp>() && node.shape().is_batched()) {
-            return None;
-        }
-        let weight = self.graph.node(node.operands()[WEIGHT]);
-        weight.is_parameter().then_some(weight.shape())
-    }
-
     fn choose_layers(&mut self, batch: usize) {
         let n_tiles = batch.div_ceil(32);
         for (id, node) in self.graph.nodes() {
-            let Some(weight) = self.layer_weight(node) else { continue };
+            let Some(weight) = layer_weight(self.graph, node) else { continue };
+            let weight = self.graph.shape(weight);
             let i = id.index();
             // A weight too large for a core's second-level cache, and few samples to make up for that.
             let is_small = batch < self.loss.map_or(FORWARD_BATCH, |_| ROW_PARALLEL_MAX_BATCH);
@@ -118,6 +109,16 @@ impl<'a, T: Float> Analysis<'a, T> {
             |&(reader, k): &(usize, usize)| self.is_tiled(reader) && !self.is_by_rows(reader, k);
         !self.is_batched(i) && self.readers[i].iter().any(in_tiles)
     }
+}
+
+/// The weight of a layer, the product of samples and a parameter: only there can rows be separated.
+pub(in crate::program) fn layer_weight<T: Float>(
+    graph: &Graph<T>,
+    node: &Node<T>,
+) -> Option<NodeId> {
+    let is_layer = node.is::<MatMulOp>() && node.shape().is_batched();
+    let weight = is_layer.then(|| node.operands()[WEIGHT])?;
+    graph.node(weight).is_parameter().then_some(weight)
 }
 
 /// Marks nodes, or all, and what they are computed from.
