@@ -507,11 +507,11 @@ mod tests {
         let x = g.input("x", Shape::batch([3]));
         let y = g.relu(x);
         for (batch, tile, samples) in [
-            (1000, None, [&[112; 8][..], &[52, 52]].concat()),
-            (226, None, vec![112, 112, 1, 1]),
+            (1000, None, [&[112; 4][..], &[52]].concat().repeat(2)),
+            (226, None, vec![112, 1, 112, 1]),
             (225, None, vec![75, 75, 75]),
             (7, Some(2), vec![2, 2, 2, 1]),
-            (9, Some(3), vec![3, 3, 2, 1]),
+            (9, Some(3), vec![3, 2, 3, 1]),
             (3, Some(3), vec![3]),
         ] {
             let options = Compile { batch, tile, keep: vec![y], ..Compile::default() };

@@ -59,13 +59,15 @@ impl Memory {
             if n_tiles == 0 {
                 continue;
             }
-            // All its tiles are alike but the last two, which may be narrower. They are not listed: a batch may be huge.
+            // All its tiles are alike but the last of each half, which may be narrower. They are not listed: a batch may be
+            // huge.
             let alike = n_tiles.saturating_sub(2);
             let each = plan.tile(shard, 0).width;
-            let last: Vec<_> = (alike..n_tiles).map(|i| plan.tile(shard, i).width).collect();
+            let others = [n_tiles - 1, (n_tiles / 2).saturating_sub(1)].into_iter();
+            let others: Vec<_> = others.take(n_tiles).map(|i| plan.tile(shard, i).width).collect();
             let all = |len: &dyn Fn(usize) -> usize| {
-                let last = last.iter().map(|&width| len(width));
-                sum(iter::once(alike.saturating_mul(len(each))).chain(last))
+                let others = others.iter().map(|&width| len(width));
+                sum(iter::once(alike.saturating_mul(len(each))).chain(others))
             };
             columns = columns.saturating_add(all(&|width| width));
             tiles = tiles.saturating_add(all(&of_tile));

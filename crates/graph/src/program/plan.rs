@@ -199,14 +199,12 @@ impl Plan {
         let samples = shards::samples(self.batch, self.shards, shard);
         let tiles = self.tiles_in(shard);
         let (start, step) = if self.halves_last(samples.len()) {
-            let whole = (tiles - 2) * self.width;
-            match i + 2 < tiles {
-                true => (i * self.width, self.width),
-                false => {
-                    let half = (samples.len() - whole).div_ceil(2);
-                    (whole + (i + 2 - tiles) * half, half)
-                }
-            }
+            // One half behind each half of the others: a thread begins with consecutive tiles.
+            let (of_half, number) = (tiles / 2, i % (tiles / 2));
+            let whole = of_half - 1;
+            let half = (samples.len() - 2 * whole * self.width).div_ceil(2);
+            let start = i / of_half * (whole * self.width + half) + number * self.width;
+            (start, if number < whole { self.width } else { half })
         } else {
             // As many samples in each tile as in any other, so that all threads have as much to do.
             let step = samples.len().div_ceil(tiles);
