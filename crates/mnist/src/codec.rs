@@ -164,7 +164,7 @@ pub fn decode(file: &[u8], images: &mut [u8]) -> Result<(), &'static str> {
     let len = part_len(images.len());
     let parts: Vec<_> = images
         .chunks_mut(len)
-        .map(|images| Ok((Part::split_off(&mut rest)?, images)))
+        .map(|images| Ok((CodedPart::split_off(&mut rest)?, images)))
         .collect::<Result<_, _>>()?;
     if !rest.is_empty() {
         return Err("the file is too long");
@@ -173,7 +173,7 @@ pub fn decode(file: &[u8], images: &mut [u8]) -> Result<(), &'static str> {
         return parts.into_iter().try_for_each(|(part, images)| part.decode(slots, images));
     }
     thread::scope(|scope| {
-        let start = |(part, images)| scope.spawn(move || Part::decode(part, slots, images));
+        let start = |(part, images)| scope.spawn(move || CodedPart::decode(part, slots, images));
         let threads: Vec<_> = parts.into_iter().map(start).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("decoding does not panic"))
     })
@@ -203,12 +203,12 @@ fn read_slots(lengths: &[u8]) -> Result<Vec<u16>, &'static str> {
 }
 
 /// Some of the images, compressed.
-struct Part<'a> {
+struct CodedPart<'a> {
     checksum: u64,
     codes: &'a [u8],
 }
 
-impl<'a> Part<'a> {
+impl<'a> CodedPart<'a> {
     /// The part at the beginning of `file`, which is the rest then.
     fn split_off(file: &mut &'a [u8]) -> Result<Self, &'static str> {
         let (checksum, rest) = file.split_first_chunk().ok_or(CUT)?;
