@@ -169,10 +169,10 @@ impl Predictor {
     /// If there are not as many numbers as [`batch`](Self::batch) samples have.
     pub fn predict(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
         let transforms = &*self.saved.transforms;
-        let width = transforms.raw_width();
         if transforms.divisor().is_some() {
             return self.predict_features(samples);
         }
+        let width = transforms.raw_width();
         self.check_len(samples, &Shape::batch([width]))?;
         let (rows, width) = (samples.chunks_exact(width), transforms.width());
         for (row, features) in rows.zip(self.features.chunks_exact_mut(width)) {

@@ -1,13 +1,11 @@
 //! A table in memory as a source.
 
-use std::ops::Range;
-
 use super::cells::{Cells, Column, MISSING, Table};
 use super::decide::ColumnUse;
 use super::kind::{ColumnDescription, ColumnKind, TableDescription, keep_a_feature};
 use super::options::TableOptions;
 use super::profile::{NumberProfile, TextProfile, WrittenNumbers};
-use super::source::{TableBlocks, TableSource};
+use super::source::{TableBlocks, TableSource, row_blocks};
 use crate::DataError;
 use crate::mistakes::RowMistakes;
 
@@ -164,9 +162,7 @@ impl TableSource for MemoryTable {
     }
 
     fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
-        let (rows, len) = (rows.max(1), self.table.len());
-        let range = move |start: usize| -> Range<usize> { start..(start + rows).min(len) };
-        Ok(Box::new((0..len).step_by(rows).map(move |start| Ok(self.table.rows(range(start))))))
+        Ok(Box::new(row_blocks(self.table.len(), rows).map(|rows| Ok(self.table.rows(rows)))))
     }
 }
 

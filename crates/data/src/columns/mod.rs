@@ -27,3 +27,4 @@ pub(crate) use date::CalendarDate;
 pub(crate) use kind::keep_a_feature;
 pub(crate) use profile::{DecidedColumn, WrittenNumbers};
 pub(crate) use reading::TextReading;
+pub(crate) use source::row_blocks;

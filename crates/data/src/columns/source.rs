@@ -1,5 +1,7 @@
 //! Data that can be read in blocks.
 
+use std::ops::Range;
+
 use super::cells::Table;
 use super::kind::TableDescription;
 use crate::mistakes::RowMistakes;
@@ -7,6 +9,12 @@ use crate::{DataError, DataFault};
 
 /// The rows of a source, some at a time.
 pub type TableBlocks<'a> = Box<dyn Iterator<Item = Result<Table, DataError>> + 'a>;
+
+/// The numbers of `len` rows, `rows` or at least one at a time.
+pub(crate) fn row_blocks(len: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let rows = rows.max(1);
+    (0..len).step_by(rows).map(move |start| start..(start + rows).min(len))
+}
 
 /// Data as named columns, read in blocks as often as it is used.
 pub trait TableSource {

@@ -8,7 +8,8 @@ use super::rows::BoundColumn;
 use super::target::FittedTarget;
 use super::{FittedTransforms, TransformPlan};
 use crate::columns::{
-    Cells, Column, ColumnDescription, ColumnKind, Table, TableBlocks, TableDescription, TableSource,
+    Cells, Column, ColumnDescription, ColumnKind, Table, TableBlocks, TableDescription,
+    TableSource, row_blocks,
 };
 use crate::mistakes::RowMistakes;
 use crate::statistics::RunningMoments;
@@ -236,8 +237,6 @@ impl TableSource for DatasetTable<'_> {
     }
 
     fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
-        let (rows, len) = (rows.max(1), self.dataset.len());
-        let starts = (0..len).step_by(rows);
-        Ok(Box::new(starts.map(move |start| self.block(start..(start + rows).min(len)))))
+        Ok(Box::new(row_blocks(self.dataset.len(), rows).map(|rows| self.block(rows))))
     }
 }

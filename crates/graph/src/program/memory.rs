@@ -61,16 +61,13 @@ impl Memory {
             }
             // All its tiles are alike but the last of each half, which may be narrower. They are not listed: a batch may be
             // huge.
-            let alike = n_tiles.saturating_sub(2);
             let each = plan.tile(shard, 0).width;
-            let others = [n_tiles - 1, (n_tiles / 2).saturating_sub(1)].into_iter();
-            let others: Vec<_> = others.take(n_tiles).map(|i| plan.tile(shard, i).width).collect();
-            let all = |len: &dyn Fn(usize) -> usize| {
-                let others = others.iter().map(|&width| len(width));
-                sum(iter::once(alike.saturating_mul(len(each))).chain(others))
-            };
-            columns = columns.saturating_add(all(&|width| width));
-            tiles = tiles.saturating_add(all(&of_tile));
+            let last = [n_tiles - 1, (n_tiles / 2).saturating_sub(1)].into_iter().take(n_tiles);
+            let last = last.map(|i| (1, plan.tile(shard, i).width));
+            for (count, width) in iter::once((n_tiles.saturating_sub(2), each)).chain(last) {
+                columns = columns.saturating_add(count.saturating_mul(width));
+                tiles = tiles.saturating_add(count.saturating_mul(of_tile(width)));
+            }
             (most, width) = (most.max(n_tiles), width.max(each));
         }
         let largest = |is_asked: fn(&NodePlan) -> bool| {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::microkernel::MAX_BLOCK_ROWS;
 use super::operands::{GemmArgs, GemmSize, Layout, MatrixA, MatrixB, MatrixC};
-use super::packing::{BLOCK_K, FAR};
+use super::packing::{BLOCK_K, FAR, blocks};
 use crate::simd::dispatch;
 use crate::{Float, bounds};
 
@@ -26,7 +26,7 @@ impl<T: Float> PackedMatrix<T> {
     pub fn new(values: &[T], [rows, k]: [usize; 2]) -> Self {
         bounds::check("A", rows.checked_mul(k), values.len());
         let mut packed = Vec::with_capacity(rows * k);
-        for steps in blocks(k) {
+        for steps in blocks(k, BLOCK_K) {
             for first in (0..rows).step_by(MAX_BLOCK_ROWS) {
                 let panel = first..(first + MAX_BLOCK_ROWS).min(rows);
                 for step in steps.clone() {
@@ -46,12 +46,6 @@ impl<T: Float> PackedMatrix<T> {
     pub fn size(&self) -> [usize; 2] {
         [self.rows, self.k]
     }
-}
-
-/// Equal shares of `k` steps, none longer than [`BLOCK_K`].
-fn blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
-    let n = k.div_ceil(BLOCK_K).max(1);
-    (0..n).map(move |i| i * k / n..(i + 1) * k / n)
 }
 
 /// [`gemm()`](super::gemm()) of some rows of a packed `A` with a `B` of `n` columns, rounding included: row `rows.start` of
@@ -87,7 +81,7 @@ pub fn gemm_packed<T: Float>(
     // As contiguous columns the rows take no more than what they take as panels.
     let columns = MatrixA { values: &a.values, layout: Layout::ColumnMajor, lda: m };
     let Some(args) = GemmArgs::new(size, columns, b, c) else { return };
-    for steps in blocks(k) {
+    for steps in blocks(k, BLOCK_K) {
         let bias = if steps.end == k { args.bias } else { &[] };
         let accumulate = args.accumulate || steps.start > 0;
         let of_block = args.a.wrapping_add(steps.start * all_rows);

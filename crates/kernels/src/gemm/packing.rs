@@ -1,6 +1,7 @@
 //! Blocking of `k` for the caches, and packing of `A`.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::microkernel::MAX_BLOCK_ROWS;
 use super::operands::{GemmArgs, GemmSize, Layout};
@@ -34,15 +35,14 @@ pub(super) fn run<T: Float>(args: &GemmArgs<'_, T>) {
     }
     let packs = !is_row_major && args.lda * size_of::<T>() >= FAR && n * batch_count >= WIDE;
     let block_k = if is_single { SINGLE_ROW_BLOCK_K } else { BLOCK_K };
-    let n_blocks = segment_len.div_ceil(block_k).max(1);
     let k_stride = if is_row_major { 1 } else { args.lda };
-    for block in 0..n_blocks {
-        let [first, next] = [block, block + 1].map(|block| block * segment_len / n_blocks);
-        let k_segments = [[a + first * k_stride, b + first * args.ldb]];
-        let size = GemmSize { k_segments: &k_segments, segment_len: next - first, ..args.size };
-        let bias = if block + 1 == n_blocks { args.bias } else { &[] };
-        let next_block = args.a.wrapping_add(a + next * args.lda);
-        let args = GemmArgs { size, accumulate: args.accumulate || block > 0, bias, ..*args };
+    for steps in blocks(segment_len, block_k) {
+        let k_segments = [[a + steps.start * k_stride, b + steps.start * args.ldb]];
+        let size = GemmSize { k_segments: &k_segments, segment_len: steps.len(), ..args.size };
+        let bias = if steps.end == segment_len { args.bias } else { &[] };
+        let next_block = args.a.wrapping_add(a + steps.end * args.lda);
+        let accumulate = args.accumulate || steps.start > 0;
+        let args = GemmArgs { size, accumulate, bias, ..*args };
         if packs {
             // SAFETY: `packs` is for column-major `A` only, and a block has at most `BLOCK_K` steps.
             unsafe { packed(&args, next_block) }
@@ -50,6 +50,12 @@ pub(super) fn run<T: Float>(args: &GemmArgs<'_, T>) {
             dispatch(&args);
         }
     }
+}
+
+/// Equal shares of `k` steps, none of more than `most`.
+pub(super) fn blocks(k: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let n = k.div_ceil(most).max(1);
+    (0..n).map(move |i| i * k / n..(i + 1) * k / n)
 }
 
 /// Packs some rows of `A` and multiplies them, then the next ones.
