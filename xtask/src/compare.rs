@@ -177,7 +177,8 @@ fn write_digits(scratch: &Path) -> anyhow::Result<()> {
 
 /// The images and the labels of a set as IDX files.
 fn idx(set: &Dataset) -> anyhow::Result<[Vec<u8>; 2]> {
-    let (Features::U8(pixels), Targets::Labels { values, .. }) = (set.features(), set.targets())
+    let (Some(Features::U8(pixels)), Targets::Labels { values, .. }) =
+        (set.features(), set.targets())
     else {
         anyhow::bail!("the digits are bytes with labels")
     };

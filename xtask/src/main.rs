@@ -22,6 +22,7 @@ mod cross;
 mod fast99;
 mod interop;
 mod kill;
+mod large_data;
 mod machine;
 mod process;
 mod python;
@@ -93,6 +94,10 @@ enum RepositoryTask {
     ///
     /// Takes twenty minutes on two cores; resumes where it was stopped. Keep the machine otherwise idle.
     Fast99(fast99::Fast99Args),
+    /// Train one epoch on 10 million rows and on 100,000 pictures; print rows a second and the peak of memory.
+    ///
+    /// Writes 3 GB of data once. Exits 1 if a run takes more than 500 MB.
+    LargeData(large_data::LargeDataArgs),
     /// Measure speed over batch, width, threads and number of samples; write `docs/sweep.svg` and `docs/sweep.md`.
     ///
     /// Takes about a quarter of an hour. Keep the machine otherwise idle.
@@ -121,6 +126,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
         RepositoryTask::Interop => interop::run(),
+        RepositoryTask::LargeData(args) => large_data::run(&args),
         RepositoryTask::Kill(args) => kill::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::{DataError, DataFault};
+use crate::{DataError, DataFault, FeatureStorage};
 
-/// Samples of one shape, each with its target, in memory: what transforms make of the rows of a table, or what a program
-/// passes.
+/// Samples of one shape, each with its target: what transforms make of the rows of a table, or what a program passes. Their
+/// numbers are in memory, or in a file where they would take too much of it; the targets are in memory.
 ///
 /// What a network gets are the numbers of a sample, divided by [`Dataset::divisor`]. So bytes stay bytes in memory.
 ///
@@ -15,7 +15,7 @@ pub struct Dataset {
     name: String,
     sample_shape: Vec<usize>,
     sample_len: usize,
-    features: Features,
+    features: FeatureStorage,
     divisor: f32,
     targets: Targets,
 }
@@ -77,14 +77,11 @@ impl Dataset {
     pub fn new(
         name: impl Into<String>,
         sample_shape: impl Into<Vec<usize>>,
-        features: Features,
+        features: impl Into<FeatureStorage>,
         targets: Targets,
     ) -> Result<Self, DataError> {
-        let (name, sample_shape) = (name.into(), sample_shape.into());
-        let divisor = match features {
-            Features::U8(_) => 255.0,
-            Features::F32(_) => 1.0,
-        };
+        let (name, sample_shape, features) = (name.into(), sample_shape.into(), features.into());
+        let divisor = if features.is_bytes() { 255.0 } else { 1.0 };
         match check(&sample_shape, &features, &targets) {
             Ok(sample_len) => {
                 Ok(Self { name, sample_shape, sample_len, features, divisor, targets })
@@ -129,9 +126,36 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// The numbers of all samples; sample `i` starts at `i * sample_len()`.
-    pub fn features(&self) -> &Features {
-        &self.features
+    /// The numbers of all samples, if they are in memory; sample `i` starts at `i * sample_len()`.
+    pub fn features(&self) -> Option<&Features> {
+        match &self.features {
+            FeatureStorage::Memory(features) => Some(features),
+            FeatureStorage::File(_) => None,
+        }
+    }
+
+    /// Whether the numbers are bytes.
+    pub fn is_bytes(&self) -> bool {
+        self.features.is_bytes()
+    }
+
+    /// A copy of the numbers of consecutive samples, not divided.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer samples.
+    pub fn numbers(&self, samples: Range<usize>) -> Features {
+        self.features.range(samples.start * self.sample_len..samples.end * self.sample_len)
+    }
+
+    /// Writes the numbers of a sample, not divided.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such sample, or `to` does not have [`Dataset::sample_len`] numbers.
+    pub fn read(&self, sample: usize, to: &mut [f32]) {
+        assert_eq!(to.len(), self.sample_len, "numbers of a sample");
+        self.features.read(sample * self.sample_len, to);
     }
 
     /// What the numbers are divided by when a batch of them is loaded.
@@ -153,11 +177,10 @@ impl Dataset {
 
     /// The numbers of a sample, not divided; none if there is no such sample.
     pub fn sample(&self, index: usize) -> Option<Vec<f32>> {
-        let len = self.sample_len;
-        let range = index.checked_mul(len)?..index.checked_add(1)?.checked_mul(len)?;
-        Some(match &self.features {
-            Features::U8(bytes) => bytes.get(range)?.iter().map(|&byte| f32::from(byte)).collect(),
-            Features::F32(numbers) => numbers.get(range)?.to_vec(),
+        (index < self.len()).then(|| {
+            let mut numbers = vec![0.0; self.sample_len];
+            self.read(index, &mut numbers);
+            numbers
         })
     }
 
@@ -170,6 +193,7 @@ impl Dataset {
     }
 
     /// Moves the samples of the numbers `chosen`, which ascend, to a dataset called `name`. The others keep their order.
+    /// Numbers in a file are read into memory first.
     ///
     /// # Panics
     ///
@@ -177,7 +201,7 @@ impl Dataset {
     #[must_use]
     pub fn split_off(&mut self, chosen: &[usize], name: impl Into<String>) -> Self {
         let len = self.sample_len;
-        let features = match &mut self.features {
+        let features = match self.features.memory() {
             Features::U8(values) => Features::U8(split_off(values, chosen, len)),
             Features::F32(values) => Features::F32(split_off(values, chosen, len)),
         };
@@ -190,14 +214,22 @@ impl Dataset {
             }
         };
         let (sample_shape, divisor) = (self.sample_shape.clone(), self.divisor);
-        Self { name: name.into(), sample_shape, sample_len: len, features, divisor, targets }
+        let (name, features) = (name.into(), features.into());
+        Self { name, sample_shape, sample_len: len, features, divisor, targets }
     }
 
     /// A copy of the first `n` samples, or of all if there are fewer.
     #[must_use]
     pub fn first(&self, n: usize) -> Self {
         let n = n.min(self.len());
-        let features = self.features.range(0..n * self.sample_len);
+        let features = match &self.features {
+            FeatureStorage::Memory(features) => features.range(0..n * self.sample_len).into(),
+            file => {
+                let mut file = file.clone();
+                file.truncate(n * self.sample_len);
+                file
+            }
+        };
         let targets = match &self.targets {
             Targets::Labels { values, classes } => {
                 Targets::Labels { values: values[..n].to_vec(), classes: *classes }
@@ -214,10 +246,7 @@ impl Dataset {
     /// The first `n` samples, or all if there are fewer. The memory of the others is freed.
     pub fn take(mut self, n: usize) -> Self {
         let n = n.min(self.len());
-        match &mut self.features {
-            Features::U8(values) => shorten(values, n * self.sample_len),
-            Features::F32(values) => shorten(values, n * self.sample_len),
-        }
+        self.features.truncate(n * self.sample_len);
         match &mut self.targets {
             Targets::Labels { values, .. } => shorten(values, n),
             Targets::Values { values, width } => shorten(values, n * *width),
@@ -231,6 +260,15 @@ impl Features {
         match self {
             Self::U8(values) => values.len(),
             Self::F32(values) => values.len(),
+        }
+    }
+
+    /// What they take in memory.
+    #[cfg(feature = "files")]
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::U8(values) => values.len(),
+            Self::F32(values) => size_of_val(&values[..]),
         }
     }
 
@@ -253,6 +291,14 @@ impl Features {
             (Self::U8(values), Self::U8(others)) => values.extend_from_slice(&others[range]),
             (Self::F32(values), Self::F32(others)) => values.extend_from_slice(&others[range]),
             _ => panic!("bytes and real numbers"),
+        }
+    }
+
+    /// Drops all numbers from `len` on, and frees their memory.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        match self {
+            Self::U8(values) => shorten(values, len),
+            Self::F32(values) => shorten(values, len),
         }
     }
 
@@ -310,7 +356,11 @@ impl Targets {
 }
 
 /// The numbers of a sample, if there are as many samples as targets, and all are whole.
-fn check(shape: &[usize], features: &Features, targets: &Targets) -> Result<usize, DataFault> {
+fn check(
+    shape: &[usize],
+    features: &FeatureStorage,
+    targets: &Targets,
+) -> Result<usize, DataFault> {
     let sample_len = shape.iter().try_fold(1, |len: usize, &axis| len.checked_mul(axis));
     let Some(sample_len @ 1..) = sample_len else {
         return Err(DataFault::SampleShape(shape.to_vec()));

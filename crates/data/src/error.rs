@@ -34,6 +34,12 @@ pub enum DataFault {
     /// A file cannot be opened, read or decompressed.
     #[error("cannot be read")]
     Io(#[from] io::Error),
+    /// Features that take too much memory cannot be written to a temporary file.
+    #[error(
+        "there is no space for a temporary file of features; set the variable TMPDIR to a folder with more, or train on \
+         fewer rows"
+    )]
+    TemporaryFile(#[source] io::Error),
     /// A file is of another format.
     #[error("expected {expected}, found {found}")]
     Format {

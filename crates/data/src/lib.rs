@@ -19,6 +19,7 @@ pub mod readers;
 mod report;
 mod sampler;
 mod statistics;
+mod storage;
 #[cfg(feature = "files")]
 mod test_table;
 pub mod transforms;
@@ -35,5 +36,6 @@ pub use open::open;
 pub use order::Order;
 pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};
+pub use storage::{FeatureStorage, FeatureWriter, StoredFeatures};
 #[cfg(feature = "files")]
 pub use test_table::{TestTable, open_test};

@@ -16,7 +16,7 @@ fn parity(digits: &Dataset) -> Result<Dataset, Box<dyn Error>> {
     let Targets::Labels { values, .. } = digits.targets() else { return Err("labels".into()) };
     let values = values.iter().map(|digit| digit % 2).collect();
     let targets = Targets::Labels { values, classes: 2 };
-    Ok(Dataset::new("parity", digits.sample_shape(), digits.features().clone(), targets)?)
+    Ok(Dataset::new("parity", digits.sample_shape(), digits.numbers(0..digits.len()), targets)?)
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {

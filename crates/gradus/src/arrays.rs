@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(set.sample_shape(), [2, 3]);
         let first = [2.0, 1.0, 0.0, 12.0, 11.0, 10.0];
         let all = [first, first.map(|value| value + 200.0)].concat();
-        assert_eq!(set.features(), &Features::F32(all));
+        assert_eq!(set.features(), Some(&Features::F32(all)));
         let values = Array2::from_elem((3, 1), 0.5);
         let error = valued("short", images.view(), values.view()).unwrap_err().to_string();
         assert_eq!(error, "short: 4 samples but 3 targets");

@@ -42,9 +42,10 @@ pub struct BatchAugmentation<'a> {
     pub drawn: u128,
 }
 
-/// Augmented samples, one after the other, before they are transposed. One for each thread, kept for the next tile.
+/// Samples that are augmented or read from a file, one after the other, before they are transposed. One for each thread,
+/// kept for the next tile.
 #[derive(Debug, Default)]
-struct AugmentedTile {
+struct WrittenTile {
     values: Vec<f32>,
     /// The numbers of the samples in `values`.
     numbers: Vec<u32>,
@@ -52,32 +53,33 @@ struct AugmentedTile {
 }
 
 thread_local! {
-    static AUGMENTED: RefCell<AugmentedTile> = RefCell::default();
+    static WRITTEN: RefCell<WrittenTile> = RefCell::default();
 }
 
 impl<T: Float> ModelSource<T> for BatchSource<'_> {
     fn is_bounded(&self) -> bool {
-        let is_bytes = matches!(self.dataset.features(), Features::U8(_));
         // What an augmentation makes of them is not known.
-        is_bytes && f64::from(self.dataset.divisor()).abs() > MIN_DIVISOR && self.augment.is_none()
+        self.dataset.is_bytes()
+            && f64::from(self.dataset.divisor()).abs() > MIN_DIVISOR
+            && self.augment.is_none()
     }
 
     fn load_samples(&self, tile: Tile, out: &mut [T]) {
         let len = self.dataset.sample_len();
         let (indices, width) = (self.of_tile(tile), tile.width);
         let divisor = T::from_f64(self.dataset.divisor().into());
-        match self.dataset.features() {
-            _ if self.augment.is_some() => self.load_augmented(tile, out),
-            Features::U8(bytes) => {
+        match self.dataset.features().filter(|_| self.augment.is_none()) {
+            None => self.load_written(tile, out),
+            Some(Features::U8(bytes)) => {
                 let samples = GatheredSamples { values: bytes, indices, len, width };
                 gather_bytes(samples, divisor, out);
             }
-            Features::F32(values) => {
+            Some(Features::F32(values)) => {
                 let samples = GatheredSamples { values, indices, len, width };
                 gather_values(samples, divisor, out);
             }
         }
-        if let Features::U8(bytes) = self.dataset.features() {
+        if let Some(Features::U8(bytes)) = self.dataset.features() {
             let next = self.next.get(tile.first..tile.first + tile.valid).unwrap_or(&[]);
             for &index in next {
                 prefetch_all(&bytes[index as usize * len..][..len]);
@@ -119,8 +121,9 @@ impl<'a> BatchSource<'a> {
         &self.indices[tile.first..tile.first + tile.valid]
     }
 
-    fn load_augmented<T: Float>(&self, tile: Tile, out: &mut [T]) {
-        AUGMENTED.with_borrow_mut(|AugmentedTile { values, numbers, buffers }| {
+    /// Loads samples that are augmented, or read from a file.
+    fn load_written<T: Float>(&self, tile: Tile, out: &mut [T]) {
+        WRITTEN.with_borrow_mut(|WrittenTile { values, numbers, buffers }| {
             let len = self.dataset.sample_len();
             // Of the width, so that a tile with fewer samples before this one makes no difference.
             values.resize(tile.width * len, 0.0);
@@ -149,11 +152,7 @@ impl<'a> BatchSource<'a> {
     /// Writes sample number `i` of the batch.
     fn write_sample(&self, i: usize, to: &mut [f32], buffers: &mut PictureBuffers) {
         let sample = self.indices[i];
-        let from = sample as usize * to.len()..(sample as usize + 1) * to.len();
-        match self.dataset.features() {
-            Features::U8(bytes) => convert(&bytes[from], to),
-            Features::F32(values) => to.copy_from_slice(&values[from]),
-        }
+        self.dataset.read(sample as usize, to);
         let divisor = self.dataset.divisor();
         vectorize(inlined!(|| to.iter_mut().for_each(|value| *value /= divisor)));
         if let Some(BatchAugmentation { list, seed, drawn }) = self.augment {
@@ -164,12 +163,6 @@ impl<'a> BatchSource<'a> {
             augment(list, AugmentKey { seed, epoch, sample }, shape, to, buffers);
         }
     }
-}
-
-fn convert(bytes: &[u8], to: &mut [f32]) {
-    vectorize(inlined!(|| {
-        to.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = f32::from(byte));
-    }));
 }
 
 #[cfg(test)]

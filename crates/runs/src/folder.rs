@@ -214,14 +214,19 @@ impl RunFolder {
         written.map_err(|error| failed(&self.path.join(EVENTS), error))
     }
 
-    /// Writes `parts.csv`: which rows of the data are in which part, see [`PartRows::to_csv`].
+    /// Writes `parts.csv`: which rows of the data are in which part, see [`PartRows`].
     ///
     /// # Errors
     ///
     /// What the system reports.
     pub fn write_parts(&self, rows: &PartRows) -> Result<(), RunFolderError> {
         let path = self.path.join("parts.csv");
-        fs::write(&path, rows.to_csv()).map_err(|error| failed(&path, error))
+        let write = || {
+            let mut file = BufWriter::new(File::create(&path)?);
+            write!(file, "{rows}")?;
+            file.flush()
+        };
+        write().map_err(|error| failed(&path, error))
     }
 
     /// Saves a checkpoint, when all events up to it are recorded: they reach the disk before it does.

@@ -420,7 +420,7 @@ mod tests {
         let of_numbers = predictor.predict(&[1.0, 50.0, 3.0, 110.0]).unwrap().to_vec();
         // −1 − 1 and 1 + 2, of 2000 ± 1000.
         assert_eq!(of_numbers, [0.0, 5000.0]);
-        let Features::F32(features) = encoded.features() else { panic!("bytes") };
+        let Some(Features::F32(features)) = encoded.features() else { panic!("bytes") };
         assert_eq!(predictor.predict_features(features).unwrap(), [0.0, 4000.0]);
     }
 

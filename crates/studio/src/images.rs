@@ -6,7 +6,7 @@ use runs::{BatchSource, Experiment};
 /// Height, width and channels of the samples, if they are images in bytes.
 pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {
     let shape: [usize; 3] = set.sample_shape().try_into().ok()?;
-    matches!((set.features(), shape), (Features::U8(_), [_, _, 1 | 3])).then_some(shape)
+    (set.is_bytes() && matches!(shape, [_, _, 1 | 3])).then_some(shape)
 }
 
 /// Images of some samples.
@@ -20,15 +20,18 @@ pub(crate) struct Images {
 
 /// Some samples. `None` if one of them does not exist, or if they are not images with labels.
 pub(crate) fn some(set: &Dataset, samples: &[u32]) -> Option<Images> {
-    let len = size(set)?.iter().product::<usize>();
-    let (Features::U8(pixels), Targets::Labels { values, .. }) = (set.features(), set.targets())
-    else {
-        return None;
-    };
+    size(set)?;
+    let Targets::Labels { values, .. } = set.targets() else { return None };
     let labels = samples.iter().map(|&sample| values.get(sample as usize).copied());
     let labels: Vec<u32> = labels.collect::<Option<_>>()?;
-    let chosen = samples.iter().flat_map(|&sample| &pixels[sample as usize * len..][..len]);
-    Some(Images { labels, pixels: chosen.copied().collect() })
+    let pixels = samples.iter().flat_map(|&sample| {
+        let sample = sample as usize;
+        match set.numbers(sample..sample + 1) {
+            Features::U8(pixels) => pixels,
+            Features::F32(_) => unreachable!("a set of bytes"),
+        }
+    });
+    Some(Images { labels, pixels: pixels.collect() })
 }
 
 /// The first samples of the batch that was trained in a step, counted from 1, as the network saw them: augmented.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use data::{Dataset, Features, FittedTarget, FittedTransforms, Targets};
+use data::{Dataset, FittedTarget, FittedTransforms, Targets};
 use graph::Pool;
 use kernels::{inlined, vectorize};
 use nn::Network;
@@ -198,16 +198,10 @@ fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
 
 /// The numbers of some rows, as a network gets them.
 fn numbers(set: &Dataset, rows: &[usize]) -> Vec<f32> {
-    let (len, divisor) = (set.sample_len(), set.divisor());
-    let mut all = Vec::with_capacity(rows.len() * len);
-    for row in rows {
-        let range = row * len..(row + 1) * len;
-        match set.features() {
-            Features::U8(bytes) => {
-                all.extend(bytes[range].iter().map(|&byte| f32::from(byte) / divisor));
-            }
-            Features::F32(values) => all.extend(values[range].iter().map(|value| value / divisor)),
-        }
+    let mut all = vec![0.0; rows.len() * set.sample_len()];
+    for (&row, sample) in rows.iter().zip(all.chunks_exact_mut(set.sample_len())) {
+        set.read(row, sample);
+        sample.iter_mut().for_each(|value| *value /= set.divisor());
     }
     all
 }

@@ -37,9 +37,9 @@ pub(super) fn write() -> anyhow::Result<()> {
 /// Features and targets.
 fn bytes_of(dataset: &Dataset) -> anyhow::Result<[Vec<u8>; 2]> {
     let real = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let features = match dataset.features() {
-        Features::U8(bytes) => bytes.clone(),
-        Features::F32(values) => real(values),
+    let features = match dataset.numbers(0..dataset.len()) {
+        Features::U8(bytes) => bytes,
+        Features::F32(values) => real(&values),
     };
     let targets = match dataset.targets() {
         Targets::Values { values, .. } => real(values),

@@ -142,7 +142,7 @@ mod tests {
         let mut draws = [0.5, -1.0, 0.25, 2.0, 0.0, -1.0, 1.0, 0.0].into_iter();
         let set = make("two", 2, || draws.next().unwrap());
         let expected = Features::F32(vec![0.5, -1.0, 0.25, 2.0, 0.0, -1.0, 1.0, 0.0]);
-        assert_eq!((set.len(), set.sample_shape(), set.features()), (2, &[4][..], &expected));
+        assert_eq!((set.len(), set.sample_shape(), set.features()), (2, &[4][..], Some(&expected)));
         let Targets::Values { values, width: 4 } = set.targets() else { panic!("{set:?}") };
         let second: [f64; 4] = std::array::from_fn(|i| values[4 + i].into());
         let (sin, cos) = 1_f64.sin_cos();

@@ -1,10 +1,10 @@
 //! The parts of the data: training, validation and test set.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use data::{DataError, Dataset, Features, FittedTarget, FittedTransforms, Targets};
+use data::{DataError, Dataset, FittedTarget, FittedTransforms, Targets};
 use events::Part;
 
 use super::part_rows::PartRows;
@@ -141,9 +141,9 @@ impl Parts {
     ///
     /// [`PartsError::Transforms`] if they make other features, or another target.
     pub fn with_transforms(self, transforms: FittedTransforms) -> Result<Self, PartsError> {
-        let (features, width) = (self.train.features(), self.train.targets().width());
+        let width = self.train.targets().width();
         let divisor = transforms.divisor();
-        let is_raw = divisor.is_none() && matches!(features, Features::U8(_));
+        let is_raw = divisor.is_none() && self.train.is_bytes();
         let describe = |features, width| format!("{features} features and {width} outputs");
         let expected = describe(self.train.sample_len(), width);
         let width = transforms.target().map_or(0, FittedTarget::width);
@@ -283,10 +283,13 @@ fn check_overlap(
     validation: &Dataset,
     test: &Dataset,
 ) -> Result<usize, PartsError> {
-    let hashes: Vec<u64> = sample_hashes(validation).collect();
+    let mut hashes: HashMap<u64, usize> = HashMap::new();
+    sample_hashes(validation).for_each(|hash| *hashes.entry(hash).or_default() += 1);
+    // Only what the smaller set has is kept of the others.
     let repeated_in = |set: &Dataset| {
-        let others: HashSet<u64> = sample_hashes(set).collect();
-        hashes.iter().filter(|hash| others.contains(hash)).count()
+        let found: HashSet<u64> =
+            sample_hashes(set).filter(|hash| hashes.contains_key(hash)).collect();
+        found.iter().map(|hash| hashes[hash]).sum::<usize>()
     };
     let (samples, repeated) = (validation.len(), repeated_in(test));
     let is_half = |n: usize| n > 0 && 2 * n >= samples;
@@ -301,13 +304,11 @@ fn sample_hashes(set: &Dataset) -> impl Iterator<Item = u64> {
     fn add(hasher: &mut DefaultHasher, values: &[f32]) {
         values.iter().for_each(|value| hasher.write_u32(value.to_bits()));
     }
-    let len = set.sample_len();
+    let mut sample = vec![0.0; set.sample_len()];
     (0..set.len()).map(move |row| {
+        set.read(row, &mut sample);
         let mut hasher = DefaultHasher::new();
-        match set.features() {
-            Features::U8(bytes) => hasher.write(&bytes[row * len..][..len]),
-            Features::F32(values) => add(&mut hasher, &values[row * len..][..len]),
-        }
+        add(&mut hasher, &sample);
         match set.targets() {
             Targets::Labels { values, .. } => hasher.write_u32(values[row]),
             Targets::Values { values, width } => add(&mut hasher, &values[row * width..][..*width]),
@@ -318,6 +319,8 @@ fn sample_hashes(set: &Dataset) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
+    use data::Features;
+
     use super::*;
 
     /// Samples with one number each, all different, from `first` on; the classes go round.
@@ -329,7 +332,7 @@ mod tests {
     }
 
     fn numbers(set: &Dataset) -> Vec<usize> {
-        let Features::F32(values) = set.features() else { panic!("bytes") };
+        let Some(Features::F32(values)) = set.features() else { panic!("bytes") };
         values.iter().map(|&value| value as usize).collect()
     }
 
@@ -370,22 +373,22 @@ mod tests {
         assert_eq!(numbers(found.validation.as_ref().unwrap()), [95, 96, 97, 98, 99]);
         assert_eq!(numbers(&found.train), Vec::from_iter(0..20));
         let csv = "part,set,first,last\ntrain,train,0,19\nvalidation,train,95,99\ntest,test,0,29\n";
-        assert_eq!(found.rows().to_csv(), csv);
+        assert_eq!(found.rows().to_string(), csv);
         let whole = Parts::from(split());
         assert_eq!(
-            whole.rows().to_csv(),
+            whole.rows().to_string(),
             "part,set,first,last\ntrain,train,0,99\ntest,test,0,29\n"
         );
         let own = Parts::new(set(0, 9, 3), Some(set(9, 3, 3)), set(12, 3, 3)).unwrap();
         let csv =
             "part,set,first,last\ntrain,train,0,8\nvalidation,validation,0,2\ntest,test,0,2\n";
-        assert_eq!(own.rows().to_csv(), csv);
+        assert_eq!(own.rows().to_string(), csv);
     }
 
     #[test]
     fn the_rows_of_drawn_parts_are_those_of_their_samples() {
         let found = parts(split(), 30, 5).unwrap();
-        let csv = found.rows().to_csv();
+        let csv = found.rows().to_string();
         for (part, set) in
             [("train", &found.train), ("validation", found.validation.as_ref().unwrap())]
         {
@@ -463,7 +466,7 @@ mod tests {
         let other = Dataset::new(
             "other",
             [1],
-            set(60, 30, 3).features().clone(),
+            set(60, 30, 3).numbers(0..30),
             Targets::Labels { values: (0..30).map(|i| (i + 1) % 3).collect(), classes: 3 },
         );
         assert!(Parts::new(set(0, 60, 3), Some(set(60, 30, 3)), other.unwrap()).is_ok());

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data::columns::{Cells, MISSING, Table, TableDescription, TableDifference, TableSource};
-use data::{DataFault, Dataset, Features, FittedTarget, FittedTransforms, Targets, TransformPlan};
+use data::{
+    DataFault, Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms, Targets,
+    TransformPlan,
+};
 use events::Part;
 
 use super::ExperimentError;
@@ -15,6 +18,8 @@ use super::validation::{PartSize, RowPurpose, drawn};
 
 /// Test rows that are drawn where there is no test table, unless `data.test` says otherwise.
 const TEST: PartSize = PartSize::Fraction(0.2);
+/// Bytes of the features of a part that are kept in memory; more are in a temporary file.
+const MEMORY: usize = 64 << 20;
 /// Cells of a block.
 const BLOCK_CELLS: usize = 1 << 20;
 const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
@@ -31,6 +36,15 @@ pub(super) struct TableParts<'a> {
 
 /// Divides tables into parts, fits the transforms to the training part, and applies them to all.
 pub(super) fn prepare(data: &TableParts<'_>, tables: TableSplit) -> Result<Parts, ExperimentError> {
+    prepare_within(data, tables, MEMORY)
+}
+
+/// As [`prepare`], with at most so many bytes of the features of each part in memory.
+fn prepare_within(
+    data: &TableParts<'_>,
+    tables: TableSplit,
+    memory: usize,
+) -> Result<Parts, ExperimentError> {
     let TableSplit { train, test } = tables;
     let description = train.description();
     let mut notes = description.warnings();
@@ -48,7 +62,7 @@ pub(super) fn prepare(data: &TableParts<'_>, tables: TableSplit) -> Result<Parts
     if !data.class_names.is_empty() {
         fitted = fitted.with_class_names(data.class_names.to_vec())?;
     }
-    let mut sets = PARTS.map(|_| EncodedSet::default());
+    let mut sets = PARTS.map(|_| EncodedSet::new(memory));
     encode(&*train, &fitted, &mut sets, &|row| rows.part(row))?;
     if let Some(test) = &test {
         encode(test, &fitted, &mut sets, &|_| Some(Part::Test))?;
@@ -125,23 +139,27 @@ impl RowParts {
         draws_test: bool,
     ) -> Result<Self, ExperimentError> {
         let classes = row_classes(train)?;
-        let mut parts: Vec<_> = classes.iter().map(|class| class.map(|_| Part::Train)).collect();
+        let mut parts: Vec<_> =
+            classes.iter().map(|&class| (class != MISSING).then_some(Part::Train)).collect();
         let test = draws_test.then_some((Part::Test, data.test.unwrap_or(TEST), RowPurpose::Test));
         let validation =
             data.validation.map(|size| (Part::Validation, size, RowPurpose::Validation));
         let samples = parts.iter().flatten().count();
         for (part, size, purpose) in test.into_iter().chain(validation) {
-            let left = |row: &usize| parts[*row] == Some(Part::Train);
-            let left: Vec<usize> = (0..parts.len()).filter(left).collect();
-            let values: Vec<u32> = left.iter().filter_map(|&row| classes[row]).collect();
+            let is_left = |part: &Option<Part>| *part == Some(Part::Train);
+            let left = classes.iter().zip(&parts).filter(|(_, part)| is_left(part));
+            let values: Vec<u32> = left.map(|(&class, _)| class).collect();
+            let (left, found) = (values.len(), size.samples_of(samples));
             let targets = Targets::Labels { values, classes: usize::MAX };
-            let found = size.samples_of(samples);
             let chosen = drawn(&targets, found, data.seed, purpose);
             if chosen.len() < found {
-                let (most, samples) = (chosen.len(), left.len());
+                let (most, samples) = (chosen.len(), left);
                 return Err(PartsError::TooLarge { part, found, most, samples }.into());
             }
-            chosen.into_iter().for_each(|i| parts[left[i]] = Some(part));
+            let mut chosen = chosen.into_iter().peekable();
+            let left = parts.iter_mut().filter(|part| is_left(part)).enumerate();
+            left.filter(|(i, _)| chosen.next_if_eq(i).is_some())
+                .for_each(|(_, of)| *of = Some(part));
         }
         let limit = data.limit.unwrap_or(usize::MAX);
         let training = parts.iter_mut().filter(|part| **part == Some(Part::Train));
@@ -150,8 +168,8 @@ impl RowParts {
     }
 }
 
-/// The class of each row, 0 for all of a regression; none where the target is missing.
-fn row_classes(table: &dyn TableSource) -> Result<Vec<Option<u32>>, ExperimentError> {
+/// The class of each row, 0 for all of a regression; [`MISSING`] where the target is.
+fn row_classes(table: &dyn TableSource) -> Result<Vec<u32>, ExperimentError> {
     let description = table.description();
     let Some(target) = &description.target else {
         let what = "has no column that is predicted; name one with `target`".to_owned();
@@ -161,14 +179,12 @@ fn row_classes(table: &dyn TableSource) -> Result<Vec<Option<u32>>, ExperimentEr
     for block in table.blocks(block_rows(description))? {
         let block = block?;
         match block.column(target).map(|column| &column.cells) {
-            Some(Cells::Categories { codes, .. }) => {
-                classes
-                    .extend(codes.iter().map(|&code| Some(code).filter(|&code| code != MISSING)));
-            }
+            Some(Cells::Categories { codes, .. }) => classes.extend_from_slice(codes),
             Some(Cells::Numbers(numbers)) => {
-                classes.extend(numbers.iter().map(|number| number.is_finite().then_some(0)));
+                let class = |number: &f64| if number.is_finite() { 0 } else { MISSING };
+                classes.extend(numbers.iter().map(class));
             }
-            _ => classes.resize(classes.len() + block.len(), Some(0)),
+            _ => classes.resize(classes.len() + block.len(), 0),
         }
     }
     Ok(classes)
@@ -180,10 +196,9 @@ fn block_rows(description: &TableDescription) -> usize {
 }
 
 /// What becomes of the rows of a part.
-#[derive(Default)]
 struct EncodedSet {
     rows: usize,
-    features: Option<Features>,
+    features: FeatureWriter,
     targets: Option<Targets>,
     /// Rows of each category that the training part does not have.
     unseen: BTreeMap<(String, String), usize>,
@@ -209,6 +224,11 @@ fn encode(
 }
 
 impl EncodedSet {
+    fn new(memory: usize) -> Self {
+        let (features, targets, unseen) = (FeatureWriter::new(memory), None, BTreeMap::new());
+        Self { rows: 0, features, targets, unseen }
+    }
+
     fn add(
         &mut self,
         block: &Table,
@@ -223,20 +243,17 @@ impl EncodedSet {
             // Bytes stay bytes.
             Some(values) => {
                 let len = fitted.width();
-                let features = self.features.get_or_insert_with(|| values.empty());
-                rows.iter()
-                    .for_each(|&row| features.extend_from(values, row * len..(row + 1) * len));
+                for row in rows {
+                    self.features.extend_from(values, row * len..(row + 1) * len)?;
+                }
             }
             None => {
-                let features = self.features.get_or_insert(Features::F32(Vec::new()));
-                let Features::F32(features) = features else { unreachable!("encoded numbers") };
-                let first = features.len();
-                features.resize(first + rows.len() * fitted.width(), 0.0);
-                let to = &mut features[first..];
-                for unseen in fitted.encode(block, rows.iter().copied(), to)? {
+                let mut features = vec![0.0; rows.len() * fitted.width()];
+                for unseen in fitted.encode(block, rows.iter().copied(), &mut features)? {
                     *self.unseen.entry((unseen.column, unseen.category)).or_default() +=
                         unseen.rows;
                 }
+                self.features.extend(&Features::F32(features))?;
             }
         }
         let target = fitted.target().expect("a table without a target is not trained on");
@@ -255,7 +272,6 @@ impl EncodedSet {
             }
             _ => Targets::Values { values: Vec::new(), width: 1 },
         };
-        let features = self.features.unwrap_or(Features::F32(Vec::new()));
         let shape = match fitted.columns() {
             [column]
                 if !column.shape.is_empty()
@@ -265,7 +281,61 @@ impl EncodedSet {
             }
             _ => vec![fitted.width()],
         };
+        let features = self.features.finish()?;
         let set = Dataset::new(name, shape, features, self.targets.unwrap_or_else(none))?;
         Ok(set.divided_by(fitted.divisor().unwrap_or(1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data::columns::{Column, MemoryTable, TableOptions};
+    use graph::op::Tile;
+    use nn::ModelSource as _;
+
+    use super::*;
+    use crate::{BatchSource, DataFingerprint};
+
+    #[test]
+    fn parts_in_files_are_those_in_memory() {
+        let cells: [Vec<f64>; 2] =
+            [3.0, 7.0].map(|by| (0..500).map(|i| f64::from(i % 41) / by).collect());
+        let classes =
+            Cells::Texts((0..500).map(|i| Some(["a", "b", "c"][i % 3].to_owned())).collect());
+        let columns = || {
+            let [x, y] = cells.clone().map(Cells::Numbers);
+            let columns = [("x", x), ("y", y), ("class", classes.clone())];
+            columns.map(|(name, cells)| Column { name: name.to_owned(), cells }).into()
+        };
+        let data = TableParts {
+            transforms: None,
+            class_names: &[],
+            test: None,
+            validation: Some(PartSize::Samples(50)),
+            limit: None,
+            seed: 3,
+        };
+        let parts = |memory| {
+            let table = Table::new("numbers", 500, columns()).unwrap();
+            let train = Box::new(MemoryTable::new(table, &TableOptions::default()).unwrap());
+            prepare_within(&data, TableSplit { train, test: None }, memory).unwrap()
+        };
+        let (memory, file) = (parts(MEMORY), parts(0));
+        assert_eq!(memory.rows(), file.rows());
+        for part in PARTS {
+            let [a, b] = [&memory, &file].map(|parts| parts.get(part).unwrap());
+            assert!(a.features().is_some() && b.features().is_none() && a.len() == b.len());
+            assert_eq!(a.targets(), b.targets());
+            assert_eq!(DataFingerprint::of(part, a), DataFingerprint::of(part, b));
+            let indices: Vec<u32> = (0..21).map(|i| i * 7 % a.len() as u32).collect();
+            let [a, b] = [a, b].map(|dataset| {
+                let source = BatchSource { dataset, indices: &indices, next: &[], augment: None };
+                let tile = Tile { first: 2, valid: 19, width: 24, batch: 21 };
+                let mut numbers = vec![-1.0_f32; 24 * dataset.sample_len()];
+                source.load_samples(tile, &mut numbers);
+                (numbers, source.samples())
+            });
+            assert_eq!(a, b);
+        }
     }
 }

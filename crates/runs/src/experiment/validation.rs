@@ -76,20 +76,27 @@ pub(super) fn drawn(targets: &Targets, n: usize, seed: u64, purpose: RowPurpose)
         let [a, b, ..] = philox([low, high, 0, purpose as u32], seed);
         u64::from(a) << 32 | u64::from(b)
     };
-    let mut rows: Vec<(u32, u64, usize)> = match targets {
-        Targets::Labels { values, .. } => {
-            values.iter().zip(0..).map(|(&class, row)| (class, random(row), row)).collect()
-        }
-        Targets::Values { values, width } => {
-            (0..values.len() / width).map(|row| (0, random(row), row)).collect()
-        }
+    // Rows of a class one after the other, without a copy of what belongs to them: there may be many millions.
+    let class = |row: usize| match targets {
+        Targets::Labels { values, .. } => values[row],
+        Targets::Values { .. } => 0,
     };
-    rows.sort_unstable();
-    let classes: Vec<_> = rows.chunk_by(|(class, ..), (other, ..)| class == other).collect();
+    let count = match targets {
+        Targets::Labels { values, .. } => values.len(),
+        Targets::Values { values, width } => values.len() / width,
+    };
+    let mut rows: Vec<usize> = (0..count).collect();
+    rows.sort_by_key(|&row| class(row));
+    let mut classes: Vec<&mut [usize]> =
+        rows.chunk_by_mut(|&row, &other| class(row) == class(other)).collect();
     let sizes: Vec<usize> = classes.iter().map(|class| class.len()).collect();
-    let shares = classes.iter().zip(shares(&sizes, n));
-    let chosen = shares.flat_map(|(class, share)| class[..share].iter().map(|&(.., row)| row));
-    let mut chosen: Vec<usize> = chosen.collect();
+    let mut chosen = Vec::with_capacity(n.min(count));
+    for (class, share) in classes.iter_mut().zip(shares(&sizes, n)) {
+        if share < class.len() {
+            class.select_nth_unstable_by_key(share, |&row| (random(row), row));
+        }
+        chosen.extend_from_slice(&class[..share]);
+    }
     chosen.sort_unstable();
     chosen
 }

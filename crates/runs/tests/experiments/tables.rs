@@ -56,7 +56,7 @@ fn labels(set: &Dataset) -> Vec<u32> {
 }
 
 fn features(set: &Dataset) -> &[f32] {
-    let Features::F32(values) = set.features() else { panic!("bytes") };
+    let Some(Features::F32(values)) = set.features() else { panic!("bytes") };
     values
 }
 
@@ -78,7 +78,7 @@ fn a_test_set_is_drawn_of_each_class_in_proportion_by_the_seed_of_the_data() {
         [&divided.train, divided.validation.as_ref().unwrap(), &divided.test].map(Dataset::len);
     assert_eq!(sizes, [50, 20, 10]);
     let mut rows = Vec::new();
-    for line in divided.rows().to_csv().lines().skip(1) {
+    for line in divided.rows().to_string().lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
         assert_eq!(fields[1], "train");
         rows.extend(fields[2].parse::<usize>().unwrap()..=fields[3].parse().unwrap());
@@ -198,7 +198,7 @@ fn pictures_stay_bytes_and_numbers_are_values_in_their_unit() {
     ]);
     let parts =
         files.open("source = { kind = 'files', train = 'train-images' }\ntest = 4").unwrap();
-    let Features::U8(bytes) = parts.test.features() else { panic!("real numbers") };
+    let Some(Features::U8(bytes)) = parts.test.features() else { panic!("real numbers") };
     assert_eq!((parts.test.sample_shape(), parts.test.divisor()), (&[2, 2, 1][..], 255.0));
     for (sample, label) in bytes.chunks(4).zip(labels(&parts.test)) {
         assert!(sample[0] % 4 == 0 && sample[3] == sample[0] + 3, "{sample:?}");

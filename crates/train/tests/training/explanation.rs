@@ -326,7 +326,7 @@ fn a_sample_is_explained_as_an_evaluation_sees_it_and_in_training_with_the_mask_
     let test = images(30);
     let pass = of_sample(trainer.saved(), &test, 29, None).unwrap();
     let mut predictor = trainer.saved().clone().predictor().unwrap();
-    let data::Features::U8(bytes) = test.features() else { unreachable!() };
+    let Some(data::Features::U8(bytes)) = test.features() else { unreachable!() };
     let sample: Vec<f32> = bytes[29 * 64..].iter().map(|&byte| f32::from(byte)).collect();
     let predicted = predictor.predict(&sample).unwrap();
     for (class, &predicted) in predicted.iter().enumerate() {

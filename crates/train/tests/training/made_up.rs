@@ -59,7 +59,7 @@ fn coordinates(n: usize) -> Vec<f32> {
 
 /// The numbers of a dataset made of real ones.
 pub(crate) fn features(dataset: &Dataset) -> &[f32] {
-    let Features::F32(values) = dataset.features() else { panic!("bytes") };
+    let Some(Features::F32(values)) = dataset.features() else { panic!("bytes") };
     values
 }
 

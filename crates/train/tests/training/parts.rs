@@ -18,7 +18,7 @@ fn reversed(n: usize) -> Dataset {
     let Targets::Labels { values, classes } = set.targets() else { panic!("no classes") };
     let values = values.iter().map(|class| 1 - class).collect();
     let targets = Targets::Labels { values, classes: *classes };
-    Dataset::new("reversed", [2], set.features().clone(), targets).unwrap()
+    Dataset::new("reversed", [2], set.numbers(0..set.len()), targets).unwrap()
 }
 
 /// Trains on points, chooses by others and is measured on points that are the wrong way round.

@@ -62,8 +62,8 @@ fn a_source_that_is_wrong_is_shown_where_it_stands() {
 #[test]
 fn matrices_depend_on_the_seed_and_the_set_alone() {
     let features = |split: &Parts| -> [Vec<f32>; 2] {
-        [&split.train, &split.test].map(|set| match set.features() {
-            Features::F32(values) => values.clone(),
+        [&split.train, &split.test].map(|set| match set.numbers(0..set.len()) {
+            Features::F32(values) => values,
             Features::U8(_) => panic!("bytes"),
         })
     };

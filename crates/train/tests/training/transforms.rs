@@ -40,7 +40,7 @@ fn bytes_and_the_same_real_numbers_train_the_same_network() {
 fn a_standardized_target_is_measured_and_predicted_in_its_unit() {
     // Two numbers of another size each, from those of a point.
     let points = points(400);
-    let Features::F32(features) = points.features().clone() else { panic!("bytes") };
+    let Features::F32(features) = points.numbers(0..points.len()) else { panic!("bytes") };
     let of_point = |point: &[f32]| [2e6 + 1e5 * point[0], 3e-3 * point[1]];
     let values = features.chunks(2).flat_map(of_point).collect();
     let targets = Targets::Values { values, width: 2 };
@@ -108,13 +108,13 @@ fn transforms_of_the_training_part_alone_decide_features_of_all() {
     let parts = experiment.data.prepare(split.clone()).unwrap();
     let raw = |set: &Dataset, of: &Dataset| {
         let fitted = plan.fit_dataset(set).unwrap();
-        fitted.encode_dataset(of.clone()).unwrap().features().clone()
+        fitted.encode_dataset(of.clone()).unwrap().features().cloned()
     };
     // The same parts without transforms.
     let data = runs::DataSpec { transforms: None, ..experiment.data };
     let plain = data.prepare(split).unwrap();
-    assert_eq!(parts.train.features(), &raw(&plain.train, &plain.train));
-    assert_eq!(parts.test.features(), &raw(&plain.train, &plain.test));
+    assert_eq!(parts.train.features(), raw(&plain.train, &plain.train).as_ref());
+    assert_eq!(parts.test.features(), raw(&plain.train, &plain.test).as_ref());
     let [validation, of] = [&parts, &plain].map(|parts| parts.validation.as_ref().unwrap());
-    assert_eq!(validation.features(), &raw(&plain.train, of));
+    assert_eq!(validation.features(), raw(&plain.train, of).as_ref());
 }

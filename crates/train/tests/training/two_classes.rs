@@ -50,7 +50,7 @@ fn a_saved_model_predicts_both_classes_with_their_probabilities() {
     assert_eq!(evaluation.classes().max(), Some(1));
     let prediction = saved.experiment.train.loss.prediction();
     let mut predictor = Predictor::new(saved, 1).unwrap();
-    let Features::F32(samples) = test.features() else { unreachable!() };
+    let Some(Features::F32(samples)) = test.features() else { unreachable!() };
     for (sample, class) in samples.chunks(2).zip(evaluation.classes()) {
         let [other, one] = *prediction.probabilities(predictor.predict(sample).unwrap()).unwrap()
         else {

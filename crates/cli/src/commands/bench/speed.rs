@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gradus::data::Features;
 use gradus::graph::Pool;
 use gradus::runs::{Evaluator, Predictor};
 use gradus::train::Trainer;
@@ -82,9 +81,5 @@ pub(super) fn latencies(
 /// The first `n` training samples, repeated from the first if there are fewer.
 fn first_samples(trainer: &Trainer, n: usize) -> Vec<f32> {
     let set = trainer.train_set();
-    let len = n * set.sample_len();
-    match set.features() {
-        Features::U8(bytes) => bytes.iter().map(|&byte| byte.into()).cycle().take(len).collect(),
-        Features::F32(values) => values.iter().copied().cycle().take(len).collect(),
-    }
+    (0..n).flat_map(|i| set.sample(i % set.len()).expect("a training set has samples")).collect()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use diagnostics::table;
-use gradus::data::{Dataset, Features, Targets};
+use gradus::data::{Dataset, Targets};
 use gradus::events::Part;
 use gradus::runs::{BatchSource, DataSpec, Experiment, Parts};
 use gradus::studio::SampleSheet;
@@ -82,11 +82,8 @@ impl DataReport {
         Self {
             source: data.source.name(),
             shape: train.sample_shape().to_vec(),
-            values: match train.features() {
-                Features::U8(_) => "bytes",
-                Features::F32(_) => "real numbers",
-            },
-            range: range(train.features()),
+            values: if train.is_bytes() { "bytes" } else { "real numbers" },
+            range: range(train),
             divisor: train.divisor(),
             parts,
             augment: data.augment.iter().map(|augmentation| augmentation.name()).collect(),
@@ -184,15 +181,12 @@ fn class_counts(targets: &Targets) -> Vec<usize> {
 }
 
 /// The least and the largest value.
-fn range(features: &Features) -> [f32; 2] {
-    let of = |values: &mut dyn Iterator<Item = f32>| {
-        let none = [f32::INFINITY, f32::NEG_INFINITY];
-        values.fold(none, |[low, high], value| [low.min(value), high.max(value)])
-    };
-    match features {
-        Features::U8(bytes) => of(&mut bytes.iter().map(|&byte| f32::from(byte))),
-        Features::F32(values) => of(&mut values.iter().copied()),
-    }
+fn range(set: &Dataset) -> [f32; 2] {
+    let mut sample = vec![0.0; set.sample_len()];
+    (0..set.len()).fold([f32::INFINITY, f32::NEG_INFINITY], |range, i| {
+        set.read(i, &mut sample);
+        sample.iter().fold(range, |[low, high], &value| [low.min(value), high.max(value)])
+    })
 }
 
 /// The first samples, of each class in turn if there are classes.

@@ -119,7 +119,7 @@ fn with_features(set: &Dataset, of: fn(&[f32]) -> Vec<f32>) -> Dataset {
 
 /// The test accuracy of the majority of the `k` nearest training samples; the nearer one wins a draw.
 fn neighbours(call: &InstrumentCall<'_>, split: &Split, k: usize) -> Result<f64, LessonError> {
-    let (Features::F32(train), Features::F32(test)) =
+    let (Some(Features::F32(train)), Some(Features::F32(test))) =
         (split.train.features(), split.test.features())
     else {
         return Ok(f64::NAN);
