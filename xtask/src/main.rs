@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench_data;
 #[cfg(feature = "browser")]
 mod bench_live;
 mod bench_peers;
@@ -61,6 +62,11 @@ enum RepositoryTask {
     /// hour; stop it at any time, and continue with `--resume`. New measurements replace old ones of the same machine
     /// and instruction set, so parts can be measured separately. Keep the machine otherwise idle.
     BenchPeers(bench_peers::BenchPeersArgs),
+    /// Train on ten tables with `gradus train --data`, scikit-learn and the Python RealMLP; write `bench/tables/RESULTS.md`.
+    ///
+    /// Needs Python 3. The first run installs packages in the folder `gradus/tables` of the user's cache, some GB from the
+    /// package index. Continues where it was stopped.
+    BenchData(bench_data::BenchDataArgs),
     /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64.
     ///
     /// Needs Python 3. The first run installs PyTorch in the folder `gradus/interop` of the user's cache, 3 GB from the
@@ -126,6 +132,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
         RepositoryTask::Interop => interop::run(),
+        RepositoryTask::BenchData(args) => bench_data::run(&args),
         RepositoryTask::LargeData(args) => large_data::run(&args),
         RepositoryTask::Kill(args) => kill::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),

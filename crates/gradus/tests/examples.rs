@@ -5,6 +5,8 @@
 mod arrays;
 #[path = "../examples/bytes.rs"]
 mod bytes;
+#[path = "../examples/cross_validation.rs"]
+mod cross_validation;
 #[path = "../examples/custom_layer.rs"]
 mod custom_layer;
 #[path = "../examples/custom_loss.rs"]
@@ -38,6 +40,7 @@ fn every_example_comes_out_as_it_says() {
     #[cfg(feature = "ndarray")]
     arrays::main().unwrap();
     bytes::main().unwrap();
+    cross_validation::main().unwrap();
     custom_layer::main().unwrap();
     custom_loss::main().unwrap();
     custom_op::main().unwrap();

@@ -7,6 +7,7 @@ mod part_rows;
 mod parts;
 mod source;
 pub mod sources;
+pub mod splits;
 mod tables;
 mod validation;
 

@@ -32,7 +32,7 @@ pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
     DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
     ExperimentError, PartRows, PartSize, Parts, PartsError, Reference, Split, Statistic, TrainSpec,
-    early_stopping, sources,
+    early_stopping, sources, splits,
 };
 pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};

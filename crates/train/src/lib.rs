@@ -4,6 +4,7 @@
 
 pub mod baselines;
 mod batches;
+pub mod cross_validation;
 pub mod explanation;
 pub mod gradient_check;
 mod quantiles;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod cross_validate;
 pub(crate) mod data;
 pub(crate) mod descend;
 pub(crate) mod eval;
@@ -43,6 +44,7 @@ commands! {
     summary::SummaryArgs => Summary,
     data::DataArgs => Data,
     eval::EvalArgs => Eval,
+    cross_validate::CrossValidateArgs => CrossValidate,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,

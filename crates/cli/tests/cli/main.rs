@@ -1,5 +1,6 @@
 //! The binary as a whole: exit codes, messages, files.
 
+mod cross_validation;
 mod data;
 mod elements;
 mod evaluation;

@@ -6,13 +6,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use data::{FittedTransforms, TransformPlan};
+use data::columns::ColumnKind;
+use data::{DataFault, FittedTransforms, TransformPlan};
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, require};
 use nn::settings;
 
 use super::ExperimentError;
 use super::parts::Parts;
 use super::sources::{DataSource, SourceData, Split, mnist::MnistDigits};
+use super::splits::RowSplit;
 use super::tables::{self, TableParts};
 use super::validation::{PartSize, ValidationChoice};
 use crate::augment::{Augmentation, valid_augmentations};
@@ -33,6 +35,10 @@ settings! {
         /// Of the digits they are the last ones, of other sources drawn ones, of each class in proportion.
         #[serde(skip_serializing_if = "Option::is_none")]
         validation: Option<PartSize> = None, optional(PartSize::is_valid);
+        /// How the rows of a table without a test table become parts. Without it test rows, and validation rows if any are asked
+        /// for, are drawn.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        split: Option<RowSplit> = None, optional(nested);
         /// Rows of a table without a test table that are the test set, drawn as those of the validation set: their number, or
         /// a fraction of all; a fifth if not given.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,17 +67,20 @@ fn valid_names(name: &str, names: &[String]) -> Result<(), InvalidSetting> {
 }
 
 impl DataSpec {
-    /// Takes the paths of the source `files` from `folder`, that of the experiment file. They become absolute, since the
+    /// Takes the paths of the sources `files` and `fashion_mnist` from `folder`, that of the experiment file. They become absolute, since the
     /// experiment of a run stands in another folder.
     ///
     /// # Errors
     ///
     /// If there is no current folder, or a path is empty.
     pub fn take_paths_from(&mut self, folder: &Path) -> io::Result<()> {
-        if let DataSource::DataFiles(files) = &mut self.source {
-            for path in [Some(&mut files.train), files.test.as_mut()].into_iter().flatten() {
-                *path = std::path::absolute(folder.join(&*path))?;
-            }
+        let paths = match &mut self.source {
+            DataSource::DataFiles(files) => [Some(&mut files.train), files.test.as_mut()],
+            DataSource::FashionMnist(pictures) => [Some(&mut pictures.folder), None],
+            _ => return Ok(()),
+        };
+        for path in paths.into_iter().flatten() {
+            *path = std::path::absolute(folder.join(&*path))?;
         }
         Ok(())
     }
@@ -88,12 +97,17 @@ impl DataSpec {
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        match self.source.as_dyn().read(&mut digits)? {
+        match self.source_without_parts().as_dyn().read(&mut digits)? {
+            SourceData::Sets(_) if self.split.is_some() => {
+                let what = "data.split: expected a source of one table, found one with a test set of its own";
+                Err(DataFault::Columns(what.to_owned()).of(self.source.name()).into())
+            }
             SourceData::Sets(split) => self.prepare(split),
             SourceData::Tables(tables) => {
                 let parts = TableParts {
                     transforms: self.transforms.as_ref(),
                     class_names: &self.class_names,
+                    split: self.split.as_ref(),
                     test: self.test,
                     validation: self.validation,
                     limit: self.limit,
@@ -102,6 +116,16 @@ impl DataSpec {
                 tables::prepare(&parts, tables)
             }
         }
+    }
+
+    /// The source, in which a column that names parts is no feature.
+    fn source_without_parts(&self) -> DataSource {
+        let mut source = self.source.clone();
+        let column = self.split.as_ref().and_then(|split| split.as_dyn().part_column());
+        if let (DataSource::DataFiles(files), Some(column)) = (&mut source, column) {
+            files.kinds.entry(column.to_owned()).or_insert(ColumnKind::Identifier);
+        }
+        source
     }
 
     /// The data as a run takes it: of two sets, training and test, some of the first are the validation set, and the
@@ -123,8 +147,12 @@ impl DataSpec {
             Some(plan) => plan.fit_dataset(&parts.train)?,
             None => FittedTransforms::of_dataset(&parts.train)?,
         };
-        if !self.class_names.is_empty() {
-            fitted = fitted.with_class_names(self.class_names.clone())?;
+        let names = match self.class_names.is_empty() {
+            true => self.source.as_dyn().class_names().iter().map(ToString::to_string).collect(),
+            false => self.class_names.clone(),
+        };
+        if !names.is_empty() {
+            fitted = fitted.with_class_names(names)?;
         }
         Ok(parts.encoded(Arc::new(fitted))?)
     }

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data::columns::{Cells, MISSING, Table, TableDescription, TableDifference, TableSource};
+use data::columns::{Table, TableDescription, TableDifference, TableSource};
 use data::{
-    DataFault, Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms, Targets,
-    TransformPlan,
+    Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms, Targets, TransformPlan,
 };
 use events::Part;
 
 use super::ExperimentError;
 use super::part_rows::PartRows;
-use super::parts::{Parts, PartsError};
+use super::parts::Parts;
 use super::sources::TableSplit;
-use super::validation::{PartSize, RowPurpose, drawn};
+use super::splits::{RowParts, RowSplit};
+use super::validation::PartSize;
 
-/// Test rows that are drawn where there is no test table, unless `data.test` says otherwise.
-const TEST: PartSize = PartSize::Fraction(0.2);
 /// Bytes of the features of a part that are kept in memory; more are in a temporary file.
 const MEMORY: usize = 64 << 20;
 /// Cells of a block.
@@ -28,6 +26,7 @@ const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 pub(super) struct TableParts<'a> {
     pub(super) transforms: Option<&'a TransformPlan>,
     pub(super) class_names: &'a [String],
+    pub(super) split: Option<&'a RowSplit>,
     pub(super) test: Option<PartSize>,
     pub(super) validation: Option<PartSize>,
     pub(super) limit: Option<usize>,
@@ -56,14 +55,15 @@ fn prepare_within(
             findings.map(|finding| format!("{}: {}", test.description().name, finding.found)),
         );
     }
-    let rows = RowParts::choose(data, &*train, test.is_none())?;
+    let rows = parts_of_rows(data, &*train, test.is_some())?;
+    let part_of = |row: usize| rows.get(row).copied().flatten();
     let plan = data.transforms.cloned().unwrap_or_default();
-    let mut fitted = plan.fit(&*train, &|row| rows.part(row) == Some(Part::Train))?;
+    let mut fitted = plan.fit(&*train, &|row| part_of(row) == Some(Part::Train))?;
     if !data.class_names.is_empty() {
         fitted = fitted.with_class_names(data.class_names.to_vec())?;
     }
     let mut sets = PARTS.map(|_| EncodedSet::new(memory));
-    encode(&*train, &fitted, &mut sets, &|row| rows.part(row))?;
+    encode(&*train, &fitted, &mut sets, &|row| part_of(row))?;
     if let Some(test) = &test {
         encode(test, &fitted, &mut sets, &|_| Some(Part::Test))?;
     }
@@ -82,7 +82,7 @@ fn prepare_within(
     let mut part_rows = PartRows::default();
     for part in PARTS {
         let set = Part::Train;
-        part_rows.add(part, set, (0..rows.0.len()).filter(|&row| rows.part(row) == Some(part)));
+        part_rows.add(part, set, (0..rows.len()).filter(|&row| part_of(row) == Some(part)));
     }
     if test.is_some() {
         part_rows.add(Part::Test, Part::Test, 0..n_test);
@@ -94,6 +94,25 @@ fn prepare_within(
         part_rows,
     )?;
     Ok(parts.of_tables(Arc::new(fitted), notes))
+}
+
+/// The part of each row of the training table; none of rows without a target, and of those beyond the limit.
+fn parts_of_rows(
+    data: &TableParts<'_>,
+    train: &dyn TableSource,
+    has_test: bool,
+) -> Result<Vec<Option<Part>>, ExperimentError> {
+    let mut rows = RowParts::new(train, data.test, data.validation, data.seed)?;
+    match data.split {
+        Some(_) if has_test => {
+            let what = "found a test table as well; expected one of both".to_owned();
+            return Err(rows.fault(what));
+        }
+        Some(split) => split.as_dyn().split(&mut rows)?,
+        None if has_test => {}
+        None => rows.draw(Part::Test)?,
+    }
+    rows.finish(data.limit)
 }
 
 /// An error with both lists if the test table has classes that the training table does not have, or no such target.
@@ -124,73 +143,8 @@ fn check_target(
     }
 }
 
-/// The part of each row of the training table; none of rows without a target, and of those beyond the limit.
-struct RowParts(Vec<Option<Part>>);
-
-impl RowParts {
-    fn part(&self, row: usize) -> Option<Part> {
-        self.0.get(row).copied().flatten()
-    }
-
-    /// Draws test rows, if the training table has to give them, and validation rows, and keeps the first of the others.
-    fn choose(
-        data: &TableParts<'_>,
-        train: &dyn TableSource,
-        draws_test: bool,
-    ) -> Result<Self, ExperimentError> {
-        let classes = row_classes(train)?;
-        let mut parts: Vec<_> =
-            classes.iter().map(|&class| (class != MISSING).then_some(Part::Train)).collect();
-        let test = draws_test.then_some((Part::Test, data.test.unwrap_or(TEST), RowPurpose::Test));
-        let validation =
-            data.validation.map(|size| (Part::Validation, size, RowPurpose::Validation));
-        let samples = parts.iter().flatten().count();
-        for (part, size, purpose) in test.into_iter().chain(validation) {
-            let is_left = |part: &Option<Part>| *part == Some(Part::Train);
-            let left = classes.iter().zip(&parts).filter(|(_, part)| is_left(part));
-            let values: Vec<u32> = left.map(|(&class, _)| class).collect();
-            let (left, found) = (values.len(), size.samples_of(samples));
-            let targets = Targets::Labels { values, classes: usize::MAX };
-            let chosen = drawn(&targets, found, data.seed, purpose);
-            if chosen.len() < found {
-                let (most, samples) = (chosen.len(), left);
-                return Err(PartsError::TooLarge { part, found, most, samples }.into());
-            }
-            let mut chosen = chosen.into_iter().peekable();
-            let left = parts.iter_mut().filter(|part| is_left(part)).enumerate();
-            left.filter(|(i, _)| chosen.next_if_eq(i).is_some())
-                .for_each(|(_, of)| *of = Some(part));
-        }
-        let limit = data.limit.unwrap_or(usize::MAX);
-        let training = parts.iter_mut().filter(|part| **part == Some(Part::Train));
-        training.skip(limit).for_each(|part| *part = None);
-        Ok(Self(parts))
-    }
-}
-
-/// The class of each row, 0 for all of a regression; [`MISSING`] where the target is.
-fn row_classes(table: &dyn TableSource) -> Result<Vec<u32>, ExperimentError> {
-    let description = table.description();
-    let Some(target) = &description.target else {
-        let what = "has no column that is predicted; name one with `target`".to_owned();
-        return Err(DataFault::Columns(what).of(&description.name).into());
-    };
-    let mut classes = Vec::with_capacity(description.rows);
-    for block in table.blocks(block_rows(description))? {
-        let block = block?;
-        match block.column(target).map(|column| &column.cells) {
-            Some(Cells::Categories { codes, .. }) => classes.extend_from_slice(codes),
-            Some(Cells::Numbers(numbers)) => {
-                let class = |number: &f64| if number.is_finite() { 0 } else { MISSING };
-                classes.extend(numbers.iter().map(class));
-            }
-            _ => classes.resize(classes.len() + block.len(), 0),
-        }
-    }
-    Ok(classes)
-}
-
-fn block_rows(description: &TableDescription) -> usize {
+/// Rows of a block.
+pub(super) fn block_rows(description: &TableDescription) -> usize {
     let width = description.columns.iter().map(|column| column.shape.iter().product::<usize>());
     (BLOCK_CELLS / width.sum::<usize>().max(1)).clamp(1, 4096)
 }
@@ -289,7 +243,7 @@ impl EncodedSet {
 
 #[cfg(test)]
 mod tests {
-    use data::columns::{Column, MemoryTable, TableOptions};
+    use data::columns::{Cells, Column, MemoryTable, TableOptions};
     use graph::op::Tile;
     use nn::ModelSource as _;
 
@@ -310,6 +264,7 @@ mod tests {
         let data = TableParts {
             transforms: None,
             class_names: &[],
+            split: None,
             test: None,
             validation: Some(PartSize::Samples(50)),
             limit: None,

@@ -15,6 +15,8 @@ pub(super) enum RowPurpose {
     Validation = 0x7661_6c69,
     /// `"test"`.
     Test = 0x7465_7374,
+    /// `"fold"`.
+    Fold = 0x666f_6c64,
 }
 
 /// The size of a validation or test set, written as a whole number or as one between 0 and 1.
@@ -71,34 +73,56 @@ pub(super) enum ValidationChoice {
 /// that a larger validation set has all samples of a smaller one, as far as the shares of the classes allow. Fewer than
 /// `n` if the last row of a class would be taken.
 pub(super) fn drawn(targets: &Targets, n: usize, seed: u64, purpose: RowPurpose) -> Vec<usize> {
-    let random = |row: usize| {
-        let [low, high] = [row as u32, (row as u64 >> 32) as u32];
-        let [a, b, ..] = philox([low, high, 0, purpose as u32], seed);
-        u64::from(a) << 32 | u64::from(b)
-    };
-    // Rows of a class one after the other, without a copy of what belongs to them: there may be many millions.
-    let class = |row: usize| match targets {
-        Targets::Labels { values, .. } => values[row],
-        Targets::Values { .. } => 0,
-    };
-    let count = match targets {
-        Targets::Labels { values, .. } => values.len(),
-        Targets::Values { values, width } => values.len() / width,
-    };
-    let mut rows: Vec<usize> = (0..count).collect();
-    rows.sort_by_key(|&row| class(row));
+    let mut rows = rows_by_class(targets);
     let mut classes: Vec<&mut [usize]> =
-        rows.chunk_by_mut(|&row, &other| class(row) == class(other)).collect();
+        rows.chunk_by_mut(|&a, &b| class(targets, a) == class(targets, b)).collect();
     let sizes: Vec<usize> = classes.iter().map(|class| class.len()).collect();
-    let mut chosen = Vec::with_capacity(n.min(count));
+    let mut chosen = Vec::new();
     for (class, share) in classes.iter_mut().zip(shares(&sizes, n)) {
         if share < class.len() {
-            class.select_nth_unstable_by_key(share, |&row| (random(row), row));
+            class.select_nth_unstable_by_key(share, |&row| random_place(row, seed, purpose));
         }
         chosen.extend_from_slice(&class[..share]);
     }
     chosen.sort_unstable();
     chosen
+}
+
+/// The rows of one of several folds, counted from 0, ascending: the rows of each class are dealt to the folds in a random
+/// order, the next class where the one before has ended.
+pub(super) fn fold(targets: &Targets, [number, of]: [usize; 2], seed: u64) -> Vec<usize> {
+    let mut rows = rows_by_class(targets);
+    for class in rows.chunk_by_mut(|&a, &b| class(targets, a) == class(targets, b)) {
+        class.sort_unstable_by_key(|&row| random_place(row, seed, RowPurpose::Fold));
+    }
+    let mut chosen: Vec<usize> = rows.into_iter().skip(number).step_by(of).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+fn class(targets: &Targets, row: usize) -> u32 {
+    match targets {
+        Targets::Labels { values, .. } => values[row],
+        Targets::Values { .. } => 0,
+    }
+}
+
+/// All rows, those of a class one after the other. There may be many millions: nothing is copied beside them.
+fn rows_by_class(targets: &Targets) -> Vec<usize> {
+    let count = match targets {
+        Targets::Labels { values, .. } => values.len(),
+        Targets::Values { values, width } => values.len() / width,
+    };
+    let mut rows: Vec<usize> = (0..count).collect();
+    rows.sort_by_key(|&row| class(targets, row));
+    rows
+}
+
+/// Where a row stands in a random order of all rows.
+fn random_place(row: usize, seed: u64, purpose: RowPurpose) -> (u64, usize) {
+    let [low, high] = [row as u32, (row as u64 >> 32) as u32];
+    let [a, b, ..] = philox([low, high, 0, purpose as u32], seed);
+    (u64::from(a) << 32 | u64::from(b), row)
 }
 
 /// How many rows of each class are chosen, `n` in all: in proportion to their sizes, by the method of largest
@@ -171,5 +195,33 @@ mod tests {
         }
         // Standard deviation 46: 230 is five of them.
         assert!(counts.iter().all(|count| (count - 3000).abs() < 230), "{counts:?}");
+    }
+
+    #[test]
+    fn folds_have_each_row_once_and_each_class_in_proportion() {
+        let values: Vec<u32> = (0..103).map(|i| [0, 0, 1, 2, 0][i % 5]).collect();
+        let targets = Targets::Labels { values: values.clone(), classes: 3 };
+        for of in [2, 5, 7, 103] {
+            let folds: Vec<_> = (0..of).map(|number| fold(&targets, [number, of], 4)).collect();
+            let mut all = folds.concat();
+            all.sort_unstable();
+            assert_eq!(all, Vec::from_iter(0..103), "{of} folds");
+            for rows in &folds {
+                assert!(rows.is_sorted() && rows.len().abs_diff(103 / of) <= 1, "{of} folds");
+                for class in 0..3 {
+                    let of_class =
+                        |rows: &mut dyn Iterator<Item = u32>| rows.filter(|&c| c == class).count();
+                    let (all, found) = (
+                        of_class(&mut values.iter().copied()),
+                        of_class(&mut rows.iter().map(|&row| values[row])),
+                    );
+                    assert!(
+                        found.abs_diff(all / of) <= 1,
+                        "class {class}: {found} of {all} in one of {of}"
+                    );
+                }
+            }
+        }
+        assert_ne!(fold(&targets, [0, 5], 4), fold(&targets, [0, 5], 5));
     }
 }

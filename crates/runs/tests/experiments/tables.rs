@@ -231,3 +231,129 @@ fn made_tables_are_sources_too() {
         assert_ne!(files.open(&source(1)).unwrap().train, parts.train);
     }
 }
+
+/// Which rows of a table of 40 rows, whose numbers are in its first column, each part has.
+fn rows_of(files: &Files, data: &str) -> Result<[Vec<usize>; 3], String> {
+    let parts = files.open(&format!(
+        "source = {{ kind = 'files', train = 't.csv' }}\ntransforms = {{ numbers = [] }}\n{data}"
+    ))?;
+    let numbers = |set: Option<&Dataset>| {
+        let set = set.into_iter().flat_map(|set| (0..set.len()).map(|i| set.sample(i).unwrap()));
+        set.map(|sample| sample[0] as usize).collect()
+    };
+    Ok([Some(&parts.train), parts.validation.as_ref(), Some(&parts.test)].map(numbers))
+}
+
+/// 40 rows: a number, a part, a day that falls, and one of two classes.
+fn parted(rename: fn(&str) -> &str) -> Files {
+    let row = |mut text: String, i: usize| {
+        let part = rename(["train", "test", "train", "validation"][i % 4]);
+        let _ =
+            writeln!(text, "{i}.0,{part},2024-{:02}-{:02},{}", 12 - i / 4, 28 - i % 4, i / 4 % 2);
+        text
+    };
+    let text = (0..40).fold("n,part,day,y\n".to_owned(), row);
+    Files::new(&[("t.csv", text.as_bytes())])
+}
+
+#[test]
+fn a_column_names_the_part_of_each_row_and_is_no_feature() {
+    let files = parted(|part| part);
+    let found = rows_of(&files, "split = { kind = 'column', column = 'part' }").unwrap();
+    let every = |first: usize, step: usize| (first..40).step_by(step).collect::<Vec<_>>();
+    assert_eq!(found, [every(0, 2), every(3, 4), every(1, 4)]);
+    let split = "source = { kind = 'files', train = 't.csv' }\nsplit = { kind = 'column', column = 'part' }";
+    let parts = files.open(split).unwrap();
+    let features = parts.transforms().unwrap().features();
+    assert!(features.iter().all(|feature| !feature.starts_with("part")), "{features:?}");
+
+    let renamed = parted(|part| if part == "test" { "hold-out" } else { part });
+    let error = rows_of(&renamed, "split = { kind = 'column', column = 'part' }").unwrap_err();
+    assert!(
+        error.contains(
+            "column `part`, row 2: found `hold-out`, expected `train`, `validation` or `test`"
+        ),
+        "{error}"
+    );
+    let split = "split = { kind = 'column', column = 'part', test = 'hold-out' }";
+    assert_eq!(rows_of(&renamed, split).unwrap(), found);
+}
+
+#[test]
+fn the_latest_rows_are_the_test_set_and_those_before_them_the_validation_set() {
+    let files = parted(|part| part);
+    let split = "split = { kind = 'time', column = 'day' }\ntest = 8\nvalidation = 4";
+    let found = rows_of(&files, split).unwrap();
+    assert_eq!(found, [Vec::from_iter(12..40), Vec::from_iter(8..12), Vec::from_iter(0..8)]);
+    let error = rows_of(&files, "split = { kind = 'time', column = 'part' }").unwrap_err();
+    assert!(error.contains("data.split: column `part`: expected dates or numbers"), "{error}");
+    let error = rows_of(&files, "split = { kind = 'time', column = 'week' }").unwrap_err();
+    assert!(
+        error.contains("expected one of the columns `n`, `part`, `day`, `y`, found `week`"),
+        "{error}"
+    );
+    let error = rows_of(&files, "split = { kind = 'time', column = 'y' }").unwrap_err();
+    assert!(error.contains("`y` is the target; name another with `target`"), "{error}");
+}
+
+#[test]
+fn each_row_is_in_the_test_set_of_one_fold() {
+    let files = parted(|part| part);
+    let mut tested = Vec::new();
+    for number in 1..=3 {
+        let split =
+            format!("split = {{ kind = 'fold', number = {number}, of = 3 }}\nvalidation = 5");
+        let [train, validation, test] = rows_of(&files, &split).unwrap();
+        assert_eq!(validation.len(), 5);
+        let mut all = [train, validation, test.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, Vec::from_iter(0..40));
+        tested.extend(test);
+    }
+    tested.sort_unstable();
+    assert_eq!(tested, Vec::from_iter(0..40));
+    let error = rows_of(&files, "split = { kind = 'fold', number = 4, of = 3 }").unwrap_err();
+    assert!(error.contains("found fold 4 of 3, expected one of 2 to 40 folds"), "{error}");
+}
+
+#[test]
+fn a_formula_makes_a_table_whose_target_is_its_value() {
+    let files = Files::new(&[]);
+    let source = "source = { kind = 'formula', formula = 'x^2 + 1', range = [0, 2], samples = 50 }";
+    let parts = files
+        .open(&format!("{source}\ntransforms = {{ numbers = [], standardize_target = false }}"))
+        .unwrap();
+    assert_eq!((parts.train.len(), parts.test.len()), (40, 10));
+    let Targets::Values { values, width: 1 } = parts.train.targets() else { panic!("classes") };
+    for (x, y) in features(&parts.train).iter().zip(values) {
+        assert!((0.0..2.0).contains(x) && (x * x + 1.0 - y).abs() < 1e-6, "{x} {y}");
+    }
+    for (formula, message) in [
+        ("x +", "data.source.formula: expected "),
+        ("a * x", "data.source.formula: expected a formula of `x`: "),
+        ("2", "data.source.formula: expected a formula of `x`: "),
+    ] {
+        let error = files.open(&format!("source = {{ kind = 'formula', formula = '{formula}' }}"));
+        let error = error.unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn fashion_mnist_is_read_from_its_folder_with_the_names_of_its_classes() {
+    let images = |n: u8| {
+        [vec![0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 2, 0, 0, 0, 2], vec![7; 4 * n as usize]].concat()
+    };
+    let labels = |n: u8| [vec![0, 0, 8, 1, 0, 0, 0, n], (0..n).map(|i| i % 10).collect()].concat();
+    let files = Files::new(&[
+        ("train-images-idx3-ubyte.gz", &images(20)),
+        ("train-labels-idx1-ubyte.gz", &labels(20)),
+        ("t10k-images-idx3-ubyte.gz", &images(10)),
+        ("t10k-labels-idx1-ubyte.gz", &labels(10)),
+    ]);
+    let parts = files.open("source = { kind = 'fashion_mnist', folder = '.' }").unwrap();
+    assert_eq!((parts.train.len(), parts.test.len(), parts.train.divisor()), (20, 10, 255.0));
+    assert_eq!(parts.transforms().unwrap().label(&parts.test, 9).unwrap(), "ankle boot");
+    let error = files.open("source = { kind = 'fashion_mnist', folder = 'none' }").unwrap_err();
+    assert!(error.contains("install Debian's package dataset-fashion-mnist"), "{error}");
+}

@@ -1,6 +1,8 @@
 //! Sources of data, chosen by name.
 
+pub mod fashion_mnist;
 pub mod files;
+pub mod formula;
 pub mod idx;
 pub mod made;
 pub mod matrix_exponential;
@@ -21,7 +23,9 @@ nn::registry! {
         mnist::MnistDigits,
         files::DataFiles,
         idx::Idx,
+        fashion_mnist::FashionMnist,
         made::MadeTable,
+        formula::FormulaTable,
         matrix_exponential::MatrixExponential,
         memory::MemoryData,
     }
@@ -66,6 +70,11 @@ pub trait ReadSource {
     /// Whether a validation set is by custom the last training samples, instead of drawn ones.
     fn validates_on_last(&self) -> bool {
         false
+    }
+
+    /// The names of the classes in order, unless `data.class_names` has others.
+    fn class_names(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Reads the data.

@@ -1,0 +1,210 @@
+//! `cargo xtask bench-data`: `gradus train --data` beside scikit-learn and the Python RealMLP, on ten tables.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{machine, process, python};
+
+mod report;
+
+/// One line per run.
+const RUNS: &str = "bench/tables/results.jsonl";
+/// The generated page.
+const PAGE: &str = "bench/tables/RESULTS.md";
+/// The tables as CSV files.
+const TABLES: &str = "target/bench-data";
+/// In the order of the columns of the page.
+const CONTESTANTS: [&str; 4] = [GRADUS, "mlp", "trees", "realmlp"];
+const GRADUS: &str = "gradus";
+/// Seconds after which a run is killed.
+const LIMIT: NonZeroU64 = NonZeroU64::new(3600).expect("not 0");
+
+/// What is measured.
+#[derive(clap::Args)]
+pub(crate) struct BenchDataArgs {
+    /// Folder with `adult.data` and `adult.test`; without it Adult is left out.
+    #[arg(long, value_name = "FOLDER")]
+    adult: Option<PathBuf>,
+
+    /// Tables [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tables: Vec<String>,
+
+    /// Contestants: gradus, mlp, trees, realmlp [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    contestants: Vec<String>,
+
+    /// Splits of each table, the first ones [default: all].
+    #[arg(long, value_name = "N")]
+    splits: Option<usize>,
+
+    /// Write the page from finished runs without training.
+    #[arg(long)]
+    page_only: bool,
+}
+
+/// A table and how it is divided, as `tables.py` writes it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct AboutTable {
+    #[serde(default)]
+    name: String,
+    rows: usize,
+    features: usize,
+    splits: usize,
+    classes: Option<usize>,
+    test_variance: Vec<Option<f64>>,
+}
+
+/// A finished run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct TableRun {
+    about: AboutTable,
+    split: usize,
+    contestant: String,
+    /// Accuracy or R² on the test set, times 100.
+    score: f64,
+    seconds: f64,
+    machine: String,
+    commit: String,
+}
+
+/// Trains what has no run yet, table by table and split by split, and writes the page after each table.
+///
+/// # Errors
+///
+/// If Python or a package cannot be installed, a run fails, or a file cannot be written.
+pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
+    let mut runs = read_runs()?;
+    if !args.page_only {
+        let python =
+            python::environment(&process::cache("tables")?, "bench/tables/requirements.txt")?;
+        write_tables(&python, args.adult.as_deref())?;
+        process::run(Command::new("cargo").args([
+            "build",
+            "--release",
+            "--package",
+            "gradus-cli",
+        ]))?;
+        let commit = process::read(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
+        for about in tables()? {
+            if !args.tables.is_empty() && !args.tables.contains(&about.name) {
+                continue;
+            }
+            for split in 0..about.splits.min(args.splits.unwrap_or(usize::MAX)) {
+                for contestant in CONTESTANTS {
+                    let is_done = |run: &TableRun| {
+                        (&run.about.name, run.split, &*run.contestant)
+                            == (&about.name, split, contestant)
+                    };
+                    let is_left_out = !args.contestants.is_empty()
+                        && !args.contestants.iter().any(|name| name == contestant);
+                    if is_left_out || runs.iter().any(is_done) {
+                        continue;
+                    }
+                    let (score, seconds) = train(&python, &about, split, contestant)?;
+                    println!(
+                        "{}, split {split}, {contestant}: {score:.2} in {seconds:.1} s",
+                        about.name
+                    );
+                    let run = TableRun {
+                        about: about.clone(),
+                        split,
+                        contestant: contestant.to_owned(),
+                        score,
+                        seconds,
+                        machine: machine::name(),
+                        commit: commit.trim().to_owned(),
+                    };
+                    let mut file =
+                        OpenOptions::new().create(true).append(true).open(RUNS).context(RUNS)?;
+                    writeln!(file, "{}", serde_json::to_string(&run)?)?;
+                    runs.push(run);
+                }
+            }
+            fs::write(PAGE, report::page(&runs)).context(PAGE)?;
+        }
+    }
+    fs::write(PAGE, report::page(&runs)).context(PAGE)
+}
+
+fn read_runs() -> anyhow::Result<Vec<TableRun>> {
+    let text = if Path::new(RUNS).exists() { fs::read_to_string(RUNS)? } else { String::new() };
+    text.lines().map(|line| serde_json::from_str(line).context(RUNS)).collect()
+}
+
+/// Writes the tables that are not there, those of the R package from Debian's archive.
+fn write_tables(python: &str, adult: Option<&Path>) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let package =
+        "cd \"$1\" && apt-get download -qq r-cran-mlbench && dpkg -x r-cran-mlbench*.deb mlbench";
+    let mut download = Command::new("sh");
+    download.args(["-c", package, "sh"]).arg(scratch.path());
+    if let Err(error) = process::read_within(&download, LIMIT, scratch.path()) {
+        eprintln!("r-cran-mlbench: {error:#}");
+    }
+    let mut command = Command::new(python);
+    command.args(["bench/tables/tables.py", TABLES]);
+    let mlbench = scratch.path().join("mlbench");
+    if mlbench.exists() {
+        command.arg("--mlbench").arg(mlbench);
+    }
+    if let Some(adult) = adult {
+        command.arg("--adult").arg(adult);
+    }
+    process::run(&mut command)
+}
+
+fn tables() -> anyhow::Result<Vec<AboutTable>> {
+    let mut tables = Vec::new();
+    for entry in fs::read_dir(TABLES).context(TABLES)? {
+        let path = entry?.path();
+        let text = fs::read_to_string(path.join("about.json"))
+            .with_context(|| path.display().to_string())?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        tables.push(AboutTable { name, ..serde_json::from_str(&text)? });
+    }
+    tables.sort_by_key(|about| about.rows);
+    Ok(tables)
+}
+
+/// Score and seconds of a contestant.
+fn train(
+    python: &str,
+    about: &AboutTable,
+    split: usize,
+    contestant: &str,
+) -> anyhow::Result<(f64, f64)> {
+    let scratch = tempfile::tempdir()?;
+    let file = |part: &str| fs::canonicalize(format!("{TABLES}/{}/{split}-{part}.csv", about.name));
+    let (train, test) = (file("train")?, file("test")?);
+    let begin = Instant::now();
+    if contestant == GRADUS {
+        let mut command = Command::new(fs::canonicalize("target/release/gradus")?);
+        command
+            .args(["train", "--json", "--minutes", "60", "--target", "target", "--data"])
+            .arg(train);
+        command.arg("--test").arg(test).current_dir(scratch.path());
+        let answer = process::read_within(&command, LIMIT, scratch.path())?;
+        let answer: Value = serde_json::from_str(answer.trim()).context("the answer of gradus")?;
+        let score = match about.test_variance[split] {
+            None => answer["test_accuracy"].as_f64(),
+            Some(variance) => answer["test_rmse"].as_f64().map(|rmse| 1.0 - rmse * rmse / variance),
+        };
+        return Ok((100.0 * score.context("a score")?, begin.elapsed().as_secs_f64()));
+    }
+    let mut command = Command::new(python);
+    command.args(["bench/tables/contestant.py", contestant]).arg(train).arg(test);
+    let answer = process::read_within(&command, LIMIT, scratch.path())?;
+    let last = answer.lines().last().context("no answer")?;
+    let answer: Value = serde_json::from_str(last).context("the answer of the contestant")?;
+    let number = |name: &str| answer[name].as_f64().with_context(|| name.to_owned());
+    Ok((number("score")?, number("seconds")?))
+}
