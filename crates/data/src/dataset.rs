@@ -256,6 +256,16 @@ impl Features {
         }
     }
 
+    /// Appends others, which are of the same type.
+    ///
+    /// # Panics
+    ///
+    /// If they are of another type.
+    pub fn append(&mut self, others: Self) {
+        let len = others.len();
+        self.extend_from(&others, 0..len);
+    }
+
     /// A copy of some numbers.
     pub(crate) fn range(&self, range: Range<usize>) -> Self {
         match self {

@@ -18,6 +18,8 @@ mod order;
 pub mod readers;
 mod report;
 mod sampler;
+#[cfg(feature = "files")]
+mod samples;
 mod statistics;
 #[cfg(feature = "files")]
 mod test_table;
@@ -27,7 +29,8 @@ mod zip;
 pub use dataset::{Dataset, Features, Targets};
 pub use error::{DataError, DataFault};
 pub use fitting::{
-    FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan, UnseenCategory,
+    CellValue, FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan,
+    UnseenCategory,
 };
 pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]
@@ -35,5 +38,7 @@ pub use open::open;
 pub use order::Order;
 pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};
+#[cfg(feature = "files")]
+pub use samples::{SampleBlock, SampleSource};
 #[cfg(feature = "files")]
 pub use test_table::{TestTable, open_test};

@@ -87,11 +87,34 @@ impl DataSpec {
         &self,
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
+        self.open_with(None, mnist)
+    }
+
+    /// As [`open`](Self::open), with the transforms of a model instead of fitting any: the data may have changed since, and a
+    /// model is measured on the features that it knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and if the data does not have the columns of the model.
+    pub fn open_fitted<E: StdError + Send + Sync + 'static>(
+        &self,
+        fitted: Arc<FittedTransforms>,
+        mnist: impl Fn() -> Result<Split, E>,
+    ) -> Result<Parts, ExperimentError> {
+        self.open_with(Some(fitted), mnist)
+    }
+
+    fn open_with<E: StdError + Send + Sync + 'static>(
+        &self,
+        fitted: Option<Arc<FittedTransforms>>,
+        mnist: impl Fn() -> Result<Split, E>,
+    ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
         match self.source.as_dyn().read(&mut digits)? {
-            SourceData::Sets(split) => self.prepare(split),
+            SourceData::Sets(split) => self.prepare_with(fitted, split.into()),
             SourceData::Tables(tables) => {
                 let parts = TableParts {
+                    fitted,
                     transforms: self.transforms.as_ref(),
                     class_names: &self.class_names,
                     test: self.test,
@@ -112,12 +135,22 @@ impl DataSpec {
     /// If the validation set leaves no training samples or a class out, or if half of it or more is in the test set; if the
     /// transforms cannot be fitted.
     pub fn prepare(&self, data: impl Into<Parts>) -> Result<Parts, ExperimentError> {
-        let mut parts = data.into();
+        self.prepare_with(None, data.into())
+    }
+
+    fn prepare_with(
+        &self,
+        fitted: Option<Arc<FittedTransforms>>,
+        mut parts: Parts,
+    ) -> Result<Parts, ExperimentError> {
         if parts.transforms().is_some() {
             return Ok(parts);
         }
         if parts.validation.is_none() {
             parts = self.divide(Split { train: parts.train, test: parts.test })?;
+        }
+        if let Some(fitted) = fitted {
+            return Ok(parts.encoded(fitted)?);
         }
         let mut fitted = match &self.transforms {
             Some(plan) => plan.fit_dataset(&parts.train)?,

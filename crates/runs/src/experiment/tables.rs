@@ -21,6 +21,8 @@ const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 
 /// What an experiment says about the parts of a table.
 pub(super) struct TableParts<'a> {
+    /// Those of a model, instead of fitting any.
+    pub(super) fitted: Option<Arc<FittedTransforms>>,
     pub(super) transforms: Option<&'a TransformPlan>,
     pub(super) class_names: &'a [String],
     pub(super) test: Option<PartSize>,
@@ -43,11 +45,17 @@ pub(super) fn prepare(data: &TableParts<'_>, tables: TableSplit) -> Result<Parts
         );
     }
     let rows = RowParts::choose(data, &*train, test.is_none())?;
-    let plan = data.transforms.cloned().unwrap_or_default();
-    let mut fitted = plan.fit(&*train, &|row| rows.part(row) == Some(Part::Train))?;
-    if !data.class_names.is_empty() {
-        fitted = fitted.with_class_names(data.class_names.to_vec())?;
-    }
+    let fitted = match &data.fitted {
+        Some(fitted) => Arc::clone(fitted),
+        None => {
+            let plan = data.transforms.cloned().unwrap_or_default();
+            let fitted = plan.fit(&*train, &|row| rows.part(row) == Some(Part::Train))?;
+            Arc::new(match data.class_names {
+                [] => fitted,
+                names => fitted.with_class_names(names.to_vec())?,
+            })
+        }
+    };
     let mut sets = PARTS.map(|_| EncodedSet::default());
     encode(&*train, &fitted, &mut sets, &|row| rows.part(row))?;
     if let Some(test) = &test {
@@ -79,7 +87,7 @@ pub(super) fn prepare(data: &TableParts<'_>, tables: TableSplit) -> Result<Parts
         test_set.dataset(name("test", test_name), &fitted)?,
         part_rows,
     )?;
-    Ok(parts.of_tables(Arc::new(fitted), notes))
+    Ok(parts.of_tables(fitted, notes))
 }
 
 /// An error with both lists if the test table has classes that the training table does not have, or no such target.
@@ -219,25 +227,13 @@ impl EncodedSet {
             return Ok(());
         }
         self.rows += rows.len();
-        match fitted.raw_array(block)? {
-            // Bytes stay bytes.
-            Some(values) => {
-                let len = fitted.width();
-                let features = self.features.get_or_insert_with(|| values.empty());
-                rows.iter()
-                    .for_each(|&row| features.extend_from(values, row * len..(row + 1) * len));
-            }
-            None => {
-                let features = self.features.get_or_insert(Features::F32(Vec::new()));
-                let Features::F32(features) = features else { unreachable!("encoded numbers") };
-                let first = features.len();
-                features.resize(first + rows.len() * fitted.width(), 0.0);
-                let to = &mut features[first..];
-                for unseen in fitted.encode(block, rows.iter().copied(), to)? {
-                    *self.unseen.entry((unseen.column, unseen.category)).or_default() +=
-                        unseen.rows;
-                }
-            }
+        let (features, unseen) = fitted.encode_rows(block, rows)?;
+        for unseen in unseen {
+            *self.unseen.entry((unseen.column, unseen.category)).or_default() += unseen.rows;
+        }
+        match &mut self.features {
+            Some(all) => all.append(features),
+            None => self.features = Some(features),
         }
         let target = fitted.target().expect("a table without a target is not trained on");
         let targets = target.encode(block, rows.iter().copied())?;
@@ -256,16 +252,6 @@ impl EncodedSet {
             _ => Targets::Values { values: Vec::new(), width: 1 },
         };
         let features = self.features.unwrap_or(Features::F32(Vec::new()));
-        let shape = match fitted.columns() {
-            [column]
-                if !column.shape.is_empty()
-                    && column.shape.iter().product::<usize>() == fitted.width() =>
-            {
-                column.shape.clone()
-            }
-            _ => vec![fitted.width()],
-        };
-        let set = Dataset::new(name, shape, features, self.targets.unwrap_or_else(none))?;
-        Ok(set.divided_by(fitted.divisor().unwrap_or(1.0)))
+        Ok(fitted.dataset(name, features, self.targets.unwrap_or_else(none))?)
     }
 }
