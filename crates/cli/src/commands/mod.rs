@@ -7,6 +7,7 @@ pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod lesson;
+pub(crate) mod predict;
 pub(crate) mod presets;
 pub(crate) mod report;
 pub(crate) mod studio;
@@ -43,6 +44,7 @@ commands! {
     summary::SummaryArgs => Summary,
     data::DataArgs => Data,
     eval::EvalArgs => Eval,
+    predict::PredictArgs => Predict,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,

@@ -4,6 +4,7 @@ mod experiment;
 mod table;
 
 pub(super) use table::open;
+pub(crate) use table::options;
 
 use std::io::Write;
 use std::path::PathBuf;

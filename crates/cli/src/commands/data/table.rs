@@ -31,7 +31,7 @@ pub(super) fn is_data(name: &str) -> bool {
 }
 
 pub(super) fn run(path: &Path, args: &DataArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let mut options = options(&args.set)?;
+    let mut options = options(TableOptions::default(), &args.set)?;
     if let Some(target) = &args.target {
         options.target = Target::Named(target.clone());
     }
@@ -58,9 +58,14 @@ pub(in crate::commands) fn open(
     Err(anyhow::Error::msg(format!("{error}{hint}")))
 }
 
-/// The options of `--set`: each value is JSON or else a text.
-fn options(settings: &[(String, String)]) -> anyhow::Result<TableOptions> {
-    let mut options = Map::new();
+/// Options with those of `--set`, whose values are JSON or else texts, instead of some.
+pub(crate) fn options(
+    base: TableOptions,
+    settings: &[(String, String)],
+) -> anyhow::Result<TableOptions> {
+    let Value::Object(mut options) = serde_json::to_value(base)? else {
+        unreachable!("options are a table")
+    };
     for (path, text) in settings {
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
         match path.split_once('.') {
