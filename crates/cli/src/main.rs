@@ -4,6 +4,7 @@ mod commands;
 mod experiment;
 mod output;
 mod progress;
+mod reading;
 mod resume;
 mod served;
 mod signal;
@@ -45,6 +46,7 @@ Getting started:
   gradus studio                     browse all runs
   gradus tune FILE.toml             search for good settings
   gradus eval runs/conv-dropout-1   every metric, each class, worst mistakes of a run
+  gradus predict runs/iris-1 x.csv  predict rows of a table, or pictures
   gradus explain '(apple * count) * tax' --at apple=10 count=2 tax=1.1
 
 Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input,

@@ -47,6 +47,16 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     Ok((number(text.trim_end(), |&size| (1.0..1e15).contains(&size), expected)? * unit) as usize)
 }
 
+/// A line of a CSV file.
+pub(crate) fn csv_line<C: AsRef<str>>(cells: impl AsRef<[C]>) -> String {
+    let quoted = |cell: &str| match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.to_owned(),
+    };
+    let cells: Vec<_> = cells.as_ref().iter().map(|cell| quoted(cell.as_ref())).collect();
+    cells.join(",") + "\n"
+}
+
 /// A whole number with its thousands apart: `244,076`.
 pub(crate) fn thousands(number: u64) -> String {
     HumanCount(number).to_string()

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::{DataError, DataFault, FeatureStorage};
+use crate::features::{Features, shorten};
+use crate::storage::FeatureStorage;
+use crate::{DataError, DataFault};
 
 /// Samples of one shape, each with its target: what transforms make of the rows of a table, or what a program passes. Their
 /// numbers are in memory, or in a file where they would take too much of it; the targets are in memory.
@@ -18,15 +20,6 @@ pub struct Dataset {
     features: FeatureStorage,
     divisor: f32,
     targets: Targets,
-}
-
-/// The numbers of all samples, one sample after the other, each row-major in the sample's shape.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Features {
-    /// Bytes, as images are stored. They stay bytes until a batch is packed.
-    U8(Vec<u8>),
-    /// Real numbers.
-    F32(Vec<f32>),
 }
 
 /// The target of each sample.
@@ -255,62 +248,6 @@ impl Dataset {
     }
 }
 
-impl Features {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::U8(values) => values.len(),
-            Self::F32(values) => values.len(),
-        }
-    }
-
-    /// What they take in memory.
-    #[cfg(feature = "files")]
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::U8(values) => values.len(),
-            Self::F32(values) => size_of_val(&values[..]),
-        }
-    }
-
-    /// No numbers of the same type.
-    #[must_use]
-    pub fn empty(&self) -> Self {
-        match self {
-            Self::U8(_) => Self::U8(Vec::new()),
-            Self::F32(_) => Self::F32(Vec::new()),
-        }
-    }
-
-    /// Appends some numbers of others, which are of the same type.
-    ///
-    /// # Panics
-    ///
-    /// If they are of another type, or fewer.
-    pub fn extend_from(&mut self, others: &Self, range: Range<usize>) {
-        match (self, others) {
-            (Self::U8(values), Self::U8(others)) => values.extend_from_slice(&others[range]),
-            (Self::F32(values), Self::F32(others)) => values.extend_from_slice(&others[range]),
-            _ => panic!("bytes and real numbers"),
-        }
-    }
-
-    /// Drops all numbers from `len` on, and frees their memory.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        match self {
-            Self::U8(values) => shorten(values, len),
-            Self::F32(values) => shorten(values, len),
-        }
-    }
-
-    /// A copy of some numbers.
-    pub(crate) fn range(&self, range: Range<usize>) -> Self {
-        match self {
-            Self::U8(values) => Self::U8(values[range].to_vec()),
-            Self::F32(values) => Self::F32(values[range].to_vec()),
-        }
-    }
-}
-
 impl Targets {
     /// Classes, or values of a sample.
     pub fn width(&self) -> usize {
@@ -393,11 +330,6 @@ fn split_off<T: Copy>(values: &mut Vec<T>, chosen: &[usize], len: usize) -> Vec<
     }
     shorten(values, kept);
     moved
-}
-
-fn shorten<T>(values: &mut Vec<T>, len: usize) {
-    values.truncate(len);
-    values.shrink_to_fit();
 }
 
 #[cfg(test)]

@@ -55,12 +55,18 @@ impl Input {
 
     /// The bytes from the first one, unpacked if they are gzipped, and whether they are.
     pub(crate) fn unpack(&self) -> Result<(Box<dyn Read + Send>, bool), DataError> {
-        let mut input = BufReader::new(self.open()?);
-        let first = input.fill_buf().map_err(|error| self.error(error))?;
-        match first.starts_with(&GZIP_MAGIC) {
-            true => Ok((Box::new(MultiGzDecoder::new(input)), true)),
-            false => Ok((Box::new(input), false)),
-        }
+        unpack(self.open()?).map_err(|error| self.error(error))
+    }
+}
+
+/// The same bytes, unpacked if they are gzipped, and whether they are.
+pub(crate) fn unpack(
+    input: impl Read + Send + 'static,
+) -> io::Result<(Box<dyn Read + Send>, bool)> {
+    let mut input = BufReader::new(input);
+    match input.fill_buf()?.starts_with(&GZIP_MAGIC) {
+        true => Ok((Box::new(MultiGzDecoder::new(input)), true)),
+        false => Ok((Box::new(input), false)),
     }
 }
 

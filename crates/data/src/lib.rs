@@ -6,6 +6,7 @@
 pub mod columns;
 mod dataset;
 mod error;
+mod features;
 mod fitting;
 #[cfg(test)]
 mod hostile;
@@ -18,6 +19,8 @@ mod order;
 pub mod readers;
 mod report;
 mod sampler;
+#[cfg(feature = "files")]
+mod samples;
 mod statistics;
 mod storage;
 #[cfg(feature = "files")]
@@ -25,10 +28,12 @@ mod test_table;
 pub mod transforms;
 mod zip;
 
-pub use dataset::{Dataset, Features, Targets};
+pub use dataset::{Dataset, Targets};
 pub use error::{DataError, DataFault};
+pub use features::Features;
 pub use fitting::{
-    FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan, UnseenCategory,
+    CellValue, FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan,
+    UnseenCategory,
 };
 pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]
@@ -36,6 +41,8 @@ pub use open::open;
 pub use order::Order;
 pub use report::{ColumnRange, TableReport};
 pub use sampler::{Draw, Sampler};
+#[cfg(feature = "files")]
+pub use samples::{SampleBlock, SampleSource};
 pub use storage::{FeatureStorage, FeatureWriter, StoredFeatures};
 #[cfg(feature = "files")]
 pub use test_table::{TestTable, open_test};

@@ -42,6 +42,13 @@ impl RowMistakes {
         }
     }
 
+    /// Adds those of the next rows.
+    pub(crate) fn append(&mut self, more: Self) {
+        let rest = more.count - more.first.len();
+        more.first.into_iter().for_each(|mistake| self.add(mistake));
+        self.count += rest;
+    }
+
     /// Counts mistakes that are not among the first ten of their column.
     pub(crate) fn add_uncounted(&mut self, count: usize) {
         self.count += count;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::columns::{TableOptions, TableSource};
+use crate::columns::{TableOptions, TableSource, Target};
 use crate::input::{Input, read_start};
 use crate::readers::csv::CsvFile;
 use crate::readers::npy::ArrayTable;
-use crate::readers::pictures::PictureFolder;
+use crate::readers::pictures::{PictureFolder, is_picture};
 use crate::readers::{idx, npz};
 use crate::{DataError, DataFault, zip};
 
@@ -17,29 +17,64 @@ use crate::{DataError, DataFault, zip};
 ///
 /// Those of the readers.
 pub fn open(path: &Path, options: &TableOptions) -> Result<Box<dyn TableSource>, DataError> {
-    if path.is_dir() {
-        return Ok(Box::new(PictureFolder::open(path, options)?));
-    }
-    let input = Input::Path(path.to_owned());
-    let start = read_start(&mut input.unpack()?.0, 8).map_err(|error| input.error(error))?;
-    Ok(match start[..] {
-        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Box::new(ArrayTable::open(&[path], options)?),
-        [b'P', b'K', 3, 4, ..] if has_arrays(&input)? => Box::new(npz::open(path, options)?),
-        [0, 0, 8, 3, ..] => Box::new(idx::table(path, &labels_of(path)?, options)?),
-        _ => Box::new(CsvFile::open(path, options)?),
+    Ok(match DataFormat::of(path)? {
+        DataFormat::Folder => Box::new(PictureFolder::open(path, options)?),
+        DataFormat::Array => Box::new(ArrayTable::open(&[path], options)?),
+        DataFormat::Archive => Box::new(npz::open(path, options)?),
+        DataFormat::Images => {
+            Box::new(idx::table(path, labels_of(path, options)?.as_deref(), options)?)
+        }
+        // Whatever else it is, the reader of texts names it.
+        DataFormat::Picture | DataFormat::Text => Box::new(CsvFile::open(path, options)?),
     })
+}
+
+/// The format of some data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DataFormat {
+    Folder,
+    /// NumPy.
+    Array,
+    /// NumPy arrays in a ZIP archive.
+    Archive,
+    /// IDX.
+    Images,
+    Picture,
+    Text,
+}
+
+impl DataFormat {
+    /// The format of a file or a folder, by its first bytes.
+    pub(crate) fn of(path: &Path) -> Result<Self, DataError> {
+        if path.is_dir() {
+            return Ok(Self::Folder);
+        }
+        let input = Input::Path(path.to_owned());
+        let start = read_start(&mut input.unpack()?.0, 8).map_err(|error| input.error(error))?;
+        Ok(match start[..] {
+            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Array,
+            [b'P', b'K', 3, 4, ..] if has_arrays(&input)? => Self::Archive,
+            [0, 0, 8, 3, ..] => Self::Images,
+            _ if is_picture(&start) => Self::Picture,
+            _ => Self::Text,
+        })
+    }
 }
 
 fn has_arrays(archive: &Input) -> Result<bool, DataError> {
     Ok(zip::members(archive)?.iter().any(|member| member.name.ends_with(".npy")))
 }
 
-/// The file of labels that belongs to one of images, as those of MNIST are called.
-fn labels_of(images: &Path) -> Result<PathBuf, DataError> {
+/// The file of labels that belongs to one of images, as those of MNIST are called; none if no target is asked for and the
+/// file does not exist.
+fn labels_of(images: &Path, options: &TableOptions) -> Result<Option<PathBuf>, DataError> {
     let name = images.file_name().unwrap_or_default().to_string_lossy();
     let labels = images.with_file_name(name.replace("images", "labels").replace("idx3", "idx1"));
     if labels != images && labels.is_file() {
-        return Ok(labels);
+        return Ok(Some(labels));
+    }
+    if options.target == Target::Absent {
+        return Ok(None);
     }
     let what = format!("is an IDX file of images; expected its labels in {}", labels.display());
     Err(DataFault::Columns(what).of(images.display()))

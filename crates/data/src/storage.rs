@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{DataError, DataFault, Features};
+use crate::features::Features;
+use crate::{DataError, DataFault};
 
 /// Bytes that are read or written at a time.
 const BLOCK: usize = 1 << 14;
@@ -224,7 +225,7 @@ impl FeatureWriter {
         let is_block = kept.len() >= BLOCK;
         #[cfg(feature = "files")]
         if self.file.is_none() && kept.bytes() > self.memory {
-            self.file = Some(tempfile::tempfile().map_err(temporary_file)?);
+            self.file = Some(unnamed_file().map_err(temporary_file)?);
         }
         if is_block { self.flush() } else { Ok(()) }
     }
@@ -267,6 +268,32 @@ impl FeatureWriter {
             is_bytes,
             len: self.written,
         }))
+    }
+}
+
+/// A file that only this process can read, in the folder of the system for temporary files, without a name where the system
+/// lets an open file lose it.
+#[cfg(feature = "files")]
+fn unnamed_file() -> io::Result<File> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let mut options = File::options();
+    // Never a file or a link that is there already.
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    loop {
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("gradus-{}-{number}", std::process::id()));
+        match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            opened => {
+                let file = opened?;
+                std::fs::remove_file(path)?;
+                return Ok(file);
+            }
+        }
     }
 }
 

@@ -30,6 +30,8 @@ mod record;
 mod residual;
 #[path = "../examples/resume.rs"]
 mod resume;
+#[path = "../examples/rows.rs"]
+mod rows;
 #[path = "../examples/transfer.rs"]
 mod transfer;
 #[path = "../examples/tune.rs"]
@@ -53,6 +55,7 @@ fn every_example_comes_out_as_it_says() {
     record::main().unwrap();
     residual::main().unwrap();
     resume::main().unwrap();
+    rows::main().unwrap();
     transfer::main().unwrap();
     tune::main().unwrap();
 }

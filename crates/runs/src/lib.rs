@@ -39,7 +39,7 @@ pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
 pub use mistake::{SavedError, SavedMistake};
 pub use picture::{AffineMap, AugmentedPicture};
-pub use predictor::{Classification, Predictor, SampleMismatch};
+pub use predictor::{Classification, Predictor, RowPrediction, SampleMismatch};
 pub use saved::SavedModel;
 pub use start::Start;
 pub use state::{TrainerState, TrainingProgress};

@@ -1,16 +1,19 @@
 //! Predictions of a saved model.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
-use data::RowBuffer;
+use data::{CellValue, DataError, Features, FittedTarget, RowBuffer};
 use graph::op::Tile;
 use graph::{Compile, MemoryLimit, PackedWeights, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::{GatheredSamples, gather_values};
 use nn::registry::one_or_more;
 use nn::{Model, ModelInputs, ModelSource, NetworkError};
 
-use crate::metrics::accuracy::predicted_class;
+use crate::metrics::accuracy::{class_scores, predicted_class};
 use crate::saved::SavedModel;
 
 /// Bytes that a prediction may take: pages ask for predictions of models that others made, and must not
@@ -62,6 +65,20 @@ impl fmt::Display for Classification {
         let probability = self.probability.map(|probability| format!(" ({probability:.2})"));
         write!(f, "{}{}", self.name, probability.unwrap_or_default())
     }
+}
+
+/// What a model predicts for a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowPrediction {
+    /// A class.
+    Class {
+        /// The predicted one.
+        best: Classification,
+        /// Of each class its probability or, if the loss of the model defines no probabilities, its score.
+        scores: Vec<f64>,
+    },
+    /// Values in the unit of the target.
+    Values(Vec<f32>),
 }
 
 /// Samples of another size than a predictor was compiled for.
@@ -196,6 +213,78 @@ impl Predictor {
         Ok(&self.predictions)
     }
 
+    /// Predictions for at most [`batch`](Self::batch) samples whose numbers are as those of
+    /// [`predict_features`](Self::predict_features).
+    ///
+    /// # Errors
+    ///
+    /// If these are not whole samples, or too many.
+    pub fn predict_samples(
+        &mut self,
+        samples: &[f32],
+    ) -> Result<Vec<RowPrediction>, SampleMismatch> {
+        let shape = self.model.graph.shape(self.model.input);
+        let (width, whole) = (shape.len(), self.batch() * shape.len());
+        if samples.len() > whole || !samples.len().is_multiple_of(width) {
+            self.check_len(samples, shape)?;
+        }
+        let rows = samples.len() / width;
+        // Rows of a batch do not depend on each other.
+        let mut filled = samples.to_vec();
+        filled.resize(whole, 0.0);
+        self.run(&filled);
+        let outputs = self.predictions.len() / self.batch();
+        let rows = self.predictions.chunks_exact(outputs.max(1)).take(rows);
+        Ok(rows.map(|row| self.row_prediction(row)).collect())
+    }
+
+    /// The prediction for a row that is given by the names of its columns, in any order, before any transform: numbers,
+    /// categories as texts, what is missing as [`CellValue::Missing`]. Other columns are left out.
+    ///
+    /// # Errors
+    ///
+    /// The first column that is not given, or has cells of another form.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use gradus_runs::{RowPrediction, SavedModel};
+    ///
+    /// let mut predictor = SavedModel::read("runs/flats-1")?.predictor()?;
+    /// let flat = [("area", 54.5.into()), ("district", "north".into()), ("floor", None::<f64>.into())];
+    /// match predictor.predict_row(flat)? {
+    ///     RowPrediction::Values(values) => println!("{}", values[0]),
+    ///     RowPrediction::Class { best, .. } => println!("{best}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn predict_row<'a>(
+        &mut self,
+        row: impl IntoIterator<Item = (&'a str, CellValue<'a>)>,
+    ) -> Result<RowPrediction, DataError> {
+        let transforms = &self.saved.transforms;
+        let (features, _) = transforms.encode_rows(&transforms.row(row)?, &[0])?;
+        let features: Vec<f32> = match features {
+            Features::F32(values) => values,
+            Features::U8(bytes) => bytes.into_iter().map(f32::from).collect(),
+        };
+        let mut rows = self.predict_samples(&features).expect("checked when it was compiled");
+        Ok(rows.remove(0))
+    }
+
+    fn row_prediction(&self, row: &[f32]) -> RowPrediction {
+        let SavedModel { experiment, transforms, .. } = &self.saved;
+        match transforms.target() {
+            Some(FittedTarget::Classes { .. }) => {
+                let probabilities = experiment.train.loss.prediction().probabilities(row);
+                let scores = probabilities
+                    .unwrap_or_else(|| class_scores(row).into_iter().map(f64::from).collect());
+                RowPrediction::Class { best: self.classification(row), scores }
+            }
+            _ => RowPrediction::Values(row.to_vec()),
+        }
+    }
+
     fn check_len(&self, samples: &[f32], shape: &Shape) -> Result<(), SampleMismatch> {
         let batch = self.batch();
         let (found, expected) = (samples.len(), batch * shape.len());
@@ -294,151 +383,5 @@ impl ModelSource<f32> for Samples<'_> {
 
     fn load_targets(&self, _: Tile, _: &mut [f32]) {
         unreachable!("a prediction needs no target");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use data::{Dataset, Features, Targets};
-
-    use super::*;
-    use crate::Experiment;
-    use crate::testing::of_bytes;
-
-    fn untrained(model: &str) -> SavedModel {
-        let text = format!("data.source = 'memory'\ntrain.steps = 1\nmodel = {{ {model} }}");
-        let experiment = Experiment::parse("untrained.toml", &text).unwrap();
-        let transforms = of_bytes(&experiment.model.input, experiment.model.outputs().unwrap());
-        let (parameters, running_statistics) = (Vec::new(), Vec::new());
-        SavedModel { experiment, transforms, parameters, running_statistics }
-    }
-
-    /// Weights of a first step, and running statistics that are not those before it.
-    fn saved() -> SavedModel {
-        let mut saved = untrained(
-            "input = [6, 6, 2], layers = [{ kind = 'conv2d', filters = 3, kernel = 3 }, { kind = 'batch_norm' }, 'relu', \
-            'flatten', { kind = 'linear', units = 4 }]",
-        );
-        saved.running_statistics = vec![0.1, -0.2, 0.3, 0.5, 1.5, 2.5];
-        saved.parameters = saved.model().unwrap().initial_parameters(1);
-        saved
-    }
-
-    fn samples(n: usize) -> Vec<f32> {
-        (0..n * 72).map(|i| (i * 37 % 256) as f32).collect()
-    }
-
-    #[test]
-    fn a_batch_is_answered_as_one_by_one() {
-        let pool = Arc::new(Pool::new(2));
-        for batch in [1, 5, 100] {
-            let samples = samples(batch);
-            let mut one = Predictor::new(saved(), 1).unwrap();
-            let expected: Vec<f32> = samples
-                .chunks(72)
-                .flat_map(|sample| one.predict(sample).unwrap().to_vec())
-                .collect();
-            let mut alone = Predictor::new(saved(), batch).unwrap();
-            let mut together = Predictor::new(saved(), batch).unwrap().with_pool(pool.clone());
-            assert_eq!(alone.predict(&samples), together.predict(&samples), "batch {batch}");
-            assert_eq!(alone.classify_all(&samples).unwrap().len(), batch);
-            // Again, since the buffers now hold old values.
-            let found = alone.predict(&samples).unwrap();
-            assert_eq!((found.len(), expected.len()), (4 * batch, 4 * batch));
-            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                let error = (found - expected).abs() / expected.abs().max(1.0);
-                assert!(error < 1e-5, "batch {batch}, {i}: expected {expected}, found {found}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_model_that_no_memory_holds_is_refused() {
-        // 2³⁰ numbers in each layer, from a model of less than 1 MB.
-        let saved = untrained(
-            "input = [256, 256, 1], layers = [{ kind = 'conv2d', filters = 16384, kernel = 3, padding = 'same' }, \
-            { kind = 'max_pool2d', size = 256 }, 'flatten', { kind = 'linear', units = 3 }]",
-        );
-        let error = Predictor::new(saved, 1).unwrap_err().to_string();
-        assert!(error.starts_with("1.conv2d: conv2d [N, 256, 256, 16384]"), "{error}");
-    }
-
-    #[test]
-    fn samples_of_another_length_are_refused() {
-        for (batch, len) in [(1, 71), (1, 144), (5, 72), (5, 0)] {
-            let mut predictor = Predictor::new(saved(), batch).unwrap();
-            let message = predictor.predict(&vec![0.0; len]).unwrap_err().to_string();
-            let expected = format!("{len} numbers: expected {}, for [N, 6, 6, 2]", batch * 72);
-            assert!(message.starts_with(&expected), "{message}");
-        }
-        let other = SavedModel { transforms: of_bytes(&[5], 4), ..saved() };
-        let message = Predictor::new(other, 1).unwrap_err().to_string();
-        assert_eq!(message, "transforms: expected 72 features, found 5");
-        let message = Predictor::new(saved(), 0).unwrap_err().to_string();
-        assert_eq!(message, "batch: expected 1 or more, found 0");
-        let two = Predictor::new(saved(), 2).unwrap().classify(&[0_u8; 144]).unwrap_err();
-        assert_eq!(two.expected, 72, "one sample at a time");
-    }
-
-    #[test]
-    fn a_sample_gets_the_name_and_the_probability_of_its_class() {
-        let mut saved = saved();
-        let bytes: Vec<u8> = samples(1).iter().map(|&value| value as u8).collect();
-        let scores = saved.clone().predictor().unwrap().predict(&samples(1)).unwrap().to_vec();
-        let found = saved.clone().predictor().unwrap().classify(&bytes).unwrap();
-        assert_eq!(
-            (found.class, &found.name),
-            (predicted_class(&scores), &found.class.to_string())
-        );
-        let probability = found.probability.unwrap();
-        assert!((0.25..=1.0).contains(&probability), "{probability}");
-        assert_eq!(found.to_string(), format!("{} ({probability:.2})", found.class));
-        let names = ["cat", "dog", "cow", "hen"].map(String::from);
-        let named = (*saved.transforms).clone().with_class_names(names.to_vec()).unwrap();
-        saved.transforms = Arc::new(named);
-        saved.experiment.train.loss = nn::losses::hinge::Hinge {}.into();
-        let named = saved.predictor().unwrap().classify(&bytes).unwrap();
-        assert_eq!((named.to_string(), named.probability), (names[found.class].clone(), None));
-    }
-
-    #[test]
-    fn numbers_go_through_the_transforms_and_values_come_back_in_their_unit() {
-        let text = "data.source = 'memory'\ntrain = { steps = 1, loss = 'mean_squared_error' }\n\
-            model = { input = [2], layers = [{ kind = 'linear', units = 1 }] }";
-        let experiment = Experiment::parse("line.toml", text).unwrap();
-        let samples = Features::F32(vec![1.0, 50.0, 3.0, 90.0]);
-        let targets = Targets::Values { values: vec![1000.0, 3000.0], width: 1 };
-        let set = Dataset::new("line", [2], samples, targets).unwrap();
-        let plan: data::TransformPlan =
-            toml::from_str("arrays = [{ kind = 'standardize' }]").unwrap();
-        let transforms = Arc::new(plan.fit_dataset(&set).unwrap());
-        // The sum of both features.
-        let (parameters, running_statistics) = (vec![1.0, 1.0, 0.0], Vec::new());
-        let encoded = transforms.encode_dataset(set).unwrap();
-        let saved = SavedModel { experiment, transforms, parameters, running_statistics };
-        let mut predictor = Predictor::new(saved, 2).unwrap();
-        let of_numbers = predictor.predict(&[1.0, 50.0, 3.0, 110.0]).unwrap().to_vec();
-        // −1 − 1 and 1 + 2, of 2000 ± 1000.
-        assert_eq!(of_numbers, [0.0, 5000.0]);
-        let Some(Features::F32(features)) = encoded.features() else { panic!("bytes") };
-        assert_eq!(predictor.predict_features(features).unwrap(), [0.0, 4000.0]);
-    }
-
-    #[test]
-    fn activations_of_the_last_layer_are_the_prediction_and_those_of_relu_are_not_negative() {
-        let samples = samples(3);
-        let mut inside = Predictor::with_activations(saved(), 3).unwrap();
-        let predicted = inside.predict(&samples).unwrap().to_vec();
-        let names: Vec<_> = inside.model().layers.iter().map(|layer| layer.kind).collect();
-        assert_eq!(names, ["conv2d", "batch_norm", "relu", "flatten", "linear"]);
-        let layer = |i| inside.activations(i).unwrap();
-        assert_eq!(layer(4).values(), predicted);
-        assert_eq!((layer(0).shape(), layer(3).shape()), (&[3, 4, 4, 3][..], &[3, 48][..]));
-        assert!(layer(2).values().iter().all(|&value| value >= 0.0));
-        let relu: Vec<f32> = layer(1).values().iter().map(|value| value.max(0.0)).collect();
-        assert_eq!(layer(2).values(), relu);
-        assert!(inside.activations(5).is_none());
-        let mut outside = Predictor::new(saved(), 3).unwrap();
-        assert_eq!(outside.predict(&samples).unwrap(), predicted);
     }
 }

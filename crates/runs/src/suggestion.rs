@@ -170,6 +170,7 @@ mod tests {
             distinct: None,
             categories: Vec::new(),
             shape: Vec::new(),
+            notation: None,
         };
         let about = TableDescription {
             name: "t".to_owned(),

@@ -39,7 +39,7 @@ pub struct FoldScore {
     pub score: f64,
 }
 
-/// Mean and spread of scores.
+/// Mean and standard deviation of scores.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ScoreSummary {
     /// Their mean.
@@ -65,12 +65,12 @@ pub struct PairedComparison {
 }
 
 impl CrossValidation {
-    /// Trains `experiment` once for each fold, and passes each score to `each`, which says whether to go on. Where the
+    /// Trains `experiment` once for each fold, and passes each score to `each`, which says whether to continue. Where the
     /// experiment has a validation set, the network with the best value on it is measured; else that of the last step.
     ///
     /// # Errors
     ///
-    /// If the data is no table without a test table, or the experiment cannot be trained.
+    /// If the data is not a table, or has a test table, or the experiment cannot be trained.
     pub fn run(
         self,
         experiment: &Experiment,

@@ -8,6 +8,7 @@ pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod lesson;
+pub(crate) mod predict;
 pub(crate) mod presets;
 pub(crate) mod report;
 pub(crate) mod studio;
@@ -45,6 +46,7 @@ commands! {
     data::DataArgs => Data,
     eval::EvalArgs => Eval,
     cross_validate::CrossValidateArgs => CrossValidate,
+    predict::PredictArgs => Predict,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,

@@ -49,6 +49,12 @@ eval
 eval | '', folder.toml
 eval here --data | train-images, here here, train-labels train-images
 eval here --mistakes 18446744073709551615
+predict
+predict here
+predict here | '', -, ., nope, here, tiny.toml, bytes.toml, train-labels, train-images, train-images train-images
+predict here train-images --top | 0, 18446744073709551615
+predict here train-images --output | '', /, nope/out.csv
+predict here train-images --set | =, a=1, kinds.x=1, size=[4,4], size=[], delimiter=ab
 check tiny.toml --samples | 0, 1000, 65535
 check tiny.toml --directions | 0, -1
 check tiny.toml | --tolerance x, --every --directions 3, --seed 18446744073709551615
@@ -169,7 +175,7 @@ fn arguments_that_are_not_utf8_are_refused() {
 
     let sandbox = Sandbox::new();
     let bytes = OsStr::from_bytes(b"\xff.toml");
-    for command in ["train", "summary", "eval"] {
+    for command in ["train", "summary", "eval", "predict"] {
         let ran = sandbox.run(&[OsStr::new(command), bytes]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert!(!ran.err.contains("panicked"), "{ran:?}");

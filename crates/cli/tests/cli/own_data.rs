@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::sandbox::Sandbox;
 
 /// Two blobs and one that is apart, with semicolons and decimal commas, in 120 rows.
-fn blobs() -> String {
+pub(crate) fn blobs() -> String {
     let mut text = "breite;hoehe;farbe;art\n".to_owned();
     for i in 0..120 {
         let class = i % 3;

@@ -158,7 +158,7 @@ impl Table {
         Ok(Self::new(name, rows, columns.collect())?.beginning_at(first_row))
     }
 
-    pub(super) fn into_columns(self) -> Vec<Column> {
+    pub(crate) fn into_columns(self) -> Vec<Column> {
         self.columns
     }
 
@@ -188,6 +188,16 @@ impl Cells {
         }
     }
 
+    /// Whether the cell of a row is missing.
+    pub(crate) fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Self::Numbers(numbers) => numbers[row].is_nan(),
+            Self::Categories { codes, .. } => codes[row] == MISSING,
+            Self::Texts(texts) => texts[row].is_none(),
+            Self::Arrays { .. } => false,
+        }
+    }
+
     fn rows(&self, range: Range<usize>) -> Self {
         match self {
             Self::Numbers(numbers) => Self::Numbers(numbers[range].to_vec()),
@@ -201,6 +211,16 @@ impl Cells {
                 let values = values.range(range.start * len..range.end * len);
                 Self::Arrays { shape: shape.clone(), values }
             }
+        }
+    }
+
+    /// Takes away all cells behind the first `rows`, of a column that is not of arrays.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        match self {
+            Self::Numbers(numbers) => numbers.truncate(rows),
+            Self::Categories { codes, .. } => codes.truncate(rows),
+            Self::Texts(texts) => texts.truncate(rows),
+            Self::Arrays { .. } => unreachable!("arrays are read as a whole"),
         }
     }
 

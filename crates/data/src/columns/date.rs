@@ -1,7 +1,10 @@
 //! Dates as they are written in different countries.
 
+use serde::{Deserialize, Serialize};
+
 /// How the dates of a column are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DateFormat {
     /// Year, month, day: `2024-02-29`, `2024/2/29`, `2024-02-29T12:30:00.5+01:00`.
     YearFirst,
@@ -14,6 +17,15 @@ pub enum DateFormat {
 impl DateFormat {
     /// All formats, the likelier one of two that fit first: points are used where the day is first.
     pub(crate) const ALL: [Self; 3] = [Self::YearFirst, Self::MonthFirst, Self::DayFirst];
+
+    /// What a cell is expected to be, with an example.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Self::YearFirst => "a date such as 2024-02-29",
+            Self::MonthFirst => "a date such as 02/29/2024",
+            Self::DayFirst => "a date such as 29.02.2024",
+        }
+    }
 
     /// The seconds since the beginning of 1970 in UTC, to which times without a zone belong.
     ///

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::notation::CellNotation;
+
 /// What a column is used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +69,9 @@ pub struct ColumnDescription {
     pub categories: Vec<(String, usize)>,
     /// The axes of an array; empty for other kinds.
     pub shape: Vec<usize>,
+    /// How its cells are written, where one cell cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notation: Option<CellNotation>,
 }
 
 /// What is known about data before it is used.

@@ -4,8 +4,9 @@ use super::cells::{Cells, Column, MISSING, Table};
 use super::decide::ColumnUse;
 use super::kind::{ColumnDescription, ColumnKind, TableDescription, keep_a_feature};
 use super::options::TableOptions;
-use super::profile::{NumberProfile, TextProfile, WrittenNumbers};
+use super::profile::{NumberProfile, TextProfile};
 use super::source::{TableBlocks, TableSource, row_blocks};
+use super::written::WrittenNumbers;
 use crate::DataError;
 use crate::mistakes::RowMistakes;
 
@@ -122,6 +123,7 @@ fn decide(
                 distinct: Some(categories.len()),
                 categories: categories.iter().cloned().zip(counts).collect(),
                 shape: Vec::new(),
+                notation: None,
             };
             (description, Cells::Categories { codes, categories })
         }
@@ -134,6 +136,7 @@ fn decide(
                 distinct: None,
                 categories: Vec::new(),
                 shape: shape.clone(),
+                notation: None,
             };
             (description, Cells::Arrays { shape, values })
         }

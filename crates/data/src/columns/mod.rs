@@ -6,11 +6,14 @@ mod decide;
 mod difference;
 mod kind;
 mod memory;
+mod notation;
 mod number;
 mod options;
 mod profile;
 mod reading;
 mod source;
+mod wanted;
+mod written;
 
 pub use cells::{Cells, Column, MISSING, Table};
 pub use date::{DateFormat, date_text};
@@ -18,13 +21,18 @@ pub use decide::ColumnUse;
 pub use difference::TableDifference;
 pub use kind::{ColumnDescription, ColumnKind, Finding, TableDescription};
 pub use memory::MemoryTable;
+pub use notation::CellNotation;
 pub use number::{NumberForm, NumberNotation};
 pub use options::{Encoding, TableOptions, Target};
 pub use profile::{NumberProfile, TextProfile};
 pub use source::{TableBlocks, TableSource};
+pub use wanted::RowName;
 
 pub(crate) use date::CalendarDate;
 pub(crate) use kind::keep_a_feature;
-pub(crate) use profile::{DecidedColumn, WrittenNumbers};
-pub(crate) use reading::TextReading;
+pub(crate) use profile::DecidedColumn;
+pub(crate) use reading::{TextReading, is_missing_mark};
 pub(crate) use source::row_blocks;
+#[cfg(feature = "files")]
+pub(crate) use wanted::{RowBlock, WantedCells, WantedColumn};
+pub(crate) use written::WrittenNumbers;

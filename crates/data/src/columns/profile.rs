@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::date::DateFormat;
 use super::decide::{ColumnUse, NumberEvidence, kind_of_numbers, kind_of_texts};
 use super::kind::{ColumnDescription, ColumnKind};
+use super::notation::CellNotation;
 use super::number::{FORMS, NumberForm, NumberNotation};
 use super::reading::{Categories, TextReading, is_missing_mark, is_missing_word};
+use super::written::WrittenNumbers;
 use crate::mistakes::{CellMistake, quoted};
 
 /// Bytes of different texts that are kept for each of them that is counted.
@@ -186,6 +188,32 @@ impl TextProfile {
         (!doubtful && !ambiguous && self.known > plain).then_some(format.decimal)
     }
 
+    /// How the numbers are written: as in `other`, another table, where these cells do not tell.
+    pub(crate) fn number_notation(
+        &self,
+        other: NumberNotation,
+        written: WrittenNumbers,
+    ) -> NumberNotation {
+        let decimal = Some(written.decimal.unwrap_or(other.decimal));
+        let found = || NumberNotation::of_column(&self.forms, decimal, written.thousands);
+        written.format.or_else(|| Some(found()?.0)).unwrap_or(other)
+    }
+
+    /// How the dates are written: as in `other`, another table, if these cells allow it.
+    pub(crate) fn date_format(&self, other: DateFormat) -> DateFormat {
+        let fitting = DateFormat::ALL.into_iter().zip(self.dates).filter(|(_, fits)| *fits);
+        let mut fitting = fitting.map(|(format, _)| format);
+        match fitting.clone().any(|format| format == other) {
+            true => other,
+            false => fitting.next().unwrap_or(other),
+        }
+    }
+
+    /// The first cell, with its line, if there are cells and none of them is a number.
+    pub(crate) fn first_of_other_form(&self) -> Option<&(u64, String)> {
+        self.others.first().filter(|_| self.known == self.forms[NumberForm::Other as usize])
+    }
+
     /// Decides how the column is read, and what it is used as.
     pub(crate) fn decide(
         &self,
@@ -251,6 +279,7 @@ impl TextProfile {
             _ => kind_of_numbers(name, column_use, evidence),
         };
         let mut column = with_kind(column, found, forced);
+        column.notation = Some(CellNotation::Number(format));
         let mut reading = TextReading::Number(format);
         if column.kind == ColumnKind::WholeCategory {
             column.categories = by_value.iter().map(|(n, count)| (n.to_string(), *count)).collect();
@@ -272,10 +301,10 @@ impl TextProfile {
     fn as_dates(&self, name: &str, format: DateFormat, others: usize) -> DecidedColumn {
         let column = self.column(name, !self.counts.is_full, self.counts.counts.len(), true);
         let [year, month, day] = self.dates;
-        let (written, expected) = match format {
-            DateFormat::YearFirst => ("year, month, day", "a date such as 2024-02-29"),
-            DateFormat::MonthFirst => ("month, day, year", "a date such as 02/29/2024"),
-            DateFormat::DayFirst => ("day, month, year", "a date such as 29.02.2024"),
+        let written = match format {
+            DateFormat::YearFirst => "year, month, day",
+            DateFormat::MonthFirst => "month, day, year",
+            DateFormat::DayFirst => "day, month, year",
         };
         let mut reason = format!("dates: {written}");
         if month && day {
@@ -284,9 +313,14 @@ impl TextProfile {
         let fits = year || month || day;
         let mistakes = if fits { 0 } else { others };
         DecidedColumn {
-            description: ColumnDescription { kind: ColumnKind::Date, reason, ..column },
+            description: ColumnDescription {
+                kind: ColumnKind::Date,
+                reason,
+                notation: Some(CellNotation::Date(format)),
+                ..column
+            },
             reading: TextReading::Date(format),
-            mistakes: self.mistakes(name, expected, mistakes),
+            mistakes: self.mistakes(name, format.example(), mistakes),
             doubtful: None,
         }
     }
@@ -365,17 +399,6 @@ impl TextProfile {
     }
 }
 
-/// What is known of how the numbers of a file are written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WrittenNumbers {
-    /// The format that the user names.
-    pub(crate) format: Option<NumberNotation>,
-    /// Whether thousands may be separated.
-    pub(crate) thousands: bool,
-    /// The decimal sign of columns that have one for certain.
-    pub(crate) decimal: Option<char>,
-}
-
 /// What is counted of a column of numbers, as arrays have them. NaN is a missing cell.
 #[derive(Clone, Debug)]
 pub struct NumberProfile {
@@ -445,6 +468,7 @@ fn description(name: &str, missing: usize, distinct: Option<usize>) -> ColumnDes
         distinct,
         categories: Vec::new(),
         shape: Vec::new(),
+        notation: None,
     }
 }
 

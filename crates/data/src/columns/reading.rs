@@ -44,7 +44,7 @@ pub(super) fn is_missing_word(text: &str) -> bool {
 }
 
 /// Whether a text is a mark for a cell without a value, which may be a category as well.
-pub(super) fn is_missing_mark(text: &str) -> bool {
+pub(crate) fn is_missing_mark(text: &str) -> bool {
     ["?", "-", "--", "."].contains(&text)
 }
 

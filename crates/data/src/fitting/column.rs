@@ -1,5 +1,7 @@
 //! A column with its fitted transforms.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::plan::{MOST_TRANSFORMS, content};
@@ -40,6 +42,34 @@ impl FittedColumn {
     /// Transforms a cell.
     pub(super) fn apply(&self, cell: &mut CellValues) {
         self.transforms.iter().for_each(|transform| transform.fitted().apply(cell));
+    }
+
+    /// The code of each category of the training part.
+    pub(super) fn codes(&self) -> HashMap<&str, f64> {
+        self.categories.iter().map(String::as_str).zip((0_u32..).map(f64::from)).collect()
+    }
+
+    /// The cells that it takes.
+    pub(crate) fn expected_cells(&self) -> String {
+        match self.kind {
+            ColumnKind::WholeCategory | ColumnKind::Category => "categories".to_owned(),
+            ColumnKind::Array => format!("arrays of shape {:?}", self.shape),
+            ColumnKind::Date => "dates".to_owned(),
+            _ => "numbers".to_owned(),
+        }
+    }
+
+    /// What becomes of missing cells, in messages; none if they are refused.
+    pub(crate) fn missing_become(&self) -> Option<&'static str> {
+        let imputes = |transform: &FittedTransform| match transform {
+            FittedTransform::Impute(fitted) => !fitted.values.is_empty(),
+            _ => false,
+        };
+        match self.kind.has_categories() {
+            _ if self.transforms.iter().any(imputes) => Some("imputed as in training"),
+            true => Some("as no category"),
+            false => None,
+        }
     }
 
     /// What its first transform gets.

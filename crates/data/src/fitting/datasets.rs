@@ -15,7 +15,7 @@ use crate::mistakes::RowMistakes;
 use crate::statistics::RunningMoments;
 use crate::transforms::FittedTransform;
 use crate::transforms::divide::FittedDivide;
-use crate::{DataError, DataFault, Dataset, Features, Targets};
+use crate::{DataError, DataFault, Dataset, FeatureStorage, Features, Targets};
 
 /// The column that the numbers of a dataset are.
 const FEATURES: &str = "features";
@@ -46,7 +46,7 @@ impl TransformPlan {
     pub fn fit_dataset(&self, dataset: &Dataset) -> Result<FittedTransforms, DataError> {
         let fitted = self.fit(&DatasetTable::new(dataset), &|_| true)?;
         let target = Some(target_of(dataset.targets(), self.standardize_target));
-        let saved = SavedTransforms { target, ..fitted.into() };
+        let saved = SavedTransforms { target, table: Vec::new(), ..fitted.into() };
         saved.finished(dataset.name())
     }
 }
@@ -69,6 +69,7 @@ impl FittedTransforms {
             notes: Vec::new(),
             target: Some(target_of(dataset.targets(), false)),
             columns: vec![column],
+            table: Vec::new(),
         };
         saved.finished(dataset.name())
     }
@@ -103,6 +104,31 @@ impl FittedTransforms {
         Dataset::new(dataset.name(), shape, Features::F32(features), dataset.targets().clone())
     }
 
+    /// Features that these transforms have made, with their targets, as a dataset. Numbers of an array that are only divided
+    /// are those before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dataset::new`].
+    pub fn dataset(
+        &self,
+        name: impl Into<String>,
+        features: impl Into<FeatureStorage>,
+        targets: Targets,
+    ) -> Result<Dataset, DataError> {
+        let shape = match self.columns() {
+            [column]
+                if !column.shape.is_empty()
+                    && column.shape.iter().product::<usize>() == self.width() =>
+            {
+                column.shape.clone()
+            }
+            _ => vec![self.width()],
+        };
+        let set = Dataset::new(name, shape, features, targets)?;
+        Ok(set.divided_by(self.divisor().unwrap_or(1.0)))
+    }
+
     /// What the numbers of an array are divided by, if nothing else is done to a row.
     pub fn divisor(&self) -> Option<f32> {
         let [column] = self.columns() else { return None };
@@ -118,11 +144,10 @@ impl FittedTransforms {
     }
 
     /// The numbers of the array in a table, if all that is done to them is to divide them.
-    ///
-    /// # Errors
-    ///
-    /// As [`FittedTransforms::encode`].
-    pub fn raw_array<'a>(&'a self, table: &'a Table) -> Result<Option<&'a Features>, DataError> {
+    pub(super) fn raw_array<'a>(
+        &'a self,
+        table: &'a Table,
+    ) -> Result<Option<&'a Features>, DataError> {
         if self.divisor().is_none() {
             return Ok(None);
         }
@@ -153,7 +178,12 @@ impl FittedTransforms {
     pub fn with_class_names(self, names: Vec<String>) -> Result<Self, DataError> {
         let (n, mut saved) = (names.len(), SavedTransforms::from(self));
         match &mut saved.target {
-            Some(FittedTarget::Classes { names: old, .. }) if old.len() == n => *old = names,
+            Some(FittedTarget::Classes { names: old, labels, .. }) if old.len() == n => {
+                let old = std::mem::replace(old, names);
+                if labels.is_empty() {
+                    *labels = old;
+                }
+            }
             target => {
                 let found = target.as_ref().map_or(0, |target| target.classes().len());
                 let what = format!("found {n} names for {found} classes, expected one for each");
@@ -170,7 +200,7 @@ fn target_of(targets: &Targets, standardize: bool) -> FittedTarget {
     match targets {
         Targets::Labels { classes, .. } => {
             let names = (0..*classes).map(|class| class.to_string()).collect();
-            FittedTarget::Classes { column, names }
+            FittedTarget::Classes { column, names, labels: Vec::new() }
         }
         Targets::Values { width, .. } if !standardize => {
             FittedTarget::Numbers { column, centers: vec![0.0; *width], scales: vec![1.0; *width] }
@@ -196,6 +226,7 @@ fn features_column(dataset: &Dataset) -> ColumnDescription {
         distinct: None,
         categories: Vec::new(),
         shape: dataset.sample_shape().to_vec(),
+        notation: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::column::{FittedColumn, MOST_FEATURES};
-use super::fitted::SavedTransforms;
+use super::fitted::{SavedTransforms, WrittenColumn};
 use super::messages::{LEAVE_OUT, mistake};
 use super::rows::BoundColumn;
 use super::target::FittedTarget;
@@ -118,7 +118,13 @@ impl TransformPlan {
         let target = target.map_err(|fault| fault.of(&description.name))?;
         let notes = columns.iter_mut().filter_map(|fit| fit.note.take()).collect();
         let columns = columns.into_iter().map(|fit| fit.column).collect();
-        let saved = SavedTransforms { fingerprint: String::new(), rows, notes, target, columns };
+        let written = |column: &ColumnDescription| WrittenColumn {
+            name: column.name.clone(),
+            notation: column.notation,
+        };
+        let table = description.columns.iter().map(written).collect();
+        let fingerprint = String::new();
+        let saved = SavedTransforms { fingerprint, rows, notes, target, columns, table };
         saved.finished(&description.name)
     }
 }
@@ -296,7 +302,7 @@ impl TargetFit {
                 )))
             }
             ColumnKind::WholeCategory | ColumnKind::Category => {
-                Ok(FittedTarget::Classes { column, names })
+                Ok(FittedTarget::Classes { column, names, labels: Vec::new() })
             }
             ColumnKind::Number | ColumnKind::Date => {
                 let (center, scale) =

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::column::{FittedColumn, MOST_FEATURES};
 use super::messages::has_repeated;
 use super::target::FittedTarget;
+use crate::columns::CellNotation;
 use crate::{DataError, DataFault};
 
 /// The longest text that is read.
@@ -33,12 +34,35 @@ pub(super) struct SavedTransforms {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target: Option<FittedTarget>,
     pub(super) columns: Vec<FittedColumn>,
+    /// All columns of the table, those that are not used among them; none in models that do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) table: Vec<WrittenColumn>,
+}
+
+/// A column of the table that transforms were fitted to, whether it is used or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenColumn {
+    pub(crate) name: String,
+    /// How its cells were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notation: Option<CellNotation>,
 }
 
 impl FittedTransforms {
     /// The columns that become features, in the order of these.
     pub fn columns(&self) -> &[FittedColumn] {
         &self.saved.columns
+    }
+
+    /// All columns of the table that the transforms were fitted to, in order.
+    pub(crate) fn table(&self) -> Vec<WrittenColumn> {
+        if !self.saved.table.is_empty() {
+            return self.saved.table.clone();
+        }
+        let features = self.columns().iter().map(|column| column.name.as_str());
+        let names = features.chain(self.target().map(FittedTarget::column));
+        names.map(|name| WrittenColumn { name: name.to_owned(), notation: None }).collect()
     }
 
     /// The column that is predicted, if one is.
@@ -122,7 +146,7 @@ impl SavedTransforms {
         }
         if let Some(target) = &self.target {
             add(target.column());
-            target.classes().iter().for_each(|class| add(class));
+            target.labels().iter().for_each(|label| add(label));
         }
         format!("{hash:016x}")
     }
@@ -147,6 +171,12 @@ impl TryFrom<SavedTransforms> for FittedTransforms {
             saved.columns.iter().map(|column| column.name.clone()).chain(target).collect();
         if has_repeated(&names) {
             return Err("found two columns of one name".to_owned());
+        }
+        let of_table: Vec<String> = saved.table.iter().map(|column| column.name.clone()).collect();
+        if has_repeated(&of_table)
+            || !(of_table.is_empty() || names.iter().all(|name| of_table.contains(name)))
+        {
+            return Err("the columns of the table are not those that are used".to_owned());
         }
         saved.target.iter().try_for_each(FittedTarget::check)?;
         let expected = saved.computed_fingerprint();

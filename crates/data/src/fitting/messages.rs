@@ -12,6 +12,8 @@ pub(super) const IMPUTE_OR_LEAVE_OUT: &str =
 /// What to do about targets that are missing or of an unknown class.
 pub(super) const LEAVE_OUT: &str =
     "leave these rows out, or put rows of every class into the training part";
+/// What is found where nothing is.
+pub(crate) const MISSING_CELL: &str = "a missing cell";
 /// The most names in a message.
 const LISTED: usize = 8;
 
@@ -59,7 +61,7 @@ pub(super) fn has_repeated(names: &[String]) -> bool {
 }
 
 /// The first names of a list, with the number of the others.
-fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     let shown = names.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
     let rest = names.len().saturating_sub(LISTED);
     if rest > 0 { format!("{shown} and {rest} more") } else { shown }

@@ -11,10 +11,16 @@ mod rows;
 mod target;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use column::FittedColumn;
 pub use fitted::FittedTransforms;
+#[cfg(feature = "files")]
+pub(crate) use messages::{MISSING_CELL, listed};
 pub use numbers::RowBuffer;
 pub use plan::TransformPlan;
+#[cfg(feature = "files")]
+pub(crate) use rows::MissingFeature;
 pub use rows::UnseenCategory;
 pub use target::FittedTarget;
+pub use values::CellValue;

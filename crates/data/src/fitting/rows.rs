@@ -1,10 +1,11 @@
 //! Rows of a table become features.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::FittedTransforms;
 use super::column::FittedColumn;
-use super::messages::{IMPUTE_OR_LEAVE_OUT, mistake, other_form};
+use super::messages::{IMPUTE_OR_LEAVE_OUT, MISSING_CELL, mistake, other_form};
 use crate::columns::{Cells, ColumnKind, MISSING, Table};
 use crate::mistakes::RowMistakes;
 use crate::transforms::{CellValues, UNSEEN};
@@ -43,11 +44,75 @@ impl FittedTransforms {
         rows: impl IntoIterator<Item = usize>,
         to: &mut [f32],
     ) -> Result<Vec<UnseenCategory>, DataError> {
+        let (unseen, gaps) = self.encode_known(table, rows, to)?;
+        self.refuse(&gaps, table)?;
+        Ok(unseen)
+    }
+
+    /// The features of rows of a table, as those of a [`Dataset`](crate::Dataset): numbers of an array that are only divided are
+    /// not divided yet, and bytes stay bytes, see [`FittedTransforms::divisor`]. With the categories that the training part does
+    /// not have.
+    ///
+    /// # Errors
+    ///
+    /// As [`FittedTransforms::encode`].
+    ///
+    /// # Panics
+    ///
+    /// If the table does not have one of the rows.
+    pub fn encode_rows(
+        &self,
+        table: &Table,
+        rows: &[usize],
+    ) -> Result<(Features, Vec<UnseenCategory>), DataError> {
+        let (features, unseen, gaps) = self.encode_known_rows(table, rows)?;
+        self.refuse(&gaps, table)?;
+        Ok((features, unseen))
+    }
+
+    /// As [`FittedTransforms::encode_rows`], with the missing cells whose features are NaN since nothing imputes them.
+    pub(crate) fn encode_known_rows(
+        &self,
+        table: &Table,
+        rows: &[usize],
+    ) -> Result<(Features, Vec<UnseenCategory>, Vec<MissingFeature>), DataError> {
+        let width = self.width();
+        if let Some(values) = self.raw_array(table)? {
+            let mut features = values.empty();
+            rows.iter()
+                .for_each(|&row| features.extend_from(values, row * width..(row + 1) * width));
+            return Ok((features, Vec::new(), Vec::new()));
+        }
+        let mut features = vec![0.0; rows.len() * width];
+        let (unseen, gaps) = self.encode_known(table, rows.iter().copied(), &mut features)?;
+        Ok((Features::F32(features), unseen, gaps))
+    }
+
+    fn refuse(&self, gaps: &[MissingFeature], table: &Table) -> Result<(), DataError> {
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        let mut mistakes = RowMistakes::default();
+        for MissingFeature { row, column } in gaps {
+            let name = &self.columns()[*column].name;
+            mistakes.add(mistake(table.first_row() + row, name, MISSING_CELL, "a number"));
+        }
+        let mistakes = mistakes.with_advice(IMPUTE_OR_LEAVE_OUT);
+        Err(DataFault::Rows(mistakes).of(table.name()))
+    }
+
+    /// As [`FittedTransforms::encode`], with the missing cells whose features are NaN since nothing imputes them.
+    fn encode_known(
+        &self,
+        table: &Table,
+        rows: impl IntoIterator<Item = usize>,
+        to: &mut [f32],
+    ) -> Result<(Vec<UnseenCategory>, Vec<MissingFeature>), DataError> {
         let bound: Result<Vec<_>, _> =
             self.columns().iter().map(|column| BoundColumn::new(column, table)).collect();
         let bound = bound.map_err(|fault| fault.of(table.name()))?;
         let mut unseen = BTreeMap::new();
-        let mut mistakes = RowMistakes::default();
+        let mut gaps = Vec::new();
         let mut cell = CellValues::default();
         let mut rest = to;
         for row in rows {
@@ -59,24 +124,26 @@ impl FittedTransforms {
                 (features, rest) = rest.split_at_mut(cell.len());
                 cell.write(features);
                 if cell.open.iter().any(|x| x.is_nan()) {
-                    let name = &column.column.name;
-                    let row = table.first_row() + row;
-                    mistakes.add(mistake(row, name, "a missing cell", "a number"));
+                    gaps.push(MissingFeature { row, column: at });
                 }
             }
         }
         assert!(rest.is_empty(), "{} numbers are left of the features of all rows", rest.len());
-        if !mistakes.is_empty() {
-            let mistakes = mistakes.with_advice(IMPUTE_OR_LEAVE_OUT);
-            return Err(DataFault::Rows(mistakes).of(table.name()));
-        }
         let unseen = unseen.into_iter().map(|((at, category), rows)| UnseenCategory {
             column: bound[at].column.name.clone(),
-            category: category.to_owned(),
+            category: category.into_owned(),
             rows,
         });
-        Ok(unseen.collect())
+        Ok((unseen.collect(), gaps))
     }
+}
+
+/// A missing cell that nothing imputes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MissingFeature {
+    pub(crate) row: usize,
+    /// The number of the column among [`FittedTransforms::columns`].
+    pub(crate) column: usize,
 }
 
 /// A fitted column and its cells in a table.
@@ -85,39 +152,36 @@ pub(super) struct BoundColumn<'a> {
     cells: &'a Cells,
     /// For each category of the table its code among those of the training part.
     codes: Vec<f64>,
+    /// The code of each category, where the table has their names instead of codes.
+    names: HashMap<&'a str, f64>,
 }
 
 impl<'a> BoundColumn<'a> {
     pub(super) fn new(column: &'a FittedColumn, table: &'a Table) -> Result<Self, DataFault> {
         let found = table.column(&column.name).map(|column| &column.cells);
-        let expected = match column.kind {
-            ColumnKind::WholeCategory | ColumnKind::Category => "categories".to_owned(),
-            ColumnKind::Array => format!("arrays of shape {:?}", column.shape),
-            ColumnKind::Date => "dates".to_owned(),
-            _ => "numbers".to_owned(),
-        };
-        let (cells, codes) = match found {
+        let expected = column.expected_cells();
+        let is_whole = column.kind == ColumnKind::WholeCategory;
+        let (cells, codes, names) = match found {
             Some(cells @ Cells::Numbers(_)) if expected == "numbers" || expected == "dates" => {
-                (cells, Vec::new())
+                (cells, Vec::new(), HashMap::new())
             }
             Some(cells @ Cells::Arrays { shape, .. })
                 if column.kind == ColumnKind::Array && *shape == column.shape =>
             {
-                (cells, Vec::new())
+                (cells, Vec::new(), HashMap::new())
             }
             Some(cells @ Cells::Categories { categories, .. }) if column.kind.has_categories() => {
-                let codes: HashMap<&String, f64> = column
-                    .categories
-                    .iter()
-                    .zip(0_u32..)
-                    .map(|(c, code)| (c, f64::from(code)))
-                    .collect();
-                let code = |category| codes.get(category).copied().unwrap_or(UNSEEN);
-                (cells, categories.iter().map(code).collect())
+                let names = column.codes();
+                let code = |name: &String| names.get(name.as_str()).copied().unwrap_or(UNSEEN);
+                (cells, categories.iter().map(code).collect(), HashMap::new())
             }
+            Some(cells @ Cells::Texts(_)) if column.kind.has_categories() => {
+                (cells, Vec::new(), column.codes())
+            }
+            Some(cells @ Cells::Numbers(_)) if is_whole => (cells, Vec::new(), column.codes()),
             other => return Err(other_form(&column.name, other, &expected)),
         };
-        Ok(Self { column, cells, codes })
+        Ok(Self { column, cells, codes, names })
     }
 
     pub(super) fn cells(&self) -> &'a Cells {
@@ -125,10 +189,17 @@ impl<'a> BoundColumn<'a> {
     }
 
     /// Loads the cell of a row and transforms it. Returns its category if the training part does not have it.
-    pub(super) fn load(&self, row: usize, cell: &mut CellValues) -> Option<&'a str> {
+    pub(super) fn load(&self, row: usize, cell: &mut CellValues) -> Option<Cow<'a, str>> {
         cell.clear();
         let mut unseen = None;
         match self.cells {
+            Cells::Numbers(numbers) if self.column.kind.has_categories() => {
+                let number = known(numbers[row]);
+                let name = whole_name(number);
+                let code = self.names.get(name.as_str()).copied().unwrap_or(UNSEEN);
+                unseen = (code == UNSEEN && !number.is_nan()).then_some(Cow::Owned(name));
+                cell.open.push(if number.is_nan() { number } else { code });
+            }
             Cells::Numbers(numbers) => cell.open.push(known(numbers[row])),
             Cells::Categories { codes, categories } => {
                 let code = match codes[row] {
@@ -136,7 +207,7 @@ impl<'a> BoundColumn<'a> {
                     code => self.codes[code as usize],
                 };
                 if code == UNSEEN {
-                    unseen = Some(&*categories[codes[row] as usize]);
+                    unseen = Some(Cow::Borrowed(&*categories[codes[row] as usize]));
                 }
                 cell.open.push(code);
             }
@@ -152,11 +223,23 @@ impl<'a> BoundColumn<'a> {
                     }
                 }
             }
-            Cells::Texts(_) => unreachable!("texts are not bound"),
+            Cells::Texts(texts) => {
+                let text = texts[row].as_deref();
+                let code =
+                    text.map_or(f64::NAN, |text| self.names.get(text).copied().unwrap_or(UNSEEN));
+                unseen = text.filter(|_| code == UNSEEN).map(Cow::Borrowed);
+                cell.open.push(code);
+            }
         }
         self.column.apply(cell);
         unseen
     }
+}
+
+/// The name of a whole number as a category: of `3.0` it is `3`.
+pub(super) fn whole_name(number: f64) -> String {
+    // 0 and −0 are one number.
+    (number + 0.0).to_string()
 }
 
 /// What is infinite cannot be brought into a range, and is as missing.

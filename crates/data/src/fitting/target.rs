@@ -1,10 +1,12 @@
 //! What is predicted.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::messages::{LEAVE_OUT, has_repeated, mistake, other_form};
+use super::messages::{LEAVE_OUT, MISSING_CELL, has_repeated, mistake, other_form};
+use super::rows::whole_name;
 use crate::columns::{Cells, Table};
 use crate::mistakes::{RowMistakes, quoted};
 use crate::transforms::{are_scales, scaled};
@@ -20,6 +22,9 @@ pub enum FittedTarget {
         column: String,
         /// The classes of the training part, in the order of the network's outputs.
         names: Vec<String>,
+        /// What the data calls them, if the experiment has other names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<String>,
     },
     /// A number, or an array of them: `(value - center) / scale` is what the network is trained on.
     Numbers {
@@ -45,6 +50,14 @@ impl FittedTarget {
         match self {
             Self::Classes { names, .. } => names,
             Self::Numbers { .. } => &[],
+        }
+    }
+
+    /// What the data calls the classes; none of numbers.
+    pub(crate) fn labels(&self) -> &[String] {
+        match self {
+            Self::Classes { labels, .. } if !labels.is_empty() => labels,
+            _ => self.classes(),
         }
     }
 
@@ -78,7 +91,8 @@ impl FittedTarget {
         }
     }
 
-    /// What a network is trained on in rows of a table.
+    /// What a network is trained on in rows of a table. A class is found by its name, by its number if that is written in another
+    /// way, such as `1.0`, and without a full stop at its end.
     ///
     /// # Errors
     ///
@@ -93,48 +107,70 @@ impl FittedTarget {
         table: &Table,
         rows: impl IntoIterator<Item = usize>,
     ) -> Result<Targets, DataError> {
+        let rows: Vec<usize> = rows.into_iter().collect();
+        let (targets, unknown) = self.encode_known(table, &rows)?;
+        if unknown.is_empty() {
+            return Ok(targets);
+        }
         let mut mistakes = RowMistakes::default();
+        for UnknownTarget { row, found } in unknown {
+            let found = found.unwrap_or_else(|| MISSING_CELL.to_owned());
+            let row = table.first_row() + row;
+            mistakes.add(mistake(row, self.column(), &found, self.expected_cell()));
+        }
+        Err(DataFault::Rows(mistakes.with_advice(LEAVE_OUT)).of(table.name()))
+    }
+
+    /// As [`FittedTarget::encode`], with the rows whose targets are not known, which are class or number 0.
+    pub(crate) fn encode_known(
+        &self,
+        table: &Table,
+        rows: &[usize],
+    ) -> Result<(Targets, Vec<UnknownTarget>), DataError> {
+        let mut unknown = Vec::new();
         let found = table.column(self.column()).map(|column| &column.cells);
         let targets = match (self, found) {
-            (Self::Classes { column, names }, Some(Cells::Categories { codes, categories })) => {
-                let labels: HashMap<&String, u32> = names.iter().zip(0..).collect();
-                let label = |row: usize| {
-                    let category = categories.get(codes[row] as usize);
-                    category.and_then(|category| labels.get(category)).copied().unwrap_or_else(
-                        || {
-                            let found =
-                                category.map_or("a missing cell".to_owned(), |text| quoted(text));
-                            mistakes.add(mistake(
-                                table.first_row() + row,
-                                column,
-                                &found,
-                                "a class of the training part",
-                            ));
-                            0
-                        },
-                    )
+            (Self::Classes { .. }, Some(cells)) if !matches!(cells, Cells::Arrays { .. }) => {
+                let labels: HashMap<&str, u32> =
+                    self.labels().iter().map(String::as_str).zip(0..).collect();
+                let mut label = |row: usize| {
+                    let text = category(cells, row);
+                    text.as_deref().and_then(|text| class_of(&labels, text)).unwrap_or_else(|| {
+                        unknown.push(UnknownTarget { row, found: text.as_deref().map(quoted) });
+                        0
+                    })
                 };
-                let values = rows.into_iter().map(label).collect();
-                Targets::Labels { values, classes: names.len() }
+                let values = rows.iter().map(|&row| label(row)).collect();
+                Targets::Labels { values, classes: labels.len() }
             }
-            (Self::Numbers { column, centers, scales }, Some(Cells::Numbers(numbers)))
+            (Self::Numbers { centers, scales, .. }, Some(Cells::Numbers(numbers)))
                 if scales.len() == 1 =>
             {
-                let value = |row: usize| {
-                    let value = numbers[row];
-                    if !value.is_finite() {
-                        let row = table.first_row() + row;
-                        mistakes.add(mistake(row, column, "a missing cell", "a number"));
+                let mut value = |row: usize| {
+                    if !numbers[row].is_finite() {
+                        unknown.push(UnknownTarget { row, found: None });
                     }
-                    scaled(value, centers[0], scales[0]) as f32
+                    scaled(numbers[row], centers[0], scales[0]) as f32
                 };
-                Targets::Values { values: rows.into_iter().map(value).collect(), width: 1 }
+                let values = rows.iter().map(|&row| value(row)).collect();
+                Targets::Values { values, width: 1 }
             }
-            (_, found) => return Err(self.other_cells(found).of(table.name())),
+            (_, found) => {
+                let expected = match self {
+                    Self::Classes { .. } => "categories",
+                    Self::Numbers { .. } => "numbers",
+                };
+                return Err(other_form(self.column(), found, expected).of(table.name()));
+            }
         };
-        match mistakes.is_empty() {
-            true => Ok(targets),
-            false => Err(DataFault::Rows(mistakes.with_advice(LEAVE_OUT)).of(table.name())),
+        Ok((targets, unknown))
+    }
+
+    /// What each cell of the column has to be.
+    pub(crate) fn expected_cell(&self) -> &'static str {
+        match self {
+            Self::Classes { .. } => "a class of the training part",
+            Self::Numbers { .. } => "a number",
         }
     }
 
@@ -155,19 +191,16 @@ impl FittedTarget {
         }
     }
 
-    fn other_cells(&self, found: Option<&Cells>) -> DataFault {
-        let expected = match self {
-            Self::Classes { .. } => "categories",
-            Self::Numbers { .. } => "numbers",
-        };
-        other_form(self.column(), found, expected)
-    }
-
     /// What is wrong with one that was read.
     pub(super) fn check(&self) -> Result<(), String> {
         let what = match self {
             Self::Classes { names, .. } if names.len() < 2 => "found less than two classes",
-            Self::Classes { names, .. } if has_repeated(names) => "found two classes of one name",
+            Self::Classes { names, .. } if has_repeated(names) || has_repeated(self.labels()) => {
+                "found two classes of one name"
+            }
+            Self::Classes { names, .. } if self.labels().len() != names.len() => {
+                "expected a label for each class"
+            }
             Self::Numbers { centers, scales, .. }
                 if scales.is_empty()
                     || !are_scales(centers, scales, scales.len())
@@ -179,6 +212,35 @@ impl FittedTarget {
         };
         Err(format!("target `{}`: {what}", self.column()))
     }
+}
+
+/// A target that is missing, or of a class that training does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownTarget {
+    pub(crate) row: usize,
+    /// The cell as messages show it; none if it is missing.
+    pub(crate) found: Option<String>,
+}
+
+/// The category in a row of cells that are not arrays; none if the cell is missing.
+fn category(cells: &Cells, row: usize) -> Option<Cow<'_, str>> {
+    match cells {
+        Cells::Numbers(numbers) => {
+            Some(numbers[row]).filter(|x| x.is_finite()).map(|x| Cow::Owned(whole_name(x)))
+        }
+        Cells::Categories { codes, categories } => {
+            categories.get(codes[row] as usize).map(|name| Cow::Borrowed(name.as_str()))
+        }
+        Cells::Texts(texts) => texts[row].as_deref().map(Cow::Borrowed),
+        Cells::Arrays { .. } => None,
+    }
+}
+
+fn class_of(labels: &HashMap<&str, u32>, text: &str) -> Option<u32> {
+    let known = |text: &str| labels.get(text).copied();
+    known(text)
+        .or_else(|| known(&whole_name(text.parse().ok()?)))
+        .or_else(|| known(text.strip_suffix('.')?))
 }
 
 /// Whether numbers stay as they are, to the last bit.

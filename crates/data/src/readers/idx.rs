@@ -87,7 +87,7 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
     Ok(([rows as usize, columns as usize, 1], Features::U8(pixels)))
 }
 
-/// Reads images and their labels from two files as columns `picture` and `class`.
+/// Reads images and, if there are any, their labels from two files as columns `picture` and `class`.
 ///
 /// With the option `transpose`, rows and columns of each image are exchanged: EMNIST stores its images on their side.
 ///
@@ -97,13 +97,11 @@ pub fn images(name: &str, input: impl BufRead) -> Result<([usize; 3], Features),
 #[cfg(feature = "files")]
 pub fn table(
     images_path: &Path,
-    labels_path: &Path,
+    labels_path: Option<&Path>,
     options: &TableOptions,
 ) -> Result<MemoryTable, DataError> {
     let (name, input) = open(images_path)?;
     let ([count, rows, columns], mut pixels) = parse(&name, input, None)?;
-    let (labels_name, input) = open(labels_path)?;
-    let ([_], labels) = parse(&labels_name, input, Some(count))?;
     let mut shape = vec![rows as usize, columns as usize, 1];
     let transpose = options.transpose;
     if transpose {
@@ -111,15 +109,19 @@ pub fn table(
         shape.swap(0, 1);
     }
     let cells = Cells::Arrays { shape, values: Features::U8(pixels) };
-    let picture = Column { name: "picture".to_owned(), cells };
-    let cells = Cells::Numbers(labels.into_iter().map(f64::from).collect());
-    let class = Column { name: "class".to_owned(), cells };
-    let table = Table::new(name, count as usize, vec![picture, class])?;
+    let mut columns = vec![Column { name: "picture".to_owned(), cells }];
+    let mut options = options.clone();
+    if let Some(path) = labels_path {
+        let (labels_name, input) = open(path)?;
+        let ([_], labels) = parse(&labels_name, input, Some(count))?;
+        let cells = Cells::Numbers(labels.into_iter().map(f64::from).collect());
+        columns.push(Column { name: "class".to_owned(), cells });
+        // Labels are classes, however few images there are.
+        options.kinds.entry("class".to_owned()).or_insert(ColumnKind::WholeCategory);
+    }
+    let table = Table::new(name, count as usize, columns)?;
     let found = if transpose { "rows and columns exchanged" } else { "as stored" };
     let finding = Finding::new("pictures", found, format!("transpose = {}", !transpose));
-    let mut options = options.clone();
-    // Labels are classes, however few images there are.
-    options.kinds.entry("class".to_owned()).or_insert(ColumnKind::WholeCategory);
     Ok(MemoryTable::new(table, &options)?.with_findings(vec![finding]))
 }
 
@@ -402,7 +404,7 @@ mod tests {
         // The columns, as stored and with both axes exchanged.
         let shape = |transpose| {
             let options = TableOptions { transpose, ..TableOptions::default() };
-            let table = super::table(&images, &labels, &options).unwrap();
+            let table = super::table(&images, Some(&labels), &options).unwrap();
             let Cells::Arrays { shape, values } = &table.table().columns()[0].cells else {
                 panic!()
             };
@@ -412,7 +414,7 @@ mod tests {
         assert_eq!(shape(false), (vec![1, 3, 1], pixels.clone()));
         assert_eq!(shape(true), (vec![3, 1, 1], pixels));
         assert_eq!(transposed(&[1, 2, 3, 4, 5, 6], [2, 3]), [1, 4, 2, 5, 3, 6]);
-        let text = message(super::table(&images, &too_few, &TableOptions::default()));
+        let text = message(super::table(&images, Some(&too_few), &TableOptions::default()));
         assert!(text.ends_with("too few: 2 samples but 1 targets"), "{text}");
 
         let text = message(read(&images, Path::new("no/such/labels"), 10));

@@ -96,15 +96,38 @@ impl DataSpec {
         &self,
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
+        self.open_with(None, mnist)
+    }
+
+    /// As [`open`](Self::open), with the transforms of a model instead of fitting any: the data may have changed since, and a
+    /// model is measured on the features that it knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and if the data does not have the columns of the model.
+    pub fn open_fitted<E: StdError + Send + Sync + 'static>(
+        &self,
+        fitted: Arc<FittedTransforms>,
+        mnist: impl Fn() -> Result<Split, E>,
+    ) -> Result<Parts, ExperimentError> {
+        self.open_with(Some(fitted), mnist)
+    }
+
+    fn open_with<E: StdError + Send + Sync + 'static>(
+        &self,
+        fitted: Option<Arc<FittedTransforms>>,
+        mnist: impl Fn() -> Result<Split, E>,
+    ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
         match self.source_without_parts().as_dyn().read(&mut digits)? {
             SourceData::Sets(_) if self.split.is_some() => {
                 let what = "data.split: expected a source of one table, found one with a test set of its own";
                 Err(DataFault::Columns(what.to_owned()).of(self.source.name()).into())
             }
-            SourceData::Sets(split) => self.prepare(split),
+            SourceData::Sets(split) => self.prepare_with(fitted, split.into()),
             SourceData::Tables(tables) => {
                 let parts = TableParts {
+                    fitted,
                     transforms: self.transforms.as_ref(),
                     class_names: &self.class_names,
                     split: self.split.as_ref(),
@@ -118,7 +141,7 @@ impl DataSpec {
         }
     }
 
-    /// The source, in which a column that names parts is no feature.
+    /// The source, in which a column that names parts is not a feature.
     fn source_without_parts(&self) -> DataSource {
         let mut source = self.source.clone();
         let column = self.split.as_ref().and_then(|split| split.as_dyn().part_column());
@@ -136,12 +159,22 @@ impl DataSpec {
     /// If the validation set leaves no training samples or a class out, or if half of it or more is in the test set; if the
     /// transforms cannot be fitted.
     pub fn prepare(&self, data: impl Into<Parts>) -> Result<Parts, ExperimentError> {
-        let mut parts = data.into();
+        self.prepare_with(None, data.into())
+    }
+
+    fn prepare_with(
+        &self,
+        fitted: Option<Arc<FittedTransforms>>,
+        mut parts: Parts,
+    ) -> Result<Parts, ExperimentError> {
         if parts.transforms().is_some() {
             return Ok(parts);
         }
         if parts.validation.is_none() {
             parts = self.divide(Split { train: parts.train, test: parts.test })?;
+        }
+        if let Some(fitted) = fitted {
+            return Ok(parts.encoded(fitted)?);
         }
         let mut fitted = match &self.transforms {
             Some(plan) => plan.fit_dataset(&parts.train)?,

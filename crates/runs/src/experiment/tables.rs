@@ -4,26 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data::columns::{Table, TableDescription, TableDifference, TableSource};
-use data::{
-    Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms, Targets, TransformPlan,
-};
+use data::{Dataset, FeatureWriter, FittedTarget, FittedTransforms, Targets, TransformPlan};
 use events::Part;
 
 use super::ExperimentError;
 use super::part_rows::PartRows;
 use super::parts::Parts;
 use super::sources::TableSplit;
-use super::splits::{RowParts, RowSplit};
+use super::splits::{RowParts, RowSplit, block_rows};
 use super::validation::PartSize;
 
 /// Bytes of the features of a part that are kept in memory; more are in a temporary file.
 const MEMORY: usize = 64 << 20;
-/// Cells of a block.
-const BLOCK_CELLS: usize = 1 << 20;
 const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 
 /// What an experiment says about the parts of a table.
 pub(super) struct TableParts<'a> {
+    /// Those of a model, instead of fitting any.
+    pub(super) fitted: Option<Arc<FittedTransforms>>,
     pub(super) transforms: Option<&'a TransformPlan>,
     pub(super) class_names: &'a [String],
     pub(super) split: Option<&'a RowSplit>,
@@ -57,11 +55,17 @@ fn prepare_within(
     }
     let rows = parts_of_rows(data, &*train, test.is_some())?;
     let part_of = |row: usize| rows.get(row).copied().flatten();
-    let plan = data.transforms.cloned().unwrap_or_default();
-    let mut fitted = plan.fit(&*train, &|row| part_of(row) == Some(Part::Train))?;
-    if !data.class_names.is_empty() {
-        fitted = fitted.with_class_names(data.class_names.to_vec())?;
-    }
+    let fitted = match &data.fitted {
+        Some(fitted) => Arc::clone(fitted),
+        None => {
+            let plan = data.transforms.cloned().unwrap_or_default();
+            let fitted = plan.fit(&*train, &|row| part_of(row) == Some(Part::Train))?;
+            Arc::new(match data.class_names {
+                [] => fitted,
+                names => fitted.with_class_names(names.to_vec())?,
+            })
+        }
+    };
     let mut sets = PARTS.map(|_| EncodedSet::new(memory));
     encode(&*train, &fitted, &mut sets, &|row| part_of(row))?;
     if let Some(test) = &test {
@@ -93,7 +97,7 @@ fn prepare_within(
         test_set.dataset(name("test", test_name), &fitted)?,
         part_rows,
     )?;
-    Ok(parts.of_tables(Arc::new(fitted), notes))
+    Ok(parts.of_tables(fitted, notes))
 }
 
 /// The part of each row of the training table; none of rows without a target, and of those beyond the limit.
@@ -143,12 +147,6 @@ fn check_target(
     }
 }
 
-/// Rows of a block.
-pub(super) fn block_rows(description: &TableDescription) -> usize {
-    let width = description.columns.iter().map(|column| column.shape.iter().product::<usize>());
-    (BLOCK_CELLS / width.sum::<usize>().max(1)).clamp(1, 4096)
-}
-
 /// What becomes of the rows of a part.
 struct EncodedSet {
     rows: usize,
@@ -193,23 +191,11 @@ impl EncodedSet {
             return Ok(());
         }
         self.rows += rows.len();
-        match fitted.raw_array(block)? {
-            // Bytes stay bytes.
-            Some(values) => {
-                let len = fitted.width();
-                for row in rows {
-                    self.features.extend_from(values, row * len..(row + 1) * len)?;
-                }
-            }
-            None => {
-                let mut features = vec![0.0; rows.len() * fitted.width()];
-                for unseen in fitted.encode(block, rows.iter().copied(), &mut features)? {
-                    *self.unseen.entry((unseen.column, unseen.category)).or_default() +=
-                        unseen.rows;
-                }
-                self.features.extend(&Features::F32(features))?;
-            }
+        let (features, unseen) = fitted.encode_rows(block, rows)?;
+        for unseen in unseen {
+            *self.unseen.entry((unseen.column, unseen.category)).or_default() += unseen.rows;
         }
+        self.features.extend(&features)?;
         let target = fitted.target().expect("a table without a target is not trained on");
         let targets = target.encode(block, rows.iter().copied())?;
         match &mut self.targets {
@@ -226,18 +212,8 @@ impl EncodedSet {
             }
             _ => Targets::Values { values: Vec::new(), width: 1 },
         };
-        let shape = match fitted.columns() {
-            [column]
-                if !column.shape.is_empty()
-                    && column.shape.iter().product::<usize>() == fitted.width() =>
-            {
-                column.shape.clone()
-            }
-            _ => vec![fitted.width()],
-        };
         let features = self.features.finish()?;
-        let set = Dataset::new(name, shape, features, self.targets.unwrap_or_else(none))?;
-        Ok(set.divided_by(fitted.divisor().unwrap_or(1.0)))
+        Ok(fitted.dataset(name, features, self.targets.unwrap_or_else(none))?)
     }
 }
 
@@ -264,6 +240,7 @@ mod tests {
         let data = TableParts {
             transforms: None,
             class_names: &[],
+            fitted: None,
             split: None,
             test: None,
             validation: Some(PartSize::Samples(50)),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use data::{Dataset, Features, Targets};
 use gradus_runs::{Experiment, Parts, Split};
@@ -110,6 +111,34 @@ fn transforms_are_fitted_to_the_training_part_alone() {
     let x = features(&other.train)[0];
     // The first row is 0.5, the second one 1.5.
     assert!([0.5_f32, 1.5].iter().any(|y| (x - y.ln_1p()).abs() < 1e-6), "{x}");
+}
+
+#[test]
+fn classes_are_called_as_the_experiment_says_and_found_as_the_file_does() {
+    let files = Files::new(&[("t.csv", two_classes().as_bytes())]);
+    let source = "source = { kind = 'files', train = 't.csv' }\nclass_names = ['one', 'two']";
+    let parts = files.open(source).unwrap();
+    assert_eq!(labels(&parts.test), [[0; 10], [1; 10]].concat());
+    assert_eq!(parts.transforms().unwrap().class_name(1), "two");
+}
+
+#[test]
+fn transforms_of_a_model_are_not_fitted_again() {
+    let files = Files::new(&[("t.csv", two_classes().as_bytes())]);
+    let source = "source = { kind = 'files', train = 't.csv' }";
+    let fitted = Arc::clone(files.open(source).unwrap().transforms().unwrap());
+    // Fitted to this file they would have no category `u`, and another mean.
+    fs::write(files.path("t.csv"), two_classes().replace('u', "v").replace(".5", ".75")).unwrap();
+    let experiment =
+        Experiment::parse("t.toml", &format!("{MODEL}[data]\n{source}")).map(|mut experiment| {
+            experiment.data.take_paths_from(files.0.path()).unwrap();
+            experiment
+        });
+    let none = || Err::<Split, _>(std::io::Error::other("no digits"));
+    let parts = experiment.unwrap().data.open_fitted(Arc::clone(&fitted), none).unwrap();
+    assert_eq!(parts.transforms(), Some(&fitted));
+    assert_eq!(parts.test.sample_shape(), [4]);
+    assert!(features(&parts.train).iter().skip(1).step_by(4).all(|&u| u == 0.0));
 }
 
 #[test]
@@ -257,7 +286,7 @@ fn parted(rename: fn(&str) -> &str) -> Files {
 }
 
 #[test]
-fn a_column_names_the_part_of_each_row_and_is_no_feature() {
+fn a_column_names_the_part_of_each_row_and_is_not_a_feature() {
     let files = parted(|part| part);
     let found = rows_of(&files, "split = { kind = 'column', column = 'part' }").unwrap();
     let every = |first: usize, step: usize| (first..40).step_by(step).collect::<Vec<_>>();

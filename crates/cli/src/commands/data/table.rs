@@ -4,17 +4,16 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use diagnostics::{did_you_mean, table};
 use gradus::data::columns::{
     ColumnDescription, ColumnKind, TableOptions, TableSource, Target, date_text,
 };
 use gradus::data::{self, ColumnRange, RowMistakes, TableReport};
 use gradus::runs::presets;
-use serde_json::{Map, Value};
 
 use super::DataArgs;
 use crate::output::{print, thousands};
+use crate::reading::options;
 
 /// Columns of a wide table that are shown: the first ones, and the target.
 const SHOWN: usize = 40;
@@ -31,7 +30,7 @@ pub(super) fn is_data(name: &str) -> bool {
 }
 
 pub(super) fn run(path: &Path, args: &DataArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let mut options = options(&args.set)?;
+    let mut options = options(TableOptions::default(), &args.set)?;
     if let Some(target) = &args.target {
         options.target = Target::Named(target.clone());
     }
@@ -56,26 +55,6 @@ pub(in crate::commands) fn open(
     let names = known.map(|source| source.description().columns.clone()).unwrap_or_default();
     let hint = did_you_mean(target, names.iter().map(|column| column.name.as_str()));
     Err(anyhow::Error::msg(format!("{error}{hint}")))
-}
-
-/// The options of `--set`: each value is JSON or else a text.
-fn options(settings: &[(String, String)]) -> anyhow::Result<TableOptions> {
-    let mut options = Map::new();
-    for (path, text) in settings {
-        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
-        match path.split_once('.') {
-            Some((outer, inner)) => {
-                let table = options.entry(outer).or_insert_with(|| Map::new().into());
-                let table = table
-                    .as_object_mut()
-                    .with_context(|| format!("--set {path}: `{outer}` is set twice"))?;
-                table.insert(inner.to_owned(), value);
-            }
-            None => drop(options.insert(path.clone(), value)),
-        }
-    }
-    let all = settings.iter().map(|(path, value)| format!("--set {path}={value}"));
-    serde_json::from_value(options.into()).with_context(|| all.collect::<Vec<_>>().join(" "))
 }
 
 fn write(report: &TableReport, mistakes: &RowMistakes, out: &mut dyn Write) -> io::Result<()> {

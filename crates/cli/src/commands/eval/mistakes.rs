@@ -7,7 +7,7 @@ use gradus::data::{FittedTransforms, Targets};
 use gradus::runs::{Evaluation, class_scores, predicted_class};
 use serde::Serialize;
 
-use crate::output::metric;
+use crate::output::{csv_line, metric};
 
 /// The mistakes of an evaluation, the worst first.
 #[derive(Debug, Serialize)]
@@ -81,15 +81,8 @@ impl WorstMistakes {
 
     /// A row for each, under names of columns.
     pub(super) fn to_csv(&self) -> String {
-        let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.clone(),
-        };
         let rows = self.rows(|number| number.to_string());
-        let lines = rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(","));
-        std::iter::once(self.columns().join(","))
-            .chain(lines)
-            .fold(String::new(), |text, line| text + &line + "\n")
+        csv_line(self.columns()) + &rows.iter().map(csv_line).collect::<String>()
     }
 
     /// The rows as a table under a title; nothing if there are none.

@@ -7,16 +7,19 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, ensure};
-use gradus::data::{Dataset, readers};
+use gradus::data::Dataset;
 use gradus::events::Part;
 use gradus::graph::Pool;
 use gradus::runs::measure::fit_temperature;
 use gradus::runs::{Evaluation, Evaluator, SavedModel};
 
 use self::report::EvalReport;
+use crate::experiment::warn;
 use crate::output::print;
+use crate::reading::{ReadingArgs, show_findings, with_targets};
 use crate::threads::ThreadsArgs;
 
 /// Evaluate a saved model: every metric, each class, confusion matrix, worst mistakes.
@@ -32,9 +35,13 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "SET", default_value = "test", value_parser = part, conflicts_with = "data")]
     part: Part,
 
-    /// IDX files to evaluate on instead, plain or gzipped.
-    #[arg(long, num_args = 2, value_names = ["IMAGES", "LABELS"])]
+    /// Data to evaluate on instead, with the columns of the training data and the target: a table, NumPy arrays, a folder of
+    /// pictures with a folder for each class, or IDX images, of which the labels may be named too.
+    #[arg(long, num_args = 1..=2, value_names = ["FILE or FOLDER", "LABELS"])]
     data: Option<Vec<PathBuf>>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     /// Fit a temperature on the validation set, and print what it makes of the probabilities.
     #[arg(long)]
@@ -63,15 +70,22 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let model = SavedModel::read(&args.model)?;
     let experiment = &model.experiment;
     let from_files = match args.data.as_deref() {
-        Some([images, labels]) => {
-            let classes = experiment.train.loss.classes(experiment.model.outputs()?);
-            let rows = readers::idx::read(images, labels, classes)?;
-            Some(model.transforms.encode_dataset(rows)?)
+        Some(paths) => {
+            let options = args.reading.options(&model)?;
+            let mut source = with_targets(paths, &options, &model.transforms)?;
+            warn(source.notes());
+            let dataset = source.dataset()?;
+            show_findings(&source);
+            Some(dataset)
         }
-        _ => None,
+        None => None,
     };
     let is_needed = from_files.is_none() || args.temperature;
-    let parts = is_needed.then(|| experiment.data.open(gradus::mnist)).transpose()?;
+    let parts = is_needed.then(|| {
+        // The data may have changed, and the model has not.
+        experiment.data.open_fitted(Arc::clone(&model.transforms), gradus::mnist)
+    });
+    let parts = parts.transpose()?;
     let set = |part, option: &str| {
         let set = parts.as_ref().and_then(|parts| parts.get(part));
         set.with_context(|| {

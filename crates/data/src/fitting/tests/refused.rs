@@ -91,8 +91,8 @@ fn a_table_of_another_form_is_refused_and_the_column_named() {
             "column `c`: found numbers or dates, expected categories; set kinds.c",
         ),
         (
-            vec![numbers("x", &[1.0]), column("c", Cells::Texts(vec![None]))],
-            "column `c`: found texts",
+            vec![column("x", Cells::Texts(vec![None])), c()],
+            "column `x`: found texts, expected numbers",
         ),
     ];
     for (columns, expected) in cases {

@@ -13,20 +13,23 @@ mod encoding;
 mod layout;
 mod records;
 mod rows;
+#[cfg(feature = "files")]
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read as _;
+use std::io::{self, Read};
 #[cfg(feature = "files")]
 use std::path::Path;
 
 use self::encoding::{Utf8Bytes, detect};
 use self::layout::CsvLayout;
 use self::rows::{CsvRow, Rows};
+#[cfg(feature = "files")]
+pub(crate) use self::stream::CsvStream;
 use crate::columns::{
-    Column, ColumnUse, DecidedColumn, Encoding, Finding, NumberNotation, Table, TableBlocks,
-    TableDescription, TableOptions, TableSource, TextProfile, TextReading, WrittenNumbers,
-    keep_a_feature,
+    Column, ColumnUse, DecidedColumn, Encoding, Finding, Table, TableBlocks, TableDescription,
+    TableOptions, TableSource, TextProfile, TextReading, WrittenNumbers, keep_a_feature,
 };
 use crate::input::{Input, read_start};
 use crate::mistakes::RowMistakes;
@@ -85,29 +88,18 @@ impl CsvFile {
     }
 
     fn look_at(input: Input, options: &TableOptions) -> Result<Self, DataError> {
-        let fault = |fault: DataFault| input.error(fault);
-        let (mut bytes, gzipped) = input.unpack()?;
-        let start = read_start(&mut bytes, SAMPLE_BYTES).map_err(|error| fault(error.into()))?;
-        let found = detect(&start);
-        let encoding = match (options.encoding, found) {
-            (None, found) => found.map_err(fault)?,
-            (Some(said), Ok((found, mark))) if said == found => (said, mark),
-            (Some(said), _) => (said, 0),
-        };
-        let text = sample(&start, encoding).map_err(|error| fault(error.into()))?;
-        let mut layout = CsvLayout::find(&text, options);
-        if layout.names.is_empty() || layout.names.len() > MOST_COLUMNS {
-            let n = layout.names.len();
-            let expected = format!("expected a table of 1 to {MOST_COLUMNS} columns");
-            return Err(fault(DataFault::Columns(format!("{expected}, found {n}"))));
-        }
+        let (bytes, gzipped) = input.unpack()?;
+        let start =
+            CsvStart::read(&input.name(), bytes, options).map_err(|fault| input.error(fault))?;
+        let encoding = start.encoding;
         let mark = if encoding.1 > 0 { " with a byte order mark" } else { "" };
         let gzip = if gzipped { ", gzipped" } else { "" };
         let said =
             Finding::new("encoding", format!("{}{mark}{gzip}", encoding.0), "encoding = \"…\"");
+        let (mut layout, rows) = start.rows()?;
         layout.findings.insert(0, said);
-        let counted = Counted::of(Rows::open(&input, encoding, &layout)?, layout.names.len())?;
-        let target = options.target_among(&layout.names).map_err(fault)?;
+        let counted = Counted::of(rows, layout.names.len())?;
+        let target = options.target_among(&layout.names).map_err(|fault| input.error(fault))?;
         let columns = decide(&counted.profiles, &mut layout, options, target);
         let mistakes = mistakes(&counted, &columns);
         if counted.comments > 0 {
@@ -126,8 +118,51 @@ impl CsvFile {
     }
 }
 
+/// The beginning of a text, and how it is written.
+struct CsvStart {
+    name: String,
+    encoding: (Encoding, usize),
+    layout: CsvLayout,
+    /// Up to the last whole line.
+    text: String,
+    start: Vec<u8>,
+    rest: Box<dyn Read + Send>,
+}
+
+impl CsvStart {
+    /// Reads the beginning of the bytes of an input of this name.
+    fn read(
+        name: &str,
+        mut rest: Box<dyn Read + Send>,
+        options: &TableOptions,
+    ) -> Result<Self, DataFault> {
+        let start = read_start(&mut rest, SAMPLE_BYTES)?;
+        let encoding = match (options.encoding, detect(&start)) {
+            (None, found) => found?,
+            (Some(said), Ok((found, mark))) if said == found => (said, mark),
+            (Some(said), _) => (said, 0),
+        };
+        let text = sample(&start, encoding)?;
+        let layout = CsvLayout::find(&text, options);
+        let n = layout.names.len();
+        if !(1..=MOST_COLUMNS).contains(&n) {
+            let expected = format!("expected a table of 1 to {MOST_COLUMNS} columns");
+            return Err(DataFault::Columns(format!("{expected}, found {n}")));
+        }
+        Ok(Self { name: name.to_owned(), encoding, layout, text, start, rest })
+    }
+
+    /// All rows, without reading the beginning again.
+    fn rows(self) -> Result<(CsvLayout, Rows), DataError> {
+        let Self { name, encoding, layout, start, rest, .. } = self;
+        let bytes = Box::new(io::Cursor::new(start).chain(rest));
+        let rows = Rows::new(&name, bytes, encoding, &layout)?;
+        Ok((layout, rows))
+    }
+}
+
 /// The text of a file's beginning up to its last whole line.
-fn sample(start: &[u8], (encoding, mark): (Encoding, usize)) -> std::io::Result<String> {
+fn sample(start: &[u8], (encoding, mark): (Encoding, usize)) -> io::Result<String> {
     let mut text = Vec::new();
     Utf8Bytes::new(start, encoding, mark)?.read_to_end(&mut text)?;
     let end = text.iter().rposition(|byte| [b'\n', b'\r'].contains(byte));
@@ -146,7 +181,7 @@ struct Counted {
 }
 
 impl Counted {
-    fn of(mut rows: Rows<'_>, width: usize) -> Result<Self, DataError> {
+    fn of(mut rows: Rows, width: usize) -> Result<Self, DataError> {
         let limit = (VALUES / width).clamp(16, VALUES_OF_COLUMN);
         let profiles = vec![TextProfile::new(limit); width];
         let mut counted = Self { profiles, rows: 0, comments: 0, wrong: RowMistakes::default() };
@@ -173,16 +208,10 @@ fn decide(
     options: &TableOptions,
     target: Option<usize>,
 ) -> Vec<DecidedColumn> {
-    let signs: Vec<char> = profiles.iter().filter_map(TextProfile::decimal).collect();
-    let commas = signs.iter().filter(|&&sign| sign == ',').count();
-    let decimal = match signs.len() {
-        0 => None,
-        n => Some(if commas * 2 > n { ',' } else { '.' }),
-    };
-    let thousands = options.thousands.unwrap_or(true);
-    let format = options.decimal.map(|decimal| NumberNotation { decimal, thousands });
-    let written = WrittenNumbers { format, thousands, decimal };
-    if decimal == Some(',') && format.is_none() {
+    let signs = profiles.iter().filter_map(TextProfile::decimal);
+    let written = WrittenNumbers::of_columns(signs.clone(), options);
+    if written.decimal == Some(',') && written.format.is_none() {
+        let commas = signs.filter(|&sign| sign == ',').count();
         let found = format!("comma, as {commas} columns have it");
         layout.findings.push(Finding::new("decimal sign", found, "decimal = \".\""));
     }
@@ -235,7 +264,8 @@ impl TableSource for CsvFile {
         if !self.mistakes.is_empty() && !self.skip_bad_rows {
             return Err(self.input.error(DataFault::Rows(self.mistakes.clone())));
         }
-        let mut input = Rows::open(&self.input, self.encoding, &self.layout)?;
+        let (bytes, _) = self.input.unpack()?;
+        let mut input = Rows::new(&self.input.name(), bytes, self.encoding, &self.layout)?;
         let mut ended = false;
         Ok(Box::new(std::iter::from_fn(move || {
             if ended {
@@ -250,7 +280,7 @@ impl TableSource for CsvFile {
 
 impl CsvFile {
     /// The next rows, fewer only at the end.
-    fn block(&self, input: &mut Rows<'_>, rows: usize) -> Result<Table, DataError> {
+    fn block(&self, input: &mut Rows, rows: usize) -> Result<Table, DataError> {
         let mut columns: Vec<Column> = self.columns.iter().map(empty).collect();
         let mut n = 0;
         while n < rows {

@@ -5,14 +5,14 @@ use std::io::Read;
 use super::encoding::Utf8Bytes;
 use super::layout::CsvLayout;
 use super::records::Records;
-use crate::DataError;
 use crate::columns::Encoding;
-use crate::input::Input;
 use crate::mistakes::{CellMistake, quoted};
+use crate::{DataError, DataFault};
 
 /// The rows of a text behind its header.
-pub(super) struct Rows<'a> {
-    input: &'a Input,
+pub(super) struct Rows {
+    /// That of the input.
+    name: String,
     records: Records<Utf8Bytes<Box<dyn Read + Send>>>,
     width: usize,
 }
@@ -42,20 +42,28 @@ impl<'a> RowCells<'a> {
     }
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn open(
-        input: &'a Input,
+impl Rows {
+    /// The rows of the bytes of an input of this name.
+    pub(super) fn new(
+        name: &str,
+        bytes: Box<dyn Read + Send>,
         (encoding, mark): (Encoding, usize),
         layout: &CsvLayout,
     ) -> Result<Self, DataError> {
-        let (bytes, _) = input.unpack()?;
-        let text = Utf8Bytes::new(bytes, encoding, mark).map_err(|error| input.error(error))?;
+        let text = Utf8Bytes::new(bytes, encoding, mark);
+        let text = text.map_err(|error| DataFault::Io(error).of(name))?;
         let records = Records::new(text, layout.delimiter, layout.quotes);
-        let mut rows = Self { input, records, width: layout.names.len() };
+        let mut rows = Self { name: name.to_owned(), records, width: layout.names.len() };
         for _ in 0..layout.skip_rows + usize::from(layout.header) {
             rows.read()?;
         }
         Ok(rows)
+    }
+
+    /// The name of the input.
+    #[cfg(feature = "files")]
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The next row; none at the end.
@@ -64,7 +72,7 @@ impl<'a> Rows<'a> {
     }
 
     fn read(&mut self) -> Result<bool, DataError> {
-        self.records.read().map_err(|fault| self.input.error(fault))
+        self.records.read().map_err(|fault| fault.of(&self.name))
     }
 
     fn row(&self) -> CsvRow<'_> {

@@ -149,6 +149,7 @@ impl NamedArray {
                 distinct: None,
                 categories: Vec::new(),
                 shape: Vec::new(),
+                notation: None,
             },
             reading: ElementReading::Numbers,
         };

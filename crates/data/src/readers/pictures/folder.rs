@@ -7,8 +7,8 @@ use std::{fs, io};
 
 use super::{DecodedPicture, PictureHeader, header_of};
 use crate::columns::{
-    Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableBlocks, TableDescription,
-    TableOptions, TableSource,
+    CellNotation, Cells, Column, ColumnDescription, ColumnKind, Finding, Table, TableBlocks,
+    TableDescription, TableOptions, TableSource,
 };
 use crate::mistakes::{CellMistake, RowMistakes};
 use crate::{DataError, DataFault, Features};
@@ -48,6 +48,49 @@ struct Listing {
     circles: usize,
 }
 
+/// The pictures of a folder.
+#[derive(Default)]
+pub(crate) struct FolderPictures {
+    /// Those in folders, each with the number of its class, in the order of their names.
+    pub(crate) files: Vec<(PathBuf, u32)>,
+    pub(crate) classes: Vec<String>,
+    /// Those that are in no folder of a class.
+    pub(crate) loose: Vec<PathBuf>,
+    listing: Listing,
+    /// Folders without pictures.
+    empty: Vec<String>,
+}
+
+impl FolderPictures {
+    /// Lists the pictures of a folder, without looking at them.
+    pub(crate) fn list(folder: &Path) -> Result<Self, DataError> {
+        let error = |error: io::Error| DataFault::Io(error).of(folder.display());
+        let mut found = Self::default();
+        for (path, is_folder) in entries(folder).map_err(error)? {
+            let class = file_name(&path);
+            if is_hidden(&class) {
+                found.listing.hidden += 1;
+            } else if !is_folder {
+                let to =
+                    if is_picture(&path) { &mut found.loose } else { &mut found.listing.foreign };
+                to.push(path);
+            } else {
+                let mut above = vec![folder.to_owned()];
+                found.listing.list(&path, &mut above).map_err(error)?;
+                let pictures = std::mem::take(&mut found.listing.pictures);
+                if pictures.is_empty() {
+                    found.empty.push(class);
+                } else {
+                    let number = found.classes.len() as u32;
+                    found.files.extend(pictures.into_iter().map(|path| (path, number)));
+                    found.classes.push(class);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl PictureFolder {
     /// Looks at a folder: reads the header of each picture.
     ///
@@ -59,28 +102,10 @@ impl PictureFolder {
         let name = folder.display().to_string();
         let fault = |fault: DataFault| fault.of(&name);
         options.target_among(&[PICTURE, CLASS].map(String::from)).map_err(fault)?;
-        let entries = entries(folder).map_err(|error| fault(error.into()))?;
-        let mut listing = Listing::default();
-        let (mut classes, mut files, mut empty) = (Vec::new(), Vec::new(), Vec::new());
-        for (path, is_folder) in entries {
-            let class = file_name(&path);
-            if is_hidden(&class) {
-                listing.hidden += 1;
-            } else if !is_folder {
-                listing.foreign.push(path);
-            } else {
-                let mut above = vec![folder.to_owned()];
-                listing.list(&path, &mut above).map_err(|error| fault(error.into()))?;
-                let pictures = std::mem::take(&mut listing.pictures);
-                match pictures.is_empty() {
-                    true => empty.push(class),
-                    false => {
-                        files.extend(pictures.into_iter().map(|path| (path, classes.len() as u32)));
-                        classes.push(class);
-                    }
-                }
-            }
-        }
+        let FolderPictures { mut files, classes, mut listing, loose, empty } =
+            FolderPictures::list(folder)?;
+        listing.foreign.extend(loose);
+        listing.foreign.sort();
         if classes.is_empty() {
             let what = "has no folder with PNG or JPEG pictures, expected one for each class";
             return Err(fault(DataFault::Columns(what.to_owned())));
@@ -109,11 +134,16 @@ impl PictureFolder {
             distinct: None,
             categories: Vec::new(),
             shape: Vec::new(),
+            notation: None,
         };
         let picture = column(PICTURE, ColumnKind::Array, "pictures".to_owned());
         let class = column(CLASS, ColumnKind::Category, format!("{} folders", classes.len()));
         let columns = vec![
-            ColumnDescription { shape: shape.to_vec(), ..picture },
+            ColumnDescription {
+                shape: shape.to_vec(),
+                notation: Some(CellNotation::ScaledPictures),
+                ..picture
+            },
             ColumnDescription {
                 distinct: Some(classes.len()),
                 categories: classes.iter().cloned().zip(counts).collect(),
@@ -144,9 +174,20 @@ impl PictureFolder {
     /// If there is no such picture.
     pub fn picture(&self, index: usize) -> Result<(Vec<u8>, u32), DataError> {
         let (path, class) = &self.files[index];
+        Ok((DecodedPicture::read(path)?.fitted(self.shape), *class))
+    }
+}
+
+impl DecodedPicture {
+    /// Decodes the picture of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`DataFault::Io`], or those of [`DecodedPicture::decode`].
+    pub fn read(path: &Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
         let bytes = read(path).map_err(|error| DataFault::Io(error).of(&name))?;
-        Ok((DecodedPicture::decode(&name, &bytes)?.fitted(self.shape), *class))
+        Self::decode(&name, &bytes)
     }
 }
 
@@ -225,12 +266,11 @@ impl Listing {
         }
         above.push(folder.to_owned());
         for (path, is_folder) in entries(folder)? {
-            let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-            match ending.as_deref() {
-                _ if is_hidden(&file_name(&path)) => self.hidden += 1,
-                _ if is_folder => self.list(&path, above)?,
-                Some("png" | "jpg" | "jpeg") => self.pictures.push(path),
-                _ => self.foreign.push(path),
+            match () {
+                () if is_hidden(&file_name(&path)) => self.hidden += 1,
+                () if is_folder => self.list(&path, above)?,
+                () if is_picture(&path) => self.pictures.push(path),
+                () => self.foreign.push(path),
             }
         }
         above.pop();
@@ -266,6 +306,12 @@ fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
 
 fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Whether the name of a file is that of a picture.
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg"))
 }
 
 /// Whether systems made a file or folder for themselves.

@@ -13,6 +13,8 @@ mod tests;
 use crate::{DataError, DataFault};
 
 #[cfg(feature = "files")]
+pub(crate) use self::folder::FolderPictures;
+#[cfg(feature = "files")]
 pub use self::folder::PictureFolder;
 
 /// Pixels of the largest picture that is read: 64 million.
@@ -65,6 +67,12 @@ impl DecodedPicture {
     pub fn fitted(self, shape: [usize; 3]) -> Vec<u8> {
         fit::fit(self, shape)
     }
+}
+
+/// Whether bytes begin as those of a picture that is read.
+#[cfg(feature = "files")]
+pub(crate) fn is_picture(start: &[u8]) -> bool {
+    png::is_png(start) || jpeg::is_jpeg(start)
 }
 
 /// Size and colours of a picture, of which nothing is missing.

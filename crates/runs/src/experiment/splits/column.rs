@@ -6,7 +6,7 @@ use nn::registry::require;
 use super::*;
 
 settings! {
-    /// Rows whose cell in the column is none of the three are a mistake. The column is no feature.
+    /// Rows whose cell in the column is none of the three are a mistake. The column is not a feature.
     pub struct ByColumn {
         /// The column.
         column: String = String::new(), |name, column: &String| {

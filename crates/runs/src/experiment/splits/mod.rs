@@ -6,7 +6,7 @@ pub mod time;
 
 use std::ops::Range;
 
-use data::columns::{Cells, MISSING, Table, TableSource};
+use data::columns::{Cells, MISSING, Table, TableDescription, TableSource};
 use data::{DataFault, Targets};
 use events::Part;
 // What the files of splits take by `use super::*`.
@@ -14,9 +14,10 @@ use nn::settings;
 
 use super::ExperimentError;
 use super::parts::PartsError;
-use super::tables::block_rows;
 use super::validation::{PartSize, RowPurpose, drawn};
 
+/// Cells of a block.
+const BLOCK_CELLS: usize = 1 << 20;
 /// Test rows unless `data.test` says otherwise.
 const TEST: PartSize = PartSize::Fraction(0.2);
 
@@ -31,7 +32,7 @@ nn::registry! {
 
 /// How rows become parts.
 pub trait SplitRows {
-    /// The column that names the parts, and is no feature.
+    /// The column that names the parts, and is not a feature.
     fn part_column(&self) -> Option<&str> {
         None
     }
@@ -202,4 +203,10 @@ fn row_classes(table: &dyn TableSource) -> Result<Vec<u32>, ExperimentError> {
         }
     }
     Ok(classes)
+}
+
+/// Rows of a block.
+pub(super) fn block_rows(description: &TableDescription) -> usize {
+    let width = description.columns.iter().map(|column| column.shape.iter().product::<usize>());
+    (BLOCK_CELLS / width.sum::<usize>().max(1)).clamp(1, 4096)
 }
