@@ -152,7 +152,7 @@ fn data_of_another_form_is_refused_with_the_column_and_the_repair() {
         ),
         (
             "predict runs/blobs-1 test-images",
-            "test-images: found 1 column, expected 4 or 3 as in training (breite, hoehe, farbe, art)",
+            "test-images: found 2 columns, expected 4 or 3 as in training (breite, hoehe, farbe, art)",
         ),
         ("eval runs/blobs-1 --data fewer.csv", "fewer.csv: has no column `hoehe`"),
         ("predict runs/blobs-1 nothing.csv", "nothing.csv: cannot be read"),
