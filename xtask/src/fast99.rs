@@ -1,7 +1,6 @@
 //! `cargo xtask fast99`: accuracy and seconds of the presets `fast99` and `fast994`, and of changed settings.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::ops::RangeInclusive;
 use std::process::Command;
 use std::time::Instant;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::table::{bounds, mean_and_error, median, replaced};
-use crate::{machine, process};
+use crate::{json_lines, machine, process};
 
 /// One line per finished run.
 const RUNS: &str = "docs/fast99.jsonl";
@@ -92,7 +91,7 @@ struct MeasuredChange {
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
 pub(crate) fn run(args: &Fast99Args) -> anyhow::Result<()> {
-    let mut done = read()?;
+    let mut done: Vec<FinishedTraining> = json_lines::read(RUNS)?;
     let [presets, changes] = [presets(), changes()];
     if !args.table_only {
         let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
@@ -101,10 +100,8 @@ pub(crate) fn run(args: &Fast99Args) -> anyhow::Result<()> {
         for training in presets.iter().chain(changes).flat_map(|row| &row.trainings) {
             if done.iter().all(|run| run.training != *training) {
                 let run = train(training.clone())?;
-                let line = serde_json::to_string(&run)?;
-                eprintln!("{line}");
-                let mut file = OpenOptions::new().create(true).append(true).open(RUNS)?;
-                writeln!(file, "{line}")?;
+                eprintln!("{}", serde_json::to_string(&run)?);
+                json_lines::append(RUNS, &run)?;
                 done.push(run);
             }
         }
@@ -154,11 +151,6 @@ fn trainings(
         machine: machine::name(),
     };
     seeds.clone().map(training).collect()
-}
-
-fn read() -> anyhow::Result<Vec<FinishedTraining>> {
-    let lines = fs::read_to_string(RUNS).unwrap_or_default();
-    lines.lines().map(|line| serde_json::from_str(line).context(RUNS)).collect()
 }
 
 fn train(training: Training) -> anyhow::Result<FinishedTraining> {

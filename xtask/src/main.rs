@@ -22,6 +22,7 @@ mod compare;
 mod cross;
 mod fast99;
 mod interop;
+mod json_lines;
 mod kill;
 mod large_data;
 mod machine;

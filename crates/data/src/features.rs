@@ -58,14 +58,12 @@ impl Features {
         }
     }
 
-    /// Appends others, which are of the same type.
-    ///
-    /// # Panics
-    ///
-    /// If they are of another type.
-    pub fn append(&mut self, others: Self) {
-        let len = others.len();
-        self.extend_from(&others, 0..len);
+    /// All as real numbers.
+    pub fn into_reals(self) -> Vec<f32> {
+        match self {
+            Self::U8(values) => values.into_iter().map(f32::from).collect(),
+            Self::F32(values) => values,
+        }
     }
 
     /// A copy of some numbers.

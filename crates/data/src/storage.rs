@@ -5,9 +5,13 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
+use kernels::{inlined, vectorize};
+
 use crate::features::Features;
 use crate::{DataError, DataFault};
 
+/// Bytes of the features of a set that are kept in memory.
+const MEMORY: usize = 64 << 20;
 /// Bytes that are read or written at a time.
 const BLOCK: usize = 1 << 14;
 /// Bytes of a real number in a file.
@@ -55,7 +59,10 @@ impl FeatureStorage {
         let range = first..first + to.len();
         match self {
             Self::Memory(Features::U8(bytes)) => {
-                to.iter_mut().zip(&bytes[range]).for_each(|(to, &byte)| *to = byte.into());
+                let bytes = &bytes[range];
+                vectorize(inlined!(|| {
+                    to.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = byte.into());
+                }));
             }
             Self::Memory(Features::F32(numbers)) => to.copy_from_slice(&numbers[range]),
             Self::File(stored) => stored.read(first, to),
@@ -185,6 +192,13 @@ pub struct FeatureWriter {
     memory: usize,
     file: Option<File>,
     written: usize,
+}
+
+/// With 64 MB in memory.
+impl Default for FeatureWriter {
+    fn default() -> Self {
+        Self::new(MEMORY)
+    }
 }
 
 impl FeatureWriter {

@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use data::{CellValue, DataError, Features, FittedTarget, RowBuffer};
+use data::{CellValue, DataError, FittedTarget, RowBuffer};
 use graph::op::Tile;
 use graph::{Compile, MemoryLimit, PackedWeights, Pool, Program, RunArgs, Shape, Tensor};
 use kernels::{GatheredSamples, gather_values};
@@ -264,11 +264,8 @@ impl Predictor {
     ) -> Result<RowPrediction, DataError> {
         let transforms = &self.saved.transforms;
         let (features, _) = transforms.encode_rows(&transforms.row(row)?, &[0])?;
-        let features: Vec<f32> = match features {
-            Features::F32(values) => values,
-            Features::U8(bytes) => bytes.into_iter().map(f32::from).collect(),
-        };
-        let mut rows = self.predict_samples(&features).expect("checked when it was compiled");
+        let mut rows =
+            self.predict_samples(&features.into_reals()).expect("checked when it was compiled");
         Ok(rows.remove(0))
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use data::{DataFault, Targets};
+use data::{DataFault, Dataset, Targets};
 use graph::Pool;
 use runs::splits::fold::Fold;
 use runs::{Experiment, SavedModel};
@@ -88,14 +88,14 @@ impl CrossValidation {
                 experiment.data.seed = experiment.data.seed.wrapping_add(more);
                 experiment.train.seed = experiment.train.seed.wrapping_add(more);
                 let parts = open_data(&experiment.data)?;
-                let (test, test_rows) = (parts.test.clone(), parts.test.len());
-                let validation_rows = parts.validation.as_ref().map_or(0, |set| set.len());
-                let known_rows = parts.train.len() + validation_rows;
                 let mut trainer = Trainer::new(experiment, parts, Arc::clone(pool))?;
                 let mut best = BestModel::default();
                 trainer.run(None, &mut [&mut best]);
-                let model = best.0.filter(|_| validation_rows > 0);
-                let score = score_of(model.as_ref().unwrap_or(trainer.saved()), &test, pool)?;
+                let (test, validation) = (trainer.test_set(), trainer.validation_set());
+                let known_rows = trainer.train_set().len() + validation.map_or(0, Dataset::len);
+                let test_rows = test.len();
+                let model = best.0.filter(|_| validation.is_some());
+                let score = score_of(model.as_ref().unwrap_or(trainer.saved()), test, pool)?;
                 let metric = match test.targets() {
                     Targets::Labels { .. } => "accuracy",
                     Targets::Values { .. } => "rmse",

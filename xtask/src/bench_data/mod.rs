@@ -1,7 +1,6 @@
 //! `cargo xtask bench-data`: `gradus train --data` beside scikit-learn and the Python RealMLP, on ten tables.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +10,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{machine, process, python};
+use crate::{json_lines, machine, process, python};
 
 mod report;
 
@@ -82,7 +81,7 @@ struct TableRun {
 ///
 /// If Python or a package cannot be installed, a run fails, or a file cannot be written.
 pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
-    let mut runs = read_runs()?;
+    let mut runs: Vec<TableRun> = json_lines::read(RUNS)?;
     if !args.page_only {
         let python =
             python::environment(&process::cache("tables")?, "bench/tables/requirements.txt")?;
@@ -123,9 +122,7 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
                         machine: machine::name(),
                         commit: commit.trim().to_owned(),
                     };
-                    let mut file =
-                        OpenOptions::new().create(true).append(true).open(RUNS).context(RUNS)?;
-                    writeln!(file, "{}", serde_json::to_string(&run)?)?;
+                    json_lines::append(RUNS, &run)?;
                     runs.push(run);
                 }
             }
@@ -133,11 +130,6 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
         }
     }
     fs::write(PAGE, report::page(&runs)).context(PAGE)
-}
-
-fn read_runs() -> anyhow::Result<Vec<TableRun>> {
-    let text = if Path::new(RUNS).exists() { fs::read_to_string(RUNS)? } else { String::new() };
-    text.lines().map(|line| serde_json::from_str(line).context(RUNS)).collect()
 }
 
 /// Writes the tables that are not there, those of the R package from Debian's archive.

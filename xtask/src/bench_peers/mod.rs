@@ -14,7 +14,7 @@ use self::contestant::{Contestant, GRADUS};
 use self::hold::PeerIsa;
 use self::measurement::PeerMeasurement;
 use self::run::Run;
-use crate::process;
+use crate::{json_lines, process};
 
 mod contestant;
 mod data;
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &BenchPeersArgs) -> anyhow::Result<()> {
     for network in &wanted {
         networks::read(network)?;
     }
-    let mut runs = run::read(RUNS)?;
+    let mut runs: Vec<Run> = json_lines::read(RUNS)?;
     if let Some(isa) = args.isa.filter(|_| !args.page_only) {
         let hold = isa.hold()?;
         let programs = install(&contestants, isa)?;

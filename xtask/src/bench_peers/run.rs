@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -99,22 +98,6 @@ impl Conditions {
 pub(super) fn newest<'a>(runs: &'a [Run], conditions: &Conditions) -> Option<&'a str> {
     let same = runs.iter().filter(|run| run.conditions == *conditions);
     same.map(|run| &*run.started).max()
-}
-
-/// Reads all runs; an absent file is empty.
-///
-/// # Errors
-///
-/// If a line is not a run.
-pub(super) fn read(file: &str) -> anyhow::Result<Vec<Run>> {
-    if !Path::new(file).exists() {
-        return Ok(Vec::new());
-    }
-    let text = fs::read_to_string(file).context(file.to_owned())?;
-    let run = |(i, line): (usize, &str)| {
-        serde_json::from_str(line).with_context(|| format!("{file}:{}", i + 1))
-    };
-    text.lines().enumerate().map(run).collect()
 }
 
 /// Whether a measurement, with its conditions and start, has this run, or an earlier round of it has failed.

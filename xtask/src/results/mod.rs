@@ -4,15 +4,14 @@ mod chapter;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::process;
 use crate::table::bounds;
+use crate::{json_lines, process};
 
 /// One line per finished run: the output of `gradus train --json`.
 const RUNS: &str = "docs/results.jsonl";
@@ -63,8 +62,7 @@ pub(crate) fn run(args: &ResultsArgs) -> anyhow::Result<()> {
             let line =
                 gradus(&["train", name, "--seed", &seed.to_string(), "--run", &folder, "--json"])?;
             let summary: Value = serde_json::from_str(&line)?;
-            let mut file = OpenOptions::new().create(true).append(true).open(RUNS)?;
-            writeln!(file, "{summary}")?;
+            json_lines::append(RUNS, &summary)?;
             done.insert((name.to_owned(), seed), summary);
             fs::write(TABLE, table(&presets, &done)?)?;
         }
@@ -77,13 +75,11 @@ pub(crate) fn run(args: &ResultsArgs) -> anyhow::Result<()> {
 type Runs = BTreeMap<(String, u64), Value>;
 
 fn done() -> anyhow::Result<Runs> {
-    let lines = fs::read_to_string(RUNS).unwrap_or_default();
-    let run = |line: &str| {
-        let summary: Value = serde_json::from_str(line).context(RUNS)?;
+    let run = |summary: Value| {
         let seed = summary["seed"].as_u64().context("a run has a seed")?;
         Ok(((text(&summary, "name")?.to_owned(), seed), summary))
     };
-    lines.lines().map(run).collect()
+    json_lines::read(RUNS)?.into_iter().map(run).collect()
 }
 
 fn seeds(preset: &str) -> u64 {

@@ -1,5 +1,6 @@
 //! Tables: named columns of cells in memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -49,6 +50,12 @@ pub enum Cells {
         /// The numbers of all arrays.
         values: Features,
     },
+}
+
+/// A number as the text of a category: of `3.0` it is `3`.
+pub(crate) fn number_text(number: f64) -> String {
+    // 0 and −0 are one number.
+    (number + 0.0).to_string()
 }
 
 impl Table {
@@ -195,6 +202,25 @@ impl Cells {
             Self::Categories { codes, .. } => codes[row] == MISSING,
             Self::Texts(texts) => texts[row].is_none(),
             Self::Arrays { .. } => false,
+        }
+    }
+
+    /// The cell of a row as a text, that of a category or a label: a whole number without a fraction; none if it is missing,
+    /// infinite or an array.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    pub fn text(&self, row: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Numbers(numbers) => {
+                Some(numbers[row]).filter(|x| x.is_finite()).map(|x| Cow::Owned(number_text(x)))
+            }
+            Self::Categories { codes, categories } => {
+                categories.get(codes[row] as usize).map(|name| Cow::Borrowed(name.as_str()))
+            }
+            Self::Texts(texts) => texts[row].as_deref().map(Cow::Borrowed),
+            Self::Arrays { .. } => None,
         }
     }
 

@@ -28,6 +28,7 @@ pub use profile::{NumberProfile, TextProfile};
 pub use source::{TableBlocks, TableSource};
 pub use wanted::RowName;
 
+pub(crate) use cells::number_text;
 pub(crate) use date::CalendarDate;
 pub(crate) use kind::keep_a_feature;
 pub(crate) use profile::DecidedColumn;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::FittedTransforms;
 use super::column::FittedColumn;
 use super::messages::{IMPUTE_OR_LEAVE_OUT, MISSING_CELL, mistake, other_form};
-use crate::columns::{Cells, ColumnKind, MISSING, Table};
+use crate::columns::{Cells, ColumnKind, MISSING, Table, number_text};
 use crate::mistakes::RowMistakes;
 use crate::transforms::{CellValues, UNSEEN};
 use crate::{DataError, DataFault, Features};
@@ -195,7 +195,7 @@ impl<'a> BoundColumn<'a> {
         match self.cells {
             Cells::Numbers(numbers) if self.column.kind.has_categories() => {
                 let number = known(numbers[row]);
-                let name = whole_name(number);
+                let name = number_text(number);
                 let code = self.names.get(name.as_str()).copied().unwrap_or(UNSEEN);
                 unseen = (code == UNSEEN && !number.is_nan()).then_some(Cow::Owned(name));
                 cell.open.push(if number.is_nan() { number } else { code });
@@ -234,12 +234,6 @@ impl<'a> BoundColumn<'a> {
         self.column.apply(cell);
         unseen
     }
-}
-
-/// The name of a whole number as a category: of `3.0` it is `3`.
-pub(super) fn whole_name(number: f64) -> String {
-    // 0 and −0 are one number.
-    (number + 0.0).to_string()
 }
 
 /// What is infinite cannot be brought into a range, and is as missing.

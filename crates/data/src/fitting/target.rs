@@ -1,13 +1,11 @@
 //! What is predicted.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::messages::{LEAVE_OUT, MISSING_CELL, has_repeated, mistake, other_form};
-use super::rows::whole_name;
-use crate::columns::{Cells, Table};
+use crate::columns::{Cells, Table, number_text};
 use crate::mistakes::{RowMistakes, quoted};
 use crate::transforms::{are_scales, scaled};
 use crate::{DataError, DataFault, Targets};
@@ -134,7 +132,7 @@ impl FittedTarget {
                 let labels: HashMap<&str, u32> =
                     self.labels().iter().map(String::as_str).zip(0..).collect();
                 let mut label = |row: usize| {
-                    let text = category(cells, row);
+                    let text = cells.text(row);
                     text.as_deref().and_then(|text| class_of(&labels, text)).unwrap_or_else(|| {
                         unknown.push(UnknownTarget { row, found: text.as_deref().map(quoted) });
                         0
@@ -222,24 +220,10 @@ pub(crate) struct UnknownTarget {
     pub(crate) found: Option<String>,
 }
 
-/// The category in a row of cells that are not arrays; none if the cell is missing.
-fn category(cells: &Cells, row: usize) -> Option<Cow<'_, str>> {
-    match cells {
-        Cells::Numbers(numbers) => {
-            Some(numbers[row]).filter(|x| x.is_finite()).map(|x| Cow::Owned(whole_name(x)))
-        }
-        Cells::Categories { codes, categories } => {
-            categories.get(codes[row] as usize).map(|name| Cow::Borrowed(name.as_str()))
-        }
-        Cells::Texts(texts) => texts[row].as_deref().map(Cow::Borrowed),
-        Cells::Arrays { .. } => None,
-    }
-}
-
 fn class_of(labels: &HashMap<&str, u32>, text: &str) -> Option<u32> {
     let known = |text: &str| labels.get(text).copied();
     known(text)
-        .or_else(|| known(&whole_name(text.parse().ok()?)))
+        .or_else(|| known(&number_text(text.parse().ok()?)))
         .or_else(|| known(text.strip_suffix('.')?))
 }
 

@@ -23,8 +23,8 @@ use crate::mistakes::{CellMistake, RowMistakes, quoted};
 use crate::open::{DataFormat, open};
 use crate::readers::csv::CsvStream;
 use crate::{
-    DataError, DataFault, Dataset, Features, FittedTarget, FittedTransforms, Targets,
-    UnseenCategory,
+    DataError, DataFault, Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms,
+    Targets, UnseenCategory,
 };
 
 /// Categories of a column that training does not have which are shown.
@@ -296,21 +296,19 @@ impl<'a> SampleSource<'a> {
     pub fn dataset(&mut self) -> Result<Dataset, DataError> {
         assert!(self.needs_target, "opened without the target");
         let (name, fitted) = (self.name.clone(), self.fitted);
-        let mut all: Option<(Features, Targets)> = None;
+        let (mut features, mut all) = (FeatureWriter::default(), None::<Targets>);
         for block in self.blocks(ROWS)? {
-            let SampleBlock { features, targets, .. } = block?;
-            let targets = targets.expect("asked for");
+            let block = block?;
+            features.extend(&block.features)?;
+            let targets = block.targets.expect("asked for");
             match &mut all {
-                None => all = Some((features, targets)),
-                Some((to, of)) => {
-                    to.append(features);
-                    of.append(targets);
-                }
+                None => all = Some(targets),
+                Some(all) => all.append(targets),
             }
         }
         let what = "has no rows, expected one or more".to_owned();
-        let (features, targets) = all.ok_or_else(|| DataFault::Columns(what).of(&name))?;
-        fitted.dataset(name, features, targets)
+        let targets = all.ok_or_else(|| DataFault::Columns(what).of(&name))?;
+        fitted.dataset(name, features.finish()?, targets)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use data::{DataError, Dataset, FittedTarget, FittedTransforms, Targets};
+use data::{DataError, Dataset, Features, FittedTarget, FittedTransforms, Targets};
 use events::Part;
 
 use super::part_rows::PartRows;
@@ -304,11 +304,12 @@ fn sample_hashes(set: &Dataset) -> impl Iterator<Item = u64> {
     fn add(hasher: &mut DefaultHasher, values: &[f32]) {
         values.iter().for_each(|value| hasher.write_u32(value.to_bits()));
     }
-    let mut sample = vec![0.0; set.sample_len()];
     (0..set.len()).map(move |row| {
-        set.read(row, &mut sample);
         let mut hasher = DefaultHasher::new();
-        add(&mut hasher, &sample);
+        match set.numbers(row..row + 1) {
+            Features::U8(bytes) => hasher.write(&bytes),
+            Features::F32(values) => add(&mut hasher, &values),
+        }
         match set.targets() {
             Targets::Labels { values, .. } => hasher.write_u32(values[row]),
             Targets::Values { values, width } => add(&mut hasher, &values[row * width..][..*width]),
@@ -319,8 +320,6 @@ fn sample_hashes(set: &Dataset) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use data::Features;
-
     use super::*;
 
     /// Samples with one number each, all different, from `first` on; the classes go round.

@@ -67,8 +67,8 @@ fn valid_names(name: &str, names: &[String]) -> Result<(), InvalidSetting> {
 }
 
 impl DataSpec {
-    /// Takes the paths of the sources `files` and `fashion_mnist` from `folder`, that of the experiment file. They become absolute, since the
-    /// experiment of a run stands in another folder.
+    /// Takes the paths of the sources `files` and `fashion_mnist` from `folder`, that of the experiment file. They become
+    /// absolute, since the experiment of a run stands in another folder.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl DataSpec {
                 let parts = TableParts {
                     fitted,
                     transforms: self.transforms.as_ref(),
-                    class_names: &self.class_names,
+                    class_names: &self.names_of_classes(),
                     split: self.split.as_ref(),
                     test: self.test,
                     validation: self.validation,
@@ -138,6 +138,14 @@ impl DataSpec {
                 };
                 tables::prepare(&parts, tables)
             }
+        }
+    }
+
+    /// The names that the experiment or, without any, the source gives the classes; none if neither does.
+    fn names_of_classes(&self) -> Vec<String> {
+        match self.class_names.is_empty() {
+            true => self.source.as_dyn().class_names().iter().map(ToString::to_string).collect(),
+            false => self.class_names.clone(),
         }
     }
 
@@ -180,10 +188,7 @@ impl DataSpec {
             Some(plan) => plan.fit_dataset(&parts.train)?,
             None => FittedTransforms::of_dataset(&parts.train)?,
         };
-        let names = match self.class_names.is_empty() {
-            true => self.source.as_dyn().class_names().iter().map(ToString::to_string).collect(),
-            false => self.class_names.clone(),
-        };
+        let names = self.names_of_classes();
         if !names.is_empty() {
             fitted = fitted.with_class_names(names)?;
         }

@@ -14,8 +14,6 @@ use super::sources::TableSplit;
 use super::splits::{RowParts, RowSplit, block_rows};
 use super::validation::PartSize;
 
-/// Bytes of the features of a part that are kept in memory; more are in a temporary file.
-const MEMORY: usize = 64 << 20;
 const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 
 /// What an experiment says about the parts of a table.
@@ -33,14 +31,14 @@ pub(super) struct TableParts<'a> {
 
 /// Divides tables into parts, fits the transforms to the training part, and applies them to all.
 pub(super) fn prepare(data: &TableParts<'_>, tables: TableSplit) -> Result<Parts, ExperimentError> {
-    prepare_within(data, tables, MEMORY)
+    prepare_to(data, tables, FeatureWriter::default)
 }
 
-/// As [`prepare`], with at most so many bytes of the features of each part in memory.
-fn prepare_within(
+/// As [`prepare`], with a writer for the features of each part.
+fn prepare_to(
     data: &TableParts<'_>,
     tables: TableSplit,
-    memory: usize,
+    writer: impl Fn() -> FeatureWriter,
 ) -> Result<Parts, ExperimentError> {
     let TableSplit { train, test } = tables;
     let description = train.description();
@@ -66,8 +64,8 @@ fn prepare_within(
             })
         }
     };
-    let mut sets = PARTS.map(|_| EncodedSet::new(memory));
-    encode(&*train, &fitted, &mut sets, &|row| part_of(row))?;
+    let mut sets = PARTS.map(|_| EncodedSet::new(writer()));
+    encode(&*train, &fitted, &mut sets, &part_of)?;
     if let Some(test) = &test {
         encode(test, &fitted, &mut sets, &|_| Some(Part::Test))?;
     }
@@ -176,9 +174,8 @@ fn encode(
 }
 
 impl EncodedSet {
-    fn new(memory: usize) -> Self {
-        let (features, targets, unseen) = (FeatureWriter::new(memory), None, BTreeMap::new());
-        Self { rows: 0, features, targets, unseen }
+    fn new(features: FeatureWriter) -> Self {
+        Self { rows: 0, features, targets: None, unseen: BTreeMap::new() }
     }
 
     fn add(
@@ -247,12 +244,12 @@ mod tests {
             limit: None,
             seed: 3,
         };
-        let parts = |memory| {
+        let parts = |writer: fn() -> FeatureWriter| {
             let table = Table::new("numbers", 500, columns()).unwrap();
             let train = Box::new(MemoryTable::new(table, &TableOptions::default()).unwrap());
-            prepare_within(&data, TableSplit { train, test: None }, memory).unwrap()
+            prepare_to(&data, TableSplit { train, test: None }, writer).unwrap()
         };
-        let (memory, file) = (parts(MEMORY), parts(0));
+        let (memory, file) = (parts(FeatureWriter::default), parts(|| FeatureWriter::new(0)));
         assert_eq!(memory.rows(), file.rows());
         for part in PARTS {
             let [a, b] = [&memory, &file].map(|parts| parts.get(part).unwrap());

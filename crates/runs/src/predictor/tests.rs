@@ -1,6 +1,6 @@
 //! Predictions of single samples, batches and rows.
 
-use data::{Dataset, Targets};
+use data::{Dataset, Features, Targets};
 
 use super::*;
 use crate::Experiment;

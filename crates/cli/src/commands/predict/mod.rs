@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gradus::data::columns::{RowName, TableOptions};
-use gradus::data::{Features, SampleBlock, SampleSource};
+use gradus::data::{SampleBlock, SampleSource};
 use gradus::graph::Pool;
 use gradus::runs::{Predictor, SavedModel};
 
@@ -134,10 +134,7 @@ struct PendingRows<'a> {
 impl PendingRows<'_> {
     fn add(&mut self, input: &str, block: SampleBlock) -> anyhow::Result<()> {
         self.names.extend(block.names.into_iter().map(|name| (input.to_owned(), name)));
-        match block.features {
-            Features::F32(values) => self.features.extend(values),
-            Features::U8(bytes) => self.features.extend(bytes.into_iter().map(f32::from)),
-        }
+        self.features.extend(block.features.into_reals());
         while self.names.len() >= BATCH {
             self.predict(BATCH)?;
         }

@@ -1,6 +1,5 @@
 //! A column names the part of each row.
 
-use data::columns::Cells;
 use nn::registry::require;
 
 use super::*;
@@ -31,9 +30,9 @@ impl SplitRows for ByColumn {
         let mut parts = Vec::with_capacity(rows.samples());
         rows.read_column(column, |range, cells| {
             for (i, row) in range.enumerate() {
-                let text = text(cells, i);
+                let text = cells.text(i);
                 let part = [(train, Part::Train), (validation, Part::Validation), (test, Part::Test)];
-                let part = part.into_iter().find(|(name, _)| Some(*name) == text.as_ref());
+                let part = part.into_iter().find(|(name, _)| Some(name.as_str()) == text.as_deref());
                 let Some((_, part)) = part else {
                     let found = text.map_or("a missing cell".to_owned(), |text| format!("`{text}`"));
                     let row = row + 1;
@@ -48,14 +47,5 @@ impl SplitRows for ByColumn {
         })?;
         parts.into_iter().enumerate().for_each(|(row, part)| rows.set(row, part));
         Ok(())
-    }
-}
-
-fn text(cells: &Cells, i: usize) -> Option<String> {
-    match cells {
-        Cells::Numbers(numbers) => numbers[i].is_finite().then(|| numbers[i].to_string()),
-        Cells::Categories { codes, categories } => categories.get(codes[i] as usize).cloned(),
-        Cells::Texts(texts) => texts[i].clone(),
-        Cells::Arrays { .. } => None,
     }
 }
