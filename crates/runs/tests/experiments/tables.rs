@@ -277,8 +277,13 @@ fn rows_of(files: &Files, data: &str) -> Result<[Vec<usize>; 3], String> {
 fn parted(rename: fn(&str) -> &str) -> Files {
     let row = |mut text: String, i: usize| {
         let part = rename(["train", "test", "train", "validation"][i % 4]);
-        let _ =
-            writeln!(text, "{i}.0,{part},2024-{:02}-{:02},{}", 12 - i / 4, 28 - i % 4, i / 4 % 2);
+        let _ = writeln!(
+            text,
+            "{i}.0,{part},2024-{:02}-{:02},{}",
+            12 - i / 4,
+            28 - i % 4,
+            (i / 4 + i) % 2
+        );
         text
     };
     let text = (0..40).fold("n,part,day,y\n".to_owned(), row);
