@@ -158,7 +158,7 @@ fn a_network_that_does_not_fit_in_itself_is_refused() {
         (
             "rows = ",
             "row = ",
-            "unknown field `row`, expected one of `fingerprint`, `rows`, `notes`, `target`, `columns`; write them again with the model",
+            "unknown field `row`, expected one of `fingerprint`, `rows`, `notes`, `target`, `columns`, `table`; write them again with the model",
         ),
         (
             "[transforms]",
