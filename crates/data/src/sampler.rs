@@ -127,12 +127,8 @@ impl Sampler {
 mod tests {
     use super::*;
 
-    const ORDERS: [Order; 4] = [
-        Order::ShuffledEpochs,
-        Order::ShuffledDropLast,
-        Order::FixedOrder,
-        Order::WithReplacement,
-    ];
+    const ORDERS: [Order; 4] =
+        [Order::ShuffledEpochs, Order::ShuffledDropLast, Order::FixedOrder, Order::WithReplacement];
 
     /// Both keys through a 64-bit mixer: random enough to test with, and stateless.
     fn random(draw: Draw) -> u64 {

@@ -104,9 +104,12 @@ mod tests {
                 rise if step <= 29 => half_wave(0.02, 0.5, rise / 29.0),
                 fall => half_wave(0.5, 0.000002, (fall - 29.0) / 70.0),
             }),
-            (log_cosine::LogCosine { max_learning_rate: 0.5, ..Default::default() }.into(), |step| {
-                0.5 * (0.5 - 0.5 * (2.0 * PI * (1.0 + 15.0 * step as f64 / 100.0).log2()).cos())
-            }),
+            (
+                log_cosine::LogCosine { max_learning_rate: 0.5, ..Default::default() }.into(),
+                |step| {
+                    0.5 * (0.5 - 0.5 * (2.0 * PI * (1.0 + 15.0 * step as f64 / 100.0).log2()).cos())
+                },
+            ),
             (warmup::Warmup { steps: 20, then }.into(), |step| match step.checked_sub(20) {
                 None => 0.5 * (step as f64 + 1.0) / 20.0,
                 Some(step) => half_wave(0.5, 0.1, step as f64 / 80.0),
