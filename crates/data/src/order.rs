@@ -14,11 +14,24 @@ pub enum Order {
     /// next. A batch of all samples is in the order of the dataset, since only its sum matters.
     #[default]
     ShuffledEpochs,
+    /// Shuffled anew for each epoch, whose samples after the last whole batch are not drawn. An epoch is then as many
+    /// samples as are drawn.
+    ShuffledDropLast,
     /// Shuffled once; every epoch uses that order, and the samples after the last whole batch are never drawn.
     /// The order of the codelab.
     FixedOrder,
     /// Each sample of each batch drawn independently from all. The order of "Deep Learning from Scratch".
     WithReplacement,
+}
+
+impl Order {
+    /// Samples of an epoch: those of the training set, or those of its whole batches.
+    pub fn epoch_samples(self, n_samples: usize, batch_size: usize) -> usize {
+        match self {
+            Self::ShuffledDropLast => n_samples - n_samples % batch_size.max(1),
+            Self::ShuffledEpochs | Self::FixedOrder | Self::WithReplacement => n_samples,
+        }
+    }
 }
 
 impl fmt::Display for Order {
@@ -39,6 +52,7 @@ mod tests {
     fn names_are_those_of_the_experiment_file() {
         for (order, name) in [
             (Order::ShuffledEpochs, "shuffled_epochs"),
+            (Order::ShuffledDropLast, "shuffled_drop_last"),
             (Order::FixedOrder, "fixed_order"),
             (Order::WithReplacement, "with_replacement"),
         ] {

@@ -54,12 +54,13 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// [`DataFault::Batch`] without samples, with more than a `u32` counts, for a batch of 0, or if a fixed
-    /// order is shorter than one batch.
+    /// [`DataFault::Batch`] without samples, with more than a `u32` counts, for a batch of 0, or if an order that draws
+    /// whole batches is shorter than one.
     pub fn new(order: Order, n_samples: usize, batch_size: usize) -> Result<Self, DataError> {
         let error = DataFault::Batch { batch_size, n_samples }.of(order);
         let Ok(1..) = u32::try_from(n_samples) else { return Err(error) };
-        if batch_size == 0 || (order == Order::FixedOrder && batch_size > n_samples) {
+        let is_of_whole_batches = matches!(order, Order::FixedOrder | Order::ShuffledDropLast);
+        if batch_size == 0 || (is_of_whole_batches && batch_size > n_samples) {
             return Err(error);
         }
         let (permutation, shuffled_epoch) = (Vec::new(), None);
@@ -79,12 +80,13 @@ impl Sampler {
         let position = u128::from(step) * batch_size as u128;
         let (mut epoch, mut start) = match self.order {
             // Only the sum of a full batch matters: it is in the order of the dataset.
-            Order::ShuffledEpochs if batch_size == n_samples => {
+            Order::ShuffledEpochs | Order::ShuffledDropLast if batch_size == n_samples => {
                 batch.extend(0..n_samples as u32);
                 return;
             }
-            Order::ShuffledEpochs => {
-                ((position / n_samples as u128) as u64, (position % n_samples as u128) as usize)
+            Order::ShuffledEpochs | Order::ShuffledDropLast => {
+                let epoch_len = self.order.epoch_samples(n_samples, batch_size) as u128;
+                ((position / epoch_len) as u64, (position % epoch_len) as usize)
             }
             Order::FixedOrder => {
                 let fixed_len = n_samples - n_samples % batch_size;
@@ -125,7 +127,8 @@ impl Sampler {
 mod tests {
     use super::*;
 
-    const ORDERS: [Order; 3] = [Order::ShuffledEpochs, Order::FixedOrder, Order::WithReplacement];
+    const ORDERS: [Order; 4] =
+        [Order::ShuffledEpochs, Order::ShuffledDropLast, Order::FixedOrder, Order::WithReplacement];
 
     /// Both keys through a 64-bit mixer: random enough to test with, and stateless.
     fn random(draw: Draw) -> u64 {
@@ -208,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_without_its_last_batch_draws_no_sample_twice_and_each_epoch_leaves_others_out() {
+        for (n_samples, batch_size) in [(12, 4), (13, 4), (7, 5), (5, 5)] {
+            let mut sampler = sampler(Order::ShuffledDropLast, n_samples, batch_size);
+            let whole = n_samples - n_samples % batch_size;
+            let drawn = draw_all(&mut sampler, 20 * (whole / batch_size) as u64);
+            let mut counts = vec![0; n_samples];
+            for epoch in drawn.chunks_exact(whole) {
+                let distinct = sorted(epoch).windows(2).all(|pair| pair[0] < pair[1]);
+                assert!(distinct, "batches of {batch_size} from {n_samples}: {epoch:?}");
+                epoch.iter().for_each(|&sample| counts[sample as usize] += 1);
+            }
+            assert!(counts.iter().all(|&count| count > 0), "{n_samples}: {counts:?}");
+        }
+    }
+
+    #[test]
     fn with_replacement_every_sample_is_about_equally_frequent() {
         let mut sampler = sampler(Order::WithReplacement, 10, 100);
         let mut counts = [0_i32; 10];
@@ -258,6 +277,7 @@ mod tests {
                 ORDERS.iter().all(|&order| Sampler::new(order, n_samples, batch_size).is_err())
             );
         }
+        assert!(Sampler::new(Order::ShuffledDropLast, 99, 100).is_err());
         let error = Sampler::new(Order::FixedOrder, 99, 100).unwrap_err();
         assert_eq!(error.to_string(), "fixed_order: cannot draw batches of 100 from 99 samples");
     }

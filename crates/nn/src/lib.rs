@@ -16,7 +16,7 @@ pub use losses::Loss;
 pub use network::{
     Builder, InputRole, Layer, LayerFault, LayerInput, LayerSummary, Mode, Model, ModelInputs,
     ModelSource, Network, NetworkBuilder, NetworkError, Objective, ParameterRole, ParameterSpec,
-    Penalty, RunningStatistics,
+    Penalty, RoleFactors, RunningStatistics,
 };
 #[doc(hidden)]
 pub use serde;

@@ -58,12 +58,57 @@ settings! {
         weight_init: Initializer = HeNormal {}.into(), nested;
         /// First value of the biases of layers that do not name one, or their initializer, or `false` for none.
         bias: Bias = Bias::default(), Bias::is_valid;
+        /// Factors of the learning rate by the role of a parameter, each times that of its layer.
+        #[serde(skip_serializing_if = "RoleFactors::is_default")]
+        learning_rate_factors: RoleFactors = RoleFactors::default(), nested;
         /// A run directory or a safetensors file: parameters begin as those that it has at the same path and in the same
         /// shape.
         #[serde(skip_serializing_if = "Option::is_none")]
         start: Option<PathBuf> = None;
         /// From the input on.
         layers: Vec<Layer>, |_, layers: &Vec<Layer>| connect(layers).map(drop);
+    }
+}
+
+settings! {
+    /// A factor for each [role](ParameterRole) of a parameter, 0 or more.
+    ///
+    /// ```
+    /// use gradus_nn::{ParameterRole, RoleFactors};
+    ///
+    /// let factors: RoleFactors = toml::from_str("bias = 0.1")?;
+    /// assert_eq!([ParameterRole::Bias, ParameterRole::Weight].map(|role| factors.of(role)), [0.1, 1.0]);
+    /// # Ok::<(), toml::de::Error>(())
+    /// ```
+    #[derive(Copy)]
+    pub struct RoleFactors {
+        /// Of weights.
+        weight: f64 = 1.0, not_negative;
+        /// Of biases.
+        bias: f64 = 1.0, not_negative;
+        /// Of scales.
+        scale: f64 = 1.0, not_negative;
+        /// Of offsets.
+        offset: f64 = 1.0, not_negative;
+        /// Of tables of embeddings.
+        embedding: f64 = 1.0, not_negative;
+    }
+}
+
+impl RoleFactors {
+    /// The factor of a role.
+    pub fn of(&self, role: ParameterRole) -> f64 {
+        match role {
+            ParameterRole::Weight => self.weight,
+            ParameterRole::Bias => self.bias,
+            ParameterRole::Scale => self.scale,
+            ParameterRole::Offset => self.offset,
+            ParameterRole::Embedding => self.embedding,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -139,7 +184,7 @@ pub struct ParameterSpec {
     pub initializer: Initializer,
     /// The inputs that one output of its layer sums, and the outputs that one input feeds.
     pub fans: [usize; 2],
-    /// Factor of the learning rate.
+    /// Factor of the learning rate: that of its layer times that of its role.
     pub learning_rate_factor: f64,
     /// Whether training leaves it as it is.
     pub is_frozen: bool,
@@ -177,7 +222,7 @@ pub enum ParameterRole {
     Weight,
     /// Terms after such a sum.
     Bias,
-    /// Factors after a normalisation.
+    /// Factors of features.
     Scale,
     /// Terms after a normalisation.
     Offset,

@@ -738,6 +738,8 @@ mod tests {
             (schedule, "kind = 'one_cycle'\npct_start = 1", share),
             (schedule, "kind = 'one_cycle'\nbase_momentum = 1", share),
             (schedule, "kind = 'one_cycle'\nsteps = 0", "expected 1 or more"),
+            (schedule, "kind = 'log_cosine'\nmax_learning_rate = 0", positive),
+            (schedule, "kind = 'log_cosine'\ncycles = 17", "expected 1 to 16"),
         ];
         for (refusal, toml, expected) in cases {
             // The last setting of the text is the one outside.

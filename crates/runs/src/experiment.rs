@@ -33,6 +33,7 @@ use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings}
 use serde::{Deserialize, Serialize};
 
 use crate::augment::check_shape;
+use crate::metrics::BestOfEqual;
 
 pub use builder::ExperimentBuilder;
 pub use early_stopping::EarlyStopping;
@@ -119,6 +120,9 @@ settings! {
         evaluate_every: Option<u64> = None, optional(one_or_more);
         /// Steps between measurements of the training accuracy.
         report_every: u64 = 10, one_or_more;
+        /// Which evaluation is the best of several with the same value: `"first"` or `"last"`.
+        #[serde(skip_serializing_if = "BestOfEqual::is_first")]
+        best_of_equal: BestOfEqual = BestOfEqual::First;
         /// When the run ends before its last step, see [`early_stopping`].
         #[serde(skip_serializing_if = "Option::is_none")]
         early_stopping: Option<EarlyStopping> = None, optional(nested);
@@ -142,10 +146,15 @@ impl TrainSpec {
         // Products such as 0.7 · 10 are a little above a whole number.
         const ROUNDING: f64 = 1e-9;
         let of_epochs = |epochs: f64| {
-            let steps = epochs * n_samples as f64 / self.batch as f64;
+            let steps = epochs * self.epoch_samples(n_samples) as f64 / self.batch as f64;
             (steps * (1.0 - ROUNDING)).ceil() as u64
         };
         self.steps.or(self.epochs.map(of_epochs)).unwrap_or(0).max(1)
+    }
+
+    /// Samples of an epoch of `n_samples` training samples, as `order` draws them.
+    pub fn epoch_samples(&self, n_samples: usize) -> usize {
+        self.order.epoch_samples(n_samples, self.batch)
     }
 
     /// The step after so many of a run on `n_samples` training samples, as schedules see it.

@@ -1,5 +1,7 @@
 //! An experiment for data that nobody has described: as the text of a file that a person reads and changes.
 
+mod tabular;
+
 use std::fmt::Write as _;
 
 use data::columns::{ColumnDescription, ColumnKind, TableDescription};
@@ -7,13 +9,18 @@ use data::{Dataset, Targets};
 
 use crate::experiment::sources::files::DataFiles;
 
-/// Rows from which on a tenth of them is a validation set.
-const VALIDATED_ROWS: usize = 500;
+/// Rows from which on some of them are a validation set.
+const VALIDATED_ROWS: usize = 100;
 
 /// The first lines, for runs of this name: where the data is, and what its columns are used as.
 ///
 /// The experiment with them is complete with [`suggested_training`], once it is known how many features there are.
-pub fn suggested_data(name: &str, files: &DataFiles, about: &TableDescription) -> String {
+pub fn suggested_data(
+    name: &str,
+    files: &DataFiles,
+    about: &TableDescription,
+    is_validated: bool,
+) -> String {
     let name = one_line(name).replace(['/', '\\'], "-");
     let mut text = format!(
         "# Written by `gradus train --data`; `gradus train` with the name of this file trains it again.\n\n\
@@ -24,8 +31,10 @@ pub fn suggested_data(name: &str, files: &DataFiles, about: &TableDescription) -
         text += "# Rows that are the test set, drawn of each class in proportion. It measures, and nothing is chosen by it.\n";
         text += "test = 0.2\n";
     }
-    if about.rows >= VALIDATED_ROWS {
-        text += "# Rows by which the best step is found, which is saved as best.safetensors.\nvalidation = 0.1\n";
+    if is_validated && about.rows >= VALIDATED_ROWS {
+        text += "# Rows by which the best step is found, which is saved as best.safetensors.\n";
+        // A fifth of the rows that are not the test set.
+        text += if files.test.is_none() { "validation = 0.16\n" } else { "validation = 0.2\n" };
     }
     text += "\n[data.source]\nkind = \"files\"\n";
     for (name, path) in [("train", Some(&files.train)), ("test", files.test.as_ref())] {
@@ -52,6 +61,11 @@ pub fn suggested_data(name: &str, files: &DataFiles, about: &TableDescription) -
     for column in &about.columns {
         text += &kind_line(column);
     }
+    let is_target = |column: &&ColumnDescription| Some(&column.name) == about.target.as_ref();
+    let mut features = about.columns.iter().filter(|column| !is_target(column));
+    if features.any(|column| column.kind != ColumnKind::Array && column.kind.is_feature()) {
+        text += tabular::TRANSFORMS;
+    }
     text
 }
 
@@ -64,44 +78,45 @@ fn kind_line(ColumnDescription { name, kind, reason, .. }: &ColumnDescription) -
 
 /// The lines of `[model]` and `[train]` for data that was read with [`suggested_data`], with at most so many epochs.
 pub fn suggested_training(train: &Dataset, most_epochs: Option<f64>) -> String {
-    let (n, shape) = (train.len(), train.sample_shape());
-    let (outputs, loss) = match train.targets() {
+    let (n, shape, targets) = (train.len(), train.sample_shape(), train.targets());
+    let epochs_line = |epochs: f64| {
+        let chosen = most_epochs.map_or(epochs, |most| epochs.min(most));
+        let cut = match chosen < epochs {
+            true => format!("# Instead of {epochs}, which would take too long.\n"),
+            false => String::new(),
+        };
+        format!("# Passes over the training set.\n{cut}epochs = {chosen:?}\n")
+    };
+    match *shape {
+        [rows, columns, _] if rows.min(columns) >= 8 => {
+            // Fewer passes the more pictures there are.
+            let epochs = match n {
+                0..1_000 => 100.0,
+                1_000..10_000 => 30.0,
+                10_000..100_000 => 8.0,
+                _ => 4.0,
+            };
+            of_pictures(shape, rows.min(columns), n, targets, &epochs_line(epochs))
+        }
+        _ => tabular::training(shape, n, targets, &epochs_line(tabular::EPOCHS)),
+    }
+}
+
+fn of_pictures(shape: &[usize], side: usize, n: usize, targets: &Targets, epochs: &str) -> String {
+    let (outputs, loss) = match targets {
         Targets::Labels { classes, .. } => {
             (*classes, "{ kind = \"cross_entropy\", label_smoothing = 0.1 }")
         }
-        Targets::Values { width, .. } => (*width, "{ kind = \"mean_squared_error\" }"),
+        Targets::Values { width, .. } => (*width, "\"mean_squared_error\""),
     };
-    let layers = match *shape {
-        [rows, columns, _] if rows.min(columns) >= 8 => convolutions(rows.min(columns)),
-        [_] => table_layers(),
-        _ => format!("  \"flatten\",\n{}", table_layers()),
-    };
-    // Some hundred steps for small data, and fewer passes the more rows there are.
+    let layers = convolutions(side);
+    // Some hundred steps for small data.
     let batch = (n / 20).clamp(32, 256).min(n);
-    let epochs: f64 = match n {
-        0..1_000 => 100.0,
-        1_000..10_000 => 30.0,
-        10_000..100_000 => 8.0,
-        _ => 4.0,
-    };
-    let chosen = most_epochs.map_or(epochs, |most| epochs.min(most));
-    let cut = match chosen < epochs {
-        true => format!("# Instead of {epochs}, which would take too long.\n"),
-        false => String::new(),
-    };
     format!(
-        "\n[model]\n# Features of a row, after the transforms of its columns.\ninput = {shape:?}\nlayers = [\n{layers}  \
-         {{ kind = \"linear\", units = {outputs} }},\n]\n\n[train]\nloss = {loss}\n\
-         optimizer = {{ kind = \"adamw\", weight_decay = 0.01 }}\n\
-         schedule = {{ kind = \"cosine\", start = 0.001 }}\nbatch = {batch}\n# Passes over the training set.\n\
-         {cut}epochs = {chosen:?}\n"
+        "\n[model]\ninput = {shape:?}\nlayers = [\n{layers}  {{ kind = \"linear\", units = {outputs} }},\n]\n\n\
+         [train]\nloss = {loss}\noptimizer = {{ kind = \"adamw\", weight_decay = 0.01 }}\n\
+         schedule = {{ kind = \"cosine\", start = 0.001 }}\nbatch = {batch}\n{epochs}"
     )
-}
-
-/// Three layers of 256.
-fn table_layers() -> String {
-    let layer = "  { kind = \"linear\", units = 256 },\n  \"relu\",\n  { kind = \"dropout\", rate = 0.2 },\n";
-    layer.repeat(3)
 }
 
 /// Pairs of a convolution and a pool until pictures are small, then a layer of 128.
@@ -150,9 +165,11 @@ mod tests {
                     Dataset::new("set", shape, Features::U8(vec![0; 4 * len]), targets).unwrap();
                 let text = suggested_training(&set, Some(2.5));
                 let experiment = Experiment::parse("set.toml", &text).unwrap();
-                assert!(
-                    text.contains("# Instead of 100, which would take too long.\nepochs = 2.5")
-                );
+                let is_picture = shape.len() > 1 && shape[0] >= 8;
+                let epochs = if is_picture { 100 } else { 256 };
+                let cut =
+                    format!("# Instead of {epochs}, which would take too long.\nepochs = 2.5");
+                assert!(text.contains(&cut), "{text}");
                 assert_eq!((experiment.train.epochs, experiment.train.batch), (Some(2.5), 4));
                 experiment.model_for::<f32>(Mode::Train, &set).unwrap();
             }
@@ -180,7 +197,7 @@ mod tests {
             findings: Vec::new(),
         };
         let files = DataFiles { train: "/a \"b\"/t.csv".into(), ..DataFiles::default() };
-        let text = suggested_data("x/y\n", &files, &about);
+        let text = suggested_data("x/y\n", &files, &about, true);
         let rest = "[model]\ninput = [1]\nlayers = ['flatten']\n[train]\nsteps = 1\n";
         let experiment = Experiment::parse("t.toml", &(text.clone() + rest))
             .unwrap_or_else(|error| panic!("{error}\n{text}"));

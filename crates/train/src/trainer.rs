@@ -374,8 +374,9 @@ impl Trainer {
 
     /// Passes over the training set so far, with their fraction.
     pub fn epochs_done(&self) -> f64 {
-        let batch = self.current.experiment.train.batch;
-        self.step as f64 * batch as f64 / self.batches.dataset.len() as f64
+        let train = &self.current.experiment.train;
+        let samples = train.epoch_samples(self.batches.dataset.len());
+        self.step as f64 * train.batch as f64 / samples as f64
     }
 
     /// The network as it is evaluated, ready to be saved: with the averaged parameters and running statistics, if

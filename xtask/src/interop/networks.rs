@@ -20,6 +20,9 @@ const SHARE: f64 = 1e-4;
 const LAYERS: &[(&[usize], &str)] = &[
     (&[6], "{ kind = 'linear', units = 5 }"),
     (&[6], "{ kind = 'linear', units = 1, bias = false }"),
+    (&[6], "{ kind = 'linear', units = 5, parametrization = 'ntk' }"),
+    (&[6], "'feature_scale'"),
+    (&[5, 7, 3], "'feature_scale'"),
     (&[5, 7, 3], "{ kind = 'conv2d', filters = 4, kernel = 3 }"),
     (
         &[5, 7, 3],

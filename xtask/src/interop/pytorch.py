@@ -37,7 +37,14 @@ def concat(layer, parameters, inputs, is_training):
 
 
 def linear(layer, parameters, inputs, is_training):
-    return F.linear(inputs[0], parameters["weight"].T, parameters.get("bias"))
+    weight = parameters["weight"].T
+    if layer.get("parametrization") == "ntk":
+        weight = weight / math.sqrt(weight.shape[1])
+    return F.linear(inputs[0], weight, parameters.get("bias"))
+
+
+def feature_scale(layer, parameters, inputs, is_training):
+    return inputs[0] * parameters["scale"]
 
 
 def conv2d(layer, parameters, inputs, is_training):
@@ -127,7 +134,7 @@ LAYERS = {
     function.__name__: function
     for function in [
         *(add, concat, linear, conv2d, depthwise_conv2d, max_pool2d, avg_pool2d, global_avg_pool2d),
-        *(batch_norm, layer_norm, group_norm, embedding, dropout, flatten, gelu),
+        *(batch_norm, layer_norm, group_norm, embedding, dropout, flatten, gelu, feature_scale),
     ]
 } | {
     "relu": elementwise(lambda layer, x: F.relu(x)),
@@ -331,6 +338,19 @@ def one_cycle(schedule):
     return rate, scheduler
 
 
+def log_cosine(schedule):
+    cycles = schedule["cycles"]
+
+    def scheduler(optimizer, n_steps):
+        def factor(step):
+            cycle = math.log2(1 + (2**cycles - 1) * step / n_steps)
+            return 0.5 - 0.5 * math.cos(2 * math.pi * cycle)
+
+        return lr_scheduler.LambdaLR(optimizer, factor)
+
+    return schedule["max_learning_rate"], scheduler
+
+
 SCHEDULES = {
     "constant": lambda s: (
         s["learning_rate"],
@@ -359,6 +379,7 @@ SCHEDULES = {
         ),
     ),
     "one_cycle": one_cycle,
+    "log_cosine": log_cosine,
     "warmup": warmup,
 }
 

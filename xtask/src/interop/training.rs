@@ -63,6 +63,8 @@ const SCHEDULES: &[(&str, &str)] = &[
         "{ kind = 'one_cycle', max_learning_rate = 0.05, pct_start = 0.45, base_momentum = 0.7 }",
         "'adamw'",
     ),
+    ("{ kind = 'log_cosine', max_learning_rate = 0.05 }", "'adam'"),
+    ("{ kind = 'log_cosine', max_learning_rate = 0.5, cycles = 2 }", "'sgd'"),
     (
         "{ kind = 'warmup', steps = 20, then = { kind = 'cosine', start = 0.5, end = 0.01 } }",
         "'sgd'",

@@ -33,7 +33,7 @@ fn a_table_is_trained_tested_and_compared_by_one_command() {
         "read as",
         "semicolon",
         "columns",
-        "2 number, 1 category; 4 features",
+        "2 number, 1 category; 3 features",
         "target   art (3 classes)",
         "96 training, 24 test",
         "test accuracy",
@@ -91,7 +91,7 @@ fn time_is_kept_and_mistakes_are_named() {
     let ran = sandbox.succeeds("train --data blobs.csv --minutes 0.0001 --threads 1");
     assert!(ran.err.contains("epochs would take") && ran.err.contains("cut to"), "{}", ran.err);
     let text = sandbox.read("runs/blobs-1.toml");
-    assert!(text.contains("# Instead of 100, which would take too long.\nepochs = "), "{text}");
+    assert!(text.contains("# Instead of 256, which would take too long.\nepochs = "), "{text}");
     for (line, expected) in [
         ("train --data nothing.csv", "nothing.csv: cannot be read"),
         (

@@ -190,9 +190,13 @@ impl<'a> ColumnFit<'a> {
         Self { column, list, values, needs, cell: CellValues::default(), note: None }
     }
 
-    /// Fits what does not need rows, up to the first transform that does.
+    /// Fits what does not need rows, up to the first transform that does. `limit` is the most numbers that may be kept of each
+    /// element of a cell.
     fn advance(&mut self, limit: usize) {
+        let elements: usize = self.column.shape.iter().product();
         while self.needs.is_none() && self.column.transforms.len() < self.list.len() {
+            // A category or a date may have become several numbers.
+            let limit = limit.saturating_mul(elements) / self.values.open.len().max(1);
             let settings = self.list[self.column.transforms.len()].settings();
             match settings.fit(&self.values, limit) {
                 Fitting::Done(fitted) => self.push(fitted),

@@ -66,8 +66,8 @@ impl Default for TransformPlan {
 }
 
 impl TransformPlan {
-    /// The transforms of RealMLP-TD-S: robust scaling with smooth clip; two categories are one feature, and a missing one is
-    /// zeros.
+    /// The transforms of RealMLP-TD-S: two categories are one feature, and a missing one is zeros; then robust scaling with
+    /// smooth clip, of the features of categories too.
     ///
     /// Numbers are imputed first, which that publication leaves to the user.
     /// Source: Holzmüller, Grinsztajn, Steinwart (NeurIPS 2024), "Better by default".
@@ -76,7 +76,7 @@ impl TransformPlan {
         let robust = || RobustScale::default().into();
         Self {
             numbers: vec![impute(), robust()],
-            categories: vec![OneHotCategories { pairs_as_signs: true }.into()],
+            categories: vec![OneHotCategories { pairs_as_signs: true }.into(), robust()],
             dates: vec![impute(), DateParts::default().into(), robust()],
             ..Self::default()
         }

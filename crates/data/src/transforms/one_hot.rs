@@ -53,7 +53,7 @@ impl ApplyTransform for FittedOneHot {
             && (!self.is_sign || self.categories == 2);
         let name = is_fitted.then(|| input.open.pop())??;
         let features = input.categories.iter().skip(usize::from(self.is_sign));
-        input.finished.extend(features.map(|category| format!("{name}{category}")));
+        input.open = features.map(|category| format!("{name}{category}")).collect();
         Some(ColumnValues { content: CellContent::Number, categories: Vec::new(), ..input })
     }
 
@@ -61,13 +61,12 @@ impl ApplyTransform for FittedOneHot {
         let Some(code) = cell.open.pop() else { return };
         if self.is_sign {
             let sign = if code == 1.0 { 1.0 } else { -1.0 };
-            cell.finished.push(if code >= 0.0 { sign } else { 0.0 });
+            cell.open.push(if code >= 0.0 { sign } else { 0.0 });
             return;
         }
-        let first = cell.finished.len();
-        cell.finished.resize(first + self.categories, 0.0);
+        cell.open.resize(self.categories, 0.0);
         if code >= 0.0 {
-            cell.finished[first + code as usize] = 1.0;
+            cell.open[code as usize] = 1.0;
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod depthwise_conv2d;
 pub mod dropout;
 pub mod elu;
 pub mod embedding;
+pub mod feature_scale;
 pub mod flatten;
 pub mod gelu;
 pub mod global_avg_pool2d;
@@ -61,6 +62,7 @@ registry! {
         mish::Mish,
         hard_swish::HardSwish,
         depthwise_conv2d::DepthwiseConv2d,
+        feature_scale::FeatureScale,
     }
 }
 

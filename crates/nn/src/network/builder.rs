@@ -70,6 +70,8 @@ impl<'a, T: Float> Builder<'a, T> {
             let rule = format!("a network has at most {MAX_ELEMENTS} parameters");
             return Err(ShapeError::new("parameter", rule, &Shape::from(shape)));
         }
+        let learning_rate_factor =
+            self.learning_rate_factor * self.network.learning_rate_factors.of(role);
         let node = self.graph.parameter(&path, Shape::from(shape));
         if self.is_frozen {
             self.graph.freeze(node);
@@ -82,7 +84,7 @@ impl<'a, T: Float> Builder<'a, T> {
             range: start..self.graph.n_parameters(),
             initializer,
             fans: self.fans,
-            learning_rate_factor: self.learning_rate_factor,
+            learning_rate_factor,
             is_frozen: self.is_frozen,
         });
         Ok(node)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Layer, Network, NetworkError};
+use super::{Layer, Network, NetworkError, RoleFactors};
 use crate::init::{Initializer, he_normal::HeNormal};
 use crate::layers::{
     Add, AvgPool2d, BatchNorm, Concat, Conv2d, DepthwiseConv2d, Dropout, Elu, Embedding, Flatten,
@@ -53,6 +53,7 @@ impl Network {
             input: input.into(),
             weight_init: HeNormal {}.into(),
             bias: Bias::default(),
+            learning_rate_factors: RoleFactors::default(),
             start: None,
             layers: Vec::new(),
         };
@@ -193,6 +194,12 @@ impl NetworkBuilder {
         self
     }
 
+    /// Multiplies the learning rate for parameters by a factor of their role.
+    pub fn learning_rate_factors(mut self, factors: RoleFactors) -> Self {
+        self.network.learning_rate_factors = factors;
+        self
+    }
+
     /// Begins with the parameters that a saved model has at the same path and in the same shape.
     pub fn start(mut self, model: impl Into<PathBuf>) -> Self {
         self.network.start = Some(model.into());
@@ -224,6 +231,7 @@ mod tests {
             input = [8, 8, 1]
             weight_init = "he_uniform"
             bias = 0.1
+            learning_rate_factors = { bias = 0.5 }
             layers = [
                 { kind = "conv2d", filters = 4, kernel = 3, padding = "same", name = "a", freeze = true },
                 "relu",
@@ -245,6 +253,7 @@ mod tests {
         let builder = Network::builder([8, 8, 1])
             .weight_init(crate::init::HeUniform {})
             .bias(Bias::Value(0.1))
+            .learning_rate_factors(RoleFactors { bias: 0.5, ..Default::default() })
             .layer(Conv2d::new(4, 3).same())
             .named("a")
             .frozen()

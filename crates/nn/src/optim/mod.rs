@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn the_rule_of_a_parameter_is_that_of_its_role_its_shape_and_its_layer() {
         let network: Network = toml::from_str(
-            "input = [4, 4, 1]\nlayers = [
+            "input = [4, 4, 1]\nlearning_rate_factors = { bias = 0.1, scale = 6 }\nlayers = [
                 { kind = 'conv2d', filters = 3, kernel = 2, learning_rate_factor = 0.5 }, 'batch_norm', 'flatten',
                 { kind = 'linear', units = 2, freeze = true }, { kind = 'linear', units = 5 },
                 { kind = 'linear', units = 1, bias = false },
@@ -268,13 +268,13 @@ mod tests {
         });
         let expected = [
             ("1.conv2d.weight", 0.5, true, Some([4, 3])),
-            ("1.conv2d.bias", 0.5, false, None),
-            ("2.batch_norm.scale", 1.0, false, None),
+            ("1.conv2d.bias", 0.05, false, None),
+            ("2.batch_norm.scale", 6.0, false, None),
             ("2.batch_norm.offset", 1.0, false, None),
             ("4.linear.weight", 1.0, true, None),
-            ("4.linear.bias", 1.0, false, None),
+            ("4.linear.bias", 0.1, false, None),
             ("5.linear.weight", 1.0, true, Some([2, 5])),
-            ("5.linear.bias", 1.0, false, None),
+            ("5.linear.bias", 0.1, false, None),
             ("6.linear.weight", 1.0, true, None),
         ];
         assert_eq!(rules.collect::<Vec<_>>(), expected);

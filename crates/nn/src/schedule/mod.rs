@@ -4,6 +4,7 @@ pub mod constant;
 pub mod cosine;
 pub mod exponential;
 pub mod linear;
+pub mod log_cosine;
 pub mod one_cycle;
 pub mod step;
 pub mod warmup;
@@ -23,6 +24,7 @@ registry! {
         linear::LinearDecay,
         cosine::CosineDecay,
         one_cycle::OneCycle,
+        log_cosine::LogCosine,
         warmup::Warmup,
     }
 }
@@ -102,6 +104,12 @@ mod tests {
                 rise if step <= 29 => half_wave(0.02, 0.5, rise / 29.0),
                 fall => half_wave(0.5, 0.000002, (fall - 29.0) / 70.0),
             }),
+            (
+                log_cosine::LogCosine { max_learning_rate: 0.5, ..Default::default() }.into(),
+                |step| {
+                    0.5 * (0.5 - 0.5 * (2.0 * PI * (1.0 + 15.0 * step as f64 / 100.0).log2()).cos())
+                },
+            ),
             (warmup::Warmup { steps: 20, then }.into(), |step| match step.checked_sub(20) {
                 None => 0.5 * (step as f64 + 1.0) / 20.0,
                 Some(step) => half_wave(0.5, 0.1, step as f64 / 80.0),
@@ -119,7 +127,9 @@ mod tests {
             for step in 0..100 {
                 let (found, want) = (rate(step), formula(step));
                 let name = schedule.name();
-                assert!((found - want).abs() <= 1e-15, "{name} at {step}: {found}, not {want}");
+                // An angle of up to 8π is rounded to 4e-15.
+                let tolerance = if name == "log_cosine" { 4e-15 } else { 1e-15 };
+                assert!((found - want).abs() <= tolerance, "{name} at {step}: {found}, not {want}");
             }
             // What follows the run stays where it was then; so do schedules of a length that is given.
             if ["linear", "cosine", "warmup"].contains(&schedule.name()) {
@@ -131,7 +141,8 @@ mod tests {
     #[test]
     fn a_length_that_is_given_does_not_follow_the_run() {
         let steps = Some(40);
-        let schedules: [Schedule; 3] = [
+        let schedules: [Schedule; 4] = [
+            log_cosine::LogCosine { steps, ..Default::default() }.into(),
             linear::LinearDecay { steps, ..Default::default() }.into(),
             cosine::CosineDecay { steps, ..Default::default() }.into(),
             one_cycle::OneCycle { steps, ..Default::default() }.into(),
@@ -173,9 +184,24 @@ mod tests {
                     let momentum = schedule.as_dyn().momentum(at).unwrap_or(0.9);
                     assert!((0.0..1.0).contains(&momentum), "{name} at {at:?}: {momentum}");
                 }
+                // The published formula of the logarithmic cosine begins at 0.
                 let first = schedule.as_dyn().learning_rate(StepOf { step: 0, steps });
-                assert!(first > 0.0, "{name}: the first of {steps} steps learns nothing");
+                let is_zero = *name == "log_cosine";
+                assert_eq!(first == 0.0, is_zero, "{name}: the first of {steps} steps: {first}");
             }
+        }
+    }
+
+    #[test]
+    fn cycles_of_a_logarithmic_cosine_end_where_their_lengths_have_doubled() {
+        let schedule = log_cosine::LogCosine { max_learning_rate: 0.5, cycles: 4, steps: None };
+        let rate = |step| schedule.learning_rate(StepOf { step, steps: 15_000 });
+        for end in [0, 1000, 3000, 7000, 15_000, u64::MAX] {
+            assert!(rate(end) < 1e-25, "{end}: {}", rate(end));
+        }
+        // The middle of a cycle is √2 times as far from −1/15 as its beginning.
+        for top in [414, 1828, 4657, 10_314] {
+            assert!((rate(top) - 0.5).abs() < 1e-5, "{top}: {}", rate(top));
         }
     }
 

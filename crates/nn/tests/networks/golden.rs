@@ -39,6 +39,15 @@ fn g13_linear_scores_of_cat_dog_and_ship() {
 }
 
 #[test]
+fn a_linear_layer_in_the_ntk_parametrization_divides_by_the_root_of_its_inputs() {
+    // (1·1 + 2·3 − 3·5 + 4·2) / √4 + 0.5, and with the signs of the second output changed.
+    let parameters = [1.0, 1.0, 3.0, -3.0, 5.0, -5.0, 2.0, -2.0, 0.5, -0.25];
+    let x = Tensor::new([1, 4], [1.0, 2.0, -3.0, 4.0]);
+    let network = network("[4]", "{ kind = 'linear', units = 2, parametrization = 'ntk' }");
+    assert_eq!(predict(&network, &parameters, &x).values(), [0.5, 0.75]);
+}
+
+#[test]
 fn g16_l2_penalty_prefers_equal_weights() {
     let network = network("[4]", "{ kind = 'linear', units = 1, bias = false }");
     // Ours is half the sum of squares: the factor 2 makes it the sum.

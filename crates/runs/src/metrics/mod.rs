@@ -14,6 +14,7 @@ use data::Targets;
 use events::{Best, MetricInfo, Metrics};
 use nn::Loss;
 use nn::registry::RegisterError;
+use serde::{Deserialize, Serialize};
 
 pub mod absolute_error;
 pub mod accuracy;
@@ -179,16 +180,37 @@ pub fn improvement(metric: &str, from: f64, to: f64) -> f64 {
     if higher_is_better { to - from } else { from - to }
 }
 
-/// Notes the values of `metrics` at `step` that are better than the best so far, beside those on the test set if
-/// another set chooses. NaN never is.
+/// Which evaluation is the best of several with the same value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BestOfEqual {
+    /// The first.
+    #[default]
+    First,
+    /// The last, which was trained longest.
+    Last,
+}
+
+impl BestOfEqual {
+    pub(crate) fn is_first(&self) -> bool {
+        *self == Self::First
+    }
+}
+
+/// Notes the values of `metrics` at `step` that are better than the best so far, or as good if the last of equal ones is
+/// the best, beside those on the test set if another set chooses. NaN never is.
 pub fn update_best(
     best: &mut BTreeMap<String, Best>,
+    of_equal: BestOfEqual,
     metrics: &Metrics,
     test: Option<&Metrics>,
     step: u64,
 ) {
     for (name, value) in metrics.iter().filter(|(_, value)| !value.is_nan()) {
-        let is_better = |best: &Best| improvement(name, best.value, value) > 0.0;
+        let is_better = |best: &Best| match of_equal {
+            BestOfEqual::First => improvement(name, best.value, value) > 0.0,
+            BestOfEqual::Last => improvement(name, best.value, value) >= 0.0,
+        };
         if best.get(name).is_none_or(is_better) {
             let test = test.and_then(|test| test.get(name)).filter(|value| value.is_finite());
             best.insert(name.to_owned(), Best { value, step, test });
@@ -237,7 +259,8 @@ mod tests {
         assert_eq!(scaled.metrics(0.0, 1).get("mean_absolute_error"), Some(105.0));
         let mut best = BTreeMap::new();
         for (step, value) in [(1, 0.5), (2, 0.75)] {
-            update_best(&mut best, &Metrics::new(0.0).with("samples_seen", value), None, step);
+            let metrics = Metrics::new(0.0).with("samples_seen", value);
+            update_best(&mut best, BestOfEqual::First, &metrics, None, step);
         }
         assert_eq!(best["samples_seen"].step, 2);
     }
@@ -248,12 +271,26 @@ mod tests {
         for (step, loss, accuracy) in [(1, f64::NAN, 0.5), (2, 0.5, 0.75), (3, 0.25, 0.5)] {
             let metrics = Metrics::new(loss).with("accuracy", accuracy);
             let test = Metrics::new(f64::NAN).with("accuracy", accuracy / 2.0);
-            update_best(&mut best, &metrics, Some(&test), step);
+            update_best(&mut best, BestOfEqual::First, &metrics, Some(&test), step);
         }
         let expected = [("accuracy", 0.75, 2, Some(0.375)), ("loss", 0.25, 3, None)];
         let best_of =
             |(name, value, step, test): (&str, _, _, _)| (name.into(), Best { value, step, test });
         let expected = expected.map(best_of);
         assert_eq!(best, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn the_best_of_equal_values_is_the_first_or_the_last() {
+        let step_of = |of_equal| {
+            let mut best = BTreeMap::new();
+            for (step, accuracy) in [(1, 0.5), (2, 0.75), (3, 0.75), (4, f64::NAN), (5, 0.5)] {
+                let metrics = Metrics::new(1.0).with("accuracy", accuracy);
+                update_best(&mut best, of_equal, &metrics, None, step);
+            }
+            [best["accuracy"].step, best["loss"].step]
+        };
+        assert_eq!(step_of(BestOfEqual::First), [2, 1]);
+        assert_eq!(step_of(BestOfEqual::Last), [3, 5]);
     }
 }

@@ -36,7 +36,7 @@ fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
 /// for the names of all settings of the training, LAYERS and OPTIMIZERS for those of the registries.
 fn cases<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
     let train = "`loss`, `optimizer`, `schedule`, `clip`, `lookahead`, `ema`, `l1`, `l2`, `batch`, `shards`, `order`, `epochs`, `steps`, `seed`, \
-        `evaluate_every`, `report_every`, `early_stopping`, `checkpoint_minutes`, `checkpoint_every`, `checkpoints`";
+        `evaluate_every`, `report_every`, `best_of_equal`, `early_stopping`, `checkpoint_minutes`, `checkpoint_every`, `checkpoints`";
     let names = |names: &[&str]| {
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
@@ -61,7 +61,7 @@ epochs = 3.0 | «epocs» = 3.0 | unknown field `epocs`, expected one of TRAIN\n 
 "relu" | «"rellu"» | unknown variant `rellu`, expected one of LAYERS\n  did you mean `relu`?
 kernel = 5 | «kernal» = 5 | unknown field `kernal`, expected one of `filters`, `kernel`, `stride`, `padding`, `weight_init`, `bias`, `name`, `from`, `freeze`, `learning_rate_factor`\n  did you mean `kernel`?
 kind = "adam" | kind = «"adom"» | unknown variant `adom`, expected one of OPTIMIZERS\n  did you mean `adam`?
-batch = 100 | batch = 100\norder = «"shuffled"» | unknown variant `shuffled`, expected one of `shuffled_epochs`, `fixed_order`, `with_replacement`\n  did you mean `shuffled_epochs`?
+batch = 100 | batch = 100\norder = «"shuffled"» | unknown variant `shuffled`, expected one of `shuffled_epochs`, `shuffled_drop_last`, `fixed_order`, `with_replacement`\n  did you mean `shuffled_epochs`?
 [model] | [«modle»] | unknown field `modle`, expected one of `name`, `data`, `model`, `train`, `reference`\n  did you mean `model`?
 { kind = "linear", units = 10 } | { kind = "linear", units = «"ten"» } | invalid type: string "ten", expected usize
 { kind = "linear", units = 10 } | «"linear"» | missing field `units`
@@ -248,6 +248,9 @@ fn steps_and_epochs_replace_each_other() {
     assert_eq!((epochs.steps, epochs.epochs), (None, Some(0.5)));
     assert_eq!(epochs.steps_for(60_000), 300);
     assert_eq!((epochs.steps_for(1), epochs.evaluation_interval(1)), (1, 1));
+    // 4 whole batches of 100 in 450 samples, and half of an epoch of 4.
+    let dropped = set(&[("train.order", "shuffled_drop_last"), ("train.epochs", "2.5")]).unwrap();
+    assert_eq!((dropped.train.batch, dropped.train.steps_for(450)), (100, 10));
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Trainer {
         };
         if is_planned {
             let test = parts.validation.as_ref().map(|_| &parts.test.metrics);
-            update_best(&mut self.best, &parts.selecting().metrics, test, self.step);
+            let of_equal = self.current.experiment.train.best_of_equal;
+            update_best(&mut self.best, of_equal, &parts.selecting().metrics, test, self.step);
         }
         parts.selecting_mut().best = self.best.clone();
         parts

@@ -103,8 +103,9 @@ impl Trainer {
 
     /// The number of steps, more than those done, after which the next epoch has ended.
     fn end_of_epoch(&self) -> u64 {
-        let batch = self.current.experiment.train.batch as u64;
-        let n_samples = self.batches.dataset.len() as u64;
+        let train = &self.current.experiment.train;
+        let batch = train.batch as u64;
+        let n_samples = train.epoch_samples(self.batches.dataset.len()) as u64;
         let epochs = self.step * batch / n_samples + 1;
         (epochs * n_samples).div_ceil(batch)
     }

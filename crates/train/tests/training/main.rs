@@ -17,6 +17,7 @@ mod shards;
 mod sources;
 mod start;
 mod steps;
+mod tabular;
 mod transforms;
 mod tune;
 mod two_classes;

@@ -114,7 +114,7 @@ fn a_training_continues_to_the_same_bytes_with_every_optimizer_and_what_is_aroun
 
 #[test]
 fn a_training_without_an_average_continues_in_every_order_of_samples() {
-    for order in ["shuffled_epochs", "with_replacement", "fixed_order"] {
+    for order in ["shuffled_epochs", "shuffled_drop_last", "with_replacement", "fixed_order"] {
         let train = format!("batch = 20\nsteps = 9\nevaluate_every = 2\norder = '{order}'");
         continues_to_the_same_bytes(&train, &[4, 5]);
     }

@@ -95,7 +95,7 @@ fn evaluation_measures_every_sample_once() {
 
 #[test]
 fn batches_of_every_size_and_order_learn() {
-    for order in ["shuffled_epochs", "fixed_order", "with_replacement"] {
+    for order in ["shuffled_epochs", "shuffled_drop_last", "fixed_order", "with_replacement"] {
         for (batch, steps) in [(1, 600), (20, 150), (90, 150)] {
             let train =
                 format!("order = '{order}'\nbatch = {batch}\nsteps = {steps}\n{}", sgd(0.5));

@@ -14,7 +14,9 @@ use gradus::data::columns::{TableDescription, Target};
 use gradus::events::Summary;
 use gradus::graph::Pool;
 use gradus::runs::sources::files::DataFiles;
-use gradus::runs::{Experiment, Parts, SavedModel, suggested_data, suggested_training};
+use gradus::runs::{
+    Experiment, ExperimentError, Parts, SavedModel, suggested_data, suggested_training,
+};
 use gradus::train::Trainer;
 use gradus::train::baselines::{Baseline, baselines, score_of};
 use serde::Serialize;
@@ -29,6 +31,9 @@ const MINUTES: f64 = 10.0;
 const BEST: &str = "checkpoints/best.safetensors";
 /// How long steps are tried to know how long the others take.
 const TRIED: Duration = Duration::from_millis(500);
+
+/// Features are known once the data is read, so the first network is only there to read it.
+const FIRST: &str = "\n[model]\ninput = [1]\nlayers = [\"flatten\"]\n[train]\nsteps = 1\n";
 
 /// What a network and simple methods reach.
 #[derive(Serialize)]
@@ -52,14 +57,20 @@ pub(super) fn run(args: &TrainArgs, data: &Path, out: &mut dyn Write) -> anyhow:
     let about = source.description().clone();
     drop(source);
     let name = data.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy());
-    let head = suggested_data(&name, &files, &about);
-    // Features are known once the data is read, so the first network is only there to read it.
-    let first = "\n[model]\ninput = [1]\nlayers = [\"flatten\"]\n[train]\nsteps = 1\n";
     let given = args.experiment.settings(&args.settings());
-    let (of_data, _): (Vec<_>, Vec<_>) =
-        given.iter().cloned().partition(|(path, _)| path.starts_with("data."));
-    let first = Experiment::parse_with("experiment.toml", &(head.clone() + first), &of_data)?;
-    let parts = first.data.open(gradus::mnist)?;
+    let of_data: Vec<_> =
+        given.iter().filter(|(path, _)| path.starts_with("data.")).cloned().collect();
+    let open = |is_validated| {
+        let head = suggested_data(&name, &files, &about, is_validated);
+        let first = Experiment::parse_with("experiment.toml", &(head.clone() + FIRST), &of_data)?;
+        anyhow::Ok((head, first.data.open(gradus::mnist)))
+    };
+    let (head, parts) = match open(true)? {
+        // A class has too few rows to be in all parts.
+        (_, Err(ExperimentError::Parts(_))) => open(false)?,
+        opened => opened,
+    };
+    let parts = parts?;
     if !args.json {
         describe(&about, &parts, out)?;
     }
