@@ -1,6 +1,7 @@
 //! The binary `gradus`.
 
 mod commands;
+mod dropped;
 mod experiment;
 mod output;
 mod progress;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gradus::studio::{
-    BoundAddress, LivePage, LiveRun, Options, Timeouts, endpoints, live, open_data,
+    BoundAddress, LivePage, LiveRun, Options, Timeouts, Uploads, endpoints, live, open_data,
 };
 
 /// The address of the web server, and whether a browser is opened.
@@ -44,20 +44,22 @@ impl ServeArgs {
         let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         // Without a parent in the path, the parent is the working directory: only the run itself is served.
         let root = beside.unwrap_or(folder).to_owned();
-        self.serve(address, vec![root], Some(run), "")?;
+        self.serve(address, vec![root], Some(run), None, "")?;
         Ok(link.into())
     }
 
-    /// Serves the runs of some directories. The links end with `fragment`, which names a page.
+    /// Serves the runs of some directories, and takes data for new ones. The links end with `fragment`, which names a page.
     pub(crate) fn serve(
         &self,
         address: BoundAddress,
         roots: Vec<PathBuf>,
         live: Option<LiveRun>,
+        uploads: Option<Uploads>,
         fragment: &str,
     ) -> anyhow::Result<()> {
         let (endpoints, timeouts) = (endpoints(), Timeouts::default());
-        let studio = address.serve(Options { roots, live, open_data, endpoints, timeouts })?;
+        let options = Options { roots, live, open_data, endpoints, uploads, timeouts };
+        let studio = address.serve(options)?;
         let mut err = io::stderr();
         let link = studio.link() + fragment;
         let _ = writeln!(err, "page           {link}");

@@ -2,6 +2,8 @@
 //
 // A report is a single file without a server: there, `report/server.js` replaces this module.
 
+import { translate } from "./text.js";
+
 const path = (id, rest) => `/api/runs/${encodeURIComponent(id)}${rest}`;
 
 /** How often a request is sent again while the server is busy, a second apart. */
@@ -20,6 +22,16 @@ async function answer(path, request = {}) {
 /** All runs, and the id of the one that the server's own process trains; null if they are not available. */
 export async function listRuns() {
   return (await answer("/api/runs"))?.json() ?? null;
+}
+
+/**
+ * Sends a file to train on: `{ run }`, the id of the run that begins, or `{ problem }`.
+ */
+export async function sendData(file) {
+  const request = { method: "POST", body: file };
+  const response = await fetch(`/api/data?name=${encodeURIComponent(file.name)}`, request).catch(() => null);
+  if (response?.ok) return response.json();
+  return { problem: response ? (await response.text()).trim() : translate("engine.no_server") };
 }
 
 /** All sweeps; null if they are not available. */

@@ -15,6 +15,7 @@
 //! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
 //! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
 //! | `POST /api/engine/NAME`                         | the answer of an endpoint to the JSON of the body    |
+//! | `POST /api/data?name=`                          | the run that begins with the file of the body        |
 //! | `GET /api/sweeps`                               | a summary of each sweep                              |
 //! | `GET /api/sweeps/ID`                            | its trials, the best first                           |
 //! | `GET /api/sweeps/ID/picture`                    | the metric over the values of each range             |
@@ -57,6 +58,7 @@ use crate::live::{LiveRun, ModelAtStep};
 use crate::picture::sweep_picture;
 use crate::stream::{self, MAX_STREAMS};
 use crate::sweeps;
+use crate::upload::{self, UploadState, Uploads};
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
@@ -73,6 +75,7 @@ struct ApiState {
     predictors: Arc<PredictorCache>,
     limiter: Limiter,
     streams: Arc<Semaphore>,
+    uploads: UploadState,
     keep_alive: Duration,
 }
 
@@ -105,6 +108,7 @@ impl Default for Timeouts {
 pub(crate) fn router(
     library: Library,
     endpoints: Vec<Box<dyn Endpoint>>,
+    uploads: Option<Uploads>,
     guard: Guard,
     timeouts: Timeouts,
 ) -> Router {
@@ -113,11 +117,13 @@ pub(crate) fn router(
     let limiter = Limiter::new(library.live_id().is_some());
     let library = Arc::new(library);
     let computations = Computations::new(Arc::clone(&library), limiter.clone(), endpoints);
+    let uploads = UploadState::new(uploads);
     let state = ApiState {
         library,
         predictors: Arc::default(),
         limiter,
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        uploads: uploads.clone(),
         keep_alive: timeouts.keep_alive,
     };
     Router::new()
@@ -142,6 +148,8 @@ pub(crate) fn router(
         )
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(timeouts.answer, in_time))
+        // A file may be large, and take its time.
+        .merge(Router::new().route("/api/data", post(upload::receive)).with_state(uploads))
         .layer(middleware::from_fn_with_state(guard, guard::pass))
 }
 
@@ -272,10 +280,12 @@ async fn with_permit<T: IntoResponse>(
     }
 }
 
-async fn list(State(state): State<ApiState>) -> Response {
+async fn list(State(state): State<ApiState>, Extension(visitor): Extension<Visitor>) -> Response {
     on_thread(move || {
         let runs = state.library.summaries(SystemTime::now());
-        Ok(Json(json!({ "live": state.library.live_id(), "runs": runs })))
+        let takes_data = state.uploads.takes_from(visitor);
+        let live = state.library.live_id();
+        Ok(Json(json!({ "live": live, "takes_data": takes_data, "runs": runs })))
     })
     .await
 }

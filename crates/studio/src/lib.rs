@@ -26,6 +26,7 @@ mod summary;
 mod sweeps;
 #[cfg(test)]
 mod testing;
+mod upload;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +39,7 @@ pub use live::{LiveLink, LiveRun, live};
 pub use picture::{Picture, SampleSheet, picture, sweep_picture};
 pub use report::html;
 pub use server::{BoundAddress, Options, Studio, StudioError};
+pub use upload::{DataTrainer, Uploads};
 
 /// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
 pub type OpenData = fn(&DataSpec) -> Result<Parts, ExperimentError>;

@@ -19,6 +19,7 @@ use crate::engine::{Endpoint, MAX_BEGUN};
 use crate::guard::{Access, Connection, Guard};
 use crate::library::Library;
 use crate::live::LiveRun;
+use crate::upload::Uploads;
 
 /// The port that is tried first.
 const PORT: u16 = 7700;
@@ -42,6 +43,8 @@ pub struct Options {
     pub open_data: OpenData,
     /// What pages can ask the engine.
     pub endpoints: Vec<Box<dyn Endpoint>>,
+    /// What becomes of data that the owner drops on a page; without it none is taken.
+    pub uploads: Option<Uploads>,
     /// How long the server waits.
     pub timeouts: Timeouts,
 }
@@ -144,7 +147,8 @@ impl BoundAddress {
         );
         let guard = Guard::new(port, &host).map_err(StudioError::Random)?;
         let library = Library::new(options.roots, options.live, options.open_data);
-        let router = api::router(library, options.endpoints, guard.clone(), options.timeouts);
+        let Options { endpoints, uploads, timeouts, .. } = options;
+        let router = api::router(library, endpoints, uploads, guard.clone(), timeouts);
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -155,7 +159,7 @@ impl BoundAddress {
         let serving = thread.spawn(move || {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener that is set up");
-                serve(listener, router, options.timeouts.head).await;
+                serve(listener, router, timeouts.head).await;
             });
         });
         serving.map_err(io)?;

@@ -165,6 +165,13 @@ impl Browser {
         field.send_keys(text).await.with_context(|| css.to_owned())
     }
 
+    /// Chooses a file in a field for files.
+    pub(crate) async fn choose_file(&self, css: &str, file: &Path) -> anyhow::Result<()> {
+        let field = self.client.find(Locator::Css(css)).await.with_context(|| css.to_owned())?;
+        let path = file.to_str().context("a path of Unicode")?;
+        field.send_keys(path).await.with_context(|| css.to_owned())
+    }
+
     /// Presses a key and lets it go.
     pub(crate) async fn press(&self, key: char) -> anyhow::Result<()> {
         let keys = KeyActions::new("keyboard".into())

@@ -1,6 +1,7 @@
 //! `cargo xtask browser`: tests of the web pages in Chromium, with real runs.
 
 mod axe;
+mod data;
 mod draw;
 pub(crate) mod driver;
 mod explain;
@@ -9,6 +10,7 @@ mod lessons;
 mod network;
 mod parts;
 mod pictures;
+mod predictions;
 pub(crate) mod program;
 mod runs;
 mod train;
@@ -112,6 +114,8 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         test("a run of another kind has its own panels", &setup, train::regression).await?;
         test("a validation set has its curve and its samples", &setup, parts::validated).await?;
         test("augmented digits are shown", &setup, parts::augmented).await?;
+        test("data is dropped on a page and trained on", &setup, data::trained_on).await?;
+        test("predictions stand beside their targets", &setup, predictions::shown).await?;
         test("a sweep is listed, and its trials", &setup, tune::searched).await?;
         test("a formula is followed edge by edge", &setup, formulas::graphed).await?;
         test("optimizers race from a start", &setup, formulas::descended).await?;

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use anyhow::{anyhow, ensure};
 use gradus::lessons::{Language, LessonError, open_state};
 
+use crate::dropped;
 use crate::served::{self, ServeArgs};
 use crate::signal::stop_on_signal;
 
-/// Browse finished runs, and runs in progress in other processes, on web pages.
+/// Browse finished runs, and runs in progress in other processes, on web pages; a table or a folder of pictures as a ZIP that is
+/// dropped on the page of all runs is trained on, as by `gradus train --data`.
 ///
 /// Serves until Ctrl-C. Exits 0 on Ctrl-C, 2 on an error.
 #[derive(Debug, clap::Args)]
@@ -44,7 +46,9 @@ pub(crate) fn run(args: &StudioArgs, _out: &mut dyn Write) -> anyhow::Result<Exi
         false => folders.into_iter().cloned().collect(),
     };
     let stop = stop_on_signal()?;
-    args.serve.serve(args.serve.bind()?, folders, None, state.as_deref().unwrap_or_default())?;
+    let uploads = Some(dropped::uploads(&folders[0]));
+    let fragment = state.as_deref().unwrap_or_default();
+    args.serve.serve(args.serve.bind()?, folders, None, uploads, fragment)?;
     served::stay(&stop);
     Ok(ExitCode::SUCCESS)
 }

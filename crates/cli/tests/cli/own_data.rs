@@ -35,12 +35,12 @@ fn a_table_is_trained_tested_and_compared_by_one_command() {
         "columns",
         "2 number, 1 category; 3 features",
         "target   art (3 classes)",
-        "96 training, 24 test",
+        "77 training, 19 validation, 24 test",
         "test accuracy",
         "the network",
         "always ",
         "a linear model",
-        "the 5 nearest of 96 training rows",
+        "the 5 nearest of 77 training rows",
         "runs/blobs-1.toml",
         "gradus eval runs/blobs-1",
     ]);
@@ -48,7 +48,7 @@ fn a_table_is_trained_tested_and_compared_by_one_command() {
     for line in [
         "\"breite\" = \"number\" # ",
         "\"farbe\" = \"category\" # 2 different texts",
-        "input = [4]",
+        "input = [3]",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -92,7 +92,9 @@ fn time_is_kept_and_mistakes_are_named() {
     assert!(ran.err.contains("epochs would take") && ran.err.contains("cut to"), "{}", ran.err);
     let text = sandbox.read("runs/blobs-1.toml");
     assert!(text.contains("# Instead of 256, which would take too long.\nepochs = "), "{text}");
+    sandbox.write("empty.csv", "x,y\n");
     for (line, expected) in [
+        ("train --data empty.csv", "empty.csv: has no rows, expected at least two"),
         ("train --data nothing.csv", "nothing.csv: cannot be read"),
         (
             "train --data blobs.csv --target form",

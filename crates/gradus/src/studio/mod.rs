@@ -12,8 +12,9 @@ use train::{Observer, Trainer};
 
 pub use self::endpoints::endpoints;
 pub use ::studio::{
-    BoundAddress, Call, CalledRun, Endpoint, EndpointError, LiveLink, LiveRun, Options, Picture,
-    RunError, SampleSheet, Studio, StudioError, Timeouts, html, live, picture, sweep_picture,
+    BoundAddress, Call, CalledRun, DataTrainer, Endpoint, EndpointError, LiveLink, LiveRun,
+    Options, Picture, RunError, SampleSheet, Studio, StudioError, Timeouts, Uploads, html, live,
+    picture, sweep_picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.
@@ -56,7 +57,8 @@ pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), Studio
 
 fn serve_all(roots: Vec<PathBuf>, live: Option<LiveRun>) -> Result<Studio, StudioError> {
     let timeouts = Timeouts::default();
-    let options = Options { roots, live, open_data, endpoints: endpoints(), timeouts };
+    let (endpoints, uploads) = (endpoints(), None);
+    let options = Options { roots, live, open_data, endpoints, uploads, timeouts };
     BoundAddress::bind(None)?.serve(options)
 }
 

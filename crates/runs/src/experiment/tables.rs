@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data::columns::{Table, TableDescription, TableDifference, TableSource};
-use data::{Dataset, FeatureWriter, FittedTarget, FittedTransforms, Targets, TransformPlan};
+use data::{
+    DataFault, Dataset, FeatureWriter, FittedTarget, FittedTransforms, Targets, TransformPlan,
+};
 use events::Part;
 
 use super::ExperimentError;
@@ -42,6 +44,10 @@ fn prepare_to(
 ) -> Result<Parts, ExperimentError> {
     let TableSplit { train, test } = tables;
     let description = train.description();
+    if description.rows == 0 {
+        let fault = DataFault::Columns("has no rows, expected at least two".to_owned());
+        return Err(fault.of(&description.name).into());
+    }
     let mut notes = description.warnings();
     if let Some(test) = &test {
         check_target(description, test.description(), &test.differences)?;

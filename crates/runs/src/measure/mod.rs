@@ -1,6 +1,7 @@
 //! Every metric of an evaluation, and what stands behind them: each class, each output, a temperature.
 
 mod class_scores;
+mod mistakes;
 mod temperature;
 
 use data::Targets;
@@ -13,6 +14,7 @@ use crate::metrics::{
 };
 
 pub use class_scores::ClassScores;
+pub use mistakes::{Misclassified, ValueError, WorstMistakes};
 pub use temperature::{HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, fit_temperature};
 
 /// A metric with its value.

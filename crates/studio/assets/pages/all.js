@@ -6,6 +6,7 @@ export { default as explain } from "./explain.js";
 export { default as graph } from "./graph.js";
 export { default as lessons } from "./lessons.js";
 export { default as network } from "./network.js";
+export { default as predictions } from "./predictions.js";
 export { default as runs } from "./runs.js";
 export { default as train } from "./train.js";
 export { default as tune } from "./tune.js";

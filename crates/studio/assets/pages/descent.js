@@ -34,7 +34,7 @@ const RACE_MS = 4000;
 
 export default {
   name: "descent",
-  position: 9,
+  position: 10,
   title: () => translate("page.descent"),
   async open(main, { query, queryChanged }) {
     const page = new DescentPage(main, query, queryChanged);

@@ -18,7 +18,7 @@ const [INTERVAL_MS, IDLE_INTERVAL_MS] = [80, 1000];
 
 export default {
   name: "draw",
-  position: 3,
+  position: 4,
   needsRun: true,
   title: () => translate("page.draw"),
   async open(main, { about, step, stepChanged }) {

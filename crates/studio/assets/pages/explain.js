@@ -18,7 +18,7 @@ const VIEWS_OF_STEPS = ["update", "share"];
 
 export default {
   name: "explain",
-  position: 4,
+  position: 5,
   needsRun: true,
   title: () => translate("page.explain"),
   async open(main, { about, step, stepChanged, query, queryChanged }) {

@@ -22,7 +22,7 @@ const REACH = 10;
 
 export default {
   name: "graph",
-  position: 8,
+  position: 9,
   title: () => translate("page.graph"),
   async open(main, { query, queryChanged }) {
     const page = new GraphPage(main, query, queryChanged);

@@ -8,7 +8,7 @@ import { language, translate } from "../text.js";
 
 export default {
   name: "lessons",
-  position: 7,
+  position: 8,
   title: () => translate("page.lessons"),
   async open(main, { query, queryChanged }) {
     const page = new LessonsPage(main, queryChanged);

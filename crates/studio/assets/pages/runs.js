@@ -6,7 +6,7 @@ import { createElement, createTable, onColorSchemeChange, setText, tableFrame } 
 import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
 import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { Run } from "../run.js";
-import { listRuns } from "../server.js";
+import { listRuns, sendData } from "../server.js";
 import { translate } from "../text.js";
 
 /** Runs that are compared at most: more colours cannot be told apart. */
@@ -58,7 +58,7 @@ const isSame = (a, b) => (a.id ?? a.title ?? a.name) === (b.id ?? b.title ?? b.n
 
 export default {
   name: "runs",
-  position: 5,
+  position: 6,
   title: () => translate("page.runs"),
   async open(main) {
     const page = new RunsPage(main);
@@ -89,6 +89,7 @@ class RunsPage {
     this.count = createElement("span", { class: "note", id: "count" });
     this.body = tableFrame("runs");
     this.comparison = new Comparison();
+    this.dropZone = new DropZone();
     this.stopColorSchemeListener = onColorSchemeChange(() => this.comparison.draw());
     const setting = createElement("label", {}, translate("runs.show_setting"), " ", this.setting);
     main.append(
@@ -98,6 +99,7 @@ class RunsPage {
         createElement("h1", {}, translate("page.runs")),
         createElement("div", { class: "filter" }, this.filter, setting, this.count),
         this.comparison.element,
+        this.dropZone.element,
         this.body,
       ),
     );
@@ -106,6 +108,7 @@ class RunsPage {
   close() {
     this.stopColorSchemeListener();
     this.comparison.show([]);
+    this.dropZone.close();
   }
 
   /** Compares the runs that the address names. */
@@ -127,6 +130,7 @@ class RunsPage {
   async load() {
     const listed = await listRuns();
     const text = JSON.stringify(listed?.runs);
+    this.dropZone.element.hidden = !listed?.takes_data;
     // What is shown stays if the server has ended.
     if (listed === null || text === this.text) return;
     Object.assign(this, { text, runs: listed.runs });
@@ -203,6 +207,48 @@ class RunsPage {
     const problem = why ? createElement("div", { class: "problem" }, why) : null;
     const cells = columns.slice(1).map((column) => createElement("td", {}, String(column.text(run))));
     return createElement("tr", { "data-run": run.id }, createElement("td", {}, box, " ", link, problem), ...cells);
+  }
+}
+
+/** Takes a file that is dropped on the page or chosen, and opens the run that trains on it. */
+class DropZone {
+  constructor() {
+    const change = () => this.send(this.input.files[0]);
+    this.input = createElement("input", { type: "file", id: "data-file", change });
+    this.state = createElement("span", { id: "data-state", role: "status" });
+    const label = createElement("label", { for: "data-file" }, translate("runs.drop"));
+    this.element = createElement("div", { class: "drop", hidden: true }, label, this.input, this.state);
+    this.listeners = {
+      dragover: (event) => this.isOver(event, true),
+      dragleave: (event) => this.isOver(event, false),
+      drop: (event) => {
+        this.isOver(event, false);
+        this.send(event.dataTransfer.files[0]);
+      },
+    };
+    for (const [kind, listener] of Object.entries(this.listeners)) addEventListener(kind, listener);
+  }
+
+  close() {
+    for (const [kind, listener] of Object.entries(this.listeners)) removeEventListener(kind, listener);
+  }
+
+  isOver(event, isOver) {
+    // Otherwise the browser would leave the page and show the file.
+    event.preventDefault();
+    this.element.classList.toggle("over", isOver);
+  }
+
+  async send(file) {
+    if (!file || this.element.hidden || this.input.disabled) return;
+    this.input.disabled = true;
+    this.state.className = "note";
+    setText(this.state, translate("runs.sending", { name: file.name }));
+    const { run, problem } = await sendData(file);
+    this.input.disabled = false;
+    this.state.className = "problem";
+    setText(this.state, problem ?? "");
+    if (run) location.hash = `#/train/${encodeURIComponent(run)}`;
   }
 }
 

@@ -11,7 +11,7 @@ const INTERVAL_MS = 3000;
 
 export default {
   name: "tune",
-  position: 6,
+  position: 7,
   title: () => translate("page.tune"),
   async open(main) {
     const id = decode(location.hash.split("/")[2] ?? "");

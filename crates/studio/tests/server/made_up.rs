@@ -12,6 +12,8 @@ use gradus_studio::{BoundAddress, Endpoint, LiveLink, LiveRun, Options, Studio, 
 use runs::{DataSpec, ExperimentError, Parts, SavedModel, Split};
 use serde_json::{Value, json};
 
+use crate::uploads::kept_uploads;
+
 /// The run `live` is linked to this process, `done` has ended.
 pub(crate) struct Server {
     pub(crate) studio: Studio,
@@ -98,7 +100,8 @@ pub(crate) fn serve(
     endpoints: Vec<Box<dyn Endpoint>>,
 ) -> Studio {
     let roots = vec![runs.to_owned()];
-    let options = Options { roots, live, open_data: images, endpoints, timeouts };
+    let uploads = Some(kept_uploads(runs));
+    let options = Options { roots, live, open_data: images, endpoints, uploads, timeouts };
     BoundAddress::bind(Some(address)).unwrap().serve(options).unwrap()
 }
 

@@ -5,3 +5,4 @@ mod engine;
 mod made_up;
 mod requests;
 mod security;
+mod uploads;

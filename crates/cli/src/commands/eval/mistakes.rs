@@ -1,211 +1,76 @@
-//! The samples that a model is most wrong about.
+//! The samples that a model is most wrong about, as a table and as CSV.
 
 use std::io::{self, Write};
 
 use diagnostics::table;
-use gradus::data::{FittedTransforms, Targets};
-use gradus::runs::{Evaluation, class_scores, predicted_class};
-use serde::Serialize;
+use gradus::data::FittedTransforms;
+use gradus::runs::measure::{Misclassified, ValueError, WorstMistakes};
 
 use crate::output::{csv_line, metric};
 
-/// The mistakes of an evaluation, the worst first.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum WorstMistakes {
-    /// Misclassified samples, lowest probability of the label first.
-    Classes(Vec<Mistake>),
-    /// Values, largest error first.
-    Values(Vec<ValueError>),
+/// A row for each, under names of columns.
+pub(super) fn to_csv(mistakes: &WorstMistakes, transforms: &FittedTransforms) -> String {
+    let rows = rows(mistakes, transforms, |number| number.to_string());
+    csv_line(columns(mistakes)) + &rows.iter().map(csv_line).collect::<String>()
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Mistake {
-    sample: usize,
-    label: usize,
-    predicted: usize,
-    /// The scores of the predicted and of the true class.
-    predicted_score: f64,
-    label_score: f64,
-    /// The probabilities of both, if the loss defines probabilities.
-    predicted_probability: Option<f64>,
-    label_probability: Option<f64>,
-    /// The names of label and prediction.
-    #[serde(skip)]
-    names: [String; 2],
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ValueError {
-    sample: usize,
-    /// The number of the value among those of the sample.
-    output: usize,
-    target: f64,
-    prediction: f64,
-    /// Prediction minus target.
-    error: f64,
-}
-
-impl WorstMistakes {
-    /// Every mistake of an evaluation of these targets.
-    pub(super) fn new(
-        transforms: &FittedTransforms,
-        targets: &Targets,
-        evaluation: &Evaluation,
-    ) -> Self {
-        match targets {
-            Targets::Labels { values, .. } => {
-                Self::Classes(misclassified(transforms, values, evaluation))
-            }
-            Targets::Values { values, width } => {
-                Self::Values(errors(transforms, values, *width, evaluation))
-            }
-        }
-    }
-
-    /// Misclassified samples; none for values.
-    pub(super) fn misclassified(&self) -> Option<usize> {
-        match self {
-            Self::Classes(mistakes) => Some(mistakes.len()),
-            Self::Values(_) => None,
-        }
-    }
-
-    /// Keeps the worst `n`.
-    pub(super) fn truncate(&mut self, n: usize) {
-        match self {
-            Self::Classes(mistakes) => mistakes.truncate(n),
-            Self::Values(errors) => errors.truncate(n),
-        }
-    }
-
-    /// A row for each, under names of columns.
-    pub(super) fn to_csv(&self) -> String {
-        let rows = self.rows(|number| number.to_string());
-        csv_line(self.columns()) + &rows.iter().map(csv_line).collect::<String>()
-    }
-
-    /// The rows as a table under a title; nothing if there are none.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.rows(metric);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let title = match self {
-            Self::Classes(mistakes) if mistakes[0].label_probability.is_none() => {
-                "worst mistakes, by score of the true class"
-            }
-            Self::Classes(_) => "worst mistakes, by probability of the true class",
-            Self::Values(_) => "largest errors",
-        };
-        writeln!(out, "\n{title}:")?;
-        let headings = self.columns().map(|name| format!(">{}", name.replace('_', " ")));
-        table::write(out, headings.each_ref().map(String::as_str), &rows)
-    }
-
-    fn columns(&self) -> [&'static str; 5] {
-        match self {
-            Self::Classes(mistakes) => {
-                let has_probabilities =
-                    mistakes.first().is_none_or(|first| first.label_probability.is_some());
-                let [of_predicted, of_label] = match has_probabilities {
-                    true => ["predicted_probability", "label_probability"],
-                    false => ["predicted_score", "label_score"],
-                };
-                ["sample", "label", "predicted", of_predicted, of_label]
-            }
-            Self::Values(_) => ["sample", "output", "target", "prediction", "error"],
-        }
-    }
-
-    /// The cells of the columns, numbers that are not whole by `number`.
-    fn rows(&self, number: impl Fn(f64) -> String) -> Vec<[String; 5]> {
-        match self {
-            Self::Classes(mistakes) => {
-                let row = |mistake: &Mistake| {
-                    let [label, predicted] = mistake.names.clone();
-                    let of_predicted =
-                        mistake.predicted_probability.unwrap_or(mistake.predicted_score);
-                    let of_label = mistake.label_probability.unwrap_or(mistake.label_score);
-                    [
-                        mistake.sample.to_string(),
-                        label,
-                        predicted,
-                        number(of_predicted),
-                        number(of_label),
-                    ]
-                };
-                mistakes.iter().map(row).collect()
-            }
-            Self::Values(errors) => {
-                let row = |error: &ValueError| {
-                    let [target, prediction, difference] =
-                        [error.target, error.prediction, error.error].map(&number);
-                    [
-                        error.sample.to_string(),
-                        error.output.to_string(),
-                        target,
-                        prediction,
-                        difference,
-                    ]
-                };
-                errors.iter().map(row).collect()
-            }
-        }
-    }
-}
-
-fn misclassified(
+/// The rows as a table under a title; nothing if there are none.
+pub(super) fn write(
+    mistakes: &WorstMistakes,
     transforms: &FittedTransforms,
-    labels: &[u32],
-    evaluation: &Evaluation,
-) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
-    for (sample, (row, &label)) in evaluation.rows().zip(labels).enumerate() {
-        let (predicted, label) = (predicted_class(row), label as usize);
-        if predicted == label {
-            continue;
-        }
-        let (scores, probabilities) = (class_scores(row), evaluation.meaning.probabilities(row));
-        let probability = |class: usize| probabilities.as_ref().map(|each| each[class]);
-        mistakes.push(Mistake {
-            sample,
-            label,
-            predicted,
-            predicted_score: scores[predicted].into(),
-            label_score: scores[label].into(),
-            predicted_probability: probability(predicted),
-            label_probability: probability(label),
-            names: [label, predicted].map(|class| transforms.class_name(class)),
-        });
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let rows = rows(mistakes, transforms, metric);
+    if rows.is_empty() {
+        return Ok(());
     }
-    let confidence = |mistake: &Mistake| {
-        let confidence = mistake.label_probability.unwrap_or(mistake.label_score);
-        // NaN is the worst of all.
-        if confidence.is_nan() { f64::NEG_INFINITY } else { confidence }
+    let title = match mistakes {
+        WorstMistakes::Classes(mistakes) if mistakes[0].label_probability.is_none() => {
+            "worst mistakes, by score of the true class"
+        }
+        WorstMistakes::Classes(_) => "worst mistakes, by probability of the true class",
+        WorstMistakes::Values(_) => "largest errors",
     };
-    mistakes.sort_by(|a, b| confidence(a).total_cmp(&confidence(b)));
-    mistakes
+    writeln!(out, "\n{title}:")?;
+    let headings = columns(mistakes).map(|name| format!(">{}", name.replace('_', " ")));
+    table::write(out, headings.each_ref().map(String::as_str), &rows)
 }
 
-fn errors(
+fn columns(mistakes: &WorstMistakes) -> [&'static str; 5] {
+    match mistakes {
+        WorstMistakes::Classes(mistakes) => {
+            let has_probabilities =
+                mistakes.first().is_none_or(|first| first.label_probability.is_some());
+            let [of_predicted, of_label] = match has_probabilities {
+                true => ["predicted_probability", "label_probability"],
+                false => ["predicted_score", "label_score"],
+            };
+            ["sample", "label", "predicted", of_predicted, of_label]
+        }
+        WorstMistakes::Values(_) => ["sample", "output", "target", "prediction", "error"],
+    }
+}
+
+/// The cells of the columns, numbers that are not whole by `number`.
+fn rows(
+    mistakes: &WorstMistakes,
     transforms: &FittedTransforms,
-    targets: &[f32],
-    width: usize,
-    evaluation: &Evaluation,
-) -> Vec<ValueError> {
-    let pairs = evaluation.predictions.values().iter().zip(targets).enumerate();
-    let error = |(i, (&prediction, &target)): (usize, (&f32, &f32))| {
-        let (sample, output) = (i / width, i % width);
-        let in_unit = |value| match transforms.target() {
-            Some(fitted) if !fitted.scales().is_empty() => fitted.value(output, value),
-            _ => f64::from(value),
-        };
-        let (prediction, target) = (in_unit(prediction), in_unit(target));
-        ValueError { sample, output, target, prediction, error: prediction - target }
+    number: impl Fn(f64) -> String,
+) -> Vec<[String; 5]> {
+    let of_class = |mistake: &Misclassified| {
+        let [label, predicted] =
+            [mistake.label, mistake.predicted].map(|class| transforms.class_name(class));
+        let of_predicted = mistake.predicted_probability.unwrap_or(mistake.predicted_score);
+        let of_label = mistake.label_probability.unwrap_or(mistake.label_score);
+        [mistake.sample.to_string(), label, predicted, number(of_predicted), number(of_label)]
     };
-    let mut errors: Vec<ValueError> = pairs.map(error).collect();
-    // NaN without a sign is above all numbers in this order.
-    errors.sort_by(|a, b| b.error.abs().total_cmp(&a.error.abs()));
-    errors
+    let of_value = |error: &ValueError| {
+        let [target, prediction, difference] =
+            [error.target, error.prediction, error.error].map(&number);
+        [error.sample.to_string(), error.output.to_string(), target, prediction, difference]
+    };
+    match mistakes {
+        WorstMistakes::Classes(mistakes) => mistakes.iter().map(of_class).collect(),
+        WorstMistakes::Values(errors) => errors.iter().map(of_value).collect(),
+    }
 }

@@ -120,8 +120,10 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     }
     report.worst_mistakes.truncate(args.mistakes);
     if let Some(file) = &args.mistakes_csv {
-        let rows = report.worst_mistakes.to_csv();
+        let rows = mistakes::to_csv(&report.worst_mistakes, &model.transforms);
         fs::write(file, rows).with_context(|| format!("writing {}", file.display()))?;
     }
-    print(out, args.json, &report, |report, out| report.write(args.mistakes_csv.as_deref(), out))
+    print(out, args.json, &report, |report, out| {
+        report.write(&model.transforms, args.mistakes_csv.as_deref(), out)
+    })
 }

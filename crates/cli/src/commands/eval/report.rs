@@ -6,12 +6,12 @@ use std::path::Path;
 use diagnostics::table;
 use gradus::data::{Dataset, FittedTransforms};
 use gradus::runs::Evaluation;
-use gradus::runs::measure::{ClassScores, MeasuredMetric};
+use gradus::runs::measure::{ClassScores, MeasuredMetric, WorstMistakes};
 use gradus::runs::metrics::expected_calibration_error::{CalibrationBin, calibration};
 use gradus::runs::metrics::{self, MetricFormula};
 use serde::{Serialize, Serializer};
 
-use super::mistakes::WorstMistakes;
+use super::mistakes;
 use crate::output::{metric, thousands};
 
 /// The most classes of a confusion matrix in JSON: a larger one could not be read.
@@ -152,7 +152,12 @@ impl EvalReport {
     }
 
     /// The report as text; the mistakes are in a file, if there is one.
-    pub(super) fn write(&self, mistakes: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        transforms: &FittedTransforms,
+        written: Option<&Path>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let mut fields = vec![
             ("data".to_owned(), self.data.clone()),
             ("samples".to_owned(), thousands(self.samples as u64)),
@@ -164,7 +169,7 @@ impl EvalReport {
             }
             fields.push((label(name), text));
         }
-        if let Some(file) = mistakes {
+        if let Some(file) = written {
             fields.push(("mistakes".to_owned(), file.display().to_string()));
         }
         table::fields(out, &fields)?;
@@ -172,7 +177,10 @@ impl EvalReport {
         self.write_outputs(out)?;
         self.write_classes(out)?;
         self.write_confusion(out)?;
-        if mistakes.is_none() { self.worst_mistakes.write(out) } else { Ok(()) }
+        match written {
+            None => mistakes::write(&self.worst_mistakes, transforms, out),
+            Some(_) => Ok(()),
+        }
     }
 
     fn write_temperature(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -4,6 +4,7 @@ mod descent;
 mod explanation;
 mod formula;
 mod lessons;
+mod predictions;
 
 use std::fmt;
 
@@ -14,8 +15,13 @@ use serde_json::Value;
 /// The endpoints of a subject, made anew.
 type EndpointList = fn() -> Vec<Box<dyn Endpoint>>;
 
-const SUBJECTS: &[EndpointList] =
-    &[descent::endpoints, explanation::endpoints, formula::endpoints, lessons::endpoints];
+const SUBJECTS: &[EndpointList] = &[
+    descent::endpoints,
+    explanation::endpoints,
+    formula::endpoints,
+    lessons::endpoints,
+    predictions::endpoints,
+];
 
 /// The endpoints of the library's own pages.
 pub fn endpoints() -> Vec<Box<dyn Endpoint>> {

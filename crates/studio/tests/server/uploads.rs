@@ -1,0 +1,96 @@
+//! Data that is dropped on a page.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use gradus_studio::{DataTrainer, Timeouts, Uploads};
+
+use crate::made_up::{Answer, Server, exchange, request};
+
+/// Takes every file but empty ones.
+#[derive(Debug)]
+struct TestTrainer(PathBuf);
+
+impl DataTrainer for TestTrainer {
+    fn begin(&self, data: &Path) -> Result<PathBuf, String> {
+        let text = fs::read_to_string(data).map_err(|error| error.to_string())?;
+        if text.is_empty() {
+            return Err("expected rows, found none".to_owned());
+        }
+        fs::write(self.0.join("taken"), text).map_err(|error| error.to_string())?;
+        Ok(self.0.join("table-1"))
+    }
+}
+
+pub(crate) fn kept_uploads(runs: &Path) -> Uploads {
+    let trainer = Box::new(TestTrainer(runs.to_owned()));
+    Uploads { folder: runs.join("uploads"), trainer }
+}
+
+/// Posts a file as a page of this server does, with the token of the owner or of a viewer.
+fn post(server: &Server, target: &str, token: &str, body: &[u8]) -> Answer {
+    let port = server.port();
+    let headers = format!(
+        "Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={token}\r\n"
+    );
+    request(([127, 0, 0, 1], port).into(), &format!("POST {target}"), &headers, body)
+}
+
+/// The names of what is kept.
+fn kept(server: &Server) -> Vec<String> {
+    let entries = fs::read_dir(server.runs.path().join("uploads"));
+    let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_of_the_owner_is_kept_and_trained_on() {
+    let server = Server::new();
+    assert_eq!(server.get("/api/runs").json()["takes_data"], true);
+    // Larger than any other body.
+    let text = "x,y\n".repeat(200_000);
+    let answer = post(&server, "/api/data?name=my%20table.csv", &server.token(), text.as_bytes());
+    assert_eq!((answer.status, answer.text()), (200, r#"{"run":"table-1"}"#.to_owned()));
+    assert_eq!(kept(&server), ["my table.csv"]);
+    assert_eq!(fs::read_to_string(server.run("taken")).unwrap(), text);
+    post(&server, "/api/data?name=my%20table.csv", &server.token(), b"other");
+    assert_eq!(kept(&server), ["my table-2.csv", "my table.csv"]);
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_said_and_not_kept() {
+    let server = Server::new();
+    let answer = post(&server, "/api/data?name=empty.csv", &server.token(), b"");
+    assert_eq!(answer.json()["problem"], "expected rows, found none");
+    for name in ["..%2Fescape.csv", ".hidden", "%2Fetc%2Fpasswd", "a%00b", ""] {
+        let answer = post(&server, &format!("/api/data?name={name}"), &server.token(), b"x");
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+    }
+    // A client that leaves before the end leaves nothing behind.
+    let head = format!(
+        "POST /api/data?name=half.csv HTTP/1.1\r\n{}Content-Length: 1000\r\n\r\nhalf",
+        server.headers_of_page()
+    );
+    exchange(server.studio.address(), head.as_bytes(), true);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !kept(&server).is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(kept(&server).is_empty(), "{:?}", kept(&server));
+}
+
+#[test]
+fn others_than_the_owner_send_nothing() {
+    let server = Server::at("0.0.0.0:0", Timeouts::default(), Vec::new());
+    let link = server.studio.viewer_link().unwrap();
+    let viewer = link.split_once("token=").unwrap().1;
+    assert_eq!(post(&server, "/api/data?name=t.csv", viewer, b"x").status, 403);
+    assert_eq!(post(&server, "/api/data?name=t.csv", "none", b"x").status, 401);
+    let foreign = server.headers() + "Origin: http://evil.example\r\n";
+    let address = ([127, 0, 0, 1], server.port()).into();
+    assert_eq!(request(address, "POST /api/data?name=t.csv", &foreign, b"x").status, 403);
+    assert!(kept(&server).is_empty());
+}

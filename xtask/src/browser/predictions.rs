@@ -1,0 +1,78 @@
+//! The page of predictions.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use super::TestCase;
+use super::axe;
+use super::pictures::{Frame, pictures};
+
+/// Values, two classes and ten classes are shown beside their targets; the worst mistakes lead to explanations.
+pub(super) async fn shown(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, folder, .. } = &test;
+    let (mut values, mut classes) = (String::from("x,y\n"), String::from("a,b,answer\n"));
+    for i in 0..200 {
+        let (x, noise) = (f64::from(i) / 20.0, f64::from(i * 37 % 11) / 5.0);
+        let _ = writeln!(values, "{x:.2},{:.3}", 1000.0 + 30.0 * x + noise);
+        let answer = if f64::from(i * 53 % 200) + 15.0 * noise > 110.0 { "yes" } else { "no" };
+        let _ = writeln!(classes, "{:.2},{noise},{answer}", f64::from(i * 53 % 200) / 7.0);
+    }
+    fs::write(folder.path().join("values.csv"), values)?;
+    fs::write(folder.path().join("classes.csv"), classes)?;
+    for name in ["values", "classes"] {
+        let (file, run) = (format!("{name}.csv"), format!("runs/{name}"));
+        test.run(&["train", "--data", &file, "--epochs", "30", "--run", &run])?;
+    }
+    test.run(&["train", "softmax", "--steps", "40", "--run", "runs/digits"])?;
+    let program = test.serve(&["studio"])?;
+    browser.open(&program.link).await?;
+    browser.until("document.querySelectorAll('#runs tbody tr').length === 3").await?;
+
+    browser.js::<Value>("location.hash = '#/predictions/values'").await?;
+    browser.until("document.querySelectorAll('#predictions svg').length === 3").await?;
+    let samples: u32 = browser
+        .js("document.querySelectorAll('#predictions svg')[0].querySelectorAll('circle').length")
+        .await?;
+    ensure!(samples == 40, "{samples} of 40 test samples are drawn");
+    let text: String = browser.js("document.querySelector('#predictions').innerText").await?;
+    for said in ["predicted y", "root mean squared error", "Largest mistakes"] {
+        ensure!(text.contains(said), "{said:?} is not in {text}");
+    }
+    axe::check(browser, "predicted values").await?;
+    pictures(&test, "predictions-values", Frame::Whole).await?;
+
+    browser.js::<Value>("location.hash = '#/predictions/classes'").await?;
+    browser.until("document.querySelector('#threshold')").await?;
+    let predicted_yes = "[...document.querySelectorAll('.figure-table tbody tr')].reduce((sum, row) => sum + Number.parseInt(row.children[2].textContent), 0)";
+    for (threshold, expected) in [("0", 40), ("1", 0)] {
+        browser.fill("#threshold", threshold).await?;
+        let found: u32 = browser.js(predicted_yes).await?;
+        ensure!(found == expected, "from {threshold} on {found} samples are predicted as yes");
+    }
+    browser.fill("#threshold", "0.5").await?;
+    axe::check(browser, "two classes").await?;
+    axe::check_on_phone(browser, "two classes").await?;
+    pictures(&test, "predictions-classes", Frame::Whole).await?;
+
+    browser.js::<Value>("location.hash = '#/predictions/digits'").await?;
+    browser
+        .until("document.querySelectorAll('#predictions .figure-table tbody tr').length === 10")
+        .await?;
+    browser
+        .until("document.querySelector('#mistakes canvas')?.getContext('2d').getImageData(20, 20, 1, 1).data[3] === 255")
+        .await?;
+    axe::check(browser, "ten classes").await?;
+    pictures(&test, "predictions-digits", Frame::Whole).await?;
+    browser.click(".languages [lang=zh]").await?;
+    browser.until("document.querySelector('#predictions')?.innerText.includes('混淆矩阵')").await?;
+    browser.click(".languages [lang=en]").await?;
+    browser.until("document.querySelector('#mistakes a')").await?;
+    browser.click("#mistakes a").await?;
+    browser.until("location.hash.startsWith('#/explain/digits')").await?;
+    browser.open("about:blank").await?;
+    drop(program);
+    Ok(())
+}
