@@ -226,15 +226,21 @@ impl OwnReport<'_> {
         rows.extend(self.baselines.iter().map(|each| [each.about.clone(), score(each.score)]));
         let heading = if is_class { ">test accuracy" } else { ">test RMSE" };
         table::write(out, ["<", heading], &rows)?;
-        let better = |each: &&Baseline| match is_class {
-            true => each.score >= network,
-            false => each.score <= network,
+        let lead = |each: &Baseline| match is_class {
+            true => each.score - network,
+            false => network - each.score,
         };
-        if let Some(Baseline { about, .. }) = self.baselines.iter().find(better) {
-            writeln!(
+        let best = self.baselines.iter().max_by(|a, b| lead(a).total_cmp(&lead(b)));
+        match best {
+            Some(best) if lead(best) > 0.0 => writeln!(
                 out,
-                "\nThe network is not better than {about}: look at `gradus data FILE`, and try other settings."
-            )?;
+                "\nThe network is behind {}: look at `gradus data FILE`, and try other settings.",
+                best.about
+            )?,
+            Some(best) if lead(best) == 0.0 => {
+                writeln!(out, "\nThe network is not better than {}, which is simpler.", best.about)?;
+            }
+            _ => {}
         }
         let Self { experiment, model, .. } = self;
         writeln!(
