@@ -16,6 +16,7 @@ mod mistakes;
 #[cfg(feature = "files")]
 mod open;
 mod order;
+mod pixels;
 pub mod readers;
 mod report;
 mod sampler;

@@ -133,7 +133,7 @@ impl Predictor {
         let options = Compile { batch, keep, memory, ..Compile::default() };
         let program = Program::new(model.graph.clone(), &options)?;
         let predictions = vec![0.0; batch * model.graph.shape(model.prediction).len()];
-        let n_features = if saved.transforms.divisor().is_some() { 0 } else { batch };
+        let n_features = if saved.transforms.stores_rows() { 0 } else { batch };
         Ok(Self {
             features: vec![0.0; n_features * saved.transforms.width()],
             buffer: RowBuffer::default(),
@@ -186,7 +186,7 @@ impl Predictor {
     /// If there are not as many numbers as [`batch`](Self::batch) samples have.
     pub fn predict(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
         let transforms = &*self.saved.transforms;
-        if transforms.divisor().is_some() {
+        if transforms.stores_rows() {
             return self.predict_features(samples);
         }
         let width = transforms.raw_width();
@@ -196,7 +196,7 @@ impl Predictor {
             transforms.encode_numbers(row, &mut self.buffer, features);
         }
         let features = std::mem::take(&mut self.features);
-        self.run(&features);
+        self.run(&features, 1.0);
         self.features = features;
         Ok(&self.predictions)
     }
@@ -209,7 +209,7 @@ impl Predictor {
     /// As [`predict`](Self::predict).
     pub fn predict_features(&mut self, samples: &[f32]) -> Result<&[f32], SampleMismatch> {
         self.check_len(samples, self.model.graph.shape(self.model.input))?;
-        self.run(samples);
+        self.run(samples, self.saved.transforms.divisor().unwrap_or(1.0));
         Ok(&self.predictions)
     }
 
@@ -232,7 +232,7 @@ impl Predictor {
         // Rows of a batch do not depend on each other.
         let mut filled = samples.to_vec();
         filled.resize(whole, 0.0);
-        self.run(&filled);
+        self.run(&filled, self.saved.transforms.divisor().unwrap_or(1.0));
         let outputs = self.predictions.len() / self.batch();
         let rows = self.predictions.chunks_exact(outputs.max(1)).take(rows);
         Ok(rows.map(|row| self.row_prediction(row)).collect())
@@ -291,9 +291,8 @@ impl Predictor {
         }
     }
 
-    fn run(&mut self, samples: &[f32]) {
+    fn run(&mut self, samples: &[f32], divisor: f32) {
         let transforms = &self.saved.transforms;
-        let divisor = transforms.divisor().unwrap_or(1.0);
         let inputs = ModelInputs {
             model: &self.model,
             source: Samples { samples, numbers: &self.numbers, divisor },

@@ -4,13 +4,16 @@ mod tabular;
 
 use std::fmt::Write as _;
 
-use data::columns::{ColumnDescription, ColumnKind, TableDescription};
+use data::columns::{CellNotation, ColumnDescription, ColumnKind, TableDescription};
 use data::{Dataset, Targets};
 
 use crate::experiment::sources::files::DataFiles;
 
 /// Rows from which on some of them are a validation set.
 const VALIDATED_ROWS: usize = 100;
+
+/// Pixels of the shorter side of larger pictures: more would take a CPU hours.
+const SHORTER_SIDE: usize = 128;
 
 /// The first lines, for runs of this name: where the data is, and what its columns are used as.
 ///
@@ -45,9 +48,14 @@ pub fn suggested_data(
     if let Some(target) = &about.target {
         let _ = writeln!(text, "# The column that is predicted.\ntarget = {}", quoted(target));
     }
+    let mut pictures =
+        about.columns.iter().filter(|column| column.notation == Some(CellNotation::ScaledPictures));
+    let pictures = pictures.next();
     for finding in &about.findings {
         let change = match &*finding.change {
             "" => String::new(),
+            // Below, by a transform.
+            _ if pictures.is_some() && finding.about == "size" => String::new(),
             change => format!("; to change it: {change}"),
         };
         let _ = writeln!(
@@ -65,6 +73,19 @@ pub fn suggested_data(
     let mut features = about.columns.iter().filter(|column| !is_target(column));
     if features.any(|column| column.kind != ColumnKind::Array && column.kind.is_feature()) {
         text += tabular::TRANSFORMS;
+    }
+    if let Some(&[rows, columns, ..]) = pictures.map(|column| &column.shape[..]) {
+        let shorter = rows.min(columns);
+        let side = |length: usize| match shorter <= SHORTER_SIDE {
+            true => length,
+            false => (length * SHORTER_SIDE + shorter / 2) / shorter,
+        };
+        let size = [side(rows), side(columns)];
+        let _ = write!(
+            text,
+            "\n# Rows and columns: pictures of other sizes are scaled to cover them, and cut at both sides.\n\
+             [data.transforms]\narrays = [{{ kind = \"resize\", size = {size:?} }}, {{ kind = \"divide\" }}]\n"
+        );
     }
     text
 }
@@ -173,6 +194,41 @@ mod tests {
                 assert_eq!((experiment.train.epochs, experiment.train.batch), (Some(2.5), 4));
                 experiment.model_for::<f32>(Mode::Train, &set).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn pictures_have_one_size_of_which_the_shorter_side_is_bounded() {
+        for (shape, size) in [
+            ([12, 10, 1], [12, 10]),
+            ([128, 4000, 3], [128, 4000]),
+            ([480, 640, 3], [128, 171]),
+            ([4000, 3000, 3], [171, 128]),
+        ] {
+            let picture = ColumnDescription {
+                name: "picture".to_owned(),
+                kind: ColumnKind::Array,
+                reason: "pictures".to_owned(),
+                missing: 0,
+                distinct: None,
+                categories: Vec::new(),
+                shape: shape.to_vec(),
+                notation: Some(CellNotation::ScaledPictures),
+            };
+            let about = TableDescription {
+                name: "album".to_owned(),
+                rows: 10,
+                columns: vec![picture],
+                target: None,
+                findings: vec![data::columns::Finding::new("size", "some", "size = [1, 1]")],
+            };
+            let files = DataFiles { train: "/album".into(), ..DataFiles::default() };
+            let text = suggested_data("album", &files, &about, false);
+            assert!(text.contains("# size: some\n"), "{text}");
+            let rest = "[model]\ninput = [1]\nlayers = ['flatten']\n[train]\nsteps = 1\n";
+            let experiment = Experiment::parse("album.toml", &(text + rest)).unwrap();
+            let plan = experiment.data.transforms.unwrap();
+            assert_eq!(plan.picture_form("picture"), (Some(size), None));
         }
     }
 

@@ -10,6 +10,7 @@ mod lessons;
 mod mistakes;
 mod own_data;
 mod pages;
+mod pictures;
 mod predictions;
 mod regression;
 mod reports;

@@ -28,7 +28,7 @@ fn with_input(sandbox: &Sandbox, args: &str, input: &str) -> Ran {
 }
 
 /// A grey picture of one colour.
-fn picture([rows, columns]: [u32; 2], grey: u8) -> Vec<u8> {
+pub(crate) fn picture([rows, columns]: [u32; 2], grey: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, columns, rows);
     encoder.set_color(ColorType::Grayscale);

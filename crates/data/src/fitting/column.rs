@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{MOST_TRANSFORMS, content};
 use crate::columns::{ColumnDescription, ColumnKind};
-use crate::transforms::{CellContent, CellValues, ColumnValues, FittedTransform};
-
-/// The most features of a table.
-pub(super) const MOST_FEATURES: usize = 1 << 20;
+use crate::transforms::divide::FittedDivide;
+use crate::transforms::{
+    CellContent, CellValues, ColumnValues, FittedTransform, MOST_FEATURES, elements,
+};
 
 /// A column with its fitted transforms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,11 @@ impl FittedColumn {
         }
     }
 
+    /// Whether its pictures are brought to one size, so that they may have any.
+    pub(crate) fn resizes(&self) -> bool {
+        self.transforms.iter().any(|transform| matches!(transform, FittedTransform::Resize(_)))
+    }
+
     /// What becomes of missing cells, in messages; none if they are refused.
     pub(crate) fn missing_become(&self) -> Option<&'static str> {
         let imputes = |transform: &FittedTransform| match transform {
@@ -82,6 +87,7 @@ impl FittedColumn {
         ColumnValues {
             content: content(self.kind),
             open,
+            shape: self.shape.clone(),
             finished: Vec::new(),
             categories: self.categories.iter().map(|category| format!("={category}")).collect(),
             has_missing: false,
@@ -89,10 +95,23 @@ impl FittedColumn {
         }
     }
 
-    /// The names of its features, or what is wrong with it.
-    pub(super) fn features(&self) -> Result<Vec<String>, String> {
+    /// How the numbers of an array are stored: what these transforms make of them, to be divided by a number when they are
+    /// used. None if more is done to them.
+    pub(super) fn stored(&self) -> Option<(&[FittedTransform], f32)> {
+        let (stored, by) = match self.transforms.split_last() {
+            Some((FittedTransform::Divide(FittedDivide { by }), stored)) => (stored, *by),
+            _ => (&self.transforms[..], 1.0),
+        };
+        // Of numbers that `f32` has, the quotient is the same in `f32` as rounded from `f64`.
+        let is_exact = f64::from(by as f32) == by;
+        let keep_bytes = stored.iter().all(|transform| transform.fitted().keeps_bytes());
+        (self.kind == ColumnKind::Array && is_exact && keep_bytes).then_some((stored, by as f32))
+    }
+
+    /// Its features, with their names and the axes that they have; or what is wrong with it.
+    pub(super) fn output(&self) -> Result<ColumnValues, String> {
         let about = |what: String| format!("column `{}`: {what}", self.name);
-        let elements = self.shape.iter().try_fold(1_usize, |n, &axis| n.checked_mul(axis));
+        let elements = elements(&self.shape);
         if elements.is_none_or(|n| n > MOST_FEATURES) || self.transforms.len() > MOST_TRANSFORMS {
             let n = self.transforms.len();
             let expected =
@@ -117,7 +136,10 @@ impl FittedColumn {
         if values.content == CellContent::Category {
             return Err(about("its transforms return categories, expected numbers".to_owned()));
         }
+        if !values.finished.is_empty() {
+            values.shape.clear();
+        }
         values.open.append(&mut values.finished);
-        Ok(values.open)
+        Ok(values)
     }
 }

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::column::FittedColumn;
 use super::fitted::SavedTransforms;
-use super::rows::BoundColumn;
 use super::target::FittedTarget;
 use super::{FittedTransforms, TransformPlan};
 use crate::columns::{
@@ -13,9 +12,8 @@ use crate::columns::{
 };
 use crate::mistakes::RowMistakes;
 use crate::statistics::RunningMoments;
-use crate::transforms::FittedTransform;
 use crate::transforms::divide::FittedDivide;
-use crate::{DataError, DataFault, Dataset, FeatureStorage, Features, Targets};
+use crate::{DataError, DataFault, Dataset, FeatureStorage, FeatureWriter, Features, Targets};
 
 /// The column that the numbers of a dataset are.
 const FEATURES: &str = "features";
@@ -74,8 +72,8 @@ impl FittedTransforms {
         saved.finished(dataset.name())
     }
 
-    /// A dataset of the same columns, as a network takes it. Its numbers stay where they are, in bytes too, if all that is
-    /// done to them is a division: see [`FittedTransforms::divisor`].
+    /// A dataset of the same columns, as a network takes it. Its numbers stay where they are if all that is done to them is a
+    /// division; bytes may stay bytes: see [`FittedTransforms::divisor`].
     ///
     /// # Errors
     ///
@@ -85,10 +83,19 @@ impl FittedTransforms {
             Some(target) => dataset.map_targets(|targets| target.encode_targets(targets)),
             None => dataset,
         };
-        if let Some(divisor) = self.divisor() {
-            return Ok(dataset.divided_by(divisor));
+        if self.stores_rows() {
+            return Ok(dataset.divided_by(self.divisor().unwrap_or(1.0)));
         }
         let table = DatasetTable::new(&dataset);
+        if self.divisor().is_some() {
+            let mut features = FeatureWriter::default();
+            for block in table.blocks((BLOCK_NUMBERS / dataset.sample_len()).max(1))? {
+                let block = block?;
+                let stored = self.stored_features(&block, 0..block.len())?;
+                stored.iter().try_for_each(|stored| features.extend(stored))?;
+            }
+            return self.dataset(dataset.name(), features.finish()?, dataset.targets().clone());
+        }
         let mut features = vec![0.0; dataset.len() * self.width()];
         let mut rest = &mut features[..];
         for block in table.blocks((BLOCK_NUMBERS / dataset.sample_len()).max(1))? {
@@ -97,15 +104,11 @@ impl FittedTransforms {
             self.encode(&block, 0..block.len(), to)?;
             rest = more;
         }
-        let shape = match self.width() == dataset.sample_len() {
-            true => dataset.sample_shape().to_vec(),
-            false => vec![self.width()],
-        };
-        Dataset::new(dataset.name(), shape, Features::F32(features), dataset.targets().clone())
+        self.dataset(dataset.name(), Features::F32(features), dataset.targets().clone())
     }
 
-    /// Features that these transforms have made, with their targets, as a dataset. Numbers of an array that are only divided
-    /// are those before.
+    /// Features that these transforms have made, with their targets, as a dataset. Numbers of an array that are to be divided
+    /// by [`divisor`](Self::divisor) are those before.
     ///
     /// # Errors
     ///
@@ -116,46 +119,21 @@ impl FittedTransforms {
         features: impl Into<FeatureStorage>,
         targets: Targets,
     ) -> Result<Dataset, DataError> {
-        let shape = match self.columns() {
-            [column]
-                if !column.shape.is_empty()
-                    && column.shape.iter().product::<usize>() == self.width() =>
-            {
-                column.shape.clone()
-            }
-            _ => vec![self.width()],
-        };
-        let set = Dataset::new(name, shape, features, targets)?;
+        let set = Dataset::new(name, self.sample_shape(), features, targets)?;
         Ok(set.divided_by(self.divisor().unwrap_or(1.0)))
     }
 
-    /// What the numbers of an array are divided by, if nothing else is done to a row.
+    /// What the numbers of an array are divided by last, if all that is done to them before keeps bytes: then they are stored
+    /// as they are before the division, bytes as bytes.
     pub fn divisor(&self) -> Option<f32> {
         let [column] = self.columns() else { return None };
-        match &column.transforms[..] {
-            _ if column.kind != ColumnKind::Array => None,
-            [] => Some(1.0),
-            // Of numbers that `f32` has, the quotient is the same in `f32` as rounded from `f64`.
-            [FittedTransform::Divide(FittedDivide { by })] => {
-                Some(*by as f32).filter(|divisor| f64::from(*divisor) == *by)
-            }
-            _ => None,
-        }
+        column.stored().map(|(_, divisor)| divisor)
     }
 
-    /// The numbers of the array in a table, if all that is done to them is to divide them.
-    pub(super) fn raw_array<'a>(
-        &'a self,
-        table: &'a Table,
-    ) -> Result<Option<&'a Features>, DataError> {
-        if self.divisor().is_none() {
-            return Ok(None);
-        }
-        let bound = BoundColumn::new(&self.columns()[0], table);
-        match bound.map_err(|fault| fault.of(table.name()))?.cells() {
-            Cells::Arrays { values, .. } => Ok(Some(values)),
-            _ => Ok(None),
-        }
+    /// Whether all that is done to a row is to divide the numbers of an array by [`divisor`](Self::divisor).
+    pub fn stores_rows(&self) -> bool {
+        let [column] = self.columns() else { return false };
+        column.stored().is_some_and(|(transforms, _)| transforms.is_empty())
     }
 
     /// The name of a class of the target; its number if there is none.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::column::{FittedColumn, MOST_FEATURES};
+use super::column::FittedColumn;
 use super::fitted::{SavedTransforms, WrittenColumn};
 use super::messages::{LEAVE_OUT, mistake};
 use super::rows::BoundColumn;
@@ -14,7 +14,7 @@ use crate::columns::{
 use crate::mistakes::RowMistakes;
 use crate::statistics::RunningMoments;
 use crate::transforms::{
-    CellValues, ColumnTransform, ColumnValues, FitRows, FittedTransform, Fitting,
+    CellValues, ColumnTransform, ColumnValues, FitRows, FittedTransform, Fitting, MOST_FEATURES,
 };
 use crate::{DataError, DataFault, Features};
 
@@ -80,7 +80,14 @@ impl TransformPlan {
         if columns.is_empty() || elements > MOST_FEATURES {
             let found = if columns.is_empty() { "none" } else { "more" };
             let expected = format!("expected 1 to {MOST_FEATURES} features, found {found}");
-            return Err(fault(format!("{expected}; set kinds in `kinds`")));
+            let is_array = |fit: &ColumnFit<'_>| fit.column.kind == ColumnKind::Array;
+            let advice = match columns.iter().any(is_array) {
+                true => {
+                    "begin the transforms of pictures with { kind = \"resize\", size = [64, 64] }"
+                }
+                false => "set kinds in `kinds`",
+            };
+            return Err(fault(format!("{expected}; {advice}")));
         }
         let mut target = TargetFit::new(description);
         let (limit, block_rows) =
@@ -88,7 +95,7 @@ impl TransformPlan {
         let mut rows = 0;
         let mut is_first = true;
         loop {
-            columns.iter_mut().for_each(|fit| fit.advance(limit));
+            columns.iter_mut().try_for_each(|fit| fit.advance(limit)).map_err(fault)?;
             if !is_first && columns.iter().all(|fit| fit.needs.is_none()) {
                 break;
             }
@@ -111,7 +118,7 @@ impl TransformPlan {
                     "has no rows in the training part; give it at least one".to_owned(),
                 ));
             }
-            columns.iter_mut().for_each(ColumnFit::finish_pass);
+            columns.iter_mut().try_for_each(ColumnFit::finish_pass).map_err(fault)?;
             is_first = false;
         }
         let target = target.map(|target| target.finish(self.standardize_target)).transpose();
@@ -192,23 +199,33 @@ impl<'a> ColumnFit<'a> {
 
     /// Fits what does not need rows, up to the first transform that does. `limit` is the most numbers that may be kept of each
     /// element of a cell.
-    fn advance(&mut self, limit: usize) {
+    fn advance(&mut self, limit: usize) -> Result<(), String> {
         let elements: usize = self.column.shape.iter().product();
         while self.needs.is_none() && self.column.transforms.len() < self.list.len() {
             // A category or a date may have become several numbers.
             let limit = limit.saturating_mul(elements) / self.values.open.len().max(1);
             let settings = self.list[self.column.transforms.len()].settings();
+            settings.check_shape(&self.values.shape).map_err(|what| {
+                let (column, name) = (&self.column.name, settings.name());
+                format!("transforms of column `{column}`: {name}: {what}")
+            })?;
             match settings.fit(&self.values, limit) {
-                Fitting::Done(fitted) => self.push(fitted),
+                Fitting::Done(fitted) => self.push(fitted)?,
                 Fitting::NeedsRows(rows) => self.needs = Some(ColumnNeeds::Transform(rows)),
             }
         }
+        Ok(())
     }
 
-    fn push(&mut self, fitted: FittedTransform) {
+    fn push(&mut self, fitted: FittedTransform) -> Result<(), String> {
         let output = fitted.fitted().output(self.values.clone());
-        self.values = output.expect("a transform is fitted to what it gets");
+        self.values = output.ok_or_else(|| {
+            let column = &self.column.name;
+            format!("transforms of column `{column}`: expected at most {MOST_FEATURES} features, found more")
+        })?;
+        self.values.is_bytes &= fitted.fitted().keeps_bytes();
         self.column.transforms.push(fitted);
+        Ok(())
     }
 
     fn add(&mut self, block: &Table, rows: &[usize]) -> Result<(), DataFault> {
@@ -230,7 +247,7 @@ impl<'a> ColumnFit<'a> {
         Ok(())
     }
 
-    fn finish_pass(&mut self) {
+    fn finish_pass(&mut self) -> Result<(), String> {
         match self.needs.take() {
             Some(ColumnNeeds::Categories(seen)) => {
                 self.column.categories = seen.names();
@@ -239,7 +256,7 @@ impl<'a> ColumnFit<'a> {
             Some(ColumnNeeds::Transform(transform)) => {
                 let name = self.list[self.column.transforms.len()].settings().name();
                 let (fitted, sampled) = transform.finish();
-                self.push(fitted);
+                self.push(fitted)?;
                 if let Some((kept, of)) = sampled {
                     let column = &self.column.name;
                     self.note = Some(format!(
@@ -249,6 +266,7 @@ impl<'a> ColumnFit<'a> {
             }
             Some(ColumnNeeds::Cells) | None => {}
         }
+        Ok(())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::column::{FittedColumn, MOST_FEATURES};
+use super::column::FittedColumn;
 use super::messages::has_repeated;
 use super::target::FittedTarget;
 use crate::columns::CellNotation;
+use crate::transforms::MOST_FEATURES;
 use crate::{DataError, DataFault};
 
 /// The longest text that is read.
@@ -19,6 +20,7 @@ const MOST_BYTES: usize = 64 << 20;
 pub struct FittedTransforms {
     saved: SavedTransforms,
     features: Vec<String>,
+    sample_shape: Vec<usize>,
 }
 
 /// What is saved.
@@ -78,6 +80,11 @@ impl FittedTransforms {
     /// Number of features.
     pub fn width(&self) -> usize {
         self.features.len()
+    }
+
+    /// The axes of the features of a row: those of the array that is the only column, else one.
+    pub fn sample_shape(&self) -> &[usize] {
+        &self.sample_shape
     }
 
     /// Rows of the training part.
@@ -156,12 +163,14 @@ impl TryFrom<SavedTransforms> for FittedTransforms {
     type Error = String;
 
     fn try_from(saved: SavedTransforms) -> Result<Self, String> {
-        let mut features = Vec::new();
+        let (mut features, mut shapes) = (Vec::new(), Vec::new());
         for column in &saved.columns {
             if has_repeated(&column.categories) {
                 return Err(format!("column `{}`: found two categories of one name", column.name));
             }
-            features.append(&mut column.features()?);
+            let mut output = column.output()?;
+            features.append(&mut output.open);
+            shapes.push(output.shape);
             if features.len() > MOST_FEATURES {
                 return Err(format!("found more than {MOST_FEATURES} features"));
             }
@@ -183,7 +192,11 @@ impl TryFrom<SavedTransforms> for FittedTransforms {
         if saved.fingerprint != expected {
             return Err("the fingerprint is not that of the columns".to_owned());
         }
-        Ok(Self { saved, features })
+        let sample_shape = match &mut shapes[..] {
+            [shape] if !shape.is_empty() => std::mem::take(shape),
+            _ => vec![features.len()],
+        };
+        Ok(Self { saved, features, sample_shape })
     }
 }
 

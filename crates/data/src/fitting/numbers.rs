@@ -5,7 +5,7 @@ use super::rows::known;
 use crate::columns::ColumnKind;
 use crate::transforms::{CellValues, UNSEEN};
 
-/// Memory for [`FittedTransforms::encode_numbers`], which allocates nothing after its first row.
+/// Memory for [`FittedTransforms::encode_numbers`], which allocates nothing after its first row, unless it resizes pictures.
 #[derive(Clone, Debug, Default)]
 pub struct RowBuffer(CellValues);
 

@@ -42,7 +42,7 @@ pub struct TransformPlan {
     pub categories: Vec<ColumnTransform>,
     /// Those of dates.
     pub dates: Vec<ColumnTransform>,
-    /// Those of pictures and other arrays, for each element.
+    /// Those of pictures and other arrays: `resize`, `crop`, `gray` and `color` of pictures, and others for each element.
     pub arrays: Vec<ColumnTransform>,
     /// Whether a target that is a number is standardised; predictions are given back in its unit.
     pub standardize_target: bool,
@@ -92,6 +92,21 @@ impl TransformPlan {
             ColumnKind::Constant | ColumnKind::Identifier => return None,
         };
         Some(self.columns.get(&column.name).unwrap_or(of_kind))
+    }
+
+    /// The size and the channels of pictures that the list of a column begins with, by `resize` and by `gray` or `color`; none
+    /// of what it does not begin with. A reader that gives pictures this form scales each of them once.
+    pub fn picture_form(&self, column: &str) -> (Option<[usize; 2]>, Option<usize>) {
+        let (mut size, mut channels) = (None, None);
+        for transform in self.columns.get(column).unwrap_or(&self.arrays) {
+            match transform {
+                ColumnTransform::Resize(resize) if size.is_none() => size = Some(resize.size),
+                ColumnTransform::Gray(_) if channels.is_none() => channels = Some(1),
+                ColumnTransform::Color(_) if channels.is_none() => channels = Some(3),
+                _ => break,
+            }
+        }
+        (size, channels)
     }
 
     /// What is wrong with the plan, whatever the columns are: a setting outside its range, or a list that does not go with its

@@ -8,7 +8,7 @@ use super::column::FittedColumn;
 use super::messages::{IMPUTE_OR_LEAVE_OUT, MISSING_CELL, mistake, other_form};
 use crate::columns::{Cells, ColumnKind, MISSING, Table, number_text};
 use crate::mistakes::RowMistakes;
-use crate::transforms::{CellValues, UNSEEN};
+use crate::transforms::{CellValues, FittedTransform, UNSEEN};
 use crate::{DataError, DataFault, Features};
 
 /// A category that the training part does not have: its features are those of no category.
@@ -49,9 +49,8 @@ impl FittedTransforms {
         Ok(unseen)
     }
 
-    /// The features of rows of a table, as those of a [`Dataset`](crate::Dataset): numbers of an array that are only divided are
-    /// not divided yet, and bytes stay bytes, see [`FittedTransforms::divisor`]. With the categories that the training part does
-    /// not have.
+    /// The features of rows of a table, as those of a [`Dataset`](crate::Dataset): numbers of an array may not be divided yet,
+    /// and bytes stay bytes, see [`FittedTransforms::divisor`]. With the categories that the training part does not have.
     ///
     /// # Errors
     ///
@@ -76,14 +75,10 @@ impl FittedTransforms {
         table: &Table,
         rows: &[usize],
     ) -> Result<(Features, Vec<UnseenCategory>, Vec<MissingFeature>), DataError> {
-        let width = self.width();
-        if let Some(values) = self.raw_array(table)? {
-            let mut features = values.empty();
-            rows.iter()
-                .for_each(|&row| features.extend_from(values, row * width..(row + 1) * width));
+        if let Some(features) = self.stored_features(table, rows.iter().copied())? {
             return Ok((features, Vec::new(), Vec::new()));
         }
-        let mut features = vec![0.0; rows.len() * width];
+        let mut features = vec![0.0; rows.len() * self.width()];
         let (unseen, gaps) = self.encode_known(table, rows.iter().copied(), &mut features)?;
         Ok((Features::F32(features), unseen, gaps))
     }
@@ -138,6 +133,39 @@ impl FittedTransforms {
     }
 }
 
+impl FittedTransforms {
+    /// The features of rows of an array before they are divided, in bytes if the array is; none if more is done to them.
+    pub(super) fn stored_features(
+        &self,
+        table: &Table,
+        rows: impl IntoIterator<Item = usize>,
+    ) -> Result<Option<Features>, DataError> {
+        let [column] = self.columns() else { return Ok(None) };
+        let Some((transforms, _)) = column.stored() else { return Ok(None) };
+        let bound = BoundColumn::new(column, table).map_err(|fault| fault.of(table.name()))?;
+        let bound = BoundColumn { transforms, ..bound };
+        let Cells::Arrays { values, .. } = bound.cells else { return Ok(None) };
+        let len: usize = column.shape.iter().product();
+        let (mut features, mut cell) = (values.empty(), CellValues::default());
+        for row in rows {
+            if transforms.is_empty() {
+                features.extend_from(values, row * len..(row + 1) * len);
+                continue;
+            }
+            bound.load(row, &mut cell);
+            match &mut features {
+                Features::U8(bytes) => bytes.extend(cell.open.iter().map(|&x| x as u8)),
+                Features::F32(numbers) => {
+                    let start = numbers.len();
+                    numbers.resize(start + cell.len(), 0.0);
+                    cell.write(&mut numbers[start..]);
+                }
+            }
+        }
+        Ok(Some(features))
+    }
+}
+
 /// A missing cell that nothing imputes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MissingFeature {
@@ -149,6 +177,8 @@ pub(crate) struct MissingFeature {
 /// A fitted column and its cells in a table.
 pub(super) struct BoundColumn<'a> {
     pub(super) column: &'a FittedColumn,
+    /// Those that are applied.
+    transforms: &'a [FittedTransform],
     cells: &'a Cells,
     /// For each category of the table its code among those of the training part.
     codes: Vec<f64>,
@@ -181,7 +211,7 @@ impl<'a> BoundColumn<'a> {
             Some(cells @ Cells::Numbers(_)) if is_whole => (cells, Vec::new(), column.codes()),
             other => return Err(other_form(&column.name, other, &expected)),
         };
-        Ok(Self { column, cells, codes, names })
+        Ok(Self { column, transforms: &column.transforms, cells, codes, names })
     }
 
     pub(super) fn cells(&self) -> &'a Cells {
@@ -231,7 +261,7 @@ impl<'a> BoundColumn<'a> {
                 cell.open.push(code);
             }
         }
-        self.column.apply(cell);
+        self.transforms.iter().for_each(|transform| transform.fitted().apply(cell));
         unseen
     }
 }

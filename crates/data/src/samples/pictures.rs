@@ -74,7 +74,7 @@ impl PictureRows {
                     "size: found {size:?}, expected [{rows}, {columns}], that of the model"
                 )));
             }
-            size => size.is_some() || trained_so,
+            size => size.is_some() || trained_so || column.resizes(),
         };
         let target = fitted.target().map_or("", |target| target.column());
         let names = [&column.name, target].map(str::to_owned);

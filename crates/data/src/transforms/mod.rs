@@ -4,12 +4,16 @@
 //! 1970) or of categories (codes), one for each element of an array. A missing cell is NaN. Beside them are numbers that
 //! are finished: features that no later transform changes.
 
+pub mod color;
+pub mod crop;
 pub mod date_parts;
 pub mod divide;
+pub mod gray;
 pub mod impute;
 pub mod log;
 pub mod one_hot;
 pub mod ordinal;
+pub mod resize;
 pub mod robust_scale;
 pub mod standardize;
 
@@ -82,6 +86,14 @@ transforms! {
     Ordinal: ordinal::Ordinal, ordinal::Ordinal;
     /// Year, month, day and other parts of a date.
     DateParts: date_parts::DateParts, date_parts::DateParts;
+    /// Pictures of another size.
+    Resize: resize::ResizePictures, resize::FittedResize;
+    /// The middle of a picture.
+    Crop: crop::CropPictures, crop::FittedCrop;
+    /// Grey pictures.
+    Gray: gray::GrayPictures, gray::FittedGray;
+    /// Pictures in red, green and blue.
+    Color: color::ColorPictures, color::FittedColor;
 }
 
 /// What the numbers of a column are.
@@ -94,6 +106,9 @@ pub(crate) enum CellContent {
     Category,
 }
 
+/// The most features of a table, and elements of an array.
+pub(crate) const MOST_FEATURES: usize = 1 << 20;
+
 /// The code of a category that training did not have.
 pub(crate) const UNSEEN: f64 = -1.0;
 
@@ -103,6 +118,8 @@ pub(crate) struct ColumnValues {
     pub(crate) content: CellContent,
     /// The names of the numbers that the next transform changes.
     pub(crate) open: Vec<String>,
+    /// The axes that these numbers have in this order; empty unless they are the elements of an array.
+    pub(crate) shape: Vec<usize>,
     /// The names of the features that no transform changes any more.
     pub(crate) finished: Vec<String>,
     /// What the feature of each category is called after the name of the column: `=clerk`.
@@ -111,6 +128,17 @@ pub(crate) struct ColumnValues {
     pub(crate) has_missing: bool,
     /// Whether the numbers are bytes, as those of pictures are.
     pub(crate) is_bytes: bool,
+}
+
+impl ColumnValues {
+    /// The same with the elements of an array of these axes; none if there are too many, or no such array before.
+    pub(crate) fn with_shape(mut self, shape: Vec<usize>) -> Option<Self> {
+        let elements = elements(&shape).filter(|&n| n <= MOST_FEATURES)?;
+        let first = self.open.first()?;
+        let name = first.strip_suffix("[0]")?.to_owned();
+        self.open = (0..elements).map(|i| format!("{name}[{i}]")).collect();
+        Some(Self { shape, ..self })
+    }
 }
 
 /// The numbers of a row's cell between two transforms.
@@ -151,6 +179,11 @@ pub(crate) trait TransformSettings {
         Ok(())
     }
 
+    /// What is wrong with numbers that have these axes, none unless they are the elements of an array.
+    fn check_shape(&self, _shape: &[usize]) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Begins to fit it. `limit` is the most values that it may keep of each number.
     fn fit(&self, input: &ColumnValues, limit: usize) -> Fitting;
 }
@@ -177,6 +210,11 @@ pub(crate) trait ApplyTransform {
 
     /// Transforms a row.
     fn apply(&self, cell: &mut CellValues);
+
+    /// Whether it makes bytes of bytes.
+    fn keeps_bytes(&self) -> bool {
+        false
+    }
 }
 
 impl From<FittedTransform> for Fitting {
@@ -208,4 +246,45 @@ pub(crate) fn scaled(x: f64, center: f64, scale: f64) -> f64 {
 pub(crate) fn are_scales(centers: &[f64], scales: &[f64], n: usize) -> bool {
     let lengths = centers.len() == n && scales.len() == n;
     lengths && centers.iter().all(|x| x.is_finite()) && scales.iter().all(|&x| x > 0.0)
+}
+
+/// The number of elements of an array of these axes; none if it is too large to be counted.
+pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |n, &axis| n.checked_mul(axis))
+}
+
+/// Rows, columns and channels of pictures that have these axes, or what is wrong with these.
+fn pictures(shape: &[usize]) -> Result<[usize; 3], String> {
+    match *shape {
+        [rows, columns] if rows > 0 && columns > 0 => Ok([rows, columns, 1]),
+        [rows, columns, channels @ (1 | 3)] if rows > 0 && columns > 0 => {
+            Ok([rows, columns, channels])
+        }
+        [] => Err("found single numbers, expected pictures".to_owned()),
+        _ => Err(format!(
+            "found arrays of shape {shape:?}, expected pictures: [rows, columns] or [rows, columns, 1 or 3 channels]"
+        )),
+    }
+}
+
+/// An error unless there can be pictures of this size.
+fn check_picture_size(size: [usize; 2]) -> Result<(), String> {
+    match elements(&size) {
+        Some(1..=MOST_FEATURES) => Ok(()),
+        _ => {
+            let expected = format!("rows and columns, 1 to {MOST_FEATURES} pixels");
+            Err(format!("size is {size:?}, expected {expected}"))
+        }
+    }
+}
+
+/// The axes of pictures with other rows and columns.
+fn with_size(shape: &[usize], size: [usize; 2]) -> Vec<usize> {
+    size.into_iter().chain(shape.iter().copied().skip(2)).collect()
+}
+
+/// The axes of pictures with other channels.
+fn with_channels(shape: &[usize], channels: usize) -> Vec<usize> {
+    let has_axis = shape.len() > 2 || channels != 1;
+    shape.iter().copied().take(2).chain(has_axis.then_some(channels)).collect()
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use data::columns::ColumnKind;
+use data::readers::pictures::PICTURE;
 use data::{DataFault, FittedTransforms, TransformPlan};
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, require};
 use nn::settings;
@@ -119,7 +120,7 @@ impl DataSpec {
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Parts, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        match self.source_without_parts().as_dyn().read(&mut digits)? {
+        match self.source_as_read(fitted.as_deref()).as_dyn().read(&mut digits)? {
             SourceData::Sets(_) if self.split.is_some() => {
                 let what = "data.split: expected a source of one table, found one with a test set of its own";
                 Err(DataFault::Columns(what.to_owned()).of(self.source.name()).into())
@@ -149,13 +150,24 @@ impl DataSpec {
         }
     }
 
-    /// The source, in which a column that names parts is not a feature.
-    fn source_without_parts(&self) -> DataSource {
+    /// The source, in which a column that names parts is not a feature, and pictures have the form that the model or the
+    /// first transforms give them, so that they are scaled once.
+    fn source_as_read(&self, fitted: Option<&FittedTransforms>) -> DataSource {
         let mut source = self.source.clone();
-        let column = self.split.as_ref().and_then(|split| split.as_dyn().part_column());
-        if let (DataSource::DataFiles(files), Some(column)) = (&mut source, column) {
+        let DataSource::DataFiles(files) = &mut source else { return source };
+        if let Some(column) = self.split.as_ref().and_then(|split| split.as_dyn().part_column()) {
             files.kinds.entry(column.to_owned()).or_insert(ColumnKind::Identifier);
         }
+        let plan = self.transforms.as_ref();
+        let columns = fitted.map_or(&[][..], FittedTransforms::columns);
+        let shape =
+            columns.iter().find(|column| column.name == PICTURE).map(|column| &column.shape[..]);
+        let (size, channels) = match shape {
+            Some(&[rows, columns, channels]) => (Some([rows, columns]), Some(channels)),
+            _ => plan.map_or((None, None), |plan| plan.picture_form(PICTURE)),
+        };
+        files.size = files.size.or(size);
+        files.channels = files.channels.or(channels);
         source
     }
 

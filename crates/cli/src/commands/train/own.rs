@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use diagnostics::table;
 use gradus::data::Targets;
-use gradus::data::columns::{TableDescription, Target};
+use gradus::data::columns::{CellNotation, TableDescription, Target};
 use gradus::events::Summary;
 use gradus::graph::Pool;
 use gradus::runs::sources::files::DataFiles;
@@ -199,7 +199,11 @@ fn describe(about: &TableDescription, parts: &Parts, out: &mut dyn Write) -> any
     let sets = sets
         .into_iter()
         .filter_map(|(name, set)| Some(format!("{} {name}", thousands(set?.len() as u64))));
-    let fields = [
+    let scaled = about.columns.iter().any(|column| {
+        let is_shape = &column.shape[..] == parts.train.sample_shape();
+        column.notation == Some(CellNotation::ScaledPictures) && !is_shape
+    });
+    let mut fields = vec![
         ("data", about.name.clone()),
         ("read as", if read.is_empty() { "as it is".to_owned() } else { read }),
         (
@@ -209,6 +213,10 @@ fn describe(about: &TableDescription, parts: &Parts, out: &mut dyn Write) -> any
         ("target", target),
         ("rows", sets.collect::<Vec<_>>().join(", ")),
     ];
+    if let (true, [rows, columns, ..]) = (scaled, parts.train.sample_shape()) {
+        let size = format!("{columns} x {rows} for training; data.transforms changes it");
+        fields.insert(2, ("pictures", size));
+    }
     table::fields(out, &fields)?;
     writeln!(out)?;
     Ok(())

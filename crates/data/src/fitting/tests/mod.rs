@@ -1,6 +1,7 @@
 //! Features against plain computations.
 
 mod datasets;
+mod pictures;
 mod refused;
 
 use kernels::random::Stream;

@@ -13,8 +13,9 @@ use crate::columns::{
 use crate::mistakes::{CellMistake, RowMistakes};
 use crate::{DataError, DataFault, Features};
 
-/// The names of the two columns.
-const PICTURE: &str = "picture";
+/// The name of the column of pictures.
+pub const PICTURE: &str = "picture";
+/// The name of the column of classes.
 const CLASS: &str = "class";
 /// Bytes of the largest file that is read.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -228,22 +229,41 @@ impl Looked {
     }
 
     fn shape(&self, options: &TableOptions) -> Option<[usize; 3]> {
-        // Of equally frequent sizes the larger one.
-        let most = self.sizes.iter().max_by_key(|&(size, count)| (*count, *size));
-        let [rows, columns] = options.size.or(most.map(|(size, _)| *size))?;
+        let [rows, columns] = options.size.or_else(|| self.size())?;
         let channels = options.channels.unwrap_or(if self.colored > 0 { 3 } else { 1 });
         Some([rows.max(1), columns.max(1), if channels == 1 { 1 } else { 3 }])
+    }
+
+    /// The size of at least half of the pictures, or else their median rows and columns.
+    fn size(&self) -> Option<[usize; 2]> {
+        let n: usize = self.sizes.values().sum();
+        // Of equally frequent sizes the larger one.
+        let (most, count) = self.sizes.iter().max_by_key(|&(size, count)| (*count, *size))?;
+        let median = |axis: usize| {
+            let mut all: Vec<_> =
+                self.sizes.iter().map(|(size, count)| (size[axis], count)).collect();
+            all.sort_unstable();
+            let mut before = 0;
+            let is_middle = |&&(_, count): &&(usize, &usize)| {
+                before += count;
+                2 * before > n
+            };
+            all.iter().find(is_middle).map(|(length, _)| *length)
+        };
+        if 2 * count >= n { Some(*most) } else { Some([median(0)?, median(1)?]) }
     }
 
     fn findings(&self, [rows, columns, channels]: [usize; 3]) -> Vec<Finding> {
         let same = self.sizes.get(&[rows, columns]).copied().unwrap_or(0);
         let n: usize = self.sizes.values().sum();
-        let mut size = format!("{columns} x {rows}");
-        if same < n {
-            size += &format!(
-                ", as {same} of {n} have; others are scaled to cover that and cut at both sides"
-            );
-        }
+        let scaled = "are scaled to cover that and cut at both sides";
+        let size = match same {
+            _ if same == n => format!("{columns} x {rows}"),
+            _ if 2 * same < n && self.size() == Some([rows, columns]) => {
+                format!("{columns} x {rows}, the medians of {n}; others {scaled}")
+            }
+            _ => format!("{columns} x {rows}, as {same} of {n} have; others {scaled}"),
+        };
         let colors = match channels {
             1 => "grey".to_owned(),
             _ => format!("red, green and blue, as {} of {n} have", self.colored),

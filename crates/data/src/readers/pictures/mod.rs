@@ -15,7 +15,7 @@ use crate::{DataError, DataFault};
 #[cfg(feature = "files")]
 pub(crate) use self::folder::FolderPictures;
 #[cfg(feature = "files")]
-pub use self::folder::PictureFolder;
+pub use self::folder::{PICTURE, PictureFolder};
 
 /// Pixels of the largest picture that is read: 64 million.
 const MOST_PIXELS: usize = 1 << 26;

@@ -1,0 +1,63 @@
+//! Pictures in red, green and blue: of a grey one all three are the grey. Colours stay as they are.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
+    TransformSettings, pictures, with_channels,
+};
+
+/// Pictures in red, green and blue. It has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColorPictures {}
+
+/// The pictures of the training part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedColor {
+    /// Rows, columns and channels before.
+    pub from: [usize; 3],
+}
+
+impl TransformSettings for ColorPictures {
+    fn name(&self) -> &'static str {
+        "color"
+    }
+
+    fn gives(&self, content: CellContent) -> Option<CellContent> {
+        (content == CellContent::Number).then_some(content)
+    }
+
+    fn check_shape(&self, shape: &[usize]) -> Result<(), String> {
+        pictures(shape).map(drop)
+    }
+
+    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+        let from = pictures(&input.shape).expect("checked");
+        FittedTransform::from(FittedColor { from }).into()
+    }
+}
+
+impl ApplyTransform for FittedColor {
+    fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
+        let shape = with_channels(&input.shape, 3);
+        (pictures(&input.shape) == Ok(self.from)).then(|| input.with_shape(shape))?
+    }
+
+    fn apply(&self, cell: &mut CellValues) {
+        let [rows, columns, channels] = self.from;
+        if channels != 1 {
+            return;
+        }
+        cell.open.resize(3 * rows * columns, 0.0);
+        // From the end, so that no grey is written over before it is read.
+        for pixel in (0..rows * columns).rev() {
+            let grey = cell.open[pixel];
+            cell.open[3 * pixel..3 * pixel + 3].fill(grey);
+        }
+    }
+
+    fn keeps_bytes(&self) -> bool {
+        true
+    }
+}
