@@ -64,10 +64,7 @@ pub(crate) fn run(args: &DataArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         return table::run(path.as_ref(), args, out);
     }
     for (option, is_given) in [("--target", args.target.is_some()), ("--svg", args.svg.is_some())] {
-        ensure!(
-            !is_given,
-            "{option}: expected a file or a folder of data, found an experiment"
-        );
+        ensure!(!is_given, "{option}: expected a file or a folder of data, found an experiment");
     }
     let experiment = ExperimentArgs { experiment: args.data.clone(), set: args.set.clone() };
     experiment::run(&experiment, args, out)
