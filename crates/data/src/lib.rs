@@ -40,7 +40,9 @@ pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]
 pub use open::open;
 pub use order::Order;
-pub use report::{ColumnRange, TableReport};
+pub use report::{
+    ColumnDistribution, ColumnRange, DistributionCounts, TableDistributions, TableReport,
+};
 pub use sampler::{Draw, Sampler};
 #[cfg(feature = "files")]
 pub use samples::{SampleBlock, SampleSource};

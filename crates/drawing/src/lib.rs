@@ -1,6 +1,7 @@
 //! Drawings of networks: text, Graphviz DOT, SVG, and positions for a page; and what other drawings need for that.
 
 mod axis;
+mod chart;
 mod dot;
 mod lanes;
 mod layout;
@@ -10,6 +11,7 @@ use graph::Float;
 use nn::{LayerInput, LayerSummary, Model};
 
 pub use axis::{rounded, ticks};
+pub use chart::{Chart, ChartPage, ChartRow, ChartShapes, SERIES_COLORS};
 pub use lanes::LaneRow;
 pub use layout::{DiagramLayout, DrawingError, PlannedEdge, Route, place_to_the_right};
 pub use svg::SvgPicture;

@@ -7,6 +7,7 @@ mod batches;
 pub mod cross_validation;
 pub mod explanation;
 pub mod gradient_check;
+pub mod importance;
 mod quantiles;
 mod recorder;
 mod trainer;

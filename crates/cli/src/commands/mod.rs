@@ -7,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod importance;
 pub(crate) mod lesson;
 pub(crate) mod predict;
 pub(crate) mod presets;
@@ -46,6 +47,7 @@ commands! {
     data::DataArgs => Data,
     eval::EvalArgs => Eval,
     cross_validate::CrossValidateArgs => CrossValidate,
+    importance::ImportanceArgs => Importance,
     predict::PredictArgs => Predict,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,

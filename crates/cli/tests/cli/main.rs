@@ -6,6 +6,7 @@ mod elements;
 mod evaluation;
 mod formulas;
 mod hostile;
+mod importance;
 mod lessons;
 mod mistakes;
 mod own_data;

@@ -134,6 +134,34 @@ impl Table {
         Self { name: self.name.clone(), first_row, rows: range.len(), columns }
     }
 
+    /// A copy of the rows of these numbers, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let column = |Column { name, cells }: &Column| Column {
+            name: name.clone(),
+            cells: cells.select(rows),
+        };
+        let columns = self.columns.iter().map(column).collect();
+        Self { name: self.name.clone(), first_row: 0, rows: rows.len(), columns }
+    }
+
+    /// The same table with other cells in a column that it has.
+    ///
+    /// # Panics
+    ///
+    /// If it does not have the column, or not as many rows.
+    #[must_use]
+    pub fn with_cells(mut self, name: &str, cells: Cells) -> Self {
+        assert!(cells.have(self.rows), "column `{name}` does not have {} cells", self.rows);
+        let column = self.columns.iter_mut().find(|column| column.name == name);
+        column.unwrap_or_else(|| panic!("no column `{name}`")).cells = cells;
+        self
+    }
+
     /// The same rows as those from the row of this number on, counted from 0, of a larger table: in messages.
     #[must_use]
     pub fn beginning_at(self, first_row: usize) -> Self {
@@ -240,6 +268,24 @@ impl Cells {
         }
     }
 
+    fn select(&self, rows: &[usize]) -> Self {
+        let rows = rows.iter().copied();
+        match self {
+            Self::Numbers(numbers) => Self::Numbers(rows.map(|row| numbers[row]).collect()),
+            Self::Texts(texts) => Self::Texts(rows.map(|row| texts[row].clone()).collect()),
+            Self::Categories { codes, categories } => {
+                let codes = rows.map(|row| codes[row]).collect();
+                Self::Categories { codes, categories: categories.clone() }
+            }
+            Self::Arrays { shape, values } => {
+                let len = shape.iter().product::<usize>();
+                let mut selected = values.empty();
+                rows.for_each(|row| selected.extend_from(values, row * len..(row + 1) * len));
+                Self::Arrays { shape: shape.clone(), values: selected }
+            }
+        }
+    }
+
     /// Takes away all cells behind the first `rows`, of a column that is not of arrays.
     pub(crate) fn truncate(&mut self, rows: usize) {
         match self {
@@ -326,6 +372,32 @@ mod tests {
         table.append(block(&[2.0, 3.0], &[0, MISSING], &[3, 4, 5, 6])?);
         assert_eq!(table, block(&[1.0, 2.0, 3.0], &[1, 0, MISSING], &[1, 2, 3, 4, 5, 6])?);
         assert_eq!(table.column("y").map(|column| column.cells.missing()), Some(1));
+        Ok(())
+    }
+
+    #[test]
+    fn rows_are_selected_in_any_order_and_more_than_once() -> Result<(), DataError> {
+        let categories: Arc<[String]> = ["a".to_owned(), "b".to_owned()].into();
+        let texts = |texts: &[&str]| {
+            Cells::Texts(texts.iter().map(|text| Some((*text).to_owned())).collect())
+        };
+        let table = |numbers: &[f64], codes: &[u32], names: &[&str], pixels: &[u8]| {
+            let codes = Cells::Categories { codes: codes.to_vec(), categories: categories.clone() };
+            let columns = vec![
+                column("x", Cells::Numbers(numbers.to_vec())),
+                column("y", codes),
+                column("t", texts(names)),
+                column("p", bytes(pixels)),
+            ];
+            Table::new("t", numbers.len(), columns)
+        };
+        let all = table(&[1.0, 2.0, 3.0], &[1, 0, MISSING], &["u", "v", "w"], &[1, 2, 3, 4, 5, 6])?;
+        let some =
+            table(&[3.0, 1.0, 3.0], &[MISSING, 1, MISSING], &["w", "u", "w"], &[5, 6, 1, 2, 5, 6])?;
+        assert_eq!(all.beginning_at(9).select(&[2, 0, 2]), some);
+        let other = some.clone().with_cells("x", Cells::Numbers(vec![7.0; 3]));
+        assert_eq!(other.column("x").map(|x| &x.cells), Some(&Cells::Numbers(vec![7.0; 3])));
+        assert_eq!(other.column("t"), some.column("t"));
         Ok(())
     }
 }

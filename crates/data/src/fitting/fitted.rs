@@ -1,5 +1,7 @@
 //! Fitted transforms as one value, which is saved and read.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::column::FittedColumn;
@@ -75,6 +77,15 @@ impl FittedTransforms {
     /// The names of the features: `age`, `age is missing`, `job=clerk`, `born year`, `pixels[7]`.
     pub fn features(&self) -> &[String] {
         &self.features
+    }
+
+    /// Which features are those of each column: a column's are consecutive, and depend on nothing but its cell.
+    pub fn feature_ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        self.columns().iter().scan(0, |first, column| {
+            let range = *first..*first + column.features().map_or(0, |names| names.len());
+            *first = range.end;
+            Some(range)
+        })
     }
 
     /// Number of features.

@@ -1,5 +1,6 @@
 //! What data is, before it is used: ranges, classes, duplicates, and what spoils results.
 
+mod distributions;
 mod leak;
 mod ranges;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::Serialize;
 
+pub use self::distributions::{ColumnDistribution, DistributionCounts, TableDistributions};
 use self::leak::Sample;
 pub use self::ranges::ColumnRange;
 use crate::columns::{Cells, Table, TableDescription, TableSource};
@@ -62,9 +64,7 @@ impl TableReport {
         let mut ranges = vec![ColumnRange::default(); description.columns.len()];
         let mut sample = Sample::new(&description);
         let (mut seen, mut duplicates, mut read) = (HashSet::new(), 0, 0);
-        let cells = |shape: &[usize]| shape.iter().product::<usize>();
-        let width: usize = description.columns.iter().map(|column| cells(&column.shape)).sum();
-        for block in source.blocks((BLOCK_CELLS / width.max(1)).clamp(1, 4096))? {
+        for block in source.blocks(block_rows(&description))? {
             let block = block?;
             for (range, column) in ranges.iter_mut().zip(block.columns()) {
                 range.add(&column.cells);
@@ -84,6 +84,13 @@ impl TableReport {
         report.warnings = warnings::of(&report, &sample);
         Ok(report)
     }
+}
+
+/// Rows of a block.
+fn block_rows(description: &TableDescription) -> usize {
+    let cells = |shape: &[usize]| shape.iter().product::<usize>();
+    let width: usize = description.columns.iter().map(|column| cells(&column.shape)).sum();
+    (BLOCK_CELLS / width.max(1)).clamp(1, 4096)
 }
 
 /// A number of 64 bits for the contents of a row.

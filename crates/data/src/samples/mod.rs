@@ -15,7 +15,7 @@ use std::path::Path;
 use self::matching::{FoundColumns, MatchedColumns};
 use self::pictures::PictureRows;
 use crate::columns::{
-    ColumnKind, RowBlock, RowName, Table, TableBlocks, TableOptions, TableSource, Target,
+    ColumnKind, DrawnRows, RowBlock, RowName, Table, TableBlocks, TableOptions, TableSource, Target,
 };
 use crate::fitting::{MISSING_CELL, MissingFeature};
 use crate::input::{Input, unpack};
@@ -31,6 +31,7 @@ use crate::{
 const SHOWN: usize = 3;
 /// Rows that are read at a time for a dataset.
 const ROWS: usize = 1000;
+const NO_ROWS: &str = "has no rows, expected one or more";
 /// What to do about rows that cannot be used.
 const ADVICE: &str = "mend them, or leave such rows out (`skip_bad_rows`)";
 
@@ -71,6 +72,8 @@ pub struct SampleBlock {
     pub targets: Option<Targets>,
     /// What each row is called.
     pub names: Vec<RowName>,
+    /// The rows before the transforms, in the columns that the model takes, and the target if the data has it.
+    pub table: Table,
 }
 
 /// Where rows come from.
@@ -284,6 +287,21 @@ impl<'a> SampleSource<'a> {
         findings
     }
 
+    /// Reads all rows, and draws at most `most` of them by a seed: the columns that the model takes before its transforms, and the
+    /// target if the data has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`dataset`](Self::dataset).
+    pub fn draw(&mut self, most: usize, seed: u64) -> Result<Table, DataError> {
+        let (name, mut drawn) = (self.name.clone(), DrawnRows::new(most, seed));
+        for block in self.blocks(ROWS)? {
+            let block = block?.table;
+            drawn.add(&block, &Vec::from_iter(0..block.len()));
+        }
+        drawn.finish().ok_or_else(|| DataFault::Columns(NO_ROWS.to_owned()).of(name))
+    }
+
     /// Reads all rows as a dataset, with their targets.
     ///
     /// # Errors
@@ -306,8 +324,7 @@ impl<'a> SampleSource<'a> {
                 Some(all) => all.append(targets),
             }
         }
-        let what = "has no rows, expected one or more".to_owned();
-        let targets = all.ok_or_else(|| DataFault::Columns(what).of(&name))?;
+        let targets = all.ok_or_else(|| DataFault::Columns(NO_ROWS.to_owned()).of(&name))?;
         fitted.dataset(name, features.finish()?, targets)
     }
 }
@@ -342,7 +359,7 @@ struct Encode<'a> {
 
 impl Encode<'_> {
     fn samples(&self, block: RowBlock, counts: &mut RowCounts) -> Result<SampleBlock, DataError> {
-        let RowBlock { mut table, names, mistakes } = block;
+        let RowBlock { mut table, mut names, mistakes } = block;
         counts.mistakes.append(mistakes);
         if let Some(columns) = self.columns {
             table = columns.put_together(table)?;
@@ -373,6 +390,9 @@ impl Encode<'_> {
         }
         if left_out.contains(&true) {
             rows.retain(|&row| !left_out[row]);
+            table = table.select(&rows);
+            names = rows.iter().map(|&row| names[row].clone()).collect();
+            rows = (0..rows.len()).collect();
             (features, unseen, _) = self.features(&table, &rows)?;
             targets =
                 target.map(|target| target.encode(&table, rows.iter().copied())).transpose()?;
@@ -389,8 +409,7 @@ impl Encode<'_> {
                 examples.push(category);
             }
         }
-        let names = rows.iter().map(|&row| names[row].clone()).collect();
-        Ok(SampleBlock { features, targets, names })
+        Ok(SampleBlock { features, targets, names, table })
     }
 
     fn features(

@@ -71,6 +71,25 @@ fn columns_are_found_by_name_whatever_their_order_and_others_are_said() {
 }
 
 #[test]
+fn rows_are_drawn_before_their_transforms_and_without_the_bad_ones() {
+    let fitted = pets();
+    assert_eq!(Vec::from_iter(fitted.feature_ranges()), [0..1, 1..2, 2..4]);
+    let text = "kind,size,id,class\ndog,1,1,x\ncat,2,2,\ncat,,3,y\nhen,4,4,z\ndog,5,5,x\n";
+    let options = TableOptions { skip_bad_rows: true, ..TableOptions::default() };
+    let bytes = || io::Cursor::new(text.as_bytes());
+    let mut source = SampleSource::of_reader("new.csv", bytes(), &options, &fitted, true).unwrap();
+    let rows = source.draw(10, 1).unwrap();
+    // The second row has no target, the fourth one that training does not have.
+    let cells = |name: &str| &rows.column(name).unwrap().cells;
+    assert!(matches!(cells("id"), Cells::Numbers(ids) if *ids == [1.0, 3.0, 5.0]));
+    assert!(matches!(cells("size"), Cells::Numbers(sizes) if sizes[1].is_nan()));
+    assert_eq!([0, 1, 2].map(|row| cells("kind").text(row).unwrap()), ["dog", "cat", "dog"]);
+    assert_eq!((source.mistakes().count, rows.columns().len()), (1, 4));
+    let mut source = SampleSource::of_reader("new.csv", bytes(), &options, &fitted, true).unwrap();
+    assert_eq!(source.draw(2, 1).unwrap().len(), 2);
+}
+
+#[test]
 fn missing_and_unseen_cells_become_what_the_transforms_say_and_are_counted() {
     let fitted = pets();
     let text = "id,size,kind\n1,,cat\n2,NA,bird\n3,1,?\n4,1,cow\n";

@@ -1,6 +1,6 @@
 //! Paths over lines of equal height, or over a curve, as a picture in SVG.
 
-use drawing::{SvgPicture, ticks};
+use drawing::{SERIES_COLORS, SvgPicture, ticks};
 
 use super::{Descent, DescentPath, FunctionCurve, PathEnd, Surface};
 use crate::six_digits;
@@ -17,9 +17,8 @@ const LEGEND_LINE: f64 = 40.0;
 /// Marks on each axis, at most one more.
 const TICKS: usize = 6;
 
-/// Colours of the paths, to be told apart on light ground and on dark.
-const COLORS: [&str; super::MAX_PATHS] =
-    ["#3b63e6", "#d93a3f", "#1f8a4c", "#b06a00", "#8a4fc9", "#00838f", "#c2448f", "#7a7a2a"];
+/// Colours of the paths.
+const COLORS: [&str; super::MAX_PATHS] = SERIES_COLORS;
 
 const STYLE: &str = "\
     .field { fill: none; stroke: var(--border); }\n\

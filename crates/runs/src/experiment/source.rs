@@ -6,9 +6,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use data::columns::ColumnKind;
+use data::columns::{ColumnKind, DrawnRows, Table};
 use data::readers::pictures::PICTURE;
 use data::{DataFault, FittedTransforms, TransformPlan};
+use events::Part;
 use nn::registry::{InvalidSetting, nested, one_or_more, optional, require};
 use nn::settings;
 
@@ -114,6 +115,30 @@ impl DataSpec {
         self.open_with(Some(fitted), mnist)
     }
 
+    /// Rows of a part of a table, before any transform.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and if the data is not a table, or has no such part.
+    pub fn draw_rows<E: StdError + Send + Sync + 'static>(
+        &self,
+        part: Part,
+        drawn: DrawnRows,
+        mnist: impl Fn() -> Result<Split, E>,
+    ) -> Result<Table, ExperimentError> {
+        let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
+        match self.source_without_parts().as_dyn().read(&mut digits)? {
+            SourceData::Sets(_) => {
+                let what = "expected a table of columns, found samples that are arrays".to_owned();
+                Err(DataFault::Columns(what).of(self.source.name()).into())
+            }
+            SourceData::Tables(tables) => {
+                let names = self.names_of_classes();
+                tables::draw(&self.table_parts(None, &names), tables, part, drawn)
+            }
+        }
+    }
+
     fn open_with<E: StdError + Send + Sync + 'static>(
         &self,
         fitted: Option<Arc<FittedTransforms>>,
@@ -127,18 +152,26 @@ impl DataSpec {
             }
             SourceData::Sets(split) => self.prepare_with(fitted, split.into()),
             SourceData::Tables(tables) => {
-                let parts = TableParts {
-                    fitted,
-                    transforms: self.transforms.as_ref(),
-                    class_names: &self.names_of_classes(),
-                    split: self.split.as_ref(),
-                    test: self.test,
-                    validation: self.validation,
-                    limit: self.limit,
-                    seed: self.seed,
-                };
-                tables::prepare(&parts, tables)
+                let names = self.names_of_classes();
+                tables::prepare(&self.table_parts(fitted, &names), tables)
             }
+        }
+    }
+
+    fn table_parts<'a>(
+        &'a self,
+        fitted: Option<Arc<FittedTransforms>>,
+        class_names: &'a [String],
+    ) -> TableParts<'a> {
+        TableParts {
+            fitted,
+            transforms: self.transforms.as_ref(),
+            class_names,
+            split: self.split.as_ref(),
+            test: self.test,
+            validation: self.validation,
+            limit: self.limit,
+            seed: self.seed,
         }
     }
 

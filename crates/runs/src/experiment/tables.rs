@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data::columns::{Table, TableDescription, TableDifference, TableSource};
+use data::columns::{DrawnRows, Table, TableDescription, TableDifference, TableSource};
 use data::{
     DataFault, Dataset, FeatureWriter, FittedTarget, FittedTransforms, Targets, TransformPlan,
 };
@@ -102,6 +102,35 @@ fn prepare_to(
         part_rows,
     )?;
     Ok(parts.of_tables(fitted, notes))
+}
+
+/// Draws rows of a part.
+pub(super) fn draw(
+    data: &TableParts<'_>,
+    tables: TableSplit,
+    part: Part,
+    mut drawn: DrawnRows,
+) -> Result<Table, ExperimentError> {
+    let TableSplit { train, test } = tables;
+    let rows = parts_of_rows(data, &*train, test.is_some())?;
+    let mut draw = |table: &dyn TableSource, is_of_part: &dyn Fn(usize) -> bool| {
+        let mut first = 0;
+        for block in table.blocks(block_rows(table.description()))? {
+            let block = block?;
+            let chosen = (0..block.len()).filter(|row| is_of_part(first + row));
+            drawn.add(&block, &chosen.collect::<Vec<_>>());
+            first += block.len();
+        }
+        Ok::<_, ExperimentError>(())
+    };
+    match &test {
+        Some(test) if part == Part::Test => draw(test, &|_| true)?,
+        _ => draw(&*train, &|row| rows.get(row).copied().flatten() == Some(part))?,
+    }
+    drawn.finish().ok_or_else(|| {
+        let what = format!("the run has no {part} set, expected data.{part} in its experiment");
+        DataFault::Columns(what).of(&train.description().name).into()
+    })
 }
 
 /// The part of each row of the training table; none of rows without a target, and of those beyond the limit.

@@ -33,9 +33,23 @@ impl Evaluation {
     ///
     /// If the part has no sample, or is another one than that of the evaluation.
     pub fn measure(&self, targets: &Targets) -> Vec<MeasuredMetric> {
+        self.measure_some(targets, |_| true)
+    }
+
+    /// As [`measure`](Self::measure), of the metrics that are wanted: some take long for many samples.
+    ///
+    /// # Panics
+    ///
+    /// As [`measure`](Self::measure).
+    pub fn measure_some(
+        &self,
+        targets: &Targets,
+        is_wanted: impl Fn(&Metric) -> bool,
+    ) -> Vec<MeasuredMetric> {
         let classes = self.class_predictions(targets);
         let values = self.value_predictions(targets);
-        let measured = applicable(targets).filter_map(|metric| {
+        let wanted = applicable(targets).filter(|metric| is_wanted(metric));
+        let measured = wanted.filter_map(|metric| {
             let value = match metric.formula {
                 MetricFormula::Mean(_) => Ok(self.metrics.get(metric.name)?),
                 MetricFormula::Classes(formula) => formula(classes.as_ref()?),

@@ -1,6 +1,7 @@
 //! `data`: what data is, of an experiment or on its own.
 
 mod experiment;
+mod picture;
 mod table;
 
 pub(super) use table::open;
@@ -18,6 +19,9 @@ use crate::experiment::{ExperimentArgs, setting};
 /// A table is a text such as CSV, NumPy arrays (.npy, .npz) or IDX images; a folder has pictures in one folder for each
 /// class. Shown are how it was read, its columns with the kind of each and why, classes, duplicates, and what spoils
 /// results. What was found wrong is changed by --set, such as --set 'delimiter=;' or --set kinds.age=number.
+///
+/// With --svg, the values of each column are drawn, of each class in a colour of its own; of a folder the first pictures of each
+/// class.
 ///
 /// Of an experiment source, samples and classes are shown. With --png, samples are drawn side by side; with --augment
 /// beside each one what `data.augment` makes of it.
@@ -37,6 +41,10 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "PATH=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
 
+    /// Write a picture of a table or a folder, for light and dark ground.
+    #[arg(long, value_name = "FILE", conflicts_with = "png")]
+    svg: Option<PathBuf>,
+
     /// Write a sheet of training samples of an experiment.
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
@@ -55,10 +63,9 @@ pub(crate) fn run(args: &DataArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         ensure!(args.png.is_none(), "--png: expected an experiment, found the data {path}");
         return table::run(path.as_ref(), args, out);
     }
-    ensure!(
-        args.target.is_none(),
-        "--target: expected a file or a folder of data, found an experiment"
-    );
+    for (option, is_given) in [("--target", args.target.is_some()), ("--svg", args.svg.is_some())] {
+        ensure!(!is_given, "{option}: expected a file or a folder of data, found an experiment");
+    }
     let experiment = ExperimentArgs { experiment: args.data.clone(), set: args.set.clone() };
     experiment::run(&experiment, args, out)
 }

@@ -1,9 +1,11 @@
 //! A table or a folder of pictures before it is used.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use diagnostics::{did_you_mean, table};
 use gradus::data::columns::{
     ColumnDescription, ColumnKind, TableOptions, TableSource, Target, date_text,
@@ -11,7 +13,7 @@ use gradus::data::columns::{
 use gradus::data::{self, ColumnRange, RowMistakes, TableReport};
 use gradus::runs::presets;
 
-use super::DataArgs;
+use super::{DataArgs, picture};
 use crate::output::{print, thousands};
 use crate::reading::options;
 
@@ -38,6 +40,10 @@ pub(super) fn run(path: &Path, args: &DataArgs, out: &mut dyn Write) -> anyhow::
     options.skip_bad_rows = true;
     let source = open(path, &options)?;
     let report = TableReport::of(&*source)?;
+    if let Some(file) = &args.svg {
+        let picture = picture::of(&*source, &report)?;
+        fs::write(file, picture).with_context(|| format!("writing {}", file.display()))?;
+    }
     print(out, args.json, &report, |report, out| write(report, source.mistakes(), out))
 }
 
