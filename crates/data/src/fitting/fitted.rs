@@ -82,7 +82,9 @@ impl FittedTransforms {
     /// Which features are those of each column: a column's are consecutive, and depend on nothing but its cell.
     pub fn feature_ranges(&self) -> impl Iterator<Item = Range<usize>> {
         self.columns().iter().scan(0, |first, column| {
-            let range = *first..*first + column.features().map_or(0, |names| names.len());
+            let width =
+                column.output().map_or(0, |values| values.open.len() + values.finished.len());
+            let range = *first..*first + width;
             *first = range.end;
             Some(range)
         })

@@ -127,7 +127,7 @@ impl DataSpec {
         mnist: impl Fn() -> Result<Split, E>,
     ) -> Result<Table, ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
-        match self.source_without_parts().as_dyn().read(&mut digits)? {
+        match self.source_as_read(None).as_dyn().read(&mut digits)? {
             SourceData::Sets(_) => {
                 let what = "expected a table of columns, found samples that are arrays".to_owned();
                 Err(DataFault::Columns(what).of(self.source.name()).into())

@@ -246,7 +246,11 @@ impl OwnReport<'_> {
                 best.about
             )?,
             Some(best) if lead(best) == 0.0 => {
-                writeln!(out, "\nThe network is not better than {}, which is simpler.", best.about)?;
+                writeln!(
+                    out,
+                    "\nThe network is not better than {}, which is simpler.",
+                    best.about
+                )?;
             }
             _ => {}
         }
