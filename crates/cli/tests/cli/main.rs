@@ -12,6 +12,7 @@ mod mistakes;
 mod own_data;
 mod pages;
 mod predictions;
+mod rare_classes;
 mod regression;
 mod reports;
 mod resume;
