@@ -7,6 +7,7 @@ mod output;
 mod progress;
 mod reading;
 mod resume;
+mod samples;
 mod served;
 mod signal;
 mod threads;

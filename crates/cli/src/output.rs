@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use gradus::data::columns::date_text;
 use indicatif::HumanCount;
 use serde::Serialize;
 
@@ -63,6 +64,11 @@ pub(crate) fn csv_line<C: AsRef<str>>(cells: impl AsRef<[C]>) -> String {
     end += writer.terminator(&mut line[end..]).1;
     line.truncate(end);
     String::from_utf8(line).expect("texts with quotation marks")
+}
+
+/// A date, in seconds since 1970, without its time.
+pub(crate) fn day(seconds: f64) -> String {
+    date_text(seconds).chars().take_while(|letter| *letter != ' ').collect()
 }
 
 /// A whole number with its thousands apart: `244,076`.

@@ -38,7 +38,7 @@ const STYLE: &str = "\
     .title { font-weight: 600; }\n\
     .page, .title, .name { fill: var(--ink); }\n\
     .note, .tick, .row { font-size: 11px; }\n\
-    .page, .title, .name, .note { text-anchor: start; }\n\
+    .page, .title, .name, .note, .first { text-anchor: start; }\n\
     .left, .row { text-anchor: end; }\n\
     .grid { stroke: var(--border); stroke-width: 0.6; }\n\
     .zero, .whisker { stroke: var(--ink); stroke-width: 1.2; }\n\
@@ -274,10 +274,16 @@ impl Chart {
 }
 
 fn write_ticks(picture: &mut SvgPicture, axis: Axis, y: f64, text: fn(f64) -> String) {
-    // Long texts, such as dates, need the space of two.
-    let is_long = ticks(axis.numbers, TICKS).iter().any(|tick| text(*tick).width() > TICK_LETTERS);
-    for tick in ticks(axis.numbers, if is_long { TICKS / 2 } else { TICKS }) {
-        picture.text("tick", [axis.at(tick), y], &text(tick));
+    let round = ticks(axis.numbers, TICKS);
+    if round.iter().all(|tick| text(*tick).width() <= TICK_LETTERS) {
+        round.into_iter().for_each(|tick| picture.text("tick", [axis.at(tick), y], &text(tick)));
+        return;
+    }
+    // Of long texts, such as dates, there is space for three, and a round number is not a round date.
+    let [low, high] = axis.numbers;
+    let places = [(low, "tick first"), (low / 2.0 + high / 2.0, "tick"), (high, "tick left")];
+    for (tick, class) in places {
+        picture.text(class, [axis.at(tick), y], &text(tick));
     }
 }
 
@@ -473,6 +479,18 @@ mod tests {
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert_eq!(svg.matches("class=\"series\"").count(), 2);
         assert_eq!(svg.matches("<circle").count(), 3);
+    }
+
+    #[test]
+    fn texts_of_an_axis_that_are_long_stand_at_its_ends_and_in_the_middle() {
+        let shapes = |text| ChartShapes::Lines { xs: vec![0.0, 10.0], lines: vec![], text };
+        let short = page(vec![shapes(|x| x.to_string())]);
+        assert_eq!(short.matches("class=\"tick\"").count(), 5);
+        let long = page(vec![shapes(|x| format!("2024-03-{:02}", x + 10.0))]);
+        for text in ["first\" x=\"82.0", ">2024-03-10<", ">2024-03-15<", ">2024-03-20<"] {
+            assert_eq!(long.matches(text).count(), 1, "{text} in {long}");
+        }
+        assert_eq!(long.matches("2024").count(), 3);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use kernels::random::Stream;
 
 use crate::init::{Initializer, ParameterSize, he_normal::HeNormal};
 use crate::layers::Activation;
-use crate::registry::{Validate as _, nested, not_negative};
+use crate::registry::{InvalidSetting, Validate as _, nested, not_negative, require};
 use crate::setting::Bias;
 use crate::{Loss, settings};
 pub use builder::Builder;
@@ -128,6 +128,8 @@ pub struct Objective {
     pub loss: Loss,
     /// The cost of large weights.
     pub penalty: Penalty,
+    /// What the loss of a sample is multiplied by, for each class; empty if by nothing.
+    pub class_weights: Vec<f64>,
 }
 
 settings! {
@@ -357,9 +359,18 @@ impl Network {
         if !gives(outputs) && !has_one_for_two {
             return Err(NetworkError::Outputs { found: found.clone(), expected: outputs });
         }
+        let n_weights = objective.class_weights.len();
+        if n_weights > 0 {
+            let expected = format!("{outputs}, one for each class");
+            require(n_weights == outputs, "class_weights", n_weights, expected)?;
+        }
         let [data_loss, loss] = builder
             .loss(objective, prediction, target)
-            .map_err(|error| NetworkError::Loss { kind: objective.loss.name(), error })?;
+            .map_err(|error| NetworkError::Loss { kind: objective.loss.name(), error })?
+            .ok_or_else(|| {
+                let expected = "the loss cross_entropy or binary_cross_entropy";
+                InvalidSetting::new("class_weights", objective.loss.name(), expected)
+            })?;
         let Builder { graph, inputs, parameters, running_statistics, layers, .. } = builder;
         Ok(Model {
             graph,

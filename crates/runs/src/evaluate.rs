@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub meaning: Prediction,
     /// What predicted values are multiplied by to be in the unit of the target, [`FittedTarget::scales`].
     pub scales: Vec<f64>,
+    /// The probability from which on the second of two classes is predicted; the more probable class is if none is set.
+    pub threshold: Option<f64>,
 }
 
 /// A network compiled for evaluation.
@@ -121,6 +123,7 @@ impl Evaluator {
             predictions: Tensor::new([dataset.len(), outputs], predictions),
             meaning: saved.experiment.train.loss.prediction(),
             scales: scales.to_vec(),
+            threshold: None,
         }
     }
 }
@@ -132,7 +135,18 @@ impl Evaluation {
     }
 
     /// The predicted class of each sample.
+    ///
+    /// # Panics
+    ///
+    /// If there is a threshold, and not two probabilities for each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        self.rows().map(predicted_class)
+        self.rows().map(|row| match self.threshold {
+            Some(threshold) => {
+                let probabilities = self.meaning.probabilities(row).unwrap_or_default();
+                let share = probabilities[1] / probabilities.iter().sum::<f64>();
+                usize::from(share >= threshold)
+            }
+            None => predicted_class(row),
+        })
     }
 }

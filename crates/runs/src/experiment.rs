@@ -1,6 +1,7 @@
 //! The experiment file: everything that decides what a run computes, as TOML.
 
 mod builder;
+mod class_weights;
 pub(crate) mod document;
 pub mod early_stopping;
 mod part_rows;
@@ -36,6 +37,7 @@ use crate::augment::check_shape;
 use crate::metrics::BestOfEqual;
 
 pub use builder::ExperimentBuilder;
+pub use class_weights::{ClassWeights, WeightRule};
 pub use early_stopping::EarlyStopping;
 pub use part_rows::PartRows;
 pub use parts::{Parts, PartsError};
@@ -85,6 +87,9 @@ settings! {
     pub struct TrainSpec {
         /// The loss, see [`nn::losses`].
         loss: Loss = Loss::default(), nested;
+        /// What the loss of a training sample is multiplied by, for each class; evaluations are not weighted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        class_weights: Option<ClassWeights> = None, optional(ClassWeights::is_valid);
         /// From gradients to new parameters, see [`nn::optim`].
         optimizer: Optimizer = Adam::default().into(), nested;
         /// The learning rate at each step, see [`nn::schedule`].
@@ -167,9 +172,10 @@ impl TrainSpec {
         self.evaluate_every.unwrap_or((n_samples / self.batch) as u64).max(1)
     }
 
-    /// The loss and the penalty.
+    /// The loss and the penalty, without the weights of classes.
     pub fn objective(&self) -> Objective {
-        Objective { loss: self.loss.clone(), penalty: Penalty { l1: self.l1, l2: self.l2 } }
+        let penalty = Penalty { l1: self.l1, l2: self.l2 };
+        Objective { loss: self.loss.clone(), penalty, ..Objective::default() }
     }
 }
 
@@ -435,11 +441,46 @@ impl Experiment {
         mode: Mode,
         dataset: &Dataset,
     ) -> Result<Model<T>, NetworkError> {
+        self.model_with(mode, dataset, &self.train.objective())
+    }
+
+    /// The network as it is trained on a set, with the weights of its classes, whose names are found by number.
+    ///
+    /// # Errors
+    ///
+    /// As [`model_for`](Self::model_for), and if the weights are not those of the classes.
+    pub fn training_model<T: Float>(
+        &self,
+        train: &Dataset,
+        class_name: impl Fn(usize) -> String,
+    ) -> Result<Model<T>, NetworkError> {
+        let Some(weights) = &self.train.class_weights else {
+            return self.model_for(Mode::Train, train);
+        };
+        let weighted = weights.of_classes(train.targets(), class_name).map_err(Into::into);
+        let model = weighted.and_then(|class_weights| {
+            let objective = Objective { class_weights, ..self.train.objective() };
+            self.model_with(Mode::Train, train, &objective)
+        });
+        model.map_err(|error| match error {
+            NetworkError::Setting(setting) if setting.name == "class_weights" => {
+                setting.within("train").into()
+            }
+            other => other,
+        })
+    }
+
+    fn model_with<T: Float>(
+        &self,
+        mode: Mode,
+        dataset: &Dataset,
+        objective: &Objective,
+    ) -> Result<Model<T>, NetworkError> {
         let target = match dataset.targets() {
             Targets::Labels { .. } => Shape::batch([]),
             Targets::Values { width, .. } => Shape::batch([*width]),
         };
-        self.model.model(mode, &self.train.objective(), dataset.targets().width(), target)
+        self.model.model(mode, objective, dataset.targets().width(), target)
     }
 
     /// The network for `mode`, whatever its targets and its loss are.

@@ -30,9 +30,9 @@ pub use augment::Augmentation;
 pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
-    DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
+    ClassWeights, DataSource, DataSpec, Difference, EarlyStopping, Experiment, ExperimentBuilder,
     ExperimentError, PartRows, PartSize, Parts, PartsError, Reference, Split, Statistic, TrainSpec,
-    early_stopping, sources, splits,
+    WeightRule, early_stopping, sources, splits,
 };
 pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};

@@ -3,7 +3,7 @@
 use data::{DataFault, Dataset};
 use graph::gradient_check::{self, GradCheckOptions, GradCheckReport};
 use kernels::random::Stream;
-use nn::{Mode, Model, ModelInputs, NetworkError, ParameterRole, ParameterSpec, RunningStatistics};
+use nn::{Model, ModelInputs, NetworkError, ParameterRole, ParameterSpec, RunningStatistics};
 
 use runs::{BatchSource, Experiment};
 
@@ -15,7 +15,8 @@ const BIAS_DEVIATION: f64 = 0.1;
 
 /// Compares the gradient of an experiment's loss with finite differences, in `f64`, one parameter at a time.
 ///
-/// The network has the weights of its first step and random biases, sees the first samples of `dataset`,
+/// The network has the weights of its first step and random biases; weights of classes are found by `data.class_names` or, without
+/// any, by the numbers of the classes. It sees the first samples of `dataset`,
 /// augmented as in the first epoch, and keeps one dropout mask.
 ///
 /// # Errors
@@ -31,7 +32,10 @@ pub fn gradient_check(
         let fault = DataFault::Batch { n_samples: dataset.len(), batch_size: options.batch };
         return Err(fault.of(experiment.train.order).into());
     }
-    let model: Model<f64> = experiment.model_for(Mode::Train, dataset)?;
+    let class_name = |class: usize| {
+        experiment.data.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    };
+    let model: Model<f64> = experiment.training_model(dataset, class_name)?;
     model.check_batch(options.batch)?;
     let mut parameters = model.initial_parameters(options.seed);
     let mut random = Stream::new(options.seed, 0x6269_6173);

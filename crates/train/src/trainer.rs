@@ -17,7 +17,7 @@ use data::{DataError, Dataset, FittedTarget};
 use events::{Best, Fork, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
 use graph::{Compile, MemoryLimit, Pool, Program, Times};
 use nn::optim::StepInfo;
-use nn::{Mode, Model, NetworkError, RunningStatistics};
+use nn::{Model, NetworkError, RunningStatistics};
 
 use runs::early_stopping::Stagnation;
 use runs::metrics::{BatchMetrics, metric_infos};
@@ -182,6 +182,9 @@ impl TrainError {
     pub fn setting(&self, experiment: &Experiment) -> Option<String> {
         match self {
             Self::Network(NetworkError::Loss { .. }) => Some("train.loss".to_owned()),
+            Self::Network(NetworkError::Setting(setting)) if setting.name.starts_with("train.") => {
+                Some(setting.name.clone())
+            }
             Self::Network(error) => Some(format!("model.{}", experiment.model.setting_of(error)?)),
             Self::SampleShape { .. } => Some("model.input".to_owned()),
             Self::Start(_) | Self::NothingTaken { .. } => Some("model.start".to_owned()),
@@ -257,7 +260,8 @@ impl Trainer {
             return Err(TrainError::Batch { found: batch, most: parts.train.len() });
         }
         let selection = selection(&experiment, &parts)?;
-        let model: Model<f32> = experiment.model_for(Mode::Train, &parts.train)?;
+        let model: Model<f32> =
+            experiment.training_model(&parts.train, |class| transforms.class_name(class))?;
         model.check_batch(batch)?;
         // The parameters, a copy of them before a step that a snapshot follows, and what the optimizer keeps.
         let n_kept = 2 * model.graph.n_parameters() + OptimizerMemory::len(train, &model);

@@ -53,9 +53,12 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let read = args.experiment.read(&[])?;
-    let experiment = &read.experiment;
     ensure!(args.directions > 0, "--directions: expected 1 or more, found 0");
-    let dataset = read.open_data()?.train;
+    let parts = read.open_data()?;
+    let (dataset, transforms) = (&parts.train, parts.transforms());
+    let classes = transforms.and_then(|all| all.target()).map_or(&[][..], |all| all.classes());
+    let mut experiment = read.experiment.clone();
+    experiment.data.class_names = classes.to_vec();
     let options = GradCheckOptions {
         batch: args.samples.into(),
         directions: (!args.every).then_some(args.directions),
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
             "--every: expected at most {MAX_ELEMENTS} parameters, found {n}; leave the option out to check along random directions"
         );
     }
-    let report = gradient_check(experiment, &dataset, &options);
+    let report = gradient_check(&experiment, dataset, &options);
     let report = report.map_err(|error| read.locate(error))?;
     let rows = report.iter().map(|(tensor, checked)| {
         let (error, verdict) = match checked.outcome {

@@ -1,5 +1,7 @@
 //! `gradus data` on tables and folders: what is printed is enough to go further.
 
+use std::fs;
+
 use crate::sandbox::Sandbox;
 
 /// A table as a spreadsheet program of another country writes it.
@@ -79,4 +81,43 @@ fn mistakes_name_what_was_found_and_what_was_expected() {
         let error = sandbox.refused(line);
         assert!(error.starts_with(message), "{line}: {error}");
     }
+}
+
+#[test]
+fn a_table_is_drawn_with_a_chart_for_each_column_and_pictures_with_those_of_each_class() {
+    let sandbox = Sandbox::new();
+    sandbox.write("flowers.csv", FLOWERS);
+    sandbox.succeeds("data flowers.csv --svg flowers.svg").tells(&["setosa"]);
+    let svg = sandbox.read("flowers.svg");
+    assert_eq!(svg.matches("class=\"title\"").count(), 3, "{svg}");
+    for text in
+        ["flowers.csv: 5 rows; colours: kind", "number, 2 missing (40.0 %)", "category, target"]
+    {
+        assert!(svg.contains(text), "{text} in {svg}");
+    }
+    // Three squares in the legend, and as many bars of the classes, each of a colour of its own.
+    assert_eq!(svg.matches("height=\"14.00\" fill=\"").count(), 9, "{svg}");
+
+    let picture = |grey: u8| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[grey; 16]).unwrap();
+        bytes
+    };
+    for (class, count) in [("cats", 12), ("dogs", 3)] {
+        fs::create_dir_all(sandbox.path(&format!("pets/{class}"))).unwrap();
+        for i in 0..count {
+            sandbox.write(&format!("pets/{class}/{i}.png"), picture(20 * i));
+        }
+    }
+    sandbox.succeeds("data pets --svg pets.svg");
+    let svg = sandbox.read("pets.svg");
+    assert_eq!(svg.matches("<image").count(), 2, "{svg}");
+    for text in ["pets: 15 pictures", "cats (12)", "dogs (3)", "width=\"680.0\"", "width=\"204.0\""]
+    {
+        assert!(svg.contains(text), "{text} in {svg}");
+    }
+    let error = sandbox.refused("data tiny.toml --svg x.svg");
+    assert!(error.starts_with("--svg: expected a file or a folder of data"), "{error}");
 }

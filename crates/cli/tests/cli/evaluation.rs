@@ -37,6 +37,10 @@ sample,label,predicted,predicted_probability,label_probability
 2,white,\"a,b\",0.3333333333333333,0.3333333333333333
 ";
     assert_eq!(sandbox.read("mistakes.csv"), rows);
+    sandbox.succeeds("eval here --mistakes 3 --mistakes-svg mistakes.svg");
+    let svg = sandbox.read("mistakes.svg");
+    assert_eq!(svg.matches("<image").count(), 3);
+    assert!(svg.contains(">a,b (0.33)</text>") && svg.contains(">sample 2</text>"), "{svg}");
     let json = sandbox.succeeds("eval here --json --mistakes 1").json();
     assert_eq!((&json["classes"][0]["name"], &json["misclassified"]), (&json!("a,b"), &json!(4)));
     assert_eq!(

@@ -13,6 +13,7 @@ mod own_data;
 mod pages;
 mod pictures;
 mod predictions;
+mod rare_classes;
 mod regression;
 mod reports;
 mod resume;

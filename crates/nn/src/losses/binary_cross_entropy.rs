@@ -14,10 +14,21 @@ settings! {
 
 impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
-        let softplus = g.softplus(y);
-        let agreement = g.mul(y, t)?;
-        let losses = g.sub(softplus, agreement)?;
+        let losses = losses(g, y, t)?;
         g.mean_all(losses)
+    }
+
+    fn build_weighted(
+        &self,
+        g: &mut Graph<T>,
+        y: NodeId,
+        t: NodeId,
+        weights: NodeId,
+    ) -> Result<Option<NodeId>, ShapeError> {
+        let losses = losses(g, y, t)?;
+        let of_samples = g.mean(losses, &[1])?;
+        let weighted = g.mul(of_samples, weights)?;
+        g.mean(weighted, &[0]).map(Some)
     }
 
     fn prediction(&self) -> Prediction {
@@ -27,4 +38,11 @@ impl<T: Float> BuildLoss<T> for BinaryCrossEntropy {
     fn has_binary_form(&self) -> bool {
         true
     }
+}
+
+/// The loss of each output.
+fn losses<T: Float>(g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
+    let softplus = g.softplus(y);
+    let agreement = g.mul(y, t)?;
+    g.sub(softplus, agreement)
 }

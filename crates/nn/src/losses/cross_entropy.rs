@@ -23,12 +23,22 @@ settings! {
 
 impl<T: Float> BuildLoss<T> for CrossEntropy {
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError> {
-        let log_probabilities = g.log_softmax(y)?;
-        let target = self.smoothed(g, t)?;
-        let picked = g.mul(log_probabilities, target)?;
-        let picked = g.sum(picked, &[1])?;
+        let picked = self.picked(g, y, t)?;
         let mean = g.mean(picked, &[0])?;
         Ok(g.neg(mean))
+    }
+
+    fn build_weighted(
+        &self,
+        g: &mut Graph<T>,
+        y: NodeId,
+        t: NodeId,
+        weights: NodeId,
+    ) -> Result<Option<NodeId>, ShapeError> {
+        let picked = self.picked(g, y, t)?;
+        let weighted = g.mul(picked, weights)?;
+        let mean = g.mean(weighted, &[0])?;
+        Ok(Some(g.neg(mean)))
     }
 
     fn prediction(&self) -> Prediction {
@@ -37,6 +47,19 @@ impl<T: Float> BuildLoss<T> for CrossEntropy {
 }
 
 impl CrossEntropy {
+    /// The logarithm of the probability of the label of each sample, or its mean over the target distribution.
+    fn picked<T: Float>(
+        &self,
+        g: &mut Graph<T>,
+        y: NodeId,
+        t: NodeId,
+    ) -> Result<NodeId, ShapeError> {
+        let log_probabilities = g.log_softmax(y)?;
+        let target = self.smoothed(g, t)?;
+        let picked = g.mul(log_probabilities, target)?;
+        g.sum(picked, &[1])
+    }
+
     fn smoothed<T: Float>(&self, g: &mut Graph<T>, t: NodeId) -> Result<NodeId, ShapeError> {
         if self.label_smoothing == 0.0 {
             return Ok(t);

@@ -15,7 +15,7 @@ pub mod mean_squared_error;
 mod testing;
 
 // What the files of losses take by `use super::*`.
-use graph::{Float, Graph, NodeId, ShapeError};
+use graph::{Float, Graph, NodeId, ShapeError, Tensor};
 
 use crate::{registry, settings};
 
@@ -48,6 +48,21 @@ pub trait BuildLoss<T: Float> {
     /// If the shapes do not fit.
     fn build(&self, g: &mut Graph<T>, y: NodeId, t: NodeId) -> Result<NodeId, ShapeError>;
 
+    /// The same, where the loss of each sample is multiplied by a weight, `[N]`. None if the loss does not take weights.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    fn build_weighted(
+        &self,
+        _g: &mut Graph<T>,
+        _y: NodeId,
+        _t: NodeId,
+        _weights: NodeId,
+    ) -> Result<Option<NodeId>, ShapeError> {
+        Ok(None)
+    }
+
     /// The meaning of the numbers of the prediction.
     fn prediction(&self) -> Prediction {
         Prediction::Scores
@@ -71,20 +86,41 @@ impl Loss {
         prediction: NodeId,
         target: NodeId,
     ) -> Result<NodeId, ShapeError> {
-        let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
-        let is_number = target_shape.is_batched() && target_shape.dims().is_empty();
-        let rows = match (shape.is_batched(), shape.dims()) {
-            _ if shape == target_shape && shape.rank() == 2 => target,
-            // One output takes the number itself, a value or one of two classes.
-            (true, &[1]) if is_number => g.reshape(target, [1])?,
-            (true, &[classes]) if is_number => g.one_hot(target, classes)?,
-            (true, &[_]) => return Err(ShapeError::broadcast("target", &shape, &target_shape)),
+        let rows = rows(g, prediction, target)?;
+        self.as_dyn().build(g, prediction, rows)
+    }
+
+    /// As [`build`](Self::build), where the loss of each sample is multiplied by the weight of its class: the mean over the batch
+    /// of the products. None if the loss does not take weights: `cross_entropy` and `binary_cross_entropy` do.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and if there are not as many weights as classes.
+    pub fn build_weighted<T: Float>(
+        &self,
+        g: &mut Graph<T>,
+        prediction: NodeId,
+        target: NodeId,
+        class_weights: &[f64],
+    ) -> Result<Option<NodeId>, ShapeError> {
+        let rows = rows(g, prediction, target)?;
+        let weights = match (g.shape(prediction).len(), class_weights) {
+            // The target is the number of one of two classes.
+            (1, &[of_first, of_second]) => {
+                let (first, difference) = (g.scalar(of_first), g.scalar(of_second - of_first));
+                let number = g.reshape(rows, [])?;
+                let added = g.mul(number, difference)?;
+                g.add(added, first)?
+            }
             _ => {
-                let rule = "expected a prediction [N, features]";
-                return Err(ShapeError::new("target", rule, &shape));
+                let weights = class_weights.iter().map(|&weight| T::from_f64(weight));
+                let weights = Tensor::new([class_weights.len()], weights.collect::<Vec<_>>());
+                let weights = g.constant(weights);
+                let of_label = g.mul(rows, weights)?;
+                g.sum(of_label, &[1])?
             }
         };
-        self.as_dyn().build(g, prediction, rows)
+        self.as_dyn().build_weighted(g, prediction, rows, weights)
     }
 
     /// The meaning of the numbers of a prediction trained with this loss.
@@ -101,6 +137,27 @@ impl Loss {
     pub fn is_in_nats(&self) -> bool {
         self.prediction() != Prediction::Scores
     }
+}
+
+/// The target as rows: as many numbers as the prediction has.
+fn rows<T: Float>(
+    g: &mut Graph<T>,
+    prediction: NodeId,
+    target: NodeId,
+) -> Result<NodeId, ShapeError> {
+    let (shape, target_shape) = (g.shape(prediction).clone(), g.shape(target).clone());
+    let is_number = target_shape.is_batched() && target_shape.dims().is_empty();
+    Ok(match (shape.is_batched(), shape.dims()) {
+        _ if shape == target_shape && shape.rank() == 2 => target,
+        // One output takes the number itself, a value or one of two classes.
+        (true, &[1]) if is_number => g.reshape(target, [1])?,
+        (true, &[classes]) if is_number => g.one_hot(target, classes)?,
+        (true, &[_]) => return Err(ShapeError::broadcast("target", &shape, &target_shape)),
+        _ => {
+            let rule = "expected a prediction [N, features]";
+            return Err(ShapeError::new("target", rule, &shape));
+        }
+    })
 }
 
 /// The meaning of the numbers of a prediction.

@@ -154,6 +154,75 @@ fn label_smoothing_is_cross_entropy_with_a_target_of_all_classes() {
 }
 
 #[test]
+fn a_weight_of_a_class_multiplies_the_loss_of_its_samples() {
+    /// Loss and gradient with a weight for each class; none if the loss takes none.
+    fn weighted(
+        loss: &Loss,
+        rows: &[&[f64]],
+        labels: &[usize],
+        weights: &[f64],
+    ) -> Option<(f64, Vec<f64>)> {
+        let (batch, outputs) = (rows.len(), rows[0].len());
+        let prediction = Tensor::new([batch, outputs], rows.concat());
+        let numbers: Vec<f64> = labels.iter().map(|&label| label as f64).collect();
+        let targets = Tensor::new([batch], numbers);
+        let mut g = Graph::new();
+        let x = g.input("prediction", Shape::batch([outputs]));
+        let t = g.input("target", Shape::batch([]));
+        let y = loss.build_weighted(&mut g, x, t, weights).unwrap()?;
+        let options = Compile { batch, loss: Some(y), keep_all: true, ..Compile::default() };
+        let mut program = Program::new(g, &options).unwrap();
+        let inputs = &Tensors(&[&prediction, &targets]);
+        program.run(&RunArgs { inputs, ..RunArgs::default() });
+        Some((program.scalar(y), program.gradient(x).unwrap().into_values()))
+    }
+    let three: ([&[f64]; 4], _) =
+        ([CAT, &[1.3, 4.9, 2.0], &[0.1, 0.2, 0.3], &[2.0, -1.0, 0.5]], [0, 2, 1, 0]);
+    let one: ([&[f64]; 4], _) = ([&[0.3], &[-0.7], &[2.0], &[-0.1]], [1, 0, 0, 1]);
+    let smoothed = CrossEntropy { label_smoothing: 0.1 }.into();
+    let cases: [(Loss, _, &[f64]); 4] = [
+        (CrossEntropy::default().into(), three, &[0.5, 2.0, 3.0]),
+        (smoothed, three, &[0.5, 2.0, 0.0]),
+        (BinaryCrossEntropy {}.into(), three, &[0.5, 2.0, 3.0]),
+        (BinaryCrossEntropy {}.into(), one, &[0.25, 4.0]),
+    ];
+    for (loss, (rows, labels), weights) in cases {
+        let (found, gradient) = weighted(&loss, &rows, &labels, weights).unwrap();
+        // The plain loss of one sample after the other.
+        let (mut wanted, mut wanted_gradient) = (0.0, Vec::new());
+        for (row, label) in rows.into_iter().zip(labels) {
+            let label_of_row = Tensor::new([1], vec![label as f64]);
+            let (of_row, gradient) = loss_of_targets(&loss, &[row], label_of_row);
+            wanted += weights[label] * of_row / 4.0;
+            wanted_gradient.extend(gradient.into_iter().map(|d| weights[label] * d / 4.0));
+        }
+        close(found, wanted, 1e-14);
+        gradient.iter().zip(&wanted_gradient).for_each(|(&d, &wanted)| close(d, wanted, 1e-14));
+        // The gradient is that of the loss: central differences.
+        for at in 0..gradient.len() {
+            let moved = |by: f64| {
+                let mut values = rows.concat();
+                values[at] += by;
+                let rows: Vec<&[f64]> = values.chunks(rows[0].len()).collect();
+                weighted(&loss, &rows, &labels, weights).unwrap().0
+            };
+            close((moved(1e-5) - moved(-1e-5)) / 2e-5, gradient[at], 1e-9);
+        }
+        let ones = vec![1.0; weights.len()];
+        let plain = loss_of_targets(
+            &loss,
+            &rows,
+            Tensor::new([4], labels.map(|label| label as f64).to_vec()),
+        );
+        close(weighted(&loss, &rows, &labels, &ones).unwrap().0, plain.0, 1e-14);
+    }
+    for name in Loss::NAMES {
+        let takes = weighted(&by_name(name), &three.0, &three.1, &[1.0, 2.0, 3.0]).is_some();
+        assert_eq!(takes, ["cross_entropy", "binary_cross_entropy"].contains(name), "{name}");
+    }
+}
+
+#[test]
 fn huber_is_squared_up_to_delta_and_straight_beyond() {
     let errors = [-1e12, -3.0, -1.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1.0 + 1e-9, 3.0, 1e12];
     for delta in [1e-9, 1.0, 1e9] {

@@ -260,15 +260,23 @@ impl<'a, T: Float> Builder<'a, T> {
         Ok(())
     }
 
-    /// Adds the loss on the data, and its sum with the cost of large weights.
+    /// Adds the loss on the data, and its sum with the cost of large weights. None if the loss does not take weights of classes, and
+    /// there are some.
     pub(super) fn loss(
         &mut self,
         objective: &Objective,
         prediction: NodeId,
         target: NodeId,
-    ) -> Result<[NodeId; 2], ShapeError> {
+    ) -> Result<Option<[NodeId; 2]>, ShapeError> {
         self.graph.begin_scope("loss");
-        let data_loss = objective.loss.build(&mut self.graph, prediction, target)?;
+        let (graph, weights) = (&mut self.graph, &objective.class_weights[..]);
+        let data_loss = match weights {
+            [] => objective.loss.build(graph, prediction, target)?,
+            _ => match objective.loss.build_weighted(graph, prediction, target, weights)? {
+                Some(weighted) => weighted,
+                None => return Ok(None),
+            },
+        };
         let loss = match self.penalty(&objective.penalty)? {
             Some(penalty) => {
                 self.graph.set_name(penalty, "penalty");
@@ -279,7 +287,7 @@ impl<'a, T: Float> Builder<'a, T> {
         for (node, name) in [(prediction, "prediction"), (data_loss, "data loss"), (loss, "loss")] {
             self.graph.set_name(node, name);
         }
-        Ok([data_loss, loss])
+        Ok(Some([data_loss, loss]))
     }
 
     fn penalty(&mut self, penalty: &Penalty) -> Result<Option<NodeId>, ShapeError> {

@@ -156,7 +156,8 @@ fn g27_two_layer_gradients_are_those_of_differences() {
 fn l2_and_weight_decay_of_a_tenth_turn_1_into_99_hundredths() {
     let network = network("[1]", "{ kind = 'linear', units = 1, bias = false }");
     let loss = half_squared_error::HalfSquaredError {}.into();
-    let objective = Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 } };
+    let objective =
+        Objective { loss, penalty: Penalty { l1: 0.0, l2: 0.1 }, ..Objective::default() };
     let model: Model<f64> = model(&network, Mode::Train, &objective);
     let options = Compile { loss: Some(model.loss), ..Compile::default() };
     // The prediction is the target: only the penalty has a gradient.

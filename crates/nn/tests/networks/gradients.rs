@@ -52,7 +52,7 @@ impl<T: Float> NetworkTrial<T> {
     /// Targets are class numbers `[N]`, or rows of numbers.
     fn new(network: &Network, loss: &Loss, target: Shape, batch: usize) -> Self {
         let penalty = Penalty { l1: 0.01, l2: 0.02 };
-        let objective = Objective { loss: loss.clone(), penalty };
+        let objective = Objective { loss: loss.clone(), penalty, ..Objective::default() };
         let outputs = network.outputs().unwrap();
         let model: Model<T> =
             network.model(Mode::Train, &objective, outputs, target.clone()).unwrap();

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use data::columns::{ColumnKind, DrawnRows, Table};
+use data::columns::{ColumnKind, Table};
 use data::readers::pictures::PICTURE;
 use data::{DataFault, FittedTransforms, TransformPlan};
 use events::Part;
@@ -115,17 +115,18 @@ impl DataSpec {
         self.open_with(Some(fitted), mnist)
     }
 
-    /// Rows of a part of a table, before any transform.
+    /// Calls `each` with the blocks of the table of a part before any transform, and with the rows of each block that are in it:
+    /// they are in the order of the samples that [`open`](Self::open) makes of them.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and if the data is not a table, or has no such part.
-    pub fn draw_rows<E: StdError + Send + Sync + 'static>(
+    /// As [`open`](Self::open), and if the data is not a table.
+    pub fn read_part<E: StdError + Send + Sync + 'static>(
         &self,
         part: Part,
-        drawn: DrawnRows,
         mnist: impl Fn() -> Result<Split, E>,
-    ) -> Result<Table, ExperimentError> {
+        each: &mut dyn FnMut(&Table, &[usize]),
+    ) -> Result<(), ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
         match self.source_as_read(None).as_dyn().read(&mut digits)? {
             SourceData::Sets(_) => {
@@ -134,7 +135,7 @@ impl DataSpec {
             }
             SourceData::Tables(tables) => {
                 let names = self.names_of_classes();
-                tables::draw(&self.table_parts(None, &names), tables, part, drawn)
+                tables::read_part(&self.table_parts(None, &names), tables, part, each)
             }
         }
     }

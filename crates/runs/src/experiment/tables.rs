@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use data::columns::{DrawnRows, Table, TableDescription, TableDifference, TableSource};
+use data::columns::{Table, TableDescription, TableDifference, TableSource};
 use data::{
     DataFault, Dataset, FeatureWriter, FittedTarget, FittedTransforms, Targets, TransformPlan,
 };
@@ -104,33 +104,29 @@ fn prepare_to(
     Ok(parts.of_tables(fitted, notes))
 }
 
-/// Draws rows of a part.
-pub(super) fn draw(
+/// Calls `each` with the blocks of the table of a part, and with the rows of each block that are in it.
+pub(super) fn read_part(
     data: &TableParts<'_>,
     tables: TableSplit,
     part: Part,
-    mut drawn: DrawnRows,
-) -> Result<Table, ExperimentError> {
+    each: &mut dyn FnMut(&Table, &[usize]),
+) -> Result<(), ExperimentError> {
     let TableSplit { train, test } = tables;
     let rows = parts_of_rows(data, &*train, test.is_some())?;
-    let mut draw = |table: &dyn TableSource, is_of_part: &dyn Fn(usize) -> bool| {
+    let mut read = |table: &dyn TableSource, is_of_part: &dyn Fn(usize) -> bool| {
         let mut first = 0;
         for block in table.blocks(block_rows(table.description()))? {
             let block = block?;
             let chosen = (0..block.len()).filter(|row| is_of_part(first + row));
-            drawn.add(&block, &chosen.collect::<Vec<_>>());
+            each(&block, &chosen.collect::<Vec<_>>());
             first += block.len();
         }
-        Ok::<_, ExperimentError>(())
+        Ok(())
     };
     match &test {
-        Some(test) if part == Part::Test => draw(test, &|_| true)?,
-        _ => draw(&*train, &|row| rows.get(row).copied().flatten() == Some(part))?,
+        Some(test) if part == Part::Test => read(test, &|_| true),
+        _ => read(&*train, &|row| rows.get(row).copied().flatten() == Some(part)),
     }
-    drawn.finish().ok_or_else(|| {
-        let what = format!("the run has no {part} set, expected data.{part} in its experiment");
-        DataFault::Columns(what).of(&train.description().name).into()
-    })
 }
 
 /// The part of each row of the training table; none of rows without a target, and of those beyond the limit.

@@ -4,7 +4,7 @@ use data::{FittedTransforms, Targets};
 use serde::Serialize;
 
 use crate::evaluate::Evaluation;
-use crate::metrics::accuracy::{class_scores, predicted_class};
+use crate::metrics::accuracy::class_scores;
 
 /// The mistakes of an evaluation, the worst first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,6 +69,14 @@ impl WorstMistakes {
         }
     }
 
+    /// The number of the sample of each.
+    pub fn samples(&self) -> Vec<usize> {
+        match self {
+            Self::Classes(mistakes) => mistakes.iter().map(|mistake| mistake.sample).collect(),
+            Self::Values(errors) => errors.iter().map(|error| error.sample).collect(),
+        }
+    }
+
     /// Keeps the worst `n`.
     pub fn truncate(&mut self, n: usize) {
         match self {
@@ -80,8 +88,9 @@ impl WorstMistakes {
 
 fn misclassified(labels: &[u32], evaluation: &Evaluation) -> Vec<Misclassified> {
     let mut mistakes = Vec::new();
-    for (sample, (row, &label)) in evaluation.rows().zip(labels).enumerate() {
-        let (predicted, label) = (predicted_class(row), label as usize);
+    let predicted = evaluation.rows().zip(evaluation.classes());
+    for (sample, ((row, predicted), &label)) in predicted.zip(labels).enumerate() {
+        let label = label as usize;
         if predicted == label {
             continue;
         }

@@ -3,11 +3,13 @@
 mod class_scores;
 mod mistakes;
 mod temperature;
+mod threshold;
 
 use data::Targets;
 use graph::Tensor;
 
 use crate::evaluate::Evaluation;
+use crate::metrics::accuracy::ACCURACY;
 use crate::metrics::{
     ClassPredictions, Metric, MetricFormula, MetricSums, MetricValue, NOT_FINITE, ValuePredictions,
     applicable,
@@ -16,6 +18,7 @@ use crate::metrics::{
 pub use class_scores::ClassScores;
 pub use mistakes::{Misclassified, ValueError, WorstMistakes};
 pub use temperature::{HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, fit_temperature};
+pub use threshold::{ThresholdRule, choose_threshold};
 
 /// A metric with its value.
 #[derive(Clone, Debug)]
@@ -83,7 +86,7 @@ impl Evaluation {
             sums.add(&predictions, &targets, &Vec::from_iter(0..n as u32));
             let (metrics, predictions) =
                 (sums.metrics(f64::NAN, n), Tensor::new([n, 1], predictions));
-            Self { metrics, predictions, meaning: self.meaning, scales }.measure(&targets)
+            Self { metrics, predictions, scales, ..*self }.measure(&targets)
         };
         let outputs = if *width > 1 { 0..*width } else { 0..0 };
         outputs.map(of_output).collect()
@@ -96,7 +99,35 @@ impl Evaluation {
     /// As [`measure`](Self::measure).
     pub fn class_predictions<'a>(&'a self, targets: &'a Targets) -> Option<ClassPredictions<'a>> {
         let Targets::Labels { values, classes } = targets else { return None };
-        Some(ClassPredictions::new(self.predictions.values(), values, *classes, self.meaning))
+        let found =
+            ClassPredictions::new(self.predictions.values(), values, *classes, self.meaning);
+        Some(match self.threshold {
+            Some(threshold) => found.with_threshold(threshold).expect("checked when it was set"),
+            None => found,
+        })
+    }
+
+    /// The same, where the second of two classes is predicted from this probability of it on: in the metrics of classes, in the
+    /// accuracy, and in the mistakes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClassPredictions::with_threshold`], and that the targets are values.
+    ///
+    /// # Panics
+    ///
+    /// As [`measure`](Self::measure).
+    pub fn with_threshold(
+        mut self,
+        threshold: f64,
+        targets: &Targets,
+    ) -> Result<Self, &'static str> {
+        self.threshold = None;
+        let predictions = self.class_predictions(targets).ok_or("expected two classes")?;
+        let accuracy = predictions.with_threshold(threshold)?.accuracy();
+        self.metrics = self.metrics.with(ACCURACY.name, accuracy);
+        self.threshold = Some(threshold);
+        Ok(self)
     }
 
     fn value_predictions<'a>(&'a self, targets: &'a Targets) -> Option<ValuePredictions<'a>> {

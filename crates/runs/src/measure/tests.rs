@@ -27,7 +27,8 @@ fn evaluation(outputs: &[f32], targets: &Targets, meaning: Prediction) -> Evalua
     let mut sums = MetricSums::new(targets, &[]);
     sums.add(outputs, targets, &Vec::from_iter(0..n as u32));
     let predictions = Tensor::new([n, outputs.len() / n], outputs);
-    Evaluation { metrics: sums.metrics(0.5, n), predictions, meaning, scales: Vec::new() }
+    let metrics = sums.metrics(0.5, n);
+    Evaluation { metrics, predictions, meaning, scales: Vec::new(), threshold: None }
 }
 
 fn by_name(measured: Vec<MeasuredMetric>) -> BTreeMap<&'static str, MetricValue> {

@@ -1,16 +1,14 @@
 //! A table or a folder of pictures as a picture.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use gradus::data::columns::{Cells, ColumnKind, TableDescription, TableSource, date_text};
+use gradus::data::columns::{Cells, ColumnKind, TableDescription, TableSource};
 use gradus::data::{
     ColumnDistribution, DistributionCounts, Features, TableDistributions, TableReport,
 };
 use gradus::drawing::{Chart, ChartPage, ChartRow, ChartShapes, SvgPicture};
 use gradus::explain::six_digits;
-use gradus::studio::SampleSheet;
 
-use crate::output::thousands;
+use crate::output::{day, thousands};
+use crate::samples::{SampleRow, picture_shape};
 
 /// Columns that are drawn.
 const MOST_COLUMNS: usize = 60;
@@ -33,24 +31,20 @@ const STYLE: &str = "\
 
 /// A chart for each column, or pictures of each class.
 pub(super) fn of(source: &dyn TableSource, report: &TableReport) -> anyhow::Result<String> {
-    match picture_shape(&report.description) {
+    match pictures(&report.description) {
         Some((column, shape)) => of_pictures(source, report, column, shape),
         None => of_columns(source, report),
     }
 }
 
 /// The column of pictures, if that is what the data is.
-fn picture_shape(about: &TableDescription) -> Option<(&str, [usize; 3])> {
+fn pictures(about: &TableDescription) -> Option<(&str, [usize; 3])> {
     let mut features = about
         .columns
         .iter()
         .filter(|column| column.kind.is_feature() && Some(&column.name) != about.target.as_ref());
     let (column, others) = (features.next()?, features.next());
-    let shape = match column.shape[..] {
-        [rows, columns] => [rows, columns, 1],
-        [rows, columns, channels @ (1 | 3)] => [rows, columns, channels],
-        _ => return None,
-    };
+    let shape = picture_shape(&column.shape)?;
     others.is_none().then_some((&*column.name, shape))
 }
 
@@ -87,7 +81,7 @@ fn chart(column: ColumnDistribution, rows: usize, about: &TableDescription) -> C
         DistributionCounts::Bins { ends, rows } => ChartShapes::Histogram {
             ends,
             bins: rows.into_iter().map(numbers).collect(),
-            text: if column.kind == ColumnKind::Date { date_text } else { six_digits },
+            text: if column.kind == ColumnKind::Date { day } else { six_digits },
         },
         DistributionCounts::Categories(rows) => {
             let row = |(name, counts)| ChartRow { name, values: numbers(counts), deviation: None };
@@ -157,11 +151,12 @@ fn sheet(
     about: &TableDescription,
     names: &[(String, usize)],
     shown: Vec<Vec<f32>>,
-    ([height, width, channels], range): ([usize; 3], [f32; 2]),
+    (shape, range): ([usize; 3], [f32; 2]),
 ) -> String {
-    let len = height * width * channels;
+    let [height, width, channels] = shape;
+    let len = (height * width * channels).max(1);
     let longest = shown.iter().map(|values| values.len() / len).max().unwrap_or(0).max(1);
-    let scale = SIDE / height.max(width) as f64;
+    let scale = SIDE / height.max(width).max(1) as f64;
     let [across, down] = [width, height].map(|size| size as f64 * scale + 4.0);
     let size = [
         (2.0 * MARGIN + across * longest as f64).max(420.0),
@@ -178,24 +173,12 @@ fn sheet(
     for (i, ((name, rows), values)) in names.iter().zip(shown).enumerate() {
         let y = TOP + (down + NAME) * i as f64;
         picture.text("name", [MARGIN, y + 12.0], &format!("{name} ({})", thousands(*rows as u64)));
-        let columns = values.len() / len;
-        if columns == 0 {
-            continue;
-        }
-        // Grey as it is, and not as ink on paper.
-        let values: Vec<f32> = match channels {
-            1 => values.into_iter().flat_map(|grey| [grey; 3]).collect(),
-            _ => values,
-        };
-        let shape = [height, width, 3];
-        let png = SampleSheet { shape, values: &values, range, columns }.png();
-        picture.element(format_args!(
-            "<image x=\"{MARGIN}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" href=\"data:image/png;base64,{}\"/>",
-            y + NAME - 4.0,
-            across * columns as f64,
-            down,
-            STANDARD.encode(png)
-        ));
+        let size = [across * (values.len() / len) as f64, down];
+        SampleRow { shape, values: &values, range }.draw(
+            &mut picture,
+            [MARGIN, y + NAME - 4.0],
+            size,
+        );
     }
     picture.finish()
 }

@@ -1,6 +1,7 @@
 //! `eval`: evaluate a saved model.
 
 mod mistakes;
+mod picture;
 mod report;
 
 use std::fs;
@@ -11,16 +12,21 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, ensure};
 use gradus::data::Dataset;
+use gradus::data::columns::{ColumnKind, Table};
 use gradus::events::Part;
 use gradus::graph::Pool;
-use gradus::runs::measure::fit_temperature;
+use gradus::runs::measure::{ThresholdRule, choose_threshold, fit_temperature};
 use gradus::runs::{Evaluation, Evaluator, SavedModel};
 
+use self::mistakes::MistakeRows;
 use self::report::EvalReport;
 use crate::experiment::warn;
-use crate::output::print;
+use crate::output::{number, print};
 use crate::reading::{ReadingArgs, show_findings, with_targets};
 use crate::threads::ThreadsArgs;
+
+/// Rows that are read at a time.
+const BLOCK: usize = 1000;
 
 /// Evaluate a saved model: every metric, each class, confusion matrix, worst mistakes.
 ///
@@ -47,13 +53,22 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     temperature: bool,
 
+    /// Predict the second of two classes from this probability of it on, from 0 to 1; or f1 or balanced_accuracy: the threshold
+    /// that is best by it on the validation set.
+    #[arg(long, value_name = "T", value_parser = threshold)]
+    threshold: Option<Threshold>,
+
     /// Number of mistakes, or of the largest errors of values, to list.
     #[arg(long, value_name = "N", default_value_t = 10)]
     mistakes: usize,
 
-    /// Write them to a CSV file instead of listing them.
+    /// Write them to a CSV file instead of listing them, each with the cells of its row if the data is a table.
     #[arg(long, value_name = "FILE")]
     mistakes_csv: Option<PathBuf>,
+
+    /// Write them as pictures with their labels and predictions, if the samples are pictures.
+    #[arg(long, value_name = "FILE")]
+    mistakes_svg: Option<PathBuf>,
 
     /// Print the results as one JSON object.
     #[arg(long)]
@@ -64,6 +79,22 @@ pub(super) fn part(name: &str) -> Result<Part, String> {
     let parts = [Part::Train, Part::Validation, Part::Test];
     let found = parts.into_iter().find(|part| part.to_string() == name);
     found.ok_or_else(|| "expected train, validation or test".into())
+}
+
+/// From which probability on the second of two classes is predicted.
+#[derive(Clone, Copy, Debug)]
+enum Threshold {
+    At(f64),
+    Best(ThresholdRule),
+}
+
+fn threshold(text: &str) -> Result<Threshold, String> {
+    let expected = "a probability from 0 to 1, f1 or balanced_accuracy";
+    match text {
+        "f1" => Ok(Threshold::Best(ThresholdRule::F1)),
+        "balanced_accuracy" => Ok(Threshold::Best(ThresholdRule::BalancedAccuracy)),
+        _ => number(text, |at| (0.0..=1.0).contains(at), expected).map(Threshold::At),
+    }
 }
 
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -80,7 +111,8 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         }
         None => None,
     };
-    let is_needed = from_files.is_none() || args.temperature;
+    let is_chosen = matches!(args.threshold, Some(Threshold::Best(_)));
+    let is_needed = from_files.is_none() || args.temperature || is_chosen;
     let parts = is_needed.then(|| {
         // The data may have changed, and the model has not.
         experiment.data.open_fitted(Arc::clone(&model.transforms), gradus::mnist)
@@ -107,7 +139,21 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let evaluate = |set: &Dataset| -> anyhow::Result<Evaluation> {
         Ok(Evaluator::new(experiment, set)?.evaluate(Some(&pool), set, &model))
     };
-    let evaluation = evaluate(dataset)?;
+    let mut evaluation = evaluate(dataset)?;
+    if let Some(threshold) = args.threshold {
+        let refused = |reason| anyhow!("--threshold: {reason}");
+        let threshold = match threshold {
+            Threshold::At(threshold) => threshold,
+            Threshold::Best(rule) => {
+                let validation = set(Part::Validation, "--threshold")?;
+                let evaluated = evaluate(validation)?;
+                let predictions = evaluated.class_predictions(validation.targets());
+                let predictions = predictions.ok_or_else(|| refused("expected two classes"))?;
+                choose_threshold(&predictions, rule).map_err(refused)?
+            }
+        };
+        evaluation = evaluation.with_threshold(threshold, dataset.targets()).map_err(refused)?;
+    }
     let mut report = EvalReport::new(&model.transforms, dataset, &evaluation);
     if args.temperature {
         let validation = set(Part::Validation, "--temperature")?;
@@ -119,9 +165,32 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         report.add_temperature(temperature, validation, dataset, &evaluation);
     }
     report.worst_mistakes.truncate(args.mistakes);
+    if let Some(file) = &args.mistakes_svg {
+        let picture =
+            picture::of(&mistakes::captions(&report.worst_mistakes, &model.transforms), dataset)?;
+        fs::write(file, picture).with_context(|| format!("writing {}", file.display()))?;
+    }
     if let Some(file) = &args.mistakes_csv {
-        let rows = mistakes::to_csv(&report.worst_mistakes, &model.transforms);
-        fs::write(file, rows).with_context(|| format!("writing {}", file.display()))?;
+        let mut rows = MistakeRows::new(&report.worst_mistakes);
+        let has_columns =
+            model.transforms.columns().iter().any(|column| column.kind != ColumnKind::Array);
+        match args.data.as_deref() {
+            Some(paths) if has_columns => {
+                let options = args.reading.options(&model)?;
+                let mut source = with_targets(paths, &options, &model.transforms)?;
+                for block in source.blocks(BLOCK)? {
+                    let block = block?.table;
+                    rows.add(&block, &Vec::from_iter(0..block.len()));
+                }
+            }
+            None if has_columns => {
+                let mut add = |block: &Table, chosen: &[usize]| rows.add(block, chosen);
+                experiment.data.read_part(args.part, gradus::mnist, &mut add)?;
+            }
+            _ => {}
+        }
+        let text = mistakes::to_csv(&report.worst_mistakes, &rows, &model.transforms);
+        fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
     }
     print(out, args.json, &report, |report, out| {
         report.write(&model.transforms, args.mistakes_csv.as_deref(), out)

@@ -26,6 +26,9 @@ const SHOWN_OUTPUTS: usize = 10;
 pub(super) struct EvalReport {
     data: String,
     samples: usize,
+    /// The probability from which on the second of two classes is predicted, if one was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
     #[serde(flatten)]
     measured: Measured,
     /// Samples whose prediction is not the label, if there are labels.
@@ -118,6 +121,7 @@ impl EvalReport {
         Self {
             data: dataset.name().to_owned(),
             samples: dataset.len(),
+            threshold: evaluation.threshold,
             measured,
             misclassified: worst_mistakes.misclassified(),
             confusion: of_few.map(|all| all.confusion()).unwrap_or_default(),
@@ -162,6 +166,10 @@ impl EvalReport {
             ("data".to_owned(), self.data.clone()),
             ("samples".to_owned(), thousands(self.samples as u64)),
         ];
+        if let (Some(threshold), [_, second]) = (self.threshold, &self.classes[..]) {
+            let text = format!("{} from a probability of {} on", second.name, metric(threshold));
+            fields.push(("threshold".to_owned(), text));
+        }
         for (i, (name, _)) in self.measured.metrics.iter().enumerate() {
             let mut text = self.measured.text(i);
             if let Some(mistakes) = self.misclassified.filter(|_| *name == "accuracy") {

@@ -4,7 +4,7 @@ mod picture;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -92,6 +92,10 @@ pub(crate) struct ImportanceArgs {
 pub(crate) fn run(args: &ImportanceArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = SavedModel::read(&args.model)?;
     let rows = rows(args, &model)?;
+    let data = match args.data {
+        Some(_) => rows.name().to_owned(),
+        None => format!("{}, {} set", rows.name(), args.part),
+    };
     let pool = Arc::new(Pool::new(args.threads.count()));
     let write_picture = |picture: String| match &args.svg {
         Some(file) => {
@@ -103,8 +107,8 @@ pub(crate) fn run(args: &ImportanceArgs, out: &mut dyn Write) -> anyhow::Result<
         Some(column) => {
             let points = args.points.into();
             let found = PartialDependence::of(&model, &rows, column, points, &pool)?;
-            write_picture(picture::of_dependence(&found, rows.name()))?;
-            print(out, args.json, &found, |found, out| write_dependence(found, rows.name(), out))
+            write_picture(picture::of_dependence(&found, &file_name(&data)))?;
+            print(out, args.json, &found, |found, out| write_dependence(found, &data, out))
         }
         None => {
             let permuted = PermutationImportance { repeats: args.repeats, seed: args.seed };
@@ -113,12 +117,18 @@ pub(crate) fn run(args: &ImportanceArgs, out: &mut dyn Write) -> anyhow::Result<
                 true => "nats",
                 false => model.experiment.train.loss.name(),
             };
-            write_picture(picture::of_importance(&found, rows.name(), unit))?;
+            write_picture(picture::of_importance(&found, &file_name(&data), unit))?;
             print(out, args.json, &found, |found, out| {
-                write_importance(found, rows.name(), args.repeats, out)
+                write_importance(found, &data, args.repeats, out)
             })
         }
     }
+}
+
+/// Data without its folder.
+fn file_name(data: &str) -> String {
+    let name = Path::new(data).file_name();
+    name.map_or_else(|| data.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The rows before any transform, with their targets.
@@ -129,8 +139,15 @@ fn rows(args: &ImportanceArgs, model: &SavedModel) -> anyhow::Result<Table> {
     };
     let most = asked.min(MOST_FEATURES / model.transforms.width().max(1)).max(2);
     let Some(file) = &args.data else {
-        let drawn = DrawnRows::new(most, args.seed);
-        return Ok(model.experiment.data.draw_rows(args.part, drawn, gradus::mnist)?);
+        let mut drawn = DrawnRows::new(most, args.seed);
+        let mut add = |block: &Table, rows: &[usize]| drawn.add(block, rows);
+        model.experiment.data.read_part(args.part, gradus::mnist, &mut add)?;
+        let part = args.part;
+        return drawn.finish().with_context(|| {
+            format!(
+                "--part {part}: the run has no {part} set, expected data.{part} in its experiment"
+            )
+        });
     };
     let options = args.reading.options(model)?;
     let mut source = with_targets(std::slice::from_ref(file), &options, &model.transforms)?;
@@ -186,8 +203,9 @@ fn write_dependence(found: &PartialDependence, data: &str, out: &mut dyn Write) 
     let names = shown.iter().map(|&output| format!(">{}", output_name(found, output)));
     let headings: Vec<String> =
         std::iter::once(format!("<{}", found.column)).chain(names).collect();
+    let number = if found.classes.is_empty() { six_digits } else { metric };
     let rows = found.points.iter().map(|point| {
-        let means = shown.iter().map(|&output| six_digits(point.means[output]));
+        let means = shown.iter().map(|&output| number(point.means[output]));
         std::iter::once(value_text(found.kind, &point.value)).chain(means).collect::<Vec<_>>()
     });
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();

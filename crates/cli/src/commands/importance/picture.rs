@@ -1,12 +1,12 @@
 //! Importance and dependence as charts.
 
-use gradus::data::columns::{ColumnKind, date_text};
+use gradus::data::columns::ColumnKind;
 use gradus::drawing::{Chart, ChartPage, ChartRow, ChartShapes};
 use gradus::explain::six_digits;
 use gradus::train::importance::{ColumnValue, ImportanceReport, PartialDependence};
 
 use super::{output_name, predicted, shown_classes};
-use crate::output::thousands;
+use crate::output::{day, thousands};
 
 /// Columns that are drawn: the most important ones.
 const MOST_COLUMNS: usize = 40;
@@ -30,7 +30,7 @@ pub(super) fn of_importance(found: &ImportanceReport, data: &str, unit: &str) ->
     let chart = Chart {
         title: "Permutation importance".to_owned(),
         note,
-        values: format!("added to the loss if the column is permuted ({unit})"),
+        values: format!("added to the loss ({unit})"),
         shapes: ChartShapes::Bars(rows),
     };
     page(data.to_owned(), Vec::new(), chart)
@@ -49,7 +49,7 @@ pub(super) fn of_dependence(found: &PartialDependence, data: &str) -> String {
         ChartShapes::Lines {
             xs: found.points.iter().map(|point| number(&point.value)).collect(),
             lines: outputs.iter().map(|&output| values(output)).collect(),
-            text: if found.kind == ColumnKind::Date { date_text } else { six_digits },
+            text: if found.kind == ColumnKind::Date { day } else { six_digits },
         }
     } else {
         let rows = found.points.iter().map(|point| ChartRow {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use gradus::data::columns::{RowName, TableOptions};
 use gradus::data::{SampleBlock, SampleSource};
 use gradus::graph::Pool;
@@ -17,6 +17,7 @@ use gradus::runs::{Predictor, SavedModel};
 
 use self::rows::{PredictionFormat, PredictionWriter};
 use crate::experiment::warn;
+use crate::output::number;
 use crate::reading::{ReadingArgs, show_findings};
 use crate::threads::ThreadsArgs;
 
@@ -52,6 +53,10 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K")]
     top: Option<NonZeroUsize>,
 
+    /// Predict the second of two classes from this probability of it on, such as the one that `gradus eval --threshold f1` finds.
+    #[arg(long, value_name = "T", value_parser = threshold)]
+    threshold: Option<f64>,
+
     #[command(flatten)]
     reading: ReadingArgs,
 
@@ -59,9 +64,22 @@ pub(crate) struct PredictArgs {
     threads: ThreadsArgs,
 }
 
+fn threshold(text: &str) -> Result<f64, String> {
+    number(text, |at| (0.0..=1.0).contains(at), "a probability from 0 to 1")
+}
+
 pub(crate) fn run(args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let model = SavedModel::read(&args.model)?;
     let options = args.reading.options(&model)?;
+    if args.threshold.is_some() {
+        let classes = model.transforms.target().map_or(0, |target| target.classes().len());
+        let has_probabilities = model.experiment.train.loss.is_in_nats();
+        ensure!(
+            classes == 2 && has_probabilities,
+            "--threshold: expected a model of two classes with probabilities, found {classes} classes and the loss {}",
+            model.experiment.train.loss.name()
+        );
+    }
     match &args.output {
         None => predict(args, &model, &options, &mut BufWriter::new(out))?,
         Some(file) => {
@@ -91,8 +109,9 @@ fn predict(
     let default = if on_terminal { PredictionFormat::Table } else { PredictionFormat::Csv };
     let top = args.top.map(NonZeroUsize::get);
     let several = args.inputs.len() > 1;
-    let writer =
-        PredictionWriter::new(out, args.format.unwrap_or(default), &model.transforms, top, several);
+    let format = args.format.unwrap_or(default);
+    let writer = PredictionWriter::new(out, format, &model.transforms, top, several)
+        .with_threshold(args.threshold);
     let pool = Arc::new(Pool::new(args.threads.count()));
     let mut pending = PendingRows {
         model,

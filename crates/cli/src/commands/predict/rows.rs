@@ -28,6 +28,8 @@ pub(super) struct PredictionWriter<'a> {
     classes: Vec<String>,
     /// Classes of each row that are written; all if none.
     top: Option<usize>,
+    /// The probability from which on the second of two classes is predicted.
+    threshold: Option<f64>,
     /// Whether rows come from several inputs.
     several: bool,
     /// Once the first row is known.
@@ -66,7 +68,11 @@ impl<'a> PredictionWriter<'a> {
         let classes = (0..n).map(|class| transforms.class_name(class)).collect();
         let is_wide = format == PredictionFormat::Table && n > SHOWN_CLASSES;
         let top = top.or(is_wide.then_some(SHOWN_TOP)).map(|top| top.min(n));
-        Self { out, format, classes, top, several, naming: None }
+        Self { out, format, classes, top, threshold: None, several, naming: None }
+    }
+
+    pub(super) fn with_threshold(self, threshold: Option<f64>) -> Self {
+        Self { threshold, ..self }
     }
 
     /// Writes the predictions for some rows, each with its input and its name there.
@@ -212,10 +218,15 @@ impl<'a> PredictionWriter<'a> {
         Ok(format!("{{{}}}", fields.join(",")))
     }
 
-    /// The most likely classes, as many as are written, the first of equals first.
+    /// The most likely classes, as many as are written, the first of equals first; of two classes with a threshold the predicted
+    /// one first.
     fn ranked(&self, scores: &[f64]) -> Vec<usize> {
         let mut classes: Vec<usize> = (0..scores.len()).collect();
         classes.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        if let (Some(threshold), &[first, second]) = (self.threshold, scores) {
+            let is_second = second / (first + second) >= threshold;
+            classes = if is_second { vec![1, 0] } else { vec![0, 1] };
+        }
         classes.truncate(self.top.unwrap_or(1));
         classes
     }

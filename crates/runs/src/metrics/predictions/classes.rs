@@ -58,12 +58,7 @@ impl<'a> ClassPredictions<'a> {
         );
         let rows = outputs.chunks_exact(width);
         let predicted: Vec<u32> = rows.map(|row| predicted_class(row) as u32).collect();
-        let mut counts = vec![ClassCounts::default(); classes];
-        for (&label, &class) in labels.iter().zip(&predicted) {
-            counts[label as usize].samples += 1;
-            counts[class as usize].predicted += 1;
-            counts[label as usize].correct += usize::from(class == label);
-        }
+        let counts = counts(labels, &predicted, classes);
         let probabilities = ClassProbabilities::new(outputs, labels.len(), classes, meaning);
         Self { outputs, labels, predicted, counts, probabilities }
     }
@@ -107,6 +102,28 @@ impl<'a> ClassPredictions<'a> {
     pub fn with_temperature(&self, temperature: f64) -> Self {
         let probabilities = self.probabilities().map(|all| all.with_temperature(temperature));
         Self { probabilities, ..self.clone() }
+    }
+
+    /// The same, where the second of two classes is predicted from this probability of it on.
+    ///
+    /// # Errors
+    ///
+    /// That there are not two classes, that the loss defines no probabilities, or that an output is not finite.
+    pub fn with_threshold(&self, threshold: f64) -> Result<Self, &'static str> {
+        if self.classes() != 2 {
+            return Err("expected two classes");
+        }
+        let probabilities = self.probabilities()?;
+        let samples = 0..self.labels.len();
+        let is_second = |sample| probabilities.of(sample, 1) >= threshold;
+        let predicted: Vec<u32> = samples.map(|sample| is_second(sample).into()).collect();
+        Ok(Self { counts: counts(self.labels, &predicted, 2), predicted, ..self.clone() })
+    }
+
+    /// The share of samples whose predicted class is their label.
+    pub fn accuracy(&self) -> f64 {
+        let correct: usize = self.counts.iter().map(|counts| counts.correct).sum();
+        correct as f64 / self.labels.len() as f64
     }
 
     /// `[l][p]`: samples with label `l` and prediction `p`.
@@ -179,6 +196,16 @@ impl<'a> ClassPredictions<'a> {
     }
 }
 
+fn counts(labels: &[u32], predicted: &[u32], classes: usize) -> Vec<ClassCounts> {
+    let mut counts = vec![ClassCounts::default(); classes];
+    for (&label, &class) in labels.iter().zip(predicted) {
+        counts[label as usize].samples += 1;
+        counts[class as usize].predicted += 1;
+        counts[label as usize].correct += usize::from(class == label);
+    }
+    counts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +229,30 @@ mod tests {
         }
         assert_eq!(predictions.macro_mean(|counts| counts.samples as f64), 5.0 / 3.0);
         assert_eq!(predictions.weighted_mean(|counts| counts.predicted as f64), 8.0 / 5.0);
+    }
+
+    #[test]
+    fn a_threshold_moves_samples_from_one_of_two_classes_to_the_other() {
+        // Probabilities of class 1 of 0.27, 0.5, 0.73 and 0.88.
+        let (logits, labels) = ([-1.0, 0.0, 1.0, 2.0], [1, 0, 0, 1]);
+        let predictions = ClassPredictions::new(&logits, &labels, 2, Prediction::SeparateLogits);
+        for (threshold, predicted, accuracy) in [
+            (0.0, [1, 1, 1, 1], 0.5),
+            (0.25, [1, 1, 1, 1], 0.5),
+            (0.5, [0, 1, 1, 1], 0.25),
+            (0.75, [0, 0, 0, 1], 0.75),
+            (1.0, [0, 0, 0, 0], 0.5),
+        ] {
+            let found = predictions.with_threshold(threshold).unwrap();
+            assert_eq!((found.predicted(), found.accuracy()), (&predicted[..], accuracy));
+            let sums = found.confusion().into_iter().map(|row| row.iter().sum::<usize>());
+            assert_eq!(sums.collect::<Vec<_>>(), [2, 2]);
+            assert_eq!(found.ranking(1), predictions.ranking(1));
+        }
+        let three = ClassPredictions::new(&[0.0; 3], &[1], 3, Prediction::Logits);
+        assert_eq!(three.with_threshold(0.5).err(), Some("expected two classes"));
+        let scores = ClassPredictions::new(&[0.0], &[1], 2, Prediction::Scores);
+        assert_eq!(scores.with_threshold(0.5).err(), Some("the loss defines no probabilities"));
     }
 
     #[test]
