@@ -11,7 +11,7 @@ fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let row = |mut text: String, i: u32| {
         let (x, noise) = (i * 37 % 101, i * 53 % 97);
-        let answer = if i % 12 == 0 && x > 30 || x > 97 { "ill" } else { "healthy" };
+        let answer = if i.is_multiple_of(12) && x > 30 || x > 97 { "ill" } else { "healthy" };
         let x = f64::from(x) + if answer == "ill" { 25.0 } else { 0.0 };
         let _ = writeln!(text, "{x},{noise}.5,{answer}");
         text

@@ -46,10 +46,13 @@ pub(super) fn of(mistakes: &WorstMistakes, dataset: &Dataset) -> anyhow::Result<
         }
     };
     let (columns, rows) = (captions.len().clamp(1, COLUMNS), captions.len().div_ceil(COLUMNS));
-    let size =
-        [2.0 * MARGIN + CELL[0] * columns as f64, TOP + MARGIN + CELL[1] * rows as f64];
+    let size = [2.0 * MARGIN + CELL[0] * columns as f64, TOP + MARGIN + CELL[1] * rows as f64];
     let mut picture = SvgPicture::new([size[0].max(MIN_WIDTH), size[1]], STYLE);
-    picture.text("label", [MARGIN, 30.0], "Worst mistakes: label, prediction, number of the sample");
+    picture.text(
+        "label",
+        [MARGIN, 30.0],
+        "Worst mistakes: label, prediction, number of the sample",
+    );
     let [height, width, _] = shape;
     let scale = SIDE / height.max(width).max(1) as f64;
     for (i, (caption, values)) in captions.iter().zip(&samples).enumerate() {
