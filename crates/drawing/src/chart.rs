@@ -49,10 +49,10 @@ const STYLE: &str = "\
 /// # Examples
 ///
 /// ```
-/// use gradus_drawing::{Chart, ChartPage, ChartShapes};
+/// use gradus_drawing::{ChartPanel, ChartPage, ChartShapes};
 ///
 /// let shapes = ChartShapes::Lines { xs: vec![1.0, 2.0], lines: vec![vec![0.5, 0.25]], text: |x| x.to_string() };
-/// let chart = Chart { title: "x".into(), note: String::new(), values: "y".into(), shapes };
+/// let chart = ChartPanel { title: "x".into(), note: String::new(), values: "y".into(), shapes };
 /// let page = ChartPage { title: "A line".into(), series: vec![], charts: vec![chart], number: |y| y.to_string() };
 /// assert_eq!(page.svg().matches("class=\"series\"").count(), 1);
 /// ```
@@ -63,14 +63,14 @@ pub struct ChartPage {
     /// The names of the series, at most as many as [`SERIES_COLORS`]; a single series needs none.
     pub series: Vec<String>,
     /// The charts, row by row.
-    pub charts: Vec<Chart>,
+    pub charts: Vec<ChartPanel>,
     /// A value as the text beside an axis.
     pub number: fn(f64) -> String,
 }
 
 /// A chart.
 #[derive(Clone, Debug)]
-pub struct Chart {
+pub struct ChartPanel {
     /// What it is about.
     pub title: String,
     /// What else is to be said; may be empty.
@@ -181,12 +181,12 @@ impl ChartShapes {
 
 /// From numbers to points of the picture.
 #[derive(Clone, Copy)]
-struct Axis {
+struct ChartAxis {
     numbers: [f64; 2],
     points: [f64; 2],
 }
 
-impl Axis {
+impl ChartAxis {
     fn at(self, value: f64) -> f64 {
         let [low, high] = self.numbers;
         // Halves, since the difference of two large numbers may overflow.
@@ -195,7 +195,7 @@ impl Axis {
     }
 }
 
-impl Chart {
+impl ChartPanel {
     fn draw(&self, picture: &mut SvgPicture, [x, y]: [f64; 2], number: fn(f64) -> String) {
         picture.text("title", [x, y + 14.0], &fitted(&self.title, WIDTH, LETTER));
         picture.text("note", [x, y + 31.0], &fitted(&self.note, WIDTH, SMALL_LETTER));
@@ -235,10 +235,10 @@ impl Chart {
         [x, top]: [f64; 2],
         (ends, text): ([f64; 2], fn(f64) -> String),
         (values, number): ([f64; 2], fn(f64) -> String),
-    ) -> [Axis; 2] {
+    ) -> [ChartAxis; 2] {
         let bottom = top + FIELD;
-        let across = Axis { numbers: widened(ends), points: [x + LEFT, x + WIDTH - 14.0] };
-        let up = Axis { numbers: widened(values), points: [bottom, top] };
+        let across = ChartAxis { numbers: widened(ends), points: [x + LEFT, x + WIDTH - 14.0] };
+        let up = ChartAxis { numbers: widened(values), points: [bottom, top] };
         picture.text("note", [x, top - 9.0], &fitted(&self.values, WIDTH, SMALL_LETTER));
         for tick in ticks(up.numbers, TICKS) {
             let y = up.at(tick);
@@ -257,8 +257,8 @@ impl Chart {
         rows: &[ChartRow],
         values: [f64; 2],
         number: fn(f64) -> String,
-    ) -> Axis {
-        let axis = Axis { numbers: widened(values), points: [x + NAME, x + WIDTH - 14.0] };
+    ) -> ChartAxis {
+        let axis = ChartAxis { numbers: widened(values), points: [x + NAME, x + WIDTH - 14.0] };
         let bottom = top + ROW * rows.len() as f64;
         for tick in ticks(axis.numbers, TICKS) {
             line(picture, "grid", [axis.at(tick), top], [axis.at(tick), bottom]);
@@ -273,7 +273,7 @@ impl Chart {
     }
 }
 
-fn write_ticks(picture: &mut SvgPicture, axis: Axis, y: f64, text: fn(f64) -> String) {
+fn write_ticks(picture: &mut SvgPicture, axis: ChartAxis, y: f64, text: fn(f64) -> String) {
     let round = ticks(axis.numbers, TICKS);
     if round.iter().all(|tick| text(*tick).width() <= TICK_LETTERS) {
         round.into_iter().for_each(|tick| picture.text("tick", [axis.at(tick), y], &text(tick)));
@@ -287,7 +287,7 @@ fn write_ticks(picture: &mut SvgPicture, axis: Axis, y: f64, text: fn(f64) -> St
     }
 }
 
-fn draw_bins(picture: &mut SvgPicture, [across, up]: [Axis; 2], bins: &[Vec<f64>]) {
+fn draw_bins(picture: &mut SvgPicture, [across, up]: [ChartAxis; 2], bins: &[Vec<f64>]) {
     let width = (across.points[1] - across.points[0]) / bins.len().max(1) as f64;
     for (i, bin) in bins.iter().enumerate() {
         let x = across.points[0] + width * i as f64;
@@ -303,7 +303,12 @@ fn draw_bins(picture: &mut SvgPicture, [across, up]: [Axis; 2], bins: &[Vec<f64>
     line(picture, "zero", [across.points[0], up.at(0.0)], [across.points[1], up.at(0.0)]);
 }
 
-fn draw_lines(picture: &mut SvgPicture, [across, up]: [Axis; 2], xs: &[f64], lines: &[Vec<f64>]) {
+fn draw_lines(
+    picture: &mut SvgPicture,
+    [across, up]: [ChartAxis; 2],
+    xs: &[f64],
+    lines: &[Vec<f64>],
+) {
     for (values, color) in lines.iter().zip(SERIES_COLORS) {
         let known = xs.iter().zip(values).filter(|(_, value)| value.is_finite());
         let points: Vec<[f64; 2]> =
@@ -320,7 +325,7 @@ fn draw_lines(picture: &mut SvgPicture, [across, up]: [Axis; 2], xs: &[f64], lin
     }
 }
 
-fn draw_bars(picture: &mut SvgPicture, axis: Axis, top: f64, rows: &[ChartRow]) {
+fn draw_bars(picture: &mut SvgPicture, axis: ChartAxis, top: f64, rows: &[ChartRow]) {
     for (row, y) in rows.iter().zip(row_centers(top)) {
         let mut sum = 0.0;
         for (value, color) in row.values.iter().zip(SERIES_COLORS) {
@@ -340,7 +345,7 @@ fn draw_bars(picture: &mut SvgPicture, axis: Axis, top: f64, rows: &[ChartRow]) 
     line(picture, "zero", [axis.at(0.0), top], [axis.at(0.0), bottom]);
 }
 
-fn draw_dots(picture: &mut SvgPicture, axis: Axis, top: f64, rows: &[ChartRow]) {
+fn draw_dots(picture: &mut SvgPicture, axis: ChartAxis, top: f64, rows: &[ChartRow]) {
     for (row, y) in rows.iter().zip(row_centers(top)) {
         for (value, color) in row.values.iter().zip(SERIES_COLORS) {
             if value.is_finite() {
@@ -413,7 +418,7 @@ mod tests {
     use super::*;
 
     fn page(charts: Vec<ChartShapes>) -> String {
-        let chart = |shapes| Chart {
+        let chart = |shapes| ChartPanel {
             title: "<column>".to_owned(),
             note: String::new(),
             values: "rows".to_owned(),

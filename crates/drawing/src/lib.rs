@@ -11,7 +11,7 @@ use graph::Float;
 use nn::{LayerInput, LayerSummary, Model};
 
 pub use axis::{rounded, ticks};
-pub use chart::{Chart, ChartPage, ChartRow, ChartShapes, SERIES_COLORS};
+pub use chart::{ChartPage, ChartPanel, ChartRow, ChartShapes, SERIES_COLORS};
 pub use lanes::LaneRow;
 pub use layout::{DiagramLayout, DrawingError, PlannedEdge, Route, place_to_the_right};
 pub use svg::SvgPicture;

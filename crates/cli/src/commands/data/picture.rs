@@ -4,7 +4,7 @@ use gradus::data::columns::{Cells, ColumnKind, TableDescription, TableSource};
 use gradus::data::{
     ColumnDistribution, DistributionCounts, Features, TableDistributions, TableReport,
 };
-use gradus::drawing::{Chart, ChartPage, ChartRow, ChartShapes, SvgPicture};
+use gradus::drawing::{ChartPage, ChartPanel, ChartRow, ChartShapes, SvgPicture};
 use gradus::explain::six_digits;
 
 use crate::output::{day, thousands};
@@ -70,7 +70,7 @@ fn of_columns(source: &dyn TableSource, report: &TableReport) -> anyhow::Result<
     Ok(ChartPage { title, series, charts, number: six_digits }.svg())
 }
 
-fn chart(column: ColumnDistribution, rows: usize, about: &TableDescription) -> Chart {
+fn chart(column: ColumnDistribution, rows: usize, about: &TableDescription) -> ChartPanel {
     let numbers = |counts: Vec<usize>| counts.into_iter().map(|count| count as f64).collect();
     let target = if Some(&column.column) == about.target.as_ref() { ", target" } else { "" };
     let missing = match column.missing {
@@ -88,7 +88,7 @@ fn chart(column: ColumnDistribution, rows: usize, about: &TableDescription) -> C
             ChartShapes::Bars(rows.into_iter().map(row).collect())
         }
     };
-    Chart {
+    ChartPanel {
         title: column.column,
         note: format!("{}{target}{missing}", column.kind),
         values: "rows".to_owned(),

@@ -1,7 +1,7 @@
 //! Importance and dependence as charts.
 
 use gradus::data::columns::ColumnKind;
-use gradus::drawing::{Chart, ChartPage, ChartRow, ChartShapes};
+use gradus::drawing::{ChartPage, ChartPanel, ChartRow, ChartShapes};
 use gradus::explain::six_digits;
 use gradus::train::importance::{ColumnValue, ImportanceReport, PartialDependence};
 
@@ -27,7 +27,7 @@ pub(super) fn of_importance(found: &ImportanceReport, data: &str, unit: &str) ->
         0 => format!("{} rows; lines: standard deviation", thousands(found.rows as u64)),
         _ => format!("the first {MOST_COLUMNS} of {} columns", found.columns.len()),
     };
-    let chart = Chart {
+    let chart = ChartPanel {
         title: "Permutation importance".to_owned(),
         note,
         values: format!("added to the loss ({unit})"),
@@ -63,7 +63,7 @@ pub(super) fn of_dependence(found: &PartialDependence, data: &str) -> String {
         true => Vec::new(),
         false => outputs.iter().map(|&output| output_name(found, output)).collect(),
     };
-    let chart = Chart {
+    let chart = ChartPanel {
         title: found.column.clone(),
         note: format!("partial dependence: mean over {} rows", thousands(found.rows as u64)),
         values: predicted(found),
@@ -72,6 +72,6 @@ pub(super) fn of_dependence(found: &PartialDependence, data: &str) -> String {
     page(data.to_owned(), series, chart)
 }
 
-fn page(title: String, series: Vec<String>, chart: Chart) -> String {
+fn page(title: String, series: Vec<String>, chart: ChartPanel) -> String {
     ChartPage { title, series, charts: vec![chart], number: six_digits }.svg()
 }
