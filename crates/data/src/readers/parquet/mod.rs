@@ -14,6 +14,7 @@
 
 mod values;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -201,13 +202,13 @@ impl TableSource for ParquetFile {
 
 /// The columns whose values are read, with different names; and the names of the others.
 fn columns(file: &SerializedFileReader<File>) -> (Vec<ParquetColumn>, Vec<String>) {
-    let (mut columns, mut left_out) = (Vec::<ParquetColumn>::new(), Vec::new());
+    let (mut columns, mut left_out, mut names) = (Vec::new(), Vec::new(), HashSet::new());
     for (index, column) in
         file.metadata().file_metadata().schema_descr().columns().iter().enumerate()
     {
         let name = column.path().string();
         match ValueContent::of(column) {
-            Some(content) if columns.iter().all(|other| other.name != name) => {
+            Some(content) if names.insert(name.clone()) => {
                 let (level, reading) = (column.max_def_level(), TypedReading::Numbers);
                 columns.push(ParquetColumn { index, name, content, level, reading });
             }
