@@ -21,6 +21,7 @@ const STEPS: &[CiStep] = &[
     CiStep { name: "tidy", run: || always(tidy::run()) },
     CiStep { name: "javascript", run: javascript },
     CiStep { name: "clippy", run: || always(clippy()) },
+    CiStep { name: "parquet", run: || always(parquet()) },
     CiStep { name: "docs", run: || always(docs()) },
     CiStep { name: "binary", run: || always(binary()) },
     CiStep { name: "wasm", run: cross::wasm },
@@ -69,6 +70,15 @@ fn format() -> anyhow::Result<()> {
 fn clippy() -> anyhow::Result<()> {
     let args = "clippy --workspace --all-targets --features xtask/browser -- -D warnings";
     process::run(Command::new("cargo").args(args.split(' ')))
+}
+
+/// Checks and tests the feature that no other build has.
+fn parquet() -> anyhow::Result<()> {
+    let package = ["--package", "gradus-data", "--features", "parquet"];
+    let clippy = [&["clippy"], &package[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    process::run(Command::new("cargo").args(clippy))?;
+    let test = [&["test"], &package[..], &["--test", "parquet"]].concat();
+    process::run(Command::new("cargo").args(test))
 }
 
 fn docs() -> anyhow::Result<()> {

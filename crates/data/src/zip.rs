@@ -18,6 +18,8 @@ const END: u64 = 22;
 const COMMENT: u64 = 0xffff;
 /// The most bytes of a directory: half a million members.
 const DIRECTORY: u64 = 64 << 20;
+/// The flag of a member that needs a password.
+const ENCRYPTED: u16 = 1;
 /// Deflate does not shrink anything to less than a part in so many.
 const MOST_DEFLATED: u64 = 1032;
 
@@ -28,12 +30,27 @@ pub(crate) struct ZipMember {
     /// Bytes after unpacking.
     pub(crate) size: u64,
     packed: u64,
+    flags: u16,
     method: u16,
     crc: u32,
     offset: u64,
 }
 
-/// The members of an archive, folders left out.
+impl ZipMember {
+    /// Whether it is a folder, whose files are members of their own.
+    #[cfg(any(feature = "files", test))]
+    pub(crate) fn is_folder(&self) -> bool {
+        self.name.ends_with('/')
+    }
+}
+
+/// The bytes of the archive itself.
+#[cfg(feature = "files")]
+pub(crate) fn len(input: &Input) -> Result<u64, DataError> {
+    input.open()?.seek(SeekFrom::End(0)).map_err(|error| input.error(error))
+}
+
+/// The members of an archive.
 pub(crate) fn members(input: &Input) -> Result<Vec<ZipMember>, DataError> {
     let mut file = input.open()?;
     directory(&mut *file).map_err(|fault| input.error(fault))
@@ -63,7 +80,7 @@ fn directory(file: &mut dyn ReadSeek) -> Result<Vec<ZipMember>, DataFault> {
         return Err(DataFault::Announced { what, found: size, limit_bytes: DIRECTORY });
     }
     let directory = read_at(file, offset, size)?;
-    let (mut rest, mut members) = (&directory[..], Vec::new());
+    let (mut rest, mut members, mut packed) = (&directory[..], Vec::new(), 0_u64);
     while rest.starts_with(b"PK\x01\x02") && rest.len() >= 46 {
         let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16_at(rest, at)));
         let Some(whole) = rest.get(..46 + name + extra + comment) else {
@@ -79,9 +96,12 @@ fn directory(file: &mut dyn ReadSeek) -> Result<Vec<ZipMember>, DataFault> {
             let what = format!("ZIP archive: member `{}`", member.name);
             return Err(DataFault::Announced { what, found: member.size, limit_bytes: len });
         }
-        if !member.name.ends_with('/') {
-            members.push(member);
+        // Members that share their bytes unpack to any size.
+        packed = packed.saturating_add(member.packed);
+        if packed > len {
+            return Err(broken("its members overlap"));
         }
+        members.push(member);
         rest = &rest[whole.len()..];
     }
     Ok(members)
@@ -91,6 +111,7 @@ fn member(entry: &[u8], name: usize, extra: usize) -> ZipMember {
     let name = &entry[46..46 + name];
     let mut member = ZipMember {
         name: String::from_utf8_lossy(name).into_owned(),
+        flags: u16_at(entry, 8),
         method: u16_at(entry, 10),
         crc: u32_at(entry, 16),
         packed: u32_at(entry, 20).into(),
@@ -117,6 +138,11 @@ fn member(entry: &[u8], name: usize, extra: usize) -> ZipMember {
 pub(crate) fn open(input: &Input, member: &ZipMember) -> Result<Box<dyn Read + Send>, DataError> {
     let mut file = input.open()?;
     let fault = |fault: DataFault| input.error(fault);
+    if member.flags & ENCRYPTED != 0 {
+        let found = format!("member `{}`, which is encrypted", member.name);
+        let expected = "members without a password".to_owned();
+        return Err(fault(DataFault::Format { found, expected }));
+    }
     let header = read_at(&mut *file, member.offset, 30).map_err(|error| fault(error.into()))?;
     if !header.starts_with(b"PK\x03\x04") {
         let what = format!("ZIP archive: member `{}` is not where the directory says", member.name);
@@ -241,7 +267,8 @@ mod tests {
             opened.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
             Ok((member.name, bytes))
         };
-        members(&input).map_err(|error| error.to_string())?.into_iter().map(read).collect()
+        let members = members(&input).map_err(|error| error.to_string())?;
+        members.into_iter().filter(|member| !member.is_folder()).map(read).collect()
     }
 
     #[test]
@@ -277,6 +304,26 @@ mod tests {
         assert_eq!(contents(&longer).unwrap_err(), "is shorter than the archive says");
         longer[entry + 24..entry + 28].copy_from_slice(&999_u32.to_le_bytes());
         assert_eq!(contents(&longer).unwrap_err(), "is longer than the archive says");
+    }
+
+    #[test]
+    fn members_that_overlap_or_need_a_password_are_refused() {
+        let whole = archive(&[("a", &[1; 1000]), ("b", &[2; 1000])], false);
+        let entries: Vec<usize> =
+            (0..whole.len()).filter(|&i| whole[i..].starts_with(b"PK\x01\x02")).collect();
+        let mut same = whole.clone();
+        for at in &entries {
+            // Each stored in all of the archive.
+            same[at + 20..at + 24].copy_from_slice(&2000_u32.to_le_bytes());
+            same[at + 24..at + 28].copy_from_slice(&2000_u32.to_le_bytes());
+        }
+        assert_eq!(contents(&same).unwrap_err(), "a.zip: ZIP archive: its members overlap");
+        let mut secret = whole.clone();
+        secret[entries[1] + 8] = 1;
+        let error = contents(&secret).unwrap_err();
+        let expected =
+            "a.zip: expected members without a password, found member `b`, which is encrypted";
+        assert_eq!(error, expected);
     }
 
     #[test]

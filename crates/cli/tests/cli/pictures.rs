@@ -91,3 +91,64 @@ fn a_model_of_images_takes_pictures_of_any_size_if_it_resizes() {
     let ran = sandbox.run(&args);
     ran.tells(&["transforms of column `features`: crop: size is [5, 4], expected at most [4, 4]"]);
 }
+
+/// A ZIP archive of stored files.
+fn archive(files: impl Iterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let (mut archive, mut directory, mut n) = (Vec::new(), Vec::new(), 0_u16);
+    for (name, bytes) in files {
+        let crc = !bytes.iter().fold(!0_u32, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (0xedb8_8320 * (crc & 1)))
+        });
+        let len = bytes.len() as u32;
+        let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for number in [crc, len, len, name.len() as u32] {
+            fields.extend(number.to_le_bytes());
+        }
+        let at = archive.len() as u32;
+        archive.extend([&b"PK\x03\x04"[..], &fields, name.as_bytes(), &bytes].concat());
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &fields, &[0; 10], &at.to_le_bytes()].concat());
+        directory.extend(name.as_bytes());
+        n += 1;
+    }
+    let [size, at] = [directory.len() as u32, archive.len() as u32].map(u32::to_le_bytes);
+    let count = [n.to_le_bytes(), n.to_le_bytes()].concat();
+    [archive, directory, b"PK\x05\x06\0\0\0\0".to_vec(), count, size.into(), at.into(), vec![0, 0]]
+        .concat()
+}
+
+#[test]
+fn an_archive_of_pictures_is_data_as_its_folder_is() {
+    let sandbox = with_pets();
+    sandbox.write("pets.zip", archive(pets().map(|(file, bytes)| (format!("pets/{file}"), bytes))));
+    let described = |data: &str| {
+        let mut json = sandbox.line(&format!("data {data} --json")).json();
+        json["name"] = "".into();
+        json
+    };
+    assert_eq!(described("pets.zip"), described("pets"));
+    let digest = |data: &str| {
+        let line = format!("train --data {data} --json --set train.epochs=3");
+        sandbox.succeeds(&line).json()["summary"]["weights_digest"].clone()
+    };
+    let expected = digest("pets");
+    assert!(expected.is_string(), "{expected}");
+    assert_eq!(digest("pets.zip"), expected);
+    let out = sandbox.succeeds("predict runs/pets-1 pets.zip --top 1").out;
+    let files: Vec<&str> =
+        out.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!((files.len(), files[0]), (24, "pets.zip/pets/bright/01.png"));
+    assert_eq!(
+        predicted(&out),
+        predicted(&sandbox.succeeds("predict runs/pets-1 pets --top 1").out)
+    );
+    let measured = |data: &str| {
+        let line = format!("eval runs/pets-1 --data {data} --json");
+        sandbox.succeeds(&line).json()["metrics"].clone()
+    };
+    assert_eq!(measured("pets.zip"), measured("pets"));
+    // A document is not pictures, whatever it has inside.
+    let document = [("mimetype".to_owned(), b"application/epub+zip".to_vec())];
+    sandbox.write("book.epub", archive(document.into_iter().chain(pets())));
+    let error = sandbox.refused("data book.epub");
+    assert!(error.contains("found a ZIP archive without arrays or pictures"), "{error}");
+}

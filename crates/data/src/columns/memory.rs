@@ -103,8 +103,7 @@ fn decide(
             let text = |text: &Option<String>| text.as_deref().unwrap_or("").trim().to_owned();
             let texts: Vec<String> = texts.iter().map(text).collect();
             (1..).zip(&texts).for_each(|(row, text)| profile.add(text, row));
-            let written = WrittenNumbers { format: None, thousands: false, decimal: None };
-            let decided = profile.decide(name, column_use, written, forced);
+            let decided = profile.decide(name, column_use, WrittenNumbers::IN_TEXTS, forced);
             let mut cells = decided.reading.empty();
             texts.iter().for_each(|text| decided.reading.push(text, &mut cells));
             (decided.description, cells)

@@ -13,6 +13,7 @@ mod options;
 mod profile;
 mod reading;
 mod source;
+mod typed;
 mod wanted;
 mod written;
 
@@ -36,6 +37,7 @@ pub(crate) use kind::keep_a_feature;
 pub(crate) use profile::DecidedColumn;
 pub(crate) use reading::{TextReading, is_missing_mark};
 pub(crate) use source::row_blocks;
+pub(crate) use typed::{DecidedTyped, TEXTS_ADVICE, TypedProfile, TypedReading};
 #[cfg(feature = "files")]
 pub(crate) use wanted::{RowBlock, WantedCells, WantedColumn};
 pub(crate) use written::WrittenNumbers;

@@ -228,8 +228,8 @@ impl TextProfile {
             Some(format) => Some((format, false)),
             None => NumberNotation::of_column(&self.forms, written.decimal, written.thousands),
         };
-        let few_mistakes =
-            others == 0 || (others * NUMBERS_PER_MISTAKE <= self.known && numbers > 0);
+        let are_few = others * NUMBERS_PER_MISTAKE <= self.known && numbers > 0;
+        let few_mistakes = others == 0 || (written.has_mistakes && are_few);
         let wanted = matches!(forced, Some(ColumnKind::Number | ColumnKind::WholeCategory));
         let are_names = self.leading_zero.is_some() || self.too_long || !few_mistakes;
         let is_number = forced != Some(ColumnKind::Category)

@@ -12,9 +12,15 @@ pub(crate) struct WrittenNumbers {
     pub(crate) thousands: bool,
     /// The decimal sign of columns that have one for certain.
     pub(crate) decimal: Option<char>,
+    /// Whether a column of numbers may have some cells that are mistakes.
+    pub(crate) has_mistakes: bool,
 }
 
 impl WrittenNumbers {
+    /// How numbers are written in the texts of a program or a typed file, where a text that is not a number is meant.
+    pub(crate) const IN_TEXTS: Self =
+        Self { format: None, thousands: false, decimal: None, has_mistakes: false };
+
     /// How numbers are written in a file where these columns have a decimal sign for certain, and what the user says.
     pub(crate) fn of_columns(signs: impl Iterator<Item = char>, options: &TableOptions) -> Self {
         let signs: Vec<char> = signs.collect();
@@ -25,6 +31,6 @@ impl WrittenNumbers {
         };
         let thousands = options.thousands.unwrap_or(true);
         let format = options.decimal.map(|decimal| NumberNotation { decimal, thousands });
-        Self { format, thousands, decimal }
+        Self { format, thousands, decimal, has_mistakes: true }
     }
 }

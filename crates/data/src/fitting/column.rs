@@ -60,6 +60,7 @@ impl FittedColumn {
     }
 
     /// Whether its pictures are brought to one size, so that they may have any.
+    #[cfg(feature = "files")]
     pub(crate) fn resizes(&self) -> bool {
         self.transforms.iter().any(|transform| matches!(transform, FittedTransform::Resize(_)))
     }

@@ -4,4 +4,6 @@ pub mod csv;
 pub mod idx;
 pub mod npy;
 pub mod npz;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod pictures;

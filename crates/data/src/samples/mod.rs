@@ -22,6 +22,7 @@ use crate::input::{Input, unpack};
 use crate::mistakes::{CellMistake, RowMistakes, quoted};
 use crate::open::{DataFormat, open};
 use crate::readers::csv::CsvStream;
+use crate::readers::pictures::PictureTree;
 use crate::{
     DataError, DataFault, Dataset, FeatureWriter, Features, FittedTarget, FittedTransforms,
     Targets, UnseenCategory,
@@ -79,7 +80,7 @@ pub struct SampleBlock {
 /// Where rows come from.
 enum ForeignRows {
     Text(Box<CsvStream>),
-    Pictures(PictureRows),
+    Pictures(Box<PictureRows>),
     Table(Box<dyn TableSource>),
 }
 
@@ -95,8 +96,8 @@ struct RowCounts {
 }
 
 impl<'a> SampleSource<'a> {
-    /// Looks at a file or a folder of any format that [`open`](crate::open) knows, a picture, or a folder of pictures without
-    /// classes. A table as text is not read further than its first rows.
+    /// Looks at a file or a folder of any format that [`open`](crate::open) knows, a picture, or a folder or archive of pictures
+    /// without classes. A table as text is not read further than its first rows.
     ///
     /// Columns are found by name, in any order; the target has to be there if it is needed. Columns of a table without names
     /// are those of training by position. What `options` says of kinds and the target does not count.
@@ -115,9 +116,14 @@ impl<'a> SampleSource<'a> {
                 let input = Input::Path(path.to_owned());
                 Self::of_reader(&input.name(), input.open()?, options, fitted, needs_target)
             }
-            DataFormat::Folder | DataFormat::Picture => {
-                let rows = ForeignRows::Pictures(PictureRows::open(path, options, fitted)?);
-                let name = path.display().to_string();
+            format @ (DataFormat::Folder | DataFormat::PictureArchive | DataFormat::Picture) => {
+                let tree = match format {
+                    DataFormat::Picture => PictureTree::Disk(path.to_owned()),
+                    _ => PictureTree::open(path)?,
+                };
+                let name = tree.label();
+                let rows =
+                    ForeignRows::Pictures(Box::new(PictureRows::open(tree, options, fitted)?));
                 Self::new(name, rows, None, options, fitted, needs_target)
             }
             _ => {

@@ -6,15 +6,15 @@ use crate::columns::{
     CellNotation, Cells, Column, ColumnKind, RowBlock, RowName, Table, TableOptions,
 };
 use crate::mistakes::{CellMistake, RowMistakes};
-use crate::readers::pictures::{DecodedPicture, FolderPictures};
+use crate::readers::pictures::{FolderPictures, PictureTree};
 use crate::{DataError, DataFault, Features, FittedTransforms};
 
 /// Pictures one by one, in the size and colours of a model's.
 pub(super) struct PictureRows {
     /// Each with the name of its class, if it is in a folder of one.
     files: Vec<(PathBuf, Option<String>)>,
-    /// The folder, or the only picture.
-    folder: PathBuf,
+    /// The folder or the archive, or the only picture.
+    tree: PictureTree,
     /// Those that were read.
     n_read: usize,
     shape: [usize; 3],
@@ -25,13 +25,13 @@ pub(super) struct PictureRows {
 }
 
 impl PictureRows {
-    /// A picture, or those of a folder, of which each may be in a folder of its class.
+    /// A picture, or those of a folder or an archive, of which each may be in a folder of its class.
     pub(super) fn open(
-        path: &Path,
+        tree: PictureTree,
         options: &TableOptions,
         fitted: &FittedTransforms,
     ) -> Result<Self, DataError> {
-        let fault = |what: String| DataFault::Columns(what).of(path.display());
+        let fault = |what: String| DataFault::Columns(what).of(tree.label());
         let [column] = fitted.columns() else {
             let names: Vec<_> = fitted.columns().iter().map(|column| column.name.clone()).collect();
             let names = crate::fitting::listed(&names);
@@ -50,10 +50,10 @@ impl PictureRows {
                 )));
             }
         };
-        let files = match path.is_dir() {
-            false => vec![(path.to_owned(), None)],
-            true => {
-                let FolderPictures { files, classes, loose, .. } = FolderPictures::list(path)?;
+        let files = match tree.only_file() {
+            Some(file) => vec![(file.to_owned(), None)],
+            None => {
+                let FolderPictures { files, classes, loose, .. } = FolderPictures::list(&tree)?;
                 let class = |class: u32| classes.get(class as usize).cloned();
                 let mut files: Vec<_> =
                     files.into_iter().map(|(path, number)| (path, class(number))).collect();
@@ -78,8 +78,8 @@ impl PictureRows {
         };
         let target = fitted.target().map_or("", |target| target.column());
         let names = [&column.name, target].map(str::to_owned);
-        let (folder, array) = (path.to_owned(), column.shape.clone());
-        Ok(Self { files, folder, n_read: 0, shape, scales, names, array })
+        let array = column.shape.clone();
+        Ok(Self { files, tree, n_read: 0, shape, scales, names, array })
     }
 
     /// The next pictures, fewer only at the end; none behind it.
@@ -93,13 +93,13 @@ impl PictureRows {
                 Ok(picture) => {
                     pixels.extend(picture);
                     classes.push(class.clone());
-                    names.push(RowName::File(path.display().to_string()));
+                    names.push(RowName::File(self.tree.name(path)));
                 }
                 Err((found, expected)) => mistakes.add(CellMistake {
                     order: self.n_read as u64,
-                    place: match path.strip_prefix(&self.folder) {
-                        Ok(within) if within.as_os_str() != "" => within.display().to_string(),
-                        _ => "the file".to_owned(),
+                    place: match self.tree.place(path) {
+                        within if within.is_empty() => "the file".to_owned(),
+                        within => within,
                     },
                     column: None,
                     found,
@@ -120,7 +120,7 @@ impl PictureRows {
 
     /// The pixels of a picture; or what was found instead, and what was expected.
     fn picture(&self, path: &Path) -> Result<Vec<u8>, (String, String)> {
-        let picture = DecodedPicture::read(path).map_err(|error| match error.fault {
+        let picture = self.tree.decode(path).map_err(|error| match error.fault {
             DataFault::Format { found, expected } => (found, expected),
             DataFault::Io(error) => {
                 (format!("a file that cannot be read ({error})"), "a picture".to_owned())

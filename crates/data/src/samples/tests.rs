@@ -12,7 +12,7 @@ use crate::columns::{Cells, Column, MemoryTable};
 use crate::readers::csv::CsvFile;
 use crate::readers::npy::ArrayTable;
 use crate::readers::npy::testing::{f64s, npy};
-use crate::readers::pictures::testing::png;
+use crate::readers::pictures::testing::{jpeg, png};
 
 /// Transforms that leave numbers as they are.
 const PLAIN: &str =
@@ -388,6 +388,31 @@ fn pictures_have_the_size_of_training_or_are_scaled_where_that_is_said() {
         error.ends_with("found pictures, expected a table with the columns id, size, kind"),
         "{error}"
     );
+}
+
+#[test]
+fn a_picture_for_a_prediction_is_the_way_up_that_it_is_in_training_and_never_half_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.jpg");
+    let targets = Targets::Labels { values: vec![0, 1], classes: 2 };
+    let set = Dataset::new("digits", [2, 1], Features::U8(vec![0; 4]), targets).unwrap();
+    let fitted = FittedTransforms::of_dataset(&set).unwrap();
+    let read = |bytes: &[u8], options: &TableOptions| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut source = SampleSource::open(&path, options, &fitted, false).unwrap();
+        let blocks: Result<Vec<_>, _> = source.blocks(10).unwrap().collect();
+        let features = blocks.map(|blocks| blocks.into_iter().map(|block| block.features).next());
+        (features, source.mistakes().count)
+    };
+    let whole = jpeg([1, 2], &[&[0, 255]], Some(6));
+    let options = TableOptions::default();
+    assert_eq!(read(&whole, &options).0.unwrap(), Some(Features::U8(vec![0, 255])));
+    let cut = &whole[..whole.len() * 6 / 10];
+    let error = read(cut, &options).0.unwrap_err().to_string();
+    assert!(error.contains("the file: found a JPEG picture that is cut"), "{error}");
+    let skipping = TableOptions { skip_bad_rows: true, ..options };
+    let (features, mistakes) = read(cut, &skipping);
+    assert_eq!((features.unwrap(), mistakes), (None, 1));
 }
 
 /// A grey picture of one colour.

@@ -16,8 +16,8 @@ use crate::experiment::{ExperimentArgs, setting};
 
 /// Show what data is: that of an experiment, or a table or a folder of pictures before it is used.
 ///
-/// A table is a text such as CSV, NumPy arrays (.npy, .npz) or IDX images; a folder has pictures in one folder for each
-/// class. Shown are how it was read, its columns with the kind of each and why, classes, duplicates, and what spoils
+/// A table is a text such as CSV, NumPy arrays (.npy, .npz) or IDX images; a folder, or its ZIP archive, has pictures in one
+/// folder for each class. Shown are how it was read, its columns with the kind of each and why, classes, duplicates, and what spoils
 /// results. What was found wrong is changed by --set, such as --set 'delimiter=;' or --set kinds.age=number.
 ///
 /// With --svg, the values of each column are drawn, of each class in a colour of its own; of a folder the first pictures of each

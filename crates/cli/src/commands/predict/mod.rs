@@ -36,8 +36,8 @@ pub(crate) struct PredictArgs {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// Tables (CSV and its relatives, NumPy arrays, IDX images), pictures, or folders of pictures; - is a table as text on
-    /// standard input.
+    /// Tables (CSV and its relatives, NumPy arrays, IDX images), pictures, or folders and ZIP archives of pictures; - is a
+    /// table as text on standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
 

@@ -32,8 +32,8 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     experiment: ExperimentArgs,
 
-    /// Train on this table or folder of pictures, with a network and settings that are chosen for it and written beside the
-    /// run; --set changes them.
+    /// Train on this table or folder (or its ZIP archive) of pictures, with a network and settings that are chosen for it and
+    /// written beside the run; --set changes them.
     #[arg(long, value_name = "FILE or FOLDER", conflicts_with_all = ["experiment", "resume", "fork"])]
     data: Option<PathBuf>,
 

@@ -13,7 +13,10 @@ const WINDOWS_1252: [char; 32] = [
 
 /// Bytes at the beginning of files that are not text, with what they are.
 const FOREIGN: [(&[u8], &str); 9] = [
-    (b"PK\x03\x04", "a ZIP archive, or a workbook of a spreadsheet program: save the sheet as CSV"),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive without arrays or pictures, or a workbook of a spreadsheet program: save the sheet as CSV",
+    ),
     (b"\xd0\xcf\x11\xe0", "an old workbook of a spreadsheet program: save the sheet as CSV"),
     (b"PAR1", "a Parquet file"),
     (b"\x93NUMPY", "a NumPy array: its name ends in .npy"),

@@ -22,14 +22,13 @@ mod tests;
 use std::io::Read;
 #[cfg(feature = "files")]
 use std::path::Path;
-use std::sync::Arc;
 
 use self::header::NpyHeader;
 pub(super) use self::named::NamedArray;
 use crate::columns::{
-    Cells, Column, ColumnDescription, ColumnKind, ColumnUse, DecidedColumn, Finding, MISSING,
-    NumberProfile, Table, TableBlocks, TableDescription, TableOptions, TableSource, TextProfile,
-    TextReading, WrittenNumbers, keep_a_feature,
+    Cells, Column, ColumnDescription, ColumnKind, ColumnUse, DecidedTyped, Finding, NumberProfile,
+    TEXTS_ADVICE, Table, TableBlocks, TableDescription, TableOptions, TableSource, TextProfile,
+    TypedProfile, TypedReading, keep_a_feature,
 };
 use crate::input::Input;
 use crate::mistakes::RowMistakes;
@@ -64,20 +63,11 @@ struct ArrayColumn {
 /// How elements become cells.
 #[derive(Clone, Debug)]
 enum ElementReading {
-    Numbers,
-    /// The categories in order, as numbers and as texts.
-    Whole(Vec<f64>, Arc<[String]>),
-    Texts(TextReading),
+    Typed(TypedReading),
     Arrays,
 }
 
 type Bytes = Box<dyn Read + Send>;
-
-/// What is counted of a column.
-enum ElementProfile {
-    Numbers(NumberProfile),
-    Texts(TextProfile),
-}
 
 impl ArrayTable {
     /// Looks at files of arrays, such as features and labels: reads each once. A column is named after its file.
@@ -140,7 +130,7 @@ impl ArrayTable {
             columns.iter().map(|column| column.description.name.clone()).collect();
         let target = options.target_among(&names).map_err(|fault| fault.of(&name))?;
         let kinds: Vec<_> = names.iter().map(|name| options.kinds.get(name).copied()).collect();
-        decide(&arrays, &mut columns, rows, target, &kinds)?;
+        let mistakes = decide(&arrays, &mut columns, rows, target, &kinds)?;
         let findings = arrays.iter().map(|array| {
             let order = if array.header.column_order { ", in column order" } else { "" };
             let found = format!("shape {:?}{order}", array.header.shape);
@@ -153,7 +143,7 @@ impl ArrayTable {
             target: target.map(|target| names[target].clone()),
             findings: findings.collect(),
         };
-        Ok(Self { arrays, columns, description, mistakes: RowMistakes::default() })
+        Ok(Self { arrays, columns, description, mistakes })
     }
 }
 
@@ -164,16 +154,17 @@ fn decide(
     rows: usize,
     target: Option<usize>,
     kinds: &[Option<ColumnKind>],
-) -> Result<(), DataError> {
+) -> Result<RowMistakes, DataError> {
+    let mut mistakes = RowMistakes::default();
     let limit = (VALUES / columns.len().max(1)).clamp(16, VALUES_OF_COLUMN);
     for (i, array) in arrays.iter().enumerate() {
-        let mut counted: Vec<(usize, usize, ElementProfile)> = (columns.iter().enumerate())
+        let mut counted: Vec<(usize, usize, TypedProfile)> = (columns.iter().enumerate())
             .filter(|(_, column)| column.array == i)
             .filter_map(|(index, column)| {
                 let element = column.element?;
                 let profile = match array.header.element.is_text() {
-                    true => ElementProfile::Texts(TextProfile::new(limit)),
-                    false => ElementProfile::Numbers(NumberProfile::new(limit)),
+                    true => TypedProfile::Texts(TextProfile::new(limit)),
+                    false => TypedProfile::Numbers(NumberProfile::new(limit)),
                 };
                 Some((index, element, profile))
             })
@@ -191,8 +182,8 @@ fn decide(
                 for (_, at, profile) in &mut counted {
                     let bytes = &sample[*at * element.bytes()..][..element.bytes()];
                     match profile {
-                        ElementProfile::Numbers(profile) => profile.add(array.number(bytes, row)?),
-                        ElementProfile::Texts(profile) => {
+                        TypedProfile::Numbers(profile) => profile.add(array.number(bytes, row)?),
+                        TypedProfile::Texts(profile) => {
                             profile.add(&element.text(bytes), row as u64)
                         }
                     }
@@ -203,54 +194,31 @@ fn decide(
         for (index, _, profile) in counted {
             let column_use =
                 if Some(index) == target { ColumnUse::Target } else { ColumnUse::Feature };
-            columns[index].decide(&profile, column_use, kinds[index]);
+            let column = &mut columns[index];
+            let DecidedTyped { description, reading, mistakes: of_column } =
+                profile.decide(&column.description.name, column_use, kinds[index]);
+            column.description = description;
+            column.reading = ElementReading::Typed(reading);
+            mistakes.append(of_column);
         }
     }
-    let is_number = |column: &ArrayColumn| matches!(column.reading, ElementReading::Numbers);
+    let is_number = |column: &ArrayColumn| {
+        matches!(column.reading, ElementReading::Typed(TypedReading::Numbers))
+    };
     let numbers: Vec<bool> = columns.iter().map(is_number).collect();
     keep_a_feature(
         columns.iter_mut().map(|column| &mut column.description).collect(),
         target,
         &numbers,
     );
-    Ok(())
+    Ok(mistakes.with_advice(TEXTS_ADVICE))
 }
 
 impl ArrayColumn {
-    fn decide(
-        &mut self,
-        profile: &ElementProfile,
-        column_use: ColumnUse,
-        forced: Option<ColumnKind>,
-    ) {
-        let name = &self.description.name;
-        match profile {
-            ElementProfile::Numbers(profile) => {
-                self.description = profile.decide(name, column_use, forced);
-                if self.description.kind == ColumnKind::WholeCategory {
-                    let names = self.description.categories.iter().map(|(name, _)| name);
-                    let numbers = names.clone().filter_map(|name| name.parse().ok()).collect();
-                    self.reading = ElementReading::Whole(numbers, names.cloned().collect());
-                }
-            }
-            ElementProfile::Texts(profile) => {
-                let written = WrittenNumbers { format: None, thousands: false, decimal: None };
-                let decided = profile.decide(name, column_use, written, forced);
-                let DecidedColumn { description, reading, .. } = decided;
-                self.description = description;
-                self.reading = ElementReading::Texts(reading);
-            }
-        }
-    }
-
     /// No cells yet.
     fn empty(&self, header: &NpyHeader) -> Cells {
         match &self.reading {
-            ElementReading::Numbers => Cells::Numbers(Vec::new()),
-            ElementReading::Texts(reading) => reading.empty(),
-            ElementReading::Whole(_, categories) => {
-                Cells::Categories { codes: Vec::new(), categories: categories.clone() }
-            }
+            ElementReading::Typed(reading) => reading.empty(),
             ElementReading::Arrays => {
                 let is_byte = header.element.is_byte();
                 let values =
@@ -274,14 +242,11 @@ impl ArrayColumn {
             None => sample,
         };
         match (&self.reading, cells) {
-            (ElementReading::Numbers, Cells::Numbers(numbers)) => {
-                numbers.push(array.number(bytes, row)?)
+            (ElementReading::Typed(reading @ TypedReading::Texts(_)), cells) => {
+                reading.push_text(&element.text(bytes), cells);
             }
-            (ElementReading::Texts(reading), cells) => reading.push(&element.text(bytes), cells),
-            (ElementReading::Whole(numbers, _), Cells::Categories { codes, .. }) => {
-                let number = array.number(bytes, row)?;
-                let code = numbers.binary_search_by(|other| other.total_cmp(&(number + 0.0)));
-                codes.push(code.map_or(MISSING, |code| code as u32));
+            (ElementReading::Typed(reading), cells) => {
+                reading.push_number(array.number(bytes, row)?, cells);
             }
             (ElementReading::Arrays, Cells::Arrays { values, .. }) => match values {
                 Features::U8(values) => values.extend_from_slice(bytes),
@@ -307,6 +272,9 @@ impl TableSource for ArrayTable {
     }
 
     fn blocks(&self, rows: usize) -> Result<TableBlocks<'_>, DataError> {
+        if !self.mistakes.is_empty() {
+            return Err(DataFault::Rows(self.mistakes.clone()).of(&self.description.name));
+        }
         let inputs: Result<Vec<Bytes>, _> = self.arrays.iter().map(NamedArray::elements).collect();
         let (mut inputs, mut row) = (inputs?, 0);
         Ok(Box::new(std::iter::from_fn(move || {

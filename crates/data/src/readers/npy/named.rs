@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::header::NpyHeader;
 use super::{ArrayColumn, Bytes, ElementReading};
-use crate::columns::{ColumnDescription, ColumnKind};
+use crate::columns::{ColumnDescription, ColumnKind, TypedReading};
 use crate::input::Input;
 use crate::zip::{self, ZipMember};
 use crate::{DataError, DataFault};
@@ -151,7 +151,7 @@ impl NamedArray {
                 shape: Vec::new(),
                 notation: None,
             },
-            reading: ElementReading::Numbers,
+            reading: ElementReading::Typed(TypedReading::Numbers),
         };
         match shape[1..] {
             _ if *row_bytes == 0 => Vec::new(),

@@ -123,3 +123,24 @@ fn features_and_labels_of_two_files_are_one_table_read_in_blocks() {
         "{text}"
     );
 }
+
+#[test]
+fn texts_that_are_not_the_numbers_that_the_user_says_are_named_and_never_missing() {
+    let text = |i: usize| if i == 120 { "many".to_owned() } else { format!("{:<4}", i % 9) };
+    let bytes = (0..200).flat_map(|i| text(i).chars().collect::<Vec<_>>());
+    let bytes: Vec<u8> = bytes.flat_map(|c| (c as u32).to_le_bytes()).collect();
+    let open = |kinds: &[(&str, ColumnKind)]| {
+        let kinds = kinds.iter().map(|&(name, kind)| (name.to_owned(), kind)).collect();
+        let options = TableOptions { target: Target::Absent, kinds, ..TableOptions::default() };
+        ArrayTable::from_bytes(&[("x", &npy("<U4", false, "(200,)", &bytes))], &options).unwrap()
+    };
+    let found = open(&[]);
+    assert_eq!(found.description().columns[0].kind, ColumnKind::Category);
+    assert_eq!((found.description().columns[0].missing, found.read().unwrap().len()), (0, 200));
+    let error = open(&[("x", ColumnKind::Number)]).read().unwrap_err().to_string();
+    assert!(
+        error.starts_with("x: row 121, column `x`: found `many`, expected a number"),
+        "{error}"
+    );
+    assert!(error.ends_with("do not set the kind of the column in `kinds`"), "{error}");
+}

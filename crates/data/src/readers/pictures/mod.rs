@@ -1,21 +1,27 @@
-//! Pictures: PNG and JPEG, decoded the same wherever they come from; and folders of them, one for each class.
+//! Pictures: PNG and JPEG, decoded the same wherever they come from; and folders and archives of them.
 
 mod fit;
 #[cfg(feature = "files")]
 mod folder;
 mod jpeg;
+#[cfg(feature = "files")]
+mod listing;
 mod png;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "files")]
+mod tree;
 
 use crate::{DataError, DataFault};
 
 #[cfg(feature = "files")]
-pub(crate) use self::folder::FolderPictures;
-#[cfg(feature = "files")]
 pub use self::folder::{PICTURE, PictureFolder};
+#[cfg(feature = "files")]
+pub(crate) use self::listing::FolderPictures;
+#[cfg(feature = "files")]
+pub(crate) use self::tree::{PictureTree, has_picture_name};
 
 /// Pixels of the largest picture that is read: 64 million.
 const MOST_PIXELS: usize = 1 << 26;
@@ -51,14 +57,9 @@ impl DecodedPicture {
     ///
     /// [`DataFault::Format`] for another format, a picture that is cut or damaged, CMYK, and more than 64 million pixels.
     pub fn decode(name: &str, bytes: &[u8]) -> Result<Self, DataError> {
-        let decoded = match bytes {
-            _ if png::is_png(bytes) => png::decode(bytes),
-            _ if jpeg::is_jpeg(bytes) => jpeg::decode(bytes),
-            _ => Err(format_of(bytes).to_owned()),
-        };
         let format =
             |found| DataFault::Format { found, expected: "a PNG or JPEG picture".to_owned() };
-        decoded.map_err(|found| format(found).of(name))
+        decode(bytes).map_err(|found| format(found).of(name))
     }
 
     /// The pixels of the picture as `[rows, columns, channels]`: scaled, keeping its proportions, so that it covers all
@@ -66,6 +67,15 @@ impl DecodedPicture {
     #[must_use]
     pub fn fitted(self, shape: [usize; 3]) -> Vec<u8> {
         fit::fit(self, shape)
+    }
+}
+
+/// Decodes a picture, or says what was found instead.
+fn decode(bytes: &[u8]) -> Result<DecodedPicture, String> {
+    match bytes {
+        _ if png::is_png(bytes) => png::decode(bytes),
+        _ if jpeg::is_jpeg(bytes) => jpeg::decode(bytes),
+        _ => Err(format_of(bytes).to_owned()),
     }
 }
 

@@ -37,6 +37,10 @@ fn palettes_are_colours_and_what_is_transparent_shows_white() {
     let grey =
         png([1, 3], ColorType::GrayscaleAlpha, BitDepth::Eight, &[7, 255, 7, 0, 0, 128], |_| {});
     assert_eq!((decode(&grey).channels, decode(&grey).pixels), (1, vec![7, 255, 127]));
+    let key = png([1, 2], ColorType::Grayscale, BitDepth::Eight, &[7, 9], |encoder| {
+        encoder.set_trns(vec![0, 9]);
+    });
+    assert_eq!((decode(&key).channels, decode(&key).pixels), (1, vec![7, 255]));
     let colors = png([1, 2], ColorType::Rgba, BitDepth::Eight, &[1, 2, 3, 255, 0, 0, 0, 0], |_| {});
     assert_eq!(decode(&colors).pixels, [1, 2, 3, 255, 255, 255]);
 }
@@ -135,8 +139,8 @@ mod folders {
     use std::path::Path;
 
     use super::*;
-    use crate::Features;
     use crate::columns::{Cells, TableOptions, TableSource};
+    use crate::{Features, zip};
 
     fn grey(rows: u32, columns: u32, value: u8) -> Vec<u8> {
         let pixels = vec![value; (rows * columns) as usize];
@@ -204,6 +208,97 @@ mod folders {
     }
 
     #[test]
+    fn an_archive_is_read_as_the_folder_that_it_was_made_of() {
+        let place = tempfile::tempdir().unwrap();
+        let (first, second) = (grey(2, 3, 9), jpeg([2, 3], &[&[7; 6]], None));
+        let files: [(&str, &[u8]); 10] = [
+            ("cat/A.PNG", &first),
+            ("cat/more/b.png", &first),
+            ("cat/Thumbs.db", b"text"),
+            ("cat/notes.txt", b"text"),
+            ("dog/._a.png", &first),
+            ("dog/b.jpeg", &second),
+            ("dog/c.png", b"only text"),
+            ("readme.md", b"text"),
+            ("__MACOSX/x.png", &first),
+            ("empty/", b""),
+        ];
+        let folder = place.path().join("pets");
+        for (file, bytes) in &files[..9] {
+            write(&folder, file, bytes);
+        }
+        fs::create_dir(folder.join("empty")).unwrap();
+        let options = TableOptions { skip_bad_rows: true, ..TableOptions::default() };
+        let expected = PictureFolder::open(&folder, &options).unwrap();
+        for (prefix, between, deflate) in
+            [("", "/", true), ("pets/", "/", false), ("pets\\", "\\", true)]
+        {
+            let named: Vec<(String, &[u8])> = files
+                .iter()
+                .map(|(name, bytes)| (format!("{prefix}{}", name.replace('/', between)), *bytes))
+                .map(|(name, bytes)| (name.replace("empty\\", "empty/"), bytes))
+                .collect();
+            let members: Vec<(&str, &[u8])> =
+                named.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+            let archive = place.path().join("pets.zip");
+            fs::write(&archive, zip::archive(&members, deflate)).unwrap();
+            let found = PictureFolder::open(&archive, &options).unwrap();
+            assert_eq!(found.description().columns, expected.description().columns);
+            assert_eq!(found.description().findings, expected.description().findings, "{prefix}");
+            assert_eq!(found.mistakes().first, expected.mistakes().first);
+            assert_eq!(found.read().unwrap().columns(), expected.read().unwrap().columns());
+        }
+    }
+
+    #[test]
+    fn names_in_an_archive_are_never_places_on_disk() {
+        let place = tempfile::tempdir().unwrap();
+        let picture = grey(1, 1, 5);
+        write(place.path(), "outside/secret.png", &picture);
+        let archive = place.path().join("x.zip");
+        let deep = format!("{}x.png", "a/".repeat(30_000));
+        let members: [(&str, &[u8]); 6] = [
+            ("a/1.png", &picture),
+            ("b/2.png", &picture),
+            ("../outside/secret.png", &picture),
+            ("/etc/secret.png", b"not that file"),
+            (&deep, &picture),
+            ("a/./1.png", b"of the same name"),
+        ];
+        fs::write(&archive, zip::archive(&members, true)).unwrap();
+        let pictures = PictureFolder::open(&archive, &TableOptions::default()).unwrap();
+        let mistakes: Vec<String> =
+            pictures.mistakes().first.iter().map(ToString::to_string).collect();
+        assert!(mistakes.iter().all(|mistake| mistake.contains("found text")), "{mistakes:?}");
+        assert_eq!(mistakes.len(), 2);
+        assert_eq!(found(&pictures, "hidden files"), "1 left out");
+    }
+
+    #[test]
+    fn archives_that_unpack_to_more_than_they_say_or_to_far_more_than_they_are_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let archive = place.path().join("x.zip");
+        let picture = grey(1, 1, 5);
+        let whole = zip::archive(&[("a/1.png", &picture), ("b/2.png", &picture)], true);
+        let mut lying = whole.clone();
+        let entry = whole.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        lying[entry + 24..entry + 28].copy_from_slice(&5_u32.to_le_bytes());
+        fs::write(&archive, lying).unwrap();
+        let pictures = PictureFolder::open(&archive, &TableOptions::default()).unwrap();
+        let mistake = pictures.mistakes().first[0].to_string();
+        assert_eq!(
+            mistake,
+            "a/1.png: found a file that cannot be read (is longer than the archive says), expected a PNG or JPEG picture"
+        );
+        let zeros = vec![0; 65 << 20];
+        fs::write(&archive, zip::archive(&[("a/1.png", &zeros)], true)).unwrap();
+        let opened = PictureFolder::open(&archive, &TableOptions::default());
+        let error = opened.map(|_| ()).unwrap_err().to_string();
+        let expected = "x.zip: ZIP archive: all its files together announces 68157440 bytes, the limit is 67108864";
+        assert!(error.ends_with(expected), "{error}");
+    }
+
+    #[test]
     fn several_sizes_and_colours_become_those_of_most_and_that_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
@@ -217,10 +312,37 @@ mod folders {
         assert_eq!(found(&pictures, "size"), size);
         assert_eq!(found(&pictures, "colours"), "grey");
         assert_eq!(pictures.picture(2).unwrap(), (vec![50; 4], 1));
+        // No size is that of half of them.
+        write(folder, "b/2.png", &grey(4, 9, 8));
+        write(folder, "b/3.png", &grey(6, 6, 8));
+        let median = PictureFolder::open(folder, &TableOptions::default()).unwrap();
+        let size = "6 x 4, the medians of 5; others are scaled to cover that and cut at both sides";
+        assert_eq!(found(&median, "size"), size);
         let options =
             TableOptions { size: Some([1, 3]), channels: Some(3), ..TableOptions::default() };
         let pictures = PictureFolder::open(folder, &options).unwrap();
         assert_eq!(pictures.picture(0).unwrap(), (vec![8; 9], 0));
+    }
+
+    #[test]
+    fn a_picture_that_is_damaged_behind_its_header_is_named_or_left_out_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut damaged = grey(9, 9, 100);
+        let data = damaged.windows(4).position(|bytes| bytes == b"IDAT").unwrap();
+        damaged[data + 8] ^= 0x10;
+        for (file, bytes) in
+            [("a/1.png", &grey(9, 9, 1)), ("a/2.png", &damaged), ("b/3.png", &grey(9, 9, 3))]
+        {
+            write(folder, file, bytes);
+        }
+        let strict = PictureFolder::open(folder, &TableOptions::default()).unwrap();
+        let error = strict.read().unwrap_err().to_string();
+        assert!(error.contains("a/2.png") && error.contains("a damaged PNG picture"), "{error}");
+        let options = TableOptions { skip_bad_rows: true, ..TableOptions::default() };
+        let pictures = PictureFolder::open(folder, &options).unwrap();
+        assert_eq!((pictures.description().rows, pictures.read().unwrap().len()), (2, 2));
+        assert_eq!(pictures.mistakes().count, 1);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use nn::registry::require;
 use super::*;
 
 settings! {
-    /// A file or a folder: a table as text, NumPy arrays, IDX images, or a folder of pictures with a folder for each class.
+    /// A file or a folder: a table as text, NumPy arrays, IDX images, or a folder of pictures with a folder for each class, or
+    /// its ZIP archive.
     /// What is not said is found; `gradus data FILE` shows it.
     pub struct DataFiles {
         /// Training data.
