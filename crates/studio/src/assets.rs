@@ -1,14 +1,28 @@
 //! The files of the pages, built into the binary.
 
+use std::io::Read as _;
+use std::ops::Range;
+use std::sync::LazyLock;
+
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use flate2::read::DeflateDecoder;
 
-/// Every file below `assets`, by its path there. `build.rs` lists them.
-pub(crate) static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// Every file below `assets`, by its path there, and its place in [`CONTENT`]. `build.rs` lists them.
+pub(crate) static FILES: &[(&str, Range<usize>)] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// The bytes of all files.
+static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let packed: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/assets.bin"));
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(packed).read_to_end(&mut bytes).expect("what was packed for this build");
+    bytes
+});
 
 /// A file that was built in.
 pub(crate) fn get(name: &str) -> Option<&'static [u8]> {
-    FILES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+    let (_, place) = FILES.iter().find(|(known, _)| *known == name)?;
+    Some(&CONTENT[place.clone()])
 }
 
 /// The text of a file that was built in.
