@@ -59,7 +59,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     browser.until("document.querySelector('.bar nav')").await?;
-    browser.click(".bar nav a:nth-child(3)").await?;
+    browser.click(".bar nav a[href^='#/draw']").await?;
     browser.until("document.querySelector('#pad')").await?;
     let mut found = Vec::new();
     for (digit, strokes) in digits().iter().enumerate() {
@@ -101,7 +101,7 @@ pub(super) async fn drawn(test: TestCase) -> anyhow::Result<()> {
     browser.fill("#checkpoint", &steps[1]).await?;
     browser.until(&early).await?;
     // The page of the network is of the same step.
-    browser.click(".bar nav a:nth-child(2)").await?;
+    browser.click(".bar nav a[href^='#/network']").await?;
     browser.until("document.querySelectorAll('#output i').length === 10").await?;
     browser.until(&early).await?;
     browser.fill("#checkpoint", "''").await?;

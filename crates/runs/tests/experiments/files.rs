@@ -35,7 +35,7 @@ fn set(settings: &[(&str, &str)]) -> Result<Experiment, String> {
 /// The lines of a table, each with `N` cells between bars; `\n` in a cell is a line break, `\t` a tab, TRAIN stands
 /// for the names of all settings of the training, LAYERS and OPTIMIZERS for those of the registries.
 fn cases<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
-    let train = "`loss`, `optimizer`, `schedule`, `clip`, `lookahead`, `ema`, `l1`, `l2`, `batch`, `shards`, `order`, `epochs`, `steps`, `seed`, \
+    let train = "`loss`, `class_weights`, `optimizer`, `schedule`, `clip`, `lookahead`, `ema`, `l1`, `l2`, `batch`, `shards`, `order`, `epochs`, `steps`, `seed`, \
         `evaluate_every`, `report_every`, `best_of_equal`, `early_stopping`, `checkpoint_minutes`, `checkpoint_every`, `checkpoints`";
     let names = |names: &[&str]| {
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
