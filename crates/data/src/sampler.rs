@@ -3,6 +3,8 @@
 //! Batch number `step` depends on the order, the two sizes and the random numbers of the caller only,
 //! never on the batches drawn before: a resumed run draws the same batches as one that never stopped.
 
+use kernels::random::shuffle;
+
 use crate::{DataError, DataFault, Order};
 
 /// A request for one random number.
@@ -112,12 +114,9 @@ impl Sampler {
             self.permutation.clear();
             self.permutation.extend(0..self.n_samples as u32);
             self.shuffled_epoch = Some(epoch);
-            // Fisher and Yates: every permutation is equally likely.
-            for i in (1..self.n_samples).rev() {
-                let bound = i as u64 + 1;
-                let j = random(Draw { stream: epoch, counter: i as u64, bound });
-                self.permutation.swap(i, j as usize);
-            }
+            shuffle(&mut self.permutation, |bound| {
+                random(Draw { stream: epoch, counter: bound - 1, bound })
+            });
         }
         &self.permutation
     }

@@ -41,6 +41,24 @@ pub fn below(bits: u64, bound: u64) -> u64 {
     ((u128::from(bits) * u128::from(bound)) >> 64) as u64
 }
 
+/// Puts items in a random order, each equally likely, if `below(bound)` is one of `bound` numbers from 0 with equal
+/// probability: Fisher and Yates.
+///
+/// ```
+/// use gradus_kernels::random::{Stream, shuffle};
+///
+/// let (mut items, mut random) = ([1, 2, 3, 4], Stream::new(7, 0));
+/// shuffle(&mut items, |bound| random.below(bound));
+/// items.sort_unstable();
+/// assert_eq!(items, [1, 2, 3, 4]);
+/// ```
+#[inline]
+pub fn shuffle<T>(items: &mut [T], mut below: impl FnMut(u64) -> u64) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, below(i as u64 + 1) as usize);
+    }
+}
+
 /// A sequence of random numbers, fixed by a seed and the number of the stream.
 #[derive(Clone, Debug)]
 pub struct Stream {

@@ -11,8 +11,8 @@ use nn::{Mode, Model, ModelInputs, NetworkError};
 
 use crate::batch_source::BatchSource;
 use crate::experiment::Experiment;
-use crate::metrics::MetricSums;
 use crate::metrics::accuracy::predicted_class;
+use crate::metrics::{ClassProbabilities, MetricSums};
 use crate::saved::SavedModel;
 
 /// Samples that go through the network together.
@@ -140,12 +140,14 @@ impl Evaluation {
     ///
     /// If there is a threshold, and not two probabilities for each sample.
     pub fn classes(&self) -> impl Iterator<Item = usize> {
-        self.rows().map(|row| match self.threshold {
-            Some(threshold) => {
-                let probabilities = self.meaning.probabilities(row).unwrap_or_default();
-                let share = probabilities[1] / probabilities.iter().sum::<f64>();
-                usize::from(share >= threshold)
-            }
+        let outputs = self.predictions.values();
+        let probabilities = self.threshold.map(|threshold| {
+            let samples = self.predictions.shape()[0];
+            let all = ClassProbabilities::new(outputs, samples, 2, self.meaning);
+            (threshold, all.expect("two probabilities"))
+        });
+        self.rows().enumerate().map(move |(sample, row)| match &probabilities {
+            Some((threshold, all)) => usize::from(all.of(sample, 1) >= *threshold),
             None => predicted_class(row),
         })
     }

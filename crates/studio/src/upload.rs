@@ -49,7 +49,7 @@ pub struct Uploads {
 
 #[derive(Clone, Debug)]
 pub(crate) struct UploadState {
-    uploads: Arc<Option<Uploads>>,
+    uploads: Option<Arc<Uploads>>,
     /// One file at a time.
     permit: Arc<Semaphore>,
 }
@@ -66,12 +66,17 @@ type UploadRefusal = (StatusCode, String);
 
 impl UploadState {
     pub(crate) fn new(uploads: Option<Uploads>) -> Self {
-        Self { uploads: Arc::new(uploads), permit: Arc::new(Semaphore::new(1)) }
+        Self { uploads: uploads.map(Arc::new), permit: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// What becomes of the data of a visitor; none if it is not taken.
+    fn uploads_of(&self, visitor: Visitor) -> Option<&Arc<Uploads>> {
+        self.uploads.as_ref().filter(|_| visitor.access == Access::Owner)
     }
 
     /// Whether a visitor may send data.
     pub(crate) fn takes_from(&self, visitor: Visitor) -> bool {
-        self.uploads.is_some() && visitor.access == Access::Owner
+        self.uploads_of(visitor).is_some()
     }
 }
 
@@ -83,10 +88,10 @@ pub(crate) async fn receive(
     body: Body,
 ) -> Result<Json<Value>, UploadRefusal> {
     let refuse = |status, why: &str| (status, format!("{why}\n"));
-    if !state.takes_from(visitor) {
+    let Some(uploads) = state.uploads_of(visitor).cloned() else {
         let why = "data is taken from the owner of `gradus studio` only";
         return Err(refuse(StatusCode::FORBIDDEN, why));
-    }
+    };
     if !is_file_name(&name) {
         let why = format!("name: expected the name of a file, found {name:?}");
         return Err(refuse(StatusCode::BAD_REQUEST, &why));
@@ -97,9 +102,9 @@ pub(crate) async fn receive(
     let busy = "another file is being received; try again when it is there";
     let permit = Arc::clone(&state.permit).try_acquire_owned();
     let _permit = permit.map_err(|_| refuse(StatusCode::SERVICE_UNAVAILABLE, busy))?;
-    let folder = state.uploads.as_ref().as_ref().map(|uploads| uploads.folder.clone());
+    let folder = uploads.folder.clone();
     let (parts, received) = mpsc::channel(WAITING_PARTS);
-    let writing = spawn_blocking(move || write_parts(&folder.unwrap_or_default(), &name, received));
+    let writing = spawn_blocking(move || write_parts(&folder, &name, received));
     send_parts(body, parts).await?;
     let written = writing.await.map_err(io::Error::other).and_then(|written| written);
     let file = written.map_err(|error| {
@@ -110,7 +115,6 @@ pub(crate) async fn receive(
         refuse(status, &format!("the file cannot be kept: {error}"))
     })?;
     let begun = spawn_blocking(move || {
-        let uploads = state.uploads.as_ref().as_ref().expect("checked at first");
         uploads.trainer.begin(&file).inspect_err(|_| {
             // Nothing can be done with it.
             let _ = fs::remove_file(&file);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use data::columns::{Cells, ColumnKind, Table};
 use data::{DataFault, Dataset, Features, FittedColumn, FittedTarget, FittedTransforms, Targets};
 use graph::Pool;
-use kernels::random::Stream;
+use kernels::random::{Stream, shuffle};
 use nn::losses::Prediction;
 use runs::metrics::accuracy::ACCURACY;
 use runs::metrics::r_squared::R_SQUARED;
@@ -310,12 +310,10 @@ impl<'a> EncodedRows<'a> {
     }
 }
 
-/// A random order of `n` rows, by Fisher and Yates: each is equally likely.
+/// A random order of `n` rows.
 fn permutation(n: usize, random: &mut Stream) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    for i in (1..n).rev() {
-        order.swap(i, random.below(i as u64 + 1) as usize);
-    }
+    shuffle(&mut order, |bound| random.below(bound));
     order
 }
 

@@ -142,6 +142,18 @@ impl FittedTransforms {
         names.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
 
+    /// A value as a network is trained on it, in the unit of the target; `output` is its number in a row.
+    ///
+    /// # Panics
+    ///
+    /// If the target has no such number.
+    pub fn in_unit(&self, output: usize, value: f32) -> f64 {
+        match self.target() {
+            Some(target) if !target.scales().is_empty() => target.value(output, value),
+            _ => f64::from(value),
+        }
+    }
+
     /// The name of the class of a sample; none if the dataset has no such sample, or values instead of classes.
     pub fn label(&self, set: &Dataset, sample: usize) -> Option<String> {
         let Targets::Labels { values, .. } = set.targets() else { return None };

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
-    TransformSettings, pictures, with_channels,
+    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
+    pictures, with_form,
 };
 
 /// Pictures in red, green and blue. It has no settings.
@@ -24,10 +24,6 @@ impl TransformSettings for ColorPictures {
         "color"
     }
 
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
-    }
-
     fn check_shape(&self, shape: &[usize]) -> Result<(), String> {
         pictures(shape).map(drop)
     }
@@ -40,8 +36,8 @@ impl TransformSettings for ColorPictures {
 
 impl ApplyTransform for FittedColor {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
-        let shape = with_channels(&input.shape, 3);
-        (pictures(&input.shape) == Ok(self.from)).then(|| input.with_shape(shape))?
+        let [rows, columns, _] = self.from;
+        with_form(input, self.from, [rows, columns, 3])
     }
 
     fn apply(&self, cell: &mut CellValues) {

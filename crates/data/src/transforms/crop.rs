@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
-    TransformSettings, check_picture_size, pictures, with_size,
+    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
+    check_picture_size, pictures, with_form,
 };
 
 /// The middle of each picture.
@@ -35,10 +35,6 @@ impl TransformSettings for CropPictures {
         "crop"
     }
 
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
-    }
-
     fn check(&self) -> Result<(), String> {
         check_picture_size(self.size)
     }
@@ -65,8 +61,8 @@ impl ApplyTransform for FittedCrop {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
         CropPictures { size: self.size }.check_shape(&input.shape).ok()?;
         check_picture_size(self.size).ok()?;
-        let shape = with_size(&input.shape, self.size);
-        (pictures(&input.shape) == Ok(self.from)).then(|| input.with_shape(shape))?
+        let ([rows, columns], [_, _, channels]) = (self.size, self.from);
+        with_form(input, self.from, [rows, columns, channels])
     }
 
     fn apply(&self, cell: &mut CellValues) {

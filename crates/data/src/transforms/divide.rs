@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FitRows, FittedTransform, Fitting,
-    TransformSettings,
+    ApplyTransform, CellValues, ColumnValues, FitRows, FittedTransform, Fitting, TransformSettings,
 };
 
 /// Divided by one number.
@@ -34,10 +33,6 @@ fn is_divisor(by: f64) -> bool {
 impl TransformSettings for Divide {
     fn name(&self) -> &'static str {
         "divide"
-    }
-
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
-    TransformSettings, pictures, with_channels,
+    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
+    pictures, with_form,
 };
 use crate::pixels::{gray, rounded};
 
@@ -29,10 +29,6 @@ impl TransformSettings for GrayPictures {
         "gray"
     }
 
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
-    }
-
     fn check_shape(&self, shape: &[usize]) -> Result<(), String> {
         pictures(shape).map(drop)
     }
@@ -45,8 +41,8 @@ impl TransformSettings for GrayPictures {
 
 impl ApplyTransform for FittedGray {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
-        let shape = with_channels(&input.shape, 1);
-        (pictures(&input.shape) == Ok(self.from)).then(|| input.with_shape(shape))?
+        let [rows, columns, _] = self.from;
+        with_form(input, self.from, [rows, columns, 1])
     }
 
     fn apply(&self, cell: &mut CellValues) {

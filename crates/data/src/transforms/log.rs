@@ -5,8 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
-    TransformSettings,
+    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
 };
 
 /// The logarithm of the magnitude. It has no settings.
@@ -17,10 +16,6 @@ pub struct LogMagnitude {}
 impl TransformSettings for LogMagnitude {
     fn name(&self) -> &'static str {
         "log"
-    }
-
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
     }
 
     fn fit(&self, _input: &ColumnValues, _limit: usize) -> Fitting {

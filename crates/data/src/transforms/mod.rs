@@ -171,8 +171,10 @@ pub(crate) trait TransformSettings {
     /// The name by which it is chosen.
     fn name(&self) -> &'static str;
 
-    /// What it makes of numbers; none if it does not take them.
-    fn gives(&self, content: CellContent) -> Option<CellContent>;
+    /// What it makes of numbers; none if it does not take them. Numbers of numbers, and of nothing else, unless it says so.
+    fn gives(&self, content: CellContent) -> Option<CellContent> {
+        (content == CellContent::Number).then_some(content)
+    }
 
     /// What is wrong with a setting.
     fn check(&self) -> Result<(), String> {
@@ -278,13 +280,12 @@ fn check_picture_size(size: [usize; 2]) -> Result<(), String> {
     }
 }
 
-/// The axes of pictures with other rows and columns.
-fn with_size(shape: &[usize], size: [usize; 2]) -> Vec<usize> {
-    size.into_iter().chain(shape.iter().copied().skip(2)).collect()
-}
-
-/// The axes of pictures with other channels.
-fn with_channels(shape: &[usize], channels: usize) -> Vec<usize> {
-    let has_axis = shape.len() > 2 || channels != 1;
-    shape.iter().copied().take(2).chain(has_axis.then_some(channels)).collect()
+/// What becomes of pictures of one form if they get another one: rows, columns and channels. None if they have another form
+/// than `from`.
+fn with_form(input: ColumnValues, from: [usize; 3], to: [usize; 3]) -> Option<ColumnValues> {
+    let is_known = pictures(&input.shape) == Ok(from);
+    let [rows, columns, channels] = to;
+    let has_axis = input.shape.len() > 2 || channels != 1;
+    let shape = [rows, columns].into_iter().chain(has_axis.then_some(channels)).collect();
+    is_known.then(|| input.with_shape(shape))?
 }

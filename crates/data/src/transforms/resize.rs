@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
-    TransformSettings, check_picture_size, pictures, with_size,
+    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
+    check_picture_size, pictures, with_form,
 };
 use crate::pixels::{Resampling, rounded};
 
@@ -40,10 +40,6 @@ impl TransformSettings for ResizePictures {
         "resize"
     }
 
-    fn gives(&self, content: CellContent) -> Option<CellContent> {
-        (content == CellContent::Number).then_some(content)
-    }
-
     fn check(&self) -> Result<(), String> {
         check_picture_size(self.size)
     }
@@ -61,8 +57,8 @@ impl TransformSettings for ResizePictures {
 impl ApplyTransform for FittedResize {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
         check_picture_size(self.size).ok()?;
-        let shape = with_size(&input.shape, self.size);
-        (pictures(&input.shape) == Ok(self.from)).then(|| input.with_shape(shape))?
+        let ([rows, columns], [_, _, channels]) = (self.size, self.from);
+        with_form(input, self.from, [rows, columns, channels])
     }
 
     fn apply(&self, cell: &mut CellValues) {

@@ -124,11 +124,8 @@ fn errors(
     let pairs = evaluation.predictions.values().iter().zip(targets).enumerate();
     let error = |(i, (&prediction, &target)): (usize, (&f32, &f32))| {
         let (sample, output) = (i / width, i % width);
-        let in_unit = |value| match transforms.target() {
-            Some(fitted) if !fitted.scales().is_empty() => fitted.value(output, value),
-            _ => f64::from(value),
-        };
-        let (prediction, target) = (in_unit(prediction), in_unit(target));
+        let [prediction, target] =
+            [prediction, target].map(|value| transforms.in_unit(output, value));
         ValueError { sample, output, target, prediction, error: prediction - target }
     };
     let mut errors: Vec<ValueError> = pairs.map(error).collect();

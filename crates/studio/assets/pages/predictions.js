@@ -88,6 +88,7 @@ class PredictionsPage {
     if (!answer) {
       setText(this.state, problem);
       this.content.replaceChildren();
+      this.drawn = null;
       return;
     }
     const { step, samples, measured, metrics, predicted, mistakes } = answer;
@@ -183,7 +184,7 @@ function valueFigures({ name, targets, predictions }) {
     createFigure({
       kind: "plot",
       title: translate("predictions.against_target"),
-      x: axis("predictions.target_of"),
+      x: { label: name, scale: "linear" },
       y: axis("predictions.prediction_of"),
       series: [
         { name: translate("predictions.samples"), mark: "points", x: targets, y: predicted },

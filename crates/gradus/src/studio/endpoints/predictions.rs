@@ -1,9 +1,7 @@
 //! The predictions of a model for a part of its data, beside the targets.
 
-use std::sync::Arc;
-
 use ::studio::{Call, Endpoint, EndpointError};
-use data::{Dataset, FittedTransforms, Targets};
+use data::{Dataset, FittedTarget, FittedTransforms, Targets};
 use events::Part;
 use graph::Pool;
 use runs::measure::WorstMistakes;
@@ -85,7 +83,7 @@ fn answer(call: &Call<'_>) -> Result<PredictionsAnswer, EndpointError> {
     let set = part.first(MAX_SAMPLES);
     let mut evaluator = Evaluator::new(&model.experiment, &set)
         .map_err(|error| not_found(diagnostics::chain(&error)))?;
-    let pool = Arc::new(Pool::new(call.threads()));
+    let pool = Pool::new(call.threads());
     let evaluation = evaluator.evaluate(Some(&pool), &set, &model);
     let measured = evaluation.measure(set.targets()).into_iter();
     let metrics =
@@ -111,18 +109,13 @@ fn predicted(
     let Targets::Values { values, width } = set.targets() else {
         return predicted_classes(transforms, set, evaluation);
     };
-    let target = transforms.target();
-    let in_unit = |output: usize, value: f32| match target {
-        Some(target) if !target.scales().is_empty() => target.value(output, value),
-        _ => f64::from(value),
-    };
     let every = set.len().div_ceil(MAX_SENT).max(1);
     let outputs = (0..*width).map(|output| {
         let column = |all: &[f32]| {
             let rows = all.chunks_exact(*width).step_by(every);
-            rows.map(|row| in_unit(output, row[output])).collect()
+            rows.map(|row| transforms.in_unit(output, row[output])).collect()
         };
-        let name = target.map_or("", |target| target.column());
+        let name = transforms.target().map_or("", FittedTarget::column);
         OutputValues {
             name: if *width == 1 { name.to_owned() } else { format!("{name}[{output}]") },
             targets: column(values),

@@ -24,7 +24,7 @@ impl<'a> ClassProbabilities<'a> {
     /// # Errors
     ///
     /// That they have no probabilities as their meaning, or that one is not finite.
-    pub(super) fn new(
+    pub(crate) fn new(
         outputs: &'a [f32],
         samples: usize,
         classes: usize,
