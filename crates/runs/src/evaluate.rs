@@ -15,8 +15,10 @@ use crate::metrics::accuracy::predicted_class;
 use crate::metrics::{ClassProbabilities, MetricSums};
 use crate::saved::SavedModel;
 
-/// Samples that go through the network together.
+/// Samples that go through the network together, as far as [`PROGRAM_BYTES`] has space for them.
 const BATCH: usize = 1000;
+/// Bytes above which a program gets fewer samples than [`BATCH`].
+const PROGRAM_BYTES: usize = 96 << 20;
 
 /// The metrics and predictions of a network on a dataset.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +42,8 @@ pub struct Evaluator {
     model: Model<f32>,
     /// For whole batches, and for what is left after the last of them; the largest first.
     programs: Vec<Program<f32>>,
+    /// Samples of a whole batch.
+    batch: usize,
     indices: Vec<u32>,
 }
 
@@ -72,19 +76,27 @@ impl Evaluator {
         let largest = datasets.iter().map(|dataset| dataset.len()).max().unwrap_or(0);
         let of_predictions = largest.saturating_mul(outputs).saturating_mul(size_of::<f32>());
         memory.reserved = memory.reserved.saturating_add(of_predictions);
-        let compile = |batch| {
+        let program = |batch, memory| {
             let keep = vec![model.prediction, model.data_loss];
             let options = Compile { batch, keep, memory, ..Compile::default() };
-            let program = Program::new(Arc::clone(&graph), &options)?;
-            memory.reserved += program.bytes();
-            Ok::<_, CompileError>(program)
+            Program::new(Arc::clone(&graph), &options)
         };
-        let sizes = datasets.iter().flat_map(|set| [set.len().min(BATCH), set.len() % BATCH]);
+        let mut batch = largest.clamp(1, BATCH);
+        let bounded = MemoryLimit { bytes: PROGRAM_BYTES, reserved: 0, ..memory };
+        if let Err(CompileError::Memory { bytes, .. }) = program(batch, bounded) {
+            batch = (batch * (PROGRAM_BYTES >> 10) / (bytes >> 10)).max(1);
+        }
+        let sizes = datasets.iter().flat_map(|set| [set.len().min(batch), set.len() % batch]);
         // Datasets share the programs of whole batches.
         let sizes: BTreeSet<usize> = sizes.filter(|&batch| batch > 0).collect();
-        let programs = sizes.into_iter().rev().map(compile);
+        let programs = sizes.into_iter().rev().map(|batch| {
+            let program = program(batch, memory)?;
+            memory.reserved += program.bytes();
+            Ok::<_, CompileError>(program)
+        });
         Ok(Self {
             programs: programs.collect::<Result<_, _>>()?,
+            batch,
             indices: (0..largest as u32).collect(),
             model,
         })
@@ -101,8 +113,9 @@ impl Evaluator {
         let mut predictions = vec![0.0; dataset.len() * outputs];
         let scales = saved.transforms.target().map_or(&[][..], FittedTarget::scales);
         let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets(), scales));
-        let of_batches = predictions.chunks_mut(BATCH * outputs);
-        for (indices, predictions) in self.indices[..dataset.len()].chunks(BATCH).zip(of_batches) {
+        let of_batches = predictions.chunks_mut(self.batch * outputs);
+        let indices = self.indices[..dataset.len()].chunks(self.batch);
+        for (indices, predictions) in indices.zip(of_batches) {
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");

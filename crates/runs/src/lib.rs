@@ -21,6 +21,7 @@ mod saved;
 mod start;
 mod state;
 mod suggestion;
+mod table_rows;
 mod tensor_file;
 #[cfg(test)]
 mod testing;
@@ -44,3 +45,4 @@ pub use saved::SavedModel;
 pub use start::Start;
 pub use state::{TrainerState, TrainingProgress};
 pub use suggestion::{suggested_data, suggested_training};
+pub use table_rows::TableRows;

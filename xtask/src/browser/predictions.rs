@@ -53,6 +53,19 @@ pub(super) async fn shown(test: TestCase) -> anyhow::Result<()> {
         ensure!(found == expected, "from {threshold} on {found} samples are predicted as yes");
     }
     browser.fill("#threshold", "0.5").await?;
+    let ends = "[...document.querySelectorAll('#mistakes tr')].map((row) => [...row.cells].slice(-2).map((cell) => cell.textContent))";
+    browser.until("document.querySelector('#mistakes th:last-child')?.textContent === 'b'").await?;
+    let cells: Vec<[String; 2]> = browser.js(ends).await?;
+    ensure!(cells[0] == ["a", "b"], "columns of the mistakes: {:?}", cells[0]);
+    let table = fs::read_to_string(folder.path().join("classes.csv"))?;
+    for [a, b] in &cells[1..] {
+        let is_row = |line: &str| {
+            let number = |text: &str| text.parse::<f64>().ok();
+            let mut cells = line.split(',').map(number);
+            cells.next() == Some(number(a)) && cells.next() == Some(number(b))
+        };
+        ensure!(table.lines().skip(1).any(is_row), "{a}, {b} is not a row of the table");
+    }
     axe::check(browser, "two classes").await?;
     axe::check_on_phone(browser, "two classes").await?;
     pictures(&test, "predictions-classes", Frame::Whole).await?;

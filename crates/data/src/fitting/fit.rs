@@ -90,22 +90,23 @@ impl TransformPlan {
             return Err(fault(format!("{expected}; {advice}")));
         }
         let mut target = TargetFit::new(description);
-        let (limit, block_rows) =
-            (kept / elements.max(1), (BLOCK_CELLS / elements.max(1)).clamp(1, 4096));
+        let block_rows = (BLOCK_CELLS / elements.max(1)).clamp(1, 4096);
         let mut rows = 0;
         let mut is_first = true;
         loop {
-            columns.iter_mut().try_for_each(|fit| fit.advance(limit)).map_err(fault)?;
+            columns.iter_mut().try_for_each(ColumnFit::advance).map_err(fault)?;
             if !is_first && columns.iter().all(|fit| fit.needs.is_none()) {
                 break;
             }
+            let looked_at: usize = columns.iter().map(ColumnFit::numbers_looked_at).sum();
+            let limit = (kept / looked_at.max(1)).max(1);
             let mut start = 0;
             for block in source.blocks(block_rows)? {
                 let block = block?;
                 let training: Vec<_> =
                     (0..block.len()).filter(|row| is_training(start + row)).collect();
                 for fit in &mut columns {
-                    fit.add(&block, &training).map_err(|fault| fault.of(block.name()))?;
+                    fit.add(&block, &training, limit).map_err(|fault| fault.of(block.name()))?;
                 }
                 if let (true, Some(target)) = (is_first, &mut target) {
                     target.add(&block, &training, start);
@@ -197,19 +198,15 @@ impl<'a> ColumnFit<'a> {
         Self { column, list, values, needs, cell: CellValues::default(), note: None }
     }
 
-    /// Fits what does not need rows, up to the first transform that does. `limit` is the most numbers that may be kept of each
-    /// element of a cell.
-    fn advance(&mut self, limit: usize) -> Result<(), String> {
-        let elements: usize = self.column.shape.iter().product();
+    /// Fits what does not need rows, up to the first transform that does.
+    fn advance(&mut self) -> Result<(), String> {
         while self.needs.is_none() && self.column.transforms.len() < self.list.len() {
-            // A category or a date may have become several numbers.
-            let limit = limit.saturating_mul(elements) / self.values.open.len().max(1);
             let settings = self.list[self.column.transforms.len()].settings();
             settings.check_shape(&self.values.shape).map_err(|what| {
                 let (column, name) = (&self.column.name, settings.name());
                 format!("transforms of column `{column}`: {name}: {what}")
             })?;
-            match settings.fit(&self.values, limit) {
+            match settings.fit(&self.values) {
                 Fitting::Done(fitted) => self.push(fitted)?,
                 Fitting::NeedsRows(rows) => self.needs = Some(ColumnNeeds::Transform(rows)),
             }
@@ -228,7 +225,15 @@ impl<'a> ColumnFit<'a> {
         Ok(())
     }
 
-    fn add(&mut self, block: &Table, rows: &[usize]) -> Result<(), DataFault> {
+    /// How many numbers of a row the next pass fits a transform to.
+    fn numbers_looked_at(&self) -> usize {
+        match self.needs {
+            Some(ColumnNeeds::Transform(_)) => self.values.open.len(),
+            _ => 0,
+        }
+    }
+
+    fn add(&mut self, block: &Table, rows: &[usize], limit: usize) -> Result<(), DataFault> {
         let Some(needs) = &mut self.needs else { return Ok(()) };
         let bound = BoundColumn::new(&self.column, block)?;
         match needs {
@@ -240,7 +245,7 @@ impl<'a> ColumnFit<'a> {
             ColumnNeeds::Transform(transform) => {
                 for &row in rows {
                     bound.load(row, &mut self.cell);
-                    transform.add(&self.cell.open);
+                    transform.add(&self.cell.open, limit);
                 }
             }
         }

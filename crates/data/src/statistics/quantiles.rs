@@ -11,25 +11,22 @@ const DRAWS: u64 = 0x7175_616e_7469_6c65;
 #[derive(Clone, Debug)]
 pub(crate) struct SampledNumbers {
     kept: Vec<f64>,
-    limit: usize,
     count: u64,
     range: [f64; 2],
     random: Stream,
 }
 
 impl SampledNumbers {
-    /// Keeps at most `limit` numbers, at least one.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new() -> Self {
         let range = [f64::INFINITY, f64::NEG_INFINITY];
-        let limit = limit.max(1);
-        Self { kept: Vec::new(), limit, count: 0, range, random: Stream::new(0, DRAWS) }
+        Self { kept: Vec::new(), count: 0, range, random: Stream::new(0, DRAWS) }
     }
 
-    /// Adds a finite number.
-    pub(crate) fn add(&mut self, x: f64) {
+    /// Adds a finite number, and keeps at most `limit` of all, the same each time.
+    pub(crate) fn add(&mut self, x: f64, limit: usize) {
         self.count += 1;
         self.range = [self.range[0].min(x), self.range[1].max(x)];
-        if self.kept.len() < self.limit {
+        if self.kept.len() < limit {
             self.kept.push(x);
         } else if let Some(kept) = self.kept.get_mut(self.random.below(self.count) as usize) {
             *kept = x;
@@ -43,7 +40,8 @@ impl SampledNumbers {
 
     /// How many numbers were kept of how many, if not all of them were.
     pub(crate) fn sampled(&self) -> Option<(usize, u64)> {
-        (self.count > self.limit as u64).then_some((self.limit, self.count))
+        let kept = self.kept.len();
+        (self.count > kept as u64).then_some((kept, self.count))
     }
 
     /// Quantiles of what was kept, interpolated linearly between the two numbers at both sides; none of no numbers.
@@ -69,8 +67,8 @@ mod tests {
     use super::*;
 
     fn of(numbers: impl IntoIterator<Item = f64>, limit: usize) -> SampledNumbers {
-        let mut sampled = SampledNumbers::new(limit);
-        numbers.into_iter().for_each(|x| sampled.add(x));
+        let mut sampled = SampledNumbers::new();
+        numbers.into_iter().for_each(|x| sampled.add(x, limit));
         sampled
     }
 

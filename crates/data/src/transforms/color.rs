@@ -28,7 +28,7 @@ impl TransformSettings for ColorPictures {
         pictures(shape).map(drop)
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         let from = pictures(&input.shape).expect("checked");
         FittedTransform::from(FittedColor { from }).into()
     }

@@ -51,7 +51,7 @@ impl TransformSettings for CropPictures {
         }
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         let from = pictures(&input.shape).expect("checked");
         FittedTransform::from(FittedCrop { from, size: self.size }).into()
     }

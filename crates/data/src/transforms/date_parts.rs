@@ -95,7 +95,7 @@ impl TransformSettings for DateParts {
         }
     }
 
-    fn fit(&self, _input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, _input: &ColumnValues) -> Fitting {
         FittedTransform::from(self.clone()).into()
     }
 }

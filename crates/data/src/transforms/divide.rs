@@ -44,7 +44,7 @@ impl TransformSettings for Divide {
         }
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         match self.by {
             Some(by) => Fitting::Done(FittedDivide { by }.into()),
             None if input.is_bytes => Fitting::Done(FittedDivide { by: 255.0 }.into()),
@@ -58,7 +58,7 @@ struct DivideRows {
 }
 
 impl FitRows for DivideRows {
-    fn add(&mut self, open: &[f64]) {
+    fn add(&mut self, open: &[f64], _limit: usize) {
         // `max` leaves NaN out.
         self.largest = open.iter().fold(self.largest, |largest, x| largest.max(x.abs()));
     }

@@ -33,7 +33,7 @@ impl TransformSettings for GrayPictures {
         pictures(shape).map(drop)
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         let from = pictures(&input.shape).expect("checked");
         FittedTransform::from(FittedGray { from, rounds: input.is_bytes }).into()
     }

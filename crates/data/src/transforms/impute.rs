@@ -48,14 +48,14 @@ impl TransformSettings for Impute {
         Some(content)
     }
 
-    fn fit(&self, input: &ColumnValues, limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         if input.content == CellContent::Category {
             let n = usize::from(input.has_missing);
             let values = vec![input.categories.len() as f64; n];
             return Fitting::Done(FittedImpute { values, flags: vec![false; n] }.into());
         }
         let n = input.open.len();
-        let numbers = vec![SampledNumbers::new(limit); n];
+        let numbers = vec![SampledNumbers::new(); n];
         Fitting::NeedsRows(Box::new(ImputeRows {
             flag: self.flag,
             numbers,
@@ -71,11 +71,11 @@ struct ImputeRows {
 }
 
 impl FitRows for ImputeRows {
-    fn add(&mut self, open: &[f64]) {
+    fn add(&mut self, open: &[f64], limit: usize) {
         for ((numbers, missing), &x) in self.numbers.iter_mut().zip(&mut self.missing).zip(open) {
             match x.is_nan() {
                 true => *missing = true,
-                false => numbers.add(x),
+                false => numbers.add(x, limit),
             }
         }
     }

@@ -18,7 +18,7 @@ impl TransformSettings for LogMagnitude {
         "log"
     }
 
-    fn fit(&self, _input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, _input: &ColumnValues) -> Fitting {
         FittedTransform::from(self.clone()).into()
     }
 }

@@ -186,8 +186,8 @@ pub(crate) trait TransformSettings {
         Ok(())
     }
 
-    /// Begins to fit it. `limit` is the most values that it may keep of each number.
-    fn fit(&self, input: &ColumnValues, limit: usize) -> Fitting;
+    /// Begins to fit it.
+    fn fit(&self, input: &ColumnValues) -> Fitting;
 }
 
 /// A transform that is fitted, or needs the rows for it.
@@ -198,8 +198,8 @@ pub(crate) enum Fitting {
 
 /// A transform that looks at rows.
 pub(crate) trait FitRows {
-    /// Looks at the numbers of a row.
-    fn add(&mut self, open: &[f64]);
+    /// Looks at the numbers of a row, and keeps at most `limit` values of each number of all rows.
+    fn add(&mut self, open: &[f64], limit: usize);
 
     /// The fitted transform, and how many values a statistic is of, of how many, if not of all.
     fn finish(self: Box<Self>) -> (FittedTransform, Option<(usize, u64)>);

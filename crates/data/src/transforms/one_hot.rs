@@ -39,7 +39,7 @@ impl TransformSettings for OneHotCategories {
         (content == CellContent::Category).then_some(CellContent::Number)
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         let categories = input.categories.len();
         let is_sign = self.pairs_as_signs && categories == 2;
         FittedTransform::from(FittedOneHot { categories, is_sign }).into()

@@ -23,7 +23,7 @@ impl TransformSettings for Ordinal {
         (content == CellContent::Category).then_some(CellContent::Number)
     }
 
-    fn fit(&self, _input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, _input: &ColumnValues) -> Fitting {
         FittedTransform::from(self.clone()).into()
     }
 }

@@ -48,7 +48,7 @@ impl TransformSettings for ResizePictures {
         pictures(shape).map(drop)
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         let from = pictures(&input.shape).expect("checked");
         FittedTransform::from(FittedResize { from, size: self.size, rounds: input.is_bytes }).into()
     }

@@ -58,8 +58,8 @@ impl TransformSettings for RobustScale {
         }
     }
 
-    fn fit(&self, input: &ColumnValues, limit: usize) -> Fitting {
-        let numbers = vec![SampledNumbers::new(limit); input.open.len()];
+    fn fit(&self, input: &ColumnValues) -> Fitting {
+        let numbers = vec![SampledNumbers::new(); input.open.len()];
         Fitting::NeedsRows(Box::new(RobustScaleRows { limit: self.limit, numbers }))
     }
 }
@@ -70,9 +70,9 @@ struct RobustScaleRows {
 }
 
 impl FitRows for RobustScaleRows {
-    fn add(&mut self, open: &[f64]) {
+    fn add(&mut self, open: &[f64], limit: usize) {
         let known = self.numbers.iter_mut().zip(open).filter(|(_, x)| !x.is_nan());
-        known.for_each(|(numbers, &x)| numbers.add(x));
+        known.for_each(|(numbers, &x)| numbers.add(x, limit));
     }
 
     fn finish(self: Box<Self>) -> (FittedTransform, Option<(usize, u64)>) {

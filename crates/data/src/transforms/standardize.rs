@@ -33,7 +33,7 @@ impl TransformSettings for Standardize {
         (content != CellContent::Category).then_some(CellContent::Number)
     }
 
-    fn fit(&self, input: &ColumnValues, _limit: usize) -> Fitting {
+    fn fit(&self, input: &ColumnValues) -> Fitting {
         Fitting::NeedsRows(Box::new(StandardizeRows(vec![
             RunningMoments::default();
             input.open.len()
@@ -44,7 +44,7 @@ impl TransformSettings for Standardize {
 struct StandardizeRows(Vec<RunningMoments>);
 
 impl FitRows for StandardizeRows {
-    fn add(&mut self, open: &[f64]) {
+    fn add(&mut self, open: &[f64], _limit: usize) {
         let known = self.0.iter_mut().zip(open).filter(|(_, x)| !x.is_nan());
         known.for_each(|(moments, &x)| moments.add(x));
     }

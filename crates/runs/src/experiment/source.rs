@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -116,7 +117,7 @@ impl DataSpec {
     }
 
     /// Calls `each` with the blocks of the table of a part before any transform, and with the rows of each block that are in it:
-    /// they are in the order of the samples that [`open`](Self::open) makes of them.
+    /// they are in the order of the samples that [`open`](Self::open) makes of them. It ends when `each` breaks.
     ///
     /// # Errors
     ///
@@ -125,7 +126,7 @@ impl DataSpec {
         &self,
         part: Part,
         mnist: impl Fn() -> Result<Split, E>,
-        each: &mut dyn FnMut(&Table, &[usize]),
+        each: &mut dyn FnMut(&Table, &[usize]) -> ControlFlow<()>,
     ) -> Result<(), ExperimentError> {
         let mut digits = || mnist().map_err(|error| ExperimentError::Digits(error.into()));
         match self.source_as_read(None).as_dyn().read(&mut digits)? {

@@ -1,6 +1,7 @@
 //! The parts of a table: which rows are in which, and what transforms make of them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use data::columns::{Table, TableDescription, TableDifference, TableSource};
@@ -104,12 +105,12 @@ fn prepare_to(
     Ok(parts.of_tables(fitted, notes))
 }
 
-/// Calls `each` with the blocks of the table of a part, and with the rows of each block that are in it.
+/// Calls `each` with the blocks of the table of a part, and with the rows of each block that are in it, until it breaks.
 pub(super) fn read_part(
     data: &TableParts<'_>,
     tables: TableSplit,
     part: Part,
-    each: &mut dyn FnMut(&Table, &[usize]),
+    each: &mut dyn FnMut(&Table, &[usize]) -> ControlFlow<()>,
 ) -> Result<(), ExperimentError> {
     let TableSplit { train, test } = tables;
     let rows = parts_of_rows(data, &*train, test.is_some())?;
@@ -118,7 +119,9 @@ pub(super) fn read_part(
         for block in table.blocks(block_rows(table.description()))? {
             let block = block?;
             let chosen = (0..block.len()).filter(|row| is_of_part(first + row));
-            each(&block, &chosen.collect::<Vec<_>>());
+            if each(&block, &chosen.collect::<Vec<_>>()).is_break() {
+                break;
+            }
             first += block.len();
         }
         Ok(())

@@ -39,6 +39,11 @@ class PredictionsPage {
       (found) => this.show(found),
       (text) => setText(this.state, text),
     );
+    this.rowAsker = new Asker(
+      "rows",
+      ({ answer, problem }, { samples }) => this.showRows(answer, problem, samples),
+      (text) => setText(this.rowState, text),
+    );
     /** The threshold of two classes; it stays when the model changes. */
     this.threshold = 0.5;
     this.build(main);
@@ -53,6 +58,7 @@ class PredictionsPage {
   close() {
     clearInterval(this.timer);
     this.asker.close();
+    this.rowAsker.close();
     this.stopColorSchemeListener();
   }
 
@@ -108,11 +114,29 @@ class PredictionsPage {
       ...this.mistakes(mistakes, predicted),
     );
     this.drawPictures();
+    if (!this.about.has_rows || mistakes.length === 0) return;
+    const numbers = mistakes.map(({ sample }) => sample);
+    this.rowAsker.ask({ run: this.about.id, part: this.part.value, samples: numbers });
+  }
+
+  /** Adds the cells of their rows to the mistakes. */
+  showRows(answer, problem, samples) {
+    const table = this.content.querySelector("#mistakes table");
+    if (!table || table.dataset.samples !== samples.join()) return;
+    if (!answer) return setText(this.rowState, problem);
+    const { columns, of, rows } = answer;
+    const shown = formatInteger(columns.length);
+    const isWhole = columns.length === of;
+    setText(this.rowState, isWhole ? "" : translate("predictions.first_columns", { shown, of: formatInteger(of) }));
+    const add = (line, kind, cells) => line.append(...cells.map((cell) => createElement(kind, {}, cell)));
+    add(table.tHead.rows[0], "th", columns);
+    [...table.tBodies[0].rows].forEach((line, i) => add(line, "td", rows[i]?.cells ?? columns.map(() => "")));
   }
 
   /** The samples the model is most wrong about, each with a link to its explanation. */
   mistakes(mistakes, { names = [], outputs = [] }) {
     this.pictures = [];
+    this.rowState = createElement("p", { class: "lead", role: "status" });
     const title = createElement("h2", {}, translate("predictions.mistakes"));
     if (mistakes.length === 0) return [title, createElement("p", {}, translate("predictions.no_mistakes"))];
     const isValue = mistakes[0].target !== undefined;
@@ -150,8 +174,9 @@ class PredictionsPage {
       [...head, ...rest].map((key) => translate(key)),
       mistakes.map(isValue ? ofValue : ofClass),
     );
+    table.dataset.samples = mistakes.map(({ sample }) => sample).join();
     const lead = createElement("p", { class: "lead" }, translate("predictions.mistakes_lead"));
-    return [title, lead, tableFrame("mistakes", table)];
+    return [title, lead, this.rowState, tableFrame("mistakes", table)];
   }
 
   drawPictures() {

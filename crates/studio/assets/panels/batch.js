@@ -3,12 +3,13 @@
 import { formatInteger } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
-import { imageGrid } from "./grid.js";
+import { sampleList } from "./samples.js";
 
 export function batch({ rows, columns }) {
   return ({ about, redraw, images, openSample }) =>
-    imageGrid({
+    sampleList({
       about,
+      set: "train",
       redraw,
       images: images.train,
       columns,

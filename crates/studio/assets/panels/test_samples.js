@@ -5,7 +5,7 @@ import { createElement } from "../dom.js";
 import { formatInteger, formatPercent } from "../format.js";
 import { latest } from "../search.js";
 import { translate } from "../text.js";
-import { imageGrid } from "./grid.js";
+import { sampleList } from "./samples.js";
 
 export function testSamples({ rows, columns }) {
   const most = rows * columns;
@@ -18,8 +18,9 @@ export function testSamples({ rows, columns }) {
       const text = formatPercent(1 - (fraction * i) / 5, fraction >= 0.05 ? 0 : 1);
       scale.append(createElement("span", {}, text));
     }
-    const body = imageGrid({
+    const body = sampleList({
       about,
+      set: "test",
       redraw,
       images: images.test,
       columns,

@@ -1,11 +1,10 @@
 //! The samples that a model is most wrong about, as a table and as CSV.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use diagnostics::table;
-use gradus::data::columns::{Cells, Column, ColumnKind, Table, date_text};
-use gradus::data::{FittedTarget, FittedTransforms};
+use gradus::data::FittedTransforms;
+use gradus::runs::TableRows;
 use gradus::runs::measure::{Misclassified, ValueError, WorstMistakes};
 
 use crate::output::{csv_line, metric};
@@ -13,15 +12,14 @@ use crate::output::{csv_line, metric};
 /// A row for each, under names of columns, with the cells of its row of the table.
 pub(super) fn to_csv(
     mistakes: &WorstMistakes,
-    of_table: &MistakeRows,
+    of_table: &TableRows,
     transforms: &FittedTransforms,
 ) -> String {
-    let of_columns = of_table.columns(transforms);
-    let names = of_columns.iter().map(|column| column.name.as_str());
-    let heading: Vec<&str> = columns(mistakes).into_iter().chain(names).collect();
+    let heading: Vec<&str> =
+        columns(mistakes).into_iter().chain(of_table.columns(transforms)).collect();
     let rows = rows(mistakes, transforms, |number| number.to_string());
     let line = |(cells, sample): ([String; 5], usize)| {
-        let of_table = of_columns.iter().map(|column| of_table.text(sample, column, transforms));
+        let of_table = of_table.cells(sample, transforms).unwrap_or_default();
         csv_line(cells.into_iter().chain(of_table).collect::<Vec<_>>())
     };
     csv_line(heading) + &rows.into_iter().zip(mistakes.samples()).map(line).collect::<String>()
@@ -122,58 +120,4 @@ pub(super) struct MistakeCaption {
     pub(super) label: String,
     /// The prediction, of a class with its probability or score.
     pub(super) predicted: String,
-}
-
-/// The rows of a table that some mistakes are about, before any transform.
-pub(super) struct MistakeRows {
-    /// The numbers of the samples, ascending.
-    samples: Vec<usize>,
-    /// How many samples there were before.
-    first: usize,
-    table: Option<Table>,
-}
-
-impl MistakeRows {
-    pub(super) fn new(mistakes: &WorstMistakes) -> Self {
-        let mut samples = mistakes.samples();
-        samples.sort_unstable();
-        samples.dedup();
-        Self { samples, first: 0, table: None }
-    }
-
-    /// Takes what it needs of the rows of a block that are the next samples.
-    pub(super) fn add(&mut self, block: &Table, rows: &[usize]) {
-        let next = (self.first..).zip(rows);
-        let is_needed = |sample: &usize| self.samples.binary_search(sample).is_ok();
-        let needed = next.filter(|(sample, _)| is_needed(sample)).map(|(_, &row)| row);
-        let needed = block.select(&needed.collect::<Vec<_>>());
-        match &mut self.table {
-            Some(table) => table.append(needed),
-            None => self.table = Some(needed),
-        }
-        self.first += rows.len();
-    }
-
-    /// The columns that can be written as text, without the target.
-    fn columns(&self, transforms: &FittedTransforms) -> Vec<&Column> {
-        let target = transforms.target().map(FittedTarget::column);
-        let is_written = |column: &&Column| {
-            !matches!(column.cells, Cells::Arrays { .. }) && Some(&*column.name) != target
-        };
-        self.table.iter().flat_map(Table::columns).filter(is_written).collect()
-    }
-
-    /// The cell of a sample in a column; empty if it is missing.
-    fn text(&self, sample: usize, column: &Column, transforms: &FittedTransforms) -> String {
-        let row = self.samples.binary_search(&sample).expect("a row of each mistake");
-        let mut fitted = transforms.columns().iter();
-        let is_date =
-            fitted.any(|fitted| fitted.name == column.name && fitted.kind == ColumnKind::Date);
-        match &column.cells {
-            Cells::Numbers(seconds) if is_date && seconds[row].is_finite() => {
-                date_text(seconds[row])
-            }
-            cells => cells.text(row).map_or(String::new(), Cow::into_owned),
-        }
-    }
 }

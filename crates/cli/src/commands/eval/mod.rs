@@ -16,9 +16,8 @@ use gradus::data::columns::{ColumnKind, Table};
 use gradus::events::Part;
 use gradus::graph::Pool;
 use gradus::runs::measure::{ThresholdRule, choose_threshold, fit_temperature};
-use gradus::runs::{Evaluation, Evaluator, SavedModel};
+use gradus::runs::{Evaluation, Evaluator, SavedModel, TableRows};
 
-use self::mistakes::MistakeRows;
 use self::report::EvalReport;
 use crate::experiment::warn;
 use crate::output::{number, print};
@@ -171,7 +170,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         fs::write(file, picture).with_context(|| format!("writing {}", file.display()))?;
     }
     if let Some(file) = &args.mistakes_csv {
-        let mut rows = MistakeRows::new(&report.worst_mistakes);
+        let mut rows = TableRows::new(report.worst_mistakes.samples());
         let has_columns =
             model.transforms.columns().iter().any(|column| column.kind != ColumnKind::Array);
         match args.data.as_deref() {
@@ -180,7 +179,9 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
                 let mut source = with_targets(paths, &options, &model.transforms)?;
                 for block in source.blocks(BLOCK)? {
                     let block = block?.table;
-                    rows.add(&block, &Vec::from_iter(0..block.len()));
+                    if rows.add(&block, &Vec::from_iter(0..block.len())).is_break() {
+                        break;
+                    }
                 }
             }
             None if has_columns => {

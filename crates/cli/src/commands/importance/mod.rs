@@ -4,6 +4,7 @@ mod picture;
 
 use std::fs;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -140,7 +141,10 @@ fn rows(args: &ImportanceArgs, model: &SavedModel) -> anyhow::Result<Table> {
     let most = asked.min(MOST_FEATURES / model.transforms.width().max(1)).max(2);
     let Some(file) = &args.data else {
         let mut drawn = DrawnRows::new(most, args.seed);
-        let mut add = |block: &Table, rows: &[usize]| drawn.add(block, rows);
+        let mut add = |block: &Table, rows: &[usize]| {
+            drawn.add(block, rows);
+            ControlFlow::Continue(())
+        };
         model.experiment.data.read_part(args.part, gradus::mnist, &mut add)?;
         let part = args.part;
         return drawn.finish().with_context(|| {

@@ -385,3 +385,16 @@ fn quantiles_of_more_rows_than_are_kept_are_of_a_sample_which_is_said() {
     // Five standard errors of a quartile of 2,500 numbers are 5 % of the range, twice the distance of the quartiles.
     assert!(largest > 0.0 && largest < 0.1, "{largest}");
 }
+
+#[test]
+fn numbers_of_narrow_and_wide_columns_share_what_may_be_kept() {
+    let codes: Vec<u32> = (0..1000).map(|i| i % 9).collect();
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let x: Vec<f64> = (0..1000).map(f64::from).collect();
+    let source = source(vec![categories("job", &codes, &names), numbers("x", &x)], &[]);
+    let fitted = |kept| TransformPlan::tabular().fit_within(&source, ALL, kept).unwrap();
+    let features = fitted(usize::MAX).features().len();
+    assert!(features > 9, "{features}");
+    assert_eq!(fitted(1000 * features).notes(), [""; 0]);
+    assert_eq!(fitted(1000 * features - 1).notes().len(), 2);
+}

@@ -5,6 +5,7 @@ mod explanation;
 mod formula;
 mod lessons;
 mod predictions;
+mod rows;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ const SUBJECTS: &[EndpointList] = &[
     formula::endpoints,
     lessons::endpoints,
     predictions::endpoints,
+    rows::endpoints,
 ];
 
 /// The endpoints of the library's own pages.
