@@ -257,57 +257,59 @@ mod tests {
 
     /// The convolution of one patch, by its transforms and by its definition.
     fn agrees<T: Float>(tolerance: f64) {
-        on_each_isa(|isa| {
-            let sizes = [(4, 37), (4, 5), (5, 16), (6, 48)];
-            for (side, len) in sizes.into_iter().chain(LENGTHS.map(|len| (3, len))) {
-                let n_results = POINTS + 1 - side;
-                let starts =
-                    |side: usize| (0..side * side).map(|i| i * (len + 3)).collect::<Vec<_>>();
-                let (mut patch, filter) = (starts(POINTS), starts(side));
-                patch[7] = OUTSIDE;
-                let (x, w) = (normals::<T>(64 * (len + 3), 1), normals::<T>(36 * (len + 3), 2));
-                let points = starts(POINTS);
+        let sizes = [(4, 37), (4, 5), (5, 16), (6, 48)];
+        for (side, len) in sizes.into_iter().chain(LENGTHS.map(|len| (3, len))) {
+            let n_results = POINTS + 1 - side;
+            let starts = |side: usize| (0..side * side).map(|i| i * (len + 3)).collect::<Vec<_>>();
+            let (mut patch, filter) = (starts(POINTS), starts(side));
+            patch[7] = OUTSIDE;
+            let (x, w) = (normals::<T>(64 * (len + 3), 1), normals::<T>(36 * (len + 3), 2));
+            let points = starts(POINTS);
+            let square = |side, starts| Square { side, starts };
+            let all = square(POINTS, &points);
+            let mut target = starts(n_results);
+            target[1] = OUTSIDE;
+            let (old, bias) = (normals::<T>(36 * (len + 3), 3), normals::<T>(len, 4));
+            let mut sums = vec![0.0; n_results * n_results * len];
+            for (pixel, sums) in sums.chunks_exact_mut(len.max(1)).enumerate() {
+                for tap in 0..side * side {
+                    let row = pixel / n_results + tap / side;
+                    let start = patch[row * POINTS + pixel % n_results + tap % side];
+                    if start != OUTSIDE {
+                        let (x, w) = (&x[start..], &w[filter[tap]..]);
+                        let products = x.iter().zip(w).map(|(x, w)| x.to_f64() * w.to_f64());
+                        sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+                    }
+                }
+            }
+            let epilogues = [
+                Epilogue::Overwrite,
+                Epilogue::Accumulate,
+                Epilogue::Bias(&bias, 1),
+                Epilogue::Bias(&bias, 16),
+            ];
+            // One is enough for every length; an emulator takes long.
+            let n_epilogues = if side == 3 { 1 } else { epilogues.len() };
+            on_each_isa(|isa| {
                 let (mut vx, mut vw) = (x.clone(), x.clone());
-                let square = |side, starts| Square { side, starts };
-                let all = square(POINTS, &points);
                 let image = (&x[..], square(POINTS, &patch));
                 winograd(Transform::Input, len, image, (&mut vx, all), Epilogue::Overwrite);
                 let weights = (&w[..], square(side, &filter));
                 winograd(Transform::Filter, len, weights, (&mut vw, all), Epilogue::Overwrite);
                 vx.iter_mut().zip(&vw).for_each(|(x, &w)| *x *= w);
-                let mut target = starts(n_results);
-                target[1] = OUTSIDE;
-                let (old, bias) = (normals::<T>(36 * (len + 3), 3), normals::<T>(len, 4));
-                let epilogues = [
-                    Epilogue::Overwrite,
-                    Epilogue::Accumulate,
-                    Epilogue::Bias(&bias, 1),
-                    Epilogue::Bias(&bias, 16),
-                ];
-                // One is enough for every length; an emulator takes long.
-                let n_epilogues = if side == 3 { 1 } else { epilogues.len() };
                 for &epilogue in &epilogues[..n_epilogues] {
                     let mut y = old.clone();
                     let to = (&mut y[..], square(n_results, &target));
                     winograd(Transform::Output, len, (&vx, all), to, epilogue);
-                    for (pixel, i) in (0..n_results * n_results * len).map(|i| (i / len, i % len)) {
-                        let mut sum = match epilogue {
-                            Epilogue::Overwrite => 0.0,
-                            Epilogue::Accumulate => old[pixel * (len + 3) + i].to_f64(),
-                            Epilogue::Bias(bias, run) => bias[i / run].to_f64(),
+                    for (at, sum) in sums.iter().enumerate() {
+                        let (pixel, i) = (at / len, at % len);
+                        let before = old[pixel * (len + 3) + i].to_f64();
+                        let expected = match epilogue {
+                            _ if target[pixel] == OUTSIDE => before,
+                            Epilogue::Overwrite => *sum,
+                            Epilogue::Accumulate => before + sum,
+                            Epilogue::Bias(bias, run) => bias[i / run].to_f64() + sum,
                         };
-                        for tap in 0..side * side {
-                            let row = pixel / n_results + tap / side;
-                            match patch[row * POINTS + pixel % n_results + tap % side] {
-                                OUTSIDE => {}
-                                start => {
-                                    sum += x[start + i].to_f64() * w[filter[tap] + i].to_f64();
-                                }
-                            }
-                        }
-                        let is_outside = target[pixel] == OUTSIDE;
-                        let expected =
-                            if is_outside { old[pixel * (len + 3) + i].to_f64() } else { sum };
                         let found = y[pixel * (len + 3) + i].to_f64();
                         assert!(
                             (found - expected).abs() <= tolerance * 100.0,
@@ -316,8 +318,8 @@ mod tests {
                         );
                     }
                 }
-            }
-        });
+            });
+        }
     }
 
     #[test]

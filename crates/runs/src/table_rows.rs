@@ -101,3 +101,47 @@ fn text(column: &Column, row: usize, transforms: &FittedTransforms) -> String {
         cells => cells.text(row).map_or(String::new(), Cow::into_owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use data::TransformPlan;
+    use data::columns::{TableOptions, TableSource as _};
+    use data::readers::csv::CsvFile;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_the_numbers_of_their_samples_over_blocks() {
+        let text =
+            "day,job,paid\n2024-01-02,clerk,no\n2024-01-03,,yes\n,cook,yes\n2024-01-05,cook,no\n";
+        let file = CsvFile::from_bytes("staff.csv", text.as_bytes(), &TableOptions::default());
+        let file = file.unwrap();
+        let transforms = TransformPlan::default().fit(&file, &|_| true).unwrap();
+        let mut rows = TableRows::new(vec![2, 0, 2]);
+        // The second row of the table is in another part, so that its fourth is sample 2.
+        for (i, block) in file.blocks(2).unwrap().enumerate() {
+            let chosen: &[usize] = if i == 0 { &[0] } else { &[0, 1] };
+            let flow = rows.add(&block.unwrap(), chosen);
+            assert_eq!(flow.is_break(), i == 1);
+        }
+        assert_eq!(rows.columns(&transforms), ["day", "job"]);
+        let cells = |sample| rows.cells(sample, &transforms);
+        assert_eq!(cells(0).unwrap(), ["2024-01-02", "clerk"]);
+        assert_eq!(cells(2).unwrap(), ["2024-01-05", "cook"]);
+        assert_eq!((cells(1), cells(3)), (None, None));
+        assert_eq!(rows.cell(2, "paid", &transforms).as_deref(), Some("no"));
+        assert_eq!(rows.cell(2, "pay", &transforms), None);
+    }
+
+    #[test]
+    fn samples_that_were_not_reached_have_no_cells() {
+        let text = "x,y\n1,2\n3,4\n";
+        let file = CsvFile::from_bytes("x.csv", text.as_bytes(), &TableOptions::default()).unwrap();
+        let transforms = TransformPlan::default().fit(&file, &|_| true).unwrap();
+        let mut rows = TableRows::new(vec![0, 9]);
+        assert!(rows.columns(&transforms).is_empty());
+        assert!(rows.add(&file.read().unwrap(), &[1]).is_continue());
+        assert_eq!(rows.cells(0, &transforms).unwrap(), ["3"]);
+        assert_eq!(rows.cells(9, &transforms), None);
+    }
+}

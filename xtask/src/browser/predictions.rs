@@ -70,6 +70,8 @@ pub(super) async fn shown(test: TestCase) -> anyhow::Result<()> {
     axe::check_on_phone(browser, "two classes").await?;
     pictures(&test, "predictions-classes", Frame::Whole).await?;
 
+    rows_are_shown(&test).await?;
+
     browser.js::<Value>("location.hash = '#/predictions/digits'").await?;
     browser
         .until("document.querySelectorAll('#predictions .figure-table tbody tr').length === 10")
@@ -88,4 +90,34 @@ pub(super) async fn shown(test: TestCase) -> anyhow::Result<()> {
     browser.open("about:blank").await?;
     drop(program);
     Ok(())
+}
+
+/// The page of a run on a table has the rows of the batch and of the test set.
+async fn rows_are_shown(test: &TestCase) -> anyhow::Result<()> {
+    let browser = &test.browser;
+    browser.js::<Value>("location.hash = '#/train/classes'").await?;
+    browser
+        .until("document.querySelectorAll('#test-samples .rows tbody tr').length === 40")
+        .await?;
+    browser.until("document.querySelector('#batch .rows tbody tr')").await?;
+    let head: Vec<String> = browser
+        .js("[...document.querySelectorAll('#test-samples .rows th')].map((cell) => cell.textContent)")
+        .await?;
+    ensure!(head == ["sample", "answer", "prediction", "a", "b"], "columns: {head:?}");
+    let wrong: Vec<bool> = browser
+        .js("[...document.querySelectorAll('#test-samples .rows tbody tr')].map((row) => row.cells[1].textContent !== row.cells[2].textContent)")
+        .await?;
+    let count = wrong.iter().filter(|is_wrong| **is_wrong).count();
+    ensure!(wrong.iter().take(count).all(|is_wrong| *is_wrong), "the wrong ones come first");
+    let marked: usize =
+        browser.js("document.querySelectorAll('#test-samples .rows .wrong').length").await?;
+    ensure!(marked == count, "{marked} of {count} are marked");
+    axe::check(browser, "rows").await?;
+    axe::check_on_phone(browser, "rows").await?;
+    pictures(test, "rows-classes", Frame::Whole).await?;
+    browser.js::<Value>("location.hash = '#/train/values'").await?;
+    browser
+        .until("document.querySelectorAll('#test-samples .rows tbody tr').length === 40")
+        .await?;
+    pictures(test, "rows-values", Frame::Whole).await
 }

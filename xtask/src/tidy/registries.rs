@@ -68,8 +68,8 @@ const REGISTRIES: &[Registry] = &[
         RegistryEntry::ModuleAndItem,
     ),
     registry(
-        "crates/cli/src/commands",
-        "crates/cli/src/commands/mod.rs",
+        "crates/commands/src/commands",
+        "crates/commands/src/commands/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
     registry(

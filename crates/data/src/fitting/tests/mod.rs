@@ -390,7 +390,7 @@ fn quantiles_of_more_rows_than_are_kept_are_of_a_sample_which_is_said() {
 fn numbers_of_narrow_and_wide_columns_share_what_may_be_kept() {
     let codes: Vec<u32> = (0..1000).map(|i| i % 9).collect();
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
-    let x: Vec<f64> = (0..1000).map(f64::from).collect();
+    let x: Vec<f64> = (0..1000).map(|i| f64::from(i) / 2.0).collect();
     let source = source(vec![categories("job", &codes, &names), numbers("x", &x)], &[]);
     let fitted = |kept| TransformPlan::tabular().fit_within(&source, ALL, kept).unwrap();
     let features = fitted(usize::MAX).features().len();
