@@ -38,8 +38,6 @@ pub(crate) fn neon() -> anyhow::Result<Option<String>> {
         }
     }
     let emulator = format!("{ARM_EMULATOR} -L {ARM_LIBRARIES}");
-    // What is compiled for one test run is compiled by all cores.
-    cargo.args(["--config", "profile.dev.package.gradus-kernels.codegen-units=8"]);
     cargo
         .args(["--package", "gradus-kernels", "--lib", "--tests"])
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", ARM_LINKER)

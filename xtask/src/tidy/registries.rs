@@ -109,6 +109,8 @@ const SHARED: &[&str] = &[
     "crates/runs/src/metrics/predictions/mod.rs",
     "crates/runs/src/metrics/sums.rs",
     "crates/studio/assets/panels/grid.js",
+    "crates/studio/assets/panels/rows.js",
+    "crates/studio/assets/panels/samples.js",
 ];
 
 const fn registry(folder: &'static str, list: &'static str, entry: RegistryEntry) -> Registry {

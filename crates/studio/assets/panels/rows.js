@@ -16,7 +16,7 @@ const MOST = 100;
 export function rowList({ about, redraw, set, cells, note }) {
   const element = createElement("div", { class: "plot" });
   const empty = createElement("div", { class: "empty" });
-  const label = translate("panel.rows");
+  const label = `${translate("panel.rows")}: ${translate(`predictions.of_${set}`)}`;
   const list = createElement("div", { class: "values rows", tabindex: "0", role: "region", "aria-label": label });
   element.append(list, empty);
   const text = createElement("span", { class: "note" });
