@@ -18,6 +18,8 @@ use crate::{TrainError, Trainer};
 const NEIGHBOURS: usize = 5;
 /// Training rows among which neighbours are looked for.
 const MOST_ROWS: usize = 10_000;
+/// Numbers of these, as many as 64 MB: fewer rows of large pictures.
+const MOST_NUMBERS: usize = 16 << 20;
 /// Products of two numbers that the search may take: seconds.
 const MOST_PRODUCTS: usize = 20_000_000_000;
 /// Steps of the linear model.
@@ -109,9 +111,9 @@ fn nearest(
     transforms: &FittedTransforms,
     pool: &Pool,
 ) -> Baseline {
-    let n = train.len().min(MOST_ROWS);
-    let rows: Vec<usize> = (0..n).map(|i| i * train.len() / n).collect();
     let len = train.sample_len();
+    let n = train.len().min(MOST_ROWS).min((MOST_NUMBERS / len).max(1));
+    let rows: Vec<usize> = (0..n).map(|i| i * train.len() / n).collect();
     let known = numbers(train, &rows);
     let most = (MOST_PRODUCTS / (n * len)).clamp(1, test.len());
     let asked: Vec<usize> = (0..most).map(|i| i * test.len() / most).collect();
