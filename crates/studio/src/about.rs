@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use data::Targets;
-use data::columns::ColumnKind;
 use diagnostics::chain;
 use drawing::Diagram;
 use events::{Event, Part};
@@ -126,17 +125,11 @@ fn of_experiment(run: &OpenRun, is_live: bool) -> Result<Value, RunError> {
         "parameters": parameters.collect::<Value>(),
         "classes": classes,
         "image_shape": test.and_then(images::size),
-        "has_rows": data.as_deref().is_some_and(is_table),
+        "has_rows": data.as_deref().and_then(Parts::transforms).is_some_and(|of| of.has_table_columns()),
         "is_augmented": !experiment.data.augment.is_empty(),
         "has_validation": has_validation,
         "parts": sizes,
         "saved_steps": run.saved_steps(),
         "damaged_lines": run.log().damaged,
     }))
-}
-
-/// Whether samples are rows of columns, and not arrays.
-fn is_table(parts: &Parts) -> bool {
-    let columns = parts.transforms().into_iter().flat_map(|transforms| transforms.columns());
-    columns.into_iter().any(|column| column.kind != ColumnKind::Array)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::column::FittedColumn;
 use super::messages::has_repeated;
 use super::target::FittedTarget;
-use crate::columns::CellNotation;
+use crate::columns::{CellNotation, ColumnKind};
 use crate::transforms::MOST_FEATURES;
 use crate::{DataError, DataFault};
 
@@ -67,6 +67,11 @@ impl FittedTransforms {
         let features = self.columns().iter().map(|column| column.name.as_str());
         let names = features.chain(self.target().map(FittedTarget::column));
         names.map(|name| WrittenColumn { name: name.to_owned(), notation: None }).collect()
+    }
+
+    /// Whether features are columns of a table, and not only elements of arrays.
+    pub fn has_table_columns(&self) -> bool {
+        self.columns().iter().any(|column| column.kind != ColumnKind::Array)
     }
 
     /// The column that is predicted, if one is.

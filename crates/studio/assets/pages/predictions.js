@@ -41,9 +41,11 @@ class PredictionsPage {
     );
     this.rowAsker = new Asker(
       "rows",
-      ({ answer, problem }, { samples }) => this.showRows(answer, problem, samples),
+      (found, asked) => this.showRows(found, asked),
       (text) => setText(this.rowState, text),
     );
+    /** What the mistakes that are shown wait for; null if for nothing. */
+    this.rowsAsked = null;
     /** The threshold of two classes; it stays when the model changes. */
     this.threshold = 0.5;
     this.build(main);
@@ -95,6 +97,7 @@ class PredictionsPage {
       setText(this.state, problem);
       this.content.replaceChildren();
       this.drawn = null;
+      this.rowsAsked = null;
       return;
     }
     const { step, samples, measured, metrics, predicted, mistakes } = answer;
@@ -114,16 +117,19 @@ class PredictionsPage {
       ...this.mistakes(mistakes, predicted),
     );
     this.drawPictures();
+    this.rowsAsked = null;
     if (!this.about.has_rows || mistakes.length === 0) return;
     const numbers = mistakes.map(({ sample }) => sample);
-    this.rowAsker.ask({ run: this.about.id, part: this.part.value, samples: numbers });
+    this.rowsAsked = { run: this.about.id, part: this.part.value, samples: numbers };
+    this.rowAsker.ask(this.rowsAsked);
   }
 
   /** Adds the cells of their rows to the mistakes. */
-  showRows(answer, problem, samples) {
-    const table = this.content.querySelector("#mistakes table");
-    if (!table || table.dataset.samples !== samples.join()) return;
+  showRows({ answer, problem }, asked) {
+    if (asked !== this.rowsAsked) return;
+    this.rowsAsked = null;
     if (!answer) return setText(this.rowState, problem);
+    const table = this.content.querySelector("#mistakes table");
     const { columns, of, rows } = answer;
     const shown = formatInteger(columns.length);
     const isWhole = columns.length === of;
@@ -174,7 +180,6 @@ class PredictionsPage {
       [...head, ...rest].map((key) => translate(key)),
       mistakes.map(isValue ? ofValue : ofClass),
     );
-    table.dataset.samples = mistakes.map(({ sample }) => sample).join();
     const lead = createElement("p", { class: "lead" }, translate("predictions.mistakes_lead"));
     return [title, lead, this.rowState, tableFrame("mistakes", table)];
   }

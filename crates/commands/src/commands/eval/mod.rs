@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, ensure};
 use gradus::data::Dataset;
-use gradus::data::columns::{ColumnKind, Table};
+use gradus::data::columns::Table;
 use gradus::events::Part;
 use gradus::graph::Pool;
 use gradus::runs::measure::{ThresholdRule, choose_threshold, fit_temperature};
@@ -171,8 +171,7 @@ pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     }
     if let Some(file) = &args.mistakes_csv {
         let mut rows = TableRows::new(report.worst_mistakes.samples());
-        let has_columns =
-            model.transforms.columns().iter().any(|column| column.kind != ColumnKind::Array);
+        let has_columns = model.transforms.has_table_columns();
         match args.data.as_deref() {
             Some(paths) if has_columns => {
                 let options = args.reading.options(&model)?;
