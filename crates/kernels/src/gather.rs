@@ -35,8 +35,12 @@ pub struct GatheredSamples<'a, V> {
 /// gather_bytes(samples, 255.0, &mut to);
 /// assert_eq!(to, [0.4, 0.0, 0.0, 0.6, 0.2, 0.2]);
 /// ```
+#[inline(never)]
 pub fn gather_bytes<T: Float>(samples: GatheredSamples<'_, u8>, divisor: T, to: &mut [T]) {
     samples.check(to);
+    if samples.width == 1 {
+        return samples.divide(|byte| T::from(f32::from(byte)) / divisor, to);
+    }
     let first = match (Isa::current(), T::as_f32s_mut(to)) {
         // SAFETY: the bounds are checked, and the machine has the set in use. `f32` to `f64` and back is exact.
         #[cfg(target_arch = "x86_64")]
@@ -61,14 +65,11 @@ pub fn gather_bytes<T: Float>(samples: GatheredSamples<'_, u8>, divisor: T, to: 
 /// # Panics
 ///
 /// As [`gather_bytes`].
+#[inline(never)]
 pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, divisor: T, to: &mut [T]) {
     samples.check(to);
     if samples.width == 1 {
-        let sample = &samples.values[samples.start(0)..][..samples.len];
-        vectorize(inlined!(|| {
-            to.iter_mut().zip(sample).for_each(|(to, &value)| *to = T::from(value) / divisor);
-        }));
-        return;
+        return samples.divide(|value| T::from(value) / divisor, to);
     }
     let first = match (Isa::current(), T::as_f32s_mut(to)) {
         // SAFETY: the bounds are checked, and the machine has the set in use. `f32` to `f64` and back is exact.
@@ -86,6 +87,16 @@ pub fn gather_values<T: Float>(samples: GatheredSamples<'_, f32>, divisor: T, to
     samples.one_by_one(first, to, |value| T::from(value) / divisor);
 }
 
+// Compiled here, where loops become vectors, and not as small code in the crates that call them.
+#[used]
+static BYTES_F32: fn(GatheredSamples<'_, u8>, f32, &mut [f32]) = gather_bytes;
+#[used]
+static BYTES_F64: fn(GatheredSamples<'_, u8>, f64, &mut [f64]) = gather_bytes;
+#[used]
+static VALUES_F32: fn(GatheredSamples<'_, f32>, f32, &mut [f32]) = gather_values;
+#[used]
+static VALUES_F64: fn(GatheredSamples<'_, f32>, f64, &mut [f64]) = gather_values;
+
 impl<V: Copy> GatheredSamples<'_, V> {
     fn check<T>(&self, to: &[T]) {
         let Self { values, indices, len, width } = *self;
@@ -98,6 +109,15 @@ impl<V: Copy> GatheredSamples<'_, V> {
 
     fn start(&self, column: usize) -> usize {
         self.indices[column.min(self.indices.len() - 1)] as usize * self.len
+    }
+
+    /// The features of the only sample.
+    #[inline(always)]
+    fn divide<T>(&self, quotient: impl Fn(V) -> T, to: &mut [T]) {
+        let sample = &self.values[self.start(0)..][..self.len];
+        vectorize(inlined!(|| {
+            to.iter_mut().zip(sample).for_each(|(to, &value)| *to = quotient(value));
+        }));
     }
 
     fn one_by_one<T>(&self, first: usize, to: &mut [T], convert: impl Fn(V) -> T) {

@@ -247,6 +247,29 @@ mod tests {
     }
 
     #[test]
+    fn nan_in_a_single_row_is_not_skipped() {
+        on_each_isa(|isa| {
+            for (len, at) in (1..40).flat_map(|len| (0..len).map(move |at| (len, at))) {
+                let (mut a, mut c) = (vec![-0.0_f32; len], [1.0]);
+                a[at] = f32::NAN;
+                gemm(
+                    GemmSize {
+                        m: 1,
+                        n: 1,
+                        k_segments: &[[0, 0]],
+                        segment_len: len,
+                        batch_count: 1,
+                    },
+                    MatrixA { values: &a, layout: Layout::RowMajor, lda: len },
+                    MatrixB { values: &vec![1.0; len], ldb: 1, batch_stride: 0 },
+                    MatrixC::new(&mut c, 1, false),
+                );
+                assert!(c[0].is_nan(), "{isa:?}: {at} of {len}");
+            }
+        });
+    }
+
+    #[test]
     fn an_index_outside_and_strides_that_would_wrap_are_refused() {
         for (size, offset) in
             [([3, 1, 1, 1], 0), ([1, 7, 1, 1], 0), ([1, 1, 4, 1], 0), ([1, 1, 1, 1], 6)]

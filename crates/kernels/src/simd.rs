@@ -70,6 +70,8 @@ pub trait Vector: Copy {
     fn add(self, term: Self) -> Self;
     /// `self · factor + term`.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// One bit for each lane, the lowest for the first: 0 where it is zero.
+    fn nonzeros(self) -> u32;
     /// 0 in every lane.
     #[inline(always)]
     fn zero(set: Self::Set) -> Self {
@@ -81,6 +83,7 @@ pub trait Vector: Copy {
 pub(crate) trait Kernel {
     type Output;
     /// Whether it is compiled for AVX-512 too; else that runs what is compiled for AVX2.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "a set of x86-64"))]
     const HAS_AVX512: bool = true;
 
     /// Runs it. Must be `#[inline(always)]`, and so must all that it calls.
@@ -197,7 +200,8 @@ macro_rules! vector {
         splat $splat:ident, add $add:ident,
         fma |$factor:ident, $other:ident, $term:ident| $fma:expr,
         load |$from:ident, $count:ident| $load:expr,
-        store |$to:ident, $value:ident, $many:ident| $store:expr
+        store |$to:ident, $value:ident, $many:ident| $store:expr,
+        nonzeros |$lanes_of:ident| $nonzeros:expr
     ) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -236,6 +240,12 @@ macro_rules! vector {
                 let ($factor, $other, $term) = (self.0, factor.0, term.0);
                 // SAFETY: as above.
                 Self(unsafe { $fma })
+            }
+            #[inline(always)]
+            fn nonzeros(self) -> u32 {
+                let $lanes_of = self.0;
+                // SAFETY: as above.
+                unsafe { $nonzeros }
             }
         }
     };

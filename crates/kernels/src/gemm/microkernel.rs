@@ -162,7 +162,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
         for &[a_start, b_start] in args.size.k_segments {
             let mut b = args.b.add(b_start);
             // `wrapping_add`: after the last step the pointers may leave their slices, unread.
-            if COLUMN_MAJOR {
+            if COLUMN_MAJOR && MR == 1 {
+                single_row_terms(set, args, (args.a.add(a_start + row), b), last, &mut sums[0]);
+            } else if COLUMN_MAJOR {
                 let mut a = args.a.add(a_start + row);
                 // The rows of the next block: no hardware prefetcher foresees them.
                 let (mut ahead, ahead_stride) = match args.prefetch {
@@ -170,12 +172,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     None => (a.wrapping_add(2 * MR - 1), args.lda),
                 };
                 for _ in 0..args.size.segment_len {
-                    // Bound by the loads of `B`, a single row skips zeros, as most pixels of a digit are.
-                    if MR > 1 || *a != V::Scalar::default() {
-                        let b_row: [V; NV] = load_row(set, b, b_stride, last);
-                        for (i, sums) in sums.iter_mut().enumerate() {
-                            multiply_add(V::splat(set, *a.add(i)), &b_row, sums);
-                        }
+                    let b_row: [V; NV] = load_row(set, b, b_stride, last);
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        multiply_add(V::splat(set, *a.add(i)), &b_row, sums);
                     }
                     if NV == 2 {
                         prefetch(ahead);
@@ -217,6 +216,41 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
             for (v, sum) in sums.iter().enumerate() {
                 let count = if v + 1 == NV { last } else { V::LANES };
                 sum.store(c.add(v * c_stride), count);
+            }
+        }
+    }
+}
+
+/// Adds the terms of one segment to the sums of a single row. It is bound by the loads of `B`, and skips zeros, as most
+/// pixels of a digit are. They are found a vector at a time: no processor foresees a branch for each.
+///
+/// # Safety
+///
+/// As many steps as a segment has can be read from `a` and `b` on.
+#[inline(always)]
+unsafe fn single_row_terms<V: Vector, const NV: usize>(
+    set: V::Set,
+    args: &GemmArgs<'_, V::Scalar>,
+    (a, b): (*const V::Scalar, *const V::Scalar),
+    last: usize,
+    sums: &mut [V; NV],
+) {
+    let GemmArgs { lda, ldb, vector_strides: [b_stride, _], .. } = *args;
+    for first in (0..args.size.segment_len).step_by(V::LANES) {
+        let count = (args.size.segment_len - first).min(V::LANES);
+        let (a, b) = (a.wrapping_add(first * lda), b.wrapping_add(first * ldb));
+        // SAFETY: `count` steps are left.
+        unsafe {
+            let is_nonzero = |step: usize| *a.add(step * lda) != V::Scalar::default();
+            let mut nonzeros = match lda {
+                1 => V::load(set, a, count).nonzeros(),
+                _ => (0..count).fold(0, |bits, step| bits | u32::from(is_nonzero(step)) << step),
+            };
+            while nonzeros != 0 {
+                let step = nonzeros.trailing_zeros() as usize;
+                nonzeros &= nonzeros - 1;
+                let b_row: [V; NV] = load_row(set, b.add(step * ldb), b_stride, last);
+                multiply_add(V::splat(set, *a.add(step * lda)), &b_row, sums);
             }
         }
     }

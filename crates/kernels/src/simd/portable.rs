@@ -43,4 +43,9 @@ where
     fn mul_add(self, factor: Self, term: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + term.0[i]))
     }
+    #[inline(always)]
+    fn nonzeros(self) -> u32 {
+        let bit = |(i, lane): (usize, &T)| u32::from(*lane != T::default()) << i;
+        self.0.iter().enumerate().map(bit).sum()
+    }
 }
