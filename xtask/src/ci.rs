@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -16,19 +17,26 @@ struct CiStep {
     run: fn() -> anyhow::Result<Option<String>>,
 }
 
-const STEPS: &[CiStep] = &[
-    CiStep { name: "format", run: || always(format()) },
-    CiStep { name: "tidy", run: || always(tidy::run()) },
-    CiStep { name: "javascript", run: javascript },
-    CiStep { name: "clippy", run: || always(clippy()) },
-    CiStep { name: "parquet", run: || always(parquet()) },
-    CiStep { name: "docs", run: || always(docs()) },
-    CiStep { name: "binary", run: || always(binary()) },
-    CiStep { name: "wasm", run: cross::wasm },
-    CiStep { name: "neon", run: cross::neon },
-    CiStep { name: "kill", run: kill::run_if_installed },
+/// One group of steps after the other. Those of a group run side by side, since each of them keeps one core busy: the linker
+/// that optimises the binary as a whole, and tests under an emulator.
+const STEPS: &[&[CiStep]] = &[
+    &[CiStep { name: "format", run: || always(format()) }],
+    &[CiStep { name: "tidy", run: || always(tidy::run()) }],
+    &[CiStep { name: "javascript", run: javascript }],
+    &[CiStep { name: "clippy", run: || always(clippy()) }],
+    &[CiStep { name: "parquet", run: || always(parquet()) }],
+    &[CiStep { name: "docs", run: || always(docs()) }],
+    &[CiStep { name: "wasm", run: cross::wasm }],
+    &[
+        CiStep { name: "binary", run: || always(binary()) },
+        CiStep { name: "neon", run: cross::neon },
+    ],
+    &[CiStep { name: "kill", run: kill::run_if_installed }],
     #[cfg(feature = "browser")]
-    CiStep { name: "browser", run: || browser::run_if_installed(&browser::BrowserArgs::default()) },
+    &[CiStep {
+        name: "browser",
+        run: || browser::run_if_installed(&browser::BrowserArgs::default()),
+    }],
 ];
 
 /// The result of a step whose tools come with Rust.
@@ -41,16 +49,20 @@ fn always(result: anyhow::Result<()>) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 ///
-/// Of the first step that fails; the steps after it do not run.
+/// Of the first step that fails; the groups after it do not run.
 pub(crate) fn run() -> anyhow::Result<()> {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut skipped = Vec::new();
-    for step in STEPS {
-        println!("{} …", step.name);
-        let start = Instant::now();
-        match (step.run)()? {
-            None => println!("{} passed in {:.1} s", step.name, start.elapsed().as_secs_f64()),
-            Some(missing) => {
+    for group in STEPS {
+        let results: Vec<_> = thread::scope(|scope| {
+            let steps: Vec<_> = group.iter().map(|step| scope.spawn(|| step.run_timed())).collect();
+            steps
+                .into_iter()
+                .map(|step| step.join().expect("a step that panicked has said why"))
+                .collect()
+        });
+        for (step, result) in group.iter().zip(results) {
+            if let Some(missing) = result? {
                 ensure!(!is_ci, "{}: {missing}", step.name);
                 println!("{} SKIPPED: {missing}", step.name);
                 skipped.push(step.name);
@@ -61,6 +73,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
         println!("passed, without {}", skipped.join(", "));
     }
     Ok(())
+}
+
+impl CiStep {
+    fn run_timed(&self) -> anyhow::Result<Option<String>> {
+        println!("{} …", self.name);
+        let start = Instant::now();
+        let missing = (self.run)().with_context(|| self.name.to_owned())?;
+        if missing.is_none() {
+            println!("{} passed in {:.1} s", self.name, start.elapsed().as_secs_f64());
+        }
+        Ok(missing)
+    }
 }
 
 fn format() -> anyhow::Result<()> {

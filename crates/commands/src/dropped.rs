@@ -1,14 +1,16 @@
 //! Training on data that was dropped on a page: `gradus train --data` in a process of its own.
 
 use std::env;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{self, Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use gradus::events::Command;
 use gradus::studio::{DataTrainer, Uploads};
+use serde_json::json;
 
 /// How often it is looked whether the run is recorded.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -20,7 +22,7 @@ pub(crate) fn uploads(runs: &Path) -> Uploads {
     let folder = std::path::absolute(runs).unwrap_or_else(|_| runs.to_owned());
     Uploads {
         folder: folder.with_file_name("uploads"),
-        trainer: Box::new(ProcessTrainer { runs: folder, running: Mutex::default() }),
+        trainer: Box::new(ProcessTrainer { runs: folder, last: Mutex::default() }),
     }
 }
 
@@ -29,15 +31,12 @@ pub(crate) fn uploads(runs: &Path) -> Uploads {
 struct ProcessTrainer {
     runs: PathBuf,
     /// The run directory of the last one.
-    running: Mutex<Option<(PathBuf, Child)>>,
+    last: Mutex<Option<(PathBuf, Child)>>,
 }
 
 impl DataTrainer for ProcessTrainer {
     fn begin(&self, data: &Path) -> Result<PathBuf, String> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((run, process)) = &mut *running
-            && matches!(process.try_wait(), Ok(None))
-        {
+        if let Some((run, _)) = running(&mut self.last()) {
             return Err(format!("{} still trains: try again when it has ended", run.display()));
         }
         let run = self.free_run(data);
@@ -53,7 +52,7 @@ impl DataTrainer for ProcessTrainer {
         loop {
             let ended = process.try_wait().map_err(|error| error.to_string())?;
             if run.join("events.jsonl").exists() {
-                *running = Some((run.clone(), process));
+                *self.last() = Some((run.clone(), process));
                 return Ok(run);
             }
             if ended.is_some() {
@@ -63,9 +62,40 @@ impl DataTrainer for ProcessTrainer {
             thread::sleep(PERIOD);
         }
     }
+
+    fn trains(&self, run: &Path) -> bool {
+        running(&mut self.last()).is_some_and(|(trained, _)| is_same(trained, run))
+    }
+
+    fn send(&self, run: &Path, command: Command) -> bool {
+        let mut last = self.last();
+        let Some((_, process)) = running(&mut last).filter(|(trained, _)| is_same(trained, run))
+        else {
+            return false;
+        };
+        // It reads at once what is sent.
+        let line = json!(command).to_string() + "\n";
+        process.stdin.as_mut().is_some_and(|input| input.write_all(line.as_bytes()).is_ok())
+    }
+}
+
+/// The process, if it has not ended.
+fn running(last: &mut Option<(PathBuf, Child)>) -> Option<&mut (PathBuf, Child)> {
+    let is_running = |process: &mut Child| matches!(process.try_wait(), Ok(None));
+    let is_running = last.as_mut().is_some_and(|(_, process)| is_running(process));
+    last.as_mut().filter(|_| is_running)
+}
+
+/// Whether a path, absolute or not, leads to a run whose path is absolute.
+fn is_same(run: &Path, path: &Path) -> bool {
+    std::path::absolute(path).is_ok_and(|path| path == run)
 }
 
 impl ProcessTrainer {
+    fn last(&self) -> MutexGuard<'_, Option<(PathBuf, Child)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The first of `NAME-1`, `NAME-2`, … that does not exist.
     fn free_run(&self, data: &Path) -> PathBuf {
         let stem = data.file_stem().unwrap_or_default().to_string_lossy();
@@ -75,7 +105,7 @@ impl ProcessTrainer {
 }
 
 fn train(data: &Path, run: &Path) -> std::io::Result<Child> {
-    let mut command = Command::new(env::current_exe()?);
-    command.args(["train", "--data"]).arg(data).arg("--run").arg(run);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+    let mut command = process::Command::new(env::current_exe()?);
+    command.args(["train", "--commands", "--data"]).arg(data).arg("--run").arg(run);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
 }

@@ -3,6 +3,7 @@
 //! They are a crate of their own since what the linker optimises as a whole gets the level of the binary's crate, and nothing
 //! in here is where time is spent: as small code they are a megabyte less.
 
+mod commanded;
 mod commands;
 mod dropped;
 mod experiment;

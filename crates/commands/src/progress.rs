@@ -11,16 +11,18 @@ use gradus::studio::LivePage;
 use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::commanded::InputCommands;
 use crate::output::{metric, thousands};
 
 /// Lines of a run at most. With all samples in one batch, every step is an epoch.
 const MOST_LINES: f64 = 100.0;
 
-/// Shows progress on standard error, and passes on the commands of signals and pages.
+/// Shows progress on standard error, and passes on the commands of signals, pages and standard input.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stop: Arc<AtomicBool>,
     live: Option<LivePage>,
+    input: Option<InputCommands>,
     bar: Option<ProgressBar>,
     /// A running mean over the last twenty steps or so: single batches are noisy.
     loss: Option<f64>,
@@ -35,9 +37,14 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Progress of a run that stops when `stop` is set and obeys the pages of `live`.
-    pub(crate) fn new(stop: Arc<AtomicBool>, live: Option<LivePage>) -> Self {
-        Self { stop, live, ..Self::default() }
+    /// Progress of a run that stops when `stop` is set.
+    pub(crate) fn new(stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..Self::default() }
+    }
+
+    /// The run also obeys the pages of `live`, and the commands of `input`.
+    pub(crate) fn obeying(self, live: Option<LivePage>, input: Option<InputCommands>) -> Self {
+        Self { live, input, ..self }
     }
 
     fn start(&mut self, started: &RunStarted) {
@@ -154,6 +161,7 @@ impl Observer for Progress {
         if self.stop.load(Ordering::Relaxed) {
             return Some(Command::Stop);
         }
-        self.live.as_mut()?.command(is_paused)
+        let of_page = self.live.as_mut().and_then(|live| live.command(is_paused));
+        of_page.or_else(|| self.input.as_ref()?.next(is_paused))
     }
 }

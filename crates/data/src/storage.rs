@@ -5,8 +5,6 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use kernels::{inlined, vectorize};
-
 use crate::features::Features;
 use crate::{DataError, DataFault};
 
@@ -59,10 +57,7 @@ impl FeatureStorage {
         let range = first..first + to.len();
         match self {
             Self::Memory(Features::U8(bytes)) => {
-                let bytes = &bytes[range];
-                vectorize(inlined!(|| {
-                    to.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = byte.into());
-                }));
+                to.iter_mut().zip(&bytes[range]).for_each(|(to, &byte)| *to = byte.into());
             }
             Self::Memory(Features::F32(numbers)) => to.copy_from_slice(&numbers[range]),
             Self::File(stored) => stored.read(first, to),

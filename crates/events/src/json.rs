@@ -7,7 +7,7 @@ use serde::de::value::Error as ValueError;
 use serde::de::{IgnoredAny, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Command, Event, EventKind, FORMAT, Metrics, Part};
+use crate::{Event, EventKind, FORMAT, Metrics, Part};
 
 impl Event {
     /// The event as one line, without the line break.
@@ -85,20 +85,13 @@ enum MetricsField {
     Infos(IgnoredAny),
 }
 
-impl Command {
-    /// Reads a command from its text form.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError::Malformed`] for everything that is not a command.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        serde_json::from_slice(text).map_err(malformed)
-    }
+fn malformed(error: serde_json::Error) -> ParseError {
+    ParseError::Malformed(in_line(&error))
 }
 
-fn malformed(error: serde_json::Error) -> ParseError {
-    // It is one line: only the column says something.
-    ParseError::Malformed(error.to_string().replace(" at line 1 column ", " at column "))
+/// What is wrong with a line: of its place only the column says something.
+pub(crate) fn in_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 /// Reads a number, and `null` as NaN: that is how infinities and NaN were written.

@@ -43,7 +43,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use command::Command;
+pub use command::{Command, CommandError};
 pub use json::{EventTag, ParseError, ReadError, Reader};
 pub use metrics::{Best, MetricInfo, Metrics};
 pub use quantiles::Quantiles;

@@ -27,6 +27,7 @@
 //! |-------------|-------------------------------------------------------------------------------|
 //! | [`graph`]   | graphs, gradients, programs, the gradient check, ops of a program             |
 //! | [`nn`]      | layers, losses, initializers, optimizers, schedules, network descriptions     |
+//! | [`augment`] | random changes of training pictures                                           |
 //! | [`data`]    | tables of columns, datasets, readers, the order of samples                    |
 //! | [`runs`]    | experiment files, presets, saved models and their predictions, run folders    |
 //! | [`train`]   | the training loop, recording, the gradient check of a network                 |
@@ -53,6 +54,7 @@ pub mod arrays;
 #[cfg(feature = "studio")]
 pub mod studio;
 
+pub use augment;
 pub use data;
 pub use diagnostics::chain as error_chain;
 #[cfg(feature = "drawing")]

@@ -2,17 +2,14 @@
 
 use std::cell::RefCell;
 
+use augment::{AugmentKey, Augmentation, PictureBuffers, augment};
 use data::{Dataset, Features, Targets};
 use graph::BOUND;
 use graph::op::Tile;
-use kernels::{
-    Float, GatheredSamples, gather_bytes, gather_values, inlined, prefetch_all, vectorize,
-};
+use kernels::{Float, GatheredSamples, gather_bytes, gather_values, prefetch_all};
 use nn::ModelSource;
 
-use crate::augment::{AugmentKey, Augmentation, augment};
 use crate::experiment::Experiment;
-use crate::picture::PictureBuffers;
 
 /// Bytes that are divided by a larger number are bounded.
 const MIN_DIVISOR: f64 = 1e-10;
@@ -66,18 +63,9 @@ impl<T: Float> ModelSource<T> for BatchSource<'_> {
 
     fn load_samples(&self, tile: Tile, out: &mut [T]) {
         let len = self.dataset.sample_len();
-        let (indices, width) = (self.of_tile(tile), tile.width);
-        let divisor = T::from_f64(self.dataset.divisor().into());
         match self.dataset.features().filter(|_| self.augment.is_none()) {
             None => self.load_written(tile, out),
-            Some(Features::U8(bytes)) => {
-                let samples = GatheredSamples { values: bytes, indices, len, width };
-                gather_bytes(samples, divisor, out);
-            }
-            Some(Features::F32(values)) => {
-                let samples = GatheredSamples { values, indices, len, width };
-                gather_values(samples, divisor, out);
-            }
+            Some(features) => self.gather(features, self.of_tile(tile), tile.width, out),
         }
         if let Some(Features::U8(bytes)) = self.dataset.features() {
             let next = self.next.get(tile.first..tile.first + tile.valid).unwrap_or(&[]);
@@ -121,6 +109,20 @@ impl<'a> BatchSource<'a> {
         &self.indices[tile.first..tile.first + tile.valid]
     }
 
+    /// Brings samples side by side, as the network sees them.
+    fn gather<T: Float>(&self, features: &Features, indices: &[u32], width: usize, out: &mut [T]) {
+        let (len, divisor) = (self.dataset.sample_len(), self.dataset.divisor());
+        let divisor = T::from(divisor);
+        match features {
+            Features::U8(values) => {
+                gather_bytes(GatheredSamples { values, indices, len, width }, divisor, out);
+            }
+            Features::F32(values) => {
+                gather_values(GatheredSamples { values, indices, len, width }, divisor, out);
+            }
+        }
+    }
+
     /// Loads samples that are augmented, or read from a file.
     fn load_written<T: Float>(&self, tile: Tile, out: &mut [T]) {
         WRITTEN.with_borrow_mut(|WrittenTile { values, numbers, buffers }| {
@@ -152,9 +154,14 @@ impl<'a> BatchSource<'a> {
     /// Writes sample number `i` of the batch.
     fn write_sample(&self, i: usize, to: &mut [f32], buffers: &mut PictureBuffers) {
         let sample = self.indices[i];
-        self.dataset.read(sample as usize, to);
-        let divisor = self.dataset.divisor();
-        vectorize(inlined!(|| to.iter_mut().for_each(|value| *value /= divisor)));
+        match self.dataset.features() {
+            Some(features) => self.gather(features, &[sample], 1, to),
+            None => {
+                self.dataset.read(sample as usize, to);
+                let divisor = self.dataset.divisor();
+                to.iter_mut().for_each(|value| *value /= divisor);
+            }
+        }
         if let Some(BatchAugmentation { list, seed, drawn }) = self.augment {
             let epoch = ((drawn + i as u128) / self.dataset.len() as u128) as u64;
             // An experiment with augmentations has such an input, and the dataset fits it.
@@ -193,9 +200,9 @@ mod tests {
     /// drawn twice, in two epochs.
     fn load_all(features: Features, tile_width: usize, drawn: u128) -> Vec<f32> {
         let list = [
-            crate::augment::Rotate { degrees: 30.0 }.into(),
-            crate::augment::Elastic { pixels: 1.0, sigma: 2.0 }.into(),
-            crate::augment::Brightness { fraction: 0.5 }.into(),
+            augment::Rotate { degrees: 30.0 }.into(),
+            augment::Elastic { pixels: 1.0, sigma: 2.0 }.into(),
+            augment::Brightness { fraction: 0.5 }.into(),
         ];
         let targets = Targets::Labels { values: vec![1, 0, 1], classes: 2 };
         let dataset = Dataset::new("pictures", [5, 7, 2], features, targets).unwrap();

@@ -19,6 +19,7 @@ use std::mem::take;
 use std::ops::Range;
 use std::path::Path;
 
+use augment::check_shape;
 use data::columns::TableDifference;
 use data::{DataError, Dataset, Order, Targets};
 use diagnostics::{Excerpt, chain, nearest, printable};
@@ -33,7 +34,6 @@ use nn::schedule::{Schedule, StepOf, constant::ConstantRate};
 use nn::{Loss, Mode, Model, Network, NetworkError, Objective, Penalty, settings};
 use serde::{Deserialize, Serialize};
 
-use crate::augment::check_shape;
 use crate::metrics::BestOfEqual;
 
 pub use builder::ExperimentBuilder;

@@ -3,7 +3,6 @@
 //!
 //! Nothing here trains. A program that shows runs or uses saved models needs no more than this crate.
 
-pub mod augment;
 mod batch_source;
 mod evaluate;
 mod experiment;
@@ -14,7 +13,6 @@ pub mod measure;
 pub mod metrics;
 mod mistake;
 mod model_text;
-mod picture;
 mod predictor;
 pub mod presets;
 mod saved;
@@ -27,7 +25,6 @@ mod tensor_file;
 mod testing;
 pub mod tune;
 
-pub use augment::Augmentation;
 pub use batch_source::{BatchAugmentation, BatchSource};
 pub use evaluate::{Evaluation, Evaluator};
 pub use experiment::{
@@ -39,7 +36,6 @@ pub use fingerprint::DataFingerprint;
 pub use folder::{Checkpoint, RunFolder, RunFolderError, StoppedRun};
 pub use metrics::accuracy::{argmax, class_scores, predicted_class};
 pub use mistake::{SavedError, SavedMistake};
-pub use picture::{AffineMap, AugmentedPicture};
 pub use predictor::{Classification, Predictor, RowPrediction, SampleMismatch};
 pub use saved::SavedModel;
 pub use start::Start;

@@ -58,7 +58,7 @@ use crate::live::{LiveRun, ModelAtStep};
 use crate::picture::sweep_picture;
 use crate::stream::{self, MAX_STREAMS};
 use crate::sweeps;
-use crate::upload::{self, UploadState, Uploads};
+use crate::upload::{self, DataTrainer, UploadState, Uploads};
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
@@ -66,8 +66,6 @@ const MAX_BODY: usize = 1 << 16;
 const MAX_SAMPLES: usize = 2000;
 /// Numbers of a parameter in an answer.
 const MAX_NUMBERS: usize = 1 << 22;
-/// The largest learning rate that is not a typing error.
-const MAX_RATE: f64 = 1e6;
 
 #[derive(Clone, Debug)]
 struct ApiState {
@@ -215,6 +213,24 @@ impl NamedRun {
         self.state.library.trainer_of(&self.run)
     }
 
+    /// The trainer of dropped data, if it trains this run.
+    fn data_trainer(&self) -> Option<&dyn DataTrainer> {
+        self.state.uploads.trainer_of(&self.run.folder)
+    }
+
+    /// Whether something here trains the run and takes commands.
+    fn takes_commands(&self) -> bool {
+        self.trainer().is_some() || self.data_trainer().is_some()
+    }
+
+    /// Sends a command to whoever trains the run, if something here does. False if that has ended or too many wait.
+    fn send(&self, command: Command) -> Option<bool> {
+        match self.trainer() {
+            Some(live) => Some(live.send(command)),
+            None => self.data_trainer().map(|trainer| trainer.send(&self.run.folder, command)),
+        }
+    }
+
     fn model(&self, step: Option<u64>) -> Result<ModelAtStep, RunError> {
         self.state.library.model(&self.run, step)
     }
@@ -323,7 +339,7 @@ async fn picture_of_sweep(
 fn description(request: NamedRun, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
     let is_live = request.trainer().is_some();
     let mut about = about(&request.run, is_live)?;
-    about["can_control"] = json!(is_live && visitor.access == Access::Owner);
+    about["can_control"] = json!(request.takes_commands() && visitor.access == Access::Owner);
     Ok(Json(about))
 }
 
@@ -452,18 +468,10 @@ fn command(
         return Err(ApiError(StatusCode::FORBIDDEN, "this link is read-only".into()));
     }
     let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;
-    if let Command::SetLearningRate { learning_rate: Some(rate) } = command
-        && !(rate > 0.0 && rate <= MAX_RATE)
-    {
-        return Err(bad(format!(
-            "learning_rate: expected above 0 and at most {MAX_RATE}, found {rate}"
-        )));
-    }
     let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
-    let live = request.trainer();
-    let live = live.ok_or_else(|| conflict("this process does not train the run"))?;
-    match live.send(command) {
-        true => Ok(StatusCode::ACCEPTED),
-        false => Err(conflict("the run has ended, or too many commands wait")),
+    match request.send(command) {
+        Some(true) => Ok(StatusCode::ACCEPTED),
+        Some(false) => Err(conflict("the run has ended, or too many commands wait")),
+        None => Err(conflict("this process does not train the run")),
     }
 }

@@ -40,7 +40,7 @@ type Stamp = (Option<SystemTime>, u64);
 #[derive(Debug)]
 pub(crate) struct OpenRun {
     pub(crate) id: String,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     log: Mutex<RunLog>,
     data: Mutex<Option<Arc<Parts>>>,
     open_data: OpenData,

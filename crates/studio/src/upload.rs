@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use events::Command;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,12 +31,18 @@ const WAITING_PARTS: usize = 16;
 
 /// Trains on data of the owner.
 pub trait DataTrainer: Debug + Send + Sync {
-    /// Begins to train on a file, and returns the directory of the run once there is one.
+    /// Begins to train on a file, and returns the directory of the run once there is one. Until then it is not called again.
     ///
     /// # Errors
     ///
     /// Why not, for whoever dropped the file: what is wrong with it, or which other run is in progress.
     fn begin(&self, data: &Path) -> Result<PathBuf, String>;
+
+    /// Whether it trains the run in a directory now.
+    fn trains(&self, run: &Path) -> bool;
+
+    /// Sends a command to the run in a directory. Returns false if that has ended or too many commands wait.
+    fn send(&self, run: &Path, command: Command) -> bool;
 }
 
 /// Where dropped files are kept, and who trains on them.
@@ -72,6 +79,12 @@ impl UploadState {
     /// What becomes of the data of a visitor; none if it is not taken.
     fn uploads_of(&self, visitor: Visitor) -> Option<&Arc<Uploads>> {
         self.uploads.as_ref().filter(|_| visitor.access == Access::Owner)
+    }
+
+    /// Who trains the run in a directory, if it began with data that was sent.
+    pub(crate) fn trainer_of(&self, run: &Path) -> Option<&dyn DataTrainer> {
+        let trainer = &*self.uploads.as_ref()?.trainer;
+        trainer.trains(run).then_some(trainer)
     }
 
     /// Whether a visitor may send data.

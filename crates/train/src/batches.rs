@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use augment::Augmentation;
 use data::{DataError, Dataset, Draw, Sampler};
 use kernels::random::{below, philox};
 
-use runs::{Augmentation, BatchAugmentation, BatchSource, Experiment};
+use runs::{BatchAugmentation, BatchSource, Experiment};
 
 /// Random draws of the order of samples: `"orde"`. Every purpose has its own.
 const ORDER: u32 = 0x6f72_6465;

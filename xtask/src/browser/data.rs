@@ -13,13 +13,16 @@ use super::pictures::{Frame, pictures};
 /// A table is chosen and trained on; one without rows is refused with the reason.
 pub(super) async fn trained_on(test: TestCase) -> anyhow::Result<()> {
     let TestCase { browser, folder, .. } = &test;
-    let rows = (0..60).fold(String::from("x,y\n"), |mut text, i| {
-        let _ = writeln!(text, "{i},{}", ["low", "high"][usize::from(i > 30)]);
-        text
-    });
-    let paths = ["steps.csv", "empty.csv"].map(|name| folder.path().join(name));
-    fs::write(&paths[0], rows)?;
+    let rows = |n: usize| {
+        (0..n).fold(String::from("x,y\n"), |mut text, i| {
+            let _ = writeln!(text, "{i},{}", ["low", "high"][usize::from(i > n / 2)]);
+            text
+        })
+    };
+    let paths = ["steps.csv", "empty.csv", "long.csv"].map(|name| folder.path().join(name));
+    fs::write(&paths[0], rows(60))?;
     fs::write(&paths[1], "x,y\n")?;
+    fs::write(&paths[2], rows(30_000))?;
     let program = test.serve(&["studio"])?;
     browser.open(&program.link).await?;
     let zone = "document.querySelector('.drop')";
@@ -35,8 +38,20 @@ pub(super) async fn trained_on(test: TestCase) -> anyhow::Result<()> {
     browser.until("document.querySelector('#progress')?.textContent.endsWith('finished')").await?;
     browser.js::<Value>("location.hash = '#/predictions/steps-1'").await?;
     browser.until("document.querySelector('#threshold')").await?;
+
+    // One that would take minutes is paused and stopped on its page.
+    browser.js::<Value>("location.hash = '#/runs'").await?;
+    browser.until(&format!("{zone}?.checkVisibility()")).await?;
+    browser.choose_file("#data-file", &paths[2]).await?;
+    browser.until("location.hash === '#/train/long-1'").await?;
+    browser.until("document.querySelector('#pause')?.disabled === false").await?;
+    browser.click("#pause").await?;
+    browser.until("document.querySelector('.dot.paused')").await?;
+    browser.click("#stop").await?;
+    browser.click("#confirm-stop").await?;
+    browser.until("document.querySelector('.dot.stopped')").await?;
     let kept = fs::read_dir(folder.path().join("uploads"))?.count();
-    ensure!(kept == 1, "{kept} files are kept");
+    ensure!(kept == 2, "{kept} files are kept");
     browser.open("about:blank").await?;
     drop(program);
     Ok(())

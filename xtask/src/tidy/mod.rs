@@ -19,6 +19,7 @@ mod op_contract;
 mod registries;
 mod repository;
 mod retired_words;
+mod small_code;
 pub(crate) mod types;
 mod unique_types;
 mod unsafe_code;
@@ -44,6 +45,7 @@ const RULES: &[Rule] = &[
     failure("builds keep to their budgets", budgets::check),
     failure("modules do not import from each other", module_cycles::check),
     failure("unsafe code is in the kernels only", unsafe_code::check),
+    failure("loops for vectors are in crates that are optimised for speed", small_code::check),
     failure("every Rust file begins with its docs", module_docs::check),
     failure("every file of a registry folder is in the registry", registries::check),
     failure("every op states its shapes, gradient and source, and is checked", op_contract::check),

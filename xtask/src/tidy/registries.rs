@@ -45,11 +45,7 @@ const REGISTRIES: &[Registry] = &[
         "crates/runs/src/metrics/mod.rs",
         RegistryEntry::ModuleAndItem,
     ),
-    registry(
-        "crates/runs/src/augment",
-        "crates/runs/src/augment/mod.rs",
-        RegistryEntry::ModuleAndItem,
-    ),
+    registry("crates/augment/src", "crates/augment/src/lib.rs", RegistryEntry::ModuleAndItem),
     registry(
         "crates/runs/src/experiment/sources",
         "crates/runs/src/experiment/sources/mod.rs",
@@ -99,6 +95,7 @@ const REGISTRIES: &[Registry] = &[
 
 /// Files of a registry folder that are shared by its components.
 const SHARED: &[&str] = &[
+    "crates/augment/src/picture.rs",
     "crates/nn/src/init/testing.rs",
     "crates/nn/src/losses/testing.rs",
     "crates/nn/src/optim/clip.rs",

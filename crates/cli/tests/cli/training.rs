@@ -1,7 +1,7 @@
 //! `train`: what it returns, prints and keeps.
 
 use std::fs;
-use std::io::BufReader;
+use std::io::{BufReader, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -307,6 +307,39 @@ fn a_run_interrupted_by_one_signal_or_a_pair_exits_130_and_is_saved() {
         assert!(sandbox.path("here/checkpoints/last.safetensors").exists(), "{signals}: {ran:?}");
         assert!(has_metrics(&sandbox.line("eval here --json").json(), &ran.json()["test"]));
     }
+}
+
+#[test]
+fn a_run_obeys_the_commands_of_standard_input() {
+    let sandbox = Sandbox::new();
+    let line = "train tiny.toml --steps 1000000000 --run here --commands --set train.evaluate_every=1000000000";
+    let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = Running(command.spawn().unwrap());
+    let mut input = run.0.stdin.take().unwrap();
+    let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
+    let mut obeyed = |command: &str, event: &str| {
+        writeln!(input, "{command}").unwrap();
+        let begin = Instant::now();
+        while !log().contains(event) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{event} after {command}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    obeyed("halt", r#""event":"run_started""#);
+    obeyed(r#"{"command":"pause"}"#, r#""event":"paused""#);
+    let rate = r#"{"command":"set_learning_rate","learning_rate":0.25}"#;
+    obeyed(rate, r#""event":"learning_rate_set""#);
+    // Nobody can unpause it any more.
+    drop(input);
+    let begin = Instant::now();
+    while !log().contains(r#""event":"unpaused""#) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it stays paused");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.0.kill().unwrap();
+    let said = run.end().err;
+    assert!(said.contains("standard input: line 1: not a command"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

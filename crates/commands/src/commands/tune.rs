@@ -209,7 +209,7 @@ impl SweepProgress {
     fn new(stop: Arc<AtomicBool>, record: &SweepRecord) -> Self {
         let rungs = &record.started.rungs;
         Self {
-            trial: Progress::new(Arc::clone(&stop), None),
+            trial: Progress::new(Arc::clone(&stop)),
             stop,
             n_rungs: rungs.len(),
             n_trials: rungs.iter().map(|rung| rung.trials).collect(),
@@ -225,7 +225,7 @@ impl SweepProgress {
 
 impl SweepObserver for SweepProgress {
     fn trial_started(&mut self, trial: &Trial, rung: usize) {
-        self.trial = Progress::new(Arc::clone(&self.stop), None);
+        self.trial = Progress::new(Arc::clone(&self.stop));
         let values =
             trial.values.iter().map(|(path, value)| format!("{path} = {}", value_text(value)));
         let values = values.collect::<Vec<_>>().join(", ");

@@ -1,5 +1,6 @@
 //! Experiments in code.
 
+use augment::Augmentation;
 use data::{Order, TransformPlan};
 use nn::optim::{Optimizer, clip::Clip, ema::Ema, lookahead::Lookahead};
 use nn::schedule::{Schedule, constant::ConstantRate};
@@ -9,7 +10,6 @@ use super::sources::memory::MemoryData;
 use super::{
     DataSource, DataSpec, EarlyStopping, Experiment, ExperimentError, PartSize, TrainSpec,
 };
-use crate::augment::Augmentation;
 
 /// An experiment under construction: see [`Experiment::builder`].
 #[derive(Clone, Debug)]

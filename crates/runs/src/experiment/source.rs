@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use augment::{Augmentation, valid_augmentations};
 use data::columns::{ColumnKind, Table};
 use data::readers::pictures::PICTURE;
 use data::{DataFault, FittedTransforms, TransformPlan};
@@ -20,7 +21,6 @@ use super::sources::{DataSource, SourceData, Split, mnist::MnistDigits};
 use super::splits::RowSplit;
 use super::tables::{self, TableParts};
 use super::validation::{PartSize, ValidationChoice};
-use crate::augment::{Augmentation, valid_augmentations};
 
 settings! {
     /// Which data, and how it is prepared.

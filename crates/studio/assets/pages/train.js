@@ -164,7 +164,8 @@ class TrainPage {
     ];
     const isReadOnly = isLive && !canControl;
     const note = isReadOnly ? createElement("span", { class: "note" }, translate("train.read_only")) : null;
-    return createElement("div", { class: "buttons", hidden: !isLive }, ...this.buttons, note);
+    const hidden = !isLive && !canControl;
+    return createElement("div", { class: "buttons", hidden }, ...this.buttons, note);
   }
 
   buildTime() {

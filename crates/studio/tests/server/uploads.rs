@@ -1,16 +1,21 @@
 //! Data that is dropped on a page.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use events::Command;
 use gradus_studio::{DataTrainer, Timeouts, Uploads};
 
-use crate::made_up::{Answer, Server, exchange, request};
+use crate::made_up::{Answer, Server, exchange, request, started, step, write_run};
 
-/// Takes every file but empty ones.
+/// Takes every file but empty ones, and trains the run `dropped` until it is stopped.
 #[derive(Debug)]
-struct TestTrainer(PathBuf);
+struct TestTrainer {
+    runs: PathBuf,
+    commands: Mutex<Vec<Command>>,
+}
 
 impl DataTrainer for TestTrainer {
     fn begin(&self, data: &Path) -> Result<PathBuf, String> {
@@ -18,13 +23,25 @@ impl DataTrainer for TestTrainer {
         if text.is_empty() {
             return Err("expected rows, found none".to_owned());
         }
-        fs::write(self.0.join("taken"), text).map_err(|error| error.to_string())?;
-        Ok(self.0.join("table-1"))
+        fs::write(self.runs.join("taken"), text).map_err(|error| error.to_string())?;
+        Ok(self.runs.join("table-1"))
+    }
+
+    fn trains(&self, run: &Path) -> bool {
+        run == self.runs.join("dropped")
+    }
+
+    fn send(&self, run: &Path, command: Command) -> bool {
+        assert!(self.trains(run), "{}", run.display());
+        let mut commands = self.commands.lock().unwrap();
+        let has_ended = commands.contains(&Command::Stop);
+        commands.push(command);
+        !has_ended
     }
 }
 
 pub(crate) fn kept_uploads(runs: &Path) -> Uploads {
-    let trainer = Box::new(TestTrainer(runs.to_owned()));
+    let trainer = Box::new(TestTrainer { runs: runs.to_owned(), commands: Mutex::default() });
     Uploads { folder: runs.join("uploads"), trainer }
 }
 
@@ -58,6 +75,23 @@ fn a_file_of_the_owner_is_kept_and_trained_on() {
     assert_eq!(fs::read_to_string(server.run("taken")).unwrap(), text);
     post(&server, "/api/data?name=my%20table.csv", &server.token(), b"other");
     assert_eq!(kept(&server), ["my table-2.csv", "my table.csv"]);
+}
+
+#[test]
+fn commands_reach_the_run_that_trains_on_sent_data() {
+    let server = Server::new();
+    write_run(&server.run("dropped"), &(started() + &step(1)));
+    let about = |run: &str| server.get(&format!("/api/runs/{run}")).json();
+    assert_eq!(
+        (&about("dropped")["can_control"], &about("dropped")["is_live"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(about("done")["can_control"], false);
+    let send = |body: &str| server.post("/api/runs/dropped/commands", body.as_bytes()).status;
+    assert_eq!(send(r#"{"command":"pause"}"#), 202);
+    assert_eq!(send(r#"{"command":"halt"}"#), 400);
+    assert_eq!(send(r#"{"command":"stop"}"#), 202);
+    assert_eq!(send(r#"{"command":"pause"}"#), 409, "it has ended");
 }
 
 #[test]

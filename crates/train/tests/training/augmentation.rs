@@ -1,5 +1,6 @@
 //! Augmented training: the same bytes for any number of threads, and nothing else sees augmented samples.
 
+use augment::{Augment, Augmentation, AugmentedPicture};
 use data::Dataset;
 use gradus_train::Trainer;
 use gradus_train::gradient_check::gradient_check;
@@ -7,8 +8,7 @@ use graph::Pool;
 use graph::gradient_check::GradCheckOptions;
 use kernels::random::Stream;
 use nn::settings;
-use runs::augment::Augment;
-use runs::{Augmentation, AugmentedPicture, Experiment, Split};
+use runs::{Experiment, Split};
 
 use crate::made_up;
 

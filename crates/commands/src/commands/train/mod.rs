@@ -15,6 +15,7 @@ use gradus::graph::Pool;
 use gradus::runs::{Experiment, Parts, RunFolder, StoppedRun};
 use gradus::train::{Recorder, TrainError, Trainer};
 
+use crate::commanded::InputCommands;
 use crate::experiment::{ExperimentArgs, warn};
 use crate::output::{bytes, metric, number, print, thousands};
 use crate::progress::Progress;
@@ -90,6 +91,10 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     serve: ServeArgs,
+
+    /// Take commands from standard input, a JSON object a line, such as {"command":"pause"}; docs/events.md lists them.
+    #[arg(long)]
+    commands: bool,
 
     /// Print the results as one JSON object.
     #[arg(long)]
@@ -201,7 +206,8 @@ fn record(
     let path = recorder.folder().path().to_owned();
     let stop = stop_on_signal()?;
     let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
-    let mut progress = Progress::new(Arc::clone(&stop), live);
+    let input = args.commands.then(InputCommands::listen).transpose()?;
+    let mut progress = Progress::new(Arc::clone(&stop)).obeying(live, input);
     let finished = trainer.run(args.target_accuracy, &mut [&mut recorder, &mut progress]);
     let mut err = std::io::stderr();
     let recorded = recorder.finish();

@@ -42,7 +42,7 @@ impl AffineMap {
 
 /// What one picture after another is augmented in, so that none allocates.
 #[derive(Debug, Default)]
-pub(crate) struct PictureBuffers {
+pub struct PictureBuffers {
     /// The maps that are not applied yet. The picture of before is looked up at the result of the first.
     steps: Vec<MapStep>,
     /// The fields of all displacements among them: down, right.

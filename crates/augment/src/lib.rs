@@ -18,12 +18,13 @@ use nn::registry::{InvalidSetting, Validate as _, require};
 // What the files of augmentations take by `use super::*`.
 use nn::settings;
 
-use crate::picture::{AffineMap, AugmentedPicture, PictureBuffers};
+pub use picture::{AffineMap, AugmentedPicture, PictureBuffers};
 
 pub mod brightness;
 pub mod elastic;
 pub mod erase;
 pub mod flip;
+mod picture;
 pub mod rotate;
 pub mod scale;
 pub mod shear;
@@ -67,14 +68,23 @@ const BLOCK_BITS: usize = 26;
 /// Augmentations of an experiment at most.
 const MOST: usize = 1 << (32 - BLOCK_BITS);
 
-/// An error unless every augmentation is right.
-pub(crate) fn valid_augmentations(name: &str, list: &[Augmentation]) -> Result<(), InvalidSetting> {
+/// Checks the settings of every augmentation.
+///
+/// # Errors
+///
+/// The first setting that is out of range, or the list if it is too long; `name` stands for the list.
+pub fn valid_augmentations(name: &str, list: &[Augmentation]) -> Result<(), InvalidSetting> {
     require(list.len() <= MOST, name, list.len(), format!("at most {MOST} augmentations"))?;
     check_each(name, list, Augmentation::validate)
 }
 
-/// An error unless every augmentation fits samples of this shape.
-pub(crate) fn check_shape(list: &[Augmentation], shape: &[usize]) -> Result<(), InvalidSetting> {
+/// Checks every augmentation against the shape of all samples.
+///
+/// # Errors
+///
+/// If the samples are not of the shape `[rows, columns, channels]` and there are augmentations, or the first setting that
+/// does not fit.
+pub fn check_shape(list: &[Augmentation], shape: &[usize]) -> Result<(), InvalidSetting> {
     let name = "augment";
     let Ok(picture) = <[usize; 3]>::try_from(shape) else {
         let expected = "samples of [rows, columns, channels]; remove it, or change model.input";
@@ -97,13 +107,13 @@ fn check_each(
 
 /// Whose random numbers are drawn.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AugmentKey {
+pub struct AugmentKey {
     /// Of the run.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// From 0.
-    pub(crate) epoch: u64,
+    pub epoch: u64,
     /// The number of the sample in the training set.
-    pub(crate) sample: u32,
+    pub sample: u32,
 }
 
 impl AugmentKey {
@@ -114,8 +124,9 @@ impl AugmentKey {
     }
 }
 
-/// Applies all augmentations to a picture of the shape `[rows, columns, channels]`.
-pub(crate) fn augment(
+/// Applies all augmentations to a picture of the shape `[rows, columns, channels]`, row-major, which the list was
+/// [checked](check_shape) against.
+pub fn augment(
     list: &[Augmentation],
     key: AugmentKey,
     shape: [usize; 3],
