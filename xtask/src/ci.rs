@@ -49,7 +49,7 @@ fn always(result: anyhow::Result<()>) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 ///
-/// Of the first step that fails; the groups after it do not run.
+/// Of the steps of a group that fail; the groups after it do not run.
 pub(crate) fn run() -> anyhow::Result<()> {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut skipped = Vec::new();
@@ -61,13 +61,19 @@ pub(crate) fn run() -> anyhow::Result<()> {
                 .map(|step| step.join().expect("a step that panicked has said why"))
                 .collect()
         });
+        let mut failures = Vec::new();
         for (step, result) in group.iter().zip(results) {
-            if let Some(missing) = result? {
-                ensure!(!is_ci, "{}: {missing}", step.name);
-                println!("{} SKIPPED: {missing}", step.name);
-                skipped.push(step.name);
+            match result {
+                Ok(None) => {}
+                Ok(Some(missing)) if is_ci => failures.push(format!("{}: {missing}", step.name)),
+                Ok(Some(missing)) => {
+                    println!("{} SKIPPED: {missing}", step.name);
+                    skipped.push(step.name);
+                }
+                Err(error) => failures.push(format!("{}: {error:#}", step.name)),
             }
         }
+        ensure!(failures.is_empty(), "{}", failures.join("\n"));
     }
     if !skipped.is_empty() {
         println!("passed, without {}", skipped.join(", "));
@@ -79,7 +85,7 @@ impl CiStep {
     fn run_timed(&self) -> anyhow::Result<Option<String>> {
         println!("{} …", self.name);
         let start = Instant::now();
-        let missing = (self.run)().with_context(|| self.name.to_owned())?;
+        let missing = (self.run)()?;
         if missing.is_none() {
             println!("{} passed in {:.1} s", self.name, start.elapsed().as_secs_f64());
         }

@@ -18,7 +18,7 @@ const ARM_EMULATOR: &str = "qemu-aarch64";
 const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 
 /// The crates that touch no file, clock or thread of their own accord.
-const PURE: [&str; 7] = ["kernels", "graph", "nn", "data", "mnist", "events", "explain"];
+const PURE: [&str; 8] = ["kernels", "graph", "nn", "augment", "data", "mnist", "events", "explain"];
 
 /// Checks that the pure crates compile for WebAssembly; returns what is missing if they cannot be checked.
 pub(crate) fn wasm() -> anyhow::Result<Option<String>> {

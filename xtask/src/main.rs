@@ -28,6 +28,7 @@ mod large_data;
 mod machine;
 mod process;
 mod python;
+mod recording;
 mod results;
 mod sanitize;
 mod sweep;
@@ -41,8 +42,8 @@ enum RepositoryTask {
     /// Run every check except the tests: format, tidy, JavaScript, clippy, docs, size of the binary,
     /// other targets, browser.
     ///
-    /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops at the
-    /// first failure.
+    /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops after
+    /// the first failure.
     Ci,
     /// Check the project rules that the compiler cannot, such as which crate may depend on which.
     Tidy,
@@ -105,6 +106,10 @@ enum RepositoryTask {
     ///
     /// Writes 3 GB of data once. Exits 1 if a run takes more than 500 MB.
     LargeData(large_data::LargeDataArgs),
+    /// Record `gradus train --data FILE` on a terminal: `docs/own-data.svg`.
+    ///
+    /// Needs `script` of util-linux.
+    Record(recording::RecordArgs),
     /// Measure speed over batch, width, threads and number of samples; write `docs/sweep.svg` and `docs/sweep.md`.
     ///
     /// Takes about a quarter of an hour. Keep the machine otherwise idle.
@@ -135,6 +140,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Interop => interop::run(),
         RepositoryTask::BenchData(args) => bench_data::run(&args),
         RepositoryTask::LargeData(args) => large_data::run(&args),
+        RepositoryTask::Record(args) => recording::run(&args),
         RepositoryTask::Kill(args) => kill::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),

@@ -126,6 +126,10 @@ impl AugmentKey {
 
 /// Applies all augmentations to a picture of the shape `[rows, columns, channels]`, row-major, which the list was
 /// [checked](check_shape) against.
+///
+/// # Panics
+///
+/// If there are not as many values as pixels and channels.
 pub fn augment(
     list: &[Augmentation],
     key: AugmentKey,

@@ -31,7 +31,7 @@ impl InputCommands {
         Ok(Self(received))
     }
 
-    /// The next command. With `is_paused` waits a moment for one, and continues when none can come any more.
+    /// The next command. With `is_paused` waits a moment for one; if none can come any more, that is to continue.
     pub(crate) fn next(&self, is_paused: bool) -> Option<Command> {
         if !is_paused {
             return self.0.try_recv().ok();
@@ -60,7 +60,9 @@ fn read(input: &mut impl BufRead, sender: &SyncSender<Command>) -> io::Result<()
         }
         match Command::parse(&line) {
             Ok(command) if sender.try_send(command).is_ok() => {}
-            Ok(_) => say(&format_args!("line {number}: {MAX_WAITING} commands wait already")),
+            Ok(_) => say(&format_args!(
+                "line {number}: {MAX_WAITING} commands wait already; this one is left out"
+            )),
             Err(error) => say(&format_args!("line {number}: {error}")),
         }
     }

@@ -67,15 +67,13 @@ impl DataTrainer for ProcessTrainer {
         running(&mut self.last()).is_some_and(|(trained, _)| is_same(trained, run))
     }
 
-    fn send(&self, run: &Path, command: Command) -> bool {
+    fn send(&self, run: &Path, command: Command) -> Option<bool> {
         let mut last = self.last();
-        let Some((_, process)) = running(&mut last).filter(|(trained, _)| is_same(trained, run))
-        else {
-            return false;
-        };
-        // It reads at once what is sent.
+        let (_, process) = last.as_mut().filter(|(trained, _)| is_same(trained, run))?;
         let line = json!(command).to_string() + "\n";
-        process.stdin.as_mut().is_some_and(|input| input.write_all(line.as_bytes()).is_ok())
+        // A thread of the process reads all the time: the pipe has space for a thousand commands that it has not read.
+        let mut write = || process.stdin.as_mut()?.write_all(line.as_bytes()).ok();
+        Some(write().is_some())
     }
 }
 

@@ -84,7 +84,7 @@ impl Progress {
         if io::stderr().is_terminal() {
             let target = ProgressDrawTarget::stderr_with_hz(5);
             let bar = ProgressBar::with_draw_target(started.steps_planned, target);
-            let style = "{bar:32} step {pos}/{len}  {msg}  {eta} left";
+            let style = "{msg}  {wide_bar} {eta} left";
             bar.set_style(ProgressStyle::with_template(style).expect("a template that is right"));
             self.bar = Some(bar);
         }
@@ -97,8 +97,9 @@ impl Progress {
         self.loss = Some(self.loss.map_or(loss, |mean| KEPT * mean + (1.0 - KEPT) * loss));
         if let Some(bar) = &self.bar {
             if step.step.is_multiple_of(10) {
-                bar.set_message(self.state(step.epoch));
                 bar.set_position(step.step);
+                let of = bar.length().map_or(String::new(), |all| format!("/{all}"));
+                bar.set_message(format!("step {}{of}  {}", step.step, self.state(step.epoch)));
             }
             return;
         }
@@ -161,7 +162,10 @@ impl Observer for Progress {
         if self.stop.load(Ordering::Relaxed) {
             return Some(Command::Stop);
         }
-        let of_page = self.live.as_mut().and_then(|live| live.command(is_paused));
-        of_page.or_else(|| self.input.as_ref()?.next(is_paused))
+        match &mut self.live {
+            // It waits, and a page can end a pause when the input cannot.
+            Some(live) => live.command(is_paused).or_else(|| self.input.as_ref()?.next(false)),
+            None => self.input.as_ref()?.next(is_paused),
+        }
     }
 }

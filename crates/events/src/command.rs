@@ -53,7 +53,7 @@ impl Command {
     ///
     /// For everything that is not a command, and for a learning rate of 0, below, or far above all that are used.
     pub fn parse(text: &[u8]) -> Result<Self, CommandError> {
-        let command = serde_json::from_slice(text);
+        let command = serde_json::from_slice(text.trim_ascii());
         let command =
             command.map_err(|error| CommandError(format!("not a command: {}", in_line(&error))))?;
         match command {

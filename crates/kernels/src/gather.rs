@@ -111,7 +111,7 @@ impl<V: Copy> GatheredSamples<'_, V> {
         self.indices[column.min(self.indices.len() - 1)] as usize * self.len
     }
 
-    /// The features of the only sample.
+    /// Writes the quotients of the features of the only sample.
     #[inline(always)]
     fn divide<T>(&self, quotient: impl Fn(V) -> T, to: &mut [T]) {
         let sample = &self.values[self.start(0)..][..self.len];

@@ -248,23 +248,48 @@ mod tests {
 
     #[test]
     fn nan_in_a_single_row_is_not_skipped() {
+        nan_is_not_skipped::<f32>();
+        nan_is_not_skipped::<f64>();
+    }
+
+    /// Between the elements of a row with a stride stands what they are not: 0 beside NaN, NaN beside −0.
+    fn nan_is_not_skipped<T: Float>() {
+        let nan = T::from_f64(f64::NAN);
         on_each_isa(|isa| {
-            for (len, at) in (1..40).flat_map(|len| (0..len).map(move |at| (len, at))) {
-                let (mut a, mut c) = (vec![-0.0_f32; len], [1.0]);
-                a[at] = f32::NAN;
-                gemm(
-                    GemmSize {
-                        m: 1,
-                        n: 1,
-                        k_segments: &[[0, 0]],
-                        segment_len: len,
-                        batch_count: 1,
-                    },
-                    MatrixA { values: &a, layout: Layout::RowMajor, lda: len },
-                    MatrixB { values: &vec![1.0; len], ldb: 1, batch_stride: 0 },
-                    MatrixC::new(&mut c, 1, false),
-                );
-                assert!(c[0].is_nan(), "{isa:?}: {at} of {len}");
+            for (len, at) in
+                (1..40).flat_map(|len| (0..len).map(move |at| (len, Some(at)))).chain([(9, None)])
+            {
+                for (layout, stride) in
+                    [(Layout::RowMajor, 1), (Layout::ColumnMajor, 1), (Layout::ColumnMajor, 3)]
+                {
+                    let mut a = vec![nan; len * stride];
+                    (0..len).for_each(|k| a[k * stride] = T::from_f64(-0.0));
+                    if let Some(at) = at {
+                        a.fill(T::ZERO);
+                        a[at * stride] = nan;
+                    }
+                    let lda = if layout == Layout::RowMajor { len } else { stride };
+                    let mut c = [T::ONE];
+                    gemm(
+                        GemmSize {
+                            m: 1,
+                            n: 1,
+                            k_segments: &[[0, 0]],
+                            segment_len: len,
+                            batch_count: 1,
+                        },
+                        MatrixA { values: &a, layout, lda },
+                        MatrixB { values: &vec![T::ONE; len], ldb: 1, batch_stride: 0 },
+                        MatrixC::new(&mut c, 1, false),
+                    );
+                    let is_nan = c[0].to_f64().is_nan();
+                    assert_eq!(
+                        is_nan,
+                        at.is_some(),
+                        "{isa:?} {}, {layout:?}, stride {stride}: {at:?} of {len}",
+                        T::NAME
+                    );
+                }
             }
         });
     }

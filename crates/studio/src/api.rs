@@ -58,7 +58,7 @@ use crate::live::{LiveRun, ModelAtStep};
 use crate::picture::sweep_picture;
 use crate::stream::{self, MAX_STREAMS};
 use crate::sweeps;
-use crate::upload::{self, DataTrainer, UploadState, Uploads};
+use crate::upload::{self, UploadState, Uploads};
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
@@ -213,21 +213,18 @@ impl NamedRun {
         self.state.library.trainer_of(&self.run)
     }
 
-    /// The trainer of dropped data, if it trains this run.
-    fn data_trainer(&self) -> Option<&dyn DataTrainer> {
-        self.state.uploads.trainer_of(&self.run.folder)
-    }
-
     /// Whether something here trains the run and takes commands.
     fn takes_commands(&self) -> bool {
-        self.trainer().is_some() || self.data_trainer().is_some()
+        let of_data = || self.state.uploads.trainer();
+        self.trainer().is_some()
+            || of_data().is_some_and(|trainer| trainer.trains(&self.run.folder))
     }
 
     /// Sends a command to whoever trains the run, if something here does. False if that has ended or too many wait.
     fn send(&self, command: Command) -> Option<bool> {
         match self.trainer() {
             Some(live) => Some(live.send(command)),
-            None => self.data_trainer().map(|trainer| trainer.send(&self.run.folder, command)),
+            None => self.state.uploads.trainer()?.send(&self.run.folder, command),
         }
     }
 
@@ -339,7 +336,7 @@ async fn picture_of_sweep(
 fn description(request: NamedRun, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
     let is_live = request.trainer().is_some();
     let mut about = about(&request.run, is_live)?;
-    about["can_control"] = json!(request.takes_commands() && visitor.access == Access::Owner);
+    about["can_control"] = json!(visitor.access == Access::Owner && request.takes_commands());
     Ok(Json(about))
 }
 

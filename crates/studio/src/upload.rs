@@ -41,8 +41,8 @@ pub trait DataTrainer: Debug + Send + Sync {
     /// Whether it trains the run in a directory now.
     fn trains(&self, run: &Path) -> bool;
 
-    /// Sends a command to the run in a directory. Returns false if that has ended or too many commands wait.
-    fn send(&self, run: &Path, command: Command) -> bool;
+    /// Sends a command to the run in a directory. Returns false if the run has ended, none if this has not trained it.
+    fn send(&self, run: &Path, command: Command) -> Option<bool>;
 }
 
 /// Where dropped files are kept, and who trains on them.
@@ -81,10 +81,9 @@ impl UploadState {
         self.uploads.as_ref().filter(|_| visitor.access == Access::Owner)
     }
 
-    /// Who trains the run in a directory, if it began with data that was sent.
-    pub(crate) fn trainer_of(&self, run: &Path) -> Option<&dyn DataTrainer> {
-        let trainer = &*self.uploads.as_ref()?.trainer;
-        trainer.trains(run).then_some(trainer)
+    /// Who trains on data that is sent.
+    pub(crate) fn trainer(&self) -> Option<&dyn DataTrainer> {
+        self.uploads.as_ref().map(|uploads| &*uploads.trainer)
     }
 
     /// Whether a visitor may send data.
@@ -114,10 +113,15 @@ pub(crate) async fn receive(
     }
     let busy = "another file is being received; try again when it is there";
     let permit = Arc::clone(&state.permit).try_acquire_owned();
-    let _permit = permit.map_err(|_| refuse(StatusCode::SERVICE_UNAVAILABLE, busy))?;
+    // Each thread keeps it to its end, whether the client still waits or not.
+    let permit = Arc::new(permit.map_err(|_| refuse(StatusCode::SERVICE_UNAVAILABLE, busy))?);
     let folder = uploads.folder.clone();
     let (parts, received) = mpsc::channel(WAITING_PARTS);
-    let writing = spawn_blocking(move || write_parts(&folder, &name, received));
+    let of_writing = Arc::clone(&permit);
+    let writing = spawn_blocking(move || {
+        let _permit = of_writing;
+        write_parts(&folder, &name, received)
+    });
     send_parts(body, parts).await?;
     let written = writing.await.map_err(io::Error::other).and_then(|written| written);
     let file = written.map_err(|error| {
@@ -128,6 +132,7 @@ pub(crate) async fn receive(
         refuse(status, &format!("the file cannot be kept: {error}"))
     })?;
     let begun = spawn_blocking(move || {
+        let _permit = permit;
         uploads.trainer.begin(&file).inspect_err(|_| {
             // Nothing can be done with it.
             let _ = fs::remove_file(&file);

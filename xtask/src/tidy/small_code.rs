@@ -12,6 +12,10 @@ pub(super) fn check(repository: &Repository) -> Vec<String> {
     let profiles = repository.files.iter().find(|file| file.path == PROFILES);
     let small = profiles.map_or("", |file| &file.text).lines().filter_map(small_crate);
     let folders: Vec<String> = small.map(|name| format!("crates/{name}/src/")).collect();
+    if folders.is_empty() && profiles.is_some() {
+        let expected = "lines such as `gradus-runs = { opt-level = \"s\" }`";
+        return vec![format!("{PROFILES}: expected {expected}, found none")];
+    }
     let is_small = |path: &str| folders.iter().any(|folder| path.starts_with(folder));
     let files = repository.rust_files().filter(|file| is_small(&file.path));
     let loops = files.flat_map(|file| {
@@ -25,7 +29,8 @@ pub(super) fn check(repository: &Repository) -> Vec<String> {
 fn small_crate(line: &str) -> Option<&str> {
     let (package, settings) = line.split_once(" = {")?;
     let is_small = ["\"s\"", "\"z\""].iter().any(|level| settings.contains(level));
-    package.strip_prefix("gradus-").filter(|_| is_small)
+    let name = package.strip_prefix("gradus-").or((package == "gradus").then_some(package));
+    name.filter(|_| is_small)
 }
 
 #[cfg(test)]
@@ -37,7 +42,9 @@ mod tests {
         let profiles = "[profile.release.package]\n\
                         gradus-nn = { codegen-units = 1 }\n\
                         gradus-runs = { opt-level = \"s\", codegen-units = 1 }\n\
-                        gradus-pages = { opt-level = \"z\" }\n";
+                        gradus-pages = { opt-level = \"z\" }\n\
+                        gradus = { opt-level = \"z\" }\n\
+                        other = { opt-level = \"z\" }\n";
         let code = "// vectorize\nfn f() { vectorize(g) }";
         let repository = Repository::of(&[
             (PROFILES, profiles),
@@ -45,10 +52,11 @@ mod tests {
             ("crates/runs/src/a.rs", code),
             ("crates/runs/tests/a.rs", code),
             ("crates/pages/src/b.rs", "fn f() {}"),
+            ("crates/gradus/src/lib.rs", code),
         ]);
-        assert_eq!(
-            check(&repository),
-            ["crates/runs/src/a.rs:2: vectorize in a crate of small code"]
-        );
+        let found = ["crates/runs/src/a.rs:2", "crates/gradus/src/lib.rs:2"];
+        let found = found.map(|place| format!("{place}: vectorize in a crate of small code"));
+        assert_eq!(check(&repository), found);
+        assert_eq!(check(&Repository::of(&[(PROFILES, "[workspace]")])).len(), 1);
     }
 }

@@ -31,12 +31,13 @@ impl DataTrainer for TestTrainer {
         run == self.runs.join("dropped")
     }
 
-    fn send(&self, run: &Path, command: Command) -> bool {
-        assert!(self.trains(run), "{}", run.display());
-        let mut commands = self.commands.lock().unwrap();
-        let has_ended = commands.contains(&Command::Stop);
-        commands.push(command);
-        !has_ended
+    fn send(&self, run: &Path, command: Command) -> Option<bool> {
+        self.trains(run).then(|| {
+            let mut commands = self.commands.lock().unwrap();
+            let has_ended = commands.contains(&Command::Stop);
+            commands.push(command);
+            !has_ended
+        })
     }
 }
 
@@ -87,6 +88,7 @@ fn commands_reach_the_run_that_trains_on_sent_data() {
         (&true.into(), &false.into())
     );
     assert_eq!(about("done")["can_control"], false);
+    assert_eq!(server.post("/api/runs/done/commands", br#"{"command":"stop"}"#).status, 409);
     let send = |body: &str| server.post("/api/runs/dropped/commands", body.as_bytes()).status;
     assert_eq!(send(r#"{"command":"pause"}"#), 202);
     assert_eq!(send(r#"{"command":"halt"}"#), 400);
@@ -123,6 +125,9 @@ fn others_than_the_owner_send_nothing() {
     let viewer = link.split_once("token=").unwrap().1;
     assert_eq!(post(&server, "/api/data?name=t.csv", viewer, b"x").status, 403);
     assert_eq!(post(&server, "/api/data?name=t.csv", "none", b"x").status, 401);
+    write_run(&server.run("dropped"), &(started() + &step(1)));
+    let stop = br#"{"command":"stop"}"#;
+    assert_eq!(post(&server, "/api/runs/dropped/commands", viewer, stop).status, 403);
     let foreign = server.headers() + "Origin: http://evil.example\r\n";
     let address = ([127, 0, 0, 1], server.port()).into();
     assert_eq!(request(address, "POST /api/data?name=t.csv", &foreign, b"x").status, 403);

@@ -72,7 +72,7 @@ pub(super) fn run(args: &TrainArgs, data: &Path, out: &mut dyn Write) -> anyhow:
     };
     let parts = parts?;
     if !args.json {
-        describe(&about, &parts, out)?;
+        describe(data, &about, &parts, out)?;
     }
     warn(&parts.warnings());
     let pool = Arc::new(Pool::new(args.threads.count()));
@@ -173,7 +173,12 @@ fn say(text: &str) {
 }
 
 /// What was found, in a few lines.
-fn describe(about: &TableDescription, parts: &Parts, out: &mut dyn Write) -> anyhow::Result<()> {
+fn describe(
+    data: &Path,
+    about: &TableDescription,
+    parts: &Parts,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let transforms = parts.transforms().context("prepared parts")?;
     let mut kinds: Vec<(String, usize)> = Vec::new();
     for column in about.columns.iter().filter(|column| Some(&column.name) != about.target.as_ref())
@@ -204,7 +209,7 @@ fn describe(about: &TableDescription, parts: &Parts, out: &mut dyn Write) -> any
         column.notation == Some(CellNotation::ScaledPictures) && !is_shape
     });
     let mut fields = vec![
-        ("data", about.name.clone()),
+        ("data", data.display().to_string()),
         ("read as", if read.is_empty() { "as it is".to_owned() } else { read }),
         (
             "columns",
