@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use gradus::drawing::escaped;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::process;
@@ -114,8 +115,8 @@ fn shown_rows(command: &str, output: &[u8], times: &str) -> anyhow::Result<Vec<S
                 ended.push(ShownRow { until: Some(now), ..before });
             }
             if !text.is_empty() {
-                let (row_below, text) = (row + 1, text.to_owned());
-                shown.insert(row, ShownRow { row: row_below, text, from: now, until: None });
+                let text = text.to_owned();
+                shown.insert(row, ShownRow { row: row + 1, text, from: now, until: None });
             }
         }
     }
@@ -139,20 +140,18 @@ fn svg(command: &str, rows: &[ShownRow]) -> String {
          <title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#14171c\"/>\n",
         escaped(command)
     );
-    for ShownRow { row, text, from, until } in rows {
-        let y = MARGIN + (*row as f64 + 0.75) * HEIGHT;
+    let set = |to, begin: f64, end: f64| {
+        format!(
+            "<set attributeName=\"visibility\" to=\"{to}\" begin=\"{begin:.2}s\" end=\"{end:.2}s\"/>"
+        )
+    };
+    for &ShownRow { row, ref text, from, until } in rows {
+        let y = MARGIN + (row as f64 + 0.75) * HEIGHT;
         let length = text.width() as f64 * WIDTH;
-        let (visibility, change) = match until {
-            Some(until) => {
-                let set = format!("to=\"visible\" begin=\"{from:.2}s\" end=\"{until:.2}s\"");
-                (" visibility=\"hidden\"", set)
-            }
-            None if *from == 0.0 => ("", String::new()),
-            None => ("", format!("to=\"hidden\" begin=\"0s\" end=\"{from:.2}s\"")),
-        };
-        let set = match change.is_empty() {
-            true => String::new(),
-            false => format!("<set attributeName=\"visibility\" {change}/>"),
+        let (visibility, set) = match until {
+            Some(until) => (" visibility=\"hidden\"", set("visible", from, until)),
+            None if from == 0.0 => ("", String::new()),
+            None => ("", set("hidden", 0.0, from)),
         };
         let text = escaped(text);
         let _ = writeln!(
@@ -162,10 +161,6 @@ fn svg(command: &str, rows: &[ShownRow]) -> String {
         );
     }
     svg + "</svg>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

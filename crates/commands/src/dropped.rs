@@ -36,7 +36,7 @@ struct ProcessTrainer {
 
 impl DataTrainer for ProcessTrainer {
     fn begin(&self, data: &Path) -> Result<PathBuf, String> {
-        if let Some((run, _)) = running(&mut self.last()) {
+        if let Some(run) = running(&mut self.last()) {
             return Err(format!("{} still trains: try again when it has ended", run.display()));
         }
         let run = self.free_run(data);
@@ -64,7 +64,7 @@ impl DataTrainer for ProcessTrainer {
     }
 
     fn trains(&self, run: &Path) -> bool {
-        running(&mut self.last()).is_some_and(|(trained, _)| is_same(trained, run))
+        running(&mut self.last()).is_some_and(|trained| is_same(trained, run))
     }
 
     fn send(&self, run: &Path, command: Command) -> Option<bool> {
@@ -77,11 +77,10 @@ impl DataTrainer for ProcessTrainer {
     }
 }
 
-/// The process, if it has not ended.
-fn running(last: &mut Option<(PathBuf, Child)>) -> Option<&mut (PathBuf, Child)> {
-    let is_running = |process: &mut Child| matches!(process.try_wait(), Ok(None));
-    let is_running = last.as_mut().is_some_and(|(_, process)| is_running(process));
-    last.as_mut().filter(|_| is_running)
+/// The run directory, if its process has not ended.
+fn running(last: &mut Option<(PathBuf, Child)>) -> Option<&Path> {
+    let (run, process) = last.as_mut()?;
+    matches!(process.try_wait(), Ok(None)).then_some(run)
 }
 
 /// Whether a path, absolute or not, leads to a run whose path is absolute.

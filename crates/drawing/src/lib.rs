@@ -14,7 +14,7 @@ pub use axis::{rounded, ticks};
 pub use chart::{ChartPage, ChartPanel, ChartRow, ChartShapes, SERIES_COLORS};
 pub use lanes::LaneRow;
 pub use layout::{DiagramLayout, DrawingError, PlannedEdge, Route, place_to_the_right};
-pub use svg::SvgPicture;
+pub use svg::{SvgPicture, escaped};
 
 /// What is drawn of a network: its input, then its layers in their order.
 ///

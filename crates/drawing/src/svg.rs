@@ -14,6 +14,15 @@ const LINE: f64 = 18.0;
 const PADDING: [f64; 2] = [14.0, 8.0];
 const MIN_WIDTH: f64 = 96.0;
 
+/// A text as it stands between the tags of an element.
+///
+/// ```
+/// assert_eq!(gradus_drawing::escaped("a < b & c"), "a &lt; b &amp; c");
+/// ```
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// What all pictures have: the colours of the ground, of boxes and text, and two that tell values from gradients.
 const STYLE: &str = "\
     svg { --ground: #ffffff; --box: #f3f1ec; --border: #b9b4aa; --ink: #1d1d1f; --quiet: #5c5c64; --line: #3b63e6; --other: #c62f35; }\n\
@@ -62,7 +71,7 @@ impl SvgPicture {
 
     /// Adds text at a point.
     pub fn text(&mut self, class: &str, [x, y]: [f64; 2], content: &str) {
-        let content = content.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let content = escaped(content);
         self.element(format_args!(
             "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{content}</text>"
         ));

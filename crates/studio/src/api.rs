@@ -215,9 +215,8 @@ impl NamedRun {
 
     /// Whether something here trains the run and takes commands.
     fn takes_commands(&self) -> bool {
-        let of_data = || self.state.uploads.trainer();
-        self.trainer().is_some()
-            || of_data().is_some_and(|trainer| trainer.trains(&self.run.folder))
+        let of_data = self.state.uploads.trainer();
+        self.trainer().is_some() || of_data.is_some_and(|of| of.trains(&self.run.folder))
     }
 
     /// Sends a command to whoever trains the run, if something here does. False if that has ended or too many wait.

@@ -269,6 +269,16 @@ fn a_file_where_runs_are_kept_is_refused_at_once() {
     }
 }
 
+/// Waits until the log of the run in `here` has an event.
+fn wait_for(sandbox: &Sandbox, event: &str) {
+    let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
+    let begin = Instant::now();
+    while !log().contains(&format!(r#""event":"{event}""#)) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no {event}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Starts a long run in `here`, through `env` so that the test decides which signals are ignored.
 #[cfg(target_os = "linux")]
 fn long_run(sandbox: &Sandbox, env: &[&str]) -> Running {
@@ -278,12 +288,7 @@ fn long_run(sandbox: &Sandbox, env: &[&str]) -> Running {
     command.args(["train", "tiny.toml", "--steps", "1000000000", "--run", "here", "--json"]);
     command.args(["--set", "train.evaluate_every=1000000000"]);
     let run = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-    let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
-    let begin = Instant::now();
-    while !log().contains("evaluation_finished") {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it does not start");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(sandbox, "evaluation_finished");
     run
 }
 
@@ -317,26 +322,17 @@ fn a_run_obeys_the_commands_of_standard_input() {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut run = Running(command.spawn().unwrap());
     let mut input = run.0.stdin.take().unwrap();
-    let log = || fs::read_to_string(sandbox.path("here/events.jsonl")).unwrap_or_default();
-    let mut obeyed = |command: &str, event: &str| {
+    for (command, event) in [
+        ("halt", "run_started"),
+        (r#"{"command":"pause"}"#, "paused"),
+        (r#"{"command":"set_learning_rate","learning_rate":0.25}"#, "learning_rate_set"),
+    ] {
         writeln!(input, "{command}").unwrap();
-        let begin = Instant::now();
-        while !log().contains(event) {
-            assert!(begin.elapsed() < Duration::from_secs(60), "{event} after {command}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
-    obeyed("halt", r#""event":"run_started""#);
-    obeyed(r#"{"command":"pause"}"#, r#""event":"paused""#);
-    let rate = r#"{"command":"set_learning_rate","learning_rate":0.25}"#;
-    obeyed(rate, r#""event":"learning_rate_set""#);
+        wait_for(&sandbox, event);
+    }
     // Nobody can unpause it any more.
     drop(input);
-    let begin = Instant::now();
-    while !log().contains(r#""event":"unpaused""#) {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it stays paused");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(&sandbox, "unpaused");
     run.0.kill().unwrap();
     let said = run.end().err;
     assert!(said.contains("standard input: line 1: not a command"), "{said}");

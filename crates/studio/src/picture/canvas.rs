@@ -84,7 +84,7 @@ impl Picture {
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{}\" font-size=\"{size}\" fill=\"{}\">{}</text>",
             ["start", "middle", "end"][anchor as usize],
             hex(color),
-            text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+            drawing::escaped(text),
         ));
         let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT);
         let font = font.expect("the font that was built in");
