@@ -93,6 +93,8 @@ def main():
         splits = 5 if len(frame) > 10_000 else 10
         kind = StratifiedShuffleSplit if is_class else ShuffleSplit
         about = {"rows": len(frame), "features": frame.shape[1] - 1, "splits": splits, "test_variance": []}
+        is_number = pd.api.types.is_numeric_dtype
+        about["kinds"] = {name: "number" if is_number(frame[name]) else "category" for name in frame.columns}
         about["classes"] = int(frame["target"].nunique()) if is_class else None
         chosen = kind(splits, test_size=0.2, random_state=0).split(frame, frame["target"] if is_class else None)
         for number, (train, test) in enumerate(chosen):

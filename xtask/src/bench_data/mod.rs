@@ -1,17 +1,18 @@
 //! `cargo xtask bench-data`: `gradus train --data` beside scikit-learn and the Python RealMLP, on ten tables.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{json_lines, machine, process, python};
+use contestants::Split;
 
+mod contestants;
 mod report;
 
 /// One line per run.
@@ -20,11 +21,8 @@ const RUNS: &str = "bench/tables/results.jsonl";
 const PAGE: &str = "bench/tables/RESULTS.md";
 /// The tables as CSV files.
 const TABLES: &str = "target/bench-data";
-/// In the order of the columns of the page.
-const CONTESTANTS: [&str; 4] = [GRADUS, "mlp", "trees", "realmlp"];
-const GRADUS: &str = "gradus";
-/// Seconds after which a run is killed.
-const LIMIT: NonZeroU64 = NonZeroU64::new(3600).expect("not 0");
+/// Seconds that the download of a package may take.
+const LIMIT: NonZeroU64 = NonZeroU64::new(600).expect("not 0");
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -37,7 +35,7 @@ pub(crate) struct BenchDataArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     tables: Vec<String>,
 
-    /// Contestants: gradus, mlp, trees, realmlp [default: all].
+    /// Contestants: gradus, mlp, trees, realmlp, and for seconds gradus-network, mlp-network [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     contestants: Vec<String>,
 
@@ -59,6 +57,9 @@ struct AboutTable {
     features: usize,
     splits: usize,
     classes: Option<usize>,
+    /// What each column is used as in the comparison of seconds.
+    #[serde(default, skip_serializing)]
+    kinds: BTreeMap<String, String>,
     test_variance: Vec<Option<f64>>,
 }
 
@@ -70,6 +71,7 @@ struct TableRun {
     contestant: String,
     /// Accuracy or R² on the test set, times 100.
     score: f64,
+    /// Of the whole program for Gradus; of training and measuring, without reading the file, for the others.
     seconds: f64,
     machine: String,
     commit: String,
@@ -97,25 +99,26 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
             if !args.tables.is_empty() && !args.tables.contains(&about.name) {
                 continue;
             }
-            for split in 0..about.splits.min(args.splits.unwrap_or(usize::MAX)) {
-                for contestant in CONTESTANTS {
+            for number in 0..about.splits.min(args.splits.unwrap_or(usize::MAX)) {
+                let split = Split::new(&about, number)?;
+                for contestant in contestants::SCORED.into_iter().chain(contestants::TIMED) {
                     let is_done = |run: &TableRun| {
                         (&run.about.name, run.split, &*run.contestant)
-                            == (&about.name, split, contestant)
+                            == (&about.name, number, contestant)
                     };
                     let is_left_out = !args.contestants.is_empty()
                         && !args.contestants.iter().any(|name| name == contestant);
                     if is_left_out || runs.iter().any(is_done) {
                         continue;
                     }
-                    let (score, seconds) = train(&python, &about, split, contestant)?;
+                    let (score, seconds) = split.run(contestant, &python)?;
                     println!(
-                        "{}, split {split}, {contestant}: {score:.2} in {seconds:.1} s",
+                        "{}, split {number}, {contestant}: {score:.2} in {seconds:.1} s",
                         about.name
                     );
                     let run = TableRun {
                         about: about.clone(),
-                        split,
+                        split: number,
                         contestant: contestant.to_owned(),
                         score,
                         seconds,
@@ -165,38 +168,4 @@ fn tables() -> anyhow::Result<Vec<AboutTable>> {
     }
     tables.sort_by_key(|about| about.rows);
     Ok(tables)
-}
-
-/// Score and seconds of a contestant.
-fn train(
-    python: &str,
-    about: &AboutTable,
-    split: usize,
-    contestant: &str,
-) -> anyhow::Result<(f64, f64)> {
-    let scratch = tempfile::tempdir()?;
-    let file = |part: &str| fs::canonicalize(format!("{TABLES}/{}/{split}-{part}.csv", about.name));
-    let (train, test) = (file("train")?, file("test")?);
-    let begin = Instant::now();
-    if contestant == GRADUS {
-        let mut command = Command::new(fs::canonicalize("target/release/gradus")?);
-        command
-            .args(["train", "--json", "--minutes", "60", "--target", "target", "--data"])
-            .arg(train);
-        command.arg("--test").arg(test).current_dir(scratch.path());
-        let answer = process::read_within(&command, LIMIT, scratch.path())?;
-        let answer: Value = serde_json::from_str(answer.trim()).context("the answer of gradus")?;
-        let score = match about.test_variance[split] {
-            None => answer["test_accuracy"].as_f64(),
-            Some(variance) => answer["test_rmse"].as_f64().map(|rmse| 1.0 - rmse * rmse / variance),
-        };
-        return Ok((100.0 * score.context("a score")?, begin.elapsed().as_secs_f64()));
-    }
-    let mut command = Command::new(python);
-    command.args(["bench/tables/contestant.py", contestant]).arg(train).arg(test);
-    let answer = process::read_within(&command, LIMIT, scratch.path())?;
-    let last = answer.lines().last().context("no answer")?;
-    let answer: Value = serde_json::from_str(last).context("the answer of the contestant")?;
-    let number = |name: &str| answer[name].as_f64().with_context(|| name.to_owned());
-    Ok((number("score")?, number("seconds")?))
 }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use gradus::train::cross_validation::{FoldScore, PairedComparison, ScoreSummary};
 
-use super::{AboutTable, CONTESTANTS, GRADUS, TableRun};
+use super::contestants::{GRADUS, GRADUS_NETWORK, MLP_NETWORK, SCORED};
+use super::{AboutTable, TableRun};
+use crate::table;
 
 /// The page: a table of mean scores, one of differences, and the means over all tables.
 pub(super) fn page(runs: &[TableRun]) -> String {
@@ -22,18 +24,15 @@ pub(super) fn page(runs: &[TableRun]) -> String {
         Test score: accuracy, or R² for a regression, times 100; mean and standard deviation over the splits, a fifth of the \
         rows each.\n\n"
         .to_owned();
-    let _ = writeln!(
-        page,
-        "| table | rows | features | classes | splits | {} |",
-        CONTESTANTS.join(" | ")
-    );
-    let _ = writeln!(page, "|---|--:|--:|--:|--:|{}", "--:|".repeat(CONTESTANTS.len()));
+    let _ =
+        writeln!(page, "| table | rows | features | classes | splits | {} |", SCORED.join(" | "));
+    let _ = writeln!(page, "|---|--:|--:|--:|--:|{}", "--:|".repeat(SCORED.len()));
     for about in &tables {
         let AboutTable { name, rows, features, classes, .. } = about;
-        let classes = classes.map_or("–".to_owned(), |n| n.to_string());
+        let classes = classes.map_or(table::NOTHING.to_owned(), |n| n.to_string());
         let splits = scores(runs, name, GRADUS).len();
         let _ = write!(page, "| {name} | {rows} | {features} | {classes} | {splits} |");
-        for contestant in CONTESTANTS {
+        for contestant in SCORED {
             let found = scores(runs, name, contestant);
             let ScoreSummary { mean, deviation } =
                 ScoreSummary::of(found.iter().map(|fold| fold.score));
@@ -46,21 +45,26 @@ pub(super) fn page(runs: &[TableRun]) -> String {
     }
     let _ = writeln!(
         page,
-        "\n## Differences\n\nGradus minus the contestant, on the same splits; p of the corrected resampled t-test.\n"
+        "\n## Differences\n\nGradus minus the contestant, on the same splits, and the standard error of the mean difference; p of the corrected resampled t-test.\n"
     );
-    let _ = writeln!(page, "| table | {} |", CONTESTANTS[1..].join(" | "));
-    let _ = writeln!(page, "|---|{}", "--:|".repeat(CONTESTANTS.len() - 1));
+    let _ = writeln!(page, "| table | {} |", SCORED[1..].join(" | "));
+    let _ = writeln!(page, "|---|{}", "--:|".repeat(SCORED.len() - 1));
     for about in &tables {
         let _ = write!(page, "| {} |", about.name);
-        for contestant in &CONTESTANTS[1..] {
-            let text = difference(runs, &about.name, contestant).map_or("–".to_owned(), |found| {
-                format!("{:+.2}, p {:.3}", found.difference.mean, found.p)
-            });
+        for contestant in &SCORED[1..] {
+            let text = difference(runs, &about.name, contestant).map_or(
+                table::NOTHING.to_owned(),
+                |found| {
+                    let ScoreSummary { mean, deviation } = found.difference;
+                    let error = deviation / ((found.degrees_of_freedom + 1) as f64).sqrt();
+                    format!("{mean:+.2} ± {error:.2}, p {:.3}", found.p)
+                },
+            );
             let _ = write!(page, " {text} |");
         }
         page.push('\n');
     }
-    let means = CONTESTANTS[1..].iter().map(|contestant| {
+    let means = SCORED[1..].iter().map(|contestant| {
         let all = tables.iter().filter_map(|about| difference(runs, &about.name, contestant));
         let all: Vec<f64> = all.map(|found| found.difference.mean).collect();
         match all.is_empty() {
@@ -69,6 +73,30 @@ pub(super) fn page(runs: &[TableRun]) -> String {
         }
     });
     let _ = writeln!(page, "| mean |{}", means.collect::<String>());
+    let _ = writeln!(
+        page,
+        "\n## Seconds\n\nThe network of `mlp`, 100 ReLU units with Adam and batches of 200, for 20 epochs, below 5,000 rows 200; \
+        medians of the splits, taken in turn. Gradus is timed as a whole program, reading the file included; \
+        scikit-learn is timed from the file in memory on. The four columns after them are the runs of the first table.\n"
+    );
+    let _ = writeln!(
+        page,
+        "| table | {GRADUS_NETWORK} | {MLP_NETWORK} | times faster | {} |",
+        SCORED.join(" | ")
+    );
+    let _ = writeln!(page, "|---|{}", "--:|".repeat(3 + SCORED.len()));
+    for about in &tables {
+        let name = &about.name;
+        let [ours, theirs] = [GRADUS_NETWORK, MLP_NETWORK].map(|of| seconds(runs, name, of));
+        let ratios: Vec<f64> =
+            ours.iter().zip(&theirs).map(|(ours, theirs)| theirs / ours).collect();
+        let _ =
+            write!(page, "| {name} | {} | {} | {} |", shown(&ours), shown(&theirs), shown(&ratios));
+        for contestant in SCORED {
+            let _ = write!(page, " {} |", shown(&seconds(runs, name, contestant)));
+        }
+        page.push('\n');
+    }
     let mut made: Vec<String> =
         runs.iter().map(|run| format!("{}, {}", run.commit, run.machine)).collect();
     made.sort();
@@ -80,6 +108,19 @@ pub(super) fn page(runs: &[TableRun]) -> String {
 fn difference(runs: &[TableRun], table: &str, contestant: &str) -> Option<PairedComparison> {
     let (ours, theirs) = (scores(runs, table, GRADUS), scores(runs, table, contestant));
     PairedComparison::new(&ours, &theirs).ok()
+}
+
+/// The seconds of a contestant, by split.
+fn seconds(runs: &[TableRun], table: &str, contestant: &str) -> Vec<f64> {
+    let is_of = |run: &&TableRun| run.about.name == table && run.contestant == contestant;
+    let mut of: Vec<&TableRun> = runs.iter().filter(is_of).collect();
+    of.sort_by_key(|run| run.split);
+    of.into_iter().map(|run| run.seconds).collect()
+}
+
+/// The median of some.
+fn shown(values: &[f64]) -> String {
+    table::median(values).map_or(table::NOTHING.to_owned(), table::short)
 }
 
 /// The scores of a contestant, by split.

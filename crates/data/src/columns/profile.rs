@@ -270,7 +270,7 @@ impl TextProfile {
         let column = self.column(name, !self.counts.is_full, by_value.len(), true);
         let evidence = NumberEvidence {
             known: self.known - others,
-            distinct: column.distinct.map(|n| (n, range(&by_value))),
+            distinct: column.distinct.map(|_| &*by_value),
             whole: self.whole,
             counts_rows: !self.counter.failed && others == 0,
         };
@@ -442,7 +442,7 @@ impl NumberProfile {
         let column = description(name, self.missing, self.counts.distinct());
         let evidence = NumberEvidence {
             known: self.known,
-            distinct: column.distinct.map(|n| (n, range(&by_value))),
+            distinct: column.distinct.map(|_| &*by_value),
             whole: self.whole,
             counts_rows: !self.counter.failed,
         };
@@ -487,9 +487,4 @@ fn with_kind(
 fn constant(value: &str, known: usize, missing: usize) -> (ColumnKind, String) {
     let rest = if missing > 0 { format!(", {missing} missing") } else { String::new() };
     (ColumnKind::Constant, format!("{value} in all {known} rows{rest}"))
-}
-
-fn range(sorted: &[(f64, usize)]) -> [f64; 2] {
-    let ends = [sorted.first(), sorted.last()];
-    ends.map(|end| end.map_or(f64::NAN, |(number, _)| *number))
 }
