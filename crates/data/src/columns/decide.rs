@@ -26,8 +26,8 @@ const MANY: usize = 100;
 const ROWS_PER_CLASS: usize = 5;
 /// The most different whole numbers of a feature that are codes because they look so.
 const MOST_CODES: usize = 256;
-/// The most of the numbers between the lowest and the highest that are there if they are codes: one in so many.
-const GAPS_PER_CODE: f64 = 8.0;
+/// Steps from a code to the next one, at least, in the middle of all; a step is what divides every gap.
+const GAP: f64 = 8.0;
 /// Rows from which on texts that mostly differ are identifiers.
 const ENOUGH_ROWS: usize = 20;
 
@@ -104,18 +104,20 @@ pub(super) fn kind_of_numbers(
     (ColumnKind::Number, values)
 }
 
-/// Whether each of many whole numbers is in several rows, and most of those between them are in none. A network learns
-/// little from the size of such a number: 7,298 and 7,430 are near each other, and may mean the opposite.
+/// Whether many whole numbers are in several rows each, and far from one another, by the medians. A network learns little
+/// from the size of such numbers: 7,298 and 7,430 are near each other, and may mean the opposite.
 fn look_like_codes(distinct: &[(f64, usize)]) -> bool {
     let n = distinct.len();
-    let most = distinct.iter().map(|(_, rows)| *rows).max().unwrap_or(0);
-    let others = distinct.iter().map(|(_, rows)| rows).sum::<usize>() - most;
-    let gaps = distinct.windows(2).map(|pair| pair[1].0 - pair[0].0);
-    let range: f64 = gaps.clone().sum();
-    // Of salaries in thousands the numbers between are thousands too.
-    let step = gaps.fold(0.0, greatest_common_divisor);
-    let is_sparse = n as f64 * GAPS_PER_CODE <= range / step;
-    n > FEW && n <= MOST_CODES && others >= (n - 1) * ROWS_PER_CLASS && is_sparse
+    if n <= FEW || n > MOST_CODES {
+        return false;
+    }
+    let mut rows: Vec<usize> = distinct.iter().map(|(_, rows)| *rows).collect();
+    let mut gaps: Vec<f64> = distinct.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    // Of salaries in thousands the gaps are thousands too.
+    let step = gaps.iter().copied().fold(0.0, greatest_common_divisor);
+    rows.sort_unstable();
+    gaps.sort_by(f64::total_cmp);
+    rows[n / 2] >= ROWS_PER_CLASS && gaps[n / 2 - 1] >= GAP * step
 }
 
 /// Of two whole numbers.
@@ -230,6 +232,9 @@ mod tests {
         assert_eq!(kind(&in_steps(90, [17.0, 106.0], 30_000)), ColumnKind::Number, "no gaps");
         let thousands = in_steps(90, [20e3, 109e3], 30_000);
         assert_eq!(kind(&thousands), ColumnKind::Number, "steps of a thousand");
+        let mut outliers = in_steps(60, [-30.0, 29.0], 6_000);
+        outliers.extend((0..50).map(|i| (1_000.0 * f64::from(i + 1), 1)));
+        assert_eq!(kind(&outliers), ColumnKind::Number, "quantities with outliers");
         let below_zero: Vec<_> =
             irregular(119, 23).iter().rev().map(|one| (-one.0, one.1)).collect();
         assert_eq!(kind(&below_zero), ColumnKind::WholeCategory);
