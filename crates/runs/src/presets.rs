@@ -37,6 +37,8 @@ pub const ALL: &[Preset] = &[
     preset!("conv-augmented"),
     preset!("fast99"),
     preset!("fast994"),
+    preset!("fashion-conv"),
+    preset!("fashion-resnet"),
 ];
 
 /// The default preset of the command line.
@@ -72,14 +74,14 @@ mod tests {
         let table = "softmax 7850, five-sigmoid 185300, five-relu 185300, five-dropout 185300, conv 122270, \
             conv-dropout 244076, bn-sigmoid 185690, bn-relu 185300, bn-conv 708362, two-layer 39760, \
             simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 986, \
-            conv-augmented 244076, fast99 32826, fast994 46778";
+            conv-augmented 244076, fast99 32826, fast994 46778, fashion-conv 97498, fashion-resnet 279402";
         for (name, parameters) in table.split(", ").filter_map(|case| case.split_once(' ')) {
             let experiment = find(name).unwrap().experiment();
             assert_eq!(experiment.name, name);
             assert_eq!(experiment.model.outputs(), Ok(10), "{name}");
             assert_eq!(experiment.model.n_parameters(), Ok(parameters.parse().unwrap()), "{name}");
-            let is_own =
-                ["resnet-mini", "golf", "conv-augmented", "fast99", "fast994"].contains(&name);
+            let own = ["resnet-mini", "golf", "conv-augmented", "fast99", "fast994"];
+            let is_own = own.contains(&name) || name.starts_with("fashion-");
             assert_eq!(experiment.reference.is_some(), !is_own, "{name}");
         }
         assert_eq!(table.split(", ").count(), ALL.len());

@@ -73,6 +73,8 @@ pub fn suggested_data(
     let mut features = about.columns.iter().filter(|column| !is_target(column));
     if features.any(|column| column.kind != ColumnKind::Array && column.kind.is_feature()) {
         text += tabular::TRANSFORMS;
+        let features = about.columns.iter().filter(|column| !is_target(column));
+        text += &tabular::frequent_values(features);
     }
     if let Some(&[rows, columns, ..]) = pictures.map(|column| &column.shape[..]) {
         let shorter = rows.min(columns);
@@ -213,6 +215,7 @@ mod tests {
                 distinct: None,
                 categories: Vec::new(),
                 shape: shape.to_vec(),
+                has_frequent_values: false,
                 notation: Some(CellNotation::ScaledPictures),
             };
             let about = TableDescription {
@@ -243,12 +246,20 @@ mod tests {
             distinct: None,
             categories: Vec::new(),
             shape: Vec::new(),
+            has_frequent_values: false,
             notation: None,
         };
         let about = TableDescription {
             name: "t".to_owned(),
             rows: 1000,
-            columns: vec![column(name, ColumnKind::Number), column("y", ColumnKind::WholeCategory)],
+            columns: vec![
+                column(name, ColumnKind::Number),
+                column("y", ColumnKind::WholeCategory),
+                ColumnDescription {
+                    has_frequent_values: true,
+                    ..column(&format!("{name}2"), ColumnKind::Number)
+                },
+            ],
             target: Some(name.to_owned()),
             findings: Vec::new(),
         };
@@ -261,6 +272,8 @@ mod tests {
         assert_eq!((&read.train, read.kinds.get(name)), (&files.train, Some(&ColumnKind::Number)));
         assert_eq!(read.target, data::columns::Target::Named(name.to_owned()));
         assert_eq!(experiment.name, "x-y ");
+        let lists = experiment.data.transforms.unwrap().columns;
+        assert_eq!(lists.keys().collect::<Vec<_>>(), [&format!("{name}2")]);
         assert!(experiment.data.validation.is_some() && experiment.data.test.is_some());
     }
 }

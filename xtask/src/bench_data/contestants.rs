@@ -29,7 +29,7 @@ const UNITS: usize = 100;
 const BATCH: usize = 200;
 
 /// The files of a split, and where to write.
-pub(super) struct Split<'a> {
+pub(super) struct SplitFiles<'a> {
     pub(super) about: &'a AboutTable,
     pub(super) number: usize,
     scratch: tempfile::TempDir,
@@ -37,7 +37,7 @@ pub(super) struct Split<'a> {
     test: PathBuf,
 }
 
-impl<'a> Split<'a> {
+impl<'a> SplitFiles<'a> {
     pub(super) fn new(about: &'a AboutTable, number: usize) -> anyhow::Result<Self> {
         let file = |part| fs::canonicalize(format!("{TABLES}/{}/{number}-{part}.csv", about.name));
         let (train, test) = (file("train")?, file("test")?);

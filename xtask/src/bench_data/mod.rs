@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{json_lines, machine, process, python};
-use contestants::Split;
+use contestants::SplitFiles;
 
 mod contestants;
 mod report;
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
                 continue;
             }
             for number in 0..about.splits.min(args.splits.unwrap_or(usize::MAX)) {
-                let split = Split::new(&about, number)?;
+                let split = SplitFiles::new(&about, number)?;
                 for contestant in contestants::SCORED.into_iter().chain(contestants::TIMED) {
                     let is_done = |run: &TableRun| {
                         (&run.about.name, run.split, &*run.contestant)

@@ -101,7 +101,7 @@ fn text<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a str> {
 fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
     let mut table = String::from(HEAD);
     for preset in presets {
-        let name = text(preset, "preset")?;
+        let (name, data) = (text(preset, "preset")?, text(preset, "data")?);
         // A network of our own has no published accuracy.
         let statistic = preset["statistic"].as_str().unwrap_or("final");
         let source = preset["source"].as_str().unwrap_or("ours");
@@ -115,7 +115,10 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             .map(|run| run.pointer(key).and_then(Value::as_f64).context("a run has an accuracy"));
         let reached = reached.collect::<anyhow::Result<Vec<f64>>>()?;
         if reached.is_empty() {
-            writeln!(table, "| {name} | {shown} | {statistic} | not run yet | | | | | {source} |",)?;
+            writeln!(
+                table,
+                "| {name} | {data} | {shown} | {statistic} | not run yet | | | | | {source} |",
+            )?;
             continue;
         }
         let mean = reached.iter().sum::<f64>() / reached.len() as f64;
@@ -127,7 +130,7 @@ fn table(presets: &[Value], done: &Runs) -> anyhow::Result<String> {
             .map_or("–".to_owned(), |published| format!("{:+.2}", 100.0 * (mean - published)));
         writeln!(
             table,
-            "| {name} | {shown} | {statistic} | **{mean:.4}** | {range} | {difference} | {} | {seconds:.0} | {source} |",
+            "| {name} | {data} | {shown} | {statistic} | **{mean:.4}** | {range} | {difference} | {} | {seconds:.0} | {source} |",
             runs[0]["steps"],
         )?;
     }
@@ -146,6 +149,6 @@ The best of many evaluations on a test set is optimistic; it is compared with a 
 The column \"mean\" is over the seeds 1 to 3 (seed 1 for `bn-conv` and `deep-convnet`); the difference is in percentage points.
 Seconds are wall time of one run on two cores, evaluations included, and depend on the load of the machine; accuracies do not.
 
-| preset | published | statistic | mean | range | difference | steps | seconds | source |
-|---|---|---|---|---|---|---|---|---|
+| preset | data | published | statistic | mean | range | difference | steps | seconds | source |
+|---|---|---|---|---|---|---|---|---|---|
 ";

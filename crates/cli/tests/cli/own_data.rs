@@ -61,6 +61,15 @@ fn a_table_is_trained_tested_and_compared_by_one_command() {
 }
 
 #[test]
+fn the_speed_of_a_network_for_a_table_is_measured() {
+    let sandbox = Sandbox::new();
+    sandbox.write("blobs.csv", blobs());
+    sandbox.succeeds("train --data blobs.csv --threads 1 --epochs 1");
+    let report = sandbox.line("bench runs/blobs-1.toml --seconds 0.05 --threads 1 --json").json();
+    assert!(report["inference_seconds"]["100"].as_f64() > Some(0.0), "{report}");
+}
+
+#[test]
 fn the_results_are_one_json_object_with_the_baselines() {
     let sandbox = Sandbox::new();
     let line =

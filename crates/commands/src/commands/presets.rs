@@ -22,6 +22,8 @@ pub(crate) struct PresetsArgs {
 #[derive(Debug, Serialize)]
 struct PresetRow {
     preset: &'static str,
+    /// Which data it is trained on.
+    data: &'static str,
     /// The shape of a sample after each layer.
     network: String,
     parameters: usize,
@@ -39,6 +41,7 @@ impl PresetRow {
         let reference = experiment.reference.as_ref();
         Ok(Self {
             preset: preset.name,
+            data: experiment.data.source.name(),
             network: outline(&model),
             parameters: model.graph.n_parameters(),
             published: reference.map(|reference| reference.accuracy),
@@ -47,10 +50,11 @@ impl PresetRow {
         })
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> [String; 6] {
         let published = self.published.zip(self.statistic.as_ref());
         [
             self.preset.to_owned(),
+            self.data.to_owned(),
             self.network.clone(),
             thousands(self.parameters as u64),
             published.map_or(String::new(), |(accuracy, which)| format!("{accuracy:.4} {which}")),
@@ -62,7 +66,7 @@ impl PresetRow {
 pub(crate) fn run(args: &PresetsArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let rows: Vec<_> = presets::ALL.iter().map(PresetRow::of).collect::<anyhow::Result<_>>()?;
     print(out, args.json, &rows, |rows, out| {
-        let headings = ["<preset", "<network", ">parameters", "<published", "<source"];
+        let headings = ["<preset", "<data", "<network", ">parameters", "<published", "<source"];
         table::write(out, headings, &rows.iter().map(PresetRow::cells).collect::<Vec<_>>())
     })
 }

@@ -3,7 +3,7 @@
 //! | column | used as |
 //! |---|---|
 //! | one value | constant |
-//! | numbers of a feature | number; identifier if they count the rows; category if the name says that they are codes, or they look so |
+//! | numbers of a feature | number; identifier if they count the rows; category if the name says that they are codes |
 //! | numbers of a target | category if there are two, or few whole ones for the rows there are; else number |
 //! | texts | category; identifier if most differ |
 
@@ -24,9 +24,9 @@ const FEW: usize = 20;
 const MANY: usize = 100;
 /// Rows that a class of whole numbers has on average; with fewer the numbers are quantities.
 const ROWS_PER_CLASS: usize = 5;
-/// The most different whole numbers of a feature that are codes because they look so.
-const MOST_CODES: usize = 256;
-/// Steps from a code to the next one, at least, in the middle of all; a step is what divides every gap.
+/// The most different numbers of a feature of which each may mean something of its own.
+const MOST_REPEATED: usize = 256;
+/// Steps from such a number to the next one, at least, in the middle of all; a step is what divides every gap.
 const GAP: f64 = 8.0;
 /// Rows from which on texts that mostly differ are identifiers.
 const ENOUGH_ROWS: usize = 20;
@@ -38,11 +38,11 @@ const CODES: [&str; 6] = ["class", "label", "code", "zip", "type", "category"];
 
 /// What is known of the numbers of a column.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NumberEvidence<'a> {
+pub(super) struct NumberEvidence {
     /// Cells with a value.
     pub(super) known: usize,
-    /// The different numbers, in order, each with its rows; none if they are too many to be counted.
-    pub(super) distinct: Option<&'a [(f64, usize)]>,
+    /// How many different numbers there are, and their range; none if they are too many to be counted.
+    pub(super) distinct: Option<(usize, [f64; 2])>,
     /// Whether all are whole.
     pub(super) whole: bool,
     /// Whether each is one more than the one before, and the first is 0 or 1.
@@ -53,11 +53,11 @@ pub(super) struct NumberEvidence<'a> {
 pub(super) fn kind_of_numbers(
     name: &str,
     column_use: ColumnUse,
-    evidence: NumberEvidence<'_>,
+    evidence: NumberEvidence,
 ) -> (ColumnKind, String) {
     let NumberEvidence { known, distinct, whole, counts_rows } = evidence;
     let numbers = if whole { "whole numbers" } else { "numbers" };
-    let Some(distinct) = distinct else {
+    let Some((n, [low, high])) = distinct else {
         let reason = format!("more different {numbers} than are counted");
         let is_identifier = column_use == ColumnUse::Feature && whole && counts_rows;
         return match is_identifier {
@@ -65,9 +65,6 @@ pub(super) fn kind_of_numbers(
             false => (ColumnKind::Number, reason),
         };
     };
-    let [low, high] =
-        [distinct.first(), distinct.last()].map(|end| end.map_or(f64::NAN, |one| one.0));
-    let n = distinct.len();
     let values = format!("{n} different {numbers} from {low} to {high}");
     if column_use == ColumnUse::Target {
         let no_gap = (low == 0.0 || low == 1.0) && high - low + 1.0 == n as f64;
@@ -95,20 +92,15 @@ pub(super) fn kind_of_numbers(
     if whole && n <= MANY && says(name, &CODES) {
         return (ColumnKind::WholeCategory, format!("{values}, and it is called `{name}`"));
     }
-    if whole && look_like_codes(distinct) {
-        return (
-            ColumnKind::WholeCategory,
-            format!("{values} with large gaps, each in several rows"),
-        );
-    }
     (ColumnKind::Number, values)
 }
 
-/// Whether many whole numbers are in several rows each, and far from one another, by the medians. A network learns little
-/// from the size of such numbers: 7,298 and 7,430 are near each other, and may mean the opposite.
-fn look_like_codes(distinct: &[(f64, usize)]) -> bool {
+/// Whether many whole numbers, given in order with their rows, are in several rows each and far from one another, by the
+/// medians. A network learns little from the size of such numbers: 7,298 and 7,443 are near each other, and may mean the
+/// opposite.
+pub(super) fn have_frequent_values(distinct: &[(f64, usize)]) -> bool {
     let n = distinct.len();
-    if n <= FEW || n > MOST_CODES {
+    if n <= FEW || n > MOST_REPEATED {
         return false;
     }
     let mut rows: Vec<usize> = distinct.iter().map(|(_, rows)| *rows).collect();
@@ -156,12 +148,6 @@ mod tests {
     use super::*;
     use ColumnUse::{Feature, Target};
 
-    /// Numbers in equal steps, in equally many rows.
-    fn in_steps(n: usize, [low, high]: [f64; 2], known: usize) -> Vec<(f64, usize)> {
-        let step = (high - low) / (n - 1) as f64;
-        (0..n).map(|i| ((low + step * i as f64).round(), known / n)).collect()
-    }
-
     fn numbers(
         name: &str,
         column_use: ColumnUse,
@@ -169,16 +155,7 @@ mod tests {
         range: [f64; 2],
         known: usize,
     ) -> ColumnKind {
-        kind_of_whole(name, column_use, known, &in_steps(n, range, known))
-    }
-
-    fn kind_of_whole(
-        name: &str,
-        column_use: ColumnUse,
-        known: usize,
-        distinct: &[(f64, usize)],
-    ) -> ColumnKind {
-        let distinct = Some(distinct);
+        let distinct = Some((n, range));
         let evidence = NumberEvidence { known, distinct, whole: true, counts_rows: false };
         kind_of_numbers(name, column_use, evidence).0
     }
@@ -207,37 +184,35 @@ mod tests {
         assert_eq!(numbers("encoded", Feature, 7, [1.0, 7.0], 500), ColumnKind::Number);
         assert_eq!(numbers("customer_id", Feature, 500, [7.0, 9e6], 500), ColumnKind::Identifier);
         assert_eq!(numbers("customer_id", Feature, 400, [7.0, 9e6], 500), ColumnKind::Number);
-        let counted = in_steps(150, [1.0, 150.0], 150);
-        let distinct = Some(&*counted);
+        let distinct = Some((150, [1.0, 150.0]));
         let evidence = NumberEvidence { known: 150, distinct, whole: true, counts_rows: true };
         assert_eq!(kind_of_numbers("", Feature, evidence).0, ColumnKind::Identifier);
         assert_eq!(kind_of_numbers("", Target, evidence).0, ColumnKind::Number);
     }
 
     #[test]
-    fn whole_numbers_with_large_gaps_that_are_each_in_several_rows_are_codes() {
-        let irregular = |n: usize, rows: usize| -> Vec<(f64, usize)> {
+    fn values_are_frequent_if_they_have_large_gaps_and_are_each_in_several_rows() {
+        let in_steps = |n: i32, first: f64, step: f64| -> Vec<(f64, usize)> {
+            (0..n).map(|i| (first + step * f64::from(i), 300)).collect()
+        };
+        let irregular = |n: u32, rows: usize| -> Vec<(f64, usize)> {
             (0..n)
-                .map(|i| ((i * i * 7 + i * 11) as f64, if i == 0 { 30_000 } else { rows }))
+                .map(|i| (f64::from(i * i * 7 + i * 11), if i == 0 { 30_000 } else { rows }))
                 .collect()
         };
-        let kind = |values: &[(f64, usize)]| {
-            kind_of_whole("gain", Feature, values.iter().map(|one| one.1).sum(), values)
-        };
-        assert_eq!(kind(&irregular(119, 23)), ColumnKind::WholeCategory);
-        assert_eq!(kind(&irregular(119, 5)), ColumnKind::WholeCategory);
-        assert_eq!(kind(&irregular(119, 4)), ColumnKind::Number, "too few rows of each");
-        assert_eq!(kind(&irregular(20, 23)), ColumnKind::Number, "too few");
-        assert_eq!(kind(&irregular(257, 23)), ColumnKind::Number, "too many");
-        assert_eq!(kind(&in_steps(90, [17.0, 106.0], 30_000)), ColumnKind::Number, "no gaps");
-        let thousands = in_steps(90, [20e3, 109e3], 30_000);
-        assert_eq!(kind(&thousands), ColumnKind::Number, "steps of a thousand");
-        let mut outliers = in_steps(60, [-30.0, 29.0], 6_000);
-        outliers.extend((0..50).map(|i| (1_000.0 * f64::from(i + 1), 1)));
-        assert_eq!(kind(&outliers), ColumnKind::Number, "quantities with outliers");
+        assert!(have_frequent_values(&irregular(119, 23)));
+        assert!(have_frequent_values(&irregular(119, 5)));
+        assert!(!have_frequent_values(&irregular(119, 4)), "too few rows of each");
+        assert!(!have_frequent_values(&irregular(20, 23)), "too few");
+        assert!(!have_frequent_values(&irregular(257, 23)), "too many");
+        assert!(!have_frequent_values(&in_steps(90, 17.0, 1.0)), "no gaps");
+        assert!(!have_frequent_values(&in_steps(90, 20e3, 1e3)), "steps of a thousand");
+        let mut outliers = in_steps(60, -30.0, 1.0);
+        outliers.extend((1..51).map(|i| (1_000.0 * f64::from(i), 1)));
+        assert!(!have_frequent_values(&outliers), "quantities with outliers");
         let below_zero: Vec<_> =
             irregular(119, 23).iter().rev().map(|one| (-one.0, one.1)).collect();
-        assert_eq!(kind(&below_zero), ColumnKind::WholeCategory);
+        assert!(have_frequent_values(&below_zero));
     }
 
     #[test]

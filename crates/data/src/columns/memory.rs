@@ -122,6 +122,7 @@ fn decide(
                 distinct: Some(categories.len()),
                 categories: categories.iter().cloned().zip(counts).collect(),
                 shape: Vec::new(),
+                has_frequent_values: false,
                 notation: None,
             };
             (description, Cells::Categories { codes, categories })
@@ -135,6 +136,7 @@ fn decide(
                 distinct: None,
                 categories: Vec::new(),
                 shape: shape.clone(),
+                has_frequent_values: false,
                 notation: None,
             };
             (description, Cells::Arrays { shape, values })

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::date::DateFormat;
-use super::decide::{ColumnUse, NumberEvidence, kind_of_numbers, kind_of_texts};
+use super::decide::{
+    ColumnUse, NumberEvidence, have_frequent_values, kind_of_numbers, kind_of_texts,
+};
 use super::kind::{ColumnDescription, ColumnKind};
 use super::notation::CellNotation;
 use super::number::{FORMS, NumberForm, NumberNotation};
@@ -270,7 +272,7 @@ impl TextProfile {
         let column = self.column(name, !self.counts.is_full, by_value.len(), true);
         let evidence = NumberEvidence {
             known: self.known - others,
-            distinct: column.distinct.map(|_| &*by_value),
+            distinct: column.distinct.map(|n| (n, range(&by_value))),
             whole: self.whole,
             counts_rows: !self.counter.failed && others == 0,
         };
@@ -278,7 +280,7 @@ impl TextProfile {
             Some(1) => constant(&by_value[0].0.to_string(), self.known, column.missing),
             _ => kind_of_numbers(name, column_use, evidence),
         };
-        let mut column = with_kind(column, found, forced);
+        let mut column = with_kind(column, found, forced).with_values(self.whole, &by_value);
         column.notation = Some(CellNotation::Number(format));
         let mut reading = TextReading::Number(format);
         if column.kind == ColumnKind::WholeCategory {
@@ -442,7 +444,7 @@ impl NumberProfile {
         let column = description(name, self.missing, self.counts.distinct());
         let evidence = NumberEvidence {
             known: self.known,
-            distinct: column.distinct.map(|_| &*by_value),
+            distinct: column.distinct.map(|n| (n, range(&by_value))),
             whole: self.whole,
             counts_rows: !self.counter.failed,
         };
@@ -451,7 +453,7 @@ impl NumberProfile {
             Some(1) => constant(&by_value[0].0.to_string(), self.known, self.missing),
             _ => kind_of_numbers(name, column_use, evidence),
         };
-        let mut column = with_kind(column, found, forced);
+        let mut column = with_kind(column, found, forced).with_values(self.whole, &by_value);
         if column.kind == ColumnKind::WholeCategory {
             column.categories = by_value.iter().map(|(n, count)| (n.to_string(), *count)).collect();
         }
@@ -468,6 +470,7 @@ fn description(name: &str, missing: usize, distinct: Option<usize>) -> ColumnDes
         distinct,
         categories: Vec::new(),
         shape: Vec::new(),
+        has_frequent_values: false,
         notation: None,
     }
 }
@@ -484,7 +487,24 @@ fn with_kind(
     ColumnDescription { kind: forced.unwrap_or(kind), reason, ..column }
 }
 
+impl ColumnDescription {
+    /// The same with what the different numbers of the column, in order and with their rows, say beyond its kind.
+    fn with_values(self, whole: bool, by_value: &[(f64, usize)]) -> Self {
+        let is_counted = self.distinct == Some(by_value.len());
+        let has_frequent_values = self.kind == ColumnKind::Number
+            && whole
+            && is_counted
+            && have_frequent_values(by_value);
+        Self { has_frequent_values, ..self }
+    }
+}
+
 fn constant(value: &str, known: usize, missing: usize) -> (ColumnKind, String) {
     let rest = if missing > 0 { format!(", {missing} missing") } else { String::new() };
     (ColumnKind::Constant, format!("{value} in all {known} rows{rest}"))
+}
+
+fn range(sorted: &[(f64, usize)]) -> [f64; 2] {
+    let ends = [sorted.first(), sorted.last()];
+    ends.map(|end| end.map_or(f64::NAN, |(number, _)| *number))
 }

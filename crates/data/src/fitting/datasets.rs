@@ -216,6 +216,7 @@ fn features_column(dataset: &Dataset) -> ColumnDescription {
         distinct: None,
         categories: Vec::new(),
         shape: dataset.sample_shape().to_vec(),
+        has_frequent_values: false,
         notation: None,
     }
 }

@@ -8,6 +8,7 @@ pub mod color;
 pub mod crop;
 pub mod date_parts;
 pub mod divide;
+pub mod frequent_values;
 pub mod gray;
 pub mod impute;
 pub mod log;
@@ -78,6 +79,8 @@ transforms! {
     RobustScale: robust_scale::RobustScale, robust_scale::FittedRobustScale;
     /// Divided by one number.
     Divide: divide::Divide, divide::FittedDivide;
+    /// A feature for each value that many rows have.
+    FrequentValues: frequent_values::FrequentValues, frequent_values::FittedFrequentValues;
     /// The logarithm of the magnitude.
     Log: log::LogMagnitude, log::LogMagnitude;
     /// A feature for each category.

@@ -3,7 +3,12 @@
 //! Source: Holzmüller, Grinsztajn, Steinwart (NeurIPS 2024), "Better by default: strong pre-tuned MLPs and boosted trees
 //! on tabular data"; `docs/decisions/0030-tabular.md` says what is equal to its published program.
 
+use std::fmt::Write as _;
+
 use data::Targets;
+use data::columns::ColumnDescription;
+
+use super::quoted;
 
 /// Passes over the training set.
 pub(super) const EPOCHS: f64 = 256.0;
@@ -18,6 +23,23 @@ numbers = [{ kind = "impute" }, { kind = "robust_scale" }]
 categories = [{ kind = "one_hot", pairs_as_signs = true }, { kind = "robust_scale" }]
 dates = [{ kind = "impute" }, { kind = "date_parts" }, { kind = "robust_scale" }]
 "#;
+
+/// `[data.transforms.columns]`, if one has values of its own, which that publication does not know.
+pub(super) fn frequent_values<'a>(features: impl Iterator<Item = &'a ColumnDescription>) -> String {
+    let mut text = String::new();
+    for column in features.filter(|column| column.has_frequent_values) {
+        if text.is_empty() {
+            text += "\n# Whole numbers that repeat and are far from one another: each frequent one is a feature too.\n\
+                     [data.transforms.columns]\n";
+        }
+        let _ = writeln!(
+            text,
+            "{} = [{{ kind = \"impute\" }}, {{ kind = \"frequent_values\" }}, {{ kind = \"robust_scale\" }}]",
+            quoted(&column.name)
+        );
+    }
+    text
+}
 
 /// `[model]` and `[train]` for samples of a shape; `epochs` is the line with their number.
 pub(super) fn training(shape: &[usize], n: usize, targets: &Targets, epochs: &str) -> String {

@@ -65,11 +65,11 @@ pub(super) fn latencies(
         let samples = first_samples(trainer, batch);
         let predictor = Predictor::new(trainer.saved().clone(), batch)?;
         let mut predictor = predictor.with_pool(Arc::clone(pool));
-        predictor.predict(&samples)?;
+        predictor.predict_features(&samples)?;
         let (begin, mut calls) = (Instant::now(), Vec::new());
         while calls.len() < MIN_CALLS || begin.elapsed().as_secs_f64() < seconds {
             let call = Instant::now();
-            predictor.predict(&samples)?;
+            predictor.predict_features(&samples)?;
             calls.push(call.elapsed().as_secs_f64());
         }
         let middle = calls.len() / 2;

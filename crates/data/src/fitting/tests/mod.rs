@@ -265,6 +265,7 @@ fn mixed(rows: usize, seed: u64) -> MemoryTable {
         (0..rows).map(|_| cell()).collect()
     };
     let (x, z, t) = (draw(0.1, 5.0), draw(0.0, 1e12), draw(0.1, 1e9));
+    let repeated: Vec<f64> = draw(0.1, 1.0).into_iter().map(|x| 100.0 * x.round()).collect();
     let codes = draw(0.1, 2.0)
         .into_iter()
         .map(|x| if x.is_nan() { MISSING } else { (x.abs() as u32).min(3) });
@@ -273,12 +274,39 @@ fn mixed(rows: usize, seed: u64) -> MemoryTable {
         numbers("x", &x),
         numbers("z", &z),
         numbers("t", &t),
+        numbers("r", &repeated),
         categories("c", &codes, &["k", "l", "m", "n"]),
         numbers("y", &draw(0.0, 3.0)),
     ];
     let kinds = [("t".to_owned(), ColumnKind::Date)].into();
     let options = TableOptions { kinds, ..TableOptions::default() };
     MemoryTable::new(Table::new("mixed", rows, columns).unwrap(), &options).unwrap()
+}
+
+/// Lists of every kind of transform of a table.
+fn plans() -> [TransformPlan; 3] {
+    let with_values =
+        plan("columns.r = [{ kind = 'impute' }, { kind = 'frequent_values', share = 0.1 }]");
+    [TransformPlan::default(), TransformPlan::tabular(), with_values]
+}
+
+#[test]
+fn frequent_values_are_those_of_the_training_part_and_the_number_stays() {
+    let x = [0.0, 7298.0, 0.0, 7298.0, 5.0, 0.0, f64::NAN, 7443.0, 7443.0, 7443.0];
+    let source = source(vec![numbers("gain", &x)], &[]);
+    let list = "numbers = [{ kind = 'impute' }, { kind = 'frequent_values', share = 0.25 }]";
+    let fitted = plan(list).fit(&source, &|row| row < 7).unwrap();
+    assert_eq!(fitted.features(), ["gain", "gain=0", "gain=7298", "gain is missing"]);
+    let rows = encoded(&fitted, source.table());
+    let expected = [
+        [7298.0, 0.0, 1.0, 0.0],
+        [5.0, 0.0, 0.0, 0.0],
+        [2.5, 0.0, 0.0, 1.0],
+        [7443.0, 0.0, 0.0, 0.0],
+    ];
+    for (row, expected) in [1, 4, 6, 7].into_iter().zip(expected) {
+        assert_eq!(rows[4 * row..][..4], expected, "row {row}");
+    }
 }
 
 #[test]
@@ -291,7 +319,7 @@ fn rows_outside_of_the_training_part_change_nothing() {
         ..TableOptions::default()
     };
     let joined = MemoryTable::new(joined, &options).unwrap();
-    for plan in [TransformPlan::default(), TransformPlan::tabular()] {
+    for plan in plans() {
         let alone = plan.fit(&a, ALL).unwrap();
         assert_eq!(plan.fit(&joined, &|row| row < 90).unwrap(), alone);
         assert_ne!(plan.fit(&joined, ALL).unwrap(), alone);
@@ -301,7 +329,7 @@ fn rows_outside_of_the_training_part_change_nothing() {
 #[test]
 fn features_of_a_row_do_not_depend_on_the_rows_beside_it() {
     let source = mixed(200, 3);
-    for plan in [TransformPlan::default(), TransformPlan::tabular()] {
+    for plan in plans() {
         let fitted = plan.fit(&source, &|row| row % 3 != 0).unwrap();
         let all = encoded(&fitted, source.table());
         for row in (0..200).rev() {
@@ -316,7 +344,7 @@ fn features_of_a_row_do_not_depend_on_the_rows_beside_it() {
 
 #[test]
 fn what_is_saved_is_read_as_the_same_value_and_the_same_bytes() {
-    for plan in [TransformPlan::default(), TransformPlan::tabular()] {
+    for plan in plans() {
         let text = toml::to_string(&plan).unwrap();
         assert_eq!(toml::from_str::<TransformPlan>(&text).unwrap(), plan);
         let source = mixed(77, 4);

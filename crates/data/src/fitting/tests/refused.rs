@@ -130,6 +130,10 @@ fn a_plan_that_does_not_go_with_its_columns_is_refused() {
             "robust_scale: limit is 0, expected above 0",
         ),
         ("numbers = [{ kind = 'divide', by = 0 }]", "divide: by is 0"),
+        (
+            "numbers = [{ kind = 'frequent_values', share = 0 }]",
+            "frequent_values: share is 0, expected 0.0005 to 1",
+        ),
         ("columns.z = []", "column `z`: there is no such column"),
         ("columns.k = []", "column `k`: it is not used, since it is of the kind constant"),
         (

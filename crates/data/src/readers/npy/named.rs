@@ -149,6 +149,7 @@ impl NamedArray {
                 distinct: None,
                 categories: Vec::new(),
                 shape: Vec::new(),
+                has_frequent_values: false,
                 notation: None,
             },
             reading: ElementReading::Typed(TypedReading::Numbers),

@@ -82,6 +82,7 @@ impl PictureFolder {
             distinct: None,
             categories: Vec::new(),
             shape: Vec::new(),
+            has_frequent_values: false,
             notation: None,
         };
         let picture = column(PICTURE, ColumnKind::Array, "pictures".to_owned());
@@ -89,6 +90,7 @@ impl PictureFolder {
         let columns = vec![
             ColumnDescription {
                 shape: shape.to_vec(),
+                has_frequent_values: false,
                 notation: Some(CellNotation::ScaledPictures),
                 ..picture
             },
