@@ -74,7 +74,7 @@ mod tests {
         let table = "softmax 7850, five-sigmoid 185300, five-relu 185300, five-dropout 185300, conv 122270, \
             conv-dropout 244076, bn-sigmoid 185690, bn-relu 185300, bn-conv 708362, two-layer 39760, \
             simple-convnet 433890, deep-convnet 123552, resnet-mini 63730, golf 986, \
-            conv-augmented 244076, fast99 32826, fast994 46778, fashion-conv 97498, fashion-resnet 279402";
+            conv-augmented 244076, fast99 32826, fast994 46778, fashion-conv 97498, fashion-resnet 1166442";
         for (name, parameters) in table.split(", ").filter_map(|case| case.split_once(' ')) {
             let experiment = find(name).unwrap().experiment();
             assert_eq!(experiment.name, name);

@@ -69,8 +69,8 @@ struct TableRun {
     about: AboutTable,
     split: usize,
     contestant: String,
-    /// Accuracy or R² on the test set, times 100.
-    score: f64,
+    /// Accuracy or R² on the test set, times 100; none of a network that is only timed.
+    score: Option<f64>,
     /// Of the whole program for Gradus; of training and measuring, without reading the file, for the others.
     seconds: f64,
     machine: String,
@@ -112,10 +112,8 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
                         continue;
                     }
                     let (score, seconds) = split.run(contestant, &python)?;
-                    println!(
-                        "{}, split {number}, {contestant}: {score:.2} in {seconds:.1} s",
-                        about.name
-                    );
+                    let shown = score.map_or(String::new(), |score| format!(" {score:.2} in"));
+                    println!("{}, split {number}, {contestant}:{shown} {seconds:.1} s", about.name);
                     let run = TableRun {
                         about: about.clone(),
                         split: number,

@@ -126,20 +126,20 @@ fn shown(values: &[f64]) -> String {
 /// The scores of a contestant, by split.
 fn scores(runs: &[TableRun], table: &str, contestant: &str) -> Vec<FoldScore> {
     let of = runs.iter().filter(|run| run.about.name == table && run.contestant == contestant);
-    let score = |run: &TableRun| {
+    let score = |run: &TableRun| -> Option<FoldScore> {
         let test_rows = run.about.rows / 5;
         let known_rows = run.about.rows - test_rows;
         let metric = if run.about.classes.is_some() { "accuracy" } else { "r2" };
-        FoldScore {
+        Some(FoldScore {
             repeat: 1,
             fold: run.split + 1,
             known_rows,
             test_rows,
             metric,
-            score: run.score,
-        }
+            score: run.score?,
+        })
     };
-    let mut found: Vec<FoldScore> = of.map(score).collect();
+    let mut found: Vec<FoldScore> = of.filter_map(score).collect();
     found.sort_by_key(|score| score.fold);
     found
 }
