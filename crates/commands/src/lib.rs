@@ -7,6 +7,7 @@ mod commanded;
 mod commands;
 mod dropped;
 mod experiment;
+mod model;
 mod output;
 mod progress;
 mod reading;

@@ -43,7 +43,8 @@ pub enum Checkpoint {
 }
 
 impl Checkpoint {
-    fn file(self, run: &Path) -> PathBuf {
+    /// Its file in a run directory.
+    pub fn file(self, run: &Path) -> PathBuf {
         let name = match self {
             Self::Step(step) => format!("{STEP}{step:06}{ENDING}"),
             Self::Best => format!("best{ENDING}"),

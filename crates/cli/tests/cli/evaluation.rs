@@ -82,7 +82,7 @@ fn a_temperature_is_fitted_on_the_validation_set() {
     assert_eq!(test.json()["temperature"]["temperature"], fitted["temperature"]);
 
     sandbox.succeeds(&format!("{train} --set train.loss=hinge --run hinge"));
-    let error = sandbox.refused("eval hinge --temperature");
+    let error = sandbox.refused("eval hinge/checkpoints/last.safetensors --temperature");
     assert!(error.starts_with("--temperature: the loss defines no probabilities"), "{error}");
     sandbox.succeeds("train tiny.toml --run without");
     let error = sandbox.refused("eval without --temperature");

@@ -94,6 +94,21 @@ fn the_results_are_one_json_object_with_the_baselines() {
 }
 
 #[test]
+fn a_run_whose_last_model_is_not_its_best_says_which_is() {
+    let sandbox = Sandbox::new();
+    let noise = |i: u32| format!("{},{}\n", i * 37 % 101, ["a", "b"][(i * i / 7 % 2) as usize]);
+    sandbox.write("noise.csv", "x,y\n".to_owned() + &(0..200).map(noise).collect::<String>());
+    sandbox.succeeds("train --data noise.csv --epochs 20 --threads 1");
+    let hint = "is the best one by the validation set: runs/noise-1/checkpoints/best.safetensors";
+    for line in ["eval runs/noise-1", "predict runs/noise-1 noise.csv", "importance runs/noise-1"] {
+        let ran = sandbox.line(line);
+        assert!(ran.code == Some(0) && ran.err.contains(hint), "{line}: {ran:?}");
+    }
+    let best = sandbox.line("eval runs/noise-1/checkpoints/best.safetensors");
+    assert!(best.code == Some(0) && !best.err.contains("best one"), "{best:?}");
+}
+
+#[test]
 fn time_is_kept_and_mistakes_are_named() {
     let sandbox = Sandbox::new();
     sandbox.write("blobs.csv", blobs());

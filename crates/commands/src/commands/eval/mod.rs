@@ -16,10 +16,11 @@ use gradus::data::columns::Table;
 use gradus::events::Part;
 use gradus::graph::Pool;
 use gradus::runs::measure::{ThresholdRule, choose_threshold, fit_temperature};
-use gradus::runs::{Evaluation, Evaluator, SavedModel, TableRows};
+use gradus::runs::{Evaluation, Evaluator, TableRows};
 
 use self::report::EvalReport;
 use crate::experiment::warn;
+use crate::model::read_model;
 use crate::output::{number, print};
 use crate::reading::{ReadingArgs, show_findings, with_targets};
 use crate::threads::ThreadsArgs;
@@ -97,7 +98,7 @@ fn threshold(text: &str) -> Result<Threshold, String> {
 }
 
 pub(crate) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let model = SavedModel::read(&args.model)?;
+    let model = read_model(&args.model)?;
     let experiment = &model.experiment;
     let from_files = match args.data.as_deref() {
         Some(paths) => {

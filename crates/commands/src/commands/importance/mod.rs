@@ -22,6 +22,7 @@ use gradus::train::importance::{
 
 use super::eval::part;
 use crate::experiment::warn;
+use crate::model::read_model;
 use crate::output::{metric, print, thousands};
 use crate::reading::{ReadingArgs, show_findings, with_targets};
 use crate::threads::ThreadsArgs;
@@ -91,7 +92,7 @@ pub(crate) struct ImportanceArgs {
 }
 
 pub(crate) fn run(args: &ImportanceArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let model = SavedModel::read(&args.model)?;
+    let model = read_model(&args.model)?;
     let rows = rows(args, &model)?;
     let data = match args.data {
         Some(_) => rows.name().to_owned(),

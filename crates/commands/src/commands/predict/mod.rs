@@ -17,6 +17,7 @@ use gradus::runs::{Predictor, SavedModel};
 
 use self::rows::{PredictionFormat, PredictionWriter};
 use crate::experiment::warn;
+use crate::model::read_model;
 use crate::output::number;
 use crate::reading::{ReadingArgs, show_findings};
 use crate::threads::ThreadsArgs;
@@ -69,7 +70,7 @@ fn threshold(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let model = SavedModel::read(&args.model)?;
+    let model = read_model(&args.model)?;
     let options = args.reading.options(&model)?;
     if args.threshold.is_some() {
         let classes = model.transforms.target().map_or(0, |target| target.classes().len());
