@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use gradus::events::Part;
 use gradus::prelude::*;
 use serde_json::Value;
@@ -18,7 +18,8 @@ use crate::process;
 /// Trained as a user would, in the order of the columns of the page.
 pub(super) const SCORED: [&str; 4] = [GRADUS, "mlp", "trees", "realmlp"];
 pub(super) const GRADUS: &str = "gradus";
-/// The same network, batch and number of epochs, in the order in which they are timed.
+/// A hidden layer of the same size with the same optimizer, batch and number of epochs, in the order in which they are timed;
+/// of two classes scikit-learn has one output, and Gradus two.
 pub(super) const TIMED: [&str; 2] = [GRADUS_NETWORK, MLP_NETWORK];
 pub(super) const GRADUS_NETWORK: &str = "gradus-network";
 pub(super) const MLP_NETWORK: &str = "mlp-network";
@@ -44,22 +45,25 @@ impl<'a> SplitFiles<'a> {
         Ok(Self { about, number, scratch: tempfile::tempdir()?, train, test })
     }
 
-    /// Score, times 100, and seconds of a contestant; the network of Gradus, which is only timed, prints no score.
+    /// Score, times 100, and seconds of a contestant. What is only timed has no score.
     pub(super) fn run(&self, contestant: &str, python: &str) -> anyhow::Result<(Option<f64>, f64)> {
-        match contestant {
+        let (score, seconds) = match contestant {
             GRADUS => {
                 let options = ["--minutes", "60", "--target", "target", "--data"].map(Path::new);
                 let files = [&*self.train, Path::new("--test"), &*self.test];
-                self.gradus(&[&options[..], &files].concat())
+                self.gradus(&[&options[..], &files].concat())?
             }
             GRADUS_NETWORK => {
                 let file = self.scratch.path().join("network.toml");
                 fs::write(&file, self.network()?)?;
-                self.gradus(&[&*file])
+                self.gradus(&[&*file])?
             }
-            MLP_NETWORK => self.python(python, "mlp", &["--epochs", &self.epochs().to_string()]),
-            other => self.python(python, other, &[]),
-        }
+            MLP_NETWORK => self.python(python, "mlp", &["--epochs", &self.epochs().to_string()])?,
+            other => self.python(python, other, &[])?,
+        };
+        let is_scored = SCORED.contains(&contestant);
+        let score = is_scored.then(|| score.context("a score")).transpose()?;
+        Ok((score, seconds))
     }
 
     /// Passes over the training rows that are timed.
@@ -70,6 +74,7 @@ impl<'a> SplitFiles<'a> {
     /// The network of scikit-learn as an experiment.
     fn network(&self) -> anyhow::Result<String> {
         let about = self.about;
+        ensure!(!about.kinds.is_empty(), "{TABLES} is of an older version: remove it");
         let text = |features: usize| {
             let outputs = about.classes.unwrap_or(1);
             let loss = if about.classes.is_some() { "cross_entropy" } else { "half_squared_error" };
@@ -89,7 +94,7 @@ impl<'a> SplitFiles<'a> {
                 [train]\nloss = \"{loss}\"\noptimizer = \"adam\"\n\
                 schedule = {{ kind = \"constant\", learning_rate = 0.001 }}\n\
                 batch = {}\nepochs = {}\nevaluate_every = 1_000_000\nreport_every = 1_000_000\n",
-                BATCH.min(about.rows - about.rows.div_ceil(5)),
+                BATCH.min(about.rows - about.test_rows()),
                 self.epochs(),
             )
         };

@@ -1,5 +1,6 @@
 //! The page of `cargo xtask bench-data`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gradus::train::cross_validation::{FoldScore, PairedComparison, ScoreSummary};
@@ -8,7 +9,7 @@ use super::contestants::{GRADUS, GRADUS_NETWORK, MLP_NETWORK, SCORED};
 use super::{AboutTable, TableRun};
 use crate::table;
 
-/// The page: a table of mean scores, one of differences, and the means over all tables.
+/// The page: a table of mean scores, one of differences with the means over all tables, and one of seconds.
 pub(super) fn page(runs: &[TableRun]) -> String {
     let mut tables: Vec<&AboutTable> = Vec::new();
     for run in runs {
@@ -45,7 +46,8 @@ pub(super) fn page(runs: &[TableRun]) -> String {
     }
     let _ = writeln!(
         page,
-        "\n## Differences\n\nGradus minus the contestant, on the same splits, and the standard error of the mean difference; p of the corrected resampled t-test.\n"
+        "\n## Differences\n\nGradus minus the contestant, on the same splits, and the plain standard error of the mean difference; p of the corrected resampled t-test, which counts that \
+        splits share rows.\n"
     );
     let _ = writeln!(page, "| table | {} |", SCORED[1..].join(" | "));
     let _ = writeln!(page, "|---|{}", "--:|".repeat(SCORED.len() - 1));
@@ -57,7 +59,10 @@ pub(super) fn page(runs: &[TableRun]) -> String {
                 |found| {
                     let ScoreSummary { mean, deviation } = found.difference;
                     let error = deviation / ((found.degrees_of_freedom + 1) as f64).sqrt();
-                    format!("{mean:+.2} ± {error:.2}, p {:.3}", found.p)
+                    match found.p {
+                        p if p < 0.001 => format!("{mean:+.2} ± {error:.2}, p < 0.001"),
+                        p => format!("{mean:+.2} ± {error:.2}, p {p:.3}"),
+                    }
                 },
             );
             let _ = write!(page, " {text} |");
@@ -76,26 +81,22 @@ pub(super) fn page(runs: &[TableRun]) -> String {
     let _ = writeln!(
         page,
         "\n## Seconds\n\nThe network of `mlp`, 100 ReLU units with Adam and batches of 200, for 20 epochs, below 5,000 rows 200; \
-        medians of the splits, taken in turn. Gradus is timed as a whole program, reading the file included; \
-        scikit-learn is timed from the file in memory on. The four columns after them are the runs of the first table.\n"
+        medians of the splits, alternating between the two. Gradus is timed as a whole program, reading the file included; \
+        scikit-learn from the file in memory on.\n"
     );
-    let _ = writeln!(
-        page,
-        "| table | {GRADUS_NETWORK} | {MLP_NETWORK} | times faster | {} |",
-        SCORED.join(" | ")
-    );
-    let _ = writeln!(page, "|---|{}", "--:|".repeat(3 + SCORED.len()));
+    let _ = writeln!(page, "| table | {GRADUS_NETWORK} | {MLP_NETWORK} | times faster |");
+    let _ = writeln!(page, "|---|{}", "--:|".repeat(3));
     for about in &tables {
-        let name = &about.name;
-        let [ours, theirs] = [GRADUS_NETWORK, MLP_NETWORK].map(|of| seconds(runs, name, of));
-        let ratios: Vec<f64> =
-            ours.iter().zip(&theirs).map(|(ours, theirs)| theirs / ours).collect();
-        let _ =
-            write!(page, "| {name} | {} | {} | {} |", shown(&ours), shown(&theirs), shown(&ratios));
-        for contestant in SCORED {
-            let _ = write!(page, " {} |", shown(&seconds(runs, name, contestant)));
-        }
-        page.push('\n');
+        let [ours, theirs] = [GRADUS_NETWORK, MLP_NETWORK].map(|of| seconds(runs, &about.name, of));
+        let ratio = |(split, ours): (&usize, &f64)| Some(theirs.get(split)? / ours);
+        let columns = [
+            ours.values().copied().collect(),
+            theirs.values().copied().collect(),
+            ours.iter().filter_map(ratio).collect::<Vec<f64>>(),
+        ];
+        let [ours, theirs, ratio] = columns
+            .map(|values| table::median(&values).map_or(table::NOTHING.to_owned(), table::short));
+        let _ = writeln!(page, "| {} | {ours} | {theirs} | {ratio} |", about.name);
     }
     let mut made: Vec<String> =
         runs.iter().map(|run| format!("{}, {}", run.commit, run.machine)).collect();
@@ -111,23 +112,16 @@ fn difference(runs: &[TableRun], table: &str, contestant: &str) -> Option<Paired
 }
 
 /// The seconds of a contestant, by split.
-fn seconds(runs: &[TableRun], table: &str, contestant: &str) -> Vec<f64> {
-    let is_of = |run: &&TableRun| run.about.name == table && run.contestant == contestant;
-    let mut of: Vec<&TableRun> = runs.iter().filter(is_of).collect();
-    of.sort_by_key(|run| run.split);
-    of.into_iter().map(|run| run.seconds).collect()
-}
-
-/// The median of some.
-fn shown(values: &[f64]) -> String {
-    table::median(values).map_or(table::NOTHING.to_owned(), table::short)
+fn seconds(runs: &[TableRun], table: &str, contestant: &str) -> BTreeMap<usize, f64> {
+    let of = runs.iter().filter(|run| run.about.name == table && run.contestant == contestant);
+    of.map(|run| (run.split, run.seconds)).collect()
 }
 
 /// The scores of a contestant, by split.
 fn scores(runs: &[TableRun], table: &str, contestant: &str) -> Vec<FoldScore> {
     let of = runs.iter().filter(|run| run.about.name == table && run.contestant == contestant);
     let score = |run: &TableRun| -> Option<FoldScore> {
-        let test_rows = run.about.rows / 5;
+        let test_rows = run.about.test_rows();
         let known_rows = run.about.rows - test_rows;
         let metric = if run.about.classes.is_some() { "accuracy" } else { "r2" };
         Some(FoldScore {

@@ -61,6 +61,24 @@ fn a_table_is_trained_tested_and_compared_by_one_command() {
 }
 
 #[test]
+fn frequent_values_of_a_column_are_features_of_the_experiment_that_is_written() {
+    let sandbox = Sandbox::new();
+    // 30 amounts, each in ten rows; their parity decides.
+    let row = |i: u32| {
+        format!("{},{},{}\n", i % 30 * (i % 30) * 7, i % 50, ["no", "yes"][i as usize % 2])
+    };
+    sandbox
+        .write("gains.csv", "gain,age,rich\n".to_owned() + &(0..300).map(row).collect::<String>());
+    sandbox.succeeds("train --data gains.csv --epochs 30 --threads 1");
+    let text = sandbox.read("runs/gains-1.toml");
+    let line = "\n[data.transforms.columns]\n\"gain\" = [{ kind = \"frequent_values\" }, { kind = \"impute\" }, \
+        { kind = \"robust_scale\" }]\n";
+    assert!(text.contains(line) && text.contains("input = [32]"), "{text}");
+    let evaluated = sandbox.line("eval runs/gains-1 --json").json();
+    assert!(evaluated["metrics"]["accuracy"].as_f64() > Some(0.9), "{evaluated}");
+}
+
+#[test]
 fn the_speed_of_a_network_for_a_table_is_measured() {
     let sandbox = Sandbox::new();
     sandbox.write("blobs.csv", blobs());

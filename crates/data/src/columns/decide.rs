@@ -25,9 +25,11 @@ const MANY: usize = 100;
 /// Rows that a class of whole numbers has on average; with fewer the numbers are quantities.
 const ROWS_PER_CLASS: usize = 5;
 /// The most different numbers of a feature of which each may mean something of its own.
-const MOST_REPEATED: usize = 256;
-/// Steps from such a number to the next one, at least, in the middle of all; a step is what divides every gap.
-const GAP: f64 = 8.0;
+const MOST_FREQUENT: usize = 256;
+/// Rows that such a number has, at least, by the median.
+const ROWS_PER_VALUE: usize = 5;
+/// The least median gap between such numbers, in steps; a step is the greatest common divisor of all gaps.
+const STEPS_PER_GAP: f64 = 8.0;
 /// Rows from which on texts that mostly differ are identifiers.
 const ENOUGH_ROWS: usize = 20;
 
@@ -100,21 +102,27 @@ pub(super) fn kind_of_numbers(
 /// opposite.
 pub(super) fn have_frequent_values(distinct: &[(f64, usize)]) -> bool {
     let n = distinct.len();
-    if n <= FEW || n > MOST_REPEATED {
+    if n <= FEW || n > MOST_FREQUENT {
         return false;
     }
     let mut rows: Vec<usize> = distinct.iter().map(|(_, rows)| *rows).collect();
     let mut gaps: Vec<f64> = distinct.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    if !gaps.iter().all(|gap| gap.is_finite()) {
+        return false;
+    }
     // Of salaries in thousands the gaps are thousands too.
     let step = gaps.iter().copied().fold(0.0, greatest_common_divisor);
     rows.sort_unstable();
     gaps.sort_by(f64::total_cmp);
-    rows[n / 2] >= ROWS_PER_CLASS && gaps[n / 2 - 1] >= GAP * step
+    rows[n / 2] >= ROWS_PER_VALUE && gaps[n / 2 - 1] >= STEPS_PER_GAP * step
 }
 
-/// Of two whole numbers.
-fn greatest_common_divisor(a: f64, b: f64) -> f64 {
-    if b == 0.0 { a } else { greatest_common_divisor(b, a % b) }
+/// Of two finite whole numbers.
+fn greatest_common_divisor(mut a: f64, mut b: f64) -> f64 {
+    while b > 0.0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// What a column of texts, with more than one value, is used as, and why. `distinct` is none if there are more texts
@@ -201,7 +209,19 @@ mod tests {
                 .collect()
         };
         assert!(have_frequent_values(&irregular(119, 23)));
-        assert!(have_frequent_values(&irregular(119, 5)));
+        for few_enough in [irregular(119, 5), irregular(21, 5), irregular(256, 5)] {
+            assert!(have_frequent_values(&few_enough));
+        }
+        let with_gaps = |gap: f64| {
+            let mut values = in_steps(40, 0.0, gap);
+            values.push((40.0 * gap + 1.0, 5));
+            have_frequent_values(&values)
+        };
+        assert_eq!([7.0, 8.0].map(with_gaps), [false, true]);
+        let mut beyond = irregular(30, 5);
+        beyond.insert(0, (-f64::MAX, 5));
+        beyond.push((f64::MAX, 5));
+        assert!(!have_frequent_values(&beyond), "gaps beyond all numbers");
         assert!(!have_frequent_values(&irregular(119, 4)), "too few rows of each");
         assert!(!have_frequent_values(&irregular(20, 23)), "too few");
         assert!(!have_frequent_values(&irregular(257, 23)), "too many");

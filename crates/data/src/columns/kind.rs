@@ -69,8 +69,8 @@ pub struct ColumnDescription {
     pub categories: Vec<(String, usize)>,
     /// The axes of an array; empty for other kinds.
     pub shape: Vec<usize>,
-    /// Whether it is many whole numbers that are in several rows each and far from one another, so that each of them may mean
-    /// something of its own.
+    /// Whether the column has many different whole numbers, each in several rows and far from the others, so that each of
+    /// them may mean something of its own.
     #[serde(default)]
     pub has_frequent_values: bool,
     /// How its cells are written, where one cell cannot tell.

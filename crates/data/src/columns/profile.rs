@@ -490,11 +490,9 @@ fn with_kind(
 impl ColumnDescription {
     /// The same with what the different numbers of the column, in order and with their rows, say beyond its kind.
     fn with_values(self, whole: bool, by_value: &[(f64, usize)]) -> Self {
-        let is_counted = self.distinct == Some(by_value.len());
-        let has_frequent_values = self.kind == ColumnKind::Number
-            && whole
-            && is_counted
-            && have_frequent_values(by_value);
+        // If there are too many to be counted, there are none here.
+        let has_frequent_values =
+            self.kind == ColumnKind::Number && whole && have_frequent_values(by_value);
         Self { has_frequent_values, ..self }
     }
 }

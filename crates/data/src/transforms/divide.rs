@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellValues, ColumnValues, FitRows, FittedTransform, Fitting, TransformSettings,
+    ApplyTransform, CellContent, CellValues, ColumnValues, FitRows, FittedTransform, Fitting,
+    TransformSettings,
 };
 
 /// Divided by one number.
@@ -71,7 +72,7 @@ impl FitRows for DivideRows {
 
 impl ApplyTransform for FittedDivide {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
-        is_divisor(self.by).then_some(input)
+        (input.content == CellContent::Number && is_divisor(self.by)).then_some(input)
     }
 
     fn apply(&self, cell: &mut CellValues) {

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApplyTransform, CellValues, ColumnValues, FittedTransform, Fitting, TransformSettings,
+    ApplyTransform, CellContent, CellValues, ColumnValues, FittedTransform, Fitting,
+    TransformSettings,
 };
 
 /// The logarithm of the magnitude. It has no settings.
@@ -25,7 +26,7 @@ impl TransformSettings for LogMagnitude {
 
 impl ApplyTransform for LogMagnitude {
     fn output(&self, input: ColumnValues) -> Option<ColumnValues> {
-        Some(input)
+        (input.content == CellContent::Number).then_some(input)
     }
 
     fn apply(&self, cell: &mut CellValues) {

@@ -34,7 +34,7 @@ pub(super) fn frequent_values<'a>(features: impl Iterator<Item = &'a ColumnDescr
         }
         let _ = writeln!(
             text,
-            "{} = [{{ kind = \"impute\" }}, {{ kind = \"frequent_values\" }}, {{ kind = \"robust_scale\" }}]",
+            "{} = [{{ kind = \"frequent_values\" }}, {{ kind = \"impute\" }}, {{ kind = \"robust_scale\" }}]",
             quoted(&column.name)
         );
     }

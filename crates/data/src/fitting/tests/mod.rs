@@ -265,7 +265,7 @@ fn mixed(rows: usize, seed: u64) -> MemoryTable {
         (0..rows).map(|_| cell()).collect()
     };
     let (x, z, t) = (draw(0.1, 5.0), draw(0.0, 1e12), draw(0.1, 1e9));
-    let repeated: Vec<f64> = draw(0.1, 1.0).into_iter().map(|x| 100.0 * x.round()).collect();
+    let repeated: Vec<f64> = draw(0.1, 1.0).into_iter().map(|x| 0.1 * x.round()).collect();
     let codes = draw(0.1, 2.0)
         .into_iter()
         .map(|x| if x.is_nan() { MISSING } else { (x.abs() as u32).min(3) });
@@ -286,7 +286,7 @@ fn mixed(rows: usize, seed: u64) -> MemoryTable {
 /// Lists of every kind of transform of a table.
 fn plans() -> [TransformPlan; 3] {
     let with_values =
-        plan("columns.r = [{ kind = 'impute' }, { kind = 'frequent_values', share = 0.1 }]");
+        plan("columns.r = [{ kind = 'frequent_values', share = 0.1 }, { kind = 'impute' }]");
     [TransformPlan::default(), TransformPlan::tabular(), with_values]
 }
 
@@ -294,7 +294,7 @@ fn plans() -> [TransformPlan; 3] {
 fn frequent_values_are_those_of_the_training_part_and_the_number_stays() {
     let x = [0.0, 7298.0, 0.0, 7298.0, 5.0, 0.0, f64::NAN, 7443.0, 7443.0, 7443.0];
     let source = source(vec![numbers("gain", &x)], &[]);
-    let list = "numbers = [{ kind = 'impute' }, { kind = 'frequent_values', share = 0.25 }]";
+    let list = "numbers = [{ kind = 'frequent_values', share = 0.3 }, { kind = 'impute' }]";
     let fitted = plan(list).fit(&source, &|row| row < 7).unwrap();
     assert_eq!(fitted.features(), ["gain", "gain=0", "gain=7298", "gain is missing"]);
     let rows = encoded(&fitted, source.table());
@@ -307,6 +307,16 @@ fn frequent_values_are_those_of_the_training_part_and_the_number_stays() {
     for (row, expected) in [1, 4, 6, 7].into_iter().zip(expected) {
         assert_eq!(rows[4 * row..][..4], expected, "row {row}");
     }
+}
+
+#[test]
+fn a_column_of_whole_numbers_that_repeat_and_are_far_apart_has_frequent_values() {
+    let gains: Vec<f64> = (0..300).map(|i| f64::from(i % 30 * (i % 30) * 7)).collect();
+    let halves: Vec<f64> = gains.iter().map(|x| x / 2.0).collect();
+    let columns = || vec![numbers("x", &gains), numbers("y", &halves), numbers("z", &gains)];
+    let table = source(columns(), &[("z", ColumnKind::WholeCategory)]);
+    let found = table.description().columns.iter().map(|column| column.has_frequent_values);
+    assert_eq!(found.collect::<Vec<_>>(), [true, false, false]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use kernels::random::Stream;
 
-use super::{ALL, STANDARDIZE, categories, column, encoded, mixed, numbers, plan, source};
+use super::{ALL, STANDARDIZE, categories, column, encoded, mixed, numbers, plan, plans, source};
 use crate::columns::{Cells, Table};
 use crate::{FittedTransforms, TransformPlan};
 
@@ -20,11 +20,11 @@ fn a_missing_number_that_is_not_imputed_is_refused_by_row_and_column() {
 
 #[test]
 fn damaged_transforms_are_read_or_refused() {
-    let text = TransformPlan::tabular().fit(&mixed(50, 5), ALL).unwrap().to_toml();
+    let texts = plans().map(|plan| plan.fit(&mixed(50, 5), ALL).unwrap().to_toml());
     let mut random = Stream::new(9, 0);
     let (mut read, table) = (0, mixed(3, 6));
-    for _ in 0..2000 {
-        let mut bytes = text.clone().into_bytes();
+    for i in 0..3000 {
+        let mut bytes = texts[i % 3].clone().into_bytes();
         for _ in 0..=random.below(3) {
             let at = random.below(bytes.len() as u64) as usize;
             match random.below(3) {
@@ -133,6 +133,11 @@ fn a_plan_that_does_not_go_with_its_columns_is_refused() {
         (
             "numbers = [{ kind = 'frequent_values', share = 0 }]",
             "frequent_values: share is 0, expected 0.0005 to 1",
+        ),
+        ("columns.x = [{ kind = 'one_hot' }]", "column `x`: `one_hot` does not take numbers"),
+        (
+            "categories = [{ kind = 'frequent_values' }]",
+            "column `c`: `frequent_values` does not take categories",
         ),
         ("columns.z = []", "column `z`: there is no such column"),
         ("columns.k = []", "column `k`: it is not used, since it is of the kind constant"),

@@ -90,7 +90,6 @@ impl PictureFolder {
         let columns = vec![
             ColumnDescription {
                 shape: shape.to_vec(),
-                has_frequent_values: false,
                 notation: Some(CellNotation::ScaledPictures),
                 ..picture
             },
