@@ -89,11 +89,11 @@ def main():
             print(f"{name}: left out: {error}", file=sys.stderr)
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        is_class = not pd.api.types.is_numeric_dtype(frame["target"])
+        is_number = pd.api.types.is_numeric_dtype
+        is_class = not is_number(frame["target"])
         splits = 5 if len(frame) > 10_000 else 10
         kind = StratifiedShuffleSplit if is_class else ShuffleSplit
         about = {"rows": len(frame), "features": frame.shape[1] - 1, "splits": splits, "test_variance": []}
-        is_number = pd.api.types.is_numeric_dtype
         about["kinds"] = {name: "number" if is_number(frame[name]) else "category" for name in frame.columns}
         about["classes"] = int(frame["target"].nunique()) if is_class else None
         chosen = kind(splits, test_size=0.2, random_state=0).split(frame, frame["target"] if is_class else None)

@@ -13,18 +13,17 @@ use crate::experiment::warn;
 ///
 /// What is wrong with the file.
 pub(crate) fn read_model(path: &Path) -> anyhow::Result<SavedModel> {
-    let model = SavedModel::read(path)?;
-    if path.is_dir() && model.experiment.data.validation.is_some() {
-        // A hint: files that are damaged or not there are no reason to refuse the model.
-        let step = |checkpoint: Checkpoint| {
-            let state = TrainerState::read(checkpoint.file(path)).ok()?;
-            Some(state.progress.step)
-        };
-        if let (Some(last), Some(best)) = (step(Checkpoint::Last), step(Checkpoint::Best))
-            && best < last
-        {
+    let read = |checkpoint: Checkpoint| TrainerState::read(checkpoint.file(path)).ok();
+    let Some(last) = path.is_dir().then(|| read(Checkpoint::Last)).flatten() else {
+        return Ok(SavedModel::read(path)?);
+    };
+    let (step, model) = (last.progress.step, last.averaged.unwrap_or(last.trained));
+    if model.experiment.data.validation.is_some() {
+        // A hint: a file that is damaged or not there is no reason to refuse the model.
+        let earlier = read(Checkpoint::Best).map(|state| state.progress.step);
+        if let Some(best) = earlier.filter(|&best| best < step) {
             warn(&[format!(
-                "this is the model after step {last}; that of step {best} is the best one by the validation set: {}",
+                "this is the model after step {step}; that of step {best} is the best one by the validation set: {}",
                 Checkpoint::Best.file(path).display()
             )]);
         }

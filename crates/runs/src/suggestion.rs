@@ -70,10 +70,11 @@ pub fn suggested_data(
         text += &kind_line(column);
     }
     let is_target = |column: &&ColumnDescription| Some(&column.name) == about.target.as_ref();
-    let mut features = about.columns.iter().filter(|column| !is_target(column));
-    if features.any(|column| column.kind != ColumnKind::Array && column.kind.is_feature()) {
+    let features = about.columns.iter().filter(|column| !is_target(column));
+    let is_of_table =
+        |column: &ColumnDescription| column.kind != ColumnKind::Array && column.kind.is_feature();
+    if features.clone().any(is_of_table) {
         text += tabular::TRANSFORMS;
-        let features = about.columns.iter().filter(|column| !is_target(column));
         text += &tabular::frequent_values(features);
     }
     if let Some(&[rows, columns, ..]) = pictures.map(|column| &column.shape[..]) {

@@ -31,8 +31,8 @@ const BATCH: usize = 200;
 
 /// The files of a split, and where to write.
 pub(super) struct SplitFiles<'a> {
-    pub(super) about: &'a AboutTable,
-    pub(super) number: usize,
+    about: &'a AboutTable,
+    number: usize,
     scratch: tempfile::TempDir,
     train: PathBuf,
     test: PathBuf,

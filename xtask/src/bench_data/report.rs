@@ -38,7 +38,7 @@ pub(super) fn page(runs: &[TableRun]) -> String {
             let ScoreSummary { mean, deviation } =
                 ScoreSummary::of(found.iter().map(|fold| fold.score));
             let _ = match found.is_empty() {
-                true => write!(page, " – |"),
+                true => write!(page, " {} |", table::NOTHING),
                 false => write!(page, " {mean:.2} ± {deviation:.2} |"),
             };
         }
@@ -46,8 +46,8 @@ pub(super) fn page(runs: &[TableRun]) -> String {
     }
     let _ = writeln!(
         page,
-        "\n## Differences\n\nGradus minus the contestant, on the same splits, and the plain standard error of the mean difference; p of the corrected resampled t-test, which counts that \
-        splits share rows.\n"
+        "\n## Differences\n\nGradus minus the contestant, on the same splits, and the plain standard error of the mean \
+        difference; p of the corrected resampled t-test, which counts that splits share rows.\n"
     );
     let _ = writeln!(page, "| table | {} |", SCORED[1..].join(" | "));
     let _ = writeln!(page, "|---|{}", "--:|".repeat(SCORED.len() - 1));
@@ -73,7 +73,7 @@ pub(super) fn page(runs: &[TableRun]) -> String {
         let all = tables.iter().filter_map(|about| difference(runs, &about.name, contestant));
         let all: Vec<f64> = all.map(|found| found.difference.mean).collect();
         match all.is_empty() {
-            true => " – |".to_owned(),
+            true => format!(" {} |", table::NOTHING),
             false => format!(" {:+.2} |", ScoreSummary::of(all).mean),
         }
     });
@@ -111,15 +111,22 @@ fn difference(runs: &[TableRun], table: &str, contestant: &str) -> Option<Paired
     PairedComparison::new(&ours, &theirs).ok()
 }
 
+/// The runs of a contestant.
+fn runs_of<'a>(
+    runs: &'a [TableRun],
+    table: &str,
+    contestant: &str,
+) -> impl Iterator<Item = &'a TableRun> {
+    runs.iter().filter(move |run| run.about.name == table && run.contestant == contestant)
+}
+
 /// The seconds of a contestant, by split.
 fn seconds(runs: &[TableRun], table: &str, contestant: &str) -> BTreeMap<usize, f64> {
-    let of = runs.iter().filter(|run| run.about.name == table && run.contestant == contestant);
-    of.map(|run| (run.split, run.seconds)).collect()
+    runs_of(runs, table, contestant).map(|run| (run.split, run.seconds)).collect()
 }
 
 /// The scores of a contestant, by split.
 fn scores(runs: &[TableRun], table: &str, contestant: &str) -> Vec<FoldScore> {
-    let of = runs.iter().filter(|run| run.about.name == table && run.contestant == contestant);
     let score = |run: &TableRun| -> Option<FoldScore> {
         let test_rows = run.about.test_rows();
         let known_rows = run.about.rows - test_rows;
@@ -133,7 +140,7 @@ fn scores(runs: &[TableRun], table: &str, contestant: &str) -> Vec<FoldScore> {
             score: run.score?,
         })
     };
-    let mut found: Vec<FoldScore> = of.filter_map(score).collect();
+    let mut found: Vec<FoldScore> = runs_of(runs, table, contestant).filter_map(score).collect();
     found.sort_by_key(|score| score.fold);
     found
 }
