@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-/// The time between two looks at a process that runs.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The time between two looks at a process that has run for so long: a hundredth, so that who times it errs by no more.
+fn pause(ran: Duration) -> Duration {
+    (ran / 100).clamp(Duration::from_millis(1), Duration::from_millis(100))
+}
 
 /// Whether a program can be started.
 pub(crate) fn is_installed(program: &str) -> bool {
@@ -113,7 +115,7 @@ pub(crate) fn read_watched(
             break status;
         }
         only_child(child.id()).into_iter().for_each(&mut *watch);
-        thread::sleep(PAUSE);
+        thread::sleep(pause(begin.elapsed()));
     };
     let is_late = begin.elapsed().as_secs() >= limit_secs.get();
     ensure!(status.success() || !is_late, "killed after {limit_secs} s");
