@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-/// The time between two looks at a process that has run for so long: a hundredth, so that who times it errs by no more.
+/// The time between two looks at a process that has run for so long: a hundredth of it, by which a timing may err, and at
+/// least a millisecond.
 fn pause(ran: Duration) -> Duration {
     (ran / 100).clamp(Duration::from_millis(1), Duration::from_millis(100))
 }
