@@ -10,6 +10,7 @@ use diagnostics::table::markdown;
 use gradus::events::{Event, Reader};
 use serde_json::Value;
 
+use crate::binary::{self, Profile};
 use crate::browser::driver::{self, Browser, Driver};
 use crate::browser::program::ServingProcess;
 use crate::process;
@@ -44,8 +45,7 @@ pub(crate) fn run(args: &BenchLiveArgs) -> anyhow::Result<()> {
     if let Some(missing) = driver::missing() {
         bail!(missing);
     }
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
-    let gradus = std::env::current_dir()?.join("target/release/gradus");
+    let gradus = binary::build(Profile::Release)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut speeds = WAYS.map(|_| Vec::new());
     for round in 1..=args.rounds {

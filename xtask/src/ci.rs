@@ -5,11 +5,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
+use crate::binary::{self, Profile};
 #[cfg(feature = "browser")]
 use crate::browser;
-use crate::{cross, kill, process, tidy};
+use crate::{cross, fuzz, kill, process, tidy};
 
 /// A named check. It returns what is missing on this machine if it cannot run.
 struct CiStep {
@@ -24,6 +25,7 @@ const STEPS: &[&[CiStep]] = &[
     &[CiStep { name: "tidy", run: || always(tidy::run()) }],
     &[CiStep { name: "javascript", run: javascript }],
     &[CiStep { name: "clippy", run: || always(clippy()) }],
+    &[CiStep { name: "supply chain", run: supply_chain }],
     &[CiStep { name: "parquet", run: || always(parquet()) }],
     &[CiStep { name: "docs", run: || always(docs()) }],
     &[CiStep { name: "wasm", run: cross::wasm }],
@@ -32,6 +34,7 @@ const STEPS: &[&[CiStep]] = &[
         CiStep { name: "neon", run: cross::neon },
     ],
     &[CiStep { name: "kill", run: kill::run_if_installed }],
+    &[CiStep { name: "fuzz", run: fuzz::run_if_installed }],
     #[cfg(feature = "browser")]
     &[CiStep {
         name: "browser",
@@ -102,6 +105,22 @@ fn clippy() -> anyhow::Result<()> {
     process::run(Command::new("cargo").args(args.split(' ')))
 }
 
+/// Checks licences, sources and bans of all packages by `deny.toml`, advisories where their database can be reached, and that
+/// every crate packages.
+fn supply_chain() -> anyhow::Result<Option<String>> {
+    let package = "package --workspace --exclude xtask --no-verify --allow-dirty --quiet";
+    process::run(Command::new("cargo").args(package.split(' ')))?;
+    if !process::is_installed("cargo-deny") {
+        return Ok(Some("cargo-deny is not installed".into()));
+    }
+    process::run(Command::new("cargo").args(["deny", "check", "licenses", "bans", "sources"]))?;
+    match process::read(Command::new("cargo").args(["deny", "fetch", "db"])) {
+        Ok(_) => process::run(Command::new("cargo").args(["deny", "check", "advisories"]))?,
+        Err(_) => println!("advisories: not checked, their database cannot be reached"),
+    }
+    Ok(None)
+}
+
 /// Checks and tests the feature that no other build has.
 fn parquet() -> anyhow::Result<()> {
     let package = ["--package", "gradus-data", "--features", "parquet"];
@@ -121,9 +140,9 @@ const MOST_BYTES: u64 = 25_000_000;
 
 /// Builds what users install, and checks its size.
 fn binary() -> anyhow::Result<()> {
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
-    let file = "target/release/gradus";
-    let bytes = fs::metadata(file).with_context(|| file.to_owned())?.len();
+    let file = binary::build(Profile::Release)?;
+    let bytes = fs::metadata(&file)?.len();
+    let file = file.display();
     ensure!(bytes <= MOST_BYTES, "{file}: expected at most {MOST_BYTES} bytes, found {bytes}");
     Ok(())
 }

@@ -10,6 +10,7 @@ use gradus::kernels::Isa;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::binary::{self, Profile};
 use crate::table::{bounds, mean_and_error, median, replaced};
 use crate::{json_lines, machine, process};
 
@@ -94,8 +95,7 @@ pub(crate) fn run(args: &Fast99Args) -> anyhow::Result<()> {
     let mut done: Vec<FinishedTraining> = json_lines::read(RUNS)?;
     let [presets, changes] = [presets(), changes()];
     if !args.table_only {
-        let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
-        process::run(Command::new("cargo").args(build))?;
+        binary::build(Profile::Release)?;
         let changes = changes.iter().filter(|_| !args.presets_only);
         for training in presets.iter().chain(changes).flat_map(|row| &row.trainings) {
             if done.iter().all(|run| run.training != *training) {
@@ -155,7 +155,7 @@ fn trainings(
 
 fn train(training: Training) -> anyhow::Result<FinishedTraining> {
     let folder = tempfile::tempdir()?;
-    let mut gradus = Command::new("target/release/gradus");
+    let mut gradus = Command::new(binary::path(Profile::Release)?);
     gradus.args(["train", &training.preset, "--json", "--seed", &training.seed.to_string()]);
     gradus.arg("--run").arg(folder.path().join("run")).env("GRADUS_ISA", &training.isa);
     for setting in &training.settings {

@@ -1,8 +1,8 @@
 //! `cargo xtask kill`: kills runs at random moments and inside of saves, and expects each to continue to the same bytes.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -13,13 +13,18 @@ use gradus::events::Event;
 use gradus::kernels::random::Stream;
 use gradus::runs::{RunFolder, SavedModel};
 
-use crate::process;
+use crate::binary::{self, Profile};
+use crate::{large_data, process};
 
 /// The numbers of the tests that were passed, after a line that tells which binary did so.
 const DONE: &str = "target/kill.txt";
 
-/// What keeps something from step to step, and saves at fixed steps, so that a save can be found again.
-const EXPERIMENT: &str = r#"
+/// Runs that keep something from step to step and save at fixed steps, so that a save can be found again: on the digits, on
+/// a table and on pictures that are read from files.
+pub(crate) const CASES: [KillCase; 3] = [
+    KillCase {
+        name: "digits",
+        text: r#"
 [data]
 source = "mnist"
 limit = 1000
@@ -41,7 +46,66 @@ batch = 50
 steps = 600
 evaluate_every = 150
 checkpoint_every = 40
-"#;
+"#,
+    },
+    // Most of its time it evaluates.
+    KillCase {
+        name: "table",
+        text: r#"
+[data]
+source = { kind = "files", train = "rows.csv", target = "class" }
+validation = 0.1
+test = 0.6
+
+[model]
+input = [4]
+layers = [
+  { kind = "linear", units = 40 }, "layer_norm", "selu", { kind = "dropout", rate = 0.1 },
+  { kind = "linear", units = 2 },
+]
+
+[train]
+optimizer = { kind = "adamw", weight_decay = 0.01 }
+schedule = { kind = "cosine", start = 0.01 }
+lookahead = {}
+batch = 64
+steps = 600
+evaluate_every = 20
+checkpoint_every = 40
+"#,
+    },
+    KillCase {
+        name: "pictures",
+        text: r#"
+[data]
+source = { kind = "files", train = "pictures" }
+validation = 20
+augment = [{ kind = "flip" }]
+
+[model]
+input = [12, 12, 3]
+layers = [
+  { kind = "conv2d", filters = 6, kernel = 3 }, "batch_norm", "relu", { kind = "max_pool2d", size = 2 },
+  "flatten", { kind = "linear", units = 2 },
+]
+
+[train]
+optimizer = { kind = "nesterov", momentum = 0.9 }
+schedule = { kind = "step", start = 0.01, every = 200, factor = 0.5 }
+batch = 16
+steps = 600
+evaluate_every = 60
+checkpoint_every = 40
+"#,
+    },
+];
+
+/// What is trained.
+pub(crate) struct KillCase {
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+}
+
 const STEPS: u64 = 600;
 const SAVED_EVERY: u64 = 10;
 
@@ -52,12 +116,12 @@ const TRACER: &str = "strace";
 /// How many runs are killed.
 #[derive(clap::Args)]
 pub(crate) struct KillArgs {
-    /// Runs that are killed at random moments, some of them several times.
-    #[arg(long, default_value_t = 100)]
+    /// Runs that are killed at random moments, some of them several times: of each kind of data a third.
+    #[arg(long, default_value_t = 201)]
     runs: u64,
 
     /// Runs that are killed inside of a save, each before another system call; needs strace.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 51)]
     saves: usize,
 
     /// The binary that is tested [default: one that is built].
@@ -70,7 +134,7 @@ pub(crate) fn run_if_installed() -> anyhow::Result<Option<String>> {
     if !process::is_installed(TRACER) {
         return Ok(Some(format!("{TRACER} is not installed")));
     }
-    run(&KillArgs { runs: 5, saves: 5, binary: None })?;
+    run(&KillArgs { runs: 6, saves: 6, binary: None })?;
     Ok(None)
 }
 
@@ -80,42 +144,46 @@ pub(crate) fn run_if_installed() -> anyhow::Result<Option<String>> {
 ///
 /// The first run that came to another end, with its number.
 pub(crate) fn run(args: &KillArgs) -> anyhow::Result<()> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize()?,
-        None => {
-            process::run(Command::new("cargo").args(["build", "--package", "gradus-cli"]))?;
-            let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-            Path::new(&target).join("debug/gradus").canonicalize()?
-        }
-    };
+    let binary = binary(args.binary.as_deref())?;
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().canonicalize()?;
-    fs::write(folder.join("kill.toml"), EXPERIMENT)?;
-    let mut killer =
-        Killer { binary, folder, expected: RunResult::default(), duration: Duration::ZERO };
-    let undisturbed = killer.folder.join("undisturbed");
-    let begin = Instant::now();
-    ensure!(killer.train(&undisturbed, 2).status()?.success(), "the undisturbed run fails");
-    killer.duration = begin.elapsed();
-    killer.expected = outcome(&undisturbed)?;
-    println!("undisturbed: {:.1} s, {}", killer.duration.as_secs_f64(), killer.expected.digest);
-
-    let mut done = Done::open(&killer)?;
+    write_data(&folder)?;
+    let killers = CASES.iter().map(|case| Killer::new(&binary, &folder, case));
+    let killers = killers.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut done = Done::open(&killers)?;
     for number in 1..=args.runs {
-        done.once(&format!("run {number}"), || killer.kill_at_random(number))?;
+        let killer = &killers[number as usize % killers.len()];
+        done.once(&format!("{} run {number}", killer.name), || killer.kill_at_random(number))?;
     }
-    if args.saves > 0 {
+    let saves = args.saves.div_ceil(killers.len());
+    for killer in killers.iter().filter(|_| saves > 0) {
         let calls = killer.calls()?;
-        for i in 0..args.saves {
-            let (call, count) = &calls[i * calls.len() / args.saves];
-            done.once(&format!("save {call} {count}"), || killer.kill_before(call, *count))?;
+        for i in 0..saves {
+            let (call, count) = &calls[i * calls.len() / saves];
+            let name = format!("{} save {call} {count}", killer.name);
+            done.once(&name, || killer.kill_before(call, *count))?;
         }
     }
     println!(
         "{} runs killed at random and {} inside of a save: all the same",
-        args.runs, args.saves
+        args.runs,
+        saves * killers.len()
     );
     Ok(())
+}
+
+/// The binary that is named, or one that is built.
+pub(crate) fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(binary) = named {
+        return Ok(binary.canonicalize()?);
+    }
+    binary::build(Profile::Dev)
+}
+
+/// Writes a table and a folder of pictures.
+pub(crate) fn write_data(folder: &Path) -> anyhow::Result<()> {
+    large_data::write_rows(&mut BufWriter::new(File::create(folder.join("rows.csv"))?), 4, 20_000)?;
+    large_data::write_pictures(&folder.join("pictures"), 12, 200)
 }
 
 /// Which tests were passed, in a file.
@@ -125,10 +193,11 @@ struct Done {
 }
 
 impl Done {
-    fn open(killer: &Killer) -> anyhow::Result<Self> {
-        let metadata = fs::metadata(&killer.binary)?;
+    fn open(killers: &[Killer]) -> anyhow::Result<Self> {
+        let metadata = fs::metadata(&killers[0].binary)?;
         let modified = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
-        let tested = format!("{modified} {} {}", metadata.len(), killer.expected.digest);
+        let digests: Vec<&str> = killers.iter().map(|of| &*of.expected.digest).collect();
+        let tested = format!("{modified} {} {}", metadata.len(), digests.join(" "));
         let text = fs::read_to_string(DONE).unwrap_or_default();
         let (first, names) = text.split_once('\n').unwrap_or_default();
         let is_same = first == tested;
@@ -157,22 +226,45 @@ impl Done {
     }
 }
 
-struct Killer {
+/// What is killed, and what it comes to if it is not.
+pub(crate) struct Killer {
+    name: &'static str,
     binary: PathBuf,
+    /// Where the experiment, its data and the runs are.
     folder: PathBuf,
     expected: RunResult,
     duration: Duration,
 }
 
 impl Killer {
+    /// Trains a run that nothing disturbs.
+    pub(crate) fn new(binary: &Path, folder: &Path, case: &KillCase) -> anyhow::Result<Self> {
+        let KillCase { name, text } = *case;
+        fs::write(folder.join(format!("{name}.toml")), text)?;
+        let (binary, folder) = (binary.to_owned(), folder.to_owned());
+        let mut killer =
+            Self { name, binary, folder, expected: RunResult::default(), duration: Duration::ZERO };
+        let undisturbed = killer.folder.join(format!("{name}-undisturbed"));
+        let begin = Instant::now();
+        ensure!(killer.train(&undisturbed, 2).status()?.success(), "{name}: the run fails");
+        killer.duration = begin.elapsed();
+        killer.expected = outcome(&undisturbed)?;
+        println!(
+            "{name}, undisturbed: {:.1} s, {}",
+            killer.duration.as_secs_f64(),
+            killer.expected.digest
+        );
+        Ok(killer)
+    }
+
     /// Starts a run, or continues it if it has a checkpoint.
-    fn train(&self, run: &Path, threads: u64) -> Command {
+    pub(crate) fn train(&self, run: &Path, threads: u64) -> Command {
         let mut command = Command::new(&self.binary);
         command.current_dir(&self.folder).arg("train");
         if RunFolder::checkpoints(run).is_empty() && !run.join(RunFolder::LAST).exists() {
             // Killed before it had begun.
             let _ = fs::remove_dir_all(run);
-            command.args(["kill.toml", "--run"]).arg(run);
+            command.arg(format!("{}.toml", self.name)).arg("--run").arg(run);
         } else {
             command.arg("--resume").arg(run);
         }
@@ -183,7 +275,7 @@ impl Killer {
 
     fn kill_at_random(&self, number: u64) -> anyhow::Result<String> {
         let mut random = Stream::new(number, 0);
-        let run = self.folder.join(format!("run-{number}"));
+        let run = self.folder.join(format!("{}-{number}", self.name));
         let mut killed_at = Vec::new();
         loop {
             let threads = 1 + random.below(4);
@@ -209,7 +301,7 @@ impl Killer {
     }
 
     /// Starts a run under the tracer, which watches what happens to checkpoints.
-    fn trace(&self, run: &Path, log: &Path, options: &[String]) -> Command {
+    pub(crate) fn trace(&self, run: &Path, log: &Path, options: &[String]) -> Command {
         let train = self.train(run, 2);
         let mut command = Command::new(TRACER);
         let folder = run.join("checkpoints");
@@ -228,8 +320,9 @@ impl Killer {
 
     /// Every system call of a run that has to do with a checkpoint: its name, and how many of that name there were with it.
     fn calls(&self) -> anyhow::Result<Vec<(String, usize)>> {
-        let log = self.folder.join("calls.txt");
-        let status = self.trace(&self.folder.join("traced"), &log, &[]).status()?;
+        let log = self.folder.join(format!("{}-calls.txt", self.name));
+        let status =
+            self.trace(&self.folder.join(format!("{}-traced", self.name)), &log, &[]).status()?;
         ensure!(status.success(), "{TRACER}: {status}");
         let (mut calls, mut counts) = (Vec::new(), HashMap::new());
         for line in fs::read_to_string(&log)?.lines() {
@@ -247,7 +340,7 @@ impl Killer {
 
     /// Kills a run as it is about to do a system call.
     fn kill_before(&self, call: &str, count: usize) -> anyhow::Result<String> {
-        let run = self.folder.join(format!("{call}-{count}"));
+        let run = self.folder.join(format!("{}-{call}-{count}", self.name));
         let inject = format!("--inject={call}:signal=KILL:when={count}");
         let status = self.trace(&run, Path::new("/dev/null"), &[inject]).status()?;
         ensure!(!status.success(), "it was not killed");
@@ -261,7 +354,20 @@ impl Killer {
         Ok(format!("continued with {newest}"))
     }
 
-    fn check(&self, run: &Path) -> anyhow::Result<()> {
+    /// The binary that is tested.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    /// An error unless the network of a run is that of one that nothing disturbs.
+    pub(crate) fn check_digest(&self, run: &Path) -> anyhow::Result<()> {
+        let (found, expected) = (SavedModel::read(run)?.weights_digest(), &self.expected.digest);
+        ensure!(found == *expected, "{found}, expected {expected}");
+        Ok(())
+    }
+
+    /// An error unless a run came to what one comes to that nothing disturbs. Then it is removed.
+    pub(crate) fn check(&self, run: &Path) -> anyhow::Result<()> {
         let RunResult { digest, log } = outcome(run)?;
         let expected = &self.expected;
         ensure!(digest == expected.digest, "{digest}, expected {}", expected.digest);

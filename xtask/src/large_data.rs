@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use gradus::kernels::random::Stream;
 
+use crate::binary::{self, Profile};
 use crate::{machine, process};
 
 /// Rows of the table.
@@ -41,10 +42,11 @@ pub(crate) struct LargeDataArgs {
 pub(crate) fn run(args: &LargeDataArgs) -> anyhow::Result<()> {
     let folder = Path::new(&args.folder);
     fs::create_dir_all(folder)?;
-    write_once(&folder.join("rows.csv"), |to| write_rows(&mut BufWriter::new(File::create(to)?)))?;
-    write_once(&folder.join("pictures"), write_pictures)?;
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
-    let program = std::env::current_dir()?.join("target/release/gradus");
+    write_once(&folder.join("rows.csv"), |to| {
+        write_rows(&mut BufWriter::new(File::create(to)?), FEATURES, ROWS)
+    })?;
+    write_once(&folder.join("pictures"), |to| write_pictures(to, SIDE, PICTURES))?;
+    let program = binary::build(Profile::Release)?;
     println!("{}", machine::name());
     for (data, rows) in [("rows.csv", ROWS), ("pictures", PICTURES)] {
         let scratch = tempfile::tempdir()?;
@@ -77,13 +79,13 @@ fn write_once(to: &Path, write: impl FnOnce(&Path) -> anyhow::Result<()>) -> any
 }
 
 /// Rows of two classes: the sign of a sum of features with noise.
-fn write_rows(to: &mut dyn Write) -> anyhow::Result<()> {
+pub(crate) fn write_rows(to: &mut dyn Write, features: usize, rows: usize) -> anyhow::Result<()> {
     let mut random = Stream::new(1, 1);
-    let names: Vec<String> = (0..FEATURES).map(|i| format!("x{i}")).collect();
+    let names: Vec<String> = (0..features).map(|i| format!("x{i}")).collect();
     writeln!(to, "{},class", names.join(","))?;
-    for _ in 0..ROWS {
+    for _ in 0..rows {
         let mut sum = 0.5 * random.normal();
-        for i in 0..FEATURES {
+        for i in 0..features {
             let x = random.normal();
             sum += if i % 2 == 0 { x } else { 0.3 * x * x };
             write!(to, "{x:.3},")?;
@@ -93,22 +95,22 @@ fn write_rows(to: &mut dyn Write) -> anyhow::Result<()> {
     Ok(to.flush()?)
 }
 
-/// A folder of pictures for each of two classes: bright above, or bright below.
-fn write_pictures(folder: &Path) -> anyhow::Result<()> {
+/// A folder of square pictures for each of two classes: bright above, or bright below.
+pub(crate) fn write_pictures(folder: &Path, side: usize, pictures: usize) -> anyhow::Result<()> {
     let mut random = Stream::new(1, 2);
     for class in ["above", "below"] {
         fs::create_dir_all(folder.join(class))?;
     }
-    for i in 0..PICTURES {
+    for i in 0..pictures {
         let class = ["above", "below"][i % 2];
         let pixel = |at: usize| {
-            let is_above = at < 3 * SIDE * SIDE / 2;
+            let is_above = at < 3 * side * side / 2;
             let light = if is_above == (class == "above") { 80 } else { 0 };
             light + random.below(150) as u8
         };
-        let pixels: Vec<u8> = (0..3 * SIDE * SIDE).map(pixel).collect();
+        let pixels: Vec<u8> = (0..3 * side * side).map(pixel).collect();
         let file = File::create(folder.join(class).join(format!("{i}.png")))?;
-        let mut encoder = png::Encoder::new(BufWriter::new(file), SIDE as u32, SIDE as u32);
+        let mut encoder = png::Encoder::new(BufWriter::new(file), side as u32, side as u32);
         encoder.set_color(png::ColorType::Rgb);
         encoder.write_header()?.write_image_data(&pixels)?;
     }
@@ -116,7 +118,7 @@ fn write_pictures(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// The largest resident memory of a process so far.
-fn peak_mb(id: u32) -> anyhow::Result<u64> {
+pub(crate) fn peak_mb(id: u32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes: u64 = peak.context("VmHWM")?.trim().trim_end_matches(" kB").parse()?;

@@ -14,13 +14,20 @@ mod bench_data;
 #[cfg(feature = "browser")]
 mod bench_live;
 mod bench_peers;
+mod binary;
 #[cfg(feature = "browser")]
 mod browser;
 mod build_cost;
 mod ci;
 mod compare;
 mod cross;
+#[cfg(unix)]
+mod crowd;
+mod dist;
 mod fast99;
+#[cfg(unix)]
+mod faults;
+mod fuzz;
 mod interop;
 mod json_lines;
 mod kill;
@@ -69,6 +76,25 @@ enum RepositoryTask {
     /// Needs Python 3. The first run installs packages in the folder `gradus/tables` of the user's cache, some GB from the
     /// package index. Continues where it was stopped.
     BenchData(bench_data::BenchDataArgs),
+    /// Serve a run in training to 256 streams, 512 connections that never read and 10,000 malformed requests, and command it.
+    ///
+    /// Runs on Linux. Exits 1 if more than one of 100 commands is answered after more than a second, or if the server takes
+    /// more than 5 % of the processor time of the training.
+    #[cfg(unix)]
+    Crowd(crowd::CrowdArgs),
+    /// Disturb runs with full, slow and forbidden disks, flipped bytes, stopped processes and clocks that jump, and check that
+    /// each says what is safe and continues to the same bytes.
+    ///
+    /// Runs on Linux; needs strace and faketime. Takes about ten minutes.
+    #[cfg(unix)]
+    Faults(faults::FaultsArgs),
+    /// Attack the readers of foreign bytes with inputs that were never seen: `fuzz/src/targets`.
+    ///
+    /// Needs a C++ compiler. Builds everything once more with instruments. Exits 1 if an input makes a reader panic, hang
+    /// or take too much memory.
+    Fuzz(fuzz::FuzzArgs),
+    /// Write the archive that users unpack, and try it out: `target/dist`.
+    Dist,
     /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64.
     ///
     /// Needs Python 3. The first run installs PyTorch in the folder `gradus/interop` of the user's cache, 3 GB from the
@@ -137,6 +163,12 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Browser(args) => browser::run(&args),
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
+        #[cfg(unix)]
+        RepositoryTask::Crowd(args) => crowd::run(&args),
+        #[cfg(unix)]
+        RepositoryTask::Faults(args) => faults::run(&args),
+        RepositoryTask::Fuzz(args) => fuzz::run(&args),
+        RepositoryTask::Dist => dist::run(),
         RepositoryTask::Interop => interop::run(),
         RepositoryTask::BenchData(args) => bench_data::run(&args),
         RepositoryTask::LargeData(args) => large_data::run(&args),

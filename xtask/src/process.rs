@@ -158,6 +158,13 @@ fn quote_word(word: &OsStr) -> String {
     if word.contains(' ') { format!("\"{word}\"") } else { word }
 }
 
+/// The target this machine compiles for, such as `x86_64-unknown-linux-gnu`.
+pub(crate) fn host_target() -> anyhow::Result<String> {
+    let version = read(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV: no line `host:`")?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use clap::Args;
 use gradus::drawing::escaped;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::binary::{self, Profile};
 use crate::process;
 
 const PAGE: &str = "docs/own-data.svg";
@@ -41,8 +42,7 @@ pub(crate) struct RecordArgs {
 /// If the program `script` of util-linux is missing, the run fails, or the file cannot be written.
 pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<()> {
     ensure!(process::is_installed("script"), "script is not installed (Debian package bsdutils)");
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
-    let binary = std::path::absolute("target/release/gradus")?;
+    let binary = binary::build(Profile::Release)?;
     let name = args.data.file_name().unwrap_or_default().to_string_lossy();
     let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "._".contains(sign);
     ensure!(

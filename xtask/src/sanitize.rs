@@ -2,8 +2,6 @@
 
 use std::process::Command;
 
-use anyhow::Context as _;
-
 use crate::process;
 
 const FLAGS: &str = "-Zsanitizer=address";
@@ -14,7 +12,7 @@ const FLAGS: &str = "-Zsanitizer=address";
 ///
 /// If a test fails or the sanitizer stops one.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let host = host_target()?;
+    let host = process::host_target()?;
     let args = ["test", "--package", "gradus-kernels", "--target-dir", "target/sanitize"];
     process::run(
         Command::new("cargo")
@@ -28,11 +26,4 @@ pub(crate) fn run() -> anyhow::Result<()> {
             // Stable Rust ships the sanitizer's runtime, but keeps its flag for nightly.
             .env("RUSTC_BOOTSTRAP", "1"),
     )
-}
-
-/// The target this machine compiles for, such as `x86_64-unknown-linux-gnu`.
-fn host_target() -> anyhow::Result<String> {
-    let version = process::read(Command::new("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc -vV: no line `host:`")?.to_owned())
 }

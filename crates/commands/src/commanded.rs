@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use gradus::events::Command;
 
+use crate::output::stderr;
+
 /// Commands that may wait.
 const MAX_WAITING: usize = 64;
 /// The longest line.
@@ -71,7 +73,7 @@ fn read(input: &mut impl BufRead, sender: &SyncSender<Command>) -> io::Result<()
 
 fn say(problem: &dyn std::fmt::Display) {
     // Nobody may listen.
-    let _ = writeln!(io::stderr(), "warning: standard input: {problem}");
+    let _ = writeln!(stderr(), "warning: standard input: {problem}");
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
-//! Training on data that was dropped on a page: `gradus train --data` in a process of its own.
+//! Training that a page asks for, in a process of its own: on data that was dropped on it, and of runs that continue.
 
 use std::env;
-use std::io::{Read as _, Write as _};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use gradus::events::Command;
 use gradus::studio::{DataTrainer, Uploads};
@@ -14,15 +16,21 @@ use serde_json::json;
 
 /// How often it is looked whether the run is recorded.
 const PERIOD: Duration = Duration::from_millis(50);
-/// The most that is read of what the process says.
-const MAX_SAID: u64 = 1 << 16;
+/// For so long it is waited for a run to continue.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that is kept of what the process says.
+const MAX_SAID: usize = 1 << 16;
 
 /// The files are kept beside the directory of the runs, in `uploads`.
 pub(crate) fn uploads(runs: &Path) -> Uploads {
     let folder = std::path::absolute(runs).unwrap_or_else(|_| runs.to_owned());
     Uploads {
         folder: folder.with_file_name("uploads"),
-        trainer: Box::new(ProcessTrainer { runs: folder, last: Mutex::default() }),
+        trainer: Box::new(ProcessTrainer {
+            runs: folder,
+            last: Mutex::default(),
+            starting: Mutex::default(),
+        }),
     }
 }
 
@@ -30,57 +38,99 @@ pub(crate) fn uploads(runs: &Path) -> Uploads {
 #[derive(Debug)]
 struct ProcessTrainer {
     runs: PathBuf,
-    /// The run directory of the last one.
-    last: Mutex<Option<(PathBuf, Child)>>,
+    last: Mutex<Option<TrainProcess>>,
+    /// Held while one starts.
+    starting: Mutex<()>,
+}
+
+/// A process that trains, or has.
+#[derive(Debug)]
+struct TrainProcess {
+    run: PathBuf,
+    process: Child,
+    /// Reads what it says, so that it never waits, and returns its error. None once that was asked for.
+    listening: Option<JoinHandle<String>>,
+    error: String,
 }
 
 impl DataTrainer for ProcessTrainer {
     fn begin(&self, data: &Path) -> Result<PathBuf, String> {
-        if let Some(run) = running(&mut self.last()) {
-            return Err(format!("{} still trains: try again when it has ended", run.display()));
-        }
         let run = self.free_run(data);
-        let mut process = train(data, &run).map_err(|error| format!("gradus train: {error}"))?;
-        let mut said = process.stderr.take().map(|said| said.take(MAX_SAID));
-        let listening = thread::spawn(move || {
-            let mut text = String::new();
-            if let Some(said) = &mut said {
-                let _ = said.read_to_string(&mut text);
-            }
-            text
-        });
-        loop {
-            let ended = process.try_wait().map_err(|error| error.to_string())?;
-            if run.join("events.jsonl").exists() {
-                *self.last() = Some((run.clone(), process));
-                return Ok(run);
-            }
-            if ended.is_some() {
-                let text = listening.join().unwrap_or_default();
-                return Err(text.trim().trim_start_matches("error: ").to_owned());
-            }
-            thread::sleep(PERIOD);
-        }
+        let arguments = [OsStr::new("--data"), data.as_os_str(), OsStr::new("--run")];
+        self.start(&run, &arguments, || run.join("events.jsonl").exists())?;
+        Ok(run)
+    }
+
+    fn resume(&self, run: &Path) -> Result<(), String> {
+        let run = std::path::absolute(run).map_err(|error| error.to_string())?;
+        let written = || fs::metadata(run.join("events.jsonl")).and_then(|log| log.modified()).ok();
+        let before = written();
+        let begin = Instant::now();
+        // What takes long is the data: whatever is wrong with the run is said before.
+        self.start(&run, &[OsStr::new("--resume")], || {
+            written() != before || begin.elapsed() >= PATIENCE
+        })
     }
 
     fn trains(&self, run: &Path) -> bool {
-        running(&mut self.last()).is_some_and(|trained| is_same(trained, run))
+        self.last().as_mut().is_some_and(|last| last.is_running() && is_same(&last.run, run))
+    }
+
+    fn failure(&self, run: &Path) -> Option<String> {
+        self.last().as_mut().filter(|last| is_same(&last.run, run))?.failure().map(str::to_owned)
     }
 
     fn send(&self, run: &Path, command: Command) -> Option<bool> {
         let mut last = self.last();
-        let (_, process) = last.as_mut().filter(|(trained, _)| is_same(trained, run))?;
+        let last = last.as_mut().filter(|last| is_same(&last.run, run))?;
         let line = json!(command).to_string() + "\n";
         // A thread of the process reads all the time: the pipe has space for a thousand commands that it has not read.
-        let mut write = || process.stdin.as_mut()?.write_all(line.as_bytes()).ok();
+        let mut write = || last.process.stdin.as_mut()?.write_all(line.as_bytes()).ok();
         Some(write().is_some())
     }
 }
 
-/// The run directory, if its process has not ended.
-fn running(last: &mut Option<(PathBuf, Child)>) -> Option<&Path> {
-    let (run, process) = last.as_mut()?;
-    matches!(process.try_wait(), Ok(None)).then_some(run)
+impl TrainProcess {
+    fn start(run: &Path, arguments: &[&OsStr]) -> std::io::Result<Self> {
+        let mut command = process::Command::new(env::current_exe()?);
+        command.args(["train", "--commands"]).args(arguments).arg(run);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn()?;
+        let said = process.stderr.take();
+        let listening = thread::spawn(move || said.map(error_of).unwrap_or_default());
+        let run = run.to_owned();
+        Ok(Self { run, process, listening: Some(listening), error: String::new() })
+    }
+
+    fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Why it has failed, if it has.
+    fn failure(&mut self) -> Option<&str> {
+        let status = self.process.try_wait().ok()??;
+        if let Some(listening) = self.listening.take() {
+            self.error = listening.join().unwrap_or_default();
+        }
+        (!status.success()).then_some(&*self.error)
+    }
+}
+
+/// Reads what a process says to its end, and returns its error, or the end of it all.
+fn error_of(mut said: impl Read) -> String {
+    let (mut kept, mut part) = (Vec::new(), [0; 1 << 12]);
+    loop {
+        match said.read(&mut part) {
+            Ok(0) => break,
+            Ok(n) => kept.extend_from_slice(&part[..n]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+        kept.drain(..kept.len().saturating_sub(MAX_SAID));
+    }
+    let text = String::from_utf8_lossy(&kept);
+    let error = text.rfind("error: ").map_or(&*text, |at| &text[at + "error: ".len()..]);
+    error.trim().to_owned()
 }
 
 /// Whether a path, absolute or not, leads to a run whose path is absolute.
@@ -89,8 +139,35 @@ fn is_same(run: &Path, path: &Path) -> bool {
 }
 
 impl ProcessTrainer {
-    fn last(&self) -> MutexGuard<'_, Option<(PathBuf, Child)>> {
+    fn last(&self) -> MutexGuard<'_, Option<TrainProcess>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a process that trains the run in a directory, and waits until it does.
+    fn start(
+        &self,
+        run: &Path,
+        arguments: &[&OsStr],
+        trains: impl Fn() -> bool,
+    ) -> Result<(), String> {
+        let Ok(_starting) = self.starting.try_lock() else {
+            return Err("another run starts: try again in a moment".to_owned());
+        };
+        if let Some(last) = &mut *self.last()
+            && last.is_running()
+        {
+            let run = last.run.display();
+            return Err(format!("{run} still trains: try again when it has ended"));
+        }
+        let started = TrainProcess::start(run, arguments);
+        let mut started = started.map_err(|error| format!("gradus train: {error}"))?;
+        // A short run may have ended already.
+        while started.is_running() && !trains() {
+            thread::sleep(PERIOD);
+        }
+        let failure = started.failure().map(str::to_owned);
+        *self.last() = Some(started);
+        failure.map_or(Ok(()), Err)
     }
 
     /// The first of `NAME-1`, `NAME-2`, … that does not exist.
@@ -101,8 +178,20 @@ impl ProcessTrainer {
     }
 }
 
-fn train(data: &Path, run: &Path) -> std::io::Result<Child> {
-    let mut command = process::Command::new(env::current_exe()?);
-    command.args(["train", "--commands", "--data"]).arg(data).arg("--run").arg(run);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_process_is_found_behind_all_that_it_said_before() {
+        let said = |text: &str| error_of(text.as_bytes());
+        assert_eq!(said(""), "");
+        assert_eq!(said("killed\n"), "killed");
+        let warnings = "warning: the log cannot be written\n".repeat(10_000);
+        assert_eq!(
+            said(&(warnings.clone() + "error: a.csv: no rows\n  add some\n")),
+            "a.csv: no rows\n  add some"
+        );
+        assert_eq!(said(&warnings).len(), MAX_SAID - 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! The experiment selected on the command line.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -9,6 +9,8 @@ use gradus::runs::sources::DataSource;
 use gradus::runs::tune::Tuning;
 use gradus::runs::{DataSpec, Experiment, Parts, presets};
 use gradus::train::TrainError;
+
+use crate::output::stderr;
 
 /// A preset or an experiment file, with overridden settings.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,7 +36,7 @@ pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
 /// Shows settings and data that are allowed and probably mistakes.
 pub(crate) fn warn(warnings: &[String]) {
     for warning in warnings {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        let _ = writeln!(stderr(), "warning: {warning}");
     }
 }
 
@@ -164,7 +166,7 @@ impl ExperimentArgs {
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let bytes = std::fs::read(path).with_context(|| name.to_owned())?;
+            let bytes = Experiment::read_bytes(path).with_context(|| name.to_owned())?;
             return Ok((name.to_owned(), Experiment::decode(name, bytes)?));
         }
         let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();

@@ -18,12 +18,13 @@ mod signal;
 mod threads;
 
 use std::alloc::System;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
+use diagnostics::PrintableWriter;
 use gradus::kernels::Isa;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -59,11 +60,21 @@ Getting started:
 Exit codes: 0 success, 1 a requested threshold was not met, 2 usage error or bad input,
 3 nothing failed but not everything could be checked, 130 interrupted.";
 
+/// What the program takes on its command line: for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the subcommand that the arguments of the process name.
 pub fn main() -> ExitCode {
     LazyLock::force(&START);
     let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    let stdout = io::stdout().lock();
+    // In a file or a pipe names are data.
+    let mut out: Box<dyn Write> = match stdout.is_terminal() {
+        true => Box::new(PrintableWriter(stdout)),
+        false => Box::new(stdout),
+    };
     let Some(command) = cli.command else {
         // The name alone prints the help.
         let _ = write!(out, "{}", Cli::command().render_help());
@@ -71,11 +82,11 @@ pub fn main() -> ExitCode {
     };
     gradus::warn_unless_optimized();
     let isa = Isa::force_from_environment().map_err(anyhow::Error::from);
-    match isa.and_then(|()| command.run(&mut out)) {
+    match isa.and_then(|()| command.run(&mut *out)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(output::stderr(), "error: {error:#}");
             ExitCode::from(USAGE_ERROR)
         }
     }

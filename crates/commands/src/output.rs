@@ -1,11 +1,17 @@
 //! Results and numbers as text.
 
-use std::io::{self, Write};
+use std::io::{self, Stderr, Write};
 use std::process::ExitCode;
 
+use diagnostics::PrintableWriter;
 use gradus::data::columns::date_text;
 use indicatif::HumanCount;
 use serde::Serialize;
+
+/// Standard error, for text.
+pub(crate) fn stderr() -> PrintableWriter<Stderr> {
+    PrintableWriter(io::stderr())
+}
 
 /// Prints a result as one JSON object or, by `write`, as text.
 pub(crate) fn print<R: Serialize>(

@@ -12,7 +12,7 @@ use gradus::train::{Observer, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::commanded::InputCommands;
-use crate::output::{metric, thousands};
+use crate::output::{metric, stderr, thousands};
 
 /// Lines of a run at most. With all samples in one batch, every step is an epoch.
 const MOST_LINES: f64 = 100.0;
@@ -132,7 +132,7 @@ impl Progress {
 
     fn print(&self, line: &str) {
         // A closed standard error does not stop the training.
-        let _ = writeln!(io::stderr(), "{line}");
+        let _ = writeln!(stderr(), "{line}");
     }
 }
 

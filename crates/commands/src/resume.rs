@@ -1,13 +1,15 @@
 //! A run that continues, or another one that branches off from it.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, ensure};
 use gradus::nn::schedule::StepOf;
 use gradus::runs::{Experiment, RunFolder, RunFolderError, StoppedRun, TrainerState};
 use gradus::train::{TrainError, Trainer};
+
+use crate::output::stderr;
 
 /// Which run continues, and from where.
 #[derive(Clone, Debug, clap::Args)]
@@ -105,7 +107,7 @@ impl Continued {
 /// Says what follows from another length of the run.
 fn tell_length(old: &Experiment, trainer: &Trainer) {
     let new = &trainer.current().experiment;
-    let mut err = io::stderr();
+    let mut err = stderr();
     for difference in old.differences(new) {
         let _ = writeln!(err, "{difference}");
     }

@@ -1,7 +1,7 @@
 //! The web server requested on the command line.
 
 use std::env;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,8 @@ use std::time::Duration;
 use gradus::studio::{
     BoundAddress, LivePage, LiveRun, Options, Timeouts, Uploads, endpoints, live, open_data,
 };
+
+use crate::output::stderr;
 
 /// The address of the web server, and whether a browser is opened.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,12 +23,16 @@ pub(crate) struct ServeArgs {
     /// Open the page in the browser.
     #[arg(long)]
     open: bool,
+
+    /// Another name by which browsers may ask, such as that of a proxy in front; can be given several times.
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    allow_host: Vec<String>,
 }
 
 impl ServeArgs {
     /// Whether any of the options was given.
     pub(crate) fn is_given(&self) -> bool {
-        self.addr.is_some() || self.open
+        self.addr.is_some() || self.open || !self.allow_host.is_empty()
     }
 
     /// Binds the address. Done first, so that an address in use costs no training time.
@@ -58,19 +64,27 @@ impl ServeArgs {
         fragment: &str,
     ) -> anyhow::Result<()> {
         let (endpoints, timeouts) = (endpoints(), Timeouts::default());
-        let options = Options { roots, live, open_data, endpoints, uploads, timeouts };
+        let allowed_hosts = self.allow_host.clone();
+        let options =
+            Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
         let studio = address.serve(options)?;
-        let mut err = io::stderr();
-        let link = studio.link() + fragment;
-        let _ = writeln!(err, "page           {link}");
+        let mut err = stderr();
+        let _ = writeln!(err, "page           {}{fragment}", studio.link());
         if let Some(link) = studio.viewer_link() {
             let _ = writeln!(err, "read-only      {link}{fragment}");
         }
-        if self.open && !open_in_browser(&link) {
+        if self.open && !open_in_browser(&(studio.browser_link()? + fragment)) {
             let _ = writeln!(err, "could not open a browser; open the link above");
         }
         Ok(())
     }
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let is_part = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-');
+    let is_name = !text.is_empty() && text.chars().all(is_part);
+    let expected = "expected a name without a port, such as gradus.example.org";
+    if is_name { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }
 
 /// Opens a page in the browser that the system names, without waiting for it. Returns whether there is one.
@@ -96,7 +110,7 @@ pub(crate) fn stay(stop: &AtomicBool) {
     /// How often `stop` is read.
     const PERIOD: Duration = Duration::from_millis(50);
     if !stop.load(Ordering::Relaxed) {
-        let _ = writeln!(io::stderr(), "serving until Ctrl-C");
+        let _ = writeln!(stderr(), "serving until Ctrl-C");
     }
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(PERIOD);

@@ -45,7 +45,7 @@ impl Input {
     pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>, DataError> {
         match self {
             #[cfg(feature = "files")]
-            Self::Path(path) => match std::fs::File::open(path) {
+            Self::Path(path) => match files::open(path) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) => Err(self.error(error)),
             },

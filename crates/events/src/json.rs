@@ -1,7 +1,9 @@
 //! The text form of events: one JSON object a line.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, Read as _};
+use std::iter;
 
 use serde::de::value::Error as ValueError;
 use serde::de::{IgnoredAny, IntoDeserializer};
@@ -142,6 +144,8 @@ pub struct Reader<R> {
     log: R,
     /// Lines read so far.
     line: usize,
+    /// Events of the last line that are not given out yet.
+    merged: VecDeque<Result<Event, ParseError>>,
     is_cut: bool,
     is_done: bool,
 }
@@ -149,7 +153,7 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads a log from its first line.
     pub fn new(log: R) -> Self {
-        Self { log, line: 0, is_cut: false, is_done: false }
+        Self { log, line: 0, merged: VecDeque::new(), is_cut: false, is_done: false }
     }
 
     /// Whether the log ended within a line. Known when it has been read.
@@ -158,27 +162,120 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
+impl<R> Reader<R> {
+    fn next_merged(&mut self) -> Option<Result<Event, ReadError>> {
+        let event = self.merged.pop_front()?;
+        Some(event.map_err(|reason| ReadError::Line { line: self.line, reason }))
+    }
+}
+
 impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(event) = self.next_merged() {
+            return Some(event);
+        }
         if self.is_done {
             return None;
         }
-        let mut bytes = Vec::new();
-        let read = self.log.read_until(b'\n', &mut bytes);
+        let mut text = Vec::new();
+        let read = read_line(&mut self.log, &mut text);
         self.line += 1;
-        self.is_done = bytes.pop_if(|byte| *byte == b'\n').is_none();
-        if let Err(error) = read {
-            return Some(Err(ReadError::Io(error)));
-        }
-        match Event::parse(&bytes) {
-            Err(ParseError::Malformed(_)) if self.is_done => {
-                self.is_cut = !bytes.is_empty();
-                None
+        let LineLen { bytes, is_whole } = match read {
+            Ok(len) => len,
+            Err(error) => {
+                self.is_done = true;
+                return Some(Err(ReadError::Io(error)));
             }
-            event => Some(event.map_err(|reason| ReadError::Line { line: self.line, reason })),
+        };
+        self.is_done = !is_whole;
+        let event = match bytes > MAX_LINE as u64 + 1 {
+            true => Err(ParseError::Malformed(format!("a line of {bytes} bytes"))),
+            false => Event::parse(&text),
+        };
+        self.merged = match event {
+            Err(ParseError::Malformed(_)) if merged(&text).nth(1).is_some() => {
+                merged(&text).map(Event::parse).collect()
+            }
+            event => [event].into(),
+        };
+        if self.is_done && matches!(self.merged.back(), Some(Err(ParseError::Malformed(_)))) {
+            self.merged.pop_back();
+            self.is_cut = bytes > 0;
         }
+        self.next_merged()
+    }
+}
+
+/// Bytes of a line at most, without its line break. A longer one is not an event.
+pub const MAX_LINE: usize = 1 << 22;
+
+/// The length of a line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineLen {
+    /// Its bytes in the log, the line break included.
+    pub bytes: u64,
+    /// Whether it ends with a line break.
+    pub is_whole: bool,
+}
+
+/// Reads a line into `text`, without its line break. Of one that is longer than [`MAX_LINE`] nothing is kept.
+///
+/// # Errors
+///
+/// Those of reading.
+///
+/// # Examples
+///
+/// ```
+/// use gradus_events::{LineLen, read_line};
+///
+/// let (mut log, mut text) = (&b"{}\nhal"[..], Vec::new());
+/// assert_eq!(read_line(&mut log, &mut text)?, LineLen { bytes: 3, is_whole: true });
+/// assert_eq!(text, b"{}");
+/// assert_eq!(read_line(&mut log, &mut text)?, LineLen { bytes: 3, is_whole: false });
+/// assert_eq!(text, b"hal");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_line(log: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<LineLen> {
+    text.clear();
+    let mut read = |most: usize, text: &mut Vec<u8>| {
+        let bytes = log.by_ref().take(most as u64).read_until(b'\n', text)? as u64;
+        Ok::<_, io::Error>((bytes, text.pop_if(|byte| *byte == b'\n').is_some()))
+    };
+    let (mut bytes, mut is_whole) = read(MAX_LINE + 1, text)?;
+    if !is_whole && bytes > MAX_LINE as u64 {
+        let mut n_more = 1;
+        while !is_whole && n_more > 0 {
+            text.clear();
+            (n_more, is_whole) = read(MAX_LINE, text)?;
+            bytes += n_more;
+        }
+        text.clear();
+    }
+    Ok(LineLen { bytes, is_whole })
+}
+
+/// The texts of the events of a line that is not one: line breaks between them may be damaged, and each of them may be
+/// damaged as well.
+pub fn merged(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const START: &[u8] = b"{\"event\":";
+    let mut rest = Some(line);
+    iter::from_fn(move || {
+        let line = rest?;
+        let next = line.windows(START.len()).skip(1).position(|window| window == START);
+        rest = next.map(|at| &line[at + 1..]);
+        Some(next.map_or(line, |at| &line[..at]))
+    })
+}
+
+impl Event {
+    /// The events of a line: one, unless line breaks are damaged. What is not an event is left out.
+    pub fn all_of(line: &[u8]) -> impl Iterator<Item = Self> {
+        let whole = Self::parse(line);
+        let parts = whole.is_err().then(|| merged(line).filter_map(|text| Self::parse(text).ok()));
+        whole.into_iter().chain(parts.into_iter().flatten())
     }
 }
 
@@ -349,6 +446,42 @@ mod tests {
         assert_eq!(error, ParseError::Format { found: 2 });
         assert_eq!(EventTag::of_line(line.as_bytes()), Err(error.clone()));
         assert_eq!(error.to_string(), "format 2 of the event log: expected format 1");
+    }
+
+    #[test]
+    fn a_byte_that_is_another_costs_at_most_its_line() {
+        let whole = log();
+        let n_lines = whole.lines().count();
+        for at in 0..whole.len() {
+            for flip in [1, 0x80, 0xff] {
+                let mut log = whole.clone().into_bytes();
+                log[at] ^= flip;
+                let found = Reader::new(&log[..]).filter(Result::is_ok).count();
+                assert!(found + 1 >= n_lines, "byte {at} ^ {flip}: {found} of {n_lines}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory_and_hides_no_other() {
+        let paused = LINES[7];
+        let longest = format!("{paused}{}", " ".repeat(MAX_LINE - paused.len()));
+        for (long, is_event) in [(longest.clone(), true), (longest + " ", false)] {
+            let log = format!("{long}\n{paused}\n");
+            let mut found = Reader::new(log.as_bytes());
+            assert_eq!(found.next().expect("a line").is_ok(), is_event);
+            assert_eq!(found.next().expect("a line").expect("an event").to_line(), paused);
+            assert!(found.next().is_none() && !found.is_cut());
+        }
+        // A gigabyte of zeros, as of a file that was made longer than it is.
+        let zeros = io::BufReader::new(io::repeat(0).take(1 << 30));
+        let (mut log, mut text) = (zeros.chain(&b"\n{}\n"[..]), Vec::new());
+        let len = read_line(&mut log, &mut text).expect("zeros");
+        assert_eq!(len, LineLen { bytes: (1 << 30) + 1, is_whole: true });
+        assert!(text.is_empty() && text.capacity() <= 2 * MAX_LINE);
+        assert_eq!(read_line(&mut log, &mut text).expect("a line").bytes, 3);
+        let mut cut = Reader::new(io::BufReader::new(io::repeat(0).take(1 << 24)));
+        assert!(cut.next().is_none() && cut.is_cut());
     }
 
     #[test]

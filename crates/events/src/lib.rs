@@ -44,7 +44,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, CommandError};
-pub use json::{EventTag, ParseError, ReadError, Reader};
+pub use json::{EventTag, LineLen, MAX_LINE, ParseError, ReadError, Reader, merged, read_line};
 pub use metrics::{Best, MetricInfo, Metrics};
 pub use quantiles::Quantiles;
 

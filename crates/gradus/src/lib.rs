@@ -47,7 +47,7 @@
 //! assert!(gradus::error_chain(&error).starts_with("missing.safetensors: No such file"));
 //! ```
 #![doc = ""]
-#![doc = include_str!("../../../docs/guide.md")]
+#![doc = include_str!("../guide.md")]
 
 #[cfg(feature = "ndarray")]
 pub mod arrays;

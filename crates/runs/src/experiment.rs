@@ -15,6 +15,7 @@ mod validation;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::mem::take;
 use std::ops::Range;
 use std::path::Path;
@@ -330,6 +331,16 @@ pub(crate) fn mistake(
 }
 
 impl Experiment {
+    /// The bytes of an experiment file: of a regular file of at most 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, or that it is not a regular file.
+    pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+        const MAX_BYTES: u64 = 1 << 20;
+        files::read(path, MAX_BYTES)
+    }
+
     /// The text of an experiment file, which must be UTF-8.
     ///
     /// # Errors

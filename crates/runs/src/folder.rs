@@ -1,16 +1,17 @@
 //! The folder of a run on disk.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use events::{Event, Reader};
+use events::{Event, LineLen, MAX_LINE, Reader, read_line};
+use files::{TEMPORARY, sync_folder_of, write_whole, write_whole_with};
 
+use crate::event_log::EventLog;
 use crate::experiment::{Experiment, ExperimentError, PartRows};
 use crate::folder_lock::{FolderLock, create_next, with_folder_mistakes};
 use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::state::TrainerState;
-use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
 
 /// A folder with `experiment.toml`, `parts.csv` (which rows of the data are in which part), `events.jsonl`, the
 /// checkpoints `checkpoints/step-000600.safetensors` and so on, `checkpoints/best.safetensors` and, when the run has ended, `checkpoints/last.safetensors`.
@@ -19,7 +20,7 @@ use crate::tensor_file::{TEMPORARY, sync_folder_of, write_whole};
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    events: BufWriter<File>,
+    events: EventLog,
     _lock: FolderLock,
 }
 
@@ -95,10 +96,12 @@ pub enum RunFolderError {
         error: Box<ExperimentError>,
     },
     /// Another process writes the run.
-    #[error("{}: another process is training this run; stop it first", path.display())]
+    #[error("{}: {holder} is training this run; stop it first", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
+        /// The process, and where it runs.
+        holder: String,
     },
     /// The run was ended before it saved anything.
     #[error("{}: expected a run with a checkpoint, found none; start it again", path.display())]
@@ -146,6 +149,7 @@ const STEP: &str = "step-";
 const ENDING: &str = ".safetensors";
 const EVENTS: &str = "events.jsonl";
 const EXPERIMENT: &str = "experiment.toml";
+const PARTS: &str = "parts.csv";
 /// Checkpoints of steps that are kept besides the newest.
 const KEPT: usize = 10;
 
@@ -166,6 +170,8 @@ fn remove(path: &Path) -> Result<(), RunFolderError> {
 impl RunFolder {
     /// The name of the final model within the folder.
     pub const LAST: &str = LAST;
+    /// Bytes of a log that are read at most: more than a run writes.
+    pub const MAX_LOG: u64 = 4 << 30;
 
     /// Makes the folder `path`, which must not exist.
     ///
@@ -180,7 +186,7 @@ impl RunFolder {
             write_whole(&path.join(EXPERIMENT), experiment.to_text().as_bytes())?;
             File::create_new(path.join(EVENTS))
         };
-        let events = BufWriter::new(fill().map_err(|error| failed(path, error))?);
+        let events = EventLog::new(fill().map_err(|error| failed(path, error))?);
         Ok(Self { path: path.to_owned(), events, _lock: lock })
     }
 
@@ -205,14 +211,14 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// What the system reports. A line that cannot be written whole is written with the next one or not at all.
+    /// What the system reports. What is not written yet is written with what comes next.
     pub fn record(&mut self, event: &Event) -> Result<(), RunFolderError> {
-        let line = event.to_line() + "\n";
-        let written = match event {
-            Event::StepFinished(_) => self.events.write_all(line.as_bytes()),
-            _ => self.events.write_all(line.as_bytes()).and_then(|()| self.events.flush()),
-        };
-        written.map_err(|error| failed(&self.path.join(EVENTS), error))
+        self.events.record(event).map_err(|error| failed(&self.path.join(EVENTS), error))
+    }
+
+    /// Whether every event has been written.
+    pub fn is_log_written(&self) -> bool {
+        self.events.is_written()
     }
 
     /// Writes `parts.csv`: which rows of the data are in which part, see [`PartRows`].
@@ -221,24 +227,48 @@ impl RunFolder {
     ///
     /// What the system reports.
     pub fn write_parts(&self, rows: &PartRows) -> Result<(), RunFolderError> {
-        let path = self.path.join("parts.csv");
-        let write = || {
-            let mut file = BufWriter::new(File::create(&path)?);
-            write!(file, "{rows}")?;
-            file.flush()
-        };
-        write().map_err(|error| failed(&path, error))
+        let path = self.path.join(PARTS);
+        let written = write_whole_with(&path, |to| write!(to, "{rows}"));
+        written.map_err(|error| failed(&path, error))
     }
 
-    /// Saves a checkpoint, when all events up to it are recorded: they reach the disk before it does.
+    /// Saves a checkpoint, when all events up to it are recorded: they reach the disk before it does, if they can be
+    /// written. For the last one whatever is missing of the folder is made again: nothing else has the result of the run.
     ///
     /// # Errors
     ///
     /// What the system reports. Then what was there before is still there.
     pub fn save(&mut self, name: Checkpoint, state: &TrainerState) -> Result<(), RunFolderError> {
-        let synced = self.events.flush().and_then(|()| self.events.get_ref().sync_data());
-        synced.map_err(|error| failed(&self.path.join(EVENTS), error))?;
+        // Whoever recorded the events knows whether some wait.
+        let _ = self.events.flush().and_then(|()| self.events.sync());
+        if name == Checkpoint::Last {
+            let checkpoints = self.path.join(CHECKPOINTS);
+            fs::create_dir_all(&checkpoints).map_err(|error| failed(&checkpoints, error))?;
+            // They may take the place that the model needs, and need not.
+            let _ = remove_temporaries(&checkpoints);
+        }
         Ok(state.write(name.file(&self.path))?)
+    }
+
+    /// Makes the experiment and the log again, at the end of a run, if somebody has removed them. Returns whether all of the
+    /// folder was there.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn make_again(&mut self, experiment: &Experiment) -> Result<bool, RunFolderError> {
+        let names = [EXPERIMENT, EVENTS, PARTS];
+        let is_whole = names.iter().all(|name| self.path.join(name).exists());
+        let file = self.path.join(EXPERIMENT);
+        if !file.exists() {
+            let written = write_whole(&file, experiment.to_text().as_bytes());
+            written.map_err(|error| failed(&file, error))?;
+        }
+        let file = self.path.join(EVENTS);
+        if !file.exists() {
+            self.events.begin_again(File::create(&file).map_err(|error| failed(&file, error))?);
+        }
+        Ok(is_whole)
     }
 
     /// Removes checkpoints of steps but the `newest` and, of the older ones, an even choice of ten.
@@ -267,19 +297,21 @@ impl RunFolder {
         let step_of = |path: &Path| -> Option<u64> {
             path.file_name()?.to_str()?.strip_prefix(STEP)?.strip_suffix(ENDING)?.parse().ok()
         };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let paths =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
         let mut found: Vec<_> = paths.filter_map(|path| Some((step_of(&path)?, path))).collect();
         found.sort();
         found
     }
 
-    /// The log of the run in the folder `path`.
+    /// The log of the run in the folder `path`, up to [`MAX_LOG`](Self::MAX_LOG).
     ///
     /// # Errors
     ///
     /// What the system reports.
-    pub fn log(path: &Path) -> io::Result<Reader<BufReader<File>>> {
-        Ok(Reader::new(BufReader::new(File::open(path.join(EVENTS))?)))
+    pub fn log(path: &Path) -> io::Result<Reader<impl BufRead>> {
+        let log = files::open(path.join(EVENTS))?;
+        Ok(Reader::new(BufReader::new(log).take(Self::MAX_LOG)))
     }
 
     /// The state of the run in the folder `path` after `step`, or the newest one, with the experiment of the folder: the
@@ -355,9 +387,9 @@ impl StoppedRun {
 
     /// Whether the log says that the run has ended: a process may be killed after the last step and before that.
     pub fn has_ended(&self) -> bool {
-        let log = fs::read(self.path.join(EVENTS)).unwrap_or_default();
-        let last = log.strip_suffix(b"\n").and_then(|log| log.rsplit(|&byte| byte == b'\n').next());
-        last.is_some_and(|line| matches!(Event::parse(line), Ok(Event::RunFinished(_))))
+        let end = end_of_log(&self.path.join(EVENTS)).unwrap_or_default();
+        let last = end.strip_suffix(b"\n").and_then(|end| end.rsplit(|&byte| byte == b'\n').next());
+        last.is_some_and(|line| matches!(Event::all_of(line).last(), Some(Event::RunFinished(_))))
     }
 
     /// Continues after `step`: removes later checkpoints and later lines of the log, and temporary files.
@@ -373,11 +405,7 @@ impl StoppedRun {
         let Self { path, lock, .. } = self;
         let folder = path.join(CHECKPOINTS);
         fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
-        for entry in fs::read_dir(&folder).map_err(|error| failed(&folder, error))?.flatten() {
-            if entry.file_name().to_string_lossy().ends_with(TEMPORARY) {
-                remove(&entry.path())?;
-            }
-        }
+        remove_temporaries(&folder)?;
         // The newest goes first, so that whatever is left is the beginning of the run at any moment.
         let last = Checkpoint::Last.file(&path);
         match TrainerState::read(&last) {
@@ -403,14 +431,24 @@ impl StoppedRun {
             .map_err(|error| failed(&file, error))?;
         let log = path.join(EVENTS);
         let events = continued_log(&log, step).map_err(|error| failed(&log, error))?;
-        Ok(RunFolder { path, events: BufWriter::new(events), _lock: lock })
+        Ok(RunFolder { path, events: EventLog::new(events), _lock: lock })
     }
+}
+
+/// Removes what is left in a folder of files that were being written.
+fn remove_temporaries(folder: &Path) -> Result<(), RunFolderError> {
+    for entry in fs::read_dir(folder).map_err(|error| failed(folder, error))?.flatten() {
+        if entry.file_name().to_string_lossy().ends_with(TEMPORARY) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The experiment of the run in a folder.
 fn experiment_of(run: &Path) -> Result<Experiment, RunFolderError> {
     let path = run.join(EXPERIMENT);
-    let bytes = fs::read(&path).map_err(|error| failed(&path, error))?;
+    let bytes = Experiment::read_bytes(&path).map_err(|error| failed(&path, error))?;
     let text = Experiment::decode(EXPERIMENT, bytes);
     let experiment = text.and_then(|text| Experiment::parse(EXPERIMENT, &text));
     experiment.map_err(|error| RunFolderError::Experiment {
@@ -442,24 +480,38 @@ fn read_checkpoint(
     Ok(state)
 }
 
+/// The last line of a log, unless it is longer than events are, and what is before it.
+fn end_of_log(path: &Path) -> io::Result<Vec<u8>> {
+    let mut log = files::open(path)?;
+    let len = log.metadata()?.len();
+    log.seek(SeekFrom::Start(len.saturating_sub(MAX_LINE as u64)))?;
+    let mut end = Vec::new();
+    log.take(MAX_LINE as u64).read_to_end(&mut end)?;
+    Ok(end)
+}
+
 /// The log of a run, without the lines after `step`, and without a line that was cut.
 fn continued_log(path: &Path, step: u64) -> io::Result<File> {
-    let options = || OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
-    let mut log = BufReader::new(options().open(path)?);
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).read(true).write(true);
+    let log = files::open_to_write(path, options)?;
+    let len = log.metadata()?.len();
+    if len > RunFolder::MAX_LOG {
+        let most = RunFolder::MAX_LOG;
+        return Err(io::Error::other(format!("expected at most {most} bytes, found {len}")));
+    }
+    let mut log = BufReader::new(log);
     let (mut kept, mut line) = (0, Vec::new());
     loop {
-        line.clear();
-        kept += match log.read_until(b'\n', &mut line)? {
-            _ if !line.ends_with(b"\n") => break,
-            _ if Event::parse(&line[..line.len() - 1]).is_ok_and(|event| event.step() > step) => {
-                break;
-            }
-            read => read as u64,
+        kept += match read_line(&mut log, &mut line)? {
+            LineLen { is_whole: false, .. } => break,
+            _ if Event::all_of(&line).any(|event| event.step() > step) => break,
+            LineLen { bytes, .. } => bytes,
         };
     }
     let file = log.into_inner();
     file.set_len(kept)?;
-    OpenOptions::new().append(true).open(path)
+    files::open_to_write(path, OpenOptions::new().append(true))
 }
 
 #[cfg(test)]

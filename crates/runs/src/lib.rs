@@ -5,6 +5,7 @@
 
 mod batch_source;
 mod evaluate;
+mod event_log;
 mod experiment;
 mod fingerprint;
 mod folder;

@@ -13,7 +13,7 @@ pub struct Preset {
 
 macro_rules! preset {
     ($name:literal) => {
-        Preset { name: $name, text: include_str!(concat!("../../../presets/", $name, ".toml")) }
+        Preset { name: $name, text: include_str!(concat!("../presets/", $name, ".toml")) }
     };
 }
 

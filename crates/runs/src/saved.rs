@@ -3,7 +3,6 @@
 //! The file is a safetensors file. Its metadata hold the experiment and the transforms of the data as TOML, so the file
 //! alone is enough to answer, and any program that reads safetensors finds the tensors by name.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::experiment::Experiment;
 use crate::fingerprint::{hash_values, hexadecimal};
 use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::model_text::{ModelParts, ModelText};
-use crate::tensor_file::{TensorFile, TensorToWrite, write_whole};
+use crate::tensor_file::{TensorFile, TensorToWrite, read_file};
 
 /// A network with its experiment, the transforms of its data, parameters and running statistics.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +42,7 @@ impl SavedModel {
 
     // Not generic, so that it is compiled here, and not in each crate that calls it.
     fn write_file(&self, file: &Path) -> Result<(), SavedError> {
-        let written = self.to_bytes().and_then(|bytes| Ok(write_whole(file, &bytes)?));
+        let written = self.to_bytes().and_then(|bytes| Ok(files::write_whole(file, &bytes)?));
         written.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
     }
 
@@ -62,8 +61,7 @@ impl SavedModel {
         if path.is_dir() && !file.exists() {
             return Err(failed(SavedMistake::Unfinished));
         }
-        let bytes = fs::read(&file).map_err(SavedMistake::Io);
-        let read = bytes.and_then(|bytes| Self::from_bytes(&bytes));
+        let read = read_file(&file).and_then(|bytes| Self::from_bytes(&bytes));
         read.map_err(|mistake| SavedError { file, mistake })
     }
 

@@ -4,7 +4,6 @@
 //! begin with `state/`. `docs/checkpoints.md` in the repository describes the format.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::fingerprint::DataFingerprint;
 use crate::mistake::{SavedError, SavedMistake};
 use crate::model_text::{ModelParts, ModelText};
 use crate::saved::SavedModel;
-use crate::tensor_file::{STATE, TensorFile, TensorToWrite, with_checksums, write_whole};
+use crate::tensor_file::{STATE, TensorFile, TensorToWrite, read_file, with_checksums};
 
 /// The version of the format that is written and read.
 const FORMAT: u32 = 1;
@@ -105,7 +104,7 @@ impl TrainerState {
     /// What the system reports. The temporary file is removed.
     pub fn write(&self, file: impl AsRef<Path>) -> Result<(), SavedError> {
         let file = file.as_ref();
-        let written = self.to_bytes().and_then(|bytes| Ok(write_whole(file, &bytes)?));
+        let written = self.to_bytes().and_then(|bytes| Ok(files::write_whole(file, &bytes)?));
         written.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
     }
 
@@ -116,8 +115,7 @@ impl TrainerState {
     /// What is wrong with the file. Every byte of it is checked.
     pub fn read(file: impl AsRef<Path>) -> Result<Self, SavedError> {
         let file = file.as_ref();
-        let bytes = fs::read(file).map_err(SavedMistake::Io);
-        let read = bytes.and_then(|bytes| Self::from_bytes(&bytes));
+        let read = read_file(file).and_then(|bytes| Self::from_bytes(&bytes));
         read.map_err(|mistake| SavedError { file: file.to_owned(), mistake })
     }
 

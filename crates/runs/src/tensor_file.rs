@@ -5,12 +5,11 @@
 //! are a tensor.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
+use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, View};
 
 use crate::mistake::SavedMistake;
 
@@ -162,35 +161,32 @@ impl<'a> TensorFile<'a> {
     }
 }
 
-/// Writes a file, whole or not at all: to a temporary file beside it, synced, then renamed, and the folder synced. If
-/// that fails, the temporary file is removed.
-pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(TEMPORARY);
-    let temporary = file.with_file_name(name);
-    let write = || {
-        let mut opened = File::create(&temporary)?;
-        opened.write_all(bytes)?;
-        opened.sync_all()?;
-        fs::rename(&temporary, file)
-    };
-    write().inspect_err(|_| {
-        // Half a file would keep a full disk full.
-        let _ = fs::remove_file(&temporary);
-    })?;
-    sync_folder_of(file);
-    Ok(())
-}
-
-/// What the names of temporary files end with.
-pub(crate) const TEMPORARY: &str = ".tmp";
-
-/// Makes the names of a folder's files last. Not every system can; there the rename is in its hands.
-pub(crate) fn sync_folder_of(file: &Path) {
-    if let Some(folder) = file.parent().and_then(|folder| File::open(folder).ok()) {
-        let _ = folder.sync_all();
+/// The bytes of the file of a model or a checkpoint. The header is read first: a file of another length than it announces, and
+/// any file of another format, takes no memory.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, SavedMistake> {
+    let mut file = files::open(path)?;
+    let len = file.metadata()?.len();
+    let mut size = [0; size_of::<u64>()];
+    file.read_exact(&mut size).map_err(|_| SafeTensorError::HeaderTooSmall)?;
+    let size = u64::from_le_bytes(size);
+    if size > MAX_HEADER_BYTES || size > len {
+        return Err(SafeTensorError::InvalidHeaderLength.into());
     }
+    let mut header = Vec::new();
+    file.take(size).read_to_end(&mut header)?;
+    let metadata: Metadata =
+        serde_json::from_slice(&header).map_err(SafeTensorError::InvalidHeaderDeserialization)?;
+    let announced = (size_of::<u64>() + header.len()).checked_add(metadata.data_len());
+    if announced.and_then(|bytes| u64::try_from(bytes).ok()) != Some(len) {
+        return Err(SafeTensorError::MetadataIncompleteBuffer.into());
+    }
+    Ok(files::read(path, len.min(MAX_BYTES))?)
 }
+
+/// No training that fits into the default limit of memory leaves more.
+const MAX_BYTES: u64 = 16 << 30;
+/// The format allows no larger header.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -219,5 +215,25 @@ mod tests {
                 assert!(!is_found, "byte {at} ^ {flip}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_of_another_length_than_its_header_announces_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let values = [1.0; 4];
+        let tensors = vec![("a".to_owned(), TensorToWrite::new(vec![4], &values))];
+        let whole = with_checksums(tensors, ("name".to_owned(), "value".to_owned())).unwrap();
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(read_file(&path).unwrap(), whole);
+        // Sparse files: reading one whole would take longer than this test may, and as much memory.
+        for len in [0, 7, 8, 20, whole.len() as u64 - 1, whole.len() as u64 + 1, 1 << 40] {
+            std::fs::write(&path, &whole).unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(len).unwrap();
+            let refused = read_file(&path).unwrap_err();
+            assert!(matches!(refused, SavedMistake::Format(_)), "{len}: {refused}");
+        }
+        std::fs::write(&path, [[0xff; 8], [b'{'; 8]].concat()).unwrap();
+        assert!(matches!(read_file(&path), Err(SavedMistake::Format(_))));
     }
 }

@@ -1,5 +1,6 @@
 // Questions to the endpoints of the server: functions that compute, of which few run at a time.
 
+import { authorized } from "./secret.js";
 import { translate } from "./text.js";
 
 /** Milliseconds before a question is asked again if the server names none. */
@@ -14,7 +15,8 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 export async function ask(name, request, { told = () => {}, isLeft = () => false } = {}) {
   const body = JSON.stringify(request);
   while (!isLeft()) {
-    const response = await fetch(`/api/engine/${name}`, { method: "POST", body }).catch(() => null);
+    const request = authorized({ method: "POST", body });
+    const response = await fetch(`/api/engine/${name}`, request).catch(() => null);
     if (!response) return { problem: translate("engine.no_server") };
     if (response.status === 200) return { answer: await response.json() };
     if (response.status === 202) told(stageText(await response.json()));

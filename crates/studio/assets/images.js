@@ -4,8 +4,9 @@ import { cssRgb, resizeCanvas } from "./dom.js";
 import description from "./panels/description.json" with { type: "json" };
 import { fetchImages } from "./server.js";
 
-/** Samples in a request: more than a snapshot lists, so that a batch is one request. */
+/** Samples and pixels in a request: more than a snapshot lists, so that a batch is one request. */
 const BATCH = 500;
+const MAX_PIXELS = 1 << 26;
 
 /** What an image is known by: that of the data, or the one that was trained with in a step. */
 const key = (sample, step) => (step === null ? sample : `${step}: ${sample}`);
@@ -27,7 +28,15 @@ export class Images {
   async fetch(samples, step = null) {
     const missing = samples.filter((sample) => !this.requested.has(key(sample, step)));
     missing.forEach((sample) => this.requested.add(key(sample, step)));
-    for (let i = 0; i < missing.length; i += BATCH) await this.fetchBatch(missing.slice(i, i + BATCH), step);
+    const batch = Math.min(BATCH, Math.max(1, Math.floor(MAX_PIXELS / this.pixels())));
+    // Of a step only the beginning of the batch can be had.
+    const end = step === null ? missing.length : Math.min(missing.length, batch);
+    for (let i = 0; i < end; i += batch) await this.fetchBatch(missing.slice(i, i + batch), step);
+  }
+
+  /** Pixels of an image. */
+  pixels() {
+    return this.about.image_shape.reduce((product, length) => product * length, 1);
   }
 
   async fetchBatch(samples, step) {
@@ -37,7 +46,7 @@ export class Images {
       return;
     }
     const labels = new DataView(bytes);
-    const size = this.about.image_shape.reduce((product, length) => product * length, 1);
+    const size = this.pixels();
     samples.forEach((sample, i) => {
       const pixels = new Uint8Array(bytes, 4 * samples.length + i * size, size);
       this.known.set(key(sample, step), { label: labels.getUint32(4 * i, true), pixels });

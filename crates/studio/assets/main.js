@@ -5,16 +5,16 @@ import { createElement } from "./dom.js";
 import { languageSwitch } from "./languages.js";
 import { explainLink } from "./links.js";
 import * as allPages from "./pages/all.js";
+import { takeToken } from "./secret.js";
 import { aboutRun, listRuns } from "./server.js";
 import { language, translate } from "./text.js";
+
+takeToken();
 
 const PAGES = Object.values(allPages).sort((a, b) => a.position - b.position);
 
 /** What is kept between two pages. The run and step shown are also in the address. */
 const state = { shown: { close: () => {} }, id: null, step: null, visit: 0, links: [] };
-
-// A cookie carries the token from here on: it must not be copied from the address bar.
-if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
 
 /** The page, run and step in the address, and after `?` what only the page reads. A lesson's address is its state alone. */
 function parseAddress() {

@@ -13,6 +13,8 @@ use crate::error::RunError;
 use crate::live::ModelAtStep;
 use crate::lock;
 
+/// Activations in an answer.
+const MAX_ACTIVATIONS: usize = 1 << 22;
 /// Samples over which the statistics are taken.
 const SAMPLES: usize = 100;
 /// A value within this fraction of the range from one of its layer's limits has almost no gradient.
@@ -52,6 +54,12 @@ impl PredictorCache {
     ) -> Result<(Value, Vec<f32>), RunError> {
         let ModelAtStep { step, model } = model;
         check_size(model, sample.len())?;
+        let layers = model.model()?;
+        let lens = layers.layers.iter().map(|layer| layers.graph.shape(layer.node).len());
+        let found = lens.fold(0_usize, usize::saturating_add);
+        if found > MAX_ACTIVATIONS {
+            return Err(RunError::Activations { most: MAX_ACTIVATIONS, found });
+        }
         predict(&self.one, model, 1, sample, |predictor, outputs| {
             let loss = &model.experiment.train.loss;
             let probabilities = loss.prediction().probabilities(outputs);

@@ -7,6 +7,7 @@
 //! | `GET /api/runs/ID`                              | settings and layers of a run, and the permissions    |
 //! | `GET /api/runs/ID/flow?width=`                   | positions of the boxes and edges of its network      |
 //! | `GET /api/runs/ID/events`                       | its events, as a stream                              |
+//! | `GET /api/events?runs=[["ID",POSITION],…]`      | those of several runs, each with the run's number    |
 //! | `GET /api/runs/ID/images?set=test&samples=`     | labels and pixels of some samples; with `step=`, as  |
 //! |                                                 | augmented in the batch of a step, which they begin   |
 //! | `GET /api/runs/ID/activations?set=test&sample=` | activations of a model for a sample, layer by layer  |
@@ -14,6 +15,7 @@
 //! | `GET /api/runs/ID/activation-statistics`        | statistics of the activations over some test samples |
 //! | `GET /api/runs/ID/parameter?name=`              | the numbers of a parameter                           |
 //! | `POST /api/runs/ID/commands`                    | a command to the run                                 |
+//! | `POST /api/runs/ID/resume`                      | continues a run that was stopped or killed           |
 //! | `POST /api/engine/NAME`                         | the answer of an endpoint to the JSON of the body    |
 //! | `POST /api/data?name=`                          | the run that begins with the file of the body        |
 //! | `GET /api/sweeps`                               | a summary of each sweep                              |
@@ -37,13 +39,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use axum::{Extension, Json, Router};
 use data::Dataset;
-use diagnostics::chain;
+use diagnostics::{chain, shell_word};
 use events::{Command, Part};
 use nn::Mode;
 use runs::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinError;
 
 use crate::about::about;
 use crate::activations::PredictorCache;
@@ -51,33 +54,45 @@ use crate::assets;
 use crate::engine::{Computations, Endpoint, Limiter, PATIENCE, answer_call};
 use crate::error::RunError;
 use crate::flow::flow;
-use crate::guard::{self, Access, Guard, Visitor};
-use crate::images::{self, Images};
+use crate::guard::{self, Guard};
+use crate::images::{self, Images, MAX_PIXELS};
 use crate::library::{Library, OpenRun};
 use crate::live::{LiveRun, ModelAtStep};
 use crate::picture::sweep_picture;
-use crate::stream::{self, MAX_STREAMS};
+use crate::share::{AccessQuota, MAX_STREAMS};
+use crate::stream;
+use crate::summary::RunSummary;
 use crate::sweeps;
 use crate::upload::{self, UploadState, Uploads};
+use crate::visitor::Visitor;
 
 /// The largest body that is read: larger than an image.
 const MAX_BODY: usize = 1 << 16;
+/// Runs that a page listens to.
+const MAX_RUNS: usize = 16;
 /// Images in an answer.
 const MAX_SAMPLES: usize = 2000;
 /// Numbers of a parameter in an answer.
 const MAX_NUMBERS: usize = 1 << 22;
+/// Commands that are handed on at a time: each has a thread of its own, which waits for no reader.
+const MAX_COMMANDS: usize = 8;
 
 #[derive(Clone, Debug)]
 struct ApiState {
     library: Arc<Library>,
     predictors: Arc<PredictorCache>,
     limiter: Limiter,
-    streams: Arc<Semaphore>,
+    shares: [AccessQuota; 2],
+    commands: Arc<Semaphore>,
     uploads: UploadState,
     keep_alive: Duration,
 }
 
 impl ApiState {
+    fn share(&self, visitor: Visitor) -> &AccessQuota {
+        &self.shares[visitor.access as usize]
+    }
+
     fn run(self, id: &str) -> Answer<NamedRun> {
         let run = self.library.open(id).ok_or_else(|| not_found("no such run"))?;
         Ok(NamedRun { state: self, run })
@@ -120,21 +135,24 @@ pub(crate) fn router(
         library,
         predictors: Arc::default(),
         limiter,
-        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        shares: [AccessQuota::new(), AccessQuota::new()],
+        commands: Arc::new(Semaphore::new(MAX_COMMANDS)),
         uploads: uploads.clone(),
         keep_alive: timeouts.keep_alive,
     };
     Router::new()
         .route("/api/runs", get(list))
-        .route("/api/runs/{id}", of_run(GET, description))
+        .route("/api/runs/{id}", of_run(description))
         .route("/api/runs/{id}/flow", computed_of_run(GET, placed_network))
-        .route("/api/runs/{id}/events", of_run(GET, events))
+        .route("/api/runs/{id}/events", of_run(events))
+        .route("/api/events", get(events_of_all))
         .route("/api/runs/{id}/images", computed_of_run(GET, some_images))
         .route("/api/runs/{id}/activations", computed_of_run(GET, sample_activations))
         .route("/api/runs/{id}/activations", computed_of_run(POST, body_activations))
         .route("/api/runs/{id}/activation-statistics", computed_of_run(GET, statistics))
         .route("/api/runs/{id}/parameter", computed_of_run(GET, parameter))
-        .route("/api/runs/{id}/commands", of_run(POST, command))
+        .route("/api/runs/{id}/commands", post(command))
+        .route("/api/runs/{id}/resume", post(resume))
         .route("/api/sweeps", get(sweep_list))
         .route("/api/sweeps/{id}", get(sweep))
         .route("/api/sweeps/{id}/picture", get(picture_of_sweep))
@@ -165,7 +183,7 @@ impl IntoResponse for ApiError {
 impl From<RunError> for ApiError {
     fn from(error: RunError) -> Self {
         let status = match error {
-            RunError::SampleSize { .. } => StatusCode::BAD_REQUEST,
+            RunError::SampleSize { .. } | RunError::Activations { .. } => StatusCode::BAD_REQUEST,
             // Something of the run is missing or damaged.
             _ => StatusCode::NOT_FOUND,
         };
@@ -192,14 +210,13 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
     })
 }
 
-/// Runs what reads files or computes on another thread, so that other requests are answered meanwhile.
-async fn on_thread<T: IntoResponse>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Response {
-    let done = tokio::task::spawn_blocking(|| work().into_response()).await;
-    done.unwrap_or_else(|error| {
-        ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
-    })
+/// The response to a request whose work was done on another thread.
+fn done<T: IntoResponse>(done: Result<Answer<T>, JoinError>) -> Response {
+    done.map_or_else(|error| internal(error).into_response(), IntoResponse::into_response)
+}
+
+fn internal(error: impl std::fmt::Display) -> ApiError {
+    ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
 /// The run that the path of a request names.
@@ -238,18 +255,21 @@ impl NamedRun {
 }
 
 /// A route whose path names a run: `answer` gets the run and what it extracts from the request.
-fn of_run<Q, M, T>(
-    method: MethodFilter,
-    answer: fn(NamedRun, Q) -> Answer<T>,
-) -> MethodRouter<ApiState>
+fn of_run<Q, M, T>(answer: fn(NamedRun, Q) -> Answer<T>) -> MethodRouter<ApiState>
 where
     Q: FromRequest<ApiState, M> + Send + 'static,
     M: Send + 'static,
-    T: IntoResponse + 'static,
+    T: IntoResponse + Send + 'static,
 {
-    on(method, move |State(state): State<ApiState>, Path(id): Path<String>, request: Q| {
-        on_thread(move || answer(state.run(&id)?, request))
-    })
+    get(
+        move |State(state): State<ApiState>,
+              Path(id): Path<String>,
+              Extension(visitor): Extension<Visitor>,
+              request: Q| async move {
+            let share = state.share(visitor).clone();
+            done(share.read(move || answer(state.run(&id)?, request)).await)
+        },
+    )
 }
 
 /// As [`of_run`], for requests that compute: each needs a permit.
@@ -260,7 +280,7 @@ fn computed_of_run<Q, M, T>(
 where
     Q: FromRequest<ApiState, M> + Send + 'static,
     M: Send + 'static,
-    T: IntoResponse + 'static,
+    T: IntoResponse + Send + 'static,
 {
     on(
         method,
@@ -274,8 +294,9 @@ where
     )
 }
 
-/// As [`on_thread`], with a permit that is returned when the work has ended, whether its client still waits or not.
-async fn with_permit<T: IntoResponse>(
+/// Does what computes on another thread, with a permit that is returned when the work has ended, whether its client still
+/// waits or not.
+async fn with_permit<T: IntoResponse + Send + 'static>(
     limiter: Limiter,
     visitor: Visitor,
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
@@ -283,40 +304,88 @@ async fn with_permit<T: IntoResponse>(
     match limiter.permit(visitor, PATIENCE).await {
         Err(refusal) => refusal.into_response(),
         Ok(permit) => {
-            on_thread(move || {
+            let work = move || {
                 let _permit = permit;
                 work()
-            })
-            .await
+            };
+            done(tokio::task::spawn_blocking(work).await)
         }
     }
 }
 
 async fn list(State(state): State<ApiState>, Extension(visitor): Extension<Visitor>) -> Response {
-    on_thread(move || {
+    let share = state.share(visitor).clone();
+    let work = move || {
         let runs = state.library.summaries(SystemTime::now());
+        let runs: Vec<Value> =
+            runs.iter().map(|run| listed(run, &state.uploads, visitor)).collect();
         let takes_data = state.uploads.takes_from(visitor);
         let live = state.library.live_id();
         Ok(Json(json!({ "live": live, "takes_data": takes_data, "runs": runs })))
-    })
-    .await
+    };
+    done(share.read(work).await)
 }
 
-async fn sweep_list(State(state): State<ApiState>) -> Response {
-    on_thread(move || {
+/// A run in the list; for whoever may control it with the command that continues it and why that failed, which name folders.
+fn listed(run: &RunSummary, uploads: &UploadState, visitor: Visitor) -> Value {
+    let mut listed = json!(run);
+    if visitor.may_control() && run.can_resume() {
+        let folder = run.folder.to_str().and_then(shell_word);
+        listed["resume"] = json!(folder.map(|folder| format!("gradus train --resume {folder}")));
+        if let Some(failure) = uploads.trainer().and_then(|of| of.failure(&run.folder)) {
+            listed["problem"] = json!(failure);
+        }
+    }
+    listed
+}
+
+/// Continues a run in another process.
+async fn resume(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
+    if !visitor.may_control() {
+        let why = "only the owner of `gradus studio` continues a run";
+        return ApiError(StatusCode::FORBIDDEN, why.into()).into_response();
+    }
+    let share = state.share(visitor).clone();
+    let work = move || {
+        let conflict = |why: String| ApiError(StatusCode::CONFLICT, why);
+        let folder =
+            state.library.open(&id).ok_or_else(|| not_found("no such run"))?.folder.clone();
+        let trainer = state.uploads.trainer();
+        let trainer = trainer.ok_or_else(|| conflict("this process continues no runs".into()))?;
+        trainer.resume(&folder).map_err(conflict)?;
+        Ok(StatusCode::ACCEPTED)
+    };
+    done(share.read(work).await)
+}
+
+async fn sweep_list(
+    State(state): State<ApiState>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
+    let share = state.share(visitor).clone();
+    let work = move || {
         let sweeps = state.library.sweeps().into_iter();
         let summaries = sweeps.map(|(id, folder)| sweeps::summary(&id, &folder));
         Ok(Json(summaries.collect::<Value>()))
-    })
-    .await
+    };
+    done(share.read(work).await)
 }
 
-async fn sweep(State(state): State<ApiState>, Path(id): Path<String>) -> Response {
-    on_thread(move || {
+async fn sweep(
+    State(state): State<ApiState>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Response {
+    let share = state.share(visitor).clone();
+    let work = move || {
         let folder = state.library.sweep(&id).ok_or_else(|| not_found("no such sweep"))?;
         Ok(Json(sweeps::about(&id, &folder).map_err(RunError::from)?))
-    })
-    .await
+    };
+    done(share.read(work).await)
 }
 
 async fn picture_of_sweep(
@@ -335,7 +404,7 @@ async fn picture_of_sweep(
 fn description(request: NamedRun, visitor: Extension<Visitor>) -> Answer<Json<Value>> {
     let is_live = request.trainer().is_some();
     let mut about = about(&request.run, is_live)?;
-    about["can_control"] = json!(visitor.access == Access::Owner && request.takes_commands());
+    about["can_control"] = json!(visitor.may_control() && request.takes_commands());
     Ok(Json(about))
 }
 
@@ -352,14 +421,51 @@ fn placed_network(request: NamedRun, Query(query): Query<FlowQuery>) -> Answer<J
     Ok(Json(json!(placed)))
 }
 
-fn events(NamedRun { state, run }: NamedRun, headers: HeaderMap) -> Answer<impl IntoResponse> {
-    let permit = state.streams.try_acquire_owned().map_err(|_| {
-        let why = format!("{MAX_STREAMS} pages are listening already");
-        ApiError(StatusCode::SERVICE_UNAVAILABLE, why)
-    })?;
+fn events(
+    NamedRun { state, run }: NamedRun,
+    (Extension(visitor), headers): (Extension<Visitor>, HeaderMap),
+) -> Answer<impl IntoResponse + use<>> {
+    let share = state.share(visitor).clone();
+    let permit = stream_permit(&share)?;
     // After a broken connection, a page continues where it was.
     let start = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    Ok(Sse::new(stream::events(run, start, state.keep_alive, permit)))
+    Ok(Sse::new(stream::events(run, start, state.keep_alive, share, permit)))
+}
+
+fn stream_permit(share: &AccessQuota) -> Answer<OwnedSemaphorePermit> {
+    Arc::clone(&share.streams).try_acquire_owned().map_err(|_| {
+        let why = format!("{MAX_STREAMS} pages are listening already");
+        ApiError(StatusCode::SERVICE_UNAVAILABLE, why)
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventsQuery {
+    /// A JSON list of runs, each its id and the position after the lines that are known, or null.
+    runs: String,
+}
+
+/// A browser opens at most six connections to a server for all its pages: a page has one for all its runs.
+async fn events_of_all(
+    State(state): State<ApiState>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<EventsQuery>,
+) -> Answer<impl IntoResponse> {
+    let asked = serde_json::from_str::<Vec<(String, Option<u64>)>>(&query.runs);
+    let asked = asked.map_err(|error| bad(format!("runs: {error}")))?;
+    let n = asked.len();
+    if !(1..=MAX_RUNS).contains(&n) {
+        return Err(bad(format!("runs: expected 1 to {MAX_RUNS}, found {n}")));
+    }
+    let share = state.share(visitor).clone();
+    let permit = stream_permit(&share)?;
+    let open = move || {
+        let runs = asked.into_iter().map(|(id, position)| (state.library.open(&id), position));
+        (runs.collect(), state.keep_alive)
+    };
+    let (runs, keep_alive) = share.read(open).await.map_err(internal)?;
+    Ok(Sse::new(stream::events_of_all(runs, keep_alive, &share, permit)))
 }
 
 fn set(data: &Parts, part: Part) -> Answer<&Dataset> {
@@ -388,6 +494,10 @@ fn some_images(request: NamedRun, Query(query): Query<ImagesQuery>) -> Answer<Ve
     let samples: Vec<u32> = samples.iter().map(number).collect();
     let data = request.run.data()?;
     let set = set(&data, query.set)?;
+    let n_pixels = n.saturating_mul(set.sample_len());
+    if n_pixels > MAX_PIXELS {
+        return Err(bad(format!("expected at most {MAX_PIXELS} pixels, found {n_pixels}")));
+    }
     let found = match query.step {
         Some(step) => images::of_batch(&request.run.experiment()?, set, &samples, step),
         None => images::some(set, &samples),
@@ -456,18 +566,33 @@ fn parameter(request: NamedRun, Query(query): Query<ParameterQuery>) -> Answer<V
     Ok(numbers(&json!({ "step": step, "shape": spec.shape }), values))
 }
 
-fn command(
-    request: NamedRun,
-    (Extension(visitor), body): (Extension<Visitor>, Bytes),
+async fn command(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Extension(visitor): Extension<Visitor>,
+    body: Bytes,
 ) -> Answer<StatusCode> {
-    if visitor.access != Access::Owner {
-        return Err(ApiError(StatusCode::FORBIDDEN, "this link is read-only".into()));
+    let refused = |status, why: &str| ApiError(status, why.into());
+    if !visitor.may_control() {
+        let why = "read-only; the whole link that gradus printed for the owner controls the run";
+        return Err(refused(StatusCode::FORBIDDEN, why));
     }
     let command = Command::parse(&body).map_err(|error| bad(error.to_string()))?;
-    let conflict = |why: &str| ApiError(StatusCode::CONFLICT, why.into());
-    match request.send(command) {
+    let busy = |_| refused(StatusCode::SERVICE_UNAVAILABLE, "too many commands at once");
+    let permit = Arc::clone(&state.commands).try_acquire_owned().map_err(busy)?;
+    let (answer, answered) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("command".into());
+    let spawned = thread.spawn(move || {
+        let _permit = permit;
+        // A client that has left needs no answer.
+        let _ = answer.send(state.run(&id).map(|run| run.send(command)));
+    });
+    spawned.map_err(internal)?;
+    match answered.await.map_err(internal)?? {
         Some(true) => Ok(StatusCode::ACCEPTED),
-        Some(false) => Err(conflict("the run has ended, or too many commands wait")),
-        None => Err(conflict("this process does not train the run")),
+        Some(false) => {
+            Err(refused(StatusCode::CONFLICT, "the run has ended, or too many commands wait"))
+        }
+        None => Err(refused(StatusCode::CONFLICT, "this process does not train the run")),
     }
 }

@@ -54,6 +54,22 @@ pub enum RunError {
         /// Numbers of the sample.
         found: usize,
     },
+    /// A saved model is larger than those that are shown.
+    #[error("expected a saved model of at most {most} bytes, found one of {found}")]
+    ModelBytes {
+        /// The most bytes.
+        most: u64,
+        /// Those of the file.
+        found: u64,
+    },
+    /// A network has more activations than are shown.
+    #[error("expected a network with at most {most} activations, found {found}")]
+    Activations {
+        /// The activations that an answer has at most.
+        most: usize,
+        /// Those of the network for a sample.
+        found: usize,
+    },
 }
 
 impl From<SampleMismatch> for RunError {

@@ -9,6 +9,9 @@ pub(crate) fn size(set: &Dataset) -> Option<[usize; 3]> {
     (set.is_bytes() && matches!(shape, [_, _, 1 | 3])).then_some(shape)
 }
 
+/// Bytes of the pixels of some samples at most.
+pub(crate) const MAX_PIXELS: usize = 1 << 26;
+
 /// Images of some samples.
 #[derive(Debug)]
 pub(crate) struct Images {
@@ -18,9 +21,13 @@ pub(crate) struct Images {
     pub(crate) pixels: Vec<u8>,
 }
 
-/// Some samples. `None` if one of them does not exist, or if they are not images with labels.
+/// Some samples. `None` if one of them does not exist, if they are not images with labels, or if they have more than
+/// [`MAX_PIXELS`].
 pub(crate) fn some(set: &Dataset, samples: &[u32]) -> Option<Images> {
     size(set)?;
+    if samples.len().saturating_mul(set.sample_len()) > MAX_PIXELS {
+        return None;
+    }
     let Targets::Labels { values, .. } = set.targets() else { return None };
     let labels = samples.iter().map(|&sample| values.get(sample as usize).copied());
     let labels: Vec<u32> = labels.collect::<Option<_>>()?;

@@ -9,6 +9,8 @@ mod about;
 mod activations;
 mod api;
 mod assets;
+mod connections;
+mod data_cache;
 mod engine;
 mod error;
 mod flow;
@@ -18,15 +20,18 @@ mod library;
 mod live;
 mod log;
 mod modules;
+mod peer;
 mod picture;
 mod report;
 mod server;
+mod share;
 mod stream;
 mod summary;
 mod sweeps;
 #[cfg(test)]
 mod testing;
 mod upload;
+mod visitor;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::SystemTime;
 
 use runs::tune::SweepRecord;
 use runs::{Experiment, Parts, RunFolder, SavedModel};
 
+use crate::data_cache::DataCache;
 use crate::error::RunError;
 use crate::live::{LiveRun, ModelAtStep};
 use crate::log::{Lines, RunLog};
@@ -19,6 +20,9 @@ use crate::{OpenData, lock};
 /// Runs that are kept open: each holds the index of its log, a few MB for a run of a million steps.
 const MAX_OPEN: usize = 16;
 
+/// Bytes of a saved model that pages show: beside a training there may be place for no more.
+const MAX_MODEL: u64 = 1 << 30;
+
 /// The runs in some folders.
 ///
 /// A request names a run by its id, never by a path.
@@ -26,11 +30,41 @@ const MAX_OPEN: usize = 16;
 pub(crate) struct Library {
     roots: Vec<PathBuf>,
     live: Option<LiveRun>,
-    open_data: OpenData,
+    data: Arc<DataCache>,
     /// The summaries of runs that are over. A running one may crash without writing another byte.
     known: Mutex<HashMap<PathBuf, (Stamp, RunSummary)>>,
-    /// The open runs, the last used at the end.
-    open: Mutex<Vec<Arc<OpenRun>>>,
+    open: Mutex<OpenRuns>,
+}
+
+/// The open runs.
+#[derive(Debug, Default)]
+struct OpenRuns {
+    /// Those that are kept, the last used at the end.
+    kept: Vec<Arc<OpenRun>>,
+    /// All that somebody uses, so that none is opened twice.
+    used: HashMap<String, Weak<OpenRun>>,
+}
+
+impl OpenRuns {
+    fn find(&mut self, id: &str) -> Option<Arc<OpenRun>> {
+        let found = self.used.get(id)?.upgrade()?;
+        Some(self.keep(found))
+    }
+
+    fn add(&mut self, run: Arc<OpenRun>) -> Arc<OpenRun> {
+        self.used.retain(|_, run| run.strong_count() > 0);
+        self.used.insert(run.id.clone(), Arc::downgrade(&run));
+        self.keep(run)
+    }
+
+    fn keep(&mut self, run: Arc<OpenRun>) -> Arc<OpenRun> {
+        self.kept.retain(|other| !Arc::ptr_eq(other, &run));
+        self.kept.push(Arc::clone(&run));
+        if self.kept.len() > MAX_OPEN {
+            self.kept.remove(0);
+        }
+        run
+    }
 }
 
 /// Time of the last change and length of a file, by which its changes are noticed.
@@ -42,15 +76,15 @@ pub(crate) struct OpenRun {
     pub(crate) id: String,
     pub(crate) folder: PathBuf,
     log: Mutex<RunLog>,
-    data: Mutex<Option<Arc<Parts>>>,
-    open_data: OpenData,
+    data: Arc<DataCache>,
     /// The saved model that was read last, and its file.
     last_read: Mutex<Option<(PathBuf, Stamp, ModelAtStep)>>,
 }
 
 impl Library {
     pub(crate) fn new(roots: Vec<PathBuf>, live: Option<LiveRun>, open_data: OpenData) -> Self {
-        Self { roots, live, open_data, known: Mutex::default(), open: Mutex::default() }
+        let data = Arc::new(DataCache::new(open_data));
+        Self { roots, live, data, known: Mutex::default(), open: Mutex::default() }
     }
 
     /// The id of the run that this process trains.
@@ -59,10 +93,10 @@ impl Library {
         self.folders().into_iter().find(|(_, folder)| *folder == live.folder).map(|(id, _)| id)
     }
 
-    /// Every folder that may be a run, with its id. The id of a trial begins with that of its sweep.
+    /// Every run with its id. The id of a trial begins with that of its sweep.
     fn folders(&self) -> Vec<(String, PathBuf)> {
         let trials = |sweep: &str, folder: &Path| -> Vec<_> {
-            let runs = folders_in(folder).into_iter();
+            let runs = folders_in(folder).into_iter().filter(|run| is_run(run));
             runs.map(|run| (format!("{sweep}/{}", name_of(&run)), run)).collect()
         };
         let all = self.entries().into_iter();
@@ -84,13 +118,15 @@ impl Library {
         sweeps.find(|(other, _)| other == id).map(|(_, folder)| folder)
     }
 
-    /// Every folder that may be a run or a sweep, with its id: the name of the folder, and a number if that is taken.
+    /// Every run and every sweep, with its id: the name of the folder, and a number if that is taken. Other folders beside
+    /// them are nobody's business.
     fn entries(&self) -> Vec<(String, PathBuf)> {
         let mut folders = Vec::new();
         for root in &self.roots {
-            match is_run(root) || SweepRecord::is_in(root) {
+            let is_shown = |folder: &PathBuf| is_run(folder) || SweepRecord::is_in(folder);
+            match is_shown(root) {
                 true => folders.push(root.clone()),
-                false => folders.extend(folders_in(root)),
+                false => folders.extend(folders_in(root).into_iter().filter(is_shown)),
             }
         }
         folders.dedup();
@@ -112,19 +148,19 @@ impl Library {
     }
 
     fn summaries_by(&self, read: impl Fn(&str, &Path, bool) -> RunSummary) -> Vec<RunSummary> {
-        let mut known = lock(&self.known);
         let live = self.live.as_ref().map(|live| &live.folder);
         let mut summaries = Vec::new();
         for (id, folder) in self.folders() {
             let stamp = stamp(&folder.join("events.jsonl"));
-            let summary = match known.get(&folder) {
-                Some((old, summary)) if *old == stamp && summary.id == id => summary.clone(),
+            let known = lock(&self.known).get(&folder).cloned();
+            let summary = match known {
+                Some((old, summary)) if old == stamp && summary.id == id => summary,
                 _ => {
                     // A bug met in one run must not hide the others.
                     let read = AssertUnwindSafe(|| read(&id, &folder, live == Some(&folder)));
                     let summary = catch_unwind(read).unwrap_or_else(|_| RunSummary::failed(&id));
                     if summary.state.is_over() {
-                        known.insert(folder, (stamp, summary.clone()));
+                        lock(&self.known).insert(folder, (stamp, summary.clone()));
                     }
                     summary
                 }
@@ -137,19 +173,18 @@ impl Library {
 
     /// The run called `id`, if there is one.
     pub(crate) fn open(&self, id: &str) -> Option<Arc<OpenRun>> {
-        let mut open = lock(&self.open);
-        let found = match open.iter().position(|run| run.id == id) {
-            Some(at) => open.remove(at),
-            None => {
-                let (id, folder) = self.folders().into_iter().find(|(other, _)| other == id)?;
-                Arc::new(OpenRun { id, ..OpenRun::at(&folder, self.open_data) })
-            }
-        };
-        open.push(Arc::clone(&found));
-        if open.len() > MAX_OPEN {
-            open.remove(0);
+        if let Some(found) = lock(&self.open).find(id) {
+            return Some(found);
         }
-        Some(found)
+        // Not with the lock: a folder may be slow, and others have their runs open.
+        let (id, folder) = self.folders().into_iter().find(|(other, _)| other == id)?;
+        let mut open = lock(&self.open);
+        // Somebody else may have opened it meanwhile.
+        let found = open.find(&id);
+        Some(found.unwrap_or_else(|| {
+            let data = Arc::clone(&self.data);
+            open.add(Arc::new(OpenRun { id, ..OpenRun::at(&folder, data) }))
+        }))
     }
 
     /// The link to the trainer of `run`, if this process trains it.
@@ -170,13 +205,12 @@ impl Library {
 
 impl OpenRun {
     /// The run in a folder, named after it.
-    pub(crate) fn at(folder: &Path, open_data: OpenData) -> Self {
+    pub(crate) fn at(folder: &Path, data: Arc<DataCache>) -> Self {
         Self {
             id: name_of(folder),
             folder: folder.to_owned(),
             log: Mutex::new(RunLog::new(folder.join("events.jsonl"))),
-            data: Mutex::default(),
-            open_data,
+            data,
             last_read: Mutex::default(),
         }
     }
@@ -191,10 +225,20 @@ impl OpenRun {
         lock(&self.log)
     }
 
+    /// The index of the log, unless somebody uses it.
+    pub(crate) fn free_log(&self) -> Option<MutexGuard<'_, RunLog>> {
+        self.log.try_lock().ok()
+    }
+
     /// The lines that show the whole run so far.
     pub(crate) fn history(&self) -> Result<Lines, RunError> {
         let mut log = self.log();
-        let lines = log.refresh().and_then(|()| log.history());
+        let mut lines = || {
+            while !log.refresh()? {}
+            log.history()
+        };
+        let lines = lines();
+        log.close();
         lines.map_err(|source| RunError::File { file: "events.jsonl", source })
     }
 
@@ -213,15 +257,9 @@ impl OpenRun {
         RunSummary::read(&self.id, &self.folder, is_live, SystemTime::now())
     }
 
-    /// The data of the run. Read once, and kept as long as the run is open.
+    /// The data of the run.
     pub(crate) fn data(&self) -> Result<Arc<Parts>, RunError> {
-        let mut data = lock(&self.data);
-        if let Some(parts) = &*data {
-            return Ok(Arc::clone(parts));
-        }
-        let parts = Arc::new((self.open_data)(&self.experiment()?.data)?);
-        *data = Some(Arc::clone(&parts));
-        Ok(parts)
+        self.data.get(&self.experiment()?.data)
     }
 
     /// The steps at which the model was saved, in order.
@@ -240,6 +278,9 @@ impl OpenRun {
             && (path, old) == (&file, &stamp)
         {
             return Ok(model.clone());
+        }
+        if stamp.1 > MAX_MODEL {
+            return Err(RunError::ModelBytes { most: MAX_MODEL, found: stamp.1 });
         }
         let model = ModelAtStep { step, model: Arc::new(SavedModel::read(&file)?) };
         *last = Some((file, stamp, model.clone()));
@@ -267,6 +308,7 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// Whether a folder has a file of a run.
 fn is_run(folder: &Path) -> bool {
     ["events.jsonl", "experiment.toml"].iter().any(|name| folder.join(name).is_file())
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::OpenData;
 use crate::about::about;
 use crate::assets;
+use crate::data_cache::DataCache;
 use crate::error::RunError;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
@@ -33,7 +35,7 @@ pub fn html(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
 }
 
 fn report(folder: &Path, open_data: OpenData) -> Result<String, RunError> {
-    let run = OpenRun::at(folder, open_data);
+    let run = OpenRun::at(folder, Arc::new(DataCache::new(open_data)));
     let lines = run.history()?;
     let events = lines.events();
     let mut about = about(&run, false)?;
@@ -100,7 +102,9 @@ fn test_samples(events: &[Event], n_test: usize) -> BTreeSet<u32> {
 /// Labels and pixels of some samples.
 fn packed(set: &Dataset, wanted: BTreeSet<u32>) -> Option<Value> {
     let exists = |&sample: &u32| (sample as usize) < set.len();
-    let samples: Vec<u32> = wanted.into_iter().filter(exists).collect();
+    // Of large pictures the first ones: a page of gigabytes opens nowhere.
+    let most = images::MAX_PIXELS / set.sample_len().max(1);
+    let samples: Vec<u32> = wanted.into_iter().filter(exists).take(most).collect();
     Some(json_of(&samples, images::some(set, &samples)?))
 }
 

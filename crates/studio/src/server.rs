@@ -6,29 +6,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
+use axum::Router;
+use futures_util::future;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use crate::OpenData;
 use crate::api::{self, Timeouts};
+use crate::connections::{Connection, ConnectionSlots, WriteTimeout};
 use crate::engine::{Endpoint, MAX_BEGUN};
-use crate::guard::{Access, Connection, Guard};
+use crate::guard::Guard;
 use crate::library::Library;
 use crate::live::LiveRun;
+use crate::share::READING_THREADS;
 use crate::upload::Uploads;
+use crate::visitor::Access;
 
 /// The port that is tried first.
 const PORT: u16 = 7700;
 /// Ports after it that are tried.
 const MORE_PORTS: u16 = 100;
-/// Connections at a time; more wait.
-const MAX_CONNECTIONS: usize = 512;
-/// Threads that read files. Those that compute are beside them, so that no command waits for a computation.
-const READING_THREADS: usize = 4;
+/// Threads that receive a file and begin to train on it.
+const UPLOADING_THREADS: usize = 2;
 /// Bytes buffered for a client that sends or reads slowly.
 const BUFFER: usize = 1 << 16;
 
@@ -47,6 +51,8 @@ pub struct Options {
     pub uploads: Option<Uploads>,
     /// How long the server waits.
     pub timeouts: Timeouts,
+    /// Names of this server besides those of this machine: that of a proxy in front of it, say.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// An address of this machine that is bound, so that no other program can take it.
@@ -145,21 +151,23 @@ impl BoundAddress {
             || SocketAddr::new(reachable, port).to_string(),
             |name| format!("{name}:{port}"),
         );
-        let guard = Guard::new(port, &host).map_err(StudioError::Random)?;
+        let guard = Guard::new(port, &host, &options.allowed_hosts);
+        let guard = guard.map_err(StudioError::Random)?;
         let library = Library::new(options.roots, options.live, options.open_data);
         let Options { endpoints, uploads, timeouts, .. } = options;
         let router = api::router(library, endpoints, uploads, guard.clone(), timeouts);
         listener.set_nonblocking(true).map_err(io)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(READING_THREADS + MAX_BEGUN)
+            .thread_name("studio-worker")
+            .max_blocking_threads(2 * READING_THREADS + MAX_BEGUN + UPLOADING_THREADS)
             .build()
             .map_err(io)?;
         let thread = std::thread::Builder::new().name("studio".into());
         let serving = thread.spawn(move || {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener that is set up");
-                serve(listener, router, timeouts.head).await;
+                serve(listener, router, timeouts).await;
             });
         });
         serving.map_err(io)?;
@@ -181,6 +189,17 @@ impl Studio {
     /// A read-only link; `None` if other machines cannot connect.
     pub fn viewer_link(&self) -> Option<String> {
         (!self.address.ip().is_loopback()).then(|| self.link_for(Access::Viewer))
+    }
+
+    /// A link for the browser that this program opens, whose command line other users of the machine can read: it counts
+    /// once, for the user of this program.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no random numbers.
+    pub fn browser_link(&self) -> Result<String, StudioError> {
+        let code = self.guard.new_code().map_err(StudioError::Random)?;
+        Ok(format!("http://{}/?code={code}", self.host))
     }
 
     fn link_for(&self, access: Access) -> String {
@@ -214,17 +233,15 @@ fn own_address() -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-async fn serve(listener: TcpListener, router: Router, head: Duration) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts) {
+    let places = ConnectionSlots::default();
     loop {
-        let permit = Arc::clone(&permits).acquire_owned().await.expect("never closed");
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    serve_connection(stream, peer.ip(), router, head).await;
-                    drop(permit);
-                });
+                let Ok(local) = stream.local_addr() else { continue };
+                let place = Arc::new(places.enter(peer.ip()));
+                let connection = Connection { local, peer, place };
+                tokio::spawn(serve_connection(stream, connection, router.clone(), timeouts));
             }
             // For example too many open files: that passes.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -232,16 +249,26 @@ async fn serve(listener: TcpListener, router: Router, head: Duration) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: IpAddr, router: Router, head: Duration) {
-    let Ok(local) = stream.local_addr() else { return };
+/// Serves a connection until either side ends it, or others need its place.
+async fn serve_connection(
+    stream: TcpStream,
+    connection: Connection,
+    router: Router,
+    timeouts: Timeouts,
+) {
     // Events are small and must not be delayed.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router.layer(Extension(Connection { local, peer })));
+    let place = Arc::clone(&connection.place);
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connection.clone());
+        routes.call(request)
+    });
     // An error of a client ends only its own connection.
-    let _ = http1::Builder::new()
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head)
+        .header_read_timeout(timeouts.head)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, timeouts.answer)), service);
+    let _ = future::select(served, Box::pin(place.ended())).await;
 }

@@ -1,13 +1,15 @@
 //! The summary of a run in the list of runs, read from both ends of its log.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diagnostics::chain;
-use events::{Best, Event, Metrics, NotFinite, ParseError, Part, Reason, RunFinished, RunStarted};
+use events::{
+    Best, Event, Metrics, NotFinite, ParseError, Part, Reason, RunFinished, RunStarted, merged,
+};
 use runs::{Experiment, RunFolder};
 use serde::Serialize;
 
@@ -23,6 +25,8 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct RunSummary {
     pub(crate) id: String,
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
     pub(crate) state: RunState,
     /// Why the run cannot be shown, or not all of it.
     pub(crate) problem: Option<String>,
@@ -83,7 +87,7 @@ impl RunSummary {
 
     /// Reads the summary of a folder at the time `now`. Whatever is wrong with it is its `problem`.
     pub(crate) fn read(id: &str, folder: &Path, is_live: bool, now: SystemTime) -> Self {
-        let mut summary = Self { id: id.to_owned(), ..Self::default() };
+        let mut summary = Self { id: id.to_owned(), folder: folder.to_owned(), ..Self::default() };
         match experiment(folder) {
             Ok(experiment) => summary.settings = experiment.settings(),
             Err(error) => {
@@ -99,6 +103,12 @@ impl RunSummary {
         summary
     }
 
+    /// Whether the run has ended before its last step and can continue.
+    pub(crate) fn can_resume(&self) -> bool {
+        let has_state = || !RunFolder::checkpoints(&self.folder).is_empty();
+        matches!(self.state, RunState::Crashed | RunState::Stopped) && has_state()
+    }
+
     /// The summary of a run that could not be read because of a bug.
     pub(crate) fn failed(id: &str) -> Self {
         let problem = "internal error while reading this run; please report it".to_owned();
@@ -106,7 +116,7 @@ impl RunSummary {
     }
 
     fn read_log(&mut self, folder: &Path, is_live: bool, now: SystemTime) -> std::io::Result<()> {
-        let mut file = File::open(folder.join("events.jsonl"))?;
+        let mut file = files::open(folder.join("events.jsonl"))?;
         let metadata = file.metadata()?;
         let modified = metadata.modified()?;
         self.modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -136,7 +146,14 @@ impl RunSummary {
         // The last event of each kind counts; the first line of the tail may be half of one.
         let (mut is_run, mut is_newer) = (head.is_empty(), false);
         let (mut is_paused, mut has_restarted, mut has_ended) = (None, false, false);
-        for event in tail.split(|&byte| byte == b'\n').rev().map(parse) {
+        let lines = tail.split(|&byte| byte == b'\n').rev();
+        // Of a line whose break is damaged the last event comes first.
+        let texts = lines.flat_map(|line| {
+            let parts: Vec<&[u8]> =
+                if parse(line).is_err() { merged(line).collect() } else { vec![line] };
+            parts.into_iter().rev()
+        });
+        for event in texts.map(parse) {
             is_run |= event.is_ok();
             match event {
                 Err(ParseError::UnknownKind(_)) => is_newer = true,
@@ -179,7 +196,7 @@ impl RunSummary {
             let silence = now.duration_since(modified).unwrap_or_else(|error| error.duration());
             let is_trained = match RunFolder::is_in_use(folder) {
                 _ if is_live => true,
-                Some(true) => true,
+                Some(is_in_use) => is_in_use,
                 // A paused run writes nothing.
                 None if is_paused == Some(true) => true,
                 _ => silence < MAX_SILENCE,
@@ -219,15 +236,19 @@ const FILE: &str = "experiment.toml";
 
 /// The settings of the run in a folder as they are written; none if they cannot be read.
 pub(crate) fn unchecked_settings(folder: &Path) -> Vec<(String, String)> {
-    let text = fs::read_to_string(folder.join(FILE));
-    text.ok().and_then(|text| Experiment::settings_of(&text)).unwrap_or_default()
+    let text = experiment_text(folder).ok();
+    text.and_then(|text| Experiment::settings_of(&text)).unwrap_or_default()
 }
 
 /// The experiment of the run in a folder.
 pub(crate) fn experiment(folder: &Path) -> Result<Experiment, RunError> {
-    let text = fs::read_to_string(folder.join(FILE));
-    let text = text.map_err(|source| RunError::File { file: FILE, source })?;
-    Ok(Experiment::parse(FILE, &text)?)
+    Ok(Experiment::parse(FILE, &experiment_text(folder)?)?)
+}
+
+fn experiment_text(folder: &Path) -> Result<String, RunError> {
+    let bytes = Experiment::read_bytes(&folder.join(FILE));
+    let bytes = bytes.map_err(|source| RunError::File { file: FILE, source })?;
+    Ok(Experiment::decode(FILE, bytes)?)
 }
 
 fn parse(line: &[u8]) -> Result<Event, ParseError> {
@@ -243,6 +264,8 @@ fn read_at(file: &mut File, start: u64, most: u64) -> std::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use events::{LearningRateSet, Paused, Unpaused};
 
     use super::*;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 
-use crate::guard::{Access, Visitor};
+use crate::visitor::Visitor;
 
 /// The largest file that is received.
 const MAX_BYTES: u64 = 2 << 30;
@@ -38,8 +38,18 @@ pub trait DataTrainer: Debug + Send + Sync {
     /// Why not, for whoever dropped the file: what is wrong with it, or which other run is in progress.
     fn begin(&self, data: &Path) -> Result<PathBuf, String>;
 
+    /// Continues a run that was stopped or killed, in its directory. Returns when it has begun.
+    ///
+    /// # Errors
+    ///
+    /// Why not: what is wrong with the run, or which other run is in progress.
+    fn resume(&self, run: &Path) -> Result<(), String>;
+
     /// Whether it trains the run in a directory now.
     fn trains(&self, run: &Path) -> bool;
+
+    /// Why its last process has failed, if that trained the run in a directory.
+    fn failure(&self, run: &Path) -> Option<String>;
 
     /// Sends a command to the run in a directory. Returns false if the run has ended, none if this has not trained it.
     fn send(&self, run: &Path, command: Command) -> Option<bool>;
@@ -78,7 +88,7 @@ impl UploadState {
 
     /// What becomes of the data of a visitor; none if it is not taken.
     fn uploads_of(&self, visitor: Visitor) -> Option<&Arc<Uploads>> {
-        self.uploads.as_ref().filter(|_| visitor.access == Access::Owner)
+        self.uploads.as_ref().filter(|_| visitor.may_control())
     }
 
     /// Who trains on data that is sent.

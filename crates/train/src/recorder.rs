@@ -1,10 +1,11 @@
 //! Recording of a run: its events and its checkpoints, in a run folder.
 
+use std::fmt::{self, Debug, Formatter};
 use std::mem::take;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use events::{Command, EvaluationFinished, Event, RunFinished};
+use events::{EvaluationFinished, Event, RunFinished};
 use runs::{Checkpoint, RunFolder, RunFolderError, StoppedRun, TrainerState};
 
 use crate::{Observer, Trainer};
@@ -15,8 +16,8 @@ const STRETCHES: u64 = 10;
 const MOST_STEPS: u64 = 100_000;
 /// Evaluations of a log at most, besides those of pauses and of the end: each may list a thousand samples.
 const MOST_EVALUATIONS: u64 = 2000;
-/// A run whose log cannot be written for so long is stopped: nobody would ever see it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long after a failure something is written again.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// An observer that records a run in a [`RunFolder`]: the log, checkpoints, and the final model, which is one as well.
 ///
@@ -61,9 +62,29 @@ pub struct Recorder {
     saved: Option<(u64, Instant)>,
     /// The state at the best evaluation, if it is not saved yet: best ones may follow each other faster than a disk writes.
     best: Option<TrainerState>,
-    failing_since: Option<Instant>,
+    /// When the last checkpoint, or the best one, could not be written.
+    failed: Option<Instant>,
+    /// Whether it is not written yet which rows are in which part.
+    lacks_parts: bool,
+    /// Why the log is behind.
+    log_error: Option<RunFolderError>,
+    /// Why the final model is not saved.
     error: Option<RunFolderError>,
     warnings: Vec<RunFolderError>,
+    teller: WarningTeller,
+}
+
+/// Who is told of a failure when it happens.
+#[derive(Default)]
+struct WarningTeller(Option<Box<TellWarning>>);
+
+/// Takes what failed, and whether it is retried.
+type TellWarning = dyn FnMut(&RunFolderError, bool) + Send;
+
+impl Debug for WarningTeller {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WarningTeller").finish_non_exhaustive()
+    }
 }
 
 /// Trains to the end of the experiment and records the run in the folder `path`, which must not exist.
@@ -92,10 +113,18 @@ impl Recorder {
             ends_stretch: false,
             saved: None,
             best: None,
-            failing_since: None,
+            failed: None,
+            lacks_parts: true,
+            log_error: None,
             error: None,
             warnings: Vec::new(),
+            teller: WarningTeller::default(),
         }
+    }
+
+    /// Also tells of each failure when it happens, and whether it is tried again: at the end of the run it is not.
+    pub fn telling(self, tell: impl FnMut(&RunFolderError, bool) + Send + 'static) -> Self {
+        Self { teller: WarningTeller(Some(Box::new(tell))), ..self }
     }
 
     /// Continues the record of a run, from the state that `trainer` has [taken](Trainer::resume). What is there of
@@ -143,24 +172,39 @@ impl Recorder {
         &self.folder
     }
 
-    /// Ends the record. Returns the errors of checkpoints before the end, which the run does not depend on.
+    /// Ends the record. Returns the failures that the run does not depend on, such as those of checkpoints before the end.
     ///
     /// # Errors
     ///
-    /// The first error of the log or of the final model.
+    /// Why the final model is not saved, or else why not all of the log is written.
     pub fn finish(self) -> Result<Vec<RunFolderError>, RunFolderError> {
-        self.error.map_or(Ok(self.warnings), Err)
+        self.error.or(self.log_error).map_or(Ok(self.warnings), Err)
+    }
+
+    fn warn(&mut self, error: RunFolderError, is_retried: bool) {
+        self.tell(&error, is_retried);
+        self.warnings.push(error);
+    }
+
+    fn tell(&mut self, error: &RunFolderError, is_retried: bool) {
+        if let Some(tell) = &mut self.teller.0 {
+            tell(error, is_retried);
+        }
     }
 
     fn log(&mut self, event: &Event) {
         match self.folder.record(event) {
-            // Steps only reach a buffer.
-            Ok(()) if matches!(event, Event::StepFinished(_)) => {}
-            Ok(()) => self.failing_since = None,
-            Err(error) => {
-                self.failing_since.get_or_insert_with(Instant::now);
-                self.error.get_or_insert(error);
+            Ok(()) => {
+                // Single steps may only reach a buffer.
+                if self.folder.is_log_written() {
+                    self.warnings.extend(self.log_error.take());
+                }
             }
+            Err(error) if self.log_error.is_none() => {
+                self.tell(&error, !matches!(event, Event::RunFinished(_)));
+                self.log_error = Some(error);
+            }
+            Err(_) => {}
         }
     }
 
@@ -180,6 +224,9 @@ impl Recorder {
 
     /// Whether to save a checkpoint after `step`.
     fn is_due(&self, step: u64, trainer: &Trainer) -> bool {
+        if self.failed.is_some_and(|failed| failed.elapsed() >= RETRY) {
+            return true;
+        }
         let Some((saved, at)) = self.saved else { return true };
         let train = &trainer.current().experiment.train;
         let is_time = || match train.checkpoint_every {
@@ -190,29 +237,47 @@ impl Recorder {
     }
 
     fn save_best(&mut self) -> Result<(), RunFolderError> {
-        self.best.take().map_or(Ok(()), |best| self.folder.save(Checkpoint::Best, &best))
+        if let Some(best) = &self.best {
+            self.folder.save(Checkpoint::Best, best)?;
+            self.best = None;
+        }
+        Ok(())
+    }
+
+    fn save_parts(&mut self, trainer: &Trainer) -> Result<(), RunFolderError> {
+        if self.lacks_parts {
+            self.folder.write_parts(trainer.part_rows())?;
+            self.lacks_parts = false;
+        }
+        Ok(())
     }
 
     fn save(&mut self, step: u64, trainer: &Trainer) {
         (self.saved, self.ends_stretch) = (Some((step, Instant::now())), false);
+        let parts = self.save_parts(trainer);
         // The best goes first: where a run continues, it has it.
         let best = self.save_best();
         let saved = self.folder.save(Checkpoint::Step(step), &trainer.state());
         let kept = trainer.current().experiment.train.checkpoints;
         // Others go only when this one is there.
-        let saved = saved.and_then(|()| self.folder.thin(kept));
-        self.warnings.extend([best, saved].into_iter().filter_map(Result::err));
+        let thinned = if saved.is_ok() { self.folder.thin(kept) } else { Ok(()) };
+        let failed = [parts, best, saved].into_iter().filter_map(Result::err);
+        let failed: Vec<RunFolderError> = failed.collect();
+        self.failed = (!failed.is_empty()).then(Instant::now);
+        failed.into_iter().chain(thinned.err()).for_each(|error| self.warn(error, true));
     }
 
     fn end(&mut self, finished: &RunFinished, trainer: &Trainer) {
         for skipped in take(&mut self.skipped) {
             self.log(&Event::EvaluationFinished(skipped));
         }
-        let best = self.save_best();
-        self.warnings.extend(best.err());
-        let error = self.folder.save(Checkpoint::Last, &trainer.state()).err();
-        let model_saved = Some(error.is_none());
-        self.error = self.error.take().or(error);
+        // The result first: there may be place for no more.
+        self.error = self.folder.save(Checkpoint::Last, &trainer.state()).err();
+        let whole = self.folder.make_again(&trainer.current().experiment);
+        self.lacks_parts |= matches!(whole, Ok(false));
+        let others = [whole.map(drop), self.save_best(), self.save_parts(trainer)];
+        others.into_iter().filter_map(Result::err).for_each(|error| self.warn(error, false));
+        let model_saved = Some(self.error.is_none());
         self.log(&Event::RunFinished(RunFinished { model_saved, ..finished.clone() }));
     }
 }
@@ -234,7 +299,6 @@ impl Observer for Recorder {
                     report_every: train.report_every,
                     evaluation_interval: train.evaluation_interval(trainer.train_set().len()),
                 };
-                self.error = self.folder.write_parts(trainer.part_rows()).err();
                 self.log(event);
             }
             _ => self.log(event),
@@ -246,10 +310,6 @@ impl Observer for Recorder {
         if self.is_due(step, trainer) {
             self.save(step, trainer);
         }
-    }
-
-    fn command(&mut self, _is_paused: bool) -> Option<Command> {
-        self.failing_since.filter(|since| since.elapsed() >= PATIENCE).map(|_| Command::Stop)
     }
 }
 

@@ -13,6 +13,7 @@ use gradus::prelude::*;
 use serde_json::Value;
 
 use super::{AboutTable, TABLES};
+use crate::binary::{self, Profile};
 use crate::process;
 
 /// Trained as a user would, in the order of the columns of the page.
@@ -107,7 +108,7 @@ impl<'a> SplitFiles<'a> {
     /// Seconds of the whole program, from its start to its end.
     fn gradus(&self, arguments: &[&Path]) -> anyhow::Result<(Option<f64>, f64)> {
         let begin = Instant::now();
-        let mut command = Command::new(fs::canonicalize("target/release/gradus")?);
+        let mut command = Command::new(binary::path(Profile::Release)?);
         command.args(["train", "--json"]).args(arguments).current_dir(self.scratch.path());
         let answer = process::read_within(&command, LIMIT, self.scratch.path())?;
         let seconds = begin.elapsed().as_secs_f64();

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::binary::{self, Profile};
 use crate::{json_lines, machine, process, python};
 use contestants::SplitFiles;
 
@@ -95,12 +96,7 @@ pub(crate) fn run(args: &BenchDataArgs) -> anyhow::Result<()> {
         let python =
             python::environment(&process::cache("tables")?, "bench/tables/requirements.txt")?;
         write_tables(&python, args.adult.as_deref())?;
-        process::run(Command::new("cargo").args([
-            "build",
-            "--release",
-            "--package",
-            "gradus-cli",
-        ]))?;
+        binary::build(Profile::Release)?;
         let commit = process::read(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
         for about in tables()? {
             if !args.tables.is_empty() && !args.tables.contains(&about.name) {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::process::Command;
 
 use anyhow::Context as _;
 
@@ -14,7 +13,8 @@ use self::contestant::{Contestant, GRADUS};
 use self::hold::PeerIsa;
 use self::measurement::PeerMeasurement;
 use self::run::Run;
-use crate::{json_lines, process};
+use crate::binary::{self, Profile};
+use crate::json_lines;
 
 mod contestant;
 mod data;
@@ -118,9 +118,8 @@ fn install(contestants: &[Contestant], isa: PeerIsa) -> anyhow::Result<Programs>
     data::write()?;
     let mut programs = Programs::new();
     if takes_part(GRADUS.folder) {
-        let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
-        process::run(Command::new("cargo").args(build))?;
-        let program = ["target/release/gradus", "bench"].map(str::to_owned);
+        let program = binary::build(Profile::Release)?.display().to_string();
+        let program = [program, "bench".to_owned()];
         programs.insert(GRADUS.folder, Ok(program.into()));
     }
     for peer in peers::ALL.iter().filter(|peer| takes_part(Some(peer.folder))) {

@@ -138,6 +138,20 @@ impl Browser {
         bail!("not true within {TIMEOUT:?}: {expression}; the page reads:\n{text}")
     }
 
+    /// Opens another window beside this one.
+    pub(crate) async fn open_window(&self) -> anyhow::Result<()> {
+        let opened = self.client.new_window(false).await?;
+        self.client.switch_to_window(opened.handle).await?;
+        self.screen(WINDOW).await
+    }
+
+    /// Goes to the window that was opened after so many others.
+    pub(crate) async fn to_window(&self, number: usize) -> anyhow::Result<()> {
+        let mut windows = self.client.windows().await?.into_iter();
+        let window = windows.nth(number).context("expected a window")?;
+        Ok(self.client.switch_to_window(window).await?)
+    }
+
     pub(crate) async fn click(&self, css: &str) -> anyhow::Result<()> {
         loop {
             let found = self.client.find(Locator::Css(css)).await;

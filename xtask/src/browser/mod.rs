@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
+use crate::binary::{self, Profile};
 use crate::process;
 use driver::{Browser, Driver};
 use program::ServingProcess;
@@ -96,11 +97,8 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         );
     }
     // Screenshots show the speed of an optimized build.
-    let release: &[&str] = if args.screenshots { &["--release"] } else { &[] };
-    process::run(Command::new("cargo").args(["build", "--package", "gradus-cli"]).args(release))?;
-    let profile = if args.screenshots { "release" } else { "debug" };
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
-    let gradus = std::env::current_dir()?.join(target).join(profile).join("gradus");
+    let profile = if args.screenshots { Profile::Release } else { Profile::Dev };
+    let gradus = binary::build(profile)?;
     let pictures = args.screenshots.then(|| PathBuf::from("docs/screenshots"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -123,6 +121,7 @@ pub(crate) fn run_if_installed(args: &BrowserArgs) -> anyhow::Result<Option<Stri
         test("explanations come soon", &setup, explain::measured).await?;
         test("lessons are taken", &setup, lessons::taken).await?;
         test("what goes wrong in a run is said", &setup, train::warned).await?;
+        test("two windows compare three runs in training", &setup, runs::compared).await?;
         test("a thousand runs are listed, sorted and filtered", &setup, runs::listed).await
     })?;
     Ok(None)

@@ -5,9 +5,9 @@ use std::fs;
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::TestCase;
 use super::axe;
 use super::pictures::{Frame, pictures};
+use super::{Browser, TestCase};
 
 const ROWS: &str = "document.querySelectorAll('#runs tbody tr').length";
 
@@ -76,4 +76,59 @@ pub(super) async fn listed(test: TestCase) -> anyhow::Result<()> {
     browser.open("about:blank").await?;
     drop(program);
     Ok(())
+}
+
+/// Two visible windows follow three runs each: six streams at once, of which a browser allows no more to a host. Every click in
+/// one of them is answered within a second.
+pub(super) async fn compared(test: TestCase) -> anyhow::Result<()> {
+    let TestCase { browser, .. } = &test;
+    let train = |run| ["train", "conv", "--steps", "1000000", "--live", "--run", run];
+    let program = test.serve(&train("runs/one"))?;
+    let others = [test.serve(&train("runs/two"))?, test.serve(&train("runs/three"))?];
+    let follow = async || {
+        browser.open(&program.link).await?;
+        browser.until("document.querySelector('#progress')").await?;
+        browser.js::<Value>("location.hash = '#/runs/one,two,three'").await?;
+        browser
+            .until(&format!("{ROWS} === 3 && {} > 8", super::train::colours("comparison")))
+            .await?;
+        let followed = "document.querySelectorAll('#comparison .legend span').length";
+        ensure!(browser.js::<u64>(followed).await? == 3, "expected three runs in the legend");
+        anyhow::Ok(())
+    };
+    follow().await?;
+    browser.open_window().await?;
+    follow().await?;
+    for number in [0, 1] {
+        browser.to_window(number).await?;
+        let state: String = browser.js("document.visibilityState").await?;
+        ensure!(state == "visible", "window {number} is {state}");
+    }
+    let link = "[...document.querySelectorAll('#runs tbody a')].find((link) => link.textContent === 'one')";
+    let pause = "document.querySelector('#pause')";
+    for (clicked, answer) in [
+        (link, "document.querySelector('#pause')?.disabled === false"),
+        (pause, "document.querySelector('.dot.paused') !== null"),
+        (pause, "document.querySelector('.dot.paused') === null"),
+    ] {
+        let milliseconds = clicked_until(browser, clicked, answer).await?;
+        println!("    {milliseconds:.0} ms from a click to `{answer}`");
+        ensure!(milliseconds < 1000.0, "{milliseconds} ms from a click to `{answer}`");
+    }
+    browser.open("about:blank").await?;
+    browser.to_window(0).await?;
+    browser.open("about:blank").await?;
+    drop((program, others));
+    Ok(())
+}
+
+/// Milliseconds from a click on an element until an expression on the page is true.
+async fn clicked_until(browser: &Browser, element: &str, answer: &str) -> anyhow::Result<f64> {
+    let script = format!(
+        "window.took = null; const begin = performance.now(); ({element}).click(); \
+         const look = () => {{ if ({answer}) window.took = performance.now() - begin; else setTimeout(look, 5); }}; look();"
+    );
+    browser.run_script(&script).await?;
+    browser.until("window.took !== null").await?;
+    browser.js("window.took").await
 }

@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use crate::binary::{self, Profile};
+use crate::json_lines;
 use crate::table::bounds;
-use crate::{json_lines, process};
 
 /// One line per finished run: the output of `gradus train --json`.
 const RUNS: &str = "docs/results.jsonl";
@@ -44,7 +45,7 @@ pub(crate) struct ResultsArgs {
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
 pub(crate) fn run(args: &ResultsArgs) -> anyhow::Result<()> {
-    process::run(Command::new("cargo").args(["build", "--release", "--package", "gradus-cli"]))?;
+    binary::build(Profile::Release)?;
     let presets: Vec<Value> = serde_json::from_str(&gradus(&["presets", "--json"])?)?;
     let mut done = done()?;
     if args.chapter_6 {
@@ -88,8 +89,8 @@ fn seeds(preset: &str) -> u64 {
 
 /// The standard output of `gradus`; its progress is printed.
 fn gradus(args: &[&str]) -> anyhow::Result<String> {
-    let output =
-        Command::new("target/release/gradus").args(args).stderr(Stdio::inherit()).output()?;
+    let mut command = Command::new(binary::path(Profile::Release)?);
+    let output = command.args(args).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "gradus {}: {}", args.join(" "), output.status);
     Ok(String::from_utf8(output.stdout)?)
 }

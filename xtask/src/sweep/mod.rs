@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::point::SweepPoint;
+use crate::binary::{self, Profile};
 use crate::{machine, process};
 
 mod page;
@@ -89,8 +90,7 @@ struct SweepResult {
 ///
 /// If Gradus does not build, a run fails, or a file cannot be written.
 pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<()> {
-    let build = ["build", "--release", "--package", "gradus-cli", "--target-dir", "target"];
-    process::run(Command::new("cargo").args(build))?;
+    binary::build(Profile::Release)?;
     fs::create_dir_all(FOLDER).context(FOLDER)?;
     let mut done = if args.resume { read()? } else { Vec::new() };
     let points = point::all(args);
@@ -147,7 +147,7 @@ fn read() -> anyhow::Result<Vec<SweepResult>> {
 fn measure(point: SweepPoint, seconds: f64) -> anyhow::Result<SweepResult> {
     let file = format!("{FOLDER}/{}.toml", point.file_stem());
     fs::write(&file, point.experiment()).context(file.clone())?;
-    let mut command = Command::new("target/release/gradus");
+    let mut command = Command::new(binary::path(Profile::Release)?);
     let (threads, seconds) = (point.threads.to_string(), seconds.to_string());
     command.args(["bench", &file, "--threads", &threads, "--seconds", &seconds, "--json"]);
     let output = process::read_within(&command, LIMIT, Path::new(FOLDER))

@@ -80,7 +80,7 @@ const REGISTRIES: &[Registry] = &[
         RegistryEntry::ModuleAndItem,
     ),
     registry("crates/lessons/lessons", "crates/lessons/src/catalogue.rs", RegistryEntry::Folder),
-    registry("presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
+    registry("crates/runs/presets", "crates/runs/src/presets.rs", RegistryEntry::Name),
     registry(
         "crates/studio/assets/pages",
         "crates/studio/assets/pages/all.js",
@@ -239,15 +239,15 @@ mod tests {
             ("crates/lessons/src/catalogue.rs", "lessons! { \"00-neurons\" }"),
             ("crates/lessons/lessons/00-neurons/lesson.toml", ""),
             ("crates/lessons/lessons/01-data/lesson.toml", ""),
-            ("presets/softmax.toml", ""),
-            ("presets/conv.toml", ""),
+            ("crates/runs/presets/softmax.toml", ""),
+            ("crates/runs/presets/conv.toml", ""),
             ("crates/studio/assets/pages/all.js", pages),
             ("crates/studio/assets/pages/draw.js", ""),
             ("crates/studio/assets/pages/new.js", ""),
         ];
         let expected = [
             "crates/lessons/lessons/01-data/lesson.toml: crates/lessons/src/catalogue.rs has no entry `\"01-data\"`",
-            "presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`",
+            "crates/runs/presets/conv.toml: crates/runs/src/presets.rs has no entry `\"conv\"`",
             "crates/studio/assets/pages/new.js: crates/studio/assets/pages/all.js has no import of `new.js`",
         ];
         assert_eq!(check(&Repository::of(&files)), expected);

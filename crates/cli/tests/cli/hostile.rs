@@ -105,15 +105,20 @@ fn a_memory_limit_counts_parameters_state_and_values_and_names_the_largest() {
 }
 
 #[test]
-fn a_million_layers_are_refused_at_once_and_at_their_line() {
+fn a_hundred_thousand_layers_are_refused_at_once_and_at_their_line() {
     let sandbox = Sandbox::new();
     let text = sandbox.read("tiny.toml");
-    let layers = "layers = [\"flatten\",".to_owned() + &" \"relu\",".repeat(1_000_000);
-    sandbox.write("deep.toml", text.replace("layers = [\"flatten\",", &layers));
+    let more = |n| "layers = [\"flatten\",".to_owned() + &" \"relu\",".repeat(n);
+    sandbox.write("deep.toml", text.replace("layers = [\"flatten\",", &more(100_000)));
+    sandbox.write("deeper.toml", text.replace("layers = [\"flatten\",", &more(1_000_000)));
     let begin = Instant::now();
     let error = sandbox.refused("train deep.toml");
-    let expected = "deep.toml:13:10: model.layers: expected at most 10000 layers, found 1000002\n";
+    let expected = "deep.toml:13:10: model.layers: expected at most 10000 layers, found 100002\n";
     assert!(error.starts_with(expected) && error.len() < 1000, "{error}");
+    let error = sandbox.refused("train deeper.toml");
+    assert!(
+        error.starts_with("deeper.toml: expected a file of at most 1048576 bytes, found one of 8")
+    );
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 

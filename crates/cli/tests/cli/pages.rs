@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::process::{ChildStderr, Command};
 use std::time::{Duration, Instant};
 
+use gradus::runs::SavedModel;
+
 use crate::sandbox::{Ran, Running, Sandbox};
 
 /// A started program that serves.
@@ -41,10 +43,14 @@ impl Served {
 
 /// What the server answers to a request with the token of the link.
 fn get(link: &str, path: &str) -> String {
+    answer(link, "GET", path)
+}
+
+fn answer(link: &str, method: &str, path: &str) -> String {
     let (address, token) = link.strip_prefix("http://").unwrap().split_once("/?token=").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -82,6 +88,43 @@ fn a_studio_shows_runs_and_ends_when_it_is_interrupted() {
 }
 
 #[test]
+fn a_run_that_was_killed_continues_from_its_page_which_says_why_it_cannot() {
+    let sandbox = Sandbox::new();
+    let train = "train tiny.toml --steps 20000 --set train.checkpoint_every=500 --run";
+    sandbox.succeeds(&format!("{train} whole"));
+    let words = format!("{train} runs/killed");
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let mut killed = Running(sandbox.command(&words).spawn().unwrap());
+    while !sandbox.path("runs/killed/checkpoints/step-000500.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    killed.signal("-KILL");
+    assert_eq!(killed.end().code, None);
+    let served = Served::start(&sandbox, "studio runs --addr :0");
+    let has = |text: &str| get(&served.link, "/api/runs").contains(text);
+    let list = get(&served.link, "/api/runs");
+    assert!(list.contains(r#""state":"crashed""#), "{list}");
+    assert!(list.contains("gradus train --resume "), "{list}");
+
+    std::fs::rename(sandbox.path("train-images"), sandbox.path("elsewhere")).unwrap();
+    let refused = answer(&served.link, "POST", "/api/runs/killed/resume");
+    assert!(refused.starts_with("HTTP/1.1 409 "), "{refused}");
+    assert!(refused.contains("\r\n\r\ntrain-images: "), "{refused}");
+    assert!(has(r#""problem":"train-images: "#));
+
+    std::fs::rename(sandbox.path("elsewhere"), sandbox.path("train-images")).unwrap();
+    let accepted = answer(&served.link, "POST", "/api/runs/killed/resume");
+    assert!(accepted.starts_with("HTTP/1.1 202 "), "{accepted}");
+    let begin = Instant::now();
+    while !has(r#""state":"finished""#) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", get(&served.link, "/api/runs"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let digest = |run| SavedModel::read(sandbox.path(run)).unwrap().weights_digest();
+    assert_eq!(digest("runs/killed"), digest("whole"));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn the_page_is_opened_in_the_browser_that_the_system_names() {
     use std::os::unix::fs::PermissionsExt;
@@ -97,7 +140,11 @@ fn the_page_is_opened_in_the_browser_that_the_system_names() {
         assert!(begin.elapsed() < Duration::from_secs(20), "no browser was asked");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(sandbox.read("opened"), served.link);
+    // Every user of the machine sees the arguments of a command: the link opens the page once, without the token in it.
+    let (address, token) = served.link.split_once("/?token=").unwrap();
+    let opened = sandbox.read("opened");
+    assert!(opened.starts_with(&format!("{address}/?code=")), "{opened}");
+    assert!(!opened.contains(token), "{opened}");
 }
 
 #[test]

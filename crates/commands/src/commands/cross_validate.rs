@@ -12,7 +12,7 @@ use gradus::train::cross_validation::{CrossValidation, FoldScore, PairedComparis
 use serde::Serialize;
 
 use crate::experiment::{ExperimentArgs, setting};
-use crate::output::{metric, print};
+use crate::output::{metric, print, stderr};
 use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::threads::ThreadsArgs;
 
@@ -87,8 +87,7 @@ pub(crate) fn run(args: &CrossValidateArgs, out: &mut dyn Write) -> anyhow::Resu
         let mut each = |found: FoldScore| {
             let FoldScore { repeat, fold, score, .. } = found;
             // Without standard error there is nobody to tell.
-            let _ =
-                writeln!(io::stderr(), "{name}, repeat {repeat}, fold {fold}: {}", metric(score));
+            let _ = writeln!(stderr(), "{name}, repeat {repeat}, fold {fold}: {}", metric(score));
             !stop.load(Ordering::Relaxed)
         };
         let folds = plan.run(&read.experiment, &open_data, &pool, &mut each);

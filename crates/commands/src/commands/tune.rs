@@ -18,7 +18,7 @@ use gradus::train::{Observer, Trainer};
 use serde::Serialize;
 
 use crate::experiment::{ExperimentArgs, setting};
-use crate::output::{bytes, metric, print};
+use crate::output::{bytes, metric, print, stderr};
 use crate::progress::Progress;
 use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::threads::ThreadsArgs;
@@ -124,10 +124,7 @@ pub(crate) fn run(args: &TuneArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         SweepEnd::Completed => ExitCode::SUCCESS,
         SweepEnd::Interrupted => {
             let folder = sweep.path().display();
-            let _ = writeln!(
-                std::io::stderr(),
-                "interrupted; `gradus tune --resume {folder}` continues"
-            );
+            let _ = writeln!(stderr(), "interrupted; `gradus tune --resume {folder}` continues");
             ExitCode::from(INTERRUPTED)
         }
     })
@@ -219,7 +216,7 @@ impl SweepProgress {
 
     fn print(&self, line: &str) {
         // A closed standard error does not stop the training.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(stderr(), "{line}");
     }
 }
 

@@ -8,7 +8,7 @@
 //! | then | pixels, row by row, 0 for the background | labels |
 //!
 //! All numbers are big endian. A file may be compressed with gzip, as MNIST is published. A header that
-//! announces more than [`LIMIT_BYTES`] is refused, and memory grows with what is read.
+//! announces more than [`LIMIT_BYTES`], or a quarter as many labels, is refused, and memory grows with what is read.
 //!
 //! Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", file formats.
 
@@ -57,7 +57,7 @@ pub fn read(
 #[cfg(feature = "files")]
 fn open(path: &Path) -> Result<(String, BufReader<File>), DataError> {
     let name = path.display().to_string();
-    match File::open(path) {
+    match files::open(path) {
         Ok(file) => Ok((name, BufReader::new(file))),
         Err(error) => Err(DataFault::Io(error).of(name)),
     }
@@ -190,14 +190,21 @@ impl<R: Read> Unpacked<R> {
             return Err(DataFault::Format { found, expected });
         }
         let sizes = self.numbers::<AXES>()?;
-        let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
-        let Some(len @ ..=LIMIT_BYTES) = len else {
-            return Err(DataFault::TooLarge { sizes: sizes.into(), limit_bytes: LIMIT_BYTES });
-        };
         // Before the bytes are read: a false header of few bytes could announce a gigabyte of labels.
         if let Some(count) = count.filter(|&count| count != sizes[0]) {
             let (n_samples, n_targets) = (count as usize, sizes[0] as usize);
             return Err(DataFault::Counts { n_samples, n_targets });
+        }
+        let len = sizes.iter().try_fold(1, |len: usize, &size| len.checked_mul(size as usize));
+        // A label takes four bytes in memory.
+        let limit_bytes = if AXES == 1 { LIMIT_BYTES / size_of::<u32>() } else { LIMIT_BYTES };
+        let Some(len) = len.filter(|&len| len <= limit_bytes) else {
+            return Err(DataFault::TooLarge { sizes: sizes.into(), limit_bytes });
+        };
+        // A header of few bytes could announce any number of images that take none.
+        if sizes[0] > 0 && len == 0 {
+            let expected = "images of one pixel or more".to_owned();
+            return Err(DataFault::Format { found: "images without pixels".to_owned(), expected });
         }
         let bytes = self.bytes(len)?;
         // In a gzip stream, reading its end also checks its checksum.
@@ -372,9 +379,16 @@ mod tests {
         let sizes = "[4294967295, 4294967295, 4294967295]";
         assert_eq!(huge, format!("x: header announces {sizes} bytes, the limit is 1073741824"));
         let fault = |size| labels("y", &file(&[0x801, size], &[])[..], 10).unwrap_err().fault;
-        let [at, above] = [0, 1].map(|more| fault(LIMIT_BYTES as u32 + more));
+        let [at, above] = [0, 1].map(|more| fault(LIMIT_BYTES as u32 / 4 + more));
         assert!(matches!(above, DataFault::TooLarge { .. }), "{above}");
         assert!(matches!(at, DataFault::Truncated { found: 8, .. }), "{at}");
+        // Images that take no memory must not make it read a gigabyte of labels.
+        for sizes in [[1 << 30, 0, 28], [1, 28, 0], [u32::MAX, 0, 0]] {
+            let header = [&[0x803], &sizes[..]].concat();
+            let expected = "x: expected images of one pixel or more, found images without pixels";
+            assert_eq!(message(images("x", &file(&header, &[])[..])), expected);
+        }
+        assert_eq!(images("x", &file(&[0x803, 0, 28, 28], &[])[..]).unwrap().0, [28, 28, 1]);
     }
 
     #[cfg(feature = "files")]

@@ -58,7 +58,8 @@ pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), Studio
 fn serve_all(roots: Vec<PathBuf>, live: Option<LiveRun>) -> Result<Studio, StudioError> {
     let timeouts = Timeouts::default();
     let (endpoints, uploads) = (endpoints(), None);
-    let options = Options { roots, live, open_data, endpoints, uploads, timeouts };
+    let allowed_hosts = Vec::new();
+    let options = Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
     BoundAddress::bind(None)?.serve(options)
 }
 

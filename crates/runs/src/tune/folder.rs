@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -97,10 +97,12 @@ pub enum SweepFolderError {
         path: PathBuf,
     },
     /// Another process writes it.
-    #[error("{}: another process works on this sweep", path.display())]
+    #[error("{}: {holder} works on this sweep", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
+        /// The process, and where it runs.
+        holder: String,
     },
     /// It is not the folder of a sweep.
     #[error("{}: expected the folder of a sweep, with {EXPERIMENT} and {RECORD}", path.display())]
@@ -184,7 +186,7 @@ impl SweepFolder {
         }
         let lock = FolderLock::take(path)?;
         let file = path.join(EXPERIMENT);
-        let text = fs::read(&file).map_err(failed(&file))?;
+        let text = Experiment::read_bytes(&file).map_err(failed(&file))?;
         let name = file.display().to_string();
         let mut tuning = Tuning::parse(&name, &Experiment::decode(&name, text)?)?;
         let file = path.join(RECORD);
@@ -195,7 +197,7 @@ impl SweepFolder {
             let message = format!("expected the plan of {EXPERIMENT}, which was changed");
             return Err(SweepFolderError::Record { path: file, line: 1, message });
         }
-        let reopened = OpenOptions::new().append(true).open(&file);
+        let reopened = files::open_to_write(&file, OpenOptions::new().append(true));
         // Half a line of a process that was killed: its trial is trained again.
         let lines = reopened.and_then(|lines| lines.set_len(len).map(|()| lines));
         let lines = lines.map_err(failed(&file))?;
@@ -269,9 +271,7 @@ impl SweepRecord {
 
     /// The record, and the bytes of its whole lines.
     fn read_lines(file: &Path) -> Result<(Self, u64), SweepFolderError> {
-        let mut bytes = Vec::new();
-        let opened = File::open(file).map(|file| file.take(MAX_BYTES));
-        opened.and_then(|mut file| file.read_to_end(&mut bytes)).map_err(failed(file))?;
+        let bytes = files::read(file, MAX_BYTES).map_err(failed(file))?;
         let len = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let wrong = |line, message| {
             let path = file.to_owned();
@@ -378,7 +378,8 @@ mod tests {
         let results = [result(1, 1, Some(1.0 / 3.0)), result(2, 1, None)];
         results.iter().for_each(|result| folder.add(result.clone()).unwrap());
         let in_use = SweepFolder::open(&path).unwrap_err().to_string();
-        assert!(in_use.ends_with("another process works on this sweep"), "{in_use}");
+        let this = format!("process {} on ", std::process::id());
+        assert!(in_use.contains(&this) && in_use.ends_with(" works on this sweep"), "{in_use}");
         let record = folder.record().clone();
         drop(folder);
         let file = path.join(RECORD);

@@ -6,13 +6,11 @@ import { createElement, createTable, onColorSchemeChange, setText, tableFrame } 
 import { formatDateTime, formatDuration, formatInteger, formatPercent } from "../format.js";
 import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { Run } from "../run.js";
-import { listRuns, sendData } from "../server.js";
+import { listRuns, resumeRun, sendData } from "../server.js";
 import { translate } from "../text.js";
 
 /** Runs that are compared at most: more colours cannot be told apart. */
 const MAX_COMPARED = 8;
-/** Running ones of them that are followed: each needs one of the six connections of a browser. */
-const MAX_FOLLOWED = 3;
 /** Milliseconds between two updates of the list. */
 const INTERVAL_MS = 3000;
 
@@ -131,6 +129,7 @@ class RunsPage {
     const listed = await listRuns();
     const text = JSON.stringify(listed?.runs);
     this.dropZone.element.hidden = !listed?.takes_data;
+    this.resumes = listed?.takes_data;
     // What is shown stays if the server has ended.
     if (listed === null || text === this.text) return;
     Object.assign(this, { text, runs: listed.runs });
@@ -206,7 +205,26 @@ class RunsPage {
     const why = run.problem ?? (run.not_finite ? notFiniteText(run.not_finite) : null);
     const problem = why ? createElement("div", { class: "problem" }, why) : null;
     const cells = columns.slice(1).map((column) => createElement("td", {}, String(column.text(run))));
-    return createElement("tr", { "data-run": run.id }, createElement("td", {}, box, " ", link, problem), ...cells);
+    const first = createElement("td", {}, box, " ", link, problem, this.resumption(run));
+    return createElement("tr", { "data-run": run.id }, first, ...cells);
+  }
+
+  /** The command that continues a run, and a button that does; null if it cannot continue. */
+  resumption(run) {
+    if (!run.resume) return null;
+    const command = createElement("code", {}, run.resume);
+    if (!this.resumes) return createElement("div", { class: "note" }, command);
+    const why = createElement("span", { class: "problem", role: "status" });
+    const click = async () => {
+      button.disabled = true;
+      const problem = await resumeRun(run.id);
+      if (problem === null) location.hash = `#/train/${encodeURIComponent(run.id)}`;
+      button.disabled = false;
+      setText(why, problem ?? "");
+    };
+    const attributes = { type: "button", class: "resume", "aria-label": translate("runs.resume_run", { id: run.id }), click };
+    const button = createElement("button", attributes, translate("train.resume"));
+    return createElement("div", { class: "note" }, button, " ", command, " ", why);
   }
 }
 
@@ -315,10 +333,9 @@ class Comparison {
       run.close();
       this.followed.delete(id);
     }
-    const running = runs.filter((run) => run.state === "running").slice(0, MAX_FOLLOWED);
     for (const run of runs) {
       if (this.followed.has(run.id)) continue;
-      this.followed.set(run.id, new Run(run, () => this.draw(), running.includes(run)));
+      this.followed.set(run.id, new Run(run, () => this.draw(), run.state === "running"));
     }
     this.element.hidden = runs.length === 0;
     this.draw();

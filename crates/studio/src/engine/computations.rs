@@ -18,9 +18,9 @@ use tokio::sync::watch;
 
 use super::limiter::{Limiter, Refusal, WorkPermit};
 use super::{Call, Endpoint, EndpointError};
-use crate::guard::Visitor;
 use crate::library::Library;
 use crate::lock;
+use crate::visitor::Visitor;
 
 /// How long a request waits for a permit and for its answer.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);

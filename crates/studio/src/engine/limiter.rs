@@ -14,8 +14,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
-use crate::guard::{Access, Visitor};
 use crate::lock;
+use crate::visitor::{Access, Visitor};
 
 /// Works of viewers, short ones and long ones, that run at a time; and beside a run that this process trains.
 const VIEWER_PLACES: usize = 2;

@@ -118,7 +118,7 @@ impl CalledRun<'_> {
         self.run.folder()
     }
 
-    /// Its data. Read once, and kept as long as the run is open.
+    /// Its data.
     ///
     /// # Errors
     ///

@@ -17,6 +17,7 @@ use runs::{Experiment, Parts};
 
 use self::canvas::{Anchor, Image};
 use self::description::{Content, Curve, Curves, Description, NumberFormat, Panel, color};
+use crate::data_cache::DataCache;
 use crate::error::RunError;
 use crate::images::{self, Images};
 use crate::library::OpenRun;
@@ -49,7 +50,7 @@ const SMALL_TEXT: f64 = 12.0;
 ///
 /// If the run cannot be read.
 pub fn picture(folder: &Path, open_data: OpenData) -> Result<Picture, RunError> {
-    let run = OpenRun::at(folder, open_data);
+    let run = OpenRun::at(folder, Arc::new(DataCache::new(open_data)));
     let events = run.history().map_err(|error| error.of(folder))?.events();
     let steps = events.iter().map(|event| match event {
         Event::StepFinished(step) => step.step,

@@ -32,20 +32,28 @@ test("the state follows the events", () => {
   for (const [events, state] of cases) assert.equal(runWith(events).state, state);
 });
 
-test("a run that has crashed is running again once it writes", () => {
-  let lines;
+test("a run that has crashed is running again once it writes", async () => {
+  let write, number;
   globalThis.document.hidden = false;
-  globalThis.EventSource = class {
-    addEventListener(name, listener) {
-      if (name === "lines") lines = listener;
-    }
-    close() {}
+  globalThis.fetch = async (address) => {
+    // One connection for all runs of the page, the newest last.
+    number = JSON.parse(new URL(address, "http://localhost").searchParams.get("runs")).length - 1;
+    const body = new ReadableStream({ start: (to) => (write = (text) => to.enqueue(new TextEncoder().encode(text))) });
+    return { ok: true, body };
   };
-  const run = new Run({ id: "x", state: "crashed" }, () => {});
+  let changed = () => {};
+  const run = new Run({ id: "x", state: "crashed" }, () => changed());
+  await new Promise((resolve) => setTimeout(resolve));
   globalThis.document.hidden = true;
   assert.equal(run.state, "crashed");
-  lines({ data: `0\n${JSON.stringify(step(1))}` });
-  assert.equal(run.state, "running");
+  const event = `event: lines\nid: 9\ndata: ${number}\ndata: 0\ndata: ${JSON.stringify(step(1))}\n\n`;
+  const isWritten = new Promise((resolve) => (changed = resolve));
+  // In pieces, the break between two events too.
+  write(`: keep-alive\n\n${event.slice(0, 40)}`);
+  write(event.slice(40, -1));
+  write("\n");
+  await isWritten;
+  assert.deepEqual([run.state, run.step], ["running", 1]);
 });
 
 test("a run that is started again is running, and keeps its earlier events", () => {

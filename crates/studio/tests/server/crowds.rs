@@ -8,16 +8,23 @@ use std::time::{Duration, Instant};
 
 use gradus_studio::Timeouts;
 
-use crate::made_up::{Server, connect, exchange, finished, started, step, write_run};
+use crate::made_up::{Server, connect, exchange, finished, request, started, step, write_run};
 
 /// No test here takes as long unless something hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A stream of a viewer.
 fn listen(server: &Server) -> TcpStream {
-    let mut stream = connect(server.studio.address());
-    let head = format!("GET /api/runs/live/events HTTP/1.1\r\n{}\r\n", server.headers());
+    let mut stream = connect(([127, 0, 0, 1], server.port()).into());
+    let head = format!("GET /api/runs/live/events HTTP/1.1\r\n{}\r\n", viewer_headers(server));
     stream.write_all(head.as_bytes()).unwrap();
     stream
+}
+
+fn viewer_headers(server: &Server) -> String {
+    let link = server.studio.viewer_link().expect("others can reach it");
+    let token = link.split_once("token=").unwrap().1;
+    format!("Host: 127.0.0.1:{}\r\nAuthorization: Bearer {token}\r\n", server.port())
 }
 
 /// Whether a stream of events begins with success.
@@ -29,7 +36,7 @@ fn is_accepted(mut stream: &TcpStream) -> bool {
 
 #[test]
 fn two_hundred_pages_listen_and_half_of_them_never_read() {
-    let server = Server::new();
+    let server = Server::at("0.0.0.0:0", Timeouts::default(), vec![]);
     let unread: Vec<TcpStream> = (0..100).map(|_| listen(&server)).collect();
     let readers: Vec<TcpStream> = (0..100).map(|_| listen(&server)).collect();
     let n_whole = AtomicUsize::new(0);
@@ -55,17 +62,21 @@ fn two_hundred_pages_listen_and_half_of_them_never_read() {
         }
     });
     assert_eq!(n_whole.into_inner(), 100);
-    assert_eq!(server.get("/api/runs").status, 200);
+    let address = ([127, 0, 0, 1], server.port()).into();
+    assert_eq!(request(address, "GET /api/runs", &server.headers(), &[]).status, 200);
     drop(unread);
 }
 
 #[test]
 fn listeners_beyond_the_limit_are_refused_until_others_leave() {
     let keep_alive = Duration::from_millis(500);
-    let server = Server::with_timeouts(Timeouts { keep_alive, ..Timeouts::default() });
+    let timeouts = Timeouts { keep_alive, ..Timeouts::default() };
+    let server = Server::at("0.0.0.0:0", timeouts, vec![]);
     let streams: Vec<TcpStream> = (0..256).map(|_| listen(&server)).collect();
     assert!(streams.iter().all(is_accepted));
-    let answer = server.get("/api/runs/live/events");
+    let address = ([127, 0, 0, 1], server.port()).into();
+    let headers = viewer_headers(&server);
+    let answer = request(address, "GET /api/runs/live/events", &headers, &[]);
     assert_eq!((answer.status, answer.text().as_str()), (503, "256 pages are listening already\n"));
     drop(streams);
     // The next write to a closed stream shows that its client has left.

@@ -101,7 +101,9 @@ pub(crate) fn serve(
 ) -> Studio {
     let roots = vec![runs.to_owned()];
     let uploads = Some(kept_uploads(runs));
-    let options = Options { roots, live, open_data: images, endpoints, uploads, timeouts };
+    let allowed_hosts = vec!["gradus.example".to_owned()];
+    let open_data = images;
+    let options = Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
     BoundAddress::bind(Some(address)).unwrap().serve(options).unwrap()
 }
 
@@ -147,7 +149,7 @@ impl Server {
     /// Header lines with a valid host and token.
     pub(crate) fn headers(&self) -> String {
         let (port, token) = (self.port(), self.token());
-        format!("Host: 127.0.0.1:{port}\r\nCookie: gradus-{port}={token}\r\n")
+        format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n")
     }
 
     /// The same, as a page of this server posts.

@@ -43,7 +43,6 @@ fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_i
     write_run(&runs.join("newer"), "{\"event\":\"new\"}\n");
     write_run(&runs.join("empty"), "");
     write_run(&runs.join("strange"), "hello\n");
-    fs::create_dir(runs.join("photos")).unwrap();
     write_run(&runs.join("half"), &(started() + &step(1) + &step(2)[..30]));
     age(&runs.join("half"));
     // Paused by another process.
@@ -65,7 +64,6 @@ fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_i
         ("half", "crashed", "events.jsonl: it ends after step 1"),
         ("empty", "running", "events.jsonl: it is empty"),
         ("strange", "not_a_run", "events.jsonl: line 1: not an event: expected value at column 1"),
-        ("photos", "not_a_run", "events.jsonl: "),
         ("typo", "finished", "experiment.toml"),
     ];
     for (id, state, problem) in cases {
@@ -83,7 +81,6 @@ fn runs_are_listed_with_their_problems_and_a_paused_one_is_paused_however_long_i
     assert_eq!(server.get("/api/runs/done").json()["classes"], 3);
     let typo = server.get("/api/runs/typo").json();
     assert!(typo["problem"].as_str().unwrap().starts_with("experiment.toml:"), "{typo}");
-    assert_eq!(server.get("/api/runs/photos").status, 404);
 }
 
 #[test]
@@ -250,6 +247,38 @@ fn events_of_a_finished_run_come_whole_and_end() {
     let more = format!("Last-Event-ID: {}\r\n", started().len());
     let rest = server.ask("GET /api/runs/done/events", &more, &[]).text();
     assert!(!rest.contains("run_started") && rest.contains("run_finished"), "{rest}");
+}
+
+#[test]
+fn a_page_has_one_stream_for_all_its_runs() {
+    let server = Server::new();
+    write_run(&server.run("other"), &(started() + &step(1) + &finished()));
+    let ask = |runs: Value| {
+        let runs = runs.to_string().replace('"', "%22").replace(' ', "");
+        server.get(&format!("/api/events?runs={runs}"))
+    };
+    let text = ask(json!([["done", null], ["no-such", null], ["other", started().len()]])).text();
+    let events: Vec<Vec<&str>> = text.split("\n\n").map(|event| event.lines().collect()).collect();
+    let of = |number: &str, kind: &str| {
+        let (kind, number) = (format!("event: {kind}"), format!("data: {number}"));
+        let mut found =
+            events.iter().filter(|lines| lines.contains(&&*kind) && lines.contains(&&*number));
+        found.next().unwrap_or_else(|| panic!("{kind} of {number}: {text}")).join("\n")
+    };
+    assert!(of("0", "history").contains("run_started"));
+    assert!(of("1", "problem").ends_with("no such run"));
+    // What is known is not sent again.
+    let rest = of("2", "lines");
+    assert!(!rest.contains("run_started") && rest.contains("run_finished"), "{rest}");
+    for number in ["0", "2"] {
+        of(number, "end");
+    }
+    for runs in
+        [json!([]), json!("done"), json!([["done"]]), json!(vec![("done", Value::Null); 17])]
+    {
+        assert_eq!(ask(runs.clone()).status, 400, "{runs}");
+    }
+    assert_eq!(server.get("/api/events").status, 400);
 }
 
 #[test]

@@ -20,31 +20,37 @@ fn raw(server: &Server, method: &str, target: &str, lines: &[String]) -> u16 {
 fn only_our_own_names_are_answered() {
     let server = Server::new();
     let port = server.port();
-    let cookie = format!("Cookie: gradus-{port}={}", server.token());
-    let with = |host: String| raw(&server, "GET", "/api/runs", &[host, cookie.clone()]);
-    for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"] {
-        assert_eq!(with(format!("Host: {host}:{port}")), 200, "{host}");
+    let token = format!("Authorization: Bearer {}", server.token());
+    let with = |host: String| raw(&server, "GET", "/api/runs", &[host, token.clone()]);
+    // A tunnel has another port at its other end, and one name was allowed.
+    for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "gradus.example"] {
+        for host in [format!("{host}:{port}"), format!("{host}:9000"), host.to_owned()] {
+            assert_eq!(with(format!("Host: {host}")), 200, "{host}");
+        }
     }
-    let other_port = format!("127.0.0.1:{}", port.wrapping_add(1));
     let names =
         "evil.example 127.0.0.1.evil.example localhost. evil@127.0.0.1 127.1 2130706433 0.0.0.0";
     let foreign = names.split(' ').map(|name| format!("{name}:{port}"));
     let two = format!("127.0.0.1:{port}, evil.example");
-    for host in foreign.chain(["127.0.0.1".into(), other_port, two, String::new()]) {
+    for host in foreign.chain([two, String::new()]) {
         let status = with(format!("Host: {host}"));
         assert!((400..500).contains(&status), "{host}: {status}");
     }
     assert_eq!(with("X-Host: none".into()), 403);
+    let evil = format!("Host: evil.example:{port}\r\n{token}\r\n");
+    let answer = request(server.studio.address(), "GET /api/runs", &evil, &[]);
+    let expected = "Host: evil.example is not a name of this server; `--allow-host evil.example` makes it one\n";
+    assert_eq!((answer.status, &*answer.text()), (403, expected));
     // Two hosts, or another one in the request line.
-    let two = [format!("Host: 127.0.0.1:{port}"), "Host: evil.example".into(), cookie.clone()];
+    let two = [format!("Host: 127.0.0.1:{port}"), "Host: evil.example".into(), token.clone()];
     assert!((400..500).contains(&raw(&server, "GET", "/api/runs", &two)));
-    let good = [format!("Host: 127.0.0.1:{port}"), cookie.clone()];
+    let good = [format!("Host: 127.0.0.1:{port}"), token.clone()];
     assert_eq!(raw(&server, "GET", &format!("http://evil.example:{port}/api/runs"), &good), 403);
     // A proxy's word for the host counts nothing.
     let forwarded = [
         format!("Host: evil.example:{port}"),
         format!("X-Forwarded-Host: 127.0.0.1:{port}"),
-        cookie,
+        token,
     ];
     assert_eq!(raw(&server, "GET", "/api/runs", &forwarded), 403);
 }
@@ -66,16 +72,76 @@ fn pages_of_others_cannot_ask_and_only_ours_can_change_anything() {
         assert_eq!(with("POST", commands, Some(origin.into())), 403, "{origin}");
         assert_eq!(with("GET", "/api/runs", Some(origin.into())), 403, "{origin}");
     }
-    assert_eq!(with("POST", commands, Some(format!("https://127.0.0.1:{port}"))), 403);
+    // Other ports of this machine are others, and so is another name of it.
+    for origin in ["http://127.0.0.1:9000".to_owned(), format!("http://localhost:{port}")] {
+        assert_eq!(with("POST", commands, Some(origin.clone())), 403, "{origin}");
+        assert_eq!(with("GET", "/api/runs", Some(origin)), 403);
+    }
     let form = with("POST", commands, None);
     assert_eq!(form, 403, "a form of another page needs no origin to be sent");
     assert_eq!(server.link.command(false), None);
     assert_eq!(with("POST", commands, Some(format!("http://127.0.0.1:{port}"))), 202);
-    assert_eq!(with("POST", commands, Some(format!("http://localhost:{port}"))), 202);
+    // Through a proxy that encrypts, and through a tunnel.
+    assert_eq!(with("POST", commands, Some(format!("https://127.0.0.1:{port}"))), 202);
+    let of_tunnel = [
+        "Host: localhost:9000".to_owned(),
+        "Origin: http://localhost:9000".to_owned(),
+        format!("Authorization: Bearer {}", server.token()),
+    ];
+    assert_eq!(raw(&server, "POST", commands, &of_tunnel), 202);
     // No page of others may read an answer, whatever it sends.
     let answer = server.get("/api/runs");
     assert!(!answer.head.to_ascii_lowercase().contains("access-control-allow"), "{}", answer.head);
     assert!((400..500).contains(&with("OPTIONS", commands, Some("http://evil.example".into()))));
+}
+
+/// The secret in the cookie that a link sets, which no script can read and no page of another host can send.
+fn cookie_of(server: &Server, token: &str) -> String {
+    let port = server.port();
+    let host = format!("Host: 127.0.0.1:{port}\r\n");
+    let answer = request(server.studio.address(), &format!("GET /?token={token}"), &host, &[]);
+    let start = format!("set-cookie: gradus-{port}=");
+    let cookie = answer.head.lines().find_map(|line| line.strip_prefix(&*start)).expect("a cookie");
+    let secret = cookie.strip_suffix("; Path=/; HttpOnly; SameSite=Strict").expect("for us alone");
+    assert_eq!((answer.status, secret.len()), (200, token.len()));
+    secret.to_owned()
+}
+
+#[test]
+fn the_cookie_of_the_owner_shows_and_changes_nothing() {
+    // Whoever serves another port of this machine receives it.
+    let server = Server::new();
+    let port = server.port();
+    let cookie = format!("Cookie: gradus-{port}={}", cookie_of(&server, &server.token()));
+    let headers =
+        format!("Host: 127.0.0.1:{port}\r\n{cookie}\r\nOrigin: http://127.0.0.1:{port}\r\n");
+    let ask = |first: &str, body: &[u8]| request(server.studio.address(), first, &headers, body);
+    assert_eq!(ask("GET /api/runs/live", &[]).json()["can_control"], false);
+    assert_eq!(ask("GET /api/runs", &[]).json()["takes_data"], false);
+    assert_eq!(ask("POST /api/runs/live/commands", PAUSE).status, 403);
+    assert_eq!(ask("POST /api/data?name=x.csv", b"a,b\n1,2\n").status, 403);
+    // Nor does the token where pages of others can put it.
+    let in_query = format!("POST /api/runs/live/commands?token={}", server.token());
+    assert_eq!(ask(&in_query, PAUSE).status, 403);
+    assert_eq!(server.link.command(false), None);
+    assert_eq!(server.get("/api/runs/live").json()["can_control"], true);
+}
+
+#[test]
+fn the_link_for_the_browser_counts_once_and_holds_no_token() {
+    let server = Server::new();
+    let link = server.studio.browser_link().unwrap();
+    assert!(!link.contains(&server.token()), "{link}");
+    let host = format!("Host: 127.0.0.1:{}\r\n", server.port());
+    let follow =
+        |target: &str| request(server.studio.address(), &format!("GET {target}"), &host, &[]);
+    let target = &link[link.find("/?").unwrap()..];
+    assert_eq!(follow("/?code=").status, 401);
+    let answer = follow(target);
+    let expected = format!("location: /?token={}", server.token());
+    assert!(answer.status == 303 && answer.head.contains(&expected), "{}", answer.head);
+    let again = follow(target);
+    assert_eq!((again.status, again.head.contains(&server.token())), (401, false));
 }
 
 #[test]
@@ -84,27 +150,25 @@ fn nothing_is_shown_without_the_token() {
     let (port, token) = (server.port(), server.token());
     let host = format!("Host: 127.0.0.1:{port}");
     let wrong = "0".repeat(token.len());
+    let cookie = cookie_of(&server, &token);
     for path in ["/", "/main.js", "/api/runs", "/api/runs/done/events", "/no-such"] {
         assert_eq!(raw(&server, "GET", path, std::slice::from_ref(&host)), 401, "{path}");
     }
     for (line, status) in [
         (format!("Cookie: gradus-{port}={wrong}"), 401),
         (format!("Cookie: gradus-{port}="), 401),
-        (format!("Cookie: gradus-{}={token}", port.wrapping_add(1)), 401),
-        (format!("Cookie: gradus-{port}={}", &token[..token.len() - 1]), 401),
-        (format!("Cookie: gradus-{port}={token}0"), 401),
+        (format!("Cookie: gradus-{}={cookie}", port.wrapping_add(1)), 401),
+        (format!("Cookie: gradus-{port}={}", &cookie[..cookie.len() - 1]), 401),
+        (format!("Cookie: gradus-{port}={cookie}0"), 401),
+        (format!("Cookie: gradus-{port}={token}"), 401),
         (format!("Authorization: Bearer {wrong}"), 401),
-        (format!("Cookie: other=1; gradus-{port}={token}"), 200),
+        (format!("Authorization: Bearer {cookie}"), 401),
+        (format!("Cookie: other=1; gradus-{port}={cookie}"), 200),
         (format!("Authorization: Bearer {token}"), 200),
     ] {
         let found = raw(&server, "GET", "/api/runs", &[host.clone(), line.clone()]);
         assert_eq!(found, status, "{line}");
     }
-    // The link sets the cookie, which no script can read and no other page can send.
-    let link = format!("GET /?token={token}");
-    let first = request(server.studio.address(), &link, &(host + "\r\n"), &[]);
-    let cookie = format!("set-cookie: gradus-{port}={token}; Path=/; HttpOnly; SameSite=Strict");
-    assert!(first.status == 200 && first.head.contains(&cookie), "{}", first.head);
     // The log holds no token, and two servers have two.
     assert_ne!(Server::new().token(), token);
 }
@@ -223,17 +287,129 @@ fn viewers_see_everything_and_change_nothing() {
     assert_eq!(about.json()["can_control"], false);
     assert_eq!(ask("POST /api/runs/live/commands", PAUSE, "127.0.0.1").status, 403);
     assert_eq!(link.command(false), None);
-    // Whoever began the run and follows the link for viewers sees what they see.
     let owner = studio.link().split_once("token=").unwrap().1.to_owned();
-    let get = |query: &str, cookie: &str| {
-        let headers = format!("Host: 127.0.0.1:{port}\r\nCookie: gradus-{port}={cookie}\r\n");
+    let get = |query: &str, token: &str| {
+        let headers = format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n");
         request(local, &format!("GET /api/runs/live{query}"), &headers, &[]).json()["can_control"]
             .clone()
     };
     assert_eq!(get("", &owner), true);
-    assert_eq!(get(&format!("?token={token}"), &owner), false);
-    assert_eq!(get(&format!("?token={owner}"), token), true);
+    assert_eq!(get("", token), false);
+    // In an address it only shows.
+    assert_eq!(get(&format!("?token={owner}"), token), false);
     // An open address answers to addresses, not to names that strangers make up.
     assert_eq!(ask("GET /api/runs", &[], "evil.example").status, 403);
     assert!(Server::new().studio.viewer_link().is_none(), "no other machine can connect");
+}
+
+#[test]
+fn who_never_reads_loses_the_connection_and_takes_no_place_of_others() {
+    let [head, answer] = [2, 1].map(Duration::from_secs);
+    let server = Server::with_timeouts(Timeouts { head, answer, ..Timeouts::default() });
+    let address = server.studio.address();
+    let requests =
+        format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", server.port()).repeat(200);
+    let mut unread: Vec<_> = (0..200).map(|_| connect(address)).collect();
+    unread.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    for _ in 0..20 {
+        for stream in &mut unread {
+            // The answers fill the other direction.
+            let _ = stream.write(requests.as_bytes());
+        }
+        let asked = Instant::now();
+        assert_eq!(server.get("/api/runs").status, 200);
+        assert_eq!(server.post("/api/runs/live/commands", PAUSE).status, 202);
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        server.link.command(false);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(head + answer);
+    for stream in &mut unread {
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        // What was sent before the end may still arrive, and then the end.
+        let ended = std::io::copy(stream, &mut std::io::sink());
+        let is_open = ended.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        assert!(!is_open, "it takes nothing and stays");
+    }
+}
+
+#[test]
+fn viewers_take_no_stream_and_no_reader_of_the_owner() {
+    let server = Server::at("0.0.0.0:0", Timeouts::default(), vec![]);
+    let (address, port) = (([127, 0, 0, 1], server.port()).into(), server.port());
+    let viewer = server.studio.viewer_link().unwrap();
+    let viewer = viewer.split_once("token=").unwrap().1;
+    let headers =
+        |token: &str| format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n");
+    let listen = |token: &str| {
+        let mut stream = connect(address);
+        let head = format!("GET /api/runs/live/events HTTP/1.1\r\n{}\r\n", headers(token));
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        (stream, first)
+    };
+    let of_viewers: Vec<_> = (0..256).map(|_| listen(viewer)).collect();
+    assert!(of_viewers.iter().all(|(_, first)| first == b"HTTP/1.1 200"));
+    assert_eq!(&listen(viewer).1, b"HTTP/1.1 503");
+    assert_eq!(&listen(&server.token()).1, b"HTTP/1.1 200");
+    let begin = Instant::now();
+    assert_eq!(request(address, "GET /api/runs", &headers(&server.token()), &[]).status, 200);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_others_put_beside_a_run_hides_nothing_and_holds_nothing_up() {
+    use std::os::unix::fs::symlink;
+
+    let server = Server::new();
+    let pipe = |path: &std::path::Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    // Each in the place of a file of a run.
+    let fine = started();
+    for (name, file) in ["experiment.toml", "events.jsonl", "lock"].into_iter().enumerate() {
+        let folder = server.run(&format!("pipe-{name}"));
+        write_run(&folder, &fine);
+        let _ = std::fs::remove_file(folder.join(file));
+        pipe(&folder.join(file));
+        let folder = server.run(&format!("device-{name}"));
+        write_run(&folder, &fine);
+        let _ = std::fs::remove_file(folder.join(file));
+        symlink("/dev/zero", folder.join(file)).unwrap();
+        let folder = server.run(&format!("sparse-{name}"));
+        write_run(&folder, &fine);
+        std::fs::File::create(folder.join(file)).unwrap().set_len(1 << 40).unwrap();
+    }
+    for name in ["pipe", "device", "sparse"] {
+        let folder = server.run(&format!("model-{name}"));
+        write_run(&folder, &fine);
+        let last = folder.join("checkpoints/last.safetensors");
+        match name {
+            "pipe" => pipe(&last),
+            "device" => symlink("/dev/zero", last).unwrap(),
+            _ => std::fs::File::create(last).unwrap().set_len(1 << 40).unwrap(),
+        }
+    }
+    std::fs::create_dir_all(server.run("taxes")).unwrap();
+    std::fs::create_dir_all(server.run(".ssh")).unwrap();
+    let begin = Instant::now();
+    for _ in 0..8 {
+        let list = server.get("/api/runs").json();
+        let ids: Vec<_> =
+            list["runs"].as_array().unwrap().iter().map(|run| run["id"].clone()).collect();
+        assert!(ids.contains(&"live".into()) && ids.contains(&"pipe-0".into()), "{ids:?}");
+        assert!(!ids.contains(&"taxes".into()) && !ids.contains(&".ssh".into()), "{ids:?}");
+    }
+    for kind in ["pipe", "device", "sparse"] {
+        for run in 0..3 {
+            server.get(&format!("/api/runs/{kind}-{run}"));
+        }
+        let path = format!("/api/runs/model-{kind}/activations?set=test&sample=0");
+        assert_eq!(server.get(&path).status, 404);
+    }
+    assert_eq!(server.post("/api/runs/live/commands", PAUSE).status, 202);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }

@@ -27,8 +27,19 @@ impl DataTrainer for TestTrainer {
         Ok(self.runs.join("table-1"))
     }
 
+    fn resume(&self, run: &Path) -> Result<(), String> {
+        match run.ends_with("killed") {
+            true => fs::write(self.runs.join("resumed"), "").map_err(|error| error.to_string()),
+            false => Err("all steps are done".to_owned()),
+        }
+    }
+
     fn trains(&self, run: &Path) -> bool {
         run == self.runs.join("dropped")
+    }
+
+    fn failure(&self, run: &Path) -> Option<String> {
+        run.ends_with("killed").then(|| "rows.csv: not found".to_owned())
     }
 
     fn send(&self, run: &Path, command: Command) -> Option<bool> {
@@ -50,7 +61,7 @@ pub(crate) fn kept_uploads(runs: &Path) -> Uploads {
 fn post(server: &Server, target: &str, token: &str, body: &[u8]) -> Answer {
     let port = server.port();
     let headers = format!(
-        "Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nCookie: gradus-{port}={token}\r\n"
+        "Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
     );
     request(([127, 0, 0, 1], port).into(), &format!("POST {target}"), &headers, body)
 }
@@ -132,4 +143,37 @@ fn others_than_the_owner_send_nothing() {
     let address = ([127, 0, 0, 1], server.port()).into();
     assert_eq!(request(address, "POST /api/data?name=t.csv", &foreign, b"x").status, 403);
     assert!(kept(&server).is_empty());
+}
+
+#[test]
+fn a_run_that_was_killed_is_listed_with_what_continues_it_and_the_owner_may() {
+    let server = Server::at("0.0.0.0:0", Timeouts::default(), vec![]);
+    let killed = server.run("killed");
+    write_run(&killed, &(started() + &step(1)));
+    fs::write(killed.join("checkpoints/step-000000.safetensors"), "").unwrap();
+    let old = fs::File::options().append(true).open(killed.join("events.jsonl")).unwrap();
+    old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let row = |token: &str| {
+        let port = server.port();
+        let headers = format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n");
+        let list = request(([127, 0, 0, 1], port).into(), "GET /api/runs", &headers, &[]).json();
+        let rows = list["runs"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["id"] == "killed").unwrap()
+    };
+    let viewer = server.studio.viewer_link().unwrap();
+    let viewer = viewer.split_once("token=").unwrap().1;
+    assert_eq!((&row(viewer)["state"], row(viewer).get("resume")), (&"crashed".into(), None));
+    let command = format!("gradus train --resume {}", killed.display());
+    assert_eq!(row(&server.token())["resume"], command);
+    assert_eq!(row(&server.token())["problem"], "rows.csv: not found");
+    let resume = |id: &str, token: &str| {
+        let answer = post(&server, &format!("/api/runs/{id}/resume"), token, b"");
+        (answer.status, answer.text())
+    };
+    assert_eq!(resume("killed", viewer).0, 403);
+    assert!(!server.run("resumed").exists());
+    assert_eq!(resume("killed", &server.token()).0, 202);
+    assert!(server.run("resumed").exists());
+    assert_eq!(resume("done", &server.token()), (409, "all steps are done\n".to_owned()));
+    assert_eq!(resume("missing", &server.token()).0, 404);
 }

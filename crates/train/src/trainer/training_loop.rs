@@ -21,6 +21,8 @@ pub trait Observer {
     }
 }
 
+/// Commands that are obeyed between two steps.
+const MAX_COMMANDS: usize = 64;
 /// Snapshots of a run at most, besides those of pauses: as many as a chart has columns to show them.
 const MOST_SNAPSHOTS: u64 = 250;
 
@@ -194,6 +196,7 @@ impl TrainingLoop<'_, '_> {
     /// Obeys the observer's commands, and waits as long as the run is paused. Returns whether to stop.
     fn obeys_stop(&mut self) -> bool {
         let step = self.trainer.step;
+        let mut n_obeyed = 0;
         loop {
             let is_paused = self.pauses_after(step);
             if is_paused && !self.is_paused {
@@ -205,21 +208,26 @@ impl TrainingLoop<'_, '_> {
                 self.tell(&Event::Unpaused(Unpaused { step }));
             }
             self.is_paused = is_paused;
+            // Whoever sends commands without end must not hold up the training.
+            if !is_paused && n_obeyed >= MAX_COMMANDS {
+                return false;
+            }
             let mut observers = self.observers.iter_mut();
             match observers.find_map(|observer| observer.command(is_paused)) {
                 None if is_paused => {}
                 None => return false,
+                Some(Command::Stop) => return true,
                 Some(Command::Pause) => self.pause_at = Some(step),
                 Some(Command::Unpause) => self.pause_at = None,
                 Some(Command::Step) => self.pause_at = Some(step + 1),
                 Some(Command::Epoch) => self.pause_at = Some(self.trainer.end_of_epoch()),
-                Some(Command::Stop) => return true,
                 Some(Command::SetLearningRate { learning_rate }) => {
                     self.trainer.set_learning_rate(learning_rate);
                     self.tell(&Event::LearningRateSet(LearningRateSet { step, learning_rate }));
                 }
                 Some(_) => {}
             }
+            n_obeyed += usize::from(!is_paused);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use events::{Command, EvaluationFinished, Event, Reason, RunFinished, StepFinished};
 use gradus_train::{Observer, Recorder, Trainer, record};
@@ -73,6 +74,59 @@ fn a_checkpoint_that_cannot_be_written_is_a_warning() {
     // Nothing is left of the half-written file.
     assert_eq!(checkpoints(&path), names.map(|name| format!("{name}.safetensors")));
     assert!(SavedModel::read(path.join(RunFolder::LAST)).is_ok());
+}
+
+#[test]
+fn a_folder_that_is_removed_during_the_run_has_the_result_at_the_end() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
+    let mut recorder = recorder(&path, &trainer);
+    let mut remove = RemovesFolder { path: path.clone(), at: 7 };
+    let finished = trainer.run(None, &mut [&mut recorder, &mut remove]);
+    assert_eq!(finished.reason, Reason::Completed);
+    let warnings = recorder.finish().unwrap();
+    assert!(!warnings.is_empty(), "checkpoints after it could not be written");
+    assert_eq!(
+        SavedModel::read(path.join(RunFolder::LAST)).unwrap().parameters,
+        trainer.saved().parameters
+    );
+    let events = log(&path);
+    let is_whole = matches!(&events[..], [Event::RunStarted(_), Event::RunFinished(_)]);
+    assert!(is_whole && path.join("experiment.toml").exists(), "{events:?}");
+}
+
+/// Removes the folder of the run after a step.
+struct RemovesFolder {
+    path: PathBuf,
+    at: u64,
+}
+
+impl Observer for RemovesFolder {
+    fn event(&mut self, event: &Event, _: &Trainer) {
+        if matches!(event, Event::StepFinished(step) if step.step == self.at) {
+            fs::remove_dir_all(&self.path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn checkpoints_that_failed_are_told_of_at_once_and_the_best_one_is_saved_later() {
+    let (_folder, path) = place();
+    let mut trainer = trainer_of("batch = 10\nsteps = 20\nevaluate_every = 5");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let teller = Arc::clone(&told);
+    let best = path.join("checkpoints/best.safetensors");
+    let mut recorder = recorder(&path, &trainer)
+        .telling(move |error, _| teller.lock().unwrap().push(error.to_string()));
+    // A folder is in the way until the end.
+    fs::create_dir(&best).unwrap();
+    let mut remove = RemovesFolder { path: best.clone(), at: 20 };
+    trainer.run(None, &mut [&mut recorder, &mut remove]);
+    let warnings = recorder.finish().unwrap();
+    let messages: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(!messages.is_empty() && messages.iter().all(|text| text.contains("best.safetensors")));
+    assert_eq!(*told.lock().unwrap(), messages);
+    assert!(SavedModel::read(&best).is_ok());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use gradus::explain::formula::{
 };
 use gradus::explain::{FormulaValue, six_digits};
 
-use crate::output::print;
+use crate::output::{print, stderr};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FormulaArgs {
@@ -68,7 +68,7 @@ pub(super) fn run(
     };
     if let Some(undefined) = &explained.evaluation.undefined {
         out.flush()?;
-        writeln!(io::stderr(), "error: {}", undefined.message)?;
+        writeln!(stderr(), "error: {}", undefined.message)?;
         exit = ExitCode::from(1);
     }
     Ok(exit)

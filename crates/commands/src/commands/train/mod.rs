@@ -8,16 +8,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
-use diagnostics::table;
+use diagnostics::{shell_word, table};
 use gradus::data::Targets;
 use gradus::events::{Best, Part, Reason, RunFinished, Selection};
 use gradus::graph::Pool;
-use gradus::runs::{Experiment, Parts, RunFolder, StoppedRun};
+use gradus::runs::{Experiment, Parts, RunFolder, RunFolderError, StoppedRun};
 use gradus::train::{Recorder, TrainError, Trainer};
 
 use crate::commanded::InputCommands;
 use crate::experiment::{ExperimentArgs, warn};
-use crate::output::{bytes, metric, number, print, thousands};
+use crate::output::{bytes, metric, number, print, stderr, thousands};
 use crate::progress::Progress;
 use crate::resume::{Continued, ResumeArgs};
 use crate::served::{self, ServeArgs};
@@ -204,20 +204,20 @@ fn record(
         (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
     };
     let path = recorder.folder().path().to_owned();
+    recorder = recorder.telling(|error, is_retried| {
+        let next = if is_retried { "\n  the run continues, and it is tried again" } else { "" };
+        let _ = writeln!(stderr(), "warning: {}{next}", gradus::error_chain(error));
+    });
     let stop = stop_on_signal()?;
     let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
     let input = args.commands.then(InputCommands::listen).transpose()?;
     let mut progress = Progress::new(Arc::clone(&stop)).obeying(live, input);
     let finished = trainer.run(args.target_accuracy, &mut [&mut recorder, &mut progress]);
-    let mut err = std::io::stderr();
+    let mut err = stderr();
     let recorded = recorder.finish();
     // The results and the page are worth showing even if something could not be written.
-    let (kind, errors) = match &recorded {
-        Ok(warnings) => ("warning", &warnings[..]),
-        Err(error) => ("error", std::slice::from_ref(error)),
-    };
-    for error in errors {
-        let _ = writeln!(err, "{kind}: {}", gradus::error_chain(error));
+    if let Err(error) = &recorded {
+        let _ = writeln!(err, "error: {}\n  {}", gradus::error_chain(error), what_is_safe(&path));
     }
     let _ = match &finished.reason {
         Reason::Interrupted => {
@@ -264,6 +264,18 @@ fn record(
         }
         _ => ExitCode::from(1),
     })
+}
+
+/// What there is of a run of which something could not be written.
+fn what_is_safe(run: &Path) -> String {
+    let saved = RunFolder::state(run, None).map(|state| state.progress.step);
+    let step = match saved {
+        Err(RunFolderError::Damaged { before: Some(before), .. }) | Ok(before) => before,
+        Err(_) => return "nothing of the run is saved".to_owned(),
+    };
+    let run = run.display().to_string();
+    let run = shell_word(&run).unwrap_or(run);
+    format!("the state after step {step} is saved: `gradus train --resume {run}` continues there")
 }
 
 fn report(finished: &RunFinished, folder: &Path, out: &mut dyn Write) -> std::io::Result<()> {

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use super::{RecordedRun, TrainArgs, record};
 use crate::experiment::warn;
-use crate::output::{metric, print, thousands};
+use crate::output::{metric, print, stderr, thousands};
 
 /// Minutes that training may take unless --minutes says otherwise.
 const MINUTES: f64 = 10.0;
@@ -169,7 +169,7 @@ fn duration(seconds: f64) -> String {
 
 fn say(text: &str) {
     // Without standard error there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// What was found, in a few lines.

@@ -244,7 +244,7 @@ impl ParquetRows {
     /// Opens a file; with the number of its rows.
     fn open(path: &Path) -> Result<(Self, usize), DataError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| DataFault::Io(error).of(&name))?;
+        let file = files::open(path).map_err(|error| DataFault::Io(error).of(&name))?;
         let file = SerializedFileReader::new(file).map_err(|error| damaged(&error).of(&name))?;
         let groups = file.metadata().row_groups().iter();
         let rows = groups.map(|group| usize::try_from(group.num_rows()).ok());

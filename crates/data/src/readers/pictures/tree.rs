@@ -116,14 +116,8 @@ impl PictureTree {
 
     /// The bytes of a file.
     pub(super) fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        let too_large =
-            || io::Error::other(format!("expected a file of at most {LARGEST_FILE} bytes"));
         match self {
-            // A pipe would never end, and a device has no length.
-            Self::Disk(_) => match fs::metadata(file)? {
-                about if about.is_file() && about.len() <= LARGEST_FILE => fs::read(file),
-                _ => Err(too_large()),
-            },
+            Self::Disk(_) => files::read(file, LARGEST_FILE),
             Self::Archive(tree) => {
                 let member = tree.files.get(file).ok_or(io::ErrorKind::NotFound)?;
                 let opened = zip::open(&tree.archive, member).map_err(|error| match error.fault {
@@ -132,7 +126,12 @@ impl PictureTree {
                 });
                 let mut bytes = Vec::new();
                 opened?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-                if bytes.len() as u64 > LARGEST_FILE { Err(too_large()) } else { Ok(bytes) }
+                match bytes.len() as u64 {
+                    ..=LARGEST_FILE => Ok(bytes),
+                    _ => Err(io::Error::other(format!(
+                        "expected a file of at most {LARGEST_FILE} bytes"
+                    ))),
+                }
             }
         }
     }

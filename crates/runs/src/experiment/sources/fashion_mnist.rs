@@ -40,6 +40,10 @@ impl ReadSource for FashionMnist {
         ]
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.folder.clone()]
+    }
+
     fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         if !self.folder.is_dir() {
             let what = "is not there; install Debian's package dataset-fashion-mnist, or name the folder with the four \

@@ -85,6 +85,10 @@ impl DataFiles {
 }
 
 impl ReadSource for DataFiles {
+    fn files(&self) -> Vec<PathBuf> {
+        [&self.train].into_iter().chain(&self.test).cloned().collect()
+    }
+
     fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         let options = self.options();
         let train = open(&self.train, &options)?;

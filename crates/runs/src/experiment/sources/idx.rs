@@ -26,6 +26,11 @@ settings! {
 }
 
 impl ReadSource for Idx {
+    fn files(&self) -> Vec<PathBuf> {
+        let Self { train_images, train_labels, test_images, test_labels, .. } = self;
+        [train_images, train_labels, test_images, test_labels].map(PathBuf::clone).into()
+    }
+
     fn read(&self, _: Digits<'_>) -> Result<SourceData, ExperimentError> {
         let Self { train_images, train_labels, test_images, test_labels, classes } = self;
         let train = idx::read(train_images, train_labels, *classes)?;

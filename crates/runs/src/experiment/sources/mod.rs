@@ -10,6 +10,8 @@ pub mod memory;
 pub mod mnist;
 
 // What the files of sources take by `use super::*`.
+use std::path::PathBuf;
+
 use nn::settings;
 
 use data::columns::TableSource;
@@ -75,6 +77,11 @@ pub trait ReadSource {
     /// The names of the classes in order, unless `data.class_names` has others.
     fn class_names(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The files and folders that are read.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Reads the data.

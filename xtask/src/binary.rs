@@ -1,0 +1,45 @@
+//! The program `gradus`, as it is built here.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process;
+
+/// How it is built.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// Optimized, in less time.
+    Dev,
+    /// As users install it.
+    Release,
+}
+
+/// Builds it, and returns its absolute path.
+///
+/// # Errors
+///
+/// If it does not build.
+pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
+    let name = match profile {
+        Profile::Dev => "dev",
+        Profile::Release => "release",
+    };
+    let args = ["build", "--package", "gradus-cli", "--profile", name];
+    process::run(Command::new("cargo").args(args))?;
+    path(profile)
+}
+
+/// Its absolute path, once it is built.
+///
+/// # Errors
+///
+/// If the current directory is gone.
+pub(crate) fn path(profile: Profile) -> anyhow::Result<PathBuf> {
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    };
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
+    Ok(env::current_dir()?.join(target).join(folder).join("gradus"))
+}
