@@ -15,8 +15,9 @@ use tokio::time::{Instant, Sleep};
 use crate::lock;
 use crate::visitor::{Access, network_of};
 
-/// Connections that have shown no secret yet. One more ends the oldest of whoever has most of them.
-const MAX_UNAUTHENTICATED: usize = 128;
+/// Connections that have shown no secret yet, as all are until their first request is read: a class may open a page at the same
+/// moment. One more ends the oldest of whoever has most of them.
+const MAX_UNAUTHENTICATED: usize = 256;
 /// Connections of viewers, more than a class has, and of owners.
 const MAX_VIEWERS: usize = 400;
 const MAX_OWNERS: usize = 100;
