@@ -58,8 +58,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     process::run(
         Command::new("tar")
             .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", &mtime])
-            .env("GZIP", "-n")
-            .args(["-C", FOLDER, "-czf"])
+            .args(["-C", FOLDER, "--use-compress-program", "gzip -n", "-cf"])
             .arg(&archive)
             .arg(&name),
     )?;
@@ -95,7 +94,7 @@ fn try_out(archive: &Path, name: &str) -> anyhow::Result<()> {
             command
         }
     };
-    let output = command.env_clear().env("PATH", "/usr/bin:/bin").output()?;
+    let output = command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "what was unpacked does not train: {said}");
     let model = empty.join(name).join("here/checkpoints/last.safetensors");
