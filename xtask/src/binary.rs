@@ -1,7 +1,7 @@
 //! The program `gradus`, as it is built here.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process;
@@ -28,6 +28,15 @@ pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     let args = ["build", "--package", "gradus-cli", "--profile", name];
     process::run(Command::new("cargo").args(args))?;
     path(profile)
+}
+
+/// The one that is named, or one that is built.
+///
+/// # Errors
+///
+/// If there is no such file, or it does not build.
+pub(crate) fn named_or_built(named: Option<&Path>, profile: Profile) -> anyhow::Result<PathBuf> {
+    named.map_or_else(|| build(profile), |named| Ok(named.canonicalize()?))
 }
 
 /// Its absolute path, once it is built.

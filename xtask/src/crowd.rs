@@ -42,10 +42,7 @@ pub(crate) struct CrowdArgs {
 ///
 /// If commands are answered late, or the server takes too much of the processor.
 pub(crate) fn run(args: &CrowdArgs) -> anyhow::Result<()> {
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize()?,
-        None => binary::build(Profile::Release)?,
-    };
+    let binary = binary::named_or_built(args.binary.as_deref(), Profile::Release)?;
     let scratch = tempfile::tempdir()?;
     let served = Served::start(&binary, scratch.path())?;
     let before = large_data::peak_mb(served.child.id())?;

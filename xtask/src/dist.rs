@@ -1,7 +1,6 @@
 //! `cargo xtask dist`: the archive that users unpack.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +61,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             .arg(&archive)
             .arg(&name),
     )?;
-    let sum = hexadecimal(&Sha256::digest(fs::read(&archive)?));
+    let sum = Sha256::digest(fs::read(&archive)?);
+    let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
     fs::write(format!("{FOLDER}/SHA256SUMS"), format!("{sum}  {name}.tar.gz\n"))?;
     try_out(&archive, &name)?;
     let glibc =
@@ -114,13 +114,6 @@ fn newest_glibc(binary: &[u8]) -> Option<[u32; 2]> {
         Some([major.parse().ok()?, minor.parse().ok()?])
     });
     versions.max()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What a binary is made of.

@@ -12,6 +12,7 @@ use gradus::events::Reader;
 use gradus::kernels::random::Stream;
 use gradus::runs::RunFolder;
 
+use crate::binary::{self, Profile};
 use crate::kill::{self, CASES, Killer};
 use crate::process;
 
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &FaultsArgs) -> anyhow::Result<()> {
     {
         ensure!(process::is_installed(program), "{program} is missing: apt install {package}");
     }
-    let binary = kill::binary(args.binary.as_deref())?;
+    let binary = binary::named_or_built(args.binary.as_deref(), Profile::Dev)?;
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().canonicalize()?;
     kill::write_data(&folder)?;
@@ -62,14 +63,6 @@ impl Faults {
     /// The folder of the run that nothing disturbed.
     fn undisturbed(&self) -> PathBuf {
         self.folder.join(format!("{}-undisturbed", CASES[0].name))
-    }
-
-    /// A copy of the undisturbed run as it was before its end.
-    fn stopped_run(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let run = self.folder.join(name);
-        copy_folder(&self.undisturbed(), &run)?;
-        fs::remove_file(run.join(RunFolder::LAST))?;
-        Ok(run)
     }
 
     /// Continues a run to its end, and expects what it comes to.
@@ -144,21 +137,18 @@ impl Faults {
     /// before it continues to the same bytes.
     fn flipped_checkpoints(&self) -> anyhow::Result<()> {
         for number in 0..FLIPS {
-            let name = format!("flipped-{number}");
-            let run = match number % 2 {
-                0 => self.stopped_run(&name)?,
-                _ => {
-                    let run = self.folder.join(&name);
-                    copy_folder(&self.undisturbed(), &run)?;
-                    run
-                }
-            };
-            let steps = RunFolder::checkpoints(&run);
-            let (before, file) = match number % 2 {
-                0 => (steps[steps.len() - 2].0, steps[steps.len() - 1].1.clone()),
-                _ => (steps[steps.len() - 1].0, run.join(RunFolder::LAST)),
-            };
-            let at = flip(&file, &mut Stream::new(number, 0))?;
+            let run = self.folder.join(format!("flipped-{number}"));
+            copy_folder(&self.undisturbed(), &run)?;
+            let mut steps = RunFolder::checkpoints(&run);
+            let mut file = run.join(RunFolder::LAST);
+            if number % 2 == 0 {
+                fs::remove_file(&file)?;
+                (_, file) = steps.pop().context("no checkpoint")?;
+            }
+            let (before, _) = steps.last().context("no checkpoint before it")?;
+            let mut bytes = fs::read(&file)?;
+            let at = flip(&mut bytes, &mut Stream::new(number, 0));
+            fs::write(&file, bytes)?;
             let context = || format!("byte {at} of {}", file.display());
             let resumed = output(&mut self.killer.train(&run, 2))?;
             let said = String::from_utf8_lossy(&resumed.stderr);
@@ -188,10 +178,8 @@ impl Faults {
         let lines = |log: &[u8]| Reader::new(log).filter(Result::is_ok).count();
         let expected = lines(&whole);
         for number in 0..10 * FLIPS {
-            let mut random = Stream::new(number, 1);
             let mut log = whole.clone();
-            let at = random.below(log.len() as u64) as usize;
-            log[at] ^= 1 + random.below(255) as u8;
+            let at = flip(&mut log, &mut Stream::new(number, 1));
             let found = lines(&log);
             ensure!(
                 found + 1 >= expected,
@@ -258,12 +246,7 @@ fn check_left(run: &Path, said: &str) -> anyhow::Result<String> {
     if !run.exists() {
         return Ok("no run was begun".to_owned());
     }
-    for folder in [run.to_owned(), run.join("checkpoints")] {
-        for entry in fs::read_dir(&folder).into_iter().flatten() {
-            let name = entry?.file_name();
-            ensure!(!name.to_string_lossy().ends_with(".tmp"), "{} is left", name.display());
-        }
-    }
+    kill::check_no_temporary(run)?;
     let has_any = !RunFolder::checkpoints(run).is_empty();
     match RunFolder::state(run, None) {
         Ok(state) => {
@@ -281,13 +264,11 @@ fn check_left(run: &Path, said: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Makes a byte of a file another. Returns which.
-fn flip(file: &Path, random: &mut Stream) -> anyhow::Result<usize> {
-    let mut bytes = fs::read(file)?;
+/// Makes a byte another. Returns which.
+fn flip(bytes: &mut [u8], random: &mut Stream) -> usize {
     let at = random.below(bytes.len() as u64) as usize;
     bytes[at] ^= 1 + random.below(255) as u8;
-    fs::write(file, bytes)?;
-    Ok(at)
+    at
 }
 
 fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -144,7 +144,7 @@ pub(crate) fn run_if_installed() -> anyhow::Result<Option<String>> {
 ///
 /// The first run that came to another end, with its number.
 pub(crate) fn run(args: &KillArgs) -> anyhow::Result<()> {
-    let binary = binary(args.binary.as_deref())?;
+    let binary = binary::named_or_built(args.binary.as_deref(), Profile::Dev)?;
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().canonicalize()?;
     write_data(&folder)?;
@@ -170,14 +170,6 @@ pub(crate) fn run(args: &KillArgs) -> anyhow::Result<()> {
         saves * killers.len()
     );
     Ok(())
-}
-
-/// The binary that is named, or one that is built.
-pub(crate) fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(binary) = named {
-        return Ok(binary.canonicalize()?);
-    }
-    binary::build(Profile::Dev)
 }
 
 /// Writes a table and a folder of pictures.
@@ -374,11 +366,20 @@ impl Killer {
         let differs = log.iter().zip(&expected.log).find(|(found, expected)| found != expected);
         ensure!(differs.is_none(), "the log differs: {differs:?}");
         ensure!(log.len() == expected.log.len(), "the log has {} lines", log.len());
-        let names = fs::read_dir(run.join("checkpoints"))?.flatten().map(|entry| entry.file_name());
-        let mut temporary = names.filter(|name| name.to_string_lossy().ends_with(".tmp"));
-        ensure!(temporary.next().is_none(), "a temporary file is left");
+        check_no_temporary(run)?;
         Ok(fs::remove_dir_all(run)?)
     }
+}
+
+/// An error if a temporary file is left in the folder of a run.
+pub(crate) fn check_no_temporary(run: &Path) -> anyhow::Result<()> {
+    for folder in [run.to_owned(), run.join("checkpoints")] {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let name = entry?.file_name();
+            ensure!(!name.to_string_lossy().ends_with(".tmp"), "{} is left", name.display());
+        }
+    }
+    Ok(())
 }
 
 /// What a run came to.

@@ -182,15 +182,16 @@ impl<R: BufRead> Iterator for Reader<R> {
         let mut text = Vec::new();
         let read = read_line(&mut self.log, &mut text);
         self.line += 1;
-        let LineLen { bytes, is_whole } = match read {
+        let len = match read {
             Ok(len) => len,
             Err(error) => {
                 self.is_done = true;
                 return Some(Err(ReadError::Io(error)));
             }
         };
+        let LineLen { bytes, is_whole } = len;
         self.is_done = !is_whole;
-        let event = match bytes > MAX_LINE as u64 + 1 {
+        let event = match len.is_too_long() {
             true => Err(ParseError::Malformed(format!("a line of {bytes} bytes"))),
             false => Event::parse(&text),
         };
@@ -218,6 +219,13 @@ pub struct LineLen {
     pub bytes: u64,
     /// Whether it ends with a line break.
     pub is_whole: bool,
+}
+
+impl LineLen {
+    /// Whether the line is longer than [`MAX_LINE`].
+    pub fn is_too_long(self) -> bool {
+        self.bytes > MAX_LINE as u64 + 1
+    }
 }
 
 /// Reads a line into `text`, without its line break. Of one that is longer than [`MAX_LINE`] nothing is kept.

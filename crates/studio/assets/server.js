@@ -26,22 +26,23 @@ export async function listRuns() {
   return (await answer("/api/runs"))?.json() ?? null;
 }
 
+/** Why a request is refused, or that there was no response. */
+const problemOf = async (response) => (response ? (await response.text()).trim() : translate("engine.no_server"));
+
 /**
  * Sends a file to train on: `{ run }`, the id of the run that begins, or `{ problem }`.
  */
 export async function sendData(file) {
   const request = authorized({ method: "POST", body: file });
   const response = await fetch(`/api/data?name=${encodeURIComponent(file.name)}`, request).catch(() => null);
-  if (response?.ok) return response.json();
-  return { problem: response ? (await response.text()).trim() : translate("engine.no_server") };
+  return response?.ok ? response.json() : { problem: await problemOf(response) };
 }
 
 /** Continues a run that was stopped or killed. Returns why it is not continued, or null. */
 export async function resumeRun(id) {
   const request = authorized({ method: "POST" });
   const response = await fetch(path(id, "/resume"), request).catch(() => null);
-  if (response?.ok) return null;
-  return response ? (await response.text()).trim() : translate("engine.no_server");
+  return response?.ok ? null : problemOf(response);
 }
 
 /** All sweeps; null if they are not available. */

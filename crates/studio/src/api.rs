@@ -93,6 +93,16 @@ impl ApiState {
         &self.shares[visitor.access as usize]
     }
 
+    /// Does what reads files for a visitor on another thread.
+    async fn read<T: IntoResponse + Send + 'static>(
+        self,
+        visitor: Visitor,
+        work: impl FnOnce(Self) -> Answer<T> + Send + 'static,
+    ) -> Response {
+        let share = self.share(visitor).clone();
+        done(share.read(move || work(self)).await)
+    }
+
     fn run(self, id: &str) -> Answer<NamedRun> {
         let run = self.library.open(id).ok_or_else(|| not_found("no such run"))?;
         Ok(NamedRun { state: self, run })
@@ -265,9 +275,8 @@ where
         move |State(state): State<ApiState>,
               Path(id): Path<String>,
               Extension(visitor): Extension<Visitor>,
-              request: Q| async move {
-            let share = state.share(visitor).clone();
-            done(share.read(move || answer(state.run(&id)?, request)).await)
+              request: Q| {
+            state.read(visitor, move |state| answer(state.run(&id)?, request))
         },
     )
 }
@@ -314,8 +323,7 @@ async fn with_permit<T: IntoResponse + Send + 'static>(
 }
 
 async fn list(State(state): State<ApiState>, Extension(visitor): Extension<Visitor>) -> Response {
-    let share = state.share(visitor).clone();
-    let work = move || {
+    let work = move |state: ApiState| {
         let runs = state.library.summaries(SystemTime::now());
         let runs: Vec<Value> =
             runs.iter().map(|run| listed(run, &state.uploads, visitor)).collect();
@@ -323,7 +331,7 @@ async fn list(State(state): State<ApiState>, Extension(visitor): Extension<Visit
         let live = state.library.live_id();
         Ok(Json(json!({ "live": live, "takes_data": takes_data, "runs": runs })))
     };
-    done(share.read(work).await)
+    state.read(visitor, work).await
 }
 
 /// A run in the list; for whoever may control it with the command that continues it and why that failed, which name folders.
@@ -349,8 +357,7 @@ async fn resume(
         let why = "only the owner of `gradus studio` continues a run";
         return ApiError(StatusCode::FORBIDDEN, why.into()).into_response();
     }
-    let share = state.share(visitor).clone();
-    let work = move || {
+    let work = move |state: ApiState| {
         let conflict = |why: String| ApiError(StatusCode::CONFLICT, why);
         let folder =
             state.library.open(&id).ok_or_else(|| not_found("no such run"))?.folder.clone();
@@ -359,20 +366,19 @@ async fn resume(
         trainer.resume(&folder).map_err(conflict)?;
         Ok(StatusCode::ACCEPTED)
     };
-    done(share.read(work).await)
+    state.read(visitor, work).await
 }
 
 async fn sweep_list(
     State(state): State<ApiState>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
-    let share = state.share(visitor).clone();
-    let work = move || {
+    let work = |state: ApiState| {
         let sweeps = state.library.sweeps().into_iter();
         let summaries = sweeps.map(|(id, folder)| sweeps::summary(&id, &folder));
         Ok(Json(summaries.collect::<Value>()))
     };
-    done(share.read(work).await)
+    state.read(visitor, work).await
 }
 
 async fn sweep(
@@ -380,12 +386,11 @@ async fn sweep(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
 ) -> Response {
-    let share = state.share(visitor).clone();
-    let work = move || {
+    let work = move |state: ApiState| {
         let folder = state.library.sweep(&id).ok_or_else(|| not_found("no such sweep"))?;
         Ok(Json(sweeps::about(&id, &folder).map_err(RunError::from)?))
     };
-    done(share.read(work).await)
+    state.read(visitor, work).await
 }
 
 async fn picture_of_sweep(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use events::{Event, EventKind, EventTag, LineLen, MAX_LINE, ParseError, Part, merged, read_line};
+use events::{Event, EventKind, EventTag, LineLen, ParseError, Part, merged, read_line};
 use runs::RunFolder;
 
 /// Step lines of a run that a page gets: a chart has no more columns.
@@ -123,8 +123,9 @@ impl RunLog {
         let mut file = BufReader::with_capacity(CHUNK, file.take(most));
         let mut line = Vec::new();
         loop {
-            let LineLen { bytes, is_whole } = read_line(&mut file, &mut line)?;
-            let is_long = self.is_within_line || bytes > MAX_LINE as u64 + 1;
+            let len = read_line(&mut file, &mut line)?;
+            let LineLen { bytes, is_whole } = len;
+            let is_long = self.is_within_line || len.is_too_long();
             match is_whole {
                 true if !is_long => self.add(&mut line),
                 false if !is_long || bytes == 0 => {
@@ -330,6 +331,8 @@ mod tests {
     use std::io::Write;
 
     use serde_json::json;
+
+    use events::MAX_LINE;
 
     use super::*;
 
