@@ -1,6 +1,5 @@
 //! `cargo xtask crowd`: the pages of a run in training before a crowd, part of which means harm.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -46,6 +45,7 @@ pub(crate) fn run(args: &CrowdArgs) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let served = Served::start(&binary, scratch.path())?;
     let before = large_data::peak_mb(served.child.id())?;
+    let cpu_before = cpu_seconds(served.child.id())?;
     let is_over = AtomicBool::new(false);
     let n_malformed = AtomicUsize::new(0);
     let begin = Instant::now();
@@ -67,11 +67,8 @@ pub(crate) fn run(args: &CrowdArgs) -> anyhow::Result<()> {
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let cpu = cpu_seconds(served.child.id())?;
-    let is_of_server = |name: &str| name.starts_with("studio") || name.starts_with("command");
-    let others: f64 =
-        cpu.threads.iter().filter(|(name, _)| !is_of_server(name)).map(|(_, of)| of).sum();
-    // Those of its threads that have ended are in the sum of the process alone.
-    let server = cpu.process - others;
+    let others = cpu.others - cpu_before.others;
+    let server = cpu.process - cpu_before.process - others;
     let after = large_data::peak_mb(served.child.id())?;
     let late = latencies.iter().filter(|latency| **latency > IN_TIME).count();
     let longest = latencies.iter().max().copied().unwrap_or_default();
@@ -249,24 +246,28 @@ fn hold(served: &Served, is_over: &AtomicBool) {
     }
 }
 
-/// Seconds that a process has run, threads that have ended included, and those of its threads by their names.
+/// Seconds that a process has run.
 struct CpuSeconds {
+    /// All threads, those that have ended included: the server's readers end after some seconds.
     process: f64,
-    threads: BTreeMap<String, f64>,
+    /// The threads that are not the server's.
+    others: f64,
 }
 
 fn cpu_seconds(id: u32) -> anyhow::Result<CpuSeconds> {
     let ticks: f64 = process::read(Command::new("getconf").arg("CLK_TCK"))?.trim().parse()?;
-    let mut threads = BTreeMap::new();
+    let mut others = 0.0;
     for entry in fs::read_dir(format!("/proc/{id}/task"))? {
         let path = entry?.path();
         // One that has ended meanwhile counts nothing.
         let Ok(stat) = fs::read_to_string(path.join("stat")) else { continue };
-        let (name, seconds) = name_and_ticks(&stat)?;
-        *threads.entry(name).or_insert(0.0) += seconds / ticks;
+        let (name, of_thread) = name_and_ticks(&stat)?;
+        if !name.starts_with("studio") && !name.starts_with("command") {
+            others += of_thread / ticks;
+        }
     }
     let (_, process) = name_and_ticks(&fs::read_to_string(format!("/proc/{id}/stat"))?)?;
-    Ok(CpuSeconds { process: process / ticks, threads })
+    Ok(CpuSeconds { process: process / ticks, others })
 }
 
 /// The name and the ticks, user and system, of a line of `stat`.

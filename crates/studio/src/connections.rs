@@ -1,6 +1,7 @@
 //! The slots of connections: unauthenticated ones, viewers and owners each have their own, so that no one takes those of others.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -17,81 +18,132 @@ use crate::visitor::{Access, network_of};
 
 /// Connections that have shown no secret yet, as all are until their first request is read: a class may open a page at the same
 /// moment. One more ends the oldest of whoever has most of them.
-const MAX_UNAUTHENTICATED: usize = 256;
+const MAX_UNAUTHENTICATED: usize = 1024;
 /// Connections of viewers, more than a class has, and of owners.
 const MAX_VIEWERS: usize = 400;
 const MAX_OWNERS: usize = 100;
+/// Files and sockets that the process opens besides connections.
+const OTHER_FILES: usize = 128;
+/// With more connections than this that have shown no secret, a refusal waits: whoever is refused tries again at once, and each
+/// attempt costs the processor of the training.
+const MANY_UNAUTHENTICATED: usize = 64;
+const REFUSAL_DELAY: Duration = Duration::from_secs(2);
 
-/// The two ends of a connection, and its place.
+/// The two ends of a connection, and its slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     /// The address of this machine at which it arrived.
     pub(crate) local: SocketAddr,
     pub(crate) peer: SocketAddr,
-    pub(crate) place: Arc<ConnectionSlot>,
+    pub(crate) slot: Arc<ConnectionSlot>,
 }
 
-/// All places.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ConnectionSlots(Arc<Mutex<Vec<SlotEntry>>>);
+/// All slots.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionSlots(Arc<Mutex<SlotTable>>);
 
-/// A place that is taken.
 #[derive(Debug)]
-struct SlotEntry {
-    /// `None` for a stranger.
-    access: Option<Access>,
+struct SlotTable {
+    max_unauthenticated: usize,
+    /// The number of the next connection.
+    next: u64,
+    /// What ends each connection that has shown no secret, by network and number.
+    unauthenticated: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
+    authenticated: HashMap<u64, Access>,
+}
+
+/// The slot of a connection, free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct ConnectionSlot {
+    slots: ConnectionSlots,
+    number: u64,
     network: IpAddr,
     /// Told when the connection is to end.
     end: Arc<Notify>,
 }
 
-/// The place of a connection, free again when it is dropped.
-#[derive(Debug)]
-pub(crate) struct ConnectionSlot {
-    places: ConnectionSlots,
-    end: Arc<Notify>,
+impl ConnectionSlots {
+    /// As many as the files that the process may open allow, a limit that is raised where the system lets it.
+    pub(crate) fn new() -> Self {
+        let others = (MAX_VIEWERS + MAX_OWNERS + OTHER_FILES) as u64;
+        let wanted = others + MAX_UNAUTHENTICATED as u64;
+        // Where the system does not say how many files may be open, there is an end when no more can be opened.
+        let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
+        let left = files.saturating_sub(others).clamp(1, MAX_UNAUTHENTICATED as u64);
+        Self(Arc::new(Mutex::new(SlotTable {
+            max_unauthenticated: left as usize,
+            next: 0,
+            unauthenticated: HashMap::new(),
+            authenticated: HashMap::new(),
+        })))
+    }
+
+    /// The slot of a connection that has shown no secret. If there are too many, another one loses its own.
+    pub(crate) fn enter(&self, peer: IpAddr) -> ConnectionSlot {
+        let mut table = lock(&self.0);
+        if table.n_unauthenticated() >= table.max_unauthenticated {
+            table.end_one();
+        }
+        let (number, network, end) = (table.next, network_of(peer), Arc::<Notify>::default());
+        table.next += 1;
+        table.unauthenticated.entry(network).or_default().insert(number, Arc::clone(&end));
+        ConnectionSlot { slots: self.clone(), number, network, end }
+    }
 }
 
-impl ConnectionSlots {
-    /// The place of a stranger. If there are too many, another one loses its own.
-    pub(crate) fn enter(&self, peer: IpAddr) -> ConnectionSlot {
-        let mut entries = lock(&self.0);
-        let strangers = || entries.iter().enumerate().filter(|(_, entry)| entry.access.is_none());
-        if strangers().count() >= MAX_UNAUTHENTICATED {
-            let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-            strangers().for_each(|(_, entry)| *counts.entry(entry.network).or_default() += 1);
-            // The oldest comes first, and counts if another network has as many.
-            let most = strangers().map(|(_, entry)| counts[&entry.network]).max();
-            let last = strangers().find(|(_, entry)| Some(counts[&entry.network]) == most);
-            let (at, _) = last.expect("there are strangers");
-            entries.remove(at).end.notify_one();
+impl SlotTable {
+    fn n_unauthenticated(&self) -> usize {
+        self.unauthenticated.values().map(BTreeMap::len).sum()
+    }
+
+    /// Ends the oldest connection of the network that has most; of several such networks the one with the oldest.
+    fn end_one(&mut self) {
+        let most = self.unauthenticated.iter().max_by_key(|(_, connections)| {
+            (connections.len(), connections.keys().next().copied().map(Reverse))
+        });
+        let (&network, connections) = most.expect("there are some");
+        let &oldest = connections.keys().next().expect("a network without connections is removed");
+        self.remove(network, oldest).expect("it was found").notify_one();
+    }
+
+    fn remove(&mut self, network: IpAddr, number: u64) -> Option<Arc<Notify>> {
+        let connections = self.unauthenticated.get_mut(&network)?;
+        let end = connections.remove(&number);
+        if connections.is_empty() {
+            self.unauthenticated.remove(&network);
         }
-        let end = Arc::<Notify>::default();
-        let network = network_of(peer);
-        entries.push(SlotEntry { access: None, network, end: Arc::clone(&end) });
-        ConnectionSlot { places: self.clone(), end }
+        end
     }
 }
 
 impl ConnectionSlot {
-    /// Moves to a place of those who may do as much. False if there is none.
+    /// Moves to a slot of those who may do as much. False if none is free.
     pub(crate) fn promote(&self, access: Access) -> bool {
-        let mut entries = lock(&self.places.0);
-        let Some(own) = entries.iter().position(|entry| Arc::ptr_eq(&entry.end, &self.end)) else {
-            return false;
-        };
-        if entries[own].access == Some(access) {
+        let mut table = lock(&self.slots.0);
+        let known = table.authenticated.get(&self.number);
+        if known == Some(&access) {
             return true;
         }
         let most = match access {
             Access::Owner => MAX_OWNERS,
             Access::Viewer => MAX_VIEWERS,
         };
-        let is_free = entries.iter().filter(|entry| entry.access == Some(access)).count() < most;
-        if is_free {
-            entries[own].access = Some(access);
+        let n_taken = table.authenticated.values().filter(|taken| **taken == access).count();
+        // One that is to end has left the table already.
+        let can_move = n_taken < most
+            && (known.is_some() || table.remove(self.network, self.number).is_some());
+        if can_move {
+            table.authenticated.insert(self.number, access);
         }
-        is_free
+        can_move
+    }
+
+    /// Waits before a refusal if many have shown no secret.
+    pub(crate) async fn delay_refusal(&self) {
+        let are_many = lock(&self.slots.0).n_unauthenticated() > MANY_UNAUTHENTICATED;
+        if are_many {
+            tokio::time::sleep(REFUSAL_DELAY).await;
+        }
     }
 
     /// Waits until the connection is to end.
@@ -102,7 +154,9 @@ impl ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        lock(&self.places.0).retain(|entry| !Arc::ptr_eq(&entry.end, &self.end));
+        let mut table = lock(&self.slots.0);
+        table.remove(self.network, self.number);
+        table.authenticated.remove(&self.number);
     }
 }
 
@@ -163,9 +217,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<T> {
         self.timed(context, flushed)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ended = Pin::new(&mut self.inner).poll_shutdown(context);
-        self.timed(context, ended)
+    /// The socket is closed next, which says the same to the other side.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -226,37 +280,70 @@ mod tests {
     }
 
     #[test]
-    fn strangers_take_places_of_strangers_only_and_first_of_those_who_have_most() {
-        let places = ConnectionSlots::default();
+    fn connections_without_a_secret_end_only_each_other_and_first_those_of_who_has_most() {
+        let slots = ConnectionSlots::new();
+        let max = lock(&slots.0).max_unauthenticated;
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
-        let is_ended = |place: &ConnectionSlot| {
-            !lock(&places.0).iter().any(|entry| Arc::ptr_eq(&entry.end, &place.end))
+        let is_ended = |slot: &ConnectionSlot| {
+            let table = lock(&slots.0);
+            let of_network = table.unauthenticated.get(&slot.network);
+            let is_waiting = of_network.is_some_and(|of| of.contains_key(&slot.number));
+            !is_waiting && !table.authenticated.contains_key(&slot.number)
         };
-        let owner = places.enter(peer(1));
+        let owner = slots.enter(peer(1));
         assert!(owner.promote(Access::Owner) && owner.promote(Access::Owner));
-        let quiet = places.enter(peer(2));
-        let many: Vec<_> = (0..2 * MAX_UNAUTHENTICATED).map(|_| places.enter(peer(1))).collect();
+        let quiet = slots.enter(peer(2));
+        let many: Vec<_> = (0..2 * max).map(|_| slots.enter(peer(1))).collect();
         assert!(!is_ended(&owner) && !is_ended(&quiet));
         assert!(is_ended(&many[0]) && !many[0].promote(Access::Viewer));
-        assert!(!is_ended(&many[2 * MAX_UNAUTHENTICATED - 1]));
-        assert_eq!(lock(&places.0).len(), MAX_UNAUTHENTICATED + 1);
+        assert!(!is_ended(&many[2 * max - 1]));
+        assert_eq!(lock(&slots.0).n_unauthenticated(), max);
         drop((many, quiet));
-        assert_eq!(lock(&places.0).len(), 1);
+        let table = lock(&slots.0);
+        assert!(table.unauthenticated.is_empty() && table.authenticated.len() == 1);
     }
 
     #[test]
-    fn viewers_leave_the_places_of_owners_and_strangers() {
-        let places = ConnectionSlots::default();
+    fn of_networks_with_as_many_the_oldest_connection_ends() {
+        let slots = ConnectionSlots::new();
+        let max = lock(&slots.0).max_unauthenticated;
+        let entered: Vec<_> = (0..max)
+            .map(|number| slots.enter(IpAddr::from([10, 0, (number / 256) as u8, number as u8])))
+            .collect();
+        let _last = slots.enter(IpAddr::from([10, 1, 0, 0]));
+        let promoted = entered.iter().take(3).map(|slot| slot.promote(Access::Owner));
+        assert_eq!(promoted.collect::<Vec<_>>(), [false, true, true]);
+    }
+
+    #[test]
+    fn viewers_leave_the_slots_of_owners_and_of_those_without_a_secret() {
+        let slots = ConnectionSlots::new();
         let peer = IpAddr::from([10, 0, 0, 1]);
         let viewer = || {
-            let place = places.enter(peer);
-            assert!(place.promote(Access::Viewer));
-            place
+            let slot = slots.enter(peer);
+            assert!(slot.promote(Access::Viewer));
+            slot
         };
         let viewers: Vec<_> = (0..MAX_VIEWERS).map(|_| viewer()).collect();
-        let next = places.enter(peer);
+        let next = slots.enter(peer);
         assert!(!next.promote(Access::Viewer) && next.promote(Access::Owner));
         drop(viewers);
-        assert!(places.enter(peer).promote(Access::Viewer));
+        assert!(slots.enter(peer).promote(Access::Viewer));
+    }
+
+    #[test]
+    fn a_refusal_waits_only_if_many_have_shown_no_secret() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let slots = ConnectionSlots::new();
+        let enter = || slots.enter(IpAddr::from([10, 0, 0, 1]));
+        let mut entered = vec![enter()];
+        let refuse = |slot: &ConnectionSlot| {
+            let begin = Instant::now();
+            runtime.block_on(slot.delay_refusal());
+            begin.elapsed()
+        };
+        assert!(refuse(&entered[0]) < REFUSAL_DELAY);
+        entered.extend((0..MANY_UNAUTHENTICATED).map(|_| enter()));
+        assert!(refuse(&entered[0]) >= REFUSAL_DELAY);
     }
 }

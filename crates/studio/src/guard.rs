@@ -156,18 +156,32 @@ impl Guard {
     }
 
     /// The answer to whoever shows a code: the owner's link, for the user of this program alone.
-    fn exchange(&self, given: &str, connection: &Connection) -> Response {
+    fn exchange(&self, given: &str, connection: &Connection) -> Result<Response, GuardRefusal> {
         if !self.is_code(given) {
-            let why = "this link has been used; open the one that gradus printed\n";
-            return (StatusCode::UNAUTHORIZED, [(header::CONNECTION, "close")], why)
-                .into_response();
+            let why = "this link has been used; open the one that gradus printed";
+            return Err((StatusCode::UNAUTHORIZED, why.to_owned()));
         }
         if peer::is_foreign_user(connection.peer, connection.local) {
-            let why = "this link is of another user of this machine\n";
-            return (StatusCode::FORBIDDEN, why).into_response();
+            let why = "this link is of another user of this machine";
+            return Err((StatusCode::FORBIDDEN, why.to_owned()));
         }
         *lock(&self.0.code) = None;
-        Redirect::to(&format!("/?token={}", self.token(Access::Owner))).into_response()
+        Ok(Redirect::to(&format!("/?token={}", self.token(Access::Owner))).into_response())
+    }
+
+    /// The answer to a request, or why it is refused.
+    async fn answer(
+        &self,
+        connection: &Connection,
+        request: Request,
+        next: Next,
+    ) -> Result<Response, GuardRefusal> {
+        self.check_names(&request, connection.local)?;
+        if let Some(code) = in_query(&request, "code") {
+            return self.exchange(code, connection);
+        }
+        let access = self.check_secrets(&request)?;
+        Ok(self.admit(access, connection, request, next).await)
     }
 
     /// The answer to a request that is allowed. Whoever followed a link gets the cookie.
@@ -178,7 +192,7 @@ impl Guard {
         mut request: Request,
         next: Next,
     ) -> Response {
-        if !connection.place.promote(access) {
+        if !connection.slot.promote(access) {
             let why = "too many pages are open; close some and try again\n";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return (status, [(header::RETRY_AFTER, "1")], why).into_response();
@@ -228,19 +242,13 @@ pub(crate) async fn pass(
     request: Request,
     next: Next,
 ) -> Response {
-    let arrived = connection.local;
-    // Whoever is refused sends nothing more on this connection: a thousand requests at once would keep others waiting.
-    let close = [(header::CONNECTION, "close")];
-    let refused = |(status, why): GuardRefusal| (status, close, format!("{why}\n")).into_response();
-    let mut response = match guard.check_names(&request, arrived) {
-        Err(refusal) => refused(refusal),
-        Ok(()) => match in_query(&request, "code") {
-            Some(code) => guard.exchange(code, &connection),
-            None => match guard.check_secrets(&request) {
-                Err(refusal) => refused(refusal),
-                Ok(access) => guard.admit(access, &connection, request, next).await,
-            },
-        },
+    let mut response = match guard.answer(&connection, request, next).await {
+        Ok(response) => response,
+        Err((status, why)) => {
+            connection.slot.delay_refusal().await;
+            // Whoever is refused sends nothing more on this connection: a thousand requests at once would keep others waiting.
+            (status, [(header::CONNECTION, "close")], format!("{why}\n")).into_response()
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -253,7 +261,7 @@ pub(crate) async fn pass(
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Browsers accept this header from trustworthy origins only, and complain about others.
-    if arrived.ip().to_canonical().is_loopback() {
+    if connection.local.ip().to_canonical().is_loopback() {
         let name = header::HeaderName::from_static("cross-origin-opener-policy");
         headers.insert(name, HeaderValue::from_static("same-origin"));
     }

@@ -234,13 +234,13 @@ fn own_address() -> Option<IpAddr> {
 }
 
 async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts) {
-    let places = ConnectionSlots::default();
+    let slots = ConnectionSlots::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let Ok(local) = stream.local_addr() else { continue };
-                let place = Arc::new(places.enter(peer.ip()));
-                let connection = Connection { local, peer, place };
+                let slot = Arc::new(slots.enter(peer.ip()));
+                let connection = Connection { local, peer, slot };
                 tokio::spawn(serve_connection(stream, connection, router.clone(), timeouts));
             }
             // For example too many open files: that passes.
@@ -249,7 +249,7 @@ async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts) {
     }
 }
 
-/// Serves a connection until either side ends it, or others need its place.
+/// Serves a connection until either side ends it, or others need its slot.
 async fn serve_connection(
     stream: TcpStream,
     connection: Connection,
@@ -258,7 +258,7 @@ async fn serve_connection(
 ) {
     // Events are small and must not be delayed.
     let _ = stream.set_nodelay(true);
-    let place = Arc::clone(&connection.place);
+    let slot = Arc::clone(&connection.slot);
     let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
@@ -270,5 +270,5 @@ async fn serve_connection(
         .header_read_timeout(timeouts.head)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(WriteTimeout::new(stream, timeouts.answer)), service);
-    let _ = future::select(served, Box::pin(place.ended())).await;
+    let _ = future::select(served, Box::pin(slot.ended())).await;
 }
