@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
 
-use crate::process;
+use crate::{json_lines, machine, process};
 
 /// A crate of its own, which is built with instruments.
 const CRATE: &str = "fuzz";
@@ -17,6 +18,8 @@ const CRATE: &str = "fuzz";
 const SEEDS: &str = "fuzz/seeds";
 /// What is built, the inputs that were found to reach something new, and findings.
 const TARGET: &str = "target/fuzz";
+/// Targets that passed, a line each.
+const RESULTS: &str = "fuzz/results.jsonl";
 /// Counters at each branch and the operands of comparisons, by which libFuzzer finds its way.
 const FLAGS: [&str; 6] = [
     "-Cpasses=sancov-module",
@@ -40,6 +43,22 @@ pub(crate) struct FuzzArgs {
     /// Targets [default: all].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     targets: Vec<String>,
+
+    /// Keep each target that passes in `fuzz/results.jsonl`, and leave out those that are kept there, as long and of the same
+    /// sources.
+    #[arg(long)]
+    record: bool,
+}
+
+/// A target that passed.
+#[derive(Serialize, Deserialize)]
+struct FuzzResult {
+    target: String,
+    seconds: u64,
+    inputs: u64,
+    /// That of Git for the sources of what is attacked and of the targets.
+    sources: String,
+    machine: String,
 }
 
 /// Runs each target for a few seconds; returns what is missing on this machine if it cannot.
@@ -47,7 +66,7 @@ pub(crate) fn run_if_installed() -> anyhow::Result<Option<String>> {
     if !process::is_installed("c++") {
         return Ok(Some("c++ is not installed (Debian package g++)".into()));
     }
-    run(&FuzzArgs { minutes: 0.05, targets: Vec::new() })?;
+    run(&FuzzArgs { minutes: 0.05, targets: Vec::new(), record: false })?;
     Ok(None)
 }
 
@@ -69,8 +88,14 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
             .env("RUSTFLAGS", FLAGS.join(" ")),
     )?;
     let program = fs::canonicalize(format!("{TARGET}/{host}/release/gradus-fuzz"))?;
-    let chosen = if args.targets.is_empty() { all } else { args.targets.clone() };
+    let mut chosen = if args.targets.is_empty() { all } else { args.targets.clone() };
     let seconds = (60.0 * args.minutes).ceil() as u64;
+    let sources = args.record.then(sources).transpose()?;
+    if let Some(sources) = &sources {
+        let mut passed: Vec<FuzzResult> = json_lines::read(RESULTS)?;
+        passed.retain(|result| result.sources == *sources && result.seconds >= seconds);
+        chosen.retain(|name| passed.iter().all(|result| result.target != *name));
+    }
     let waiting = Mutex::new(VecDeque::from(chosen));
     let findings = Mutex::new(Vec::new());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -78,8 +103,12 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(name) = next() {
-                    match attack(&program, &name, seconds) {
-                        Ok(line) => println!("{name}: {line}"),
+                    let passed = attack(&program, &name, seconds)
+                        .and_then(|inputs| keep(&name, seconds, inputs, sources.as_deref()));
+                    match passed {
+                        Ok(inputs) => {
+                            println!("{name}: {inputs} inputs in {seconds} s, no finding");
+                        }
                         Err(error) => {
                             println!("{name}: {error:#}");
                             findings.lock().unwrap_or_else(PoisonError::into_inner).push(name);
@@ -109,8 +138,27 @@ fn targets() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs a target, and says how many inputs it was given.
-fn attack(program: &Path, name: &str, seconds: u64) -> anyhow::Result<String> {
+/// What Git calls the sources of the crates and of the targets.
+fn sources() -> anyhow::Result<String> {
+    let git = |args: &[&str]| process::read(Command::new("git").args(args));
+    let changed = git(&["status", "--porcelain", "crates", "fuzz/src", "fuzz/seeds"])?;
+    ensure!(changed.is_empty(), "expected committed sources, found changed ones:\n{changed}");
+    let trees = git(&["rev-parse", "HEAD:crates", "HEAD:fuzz/src"])?;
+    Ok(trees.split_whitespace().map(|tree| &tree[..12]).collect::<Vec<_>>().join(" "))
+}
+
+/// Keeps the result of a target, if the sources are known, and returns its inputs.
+fn keep(name: &str, seconds: u64, inputs: u64, sources: Option<&str>) -> anyhow::Result<u64> {
+    if let Some(sources) = sources {
+        let (target, sources) = (name.to_owned(), sources.to_owned());
+        let result = FuzzResult { target, seconds, inputs, sources, machine: machine::name() };
+        json_lines::append(RESULTS, &result)?;
+    }
+    Ok(inputs)
+}
+
+/// Runs a target, and returns how many inputs it was given.
+fn attack(program: &Path, name: &str, seconds: u64) -> anyhow::Result<u64> {
     let corpus = format!("{TARGET}/corpus/{name}");
     let findings = format!("{TARGET}/findings");
     for folder in [&corpus, &findings] {
@@ -130,6 +178,6 @@ fn attack(program: &Path, name: &str, seconds: u64) -> anyhow::Result<String> {
         bail!("{}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
     }
     let inputs = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-    let inputs = inputs.context("the fuzzer did not say how many inputs it ran")?.trim();
-    Ok(format!("{inputs} inputs in {seconds} s, no finding"))
+    let inputs = inputs.and_then(|inputs| inputs.trim().parse().ok());
+    inputs.context("the fuzzer did not say how many inputs it ran")
 }
