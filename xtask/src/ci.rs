@@ -1,4 +1,5 @@
-//! `cargo xtask ci`: every check except the tests. Installs nothing.
+//! `cargo xtask ci`: every check except the tests. Installs nothing but the Python packages that run ONNX files, in the user's
+//! cache.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +11,7 @@ use anyhow::ensure;
 use crate::binary::{self, Profile};
 #[cfg(feature = "browser")]
 use crate::browser;
-use crate::{cross, fuzz, kill, process, tidy};
+use crate::{cross, fuzz, interop, kill, process, tidy};
 
 /// A named check. It returns what is missing on this machine if it cannot run.
 struct CiStep {
@@ -35,6 +36,7 @@ const STEPS: &[&[CiStep]] = &[
     ],
     &[CiStep { name: "kill", run: kill::run_if_installed }],
     &[CiStep { name: "fuzz", run: fuzz::run_if_installed }],
+    &[CiStep { name: "onnx", run: interop::run_onnx_if_installed }],
     #[cfg(feature = "browser")]
     &[CiStep {
         name: "browser",

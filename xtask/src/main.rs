@@ -49,7 +49,7 @@ enum RepositoryTask {
     /// Run every check except the tests: format, tidy, JavaScript, clippy, docs, size of the binary,
     /// other targets, browser.
     ///
-    /// Installs nothing. A check whose tool is missing is skipped and named; with CI=true it fails. Stops after
+    /// Installs nothing but the Python packages that run ONNX files, in the user's cache. A check whose tool is missing is skipped and named; with CI=true it fails. Stops after
     /// the first failure.
     Ci,
     /// Check the project rules that the compiler cannot, such as which crate may depend on which.
@@ -95,12 +95,13 @@ enum RepositoryTask {
     Fuzz(fuzz::FuzzArgs),
     /// Write the archive that users unpack, and try it out: `target/dist`.
     Dist,
-    /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64.
+    /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64, and the results of ONNX files in
+    /// other programs.
     ///
     /// Needs Python 3. The first run installs PyTorch in the folder `gradus/interop` of the user's cache, 3 GB from the
     /// package index. Exits 1 if a number differs by more than 1e-9 of the largest of its kind, or if the comparison would
     /// not notice it.
-    Interop,
+    Interop(interop::InteropArgs),
     /// Kill runs at random moments and inside of saves, and check that each continues to the same bytes.
     ///
     /// Takes about ten minutes; continues where it was stopped, for the same binary. A short form is part of `ci`.
@@ -169,7 +170,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Faults(args) => faults::run(&args),
         RepositoryTask::Fuzz(args) => fuzz::run(&args),
         RepositoryTask::Dist => dist::run(),
-        RepositoryTask::Interop => interop::run(),
+        RepositoryTask::Interop(args) => interop::run(&args),
         RepositoryTask::BenchData(args) => bench_data::run(&args),
         RepositoryTask::LargeData(args) => large_data::run(&args),
         RepositoryTask::Record(args) => recording::run(&args),

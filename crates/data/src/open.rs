@@ -132,7 +132,10 @@ mod tests {
         write("images-alone", &[0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
         let types: (&str, &[u8]) = ("[Content_Types].xml", b"<Types>");
         let logo: (&str, &[u8]) = ("xl/media/logo.png", b"a picture");
-        write("book.xlsx", &zip::archive(&[("xl/workbook.xml", b"<workbook>"), types, logo], true));
+        write(
+            "book.xlsx",
+            &zip::archive(&[("xl/workbook.xml", b"<workbook>".as_slice()), types, logo], true),
+        );
         let open = |name: &str| open(&folder.path().join(name), &TableOptions::default());
         let shape = |name: &str| {
             let source = open(name).unwrap();

@@ -213,16 +213,22 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
-/// An archive of members, deflated or stored, for tests.
-#[cfg(test)]
-pub(crate) fn archive(members: &[(&str, &[u8])], deflate: bool) -> Vec<u8> {
+/// The most bytes and members of an archive without the fields of 64 bits.
+pub(crate) const MAX_ARCHIVE: usize = u32::MAX as usize;
+pub(crate) const MAX_MEMBERS: usize = u16::MAX as usize;
+
+/// An archive of members, deflated or stored, with at most [`MAX_ARCHIVE`] bytes and [`MAX_MEMBERS`] members.
+pub(crate) fn archive(members: &[(impl AsRef<str>, impl AsRef<[u8]>)], deflate: bool) -> Vec<u8> {
     use std::io::Write as _;
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in members {
+        let (name, bytes) = (name.as_ref(), bytes.as_ref());
         let mut encoder =
             flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        let packed = if deflate { encoder.finish().unwrap() } else { bytes.to_vec() };
+        let packed = match deflate {
+            true => encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("to memory"),
+            false => bytes.to_vec(),
+        };
         let mut crc = Crc::new();
         crc.update(bytes);
         let mut fields = Vec::new();
@@ -244,7 +250,7 @@ pub(crate) fn archive(members: &[(&str, &[u8])], deflate: bool) -> Vec<u8> {
     let offset = file.len() as u32;
     file.extend(&directory);
     file.extend(b"PK\x05\x06\0\0\0\0");
-    file.extend([members.len() as u8, 0].repeat(2));
+    file.extend((members.len() as u16).to_le_bytes().repeat(2));
     file.extend((directory.len() as u32).to_le_bytes());
     file.extend(offset.to_le_bytes());
     file.extend([0, 0]);

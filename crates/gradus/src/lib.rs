@@ -66,8 +66,12 @@ pub use kernels;
 #[cfg(feature = "lessons")]
 pub use lessons;
 pub use nn;
+#[cfg(feature = "exchange")]
+pub use onnx;
 pub use runs;
 pub use train;
+#[cfg(feature = "exchange")]
+pub use weights;
 
 use std::io::{self, Write as _};
 

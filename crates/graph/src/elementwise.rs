@@ -6,7 +6,8 @@ use kernels::Float;
 
 use crate::Shape;
 use crate::op::{
-    BackwardPass, Choices, ElementFormula, ForwardPass, Linearity, Op, ResultElement, Saved,
+    Attributes, BackwardPass, Choices, ElementFormula, ForwardPass, Linearity, Op, ResultElement,
+    Saved,
 };
 
 /// The op `y = value(x)`. Both functions are written as [`inlined!`].
@@ -16,6 +17,7 @@ pub(crate) struct Elementwise<V, S> {
     formula: Cow<'static, str>,
     saved: Saved,
     kinks: &'static [f64],
+    attributes: Attributes,
     value: V,
     slope: S,
 }
@@ -30,12 +32,25 @@ impl<V, S> Elementwise<V, S> {
         value: V,
         slope: S,
     ) -> Self {
-        Self { name, formula: formula.into(), saved, kinks: &[], value, slope }
+        Self {
+            name,
+            formula: formula.into(),
+            saved,
+            kinks: &[],
+            attributes: Attributes::default(),
+            value,
+            slope,
+        }
     }
 
     /// The function has kinks at these places.
     pub(crate) fn with_kinks(self, kinks: &'static [f64]) -> Self {
         Self { kinks, ..self }
+    }
+
+    /// The function has these settings.
+    pub(crate) fn with_attributes(self, attributes: Attributes) -> Self {
+        Self { attributes, ..self }
     }
 }
 
@@ -47,6 +62,10 @@ where
 {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        self.attributes.clone()
     }
 
     fn saved(&self, _operand: usize) -> Saved {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use kernels::Float;
 
-use crate::op::{MAX_OPERANDS, Op};
+use crate::op::{Attributes, MAX_OPERANDS, Op};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
@@ -314,6 +314,13 @@ impl<T: Float> Graph<T> {
 
     pub(crate) fn at(&self, index: usize) -> &Node<T> {
         &self.nodes[index]
+    }
+
+    /// The [settings](Op::attributes) of a node's op; none for a leaf.
+    pub fn attributes(&self, id: NodeId) -> Attributes {
+        let node = self.node(id);
+        let shapes: Vec<Shape> = node.operands.iter().map(|&id| self.shape(id).clone()).collect();
+        node.op().map_or_else(Attributes::default, |op| op.attributes(&shapes))
     }
 
     /// All nodes, operands before the nodes that read them.

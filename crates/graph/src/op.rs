@@ -2,10 +2,12 @@
 //!
 //! Each file of [`ops`](crate::ops) holds one op; a custom op is added with [`Graph::push`](crate::Graph::push).
 
+mod attributes;
 mod formula;
 
 use std::any::Any;
 
+pub use self::attributes::{Attribute, Attributes};
 pub use self::formula::{ElementFormula, FormulaOperand, Linearity, ResultElement};
 use kernels::gemm::PackedMatrix;
 use kernels::{Float, inlined, vectorize};
@@ -96,6 +98,11 @@ pub trait Op<T: Float>: Any + Send + Sync {
         false
     }
 
+    /// The settings of the op: all that its result depends on beside its operands.
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default()
+    }
+
     /// Multiply-adds of a forward pass for one sample.
     fn multiply_adds(&self, _operands: &[Shape]) -> u64 {
         0
@@ -125,7 +132,7 @@ pub struct Tile {
     /// Columns of a row, at least `valid`. The columns from `valid` on repeat the last sample, and their
     /// gradients are 0.
     ///
-    /// Usually a multiple of 16, so that rows are whole vectors; but a small batch is one tile of its own
+    /// Usually a multiple of the lanes of a vector, so that rows are whole vectors; but a small batch is one tile of its own
     /// size, and [`Compile::tile`](crate::Compile::tile) may ask for any. An op must accept every width.
     pub width: usize,
     /// Samples of the batch.
@@ -479,11 +486,13 @@ mod tests {
 
     #[test]
     fn a_tile_is_as_wide_as_documented() {
+        // Of whole vectors, which are of different lengths on different machines.
+        let whole = |samples: usize| samples.next_multiple_of(kernels::Isa::current().lanes());
         for (batch, tile, widths) in [
             (1, None, &[1][..]),
             (5, None, &[5]),
-            (20, None, &[16, 16]),
-            (100, None, &[64, 64]),
+            (20, None, &[whole(10); 2]),
+            (100, None, &[whole(50); 2]),
             (5, Some(2), &[2, 2, 2]),
         ] {
             let tiles = Arc::new(Mutex::new(Vec::new()));

@@ -1,5 +1,6 @@
 //! What the ops that reduce over axes have in common.
 
+use crate::op::Attributes;
 use crate::strided_indices::{MAX_AXES, StridedIndices};
 use crate::{Shape, ShapeError};
 
@@ -27,6 +28,14 @@ impl Reduction {
         let left = x.dims().iter().enumerate().filter(|(axis, _)| !self.axes.contains(axis));
         let dims: Vec<usize> = left.map(|(_, &size)| size).collect();
         if self.over_batch { Shape::from(dims) } else { x.with_dims(dims) }
+    }
+
+    /// The axes, the batch axis counted.
+    pub(crate) fn attributes(&self, x: &Shape) -> Attributes {
+        let batch = usize::from(x.is_batched());
+        let over_batch = self.over_batch.then_some(0).into_iter();
+        let axes = over_batch.chain(self.axes.iter().map(|axis| axis + batch));
+        Attributes::default().with_sizes("axes", axes.collect::<Vec<_>>())
     }
 
     /// How many elements become one.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::op::Attributes;
 use crate::{Shape, ShapeError};
 
 /// The rows and columns around an image, so that windows may begin before its first pixel.
@@ -132,6 +133,15 @@ impl Window {
             return Err(ShapeError::new(op, rule, x));
         }
         Ok(window)
+    }
+
+    /// Size of the window, stride, and padding above, below, left and right.
+    pub(crate) fn attributes(&self) -> Attributes {
+        let axes = [self.rows, self.columns];
+        Attributes::default()
+            .with_sizes("kernel", axes.map(|axis| axis.kernel))
+            .with_sizes("stride", axes.map(|axis| axis.stride))
+            .with_sizes("padding", axes.map(|axis| axis.pad).as_flattened())
     }
 
     pub(crate) fn shape(&self, channels: usize) -> Shape {

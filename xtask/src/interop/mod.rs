@@ -1,4 +1,4 @@
-//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64.
+//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, and its ONNX files in other programs.
 //!
 //! Cases are random graphs, single layers and losses (loss, prediction, all gradients), and optimizers with schedules
 //! (every loss and rate, the last parameters). Each becomes a description in JSON, from which `pytorch.py` builds the
@@ -7,6 +7,7 @@
 mod case;
 mod comparison;
 mod networks;
+mod onnx;
 mod training;
 
 use std::fs;
@@ -29,12 +30,48 @@ struct Answers {
     answers: Vec<Result<NumbersByName, String>>,
 }
 
-/// Compares all cases and prints a table.
+/// What is compared.
+#[derive(clap::Args)]
+pub(crate) struct InteropArgs {
+    /// With what [default: all].
+    #[arg(long, value_enum)]
+    only: Option<InteropPeer>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum InteropPeer {
+    /// Training with PyTorch.
+    Pytorch,
+    /// ONNX files in other programs.
+    Onnx,
+}
+
+/// Compares all cases and prints tables.
 ///
 /// # Errors
 ///
-/// If numbers differ, if a comparison would not notice it, or if PyTorch cannot be installed or run.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// If numbers differ, if a comparison would not notice it, or if a peer cannot be installed or run.
+pub(crate) fn run(args: &InteropArgs) -> anyhow::Result<()> {
+    let is_chosen = |peer| args.only.is_none_or(|only| only == peer);
+    if is_chosen(InteropPeer::Onnx) {
+        onnx::compare()?;
+    }
+    if is_chosen(InteropPeer::Pytorch) {
+        compare_with_pytorch()?;
+    }
+    Ok(())
+}
+
+/// Runs ONNX files in other programs; returns what is missing on this machine if it cannot.
+pub(crate) fn run_onnx_if_installed() -> anyhow::Result<Option<String>> {
+    if !process::is_installed("python3") {
+        return Ok(Some("python3 is not installed".into()));
+    }
+    onnx::compare()?;
+    Ok(None)
+}
+
+fn compare_with_pytorch() -> anyhow::Result<()> {
     let python =
         python::environment(&process::cache("interop")?, &format!("{FOLDER}/requirements.txt"))?;
     let cases = [networks::cases()?, training::cases()?].concat();

@@ -99,16 +99,23 @@ const LOSSES: &[(usize, &str)] = &[
     (1, "'hinge'"),
 ];
 
-/// Random graphs, layers and losses.
+/// A network with a name, and the seed of its numbers.
+pub(super) struct NamedNetwork {
+    pub(super) name: String,
+    pub(super) network: Network,
+    pub(super) seed: u64,
+}
+
+/// Random graphs, and each layer in a network.
 ///
 /// # Errors
 ///
-/// If a layer or a loss has no case.
-pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
+/// If a layer has no case.
+pub(super) fn networks() -> anyhow::Result<Vec<NamedNetwork>> {
     let graphs = SEEDS.map(|seed| {
         let network = network(seed);
         let name = format!("graph {seed} of {} layers", network.layers.len());
-        case(name, &network, &Objective::default(), seed)
+        NamedNetwork { name, network, seed }
     });
     let mut kinds: BTreeSet<&str> = LayerKind::NAMES.iter().copied().collect();
     let layers = LAYERS.iter().map(|(input, layer)| {
@@ -117,10 +124,22 @@ pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
             kinds.remove(layer.kind.name());
         }
         let name = layer.replace(['\'', '{', '}'], "").replace("kind = ", "");
-        case(format!("{} on {input:?}", name.trim()), &network, &Objective::default(), 1)
+        NamedNetwork { name: format!("{} on {input:?}", name.trim()), network, seed: 1 }
     });
-    let layers: Vec<_> = layers.collect();
+    let all = graphs.chain(layers).collect();
     ensure!(kinds.is_empty(), "{}: expected a case for {kinds:?}", file!());
+    Ok(all)
+}
+
+/// Random graphs, layers and losses.
+///
+/// # Errors
+///
+/// If a layer or a loss has no case.
+pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
+    let networks = networks()?.into_iter().map(|NamedNetwork { name, network, seed }| {
+        case(name, &network, &Objective::default(), seed)
+    });
     let mut kinds: BTreeSet<&str> = Loss::NAMES.iter().copied().collect();
     let losses = LOSSES.iter().map(|(outputs, text)| {
         let loss = parse_loss(text)?;
@@ -134,7 +153,7 @@ pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
     });
     let losses: Vec<_> = losses.collect();
     ensure!(kinds.is_empty(), "{}: expected a case for {kinds:?}", file!());
-    graphs.chain(layers).chain(losses).collect()
+    networks.chain(losses).collect()
 }
 
 fn parse_loss(text: &str) -> anyhow::Result<Loss> {

@@ -37,7 +37,6 @@ const WORDS: &[(&str, &str)] = &[
 const NAMES: &[(&str, &str)] = &[
     ("Checked", "GradCheckReport"),
     ("Course", "TrainingLoop"),
-    ("Gather", "BatchSource"),
     ("fixed_walk", "fixed_order"),
     ("inner_product", "gemm_nt"),
     ("looking_inside", "activation capture"),

@@ -4,6 +4,7 @@ mod cross_validation;
 mod data;
 mod elements;
 mod evaluation;
+mod exchange;
 mod formulas;
 mod hostile;
 mod importance;

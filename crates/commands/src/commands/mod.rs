@@ -7,6 +7,8 @@ pub(crate) mod data;
 pub(crate) mod descend;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod importance;
 pub(crate) mod lesson;
 pub(crate) mod predict;
@@ -49,6 +51,8 @@ commands! {
     cross_validate::CrossValidateArgs => CrossValidate,
     importance::ImportanceArgs => Importance,
     predict::PredictArgs => Predict,
+    export::ExportArgs => Export,
+    import::ImportArgs => Import,
     check::CheckArgs => Check,
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,

@@ -8,7 +8,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -55,6 +55,10 @@ impl AvgPool2dOp {
 impl<T: Float> Op<T> for AvgPool2dOp {
     fn name(&self) -> &'static str {
         "avg_pool2d"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        self.0.attributes()
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

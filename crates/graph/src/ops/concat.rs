@@ -7,7 +7,7 @@
 
 use kernels::add_row_sums;
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op};
 use crate::rows::add_or_set;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -52,6 +52,10 @@ impl ConcatOp {
 impl<T: Float> Op<T> for ConcatOp {
     fn name(&self) -> &'static str {
         "concat"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default().with_sizes("axis", [self.axis])
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -18,7 +18,7 @@ use kernels::winograd::Epilogue;
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
 use crate::convolution::{Geometry, Segment};
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved, Tile};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op, Saved, Tile};
 use crate::window::{Padding, Window};
 use crate::winograd::WinogradConv;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -336,6 +336,11 @@ pub(super) fn backward_scratch(g: &Geometry, operand: usize, width: usize) -> us
 impl<T: Float> Op<T> for Conv2dOp {
     fn name(&self) -> &'static str {
         "conv2d"
+    }
+
+    fn attributes(&self, operands: &[Shape]) -> Attributes {
+        let Geometry { rows, columns, .. } = self.known_geometry(operands);
+        Window { rows, columns }.attributes()
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -11,7 +11,7 @@ use kernels::gemm::PARTIAL_SUMS;
 use kernels::{DepthwiseRows, DepthwiseSize, add_row_sums, depthwise, depthwise_weights};
 
 use crate::convolution::Segment;
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Saved};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op, Saved};
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -256,6 +256,10 @@ impl DepthwiseGeometry {
 impl<T: Float> Op<T> for DepthwiseConv2dOp {
     fn name(&self) -> &'static str {
         "depthwise_conv2d"
+    }
+
+    fn attributes(&self, operands: &[Shape]) -> Attributes {
+        self.known_geometry(operands).window.attributes()
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

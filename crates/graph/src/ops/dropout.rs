@@ -12,7 +12,7 @@ use std::ops::Range;
 use kernels::random::{philox, unit};
 use kernels::{MAX_LANES, inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op, RandomKey, Tile};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op, RandomKey, Tile};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 /// Where the loss of magnitude is made good, so that a layer sees the same mean in training and after it.
@@ -110,6 +110,14 @@ impl<T: Float> Op<T> for DropoutOp {
 
     fn linearity(&self) -> Linearity {
         Linearity::Linear
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        let scaling = match self.scaling {
+            DropoutScaling::AtTraining => "at_training",
+            DropoutScaling::AtEvaluation => "at_evaluation",
+        };
+        Attributes::default().with_number("rate", self.rate).with_form("scaling", scaling)
     }
 
     fn forward(&self, pass: ForwardPass<'_, T>) {

@@ -9,7 +9,7 @@
 use kernels::inlined;
 
 use crate::elementwise::Elementwise;
-use crate::op::{Op, Saved};
+use crate::op::{Attributes, Op, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -40,7 +40,10 @@ pub(super) fn scaled<T: Float>(name: &'static str, scale: f64, alpha: f64) -> im
     );
     let formula = format!("{scale} * (max(x, 0) + {alpha} * (exp(min(x, 0)) - 1))");
     // No `alpha` is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-    Elementwise::new(name, formula, Saved::RESULT, value, slope).with_kinks(&[0.0])
+    let attributes = Attributes::default().with_number("alpha", alpha).with_number("scale", scale);
+    Elementwise::new(name, formula, Saved::RESULT, value, slope)
+        .with_kinks(&[0.0])
+        .with_attributes(attributes)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use kernels::inlined;
 
 use super::silu::SATURATED;
 use crate::elementwise::Elementwise;
-use crate::op::Saved;
+use crate::op::{Attributes, Saved};
 use crate::{Float, Graph, NodeId};
 
 /// How [`Graph::gelu`] is computed.
@@ -42,7 +42,9 @@ impl<T: Float> Graph<T> {
                         probability + x.maximum(-limit).minimum(limit) * density
                     }),
                 );
-                self.push_unary(Elementwise::new("gelu", "gelu(x)", Saved::FIRST, value, slope), x)
+                let op = Elementwise::new("gelu", "gelu(x)", Saved::FIRST, value, slope);
+                let attributes = Attributes::default().with_form("form", "exact");
+                self.push_unary(op.with_attributes(attributes), x)
             }
             GeluForm::Tanh => {
                 let [limit, scale, cubic] = [SATURATED, SCALE, CUBIC].map(T::from_f64);
@@ -59,10 +61,9 @@ impl<T: Float> Graph<T> {
                         s + x * s * (T::ONE - s) * du
                     }),
                 );
-                self.push_unary(
-                    Elementwise::new("gelu", TANH_FORMULA, Saved::FIRST, value, slope),
-                    x,
-                )
+                let op = Elementwise::new("gelu", TANH_FORMULA, Saved::FIRST, value, slope);
+                let attributes = Attributes::default().with_form("form", "tanh");
+                self.push_unary(op.with_attributes(attributes), x)
             }
         }
     }

@@ -8,7 +8,7 @@
 use kernels::inlined;
 
 use crate::elementwise::Elementwise;
-use crate::op::Saved;
+use crate::op::{Attributes, Saved};
 use crate::{Float, Graph, NodeId, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -28,13 +28,15 @@ impl<T: Float> Graph<T> {
         }
         let left = T::from_f64(slope);
         let formula = format!("max(x, 0) + {slope} * min(x, 0)");
+        let attributes = Attributes::default().with_number("slope", slope);
         let (value, slope) = (
             inlined!(move |x: T| (if x > T::ZERO { x } else { left * x }).written()),
             inlined!(move |y| if y > T::ZERO { T::ONE } else { left }),
         );
         // No slope is negative, so `y > 0` where `x > 0`, and the buffer of `x` is free.
-        let op =
-            Elementwise::new("leaky_relu", formula, Saved::RESULT, value, slope).with_kinks(&[0.0]);
+        let op = Elementwise::new("leaky_relu", formula, Saved::RESULT, value, slope)
+            .with_kinks(&[0.0])
+            .with_attributes(attributes);
         self.push(op, &[x])
     }
 }

@@ -8,7 +8,8 @@
 use kernels::{inlined, vectorize};
 
 use crate::op::{
-    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+    Attributes, BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op,
+    ResultElement, Saved,
 };
 use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -79,6 +80,10 @@ impl<const IS_MIN: bool> ExtremeOp<IS_MIN> {
 impl<T: Float, const IS_MIN: bool> Op<T> for ExtremeOp<IS_MIN> {
     fn name(&self) -> &'static str {
         if IS_MIN { "min" } else { "max" }
+    }
+
+    fn attributes(&self, operands: &[Shape]) -> Attributes {
+        self.0.attributes(&operands[0])
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

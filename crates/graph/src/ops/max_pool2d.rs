@@ -11,7 +11,8 @@ use kernels::{inlined, vectorize};
 
 use super::max::{larger, route_to_max};
 use crate::op::{
-    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+    Attributes, BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op,
+    ResultElement, Saved,
 };
 use crate::window::{Padding, Window};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
@@ -52,6 +53,10 @@ struct MaxPool2dOp(Window);
 impl<T: Float> Op<T> for MaxPool2dOp {
     fn name(&self) -> &'static str {
         "max_pool2d"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        self.0.attributes()
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -10,7 +10,7 @@
 //! In training the moments are [those of the batch](super::moments), in evaluation running statistics.
 
 use crate::op::{
-    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+    Attributes, BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
 };
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -47,6 +47,10 @@ const NAME: &str = "normalization_terms";
 impl<T: Float> Op<T> for NormalizationTermsOp {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default().with_number("epsilon", self.epsilon)
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -6,7 +6,8 @@
 //! Source: Google's "TensorFlow and deep learning, without a PhD", on the target of a digit.
 
 use crate::op::{
-    BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement,
+    Attributes, BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op,
+    ResultElement,
 };
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -28,6 +29,10 @@ struct OneHotOp {
 impl<T: Float> Op<T> for OneHotOp {
     fn name(&self) -> &'static str {
         "one_hot"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default().with_sizes("classes", [self.classes])
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op};
 use crate::rows::add;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -55,6 +55,11 @@ impl SliceOp {
 impl<T: Float> Op<T> for SliceOp {
     fn name(&self) -> &'static str {
         "slice"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        let Range { start, end } = self.range;
+        Attributes::default().with_sizes("axis", [self.axis]).with_sizes("range", [start, end])
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

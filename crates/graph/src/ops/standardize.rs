@@ -11,7 +11,7 @@
 use kernels::{inlined, vectorize};
 
 use crate::op::{
-    BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
+    Attributes, BackwardPass, ElementFormula, FormulaOperand, ForwardPass, Op, ResultElement, Saved,
 };
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -72,6 +72,10 @@ impl StandardizeOp {
 impl<T: Float> Op<T> for StandardizeOp {
     fn name(&self) -> &'static str {
         "standardize"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default().with_sizes("view", self.view).with_number("epsilon", self.epsilon)
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

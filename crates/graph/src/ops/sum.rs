@@ -6,7 +6,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op, Tile};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op, Tile};
 use crate::reduction::Reduction;
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -60,6 +60,10 @@ impl SumOp {
 impl<T: Float> Op<T> for SumOp {
     fn name(&self) -> &'static str {
         if self.is_mean { "mean" } else { "sum" }
+    }
+
+    fn attributes(&self, operands: &[Shape]) -> Attributes {
+        self.reduction.attributes(&operands[0])
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

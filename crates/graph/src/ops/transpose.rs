@@ -6,7 +6,7 @@
 
 use kernels::{inlined, vectorize};
 
-use crate::op::{BackwardPass, ForwardPass, Linearity, Op};
+use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op};
 use crate::strided_indices::{MAX_AXES, StridedIndices};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
@@ -58,6 +58,10 @@ impl TransposeOp {
 impl<T: Float> Op<T> for TransposeOp {
     fn name(&self) -> &'static str {
         "transpose"
+    }
+
+    fn attributes(&self, _operands: &[Shape]) -> Attributes {
+        Attributes::default().with_sizes("axes", &*self.axes)
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

@@ -135,6 +135,21 @@ impl NamedArray {
         })
     }
 
+    /// Its shape and all its numbers.
+    pub(in crate::readers) fn numbers(&self) -> Result<(Vec<usize>, Vec<f32>), DataError> {
+        let NpyHeader { element, ref shape, .. } = self.header;
+        if element.is_text() {
+            let (found, expected) = (format!("`{}` of texts", self.name), "numbers".to_owned());
+            return Err(self.input.error(DataFault::Format { found, expected }));
+        }
+        let mut bytes = self.elements()?;
+        let elements = self.read(&mut *bytes, self.header.rows())?;
+        self.check_end(&mut *bytes)?;
+        let numbers = elements.chunks_exact(element.bytes()).zip(1..);
+        let values = numbers.map(|(bytes, row)| Ok(self.number(bytes, row)? as f32));
+        Ok((shape.clone(), values.collect::<Result<_, DataError>>()?))
+    }
+
     /// The columns of the array, which has this index.
     pub(super) fn columns(&self, array: usize) -> Vec<ArrayColumn> {
         let NpyHeader { shape, row_bytes, .. } = &self.header;

@@ -1,0 +1,83 @@
+//! `export` and `import`: there and back, and files of others that are refused.
+
+use std::fs;
+
+use crate::sandbox::Sandbox;
+
+/// A sandbox with `net.toml`: layers behind pictures, whose channels and features other programs have in another order.
+fn with_network() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let layers = "layers = [{ kind = 'conv2d', filters = 3, kernel = 3, name = 'edges' }, 'batch_norm', \
+        'flatten', { kind = 'linear', units = 3 }]";
+    let text = sandbox.read("tiny.toml");
+    let text = text.replace("weight_init = { kind = \"constant\", value = 0 }\n", "");
+    let text = text.replace("layers = [\"flatten\", { kind = \"linear\", units = 3 }]", layers);
+    assert!(text.contains(layers) && !text.contains("constant\", value"));
+    sandbox.write("net.toml", text);
+    sandbox
+}
+
+#[test]
+fn weights_go_to_other_programs_and_come_back_with_the_same_predictions() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    let metrics =
+        |model: &str| sandbox.succeeds(&format!("eval {model} --json")).json()["metrics"].clone();
+    let expected = metrics("here");
+    for export in [
+        "--safetensors file.safetensors",
+        "--safetensors file.safetensors --names keras",
+        "--npz file.npz",
+        "--npz file.npz --names torch",
+    ] {
+        sandbox.succeeds(&format!("export here {export}"));
+        let file = export.split(' ').nth(1).unwrap();
+        let ran =
+            sandbox.succeeds(&format!("import {file} --network net.toml --out back.safetensors"));
+        ran.tells(&["edges", "2.batch_norm", "4.linear", "back.safetensors"]);
+        assert_eq!(metrics("back.safetensors"), expected, "{export}");
+    }
+    sandbox.succeeds("export here --onnx net.onnx --image-layout channels-last");
+    let bytes = fs::read(sandbox.path("net.onnx")).unwrap();
+    let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    assert!(has(b"Gemm") && has(b"channels-last") && !has(b"BatchNormalization"));
+    assert!(sandbox.refused("export here").contains("--onnx"));
+}
+
+#[test]
+fn files_that_run_code_are_refused_with_the_lines_that_turn_them_into_others() {
+    let sandbox = with_network();
+    let zip = |member: &str| [b"PK\x03\x04", member.as_bytes(), b"...."].concat();
+    for (file, bytes, expected) in [
+        ("net.pt", zip("archive/data.pkl"), "weights_only=True"),
+        ("net.keras", zip("model.weights.h5"), "load_model('net.keras')"),
+        ("net.h5", b"\x89HDF\r\n\x1a\n".to_vec(), "load_model('net.h5')"),
+        ("net.pkl", vec![0x80, 3, b'}'], "numpy.savez('net.pkl.npz', **arrays)"),
+        ("net.bin", b"something else".to_vec(), "expected a safetensors file or an NPZ archive"),
+    ] {
+        sandbox.write(file, bytes);
+        let error =
+            sandbox.refused(&format!("import {file} --network net.toml --out o.safetensors"));
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+}
+
+#[test]
+fn weights_of_another_network_are_refused_by_name_and_shape() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    sandbox.succeeds("export here --npz book.npz");
+    let text = sandbox.read("net.toml");
+    sandbox.write("other.toml", text.replace("filters = 3", "filters = 4"));
+    let error = sandbox.refused("import book.npz --network other.toml --out o.safetensors");
+    assert!(
+        error.contains("edges: W1 [4, 1, 3, 3]") && error.contains("\n  W1 [3, 1, 3, 3]"),
+        "{error}"
+    );
+    let rows =
+        text.replace("input = [4, 4, 1]", "input = [16, 1, 1]").replace("kernel = 3", "kernel = 1");
+    sandbox.write("rows.toml", rows);
+    let error = sandbox.refused("import book.npz --network rows.toml --out o.safetensors");
+    assert!(error.contains("takes samples of [16, 1, 1], its data have [4, 4, 1]"), "{error}");
+    assert!(sandbox.list(".").iter().all(|name| !name.starts_with("o.")));
+}

@@ -1,0 +1,120 @@
+//! Trained networks as ONNX files, which other programs run with the same numbers.
+//!
+//! A file has opset 17: operators that some runtime lacks in it are written as smaller ones (`docs/onnx.md` names them).
+//! What depends on no sample is computed here and written as a constant; bias and batch normalisation become part of the
+//! convolution or product before them.
+//!
+//! ```no_run
+//! use gradus_onnx::{OnnxOptions, to_onnx};
+//!
+//! let saved = runs::SavedModel::read("runs/lenet-1")?;
+//! std::fs::write("lenet.onnx", to_onnx(&saved, &OnnxOptions::default())?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod constants;
+mod ops;
+mod proto;
+mod writer;
+
+use nn::{Model, NetworkError};
+use runs::SavedModel;
+
+use crate::constants::Constants;
+use crate::writer::GraphWriter;
+
+/// The version of the operators.
+pub const OPSET: i64 = 17;
+/// The version of the format that belongs to it.
+const IR_VERSION: i64 = 8;
+
+/// The order of the axes of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ImageLayout {
+    /// `[batch, channels, height, width]`, as PyTorch.
+    #[default]
+    ChannelsFirst,
+    /// `[batch, height, width, channels]`, as Gradus and Keras.
+    ChannelsLast,
+}
+
+impl ImageLayout {
+    /// Its name in the metadata of the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ChannelsFirst => "channels-first",
+            Self::ChannelsLast => "channels-last",
+        }
+    }
+}
+
+/// How a file is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OnnxOptions {
+    /// The layout of images that go in.
+    pub layout: ImageLayout,
+}
+
+/// Why a network cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// Nodes that ONNX has no operators for.
+    #[error("ONNX has no operator for {}", .0.join("; "))]
+    Unsupported(Vec<String>),
+    /// The network does not fit in itself.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// A trained network.
+#[derive(Clone, Debug)]
+pub struct TrainedNetwork<'a> {
+    /// Its graph for evaluation.
+    pub model: &'a Model<f32>,
+    /// The parameter vector.
+    pub parameters: &'a [f32],
+    /// The running statistics, one batch normalisation after the other.
+    pub running_statistics: &'a [f32],
+    /// The names of the classes; empty if it predicts none.
+    pub classes: Vec<String>,
+}
+
+impl TrainedNetwork<'_> {
+    /// The bytes of an ONNX file: takes the features of the network, and gives what its last layer does.
+    ///
+    /// # Errors
+    ///
+    /// If the graph has nodes that cannot be written; all are named.
+    pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
+        let constants = Constants::of(self.model, self.parameters, self.running_statistics)?;
+        let mut writer = GraphWriter::new(self.model, constants, options.layout);
+        let mut unsupported = Vec::new();
+        for id in writer.needed() {
+            if let Err(why) = ops::write(&mut writer, id) {
+                unsupported.push(why);
+                writer.set_placeholder(id);
+            }
+        }
+        match unsupported.is_empty() {
+            true => Ok(writer::file(writer.finish(), options.layout, &self.classes)),
+            false => Err(OnnxError::Unsupported(unsupported)),
+        }
+    }
+}
+
+/// The bytes of an ONNX file of a saved model: see [`TrainedNetwork::to_onnx`].
+///
+/// # Errors
+///
+/// As there, and if the network does not fit in itself.
+pub fn to_onnx(saved: &SavedModel, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
+    let model = saved.model()?;
+    let classes = saved.transforms.target().map_or(&[][..], |target| target.classes());
+    let SavedModel { parameters, running_statistics, .. } = saved;
+    let classes = classes.to_vec();
+    TrainedNetwork { model: &model, parameters, running_statistics, classes }.to_onnx(options)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! Class numbers as vectors of 0 and 1.
+
+use super::OpNode;
+use super::formulas::OperatorChain;
+use crate::ImageLayout::ChannelsLast;
+use crate::proto::data_type;
+use crate::writer::{GraphWriter, Setting};
+
+pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), String> {
+    let labels = writer.value(node.operands[0]);
+    let classes = node.sizes("classes")[0] as i64;
+    // A label that is none of the classes is none of these numbers: a row of 0.
+    let numbers = writer.wholes(&format!("{}/classes", node.label), (0..classes).collect());
+    let last = writer.wholes(&format!("{}/axis", node.label), vec![-1]);
+    let mut formula = OperatorChain { writer, label: &node.label };
+    let whole = formula.whole(&labels);
+    let column = formula.of("Unsqueeze", &[&whole, &last]);
+    let is_it = formula.of("Equal", &[&column, &numbers]);
+    let y = formula.with("Cast", &[&is_it], &[("to", Setting::Whole(data_type::FLOAT.into()))]);
+    writer.set(node.id, ChannelsLast, y);
+    Ok(())
+}
