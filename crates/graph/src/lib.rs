@@ -53,5 +53,6 @@ pub use program::{
     ParameterPiece, Program, RunArgs, Tensors, Times,
 };
 pub use shape::{Shape, ShapeError};
+pub use strided_indices::transposed_elements;
 pub use tensor::Tensor;
 pub use window::Padding;

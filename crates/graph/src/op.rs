@@ -132,8 +132,8 @@ pub struct Tile {
     /// Columns of a row, at least `valid`. The columns from `valid` on repeat the last sample, and their
     /// gradients are 0.
     ///
-    /// Usually a multiple of the lanes of a vector, so that rows are whole vectors; but a small batch is one tile of its own
-    /// size, and [`Compile::tile`](crate::Compile::tile) may ask for any. An op must accept every width.
+    /// Usually a multiple of the lanes of a vector, so that rows are whole vectors; but a small batch is one tile of
+    /// its own size, and [`Compile::tile`](crate::Compile::tile) may ask for any. An op must accept every width.
     pub width: usize,
     /// Samples of the batch.
     pub batch: usize,

@@ -47,6 +47,16 @@ impl StridedIndices {
         indices
     }
 
+    /// Along a value of `dims` with its axes in another order: where each element was.
+    pub(crate) fn transpose(dims: &[usize], axes: impl Iterator<Item = usize>) -> Self {
+        let (mut to, mut strides) = ([1; MAX_AXES], [0; MAX_AXES]);
+        for (i, axis) in axes.enumerate() {
+            to[i] = dims[axis];
+            strides[i] = dims[axis + 1..].iter().product();
+        }
+        Self::permute(&to[..dims.len()], &strides[..dims.len()])
+    }
+
     /// The index for this element of the large value; moves on to the next.
     #[inline(always)]
     pub(crate) fn advance(&mut self) -> usize {
@@ -62,6 +72,21 @@ impl StridedIndices {
         }
         at
     }
+}
+
+/// Where the elements of a value of `dims`, of six axes at most, stand once axis `i` is what was axis `axes[i]`: for each
+/// element then, in row-major order, its place before.
+///
+/// ```
+/// assert!(gradus_graph::transposed_elements(&[2, 3], &[1, 0]).eq([0, 3, 1, 4, 2, 5]));
+/// ```
+///
+/// # Panics
+///
+/// If there are more axes.
+pub fn transposed_elements(dims: &[usize], axes: &[usize]) -> impl Iterator<Item = usize> + use<> {
+    let mut indices = StridedIndices::transpose(dims, axes.iter().copied());
+    (0..dims.iter().product()).map(move |_| indices.advance())
 }
 
 /// The element of a value of the dims `small` that is broadcast to element `at` of `large`.

@@ -1,6 +1,7 @@
 //! Values as they are passed in and out: a shape and row-major numbers.
 
 use crate::Float;
+use crate::strided_indices::transposed_elements;
 
 /// Numbers with a shape, the last axis running fastest.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,18 @@ impl<T: Float> Tensor<T> {
     /// The row-major values, given away.
     pub fn into_values(self) -> Vec<T> {
         self.values
+    }
+
+    /// The same numbers with the axes in another order: axis `i` is what was axis `axes[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If it has more than six axes.
+    #[must_use]
+    pub fn transposed(&self, axes: &[usize]) -> Self {
+        let elements = transposed_elements(&self.shape, axes);
+        let values: Vec<T> = elements.map(|at| self.values[at]).collect();
+        Self::new(axes.iter().map(|&axis| self.shape[axis]).collect::<Vec<_>>(), values)
     }
 
     /// `f` of each element.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use graph::{Graph, NodeId, Tensor};
+use graph::{Graph, NodeId, Shape, Tensor};
 use nn::Model;
 use prost::Message as _;
 
@@ -45,6 +45,7 @@ pub(crate) struct GraphWriter<'a> {
     /// The products and convolutions that take what follows them into their weights, by the name of their result: the axis
     /// of the weight that is that of the channels.
     affine: HashMap<String, usize>,
+    /// That of the input.
     layout: ImageLayout,
 }
 
@@ -62,6 +63,8 @@ enum StoredNumbers {
 
 impl<'a> GraphWriter<'a> {
     pub(crate) fn new(model: &'a Model<f32>, constants: Constants, layout: ImageLayout) -> Self {
+        let shape = model.graph.shape(model.input);
+        let layout = if is_image(shape) { layout } else { ImageLayout::ChannelsLast };
         let mut writer = Self {
             graph: &model.graph,
             model,
@@ -75,7 +78,6 @@ impl<'a> GraphWriter<'a> {
             layout,
         };
         writer.count_readers();
-        let layout = if writer.is_image(model.input) { layout } else { ImageLayout::ChannelsLast };
         writer.names.insert((model.input, layout), INPUT.to_owned());
         writer
     }
@@ -101,8 +103,7 @@ impl<'a> GraphWriter<'a> {
     }
 
     fn is_image(&self, id: NodeId) -> bool {
-        let shape = self.graph.shape(id);
-        shape.is_batched() && shape.rank() == 4
+        is_image(self.graph.shape(id))
     }
 
     /// Whether a value is an image that is written with its channels first, and not otherwise.
@@ -159,13 +160,9 @@ impl<'a> GraphWriter<'a> {
             }
             let mut dims = vec![1; 3 - shape.dims().len()];
             dims.extend(shape.dims());
-            let [height, width, channels] = dims[..] else { unreachable!("three axes") };
-            let values = (0..value.values().len()).map(|at| {
-                let (channel, pixel) = (at / (height * width), at % (height * width));
-                value.values()[pixel * channels + channel]
-            });
-            let (label, values) = (self.label(id), values.collect());
-            return self.constant(&label, &[channels, height, width], values);
+            let value = Tensor::new(dims, value.into_values()).transposed(&[2, 0, 1]);
+            let label = self.label(id);
+            return self.constant(&label, value.shape(), value.values().to_vec());
         }
         if shape.rank() == rank {
             return self.value_in(id, layout);
@@ -174,7 +171,7 @@ impl<'a> GraphWriter<'a> {
         let (name, label) = (self.value(id), self.label(id));
         let mut dims = vec![-1];
         dims.resize(1 + rank - shape.rank(), 1);
-        dims.extend(shape.dims().iter().map(|&size| size as i64));
+        dims.extend(wholes(shape.dims()));
         let name = self.reshape(&label, name, dims);
         if is_first { self.transpose(&label, name, &TO_FIRST) } else { name }
     }
@@ -332,9 +329,8 @@ impl<'a> GraphWriter<'a> {
         let last = self.value(self.model.prediction);
         self.used.remove(OUTPUT);
         self.node("Identity", OUTPUT, &[last], &[]);
-        let is_first = self.is_image(self.model.input) && self.layout == ImageLayout::ChannelsFirst;
         let mut input: Vec<usize> = self.graph.shape(self.model.input).dims().to_vec();
-        if is_first {
+        if self.layout == ImageLayout::ChannelsFirst {
             input.rotate_right(1);
         }
         let output = self.graph.shape(self.model.prediction).dims().to_vec();
@@ -386,6 +382,10 @@ impl StoredValue {
             raw_data: Some(raw_data),
         }
     }
+}
+
+fn is_image(shape: &Shape) -> bool {
+    shape.is_batched() && shape.rank() == 4
 }
 
 /// Sizes, or numbers of axes, as ONNX has them.

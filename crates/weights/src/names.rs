@@ -53,53 +53,58 @@ impl NameScheme {
         self != Self::Keras
     }
 
+    /// The words for parts; of several for one the first is written.
+    fn words(self) -> &'static [(&'static str, TensorPart)] {
+        use TensorPart::{Bias, Mean, Offset, Scale, Table, Variance, Weight};
+        match self {
+            Self::Torch => &[
+                ("weight", Weight),
+                ("bias", Bias),
+                ("running_mean", Mean),
+                ("running_var", Variance),
+            ],
+            Self::Keras => &[
+                ("kernel", Weight),
+                ("depthwise_kernel", Weight),
+                ("bias", Bias),
+                ("gamma", Scale),
+                ("beta", Offset),
+                ("moving_mean", Mean),
+                ("moving_variance", Variance),
+                ("embeddings", Table),
+            ],
+            Self::Book => &[
+                ("W", Weight),
+                ("b", Bias),
+                ("gamma", Scale),
+                ("beta", Offset),
+                ("running_mean", Mean),
+                ("running_var", Variance),
+            ],
+        }
+    }
+
     /// The layer and the part that a name is of; none if it names none.
     pub(crate) fn parse(self, name: &str) -> Option<(Cow<'_, str>, TensorPart)> {
-        match self {
-            Self::Torch => {
-                let (layer, part) = name.rsplit_once('.')?;
-                let part = match part {
-                    "weight" => TensorPart::Weight,
-                    "bias" => TensorPart::Bias,
-                    "running_mean" => TensorPart::Mean,
-                    "running_var" => TensorPart::Variance,
-                    _ => return None,
-                };
-                Some((layer.into(), part))
-            }
+        let (layer, word) = match self {
+            Self::Torch => name.rsplit_once('.')?,
             Self::Keras => {
-                let (layer, part) = name.rsplit_once('/')?;
-                let part = match part.strip_suffix(":0").unwrap_or(part) {
-                    "kernel" | "depthwise_kernel" => TensorPart::Weight,
-                    "bias" => TensorPart::Bias,
-                    "gamma" => TensorPart::Scale,
-                    "beta" => TensorPart::Offset,
-                    "moving_mean" => TensorPart::Mean,
-                    "moving_variance" => TensorPart::Variance,
-                    "embeddings" => TensorPart::Table,
-                    _ => return None,
-                };
-                Some((layer.into(), part))
+                let (layer, word) = name.rsplit_once('/')?;
+                (layer, word.strip_suffix(":0").unwrap_or(word))
             }
             Self::Book => {
                 let at = name.find(|letter: char| letter.is_ascii_digit())?;
-                let (part, number) = name.split_at(at);
+                let (word, number) = name.split_at(at);
                 number.parse::<u32>().ok()?;
-                let part = match part {
-                    "W" => TensorPart::Weight,
-                    "b" => TensorPart::Bias,
-                    "gamma" => TensorPart::Scale,
-                    "beta" => TensorPart::Offset,
-                    "running_mean" => TensorPart::Mean,
-                    "running_var" => TensorPart::Variance,
-                    _ => return None,
-                };
-                match part {
-                    TensorPart::Weight | TensorPart::Bias => Some((number.into(), part)),
-                    _ => Some((format!("{NORMALIZATION}{number}").into(), part)),
-                }
+                (number, word)
             }
-        }
+        };
+        let (_, part) = *self.words().iter().find(|(known, _)| *known == word)?;
+        let is_product = matches!(part, TensorPart::Weight | TensorPart::Bias);
+        Some(match self {
+            Self::Book if !is_product => (format!("{NORMALIZATION}{layer}").into(), part),
+            _ => (layer.into(), part),
+        })
     }
 
     /// The part as it stands in a name; PyTorch calls scales and tables weights, and offsets biases.
@@ -115,22 +120,8 @@ impl NameScheme {
     /// The name of a part of a layer.
     pub(crate) fn name(self, layer: &str, part: TensorPart) -> String {
         let part = self.stored(part);
-        let word = match (self, part) {
-            (Self::Torch, TensorPart::Mean) | (Self::Book, TensorPart::Mean) => "running_mean",
-            (Self::Torch, TensorPart::Variance) | (Self::Book, TensorPart::Variance) => {
-                "running_var"
-            }
-            (Self::Keras, TensorPart::Mean) => "moving_mean",
-            (Self::Keras, TensorPart::Variance) => "moving_variance",
-            (Self::Keras, TensorPart::Weight) => "kernel",
-            (Self::Keras, TensorPart::Table) => "embeddings",
-            (Self::Book, TensorPart::Weight) => "W",
-            (Self::Book, TensorPart::Bias) => "b",
-            (_, TensorPart::Weight | TensorPart::Table) => "weight",
-            (_, TensorPart::Bias) => "bias",
-            (_, TensorPart::Scale) => "gamma",
-            (_, TensorPart::Offset) => "beta",
-        };
+        let found = self.words().iter().find(|(_, known)| *known == part);
+        let (word, _) = found.expect("every part that is stored has a word");
         match self {
             Self::Torch => format!("{layer}.{word}"),
             Self::Keras => format!("{layer}/{word}"),

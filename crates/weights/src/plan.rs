@@ -1,5 +1,6 @@
 //! Which tensors a network has in another program, and where their elements are.
 
+use graph::transposed_elements;
 use nn::{LayerInput, Model, Network};
 
 use crate::NumberArray;
@@ -200,18 +201,6 @@ fn ordered(n: u32, order: &FeatureOrder) -> impl Iterator<Item = u32> {
 
 /// The shape of a tensor with its axes in another order, and where its elements were.
 fn transposed(shape: &[usize], axes: &[usize]) -> (Vec<usize>, Vec<u32>) {
-    let strides: Vec<usize> =
-        (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
-    let there: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
-    let len: usize = shape.iter().product();
-    let place = |mut at: usize| {
-        let mut place = 0;
-        for (&size, &axis) in there.iter().zip(axes).rev() {
-            place += at % size * strides[axis];
-            at /= size;
-        }
-        place as u32
-    };
-    let places = (0..len).map(place).collect();
-    (there, places)
+    let places = transposed_elements(shape, axes).map(|at| at as u32);
+    (axes.iter().map(|&axis| shape[axis]).collect(), places.collect())
 }

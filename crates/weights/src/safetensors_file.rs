@@ -1,5 +1,6 @@
 //! Safetensors files of other programs.
 
+use data::readers::npy::half;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
 use crate::NumberArray;
@@ -34,18 +35,6 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<Vec<NumberArray>, SafeTensorErro
         Some(NumberArray { name: name.to_owned(), shape: view.shape().to_vec(), values })
     });
     Ok(tensors.collect())
-}
-
-/// A number of 16 bits: a sign, 5 bits of exponent, 10 of fraction.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
-    }
 }
 
 /// The bytes of a file with these tensors.

@@ -119,18 +119,12 @@ fn case(named: &NamedNetwork, layout: ImageLayout) -> anyhow::Result<(Vec<u8>, O
         let prediction = trial.model.prediction;
         let program = trial.run(&Compile { keep: vec![prediction], ..Compile::default() });
         let expected = program.value(prediction).context("a kept value")?;
-        let mut samples = ArrayText::of(&trial.samples);
-        if let (ImageLayout::ChannelsFirst, &[n, height, width, channels]) =
-            (layout, &samples.shape[..])
-        {
-            let (shape, pixels) = ([n, channels, height, width], height * width);
-            let values = (0..samples.values.len()).map(|at| {
-                let (sample, at) = (at / (channels * pixels), at % (channels * pixels));
-                let (channel, pixel) = (at / pixels, at % pixels);
-                samples.values[(sample * pixels + pixel) * channels + channel]
-            });
-            samples = ArrayText { shape: shape.to_vec(), values: values.collect() };
-        }
+        let samples = match (layout, trial.samples.shape().len()) {
+            (ImageLayout::ChannelsFirst, 4) => {
+                ArrayText::of(&trial.samples.transposed(&[0, 3, 1, 2]))
+            }
+            _ => ArrayText::of(&trial.samples),
+        };
         Ok(OnnxBatch { samples, expected: ArrayText::of(&expected) })
     });
     let batches = batches.into_iter().collect::<anyhow::Result<_>>()?;

@@ -45,12 +45,8 @@ impl TransposeOp {
         let (axes, dims) = (&self.axes[batch..], x.dims());
         let staying = (0..axes.len()).rev().take_while(|&i| axes[i] - batch == i).count();
         let (moved, block) = dims.split_at(dims.len() - staying);
-        let (mut y_dims, mut strides) = ([1; MAX_AXES], [0; MAX_AXES]);
-        for (i, axis) in axes[..moved.len()].iter().map(|axis| axis - batch).enumerate() {
-            y_dims[i] = moved[axis];
-            strides[i] = moved[axis + 1..].iter().product();
-        }
-        let indices = StridedIndices::permute(&y_dims[..moved.len()], &strides[..moved.len()]);
+        let moved_axes = axes[..moved.len()].iter().map(|axis| axis - batch);
+        let indices = StridedIndices::transpose(moved, moved_axes);
         (indices, block.iter().product::<usize>() * width)
     }
 }

@@ -1,52 +1,29 @@
 //! Convolution.
 
+use graph::Tensor;
+
 use super::OpNode;
 use crate::ImageLayout::ChannelsFirst;
 use crate::writer::{GraphWriter, Setting, wholes};
 
 pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), String> {
-    write_grouped(writer, node, |[height, width, inputs, outputs]| WeightLayout {
-        dims: [outputs, inputs, height, width],
-        groups: 1,
-        at: Box::new(move |[output, input, row, column]| {
-            ((row * width + column) * inputs + input) * outputs + output
-        }),
-    })
+    write_grouped(writer, node, |weight| (weight.transposed(&[3, 2, 0, 1]), 1))
 }
 
-/// How the weight of a convolution is written.
-pub(super) struct WeightLayout {
-    /// Outputs, inputs of a group, rows, columns.
-    pub(super) dims: [usize; 4],
-    pub(super) groups: usize,
-    /// Where an element is in the weight of Gradus.
-    pub(super) at: Box<dyn Fn([usize; 4]) -> usize>,
-}
-
-/// Writes a convolution whose weight has these sizes in Gradus.
+/// Writes a convolution: `convert` makes of its weight in Gradus `[outputs, inputs of a group, height, width]` and the
+/// number of groups.
 pub(super) fn write_grouped(
     writer: &mut GraphWriter<'_>,
     node: &OpNode,
-    layout: impl FnOnce([usize; 4]) -> WeightLayout,
+    convert: impl FnOnce(&Tensor<f32>) -> (Tensor<f32>, usize),
 ) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
     let label = writer.label(weight);
     let Some(value) = writer.constant_values(weight) else {
         return Err("its weight depends on the samples".to_owned());
     };
-    let WeightLayout { dims, groups, at } =
-        layout(value.shape().try_into().expect("a weight of four axes"));
-    let [outputs, inputs, height, width] = dims;
-    let mut values = Vec::with_capacity(value.values().len());
-    for output in 0..outputs {
-        for input in 0..inputs {
-            for row in 0..height {
-                let places = (0..width).map(|column| at([output, input, row, column]));
-                values.extend(places.map(|place| value.values()[place]));
-            }
-        }
-    }
-    let weight = writer.constant(&label, &dims, values);
+    let (weight, groups) = convert(value);
+    let weight = writer.constant(&label, weight.shape(), weight.values().to_vec());
     let x = writer.image(x);
     let settings = [
         ("kernel_shape", wholes(node.sizes("kernel"))),

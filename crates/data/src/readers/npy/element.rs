@@ -118,7 +118,7 @@ impl Element {
 }
 
 /// A number of 16 bits: 1 sign, 5 exponent, 10 fraction.
-fn half(bits: u16) -> f32 {
+pub fn half(bits: u16) -> f32 {
     let (exponent, fraction) = (bits >> 10 & 0x1f, f32::from(bits & 0x3ff));
     let magnitude = match exponent {
         0 => fraction * 2_f32.powi(-24),

@@ -23,6 +23,7 @@ use std::io::Read;
 #[cfg(feature = "files")]
 use std::path::Path;
 
+pub use self::element::half;
 use self::header::NpyHeader;
 pub(super) use self::named::NamedArray;
 use crate::columns::{
