@@ -21,12 +21,12 @@ pub(crate) enum Profile {
 ///
 /// If it does not build.
 pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
-    let name = match profile {
-        Profile::Dev => "dev",
-        Profile::Release => "release",
+    let args = match profile {
+        // With the features that the tests of the workspace were built with: nothing is compiled again.
+        Profile::Dev => "build --workspace --bin gradus",
+        Profile::Release => "build --release --package gradus-cli",
     };
-    let args = ["build", "--package", "gradus-cli", "--profile", name];
-    process::run(Command::new("cargo").args(args))?;
+    process::run(Command::new("cargo").args(args.split(' ')))?;
     path(profile)
 }
 

@@ -11,11 +11,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod bench_data;
-#[cfg(feature = "browser")]
 mod bench_live;
 mod bench_peers;
 mod binary;
-#[cfg(feature = "browser")]
 mod browser;
 mod build_cost;
 mod ci;
@@ -57,7 +55,6 @@ enum RepositoryTask {
     /// Print the index of public types: name, crate and what it is.
     Types,
     /// Test the web pages in Chromium with real runs. Part of `ci`; needs chromium and chromedriver.
-    #[cfg(feature = "browser")]
     Browser(browser::BrowserArgs),
     /// Run the tests of the kernels under AddressSanitizer, which finds reads and writes out of bounds.
     ///
@@ -118,7 +115,6 @@ enum RepositoryTask {
     /// Measure the cost of recording, serving and showing a run, and fail if it exceeds its limit.
     ///
     /// Takes about three minutes. Keep the machine otherwise idle.
-    #[cfg(feature = "browser")]
     BenchLive(bench_live::BenchLiveArgs),
     /// Train every preset and write `docs/results.md`: published and measured accuracy.
     ///
@@ -160,7 +156,6 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Ci => ci::run(),
         RepositoryTask::Tidy => tidy::run(),
         RepositoryTask::Types => tidy::types::print(),
-        #[cfg(feature = "browser")]
         RepositoryTask::Browser(args) => browser::run(&args),
         RepositoryTask::Sanitize => sanitize::run(),
         RepositoryTask::BenchPeers(args) => bench_peers::run(&args),
@@ -177,7 +172,6 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Kill(args) => kill::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),
-        #[cfg(feature = "browser")]
         RepositoryTask::BenchLive(args) => bench_live::run(&args),
         RepositoryTask::Fast99(args) => fast99::run(&args),
         RepositoryTask::Results(args) => results::run(&args),
