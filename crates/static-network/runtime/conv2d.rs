@@ -77,11 +77,13 @@ fn positions<
         let first = rows.pixel(row, tap) * columns.input + columns.pixel(column, taps.start);
         let weights = &weight[tap * columns.kernel..][taps.clone()];
         for (at, weights) in weights.iter().enumerate() {
+            // Whole numbers become others once for all positions.
+            let weights = weights.map(|weights| weights.map(Weight::value));
             for (position, sums) in sums.iter_mut().enumerate() {
                 let pixel = &x[first + at + position * columns.stride];
-                for (x, weights) in pixel.iter().zip(weights) {
+                for (x, weights) in pixel.iter().zip(&weights) {
                     for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum += x * weight.value();
+                        *sum += x * weight;
                     }
                 }
             }

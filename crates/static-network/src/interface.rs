@@ -52,7 +52,7 @@ impl Interface<'_> {
         for ArrayFunction { name, about, from, to } in self.functions() {
             let size = |constant: &str| match constant {
                 "CLASSES" => "{ crate::CLASSES.len() }".to_owned(),
-                constant => format!("{{ crate::{constant} }}"),
+                constant => format!("crate::{constant}"),
             };
             let (from_size, to_size) = (size(from.1), size(to.1));
             text += &format!(
@@ -77,7 +77,7 @@ impl Interface<'_> {
              #[unsafe(no_mangle)]\n\
              pub unsafe extern \"C\" fn {prefix}_class(outputs: *const f32) -> usize {{\n    \
                  // SAFETY: the caller's promise.\n    \
-                 crate::class(unsafe {{ &*outputs.cast::<[f32; {{ crate::OUTPUTS }}]>() }})\n}}\n\
+                 crate::class(unsafe {{ &*outputs.cast::<[f32; crate::OUTPUTS]>() }})\n}}\n\
              \n/// The name of a class; null if there is none.\n\
              #[unsafe(no_mangle)]\n\
              pub extern \"C\" fn {prefix}_class_name(class: usize) -> *const c_char {{\n    \

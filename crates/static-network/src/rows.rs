@@ -1,7 +1,5 @@
 //! Rows before their transforms, and what predictions are in the unit of the target, as Rust source.
 
-use std::fmt::Write as _;
-
 use data::columns::ColumnKind;
 use data::transforms::FittedTransform;
 use data::transforms::date_parts::DatePart;
@@ -31,12 +29,14 @@ impl RowSource {
         let (width, mut functions) = (transforms.raw_width(), Functions::default());
         if transforms.stores_rows() {
             let divisor = transforms.divisor().unwrap_or(1.0);
-            let mut body = "    let mut features = *row;\n".to_owned();
-            if divisor != 1.0 {
-                functions.add("map");
-                let _ = writeln!(body, "    ops::map(&mut features, |x| x / {divisor:?});");
+            if divisor == 1.0 {
+                return Ok(Self { width, body: "    *row\n".to_owned(), functions });
             }
-            return Ok(Self { width, body: body + "    features\n", functions });
+            functions.add("map");
+            let body = format!(
+                "    let mut features = *row;\n    ops::map(&mut features, |x| x / {divisor:?});\n    features\n"
+            );
+            return Ok(Self { width, body, functions });
         }
         let mut lines = vec![format!("let mut features = [0.0; {}];", transforms.width())];
         let (mut place, mut feature) = (0, 0);

@@ -184,8 +184,8 @@ impl<'a> SourceWriter<'a> {
         self.line(");".to_owned());
     }
 
-    /// Stores a weight of a node, whose last axes have `stored` indices, as the format says: a slice of arrays of the sizes
-    /// `inner`. Of the scales there are `outputs`.
+    /// Stores a weight of a node as the format says: a slice of arrays of the sizes `inner`. Its last axes have `outputs`
+    /// indices, behind which zeros are stored, so that there are `stored`.
     pub(crate) fn weight(
         &mut self,
         id: NodeId,
@@ -196,14 +196,15 @@ impl<'a> SourceWriter<'a> {
         let label = self.trained.label(id);
         match self.format {
             WeightFormat::Float32 => {
-                StoredWeight { path: self.weights.store(&label, values, inner), scale: None }
+                let values = with_zeros(values, [stored, outputs]);
+                StoredWeight { path: self.weights.store(&label, &values, inner), scale: None }
             }
             WeightFormat::Int8 => {
-                let whole = WholeNumbers::new(values, stored);
+                let whole = WholeNumbers::new(values, outputs);
+                let numbers = with_zeros(&whole.numbers, [stored, outputs]);
+                let path = self.weights.store_whole(&label, &numbers, inner);
+                let scale = self.weights.store(&format!("{label}.scale"), &whole.scales, &[]);
                 self.rounded.insert(id, whole.values());
-                let path = self.weights.store_whole(&label, &whole.numbers, inner);
-                let scales = &whole.scales[..outputs];
-                let scale = self.weights.store(&format!("{label}.scale"), scales, &[]);
                 StoredWeight { path, scale: Some(scale) }
             }
         }
@@ -262,6 +263,12 @@ impl<'a> SourceWriter<'a> {
             rounded: self.rounded,
         }
     }
+}
+
+/// Rows of `outputs` numbers, and zeros behind each, so that they are `stored`.
+fn with_zeros<T: Copy + Default>(values: &[T], [stored, outputs]: [usize; 2]) -> Vec<T> {
+    let zeros = || std::iter::repeat_n(T::default(), stored - outputs);
+    values.chunks_exact(outputs).flat_map(|row| row.iter().copied().chain(zeros())).collect()
 }
 
 /// A forward pass as Rust source.

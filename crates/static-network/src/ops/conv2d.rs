@@ -15,12 +15,7 @@ pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), 
         return winograd(writer, node, axes);
     }
     let stored = outputs.next_multiple_of(LANES);
-    let filled: Vec<f32> = value
-        .values()
-        .chunks_exact(outputs)
-        .flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, stored - outputs)))
-        .collect();
-    let weight = writer.weight(weight, &filled, &[inputs, stored], [stored, outputs]);
+    let weight = writer.weight(weight, value.values(), &[inputs, stored], [stored, outputs]);
     let (x, y) = (writer.operand(x), writer.result(node.id));
     let function = format!("conv2d::<_, {inputs}, {stored}, {outputs}>");
     writer.call(&function, &[x, weight.path.clone(), axes, y.clone()]);
