@@ -91,7 +91,7 @@ impl Card<'_> {
         }
         let upper = crate_name.to_uppercase();
         text + &format!(
-            "## C\n\n```sh\ncargo rustc --release --features c --crate-type staticlib\ncc main.c -Iinclude target/release/lib{crate_name}.a\n```\n\n\
+            "## C\n\n```sh\ncargo rustc --release --features c,panic-handler --crate-type staticlib\ncc main.c -Iinclude target/release/lib{crate_name}.a\n```\n\n\
              ```c\n#include \"{name}.h\"\n\nfloat {from}[{upper}_{size}] = {{0}};\nfloat outputs[{upper}_OUTPUTS];\n{crate_name}_{function}({from}, outputs);\n```\n\n"
         )
     }

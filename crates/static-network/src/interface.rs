@@ -47,11 +47,11 @@ impl Interface<'_> {
         let prefix = identifier(self.name);
         let mut text = "//! The C interface: `include/` has its header.\n\n\
             use core::ffi::{CStr, c_char};\n\n\
-            /// A program in C has no other panic handler; nothing here panics.\n\
-            #[cfg(not(test))]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n".to_owned();
+            /// What a library without the standard library needs to be linked; a prediction does not panic.\n\
+            #[cfg(all(feature = \"panic-handler\", not(test)))]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n".to_owned();
         for ArrayFunction { name, about, from, to } in self.functions() {
             let size = |constant: &str| match constant {
-                "CLASSES" => "{ crate::CLASSES.len() }".to_owned(),
+                "CLASSES" => "crate::CLASSES.len()".to_owned(),
                 constant => format!("crate::{constant}"),
             };
             let (from_size, to_size) = (size(from.1), size(to.1));
@@ -60,8 +60,9 @@ impl Interface<'_> {
                  /// Both point to as many numbers as the header says, which do not overlap.\n\
                  #[unsafe(no_mangle)]\n\
                  pub unsafe extern \"C\" fn {prefix}_{name}({from}: *const f32, {to}: *mut f32) {{\n    \
-                     // SAFETY: the caller's promise.\n    \
-                     let ({from}, {to}) = unsafe {{ (&*{from}.cast::<[f32; {from_size}]>(), &mut *{to}.cast::<[f32; {to_size}]>()) }};\n    \
+                     // SAFETY: the caller's promise, here and below.\n    \
+                     let {from} = unsafe {{ &*{from}.cast::<[f32; {from_size}]>() }};\n    \
+                     let {to} = unsafe {{ &mut *{to}.cast::<[f32; {to_size}]>() }};\n    \
                      *{to} = crate::{name}({from});\n}}\n",
                 from = from.0,
                 to = to.0,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use data::FittedTarget;
 use graph::Leaf;
-use nn::TrainedGraph;
 use nn::losses::Prediction;
+use nn::{NetworkError, TrainedGraph};
 use runs::SavedModel;
 
 use crate::StaticCrateError;
@@ -77,6 +77,7 @@ impl StaticCrate {
             return Err(StaticCrateError::Name(options.name.clone()));
         }
         let model = saved.model()?;
+        saved.check_transforms(&model).map_err(NetworkError::from)?;
         let trained = TrainedGraph::new(&model, &saved.parameters, &saved.running_statistics)?;
         let pass = ForwardPass::new(trained, options.weights)?;
         let rounded = (options.weights == WeightFormat::Int8).then(|| {
@@ -188,6 +189,7 @@ impl StaticCrate {
         };
         let texts = [
             ("Cargo.toml".to_owned(), self.manifest()),
+            ("rustfmt.toml".to_owned(), "use_small_heuristics = \"Max\"\n".to_owned()),
             ("README.md".to_owned(), card.text()),
             (format!("include/{name}.h"), interface.header()),
             ("src/lib.rs".to_owned(), self.library()),
@@ -211,7 +213,7 @@ impl StaticCrate {
         format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.88\"\npublish = false\n\n\
              [lib]\n# The tests of the library are all there are.\ndoctest = false\n\n\
-             [features]\n# Functions for programs in C.\nc = []\n\n\
+             [features]\n# Functions for programs in C, and what a library without the standard library needs to be linked.\nc = []\npanic-handler = []\n\n\
              # A library for C without the standard library cannot unwind.\n\
              [profile.dev]\npanic = \"abort\"\n\n[profile.release]\npanic = \"abort\"\n\n\
              # Not part of a workspace around it.\n[workspace]\n"
@@ -242,7 +244,7 @@ impl StaticCrate {
         if let Ok(rows) = &self.rows {
             text += &format!(
                 "/// Numbers of a row before its transforms.\npub const ROW: usize = {};\n\n\
-                 /// The columns of a row, in order.\npub const COLUMNS: &[Column] = &[\n{}];\n\n\
+                 /// The columns of a row, in order.\n#[rustfmt::skip]\npub const COLUMNS: &[Column] = &[\n{}];\n\n\
                  /// A column of a row.\n#[derive(Clone, Copy, Debug)]\npub struct Column {{\n    \
                      /// Its name.\n    pub name: &'static str,\n    \
                      /// How many numbers of a row it has.\n    pub n_numbers: usize,\n    \
@@ -259,7 +261,7 @@ impl StaticCrate {
         if !self.classes.is_empty() {
             let names: Vec<String> = self.classes.iter().map(|name| literal(name)).collect();
             text += &format!(
-                "\n/// The names of the classes.\npub const CLASSES: [&str; {}] = [{}];\n",
+                "\n/// The names of the classes.\n#[rustfmt::skip]\npub const CLASSES: [&str; {}] = [{}];\n",
                 names.len(),
                 names.join(", ")
             );
@@ -279,7 +281,7 @@ impl StaticCrate {
                 "\n/// The prediction for a row before its transforms: for each column its numbers, the position of its category, or the\n\
                  /// seconds of a date since 1970; NaN where one is missing. In the unit of the target.\n\
                  pub fn predict_row(row: &[f32; ROW]) -> [f32; OUTPUTS] {{\n{body}}}\n\
-                 \n/// The features of a row.\npub fn features(row: &[f32; ROW]) -> [f32; INPUTS] {{\n{}}}\n",
+                 \n/// The features of a row.\n#[rustfmt::skip]\npub fn features(row: &[f32; ROW]) -> [f32; INPUTS] {{\n{}}}\n",
                 rows.body
             );
         }
@@ -336,7 +338,7 @@ impl StaticCrate {
                 .map(|vector| format!("    {},\n", bits(values(vector))))
                 .collect();
             format!(
-                "\n/// {about}\nconst {name}: [[u32; {size}]; {}] = [\n{}];\n",
+                "\n/// {about}\n#[rustfmt::skip]\nstatic {name}: [[u32; {size}]; {}] = [\n{}];\n",
                 rows.len(),
                 rows.concat()
             )
@@ -397,7 +399,8 @@ impl StaticCrate {
                  let features = core::array::from_fn(|i| (i % 7) as f32 / 7.0);\n    \
                  let mut calls = 1;\n    \
                  while seconds(&features, calls) < 2e-4 {{\n        calls *= 2;\n    }}\n    \
-                 let mut times: Vec<f64> = (0..ROUNDS).map(|_| seconds(&features, calls) / calls as f64).collect();\n    \
+                 let round = |_| seconds(&features, calls) / f64::from(calls);\n    \
+                 let mut times: Vec<f64> = (0..ROUNDS).map(round).collect();\n    \
                  times.sort_by(f64::total_cmp);\n    \
                  println!(\"{{:.1}} ns a prediction\", times[ROUNDS / 2] * 1e9);\n}}\n\n\
              fn seconds(features: &[f32; {name}::INPUTS], calls: u32) -> f64 {{\n    \

@@ -7,11 +7,8 @@ use nn::TrainedGraph;
 
 use crate::buffers::Buffers;
 use crate::runtime::Functions;
-use crate::weights::{WeightFormat, Weights, WholeNumbers};
+use crate::weights::{LINE, WeightFormat, Weights, WholeNumbers};
 use crate::{StaticCrateError, ops};
-
-/// Characters of the longest line.
-const LINE: usize = 100;
 
 /// A forward pass under construction, and what it is made from.
 pub(crate) struct SourceWriter<'a> {

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+/// Characters of the longest line of source.
+pub(crate) const LINE: usize = 100;
 /// Where numbers begin: at a whole cache line.
 const ALIGNMENT: usize = 64;
 
@@ -88,6 +90,8 @@ impl Weights {
         inner: &[usize],
     ) -> String {
         let name = self.unused(label);
+        // A model of others may have a line break in the name of a layer, behind which source would begin.
+        let label = label.replace(char::is_control, " ");
         let is_float = element == "Float";
         self.has_floats |= is_float;
         let start = self.bytes.len();
@@ -95,11 +99,11 @@ impl Weights {
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
         let array = inner.iter().rev().fold(element.to_owned(), |of, n| format!("[{of}; {n}]"));
         let numbers = if is_float { "floats" } else { "bytes" };
-        let chunks = ".as_chunks().0".repeat(inner.len());
-        let _ = write!(
-            self.constants,
-            "\n/// {label}\npub(crate) const {name}: &[{array}] = {numbers}({start}, {count}){chunks};\n"
-        );
+        let value = format!("{numbers}({start}, {count}){}", ".as_chunks().0".repeat(inner.len()));
+        let declared = format!("pub(crate) const {name}: &[{array}] =");
+        let is_long = declared.len() + value.len() + 2 > LINE;
+        let gap = if is_long { "\n    " } else { " " };
+        let _ = write!(self.constants, "\n/// {label}\n{declared}{gap}{value};\n");
         format!("weights::{name}")
     }
 
@@ -171,10 +175,12 @@ mod tests {
         assert_eq!(weights.bytes().len(), 192);
         assert_eq!(weights.bytes()[64..68], 2.0_f32.to_le_bytes());
         assert_eq!(weights.bytes()[128], 255);
+        weights.store("a\nb", &[], &[]);
         let source = weights.source();
         for line in [
             "LAYER_1_LINEAR_WEIGHT: &[[Float; 3]] = floats(0, 6).as_chunks().0;",
             "HEAD_BIAS: &[Float] = floats(64, 1);",
+            "/// a b\npub(crate) const A_B:",
             "HEAD_BIAS_2: &[[[u8; 1]; 1]] = bytes(128, 1).as_chunks().0.as_chunks().0;",
         ] {
             assert!(source.contains(line), "{source}");

@@ -36,13 +36,13 @@ fn a_network_of_pictures_is_a_crate_for_rust_and_c_without_a_standard_library() 
     for part in ["#![no_std]", "// edges\n", "ROW: usize = 16", "CLASSES: [&str; 3]"] {
         assert!(library.contains(part), "{part} is not in\n{library}");
     }
-    let tested = run(&sandbox, "net", "cargo test --quiet --offline");
+    let tested = run(&sandbox, "net", "cargo test --quiet --offline --features c");
     assert!(tested.contains("2 passed"), "{tested}");
     // A library that links neither `std` nor `alloc`, in a program in C.
     run(
         &sandbox,
         "net",
-        "cargo rustc --quiet --offline --release --features c --crate-type staticlib",
+        "cargo rustc --quiet --offline --release --features c,panic-handler --crate-type staticlib",
     );
     sandbox.write(
         "net/main.c",
