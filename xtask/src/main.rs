@@ -13,6 +13,7 @@ use clap::Parser;
 mod bench_data;
 mod bench_live;
 mod bench_peers;
+mod bench_static;
 mod binary;
 mod browser;
 mod build_cost;
@@ -68,6 +69,11 @@ enum RepositoryTask {
     /// hour; stop it at any time, and continue with `--resume`. New measurements replace old ones of the same machine
     /// and instruction set, so parts can be measured separately. Keep the machine otherwise idle.
     BenchPeers(bench_peers::BenchPeersArgs),
+    /// Measure crates of `gradus export --rust` beside Gradus, onnxruntime and tract for one sample, compare the bits of 10,000
+    /// predictions, and write `docs/static-crate.md`.
+    ///
+    /// Needs Python 3 and builds tract. Takes about ten minutes. Keep the machine otherwise idle.
+    BenchStatic(bench_static::BenchStaticArgs),
     /// Train on ten tables with `gradus train --data`, scikit-learn and the Python RealMLP; write `bench/tables/RESULTS.md`.
     ///
     /// Needs Python 3. The first run installs packages in the folder `gradus/tables` of the user's cache, some GB from the
@@ -166,6 +172,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Fuzz(args) => fuzz::run(&args),
         RepositoryTask::Dist => dist::run(),
         RepositoryTask::Interop(args) => interop::run(&args),
+        RepositoryTask::BenchStatic(args) => bench_static::run(&args),
         RepositoryTask::BenchData(args) => bench_data::run(&args),
         RepositoryTask::LargeData(args) => large_data::run(&args),
         RepositoryTask::Record(args) => recording::run(&args),

@@ -16,7 +16,7 @@ pub use losses::Loss;
 pub use network::{
     Builder, InputRole, Layer, LayerFault, LayerInput, LayerSummary, Mode, Model, ModelInputs,
     ModelSource, Network, NetworkBuilder, NetworkError, Objective, ParameterRole, ParameterSpec,
-    Penalty, RoleFactors, RunningStatistics,
+    Penalty, RoleFactors, RunningStatistics, TrainedGraph,
 };
 #[doc(hidden)]
 pub use serde;

@@ -6,6 +6,7 @@ mod connections;
 mod error;
 mod inputs;
 mod layer;
+mod trained;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use connections::connect;
 pub use error::{LayerFault, NetworkError};
 pub use inputs::{InputRole, ModelInputs, ModelSource};
 pub use layer::Layer;
+pub use trained::TrainedGraph;
 
 /// The most elements of all parameters together, and of a value of one sample: more is a typing error.
 const MAX_ELEMENTS: usize = 1 << 30;

@@ -12,15 +12,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod constants;
 mod ops;
 mod proto;
 mod writer;
 
-use nn::{Model, NetworkError};
+use nn::{Model, NetworkError, TrainedGraph};
 use runs::SavedModel;
 
-use crate::constants::Constants;
 use crate::writer::GraphWriter;
 
 /// The version of the operators.
@@ -87,8 +85,9 @@ impl TrainedNetwork<'_> {
     ///
     /// If the graph has nodes that cannot be written; all are named.
     pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
-        let constants = Constants::of(self.model, self.parameters, self.running_statistics)?;
-        let mut writer = GraphWriter::new(self.model, constants, options.layout);
+        let trained =
+            TrainedGraph::new(self.model, self.parameters, self.running_statistics)?;
+        let mut writer = GraphWriter::new(trained, options.layout);
         let mut unsupported = Vec::new();
         for id in writer.needed() {
             if let Err(why) = ops::write(&mut writer, id) {

@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use graph::{Graph, NodeId, Shape, Tensor};
-use nn::Model;
+use nn::{Model, TrainedGraph};
 use prost::Message as _;
 
-use crate::constants::Constants;
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
@@ -34,9 +33,7 @@ pub(crate) enum Setting<'a> {
 pub(crate) struct GraphWriter<'a> {
     pub(crate) graph: &'a Graph<f32>,
     model: &'a Model<f32>,
-    constants: Constants,
-    /// The nodes that the prediction depends on, and how many of them read each.
-    n_readers: HashMap<NodeId, usize>,
+    trained: TrainedGraph<'a>,
     /// The names of values that are written, in one layout or both.
     names: HashMap<(NodeId, ImageLayout), String>,
     used: HashSet<String>,
@@ -62,14 +59,14 @@ enum StoredNumbers {
 }
 
 impl<'a> GraphWriter<'a> {
-    pub(crate) fn new(model: &'a Model<f32>, constants: Constants, layout: ImageLayout) -> Self {
+    pub(crate) fn new(trained: TrainedGraph<'a>, layout: ImageLayout) -> Self {
+        let model = trained.model();
         let shape = model.graph.shape(model.input);
         let layout = if is_image(shape) { layout } else { ImageLayout::ChannelsLast };
         let mut writer = Self {
             graph: &model.graph,
             model,
-            constants,
-            n_readers: HashMap::new(),
+            trained,
             names: HashMap::new(),
             used: [INPUT, OUTPUT].map(str::to_owned).into(),
             nodes: Vec::new(),
@@ -77,29 +74,13 @@ impl<'a> GraphWriter<'a> {
             affine: HashMap::new(),
             layout,
         };
-        writer.count_readers();
         writer.names.insert((model.input, layout), INPUT.to_owned());
         writer
     }
 
-    fn count_readers(&mut self) {
-        self.n_readers.insert(self.model.prediction, 1);
-        for (id, node) in self.graph.nodes().rev() {
-            if self.n_readers.contains_key(&id) && self.constants.get(id).is_none() {
-                for &operand in node.operands() {
-                    *self.n_readers.entry(operand).or_default() += 1;
-                }
-            }
-        }
-    }
-
-    /// The nodes that are written, in order: ops that a sample changes, and that change the prediction.
+    /// The nodes that are written, in order.
     pub(crate) fn needed(&self) -> Vec<NodeId> {
-        let nodes = self.graph.nodes().filter(|(id, node)| {
-            let is_op = node.op().is_some();
-            is_op && self.n_readers.contains_key(id) && self.constants.get(*id).is_none()
-        });
-        nodes.map(|(id, _)| id).collect()
+        self.trained.nodes().collect()
     }
 
     fn is_image(&self, id: NodeId) -> bool {
@@ -114,7 +95,7 @@ impl<'a> GraphWriter<'a> {
 
     /// The values of a node that no sample changes.
     pub(crate) fn constant_values(&self, id: NodeId) -> Option<&Tensor<f32>> {
-        self.constants.get(id)
+        self.trained.constant(id)
     }
 
     /// The name of a value with its axes in the order of Gradus.
@@ -132,7 +113,7 @@ impl<'a> GraphWriter<'a> {
         if let Some(name) = self.names.get(&(id, layout)) {
             return name.clone();
         }
-        if let Some(value) = self.constants.get(id).cloned() {
+        if let Some(value) = self.trained.constant(id).cloned() {
             let name = self.label(id);
             let name = self.constant(&name, value.shape(), value.values().to_vec());
             self.names.insert((id, layout), name.clone());
@@ -154,7 +135,7 @@ impl<'a> GraphWriter<'a> {
         let (shape, rank) = (self.graph.shape(id).clone(), self.graph.shape(to).rank());
         let is_first = layout == ImageLayout::ChannelsFirst && rank == 4;
         if !shape.is_batched() {
-            let value = self.constants.get(id).expect("without samples it is a constant").clone();
+            let value = self.trained.constant(id).expect("without samples it is a constant").clone();
             if !is_first || shape.dims().is_empty() {
                 return self.value(id);
             }
@@ -197,13 +178,7 @@ impl<'a> GraphWriter<'a> {
 
     /// What a node is called: its layer and itself.
     pub(crate) fn label(&self, id: NodeId) -> String {
-        let (node, scope) = (self.graph.node(id), self.graph.scope(id));
-        let name = if node.name().is_empty() { node.op_name() } else { node.name() };
-        if scope.is_empty() || name.starts_with(scope) {
-            name.to_owned()
-        } else {
-            format!("{scope}/{name}")
-        }
+        self.trained.label(id)
     }
 
     fn unused(&mut self, label: &str) -> String {
@@ -283,7 +258,7 @@ impl<'a> GraphWriter<'a> {
         let found = [ImageLayout::ChannelsFirst, ImageLayout::ChannelsLast]
             .into_iter()
             .find_map(|layout| Some((layout, self.names.get(&(y, layout))?.clone())));
-        let Some((layout, name)) = found.filter(|_| self.n_readers.get(&y) == Some(&1)) else {
+        let Some((layout, name)) = found.filter(|_| self.trained.n_readers(y) == 1) else {
             return false;
         };
         let Some(&channel_axis) = self.affine.get(&name) else { return false };

@@ -74,8 +74,12 @@ impl SavedModel {
         self.experiment.network(Mode::Evaluate)
     }
 
-    /// An error unless the transforms make what the network takes, and name what it predicts.
-    pub(crate) fn check_transforms(&self, model: &Model<f32>) -> Result<(), InvalidSetting> {
+    /// Checks that the transforms make what the network takes, and name what it predicts.
+    ///
+    /// # Errors
+    ///
+    /// If they do not.
+    pub fn check_transforms(&self, model: &Model<f32>) -> Result<(), InvalidSetting> {
         let Self { experiment, transforms, .. } = self;
         let expected = model.graph.shape(model.input).len();
         let found = transforms.width();

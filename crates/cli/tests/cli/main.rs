@@ -19,5 +19,6 @@ mod regression;
 mod reports;
 mod resume;
 mod sandbox;
+mod static_crates;
 mod training;
 mod tune;

@@ -339,8 +339,14 @@ impl<T: Float> Op<T> for Conv2dOp {
     }
 
     fn attributes(&self, operands: &[Shape]) -> Attributes {
-        let Geometry { rows, columns, .. } = self.known_geometry(operands);
-        Window { rows, columns }.attributes()
+        let geometry = self.known_geometry(operands);
+        let Geometry { rows, columns, .. } = geometry;
+        let window = Window { rows, columns }.attributes();
+        match WinogradConv::of(&geometry) {
+            // Its rounding is another one.
+            Some(_) => window.with_form("algorithm", "winograd"),
+            None => window,
+        }
     }
 
     fn infer_shape(&self, operands: &[Shape]) -> Result<Shape, ShapeError> {

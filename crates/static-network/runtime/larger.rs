@@ -1,0 +1,7 @@
+//! The larger of two numbers.
+
+/// The larger number, the second of two that are equal; NaN if one of them is.
+#[inline(always)]
+pub(crate) fn larger(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
+}

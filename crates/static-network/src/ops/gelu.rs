@@ -1,0 +1,13 @@
+//! The Gaussian error linear unit, in its two forms.
+
+use super::{OpNode, unary};
+use crate::source::SourceWriter;
+
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+    let function = match node.attributes.form("form") {
+        Some("tanh") => "gelu_tanh",
+        _ => "gelu",
+    };
+    unary::map(writer, node, function);
+    Ok(())
+}
