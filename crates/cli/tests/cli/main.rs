@@ -19,5 +19,6 @@ mod regression;
 mod reports;
 mod resume;
 mod sandbox;
+mod serving;
 mod training;
 mod tune;
