@@ -37,6 +37,7 @@ mod python;
 mod recording;
 mod results;
 mod sanitize;
+mod serving;
 mod sweep;
 mod table;
 mod tidy;
@@ -98,6 +99,14 @@ enum RepositoryTask {
     Fuzz(fuzz::FuzzArgs),
     /// Write the archive that users unpack, and try it out: `target/dist`.
     Dist,
+    /// Measure requests a second of `gradus serve` beside FastAPI with onnxruntime, and write the table of `docs/serve.md`.
+    ///
+    /// Needs Python 3 and `wrk`. The first run installs packages in the folder `gradus/serve` of the user's cache. Takes about
+    /// five minutes. Keep the machine otherwise idle.
+    BenchServe(serving::BenchServeArgs),
+    /// Send `gradus serve` 100,000 requests with known answers and 1,000 malformed ones, and replace its model, stop it and
+    /// start it again meanwhile. Exits 1 if an answer is lost or wrong.
+    ServeTest(serving::ServeTestArgs),
     /// Compare losses, gradients, optimizers and schedules with those of PyTorch, in f64, and the results of ONNX files in
     /// other programs.
     ///
@@ -171,6 +180,8 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::Faults(args) => faults::run(&args),
         RepositoryTask::Fuzz(args) => fuzz::run(&args),
         RepositoryTask::Dist => dist::run(),
+        RepositoryTask::BenchServe(args) => serving::bench(&args),
+        RepositoryTask::ServeTest(args) => serving::disturb(&args),
         RepositoryTask::Interop(args) => interop::run(&args),
         RepositoryTask::BenchStatic(args) => bench_static::run(&args),
         RepositoryTask::BenchData(args) => bench_data::run(&args),

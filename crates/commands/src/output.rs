@@ -54,24 +54,6 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     Ok((number(text.trim_end(), |&size| (1.0..1e15).contains(&size), expected)? * unit) as usize)
 }
 
-/// A line of a CSV file.
-pub(crate) fn csv_line<C: AsRef<str>>(cells: impl AsRef<[C]>) -> String {
-    let (cells, mut writer) = (cells.as_ref(), csv_core::Writer::new());
-    // At most each byte is doubled, and a cell has two quotation marks and what ends it.
-    let most = |cell: &C| 2 * cell.as_ref().len() + 4;
-    let mut line = vec![0; cells.iter().map(most).sum::<usize>() + 4];
-    let mut end = 0;
-    for (i, cell) in cells.iter().enumerate() {
-        if i > 0 {
-            end += writer.delimiter(&mut line[end..]).1;
-        }
-        end += writer.field(cell.as_ref().as_bytes(), &mut line[end..]).2;
-    }
-    end += writer.terminator(&mut line[end..]).1;
-    line.truncate(end);
-    String::from_utf8(line).expect("texts with quotation marks")
-}
-
 /// A date, in seconds since 1970, without its time.
 pub(crate) fn day(seconds: f64) -> String {
     date_text(seconds).chars().take_while(|letter| *letter != ' ').collect()
@@ -96,19 +78,6 @@ mod tests {
     fn thousands_are_set_apart() {
         let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (244_076, "244,076")];
         assert!(cases.iter().all(|&(number, text)| thousands(number) == text));
-    }
-
-    #[test]
-    fn cells_of_a_line_are_quoted_where_they_need_it() {
-        for (cells, line) in [
-            (&["a", "1.5", ""][..], "a,1.5,\n"),
-            (&["a,b", "say \"no\"", "two\nlines"], "\"a,b\",\"say \"\"no\"\"\",\"two\nlines\"\n"),
-            (&["\"\"\"\"", "\r", "größe"], "\"\"\"\"\"\"\"\"\"\",\"\r\",größe\n"),
-            // A line without anything would be none.
-            (&[""], "\"\"\n"),
-        ] {
-            assert_eq!(csv_line(cells), line);
-        }
     }
 
     #[test]

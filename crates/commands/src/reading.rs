@@ -1,13 +1,12 @@
 //! How data is read that a model was not trained on.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use gradus::data::columns::{TableOptions, Target};
+use gradus::data::columns::TableOptions;
 use gradus::data::readers::idx;
 use gradus::data::{FittedTransforms, RowMistakes, SampleSource};
-use gradus::runs::{DataSource, SavedModel};
+use gradus::runs::SavedModel;
 use serde_json::{Map, Value};
 
 use crate::experiment::{setting, warn};
@@ -27,16 +26,8 @@ pub(crate) struct ReadingArgs {
 impl ReadingArgs {
     /// What was said for the training data of a model, and what is said now.
     pub(crate) fn options(&self, model: &SavedModel) -> anyhow::Result<TableOptions> {
-        let trained = match &model.experiment.data.source {
-            DataSource::DataFiles(files) => files.options(),
-            _ => TableOptions::default(),
-        };
-        let base = TableOptions {
-            target: Target::Absent,
-            kinds: BTreeMap::new(),
-            skip_bad_rows: self.skip_bad_rows,
-            ..trained
-        };
+        let trained = model.table_options();
+        let base = TableOptions { skip_bad_rows: self.skip_bad_rows, ..trained };
         options(base, &self.set)
     }
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gradus::studio::{
-    BoundAddress, LivePage, LiveRun, Options, Timeouts, Uploads, endpoints, live, open_data,
+    BoundAddress, LivePage, LiveRun, Options, PORT, Studio, Timeouts, Uploads, endpoints, live,
+    open_data,
 };
 
 use crate::output::stderr;
@@ -37,7 +38,7 @@ impl ServeArgs {
 
     /// Binds the address. Done first, so that an address in use costs no training time.
     pub(crate) fn bind(&self) -> anyhow::Result<BoundAddress> {
-        Ok(BoundAddress::bind(self.addr.as_deref())?)
+        Ok(BoundAddress::bind(self.addr.as_deref(), PORT)?)
     }
 
     /// Serves the run that starts now and is recorded in `folder`, and the other runs of the same parent.
@@ -67,7 +68,7 @@ impl ServeArgs {
         let allowed_hosts = self.allow_host.clone();
         let options =
             Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
-        let studio = address.serve(options)?;
+        let studio = Studio::serve(address, options)?;
         let mut err = stderr();
         let _ = writeln!(err, "page           {}{fragment}", studio.link());
         if let Some(link) = studio.viewer_link() {
@@ -80,7 +81,7 @@ impl ServeArgs {
     }
 }
 
-fn host_name(text: &str) -> Result<String, String> {
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
     let is_part = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-');
     let is_name = !text.is_empty() && text.chars().all(is_part);
     let expected = "expected a name without a port, such as gradus.example.org";

@@ -33,8 +33,8 @@ pub use dataset::{Dataset, Targets};
 pub use error::{DataError, DataFault};
 pub use features::Features;
 pub use fitting::{
-    CellValue, FittedColumn, FittedTarget, FittedTransforms, RowBuffer, TransformPlan,
-    UnseenCategory,
+    CellEncoder, CellFault, CellValue, FittedColumn, FittedTarget, FittedTransforms, RowBuffer,
+    TransformPlan, UnseenCategory,
 };
 pub use mistakes::{CellMistake, RowMistakes};
 #[cfg(feature = "files")]

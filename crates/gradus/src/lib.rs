@@ -36,7 +36,8 @@
 //! | [`kernels`] | matrix products, threads, random numbers, vectorised loops                    |
 //!
 //! Features: `ndarray` adds the module `arrays`, `drawing` the module `drawing` of drawings of networks, `lessons`
-//! the module `lessons`, `studio` the module `studio`, which serves web pages.
+//! the module `lessons`, `studio` the module `studio`, which serves web pages, `serve` the module `serve`, which serves
+//! predictions.
 //!
 //! # Errors
 //!
@@ -69,6 +70,8 @@ pub use nn;
 #[cfg(feature = "exchange")]
 pub use onnx;
 pub use runs;
+#[cfg(feature = "serve")]
+pub use serve;
 #[cfg(feature = "exchange")]
 pub use static_network;
 pub use train;

@@ -35,7 +35,7 @@ const MEMORY_LIMIT: usize = 4 << 30;
 /// ```
 #[derive(Debug)]
 pub struct Predictor {
-    saved: SavedModel,
+    saved: Arc<SavedModel>,
     model: Model<f32>,
     program: Program<f32>,
     pool: Option<Arc<Pool>>,
@@ -107,21 +107,28 @@ impl SavedModel {
 }
 
 impl Predictor {
-    /// Compiles the network for `batch` samples at a time, of which there is at least one.
+    /// Compiles the network for `batch` samples at a time, of which there is at least one. Predictors can share a model.
     ///
     /// # Errors
     ///
     /// If it does not fit in itself.
-    pub fn new(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
-        Self::compile(saved, batch, false)
+    pub fn new(saved: impl Into<Arc<SavedModel>>, batch: usize) -> Result<Self, NetworkError> {
+        Self::compile(saved.into(), batch, false)
     }
 
     /// As [`new`](Self::new), errors included, and keeps the outputs of all layers: [`activations`](Self::activations).
-    pub fn with_activations(saved: SavedModel, batch: usize) -> Result<Self, NetworkError> {
-        Self::compile(saved, batch, true)
+    pub fn with_activations(
+        saved: impl Into<Arc<SavedModel>>,
+        batch: usize,
+    ) -> Result<Self, NetworkError> {
+        Self::compile(saved.into(), batch, true)
     }
 
-    fn compile(saved: SavedModel, batch: usize, keeps_layers: bool) -> Result<Self, NetworkError> {
+    fn compile(
+        saved: Arc<SavedModel>,
+        batch: usize,
+        keeps_layers: bool,
+    ) -> Result<Self, NetworkError> {
         one_or_more("batch", &(batch as u64))?;
         let model = saved.model()?;
         saved.check_transforms(&model)?;
@@ -270,7 +277,7 @@ impl Predictor {
     }
 
     fn row_prediction(&self, row: &[f32]) -> RowPrediction {
-        let SavedModel { experiment, transforms, .. } = &self.saved;
+        let SavedModel { experiment, transforms, .. } = &*self.saved;
         match transforms.target() {
             Some(FittedTarget::Classes { .. }) => {
                 let probabilities = experiment.train.loss.prediction().probabilities(row);
@@ -353,7 +360,7 @@ impl Predictor {
     }
 
     fn classification(&self, row: &[f32]) -> Classification {
-        let SavedModel { experiment, transforms, .. } = &self.saved;
+        let SavedModel { experiment, transforms, .. } = &*self.saved;
         let class = predicted_class(row);
         let probabilities = experiment.train.loss.prediction().probabilities(row);
         let probability = probabilities.and_then(|all| all.get(class).copied());

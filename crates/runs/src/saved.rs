@@ -3,15 +3,17 @@
 //! The file is a safetensors file. Its metadata hold the experiment and the transforms of the data as TOML, so the file
 //! alone is enough to answer, and any program that reads safetensors finds the tensors by name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use data::columns::{TableOptions, Target};
 use data::{FittedTarget, FittedTransforms};
 use nn::registry::{InvalidSetting, require};
 use nn::{Mode, Model, NetworkError};
 use sha2::{Digest, Sha256};
 
-use crate::experiment::Experiment;
+use crate::experiment::{DataSource, Experiment};
 use crate::fingerprint::{hash_values, hexadecimal};
 use crate::mistake::{LAST, SavedError, SavedMistake};
 use crate::model_text::{ModelParts, ModelText};
@@ -63,6 +65,15 @@ impl SavedModel {
         }
         let read = read_file(&file).and_then(|bytes| Self::from_bytes(&bytes));
         read.map_err(|mistake| SavedError { file, mistake })
+    }
+
+    /// How tables that the model was not trained on are read: as that of its training, without a target.
+    pub fn table_options(&self) -> TableOptions {
+        let trained = match &self.experiment.data.source {
+            DataSource::DataFiles(files) => files.options(),
+            _ => TableOptions::default(),
+        };
+        TableOptions { target: Target::Absent, kinds: BTreeMap::new(), ..trained }
     }
 
     /// The graph for evaluation.

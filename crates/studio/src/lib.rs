@@ -9,7 +9,6 @@ mod about;
 mod activations;
 mod api;
 mod assets;
-mod connections;
 mod data_cache;
 mod engine;
 mod error;
@@ -33,9 +32,8 @@ mod testing;
 mod upload;
 mod visitor;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use runs::{DataSpec, ExperimentError, Parts};
+use web::lock;
 
 pub use api::Timeouts;
 pub use engine::{Call, CalledRun, Endpoint, EndpointError};
@@ -43,13 +41,9 @@ pub use error::RunError;
 pub use live::{LiveLink, LiveRun, live};
 pub use picture::{Picture, SampleSheet, picture, sweep_picture};
 pub use report::html;
-pub use server::{BoundAddress, Options, Studio, StudioError};
+pub use server::{Options, PORT, Studio};
 pub use upload::{DataTrainer, Uploads};
+pub use web::{BoundAddress, ServerError};
 
 /// Reads the data of an experiment: the embedded MNIST is not a dependency of the studio.
 pub type OpenData = fn(&DataSpec) -> Result<Parts, ExperimentError>;
-
-/// Locks a value that stays valid even if a thread panicked while it held the lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

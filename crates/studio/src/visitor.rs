@@ -1,6 +1,8 @@
 //! Whoever sends requests.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use web::network_of;
 
 /// The permissions of a visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,17 +30,6 @@ impl Visitor {
     /// A visitor at an address. Whoever has an address of IPv6 has all with the same first half.
     pub(crate) fn new(access: Access, address: IpAddr) -> Self {
         Self { access, address: network_of(address) }
-    }
-}
-
-/// An address, and for one of IPv6 all with the same first half: whoever has one of them has all.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    const NETWORK: u128 = !0 << 64;
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            Ipv6Addr::from_bits(address.to_bits() & NETWORK).into()
-        }
-        address => address,
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use gradus::studio::{BoundAddress, Options, Studio, Timeouts, endpoints, open_data};
+use gradus::studio::{BoundAddress, Options, PORT, Studio, Timeouts, endpoints, open_data};
 
 struct Serving {
     studio: Studio,
@@ -24,8 +24,8 @@ static SERVING: LazyLock<Serving> = LazyLock::new(|| {
         timeouts: Timeouts { head, answer, keep_alive },
         allowed_hosts: Vec::new(),
     };
-    let address = BoundAddress::bind(Some("127.0.0.1:0")).expect("an address");
-    Serving { studio: address.serve(options).expect("a server"), _runs: runs }
+    let address = BoundAddress::bind(Some("127.0.0.1:0"), PORT).expect("an address");
+    Serving { studio: Studio::serve(address, options).expect("a server"), _runs: runs }
 });
 
 pub(crate) fn run(bytes: &[u8]) {

@@ -19,6 +19,7 @@ mod regression;
 mod reports;
 mod resume;
 mod sandbox;
+mod serving;
 mod static_crates;
 mod training;
 mod tune;

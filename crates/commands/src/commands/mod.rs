@@ -14,6 +14,7 @@ pub(crate) mod lesson;
 pub(crate) mod predict;
 pub(crate) mod presets;
 pub(crate) mod report;
+pub(crate) mod serve;
 pub(crate) mod studio;
 pub(crate) mod summary;
 pub(crate) mod train;
@@ -57,6 +58,7 @@ commands! {
     explain::ExplainArgs => Explain,
     descend::DescendArgs => Descend,
     lesson::LessonArgs => Lesson,
+    serve::ServeModelsArgs => Serve,
     studio::StudioArgs => Studio,
     report::ReportArgs => Report,
     bench::BenchArgs => Bench,

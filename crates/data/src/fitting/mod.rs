@@ -1,5 +1,6 @@
 //! Transforms of all columns of a table: what is to be done, and what was fitted to the training part.
 
+mod cells;
 mod column;
 mod datasets;
 mod fit;
@@ -13,6 +14,7 @@ mod target;
 mod tests;
 mod values;
 
+pub use cells::{CellEncoder, CellFault};
 pub use column::FittedColumn;
 pub use fitted::FittedTransforms;
 #[cfg(feature = "files")]

@@ -7,7 +7,7 @@ use crate::transforms::{CellValues, UNSEEN};
 
 /// Memory for [`FittedTransforms::encode_numbers`], which allocates nothing after its first row, unless it resizes pictures.
 #[derive(Clone, Debug, Default)]
-pub struct RowBuffer(CellValues);
+pub struct RowBuffer(pub(super) CellValues);
 
 impl FittedTransforms {
     /// Numbers of a row before its transforms: one for each column, and for an array one for each element.

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use self::matching::{FoundColumns, MatchedColumns};
 use self::pictures::PictureRows;
@@ -135,6 +136,22 @@ impl<'a> SampleSource<'a> {
                 Self::of_table(open(path, &plain)?, options, fitted, needs_target)
             }
         }
+    }
+
+    /// A picture by the bytes of its file, which is called `name` in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn of_picture(
+        name: &str,
+        bytes: impl Into<Arc<[u8]>>,
+        options: &TableOptions,
+        fitted: &'a FittedTransforms,
+    ) -> Result<Self, DataError> {
+        let tree = PictureTree::Bytes(name.into(), bytes.into());
+        let rows = ForeignRows::Pictures(Box::new(PictureRows::open(tree, options, fitted)?));
+        Self::new(name.to_owned(), rows, None, options, fitted, false)
     }
 
     /// Looks at the beginning of a table as text, gzipped or not, that comes from an input of this name.

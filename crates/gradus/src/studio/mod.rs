@@ -13,8 +13,8 @@ use train::{Observer, Trainer};
 pub use self::endpoints::endpoints;
 pub use ::studio::{
     BoundAddress, Call, CalledRun, DataTrainer, Endpoint, EndpointError, LiveLink, LiveRun,
-    Options, Picture, RunError, SampleSheet, Studio, StudioError, Timeouts, Uploads, html, live,
-    picture, sweep_picture,
+    Options, PORT, Picture, RunError, SampleSheet, ServerError, Studio, Timeouts, Uploads, html,
+    live, picture, sweep_picture,
 };
 
 /// Reads the data of an experiment: for the pages of a program.
@@ -33,13 +33,13 @@ pub fn open_data(data: &DataSpec) -> Result<Parts, ExperimentError> {
 /// ```
 /// let studio = gradus::studio::serve(["runs"])?;
 /// println!("{}", studio.link());
-/// # Ok::<(), gradus::studio::StudioError>(())
+/// # Ok::<(), gradus::studio::ServerError>(())
 /// ```
 ///
 /// # Errors
 ///
 /// If no address of this machine is free, or the system has no thread or no random numbers.
-pub fn serve(folders: impl IntoIterator<Item = impl Into<PathBuf>>) -> Result<Studio, StudioError> {
+pub fn serve(folders: impl IntoIterator<Item = impl Into<PathBuf>>) -> Result<Studio, ServerError> {
     let roots = folders.into_iter().map(Into::into).collect();
     serve_all(roots, None)
 }
@@ -50,17 +50,17 @@ pub fn serve(folders: impl IntoIterator<Item = impl Into<PathBuf>>) -> Result<St
 /// # Errors
 ///
 /// As [`serve`].
-pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), StudioError> {
+pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), ServerError> {
     let (run, link) = live(folder.as_ref());
     Ok((serve_all(vec![folder.as_ref().to_owned()], Some(run))?, link.into()))
 }
 
-fn serve_all(roots: Vec<PathBuf>, live: Option<LiveRun>) -> Result<Studio, StudioError> {
+fn serve_all(roots: Vec<PathBuf>, live: Option<LiveRun>) -> Result<Studio, ServerError> {
     let timeouts = Timeouts::default();
     let (endpoints, uploads) = (endpoints(), None);
     let allowed_hosts = Vec::new();
     let options = Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
-    BoundAddress::bind(None)?.serve(options)
+    Studio::serve(BoundAddress::bind(None, PORT)?, options)
 }
 
 /// An observer that lets the pages follow a run, and obeys their commands.

@@ -171,6 +171,33 @@ fn a_part_of_a_batch_is_predicted_as_one_by_one() {
 }
 
 #[test]
+fn a_sample_alone_gets_the_bits_that_it_gets_in_a_batch_of_whole_vectors() {
+    let wide = untrained(
+        "input = [72], layers = [{ kind = 'linear', units = 130 }, 'relu', { kind = 'linear', units = 3 }]",
+    );
+    let two_convolutions = untrained(
+        "input = [6, 6, 2], layers = [{ kind = 'conv2d', filters = 16, kernel = 3, padding = 'same' }, 'relu', \
+        { kind = 'max_pool2d', size = 2 }, { kind = 'conv2d', filters = 32, kernel = 2 }, 'relu', 'flatten', \
+        { kind = 'linear', units = 10 }]",
+    );
+    let lanes = kernels::Isa::current().lanes().max(8);
+    for mut model in [saved(), wide, two_convolutions] {
+        model.parameters = model.model().unwrap().initial_parameters(1);
+        let samples = samples(8 * lanes);
+        let predicted = |batch: usize| -> Vec<u32> {
+            let mut predictor = Predictor::new(model.clone(), batch).unwrap();
+            let mut predict = |samples: &[f32]| predictor.predict(samples).unwrap().to_vec();
+            let predicted = samples.chunks(72 * batch).flat_map(&mut predict);
+            predicted.map(f32::to_bits).collect()
+        };
+        let alone = predicted(1);
+        for batch in [1, 2, 4, 8].map(|vectors| vectors * lanes) {
+            assert_eq!(predicted(batch), alone, "{:?}, {batch}", model.experiment.model);
+        }
+    }
+}
+
+#[test]
 fn activations_of_the_last_layer_are_the_prediction_and_those_of_relu_are_not_negative() {
     let samples = samples(3);
     let mut inside = Predictor::with_activations(saved(), 3).unwrap();

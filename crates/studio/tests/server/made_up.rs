@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use data::{Dataset, Features, Targets};
 use events::FORMAT;
-use gradus_studio::{BoundAddress, Endpoint, LiveLink, LiveRun, Options, Studio, Timeouts, live};
+use gradus_studio::{
+    BoundAddress, Endpoint, LiveLink, LiveRun, Options, PORT, Studio, Timeouts, live,
+};
 use runs::{DataSpec, ExperimentError, Parts, SavedModel, Split};
 use serde_json::{Value, json};
 
@@ -104,7 +106,7 @@ pub(crate) fn serve(
     let allowed_hosts = vec!["gradus.example".to_owned()];
     let open_data = images;
     let options = Options { roots, live, open_data, endpoints, uploads, timeouts, allowed_hosts };
-    BoundAddress::bind(Some(address)).unwrap().serve(options).unwrap()
+    Studio::serve(BoundAddress::bind(Some(address), PORT).unwrap(), options).unwrap()
 }
 
 pub(crate) fn write_run(folder: &Path, events: &str) {

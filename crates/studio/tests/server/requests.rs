@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use events::Command;
-use gradus_studio::{BoundAddress, StudioError};
+use gradus_studio::{BoundAddress, PORT, ServerError};
 use serde_json::{Value, json};
 
 use crate::made_up::{
@@ -408,9 +408,9 @@ fn commands_reach_the_run_of_this_process() {
 fn an_address_in_use_is_reported_with_the_next_free_one() {
     let server = Server::new();
     let address = server.studio.address();
-    let bind = |address: &str| BoundAddress::bind(Some(address));
+    let bind = |address: &str| BoundAddress::bind(Some(address), PORT);
     let error = bind(&address.to_string()).unwrap_err();
-    let StudioError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
+    let ServerError::InUse { free: Some(free), .. } = error else { panic!("{error}") };
     let expected = format!("another program listens there; --addr 127.0.0.1:{free} is free");
     assert_eq!(error.to_string(), format!("{address}: {expected}"));
     assert!(bind(&free.to_string()).is_ok());

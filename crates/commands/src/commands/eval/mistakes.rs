@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use diagnostics::table;
 use gradus::data::FittedTransforms;
+use gradus::data::readers::csv::csv_line;
 use gradus::runs::TableRows;
 use gradus::runs::measure::{Misclassified, ValueError, WorstMistakes};
 
-use crate::output::{csv_line, metric};
+use crate::output::metric;
 
 /// A row for each, under names of columns, with the cells of its row of the table.
 pub(super) fn to_csv(

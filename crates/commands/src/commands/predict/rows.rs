@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use diagnostics::table;
 use gradus::data::FittedTransforms;
 use gradus::data::columns::RowName;
-use gradus::runs::RowPrediction;
+use gradus::data::readers::csv::csv_line;
+use gradus::runs::{PredictionText, RowPrediction};
 
-use crate::output::{csv_line, metric};
+use crate::output::metric;
 
 /// Classes whose probabilities are shown side by side on a terminal; of more classes the most likely ones.
 const SHOWN_CLASSES: usize = 10;
@@ -25,11 +26,7 @@ pub(super) enum PredictionFormat {
 pub(super) struct PredictionWriter<'a> {
     out: &'a mut dyn Write,
     format: PredictionFormat,
-    classes: Vec<String>,
-    /// Classes of each row that are written; all if none.
-    top: Option<usize>,
-    /// The probability from which on the second of two classes is predicted.
-    threshold: Option<f64>,
+    text: PredictionText,
     /// Whether rows come from several inputs.
     several: bool,
     /// Once the first row is known.
@@ -64,15 +61,14 @@ impl<'a> PredictionWriter<'a> {
         top: Option<usize>,
         several: bool,
     ) -> Self {
-        let n = transforms.target().map_or(0, |target| target.classes().len());
-        let classes = (0..n).map(|class| transforms.class_name(class)).collect();
-        let is_wide = format == PredictionFormat::Table && n > SHOWN_CLASSES;
-        let top = top.or(is_wide.then_some(SHOWN_TOP)).map(|top| top.min(n));
-        Self { out, format, classes, top, threshold: None, several, naming: None }
+        let text = PredictionText::new(transforms);
+        let is_wide = format == PredictionFormat::Table && text.classes().len() > SHOWN_CLASSES;
+        let text = text.with_top(top.or(is_wide.then_some(SHOWN_TOP)));
+        Self { out, format, text, several, naming: None }
     }
 
     pub(super) fn with_threshold(self, threshold: Option<f64>) -> Self {
-        Self { threshold, ..self }
+        Self { text: self.text.with_threshold(threshold), ..self }
     }
 
     /// Writes the predictions for some rows, each with its input and its name there.
@@ -122,116 +118,33 @@ impl<'a> PredictionWriter<'a> {
     fn headings(&self, naming: RowNaming, prediction: &RowPrediction) -> Vec<String> {
         let names = [("<file", naming.file), (">row", naming.row)];
         let names = names.into_iter().filter(|(_, is_there)| *is_there);
-        let mut headings: Vec<String> = names.map(|(name, _)| name.to_owned()).collect();
-        match prediction {
-            RowPrediction::Values(values) if values.len() == 1 => {
-                headings.push(">predicted".to_owned())
-            }
-            RowPrediction::Values(values) => {
-                headings.extend((0..values.len()).map(|output| format!(">predicted_{output}")));
-            }
-            RowPrediction::Class { best, .. } => {
-                let score = score_name(best.probability);
-                headings.extend(["<predicted".to_owned(), format!(">{score}")]);
-                match self.top {
-                    Some(top) => headings.extend(
-                        (2..=top)
-                            .flat_map(|i| [format!("<predicted_{i}"), format!(">{score}_{i}")]),
-                    ),
-                    None => {
-                        headings.extend(self.classes.iter().map(|name| format!(">{score}_{name}")));
-                    }
-                }
-            }
-        }
-        headings
+        let is_class = matches!(prediction, RowPrediction::Class { .. });
+        let of_prediction = self.text.headings(prediction).into_iter().map(|heading| {
+            let is_text = is_class && heading.starts_with("predicted");
+            format!("{}{heading}", if is_text { '<' } else { '>' })
+        });
+        names.map(|(name, _)| name.to_owned()).chain(of_prediction).collect()
     }
 
     /// The cells of a prediction under the headings.
     fn cells(&self, prediction: &RowPrediction) -> Vec<String> {
-        let number = |number: f32| match self.format {
+        self.text.cells(prediction, |number| match self.format {
             PredictionFormat::Table => metric(number.into()),
             _ => format!("{number:?}"),
-        };
-        let scores = match prediction {
-            RowPrediction::Values(values) => return values.iter().map(|&x| number(x)).collect(),
-            RowPrediction::Class { scores, .. } => scores,
-        };
-        let ranked = self.ranked(scores);
-        let (most_likely, others) = match self.top {
-            Some(_) => (&ranked[..], &[][..]),
-            None => (&ranked[..1], &scores[..]),
-        };
-        let named = most_likely
-            .iter()
-            .flat_map(|&class| [self.classes[class].clone(), number(scores[class] as f32)]);
-        named.chain(others.iter().map(|&score| number(score as f32))).collect()
+        })
     }
 
     /// A prediction as an object.
     fn json(&self, name: [Option<String>; 2], prediction: &RowPrediction) -> io::Result<String> {
-        let number = |number: f32| match number.is_finite() {
-            true => format!("{number:?}"),
-            false => "null".to_owned(),
-        };
-        let text = |text: &str| serde_json::to_string(text).map_err(io::Error::from);
-        let mut fields = Vec::new();
         let [file, row] = name;
+        let mut line = "{".to_owned();
         if let Some(file) = file {
-            fields.push(format!("\"file\":{}", text(&file)?));
+            line += &format!("\"file\":{},", serde_json::to_string(&file)?);
         }
         if let Some(row) = row.filter(|row| !row.is_empty()) {
-            fields.push(format!("\"row\":{row}"));
+            line += &format!("\"row\":{row},");
         }
-        match prediction {
-            RowPrediction::Values(values) => {
-                let values: Vec<_> = values.iter().map(|&value| number(value)).collect();
-                let values = values.join(",");
-                let is_list =
-                    !matches!(prediction, RowPrediction::Values(values) if values.len() == 1);
-                fields.push(match is_list {
-                    true => format!("\"predicted\":[{values}]"),
-                    false => format!("\"predicted\":{values}"),
-                });
-            }
-            RowPrediction::Class { best, scores } => {
-                let ranked = self.ranked(scores);
-                let score = score_name(best.probability);
-                let all = match score {
-                    "probability" => "probabilities",
-                    _ => "scores",
-                };
-                fields.push(format!("\"predicted\":{}", text(&self.classes[ranked[0]])?));
-                fields.push(format!("\"{score}\":{}", number(scores[ranked[0]] as f32)));
-                let shown = match self.top {
-                    Some(_) => ranked,
-                    None => (0..scores.len()).collect(),
-                };
-                let each = shown.iter().map(|&class| {
-                    let name = text(&self.classes[class])?;
-                    Ok(format!("{name}:{}", number(scores[class] as f32)))
-                });
-                let each: io::Result<Vec<String>> = each.collect();
-                fields.push(format!("\"{all}\":{{{}}}", each?.join(",")));
-            }
-        }
-        Ok(format!("{{{}}}", fields.join(",")))
+        self.text.push_json_fields(prediction, &mut line);
+        Ok(line + "}")
     }
-
-    /// The most likely classes, as many as are written, the first of equals first; of two classes with a threshold the predicted
-    /// one first.
-    fn ranked(&self, scores: &[f64]) -> Vec<usize> {
-        let mut classes: Vec<usize> = (0..scores.len()).collect();
-        classes.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-        if let (Some(threshold), &[first, second]) = (self.threshold, scores) {
-            let is_second = second / (first + second) >= threshold;
-            classes = if is_second { vec![1, 0] } else { vec![0, 1] };
-        }
-        classes.truncate(self.top.unwrap_or(1));
-        classes
-    }
-}
-
-fn score_name(probability: Option<f64>) -> &'static str {
-    if probability.is_some() { "probability" } else { "score" }
 }

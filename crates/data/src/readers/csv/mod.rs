@@ -11,6 +11,7 @@
 
 mod encoding;
 mod layout;
+mod line;
 mod records;
 mod rows;
 #[cfg(feature = "files")]
@@ -24,6 +25,7 @@ use std::path::Path;
 
 use self::encoding::{Utf8Bytes, detect};
 use self::layout::CsvLayout;
+pub use self::line::csv_line;
 use self::rows::{CsvRow, Rows};
 #[cfg(feature = "files")]
 pub(crate) use self::stream::CsvStream;

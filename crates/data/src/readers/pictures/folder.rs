@@ -59,7 +59,7 @@ impl PictureFolder {
         if classes.iter().all(|class| PARTS.contains(&&*class.to_lowercase())) {
             let advice = match tree {
                 PictureTree::Archive(_) => "unpack it and name one of them",
-                PictureTree::Disk(_) => "name one of them",
+                PictureTree::Disk(_) | PictureTree::Bytes(..) => "name one of them",
             };
             let classes = classes.join(", ");
             let what = format!("has the folders {classes}, expected classes; {advice}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::DecodedPicture;
 use crate::input::Input;
@@ -24,6 +25,8 @@ const MOST_TIMES: u64 = 100;
 pub(crate) enum PictureTree {
     /// A folder, or a file alone.
     Disk(PathBuf),
+    /// A file alone, by a name and its bytes.
+    Bytes(PathBuf, Arc<[u8]>),
     Archive(ArchiveTree),
 }
 
@@ -54,7 +57,7 @@ impl PictureTree {
     /// The folder or the archive, in messages.
     pub(crate) fn label(&self) -> String {
         match self {
-            Self::Disk(path) => path.display().to_string(),
+            Self::Disk(path) | Self::Bytes(path, _) => path.display().to_string(),
             Self::Archive(tree) => tree.archive.name(),
         }
     }
@@ -63,6 +66,7 @@ impl PictureTree {
     pub(crate) fn only_file(&self) -> Option<&Path> {
         match self {
             Self::Disk(path) if !path.is_dir() => Some(path),
+            Self::Bytes(path, _) => Some(path),
             _ => None,
         }
     }
@@ -70,7 +74,7 @@ impl PictureTree {
     /// Where the folders are.
     pub(super) fn root(&self) -> &Path {
         match self {
-            Self::Disk(path) => path,
+            Self::Disk(path) | Self::Bytes(path, _) => path,
             Self::Archive(tree) => &tree.root,
         }
     }
@@ -83,6 +87,7 @@ impl PictureTree {
                     fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
                 Ok(paths?.into_iter().map(|path| (path.clone(), path.is_dir())).collect())
             }
+            Self::Bytes(..) => Ok(Vec::new()),
             Self::Archive(tree) => {
                 let entries = tree.folders.get(folder).into_iter().flatten();
                 let is_folder = |path: &PathBuf| tree.folders.contains_key(path);
@@ -97,14 +102,14 @@ impl PictureTree {
             Self::Disk(_) => {
                 matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
             }
-            Self::Archive(_) => a == b,
+            Self::Bytes(..) | Self::Archive(_) => a == b,
         }
     }
 
     /// What a file is called in messages and results.
     pub(crate) fn name(&self, file: &Path) -> String {
         match self {
-            Self::Disk(_) => file.display().to_string(),
+            Self::Disk(_) | Self::Bytes(..) => file.display().to_string(),
             Self::Archive(tree) => Path::new(&tree.archive.name()).join(file).display().to_string(),
         }
     }
@@ -118,6 +123,7 @@ impl PictureTree {
     pub(super) fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
         match self {
             Self::Disk(_) => files::read(file, LARGEST_FILE),
+            Self::Bytes(_, bytes) => Ok(bytes.to_vec()),
             Self::Archive(tree) => {
                 let member = tree.files.get(file).ok_or(io::ErrorKind::NotFound)?;
                 let opened = zip::open(&tree.archive, member).map_err(|error| match error.fault {

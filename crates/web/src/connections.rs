@@ -1,4 +1,5 @@
-//! The slots of connections: unauthenticated ones, viewers and owners each have their own, so that no one takes those of others.
+//! The slots of connections: unauthenticated ones, and each group of those who have shown a secret, have their own, so that no
+//! one takes those of others.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -10,18 +11,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
-use crate::lock;
-use crate::visitor::{Access, network_of};
+use crate::{lock, network_of};
 
 /// Connections that have shown no secret yet, as all are until their first request is read: a class may open a page at the same
 /// moment. One more ends the oldest of whoever has most of them.
 const MAX_UNAUTHENTICATED: usize = 1024;
-/// Connections of viewers, more than a class has, and of owners.
-const MAX_VIEWERS: usize = 400;
-const MAX_OWNERS: usize = 100;
 /// Files and sockets that the process opens besides connections.
 const OTHER_FILES: usize = 128;
 /// With more connections than this that have shown no secret, a refusal waits: whoever is refused tries again at once, and each
@@ -31,30 +29,35 @@ const REFUSAL_DELAY: Duration = Duration::from_secs(2);
 
 /// The two ends of a connection, and its slot.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     /// The address of this machine at which it arrived.
-    pub(crate) local: SocketAddr,
-    pub(crate) peer: SocketAddr,
-    pub(crate) slot: Arc<ConnectionSlot>,
+    pub local: SocketAddr,
+    /// The address of the client.
+    pub peer: SocketAddr,
+    /// Its slot.
+    pub slot: Arc<ConnectionSlot>,
 }
 
 /// All slots.
 #[derive(Clone, Debug)]
-pub(crate) struct ConnectionSlots(Arc<Mutex<SlotTable>>);
+pub struct ConnectionSlots(Arc<Mutex<SlotTable>>);
 
 #[derive(Debug)]
 struct SlotTable {
+    /// The most connections of each group.
+    most: &'static [usize],
     max_unauthenticated: usize,
     /// The number of the next connection.
     next: u64,
     /// What ends each connection that has shown no secret, by network and number.
     unauthenticated: HashMap<IpAddr, BTreeMap<u64, Arc<Notify>>>,
-    authenticated: HashMap<u64, Access>,
+    /// The group of each other connection, by its number.
+    authenticated: HashMap<u64, usize>,
 }
 
 /// The slot of a connection, free again when it is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionSlot {
+pub struct ConnectionSlot {
     slots: ConnectionSlots,
     number: u64,
     network: IpAddr,
@@ -63,14 +66,16 @@ pub(crate) struct ConnectionSlot {
 }
 
 impl ConnectionSlots {
-    /// As many as the files that the process may open allow, a limit that is raised where the system lets it.
-    pub(crate) fn new() -> Self {
-        let others = (MAX_VIEWERS + MAX_OWNERS + OTHER_FILES) as u64;
+    /// So many for each group, and for connections that have shown no secret as many as the files that the process may open
+    /// allow, a limit that is raised where the system lets it.
+    pub fn new(most: &'static [usize]) -> Self {
+        let others = (most.iter().sum::<usize>() + OTHER_FILES) as u64;
         let wanted = others + MAX_UNAUTHENTICATED as u64;
         // Where the system does not say how many files may be open, there is an end when no more can be opened.
         let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
         let left = files.saturating_sub(others).clamp(1, MAX_UNAUTHENTICATED as u64);
         Self(Arc::new(Mutex::new(SlotTable {
+            most,
             max_unauthenticated: left as usize,
             next: 0,
             unauthenticated: HashMap::new(),
@@ -78,8 +83,14 @@ impl ConnectionSlots {
         })))
     }
 
+    /// The ends and the slot of a connection with a client; none if it has ended.
+    pub fn connection(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Connection> {
+        let local = stream.local_addr().ok()?;
+        Some(Connection { local, peer, slot: Arc::new(self.enter(peer.ip())) })
+    }
+
     /// The slot of a connection that has shown no secret. If there are too many, another one loses its own.
-    pub(crate) fn enter(&self, peer: IpAddr) -> ConnectionSlot {
+    fn enter(&self, peer: IpAddr) -> ConnectionSlot {
         let mut table = lock(&self.0);
         if table.n_unauthenticated() >= table.max_unauthenticated {
             table.end_one();
@@ -117,29 +128,25 @@ impl SlotTable {
 }
 
 impl ConnectionSlot {
-    /// Moves to a slot of those who may do as much. False if none is free.
-    pub(crate) fn promote(&self, access: Access) -> bool {
+    /// Moves to a slot of a group, one of those that [`ConnectionSlots::new`] was told of. False if none is free.
+    pub fn promote(&self, group: usize) -> bool {
         let mut table = lock(&self.slots.0);
         let known = table.authenticated.get(&self.number);
-        if known == Some(&access) {
+        if known == Some(&group) {
             return true;
         }
-        let most = match access {
-            Access::Owner => MAX_OWNERS,
-            Access::Viewer => MAX_VIEWERS,
-        };
-        let n_taken = table.authenticated.values().filter(|taken| **taken == access).count();
+        let n_taken = table.authenticated.values().filter(|taken| **taken == group).count();
         // One that is to end has left the table already.
-        let can_move = n_taken < most
+        let can_move = n_taken < table.most[group]
             && (known.is_some() || table.remove(self.network, self.number).is_some());
         if can_move {
-            table.authenticated.insert(self.number, access);
+            table.authenticated.insert(self.number, group);
         }
         can_move
     }
 
     /// Waits before a refusal if many have shown no secret.
-    pub(crate) async fn delay_refusal(&self) {
+    pub async fn delay_refusal(&self) {
         let are_many = lock(&self.slots.0).n_unauthenticated() > MANY_UNAUTHENTICATED;
         if are_many {
             tokio::time::sleep(REFUSAL_DELAY).await;
@@ -230,6 +237,10 @@ mod tests {
 
     use super::*;
 
+    const OWNERS: usize = 0;
+    const VIEWERS: usize = 1;
+    const MOST: &[usize] = &[100, 400];
+
     /// Takes a byte in each period.
     struct SlowPeer {
         period: Duration,
@@ -281,7 +292,7 @@ mod tests {
 
     #[test]
     fn connections_without_a_secret_end_only_each_other_and_first_those_of_who_has_most() {
-        let slots = ConnectionSlots::new();
+        let slots = ConnectionSlots::new(MOST);
         let max = lock(&slots.0).max_unauthenticated;
         let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
         let is_ended = |slot: &ConnectionSlot| {
@@ -291,11 +302,11 @@ mod tests {
             !is_waiting && !table.authenticated.contains_key(&slot.number)
         };
         let owner = slots.enter(peer(1));
-        assert!(owner.promote(Access::Owner) && owner.promote(Access::Owner));
+        assert!(owner.promote(OWNERS) && owner.promote(OWNERS));
         let quiet = slots.enter(peer(2));
         let many: Vec<_> = (0..2 * max).map(|_| slots.enter(peer(1))).collect();
         assert!(!is_ended(&owner) && !is_ended(&quiet));
-        assert!(is_ended(&many[0]) && !many[0].promote(Access::Viewer));
+        assert!(is_ended(&many[0]) && !many[0].promote(VIEWERS));
         assert!(!is_ended(&many[2 * max - 1]));
         assert_eq!(lock(&slots.0).n_unauthenticated(), max);
         drop((many, quiet));
@@ -305,36 +316,36 @@ mod tests {
 
     #[test]
     fn of_networks_with_as_many_the_oldest_connection_ends() {
-        let slots = ConnectionSlots::new();
+        let slots = ConnectionSlots::new(MOST);
         let max = lock(&slots.0).max_unauthenticated;
         let entered: Vec<_> = (0..max)
             .map(|number| slots.enter(IpAddr::from([10, 0, (number / 256) as u8, number as u8])))
             .collect();
         let _last = slots.enter(IpAddr::from([10, 1, 0, 0]));
-        let promoted = entered.iter().take(3).map(|slot| slot.promote(Access::Owner));
+        let promoted = entered.iter().take(3).map(|slot| slot.promote(OWNERS));
         assert_eq!(promoted.collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]
     fn viewers_leave_the_slots_of_owners_and_of_those_without_a_secret() {
-        let slots = ConnectionSlots::new();
+        let slots = ConnectionSlots::new(MOST);
         let peer = IpAddr::from([10, 0, 0, 1]);
         let viewer = || {
             let slot = slots.enter(peer);
-            assert!(slot.promote(Access::Viewer));
+            assert!(slot.promote(VIEWERS));
             slot
         };
-        let viewers: Vec<_> = (0..MAX_VIEWERS).map(|_| viewer()).collect();
+        let viewers: Vec<_> = (0..MOST[VIEWERS]).map(|_| viewer()).collect();
         let next = slots.enter(peer);
-        assert!(!next.promote(Access::Viewer) && next.promote(Access::Owner));
+        assert!(!next.promote(VIEWERS) && next.promote(OWNERS));
         drop(viewers);
-        assert!(slots.enter(peer).promote(Access::Viewer));
+        assert!(slots.enter(peer).promote(VIEWERS));
     }
 
     #[test]
     fn a_refusal_waits_only_if_many_have_shown_no_secret() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let slots = ConnectionSlots::new();
+        let slots = ConnectionSlots::new(MOST);
         let enter = || slots.enter(IpAddr::from([10, 0, 0, 1]));
         let mut entered = vec![enter()];
         let refuse = |slot: &ConnectionSlot| {
