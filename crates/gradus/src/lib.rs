@@ -74,6 +74,8 @@ pub use runs;
 pub use serve;
 #[cfg(feature = "exchange")]
 pub use static_network;
+#[cfg(feature = "exchange")]
+pub use tensorboard;
 pub use train;
 #[cfg(feature = "exchange")]
 pub use weights;

@@ -85,8 +85,7 @@ impl TrainedNetwork<'_> {
     ///
     /// If the graph has nodes that cannot be written; all are named.
     pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
-        let trained =
-            TrainedGraph::new(self.model, self.parameters, self.running_statistics)?;
+        let trained = TrainedGraph::new(self.model, self.parameters, self.running_statistics)?;
         let mut writer = GraphWriter::new(trained, options.layout);
         let mut unsupported = Vec::new();
         for id in writer.needed() {

@@ -135,7 +135,8 @@ impl<'a> GraphWriter<'a> {
         let (shape, rank) = (self.graph.shape(id).clone(), self.graph.shape(to).rank());
         let is_first = layout == ImageLayout::ChannelsFirst && rank == 4;
         if !shape.is_batched() {
-            let value = self.trained.constant(id).expect("without samples it is a constant").clone();
+            let value =
+                self.trained.constant(id).expect("without samples it is a constant").clone();
             if !is_first || shape.dims().is_empty() {
                 return self.value(id);
             }

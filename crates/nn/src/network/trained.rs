@@ -115,38 +115,38 @@ fn constants(
     parameters: &[f32],
     running_statistics: &[f32],
 ) -> Result<HashMap<NodeId, Tensor<f32>>, NetworkError> {
-        let mut is_constant = Vec::new();
-        let mut keep = Vec::new();
-        let mut values = HashMap::new();
-        for (id, node) in model.graph.nodes() {
-            let of_operands = || node.operands().iter().all(|id| is_constant[id.index()]);
-            let is_fixed = match node.leaf() {
-                Some(Leaf::Input(input)) => {
-                    matches!(model.inputs[*input], InputRole::RunningStatistics(_))
-                }
-                Some(Leaf::Parameter(range)) => {
-                    let dims = node.shape().dims().to_vec();
-                    values.insert(id, Tensor::new(dims, &parameters[range.clone()]));
-                    true
-                }
-                Some(Leaf::Constant(value)) => {
-                    values.insert(id, value.clone());
-                    true
-                }
-                None => of_operands(),
-            };
-            if is_fixed && !values.contains_key(&id) {
-                keep.push(id);
+    let mut is_constant = Vec::new();
+    let mut keep = Vec::new();
+    let mut values = HashMap::new();
+    for (id, node) in model.graph.nodes() {
+        let of_operands = || node.operands().iter().all(|id| is_constant[id.index()]);
+        let is_fixed = match node.leaf() {
+            Some(Leaf::Input(input)) => {
+                matches!(model.inputs[*input], InputRole::RunningStatistics(_))
             }
-            is_constant.push(is_fixed);
+            Some(Leaf::Parameter(range)) => {
+                let dims = node.shape().dims().to_vec();
+                values.insert(id, Tensor::new(dims, &parameters[range.clone()]));
+                true
+            }
+            Some(Leaf::Constant(value)) => {
+                values.insert(id, value.clone());
+                true
+            }
+            None => of_operands(),
+        };
+        if is_fixed && !values.contains_key(&id) {
+            keep.push(id);
         }
-        if !keep.is_empty() {
-            let options = Compile { batch: 1, keep: keep.clone(), ..Compile::default() };
-            let mut program =
-                Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
-            let inputs = ModelInputs { model, source: NoSamples, running_statistics };
-            program.run(&RunArgs { parameters, inputs: &inputs, ..RunArgs::default() });
-            values.extend(keep.into_iter().filter_map(|id| Some((id, program.value(id)?))));
-        }
-        Ok(values)
+        is_constant.push(is_fixed);
+    }
+    if !keep.is_empty() {
+        let options = Compile { batch: 1, keep: keep.clone(), ..Compile::default() };
+        let mut program =
+            Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
+        let inputs = ModelInputs { model, source: NoSamples, running_statistics };
+        program.run(&RunArgs { parameters, inputs: &inputs, ..RunArgs::default() });
+        values.extend(keep.into_iter().filter_map(|id| Some((id, program.value(id)?))));
+    }
+    Ok(values)
 }
