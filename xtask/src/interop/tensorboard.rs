@@ -101,7 +101,7 @@ pub(super) fn compare() -> anyhow::Result<()> {
     let text = fs::read_to_string(&files[1]).context("answers.json")?;
     let AnsweredFiles { version, answers } = serde_json::from_str(&text).context("answers.json")?;
     ensure!(answers.len() == folders.len(), "{} answers", answers.len());
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
     let mut is_equal = true;
     for (written, answer) in
         ["while trained, then resumed", "from the log"].into_iter().zip(&answers)
