@@ -14,7 +14,7 @@ pub(crate) const BODY_UNITS: usize = 1 << 10;
 pub(crate) const BODY_UNIT: usize = 1 << 18;
 /// Threads that read large bodies.
 pub(crate) const READING_THREADS: usize = 2;
-/// After a stop, connections on which nothing is asked stay open for so long: a request may be on its way.
+/// After a stop, connections on which nothing is asked stay open for so long: a request may be under way.
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
 /// The resources that clients can take.

@@ -73,7 +73,7 @@ pub(crate) fn disturb(args: &ServeTestArgs) -> anyhow::Result<()> {
     let known = [known_answers(&files[0])?, known_answers(&files[1])?];
     let model = folder.path().join("table.safetensors");
     fs::copy(&files[0], &model)?;
-    let served = ServedModels::start(&binary, "127.0.0.1:0", &[("table", &model)])?;
+    let served = ServedModels::start(&binary, "127.0.0.1:0", &[("table", model.as_path())])?;
     let address = served.address;
     let (progress, begin) = (RequestCounts::default(), Instant::now());
     let outcome = thread::scope(|scope| {
@@ -89,7 +89,8 @@ pub(crate) fn disturb(args: &ServeTestArgs) -> anyhow::Result<()> {
             progress.wait_for(STOPPED_AT)?;
             let status = served.stop()?;
             ensure!(status.success(), "the server ended with {status}");
-            let served = ServedModels::start(&binary, &address.to_string(), &[("table", &model)])?;
+            let served =
+                ServedModels::start(&binary, &address.to_string(), &[("table", model.as_path())])?;
             progress.wait_for(REQUESTS)?;
             anyhow::Ok(served)
         })();

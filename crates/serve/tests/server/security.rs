@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gradus_serve::{BoundAddress, PORT, PredictionServer, ServeLimits, Token};
@@ -105,6 +106,39 @@ fn bodies_above_the_limit_are_refused_announced_or_not() {
     let chunks = [first, second].map(|part| format!("{:x}\r\n{part}\r\n", part.len())).concat();
     let whole = format!("{chunked}{chunks}0\r\n\r\n");
     assert_eq!(server.client().exchange(whole.as_bytes()).unwrap().status, 200);
+}
+
+#[test]
+fn rows_that_would_wait_too_long_are_refused_for_a_moment() {
+    let limits = ServeLimits { max_batch: 1, max_waiting: 10, ..ServeLimits::default() };
+    let server = Server::new(&[("kinds", table_model(1))], limits);
+    let row = &ROW[r#"{"rows":["#.len()..ROW.len() - 2];
+    let many = format!("{{\"rows\":[{}{row}]}}", format!("{row},").repeat(5000));
+    let address = server.server.address();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = Client::new(address);
+            while !is_over.load(Ordering::Relaxed) {
+                // More than may wait, but nothing waits when it comes.
+                let status = client.ask("POST", "/v1/predict", "", many.as_bytes()).status;
+                assert!([200, 503].contains(&status), "{status}");
+            }
+        });
+        let (begin, mut client) = (Instant::now(), Client::new(address));
+        loop {
+            let answer = client.ask("POST", "/v1/predict", "", ROW.as_bytes());
+            if answer.status == 503 {
+                assert_eq!(answer.error(), "too many rows wait for predictions: try again");
+                assert!(answer.head.contains("\r\nretry-after: 1\r\n"), "{}", answer.head);
+                break;
+            }
+            assert_eq!(answer.status, 200);
+            assert!(begin.elapsed() < Duration::from_secs(60), "never refused");
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(server.post("/v1/predict", ROW).status, 200);
 }
 
 #[test]
