@@ -2,7 +2,7 @@
 
 use super::nearest;
 
-/// A row of so many classes for each number; zeros for one that is no class.
+/// A row of so many classes for each number; zeros for one that is not a class.
 #[inline(always)]
 pub(crate) fn one_hot(x: &[f32], classes: usize, y: &mut [f32]) {
     y.fill(0.0);

@@ -2,10 +2,10 @@
 
 /// The arrays, and which of them hold values that are still read.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(Vec<Buffer>);
+pub(crate) struct Buffers(Vec<StackBuffer>);
 
 #[derive(Debug)]
-struct Buffer {
+struct StackBuffer {
     /// Numbers of its largest value.
     len: usize,
     /// How often what it holds is still read.
@@ -22,7 +22,7 @@ impl Buffers {
         let found = smallest.or_else(|| free().max_by_key(|(_, buffer)| buffer.len));
         let number = found.map(|(number, _)| number);
         let number = number.unwrap_or_else(|| {
-            self.0.push(Buffer { len, reads: 0 });
+            self.0.push(StackBuffer { len, reads: 0 });
             self.0.len() - 1
         });
         self.0[number].len = self.0[number].len.max(len);

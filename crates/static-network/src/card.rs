@@ -1,18 +1,28 @@
 //! The card of a crate: what it is, what it takes, and how to call it.
 
 use crate::interface::Interface;
-use crate::package::MetricChange;
-use crate::source::ForwardPass;
+use crate::source::PassSource;
 use crate::text::identifier;
 use crate::weights::WeightFormat;
+
+/// A metric of the model before and after its weights were rounded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoundedMetric {
+    /// Its name, such as `accuracy`.
+    pub name: String,
+    /// With the weights as they were trained.
+    pub before: f64,
+    /// With those of the crate.
+    pub after: f64,
+}
 
 /// What the card is made of.
 pub(crate) struct Card<'a> {
     pub(crate) interface: Interface<'a>,
-    pub(crate) pass: &'a ForwardPass,
+    pub(crate) pass: &'a PassSource,
     pub(crate) format: WeightFormat,
     pub(crate) n_parameters: usize,
-    pub(crate) metrics: &'a [MetricChange],
+    pub(crate) metrics: &'a [RoundedMetric],
     pub(crate) row_refusal: Option<&'a str>,
 }
 
@@ -53,7 +63,7 @@ impl Card<'_> {
             (WeightFormat::Int8, metrics) => {
                 let mut text = "Weights are whole numbers from −127 to 127 with a scale for each output.\n\
                     On the test set:\n\n| metric | 32-bit | 8-bit |\n|---|---|---|\n".to_owned();
-                for MetricChange { name, before, after } in metrics {
+                for RoundedMetric { name, before, after } in metrics {
                     text += &format!("| {name} | {before:.6} | {after:.6} |\n");
                 }
                 text + "\n"

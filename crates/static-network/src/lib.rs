@@ -9,6 +9,7 @@ mod card;
 mod interface;
 mod ops;
 mod package;
+mod pass;
 mod rows;
 mod runtime;
 mod source;
@@ -19,7 +20,8 @@ mod weights;
 
 use nn::NetworkError;
 
-pub use package::{MetricChange, StaticCrate, StaticCrateOptions};
+pub use card::RoundedMetric;
+pub use package::{StaticCrate, StaticCrateOptions};
 pub use text::crate_name;
 pub use vectors::{TestVector, predict_rows};
 pub use weights::WeightFormat;

@@ -9,14 +9,14 @@ use nn::losses::Prediction;
 use nn::{NetworkError, TrainedGraph};
 use runs::SavedModel;
 
-use crate::StaticCrateError;
-use crate::card::Card;
+use crate::card::{Card, RoundedMetric};
 use crate::interface::Interface;
 use crate::rows::{RowSource, columns, in_unit};
-use crate::source::ForwardPass;
+use crate::source::PassSource;
 use crate::text::{identifier, is_crate_name, literal};
 use crate::vectors::{TestVector, test_vectors};
 use crate::weights::WeightFormat;
+use crate::{StaticCrateError, pass};
 
 /// How a crate is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,17 +25,6 @@ pub struct StaticCrateOptions {
     pub name: String,
     /// How its weights are stored.
     pub weights: WeightFormat,
-}
-
-/// A metric of the model before and after its weights were rounded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MetricChange {
-    /// Its name, such as `accuracy`.
-    pub name: String,
-    /// With the weights as they were trained.
-    pub before: f64,
-    /// With those of the crate.
-    pub after: f64,
 }
 
 /// A trained network as a Rust crate.
@@ -53,7 +42,7 @@ pub struct MetricChange {
 #[derive(Debug)]
 pub struct StaticCrate {
     options: StaticCrateOptions,
-    pass: ForwardPass,
+    pass: PassSource,
     /// Or why there is none.
     rows: Result<RowSource, String>,
     in_unit: Option<String>,
@@ -63,7 +52,7 @@ pub struct StaticCrate {
     vectors: Vec<TestVector>,
     n_parameters: usize,
     rounded: Option<SavedModel>,
-    metrics: Vec<MetricChange>,
+    metrics: Vec<RoundedMetric>,
 }
 
 impl StaticCrate {
@@ -79,7 +68,7 @@ impl StaticCrate {
         let model = saved.model()?;
         saved.check_transforms(&model).map_err(NetworkError::from)?;
         let trained = TrainedGraph::new(&model, &saved.parameters, &saved.running_statistics)?;
-        let pass = ForwardPass::new(trained, options.weights)?;
+        let pass = pass::write(trained, options.weights)?;
         let rounded = (options.weights == WeightFormat::Int8).then(|| {
             let mut rounded = saved.clone();
             for (id, values) in &pass.rounded {
@@ -113,7 +102,7 @@ impl StaticCrate {
     }
 
     /// Says in the card what the rounding of the weights costs.
-    pub fn set_metrics(&mut self, metrics: Vec<MetricChange>) {
+    pub fn set_metrics(&mut self, metrics: Vec<RoundedMetric>) {
         self.metrics = metrics;
     }
 
@@ -231,7 +220,7 @@ impl StaticCrate {
 
     fn library(&self) -> String {
         let Self { pass, options, .. } = self;
-        let ForwardPass { inputs, outputs, body, .. } = pass;
+        let PassSource { inputs, outputs, body, .. } = pass;
         let weights = if pass.weights.bytes().is_empty() { "" } else { "mod weights;\n" };
         let mut text = format!(
             "//! `{}`: a trained neural network, without dependencies, standard library and allocation. `README.md` says more.\n\n\

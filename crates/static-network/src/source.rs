@@ -8,7 +8,6 @@ use nn::TrainedGraph;
 use crate::buffers::Buffers;
 use crate::runtime::Functions;
 use crate::weights::{LINE, WeightFormat, Weights, WholeNumbers};
-use crate::{StaticCrateError, ops};
 
 /// A forward pass under construction, and what it is made from.
 pub(crate) struct SourceWriter<'a> {
@@ -228,7 +227,7 @@ impl<'a> SourceWriter<'a> {
     }
 
     /// The pass, which ends with the array of the outputs.
-    pub(crate) fn finish(mut self) -> ForwardPass {
+    pub(crate) fn finish(mut self) -> PassSource {
         let model = self.trained.model();
         let outputs = self.operand(model.prediction);
         self.line("let mut outputs = [0.0; OUTPUTS];".to_owned());
@@ -249,7 +248,7 @@ impl<'a> SourceWriter<'a> {
                 node.operands().iter().map(|&id| self.shape(id).clone()).collect();
             Some(node.op()?.multiply_adds(&shapes))
         });
-        ForwardPass {
+        PassSource {
             multiply_adds: multiply_adds.sum(),
             body,
             buffer_bytes: 4 * n_numbers,
@@ -270,7 +269,7 @@ fn with_zeros<T: Copy + Default>(values: &[T], [stored, outputs]: [usize; 2]) ->
 
 /// A forward pass as Rust source.
 #[derive(Debug)]
-pub(crate) struct ForwardPass {
+pub(crate) struct PassSource {
     /// The statements, from `features` to the array of the outputs.
     pub(crate) body: String,
     /// The bytes of its arrays on the stack.
@@ -285,30 +284,4 @@ pub(crate) struct ForwardPass {
     pub(crate) weights: Weights,
     /// What became of the weights that are stored as whole numbers.
     pub(crate) rounded: HashMap<NodeId, Vec<f32>>,
-}
-
-impl ForwardPass {
-    /// Writes the pass of a network.
-    ///
-    /// # Errors
-    ///
-    /// If it has nodes that cannot be written; all are named.
-    pub(crate) fn new(
-        trained: TrainedGraph<'_>,
-        format: WeightFormat,
-    ) -> Result<Self, StaticCrateError> {
-        let nodes: Vec<NodeId> = trained.nodes().collect();
-        let mut writer = SourceWriter::new(trained, format);
-        let mut unsupported = Vec::new();
-        for id in nodes {
-            if let Err(why) = ops::write(&mut writer, id) {
-                unsupported.push(why);
-                writer.result(id);
-            }
-        }
-        match unsupported.is_empty() {
-            true => Ok(writer.finish()),
-            false => Err(StaticCrateError::Unsupported(unsupported)),
-        }
-    }
 }

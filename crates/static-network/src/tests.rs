@@ -12,17 +12,17 @@ use nn::{Mode, Objective, TrainedGraph};
 use random_networks::{RandomTrial, SEEDS, network, parse};
 
 use super::*;
-use crate::source::ForwardPass;
+use crate::source::PassSource;
 
 const SAMPLES: usize = 3;
 
 /// A network with random numbers, and its predictions for some samples one by one.
-struct Case {
+struct WrittenCase {
     name: String,
     trials: Vec<RandomTrial<f32>>,
 }
 
-impl Case {
+impl WrittenCase {
     fn new(
         name: &str,
         network: &nn::Network,
@@ -37,11 +37,10 @@ impl Case {
         Self { name: name.to_owned(), trials: trials.collect() }
     }
 
-    fn pass(&self) -> ForwardPass {
+    fn pass(&self) -> PassSource {
         let RandomTrial { model, parameters, running_statistics, .. } = &self.trials[0];
         let trained = TrainedGraph::new(model, parameters, running_statistics).unwrap();
-        ForwardPass::new(trained, WeightFormat::Float32)
-            .unwrap_or_else(|e| panic!("{}: {e}", self.name))
+        pass::write(trained, WeightFormat::Float32).unwrap_or_else(|e| panic!("{}: {e}", self.name))
     }
 
     /// Bits of features and outputs.
@@ -65,7 +64,7 @@ fn same(_: &mut Graph<f32>, y: NodeId) -> NodeId {
 }
 
 /// Layers, each in the forms that are written differently.
-fn layers() -> Vec<Case> {
+fn layers() -> Vec<WrittenCase> {
     let units = [
         "relu",
         "tanh",
@@ -84,7 +83,11 @@ fn layers() -> Vec<Case> {
         "feature_scale",
     ];
     let units = units.map(|unit| {
-        Case::new(unit, &parse(&[70], &format!("{{ kind = 'linear', units = 9 }}, '{unit}'")), same)
+        WrittenCase::new(
+            unit,
+            &parse(&[70], &format!("{{ kind = 'linear', units = 9 }}, '{unit}'")),
+            same,
+        )
     });
     let settings = [
         ("gelu by tanh", "{ kind = 'gelu', form = 'tanh' }"),
@@ -93,7 +96,11 @@ fn layers() -> Vec<Case> {
         ("dropout at evaluation", "{ kind = 'dropout', rate = 0.25, scaling = 'at_evaluation' }"),
     ];
     let settings = settings.map(|(name, layer)| {
-        Case::new(name, &parse(&[5], &format!("{{ kind = 'linear', units = 7 }}, {layer}")), same)
+        WrittenCase::new(
+            name,
+            &parse(&[5], &format!("{{ kind = 'linear', units = 7 }}, {layer}")),
+            same,
+        )
     });
     let images = [
         ("same", "{ kind = 'conv2d', filters = 5, kernel = 3, padding = 'same' }"),
@@ -126,13 +133,13 @@ fn layers() -> Vec<Case> {
         ("batch norm", "'batch_norm'"),
     ];
     let images = images.map(|(name, layer)| {
-        Case::new(name, &parse(&[9, 11, 3], &format!("{layer}, 'flatten'")), same)
+        WrittenCase::new(name, &parse(&[9, 11, 3], &format!("{layer}, 'flatten'")), same)
     });
     units.into_iter().chain(settings).chain(images).collect()
 }
 
 /// Ops that no layer has.
-fn ops() -> Vec<Case> {
+fn ops() -> Vec<WrittenCase> {
     type Change = fn(&mut Graph<f32>, NodeId) -> NodeId;
     let changes: [(&str, Change); 17] = [
         ("a weight for several rows", |g, y| {
@@ -208,11 +215,11 @@ fn ops() -> Vec<Case> {
         }),
     ];
     let network = parse(&[12], "{ kind = 'linear', units = 12 }");
-    changes.into_iter().map(|(name, change)| Case::new(name, &network, change)).collect()
+    changes.into_iter().map(|(name, change)| WrittenCase::new(name, &network, change)).collect()
 }
 
 /// Writes one crate with all cases as modules and a test that compares bits, and runs it.
-fn check(cases: &[Case]) {
+fn check(cases: &[WrittenCase]) {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("src");
     fs::create_dir_all(source.join("ops")).unwrap();
@@ -244,14 +251,14 @@ fn check(cases: &[Case]) {
     assert!(text.contains(&n_tests), "expected {n_tests}: {text}");
 }
 
-fn write_case(folder: &Path, case: &Case, pass: &ForwardPass) {
+fn write_case(folder: &Path, case: &WrittenCase, pass: &PassSource) {
     fs::create_dir_all(folder).unwrap();
     let has_weights = !pass.weights.bytes().is_empty();
     if has_weights {
         fs::write(folder.join("weights.rs"), pass.weights.source()).unwrap();
         fs::write(folder.join("weights.bin"), pass.weights.bytes()).unwrap();
     }
-    let ForwardPass { inputs, outputs, body, .. } = pass;
+    let PassSource { inputs, outputs, body, .. } = pass;
     let weights = if has_weights { "mod weights;\n" } else { "" };
     let pairs = case.vectors().into_iter().map(|[x, y]| format!("({x:?}, {y:?})"));
     let vectors = format!("[{}]", pairs.collect::<Vec<_>>().join(", "));
@@ -272,15 +279,15 @@ fn write_case(folder: &Path, case: &Case, pass: &ForwardPass) {
 fn every_op_and_random_networks_have_the_bits_of_gradus_in_portable_arithmetic() {
     Isa::force(Isa::Portable).unwrap();
     let random =
-        SEEDS.map(|seed| Case::new(&format!("random network {seed}"), &network(seed), same));
-    let cases: Vec<Case> = layers().into_iter().chain(ops()).chain(random).collect();
+        SEEDS.map(|seed| WrittenCase::new(&format!("random network {seed}"), &network(seed), same));
+    let cases: Vec<WrittenCase> = layers().into_iter().chain(ops()).chain(random).collect();
     check(&cases);
 }
 
 /// An op that crates do not know.
-struct Riddle(&'static str);
+struct UnwrittenOp(&'static str);
 
-impl Op<f32> for Riddle {
+impl Op<f32> for UnwrittenOp {
     fn name(&self) -> &'static str {
         self.0
     }
@@ -294,16 +301,17 @@ impl Op<f32> for Riddle {
 
 #[test]
 fn all_nodes_that_cannot_be_written_are_named_at_once() {
-    let case = Case::new("riddles", &parse(&[6], "{ kind = 'linear', units = 3 }"), |graph, y| {
-        graph.begin_scope("head");
-        let first = graph.push(Riddle("riddle"), &[y]).unwrap();
-        let y = graph.relu(first);
-        let y = graph.push(Riddle("enigma"), &[y]).unwrap();
-        graph.mean(y, &[0]).unwrap()
-    });
+    let case =
+        WrittenCase::new("riddles", &parse(&[6], "{ kind = 'linear', units = 3 }"), |graph, y| {
+            graph.begin_scope("head");
+            let first = graph.push(UnwrittenOp("riddle"), &[y]).unwrap();
+            let y = graph.relu(first);
+            let y = graph.push(UnwrittenOp("enigma"), &[y]).unwrap();
+            graph.mean(y, &[0]).unwrap()
+        });
     let RandomTrial { model, parameters, running_statistics, .. } = &case.trials[0];
     let trained = TrainedGraph::new(model, parameters, running_statistics).unwrap();
-    let error = ForwardPass::new(trained, WeightFormat::Float32).unwrap_err();
+    let error = pass::write(trained, WeightFormat::Float32).unwrap_err();
     let expected = "a static crate has no function for `riddle` (head/riddle); `enigma` (head/enigma); \
         `mean` (head/mean): it depends on all samples of a batch";
     assert_eq!(error.to_string(), expected);

@@ -69,7 +69,7 @@ pub fn predict_rows(
         let mut buffer = RowBuffer::default();
         let vectors = rows.iter().map(|row| {
             let features = features(saved, &model, row, &mut buffer);
-            let source = Sample(&features);
+            let source = SingleSample(&features);
             let (model, running_statistics) = (&model, &saved.running_statistics[..]);
             let inputs = ModelInputs { model, source, running_statistics };
             let parameters = &saved.parameters[..];
@@ -163,9 +163,9 @@ fn cell(column: &FittedColumn, i: usize, random: &mut Stream) -> f32 {
 }
 
 /// A sample without a target.
-struct Sample<'a>(&'a [f32]);
+struct SingleSample<'a>(&'a [f32]);
 
-impl ModelSource<f32> for Sample<'_> {
+impl ModelSource<f32> for SingleSample<'_> {
     fn load_samples(&self, tile: Tile, out: &mut [f32]) {
         for (row, &feature) in out.chunks_exact_mut(tile.width).zip(self.0) {
             row.fill(feature);

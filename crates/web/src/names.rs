@@ -167,7 +167,11 @@ mod tests {
         {
             assert_eq!(check("/", found, true), Ok(()));
         }
-        assert!(check("/", &[host.clone()], false).unwrap_err().starts_with("Origin: expected"));
+        assert!(
+            check("/", std::slice::from_ref(&host), false)
+                .unwrap_err()
+                .starts_with("Origin: expected")
+        );
         let other = [host.clone(), (origin, "http://localhost:7701")];
         assert!(check("/", &other, true).unwrap_err().starts_with("Origin: expected"));
         assert_eq!(check("/", &[], true).unwrap_err(), "Host: expected a name of this server");

@@ -64,7 +64,7 @@ fn a_network_of_pictures_is_a_crate_for_rust_and_c_without_a_standard_library() 
 
 /// Flats with every kind of column, and cells that are missing.
 fn flats() -> String {
-    let mut text = "area;rooms;fee;district;built;price\n".to_owned();
+    let mut text = "area;floors;fee;district;built;price\n".to_owned();
     for i in 0..200_u32 {
         let area = if i % 11 == 0 { String::new() } else { format!("{}.5", 20 + i * 37 % 90) };
         let fee = [0, 0, 120, i * i][i as usize % 4];
@@ -85,7 +85,7 @@ fn a_network_of_a_table_takes_rows_as_they_are_and_answers_in_the_unit_of_the_ta
     assert!(!experiment.contains("data.transforms.columns"), "{experiment}");
     let transforms = "\n[data.transforms.columns]\n\
         \"area\" = [{ kind = \"impute\" }, { kind = \"log\" }, { kind = \"standardize\" }]\n\
-        \"rooms\" = [{ kind = \"frequent_values\" }, { kind = \"divide\", by = 3.0 }]\n\
+        \"floors\" = [{ kind = \"frequent_values\" }, { kind = \"divide\", by = 3.0 }]\n\
         \"district\" = [{ kind = \"ordinal\" }]\n";
     sandbox.write("all.toml", experiment + transforms);
     sandbox.succeeds("train all.toml --run all --threads 1");

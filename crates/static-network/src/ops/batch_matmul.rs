@@ -1,9 +1,9 @@
 //! Products of matrices that both depend on the sample.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [a, b] = node.operands[..] else { unreachable!("two operands") };
     let [.., rows, k] = *writer.shape(a).dims() else { unreachable!("matrices") };
     let columns = writer.shape(node.id).dims().last().copied().unwrap_or(1);

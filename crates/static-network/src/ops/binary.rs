@@ -2,11 +2,11 @@
 
 use graph::NodeId;
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 use crate::strides::Strides;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [a, b] = node.operands[..] else { unreachable!("two operands") };
     let dims = writer.shape(node.id).dims().to_vec();
     let is_whole = |id| writer.constant(id).is_none() && writer.shape(id).dims() == dims;

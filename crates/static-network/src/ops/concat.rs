@@ -1,9 +1,9 @@
 //! Values one after the other along an axis.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let axis = node.sizes("axis")[0] - 1;
     let block = |writer: &SourceWriter<'_>, id| -> usize {
         writer.shape(id).dims()[axis..].iter().product()

@@ -1,12 +1,12 @@
 //! Convolution.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
 /// Channels that fill vectors: filters have a multiple of it.
 const LANES: usize = 4;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(weight)?.clone();
     let [_, _, inputs, outputs] = *value.shape() else { unreachable!("a weight [kh, kw, ci, co]") };
@@ -28,7 +28,7 @@ const PATCH: usize = 8;
 const PATCH_LANES: usize = 16;
 
 /// The same by Winograd's algorithm, as Gradus does it where there are many channels.
-fn winograd(writer: &mut SourceWriter<'_>, node: &OpNode, axes: String) -> Result<(), String> {
+fn winograd(writer: &mut SourceWriter<'_>, node: &SourceNode, axes: String) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(weight)?.clone();
     let [filter, _, inputs, outputs] = *value.shape() else { unreachable!("a square filter") };
@@ -44,7 +44,7 @@ fn winograd(writer: &mut SourceWriter<'_>, node: &OpNode, axes: String) -> Resul
 }
 
 /// The rows and columns of an image and their windows.
-pub(super) fn axes(writer: &mut SourceWriter<'_>, node: &OpNode) -> String {
+pub(super) fn axes(writer: &mut SourceWriter<'_>, node: &SourceNode) -> String {
     let [from, to] = [node.operands[0], node.id].map(|id| writer.shape(id).dims().to_vec());
     let [kernel, stride, padding] =
         ["kernel", "stride", "padding"].map(|name| node.sizes(name).to_vec());

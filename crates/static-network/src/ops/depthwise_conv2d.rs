@@ -1,10 +1,10 @@
 //! Convolution of each channel with filters of its own.
 
-use super::OpNode;
+use super::SourceNode;
 use super::conv2d::axes;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(weight)?.clone();
     let [_, _, channels, filters] = *value.shape() else { unreachable!("a weight [kh, kw, c, m]") };

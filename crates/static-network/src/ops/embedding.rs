@@ -1,9 +1,9 @@
 //! Rows of a table by their numbers.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [indices, table] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(table)?.clone();
     let features = value.shape()[1];

@@ -1,9 +1,9 @@
 //! Units with a setting: a slope or a scale below 0.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let y = writer.in_place(node.id, node.operands[0]);
     let function = if node.op == "leaky_relu" {
         let slope = node.number("slope");

@@ -1,9 +1,9 @@
 //! The product of the rows of a value with a weight.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(weight)?.clone();
     let outputs = value.shape()[1];

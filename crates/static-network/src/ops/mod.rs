@@ -27,7 +27,7 @@ use graph::op::Attributes;
 use crate::source::SourceWriter;
 
 /// A node that is written.
-pub(crate) struct OpNode {
+pub(crate) struct SourceNode {
     pub(crate) id: NodeId,
     /// The name of its op.
     op: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct OpNode {
     attributes: Attributes,
 }
 
-impl OpNode {
+impl SourceNode {
     fn sizes(&self, name: &str) -> &[usize] {
         self.attributes.sizes(name).expect("a setting of the op")
     }
@@ -46,11 +46,11 @@ impl OpNode {
 }
 
 /// Writes a node, or says why it cannot.
-type Write = fn(&mut SourceWriter<'_>, &OpNode) -> Result<(), String>;
+type WriteSource = fn(&mut SourceWriter<'_>, &SourceNode) -> Result<(), String>;
 
 macro_rules! ops {
     ($($module:ident: $($op:ident),+;)+) => {
-        const ALL: &[(&str, Write)] = &[$($((stringify!($op), $module::write)),+),+];
+        const ALL: &[(&str, WriteSource)] = &[$($((stringify!($op), $module::write)),+),+];
     };
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn write(writer: &mut SourceWriter<'_>, id: NodeId) -> Result<(), Str
     if std::iter::once(&id).chain(&operands).any(|&id| writer.shape(id).is_empty()) {
         return Err(because("it has a size of 0"));
     }
-    let node = OpNode { id, op, operands, attributes };
+    let node = SourceNode { id, op, operands, attributes };
     writer.begin(id);
     write(writer, &node).map_err(|why| because(&why))?;
     writer.end_reads(&node.operands);

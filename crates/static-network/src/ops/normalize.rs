@@ -1,9 +1,9 @@
 //! What batch normalisation does with each channel, `(x − mean) · factor + offset`.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [x, terms] = node.operands[..] else { unreachable!("two operands") };
     let value = writer.known(terms)?.clone();
     let label = writer.trained().label(node.id);

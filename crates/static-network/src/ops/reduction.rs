@@ -1,10 +1,10 @@
 //! Sums, means and extremes along axes.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 use crate::strides::Strides;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     // Behind the axis of the batch.
     let axes: Option<Vec<usize>> =
         node.sizes("axes").iter().map(|axis| axis.checked_sub(1)).collect();

@@ -1,9 +1,9 @@
 //! A range along an axis.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [start, end] = *node.sizes("range") else { unreachable!("two ends") };
     let dims = &writer.shape(node.operands[0]).dims()[node.sizes("axis")[0] - 1..];
     let step: usize = dims[1..].iter().product();

@@ -1,9 +1,9 @@
 //! Functions of each element.
 
-use super::OpNode;
+use super::SourceNode;
 use crate::source::SourceWriter;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let in_core = match node.op {
         "abs" => Some("f32::abs"),
         "neg" => Some("|x: f32| -x"),
@@ -21,7 +21,7 @@ pub(super) fn write(writer: &mut SourceWriter<'_>, node: &OpNode) -> Result<(), 
 }
 
 /// Applies a function of the crate.
-pub(super) fn map(writer: &mut SourceWriter<'_>, node: &OpNode, function: &str) {
+pub(super) fn map(writer: &mut SourceWriter<'_>, node: &SourceNode, function: &str) {
     let y = writer.in_place(node.id, node.operands[0]);
     let function = writer.function(function);
     writer.call("map", &[y, function]);

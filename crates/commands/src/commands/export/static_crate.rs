@@ -10,7 +10,7 @@ use gradus::events::Part;
 use gradus::graph::Pool;
 use gradus::runs::{Evaluator, SavedModel};
 use gradus::static_network::{
-    MetricChange, StaticCrate, StaticCrateOptions, WeightFormat, crate_name,
+    RoundedMetric, StaticCrate, StaticCrateOptions, WeightFormat, crate_name,
 };
 
 use crate::experiment::warn;
@@ -101,7 +101,7 @@ impl StaticCrateArgs {
 }
 
 /// The metrics on the test set with the weights as they are, and rounded.
-fn metric_changes(saved: &SavedModel, rounded: &SavedModel) -> anyhow::Result<Vec<MetricChange>> {
+fn metric_changes(saved: &SavedModel, rounded: &SavedModel) -> anyhow::Result<Vec<RoundedMetric>> {
     let experiment = &saved.experiment;
     let parts = experiment.data.open_fitted(Arc::clone(&saved.transforms), gradus::mnist)?;
     let test = parts.get(Part::Test).context("the run has no test set")?;
@@ -110,7 +110,7 @@ fn metric_changes(saved: &SavedModel, rounded: &SavedModel) -> anyhow::Result<Ve
     let mut metrics = |model| evaluator.evaluate(Some(&pool), test, model).metrics;
     let (before, after) = (metrics(saved), metrics(rounded));
     let changes = before.iter().filter_map(|(name, before)| {
-        Some(MetricChange { name: name.to_owned(), before, after: after.get(name)? })
+        Some(RoundedMetric { name: name.to_owned(), before, after: after.get(name)? })
     });
     Ok(changes.collect())
 }
