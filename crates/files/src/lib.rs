@@ -5,7 +5,9 @@
 //! [`open`] and read by [`read`].
 
 mod regular;
+mod some;
 mod whole;
 
 pub use regular::{open, open_to_write, read};
+pub use some::write_some;
 pub use whole::{TEMPORARY, sync_folder_of, write_whole, write_whole_with};

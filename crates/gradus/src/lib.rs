@@ -69,6 +69,8 @@ pub use nn;
 #[cfg(feature = "exchange")]
 pub use onnx;
 pub use runs;
+#[cfg(feature = "exchange")]
+pub use tensorboard;
 pub use train;
 #[cfg(feature = "exchange")]
 pub use weights;

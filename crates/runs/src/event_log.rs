@@ -1,7 +1,7 @@
 //! The log of a run as it is written.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 
 use events::Event;
 
@@ -59,15 +59,7 @@ impl EventLog {
 
     /// Writes what waits.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let (mut written, mut result) = (0, Ok(()));
-        while written < self.pending.len() && result.is_ok() {
-            match self.file.write(&self.pending[written..]) {
-                Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => written += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => result = Err(error),
-            }
-        }
+        let (written, result) = files::write_some(&mut self.file, &self.pending);
         if let Some(last) = written.checked_sub(1) {
             self.is_within_line = self.pending[last] != b'\n';
         }

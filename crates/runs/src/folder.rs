@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use events::{Event, LineLen, MAX_LINE, Reader, read_line};
 use files::{TEMPORARY, sync_folder_of, write_whole, write_whole_with};
@@ -304,6 +305,22 @@ impl RunFolder {
         found
     }
 
+    /// The experiment of the run in the folder `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports, or what is wrong with the file.
+    pub fn experiment(path: &Path) -> Result<Experiment, RunFolderError> {
+        let file = path.join(EXPERIMENT);
+        let bytes = Experiment::read_bytes(&file).map_err(|error| failed(&file, error))?;
+        let text = Experiment::decode(EXPERIMENT, bytes);
+        let experiment = text.and_then(|text| Experiment::parse(EXPERIMENT, &text));
+        experiment.map_err(|error| RunFolderError::Experiment {
+            path: path.to_owned(),
+            error: Box::new(error),
+        })
+    }
+
     /// The log of the run in the folder `path`, up to [`MAX_LOG`](Self::MAX_LOG).
     ///
     /// # Errors
@@ -314,6 +331,15 @@ impl RunFolder {
         Ok(Reader::new(BufReader::new(log).take(Self::MAX_LOG)))
     }
 
+    /// When the log of the run in the folder `path` was written last.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    pub fn changed(path: &Path) -> io::Result<SystemTime> {
+        fs::metadata(path.join(EVENTS))?.modified()
+    }
+
     /// The state of the run in the folder `path` after `step`, or the newest one, with the experiment of the folder: the
     /// run may have been lengthened since.
     ///
@@ -322,7 +348,7 @@ impl RunFolder {
     /// [`RunFolderError::NoStep`] with the steps that there are, [`RunFolderError::NoCheckpoint`] if there are none, and
     /// [`RunFolderError::Damaged`] for a checkpoint that cannot be used, with the newest one before it that can.
     pub fn state(path: &Path, step: Option<u64>) -> Result<TrainerState, RunFolderError> {
-        let experiment = experiment_of(path)?;
+        let experiment = Self::experiment(path)?;
         let read = |file: &Path, step| read_checkpoint(file, step, &experiment);
         let steps = Self::checkpoints(path);
         let named = [Checkpoint::Last, Checkpoint::Best].map(|name| name.file(path));
@@ -366,7 +392,7 @@ impl StoppedRun {
     /// If there is none, or another process writes it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RunFolderError> {
         let path = path.as_ref();
-        let experiment = experiment_of(path)?;
+        let experiment = RunFolder::experiment(path)?;
         Ok(Self { path: path.to_owned(), experiment, lock: FolderLock::take(path)? })
     }
 
@@ -443,18 +469,6 @@ fn remove_temporaries(folder: &Path) -> Result<(), RunFolderError> {
         }
     }
     Ok(())
-}
-
-/// The experiment of the run in a folder.
-fn experiment_of(run: &Path) -> Result<Experiment, RunFolderError> {
-    let path = run.join(EXPERIMENT);
-    let bytes = Experiment::read_bytes(&path).map_err(|error| failed(&path, error))?;
-    let text = Experiment::decode(EXPERIMENT, bytes);
-    let experiment = text.and_then(|text| Experiment::parse(EXPERIMENT, &text));
-    experiment.map_err(|error| RunFolderError::Experiment {
-        path: run.to_owned(),
-        error: Box::new(error),
-    })
 }
 
 /// The state in a file of a run with this experiment, which may have another length by now; after `step`, if the name of

@@ -72,6 +72,17 @@ pub struct Recorder {
     error: Option<RunFolderError>,
     warnings: Vec<RunFolderError>,
     teller: WarningTeller,
+    log_observer: LogObserver,
+}
+
+/// Who receives what is logged.
+#[derive(Default)]
+struct LogObserver(Option<Box<dyn Observer + Send>>);
+
+impl Debug for LogObserver {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LogObserver").finish_non_exhaustive()
+    }
 }
 
 /// Who is told of a failure when it happens.
@@ -119,12 +130,19 @@ impl Recorder {
             error: None,
             warnings: Vec::new(),
             teller: WarningTeller::default(),
+            log_observer: LogObserver::default(),
         }
     }
 
     /// Also tells of each failure when it happens, and whether it is tried again: at the end of the run it is not.
     pub fn telling(self, tell: impl FnMut(&RunFolderError, bool) + Send + 'static) -> Self {
         Self { teller: WarningTeller(Some(Box::new(tell))), ..self }
+    }
+
+    /// Also passes each event that is logged to an observer: of a long run these are fewer than there are. Its commands are not
+    /// asked for.
+    pub fn with_log_observer(self, observer: impl Observer + Send + 'static) -> Self {
+        Self { log_observer: LogObserver(Some(Box::new(observer))), ..self }
     }
 
     /// Continues the record of a run, from the state that `trainer` has [taken](Trainer::resume). What is there of
@@ -192,7 +210,10 @@ impl Recorder {
         }
     }
 
-    fn log(&mut self, event: &Event) {
+    fn log(&mut self, event: &Event, trainer: &Trainer) {
+        if let Some(observer) = &mut self.log_observer.0 {
+            observer.event(event, trainer);
+        }
         match self.folder.record(event) {
             Ok(()) => {
                 // Single steps may only reach a buffer.
@@ -213,7 +234,7 @@ impl Recorder {
         let is_logged = self.plan.logs_evaluation(step);
         self.skipped.retain(|skipped| skipped.step == step && !is_logged);
         match is_logged {
-            true => self.log(event),
+            true => self.log(event, trainer),
             false => self.skipped.push(evaluation.clone()),
         }
         self.ends_stretch |= self.plan.ends_stretch(step);
@@ -269,7 +290,7 @@ impl Recorder {
 
     fn end(&mut self, finished: &RunFinished, trainer: &Trainer) {
         for skipped in take(&mut self.skipped) {
-            self.log(&Event::EvaluationFinished(skipped));
+            self.log(&Event::EvaluationFinished(skipped), trainer);
         }
         // The result first: there may be place for no more.
         self.error = self.folder.save(Checkpoint::Last, &trainer.state()).err();
@@ -278,7 +299,7 @@ impl Recorder {
         let others = [whole.map(drop), self.save_best(), self.save_parts(trainer)];
         others.into_iter().filter_map(Result::err).for_each(|error| self.warn(error, false));
         let model_saved = Some(self.error.is_none());
-        self.log(&Event::RunFinished(RunFinished { model_saved, ..finished.clone() }));
+        self.log(&Event::RunFinished(RunFinished { model_saved, ..finished.clone() }), trainer);
     }
 }
 
@@ -299,9 +320,9 @@ impl Observer for Recorder {
                     report_every: train.report_every,
                     evaluation_interval: train.evaluation_interval(trainer.train_set().len()),
                 };
-                self.log(event);
+                self.log(event, trainer);
             }
-            _ => self.log(event),
+            _ => self.log(event, trainer),
         }
     }
 

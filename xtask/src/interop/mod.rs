@@ -1,4 +1,4 @@
-//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, and its ONNX files in other programs.
+//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, and its files in other programs.
 //!
 //! Cases are random graphs, single layers and losses (loss, prediction, all gradients), and optimizers with schedules
 //! (every loss and rate, the last parameters). Each becomes a description in JSON, from which `pytorch.py` builds the
@@ -8,6 +8,7 @@ mod case;
 mod comparison;
 mod networks;
 mod onnx;
+mod tensorboard;
 mod training;
 
 use std::fs;
@@ -44,6 +45,8 @@ enum InteropPeer {
     Pytorch,
     /// ONNX files in other programs.
     Onnx,
+    /// Event files in TensorBoard.
+    Tensorboard,
 }
 
 /// Compares all cases and prints tables.
@@ -55,6 +58,9 @@ pub(crate) fn run(args: &InteropArgs) -> anyhow::Result<()> {
     let is_chosen = |peer| args.only.is_none_or(|only| only == peer);
     if is_chosen(InteropPeer::Onnx) {
         onnx::compare()?;
+    }
+    if is_chosen(InteropPeer::Tensorboard) {
+        tensorboard::compare()?;
     }
     if is_chosen(InteropPeer::Pytorch) {
         compare_with_pytorch()?;

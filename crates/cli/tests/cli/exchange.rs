@@ -81,3 +81,67 @@ fn weights_of_another_network_are_refused_by_name_and_shape() {
     assert!(error.contains("takes samples of [16, 1, 1], its data have [4, 4, 1]"), "{error}");
     assert!(sandbox.list(".").iter().all(|name| !name.starts_with("o.")));
 }
+
+/// The number of records of an event file.
+fn records(mut file: &[u8]) -> usize {
+    let mut found = 0;
+    while let Some((length, _)) = file.split_first_chunk::<8>() {
+        file = &file[16 + u64::from_le_bytes(*length) as usize..];
+        found += 1;
+    }
+    found
+}
+
+#[test]
+fn a_run_goes_to_tensorboard_while_it_is_trained_and_from_its_log() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run runs/here --tensorboard live");
+    sandbox.succeeds("export runs/here --tensorboard later").tells(&["later/here/events.out"]);
+    let files = |folder: &str| -> Vec<Vec<u8>> {
+        let names = sandbox.list(folder).into_iter();
+        names.map(|name| fs::read(sandbox.path(folder).join(name)).unwrap()).collect()
+    };
+    let (live, later) = (files("live/here"), files("later/here"));
+    assert_eq!((live.len(), later.len()), (1, 1));
+    assert_eq!((live[0].len(), records(&live[0])), (later[0].len(), records(&later[0])));
+    // A version, a start with settings, two snapshots, three evaluations, five steps, an end.
+    assert_eq!(records(&live[0]), 1 + 2 + 2 + 3 + 5 + 1);
+
+    // A resumed run has another file; what it had is not written again.
+    sandbox.succeeds("train --resume runs/here --steps 8 --tensorboard live");
+    let live = files("live/here");
+    assert_eq!(live.len(), 2);
+    assert_eq!(records(&live[1]), 1 + 2 + 1 + 2 + 3 + 1);
+}
+
+#[test]
+fn event_files_of_two_runs_are_not_mixed_and_what_is_no_run_is_refused() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here --tensorboard board");
+    for command in
+        ["export here --tensorboard board", "train net.toml --run a/here --tensorboard board"]
+    {
+        let error = sandbox.refused(command);
+        assert!(error.contains("expected a folder without event files"), "{error}");
+    }
+    assert_eq!(sandbox.list("a"), [""; 0], "a run that cannot begin leaves nothing");
+    let error = sandbox.refused("export net.toml --tensorboard other");
+    assert!(error.contains("expected a run directory"), "{error}");
+    let error = sandbox.refused("export nowhere --tensorboard other");
+    assert!(error.contains("expected a run directory"), "{error}");
+}
+
+#[test]
+fn a_damaged_line_of_a_log_costs_nothing_but_itself() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    let log = sandbox.read("here/events.jsonl");
+    sandbox.write("here/events.jsonl", log.replacen("\"step\":3", "\"step\":x", 1));
+    sandbox.write("train-images", "gone");
+    let ran = sandbox.succeeds("export here --tensorboard board");
+    assert!(ran.err.contains("left out of the log: line"), "{}", ran.err);
+    assert!(ran.err.contains("no pictures of samples: "), "{}", ran.err);
+    let name = &sandbox.list("board/here")[0];
+    let file = fs::read(sandbox.path("board/here").join(name)).unwrap();
+    assert_eq!(records(&file), 1 + 2 + 2 + 3 + 4 + 1);
+}

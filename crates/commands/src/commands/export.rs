@@ -1,19 +1,23 @@
-//! `export`: write a trained model for other programs.
+//! `export`: write a trained model or a run for other programs.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use gradus::data::readers::npz;
 use gradus::onnx::{ImageLayout, OnnxOptions, to_onnx};
 use gradus::runs::SavedModel;
+use gradus::studio::open_data;
+use gradus::tensorboard::{self, ExportedRun};
 use gradus::weights::{NameScheme, NumberArray, WeightPlan, write_safetensors};
 
+use crate::experiment::warn;
 use crate::model::read_model;
 use crate::output::thousands;
 
-/// Write a trained model for other programs: as a network that they run, or its weights under their names.
+/// Write a trained model for other programs: as a network that they run, its weights under their names, or its run as event
+/// files.
 ///
 /// ONNX: opset 17; the first axis is a batch of any size. The input are the features of the network, after all transforms
 /// of the data: pixels that were scaled, columns that were standardised. Dropout is left out, batch normalisation becomes
@@ -23,7 +27,7 @@ use crate::output::thousands;
 ///
 /// Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("files").required(true).multiple(true).args(["onnx", "safetensors", "npz"])))]
+#[command(group(clap::ArgGroup::new("files").required(true).multiple(true).args(["onnx", "safetensors", "npz", "tensorboard"])))]
 pub(crate) struct ExportArgs {
     /// Run directory or safetensors file.
     #[arg(value_name = "MODEL")]
@@ -44,6 +48,10 @@ pub(crate) struct ExportArgs {
     /// Write the weights as arrays of NumPy.
     #[arg(long, value_name = "FILE")]
     npz: Option<PathBuf>,
+
+    /// Write the log of a run directory to an event file of TensorBoard, in the subdirectory that has the name of the run.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
 
     /// Whose names and layouts the weights get [default: torch; of an NPZ archive book].
     #[arg(long, value_enum, value_name = "SCHEME")]
@@ -90,6 +98,32 @@ impl From<SchemeArg> for NameScheme {
 }
 
 pub(crate) fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &args.tensorboard {
+        export_run(&args.model, directory, out)?;
+    }
+    if args.onnx.is_some() || args.safetensors.is_some() || args.npz.is_some() {
+        export_model(args, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the event file of a run, which may be in progress: then it has no model yet.
+fn export_run(run: &Path, directory: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    ensure!(
+        run.is_dir(),
+        "--tensorboard: expected a run directory, whose log is exported, found {}",
+        run.display()
+    );
+    let ExportedRun { file, lines, samples } = tensorboard::export(run, directory, open_data)?;
+    let samples = samples
+        .iter()
+        .map(|error| format!("no pictures of samples: {}", gradus::error_chain(error)));
+    let lines = lines.iter().map(|line| format!("left out of the log: {line}"));
+    warn(&lines.chain(samples).collect::<Vec<_>>());
+    Ok(writeln!(out, "{}: {} bytes", file.display(), thousands(file.metadata()?.len()))?)
+}
+
+fn export_model(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let saved = read_model(&args.model)?;
     let mut write = |file: &Path, bytes: Vec<u8>| {
         files::write_whole(file, &bytes).with_context(|| format!("writing {}", file.display()))?;
@@ -107,7 +141,7 @@ pub(crate) fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<Exit
         let arrays = weights(NameScheme::Book)?;
         write(file, npz::write_arrays(&file.display().to_string(), &arrays)?)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn weights(saved: &SavedModel, scheme: NameScheme) -> anyhow::Result<Vec<NumberArray>> {

@@ -2,6 +2,8 @@
 
 mod own;
 
+use std::error::Error;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use gradus::data::Targets;
 use gradus::events::{Best, Part, Reason, RunFinished, Selection};
 use gradus::graph::Pool;
 use gradus::runs::{Experiment, Parts, RunFolder, RunFolderError, StoppedRun};
+use gradus::tensorboard::{TensorBoard, TensorBoardError};
 use gradus::train::{Recorder, TrainError, Trainer};
 
 use crate::commanded::InputCommands;
@@ -95,6 +98,10 @@ pub(crate) struct TrainArgs {
     /// Take commands from standard input, a JSON object a line, such as {"command":"pause"}; docs/events.md lists them.
     #[arg(long)]
     commands: bool,
+
+    /// Write what is recorded to event files of TensorBoard too, in the subdirectory that has the name of the run directory.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
 
     /// Print the results as one JSON object.
     #[arg(long)]
@@ -198,16 +205,28 @@ fn record(
     let is_live = args.live || args.serve.is_given();
     let address = is_live.then(|| args.serve.bind()).transpose()?;
     let experiment = &trainer.current().experiment;
+    let continues = stopped.is_some();
     let mut recorder = match (stopped, &args.run) {
         (Some(stopped), _) => Recorder::resume(stopped, trainer)?,
         (None, Some(path)) => Recorder::new(RunFolder::create(path, experiment)?),
         (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
     };
     let path = recorder.folder().path().to_owned();
-    recorder = recorder.telling(|error, is_retried| {
-        let next = if is_retried { "\n  the run continues, and it is tried again" } else { "" };
-        let _ = writeln!(stderr(), "warning: {}{next}", gradus::error_chain(error));
-    });
+    recorder = recorder.telling(|error, is_retried| warn_of_failure(error, is_retried));
+    if let Some(directory) = &args.tensorboard {
+        let tell = |error: &TensorBoardError, is_retried| warn_of_failure(error, is_retried);
+        match TensorBoard::create(directory, &path, continues, tell) {
+            Ok(board) => recorder = recorder.with_log_observer(board),
+            Err(error) => {
+                drop(recorder);
+                if !continues {
+                    // Nothing is in it, and it would be in the way of the next attempt.
+                    let _ = fs::remove_dir_all(&path);
+                }
+                return Err(error.into());
+            }
+        }
+    }
     let stop = stop_on_signal()?;
     let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
     let input = args.commands.then(InputCommands::listen).transpose()?;
@@ -264,6 +283,11 @@ fn record(
         }
         _ => ExitCode::from(1),
     })
+}
+
+fn warn_of_failure(error: &(dyn Error + 'static), is_retried: bool) {
+    let next = if is_retried { "\n  the run continues, and it is tried again" } else { "" };
+    let _ = writeln!(stderr(), "warning: {}{next}", gradus::error_chain(error));
 }
 
 /// What there is of a run of which something could not be written.
