@@ -20,7 +20,8 @@ use crate::output::thousands;
 /// files.
 ///
 /// ONNX: opset 17; the first axis is a batch of any size. The input are the features of the network, after all transforms
-/// of the data: pixels that were scaled, columns that were standardised. Dropout is left out, batch normalisation becomes
+/// of the data: pixels that were scaled, columns that were standardised; with --with-transforms an input for each column, before
+/// them. Dropout is left out, batch normalisation becomes
 /// part of the layer before it.
 ///
 /// Weights: axes and, behind a flattened image, features are in the order of the other program.
@@ -40,6 +41,11 @@ pub(crate) struct ExportArgs {
     /// The order of the axes of images that go into the ONNX file; it stands in its metadata.
     #[arg(long, value_enum, value_name = "LAYOUT", default_value = "channels-first")]
     image_layout: LayoutArg,
+
+    /// Take rows as they are in the data into the ONNX file, and give classes with probabilities, or numbers in the unit of the
+    /// target.
+    #[arg(long, requires = "onnx")]
+    with_transforms: bool,
 
     /// Write the weights as safetensors.
     #[arg(long, value_name = "FILE")]
@@ -131,7 +137,8 @@ fn export_model(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         anyhow::Ok(())
     };
     if let Some(file) = &args.onnx {
-        write(file, to_onnx(&saved, &OnnxOptions { layout: args.image_layout.into() })?)?;
+        let (layout, with_transforms) = (args.image_layout.into(), args.with_transforms);
+        write(file, to_onnx(&saved, &OnnxOptions { layout, with_transforms })?)?;
     }
     let weights = |default| weights(&saved, args.names.map_or(default, NameScheme::from));
     if let Some(file) = &args.safetensors {
