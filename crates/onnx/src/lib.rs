@@ -12,14 +12,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chain;
 mod ops;
+mod predictions;
 mod proto;
+mod transforms;
 mod writer;
 
+use data::{FittedTarget, FittedTransforms};
+use nn::losses::Prediction;
 use nn::{Model, NetworkError, TrainedGraph};
 use runs::SavedModel;
 
-use crate::writer::GraphWriter;
+use crate::writer::{GraphWriter, INPUT};
 
 /// The version of the operators.
 pub const OPSET: i64 = 17;
@@ -51,13 +56,16 @@ impl ImageLayout {
 pub struct OnnxOptions {
     /// The layout of images that go in.
     pub layout: ImageLayout,
+    /// Of a saved model: whether rows go in as they are in the data, and classes with probabilities or numbers in the unit of
+    /// the target come out.
+    pub with_transforms: bool,
 }
 
 /// Why a network cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
-    /// Nodes that ONNX has no operators for.
+    /// Nodes and transforms that ONNX has no operators for.
     #[error("ONNX has no operator for {}", .0.join("; "))]
     Unsupported(Vec<String>),
     /// The network does not fit in itself.
@@ -76,28 +84,58 @@ pub struct TrainedNetwork<'a> {
     pub running_statistics: &'a [f32],
     /// The names of the classes; empty if it predicts none.
     pub classes: Vec<String>,
+    /// What is written around the network, if that is wanted.
+    pub rows: Option<RowMeaning<'a>>,
+}
+
+/// How rows of the data become features, and what the last layer says about them.
+#[derive(Clone, Copy, Debug)]
+pub struct RowMeaning<'a> {
+    /// The transforms of the columns and of the target.
+    pub transforms: &'a FittedTransforms,
+    /// The meaning of the numbers of the last layer.
+    pub prediction: Prediction,
 }
 
 impl TrainedNetwork<'_> {
-    /// The bytes of an ONNX file: takes the features of the network, and gives what its last layer does.
+    /// The bytes of an ONNX file: takes the features of the network and gives what its last layer does, or with `rows` takes
+    /// the cells of rows and gives predictions.
     ///
     /// # Errors
     ///
-    /// If the graph has nodes that cannot be written; all are named.
+    /// If the graph has nodes, or the data transforms, that cannot be written; all are named.
     pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
         let trained = TrainedGraph::new(self.model, self.parameters, self.running_statistics)?;
         let mut writer = GraphWriter::new(trained, options.layout);
         let mut unsupported = Vec::new();
+        match self.rows {
+            Some(RowMeaning { transforms, .. }) => {
+                if let Err(why) = transforms::write(&mut writer, transforms) {
+                    unsupported = why;
+                    writer.set_placeholder(self.model.input);
+                }
+            }
+            None => {
+                let input = writer.add_picture_input(INPUT);
+                writer.set_features(writer.layout(), input);
+            }
+        }
         for id in writer.needed() {
             if let Err(why) = ops::write(&mut writer, id) {
                 unsupported.push(why);
                 writer.set_placeholder(id);
             }
         }
-        match unsupported.is_empty() {
-            true => Ok(writer::file(writer.finish(), options.layout, &self.classes)),
-            false => Err(OnnxError::Unsupported(unsupported)),
+        if !unsupported.is_empty() {
+            return Err(OnnxError::Unsupported(unsupported));
         }
+        match self.rows {
+            Some(RowMeaning { transforms, prediction }) => {
+                predictions::write(&mut writer, transforms.target(), prediction);
+            }
+            None => predictions::write_features(&mut writer),
+        }
+        Ok(writer::file(writer.finish(), options.layout, &self.classes))
     }
 }
 
@@ -108,10 +146,12 @@ impl TrainedNetwork<'_> {
 /// As there, and if the network does not fit in itself.
 pub fn to_onnx(saved: &SavedModel, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
     let model = saved.model()?;
-    let classes = saved.transforms.target().map_or(&[][..], |target| target.classes());
-    let SavedModel { parameters, running_statistics, .. } = saved;
+    let classes = saved.transforms.target().map_or(&[][..], FittedTarget::classes);
+    let SavedModel { experiment, transforms, parameters, running_statistics } = saved;
+    let rows = RowMeaning { transforms, prediction: experiment.train.loss.prediction() };
+    let rows = options.with_transforms.then_some(rows);
     let classes = classes.to_vec();
-    TrainedNetwork { model: &model, parameters, running_statistics, classes }.to_onnx(options)
+    TrainedNetwork { model: &model, parameters, running_statistics, classes, rows }.to_onnx(options)
 }
 
 #[cfg(test)]

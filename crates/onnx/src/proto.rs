@@ -90,6 +90,8 @@ pub(crate) struct AttributeProto {
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(crate) strings: Vec<Vec<u8>>,
     /// One of [`attribute_type`].
     #[prost(int32, optional, tag = "20")]
     pub(crate) r#type: Option<i32>,
@@ -101,8 +103,12 @@ pub(crate) mod attribute_type {
     pub(crate) const FLOAT: i32 = 1;
     /// A whole number.
     pub(crate) const INT: i32 = 2;
+    /// Numbers.
+    pub(crate) const FLOATS: i32 = 6;
     /// Whole numbers.
     pub(crate) const INTS: i32 = 7;
+    /// Texts.
+    pub(crate) const STRINGS: i32 = 8;
 }
 
 /// A tensor.
@@ -125,6 +131,8 @@ pub(crate) mod data_type {
     pub(crate) const FLOAT: i32 = 1;
     /// 64-bit whole numbers.
     pub(crate) const INT64: i32 = 7;
+    /// Texts.
+    pub(crate) const STRING: i32 = 8;
 }
 
 /// The name and type of an input or output.

@@ -1,6 +1,10 @@
 //! What stands in the files. That other programs compute the same with them: `cargo xtask interop --only onnx`.
 
+use data::columns::TableOptions;
+use data::readers::csv::CsvFile;
+use data::{FittedTransforms, TransformPlan};
 use graph::op::{BackwardPass, ForwardPass, Op};
+use nn::losses::Prediction;
 use nn::{Mode, Objective};
 use prost::Message as _;
 use random_networks::{RandomTrial, parse};
@@ -22,8 +26,9 @@ fn written(
         parameters: &trial.parameters,
         running_statistics: &trial.running_statistics,
         classes: classes.iter().map(|&name| name.to_owned()).collect(),
+        rows: None,
     };
-    let bytes = network.to_onnx(&OnnxOptions { layout })?;
+    let bytes = network.to_onnx(&OnnxOptions { layout, ..OnnxOptions::default() })?;
     Ok(ModelProto::decode(&bytes[..]).expect("a file of messages"))
 }
 
@@ -108,4 +113,70 @@ fn all_nodes_that_cannot_be_written_are_named_at_once() {
     let error = written(&trial, ImageLayout::ChannelsFirst, &[]).unwrap_err();
     let expected = "ONNX has no operator for `riddle` (head/riddle); `enigma` (head/enigma)";
     assert_eq!(error.to_string(), expected);
+}
+
+/// The default transforms of a table whose last column is the target.
+fn fitted(csv: &str) -> FittedTransforms {
+    let table = CsvFile::from_bytes("rows.csv", csv.as_bytes(), &TableOptions::default()).unwrap();
+    TransformPlan::default().fit(&table, &|_| true).unwrap()
+}
+
+/// A network of one layer behind transforms.
+fn with_rows(
+    trial: &RandomTrial<f32>,
+    transforms: &FittedTransforms,
+) -> Result<ModelProto, OnnxError> {
+    let network = TrainedNetwork {
+        model: &trial.model,
+        parameters: &trial.parameters,
+        running_statistics: &[],
+        classes: Vec::new(),
+        rows: Some(RowMeaning { transforms, prediction: Prediction::Logits }),
+    };
+    let bytes = network.to_onnx(&OnnxOptions::default())?;
+    Ok(ModelProto::decode(&bytes[..]).expect("a file of messages"))
+}
+
+fn linear(inputs: usize, outputs: usize) -> RandomTrial<f32> {
+    trial(&[inputs], &format!("{{ kind = 'linear', units = {outputs} }}"))
+}
+
+fn names(values: &[crate::proto::ValueInfoProto]) -> Vec<&str> {
+    values.iter().map(|value| &*value.name).collect()
+}
+
+#[test]
+fn tables_of_numbers_need_only_standard_operators_and_those_with_texts_give_the_label_too() {
+    let numbers = fitted("area,value,kind\n1.5,2.25,a\n2.5,9.5,b\n3.75,4.5,a\n");
+    let model = with_rows(&linear(numbers.width(), 2), &numbers).unwrap();
+    let domains = |model: &ModelProto| -> Vec<String> {
+        model.opset_import.iter().map(|opset| opset.domain.clone()).collect()
+    };
+    assert_eq!(domains(&model), [""]);
+    let graph = model.graph.unwrap();
+    assert_eq!(names(&graph.input), ["area", "value"]);
+    assert_eq!(names(&graph.output), ["label_index", "probabilities"]);
+
+    let texts = fitted("label,value,kind\nred,2.25,a\nblue,9.5,b\nred,4.5,a\nblue,1.5,b\n");
+    let model = with_rows(&linear(texts.width(), 2), &texts).unwrap();
+    assert_eq!(domains(&model), ["", "ai.onnx.ml"]);
+    let graph = model.graph.unwrap();
+    assert_eq!(names(&graph.input), ["label", "value"]);
+    // The column keeps its name.
+    assert_eq!(names(&graph.output), ["label_2", "label_index", "probabilities"]);
+}
+
+#[test]
+fn columns_and_nodes_that_cannot_be_written_are_named_at_once() {
+    let rows: String = (1..=9)
+        .map(|day| format!("2024-03-0{day},{day}.5,2023-01-0{day},{}\n", ["a", "b"][day % 2]))
+        .collect();
+    let transforms = fitted(&format!("born,area,seen,kind\n{rows}"));
+    let mut trial = linear(transforms.width(), 2);
+    let prediction = trial.model.prediction;
+    trial.model.prediction = trial.model.graph.push(Riddle("riddle"), &[prediction]).unwrap();
+    let error = with_rows(&trial, &transforms).unwrap_err().to_string();
+    for part in ["column `born`: a column of the kind date", "column `seen`: ", "`riddle`"] {
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -6,6 +6,7 @@ use graph::{Graph, NodeId, Shape, Tensor};
 use nn::{Model, TrainedGraph};
 use prost::Message as _;
 
+use crate::predictions::OUTPUTS;
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
@@ -13,11 +14,13 @@ use crate::proto::{
 };
 use crate::{IR_VERSION, ImageLayout, OPSET};
 
-/// The names of the input and the output.
-const INPUT: &str = "input";
-const OUTPUT: &str = "output";
+/// The name of the only input.
+pub(crate) const INPUT: &str = "input";
 /// The name of the size of the batch.
 const BATCH: &str = "batch";
+/// The operators for other models than networks, which take texts, and their version.
+const LEARNING: &str = "ai.onnx.ml";
+const LEARNING_OPSET: i64 = 3;
 /// Where the axes of an image in one layout are in the other.
 const TO_FIRST: [usize; 4] = [0, 3, 1, 2];
 const TO_LAST: [usize; 4] = [0, 2, 3, 1];
@@ -25,8 +28,10 @@ const TO_LAST: [usize; 4] = [0, 2, 3, 1];
 /// A setting of an operator.
 pub(crate) enum Setting<'a> {
     Number(f64),
+    Numbers(&'a [f32]),
     Whole(i64),
     Wholes(&'a [i64]),
+    Texts(&'a [String]),
 }
 
 /// A graph under construction, and what it is made from.
@@ -44,6 +49,8 @@ pub(crate) struct GraphWriter<'a> {
     affine: HashMap<String, usize>,
     /// That of the input.
     layout: ImageLayout,
+    inputs: Vec<ValueInfoProto>,
+    outputs: Vec<ValueInfoProto>,
 }
 
 /// A value that is part of the file.
@@ -63,19 +70,70 @@ impl<'a> GraphWriter<'a> {
         let model = trained.model();
         let shape = model.graph.shape(model.input);
         let layout = if is_image(shape) { layout } else { ImageLayout::ChannelsLast };
-        let mut writer = Self {
+        Self {
             graph: &model.graph,
             model,
             trained,
             names: HashMap::new(),
-            used: [INPUT, OUTPUT].map(str::to_owned).into(),
+            used: OUTPUTS.map(str::to_owned).into(),
             nodes: Vec::new(),
             initializers: Vec::new(),
             affine: HashMap::new(),
             layout,
-        };
-        writer.names.insert((model.input, layout), INPUT.to_owned());
-        writer
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// The layout of the pictures that go in.
+    pub(crate) fn layout(&self) -> ImageLayout {
+        self.layout
+    }
+
+    /// Sizes of a sample of the network.
+    pub(crate) fn input_dims(&self) -> &'a [usize] {
+        self.graph.shape(self.model.input).dims()
+    }
+
+    /// Adds an input with these sizes of a sample, and returns its name.
+    pub(crate) fn add_input(&mut self, name: &str, dims: &[usize], elements: i32) -> String {
+        self.used.insert(name.to_owned());
+        self.inputs.push(value_info(name, dims, elements));
+        name.to_owned()
+    }
+
+    /// Adds an input for what the network takes, in the layout of pictures that was asked for.
+    pub(crate) fn add_picture_input(&mut self, name: &str) -> String {
+        let mut dims = self.input_dims().to_vec();
+        if self.layout == ImageLayout::ChannelsFirst {
+            dims.rotate_right(1);
+        }
+        self.add_input(name, &dims, data_type::FLOAT)
+    }
+
+    /// What the network takes is that value.
+    pub(crate) fn set_features(&mut self, layout: ImageLayout, name: String) {
+        self.names.insert((self.model.input, layout), name);
+    }
+
+    /// Nothing but an input gets that name.
+    pub(crate) fn reserve(&mut self, name: &str) {
+        self.used.insert(name.to_owned());
+    }
+
+    /// Adds a value to the outputs. It gets another name if an input has this one.
+    pub(crate) fn add_output(&mut self, name: &str, dims: &[usize], elements: i32, value: String) {
+        if self.inputs.iter().all(|input| input.name != name) {
+            self.used.remove(name);
+        }
+        let name = self.node("Identity", name, &[value], &[]);
+        self.outputs.push(value_info(&name, dims, elements));
+    }
+
+    /// The prediction, and its sizes for a sample.
+    pub(crate) fn prediction(&mut self) -> (String, &'a [usize]) {
+        let id = self.model.prediction;
+        (self.value(id), self.graph.shape(id).dims())
     }
 
     /// The nodes that are written, in order.
@@ -220,6 +278,33 @@ impl<'a> GraphWriter<'a> {
         operands: &[String],
         settings: &[(&str, Setting<'_>)],
     ) -> String {
+        self.node_of("", operator, label, operands, settings)
+    }
+
+    /// As [`node`](Self::node), of the operators of [`LEARNING`].
+    pub(crate) fn learning_node(
+        &mut self,
+        operator: &str,
+        label: &str,
+        operands: &[String],
+        settings: &[(&str, Setting<'_>)],
+    ) -> String {
+        self.node_of(LEARNING, operator, label, operands, settings)
+    }
+
+    /// Whether there are operators of [`LEARNING`].
+    pub(crate) fn has_learning_nodes(&self) -> bool {
+        self.nodes.iter().any(|node| node.domain == LEARNING)
+    }
+
+    fn node_of(
+        &mut self,
+        domain: &str,
+        operator: &str,
+        label: &str,
+        operands: &[String],
+        settings: &[(&str, Setting<'_>)],
+    ) -> String {
         let name = self.unused(label);
         self.nodes.push(NodeProto {
             input: operands.to_vec(),
@@ -227,7 +312,7 @@ impl<'a> GraphWriter<'a> {
             name: name.clone(),
             op_type: operator.to_owned(),
             attribute: settings.iter().map(|(name, setting)| setting.proto(name)).collect(),
-            domain: String::new(),
+            domain: domain.to_owned(),
         });
         name
     }
@@ -300,22 +385,14 @@ impl<'a> GraphWriter<'a> {
         found.next().expect("it is written")
     }
 
-    /// The graph with its input and output.
-    pub(crate) fn finish(mut self) -> GraphProto {
-        let last = self.value(self.model.prediction);
-        self.used.remove(OUTPUT);
-        self.node("Identity", OUTPUT, &[last], &[]);
-        let mut input: Vec<usize> = self.graph.shape(self.model.input).dims().to_vec();
-        if self.layout == ImageLayout::ChannelsFirst {
-            input.rotate_right(1);
-        }
-        let output = self.graph.shape(self.model.prediction).dims().to_vec();
+    /// The graph with its inputs and outputs.
+    pub(crate) fn finish(self) -> GraphProto {
         GraphProto {
             node: self.nodes,
             name: "network".to_owned(),
             initializer: self.initializers.into_iter().map(StoredValue::proto).collect(),
-            input: vec![value_info(INPUT, &input)],
-            output: vec![value_info(OUTPUT, &output)],
+            input: self.inputs,
+            output: self.outputs,
         }
     }
 }
@@ -327,6 +404,14 @@ impl Setting<'_> {
             Self::Number(value) => {
                 proto.f = Some(*value as f32);
                 proto.r#type = Some(attribute_type::FLOAT);
+            }
+            Self::Numbers(values) => {
+                proto.floats = values.to_vec();
+                proto.r#type = Some(attribute_type::FLOATS);
+            }
+            Self::Texts(texts) => {
+                proto.strings = texts.iter().map(|text| text.clone().into_bytes()).collect();
+                proto.r#type = Some(attribute_type::STRINGS);
             }
             Self::Whole(value) => {
                 proto.i = Some(*value);
@@ -379,12 +464,12 @@ pub(crate) fn axis_in(axis: usize, layout: ImageLayout) -> i64 {
 }
 
 /// A value of the batch with these sizes of a sample.
-fn value_info(name: &str, dims: &[usize]) -> ValueInfoProto {
+fn value_info(name: &str, dims: &[usize], elem_type: i32) -> ValueInfoProto {
     let batch = DimensionProto { dim_param: Some(BATCH.to_owned()), dim_value: None };
     let dims =
         dims.iter().map(|&size| DimensionProto { dim_value: Some(size as i64), dim_param: None });
     let shape = TensorShapeProto { dim: std::iter::once(batch).chain(dims).collect() };
-    let tensor_type = TensorTypeProto { elem_type: data_type::FLOAT, shape: Some(shape) };
+    let tensor_type = TensorTypeProto { elem_type, shape: Some(shape) };
     ValueInfoProto {
         name: name.to_owned(),
         r#type: Some(TypeProto { tensor_type: Some(tensor_type) }),
@@ -399,13 +484,21 @@ pub(crate) fn file(graph: GraphProto, layout: ImageLayout, classes: &[String]) -
     if !classes.is_empty() {
         metadata_props.push(entry("classes", classes.join("\n")));
     }
+    let version = |domain: &str, version| OperatorSetIdProto {
+        domain: domain.to_owned(),
+        version: Some(version),
+    };
+    let mut opset_import = vec![version("", OPSET)];
+    if graph.node.iter().any(|node| node.domain == LEARNING) {
+        opset_import.push(version(LEARNING, LEARNING_OPSET));
+    }
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: "gradus".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: String::new(),
         graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: Some(OPSET) }],
+        opset_import,
         metadata_props,
     };
     model.encode_to_vec()

@@ -9,28 +9,30 @@ use crate::proto::HistogramProto;
 ///
 /// Edges that are not finite are left out, with the buckets beside them.
 pub(crate) fn histogram(Quantiles(edges): &Quantiles, count: usize) -> HistogramProto {
-    let each = count as f64 / (edges.len() - 1) as f64;
+    // The numbers of so many buckets.
+    let numbers = |buckets: usize| (count * buckets) as f64 / (edges.len() - 1) as f64;
     let edges = edges.map(f64::from);
     let [min, .., max] = edges;
     let mut histogram = HistogramProto { min, max, ..HistogramProto::default() };
     let finite = edges.array_windows().filter(|ends| ends.iter().all(|end| end.is_finite()));
     // Numbers in a bucket without width would not be drawn.
-    let mut waiting = 0.0;
+    let (mut n_buckets, mut waiting) = (0, 0);
     for &[low, high] in finite {
-        histogram.num += each;
-        histogram.sum += each * f64::midpoint(low, high);
-        histogram.sum_squares += each * (low * low + low * high + high * high) / 3.0;
-        waiting += each;
+        histogram.sum += numbers(1) * f64::midpoint(low, high);
+        histogram.sum_squares += numbers(1) * (low * low + low * high + high * high) / 3.0;
+        n_buckets += 1;
+        waiting += 1;
         if low < high {
             histogram.bucket_limit.push(high);
-            histogram.bucket.push(std::mem::take(&mut waiting));
+            histogram.bucket.push(numbers(std::mem::take(&mut waiting)));
         }
     }
+    histogram.num = numbers(n_buckets);
     match histogram.bucket.last_mut() {
-        Some(last) => *last += waiting,
-        None if waiting > 0.0 => {
+        Some(last) => *last += numbers(waiting),
+        None if waiting > 0 => {
             histogram.bucket_limit.push(max);
-            histogram.bucket.push(waiting);
+            histogram.bucket.push(numbers(waiting));
         }
         None => {}
     }

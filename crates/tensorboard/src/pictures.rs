@@ -140,7 +140,7 @@ mod tests {
 
     fn set(shape: [usize; 3], count: usize) -> Dataset {
         let pixels = (0..count * shape.iter().product::<usize>()).map(|i| (i % 251) as u8);
-        let targets = Targets::Labels { values: vec![0; count], classes: 1 };
+        let targets = Targets::Labels { values: vec![0; count], classes: 2 };
         Dataset::new("set", shape, Features::U8(pixels.collect()), targets).unwrap()
     }
 
@@ -166,7 +166,7 @@ mod tests {
     fn what_is_not_a_picture_has_none() {
         assert_eq!(samples(&set([2, 2, 2], 3), 0..3), None);
         let numbers = Features::F32(vec![0.5; 4]);
-        let targets = Targets::Labels { values: vec![0], classes: 1 };
+        let targets = Targets::Labels { values: vec![0], classes: 2 };
         let reals = Dataset::new("reals", [2, 2, 1], numbers, targets).unwrap();
         assert_eq!(samples(&reals, 0..1), None);
         assert_eq!(filters(&[4], &[weight(&[4, 2])], &[0.0; 8]), None);

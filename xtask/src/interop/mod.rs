@@ -8,6 +8,7 @@ mod case;
 mod comparison;
 mod networks;
 mod onnx;
+mod onnx_rows;
 mod tensorboard;
 mod training;
 
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 use self::case::{Case, NumbersByName};
 use self::comparison::{Comparison, TOLERANCE};
+use self::onnx::OnnxPrograms;
 use crate::{process, python};
 
 const FOLDER: &str = "xtask/src/interop";
@@ -45,6 +47,8 @@ enum InteropPeer {
     Pytorch,
     /// ONNX files in other programs.
     Onnx,
+    /// ONNX files in tract.
+    OnnxRuntimes,
     /// Event files in TensorBoard.
     Tensorboard,
 }
@@ -57,7 +61,10 @@ enum InteropPeer {
 pub(crate) fn run(args: &InteropArgs) -> anyhow::Result<()> {
     let is_chosen = |peer| args.only.is_none_or(|only| only == peer);
     if is_chosen(InteropPeer::Onnx) {
-        onnx::compare()?;
+        onnx::compare(OnnxPrograms::Onnxruntime)?;
+    }
+    if is_chosen(InteropPeer::OnnxRuntimes) {
+        onnx::compare(OnnxPrograms::Runtimes)?;
     }
     if is_chosen(InteropPeer::Tensorboard) {
         tensorboard::compare()?;
@@ -73,7 +80,7 @@ pub(crate) fn run_onnx_if_installed() -> anyhow::Result<Option<String>> {
     if !process::is_installed("python3") {
         return Ok(Some("python3 is not installed".into()));
     }
-    onnx::compare()?;
+    onnx::compare(OnnxPrograms::Onnxruntime)?;
     Ok(None)
 }
 

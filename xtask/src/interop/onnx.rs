@@ -1,7 +1,9 @@
-//! ONNX files in other programs: every preset, each layer and random graphs, with random numbers, in both layouts of images.
+//! ONNX files in other programs: every preset, each layer and random graphs, with random numbers, in both layouts of images,
+//! and trained models that take rows as they are.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -14,31 +16,47 @@ use random_networks::RandomTrial;
 use serde::{Deserialize, Serialize};
 
 use super::networks::{NamedNetwork, networks};
-use super::{FOLDER, process, python};
+use super::{FOLDER, onnx_rows, process, python};
 
 /// The sizes of the batches.
-const BATCHES: [usize; 3] = [1, 2, 7];
+pub(super) const BATCHES: [usize; 3] = [1, 2, 7];
 /// The largest difference, relative to the largest output.
 const TOLERANCE: f64 = 1e-5;
 
 /// A file, and what it is to answer.
 #[derive(Serialize)]
-struct OnnxCase {
-    name: String,
-    file: String,
-    batches: Vec<OnnxBatch>,
+pub(super) struct OnnxCase {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) batches: Vec<OnnxBatch>,
+}
+
+impl OnnxCase {
+    fn has_texts(&self) -> bool {
+        let arrays = self.batches.iter().flat_map(|batch| batch.inputs.values());
+        arrays.into_iter().any(|array| matches!(array.values, Elements::Texts(_)))
+    }
+}
+
+/// Inputs and outputs by their names.
+#[derive(Serialize)]
+pub(super) struct OnnxBatch {
+    pub(super) inputs: BTreeMap<String, ArrayText>,
+    pub(super) expected: BTreeMap<String, ArrayText>,
 }
 
 #[derive(Serialize)]
-struct OnnxBatch {
-    samples: ArrayText,
-    expected: ArrayText,
-}
-
-#[derive(Serialize)]
-struct ArrayText {
+pub(super) struct ArrayText {
     shape: Vec<usize>,
-    values: Vec<f32>,
+    values: Elements,
+}
+
+/// The elements of an array: what is not finite is `null`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Elements {
+    Numbers(Vec<f32>),
+    Texts(Vec<String>),
 }
 
 /// What `onnx.py` writes: the version of each program, and for each case and program the largest difference, or what went
@@ -49,55 +67,101 @@ struct OnnxAnswers {
     answers: Vec<BTreeMap<String, Result<f64, String>>>,
 }
 
+/// The programs that run the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnnxPrograms {
+    /// onnxruntime, and the checker of the package `onnx`.
+    Onnxruntime,
+    /// tract, which has no texts.
+    Runtimes,
+}
+
 /// Compares all files and prints a table.
 ///
 /// # Errors
 ///
 /// If numbers differ, or a program refuses a file.
-pub(super) fn compare() -> anyhow::Result<()> {
-    let requirements = format!("{FOLDER}/requirements-onnx.txt");
-    let python = python::environment(&process::cache("interop-onnx")?, &requirements)?;
+pub(super) fn compare(programs: OnnxPrograms) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let presets = presets::ALL.iter().map(|preset| {
-        let network = preset.experiment().model;
-        NamedNetwork { name: preset.name.to_owned(), network, seed: 1 }
-    });
-    let mut cases = Vec::new();
-    for (number, named) in presets.chain(networks()?).enumerate() {
-        let is_image = named.network.input.len() == 3;
-        let layouts = [ImageLayout::ChannelsFirst, ImageLayout::ChannelsLast];
-        for &layout in &layouts[..if is_image { 2 } else { 1 }] {
-            let (file, case) = case(&named, layout)?;
-            let path = folder.path().join(format!("{number}-{}.onnx", layout.name()));
-            fs::write(&path, file)?;
-            cases.push(OnnxCase { file: path.display().to_string(), ..case });
-        }
-    }
-    let [asked, answered] = ["cases.json", "answers.json"].map(|name| folder.path().join(name));
+    let cases = write_cases(folder.path())?;
+    let asked = folder.path().join("cases.json");
     fs::write(&asked, serde_json::to_string(&cases)?)?;
-    let script = format!("{FOLDER}/onnx_files.py");
-    process::run(Command::new(python).arg(script).args([&asked, &answered]))?;
-    let text = fs::read_to_string(&answered).context("answers.json")?;
-    let OnnxAnswers { versions, answers } = serde_json::from_str(&text).context("answers.json")?;
+    let answered = folder.path().join("answers.json");
+    let OnnxAnswers { versions, answers } = match programs {
+        OnnxPrograms::Onnxruntime => {
+            ask("interop-onnx", &["onnx", "onnxruntime"], &asked, &answered)?
+        }
+        OnnxPrograms::Runtimes => ask("interop-tract", &["tract"], &asked, &answered)?,
+    };
     ensure!(answers.len() == cases.len(), "{} cases, {} answers", cases.len(), answers.len());
-    let is_wrong = |answer: &Result<f64, String>| !answer.as_ref().is_ok_and(|&e| e <= TOLERANCE);
+    let is_expected = |case: &OnnxCase, answer: &Result<f64, String>| match answer {
+        Ok(difference) => *difference <= TOLERANCE,
+        Err(_) => programs == OnnxPrograms::Runtimes && case.has_texts(),
+    };
     let rows = cases.iter().zip(&answers).map(|(case, answers)| {
         let cells = answers.values().map(|answer| match answer {
-            Ok(error) if !is_wrong(answer) => format!("{error:.1e}"),
-            Ok(error) => format!("{error:.1e}, DIFFERS"),
+            Ok(difference) if is_expected(case, answer) => format!("{difference:.1e}"),
+            Ok(difference) => format!("{difference:.1e}, DIFFERS"),
+            Err(why) if is_expected(case, answer) => format!("not run: {why}"),
             Err(why) => format!("REFUSED: {why}"),
         });
         std::iter::once(case.name.clone()).chain(cells).collect()
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    let programs: Vec<String> = versions.keys().map(|name| format!("<{name}")).collect();
+    let names: Vec<String> = versions.keys().map(|name| format!("<{name}")).collect();
     let headings: Vec<&str> =
-        std::iter::once("<network").chain(programs.iter().map(|name| &**name)).collect();
+        std::iter::once("<network").chain(names.iter().map(|name| &**name)).collect();
     table::write(&mut std::io::stdout(), headings, &rows)?;
     println!("{} files, {versions:?}, tolerance {TOLERANCE:.0e}", cases.len());
-    let n_wrong = answers.iter().filter(|answers| answers.values().any(is_wrong)).count();
+    for program in versions.keys() {
+        let found = answers.iter().filter_map(|answers| answers[program].as_ref().ok());
+        let (count, worst) = found.fold((0, 0.0_f64), |(n, worst), &e| (n + 1, worst.max(e)));
+        println!("{program}: ran {count} of {} files, largest difference {worst:.1e}", cases.len());
+    }
+    let is_wrong = |(case, answers): &(&OnnxCase, &BTreeMap<String, Result<f64, String>>)| {
+        !answers.values().all(|answer| is_expected(case, answer))
+    };
+    let n_wrong = cases.iter().zip(&answers).filter(is_wrong).count();
     ensure!(n_wrong == 0, "{n_wrong} of {} files differ or are refused", cases.len());
     Ok(())
+}
+
+/// Writes all files, and returns what they are to answer.
+fn write_cases(folder: &Path) -> anyhow::Result<Vec<OnnxCase>> {
+    let presets = presets::ALL.iter().map(|preset| {
+        let network = preset.experiment().model;
+        NamedNetwork { name: preset.name.to_owned(), network, seed: 1 }
+    });
+    let mut files = onnx_rows::cases(folder)?;
+    for named in presets.chain(networks()?) {
+        let is_image = named.network.input.len() == 3;
+        let layouts = [ImageLayout::ChannelsFirst, ImageLayout::ChannelsLast];
+        for &layout in &layouts[..if is_image { 2 } else { 1 }] {
+            files.push(case(&named, layout)?);
+        }
+    }
+    let written = files.into_iter().enumerate().map(|(number, (file, case))| {
+        let path = folder.join(format!("{number}.onnx"));
+        fs::write(&path, file)?;
+        Ok(OnnxCase { file: path.display().to_string(), ..case })
+    });
+    written.collect()
+}
+
+/// Asks programs that Python runs, in the environment of that name.
+fn ask(
+    environment: &str,
+    programs: &[&str],
+    asked: &Path,
+    answered: &Path,
+) -> anyhow::Result<OnnxAnswers> {
+    let requirements =
+        format!("{FOLDER}/requirements-{}.txt", environment.trim_start_matches("interop-"));
+    let python = python::environment(&process::cache(environment)?, &requirements)?;
+    let script = format!("{FOLDER}/onnx_files.py");
+    process::run(Command::new(python).arg(script).args([asked, answered]).args(programs))?;
+    let text = fs::read_to_string(answered).context("answers.json")?;
+    serde_json::from_str(&text).context("answers.json")
 }
 
 /// A network as a file, and what it gives for random samples.
@@ -112,8 +176,11 @@ fn case(named: &NamedNetwork, layout: ImageLayout) -> anyhow::Result<(Vec<u8>, O
         parameters: &first.parameters,
         running_statistics: &first.running_statistics,
         classes: Vec::new(),
+        rows: None,
     };
-    let file = trained.to_onnx(&OnnxOptions { layout }).with_context(|| name.clone())?;
+    let file = trained
+        .to_onnx(&OnnxOptions { layout, ..OnnxOptions::default() })
+        .with_context(|| name.clone())?;
     let batches = BATCHES.map(|batch| {
         let trial = trial(batch);
         let prediction = trial.model.prediction;
@@ -125,7 +192,9 @@ fn case(named: &NamedNetwork, layout: ImageLayout) -> anyhow::Result<(Vec<u8>, O
             }
             _ => ArrayText::of(&trial.samples),
         };
-        Ok(OnnxBatch { samples, expected: ArrayText::of(&expected) })
+        let named = |name: &str, array| BTreeMap::from([(name.to_owned(), array)]);
+        let expected = named("output", ArrayText::of(&expected));
+        Ok(OnnxBatch { inputs: named("input", samples), expected })
     });
     let batches = batches.into_iter().collect::<anyhow::Result<_>>()?;
     let name = format!("{name}, {}", layout.name());
@@ -134,6 +203,14 @@ fn case(named: &NamedNetwork, layout: ImageLayout) -> anyhow::Result<(Vec<u8>, O
 
 impl ArrayText {
     fn of(tensor: &Tensor<f32>) -> Self {
-        Self { shape: tensor.shape().to_vec(), values: tensor.values().to_vec() }
+        Self::of_numbers(tensor.shape().to_vec(), tensor.values().to_vec())
+    }
+
+    pub(super) fn of_numbers(shape: Vec<usize>, values: Vec<f32>) -> Self {
+        Self { shape, values: Elements::Numbers(values) }
+    }
+
+    pub(super) fn of_texts(shape: Vec<usize>, values: Vec<String>) -> Self {
+        Self { shape, values: Elements::Texts(values) }
     }
 }

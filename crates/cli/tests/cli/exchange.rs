@@ -41,6 +41,12 @@ fn weights_go_to_other_programs_and_come_back_with_the_same_predictions() {
     let bytes = fs::read(sandbox.path("net.onnx")).unwrap();
     let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     assert!(has(b"Gemm") && has(b"channels-last") && !has(b"BatchNormalization"));
+    assert!(!has(b"probabilities"));
+    sandbox.succeeds("export here --onnx rows.onnx --with-transforms");
+    let bytes = fs::read(sandbox.path("rows.onnx")).unwrap();
+    let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    assert!(has(b"label_index") && has(b"probabilities"));
+    assert!(sandbox.refused("export here --npz w.npz --with-transforms").contains("--onnx"));
     assert!(sandbox.refused("export here").contains("--onnx"));
 }
 

@@ -1,8 +1,8 @@
 //! Rows of a table by their numbers.
 
 use super::OpNode;
-use super::formulas::OperatorChain;
 use crate::ImageLayout::ChannelsLast;
+use crate::chain::OperatorChain;
 use crate::proto::data_type;
 use crate::writer::{GraphWriter, Setting};
 
@@ -20,6 +20,6 @@ impl OperatorChain<'_, '_> {
     /// The nearest whole numbers, as numbers of rows.
     pub(super) fn whole(&mut self, x: &str) -> String {
         let rounded = self.of("Round", &[x]);
-        self.with("Cast", &[&rounded], &[("to", Setting::Whole(data_type::INT64.into()))])
+        self.cast(&rounded, data_type::INT64)
     }
 }

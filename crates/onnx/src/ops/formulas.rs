@@ -1,6 +1,7 @@
 //! Functions of each element that not every runtime has: written as smaller ones.
 
 use super::OpNode;
+use crate::chain::OperatorChain;
 use crate::proto::data_type;
 use crate::writer::{GraphWriter, Setting};
 
@@ -12,7 +13,7 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
         "gelu" if node.attributes.form("form") == Some("exact") => {
             let scaled = formula.times(&x, std::f64::consts::FRAC_1_SQRT_2);
             let erf = formula.of("Erf", &[&scaled]);
-            formula.half_of_one_plus(&x, &erf)
+            half_of_one_plus(&mut formula, &x, &erf)
         }
         "gelu" => {
             let square = formula.of("Mul", &[&x, &x]);
@@ -21,7 +22,7 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
             let sum = formula.of("Mul", &[&x, &factor]);
             let scaled = formula.times(&sum, (2.0 / std::f64::consts::PI).sqrt());
             let tanh = formula.of("Tanh", &[&scaled]);
-            formula.half_of_one_plus(&x, &tanh)
+            half_of_one_plus(&mut formula, &x, &tanh)
         }
         "hard_swish" => {
             let settings = [("alpha", Setting::Number(1.0 / 6.0)), ("beta", Setting::Number(0.5))];
@@ -44,8 +45,7 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
         "step" => {
             let zero = formula.number(0.0);
             let is_above = formula.of("Greater", &[&x, &zero]);
-            let to = [("to", Setting::Whole(data_type::FLOAT.into()))];
-            formula.with("Cast", &[&is_above], &to)
+            formula.cast(&is_above, data_type::FLOAT)
         }
         other => unreachable!("{other} is not in the list"),
     };
@@ -53,47 +53,9 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
     Ok(())
 }
 
-/// The operators of one op.
-pub(super) struct OperatorChain<'a, 'b> {
-    pub(super) writer: &'a mut GraphWriter<'b>,
-    pub(super) label: &'a str,
-}
-
-impl OperatorChain<'_, '_> {
-    /// An operator of values.
-    pub(super) fn of(&mut self, operator: &str, operands: &[&str]) -> String {
-        self.with(operator, operands, &[])
-    }
-
-    /// An operator with settings.
-    pub(super) fn with(
-        &mut self,
-        operator: &str,
-        operands: &[&str],
-        settings: &[(&str, Setting<'_>)],
-    ) -> String {
-        let operands: Vec<String> = operands.iter().map(|&name| name.to_owned()).collect();
-        self.writer.node(operator, self.label, &operands, settings)
-    }
-
-    pub(super) fn number(&mut self, value: f64) -> String {
-        self.writer.scalar(&format!("{}/constant", self.label), value)
-    }
-
-    fn times(&mut self, x: &str, factor: f64) -> String {
-        let factor = self.number(factor);
-        self.of("Mul", &[x, &factor])
-    }
-
-    pub(super) fn plus(&mut self, x: &str, term: f64) -> String {
-        let term = self.number(term);
-        self.of("Add", &[x, &term])
-    }
-
-    /// `½ x (1 + y)`.
-    fn half_of_one_plus(&mut self, x: &str, y: &str) -> String {
-        let sum = self.plus(y, 1.0);
-        let half = self.times(x, 0.5);
-        self.of("Mul", &[&half, &sum])
-    }
+/// `½ x (1 + y)`.
+fn half_of_one_plus(formula: &mut OperatorChain<'_, '_>, x: &str, y: &str) -> String {
+    let sum = formula.plus(y, 1.0);
+    let half = formula.times(x, 0.5);
+    formula.of("Mul", &[&half, &sum])
 }

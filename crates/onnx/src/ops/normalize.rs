@@ -2,8 +2,8 @@
 //! before it, if nothing else reads that.
 
 use super::OpNode;
-use super::formulas::OperatorChain;
 use crate::ImageLayout::ChannelsFirst;
+use crate::chain::OperatorChain;
 use crate::writer::GraphWriter;
 
 pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), String> {

@@ -1,10 +1,10 @@
 //! Class numbers as vectors of 0 and 1.
 
 use super::OpNode;
-use super::formulas::OperatorChain;
 use crate::ImageLayout::ChannelsLast;
+use crate::chain::OperatorChain;
 use crate::proto::data_type;
-use crate::writer::{GraphWriter, Setting};
+use crate::writer::GraphWriter;
 
 pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), String> {
     let labels = writer.value(node.operands[0]);
@@ -16,7 +16,7 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
     let whole = formula.whole(&labels);
     let column = formula.of("Unsqueeze", &[&whole, &last]);
     let is_it = formula.of("Equal", &[&column, &numbers]);
-    let y = formula.with("Cast", &[&is_it], &[("to", Setting::Whole(data_type::FLOAT.into()))]);
+    let y = formula.cast(&is_it, data_type::FLOAT);
     writer.set(node.id, ChannelsLast, y);
     Ok(())
 }

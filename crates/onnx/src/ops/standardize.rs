@@ -1,8 +1,8 @@
 //! Mean 0 and variance 1 within groups: layer and group normalisation.
 
 use super::OpNode;
-use super::formulas::OperatorChain;
 use crate::ImageLayout::ChannelsLast;
+use crate::chain::OperatorChain;
 use crate::writer::{GraphWriter, Setting, wholes};
 
 pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), String> {

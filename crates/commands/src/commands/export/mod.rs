@@ -23,8 +23,8 @@ use crate::output::thousands;
 /// as event files.
 ///
 /// ONNX: opset 17; the first axis is a batch of any size. The input are the features of the network, after all transforms
-/// of the data: pixels that were scaled, columns that were standardised. Dropout is left out, batch normalisation becomes
-/// part of the layer before it.
+/// of the data: pixels that were scaled, columns that were standardised; with --with-transforms an input for each column, before
+/// them. Dropout is left out, batch normalisation becomes part of the layer before it.
 ///
 /// Rust: a crate without dependencies that needs no standard library and allocates nothing, with the bits of Gradus in portable
 /// arithmetic (GRADUS_ISA=portable), a C interface and samples to test itself. It takes rows of the data as they are, where

@@ -18,6 +18,11 @@ pub(super) struct OnnxFileArgs {
     /// The order of the axes of images that go into the ONNX file; it stands in its metadata.
     #[arg(long, value_enum, value_name = "LAYOUT", default_value = "channels-first")]
     image_layout: LayoutArg,
+
+    /// Take rows as they are in the data into the ONNX file, and give classes with probabilities, or numbers in the unit of the
+    /// target.
+    #[arg(long, requires = "onnx")]
+    with_transforms: bool,
 }
 
 /// An order of axes.
@@ -45,7 +50,8 @@ impl OnnxFileArgs {
 
     pub(super) fn write(&self, saved: &SavedModel, out: &mut dyn Write) -> anyhow::Result<()> {
         let Some(file) = &self.onnx else { return Ok(()) };
-        let options = OnnxOptions { layout: self.image_layout.into() };
+        let (layout, with_transforms) = (self.image_layout.into(), self.with_transforms);
+        let options = OnnxOptions { layout, with_transforms };
         write_file(file, &to_onnx(saved, &options)?, out)
     }
 }
