@@ -1,4 +1,4 @@
-//! Trained networks as ONNX files, which other programs run with the same numbers.
+//! Trained networks as ONNX files, which other programs run with the same numbers, and networks of others from such files.
 //!
 //! A file has opset 17: operators that some runtime lacks in it are written as smaller ones (`docs/onnx.md` names them).
 //! What depends on no sample is computed here and written as a constant; bias and batch normalisation become part of the
@@ -15,10 +15,13 @@
 mod constants;
 mod ops;
 mod proto;
+mod reader;
 mod writer;
 
 use nn::{Model, NetworkError};
 use runs::SavedModel;
+
+pub use crate::reader::{ImportError, ImportedNetwork, read_network, readable_operators};
 
 use crate::constants::Constants;
 use crate::writer::GraphWriter;

@@ -340,6 +340,7 @@ impl<'a> GraphWriter<'a> {
             initializer: self.initializers.into_iter().map(StoredValue::proto).collect(),
             input: vec![value_info(INPUT, &input)],
             output: vec![value_info(OUTPUT, &output)],
+            sparse_initializer: Vec::new(),
         }
     }
 }
@@ -380,6 +381,7 @@ impl StoredValue {
             data_type: Some(data_type),
             name: self.name,
             raw_data: Some(raw_data),
+            ..TensorProto::default()
         }
     }
 }
