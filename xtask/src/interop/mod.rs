@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, and its ONNX files in other programs.
+//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, its ONNX files in other programs, and those of
+//! others here.
 //!
 //! Cases are random graphs, single layers and losses (loss, prediction, all gradients), and optimizers with schedules
 //! (every loss and rate, the last parameters). Each becomes a description in JSON, from which `pytorch.py` builds the
@@ -6,6 +7,7 @@
 
 mod case;
 mod comparison;
+mod import;
 mod networks;
 mod onnx;
 mod training;
@@ -44,6 +46,8 @@ enum InteropPeer {
     Pytorch,
     /// ONNX files in other programs.
     Onnx,
+    /// Files of other programs here.
+    Import,
 }
 
 /// Compares all cases and prints tables.
@@ -55,6 +59,9 @@ pub(crate) fn run(args: &InteropArgs) -> anyhow::Result<()> {
     let is_chosen = |peer| args.only.is_none_or(|only| only == peer);
     if is_chosen(InteropPeer::Onnx) {
         onnx::compare()?;
+    }
+    if is_chosen(InteropPeer::Import) {
+        import::compare()?;
     }
     if is_chosen(InteropPeer::Pytorch) {
         compare_with_pytorch()?;

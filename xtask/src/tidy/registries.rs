@@ -32,6 +32,11 @@ enum RegistryEntry {
 const REGISTRIES: &[Registry] = &[
     registry("crates/graph/src/ops", "crates/graph/src/ops/mod.rs", RegistryEntry::Module),
     registry("crates/onnx/src/ops", "crates/onnx/src/ops/mod.rs", RegistryEntry::Module),
+    registry(
+        "crates/onnx/src/reader/operators",
+        "crates/onnx/src/reader/operators/mod.rs",
+        RegistryEntry::Module,
+    ),
     registry("crates/nn/src/layers", "crates/nn/src/layers/mod.rs", RegistryEntry::ModuleAndItem),
     registry("crates/nn/src/losses", "crates/nn/src/losses/mod.rs", RegistryEntry::ModuleAndItem),
     registry("crates/nn/src/init", "crates/nn/src/init/mod.rs", RegistryEntry::ModuleAndItem),

@@ -1,4 +1,7 @@
-//! `import`: make a model of weights that another program trained.
+//! `import`: make a model of what another program trained.
+
+mod network;
+mod weights;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,94 +9,106 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use diagnostics::table;
-use gradus::data::readers::npz;
-use gradus::nn::Mode;
-use gradus::runs::SavedModel;
-use gradus::weights::{NameScheme, NumberArray, TakenWeights, WeightPlan, read_safetensors};
+use gradus::runs::{Experiment, Parts, SavedModel};
 
 use super::export::SchemeArg;
 use crate::experiment::ExperimentArgs;
 
-/// The most bytes of a file of weights.
+/// The most bytes of a file.
 const MAX_BYTES: u64 = 16 << 30;
 
-/// Make a model of weights that PyTorch, Keras or "Deep Learning from Scratch" trained.
+/// Make a model of what PyTorch, Keras or "Deep Learning from Scratch" trained.
 ///
-/// The network is that of an experiment, which also names the data, and so what the features are. Each layer takes the
-/// tensors of its name: `fc1.weight` those of a layer called `fc1`, `0.weight` in a `Sequential`, `dense/kernel`, `W1`. If
-/// names are others, layers take tensors of the right shapes in the order of their names; the table says which. Axes and, behind a
-/// flattened image, features are put in the order that they have here.
+/// An ONNX file holds the network; --network then gives the data, and so what the features are. Without it, what goes in are the
+/// features as they are, and commands that need data say so. A softmax at the end is left out, since losses take logits.
+///
+/// Files of weights need --network. Each layer takes the tensors of its name: `fc1.weight` those of a layer called `fc1`,
+/// `0.weight` in a `Sequential`, `dense/kernel`, `W1`. If names are others, layers take tensors of the right shapes in the order
+/// of their names; the table says which. Axes and, behind a flattened image, features are put in the order that they have here.
 ///
 /// Exits 0 on success, 2 on an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
-    /// Safetensors file or NPZ archive.
+    /// ONNX file, safetensors file or NPZ archive.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Preset or experiment file with the network.
+    /// Preset or experiment file with the data and, for weights, the network.
     #[arg(long, value_name = "PRESET or FILE.toml")]
-    network: String,
+    network: Option<String>,
 
     /// The model to write.
     #[arg(long, short, value_name = "FILE.safetensors")]
     out: PathBuf,
 
-    /// Whose names and layouts the file has [default: what most names look like].
+    /// Write the experiment too, to train further: gradus train FILE.toml --start FILE.safetensors.
+    #[arg(long, value_name = "FILE.toml")]
+    experiment: Option<PathBuf>,
+
+    /// Whose names and layouts weights have [default: what most names look like].
     #[arg(long, value_enum, value_name = "SCHEME")]
     names: Option<SchemeArg>,
 }
 
 pub(crate) fn run(args: &ImportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let name = || args.file.display().to_string();
-    let tensors = read(&args.file).with_context(name)?;
-    let detected = NameScheme::of_names(tensors.iter().map(|tensor| &*tensor.name));
-    let Some(scheme) = args.names.map(NameScheme::from).or(detected) else {
-        let found: Vec<&str> = tensors.iter().take(5).map(|tensor| &*tensor.name).collect();
+    let bytes = files::read(&args.file, MAX_BYTES).with_context(|| args.name())?;
+    if let Some((what, python)) = foreign(&bytes) {
+        let (name, python) = (args.name(), python.replace("FILE", &args.name()));
         bail!(
-            "{}: expected names such as `fc1.weight`, `dense/kernel` or `W1`, found {}",
-            name(),
-            found.join(", ")
+            "{name}: found {what}; these lines of Python make a file of it that can be read:\n{python}"
         );
+    }
+    let model = match is_onnx(&args.file, &bytes) {
+        true => network::read(args, &bytes, out)?,
+        false => weights::read(args, &bytes, out)?,
     };
-    let experiment = ExperimentArgs { experiment: Some(args.network.clone()), set: Vec::new() };
-    let read = experiment.read(&[])?;
-    let parts = read.experiment.data.prepare(read.open_data()?)?;
-    let (found, expected) = (parts.train.sample_shape(), &read.experiment.model.input);
-    ensure!(
-        found == expected,
-        "{}: the network takes samples of {expected:?}, its data have {found:?}",
-        args.network
-    );
-    let transforms = Arc::clone(parts.transforms().context("prepared parts")?);
-    let experiment = read.experiment;
-    let model = experiment.network(Mode::Evaluate)?;
-    let plan = WeightPlan::new(&experiment.model, &model, scheme)?;
-    let TakenWeights { parameters, running_statistics, layers } =
-        plan.take(&tensors).with_context(name)?;
-    SavedModel { experiment, transforms, parameters, running_statistics }.write(&args.out)?;
-    let rows: Vec<[String; 2]> =
-        layers.into_iter().map(|taken| [taken.layer, taken.found]).collect();
-    table::write(out, ["<layer", "<weights"], &rows)?;
+    model.write(&args.out)?;
     writeln!(out, "{}", args.out.display())?;
+    if let Some(file) = &args.experiment {
+        files::write_whole(file, model.experiment.to_text().as_bytes())
+            .with_context(|| format!("writing {}", file.display()))?;
+        writeln!(out, "{}", file.display())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tensors of a file, by what its bytes are.
-fn read(path: &Path) -> anyhow::Result<Vec<NumberArray>> {
-    let bytes = files::read(path, MAX_BYTES)?;
-    let file = path.display().to_string();
-    if let Some((what, python)) = foreign(&bytes) {
-        let python = python.replace("FILE", &file);
-        bail!("found {what}; these lines of Python make a file of it that can be read:\n{python}");
+impl ImportArgs {
+    /// The file in messages.
+    fn name(&self) -> String {
+        self.file.display().to_string()
     }
-    if bytes.starts_with(b"PK") {
-        return Ok(npz::read_arrays(&file, &bytes)?);
+
+    /// The experiment of `--network` with its data; none without it.
+    fn experiment(&self) -> anyhow::Result<Option<(Experiment, Parts)>> {
+        let Some(network) = &self.network else { return Ok(None) };
+        let experiment = ExperimentArgs { experiment: Some(network.clone()), set: Vec::new() };
+        let read = experiment.read(&[])?;
+        let parts = read.experiment.data.prepare(read.open_data()?)?;
+        Ok(Some((read.experiment, parts)))
     }
-    let is_safetensors = bytes.get(8) == Some(&b'{');
-    ensure!(is_safetensors, "expected a safetensors file or an NPZ archive");
-    Ok(read_safetensors(&bytes)?)
+}
+
+/// A model of an experiment whose data are `parts`.
+fn with_data(
+    experiment: Experiment,
+    parts: &Parts,
+    parameters: Vec<f32>,
+    running_statistics: Vec<f32>,
+) -> anyhow::Result<SavedModel> {
+    let (found, expected) = (parts.train.sample_shape(), &experiment.model.input);
+    ensure!(
+        found == expected,
+        "{}: the network takes samples of {expected:?}, its data have {found:?}",
+        experiment.name
+    );
+    let transforms = Arc::clone(parts.transforms().context("prepared parts")?);
+    Ok(SavedModel { experiment, transforms, parameters, running_statistics })
+}
+
+/// Whether a file is named as ONNX files are, or begins with the number of a version as they do.
+fn is_onnx(file: &Path, bytes: &[u8]) -> bool {
+    file.extension().is_some_and(|extension| extension == "onnx")
+        || matches!(bytes, [0x08, 1..=32, ..]) && bytes.get(8) != Some(&b'{')
 }
 
 /// A file that runs code or needs another library: what it is, and how Python makes one of it that can be read.
