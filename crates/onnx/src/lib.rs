@@ -1,4 +1,4 @@
-//! Trained networks as ONNX files, which other programs run with the same numbers.
+//! Trained networks as ONNX files, which other programs run with the same numbers, and networks of others from such files.
 //!
 //! A file has opset 17: operators that some runtime lacks in it are written as smaller ones (`docs/onnx.md` names them).
 //! What depends on no sample is computed here and written as a constant; bias and batch normalisation become part of the
@@ -16,6 +16,7 @@ mod chain;
 mod ops;
 mod predictions;
 mod proto;
+mod reader;
 mod transforms;
 mod writer;
 
@@ -23,6 +24,8 @@ use data::{FittedTarget, FittedTransforms};
 use nn::losses::Prediction;
 use nn::{Model, NetworkError, TrainedGraph};
 use runs::SavedModel;
+
+pub use crate::reader::{ImportError, ImportedNetwork, read_network, readable_operators};
 
 use crate::writer::{GraphWriter, INPUT};
 

@@ -54,6 +54,9 @@ pub(crate) struct GraphProto {
     pub(crate) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub(crate) output: Vec<ValueInfoProto>,
+    /// Not read: whether there are any is what counts.
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    pub(crate) sparse_initializer: Vec<Vec<u8>>,
 }
 
 /// An operator with its operands and results.
@@ -86,12 +89,18 @@ pub(crate) struct AttributeProto {
     pub(crate) s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub(crate) t: Option<TensorProto>,
+    /// A graph inside an operator, which is not read.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub(crate) g: Option<Vec<u8>>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub(crate) strings: Vec<Vec<u8>>,
+    /// Graphs inside an operator, which are not read.
+    #[prost(bytes = "vec", repeated, tag = "11")]
+    pub(crate) graphs: Vec<Vec<u8>>,
     /// One of [`attribute_type`].
     #[prost(int32, optional, tag = "20")]
     pub(crate) r#type: Option<i32>,
@@ -119,20 +128,45 @@ pub(crate) struct TensorProto {
     /// One of [`data_type`].
     #[prost(int32, optional, tag = "2")]
     pub(crate) data_type: Option<i32>,
+    #[prost(float, repeated, tag = "4")]
+    pub(crate) float_data: Vec<f32>,
+    /// Numbers of at most 32 bits, and the bits of floating-point numbers of 16.
+    #[prost(int32, repeated, tag = "5")]
+    pub(crate) int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub(crate) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(crate) name: String,
     #[prost(bytes = "vec", optional, tag = "9")]
     pub(crate) raw_data: Option<Vec<u8>>,
+    #[prost(double, repeated, tag = "10")]
+    pub(crate) double_data: Vec<f64>,
+    /// Where the elements are in another file.
+    #[prost(message, repeated, tag = "13")]
+    pub(crate) external_data: Vec<StringStringEntryProto>,
+    /// 1 if the elements are in another file.
+    #[prost(int32, optional, tag = "14")]
+    pub(crate) data_location: Option<i32>,
 }
 
 /// The types of elements.
 pub(crate) mod data_type {
     /// 32-bit floating point.
     pub(crate) const FLOAT: i32 = 1;
+    /// 32-bit whole numbers.
+    pub(crate) const INT32: i32 = 6;
     /// 64-bit whole numbers.
     pub(crate) const INT64: i32 = 7;
     /// Texts.
     pub(crate) const STRING: i32 = 8;
+    /// 0 or 1.
+    pub(crate) const BOOL: i32 = 9;
+    /// 16-bit floating point.
+    pub(crate) const FLOAT16: i32 = 10;
+    /// 64-bit floating point.
+    pub(crate) const DOUBLE: i32 = 11;
+    /// 16-bit floating point with the exponent of 32 bits.
+    pub(crate) const BFLOAT16: i32 = 16;
 }
 
 /// The name and type of an input or output.

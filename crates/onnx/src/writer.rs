@@ -393,6 +393,7 @@ impl<'a> GraphWriter<'a> {
             initializer: self.initializers.into_iter().map(StoredValue::proto).collect(),
             input: self.inputs,
             output: self.outputs,
+            sparse_initializer: Vec::new(),
         }
     }
 }
@@ -441,6 +442,7 @@ impl StoredValue {
             data_type: Some(data_type),
             name: self.name,
             raw_data: Some(raw_data),
+            ..TensorProto::default()
         }
     }
 }

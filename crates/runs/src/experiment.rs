@@ -294,6 +294,11 @@ pub enum ExperimentError {
         "source \"memory\": the data was passed by a program and is not kept; name another source"
     )]
     Memory,
+    /// The network came without data.
+    #[error(
+        "source \"none\": the network came without data; import it again with `--network EXPERIMENT`, whose data it then has"
+    )]
+    NoData,
 }
 
 /// What two tables have, one below the other, with what probably mends it.

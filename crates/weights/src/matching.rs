@@ -108,8 +108,10 @@ impl WeightPlan {
     /// The group of each layer, if all have one of their name and no group is left.
     fn by_name(&self, groups: &[(String, Group<'_>)]) -> Option<Vec<usize>> {
         let of_layer = |layer: &LayerPlan| {
+            // The name of a layer has no dots: `layer1_0_conv` takes what is called `layer1.0.conv`.
             let fits = |(name, group): &(String, Group<'_>)| {
-                *name == layer.name && signature_of(group) == self.signature(layer)
+                (*name == layer.name || name.replace('.', "_") == layer.name)
+                    && signature_of(group) == self.signature(layer)
             };
             groups.iter().position(fits)
         };

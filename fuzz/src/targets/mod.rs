@@ -22,9 +22,11 @@ targets! {
     model,
     npy,
     npz,
+    onnx,
     picture,
     transforms,
     tuning,
+    weights,
 }
 
 /// The reader that the environment names.

@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, and its files in other programs.
+//! `cargo xtask interop`: the numbers of Gradus beside those of PyTorch, in f64, its files in other programs, and those of others
+//! here.
 //!
 //! Cases are random graphs, single layers and losses (loss, prediction, all gradients), and optimizers with schedules
 //! (every loss and rate, the last parameters). Each becomes a description in JSON, from which `pytorch.py` builds the
@@ -6,6 +7,7 @@
 
 mod case;
 mod comparison;
+mod import;
 mod networks;
 mod onnx;
 mod onnx_rows;
@@ -51,6 +53,8 @@ enum InteropPeer {
     OnnxRuntimes,
     /// Event files in TensorBoard.
     Tensorboard,
+    /// Files of other programs here.
+    Import,
 }
 
 /// Compares all cases and prints tables.
@@ -68,6 +72,9 @@ pub(crate) fn run(args: &InteropArgs) -> anyhow::Result<()> {
     }
     if is_chosen(InteropPeer::Tensorboard) {
         tensorboard::compare()?;
+    }
+    if is_chosen(InteropPeer::Import) {
+        import::compare()?;
     }
     if is_chosen(InteropPeer::Pytorch) {
         compare_with_pytorch()?;

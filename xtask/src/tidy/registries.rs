@@ -37,6 +37,11 @@ const REGISTRIES: &[Registry] = &[
         "crates/static-network/src/ops/mod.rs",
         RegistryEntry::Module,
     ),
+    registry(
+        "crates/onnx/src/reader/operators",
+        "crates/onnx/src/reader/operators/mod.rs",
+        RegistryEntry::Module,
+    ),
     registry("crates/nn/src/layers", "crates/nn/src/layers/mod.rs", RegistryEntry::ModuleAndItem),
     registry("crates/nn/src/losses", "crates/nn/src/losses/mod.rs", RegistryEntry::ModuleAndItem),
     registry("crates/nn/src/init", "crates/nn/src/init/mod.rs", RegistryEntry::ModuleAndItem),

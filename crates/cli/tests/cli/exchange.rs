@@ -51,6 +51,45 @@ fn weights_go_to_other_programs_and_come_back_with_the_same_predictions() {
 }
 
 #[test]
+fn a_network_comes_back_from_onnx_with_data_or_without_and_is_trained_further() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    for layout in ["channels-first", "channels-last"] {
+        sandbox.succeeds(&format!("export here --onnx net.onnx --image-layout {layout}"));
+        let ran = sandbox.succeeds("import net.onnx --out plain.safetensors");
+        ran.tells(&["plain.safetensors"]);
+        sandbox.succeeds("summary plain.safetensors").tells(&["conv2d", "linear"]);
+        let error = sandbox.refused("eval plain.safetensors");
+        assert!(error.contains("came without data") && error.contains("--network"), "{error}");
+        sandbox.succeeds("export plain.safetensors --onnx again.onnx");
+        let import =
+            "import again.onnx --network net.toml --experiment more.toml --out back.safetensors";
+        sandbox.succeeds(import).tells(&["back.safetensors", "more.toml"]);
+        let [expected, found] = ["here", "back.safetensors"].map(|model| {
+            let metrics = sandbox.succeeds(&format!("eval {model} --json")).json();
+            metrics["metrics"]["loss"].as_f64().unwrap()
+        });
+        assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{found}, {expected}");
+    }
+    sandbox.succeeds("train more.toml --start back.safetensors --steps 2 --run more");
+}
+
+#[test]
+fn weights_without_a_network_and_networks_for_other_data_are_refused() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    sandbox.succeeds("export here --safetensors weights.safetensors --onnx net.onnx");
+    let error = sandbox.refused("import weights.safetensors --out o.safetensors");
+    assert!(error.contains("do not say which network") && error.contains("--network"), "{error}");
+    sandbox.write("short.onnx", &fs::read(sandbox.path("net.onnx")).unwrap()[..40]);
+    let error = sandbox.refused("import short.onnx --out o.safetensors");
+    assert!(error.contains("short.onnx") && error.contains("not an ONNX file"), "{error}");
+    let error = sandbox.refused("import net.onnx --network two-layer --out o.safetensors");
+    assert!(error.contains("net.onnx"), "{error}");
+    assert!(sandbox.list(".").iter().all(|name| !name.starts_with("o.")));
+}
+
+#[test]
 fn files_that_run_code_are_refused_with_the_lines_that_turn_them_into_others() {
     let sandbox = with_network();
     let zip = |member: &str| [b"PK\x03\x04", member.as_bytes(), b"...."].concat();
@@ -59,7 +98,11 @@ fn files_that_run_code_are_refused_with_the_lines_that_turn_them_into_others() {
         ("net.keras", zip("model.weights.h5"), "load_model('net.keras')"),
         ("net.h5", b"\x89HDF\r\n\x1a\n".to_vec(), "load_model('net.h5')"),
         ("net.pkl", vec![0x80, 3, b'}'], "numpy.savez('net.pkl.npz', **arrays)"),
-        ("net.bin", b"something else".to_vec(), "expected a safetensors file or an NPZ archive"),
+        (
+            "net.bin",
+            b"something else".to_vec(),
+            "expected an ONNX file, a safetensors file or an NPZ archive",
+        ),
     ] {
         sandbox.write(file, bytes);
         let error =

@@ -8,6 +8,7 @@ pub mod made;
 pub mod matrix_exponential;
 pub mod memory;
 pub mod mnist;
+pub mod none;
 
 // What the files of sources take by `use super::*`.
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ nn::registry! {
         formula::FormulaTable,
         matrix_exponential::MatrixExponential,
         memory::MemoryData,
+        none::NoData,
     }
 }
 
