@@ -31,9 +31,8 @@ layers = [
 
 [train]
 optimizer = "adam"
-schedule = { kind = "cosine", learning_rate = 0.01 }
+schedule = { kind = "constant", learning_rate = 0.01 }
 ema = {}
-weight_decay = 0.01
 batch = 50
 steps = 120
 evaluate_every = 20

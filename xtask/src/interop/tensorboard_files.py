@@ -104,7 +104,7 @@ def shares(edges):
 def is_image(found, size):
     image = Image.open(io.BytesIO(found.encoded_image_string))
     image.load()
-    return (found.height, found.width) == size == (image.height, image.width) and len(set(image.getdata())) > 1
+    return (found.height, found.width) == size == (image.height, image.width) and len(set(image.tobytes())) > 1
 
 
 def compared(found_by_tag, expected, is_equal):

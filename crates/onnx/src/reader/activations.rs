@@ -69,6 +69,9 @@ pub(super) fn find<'a>(producers: &Producers<'a>, last: usize) -> Option<Activat
     None
 }
 
+/// A function of one number.
+type ScalarFunction = fn(f64) -> f64;
+
 /// The layer that computes a function.
 fn layer_of(f: impl Fn(f64) -> Option<f64>) -> Option<LayerKind> {
     let is = |g: &dyn Fn(f64) -> f64| {
@@ -79,7 +82,7 @@ fn layer_of(f: impl Fn(f64) -> Option<f64>) -> Option<LayerKind> {
             })
         })
     };
-    let without_settings: [(LayerKind, fn(f64) -> f64); 10] = [
+    let without_settings: [(LayerKind, ScalarFunction); 10] = [
         (Relu {}.into(), |x| x.max(0.0)),
         (Sigmoid {}.into(), f64::sigmoid),
         (Tanh {}.into(), f64::tanh),

@@ -27,7 +27,7 @@ pub(super) fn find<'a>(producers: &Producers<'a>, last: usize) -> Option<Standar
         },
         _ => return None,
     };
-    let [variance, epsilon] = &*parts.operands("Add", above_zero)? else { return None };
+    let [variance, epsilon] = parts.operands("Add", above_zero)? else { return None };
     let (variance, epsilon) = match producers.scalar(epsilon) {
         Some(epsilon) => (variance, epsilon),
         None => (epsilon, producers.scalar(variance)?),

@@ -69,8 +69,10 @@ fn round_trip(network: &Network, layout: ImageLayout, seed: u64) -> (ImportedNet
         parameters: &trial.parameters,
         running_statistics: &trial.running_statistics,
         classes: vec!["a".into(), "b".into()],
+        rows: None,
     };
-    let file = trained.to_onnx(&OnnxOptions { layout }).unwrap();
+    let options = OnnxOptions { layout, ..OnnxOptions::default() };
+    let file = trained.to_onnx(&options).unwrap();
     let imported = read_network(&file).unwrap_or_else(|error| panic!("{error}\n{network:?}"));
     let found = predictions(&imported, &trial.samples);
     let difference = difference(&found, expected.values());
