@@ -41,7 +41,7 @@ use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
 use crate::graph::{Graph, Leaf, Node, NodeId};
 use crate::op::{Choices, Tile};
-use crate::process_group::{ProcessGroup, own_shards};
+use crate::process_group::ProcessGroup;
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
@@ -73,7 +73,7 @@ pub struct Program<T> {
     shared_scratch: Buffer<T>,
     gradients: Buffer<T>,
     /// The other processes that have shards of the batch.
-    exchange: Option<Exchange<T>>,
+    exchange: Option<Exchange>,
     /// The gradients of the branches of this process, and those that it has received.
     exchanged: [Buffer<T>; 2],
     /// The sum of squares of each chunk of the gradient, as the bits of an `f64`.
@@ -109,9 +109,9 @@ impl<T: Float> Program<T> {
     pub fn in_group(
         graph: impl Into<Arc<Graph<T>>>,
         options: &Compile,
-        group: Arc<dyn ProcessGroup<T>>,
+        group: Arc<dyn ProcessGroup>,
     ) -> Result<Self, CompileError> {
-        let shards = own_shards(options.shards, group.rank(), group.size());
+        let shards = group.share(options.shards, group.rank());
         let group = (group.size() > 1).then_some(group);
         Self::within(graph.into(), options, shards, group)
     }
@@ -130,7 +130,7 @@ impl<T: Float> Program<T> {
         graph: Arc<Graph<T>>,
         options: &Compile,
         shards: Range<usize>,
-        group: Option<Arc<dyn ProcessGroup<T>>>,
+        group: Option<Arc<dyn ProcessGroup>>,
     ) -> Result<Self, CompileError> {
         assert!(options.batch > 0 && options.tile != Some(0), "a batch and a tile need a sample");
         assert!((1..=MAX_SHARDS).contains(&options.shards), "{} shards", options.shards);
@@ -188,6 +188,11 @@ impl<T: Float> Program<T> {
     /// Bytes that it takes, with as many threads as its [limit](Compile::memory) counts.
     pub fn bytes(&self) -> usize {
         self.memory.bytes
+    }
+
+    /// The processes that share its batches; none if it has all samples.
+    pub fn group(&self) -> Option<&Arc<dyn ProcessGroup>> {
+        self.exchange.as_ref().map(|exchange| &exchange.group)
     }
 
     /// Samples in a batch.
@@ -323,6 +328,16 @@ impl<T: Float> Program<T> {
         self.tensor(id, &self.node_plan(id).value)
     }
 
+    /// As [`value`](Self::value), with the samples of all processes, which call this together.
+    pub fn gathered_value(&self, id: NodeId) -> Option<Tensor<T>> {
+        let mut value = self.value(id)?;
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.graph.shape(id).is_batched())
+        {
+            exchange.gather_samples(value.values_mut());
+        }
+        Some(value)
+    }
+
     /// The gradient of the loss for a node's value, if it was kept.
     pub fn gradient(&self, id: NodeId) -> Option<Tensor<T>> {
         let place = &self.node_plan(id).gradient;
@@ -383,7 +398,18 @@ impl<T: Float> Program<T> {
         &self.node_plan(id).shapes
     }
 
-    /// The samples of each tile: consecutive ranges of the batch.
+    /// The number of tiles of each process.
+    pub fn tiles_of_processes(&self) -> Vec<usize> {
+        let tiles = |shards: Range<usize>| shards.map(|shard| self.plan.tiles_in(shard)).sum();
+        match self.group() {
+            None => vec![self.tiles.len()],
+            Some(group) => {
+                (0..group.size()).map(|rank| tiles(group.share(self.plan.shards, rank))).collect()
+            }
+        }
+    }
+
+    /// The samples of each tile of this process: consecutive ranges of the batch.
     pub fn tiles(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
         self.tiles.iter().map(|state| state.tile.first..state.tile.first + state.tile.valid)
     }

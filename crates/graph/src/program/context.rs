@@ -54,7 +54,7 @@ pub(super) struct Context<'a, T> {
     pub(super) tiles: &'a [TileState<T>],
     pub(super) samples: &'a [usize],
     pub(super) shard_bounds: &'a [usize],
-    pub(super) exchange: Option<&'a Exchange<T>>,
+    pub(super) exchange: Option<&'a Exchange>,
     pub(super) run: &'a RunArgs<'a, T>,
 }
 

@@ -11,13 +11,13 @@ use kernels::Float;
 
 use super::plan::Plan;
 use super::shards::{self, SumTree};
-use crate::process_group::{ProcessGroup, own_shards};
+use crate::process_group::ProcessGroup;
 use crate::rows::add;
 
 /// The other processes of a program, and who has what.
 #[derive(Debug)]
-pub(super) struct Exchange<T> {
-    group: Arc<dyn ProcessGroup<T>>,
+pub(super) struct Exchange {
+    pub(super) group: Arc<dyn ProcessGroup>,
     /// Where the samples of each shard begin, and the last one's end.
     bounds: Vec<usize>,
     /// The shards and the samples of each branch, in order.
@@ -30,17 +30,17 @@ pub(super) struct Exchange<T> {
     pieces: Vec<Range<usize>>,
 }
 
-impl<T: Float> Exchange<T> {
+impl Exchange {
     /// # Panics
     ///
     /// If a process has no sample.
-    pub(super) fn new(group: Arc<dyn ProcessGroup<T>>, plan: &Plan) -> Self {
+    pub(super) fn new(group: Arc<dyn ProcessGroup>, plan: &Plan) -> Self {
         let bounds = shards::bounds(plan.batch, plan.shards);
         let tree = SumTree { bounds: &bounds, known: &[] };
         let (mut branches, mut of_rank) = (Vec::new(), Vec::new());
         for rank in 0..group.size() {
             let first = branches.len();
-            branches.extend(tree.within(&own_shards(plan.shards, rank, group.size())));
+            branches.extend(tree.within(&group.share(plan.shards, rank)));
             assert!(branches.len() > first, "process {rank} has no sample of {}", plan.batch);
             of_rank.push(first..branches.len());
         }
@@ -75,7 +75,7 @@ impl<T: Float> Exchange<T> {
 
     /// Sets `out` to what all shards have together, of which `own` has the bounds of this process's: see
     /// [`SumTree::combine`]. `scratch` has room for [`sums_len`](Self::sums_len) elements more.
-    pub(super) fn combine(
+    pub(super) fn combine<T: Float>(
         &self,
         own: &[usize],
         out: &mut [T],
@@ -99,7 +99,7 @@ impl<T: Float> Exchange<T> {
     }
 
     /// Adds to `out` the sum over all shards, as [`combine`](Self::combine) makes it; `leaf` is that of [`SumTree::sum`].
-    pub(super) fn add_sum(
+    pub(super) fn add_sum<T: Float>(
         &self,
         own: &[usize],
         out: &mut [T],
@@ -114,7 +114,7 @@ impl<T: Float> Exchange<T> {
     }
 
     /// Receives the gradients of all branches for the chunks of this process, of which `own` has those of its branches.
-    pub(super) fn exchange_gradients(&self, own: &[T], received: &mut [T]) {
+    pub(super) fn exchange_gradients<T: Float>(&self, own: &[T], received: &mut [T]) {
         let (rank, size) = (self.group.rank(), self.group.size());
         let piece = self.pieces[rank].len();
         let n_parameters = own.len() / self.own_branches().len();
@@ -137,7 +137,7 @@ impl<T: Float> Exchange<T> {
     }
 
     /// Adds to `dx`, `offset` elements into this process's piece, the sum over all branches, or sets it to that.
-    pub(super) fn sum_received(
+    pub(super) fn sum_received<T: Float>(
         &self,
         received: &[T],
         offset: usize,
@@ -156,8 +156,19 @@ impl<T: Float> Exchange<T> {
     }
 
     /// Collects the gradients, a piece from each process.
-    pub(super) fn collect(&self, gradients: &mut [T]) {
+    pub(super) fn collect<T: Float>(&self, gradients: &mut [T]) {
         self.group.all_gather(gradients, &self.pieces);
+    }
+
+    /// Collects the rows of all samples, of which each process has those of its own.
+    pub(super) fn gather_samples<T: Float>(&self, rows: &mut [T]) {
+        let len = rows.len() / self.bounds[self.bounds.len() - 1];
+        let first = |branch: usize| {
+            self.samples.get(branch).map_or(rows.len(), |branch| branch.start * len)
+        };
+        let parts = self.of_rank.iter().map(|branches| first(branches.start)..first(branches.end));
+        let parts: Vec<_> = parts.collect();
+        self.group.all_gather(rows, &parts);
     }
 
     /// The whole tree, whose branches are known.

@@ -39,7 +39,7 @@ impl Memory {
         graph: &Graph<T>,
         plan: &Plan,
         options: &Compile,
-        exchange: Option<&Exchange<T>>,
+        exchange: Option<&Exchange>,
     ) -> Result<Self, CompileError> {
         let mut memory = Self::of_values(graph, plan, exchange);
         memory.check(graph, plan, options)?;
@@ -53,7 +53,7 @@ impl Memory {
         Ok(memory)
     }
 
-    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan, exchange: Option<&Exchange<T>>) -> Self {
+    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan, exchange: Option<&Exchange>) -> Self {
         let of_tile = |width| sum(plan.tile_buffers.iter().map(|len| len.elements(width)));
         let (mut most, mut width, mut columns, mut tiles) = (0, 0, 0_usize, 0_usize);
         for shard in 0..plan.shards {

@@ -4,20 +4,20 @@ use std::ops::Range;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::thread;
 
-use crate::{Float, ProcessGroup};
+use crate::ProcessGroup;
 
 /// A process of a group whose processes are threads.
 #[derive(Debug)]
-struct ThreadGroup<T> {
+struct ThreadGroup {
     rank: usize,
-    shared: Arc<Shared<T>>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared<T> {
+struct Shared {
     barrier: Barrier,
     /// What each process has sent to each.
-    sent: Vec<Mutex<Vec<Vec<T>>>>,
+    sent: Vec<Mutex<Vec<Vec<u8>>>>,
 }
 
 /// Calls `run` with each process of a group of `n`, on threads of their own, and returns what each has returned, by rank.
@@ -25,10 +25,7 @@ struct Shared<T> {
 /// # Panics
 ///
 /// If one of them panics before it waits for another.
-pub fn in_threads<T: Float, R: Send>(
-    n: usize,
-    run: impl Fn(Arc<dyn ProcessGroup<T>>) -> R + Sync,
-) -> Vec<R> {
+pub fn in_threads<R: Send>(n: usize, run: impl Fn(Arc<dyn ProcessGroup>) -> R + Sync) -> Vec<R> {
     let sent = (0..n).map(|_| Mutex::default()).collect();
     let shared = Arc::new(Shared { barrier: Barrier::new(n), sent });
     thread::scope(|scope| {
@@ -44,10 +41,13 @@ pub fn in_threads<T: Float, R: Send>(
     })
 }
 
-impl<T: Float> ThreadGroup<T> {
+impl ThreadGroup {
     /// Sends each process a message, and gives `receive` that of each.
-    fn exchange<'a>(&self, message: impl Fn(usize) -> &'a [T], mut receive: impl FnMut(usize, &[T]))
-    where
+    fn exchange<'a>(
+        &self,
+        message: impl Fn(usize) -> &'a [u8],
+        mut receive: impl FnMut(usize, &[u8]),
+    ) where
         T: 'a,
     {
         let Shared { barrier, sent } = &*self.shared;
@@ -59,7 +59,7 @@ impl<T: Float> ThreadGroup<T> {
     }
 }
 
-impl<T: Float> ProcessGroup<T> for ThreadGroup<T> {
+impl ProcessGroup for ThreadGroup {
     fn rank(&self) -> usize {
         self.rank
     }
@@ -68,16 +68,16 @@ impl<T: Float> ProcessGroup<T> for ThreadGroup<T> {
         self.shared.sent.len()
     }
 
-    fn all_gather(&self, all: &mut [T], parts: &[Range<usize>]) {
+    fn all_gather_bytes(&self, all: &mut [u8], parts: &[Range<usize>]) {
         let own = all[parts[self.rank].clone()].to_vec();
         self.exchange(|_| &own, |from, part| all[parts[from].clone()].copy_from_slice(part));
     }
 
-    fn all_to_all(
+    fn all_to_all_bytes(
         &self,
-        send: &[T],
+        send: &[u8],
         to: &[Range<usize>],
-        received: &mut [T],
+        received: &mut [u8],
         from: &[Range<usize>],
     ) {
         self.exchange(
