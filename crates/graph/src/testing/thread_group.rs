@@ -47,9 +47,7 @@ impl ThreadGroup {
         &self,
         message: impl Fn(usize) -> &'a [u8],
         mut receive: impl FnMut(usize, &[u8]),
-    ) where
-        T: 'a,
-    {
+    ) {
         let Shared { barrier, sent } = &*self.shared;
         let lock = |rank: usize| sent[rank].lock().unwrap_or_else(PoisonError::into_inner);
         *lock(self.rank) = (0..sent.len()).map(|to| message(to).to_vec()).collect();
