@@ -36,6 +36,7 @@ mod graph;
 pub mod numeric;
 pub mod op;
 pub mod ops;
+mod process_group;
 mod program;
 mod reduction;
 mod rows;
@@ -48,6 +49,7 @@ mod winograd;
 
 pub use graph::{Graph, Leaf, Node, NodeId};
 pub use kernels::{Float, Pool};
+pub use process_group::ProcessGroup;
 pub use program::{
     BOUND, Compile, CompileError, Direction, InputSource, MAX_SHARDS, MemoryLimit, PackedWeights,
     ParameterPiece, Program, RunArgs, Tensors, Times,

@@ -6,6 +6,7 @@ mod buffer;
 mod context;
 mod describe;
 mod error;
+mod exchange;
 mod input_source;
 mod memory;
 mod options;
@@ -28,6 +29,7 @@ use kernels::{Float, Pool};
 use self::buffer::Buffer;
 use self::context::{Context, Local};
 pub use self::error::CompileError;
+use self::exchange::Exchange;
 pub use self::input_source::{BOUND, InputSource, Tensors};
 use self::memory::Memory;
 use self::options::pool_or_serial;
@@ -39,6 +41,7 @@ use self::state::{RowParallelState, TileState, Worker};
 pub use self::times::{Direction, Times};
 use crate::graph::{Graph, Leaf, Node, NodeId};
 use crate::op::{Choices, Tile};
+use crate::process_group::ProcessGroup;
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::Tensor;
 
@@ -62,13 +65,17 @@ pub struct Program<T> {
     loss: Option<NodeId>,
     tiles: Vec<TileState<T>>,
     samples: Vec<usize>,
-    /// Where the tiles of each shard begin, and the last one's end.
+    /// Where the samples of each shard begin, and the last one's end; those of other processes are empty.
     shard_bounds: Vec<usize>,
     workers: Vec<Mutex<Worker<T>>>,
     shared: Vec<Buffer<T>>,
     row_parallel: Vec<RowParallelState<T>>,
     shared_scratch: Buffer<T>,
     gradients: Buffer<T>,
+    /// The other processes that have shards of the batch.
+    exchange: Option<Exchange>,
+    /// The gradients of the branches of this process, and those that it has received.
+    exchanged: [Buffer<T>; 2],
     /// The sum of squares of each chunk of the gradient, as the bits of an `f64`.
     chunk_squares: Vec<AtomicU64>,
 }
@@ -88,12 +95,42 @@ impl<T: Float> Program<T> {
         Self::of_shards(graph.into(), options, 0..options.shards)
     }
 
+    /// As [`new`](Self::new), but the program has the samples of some consecutive shards, and the other processes of a group
+    /// have those of the others. What is summed over samples, and so each gradient, is that of the whole batch, and its
+    /// bytes are those of one process. What is kept with the batch axis has the samples of this process only.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new), and if a process of the group has no sample of a batch.
+    pub fn in_group(
+        graph: impl Into<Arc<Graph<T>>>,
+        options: &Compile,
+        group: Arc<dyn ProcessGroup>,
+    ) -> Result<Self, CompileError> {
+        let shards = group.share(options.shards, group.rank());
+        let group = (group.size() > 1).then_some(group);
+        Self::within(graph.into(), options, shards, group)
+    }
+
     /// As [`new`](Self::new), but the program has the tiles of some consecutive shards only: what it sums over samples is
     /// their sum.
     pub(crate) fn of_shards(
         graph: Arc<Graph<T>>,
         options: &Compile,
         shards: Range<usize>,
+    ) -> Result<Self, CompileError> {
+        Self::within(graph, options, shards, None)
+    }
+
+    fn within(
+        graph: Arc<Graph<T>>,
+        options: &Compile,
+        shards: Range<usize>,
+        group: Option<Arc<dyn ProcessGroup>>,
     ) -> Result<Self, CompileError> {
         assert!(options.batch > 0 && options.tile != Some(0), "a batch and a tile need a sample");
         assert!((1..=MAX_SHARDS).contains(&options.shards), "{} shards", options.shards);
@@ -108,23 +145,28 @@ impl<T: Float> Program<T> {
             graph.operand("keep", id)?;
         }
         let plan = planner::plan(&graph, options);
-        let memory = Memory::new(&graph, &plan, options)?;
-        let (mut tiles, mut columns, mut shard_bounds) = (Vec::new(), 0, vec![0]);
-        for shard in 0..plan.shards {
-            let n_tiles = if shards.contains(&shard) { plan.tiles_in(shard) } else { 0 };
-            for i in 0..n_tiles {
+        let exchange = group.map(|group| Exchange::new(group, &plan));
+        let memory = Memory::new(&graph, &plan, options, exchange.as_ref())?;
+        let (mut tiles, mut columns) = (Vec::new(), 0);
+        for shard in shards.clone() {
+            for i in 0..plan.tiles_in(shard) {
                 let state = TileState::new(&plan, plan.tile(shard, i), columns);
                 columns = state.columns.end;
                 tiles.push(state);
             }
-            shard_bounds.push(tiles.len());
         }
+        let bounds = shards::bounds(plan.batch, plan.shards);
+        let own = bounds[shards.start]..=bounds[shards.end];
+        let own_bounds = bounds.into_iter().map(|bound| bound.clamp(*own.start(), *own.end()));
+        let exchanged = exchange.as_ref().map_or([0; 2], Exchange::gradient_lens);
         let layers = plan.row_parallel.iter();
         let layers = layers.map(|&layer| RowParallelState::new(&graph, &plan, layer, columns));
         Ok(Self {
             loss: options.loss,
             samples: tiles.iter().map(|state: &TileState<T>| state.tile.valid).collect(),
-            shard_bounds,
+            shard_bounds: own_bounds.collect(),
+            exchange,
+            exchanged: exchanged.map(Buffer::new),
             workers: Vec::new(),
             shared: plan.shared_lens.iter().map(|&len| Buffer::new(len)).collect(),
             row_parallel: layers.collect(),
@@ -146,6 +188,11 @@ impl<T: Float> Program<T> {
     /// Bytes that it takes, with as many threads as its [limit](Compile::memory) counts.
     pub fn bytes(&self) -> usize {
         self.memory.bytes
+    }
+
+    /// The processes that share its batches; none if it has all samples.
+    pub fn group(&self) -> Option<&Arc<dyn ProcessGroup>> {
+        self.exchange.as_ref().map(|exchange| &exchange.group)
     }
 
     /// Samples in a batch.
@@ -207,7 +254,7 @@ impl<T: Float> Program<T> {
         let is_finite = self.scalar(loss).is_finite();
         let is_bounded = self.tiles.iter().all(|tile| tile.is_bounded)
             && self.row_parallel.iter().all(RowParallelState::is_bounded);
-        if is_finite && is_bounded {
+        if is_finite && is_bounded && self.exchange.is_none() {
             self.run_chunks(&run, vectors, update);
             return true;
         }
@@ -281,6 +328,16 @@ impl<T: Float> Program<T> {
         self.tensor(id, &self.node_plan(id).value)
     }
 
+    /// As [`value`](Self::value), with the samples of all processes, which call this together.
+    pub fn gathered_value(&self, id: NodeId) -> Option<Tensor<T>> {
+        let mut value = self.value(id)?;
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.graph.shape(id).is_batched())
+        {
+            exchange.gather_samples(value.values_mut());
+        }
+        Some(value)
+    }
+
     /// The gradient of the loss for a node's value, if it was kept.
     pub fn gradient(&self, id: NodeId) -> Option<Tensor<T>> {
         let place = &self.node_plan(id).gradient;
@@ -341,7 +398,18 @@ impl<T: Float> Program<T> {
         &self.node_plan(id).shapes
     }
 
-    /// The samples of each tile: consecutive ranges of the batch.
+    /// The number of tiles of each process.
+    pub fn tiles_of_processes(&self) -> Vec<usize> {
+        let tiles = |shards: Range<usize>| shards.map(|shard| self.plan.tiles_in(shard)).sum();
+        match self.group() {
+            None => vec![self.tiles.len()],
+            Some(group) => {
+                (0..group.size()).map(|rank| tiles(group.share(self.plan.shards, rank))).collect()
+            }
+        }
+    }
+
+    /// The samples of each tile of this process: consecutive ranges of the batch.
     pub fn tiles(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
         self.tiles.iter().map(|state| state.tile.first..state.tile.first + state.tile.valid)
     }
@@ -413,7 +481,8 @@ impl<T: Float> Program<T> {
 
     fn context<'a>(&'a self, run: &'a RunArgs<'a, T>) -> Context<'a, T> {
         let Self { graph, plan, shared, row_parallel, tiles, samples, shard_bounds, .. } = self;
-        Context { graph, plan, shared, row_parallel, tiles, samples, shard_bounds, run }
+        let exchange = self.exchange.as_ref();
+        Context { graph, plan, shared, row_parallel, tiles, samples, shard_bounds, exchange, run }
     }
 }
 

@@ -5,6 +5,7 @@ mod elements;
 pub(crate) mod shards;
 #[cfg(test)]
 mod tests;
+pub mod thread_group;
 
 use std::fmt;
 use std::ops::Range;
@@ -14,7 +15,10 @@ use kernels::random::Stream;
 
 use crate::gradient_check::{GradCheckOptions, GradCheckReport, derivatives, norm};
 use crate::program::tile_widths;
-use crate::{Compile, Float, Graph, NodeId, Program, RunArgs, Shape, ShapeError, Tensor, Tensors};
+use crate::{
+    Compile, CompileError, Float, Graph, NodeId, Program, RunArgs, Shape, ShapeError, Tensor,
+    Tensors,
+};
 
 /// The largest relative error of a gradient in `f64` against finite differences that passes.
 pub const TOLERANCE: f64 = 1e-6;
@@ -248,6 +252,8 @@ pub fn check_op<D: BuildOp<f64>, S: BuildOp<f32>, R: Fn(&[Tensor<f64>]) -> Tenso
         if layout.shards > 1 {
             trial.check_shards(&place);
             in_single_precision.check_shards(&format!("f32, {place}"));
+            trial.check_processes(&place);
+            in_single_precision.check_processes(&format!("f32, {place}"));
         }
         let (found, place) = (in_single_precision.run(), format!("f32, {place}"));
         include(&mut in_single, narrow.compare(&found, &want, UNIT_ROUNDOFF_F32, &place));
@@ -409,14 +415,17 @@ impl<'a, T: Float> OpTrial<'a, T> {
     }
 
     fn program(&self, options: Compile) -> Program<T> {
-        self.program_of(0..self.layout.shards, options)
+        self.compiled_by(options, |graph, options| Program::new(graph, options))
     }
 
-    fn program_of(&self, shards: Range<usize>, options: Compile) -> Program<T> {
-        let TrialLayout { batch, tile, shards: n_shards, .. } = self.layout;
-        let options = Compile { batch, tile, shards: n_shards, ..options };
-        let graph = Arc::new(self.graph.clone());
-        let program = Program::of_shards(graph, &options, shards);
+    fn compiled_by(
+        &self,
+        options: Compile,
+        compile: impl FnOnce(Graph<T>, &Compile) -> Result<Program<T>, CompileError>,
+    ) -> Program<T> {
+        let TrialLayout { batch, tile, shards, .. } = self.layout;
+        let options = Compile { batch, tile, shards, ..options };
+        let program = compile(self.graph.clone(), &options);
         let mut program = program.expect("the loss is a number");
         let inputs: Vec<&Tensor<T>> = self.inputs.iter().collect();
         let (parameters, inputs) = (&self.parameters[..], &Tensors(&inputs));

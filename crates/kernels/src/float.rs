@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::slice;
 
 use crate::math;
 use crate::simd::{InstructionSet, Vector};
@@ -88,6 +89,11 @@ pub trait Float:
         None
     }
 
+    /// The bytes of values, in the order of the machine, to be sent to another process.
+    fn bytes(values: &[Self]) -> &[u8];
+    /// The same, to be received.
+    fn bytes_mut(values: &mut [Self]) -> &mut [u8];
+
     /// `1 / (1 + e⁻ˣ)`. Cannot overflow: for `x → −∞` the exponential becomes ∞ and the quotient 0.
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -140,6 +146,15 @@ macro_rules! float {
             #[inline(always)]
             fn powf(self, exponent: Self) -> Self {
                 $powf(self, exponent)
+            }
+            fn bytes(values: &[Self]) -> &[u8] {
+                // SAFETY: the values lie side by side, have no padding, and stay borrowed; a byte needs no alignment.
+                unsafe { slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+            }
+            fn bytes_mut(values: &mut [Self]) -> &mut [u8] {
+                let len = size_of_val(values);
+                // SAFETY: as above; and any bytes are a number.
+                unsafe { slice::from_raw_parts_mut(values.as_mut_ptr().cast(), len) }
             }
             $($own)*
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use data::{Dataset, FittedTarget};
 use events::Metrics;
-use graph::{Compile, CompileError, MemoryLimit, Pool, Program, RunArgs, Tensor};
+use graph::{Compile, CompileError, MemoryLimit, Pool, ProcessGroup, Program, RunArgs, Tensor};
 use nn::losses::Prediction;
 use nn::{Mode, Model, ModelInputs, NetworkError};
 
@@ -45,6 +45,8 @@ pub struct Evaluator {
     /// Samples of a whole batch.
     batch: usize,
     indices: Vec<u32>,
+    /// The processes that evaluate some of the batches each.
+    group: Option<Arc<dyn ProcessGroup>>,
 }
 
 impl Evaluator {
@@ -98,8 +100,14 @@ impl Evaluator {
             programs: programs.collect::<Result<_, _>>()?,
             batch,
             indices: (0..largest as u32).collect(),
+            group: None,
             model,
         })
+    }
+
+    /// Shares the batches of each evaluation with the other processes of a group, which evaluate the same together.
+    pub fn share_with(&mut self, group: Arc<dyn ProcessGroup>) {
+        self.group = Some(group);
     }
 
     /// Evaluates `saved` on all samples of `dataset`, which is of a size the evaluator was made for.
@@ -113,21 +121,11 @@ impl Evaluator {
         let mut predictions = vec![0.0; dataset.len() * outputs];
         let scales = saved.transforms.target().map_or(&[][..], FittedTarget::scales);
         let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets(), scales));
-        let of_batches = predictions.chunks_mut(self.batch * outputs);
+        let losses = self.predict(pool, dataset, saved, &mut predictions);
+        let of_batches = predictions.chunks(self.batch * outputs);
         let indices = self.indices[..dataset.len()].chunks(self.batch);
-        for (indices, predictions) in indices.zip(of_batches) {
-            let mut programs = self.programs.iter_mut();
-            let program = programs.find(|program| program.batch() == indices.len());
-            let program = program.expect("made for batches of this size");
-            let inputs = ModelInputs {
-                model: &self.model,
-                source: BatchSource { dataset, indices, next: &[], augment: None },
-                running_statistics: &saved.running_statistics,
-            };
-            let parameters = &saved.parameters[..];
-            program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
-            loss_sum += f64::from(program.scalar(self.model.data_loss)) * indices.len() as f64;
-            program.copy_value(self.model.prediction, predictions);
+        for ((indices, predictions), loss) in indices.zip(of_batches).zip(losses) {
+            loss_sum += f64::from(loss) * indices.len() as f64;
             sums.add(predictions, dataset.targets(), indices);
         }
         let loss = loss_sum / dataset.len() as f64;
@@ -138,6 +136,51 @@ impl Evaluator {
             scales: scales.to_vec(),
             threshold: None,
         }
+    }
+
+    /// The outputs for each sample, row by row, and the mean loss of each batch.
+    fn predict(
+        &mut self,
+        pool: Option<&Pool>,
+        dataset: &Dataset,
+        saved: &SavedModel,
+        predictions: &mut [f32],
+    ) -> Vec<f32> {
+        let len = predictions.len() / dataset.len() * self.batch;
+        let mut losses = vec![0.0; dataset.len().div_ceil(self.batch)];
+        let share = |rank: usize| {
+            self.group.as_ref().map_or(0..losses.len(), |group| group.share(losses.len(), rank))
+        };
+        let shares: Vec<_> =
+            (0..self.group.as_ref().map_or(1, |group| group.size())).map(share).collect();
+        let own = shares[self.group.as_ref().map_or(0, |group| group.rank())].clone();
+        let of_batches =
+            predictions.chunks_mut(len).zip(self.indices[..dataset.len()].chunks(self.batch));
+        for ((predictions, indices), loss) in
+            of_batches.zip(&mut losses).take(own.end).skip(own.start)
+        {
+            let mut programs = self.programs.iter_mut();
+            let program = programs.find(|program| program.batch() == indices.len());
+            let program = program.expect("made for batches of this size");
+            let inputs = ModelInputs {
+                model: &self.model,
+                source: BatchSource { dataset, indices, next: &[], augment: None },
+                running_statistics: &saved.running_statistics,
+            };
+            let parameters = &saved.parameters[..];
+            program.run(&RunArgs { pool, parameters, inputs: &inputs, ..RunArgs::default() });
+            *loss = program.scalar(self.model.data_loss);
+            program.copy_value(self.model.prediction, predictions);
+        }
+        if let Some(group) = &self.group {
+            let end = predictions.len();
+            let parts = shares
+                .iter()
+                .map(|batches| (batches.start * len).min(end)..(batches.end * len).min(end));
+            group.all_gather(predictions, &parts.collect::<Vec<_>>());
+            group.all_gather(&mut losses, &shares);
+        }
+        losses
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use data::{DataError, Dataset, FittedTarget};
 use events::{Best, Fork, Metrics, NotFinite, Part, Selection, StartModel, StepFinished};
-use graph::{Compile, MemoryLimit, Pool, Program, Times};
+use graph::{Compile, MemoryLimit, Pool, ProcessGroup, Program, Times};
 use nn::optim::StepInfo;
 use nn::{Model, NetworkError, RunningStatistics};
 
@@ -23,7 +23,7 @@ use runs::early_stopping::Stagnation;
 use runs::metrics::{BatchMetrics, metric_infos};
 use runs::{
     DataFingerprint, Difference, Evaluator, Experiment, ExperimentError, PartRows, Parts,
-    SavedError, SavedModel, Start,
+    SavedError, SavedModel, Start, TrainSpec,
 };
 
 use self::update::OptimizerMemory;
@@ -167,6 +167,18 @@ pub enum TrainError {
         /// What is another, from the state to the trainer.
         differences: Vec<Difference>,
     },
+    /// The shards of a batch do not give each process samples.
+    #[error(
+        "train.shards: expected from {processes}, one for each process, to {batch}, the samples of a batch, found {found}"
+    )]
+    Shards {
+        /// The shards.
+        found: usize,
+        /// The processes.
+        processes: usize,
+        /// Samples of a batch.
+        batch: usize,
+    },
     /// A batch is larger than the training set.
     #[error("train.batch: expected at most the {most} samples of the training set, found {found}")]
     Batch {
@@ -189,6 +201,7 @@ impl TrainError {
             Self::SampleShape { .. } => Some("model.input".to_owned()),
             Self::Start(_) | Self::NothingTaken { .. } => Some("model.start".to_owned()),
             Self::Batch { .. } => Some("train.batch".to_owned()),
+            Self::Shards { .. } => Some("train.shards".to_owned()),
             Self::Metric { .. } => Some("train.early_stopping.metric".to_owned()),
             Self::Experiment(ExperimentError::Parts(_)) => Some("data.validation".to_owned()),
             Self::Experiment(_)
@@ -213,7 +226,33 @@ impl Trainer {
         data: impl Into<Parts>,
         pool: impl Into<Arc<Pool>>,
     ) -> Result<Self, TrainError> {
-        Self::within(experiment, data.into(), pool.into(), MemoryLimit::default())
+        Self::within(experiment, data.into(), pool.into(), MemoryLimit::default(), None)
+    }
+
+    /// As [`with_memory_limit`](Self::with_memory_limit), for one of the processes that share each batch and each evaluation.
+    /// Every process makes a trainer of the same experiment and data, and calls the same methods in the same order; each
+    /// holds all parameters, and reports the same.
+    ///
+    /// # Errors
+    ///
+    /// As there, and if `train.shards` is below the number of processes or above `train.batch`.
+    pub fn in_group(
+        experiment: Experiment,
+        data: impl Into<Parts>,
+        pool: impl Into<Arc<Pool>>,
+        bytes: usize,
+        group: Arc<dyn ProcessGroup>,
+    ) -> Result<Self, TrainError> {
+        let (pool, TrainSpec { shards, batch, .. }) = (pool.into(), &experiment.train);
+        if !(group.size()..=*batch).contains(shards) {
+            return Err(TrainError::Shards {
+                found: *shards,
+                processes: group.size(),
+                batch: *batch,
+            });
+        }
+        let memory = MemoryLimit { bytes, reserved: 0, threads: pool.threads() };
+        Self::within(experiment, data.into(), pool, memory, Some(group))
     }
 
     /// As [`new`](Self::new), with at most `bytes` for parameters, gradients, the optimizer's state, and the values of
@@ -231,7 +270,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let pool = pool.into();
         let memory = MemoryLimit { bytes, reserved: 0, threads: pool.threads() };
-        Self::within(experiment, data.into(), pool, memory)
+        Self::within(experiment, data.into(), pool, memory, None)
     }
 
     fn within(
@@ -239,6 +278,7 @@ impl Trainer {
         parts: Parts,
         pool: Arc<Pool>,
         mut memory: MemoryLimit,
+        group: Option<Arc<dyn ProcessGroup>>,
     ) -> Result<Self, TrainError> {
         let experiment = experiment.checked()?;
         let parts = experiment.data.prepare(parts)?;
@@ -274,10 +314,18 @@ impl Trainer {
             memory,
             ..Compile::default()
         };
-        let program = Program::new(model.graph.clone(), &options).map_err(NetworkError::from)?;
+        let graph = model.graph.clone();
+        let program = match &group {
+            None => Program::new(graph, &options),
+            Some(group) => Program::in_group(graph, &options, Arc::clone(group)),
+        };
+        let program = program.map_err(NetworkError::from)?;
         memory.reserved += program.bytes();
         let evaluated: Vec<&Dataset> = iter::once(&parts.test).chain(&parts.validation).collect();
-        let evaluator = Evaluator::for_all(&experiment, &evaluated, memory)?;
+        let mut evaluator = Evaluator::for_all(&experiment, &evaluated, memory)?;
+        if let Some(group) = group {
+            evaluator.share_with(group);
+        }
         let parameters = model.initial_parameters(train.seed);
         let rows = parts.rows().clone();
         let batches = Batches::new(&experiment, parts.train)?;

@@ -7,10 +7,11 @@ use kernels::Float;
 use kernels::gemm::PackedMatrix;
 
 use super::buffer::Buffer;
+use super::exchange::Exchange;
 use super::input_source::BOUND;
 use super::options::RunArgs;
 use super::plan::{Chunk, Plan, Storage, Strip};
-use super::shards;
+use super::shards::SumTree;
 use super::state::{RowParallelState, TileState, Worker};
 use super::task::{Task, TaskKind};
 use crate::graph::{Graph, Leaf};
@@ -53,6 +54,7 @@ pub(super) struct Context<'a, T> {
     pub(super) tiles: &'a [TileState<T>],
     pub(super) samples: &'a [usize],
     pub(super) shard_bounds: &'a [usize],
+    pub(super) exchange: Option<&'a Exchange>,
     pub(super) run: &'a RunArgs<'a, T>,
 }
 
@@ -163,11 +165,17 @@ impl<'a, T: Float> Context<'a, T> {
             }
             TaskKind::Reduce => {
                 let part = self.plan.nodes[i].gradient_part.expect("planned with a part");
-                shards::sum(self.shard_bounds, true, out, scratch, |tiles, mut adds, out| {
-                    for tile in &self.tiles[tiles] {
+                let of_samples = |samples: Range<usize>, mut adds: bool, out: &mut [T]| {
+                    for tile in &self.tiles[self.tiles_of(&samples)] {
                         add_or_set(out, &tile.buffers[part], replace(&mut adds, true));
                     }
-                });
+                };
+                match self.exchange {
+                    None => self.own_tree().sum(true, out, scratch, of_samples),
+                    Some(exchange) => {
+                        exchange.add_sum(self.shard_bounds, out, scratch, of_samples);
+                    }
+                }
             }
             TaskKind::RowParallel | TaskKind::RowParallelBackward => {
                 unreachable!("done by all threads")
@@ -179,20 +187,46 @@ impl<'a, T: Float> Context<'a, T> {
     fn finish(&self, i: usize, out: &mut [T], scratch: &mut [T]) {
         let (op, len) = (self.op(i), out.len());
         let part = self.plan.nodes[i].part.expect("planned with a part");
-        let of_tiles = |tiles: Range<usize>, out: &mut [T], scratch: &mut [T]| {
+        let of_samples = |samples: Range<usize>, out: &mut [T], scratch: &mut [T]| {
+            let tiles = self.tiles_of(&samples);
             let parts = &mut scratch[..len * tiles.len()];
             for (to, tile) in parts.chunks_exact_mut(len.max(1)).zip(&self.tiles[tiles.clone()]) {
                 to.copy_from_slice(&tile.buffers[part]);
             }
             op.finish(parts, &self.samples[tiles], out);
         };
-        let join = |tiles: [Range<usize>; 2], out: &mut [T], other: &[T], scratch: &mut [T]| {
+        let join = |samples: [Range<usize>; 2], out: &mut [T], other: &[T], scratch: &mut [T]| {
             let parts = &mut scratch[..2 * len];
             parts[..len].copy_from_slice(out);
             parts[len..].copy_from_slice(other);
-            op.finish(parts, &tiles.map(|tiles| self.samples[tiles].iter().sum()), out);
+            op.finish(parts, &samples.map(|samples| samples.len()), out);
         };
-        shards::combine(self.shard_bounds, out, scratch, &of_tiles, &join);
+        self.combine(out, scratch, &of_samples, &join);
+    }
+
+    /// The tree of the shards of this process.
+    pub(super) fn own_tree(&self) -> SumTree<'a> {
+        SumTree { bounds: self.shard_bounds, known: &[] }
+    }
+
+    /// The tiles of some whole shards.
+    pub(super) fn tiles_of(&self, samples: &Range<usize>) -> Range<usize> {
+        let first = |sample: usize| self.tiles.partition_point(|state| state.tile.first < sample);
+        first(samples.start)..first(samples.end)
+    }
+
+    /// [`SumTree::combine`] over the shards of all processes.
+    fn combine(
+        &self,
+        out: &mut [T],
+        scratch: &mut [T],
+        leaf: &impl Fn(Range<usize>, &mut [T], &mut [T]),
+        join: &impl Fn([Range<usize>; 2], &mut [T], &[T], &mut [T]),
+    ) {
+        match self.exchange {
+            None => self.own_tree().combine(out, scratch, leaf, join),
+            Some(exchange) => exchange.combine(self.shard_bounds, out, scratch, leaf, join),
+        }
     }
 
     fn forward(
@@ -280,15 +314,31 @@ impl<'a, T: Float> Context<'a, T> {
         }
     }
 
-    /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them: by node, then by
-    /// tile.
-    pub(super) fn weight_rows(
+    /// Adds what the tiles of some shards have of the gradient of a chunk, or sets it to that.
+    pub(super) fn sum_chunk(
         &self,
         chunk: &Chunk,
-        tiles: Range<usize>,
-        mut adds: bool,
+        tree: SumTree<'_>,
+        adds: bool,
         dx: &mut [T],
+        scratch: &mut [T],
     ) {
+        let part = self.plan.nodes[chunk.parameter].gradient_part;
+        tree.sum(adds, dx, scratch, |samples, mut adds, dx| {
+            let tiles = self.tiles_of(&samples);
+            if let Some(part) = part {
+                for tile in &self.tiles[tiles.clone()] {
+                    let part = &tile.buffers[part][chunk.range.clone()];
+                    add_or_set(dx, part, replace(&mut adds, true));
+                }
+            }
+            self.weight_rows(chunk, tiles, adds, dx);
+        });
+    }
+
+    /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them: by node, then by
+    /// tile.
+    fn weight_rows(&self, chunk: &Chunk, tiles: Range<usize>, mut adds: bool, dx: &mut [T]) {
         let tiles = &self.tiles[tiles];
         let columns = || tiles[0].columns.start..tiles[tiles.len() - 1].columns.end;
         for &i in &chunk.by_rows {

@@ -6,6 +6,7 @@ use std::iter;
 use kernels::Float;
 
 use super::error::CompileError;
+use super::exchange::Exchange;
 use super::options::{Compile, MemoryLimit};
 use super::plan::{NodePlan, Plan, Storage};
 use super::shards;
@@ -38,8 +39,9 @@ impl Memory {
         graph: &Graph<T>,
         plan: &Plan,
         options: &Compile,
+        exchange: Option<&Exchange>,
     ) -> Result<Self, CompileError> {
-        let mut memory = Self::of_values(graph, plan);
+        let mut memory = Self::of_values(graph, plan, exchange);
         memory.check(graph, plan, options)?;
         // Only now, since ops do not expect to be asked about sizes that no memory holds.
         let parts = memory.shared_scratch;
@@ -51,7 +53,7 @@ impl Memory {
         Ok(memory)
     }
 
-    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan) -> Self {
+    fn of_values<T: Float>(graph: &Graph<T>, plan: &Plan, exchange: Option<&Exchange>) -> Self {
         let of_tile = |width| sum(plan.tile_buffers.iter().map(|len| len.elements(width)));
         let (mut most, mut width, mut columns, mut tiles) = (0, 0, 0_usize, 0_usize);
         for shard in 0..plan.shards {
@@ -77,6 +79,8 @@ impl Memory {
         let of_shard = largest(|plan| plan.part.is_some()).saturating_mul(most);
         let summed = largest(|plan| plan.part.or(plan.gradient_part).is_some());
         let parts = of_shard.saturating_add(summed.saturating_mul(shards::buffers(plan.shards)));
+        let parts = parts.saturating_add(exchange.map_or(0, |exchange| exchange.sums_len(summed)));
+        let exchanged = exchange.map_or([0; 2], Exchange::gradient_lens);
         let layers = plan.row_parallel.iter();
         let layers =
             layers.flat_map(|&layer| RowParallelState::lens(graph, plan, layer, columns).1);
@@ -86,7 +90,7 @@ impl Memory {
             tiles,
             thread: sum(plan.worker_rows.iter().copied()).saturating_mul(plan.width),
             thread_scratch: 0,
-            shared: sum(shared.chain([parts, graph.n_parameters()])),
+            shared: sum(shared.chain([parts, graph.n_parameters()]).chain(exchanged)),
             shared_scratch: parts,
             bytes: 0,
         }

@@ -1,8 +1,8 @@
 //! How a program carries out its plan.
 
-use std::mem::{replace, take};
+use std::mem::take;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kernels::Float;
 
@@ -11,11 +11,11 @@ use super::context::TaskOutput;
 use super::input_source::check_shapes;
 use super::options::RunArgs;
 use super::plan::{Chunk, Storage};
+use super::shards::SumTree;
 use super::state::Worker;
 use super::task::{Task, TaskKind};
 use super::times::{Direction, Times};
-use super::{ParameterPiece, Program, check_lens, shards};
-use crate::rows::add_or_set;
+use super::{ParameterPiece, Program, check_lens};
 
 #[used]
 static F32: fn(&mut Program<f32>, &RunArgs<'_, f32>) = Program::run_stages;
@@ -120,46 +120,75 @@ impl<T: Float> Program<T> {
         vectors: [&mut [T]; N],
         update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
+        if self.exchange.is_some() {
+            self.exchange_gradients(run);
+        }
         let mut gradients = take(&mut self.gradients);
         check_lens(&gradients, &vectors);
         let context = self.context(run);
-        let add_up = |chunk: &Chunk, dx: &mut [T], worker: &Mutex<Worker<T>>| {
-            let part = self.plan.nodes[chunk.parameter].gradient_part;
-            if part.is_none() && chunk.by_rows.is_empty() {
+        let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
+        let make = |c: usize, dx: &mut [T], vectors: [&mut [T]; N], worker: &Mutex<Worker<T>>| {
+            let chunk = &self.plan.chunks[c];
+            if chunk.is_frozen {
                 return;
             }
-            let mut worker = (self.plan.shards > 1)
-                .then(|| worker.lock().unwrap_or_else(PoisonError::into_inner));
-            let scratch = worker.as_mut().map_or(&mut [][..], |worker| &mut worker.scratch);
-            shards::sum(&self.shard_bounds, !chunk.clear, dx, scratch, |tiles, mut adds, dx| {
-                if let Some(part) = part {
-                    for tile in &self.tiles[tiles.clone()] {
-                        let part = &tile.buffers[part][chunk.range.clone()];
-                        add_or_set(dx, part, replace(&mut adds, true));
-                    }
+            Times::count(run.times, chunk.parameter, Direction::Backward, || {
+                if self.exchange.is_none() && self.is_summed(chunk) {
+                    let mut worker = (self.plan.shards > 1).then(|| lock(worker));
+                    let scratch = worker.as_mut().map_or(&mut [][..], |worker| &mut worker.scratch);
+                    context.sum_chunk(chunk, context.own_tree(), !chunk.clear, dx, scratch);
                 }
-                context.weight_rows(chunk, tiles, adds, dx);
+                let squares = kernels::sum_of_squares(dx).to_bits();
+                self.chunk_squares[c].store(squares, Ordering::Relaxed);
             });
+            update(chunk.piece(), dx, vectors);
         };
-        let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
-        run.pool().split_with(
-            &mut gradients,
-            vectors,
-            bounds,
-            workers,
-            |c, dx, vectors, worker| {
-                let chunk = &self.plan.chunks[c];
-                if chunk.is_frozen {
-                    return;
-                }
-                Times::count(run.times, chunk.parameter, Direction::Backward, || {
-                    add_up(chunk, dx, worker);
-                    let squares = kernels::sum_of_squares(dx).to_bits();
-                    self.chunk_squares[c].store(squares, Ordering::Relaxed);
-                });
-                update(chunk.piece(), dx, vectors);
-            },
-        );
+        run.pool().split_with(&mut gradients, vectors, bounds, workers, make);
         self.gradients = gradients;
     }
+
+    /// The gradients of the parameters, if other processes have some of the shards.
+    fn exchange_gradients(&mut self, run: &RunArgs<'_, T>) {
+        let mut gradients = take(&mut self.gradients);
+        let [mut own, mut received] = take(&mut self.exchanged);
+        let exchange = self.exchange.as_ref().expect("asked for with other processes only");
+        let (context, chunks) = (self.context(run), &self.plan.chunks);
+        let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
+        for (own, shards) in
+            own.chunks_exact_mut(gradients.len().max(1)).zip(exchange.own_branches())
+        {
+            let bounds_of_tree = &self.shard_bounds[shards.start..=shards.end];
+            let tree = SumTree { bounds: bounds_of_tree, known: &[] };
+            run.pool().split_with(own, [], bounds, workers, |c, dx, [], worker| {
+                if self.is_summed(&chunks[c]) {
+                    context.sum_chunk(&chunks[c], tree, false, dx, &mut lock(worker).scratch);
+                }
+            });
+        }
+        exchange.exchange_gradients(&own, &mut received);
+        let own_chunks = exchange.own_chunks();
+        let bounds = &bounds[own_chunks.start..=own_chunks.end];
+        let start = bounds[0];
+        run.pool().split_with(&mut gradients, [], bounds, workers, |c, dx, [], worker| {
+            let chunk = &chunks[own_chunks.start + c];
+            if self.is_summed(chunk) {
+                let offset = bounds[c] - start;
+                let scratch = &mut lock(worker).scratch;
+                exchange.sum_received(&received, offset, !chunk.clear, dx, scratch);
+            }
+        });
+        exchange.collect(&mut gradients);
+        self.exchanged = [own, received];
+        self.gradients = gradients;
+    }
+
+    /// Whether tiles have parts of the gradient of a chunk.
+    fn is_summed(&self, chunk: &Chunk) -> bool {
+        let has_parts = self.plan.nodes[chunk.parameter].gradient_part.is_some();
+        !chunk.is_frozen && (has_parts || !chunk.by_rows.is_empty())
+    }
+}
+
+fn lock<T>(worker: &Mutex<Worker<T>>) -> MutexGuard<'_, Worker<T>> {
+    worker.lock().unwrap_or_else(PoisonError::into_inner)
 }

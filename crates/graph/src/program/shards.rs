@@ -5,7 +5,7 @@
 //! shards: the left half of `n` of them is the largest power of two below `n`. A shard without samples is left out, with
 //! its branch. So the bytes depend on `S`, and not on who has computed a branch.
 //!
-//! Every sum over samples is begun by [`combine`] or [`sum`]; ops do not know of shards.
+//! Every sum over samples is begun by [`SumTree::combine`] or [`SumTree::sum`]; ops do not know of shards.
 
 use std::ops::Range;
 
@@ -22,62 +22,116 @@ pub(super) fn samples(batch: usize, shards: usize, i: usize) -> Range<usize> {
     bound(i)..bound(i + 1)
 }
 
+/// Where the samples of each shard begin, and the last one's end.
+pub(super) fn bounds(batch: usize, shards: usize) -> Vec<usize> {
+    (0..shards).map(|i| samples(batch, shards, i).start).chain([batch]).collect()
+}
+
 /// Buffers as long as the result that a tree of so many shards needs beside what its leaves need: one for each level, and
 /// two for a join or the sum that is added to what is there.
 pub(super) fn buffers(shards: usize) -> usize {
     if shards == 1 { 0 } else { shards.next_power_of_two().trailing_zeros() as usize + 2 }
 }
 
-/// Sets `out` to what all shards have together. Shard `i` has the tiles from `bounds[i]` to `bounds[i + 1]`.
-///
-/// `leaf` sets its argument to what the tiles of one shard have. `join` makes what two branches with
-/// these tiles have together of what each has, in place of the first. Both get what is left of `scratch`, of which there is
-/// enough for [`buffers`] and for a leaf.
-pub(super) fn combine<T: Float>(
-    bounds: &[usize],
-    out: &mut [T],
-    scratch: &mut [T],
-    leaf: &impl Fn(Range<usize>, &mut [T], &mut [T]),
-    join: &impl Fn([Range<usize>; 2], &mut [T], &[T], &mut [T]),
-) {
-    let tiles = |bounds: &[usize]| bounds[0]..bounds[bounds.len() - 1];
-    let n = bounds.len() - 1;
-    if n == 1 {
-        return leaf(tiles(bounds), out, scratch);
-    }
-    let middle = n.next_power_of_two() / 2;
-    let branches = [&bounds[..=middle], &bounds[middle..]];
-    match branches.map(|branch| tiles(branch).is_empty()) {
-        [_, true] => combine(branches[0], out, scratch, leaf, join),
-        [true, _] => combine(branches[1], out, scratch, leaf, join),
-        _ => {
-            combine(branches[0], out, scratch, leaf, join);
-            let (second, scratch) = scratch.split_at_mut(out.len());
-            combine(branches[1], second, scratch, leaf, join);
-            join(branches.map(tiles), out, second, scratch);
-        }
-    }
+/// A tree over shards. Shard `i` holds the samples from `bounds[i]` to `bounds[i + 1]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SumTree<'a> {
+    pub(super) bounds: &'a [usize],
+    /// The samples of branches that are known, in order; none if each shard is a leaf.
+    pub(super) known: &'a [Range<usize>],
 }
 
-/// Adds to `out` the sum over all shards, or sets it to that, as `adds` says; `leaf` does so with the tiles of one. With a
-/// single shard its terms are added one by one, without `scratch`.
-pub(super) fn sum<T: Float>(
-    bounds: &[usize],
-    adds: bool,
-    out: &mut [T],
-    scratch: &mut [T],
-    leaf: impl Fn(Range<usize>, bool, &mut [T]),
-) {
-    let set = |tiles: Range<usize>, out: &mut [T], _: &mut [T]| leaf(tiles, false, out);
-    let join = |_: [Range<usize>; 2], out: &mut [T], other: &[T], _: &mut [T]| add(out, other);
-    if bounds.len() == 2 {
-        leaf(bounds[0]..bounds[1], adds, out);
-    } else if adds {
-        let (all, scratch) = scratch.split_at_mut(out.len());
-        combine(bounds, all, scratch, &set, &join);
-        add(out, all);
-    } else {
-        combine(bounds, out, scratch, &set, &join);
+impl<'a> SumTree<'a> {
+    /// Its samples.
+    fn samples(self) -> Range<usize> {
+        self.bounds[0]..self.bounds[self.bounds.len() - 1]
+    }
+
+    /// The two branches; none of a shard, or of a branch that is known.
+    fn branches(self) -> Option<[Self; 2]> {
+        let n = self.bounds.len() - 1;
+        if n == 1
+            || self
+                .known
+                .binary_search_by_key(&self.samples().start, |known| known.start)
+                .is_ok_and(|i| self.known[i] == self.samples())
+        {
+            return None;
+        }
+        let middle = n.next_power_of_two() / 2;
+        Some(
+            [&self.bounds[..=middle], &self.bounds[middle..]].map(|bounds| Self { bounds, ..self }),
+        )
+    }
+
+    /// Sets `out` to what all shards have together.
+    ///
+    /// `leaf` sets its argument to what the samples of a shard, or of a branch that is known, have. `join` makes what two
+    /// branches with these samples have together of what each has, in place of the first. Both get what is left of
+    /// `scratch`, of which there is enough for [`buffers`] and for a leaf.
+    pub(super) fn combine<T: Float>(
+        self,
+        out: &mut [T],
+        scratch: &mut [T],
+        leaf: &impl Fn(Range<usize>, &mut [T], &mut [T]),
+        join: &impl Fn([Range<usize>; 2], &mut [T], &[T], &mut [T]),
+    ) {
+        let Some(branches) = self.branches() else {
+            return leaf(self.samples(), out, scratch);
+        };
+        match branches.map(|branch| branch.samples().is_empty()) {
+            [_, true] => branches[0].combine(out, scratch, leaf, join),
+            [true, _] => branches[1].combine(out, scratch, leaf, join),
+            _ => {
+                branches[0].combine(out, scratch, leaf, join);
+                let (second, scratch) = scratch.split_at_mut(out.len());
+                branches[1].combine(second, scratch, leaf, join);
+                join(branches.map(Self::samples), out, second, scratch);
+            }
+        }
+    }
+
+    /// Adds to `out` the sum over all shards, or sets it to that, as `adds` says; `leaf` does so with the samples of one.
+    /// With a single shard its terms are added one by one, without `scratch`.
+    pub(super) fn sum<T: Float>(
+        self,
+        adds: bool,
+        out: &mut [T],
+        scratch: &mut [T],
+        leaf: impl Fn(Range<usize>, bool, &mut [T]),
+    ) {
+        let set = |samples: Range<usize>, out: &mut [T], _: &mut [T]| leaf(samples, false, out);
+        let join = |_: [Range<usize>; 2], out: &mut [T], other: &[T], _: &mut [T]| add(out, other);
+        if self.bounds.len() == 2 {
+            leaf(self.samples(), adds, out);
+        } else if adds {
+            let (all, scratch) = scratch.split_at_mut(out.len());
+            self.combine(all, scratch, &set, &join);
+            add(out, all);
+        } else {
+            self.combine(out, scratch, &set, &join);
+        }
+    }
+
+    /// The largest branches that have some consecutive shards only, in order, as ranges of shards; without those that have
+    /// no samples.
+    pub(super) fn within(self, own: &Range<usize>) -> Vec<Range<usize>> {
+        fn add(tree: SumTree<'_>, first: usize, own: &Range<usize>, found: &mut Vec<Range<usize>>) {
+            let shards = first..first + tree.bounds.len() - 1;
+            if tree.samples().is_empty() || shards.end <= own.start || own.end <= shards.start {
+                return;
+            }
+            match tree.branches() {
+                Some([left, right]) if shards.start < own.start || own.end < shards.end => {
+                    add(left, first, own, found);
+                    add(right, first + left.bounds.len() - 1, own, found);
+                }
+                _ => found.push(shards),
+            }
+        }
+        let mut found = Vec::new();
+        add(self, 0, own, &mut found);
+        found
     }
 }
 
@@ -158,7 +212,8 @@ mod tests {
                 shapes.insert(left.start, joined);
             };
         let mut scratch = vec![f64::NAN; buffers(tiles.len())];
-        combine(&bounds, &mut [f64::NAN], &mut scratch, &leaf, &join);
+        let tree = SumTree { bounds: &bounds, known: &[] };
+        tree.combine(&mut [f64::NAN], &mut scratch, &leaf, &join);
         shapes.into_inner().remove(&0).unwrap()
     }
 
@@ -191,7 +246,8 @@ mod tests {
         for (bounds, expected) in [(&[0, 3][..], [3.0, big]), (&[0, 1, 3], [3.0, big + 4.0])] {
             let found = [(false, f64::NAN), (true, big)].map(|(adds, old)| {
                 let mut out = [old];
-                sum(bounds, adds, &mut out, &mut [f64::NAN; 3], leaf);
+                let tree = SumTree { bounds, known: &[] };
+                tree.sum(adds, &mut out, &mut [f64::NAN; 3], leaf);
                 out[0]
             });
             assert_eq!(found, expected, "{bounds:?}");

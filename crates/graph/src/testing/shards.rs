@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::thread_group::in_threads;
 use super::{OpTrial, TrialLayout};
-use crate::{Compile, Float, NodeId};
+use crate::{Compile, CompileError, Float, Graph, NodeId, Program};
 
 impl<T: Float> OpTrial<'_, T> {
     /// Loss and gradients are those of programs that have one shard each, combined by the tree, to the bit; unless a value
@@ -18,16 +19,42 @@ impl<T: Float> OpTrial<'_, T> {
         if !reductions.all(|(id, _)| id == self.loss) || !is_batched(&self.y) {
             return;
         }
-        let options = Compile { loss: Some(self.loss), ..Compile::default() };
-        let sums = |shards: Range<usize>| {
-            let program = self.program_of(shards, options.clone());
-            [program.gradients(), &[program.scalar(self.loss)]].concat()
+        let sums = |own: Range<usize>| {
+            self.sums(|graph, options| Program::of_shards(graph.into(), options, own))
         };
         let expected = tree(batch, shards, |i| sums(i..i + 1), add);
-        let bits = |values: Vec<T>| values.into_iter().map(|v| v.to_f64().to_bits());
         let is_equal = bits(sums(0..shards)).eq(bits(expected));
         assert!(is_equal, "{place}: not the sums of the shards alone");
     }
+
+    /// Loss and gradients are those of processes that share the batch, to the bit.
+    pub(super) fn check_processes(&self, place: &str) {
+        let TrialLayout { batch, shards, .. } = self.layout;
+        let expected = self.sums(|graph, options| Program::new(graph, options));
+        for n in [2, 3, 5].into_iter().filter(|&n| n <= shards && shards <= batch) {
+            let found = in_threads(n, |group| {
+                self.sums(|graph, options| Program::in_group(graph, options, group))
+            });
+            for (rank, found) in found.into_iter().enumerate() {
+                let is_equal = bits(found).eq(bits(expected.clone()));
+                assert!(is_equal, "{place}: process {rank} of {n} has not the sums of one");
+            }
+        }
+    }
+
+    /// The gradients and the loss.
+    fn sums(
+        &self,
+        compile: impl FnOnce(Graph<T>, &Compile) -> Result<Program<T>, CompileError>,
+    ) -> Vec<T> {
+        let options = Compile { loss: Some(self.loss), ..Compile::default() };
+        let program = self.compiled_by(options, compile);
+        [program.gradients(), &[program.scalar(self.loss)]].concat()
+    }
+}
+
+fn bits<T: Float>(values: Vec<T>) -> impl Iterator<Item = u64> {
+    values.into_iter().map(|value| value.to_f64().to_bits())
 }
 
 /// What shards have together, by the tree: `of_shard` gives it for one that has samples, `join` for two branches.

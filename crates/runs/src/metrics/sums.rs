@@ -128,10 +128,27 @@ impl BatchMetrics {
             sums.add(rows, targets, &indices[samples.clone()]);
         });
         self.total.reset();
-        for (_, sums) in &self.tiles {
-            let pairs = self.total.sums.iter_mut().zip(&sums.sums);
-            pairs.for_each(|((.., total), (.., sum))| *total += sum);
+        for of_tile in self.of_all_tiles(program).chunks_exact(self.total.sums.len().max(1)) {
+            let pairs = self.total.sums.iter_mut().zip(of_tile);
+            pairs.for_each(|((.., total), sum)| *total += sum);
         }
         self.total.metrics(loss, indices.len())
+    }
+
+    /// The sums of each tile, one after the other, those of other processes included.
+    fn of_all_tiles(&self, program: &Program<f32>) -> Vec<f64> {
+        let own = self.tiles.iter().flat_map(|(_, sums)| &sums.sums).map(|(.., sum)| *sum);
+        let Some(group) = program.group() else { return own.collect() };
+        let mut end = 0;
+        let parts = program.tiles_of_processes().into_iter().map(|tiles| {
+            let start = end;
+            end += tiles * self.total.sums.len();
+            start..end
+        });
+        let parts: Vec<Range<usize>> = parts.collect();
+        let mut all = vec![0.0; end];
+        all[parts[group.rank()].clone()].iter_mut().zip(own).for_each(|(to, sum)| *to = sum);
+        group.all_gather(&mut all, &parts);
+        all
     }
 }

@@ -142,7 +142,7 @@ impl Trainer {
     /// The predicted classes of the first samples of the last batch.
     fn predicted_classes(&self, n_samples: usize) -> Vec<u32> {
         let has_classes = matches!(self.batches.dataset.targets(), Targets::Labels { .. });
-        let prediction = self.program.value(self.model.prediction);
+        let prediction = self.program.gathered_value(self.model.prediction);
         let Some(prediction) = prediction.filter(|_| has_classes) else { return Vec::new() };
         let rows = prediction.values().chunks_exact(prediction.shape()[1]).take(n_samples);
         rows.map(|row| predicted_class(row) as u32).collect()

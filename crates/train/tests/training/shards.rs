@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use data::{Dataset, Features, Targets};
-use gradus_train::Trainer;
-use graph::{Compile, Pool};
+use events::Event;
+use gradus_train::{TrainError, Trainer};
+use graph::testing::thread_group::in_threads;
+use graph::{Compile, MemoryLimit, Pool};
 use nn::{Mode, Objective};
 use random_networks::{RandomTrial, SEEDS, network};
 use runs::{Experiment, Split, presets};
+
+use crate::made_up::{EventCollector, run};
 
 const SHARDS: [usize; 4] = [2, 3, 5, 8];
 const PRESETS: [&str; 4] = ["five-relu", "conv-dropout", "bn-conv", "resnet-mini"];
@@ -48,6 +52,55 @@ fn presets_have_bytes_of_their_own_for_each_number_of_shards_and_the_same_for_an
             assert!(!digests.contains(&alone), "{name}, {batch} in {shards} shards");
             digests.push(alone);
         }
+    }
+}
+
+/// Everything that a process reports of a run of three steps, and the digest of the weights after them.
+fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<Event>, String) {
+    let mut trainer = trainer.unwrap_or_else(|error| panic!("{error}"));
+    let (_, EventCollector { mut events, .. }) = run(&mut trainer, None);
+    events.retain(|event| !matches!(event, Event::RunStarted(_) | Event::RunFinished(_)));
+    (events, trainer.saved().weights_digest())
+}
+
+#[test]
+fn processes_report_and_train_the_same_bytes_as_one() {
+    for name in PRESETS {
+        let mut experiment = preset(name);
+        let train = &mut experiment.train;
+        (train.batch, train.shards, train.report_every) = (13, 8, 1);
+        (train.epochs, train.steps) = (None, Some(3));
+        let parts = || Split { train: digits(), test: digits() };
+        let expected = reported(Trainer::new(experiment.clone(), parts(), Pool::new(1)));
+        assert!(expected.0.iter().any(|event| matches!(event, Event::Snapshot(_))));
+        for (n, threads) in [(1, 2), (2, 1), (3, 2), (5, 1), (8, 1)] {
+            let found = in_threads(n, |group| {
+                let pool = Pool::new(threads);
+                let bytes = MemoryLimit::default().bytes;
+                reported(Trainer::in_group(experiment.clone(), parts(), pool, bytes, group))
+            });
+            for (rank, found) in found.into_iter().enumerate() {
+                assert!(found == expected, "{name}: process {rank} of {n}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_process_needs_a_shard_and_each_shard_a_sample() {
+    for (batch, shards) in [(13, 2), (5, 8)] {
+        let mut experiment = preset("five-relu");
+        (experiment.train.batch, experiment.train.shards) = (batch, shards);
+        let found = in_threads(3, |group| {
+            let parts = Split { train: digits(), test: digits() };
+            let bytes = MemoryLimit::default().bytes;
+            let trainer = Trainer::in_group(experiment.clone(), parts, Pool::new(1), bytes, group);
+            trainer.unwrap_err().to_string()
+        });
+        let expected = format!(
+            "train.shards: expected from 3, one for each process, to {batch}, the samples of a batch, found {shards}"
+        );
+        assert_eq!(found, [&*expected; 3]);
     }
 }
 

@@ -1,0 +1,192 @@
+//! How processes that have some shards each make sums over all of them.
+//!
+//! Each process adds up the largest branches of the tree that it has all shards of. These sums are exchanged, and the rest of
+//! the tree is added up from them: every number is made of the same two as in one process. A small sum is made by each
+//! process; the gradients of the parameters are, a piece by each, and then collected.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use kernels::Float;
+
+use super::plan::Plan;
+use super::shards::{self, SumTree};
+use crate::process_group::ProcessGroup;
+use crate::rows::add;
+
+/// The other processes of a program, and who has what.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) group: Arc<dyn ProcessGroup>,
+    /// Where the samples of each shard begin, and the last one's end.
+    bounds: Vec<usize>,
+    /// The shards and the samples of each branch, in order.
+    branches: Vec<Range<usize>>,
+    samples: Vec<Range<usize>>,
+    /// The branches that each process has.
+    of_rank: Vec<Range<usize>>,
+    /// The chunks of gradients that each process combines, and where they lie in the vector of gradients.
+    chunks: Vec<Range<usize>>,
+    pieces: Vec<Range<usize>>,
+}
+
+impl Exchange {
+    /// # Panics
+    ///
+    /// If a process has no sample.
+    pub(super) fn new(group: Arc<dyn ProcessGroup>, plan: &Plan) -> Self {
+        let bounds = shards::bounds(plan.batch, plan.shards);
+        let tree = SumTree { bounds: &bounds, known: &[] };
+        let (mut branches, mut of_rank) = (Vec::new(), Vec::new());
+        for rank in 0..group.size() {
+            let first = branches.len();
+            branches.extend(tree.within(&group.share(plan.shards, rank)));
+            assert!(branches.len() > first, "process {rank} has no sample of {}", plan.batch);
+            of_rank.push(first..branches.len());
+        }
+        let chunks = equal_parts(&plan.chunk_bounds, group.size());
+        let at = |chunk: usize| plan.chunk_bounds.get(chunk).copied().unwrap_or(0);
+        let pieces = chunks.iter().map(|chunks| at(chunks.start)..at(chunks.end)).collect();
+        let samples = branches.iter().map(|shards| bounds[shards.start]..bounds[shards.end]);
+        Self { samples: samples.collect(), group, bounds, branches, of_rank, chunks, pieces }
+    }
+
+    /// The shards of each branch of this process.
+    pub(super) fn own_branches(&self) -> &[Range<usize>] {
+        &self.branches[self.of_rank[self.group.rank()].clone()]
+    }
+
+    /// The chunks that this process combines.
+    pub(super) fn own_chunks(&self) -> Range<usize> {
+        self.chunks[self.group.rank()].clone()
+    }
+
+    /// Elements for the sums of all branches of a value of `len` elements.
+    pub(super) fn sums_len(&self, len: usize) -> usize {
+        self.branches.len().saturating_mul(len)
+    }
+
+    /// Elements for the gradients of this process's branches, and for those of all branches for its chunks.
+    pub(super) fn gradient_lens(&self) -> [usize; 2] {
+        let n_parameters = self.pieces.last().map_or(0, |piece| piece.end);
+        let piece = self.pieces[self.group.rank()].len();
+        [self.own_branches().len().saturating_mul(n_parameters), self.sums_len(piece)]
+    }
+
+    /// Sets `out` to what all shards have together, of which `own` has the bounds of this process's: see
+    /// [`SumTree::combine`]. `scratch` has room for [`sums_len`](Self::sums_len) elements more.
+    pub(super) fn combine<T: Float>(
+        &self,
+        own: &[usize],
+        out: &mut [T],
+        scratch: &mut [T],
+        leaf: &impl Fn(Range<usize>, &mut [T], &mut [T]),
+        join: &impl Fn([Range<usize>; 2], &mut [T], &[T], &mut [T]),
+    ) {
+        let len = out.len();
+        let (sums, scratch) = scratch.split_at_mut(self.sums_len(len));
+        for branch in self.of_rank[self.group.rank()].clone() {
+            let Range { start, end } = self.branches[branch];
+            let tree = SumTree { bounds: &own[start..=end], known: &[] };
+            tree.combine(&mut sums[branch * len..][..len], scratch, leaf, join);
+        }
+        let parts = self.of_rank.iter().map(|branches| branches.start * len..branches.end * len);
+        self.group.all_gather(sums, &parts.collect::<Vec<_>>());
+        let known = |samples: Range<usize>, out: &mut [T], _: &mut [T]| {
+            out.copy_from_slice(&sums[self.branch_of(&samples) * len..][..len]);
+        };
+        self.tree().combine(out, scratch, &known, join);
+    }
+
+    /// Adds to `out` the sum over all shards, as [`combine`](Self::combine) makes it; `leaf` is that of [`SumTree::sum`].
+    pub(super) fn add_sum<T: Float>(
+        &self,
+        own: &[usize],
+        out: &mut [T],
+        scratch: &mut [T],
+        leaf: impl Fn(Range<usize>, bool, &mut [T]),
+    ) {
+        let (all, scratch) = scratch.split_at_mut(out.len());
+        let set = |samples: Range<usize>, out: &mut [T], _: &mut [T]| leaf(samples, false, out);
+        let join = |_: [Range<usize>; 2], out: &mut [T], other: &[T], _: &mut [T]| add(out, other);
+        self.combine(own, all, scratch, &set, &join);
+        add(out, all);
+    }
+
+    /// Receives the gradients of all branches for the chunks of this process, of which `own` has those of its branches.
+    pub(super) fn exchange_gradients<T: Float>(&self, own: &[T], received: &mut [T]) {
+        let (rank, size) = (self.group.rank(), self.group.size());
+        let piece = self.pieces[rank].len();
+        let n_parameters = own.len() / self.own_branches().len();
+        let most = self.of_rank.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        for round in 0..most {
+            let sends = round < self.of_rank[rank].len();
+            let to = |piece: &Range<usize>| match sends {
+                true => round * n_parameters + piece.start..round * n_parameters + piece.end,
+                false => 0..0,
+            };
+            let from = |branches: &Range<usize>| match round < branches.len() {
+                true => (branches.start + round) * piece..(branches.start + round + 1) * piece,
+                false => 0..0,
+            };
+            let to: Vec<_> = self.pieces.iter().map(to).collect();
+            let from: Vec<_> = self.of_rank.iter().map(from).collect();
+            debug_assert_eq!((to.len(), from.len()), (size, size));
+            self.group.all_to_all(own, &to, received, &from);
+        }
+    }
+
+    /// Adds to `dx`, `offset` elements into this process's piece, the sum over all branches, or sets it to that.
+    pub(super) fn sum_received<T: Float>(
+        &self,
+        received: &[T],
+        offset: usize,
+        adds: bool,
+        dx: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let piece = self.pieces[self.group.rank()].len();
+        self.tree().sum(adds, dx, scratch, |samples, adds, dx| {
+            let of_branch = &received[self.branch_of(&samples) * piece..][offset..][..dx.len()];
+            match adds {
+                true => add(dx, of_branch),
+                false => dx.copy_from_slice(of_branch),
+            }
+        });
+    }
+
+    /// Collects the gradients, a piece from each process.
+    pub(super) fn collect<T: Float>(&self, gradients: &mut [T]) {
+        self.group.all_gather(gradients, &self.pieces);
+    }
+
+    /// Collects the rows of all samples, of which each process has those of its own.
+    pub(super) fn gather_samples<T: Float>(&self, rows: &mut [T]) {
+        let len = rows.len() / self.bounds[self.bounds.len() - 1];
+        let first = |branch: usize| {
+            self.samples.get(branch).map_or(rows.len(), |branch| branch.start * len)
+        };
+        let parts = self.of_rank.iter().map(|branches| first(branches.start)..first(branches.end));
+        let parts: Vec<_> = parts.collect();
+        self.group.all_gather(rows, &parts);
+    }
+
+    /// The whole tree, whose branches are known.
+    fn tree(&self) -> SumTree<'_> {
+        SumTree { bounds: &self.bounds, known: &self.samples }
+    }
+
+    fn branch_of(&self, samples: &Range<usize>) -> usize {
+        self.samples.partition_point(|branch| branch.start < samples.start)
+    }
+}
+
+/// Consecutive chunks for each of `n` processes, of about as many elements each.
+fn equal_parts(chunk_bounds: &[usize], n: usize) -> Vec<Range<usize>> {
+    let len = chunk_bounds.last().copied().unwrap_or(0);
+    let first = |part: usize| match part < n {
+        true => chunk_bounds.partition_point(|&bound| bound < part * len / n),
+        false => chunk_bounds.len().saturating_sub(1),
+    };
+    (0..n).map(|part| first(part)..first(part + 1)).collect()
+}
