@@ -51,7 +51,10 @@ fn count(mut bytes: &[u8], message: &MessageFields, left: &mut usize) -> Result<
                 let len = usize::try_from(decode_varint(&mut bytes)?).unwrap_or(usize::MAX);
                 // A message that is cut off is what the decoder names.
                 let (inside, rest) = bytes.split_at(len.min(bytes.len()));
-                count(inside, inner, left)?;
+                // Texts and bytes hold nothing more.
+                if !inner.0.is_empty() {
+                    count(inside, inner, left)?;
+                }
                 bytes = rest;
             }
             _ => skip_field(wire_type, tag, &mut bytes, DecodeContext::default())?,
