@@ -204,7 +204,7 @@ impl StaticCrate {
              [lib]\n# The tests of the library are all there are.\ndoctest = false\n\n\
              [features]\n# Functions for programs in C, and what a library without the standard library needs to be linked.\nc = []\npanic-handler = []\n\n\
              # A library for C without the standard library cannot unwind.\n\
-             [profile.dev]\npanic = \"abort\"\n\n[profile.release]\npanic = \"abort\"\n\n\
+             [profile.dev]\npanic = \"abort\"\n\n[profile.release]\npanic = \"abort\"\n# Nothing of `core` remains but what a prediction needs.\nlto = true\n\n\
              # Not part of a workspace around it.\n[workspace]\n"
         )
     }

@@ -87,7 +87,7 @@ fn a_network_of_a_table_takes_rows_as_they_are_and_answers_in_the_unit_of_the_ta
         \"area\" = [{ kind = \"impute\" }, { kind = \"log\" }, { kind = \"standardize\" }]\n\
         \"floors\" = [{ kind = \"frequent_values\" }, { kind = \"divide\", by = 3.0 }]\n\
         \"district\" = [{ kind = \"ordinal\" }]\n";
-    sandbox.write("all.toml", experiment + transforms);
+    sandbox.write("all.toml", experiment.replace("input = [12]", "input = [16]") + transforms);
     sandbox.succeeds("train all.toml --run all --threads 1");
     for model in ["runs/flats-1", "all"] {
         let folder = format!("{model}-crate");

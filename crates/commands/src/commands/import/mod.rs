@@ -88,6 +88,17 @@ impl ImportArgs {
     }
 }
 
+/// An error unless the network of an experiment takes the samples of its data.
+fn check_samples(experiment: &Experiment, parts: &Parts) -> anyhow::Result<()> {
+    let (found, expected) = (parts.train.sample_shape(), &experiment.model.input);
+    ensure!(
+        found == expected,
+        "{}: the network takes samples of {expected:?}, its data have {found:?}",
+        experiment.name
+    );
+    Ok(())
+}
+
 /// A model of an experiment whose data are `parts`.
 fn with_data(
     experiment: Experiment,
@@ -95,12 +106,6 @@ fn with_data(
     parameters: Vec<f32>,
     running_statistics: Vec<f32>,
 ) -> anyhow::Result<SavedModel> {
-    let (found, expected) = (parts.train.sample_shape(), &experiment.model.input);
-    ensure!(
-        found == expected,
-        "{}: the network takes samples of {expected:?}, its data have {found:?}",
-        experiment.name
-    );
     let transforms = Arc::clone(parts.transforms().context("prepared parts")?);
     Ok(SavedModel { experiment, transforms, parameters, running_statistics })
 }

@@ -13,7 +13,7 @@ use gradus::onnx::{ImportedNetwork, read_network};
 use gradus::runs::sources::none::NoData;
 use gradus::runs::{Experiment, SavedModel};
 
-use super::{ImportArgs, with_data};
+use super::{ImportArgs, check_samples, with_data};
 
 /// The model of the network of a file, with the data of `--network` or without any.
 pub(super) fn read(
@@ -29,6 +29,7 @@ pub(super) fn read(
             experiment
                 .model_for::<f32>(Mode::Evaluate, &parts.train)
                 .with_context(|| args.name())?;
+            check_samples(&experiment, &parts)?;
             with_data(experiment, &parts, imported.parameters, imported.running_statistics)?
         }
         None => without_data(&args.file, &imported)?,

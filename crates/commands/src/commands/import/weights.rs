@@ -9,7 +9,7 @@ use gradus::nn::Mode;
 use gradus::runs::SavedModel;
 use gradus::weights::{NameScheme, NumberArray, TakenWeights, WeightPlan, read_safetensors};
 
-use super::{ImportArgs, with_data};
+use super::{ImportArgs, check_samples, with_data};
 
 /// The model of the network of `--network` with the weights of a file.
 pub(super) fn read(
@@ -33,6 +33,7 @@ pub(super) fn read(
             args.name()
         )
     })?;
+    check_samples(&experiment, &parts)?;
     let model = experiment.network(Mode::Evaluate)?;
     let plan = WeightPlan::new(&experiment.model, &model, scheme)?;
     let TakenWeights { parameters, running_statistics, layers } =
