@@ -110,6 +110,7 @@ impl TrainedNetwork<'_> {
     pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>, OnnxError> {
         let trained = TrainedGraph::new(self.model, self.parameters, self.running_statistics)?;
         let mut writer = GraphWriter::new(trained, options.layout);
+        predictions::reserve_names(&mut writer);
         let mut unsupported = Vec::new();
         match self.rows {
             Some(RowMeaning { transforms, .. }) => {

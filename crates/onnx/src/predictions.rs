@@ -8,13 +8,18 @@ use crate::proto::data_type;
 use crate::writer::{GraphWriter, Setting};
 
 /// The names of the outputs: that of a file without transforms first.
-pub(crate) const OUTPUTS: [&str; 6] = [OUTPUT, LABEL, LABEL_INDEX, PROBABILITIES, SCORES, VALUE];
+const OUTPUTS: [&str; 6] = [OUTPUT, LABEL, LABEL_INDEX, PROBABILITIES, SCORES, VALUE];
 const OUTPUT: &str = "output";
 const LABEL: &str = "label";
 const LABEL_INDEX: &str = "label_index";
 const PROBABILITIES: &str = "probabilities";
 const SCORES: &str = "scores";
 const VALUE: &str = "value";
+
+/// Nothing but an output gets the name of one.
+pub(crate) fn reserve_names(writer: &mut GraphWriter<'_>) {
+    OUTPUTS.into_iter().for_each(|name| writer.reserve(name));
+}
 
 /// Writes what the last layer gives.
 pub(crate) fn write_features(writer: &mut GraphWriter<'_>) {

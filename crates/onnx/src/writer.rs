@@ -6,7 +6,6 @@ use graph::{Graph, NodeId, Shape, Tensor};
 use nn::{Model, TrainedGraph};
 use prost::Message as _;
 
-use crate::predictions::OUTPUTS;
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
@@ -75,7 +74,7 @@ impl<'a> GraphWriter<'a> {
             model,
             trained,
             names: HashMap::new(),
-            used: OUTPUTS.map(str::to_owned).into(),
+            used: HashSet::new(),
             nodes: Vec::new(),
             initializers: Vec::new(),
             affine: HashMap::new(),

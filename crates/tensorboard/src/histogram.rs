@@ -5,7 +5,7 @@ use events::Quantiles;
 use crate::proto::HistogramProto;
 
 /// A histogram of `count` numbers: each bucket between two different edges has as many as lie there, evenly. So the sums are
-/// those of numbers that are spread evenly within their buckets, and numbers that equal an edge are counted beside it.
+/// those of numbers evenly within their buckets, and numbers that equal an edge are counted beside it.
 ///
 /// Edges that are not finite are left out, with the buckets beside them.
 pub(crate) fn histogram(Quantiles(edges): &Quantiles, count: usize) -> HistogramProto {
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(found.bucket, [10.0; 7]);
         // Midpoints: -3, -1.5, -0.5, 0.25, 0.75, 1.5, 2.5.
         assert_eq!(found.sum, 0.0);
-        // The mean square of evenly spread numbers: 28/3, 7/3, 1/3, 1/12, 7/12, 7/3, 19/3.
+        // The mean square of even numbers: 28/3, 7/3, 1/3, 1/12, 7/12, 7/3, 19/3.
         assert!((found.sum_squares - 10.0 * (62.0 / 3.0 + 8.0 / 12.0)).abs() < 1e-9);
     }
 

@@ -8,8 +8,8 @@ use prost::Message as _;
 use runs::Experiment;
 
 use crate::proto::{
-    DimensionProto, HParamsPluginData, PluginData, SessionEndInfo, SessionStartInfo, SettingProto,
-    SummaryMetadata, TensorProto, TensorShapeProto, ValueProto, session_status,
+    HParamsPluginData, PluginData, SessionEndInfo, SessionStartInfo, SettingProto,
+    SummaryDimension, SummaryMetadata, SummaryShape, SummaryTensor, ValueProto, session_status,
 };
 
 /// The name of the plugin, and what its tags begin with.
@@ -57,10 +57,10 @@ fn setting(text: &str) -> SettingProto {
 fn value(tag: &str, data: &HParamsPluginData) -> ValueProto {
     let plugin_data =
         Some(PluginData { plugin_name: PLUGIN.to_owned(), content: data.encode_to_vec() });
-    let nothing = TensorShapeProto { dim: vec![DimensionProto { size: 0 }] };
+    let nothing = SummaryShape { dim: vec![SummaryDimension { size: 0 }] };
     ValueProto {
         tag: format!("{TAGS}/{tag}"),
-        tensor: Some(TensorProto { dtype: FLOAT, tensor_shape: Some(nothing) }),
+        tensor: Some(SummaryTensor { dtype: FLOAT, tensor_shape: Some(nothing) }),
         metadata: Some(SummaryMetadata { plugin_data }),
         ..ValueProto::default()
     }
@@ -71,15 +71,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_numbers_truths_and_texts() {
+    fn settings_are_numbers_booleans_and_texts() {
         let number = |value| SettingProto { number_value: Some(value), ..Default::default() };
         let text =
             |value: &str| SettingProto { string_value: Some(value.into()), ..Default::default() };
-        let truth = SettingProto { bool_value: Some(false), ..Default::default() };
+        let boolean = SettingProto { bool_value: Some(false), ..Default::default() };
         for (written, expected) in [
             ("100", number(100.0)),
             ("1e-3", number(1e-3)),
-            ("false", truth),
+            ("false", boolean),
             ("\"sgd\"", text("sgd")),
             ("\"5\"", text("5")),
             ("\"", text("\"")),

@@ -42,7 +42,7 @@ pub(crate) struct ValueProto {
     #[prost(message, optional, tag = "5")]
     pub(crate) histo: Option<HistogramProto>,
     #[prost(message, optional, tag = "8")]
-    pub(crate) tensor: Option<TensorProto>,
+    pub(crate) tensor: Option<SummaryTensor>,
     #[prost(message, optional, tag = "9")]
     pub(crate) metadata: Option<SummaryMetadata>,
 }
@@ -83,23 +83,23 @@ pub(crate) struct HistogramProto {
 
 /// A tensor: here one without elements, where a plugin reads nothing but the metadata.
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorProto {
+pub(crate) struct SummaryTensor {
     #[prost(int32, tag = "1")]
     pub(crate) dtype: i32,
     #[prost(message, optional, tag = "2")]
-    pub(crate) tensor_shape: Option<TensorShapeProto>,
+    pub(crate) tensor_shape: Option<SummaryShape>,
 }
 
 /// Sizes.
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorShapeProto {
+pub(crate) struct SummaryShape {
     #[prost(message, repeated, tag = "2")]
-    pub(crate) dim: Vec<DimensionProto>,
+    pub(crate) dim: Vec<SummaryDimension>,
 }
 
 /// A size.
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct DimensionProto {
+pub(crate) struct SummaryDimension {
     #[prost(int64, tag = "1")]
     pub(crate) size: i64,
 }

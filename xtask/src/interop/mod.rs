@@ -10,6 +10,7 @@ mod comparison;
 mod import;
 mod networks;
 mod onnx;
+mod onnx_case;
 mod onnx_rows;
 mod tensorboard;
 mod training;

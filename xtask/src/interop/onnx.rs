@@ -8,56 +8,19 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use diagnostics::table;
-use gradus::graph::{Compile, Tensor};
+use gradus::graph::Compile;
 use gradus::nn::{Mode, Objective};
 use gradus::onnx::{ImageLayout, OnnxOptions, TrainedNetwork};
 use gradus::runs::presets;
 use random_networks::RandomTrial;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::networks::{NamedNetwork, networks};
+use super::onnx_case::{ArrayText, BATCHES, OnnxBatch, OnnxCase};
 use super::{FOLDER, onnx_rows, process, python};
 
-/// The sizes of the batches.
-pub(super) const BATCHES: [usize; 3] = [1, 2, 7];
 /// The largest difference, relative to the largest output.
 const TOLERANCE: f64 = 1e-5;
-
-/// A file, and what it is to answer.
-#[derive(Serialize)]
-pub(super) struct OnnxCase {
-    pub(super) name: String,
-    pub(super) file: String,
-    pub(super) batches: Vec<OnnxBatch>,
-}
-
-impl OnnxCase {
-    fn has_texts(&self) -> bool {
-        let arrays = self.batches.iter().flat_map(|batch| batch.inputs.values());
-        arrays.into_iter().any(|array| matches!(array.values, Elements::Texts(_)))
-    }
-}
-
-/// Inputs and outputs by their names.
-#[derive(Serialize)]
-pub(super) struct OnnxBatch {
-    pub(super) inputs: BTreeMap<String, ArrayText>,
-    pub(super) expected: BTreeMap<String, ArrayText>,
-}
-
-#[derive(Serialize)]
-pub(super) struct ArrayText {
-    shape: Vec<usize>,
-    values: Elements,
-}
-
-/// The elements of an array: what is not finite is `null`.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Elements {
-    Numbers(Vec<f32>),
-    Texts(Vec<String>),
-}
 
 /// What `onnx.py` writes: the version of each program, and for each case and program the largest difference, or what went
 /// wrong.
@@ -199,18 +162,4 @@ fn case(named: &NamedNetwork, layout: ImageLayout) -> anyhow::Result<(Vec<u8>, O
     let batches = batches.into_iter().collect::<anyhow::Result<_>>()?;
     let name = format!("{name}, {}", layout.name());
     Ok((file, OnnxCase { name, file: String::new(), batches }))
-}
-
-impl ArrayText {
-    fn of(tensor: &Tensor<f32>) -> Self {
-        Self::of_numbers(tensor.shape().to_vec(), tensor.values().to_vec())
-    }
-
-    pub(super) fn of_numbers(shape: Vec<usize>, values: Vec<f32>) -> Self {
-        Self { shape, values: Elements::Numbers(values) }
-    }
-
-    pub(super) fn of_texts(shape: Vec<usize>, values: Vec<String>) -> Self {
-        Self { shape, values: Elements::Texts(values) }
-    }
 }

@@ -15,7 +15,7 @@ use gradus::onnx::{ImageLayout, OnnxOptions, to_onnx};
 use gradus::runs::{Experiment, RowPrediction, SavedModel, presets};
 use gradus::train::Trainer;
 
-use super::onnx::{ArrayText, BATCHES, OnnxBatch, OnnxCase};
+use super::onnx_case::{ArrayText, BATCHES, OnnxBatch, OnnxCase};
 
 /// Rows to train on and to predict, the first of them the hardest.
 const TRAIN_ROWS: usize = 200;

@@ -164,7 +164,7 @@ fn a_run_goes_to_tensorboard_while_it_is_trained_and_from_its_log() {
 }
 
 #[test]
-fn event_files_of_two_runs_are_not_mixed_and_what_is_no_run_is_refused() {
+fn event_files_of_two_runs_are_not_mixed_and_what_is_not_a_run_is_refused() {
     let sandbox = with_network();
     sandbox.succeeds("train net.toml --run here --tensorboard board");
     for command in

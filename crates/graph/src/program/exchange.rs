@@ -74,7 +74,7 @@ impl Exchange {
     }
 
     /// Sets `out` to what all shards have together, of which `own` has the bounds of this process's: see
-    /// [`SumTree::combine`]. `scratch` has room for [`sums_len`](Self::sums_len) elements more.
+    /// [`SumTree::combine`]. `scratch` has space for [`sums_len`](Self::sums_len) elements more.
     pub(super) fn combine<T: Float>(
         &self,
         own: &[usize],

@@ -30,7 +30,7 @@ pub(crate) enum OnnxValue {
 
 impl OnnxValue {
     /// Sizes of axes: not more than a value has.
-    pub(crate) fn of_sizes(sizes: Vec<AxisSize>) -> Result<Self, Refusal> {
+    pub(crate) fn of_sizes(sizes: Vec<AxisSize>) -> Result<Self, OperatorRefusal> {
         match sizes.len() > MAX_RANK {
             true => Err(format!("{} sizes, expected at most {MAX_RANK}", sizes.len()).into()),
             false => Ok(Self::Sizes(sizes)),
@@ -56,19 +56,19 @@ pub(crate) struct FeatureValue {
 }
 
 /// Why an operator cannot be read.
-pub(crate) enum Refusal {
+pub(crate) enum OperatorRefusal {
     /// It depends on another one that cannot be read.
     Depends,
     Because(String),
 }
 
-impl From<String> for Refusal {
+impl From<String> for OperatorRefusal {
     fn from(why: String) -> Self {
         Self::Because(why)
     }
 }
 
-impl From<&str> for Refusal {
+impl From<&str> for OperatorRefusal {
     fn from(why: &str) -> Self {
         Self::Because(why.to_owned())
     }
@@ -251,7 +251,7 @@ impl<'a> GraphReader<'a> {
     }
 
     /// A value by its name.
-    pub(crate) fn named(&mut self, name: &str) -> Result<OnnxValue, Refusal> {
+    pub(crate) fn named(&mut self, name: &str) -> Result<OnnxValue, OperatorRefusal> {
         if !self.values.contains_key(name)
             && let Some(tensor) = self.file.tensors.get(name)
         {
@@ -259,7 +259,7 @@ impl<'a> GraphReader<'a> {
             self.set(name, OnnxValue::Constant(read.into()));
         }
         match self.values.get(name) {
-            None | Some(OnnxValue::Unknown) => Err(Refusal::Depends),
+            None | Some(OnnxValue::Unknown) => Err(OperatorRefusal::Depends),
             Some(found) => Ok(found.clone()),
         }
     }
@@ -269,12 +269,12 @@ impl<'a> GraphReader<'a> {
         &mut self,
         node: &OperatorNode<'_>,
         at: usize,
-    ) -> Result<Option<OnnxValue>, Refusal> {
+    ) -> Result<Option<OnnxValue>, OperatorRefusal> {
         node.operand(at).map(|name| self.named(name)).transpose()
     }
 
     /// A value that samples change, of real numbers.
-    pub(crate) fn named_features(&mut self, name: &str) -> Result<FeatureValue, Refusal> {
+    pub(crate) fn named_features(&mut self, name: &str) -> Result<FeatureValue, OperatorRefusal> {
         match self.named(name)? {
             OnnxValue::Features(x) if x.is_whole => {
                 Err("no layer computes it of whole numbers".into())
@@ -289,20 +289,20 @@ impl<'a> GraphReader<'a> {
         &mut self,
         node: &OperatorNode<'_>,
         at: usize,
-    ) -> Result<FeatureValue, Refusal> {
+    ) -> Result<FeatureValue, OperatorRefusal> {
         let name = node.operand(at).ok_or_else(|| format!("operand {} is left out", at + 1))?;
         self.named_features(name)
     }
 
     /// A tensor that is made of another one.
-    pub(crate) fn copied(&mut self, tensor: ConstantTensor) -> Result<OnnxValue, Refusal> {
+    pub(crate) fn copied(&mut self, tensor: ConstantTensor) -> Result<OnnxValue, OperatorRefusal> {
         self.take(tensor.dims.iter().product())?;
         Ok(OnnxValue::Constant(tensor.into()))
     }
 
     /// Takes numbers out of those that may be made of a file of this size: a small file shall not fill the memory by naming a
     /// tensor again and again.
-    fn take(&mut self, n_numbers: usize) -> Result<(), Refusal> {
+    fn take(&mut self, n_numbers: usize) -> Result<(), OperatorRefusal> {
         let left = self.n_left.checked_sub(n_numbers);
         self.n_left = left.ok_or("the tensors of the file are copied too often")?;
         Ok(())
@@ -313,7 +313,7 @@ impl<'a> GraphReader<'a> {
         &mut self,
         node: &OperatorNode<'_>,
         at: usize,
-    ) -> Result<Option<Rc<ConstantTensor>>, Refusal> {
+    ) -> Result<Option<Rc<ConstantTensor>>, OperatorRefusal> {
         match self.value(node, at)? {
             None => Ok(None),
             Some(OnnxValue::Constant(tensor)) => Ok(Some(tensor)),
@@ -326,7 +326,7 @@ impl<'a> GraphReader<'a> {
         &mut self,
         node: &OperatorNode<'_>,
         at: usize,
-    ) -> Result<Rc<ConstantTensor>, Refusal> {
+    ) -> Result<Rc<ConstantTensor>, OperatorRefusal> {
         let found = self.optional(node, at)?;
         found.ok_or_else(|| format!("operand {} is left out", at + 1).into())
     }
@@ -337,7 +337,7 @@ impl<'a> GraphReader<'a> {
         node: &OperatorNode<'_>,
         at: usize,
         n: usize,
-    ) -> Result<Option<Vec<f32>>, Refusal> {
+    ) -> Result<Option<Vec<f32>>, OperatorRefusal> {
         let Some(tensor) = self.optional(node, at)? else { return Ok(None) };
         match tensor.floats() {
             Some([value]) if n <= MAX_WIDTH => Ok(Some(vec![*value; n])),
@@ -364,7 +364,7 @@ impl<'a> GraphReader<'a> {
         node: &OperatorNode<'_>,
         mut draft: LayerDraft,
         view: ValueView,
-    ) -> Result<OnnxValue, Refusal> {
+    ) -> Result<OnnxValue, OperatorRefusal> {
         self.take(draft.parameters.iter().map(|(_, values)| values.len()).sum())?;
         node.result().clone_into(&mut draft.result);
         let source = LayerInput::Layer(self.layers.len());
@@ -413,7 +413,7 @@ impl<'a> GraphReader<'a> {
         &mut self,
         x: FeatureValue,
         axes: &[usize],
-    ) -> Result<FeatureValue, Refusal> {
+    ) -> Result<FeatureValue, OperatorRefusal> {
         let block = x.view.block(axes);
         if block == self.shape(x.source).last().copied() {
             return Ok(x);
@@ -432,7 +432,7 @@ impl<'a> GraphReader<'a> {
         &mut self,
         x: FeatureValue,
         axes: &[usize],
-    ) -> Result<(FeatureValue, Vec<usize>), Refusal> {
+    ) -> Result<(FeatureValue, Vec<usize>), OperatorRefusal> {
         let x = self.with_last_axis(x, axes)?;
         let places = x.view.places(axes);
         Ok((x, places))
@@ -442,7 +442,7 @@ impl<'a> GraphReader<'a> {
     pub(crate) fn image(
         &mut self,
         node: &OperatorNode<'_>,
-    ) -> Result<(FeatureValue, [usize; 3]), Refusal> {
+    ) -> Result<(FeatureValue, [usize; 3]), OperatorRefusal> {
         let x = self.features(node, 0)?;
         let shape = self.shape(x.source);
         match shape[..] {
@@ -483,7 +483,7 @@ impl<'a> GraphReader<'a> {
         &mut self,
         x: FeatureValue,
         tensor: &ConstantTensor,
-    ) -> Result<(FeatureValue, Vec<f32>), Refusal> {
+    ) -> Result<(FeatureValue, Vec<f32>), OperatorRefusal> {
         let axes = varying_axes(&x.view, tensor)?;
         let (x, places) = match axes.is_empty() {
             true => (x, vec![0]),
@@ -502,7 +502,7 @@ impl<'a> GraphReader<'a> {
 pub(crate) fn varying_axes(
     view: &ValueView,
     tensor: &ConstantTensor,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     let dims = view.dims();
     let mut axes = Vec::new();
     let mut fits = tensor.dims.len() <= dims.len() + 1;
@@ -522,7 +522,10 @@ pub(crate) fn varying_axes(
 }
 
 /// The numbers of a tensor in the order of a layer, where each is at its place.
-pub(crate) fn ordered(tensor: &ConstantTensor, places: &[usize]) -> Result<Vec<f32>, Refusal> {
+pub(crate) fn ordered(
+    tensor: &ConstantTensor,
+    places: &[usize],
+) -> Result<Vec<f32>, OperatorRefusal> {
     let values = tensor.floats().ok_or("a tensor of whole numbers, expected real ones")?;
     let mut ordered = vec![0.0; values.len()];
     for (&place, &value) in places.iter().zip(values) {
@@ -532,7 +535,7 @@ pub(crate) fn ordered(tensor: &ConstantTensor, places: &[usize]) -> Result<Vec<f
 }
 
 /// A shape of an output, if it is not larger than any network has.
-pub(crate) fn checked_shape(shape: Vec<usize>) -> Result<Vec<usize>, Refusal> {
+pub(crate) fn checked_shape(shape: Vec<usize>) -> Result<Vec<usize>, OperatorRefusal> {
     let len = shape.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
     match len {
         Some(1..=MAX_ELEMENTS) => Ok(shape),

@@ -21,7 +21,7 @@ use nn::{Loss, Network, NetworkError};
 
 use self::activations::ActivationChain;
 use self::file::OnnxFile;
-use self::layers::{GraphReader, OnnxValue, OperatorNode, Refusal};
+use self::layers::{GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use self::standardizations::Standardization;
 
 /// A network that was read from an ONNX file.
@@ -172,7 +172,7 @@ pub fn read_network(bytes: &[u8]) -> Result<ImportedNetwork, ImportError> {
             _ => operators::read(&mut reader, &node),
         };
         let value = read.unwrap_or_else(|why| {
-            if let Refusal::Because(why) = why {
+            if let OperatorRefusal::Because(why) = why {
                 unsupported.push(format!("{}: {why}", reader.label(&node)));
             }
             OnnxValue::Unknown

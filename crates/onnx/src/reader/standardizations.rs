@@ -17,7 +17,7 @@ pub(super) struct Standardization<'a> {
 
 /// The standardisation that ends in an operator, if there is one.
 pub(super) fn find<'a>(producers: &Producers<'a>, last: usize) -> Option<Standardization<'a>> {
-    let mut parts = Parts { producers, inner: Vec::new() };
+    let mut parts = InnerNodes { producers, inner: Vec::new() };
     let node = &producers.nodes[last];
     let (centred, above_zero) = match (&*node.op_type, &node.input[..]) {
         ("Div", [centred, deviation]) => (centred, parts.under_root(deviation)?),
@@ -69,12 +69,12 @@ pub(super) fn find<'a>(producers: &Producers<'a>, last: usize) -> Option<Standar
 }
 
 /// The operators that were found.
-struct Parts<'a, 'b> {
+struct InnerNodes<'a, 'b> {
     producers: &'b Producers<'a>,
     inner: Vec<usize>,
 }
 
-impl<'a> Parts<'a, '_> {
+impl<'a> InnerNodes<'a, '_> {
     /// The operands of the operator that gives a value, if it is of this kind.
     fn operands(&mut self, operator: &str, value: &str) -> Option<&'a [String]> {
         let (index, node) = self.producers.of_value(value)?;

@@ -2,7 +2,7 @@
 
 use nn::{PaddingSetting, Pair};
 
-use super::layers::{OperatorNode, Refusal};
+use super::layers::{OperatorNode, OperatorRefusal};
 
 /// The windows of an operator on an image.
 pub(crate) struct ReadWindow {
@@ -20,7 +20,7 @@ impl ReadWindow {
         node: &OperatorNode<'_>,
         kernel: [usize; 2],
         image: [usize; 2],
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, OperatorRefusal> {
         let dilations = node.wholes("dilations").unwrap_or(&[1, 1]);
         if dilations.iter().any(|&dilation| dilation != 1) {
             return Err(format!("dilations {dilations:?}, expected 1").into());
@@ -89,7 +89,7 @@ pub(crate) fn sizes(wholes: &[i64]) -> Option<[usize; 2]> {
 }
 
 /// Padding before and behind, for each axis.
-fn explicit(pads: &[i64]) -> Result<[[usize; 2]; 2], Refusal> {
+fn explicit(pads: &[i64]) -> Result<[[usize; 2]; 2], OperatorRefusal> {
     let found = match *pads {
         [top, left, bottom, right] => sizes(&[top, left]).zip(sizes(&[bottom, right])),
         _ => None,

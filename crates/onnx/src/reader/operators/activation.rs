@@ -5,14 +5,14 @@ use nn::layers::Sigmoid;
 
 use super::super::LastFunction;
 use super::super::activations::ActivationChain;
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
 
 /// Reads the chain that ends in an operator. A sigmoid of one output at the end of the graph is left out.
 pub(in super::super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     chain: ActivationChain<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.named_features(chain.x)?;
     let shape = reader.shape(x.source);
     if chain.layer == LayerKind::from(Sigmoid {}) && x.view.len() == 1 && reader.is_last(node) {

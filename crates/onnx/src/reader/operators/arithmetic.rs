@@ -8,7 +8,7 @@ use nn::registry::MAX_WIDTH;
 use nn::{Bias, LayerKind};
 
 use super::super::layers::{
-    ChannelAffine, FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal,
+    ChannelAffine, FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal,
 };
 use super::super::tensor::ConstantTensor;
 use super::normalization::{TermRole, add_term};
@@ -16,7 +16,7 @@ use super::normalization::{TermRole, add_term};
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let mut features = Vec::new();
     let mut constants = Vec::new();
     for at in 0..node.proto.input.len() {
@@ -56,7 +56,7 @@ fn sum(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     mut terms: Vec<FeatureValue>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let shapes: Vec<_> = terms.iter().map(|term| reader.shape(term.source)).collect();
     if shapes.windows(2).any(|two| two[0] != two[1]) {
         terms = terms.into_iter().map(|term| reader.flattened(term)).collect();
@@ -82,7 +82,7 @@ fn with_term(
     x: &FeatureValue,
     (at, tensor): &(usize, Rc<ConstantTensor>),
     role: TermRole,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let name = reader.tensor_name(node, *at);
     if let Some(draft) = reader.last_layer(node, x)
         && add_term(draft, &x.view, tensor, role)?
@@ -153,7 +153,7 @@ fn affine(
     x: &FeatureValue,
     tensor: &ConstantTensor,
     change: impl Fn(&mut ChannelAffine, usize, f32),
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let (x, vector) = reader.channel_vector(x.clone(), tensor)?;
     let shape = reader.shape(x.source);
     let channels = shape.last().copied().unwrap_or(0);

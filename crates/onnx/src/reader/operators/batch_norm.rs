@@ -2,13 +2,13 @@
 
 use nn::layers::BatchNorm;
 
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::written_number;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     if node.whole("training_mode", 0) != 0 {
         return Err("it is in training mode, expected a network for evaluation".into());
     }

@@ -1,13 +1,13 @@
 //! Numbers of another type. Numbers that choose rows of a table may be rounded before.
 
-use super::super::layers::{FeatureValue, GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{FeatureValue, GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::tensor::{ConstantTensor, TensorNumbers};
 use crate::proto::data_type;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let is_whole = match node.operator() {
         "Round" => true,
         _ => match i32::try_from(node.whole("to", 0)) {

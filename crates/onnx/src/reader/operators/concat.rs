@@ -3,14 +3,14 @@
 use nn::layers::Concat;
 
 use super::super::layers::{
-    AxisSize, GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal, checked_shape,
+    AxisSize, GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, checked_shape,
 };
 use super::super::view::ValueView;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let mut values = Vec::new();
     for at in 0..node.proto.input.len() {
         values.extend(reader.value(node, at)?);

@@ -1,10 +1,13 @@
 //! Numbers that stand in an operator.
 
 use super::super::file::attribute;
-use super::super::layers::{GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::tensor::{ConstantTensor, TensorNumbers};
 
-pub(super) fn read(_: &mut GraphReader<'_>, node: &OperatorNode<'_>) -> Result<OnnxValue, Refusal> {
+pub(super) fn read(
+    _: &mut GraphReader<'_>,
+    node: &OperatorNode<'_>,
+) -> Result<OnnxValue, OperatorRefusal> {
     let [setting] = &node.proto.attribute[..] else { return Err("expected one value".into()) };
     let tensor = match &*setting.name {
         "value" => {

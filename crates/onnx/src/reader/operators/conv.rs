@@ -6,7 +6,7 @@ use nn::LayerKind;
 use nn::layers::{Conv2d, DepthwiseConv2d};
 
 use super::super::layers::{
-    GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal, checked_shape,
+    GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, checked_shape,
 };
 use super::super::view::ValueView;
 use super::super::window::{ReadWindow, pair};
@@ -14,7 +14,7 @@ use super::super::window::{ReadWindow, pair};
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let (x, [height, width, channels]) = reader.image(node)?;
     let weight = reader.constant(node, 1)?;
     let (Some(values), &[filters, of_group, rows, columns]) = (weight.floats(), &weight.dims[..])

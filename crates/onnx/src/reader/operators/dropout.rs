@@ -2,13 +2,13 @@
 
 use nn::layers::Dropout;
 
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::written_number;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
     // A setting up to opset 11 and an operand since.
     let rate = match reader.optional(node, 1)? {

@@ -3,14 +3,14 @@
 use nn::layers::Embedding;
 
 use super::super::layers::{
-    GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal, checked_shape,
+    GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, checked_shape,
 };
 use super::concat::sizes_of;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     if node.whole("axis", 0) != 0 {
         return Err("rows along another axis than the first".into());
     }

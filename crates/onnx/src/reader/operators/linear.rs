@@ -3,13 +3,13 @@
 use nn::Bias;
 use nn::layers::Linear;
 
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::view::ValueView;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
     let weight = reader.constant(node, 1)?;
     let (Some(values), &[rows, columns]) = (weight.floats(), &weight.dims[..]) else {

@@ -20,13 +20,13 @@ mod softmax;
 mod transpose;
 
 use super::activations::is_function_of_elements;
-use super::layers::{GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::layers::{GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 
 pub(super) use activation::read as activation;
 pub(super) use normalization::standardization;
 
 /// Reads an operator, or says why it cannot.
-type Read = fn(&mut GraphReader<'_>, &OperatorNode<'_>) -> Result<OnnxValue, Refusal>;
+type Read = fn(&mut GraphReader<'_>, &OperatorNode<'_>) -> Result<OnnxValue, OperatorRefusal>;
 
 macro_rules! operators {
     ($($module:ident: $($operator:ident),+;)+) => {
@@ -66,7 +66,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let domain = &node.proto.domain;
     if !domain.is_empty() && domain != "ai.onnx" {
         return Err(format!("an operator of {domain:?}").into());

@@ -5,7 +5,8 @@ use nn::layers::{GroupNorm, LayerNorm};
 use nn::registry::MAX_WIDTH;
 
 use super::super::layers::{
-    FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal, ordered, varying_axes,
+    FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, ordered,
+    varying_axes,
 };
 use super::super::standardizations::Standardization;
 use super::super::tensor::ConstantTensor;
@@ -23,7 +24,7 @@ pub(super) enum TermRole {
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
     let (rank, epsilon) = (x.view.rank(), node.number("epsilon", 1e-5).into());
     let is_of_layer = node.operator() == "LayerNormalization";
@@ -55,7 +56,7 @@ pub(in super::super) fn standardization(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     found: &Standardization<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.named_features(found.x)?;
     let mean = OperatorNode { proto: found.mean, opset: node.opset };
     let reduced = sample_axes(reader, &mean, x.view.rank())?;
@@ -68,14 +69,14 @@ pub(in super::super) fn standardization(
 }
 
 /// The first of the axes of a sample that a mean is over.
-fn first_axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
+fn first_axis(axis: i64, rank: usize) -> Result<usize, OperatorRefusal> {
     let of_sample = if axis < 0 { axis + rank as i64 } else { axis - 1 };
     let found = usize::try_from(of_sample).ok().filter(|&first| first < rank);
     found.ok_or_else(|| format!("axis {axis}, expected one of a sample").into())
 }
 
 /// A value with its channels in groups: `[groups, the rest]`.
-fn in_groups(view: &ValueView, groups: i64) -> Result<ValueView, Refusal> {
+fn in_groups(view: &ValueView, groups: i64) -> Result<ValueView, OperatorRefusal> {
     let count = usize::try_from(groups).ok().filter(|&count| count > 0);
     let grouped = count.and_then(|count| view.reshaped(&[count, view.len() / count]));
     grouped.ok_or_else(|| format!("{groups} groups of samples of {:?}", view.dims()).into())
@@ -87,7 +88,7 @@ fn standardized(
     x: &FeatureValue,
     kept: &[ViewStep],
     epsilon: f64,
-) -> Result<LayerDraft, Refusal> {
+) -> Result<LayerDraft, OperatorRefusal> {
     let epsilon = written_number(epsilon);
     let shape = reader.shape(x.source);
     let channels = shape.last().copied().unwrap_or(1);
@@ -121,7 +122,7 @@ pub(super) fn add_term(
     view: &ValueView,
     tensor: &ConstantTensor,
     role: TermRole,
-) -> Result<bool, Refusal> {
+) -> Result<bool, OperatorRefusal> {
     let shape = &draft.shape;
     let channels = shape.last().copied().unwrap_or(1);
     let axes = varying_axes(view, tensor)?;

@@ -4,7 +4,7 @@ use nn::LayerKind;
 use nn::layers::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
 
 use super::super::layers::{
-    FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal, checked_shape,
+    FeatureValue, GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, checked_shape,
 };
 use super::super::view::ValueView;
 use super::super::window::{ReadWindow, pair, sizes};
@@ -12,7 +12,7 @@ use super::super::window::{ReadWindow, pair, sizes};
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let (x, [height, width, channels]) = reader.image(node)?;
     match node.operator() {
         "GlobalAveragePool" => return global(reader, node, &x, true, 3),
@@ -55,7 +55,7 @@ pub(super) fn global(
     x: &FeatureValue,
     is_mean: bool,
     rank: usize,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let shape = reader.shape(x.source);
     let channels = shape[2];
     let (kind, shape): (LayerKind, _) = match is_mean {

@@ -1,12 +1,12 @@
 //! The mean or largest pixel of each channel, written as a reduction.
 
-use super::super::layers::{GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use super::pool::global;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
     let axes = sample_axes(reader, node, x.view.rank())?;
     let shape = reader.shape(x.source);
@@ -37,7 +37,7 @@ pub(super) fn sample_axes(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     rank: usize,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     let operand = reader.optional(node, 1)?;
     let axes = match &operand {
         Some(tensor) => tensor.wholes(),

@@ -1,6 +1,8 @@
 //! The same elements in the same order with other axes.
 
-use super::super::layers::{AxisSize, FeatureValue, GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{
+    AxisSize, FeatureValue, GraphReader, OnnxValue, OperatorNode, OperatorRefusal,
+};
 use super::super::tensor::ConstantTensor;
 use super::super::view::MAX_RANK;
 use super::concat::sizes_of;
@@ -9,7 +11,7 @@ use super::reduction::sample_axes;
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let value = reader.value(node, 0)?.ok_or("it has no operand")?;
     match value {
         OnnxValue::Features(x) => {
@@ -36,7 +38,7 @@ pub(super) fn read(
 }
 
 /// One axis of all.
-fn flat(node: &OperatorNode<'_>, x: &FeatureValue) -> Result<Vec<usize>, Refusal> {
+fn flat(node: &OperatorNode<'_>, x: &FeatureValue) -> Result<Vec<usize>, OperatorRefusal> {
     let axis = node.whole("axis", 1);
     let from_start = if axis < 0 { axis + x.view.rank() as i64 + 1 } else { axis };
     match from_start {
@@ -53,13 +55,13 @@ fn reshaped(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     x: &FeatureValue,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     // A setting up to opset 4 is not read.
     let sizes = reader.value(node, 1)?.as_ref().and_then(sizes_of);
     let sizes = sizes.ok_or("a shape that is not known before samples are")?;
     let keeps_zero = node.whole("allowzero", 0) != 0;
     let found = x.view.dims();
-    let refuse = || Refusal::from(format!("samples of {found:?} as {sizes:?}"));
+    let refuse = || OperatorRefusal::from(format!("samples of {found:?} as {sizes:?}"));
     let Some((batch, rest)) = sizes.split_first() else { return Err(refuse()) };
     if *batch == AxisSize::Whole(0) && keeps_zero {
         return Err(refuse());
@@ -90,7 +92,7 @@ fn squeezed(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     x: &FeatureValue,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     let dims = x.view.dims();
     let has_axes = node.operand(1).is_some() || node.wholes("axes").is_some();
     let is_left_out: Vec<usize> = match has_axes {
@@ -105,7 +107,7 @@ fn unsqueezed(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     x: &FeatureValue,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     let mut dims = x.view.dims();
     let operand = reader.optional(node, 1)?;
     let n_added = match &operand {
@@ -127,13 +129,13 @@ fn constant_dims(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
     tensor: &ConstantTensor,
-) -> Result<Vec<usize>, Refusal> {
+) -> Result<Vec<usize>, OperatorRefusal> {
     let mut dims = tensor.dims.clone();
     let len: usize = dims.iter().product();
     let operand = reader.optional(node, 1)?;
     let wholes =
         operand.as_ref().and_then(|tensor| tensor.wholes()).or_else(|| node.wholes("axes"));
-    let refuse = || Refusal::from(format!("a tensor of the shape {:?}", tensor.dims));
+    let refuse = || OperatorRefusal::from(format!("a tensor of the shape {:?}", tensor.dims));
     if wholes.is_some_and(|wholes| wholes.len() > MAX_RANK) {
         return Err(refuse());
     }

@@ -1,12 +1,12 @@
 //! The sizes of a value, which are known but for that of the batch.
 
-use super::super::layers::{AxisSize, GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{AxisSize, GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use super::concat::sizes_of;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let value = reader.value(node, 0)?.ok_or("it has no operand")?;
     let sizes: Vec<AxisSize> = match (node.operator(), &value) {
         ("Shape", OnnxValue::Features(x)) => {

@@ -3,12 +3,12 @@
 use nn::layers::Softmax;
 
 use super::super::LastFunction;
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
     let rank = x.view.rank() as i64;
     // Up to opset 12 it is over all axes from this one on.

@@ -2,13 +2,13 @@
 
 use graph::transposed_elements;
 
-use super::super::layers::{FeatureValue, GraphReader, OnnxValue, OperatorNode, Refusal};
+use super::super::layers::{FeatureValue, GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
 use super::super::tensor::{ConstantTensor, TensorNumbers};
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
-) -> Result<OnnxValue, Refusal> {
+) -> Result<OnnxValue, OperatorRefusal> {
     let value = reader.value(node, 0)?.ok_or("it has no operand")?;
     let rank = match &value {
         OnnxValue::Features(x) => x.view.rank() + 1,
