@@ -55,12 +55,19 @@ fn presets_have_bytes_of_their_own_for_each_number_of_shards_and_the_same_for_an
     }
 }
 
-/// Everything that a process reports of a run of three steps, and the digest of the weights after them.
-fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<Event>, String) {
+/// Everything that a process reports of a run of three steps but the time, as text, since NaN does not equal itself; and the
+/// digest of the weights after them.
+fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<String>, String) {
     let mut trainer = trainer.unwrap_or_else(|error| panic!("{error}"));
     let (_, EventCollector { mut events, .. }) = run(&mut trainer, None);
     events.retain(|event| !matches!(event, Event::RunStarted(_) | Event::RunFinished(_)));
-    (events, trainer.saved().weights_digest())
+    let reported = events.into_iter().map(|mut event| {
+        if let Event::Snapshot(snapshot) = &mut event {
+            snapshot.train_secs = 0.0;
+        }
+        format!("{event:?}")
+    });
+    (reported.collect(), trainer.saved().weights_digest())
 }
 
 #[test]
@@ -72,7 +79,7 @@ fn processes_report_and_train_the_same_bytes_as_one() {
         (train.epochs, train.steps) = (None, Some(3));
         let parts = || Split { train: digits(), test: digits() };
         let expected = reported(Trainer::new(experiment.clone(), parts(), Pool::new(1)));
-        assert!(expected.0.iter().any(|event| matches!(event, Event::Snapshot(_))));
+        assert!(expected.0.iter().any(|event| event.starts_with("Snapshot")));
         for (n, threads) in [(1, 2), (2, 1), (3, 2), (5, 1), (8, 1)] {
             let found = in_threads(n, |group| {
                 let pool = Pool::new(threads);
@@ -80,7 +87,7 @@ fn processes_report_and_train_the_same_bytes_as_one() {
                 reported(Trainer::in_group(experiment.clone(), parts(), pool, bytes, group))
             });
             for (rank, found) in found.into_iter().enumerate() {
-                assert!(found == expected, "{name}: process {rank} of {n}, {threads} threads");
+                assert_eq!(found, expected, "{name}: process {rank} of {n}, {threads} threads");
             }
         }
     }

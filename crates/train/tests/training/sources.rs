@@ -44,7 +44,7 @@ fn a_source_is_written_by_its_name_or_with_its_settings() {
 #[test]
 fn a_source_that_is_wrong_is_shown_where_it_stands() {
     let table = r#"
-{ source = 'matrix_exponentials' } | 1:19: unknown variant `matrix_exponentials`, expected one of `mnist`, `files`, `idx`, `fashion_mnist`, `made`, `formula`, `matrix_exponential`, `memory`\n  did you mean `matrix_exponential`?
+{ source = 'matrix_exponentials' } | 1:19: unknown variant `matrix_exponentials`, expected one of `mnist`, `files`, `idx`, `fashion_mnist`, `made`, `formula`, `matrix_exponential`, `memory`, `none`\n  did you mean `matrix_exponential`?
 { source = { kind = "matrix_exponential", sample = 9 } } | 1:50: unknown field `sample`, expected `samples` or `seed`\n  did you mean `samples`?
 { source = 'idx' } | 1:19: missing field `train_images`
 { source = 3 } | 1:19: invalid type: integer `3`, expected a name such as "mnist" or a table such as { kind = "mnist" }
