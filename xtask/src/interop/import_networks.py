@@ -164,7 +164,8 @@ class Normalisations(nn.Module):
         self.group = nn.GroupNorm(3, 6)
         self.conv2 = nn.Conv2d(6, 4, 1)
         self.whole = nn.LayerNorm([4, 4, 5])
-        self.conv3 = nn.Conv2d(4, 4, 2)
+        # A bias that the normalisation takes away again would have gradients of rounding alone.
+        self.conv3 = nn.Conv2d(4, 4, 2, bias=False)
         self.instance = nn.InstanceNorm2d(4, affine=True)
         self.fc = nn.Linear(4 * 3 * 4, 8)
         self.layer = nn.LayerNorm(8)
