@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use diagnostics::table;
 use gradus::graph::{Compile, Program, RunArgs, Tensor, Tensors};
+use gradus::nn::losses::Prediction;
 use gradus::nn::optim::{MAX_STATE, Optimizer, ParameterRule, StepInfo, momentum::Momentum};
 use gradus::nn::{InputRole, Mode, Model, Objective};
 use gradus::onnx::{ImportedNetwork, read_network, readable_operators};
@@ -334,7 +335,26 @@ fn difference_of_node(case: &NodeTest, imported: &ImportedNetwork) -> anyhow::Re
     program.run(&RunArgs { parameters, inputs: &Tensors(&inputs), ..RunArgs::default() });
     let found = program.value(model.prediction).context("a kept value")?;
     ensure!(found.values().len() == case.expected.len(), "another number of outputs");
-    Ok(difference(found.values(), &case.expected))
+    let is_logits = imported.loss.prediction() == Prediction::Logits;
+    let found = match &*case.operator {
+        "Softmax" if is_logits => log_probabilities(&found).into_iter().map(f64::exp).collect(),
+        "LogSoftmax" if is_logits => log_probabilities(&found),
+        _ => found.values().iter().copied().map(f64::from).collect::<Vec<f64>>(),
+    };
+    let found: Vec<f32> = found.into_iter().map(|value| value as f32).collect();
+    Ok(difference(&found, &case.expected))
+}
+
+/// The logarithms of the probabilities for logits: a softmax at the end is left out of what is read.
+fn log_probabilities(logits: &Tensor<f32>) -> Vec<f64> {
+    let rows = logits.values().chunks_exact(logits.shape()[1]);
+    let of_row = |row: &[f32]| {
+        let row: Vec<f64> = row.iter().copied().map(f64::from).collect();
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum = row.iter().map(|logit| (logit - largest).exp()).sum::<f64>();
+        row.into_iter().map(move |logit| logit - largest - sum.ln())
+    };
+    rows.flat_map(of_row).collect()
 }
 
 /// The largest difference, relative to the largest number.
