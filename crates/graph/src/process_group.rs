@@ -32,12 +32,12 @@ pub trait ProcessGroup: Debug + Send + Sync {
 }
 
 impl dyn ProcessGroup {
-    /// [`all_gather_bytes`](Self::all_gather_bytes) for numbers.
+    /// [`ProcessGroup::all_gather_bytes`] for numbers.
     pub fn all_gather<T: Float>(&self, all: &mut [T], parts: &[Range<usize>]) {
         self.all_gather_bytes(T::bytes_mut(all), &of_bytes::<T>(parts));
     }
 
-    /// [`all_to_all_bytes`](Self::all_to_all_bytes) for numbers.
+    /// [`ProcessGroup::all_to_all_bytes`] for numbers.
     pub fn all_to_all<T: Float>(
         &self,
         send: &[T],

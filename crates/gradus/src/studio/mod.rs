@@ -49,7 +49,7 @@ pub fn serve(folders: impl IntoIterator<Item = impl Into<PathBuf>>) -> Result<St
 ///
 /// # Errors
 ///
-/// As [`serve`].
+/// As [`serve()`].
 pub fn serve_live(folder: impl AsRef<Path>) -> Result<(Studio, LivePage), ServerError> {
     let (run, link) = live(folder.as_ref());
     Ok((serve_all(vec![folder.as_ref().to_owned()], Some(run))?, link.into()))
