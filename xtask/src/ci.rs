@@ -132,7 +132,7 @@ fn docs() -> anyhow::Result<()> {
 }
 
 /// The largest size of what users install.
-const MOST_BYTES: u64 = 25_000_000;
+const MOST_BYTES: u64 = 26_000_000;
 
 /// Builds what users install, and checks its size.
 fn binary() -> anyhow::Result<()> {
