@@ -50,9 +50,9 @@ impl dyn ProcessGroup {
     }
 
     /// Some of `n` consecutive things for each process: as many as for any other, or one more.
-    pub fn share(&self, n: usize, rank: usize) -> Range<usize> {
+    pub fn shares(&self, n: usize) -> Vec<Range<usize>> {
         let bound = |rank: usize| rank * n / self.size();
-        bound(rank)..bound(rank + 1)
+        (0..self.size()).map(|rank| bound(rank)..bound(rank + 1)).collect()
     }
 }
 

@@ -111,7 +111,7 @@ impl<T: Float> Program<T> {
         options: &Compile,
         group: Arc<dyn ProcessGroup>,
     ) -> Result<Self, CompileError> {
-        let shards = group.share(options.shards, group.rank());
+        let shards = group.shares(options.shards).swap_remove(group.rank());
         let group = (group.size() > 1).then_some(group);
         Self::within(graph.into(), options, shards, group)
     }
@@ -403,9 +403,7 @@ impl<T: Float> Program<T> {
         let tiles = |shards: Range<usize>| shards.map(|shard| self.plan.tiles_in(shard)).sum();
         match self.group() {
             None => vec![self.tiles.len()],
-            Some(group) => {
-                (0..group.size()).map(|rank| tiles(group.share(self.plan.shards, rank))).collect()
-            }
+            Some(group) => group.shares(self.plan.shards).into_iter().map(tiles).collect(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Evaluation of a network on a dataset.
 
 use std::collections::BTreeSet;
+use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 
 use data::{Dataset, FittedTarget};
@@ -146,19 +148,16 @@ impl Evaluator {
         saved: &SavedModel,
         predictions: &mut [f32],
     ) -> Vec<f32> {
-        let len = predictions.len() / dataset.len() * self.batch;
+        let len = self.model.graph.shape(self.model.prediction).len() * self.batch;
         let mut losses = vec![0.0; dataset.len().div_ceil(self.batch)];
-        let share = |rank: usize| {
-            self.group.as_ref().map_or(0..losses.len(), |group| group.share(losses.len(), rank))
+        let (rank, shares) = match &self.group {
+            None => (0, iter::once(0..losses.len()).collect()),
+            Some(group) => (group.rank(), group.shares(losses.len())),
         };
-        let shares: Vec<_> =
-            (0..self.group.as_ref().map_or(1, |group| group.size())).map(share).collect();
-        let own = shares[self.group.as_ref().map_or(0, |group| group.rank())].clone();
-        let of_batches =
-            predictions.chunks_mut(len).zip(self.indices[..dataset.len()].chunks(self.batch));
-        for ((predictions, indices), loss) in
-            of_batches.zip(&mut losses).take(own.end).skip(own.start)
-        {
+        let of_batches = predictions.chunks_mut(len).zip(&mut losses);
+        let batches = of_batches.zip(self.indices[..dataset.len()].chunks(self.batch));
+        let Range { start, end } = shares[rank];
+        for ((predictions, loss), indices) in batches.take(end).skip(start) {
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");
@@ -173,11 +172,9 @@ impl Evaluator {
             program.copy_value(self.model.prediction, predictions);
         }
         if let Some(group) = &self.group {
-            let end = predictions.len();
-            let parts = shares
-                .iter()
-                .map(|batches| (batches.start * len).min(end)..(batches.end * len).min(end));
-            group.all_gather(predictions, &parts.collect::<Vec<_>>());
+            let at = |batch: usize| (batch * len).min(predictions.len());
+            let parts: Vec<_> = shares.iter().map(|own| at(own.start)..at(own.end)).collect();
+            group.all_gather(predictions, &parts);
             group.all_gather(&mut losses, &shares);
         }
         losses

@@ -281,9 +281,10 @@ impl Predictor {
         match transforms.target() {
             Some(FittedTarget::Classes { .. }) => {
                 let probabilities = experiment.train.loss.prediction().probabilities(row);
+                let best = self.classification(row, probabilities.as_deref());
                 let scores = probabilities
                     .unwrap_or_else(|| class_scores(row).into_iter().map(f64::from).collect());
-                RowPrediction::Class { best: self.classification(row), scores }
+                RowPrediction::Class { best, scores }
             }
             _ => RowPrediction::Values(row.to_vec()),
         }
@@ -356,13 +357,15 @@ impl Predictor {
         self.predict(&samples)?;
         let outputs = self.predictions.len() / self.batch();
         let rows = self.predictions.chunks_exact(outputs.max(1));
-        Ok(rows.map(|row| self.classification(row)).collect())
+        let meaning = self.saved.experiment.train.loss.prediction();
+        let classes =
+            rows.map(|row| self.classification(row, meaning.probabilities(row).as_deref()));
+        Ok(classes.collect())
     }
 
-    fn classification(&self, row: &[f32]) -> Classification {
-        let SavedModel { experiment, transforms, .. } = &*self.saved;
+    fn classification(&self, row: &[f32], probabilities: Option<&[f64]>) -> Classification {
+        let transforms = &self.saved.transforms;
         let class = predicted_class(row);
-        let probabilities = experiment.train.loss.prediction().probabilities(row);
         let probability = probabilities.and_then(|all| all.get(class).copied());
         Classification { class, name: transforms.class_name(class), probability }
     }
