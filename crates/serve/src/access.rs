@@ -44,7 +44,7 @@ impl TokenRules {
         request: &Request<B>,
         connection: &Connection,
     ) -> Result<(), RequestError> {
-        // BatchPrograms send no `Origin`, and pages of others cannot send the token.
+        // Programs send no `Origin`, and pages of others cannot send the token.
         self.names
             .check(request.uri(), request.headers(), connection.local, true)
             .map_err(|why| RequestError::new(StatusCode::FORBIDDEN, why))

@@ -72,7 +72,7 @@ impl Histogram {
 }
 
 impl ServeMetrics {
-    /// ServeCounts the answer to a request for predictions. Names of models that do not exist are not kept: anybody could make
+    /// Counts the answer to a request for predictions. Names of models that do not exist are not kept: anybody could make
     /// them up.
     pub(crate) fn count_request(&self, model: Option<&str>, status: u16, took: Duration) {
         let mut counts = lock(&self.0);
@@ -83,7 +83,7 @@ impl ServeMetrics {
         }
     }
 
-    /// ServeCounts rows that went through a model together.
+    /// Counts rows that went through a model together.
     pub(crate) fn count_batch(&self, model: &str, rows: usize) {
         entry(&mut lock(&self.0).models, model).batches.add(rows as f64);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use data::columns::{ColumnKind, TableOptions};
+use data::columns::TableOptions;
 use data::{CellEncoder, FittedTransforms};
 use kernels::Isa;
 use nn::NetworkError;
@@ -21,6 +21,8 @@ pub(crate) struct ServedModel {
     /// How CSV is read.
     pub(crate) options: TableOptions,
     pub(crate) saved: Arc<SavedModel>,
+    /// The fingerprint of its weights.
+    pub(crate) weights: String,
     /// Those that are not in use: one for each thread that predicts.
     programs: Mutex<Vec<BatchPrograms>>,
 }
@@ -50,6 +52,7 @@ impl ServedModel {
             text: PredictionText::new(&saved.transforms),
             options: TableOptions { skip_bad_rows: false, ..saved.table_options() },
             programs: Mutex::new(programs.collect::<Result<_, _>>()?),
+            weights: saved.weights_digest(),
             saved,
         })
     }
@@ -62,13 +65,7 @@ impl ServedModel {
     /// Rows, columns and channels of the pictures that it takes; none if it takes something else.
     pub(crate) fn picture_shape(&self) -> Option<[usize; 3]> {
         let [column] = self.transforms().columns() else { return None };
-        match (column.kind, &column.shape[..]) {
-            (ColumnKind::Array, &[rows, columns]) => Some([rows, columns, 1]),
-            (ColumnKind::Array, &[rows, columns, channels @ (1 | 3)]) => {
-                Some([rows, columns, channels])
-            }
-            _ => None,
-        }
+        column.picture_shape()
     }
 
     /// The predictions for the features of at most as many rows as a batch has. Called by at most as many threads at the same

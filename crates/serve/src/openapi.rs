@@ -56,7 +56,7 @@ pub(crate) fn about(model: &ServedModel) -> Value {
         "picture": model.picture_shape(),
         "target": transforms.target().map(FittedTarget::column),
         "classes": model.text.classes(),
-        "weights": model.saved.weights_digest(),
+        "weights": model.weights,
     })
 }
 

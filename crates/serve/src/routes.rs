@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -111,9 +111,9 @@ impl ServerState {
             return Ok(content("text/plain;charset=utf-8", "ok\n"));
         }
         self.rules.check_token(request, connection)?;
-        if let Some(model) = predicting(path) {
-            let model = model.map(str::to_owned);
-            return self.predict(model.as_deref(), request).await;
+        if let Some(name) = predicting(path) {
+            let model = self.models.get(name);
+            return self.predict(model, request).await;
         }
         let text = match path {
             "/metrics" => {
@@ -142,18 +142,20 @@ impl ServerState {
     /// Predicts the rows of a request, and counts it.
     async fn predict(
         self: &Arc<Self>,
-        name: Option<&str>,
+        model: Result<Arc<ServedModel>, RequestError>,
         request: &mut Request<Incoming>,
     ) -> Result<HttpAnswer, RequestError> {
         let begin = Instant::now();
-        let model = self.models.get(name);
-        let counted = model.as_ref().ok().map(|model| model.name.clone());
-        let predicted = match model {
-            Ok(model) => self.predict_with(&model, request).await,
-            Err(error) => Err(error),
+        let (model, predicted) = match model {
+            Ok(model) => {
+                let predicted = self.predict_with(&model, request).await;
+                (Some(model), predicted)
+            }
+            Err(error) => (None, Err(error)),
         };
         let status = predicted.as_ref().map_or_else(|error| error.status, Response::status);
-        self.metrics.count_request(counted.as_deref(), status.as_u16(), begin.elapsed());
+        let name = model.as_ref().map(|model| &*model.name);
+        self.metrics.count_request(name, status.as_u16(), begin.elapsed());
         predicted
     }
 
@@ -215,9 +217,8 @@ impl ServerState {
     ) -> Result<ReadBody<'_>, RequestError> {
         let most = self.limits.max_body;
         let too_large = |found: String| RequestError::too_large("bytes of the body", found, most);
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-        if let Some(found) = announced.filter(|&found: &u64| found > most as u64) {
+        let announced = request.body().size_hint().exact();
+        if let Some(found) = announced.filter(|&found| found > most as u64) {
             return Err(too_large(found.to_string()));
         }
         let bytes = announced.map_or(most, |length| length as usize);

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -88,7 +89,6 @@ pub enum ServeError {
 pub struct PredictionServer {
     address: SocketAddr,
     link: String,
-    token: Option<String>,
     stop: oneshot::Sender<()>,
     connections: JoinHandle<()>,
     workers: Workers,
@@ -98,7 +98,8 @@ pub struct PredictionServer {
 struct Workers {
     state: Arc<ServerState>,
     predicting: Vec<JoinHandle<()>>,
-    is_over: Arc<AtomicBool>,
+    /// The thread that reads models ends when this is dropped.
+    is_running: std::sync::mpsc::Sender<()>,
     reloading: JoinHandle<()>,
 }
 
@@ -123,7 +124,10 @@ impl PredictionServer {
         let ReadyListener { listener, address, host } = bound.ready()?;
         let rules =
             TokenRules::new(ServerNames::new(address.port(), &host, &allowed_hosts), token)?;
-        let token = rules.token().map(str::to_owned);
+        let link = match rules.token() {
+            Some(token) => format!("http://{host}/#token={token}"),
+            None => format!("http://{host}/"),
+        };
         let state = Arc::new(ServerState::new(models, rules, limits));
         let io = |source| ServerError::Io { address, source };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -136,11 +140,7 @@ impl PredictionServer {
         let (stop, stopped) = oneshot::channel();
         let serving = move || run(&runtime, listener, state, stopped);
         let connections = thread::Builder::new().name("serve".into()).spawn(serving).map_err(io)?;
-        let link = match &token {
-            Some(token) => format!("http://{host}/#token={token}"),
-            None => format!("http://{host}/"),
-        };
-        Ok(Self { address, link, token, stop, connections, workers })
+        Ok(Self { address, link, stop, connections, workers })
     }
 
     /// The address that is served.
@@ -155,7 +155,7 @@ impl PredictionServer {
 
     /// What requests have to carry, if anything.
     pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+        self.workers.state.rules.token()
     }
 
     /// Stops: accepts no more connections, answers what was asked, and ends all threads.
@@ -180,12 +180,11 @@ impl Workers {
             thread::Builder::new().name("predict".into()).spawn(predict)
         });
         let predicting = predicting.collect::<Result<_, _>>()?;
-        let is_over = Arc::new(AtomicBool::new(false));
+        let (is_running, ending) = std::sync::mpsc::channel();
         let reload = {
-            let (state, is_over) = (Arc::clone(&state), Arc::clone(&is_over));
+            let state = Arc::clone(&state);
             move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    thread::park_timeout(RELOAD_PERIOD);
+                while ending.recv_timeout(RELOAD_PERIOD) == Err(RecvTimeoutError::Timeout) {
                     state.models.reload(|reload| {
                         state.metrics.count_reload(reload.name, reload.result.is_ok());
                         report(said_of(&reload));
@@ -194,13 +193,12 @@ impl Workers {
             }
         };
         let reloading = thread::Builder::new().name("reload".into()).spawn(reload)?;
-        Ok(Self { state, predicting, is_over, reloading })
+        Ok(Self { state, predicting, is_running, reloading })
     }
 
     fn stop(self) {
-        let Self { state, predicting, is_over, reloading } = self;
-        is_over.store(true, Ordering::Relaxed);
-        reloading.thread().unpark();
+        let Self { state, predicting, is_running, reloading } = self;
+        drop(is_running);
         state.queue.close();
         for thread in predicting.into_iter().chain([reloading]) {
             let _ = thread.join();

@@ -131,39 +131,40 @@ impl CellEncoder {
         let (about, fitted) = (&self.columns[column], &self.fitted.columns()[column]);
         let cell = &mut buffer.0;
         cell.clear();
-        let refuse =
-            |found: String, expected: &str| Err(CellFault { found, expected: expected.to_owned() });
+        let refuse = |found: String, expected: String| Err(CellFault { found, expected });
+        let is_array = fitted.kind == ColumnKind::Array;
+        let another_form = || {
+            let expected = match is_array {
+                true => format!("an array of shape {:?}", fitted.shape),
+                false => expected_cell(fitted.kind, about.dates).to_owned(),
+            };
+            refuse(described(value), expected)
+        };
         let has_categories = fitted.kind.has_categories();
         let code = |name: &str| about.codes.get(name).copied().unwrap_or(UNSEEN);
         let number = match value {
-            CellValue::Elements(elements) if fitted.kind == ColumnKind::Array => {
+            CellValue::Elements(elements) if is_array => {
                 if elements.len() != about.elements {
                     let expected =
                         format!("{} for an array of shape {:?}", about.elements, fitted.shape);
-                    return refuse(format!("{} numbers", elements.len()), &expected);
+                    return refuse(format!("{} numbers", elements.len()), expected);
                 }
                 cell.open.extend(elements.iter().map(|&x| known(x.into())));
                 None
             }
-            _ if fitted.kind == ColumnKind::Array => {
-                return refuse(described(value), &format!("an array of shape {:?}", fitted.shape));
-            }
-            CellValue::Elements(_) => {
-                return refuse(described(value), expected_cell(fitted.kind, about.dates));
-            }
+            CellValue::Elements(_) => return another_form(),
+            _ if is_array => return another_form(),
             CellValue::Missing => Some(f64::NAN),
             CellValue::Text(text) if has_categories => Some(code(text)),
             CellValue::Number(number) if has_categories => Some(code(&number_text(number))),
             CellValue::Number(number) => Some(known(number)),
-            CellValue::Text(text) => {
-                let date = about.dates.parse(text).filter(|_| fitted.kind == ColumnKind::Date);
-                match date {
+            CellValue::Text(text) if fitted.kind == ColumnKind::Date => {
+                match about.dates.parse(text) {
                     Some(seconds) => Some(seconds),
-                    None => {
-                        return refuse(described(value), expected_cell(fitted.kind, about.dates));
-                    }
+                    None => return another_form(),
                 }
             }
+            CellValue::Text(_) => return another_form(),
         };
         let is_known = !has_categories || number != Some(UNSEEN);
         cell.open.extend(number);
@@ -175,7 +176,7 @@ impl CellEncoder {
                 CellValue::Missing => MISSING_CELL.to_owned(),
                 _ => "a number that is not finite".to_owned(),
             };
-            return refuse(found, expected_cell(fitted.kind, about.dates));
+            return refuse(found, expected_cell(fitted.kind, about.dates).to_owned());
         }
         cell.write(&mut row[about.features.clone()]);
         Ok(is_known)

@@ -49,6 +49,17 @@ impl FittedColumn {
         self.categories.iter().map(String::as_str).zip((0_u32..).map(f64::from)).collect()
     }
 
+    /// Rows, columns and channels of its pictures; none if it has something else.
+    pub fn picture_shape(&self) -> Option<[usize; 3]> {
+        match (self.kind, &self.shape[..]) {
+            (ColumnKind::Array, &[rows, columns]) => Some([rows, columns, 1]),
+            (ColumnKind::Array, &[rows, columns, channels @ (1 | 3)]) => {
+                Some([rows, columns, channels])
+            }
+            _ => None,
+        }
+    }
+
     /// The cells that it takes.
     pub(crate) fn expected_cells(&self) -> String {
         match self.kind {

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::columns::{
-    CellNotation, Cells, Column, ColumnKind, RowBlock, RowName, Table, TableOptions,
-};
+use crate::columns::{CellNotation, Cells, Column, RowBlock, RowName, Table, TableOptions};
 use crate::mistakes::{CellMistake, RowMistakes};
 use crate::readers::pictures::{FolderPictures, PictureTree};
 use crate::{DataError, DataFault, Features, FittedTransforms};
@@ -39,16 +37,12 @@ impl PictureRows {
                 "found pictures, expected a table with the columns {names}"
             )));
         };
-        let shape = match (column.kind, &column.shape[..]) {
-            (ColumnKind::Array, &[rows, columns]) => [rows, columns, 1],
-            (ColumnKind::Array, &[rows, columns, channels @ (1 | 3)]) => [rows, columns, channels],
-            _ => {
-                let expected = column.expected_cells();
-                return Err(fault(format!(
-                    "found pictures, expected {expected} (column `{}`); give them as a table or as arrays",
-                    column.name
-                )));
-            }
+        let Some(shape) = column.picture_shape() else {
+            let expected = column.expected_cells();
+            return Err(fault(format!(
+                "found pictures, expected {expected} (column `{}`); give them as a table or as arrays",
+                column.name
+            )));
         };
         let files = match tree.only_file() {
             Some(file) => vec![(file.to_owned(), None)],
