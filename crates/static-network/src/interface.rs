@@ -45,10 +45,13 @@ impl Interface<'_> {
     /// The text of `c.rs`.
     pub(crate) fn source(&self) -> String {
         let prefix = identifier(self.name);
-        let mut text = "//! The C interface: `include/` has its header.\n\n\
-            use core::ffi::{CStr, c_char};\n\n\
-            /// What a library without the standard library needs to be linked; a prediction does not panic.\n\
-            #[cfg(all(feature = \"panic-handler\", not(test)))]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n".to_owned();
+        let uses = match self.classes.is_empty() {
+            true => "",
+            false => "use core::ffi::{CStr, c_char};\n\n",
+        };
+        let mut text = "//! The C interface: `include/` has its header.\n\n".to_owned() + uses;
+        text += "/// What a library without the standard library needs to be linked; a prediction does not panic.\n\
+            #[cfg(all(feature = \"panic-handler\", not(test)))]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n";
         for ArrayFunction { name, about, from, to } in self.functions() {
             let size = |constant: &str| match constant {
                 "CLASSES" => "crate::CLASSES.len()".to_owned(),
@@ -69,7 +72,7 @@ impl Interface<'_> {
             );
         }
         if self.classes.is_empty() {
-            return text.replace("use core::ffi::{CStr, c_char};\n\n", "");
+            return text;
         }
         let names: Vec<String> = self.classes.iter().map(|name| c_literal(name)).collect();
         text + &format!(

@@ -11,7 +11,7 @@ use runs::SavedModel;
 
 use crate::card::{Card, RoundedMetric};
 use crate::interface::Interface;
-use crate::rows::{RowSource, columns, in_unit};
+use crate::rows::RowSource;
 use crate::source::PassSource;
 use crate::text::{identifier, is_crate_name, literal};
 use crate::vectors::{TestVector, test_vectors};
@@ -45,8 +45,6 @@ pub struct StaticCrate {
     pass: PassSource,
     /// Or why there is none.
     rows: Result<RowSource, String>,
-    in_unit: Option<String>,
-    columns: String,
     classes: Vec<String>,
     prediction: Prediction,
     vectors: Vec<TestVector>,
@@ -79,12 +77,10 @@ impl StaticCrate {
             rounded
         });
         let rows = RowSource::new(&saved.transforms);
-        let vectors = test_vectors(rounded.as_ref().unwrap_or(saved), rows.is_ok())?;
+        let vectors = test_vectors(rounded.as_ref().unwrap_or(saved))?;
         let target = saved.transforms.target();
         Ok(Self {
             options: options.clone(),
-            in_unit: in_unit(target),
-            columns: columns(&saved.transforms),
             classes: target.map_or(Vec::new(), |target: &FittedTarget| target.classes().to_vec()),
             prediction: saved.experiment.train.loss.prediction(),
             n_parameters: saved.parameters.len(),
@@ -161,9 +157,6 @@ impl StaticCrate {
         let mut functions = self.pass.functions.clone();
         if let Ok(rows) = &self.rows {
             functions.extend(&rows.functions);
-        }
-        if self.in_unit.is_some() {
-            functions.add("in_unit");
         }
         if let Some(function) = self.probabilities_function() {
             functions.add(function);
@@ -244,7 +237,7 @@ impl StaticCrate {
                      pub fn code(&self, category: &str) -> f32 {{\n        \
                          let found = self.categories.iter().position(|known| *known == category);\n        \
                          found.map_or(-1.0, |position| position as f32)\n    }}\n}}\n",
-                rows.width, self.columns
+                rows.width, rows.columns
             );
         }
         if !self.classes.is_empty() {
@@ -260,7 +253,7 @@ impl StaticCrate {
              pub fn predict(features: &[f32; INPUTS]) -> [f32; OUTPUTS] {{\n{body}}}\n"
         );
         if let Ok(rows) = &self.rows {
-            let body = match &self.in_unit {
+            let body = match &rows.in_unit {
                 Some(in_unit) => {
                     format!("    let outputs = predict(&features(row));\n    {in_unit}\n")
                 }

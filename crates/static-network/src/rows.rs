@@ -17,6 +17,10 @@ pub(crate) struct RowSource {
     pub(crate) body: String,
     /// What it calls.
     pub(crate) functions: Functions,
+    /// The columns of a row.
+    pub(crate) columns: String,
+    /// The expression that brings `outputs` to the unit of the target; none if they have it.
+    pub(crate) in_unit: Option<String>,
 }
 
 impl RowSource {
@@ -26,52 +30,71 @@ impl RowSource {
     ///
     /// The first column with a transform that crates have no function for, and the transform.
     pub(crate) fn new(transforms: &FittedTransforms) -> Result<Self, String> {
-        let (width, mut functions) = (transforms.raw_width(), Functions::default());
-        if transforms.stores_rows() {
-            let divisor = transforms.divisor().unwrap_or(1.0);
-            if divisor == 1.0 {
-                return Ok(Self { width, body: "    *row\n".to_owned(), functions });
-            }
-            functions.add("map");
-            let body = format!(
-                "    let mut features = *row;\n    ops::map(&mut features, |x| x / {divisor:?});\n    features\n"
-            );
-            return Ok(Self { width, body, functions });
+        let mut functions = Functions::default();
+        let body = match transforms.stores_rows() {
+            true => stored_rows(transforms.divisor().unwrap_or(1.0), &mut functions),
+            false => encoded_rows(transforms, &mut functions)?,
+        };
+        let in_unit = in_unit(transforms.target());
+        if in_unit.is_some() {
+            functions.add("in_unit");
         }
-        let mut lines = vec![format!("let mut features = [0.0; {}];", transforms.width())];
-        let (mut place, mut feature) = (0, 0);
-        for column in transforms.columns() {
-            let mut source =
-                ColumnSource { lines: Vec::new(), n_open: 0, flags: Vec::new(), functions };
-            source.read(column, place);
-            for transform in &column.transforms {
-                source.apply(transform).map_err(|name| {
-                    format!("column `{}`: a static crate has no function for `{name}`", column.name)
-                })?;
-            }
-            source.write(&mut feature);
-            place += column.shape.iter().product::<usize>();
-            functions = source.functions;
-            lines.push(format!("// {}", column.name.replace(char::is_control, " ")));
-            lines.append(&mut source.lines);
-        }
-        lines.push("features".to_owned());
-        let body = lines.iter().fold(String::new(), |body, line| body + "    " + line + "\n");
-        Ok(Self { width, body, functions })
+        let (width, columns) = (transforms.raw_width(), columns(transforms));
+        Ok(Self { width, body, functions, columns, in_unit })
     }
 }
 
+/// The statements for rows that are features, but for a divisor.
+fn stored_rows(divisor: f32, functions: &mut Functions) -> String {
+    if divisor == 1.0 {
+        return "    *row\n".to_owned();
+    }
+    functions.add("map");
+    format!(
+        "    let mut features = *row;\n    ops::map(&mut features, |x| x / {divisor:?});\n    features\n"
+    )
+}
+
+/// The statements for rows of columns with transforms of their own.
+fn encoded_rows(
+    transforms: &FittedTransforms,
+    functions: &mut Functions,
+) -> Result<String, String> {
+    let mut lines = vec![format!("let mut features = [0.0; {}];", transforms.width())];
+    let (mut place, mut feature) = (0, 0);
+    for column in transforms.columns() {
+        let mut source = ColumnSource {
+            lines: Vec::new(),
+            n_open: 0,
+            flags: Vec::new(),
+            functions: &mut *functions,
+        };
+        source.read(column, place);
+        for transform in &column.transforms {
+            source.apply(transform).map_err(|name| {
+                format!("column `{}`: a static crate has no function for `{name}`", column.name)
+            })?;
+        }
+        source.write(&mut feature);
+        place += column.shape.iter().product::<usize>();
+        lines.push(format!("// {}", column.name.replace(char::is_control, " ")));
+        lines.append(&mut source.lines);
+    }
+    lines.push("features".to_owned());
+    Ok(lines.iter().fold(String::new(), |body, line| body + "    " + line + "\n"))
+}
+
 /// The statements for a column. Its numbers are `x` between two transforms.
-struct ColumnSource {
+struct ColumnSource<'a> {
     lines: Vec<String>,
     /// How many they are.
     n_open: usize,
     /// What is written behind them.
     flags: Vec<String>,
-    functions: Functions,
+    functions: &'a mut Functions,
 }
 
-impl ColumnSource {
+impl ColumnSource<'_> {
     fn function(&mut self, name: &str) -> String {
         self.functions.add(name);
         format!("ops::{name}")
@@ -207,7 +230,7 @@ fn numbers(values: &[f64]) -> String {
 }
 
 /// The columns of a row as source.
-pub(crate) fn columns(transforms: &FittedTransforms) -> String {
+fn columns(transforms: &FittedTransforms) -> String {
     let columns = transforms.columns().iter().map(|column| {
         let categories: Vec<String> = column.categories.iter().map(|text| literal(text)).collect();
         let n_numbers: usize = column.shape.iter().product();
@@ -221,7 +244,7 @@ pub(crate) fn columns(transforms: &FittedTransforms) -> String {
 }
 
 /// The expression that brings `outputs` to the unit of the target; none if they have it.
-pub(crate) fn in_unit(target: Option<&FittedTarget>) -> Option<String> {
+fn in_unit(target: Option<&FittedTarget>) -> Option<String> {
     match target {
         Some(target @ FittedTarget::Numbers { centers, scales, .. })
             if !target.scales().is_empty() =>

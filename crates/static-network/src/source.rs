@@ -73,25 +73,16 @@ impl<'a> SourceWriter<'a> {
         self.constant(id).ok_or_else(|| format!("{} depends on the sample", self.trained.label(id)))
     }
 
-    /// The array of a value, from its first number to its last.
-    fn slice(&self, number: usize, len: usize) -> String {
-        format!("buffer_{number}[..{len}]")
-    }
-
     /// An operand as a slice of numbers; one that no sample changes is loaded first.
     pub(crate) fn operand(&mut self, id: NodeId) -> String {
         let len = self.shape(id).len();
         match self.places.get(&id) {
-            Some(Some(number)) => format!("&{}", self.slice(*number, len)),
+            Some(Some(number)) => format!("&{}", slice(*number, len)),
             Some(None) => "features".to_owned(),
             None => {
-                let value = self.constant(id).expect("operands come before").clone();
-                let label = self.trained.label(id);
-                let number = self.buffers.take(len);
-                self.buffers.add_reads(number, self.trained.n_readers(id));
-                self.places.insert(id, Some(number));
-                let stored = self.weights.store(&label, value.values(), &[]);
-                let y = format!("&mut {}", self.slice(number, len));
+                let value = self.trained.constant(id).expect("operands come before");
+                let stored = self.weights.store(&self.trained.label(id), value.values(), &[]);
+                let y = self.result(id);
                 self.call("load", &[stored, y]);
                 self.operand(id)
             }
@@ -102,7 +93,7 @@ impl<'a> SourceWriter<'a> {
     pub(crate) fn result(&mut self, id: NodeId) -> String {
         let len = self.shape(id).len();
         let number = self.take(id, len);
-        format!("&mut {}", self.slice(number, len))
+        format!("&mut {}", slice(number, len))
     }
 
     fn take(&mut self, id: NodeId, len: usize) -> usize {
@@ -124,10 +115,10 @@ impl<'a> SourceWriter<'a> {
             && self.buffers.is_last_read(number)
         {
             self.set_place(id, number);
-            return format!("&mut {}", self.slice(number, len));
+            return format!("&mut {}", slice(number, len));
         }
         let number = self.take(id, len);
-        let to = self.slice(number, len);
+        let to = slice(number, len);
         self.line(format!("{to}.copy_from_slice({from});"));
         format!("&mut {to}")
     }
@@ -153,7 +144,7 @@ impl<'a> SourceWriter<'a> {
     /// A number array for intermediate values of a node, which is free again at once.
     pub(crate) fn scratch(&mut self, len: usize) -> [String; 2] {
         let number = self.buffers.take(len);
-        let slice = self.slice(number, len);
+        let slice = slice(number, len);
         [format!("&mut {slice}"), format!("&{slice}")]
     }
 
@@ -182,13 +173,17 @@ impl<'a> SourceWriter<'a> {
 
     /// Stores a weight of a node as the format says: a slice of arrays of the sizes `inner`. Its last axes have `outputs`
     /// indices, behind which zeros are stored, so that there are `stored`.
+    ///
+    /// # Panics
+    ///
+    /// If samples change it.
     pub(crate) fn weight(
         &mut self,
         id: NodeId,
-        values: &[f32],
         inner: &[usize],
         [stored, outputs]: [usize; 2],
     ) -> StoredWeight {
+        let values = self.trained.constant(id).expect("its shape was asked for").values();
         let label = self.trained.label(id);
         match self.format {
             WeightFormat::Float32 => {
@@ -238,18 +233,12 @@ impl<'a> SourceWriter<'a> {
             body += &format!("    let mut buffer_{number} = [0.0; {len}];\n");
             n_numbers += len;
             // A whole array needs no range.
-            let (whole, range) = (format!("buffer_{number}"), self.slice(number, len));
+            let (whole, range) = (format!("buffer_{number}"), slice(number, len));
             self.lines.iter_mut().for_each(|line| *line = line.replace(&range, &whole));
         }
         self.lines.iter().for_each(|line| body += &format!("    {line}\n"));
-        let multiply_adds = self.trained.nodes().filter_map(|id| {
-            let node = model.graph.node(id);
-            let shapes: Vec<Shape> =
-                node.operands().iter().map(|&id| self.shape(id).clone()).collect();
-            Some(node.op()?.multiply_adds(&shapes))
-        });
         PassSource {
-            multiply_adds: multiply_adds.sum(),
+            multiply_adds: model.multiply_adds(),
             body,
             buffer_bytes: 4 * n_numbers,
             inputs: self.shape(model.input).len(),
@@ -259,6 +248,11 @@ impl<'a> SourceWriter<'a> {
             rounded: self.rounded,
         }
     }
+}
+
+/// The array of a value, from its first number to its last.
+fn slice(number: usize, len: usize) -> String {
+    format!("buffer_{number}[..{len}]")
 }
 
 /// Rows of `outputs` numbers, and zeros behind each, so that they are `stored`.

@@ -16,7 +16,7 @@ const SAMPLES: usize = 8;
 /// A sample with its predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestVector {
-    /// The row before its transforms; empty if the crate has no function for them.
+    /// The row before its transforms.
     pub row: Vec<f32>,
     /// The features of the network.
     pub features: Vec<f32>,
@@ -41,13 +41,10 @@ fn in_portable_arithmetic<R>(compute: impl FnOnce() -> R) -> R {
 /// # Errors
 ///
 /// If the network does not fit in itself.
-pub(crate) fn test_vectors(
-    saved: &SavedModel,
-    has_rows: bool,
-) -> Result<Vec<TestVector>, NetworkError> {
+pub(crate) fn test_vectors(saved: &SavedModel) -> Result<Vec<TestVector>, NetworkError> {
     let mut random = Stream::new(0, 0x7665_6374);
     let rows: Vec<Vec<f32>> = (0..SAMPLES).map(|_| row(&saved.transforms, &mut random)).collect();
-    predict_rows(saved, &rows, has_rows)
+    predict_rows(saved, &rows)
 }
 
 /// The predictions of a model for rows before their transforms, one by one, in portable arithmetic: the process uses that
@@ -59,7 +56,6 @@ pub(crate) fn test_vectors(
 pub fn predict_rows(
     saved: &SavedModel,
     rows: &[Vec<f32>],
-    has_rows: bool,
 ) -> Result<Vec<TestVector>, NetworkError> {
     let model = saved.model()?;
     let prediction = model.prediction;
@@ -75,12 +71,9 @@ pub fn predict_rows(
             let parameters = &saved.parameters[..];
             program.run(&RunArgs { parameters, inputs: &inputs, ..RunArgs::default() });
             let outputs = program.value(prediction).expect("it is kept").into_values();
-            let scaled = saved.transforms.target().filter(|target| !target.scales().is_empty());
-            let value =
-                |(i, &output)| scaled.map_or(output, |target| target.value(i, output) as f32);
+            let value = |(i, &output)| saved.transforms.in_unit(i, output) as f32;
             let in_unit = outputs.iter().enumerate().map(value).collect();
-            let row = if has_rows { row.clone() } else { Vec::new() };
-            TestVector { row, features, outputs, in_unit }
+            TestVector { row: row.clone(), features, outputs, in_unit }
         });
         Ok(vectors.collect())
     })

@@ -6,38 +6,32 @@ use crate::source::SourceWriter;
 /// Channels that fill vectors: filters have a multiple of it.
 const LANES: usize = 4;
 
-pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
-    let [x, weight] = node.operands[..] else { unreachable!("two operands") };
-    let value = writer.known(weight)?.clone();
-    let [_, _, inputs, outputs] = *value.shape() else { unreachable!("a weight [kh, kw, ci, co]") };
-    let axes = axes(writer, node);
-    if node.attributes.form("algorithm") == Some("winograd") {
-        return winograd(writer, node, axes);
-    }
-    let stored = outputs.next_multiple_of(LANES);
-    let weight = writer.weight(weight, value.values(), &[inputs, stored], [stored, outputs]);
-    let (x, y) = (writer.operand(x), writer.result(node.id));
-    let function = format!("conv2d::<_, {inputs}, {stored}, {outputs}>");
-    writer.call(&function, &[x, weight.path.clone(), axes, y.clone()]);
-    writer.scale(y, weight);
-    Ok(())
-}
-
 /// Pixels along each axis of a patch of Winograd's algorithm, and channels that it takes at a time.
 const PATCH: usize = 8;
 const PATCH_LANES: usize = 16;
 
-/// The same by Winograd's algorithm, as Gradus does it where there are many channels.
-fn winograd(writer: &mut SourceWriter<'_>, node: &SourceNode, axes: String) -> Result<(), String> {
+pub(super) fn write(writer: &mut SourceWriter<'_>, node: &SourceNode) -> Result<(), String> {
     let [x, weight] = node.operands[..] else { unreachable!("two operands") };
-    let value = writer.known(weight)?.clone();
-    let [filter, _, inputs, outputs] = *value.shape() else { unreachable!("a square filter") };
-    let result = PATCH + 1 - filter;
-    let patches = writer.shape(node.id).dims()[1].div_ceil(result);
-    writer.use_stack(patches * PATCH * PATCH * PATCH_LANES);
-    let weight = writer.weight(weight, value.values(), &[inputs, outputs], [outputs; 2]);
+    let [filter, _, inputs, outputs] = *writer.known(weight)?.shape() else {
+        unreachable!("a weight [kh, kw, ci, co]")
+    };
+    let (stored, function) = match node.attributes.form("algorithm") {
+        // As Gradus does it where there are many channels.
+        Some("winograd") => {
+            let result = PATCH + 1 - filter;
+            let patches = writer.shape(node.id).dims()[1].div_ceil(result);
+            writer.use_stack(patches * PATCH * PATCH * PATCH_LANES);
+            let sizes = [inputs, outputs, filter, result, patches].map(|size| size.to_string());
+            (outputs, format!("winograd::<_, {}>", sizes.join(", ")))
+        }
+        _ => {
+            let stored = outputs.next_multiple_of(LANES);
+            (stored, format!("conv2d::<_, {inputs}, {stored}, {outputs}>"))
+        }
+    };
+    let axes = axes(writer, node);
+    let weight = writer.weight(weight, &[inputs, stored], [stored, outputs]);
     let (x, y) = (writer.operand(x), writer.result(node.id));
-    let function = format!("winograd::<_, {inputs}, {outputs}, {filter}, {result}, {patches}>");
     writer.call(&function, &[x, weight.path.clone(), axes, y.clone()]);
     writer.scale(y, weight);
     Ok(())
