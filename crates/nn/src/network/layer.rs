@@ -60,7 +60,7 @@ const MAX_NAME: usize = 64;
 
 impl Layer {
     /// The path of the layer with this number, from 1: its name or, without one, number and kind: `3.conv2d`.
-    pub(super) fn path(&self, number: usize) -> String {
+    pub fn path(&self, number: usize) -> String {
         self.name.clone().unwrap_or_else(|| unnamed_path(number, self.kind.name()))
     }
 }

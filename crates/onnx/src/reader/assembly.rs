@@ -36,9 +36,7 @@ pub(super) fn assemble(mut reader: GraphReader<'_>) -> Result<ImportedNetwork, I
         .map(|(summary, &index)| (&*summary.path, &layers[index]))
         .collect();
     let (parameters, running_statistics) = numbers(&model, &drafts)?;
-    let weights = model.layers.iter().filter_map(|summary| {
-        Some((summary.path.clone(), drafts[&*summary.path].weight_name.clone()?))
-    });
+    let weights = order.iter().map(|&index| layers[index].weight_name.clone());
     Ok(ImportedNetwork {
         parameters,
         running_statistics,
@@ -146,8 +144,7 @@ fn described(layers: &[LayerDraft], order: &[usize]) -> Vec<Layer> {
         };
         let layer =
             Layer { name, from, freeze: draft.is_frozen, ..Layer::from(draft.kind.clone()) };
-        let unnamed = || format!("{number}.{}", draft.kind.name());
-        paths.insert(index, layer.name.clone().unwrap_or_else(unnamed));
+        paths.insert(index, layer.path(number));
         described.push(layer);
     }
     described

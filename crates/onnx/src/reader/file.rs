@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::ImportError;
 use super::limits::{MAX_BYTES, check_entries};
-use super::tensor::ConstantTensor;
+use super::tensor::{ConstantTensor, elements};
 use crate::ImageLayout;
 use crate::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, data_type,
@@ -209,8 +209,7 @@ fn only_input(
             "takes samples of [{texts}]; export the network for samples of a fixed size"
         )));
     };
-    let len = dims.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
-    if dims.is_empty() || len.is_none_or(|len| len > MAX_ELEMENTS) {
+    if dims.is_empty() || elements(&dims).is_none_or(|len| len > MAX_ELEMENTS) {
         return Err(refuse(&format!("takes samples of {dims:?}, expected 1 to 2^30 numbers")));
     }
     Ok(OnnxInput { name, dims, is_whole })

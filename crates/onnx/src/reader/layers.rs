@@ -10,7 +10,7 @@ use nn::{LayerInput, LayerKind};
 use super::LastFunction;
 use super::file::{MAX_ELEMENTS, OnnxFile, attribute, label};
 use super::producers::Producers;
-use super::tensor::ConstantTensor;
+use super::tensor::{ConstantTensor, elements};
 use super::view::{MAX_RANK, ValueView};
 use crate::ImageLayout;
 use crate::proto::NodeProto;
@@ -527,17 +527,21 @@ pub(crate) fn ordered(
     places: &[usize],
 ) -> Result<Vec<f32>, OperatorRefusal> {
     let values = tensor.floats().ok_or("a tensor of whole numbers, expected real ones")?;
-    let mut ordered = vec![0.0; values.len()];
+    Ok(placed(values, places))
+}
+
+/// Numbers, each at its place.
+pub(crate) fn placed(values: &[f32], places: &[usize]) -> Vec<f32> {
+    let mut placed = vec![0.0; values.len()];
     for (&place, &value) in places.iter().zip(values) {
-        ordered[place] = value;
+        placed[place] = value;
     }
-    Ok(ordered)
+    placed
 }
 
 /// A shape of an output, if it is not larger than any network has.
 pub(crate) fn checked_shape(shape: Vec<usize>) -> Result<Vec<usize>, OperatorRefusal> {
-    let len = shape.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
-    match len {
+    match elements(&shape) {
         Some(1..=MAX_ELEMENTS) => Ok(shape),
         _ => Err(format!("it gives samples of {shape:?}, expected 1 to 2^30 numbers").into()),
     }

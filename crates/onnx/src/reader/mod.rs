@@ -37,8 +37,8 @@ pub struct ImportedNetwork {
     pub classes: Vec<String>,
     /// What its outputs are: logits after a softmax that was left out, values otherwise.
     pub loss: Loss,
-    /// Which tensor of the file the weight of each layer is, by the path of the layer.
-    pub weights: Vec<(String, String)>,
+    /// Which tensor of the file the weight of each layer is.
+    pub weights: Vec<Option<String>>,
     /// What the network is otherwise than the graph, a sentence each.
     pub notes: Vec<String>,
 }

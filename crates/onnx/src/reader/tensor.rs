@@ -143,6 +143,10 @@ fn checked_dims(proto: &TensorProto) -> Result<(Vec<usize>, usize), String> {
     else {
         return refuse();
     };
-    let len = dims.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
-    len.map_or_else(refuse, |len| Ok((dims, len)))
+    elements(&dims).map_or_else(refuse, |len| Ok((dims, len)))
+}
+
+/// The elements of a tensor of these sizes; none if no memory has so many.
+pub(crate) fn elements(dims: &[usize]) -> Option<usize> {
+    dims.iter().try_fold(1, |len: usize, &size| len.checked_mul(size))
 }

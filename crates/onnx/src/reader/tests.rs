@@ -299,6 +299,17 @@ fn a_softmax_at_the_end_is_left_out_and_said() {
 }
 
 #[test]
+fn a_softmax_of_single_numbers_has_no_axis() {
+    let draft = Draft::new(&[2])
+        .node(&["MatMul", "x", "w", "z"], &[])
+        .node(&["Squeeze", "z", "s"], &[("axes", &[1])])
+        .node(&["Softmax", "s", "y"], &[("axis", &[-1])])
+        .tensor("w", &[2, 1], &[1.0, 2.0]);
+    let refusal = draft.refusal();
+    assert!(refusal.contains("the axis -1 of samples of []"), "{refusal}");
+}
+
+#[test]
 fn a_sigmoid_of_one_output_is_left_out_and_of_two_is_a_layer() {
     let draft = |columns: i64| {
         Draft::new(&[2])

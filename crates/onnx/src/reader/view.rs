@@ -146,6 +146,13 @@ fn joined(steps: impl IntoIterator<Item = ViewStep>) -> Vec<ViewStep> {
     all
 }
 
+/// The axis of a sample with so many that an axis of the file is, whose first is that of the batch and which counts from the last
+/// if it is negative; none for that of the batch, and for one that is not there.
+pub(crate) fn sample_axis(of_file: i64, rank: usize) -> Option<usize> {
+    let axis = if of_file < 0 { of_file + rank as i64 } else { of_file - 1 };
+    usize::try_from(axis).ok().filter(|&axis| axis < rank)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

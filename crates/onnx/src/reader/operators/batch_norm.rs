@@ -2,7 +2,9 @@
 
 use nn::layers::BatchNorm;
 
-use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
+use super::super::layers::{
+    GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, placed,
+};
 use super::super::written_number;
 
 pub(super) fn read(
@@ -22,14 +24,7 @@ pub(super) fn read(
         operands.push(vector.ok_or_else(|| format!("operand {} is left out", at + 1))?);
     }
     let (x, places) = reader.along_last_axis(x, &[0])?;
-    let ordered = |values: &[f32]| {
-        let mut ordered = vec![0.0; channels];
-        for (&place, &value) in places.iter().zip(values) {
-            ordered[place] = value;
-        }
-        ordered
-    };
-    let [scale, offset, mean, variance] = [0, 1, 2, 3].map(|at| ordered(&operands[at]));
+    let [scale, offset, mean, variance] = [0, 1, 2, 3].map(|at| placed(&operands[at], &places));
     let kind = BatchNorm {
         epsilon: written_number(node.number("epsilon", 1e-5).into()),
         // The share of the old value, as here.

@@ -5,7 +5,7 @@ use nn::layers::Concat;
 use super::super::layers::{
     AxisSize, GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal, checked_shape,
 };
-use super::super::view::ValueView;
+use super::super::view::{ValueView, sample_axis};
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
@@ -27,9 +27,7 @@ pub(super) fn read(
     }
     let first = parts.first().ok_or("it has no operands")?;
     let rank = first.view.rank();
-    let axis = node.whole("axis", -1);
-    let axis = if axis < 0 { axis + rank as i64 } else { axis - 1 };
-    let axis = usize::try_from(axis).ok().filter(|&axis| axis < rank);
+    let axis = sample_axis(node.whole("axis", -1), rank);
     let axis = axis.ok_or("an axis of the batch, or one that is not there")?;
     // Where several axes are one in the file, so they are in the layer.
     if rank == 1 {

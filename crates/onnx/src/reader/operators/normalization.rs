@@ -10,7 +10,7 @@ use super::super::layers::{
 };
 use super::super::standardizations::Standardization;
 use super::super::tensor::ConstantTensor;
-use super::super::view::{ValueView, ViewStep};
+use super::super::view::{ValueView, ViewStep, sample_axis};
 use super::super::written_number;
 use super::reduction::sample_axes;
 
@@ -70,9 +70,7 @@ pub(in super::super) fn standardization(
 
 /// The first of the axes of a sample that a mean is over.
 fn first_axis(axis: i64, rank: usize) -> Result<usize, OperatorRefusal> {
-    let of_sample = if axis < 0 { axis + rank as i64 } else { axis - 1 };
-    let found = usize::try_from(of_sample).ok().filter(|&first| first < rank);
-    found.ok_or_else(|| format!("axis {axis}, expected one of a sample").into())
+    sample_axis(axis, rank).ok_or_else(|| format!("axis {axis}, expected one of a sample").into())
 }
 
 /// A value with its channels in groups: `[groups, the rest]`.

@@ -1,6 +1,7 @@
 //! The mean or largest pixel of each channel, written as a reduction.
 
 use super::super::layers::{GraphReader, OnnxValue, OperatorNode, OperatorRefusal};
+use super::super::view::sample_axis;
 use super::pool::global;
 
 pub(super) fn read(
@@ -44,11 +45,7 @@ pub(super) fn sample_axes(
         None => node.wholes("axes"),
     };
     let axes = axes.ok_or("all axes, that of the batch among them")?;
-    let of_sample = |axis: i64| {
-        let axis = if axis < 0 { axis + rank as i64 } else { axis - 1 };
-        usize::try_from(axis).ok().filter(|&axis| axis < rank)
-    };
-    let found = axes.iter().map(|&axis| of_sample(axis)).collect::<Option<Vec<_>>>();
+    let found = axes.iter().map(|&axis| sample_axis(axis, rank)).collect::<Option<Vec<_>>>();
     let mut found = found.ok_or_else(|| format!("axes {axes:?}, expected those of a sample"))?;
     found.sort_unstable();
     found.dedup();

@@ -3,7 +3,7 @@
 use super::super::layers::{
     AxisSize, FeatureValue, GraphReader, OnnxValue, OperatorNode, OperatorRefusal,
 };
-use super::super::tensor::ConstantTensor;
+use super::super::tensor::{ConstantTensor, elements};
 use super::super::view::MAX_RANK;
 use super::concat::sizes_of;
 use super::reduction::sample_axes;
@@ -79,8 +79,7 @@ fn reshaped(
             AxisSize::Whole(size) => usize::try_from(size).map_err(|_| refuse())?,
         });
     }
-    let known = dims.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
-    let known = known.filter(|&known| known > 0).ok_or_else(refuse)?;
+    let known = elements(&dims).filter(|&known| known > 0).ok_or_else(refuse)?;
     if let Some(axis) = open {
         dims[axis] = x.view.len() / known;
     }
@@ -145,8 +144,8 @@ fn constant_dims(
             let known = sizes.iter().filter(|&&size| size != -1);
             let known = known.map(|&size| usize::try_from(size).ok().filter(|&size| size > 0));
             let known = known.collect::<Option<Vec<_>>>().ok_or_else(refuse)?;
-            let product = known.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
-            let rest = product.and_then(|product| len.checked_div(product)).ok_or_else(refuse)?;
+            let rest =
+                elements(&known).and_then(|product| len.checked_div(product)).ok_or_else(refuse)?;
             dims = sizes.iter().map(|&size| usize::try_from(size).unwrap_or(rest)).collect();
         }
         ("Unsqueeze", Some(axes)) => {
@@ -164,7 +163,7 @@ fn constant_dims(
         ("Squeeze", None) => dims.retain(|&size| size != 1),
         _ => return Err(refuse()),
     }
-    match dims.iter().try_fold(1_usize, |len, &size| len.checked_mul(size)) == Some(len) {
+    match elements(&dims) == Some(len) {
         true => Ok(dims),
         false => Err(refuse()),
     }

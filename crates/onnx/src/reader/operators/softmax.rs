@@ -4,20 +4,19 @@ use nn::layers::Softmax;
 
 use super::super::LastFunction;
 use super::super::layers::{GraphReader, LayerDraft, OnnxValue, OperatorNode, OperatorRefusal};
+use super::super::view::sample_axis;
 
 pub(super) fn read(
     reader: &mut GraphReader<'_>,
     node: &OperatorNode<'_>,
 ) -> Result<OnnxValue, OperatorRefusal> {
     let x = reader.features(node, 0)?;
-    let rank = x.view.rank() as i64;
+    let rank = x.view.rank();
     // Up to opset 12 it is over all axes from this one on.
     let axis = node.whole("axis", if node.opset < 13 { 1 } else { -1 });
-    let axis = if axis < 0 { axis + rank } else { axis - 1 };
-    let is_over_one = axis == rank - 1 || node.opset < 13 && rank == 1 && axis == 0;
-    if !is_over_one {
+    let Some(last) = sample_axis(axis, rank).filter(|axis| axis + 1 == rank) else {
         return Err(format!("the axis {axis} of samples of {:?}", x.view.dims()).into());
-    }
+    };
     if rank == 1 && reader.is_last(node) {
         reader.last = LastFunction::Softmax;
         let function = if node.operator() == "Softmax" { "softmax" } else { "log-softmax" };
@@ -29,7 +28,6 @@ pub(super) fn read(
     if node.operator() == "LogSoftmax" {
         return Err("no layer computes logarithms of probabilities within a network".into());
     }
-    let last = x.view.rank() - 1;
     let x = reader.with_last_axis(x, &[last])?;
     let draft = LayerDraft::new(Softmax {}, vec![x.source], reader.shape(x.source));
     reader.push(node, draft, x.view)
