@@ -90,6 +90,22 @@ fn weights_without_a_network_and_networks_for_other_data_are_refused() {
 }
 
 #[test]
+fn weights_whose_header_has_the_length_of_another_form_are_weights() {
+    let sandbox = with_network();
+    sandbox.succeeds("train net.toml --run here");
+    sandbox.succeeds("export here --safetensors weights.safetensors");
+    let file = fs::read(sandbox.path("weights.safetensors")).unwrap();
+    let (length, rest) = file.split_first_chunk::<8>().unwrap();
+    let (header, values) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    // The first two bytes are those of a pickle.
+    let length = (1..6).map(|k| 256 * k + 128).find(|&length| length >= header.len()).unwrap();
+    let padding = vec![b' '; length - header.len()];
+    let padded = [&(length as u64).to_le_bytes(), header, &padding, values].concat();
+    sandbox.write("padded.safetensors", padded);
+    sandbox.succeeds("import padded.safetensors --network net.toml --out o.safetensors");
+}
+
+#[test]
 fn files_that_run_code_are_refused_with_the_lines_that_turn_them_into_others() {
     let sandbox = with_network();
     let zip = |member: &str| [b"PK\x03\x04", member.as_bytes(), b"...."].concat();

@@ -52,7 +52,9 @@ pub(crate) struct ImportArgs {
 
 pub(crate) fn run(args: &ImportArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let bytes = files::read(&args.file, MAX_BYTES).with_context(|| args.name())?;
-    if let Some((what, python)) = foreign(&bytes) {
+    if !is_safetensors(&bytes)
+        && let Some((what, python)) = foreign(&bytes)
+    {
         let (name, python) = (args.name(), python.replace("FILE", &args.name()));
         bail!(
             "{name}: found {what}; these lines of Python make a file of it that can be read:\n{python}"
@@ -113,7 +115,12 @@ fn with_data(
 /// Whether a file is named as ONNX files are, or begins with the number of a version as they do.
 fn is_onnx(file: &Path, bytes: &[u8]) -> bool {
     file.extension().is_some_and(|extension| extension == "onnx")
-        || matches!(bytes, [0x08, 1..=32, ..]) && bytes.get(8) != Some(&b'{')
+        || matches!(bytes, [0x08, 1..=32, ..]) && !is_safetensors(bytes)
+}
+
+/// Whether a file begins as safetensors do, with the length of a text in JSON. That may be the beginning of any other form.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
 }
 
 /// A file that runs code or needs another library: what it is, and how Python makes one of it that can be read.

@@ -1,6 +1,7 @@
 //! A network with its weights: ONNX files.
 
 use std::io::Write;
+use std::mem::take;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,9 +23,13 @@ pub(super) fn read(
     out: &mut dyn Write,
 ) -> anyhow::Result<SavedModel> {
     let mut imported = read_network(bytes).with_context(|| args.name())?;
-    let saved = match args.experiment()? {
+    let experiment = args.experiment()?;
+    if let Some((_, parts)) = &experiment {
+        take_images(&mut imported, parts.train.sample_shape());
+    }
+    let (weights, notes) = (take(&mut imported.weights), take(&mut imported.notes));
+    let saved = match experiment {
         Some((experiment, parts)) => {
-            take_images(&mut imported, parts.train.sample_shape());
             let experiment = Experiment { model: imported.network, ..experiment };
             experiment
                 .model_for::<f32>(Mode::Evaluate, &parts.train)
@@ -32,15 +37,13 @@ pub(super) fn read(
             check_samples(&experiment, &parts)?;
             with_data(experiment, &parts, imported.parameters, imported.running_statistics)?
         }
-        None => without_data(&args.file, &imported)?,
+        None => without_data(&args.file, imported)?,
     };
     let model = saved.model()?;
-    let rows = model.layers.iter().filter(|layer| layer.parameters > 0).map(|layer| {
-        let found = imported.weights.iter().find(|(path, _)| *path == layer.path);
-        [layer.path.clone(), found.map_or(String::new(), |(_, name)| name.clone())]
-    });
+    let layers = model.layers.iter().zip(weights).filter(|(layer, _)| layer.parameters > 0);
+    let rows = layers.map(|(layer, name)| [layer.path.clone(), name.unwrap_or_default()]);
     table::write(out, ["<layer", "<weights"], &rows.collect::<Vec<_>>())?;
-    for note in &imported.notes {
+    for note in &notes {
         writeln!(out, "{note}")?;
     }
     Ok(saved)
@@ -53,13 +56,12 @@ fn take_images(imported: &mut ImportedNetwork, shape: &[usize]) {
     if is_image && network.layers.iter().all(|layer| layer.from.is_empty()) {
         network.input = shape.to_vec();
         network.layers.insert(0, Layer::from(Flatten {}));
-        // Layers without a name are called by their number.
-        imported.weights.clear();
+        imported.weights.insert(0, None);
     }
 }
 
 /// A model whose features are what goes in.
-fn without_data(file: &Path, imported: &ImportedNetwork) -> anyhow::Result<SavedModel> {
+fn without_data(file: &Path, imported: ImportedNetwork) -> anyhow::Result<SavedModel> {
     let ImportedNetwork { network, parameters, running_statistics, classes, loss, .. } = imported;
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let name: String = name
@@ -67,7 +69,7 @@ fn without_data(file: &Path, imported: &ImportedNetwork) -> anyhow::Result<Saved
         .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
         .collect();
     let outputs = network.outputs()?;
-    let targets = match loss {
+    let targets = match &loss {
         Loss::CrossEntropy(_) | Loss::BinaryCrossEntropy(_) => {
             Targets::Labels { values: Vec::new(), classes: loss.classes(outputs) }
         }
@@ -76,18 +78,13 @@ fn without_data(file: &Path, imported: &ImportedNetwork) -> anyhow::Result<Saved
     let nothing = Dataset::new(&*name, &*network.input, Features::F32(Vec::new()), targets)?;
     let mut transforms = FittedTransforms::of_dataset(&nothing)?;
     if classes.len() == loss.classes(outputs) && classes.len() > 1 {
-        transforms = transforms.with_class_names(classes.clone())?;
+        transforms = transforms.with_class_names(classes)?;
     }
-    let experiment = Experiment::builder(network.clone())
+    let experiment = Experiment::builder(network)
         .name(name)
         .source(NoData {})
-        .loss(loss.clone())
+        .loss(loss)
         .epochs(10.0)
         .build()?;
-    Ok(SavedModel {
-        experiment,
-        transforms: Arc::new(transforms),
-        parameters: parameters.clone(),
-        running_statistics: running_statistics.clone(),
-    })
+    Ok(SavedModel { experiment, transforms: Arc::new(transforms), parameters, running_statistics })
 }

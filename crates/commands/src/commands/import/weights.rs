@@ -9,7 +9,7 @@ use gradus::nn::Mode;
 use gradus::runs::SavedModel;
 use gradus::weights::{NameScheme, NumberArray, TakenWeights, WeightPlan, read_safetensors};
 
-use super::{ImportArgs, check_samples, with_data};
+use super::{ImportArgs, check_samples, is_safetensors, with_data};
 
 /// The model of the network of `--network` with the weights of a file.
 pub(super) fn read(
@@ -47,10 +47,12 @@ pub(super) fn read(
 
 /// The tensors of a file, by what its bytes are.
 fn tensors(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<NumberArray>> {
-    if bytes.starts_with(b"PK") {
-        return Ok(npz::read_arrays(name, bytes)?);
+    if is_safetensors(bytes) {
+        return Ok(read_safetensors(bytes)?);
     }
-    let is_safetensors = bytes.get(8) == Some(&b'{');
-    ensure!(is_safetensors, "expected an ONNX file, a safetensors file or an NPZ archive");
-    Ok(read_safetensors(bytes)?)
+    ensure!(
+        bytes.starts_with(b"PK"),
+        "expected an ONNX file, a safetensors file or an NPZ archive"
+    );
+    Ok(npz::read_arrays(name, bytes)?)
 }
