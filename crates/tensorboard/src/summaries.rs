@@ -9,7 +9,7 @@ use nn::{ParameterRole, ParameterSpec};
 use runs::Experiment;
 
 use crate::histogram::histogram;
-use crate::proto::{EventProto, SessionLogProto, SummaryProto, ValueProto};
+use crate::proto::{EventProto, ImageProto, SessionLogProto, SummaryProto, ValueProto};
 use crate::{hparams, pictures};
 
 /// The version of the format: since this one, the start of a session tells readers which events no longer count.
@@ -65,6 +65,10 @@ fn scalar(tag: String, value: f64) -> ValueProto {
     ValueProto { tag, simple_value: Some(value as f32), ..ValueProto::default() }
 }
 
+fn picture(tag: String, image: ImageProto) -> ValueProto {
+    ValueProto { tag, image: Some(image), ..ValueProto::default() }
+}
+
 fn metrics(metrics: &Metrics, part: Part) -> impl Iterator<Item = ValueProto> {
     metrics.iter().map(move |(name, value)| scalar(format!("{name}/{part}"), value))
 }
@@ -85,11 +89,7 @@ fn of_evaluation(evaluation: &EvaluationFinished, run: &RunContext<'_>) -> Vec<V
     let set = if *part == Part::Validation { run.validation } else { run.test };
     let samples = misclassified.iter().map(|(sample, _)| *sample as usize);
     let image = set.and_then(|set| pictures::samples(set, samples));
-    let image = image.map(|image| ValueProto {
-        tag: format!("misclassified/{part}"),
-        image: Some(image),
-        ..ValueProto::default()
-    });
+    let image = image.map(|image| picture(format!("misclassified/{part}"), image));
     metrics(&evaluation.metrics, *part).chain(image).collect()
 }
 
@@ -138,10 +138,6 @@ fn end(finished: &RunFinished, run: &RunContext<'_>, wall_time: f64) -> Vec<Valu
     let filters = run
         .last_values
         .and_then(|values| pictures::filters(&run.experiment.model.input, run.parameters, values));
-    let filters = filters.map(|(path, image)| ValueProto {
-        tag: format!("filters/{path}"),
-        image: Some(image),
-        ..ValueProto::default()
-    });
+    let filters = filters.map(|(path, image)| picture(format!("filters/{path}"), image));
     times.into_iter().chain(filters).chain([hparams::end(finished, wall_time)]).collect()
 }

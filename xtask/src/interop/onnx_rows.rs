@@ -267,11 +267,7 @@ fn expected(
 
 /// A preset on pixels from 0 to 255.
 fn digits_case(layout: ImageLayout) -> anyhow::Result<(Vec<u8>, OnnxCase)> {
-    let mut experiment = presets::ALL
-        .iter()
-        .find(|preset| preset.name == "simple-convnet")
-        .context("a preset")?
-        .experiment();
+    let mut experiment = presets::find("simple-convnet").context("a preset")?.experiment();
     experiment.train.steps = Some(10);
     experiment.train.epochs = None;
     let parts = experiment.data.open(gradus::mnist)?;

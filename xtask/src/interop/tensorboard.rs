@@ -9,7 +9,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use diagnostics::table;
 use gradus::graph::Pool;
-use gradus::runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolder, StoppedRun};
+use gradus::runs::{Experiment, RunFolder, StoppedRun};
+use gradus::studio::open_data;
 use gradus::tensorboard::{TensorBoard, export};
 use gradus::train::{Recorder, Trainer};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ pub(super) fn compare() -> anyhow::Result<()> {
     let [run, live, later] = ["runs/digits", "live", "later"].map(|name| scratch.path().join(name));
     let experiment = Experiment::parse("digits.toml", EXPERIMENT)?;
     let settings = record(experiment, &run, &live)?;
-    export(&run, &later, open)?;
+    export(&run, &later, open_data)?;
     let folders = [&live, &later].map(|board| board.join("digits"));
     let asked = AskedFiles {
         log: run.join("events.jsonl"),
@@ -118,17 +119,13 @@ pub(super) fn compare() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(data: &DataSpec) -> Result<Parts, ExperimentError> {
-    data.open(gradus::mnist)
-}
-
 /// Trains to the end, and again from a checkpoint. Returns the settings of the run.
 fn record(
     experiment: Experiment,
     run: &Path,
     board: &Path,
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let parts = open(&experiment.data)?;
+    let parts = open_data(&experiment.data)?;
     let mut trainer = Trainer::new(experiment, parts.clone(), Pool::new(2))?;
     let create = |continues| {
         TensorBoard::create(board, run, continues, |error, _| {
