@@ -119,11 +119,23 @@ impl Evaluator {
         dataset: &Dataset,
         saved: &SavedModel,
     ) -> Evaluation {
+        self.evaluate_unless(pool, dataset, saved, &mut || false).expect("nobody gives it up")
+    }
+
+    /// As [`evaluate`](Self::evaluate), but gives up, between two batches, as soon as `is_given_up` says so. Processes that
+    /// share the batches never give up.
+    pub fn evaluate_unless(
+        &mut self,
+        pool: Option<&Pool>,
+        dataset: &Dataset,
+        saved: &SavedModel,
+        is_given_up: &mut dyn FnMut() -> bool,
+    ) -> Option<Evaluation> {
         let outputs = self.model.graph.shape(self.model.prediction).len();
         let mut predictions = vec![0.0; dataset.len() * outputs];
         let scales = saved.transforms.target().map_or(&[][..], FittedTarget::scales);
         let (mut loss_sum, mut sums) = (0.0, MetricSums::new(dataset.targets(), scales));
-        let losses = self.predict(pool, dataset, saved, &mut predictions);
+        let losses = self.predict(pool, dataset, saved, &mut predictions, is_given_up)?;
         let of_batches = predictions.chunks(self.batch * outputs);
         let indices = self.indices[..dataset.len()].chunks(self.batch);
         for ((indices, predictions), loss) in indices.zip(of_batches).zip(losses) {
@@ -131,23 +143,24 @@ impl Evaluator {
             sums.add(predictions, dataset.targets(), indices);
         }
         let loss = loss_sum / dataset.len() as f64;
-        Evaluation {
+        Some(Evaluation {
             metrics: sums.metrics(loss, dataset.len()),
             predictions: Tensor::new([dataset.len(), outputs], predictions),
             meaning: saved.experiment.train.loss.prediction(),
             scales: scales.to_vec(),
             threshold: None,
-        }
+        })
     }
 
-    /// The outputs for each sample, row by row, and the mean loss of each batch.
+    /// The outputs for each sample, row by row, and the mean loss of each batch; none if it was given up.
     fn predict(
         &mut self,
         pool: Option<&Pool>,
         dataset: &Dataset,
         saved: &SavedModel,
         predictions: &mut [f32],
-    ) -> Vec<f32> {
+        is_given_up: &mut dyn FnMut() -> bool,
+    ) -> Option<Vec<f32>> {
         let len = self.model.graph.shape(self.model.prediction).len() * self.batch;
         let mut losses = vec![0.0; dataset.len().div_ceil(self.batch)];
         let (rank, shares) = match &self.group {
@@ -157,7 +170,10 @@ impl Evaluator {
         let of_batches = predictions.chunks_mut(len).zip(&mut losses);
         let batches = of_batches.zip(self.indices[..dataset.len()].chunks(self.batch));
         let Range { start, end } = shares[rank];
-        for ((predictions, loss), indices) in batches.take(end).skip(start) {
+        for (number, ((predictions, loss), indices)) in batches.take(end).enumerate().skip(start) {
+            if number > 0 && self.group.is_none() && is_given_up() {
+                return None;
+            }
             let mut programs = self.programs.iter_mut();
             let program = programs.find(|program| program.batch() == indices.len());
             let program = program.expect("made for batches of this size");
@@ -177,7 +193,7 @@ impl Evaluator {
             group.all_gather(predictions, &parts);
             group.all_gather(&mut losses, &shares);
         }
-        losses
+        Some(losses)
     }
 }
 

@@ -14,6 +14,9 @@ pub trait Observer {
     /// Called between two steps, when all events so far were reported: the moment to keep [`Trainer::state`].
     fn between_steps(&mut self, _trainer: &Trainer) {}
 
+    /// Called when the run was told to stop, before its last evaluation: whoever told it may not wait for that.
+    fn interrupted(&mut self, _trainer: &Trainer) {}
+
     /// The next command. Called between two steps, again and again while the run is paused: then the observer
     /// may wait a little before it returns, but must still react to whatever can end the run.
     fn command(&mut self, _is_paused: bool) -> Option<Command> {
@@ -53,6 +56,7 @@ impl Trainer {
             is_paused: false,
             snapshot_at,
             evaluated: None,
+            waiting: None,
         };
         training.tell(&Event::RunStarted(training.trainer.started()));
         if !std::mem::take(&mut training.trainer.is_resumed) {
@@ -60,6 +64,10 @@ impl Trainer {
             training.evaluate();
         }
         let reason = training.steps(n_steps);
+        if reason == Reason::Interrupted {
+            let TrainingLoop { trainer, observers, .. } = &mut training;
+            observers.iter_mut().for_each(|observer| observer.interrupted(trainer));
+        }
         // After a step that could not be done, the last batch belongs to no update.
         if !matches!(reason, Reason::NotFinite(_)) {
             training.snapshot();
@@ -78,18 +86,22 @@ impl Trainer {
     /// An evaluation that the experiment does not ask for, as of a pause, chooses nothing: a run that is paused, or stopped
     /// and continued, chooses as one that is not. For early stopping that of the last step does not count either, so that
     /// the length of a run changes nothing.
-    fn evaluate_and_choose(&mut self) -> EvaluatedParts {
+    fn evaluate_and_choose(
+        &mut self,
+        is_given_up: &mut dyn FnMut() -> bool,
+    ) -> Option<EvaluatedParts> {
         let train = &self.current.experiment.train;
         let is_regular =
             self.step.is_multiple_of(train.evaluation_interval(self.batches.dataset.len()));
-        let evaluated = self.evaluated(is_regular || self.step == self.steps_planned());
+        let is_planned = is_regular || self.step == self.steps_planned();
+        let evaluated = self.evaluated(is_planned, is_given_up)?;
         let Self { current, stagnation, selection, step, .. } = self;
         let rule = current.experiment.train.early_stopping.as_ref();
         if let Some(rule) = rule.filter(|_| is_regular) {
             let value = evaluated.selecting().metrics.get(&selection.metric);
             stagnation.note(rule, &selection.metric, value.unwrap_or(f64::NAN), *step);
         }
-        evaluated
+        Some(evaluated)
     }
 
     fn is_stagnant(&self) -> bool {
@@ -124,6 +136,8 @@ struct TrainingLoop<'a, 'o> {
     snapshot_at: Option<u64>,
     /// The last evaluations.
     evaluated: Option<EvaluatedParts>,
+    /// A command that came during an evaluation.
+    waiting: Option<Command>,
 }
 
 impl TrainingLoop<'_, '_> {
@@ -140,15 +154,40 @@ impl TrainingLoop<'_, '_> {
 
     /// The evaluations after the last step, which are made and reported unless that has been done.
     fn evaluate(&mut self) -> &EvaluatedParts {
-        let step = self.trainer.step;
-        if self.evaluated.as_ref().is_none_or(|evaluated| evaluated.test.step != step) {
-            let evaluated = self.trainer.evaluate_and_choose();
-            for evaluation in evaluated.validation.iter().chain([&evaluated.test]) {
-                self.tell(&Event::EvaluationFinished(evaluation.clone()));
-            }
-            self.evaluated = Some(evaluated);
+        if !self.is_evaluated() {
+            let evaluated = self.trainer.evaluate_and_choose(&mut || false);
+            self.note(evaluated.expect("nobody gives it up"));
         }
-        self.evaluated.as_ref().expect("made above")
+        self.evaluated.as_ref().expect("noted above")
+    }
+
+    /// As [`evaluate`](Self::evaluate), unless a command comes first: whoever gives one in a pause does not wait for an
+    /// evaluation.
+    fn evaluate_in_pause(&mut self) {
+        if self.is_evaluated() {
+            return;
+        }
+        let Self { trainer, observers, waiting, .. } = self;
+        let evaluated = trainer.evaluate_and_choose(&mut || {
+            *waiting = observers.iter_mut().find_map(|observer| observer.command(false));
+            waiting.is_some()
+        });
+        if let Some(evaluated) = evaluated {
+            self.note(evaluated);
+        }
+    }
+
+    /// Whether the evaluations after the last step are made.
+    fn is_evaluated(&self) -> bool {
+        let step = self.trainer.step;
+        self.evaluated.as_ref().is_some_and(|evaluated| evaluated.test.step == step)
+    }
+
+    fn note(&mut self, evaluated: EvaluatedParts) {
+        for evaluation in evaluated.validation.iter().chain([&evaluated.test]) {
+            self.tell(&Event::EvaluationFinished(evaluation.clone()));
+        }
+        self.evaluated = Some(evaluated);
     }
 
     /// Does the steps that are left, or ends before for another reason.
@@ -203,7 +242,6 @@ impl TrainingLoop<'_, '_> {
                 self.tell(&Event::Paused(Paused { step }));
                 // A page shows a paused run as it is now.
                 self.snapshot();
-                self.evaluate();
             } else if self.is_paused && !is_paused {
                 self.tell(&Event::Unpaused(Unpaused { step }));
             }
@@ -212,8 +250,12 @@ impl TrainingLoop<'_, '_> {
             if !is_paused && n_obeyed >= MAX_COMMANDS {
                 return false;
             }
+            if is_paused {
+                self.evaluate_in_pause();
+            }
             let mut observers = self.observers.iter_mut();
-            match observers.find_map(|observer| observer.command(is_paused)) {
+            let next = || observers.find_map(|observer| observer.command(is_paused));
+            match self.waiting.take().or_else(next) {
                 None if is_paused => {}
                 None => return false,
                 Some(Command::Stop) => return true,

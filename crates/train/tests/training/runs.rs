@@ -178,6 +178,18 @@ fn a_run_pauses_takes_single_steps_and_epochs_and_continues() {
 }
 
 #[test]
+fn a_command_in_a_pause_does_not_wait_for_the_evaluation_of_all_samples() {
+    use Command::{Pause, Unpause};
+    let long = "batch = 20\nsteps = 3\nevaluate_every = 100";
+    let mut recorder = EventCollector::commanding([(1, Pause), (1, Unpause)]);
+    // More samples than are evaluated together: between two batches commands are asked for.
+    let finished = trainer(LINEAR, long, &points(3000)).run(None, &mut [&mut recorder]);
+    assert_eq!((finished.reason, recorder.evaluated()), (Reason::Completed, vec![0, 3]));
+    let unbroken = trainer(LINEAR, long, &points(3000)).run(None, &mut []);
+    assert_eq!(unbroken.summary.weights_digest, finished.summary.weights_digest);
+}
+
+#[test]
 fn a_learning_rate_is_set_and_given_back_to_the_schedule() {
     let train = "batch = 20\nsteps = 6\nschedule = { kind = 'constant', learning_rate = 0.5 }";
     let sets = [(2, Some(0.25)), (4, None)];
