@@ -24,6 +24,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
+use cluster::Disagreement;
 use diagnostics::PrintableWriter;
 use gradus::kernels::Isa;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -85,6 +86,10 @@ pub fn main() -> ExitCode {
     match isa.and_then(|()| command.run(&mut *out)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // Of several processes one says what is wrong with all.
+        Err(error) if matches!(error.downcast_ref(), Some(Disagreement::ToldByFirst)) => {
+            ExitCode::from(USAGE_ERROR)
+        }
         Err(error) => {
             let _ = writeln!(output::stderr(), "error: {error:#}");
             ExitCode::from(USAGE_ERROR)

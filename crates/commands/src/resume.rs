@@ -32,15 +32,18 @@ pub(crate) struct ResumeArgs {
 pub(crate) struct Continued {
     run: PathBuf,
     state: TrainerState,
-    /// Held, if the run continues in its own directory.
+    is_fork: bool,
+    /// Held by the process that records, if the run continues in its own directory.
     stopped: Option<StoppedRun>,
 }
 
 impl ResumeArgs {
-    /// The run to continue with, if one is given, in which nothing is changed yet.
-    pub(crate) fn open(&self) -> anyhow::Result<Option<Continued>> {
+    /// The run to continue with, if one is given, in which nothing is changed yet. Of several processes that train together
+    /// one records.
+    pub(crate) fn open(&self, records: bool) -> anyhow::Result<Option<Continued>> {
         let Some(run) = &self.resume else { return Ok(None) };
-        let stopped = if self.fork.is_none() { Some(StoppedRun::open(run)?) } else { None };
+        let is_fork = self.fork.is_some();
+        let stopped = if records && !is_fork { Some(StoppedRun::open(run)?) } else { None };
         let state =
             RunFolder::state(run, self.fork.or(self.from)).map_err(|error| {
                 match offer(run, self.fork, &error) {
@@ -48,7 +51,7 @@ impl ResumeArgs {
                     None => error.into(),
                 }
             })?;
-        Ok(Some(Continued { run: run.clone(), state, stopped }))
+        Ok(Some(Continued { run: run.clone(), state, is_fork, stopped }))
     }
 }
 
@@ -69,7 +72,7 @@ fn with_offer(error: &(dyn Error + 'static), offer: &str) -> anyhow::Error {
 impl Continued {
     /// Whether the run continues in its own directory.
     pub(crate) fn is_same_run(&self) -> bool {
-        self.stopped.is_some()
+        !self.is_fork
     }
 
     /// The experiment of the state.
@@ -77,14 +80,14 @@ impl Continued {
         self.state.experiment()
     }
 
-    /// Gives the state to a trainer. Returns the run, if it continues in its own directory.
+    /// Gives the state to a trainer. Returns the run, if this process records it in its own directory.
     pub(crate) fn give(self, trainer: &mut Trainer) -> anyhow::Result<Option<StoppedRun>> {
-        let Self { run, state, stopped } = self;
+        let Self { run, state, is_fork, stopped } = self;
         let run = run.display().to_string();
-        let Some(stopped) = stopped else {
+        if is_fork {
             trainer.fork(state, run)?;
             return Ok(None);
-        };
+        }
         let old = state.trained.experiment.clone();
         let step = state.progress.step;
         trainer.resume(state).map_err(|error| match error {
@@ -94,6 +97,7 @@ impl Continued {
             }
             error => error.into(),
         })?;
+        let Some(stopped) = stopped else { return Ok(None) };
         let (planned, done) = (trainer.steps_planned(), trainer.epochs_done());
         ensure!(
             step < planned || step == planned && !stopped.has_ended(),

@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     /// Every kind with and without what is optional; `@` is a number that may be anything, `#` a list of quantiles.
-    const LINES: [&str; 11] = [
+    const LINES: [&str; 12] = [
         r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","rank":0,"ranks":2,"parameters":7850,"parts":{"train":55000,"validation":5000,"test":10000},"selection":{"part":"validation","metric":"accuracy"},"batch":100,"steps_planned":2000,"loss":"cross_entropy","metrics":[{"name":"loss","unit":"nats","higher_is_better":false}],"continues":600,"fork_of":{"run":"softmax-1","step":300}}"#,
         r#"{"event":"run_started","format":1,"version":"0.1.0","name":"softmax","seed":1,"threads":2,"isa":"avx512","parameters":7850,"parts":{"train":55000},"selection":{"part":"test","metric":"loss"},"batch":100,"steps_planned":null,"loss":"cross_entropy","metrics":[]}"#,
         r#"{"event":"step_finished","step":1,"epoch":@,"metrics":{"loss":@},"penalty":@,"learning_rate":@,"grad_norm":@}"#,
@@ -324,6 +324,7 @@ mod tests {
         r#"{"event":"unpaused","step":21}"#,
         r#"{"event":"learning_rate_set","step":21,"learning_rate":0.1}"#,
         r#"{"event":"learning_rate_set","step":22,"learning_rate":null}"#,
+        r#"{"event":"processes_measured","step":100,"processes":[{"host":"node1","threads":2,"shards":4,"seconds":@,"exchange_seconds":@,"messages":300,"bytes":123456}]}"#,
     ];
 
     const REASONS: [&str; 6] = [

@@ -98,6 +98,8 @@ events! {
     Unpaused,
     /// The learning rate was set by hand.
     LearningRateSet,
+    /// What the processes that train together have exchanged was measured.
+    ProcessesMeasured,
     /// The run has ended. A run that is continued has several.
     RunFinished,
 }
@@ -112,6 +114,7 @@ impl Event {
             Self::Snapshot(snapshot) => snapshot.step,
             Self::Paused(Paused { step }) | Self::Unpaused(Unpaused { step }) => *step,
             Self::LearningRateSet(set) => set.step,
+            Self::ProcessesMeasured(measured) => measured.step,
             Self::RunFinished(finished) => finished.summary.steps,
         }
     }
@@ -331,6 +334,34 @@ pub struct LearningRateSet {
     pub step: u64,
     /// The learning rate of all steps to come; `None` if it follows the schedule again.
     pub learning_rate: Option<f64>,
+}
+
+/// What the processes that train together have exchanged since the run was started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessesMeasured {
+    /// Optimizer updates so far.
+    pub step: u64,
+    /// Each process, by rank.
+    pub processes: Vec<ProcessMeasured>,
+}
+
+/// One of the processes that train together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessMeasured {
+    /// The machine it runs on.
+    pub host: String,
+    /// Its threads.
+    pub threads: usize,
+    /// Its shards of each batch.
+    pub shards: usize,
+    /// Seconds since the run was started.
+    pub seconds: f64,
+    /// How many of these it exchanged numbers, most of them waiting for the other processes.
+    pub exchange_seconds: f64,
+    /// Exchanges in which it took part.
+    pub messages: u64,
+    /// Bytes that it sent.
+    pub bytes: u64,
 }
 
 /// How a run ended.

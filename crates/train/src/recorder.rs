@@ -326,6 +326,13 @@ impl Observer for Recorder {
         }
     }
 
+    fn interrupted(&mut self, trainer: &Trainer) {
+        let step = trainer.steps_done();
+        if self.saved.is_none_or(|(saved, _)| saved != step) {
+            self.save(step, trainer);
+        }
+    }
+
     fn between_steps(&mut self, trainer: &Trainer) {
         let step = trainer.steps_done();
         if self.is_due(step, trainer) {

@@ -74,6 +74,8 @@ pub struct Trainer {
     model: Model<f32>,
     program: Program<f32>,
     evaluator: Evaluator,
+    /// The processes that train together.
+    group: Option<Arc<dyn ProcessGroup>>,
     memory: OptimizerMemory,
     /// Steps done.
     step: u64,
@@ -323,8 +325,8 @@ impl Trainer {
         memory.reserved += program.bytes();
         let evaluated: Vec<&Dataset> = iter::once(&parts.test).chain(&parts.validation).collect();
         let mut evaluator = Evaluator::for_all(&experiment, &evaluated, memory)?;
-        if let Some(group) = group {
-            evaluator.share_with(group);
+        if let Some(group) = &group {
+            evaluator.share_with(Arc::clone(group));
         }
         let parameters = model.initial_parameters(train.seed);
         let rows = parts.rows().clone();
@@ -375,6 +377,7 @@ impl Trainer {
             model,
             program,
             evaluator,
+            group,
         })
     }
 
@@ -412,6 +415,11 @@ impl Trainer {
     /// test set, and the metric of `train.early_stopping`, or the accuracy with classes and else the loss.
     pub fn selection(&self) -> &Selection {
         &self.selection
+    }
+
+    /// The threads of this process.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
     }
 
     /// Optimizer updates so far.

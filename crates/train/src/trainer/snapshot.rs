@@ -35,30 +35,42 @@ impl EvaluatedParts {
 impl Trainer {
     /// Evaluates on the validation set, if there is one, and on the test set, and notes what is the best so far.
     pub fn evaluate(&mut self) -> EvaluatedParts {
-        self.evaluated(true)
+        self.evaluated(true, &mut || false).expect("nobody gives it up")
     }
 
-    /// As [`evaluate`](Self::evaluate); the best so far changes only with an evaluation that is planned.
-    pub(super) fn evaluated(&mut self, is_planned: bool) -> EvaluatedParts {
-        let mut parts = EvaluatedParts {
-            validation: self.validation.is_some().then(|| self.evaluate_part(Part::Validation)),
-            test: self.evaluate_part(Part::Test),
+    /// As [`evaluate`](Self::evaluate); the best so far changes only with an evaluation that is planned. None if
+    /// `is_given_up` says so in between.
+    pub(super) fn evaluated(
+        &mut self,
+        is_planned: bool,
+        is_given_up: &mut dyn FnMut() -> bool,
+    ) -> Option<EvaluatedParts> {
+        let validation = match self.validation {
+            Some(_) => Some(self.evaluate_part(Part::Validation, is_given_up)?),
+            None => None,
         };
+        let mut parts =
+            EvaluatedParts { validation, test: self.evaluate_part(Part::Test, is_given_up)? };
         if is_planned {
             let test = parts.validation.as_ref().map(|_| &parts.test.metrics);
             let of_equal = self.current.experiment.train.best_of_equal;
             update_best(&mut self.best, of_equal, &parts.selecting().metrics, test, self.step);
         }
         parts.selecting_mut().best = self.best.clone();
-        parts
+        Some(parts)
     }
 
     /// Evaluates on the test set or the validation set, which must be there.
-    fn evaluate_part(&mut self, part: Part) -> EvaluationFinished {
+    fn evaluate_part(
+        &mut self,
+        part: Part,
+        is_given_up: &mut dyn FnMut() -> bool,
+    ) -> Option<EvaluationFinished> {
         let saved = self.averaged.as_ref().unwrap_or(&self.current);
         let dataset = self.validation.as_ref().filter(|_| part == Part::Validation);
         let dataset = dataset.unwrap_or(&self.test);
-        let evaluation = self.evaluator.evaluate(Some(&self.pool), dataset, saved);
+        let evaluation =
+            self.evaluator.evaluate_unless(Some(&self.pool), dataset, saved, is_given_up)?;
         let misclassified = match dataset.targets() {
             Targets::Labels { values, .. } => {
                 let classes = (0..).zip(evaluation.classes().map(|class| class as u32)).zip(values);
@@ -68,7 +80,7 @@ impl Trainer {
             }
             Targets::Values { .. } => Vec::new(),
         };
-        EvaluationFinished {
+        Some(EvaluationFinished {
             step: self.step,
             epoch: self.epochs_done(),
             part,
@@ -76,7 +88,7 @@ impl Trainer {
             metrics: evaluation.metrics,
             best: BTreeMap::new(),
             misclassified,
-        }
+        })
     }
 
     /// Whether an evaluation is the best so far by which the run chooses.
@@ -160,8 +172,8 @@ impl Trainer {
             seed: experiment.train.seed,
             threads: self.pool.threads(),
             isa: kernels::Isa::current().name().into(),
-            rank: None,
-            ranks: None,
+            rank: self.group.as_ref().map(|group| group.rank()),
+            ranks: self.group.as_ref().map(|group| group.size()),
             parameters: parameters.len(),
             start: self.start.clone(),
             parts: others.into_iter().chain(validation).collect(),

@@ -177,8 +177,8 @@ impl Trainer {
         differences
     }
 
-    /// Of each part of the data.
-    fn fingerprints(&self) -> &[DataFingerprint] {
+    /// What the data is, of each part.
+    pub fn fingerprints(&self) -> &[DataFingerprint] {
         self.fingerprints.get_or_init(|| {
             let validation = self.validation.as_ref().map(|dataset| (Part::Validation, dataset));
             let others = [(Part::Train, &self.batches.dataset), (Part::Test, &self.test)];

@@ -1,6 +1,7 @@
 //! `train`: train a network.
 
 mod own;
+mod processes;
 
 use std::error::Error;
 use std::fs;
@@ -8,15 +9,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{bail, ensure};
+use cluster::Cluster;
 use diagnostics::{shell_word, table};
 use gradus::data::Targets;
 use gradus::events::{Best, Part, Reason, RunFinished, Selection};
-use gradus::graph::Pool;
+use gradus::graph::{MemoryLimit, Pool};
 use gradus::runs::{Experiment, Parts, RunFolder, RunFolderError, StoppedRun};
 use gradus::tensorboard::{TensorBoard, TensorBoardError};
-use gradus::train::{Recorder, TrainError, Trainer};
+use gradus::train::{Observer, Recorder, TrainError, Trainer};
 
 use crate::commanded::InputCommands;
 use crate::experiment::{ExperimentArgs, warn};
@@ -143,12 +146,45 @@ impl TrainArgs {
             None => Trainer::new(experiment.clone(), parts, pool),
         }
     }
+
+    /// As [`trainer`](Self::trainer), of one of several processes that train together.
+    fn trainer_in(
+        &self,
+        cluster: &Cluster,
+        experiment: &Experiment,
+        parts: Parts,
+        pool: Arc<Pool>,
+    ) -> Result<Trainer, TrainError> {
+        let bytes = self.memory_limit.unwrap_or(MemoryLimit::default().bytes);
+        let group = Arc::clone(cluster.group());
+        Trainer::in_group(experiment.clone(), parts, pool, bytes, group)
+    }
 }
 
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    if let Some(data) = &args.data {
-        return own::run(args, data, out);
+    match Cluster::join()? {
+        Some(cluster) => processes::run(args, cluster, out),
+        None => match &args.data {
+            Some(data) => own::run(args, data, out),
+            None => {
+                let Prepared { mut trainer, stopped } = prepare(args, None)?;
+                let recording = Recording::open(args, &trainer, stopped)?;
+                recording.train(args, &mut trainer, out, &mut summary_of(args))
+            }
+        },
     }
+}
+
+/// A network about to be trained.
+struct Prepared {
+    trainer: Trainer,
+    /// The run that continues in its own directory, held by the process that records it.
+    stopped: Option<StoppedRun>,
+}
+
+/// Reads all that is trained with. Nothing is written yet.
+fn prepare(args: &TrainArgs, cluster: Option<&Cluster>) -> anyhow::Result<Prepared> {
+    let is_first = cluster.is_none_or(|cluster| cluster.rank() == 0);
     let options = [
         ("test", args.test.is_some()),
         ("target", args.target.is_some()),
@@ -157,7 +193,7 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     if let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) {
         bail!("--{option}: expected --data FILE or FOLDER too");
     }
-    let continued = args.resume.open()?;
+    let continued = args.resume.open(is_first)?;
     ensure!(
         args.run.is_none() || !continued.as_ref().is_some_and(Continued::is_same_run),
         "--run: a run continues in its own directory; remove the option, or add --fork STEP"
@@ -169,21 +205,22 @@ pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitC
     };
     let experiment = &read.experiment;
     let parts = read.open_data()?;
-    warn(&parts.warnings());
+    if is_first {
+        warn(&parts.warnings());
+    }
     ensure!(
         args.target_accuracy.is_none() || matches!(parts.test.targets(), Targets::Labels { .. }),
         "--target-accuracy: expected labelled data, found numeric targets in {}; remove the option",
         parts.test.name()
     );
-    let pool = Arc::new(Pool::new(args.threads.count()));
-    let trainer = args.trainer(experiment, parts, pool);
+    let pool = Arc::new(Pool::new(args.threads.count_in(cluster)));
+    let trainer = match cluster {
+        Some(cluster) => args.trainer_in(cluster, experiment, parts, pool),
+        None => args.trainer(experiment, parts, pool),
+    };
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
     let stopped = continued.map(|continued| continued.give(&mut trainer)).transpose()?.flatten();
-    let mut show = |trained: &RecordedRun<'_>, out: &mut dyn Write| {
-        let RecordedRun { finished, path, .. } = trained;
-        print(out, args.json, &finished.summary, |_, out| report(finished, path, out)).map(drop)
-    };
-    record(args, &mut trainer, stopped, out, &mut show)
+    Ok(Prepared { trainer, stopped })
 }
 
 /// A run that has ended.
@@ -194,95 +231,147 @@ struct RecordedRun<'a> {
     path: &'a Path,
 }
 
-/// Trains in a run directory, and shows what came of it.
-fn record(
+type Show<'a> = dyn FnMut(&RecordedRun<'_>, &mut dyn Write) -> anyhow::Result<()> + 'a;
+
+/// Shows the summary of a run.
+fn summary_of(
     args: &TrainArgs,
-    trainer: &mut Trainer,
-    stopped: Option<StoppedRun>,
-    out: &mut dyn Write,
-    show: &mut dyn FnMut(&RecordedRun<'_>, &mut dyn Write) -> anyhow::Result<()>,
-) -> anyhow::Result<ExitCode> {
-    let is_live = args.live || args.serve.is_given();
-    let address = is_live.then(|| args.serve.bind()).transpose()?;
-    let experiment = &trainer.current().experiment;
-    let continues = stopped.is_some();
-    let mut recorder = match (stopped, &args.run) {
-        (Some(stopped), _) => Recorder::resume(stopped, trainer)?,
-        (None, Some(path)) => Recorder::new(RunFolder::create(path, experiment)?),
-        (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
-    };
-    let path = recorder.folder().path().to_owned();
-    recorder = recorder.telling(|error, is_retried| warn_of_failure(error, is_retried));
-    if let Some(directory) = &args.tensorboard {
-        let tell = |error: &TensorBoardError, is_retried| warn_of_failure(error, is_retried);
-        match TensorBoard::create(directory, &path, continues, tell) {
-            Ok(board) => recorder = recorder.with_log_observer(board),
-            Err(error) => {
-                drop(recorder);
-                if !continues {
-                    // Nothing is in it, and it would be in the way of the next attempt.
-                    let _ = fs::remove_dir_all(&path);
+) -> impl FnMut(&RecordedRun<'_>, &mut dyn Write) -> anyhow::Result<()> {
+    |trained, out| {
+        let RecordedRun { finished, path, .. } = trained;
+        print(out, args.json, &finished.summary, |_, out| report(finished, path, out)).map(drop)
+    }
+}
+
+/// A run directory, and all that follows the run that is recorded in it.
+struct Recording {
+    recorder: Recorder,
+    progress: Progress,
+    stop: Arc<AtomicBool>,
+    path: PathBuf,
+    is_live: bool,
+}
+
+impl Recording {
+    fn open(
+        args: &TrainArgs,
+        trainer: &Trainer,
+        stopped: Option<StoppedRun>,
+    ) -> anyhow::Result<Self> {
+        let is_live = args.live || args.serve.is_given();
+        let address = is_live.then(|| args.serve.bind()).transpose()?;
+        let experiment = &trainer.current().experiment;
+        let continues = stopped.is_some();
+        let mut recorder = match (stopped, &args.run) {
+            (Some(stopped), _) => Recorder::resume(stopped, trainer)?,
+            (None, Some(path)) => Recorder::new(RunFolder::create(path, experiment)?),
+            (None, None) => Recorder::new(RunFolder::create_next(Path::new("runs"), experiment)?),
+        };
+        let path = recorder.folder().path().to_owned();
+        recorder = recorder.telling(|error, is_retried| warn_of_failure(error, is_retried));
+        if let Some(directory) = &args.tensorboard {
+            let tell = |error: &TensorBoardError, is_retried| warn_of_failure(error, is_retried);
+            match TensorBoard::create(directory, &path, continues, tell) {
+                Ok(board) => recorder = recorder.with_log_observer(board),
+                Err(error) => {
+                    drop(recorder);
+                    if !continues {
+                        // Nothing is in it, and it would be in the way of the next attempt.
+                        let _ = fs::remove_dir_all(&path);
+                    }
+                    return Err(error.into());
                 }
-                return Err(error.into());
             }
         }
+        let stop = stop_on_signal()?;
+        let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
+        let input = args.commands.then(InputCommands::listen).transpose()?;
+        let progress = Progress::new(Arc::clone(&stop)).obeying(live, input);
+        Ok(Self { recorder, progress, stop, path, is_live })
     }
-    let stop = stop_on_signal()?;
-    let live = address.map(|address| args.serve.serve_live(address, &path)).transpose()?;
-    let input = args.commands.then(InputCommands::listen).transpose()?;
-    let mut progress = Progress::new(Arc::clone(&stop)).obeying(live, input);
-    let finished = trainer.run(args.target_accuracy, &mut [&mut recorder, &mut progress]);
-    let mut err = stderr();
-    let recorded = recorder.finish();
-    // The results and the page are worth showing even if something could not be written.
-    if let Err(error) = &recorded {
-        let _ = writeln!(err, "error: {}\n  {}", gradus::error_chain(error), what_is_safe(&path));
+
+    /// Trains, and shows what came of it.
+    fn train(
+        mut self,
+        args: &TrainArgs,
+        trainer: &mut Trainer,
+        out: &mut dyn Write,
+        show: &mut Show<'_>,
+    ) -> anyhow::Result<ExitCode> {
+        let mut observers: [&mut dyn Observer; 2] = [&mut self.recorder, &mut self.progress];
+        let finished = trainer.run(args.target_accuracy, &mut observers);
+        self.end(args, trainer, &finished, out, show)
     }
-    let _ = match &finished.reason {
-        Reason::Interrupted => {
-            let run = path.display();
-            let saved = match recorded.is_ok() {
-                true => format!("; the model is saved: `gradus train --resume {run}` continues"),
-                false => String::new(),
-            };
-            writeln!(err, "interrupted after step {}{saved}", finished.summary.steps)
+
+    /// Shows what came of a run, and serves its page.
+    fn end(
+        self,
+        args: &TrainArgs,
+        trainer: &Trainer,
+        finished: &RunFinished,
+        out: &mut dyn Write,
+        show: &mut Show<'_>,
+    ) -> anyhow::Result<ExitCode> {
+        let Self { recorder, stop, path, is_live, .. } = self;
+        let mut err = stderr();
+        let recorded = recorder.finish();
+        // The results and the page are worth showing even if something could not be written.
+        if let Err(error) = &recorded {
+            let _ =
+                writeln!(err, "error: {}\n  {}", gradus::error_chain(error), what_is_safe(&path));
         }
-        Reason::NotFinite(not_finite) => {
-            writeln!(
-                err,
-                "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
-            )
+        let _ = match &finished.reason {
+            Reason::Interrupted => {
+                let run = path.display();
+                let saved = match recorded.is_ok() {
+                    true => {
+                        format!("; the model is saved: `gradus train --resume {run}` continues")
+                    }
+                    false => String::new(),
+                };
+                writeln!(err, "interrupted after step {}{saved}", finished.summary.steps)
+            }
+            Reason::NotFinite(not_finite) => {
+                writeln!(
+                    err,
+                    "stopped at {not_finite}\n  a smaller learning rate, or --set train.clip.norm=1, often helps"
+                )
+            }
+            Reason::StoppedEarly => {
+                let Selection { part, metric } = &finished.summary.selection;
+                let metric = metric.replace('_', " ");
+                writeln!(
+                    err,
+                    "stopped early after step {}: the {part} {metric} did not improve any more",
+                    finished.summary.steps
+                )
+            }
+            _ => Ok(()),
+        };
+        match show(&RecordedRun { trainer, finished, path: &path }, out) {
+            // The output is closed; the exit code still reports the result.
+            Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
+            _ => {}
         }
-        Reason::StoppedEarly => {
-            let Selection { part, metric } = &finished.summary.selection;
-            let metric = metric.replace('_', " ");
-            writeln!(
-                err,
-                "stopped early after step {}: the {part} {metric} did not improve any more",
-                finished.summary.steps
-            )
+        if is_live {
+            served::stay(&stop);
         }
-        _ => Ok(()),
-    };
-    match show(&RecordedRun { trainer, finished: &finished, path: &path }, out) {
-        // The output is closed; the exit code still reports the result.
-        Err(error) if !crate::is_broken_pipe(&error) => return Err(error),
-        _ => {}
+        if recorded.is_err() {
+            return Ok(ExitCode::from(crate::USAGE_ERROR));
+        }
+        Ok(exit_code(args, finished))
     }
-    if is_live {
-        served::stay(&stop);
-    }
-    if recorded.is_err() {
-        return Ok(ExitCode::from(crate::USAGE_ERROR));
-    }
-    Ok(match finished.reason {
+}
+
+fn exit_code(args: &TrainArgs, finished: &RunFinished) -> ExitCode {
+    match finished.reason {
         Reason::Interrupted => ExitCode::from(INTERRUPTED),
         Reason::TargetReached => ExitCode::SUCCESS,
         Reason::Completed | Reason::StoppedEarly if args.target_accuracy.is_none() => {
             ExitCode::SUCCESS
         }
         _ => ExitCode::from(1),
-    })
+    }
 }
 
 fn warn_of_failure(error: &(dyn Error + 'static), is_retried: bool) {

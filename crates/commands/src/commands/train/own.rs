@@ -21,7 +21,7 @@ use gradus::train::Trainer;
 use gradus::train::baselines::{Baseline, baselines, score_of};
 use serde::Serialize;
 
-use super::{RecordedRun, TrainArgs, record};
+use super::{RecordedRun, Recording, TrainArgs};
 use crate::experiment::warn;
 use crate::output::{metric, print, stderr, thousands};
 
@@ -120,7 +120,7 @@ pub(super) fn run(args: &TrainArgs, data: &Path, out: &mut dyn Write) -> anyhow:
         };
         print(out, args.json, &report, OwnReport::write).map(drop)
     };
-    record(args, &mut trainer, None, out, &mut show)
+    Recording::open(args, &trainer, None)?.train(args, &mut trainer, out, &mut show)
 }
 
 fn data_files(args: &TrainArgs, data: &Path) -> anyhow::Result<DataFiles> {

@@ -1,0 +1,55 @@
+//! Texts between processes.
+
+use std::ops::Range;
+
+use graph::ProcessGroup;
+
+/// The texts of all processes, by rank. Each calls it with its own.
+pub fn gather_texts(group: &dyn ProcessGroup, own: &str) -> Vec<String> {
+    let rank = group.rank();
+    let mut lengths = vec![0; 8 * group.size()];
+    lengths[8 * rank..][..8].copy_from_slice(&(own.len() as u64).to_le_bytes());
+    let parts: Vec<Range<usize>> = (0..group.size()).map(|rank| 8 * rank..8 * rank + 8).collect();
+    group.all_gather_bytes(&mut lengths, &parts);
+    let mut end = 0;
+    let lengths = lengths.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes) as usize);
+    let parts: Vec<Range<usize>> = lengths
+        .map(|length| {
+            let start = end;
+            end += length;
+            start..end
+        })
+        .collect();
+    let mut all = vec![0; end];
+    all[parts[rank].clone()].copy_from_slice(own.as_bytes());
+    group.all_gather_bytes(&mut all, &parts);
+    parts.into_iter().map(|part| String::from_utf8_lossy(&all[part]).into_owned()).collect()
+}
+
+/// What the process of rank 0 has, for all of them. The others call it with anything.
+pub fn from_first(group: &dyn ProcessGroup, own: &str) -> String {
+    let own = if group.rank() == 0 { own } else { "" };
+    gather_texts(group, own).swap_remove(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use graph::testing::thread_group::in_threads;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_any_length_arrive_by_rank() {
+        for n in [1, 2, 5] {
+            let own = |rank: usize| "ä".repeat(rank * rank);
+            let received = in_threads(n, |group| {
+                let all = gather_texts(&*group, &own(group.rank()));
+                (all, from_first(&*group, &format!("of {}", group.rank())))
+            });
+            let expected: Vec<_> = (0..n).map(own).collect();
+            for (all, first) in received {
+                assert_eq!((all, &*first), (expected.clone(), "of 0"));
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A group over MPI.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use graph::ProcessGroup;
+use mpi::collective::CommunicatorCollectives as _;
+use mpi::datatype::PartitionMut;
+use mpi::environment::{Universe, processor_name};
+use mpi::point_to_point::{Destination as _, Source as _};
+use mpi::topology::{Communicator as _, SimpleCommunicator};
+use mpi::{Count, Threading};
+
+use crate::launch::ClusterError;
+
+/// Bytes that are exchanged at once at most, by all processes together: MPI counts them by a number of 32 bits.
+const MOST_BYTES: usize = 1 << 30;
+
+/// The MPI library, which is ended when this is dropped.
+pub(crate) struct Connection {
+    _universe: Universe,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(crate) fn open(_variable: &'static str, _size: usize) -> Result<Self, ClusterError> {
+        let started = mpi::initialize_with_threading(Threading::Serialized);
+        let (universe, given) = started.ok_or(ClusterError::NotStarted)?;
+        if given < Threading::Serialized {
+            return Err(ClusterError::NotStarted);
+        }
+        Ok(Self { _universe: universe })
+    }
+
+    pub(crate) fn group(&self) -> Arc<dyn ProcessGroup> {
+        let world = SimpleCommunicator::world();
+        let [rank, size] = [world.rank(), world.size()].map(|n| n as usize);
+        Arc::new(MpiGroup { rank, size, most_bytes: MOST_BYTES, calling: Mutex::new(()) })
+    }
+
+    pub(crate) fn host(&self) -> String {
+        processor_name().unwrap_or_else(|_| "unknown".into())
+    }
+
+    /// A process that waits in the MPI library keeps a processor busy, so this one asks now and then.
+    pub(crate) fn wait_for_all(self) {
+        const PERIOD: Duration = Duration::from_millis(5);
+        let mut request = SimpleCommunicator::world().immediate_barrier();
+        while let Err(waiting) = request.test() {
+            request = waiting;
+            thread::sleep(PERIOD);
+        }
+    }
+}
+
+/// Ends all processes.
+pub(crate) fn abort(code: u8) -> ! {
+    SimpleCommunicator::world().abort(code.into())
+}
+
+#[derive(Debug)]
+struct MpiGroup {
+    rank: usize,
+    size: usize,
+    most_bytes: usize,
+    /// The library is asked by one thread at a time.
+    calling: Mutex<()>,
+}
+
+impl MpiGroup {
+    fn gather(&self, all: &mut [u8], parts: &[Range<usize>]) {
+        let own = all[parts[self.rank].clone()].to_vec();
+        let count = |n: usize| Count::try_from(n).expect("at most MOST_BYTES");
+        let counts: Vec<Count> = parts.iter().map(|part| count(part.len())).collect();
+        let starts: Vec<Count> = parts.iter().map(|part| count(part.start)).collect();
+        let mut received = PartitionMut::new(all, counts, starts);
+        SimpleCommunicator::world().all_gather_varcount_into(&own[..], &mut received);
+    }
+}
+
+/// Splits what is exchanged into rounds, each of at most `most` bytes of each part.
+fn rounds(parts: &[Range<usize>], most: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
+    let longest = parts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    (0..longest.div_ceil(most)).map(move |round| {
+        let cut = |part: &Range<usize>| {
+            let at = |n: usize| part.start + (n * most).min(part.len());
+            at(round)..at(round + 1)
+        };
+        parts.iter().map(cut).collect()
+    })
+}
+
+/// The parts one after the other.
+fn packed(parts: &[Range<usize>]) -> (Vec<Range<usize>>, usize) {
+    let mut end = 0;
+    let place = |part: &Range<usize>| {
+        let start = end;
+        end += part.len();
+        start..end
+    };
+    let places = parts.iter().map(place).collect();
+    (places, end)
+}
+
+impl ProcessGroup for MpiGroup {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn all_gather_bytes(&self, all: &mut [u8], parts: &[Range<usize>]) {
+        let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() <= self.most_bytes {
+            return self.gather(all, parts);
+        }
+        for parts in rounds(parts, self.most_bytes / self.size) {
+            let (places, length) = packed(&parts);
+            let mut piece = vec![0; length];
+            piece[places[self.rank].clone()].copy_from_slice(&all[parts[self.rank].clone()]);
+            self.gather(&mut piece, &places);
+            for (part, place) in parts.into_iter().zip(places) {
+                all[part].copy_from_slice(&piece[place]);
+            }
+        }
+    }
+
+    fn all_to_all_bytes(
+        &self,
+        send: &[u8],
+        to: &[Range<usize>],
+        received: &mut [u8],
+        from: &[Range<usize>],
+    ) {
+        let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = SimpleCommunicator::world();
+        let mut rest = received;
+        let mut begin = 0;
+        mpi::request::scope(|scope| {
+            let mut requests = Vec::new();
+            // Both sides cut a message at the same places, and messages between two processes stay in order.
+            for (rank, part) in from.iter().enumerate() {
+                let (_, after) = rest.split_at_mut(part.start - begin);
+                begin = part.end;
+                let (part, after) = after.split_at_mut(part.len());
+                rest = after;
+                if rank == self.rank {
+                    part.copy_from_slice(&send[to[rank].clone()]);
+                    continue;
+                }
+                let process = world.process_at_rank(rank as i32);
+                for piece in part.chunks_mut(self.most_bytes) {
+                    requests.push(process.immediate_receive_into(scope, piece));
+                }
+            }
+            let others = to.iter().enumerate().filter(|(rank, _)| *rank != self.rank);
+            let sent: Vec<_> = others
+                .flat_map(|(rank, part)| {
+                    let process = world.process_at_rank(rank as i32);
+                    let pieces = send[part.clone()].chunks(self.most_bytes);
+                    pieces.map(move |piece| process.immediate_send(scope, piece))
+                })
+                .collect();
+            for request in requests {
+                request.wait();
+            }
+            for request in sent {
+                request.wait();
+            }
+        });
+    }
+}
