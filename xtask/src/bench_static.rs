@@ -10,7 +10,9 @@ use gradus::events::Part;
 use gradus::nn::Mode;
 use gradus::onnx::{OnnxOptions, to_onnx};
 use gradus::runs::{Experiment, SavedModel};
-use gradus::static_network::{StaticCrate, StaticCrateOptions, WeightFormat, predict_rows};
+use gradus::static_network::{
+    CrateMeasurement, StaticCrate, StaticCrateOptions, WeightFormat, predict_rows,
+};
 use serde_json::Value;
 
 use crate::table::{median, short};
@@ -68,13 +70,16 @@ pub(crate) fn run(args: &BenchStaticArgs) -> anyhow::Result<()> {
     for (name, about) in NETWORKS {
         let network = StaticNetwork::new(name)?;
         let mut seconds = [const { Vec::new() }; 5];
+        let mut code = 0;
         for _ in 0..args.rounds {
             let single = network.single()?;
             let onnx = network.onnxruntime(&python)?;
             version = onnx["version"].as_str().unwrap_or_default().to_owned();
+            let measured = CrateMeasurement::of(&network.crate_folder)?;
+            code = measured.code_bytes;
             let found = [
-                network.time(Some("-C target-cpu=native"))?,
-                network.time(None)?,
+                measured.native_nanoseconds * 1e-9,
+                measured.nanoseconds * 1e-9,
                 number(&single, "gradus")?,
                 number(&onnx, "onnxruntime")?,
                 number(&single, "tract")?,
@@ -84,7 +89,6 @@ pub(crate) fn run(args: &BenchStaticArgs) -> anyhow::Result<()> {
         let cells = seconds.iter().map(|all| short(median(all).unwrap_or(f64::NAN) * 1e9));
         rows.push([format!("{name}: {about}")].into_iter().chain(cells).collect::<Vec<_>>());
         let [parameters, multiply_adds, stack] = network.card;
-        let code = network.code_bytes()?;
         let cells = [parameters, multiply_adds, stack, code].map(|value| value.to_string());
         sizes.push([name.to_owned()].into_iter().chain(cells).collect());
     }
@@ -177,13 +181,6 @@ impl StaticNetwork {
         command
     }
 
-    /// The seconds of a prediction of the crate.
-    fn time(&self, flags: Option<&str>) -> anyhow::Result<f64> {
-        let text = process::read(&mut self.cargo(&["run", "--example", "time"], flags))?;
-        let number = text.split(' ').next().and_then(|number| number.parse::<f64>().ok());
-        Ok(number.with_context(|| format!("expected a time, found {text}"))? * 1e-9)
-    }
-
     /// The seconds of Gradus and tract.
     fn single(&self) -> anyhow::Result<Value> {
         let program = format!("{SINGLE}/target/release/single-sample");
@@ -193,20 +190,6 @@ impl StaticNetwork {
     /// The version and the seconds of onnxruntime.
     fn onnxruntime(&self, python: &str) -> anyhow::Result<Value> {
         answer(Command::new(python).arg(format!("{SINGLE}/onnxruntime_single.py")).arg(&self.onnx))
-    }
-
-    /// The bytes of code for x86-64.
-    fn code_bytes(&self) -> anyhow::Result<u64> {
-        let mut build = self.cargo(&["rustc", "--lib"], None);
-        process::run(build.args(["--", "--emit", "obj"]))?;
-        let objects = fs::read_dir(self.crate_folder.join("target/release/deps"))?;
-        let objects = objects.filter_map(|entry| Some(entry.ok()?.path()));
-        let objects: Vec<PathBuf> =
-            objects.filter(|path| path.extension().is_some_and(|name| name == "o")).collect();
-        let text = process::read(Command::new("size").arg("-A").args(objects))?;
-        let code = text.lines().filter(|line| line.starts_with(".text"));
-        let sizes = code.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        Ok(sizes.sum())
     }
 }
 

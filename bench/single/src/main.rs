@@ -25,7 +25,11 @@ fn main() -> anyhow::Result<()> {
     let mut predictor = saved.predictor()?;
     let gradus = seconds(|| drop(black_box(predictor.predict(black_box(&features)))));
 
-    let shape = [&[1], &shape[..]].concat();
+    // The file has images with their channels first.
+    let shape = match shape[..] {
+        [rows, columns, channels] => vec![1, channels, rows, columns],
+        _ => [&[1], &shape[..]].concat(),
+    };
     let model = tract_onnx::onnx()
         .model_for_path(onnx)?
         .with_input_fact(0, f32::fact(&shape).into())?

@@ -1,6 +1,7 @@
 //! The card of a crate: what it is, what it takes, and how to call it.
 
 use crate::interface::Interface;
+use crate::measurement::{CrateMeasurement, architecture};
 use crate::source::PassSource;
 use crate::text::identifier;
 use crate::weights::WeightFormat;
@@ -24,6 +25,7 @@ pub(crate) struct Card<'a> {
     pub(crate) n_parameters: usize,
     pub(crate) metrics: &'a [RoundedMetric],
     pub(crate) row_refusal: Option<&'a str>,
+    pub(crate) measurement: Option<&'a CrateMeasurement>,
 }
 
 impl Card<'_> {
@@ -43,6 +45,16 @@ impl Card<'_> {
             ("bytes of stack for values between layers", self.pass.buffer_bytes as u64),
         ] {
             text += &format!("| {what} | {value} |\n");
+        }
+        if let Some(CrateMeasurement { native_nanoseconds, nanoseconds, code_bytes }) =
+            self.measurement
+        {
+            let architecture = architecture();
+            text += &format!(
+                "| bytes of code, {architecture} | {code_bytes} |\n\
+                 | nanoseconds of a prediction, built for the processor that measured | {native_nanoseconds:.1} |\n\
+                 | nanoseconds of a prediction, built for any {architecture} | {nanoseconds:.1} |\n"
+            );
         }
         text += &format!("| weights | {} |\n\n", self.format.name());
         text += &self.rounding();
@@ -109,7 +121,8 @@ impl Card<'_> {
     fn measuring(&self) -> String {
         "## Time and size\n\n```sh\n\
          RUSTFLAGS=\"-C target-cpu=native\" cargo run --release --example time\n\
-         cargo rustc --release --lib -- --emit obj && size target/release/deps/*.o\n```\n"
+         CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=target/code cargo rustc --release --lib -- --emit obj\n\
+         size target/code/release/deps/*.o\n```\n"
             .to_owned()
     }
 }

@@ -7,6 +7,7 @@
 mod buffers;
 mod card;
 mod interface;
+mod measurement;
 mod ops;
 mod package;
 mod pass;
@@ -21,6 +22,7 @@ mod weights;
 use nn::NetworkError;
 
 pub use card::RoundedMetric;
+pub use measurement::CrateMeasurement;
 pub use package::{StaticCrate, StaticCrateOptions};
 pub use text::crate_name;
 pub use vectors::{TestVector, predict_rows};

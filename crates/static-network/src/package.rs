@@ -11,12 +11,16 @@ use runs::SavedModel;
 
 use crate::card::{Card, RoundedMetric};
 use crate::interface::Interface;
+use crate::measurement::CrateMeasurement;
 use crate::rows::RowSource;
 use crate::source::PassSource;
 use crate::text::{identifier, is_crate_name, literal};
 use crate::vectors::{TestVector, test_vectors};
 use crate::weights::WeightFormat;
 use crate::{StaticCrateError, pass};
+
+/// What a crate is, for people.
+const CARD: &str = "README.md";
 
 /// How a crate is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +55,7 @@ pub struct StaticCrate {
     n_parameters: usize,
     rounded: Option<SavedModel>,
     metrics: Vec<RoundedMetric>,
+    measurement: Option<CrateMeasurement>,
 }
 
 impl StaticCrate {
@@ -85,6 +90,7 @@ impl StaticCrate {
             prediction: saved.experiment.train.loss.prediction(),
             n_parameters: saved.parameters.len(),
             metrics: Vec::new(),
+            measurement: None,
             pass,
             rows,
             vectors,
@@ -150,6 +156,30 @@ impl StaticCrate {
         files::write_folder_whole(folder, &self.files())
     }
 
+    /// Measures what [`write`](Self::write) has written into a folder, and says it in the card there.
+    ///
+    /// # Errors
+    ///
+    /// As [`CrateMeasurement::of`], and if the card cannot be written.
+    pub fn measure(&mut self, folder: &Path) -> io::Result<&CrateMeasurement> {
+        let measurement = CrateMeasurement::of(folder)?;
+        self.measurement = Some(measurement);
+        std::fs::write(folder.join(CARD), self.card().text())?;
+        Ok(self.measurement.as_ref().expect("set above"))
+    }
+
+    fn card(&self) -> Card<'_> {
+        Card {
+            interface: self.interface(),
+            pass: &self.pass,
+            format: self.options.weights,
+            n_parameters: self.n_parameters,
+            metrics: &self.metrics,
+            row_refusal: self.row_refusal(),
+            measurement: self.measurement.as_ref(),
+        }
+    }
+
     /// Paths and bytes of its files.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let name = &self.options.name;
@@ -161,18 +191,10 @@ impl StaticCrate {
         if let Some(function) = self.probabilities_function() {
             functions.add(function);
         }
-        let card = Card {
-            interface,
-            pass: &self.pass,
-            format: self.options.weights,
-            n_parameters: self.n_parameters,
-            metrics: &self.metrics,
-            row_refusal: self.row_refusal(),
-        };
         let texts = [
             ("Cargo.toml".to_owned(), self.manifest()),
             ("rustfmt.toml".to_owned(), "use_small_heuristics = \"Max\"\n".to_owned()),
-            ("README.md".to_owned(), card.text()),
+            (CARD.to_owned(), self.card().text()),
             (format!("include/{name}.h"), interface.header()),
             ("src/lib.rs".to_owned(), self.library()),
             ("src/c.rs".to_owned(), interface.source()),

@@ -55,6 +55,14 @@ fn a_network_of_pictures_is_a_crate_for_rust_and_c_without_a_standard_library() 
     run(&sandbox, "net", "cc main.c -Iinclude ../target/release/libmy_net.a -o main");
     let printed = run(&sandbox, "net", "./main");
     assert!(printed.starts_with("1.000 ") && printed.trim().len() == 7, "{printed}");
+    sandbox
+        .succeeds("export here --rust measured --measure")
+        .tells(&["bytes of code", "ns a prediction"]);
+    let card = sandbox.read("measured/README.md");
+    for row in ["| bytes of code, ", "| nanoseconds of a prediction, built for any "] {
+        let value = card.split_once(row).and_then(|(_, rest)| rest.split('|').nth(1)).unwrap();
+        assert!(value.trim().parse::<f64>().unwrap() > 0.0, "{card}");
+    }
     // A folder with something in it, and a name that no crate has.
     let refused = sandbox.refused("export here --rust net");
     assert!(refused.contains("is empty, found net"), "{refused}");

@@ -31,6 +31,10 @@ pub(super) struct StaticCrateArgs {
     /// How the crate stores weights. What 8-bit costs is measured on the test set and written into its README.md.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "32-bit", requires = "rust")]
     weights: FormatArg,
+
+    /// Build the crate with Cargo, and write its bytes of code and the time of a prediction into its README.md.
+    #[arg(long, requires = "rust")]
+    measure: bool,
 }
 
 /// How weights are stored.
@@ -96,6 +100,16 @@ impl StaticCrateArgs {
             thousands(written.weight_bytes() as u64),
             thousands(written.buffer_bytes() as u64)
         )?;
+        if self.measure {
+            let measured = written.measure(folder).context("--measure: the crate is written")?;
+            writeln!(
+                out,
+                "{} bytes of code, {:.1} ns a prediction ({:.1} ns built for any processor)",
+                thousands(measured.code_bytes),
+                measured.native_nanoseconds,
+                measured.nanoseconds
+            )?;
+        }
         Ok(())
     }
 }
