@@ -13,7 +13,9 @@ fn main() {
         return;
     }
     let compiler = env::var("MPICC").unwrap_or_else(|_| "mpicc".into());
-    if !on_path(&compiler) {
+    // By these the library is found without a compiler of its own.
+    let others = ["MPI_PKG_CONFIG", "CRAY_MPICH_DIR", "MSMPI_INC"];
+    if !on_path(&compiler) && others.iter().all(|other| env::var_os(other).is_none()) {
         println!(
             "cargo::error=feature `mpi`: expected the MPI compiler {compiler:?} in PATH, found none; \
              install an MPI library with its headers (Debian: `apt install libopenmpi-dev openmpi-bin`, \
@@ -45,5 +47,8 @@ fn has_libclang() -> bool {
     }
     let entries = directories.iter().flat_map(|directory| directory.read_dir()).flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.any(|name| name.starts_with("libclang.") || name.starts_with("libclang-"))
+    names.any(|name| {
+        let is_other = name.starts_with("libclang-cpp");
+        name.starts_with("libclang.") || name.starts_with("libclang-") && !is_other
+    })
 }

@@ -30,6 +30,23 @@ pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
     path(profile)
 }
 
+/// As [`build`], with features, and returns a copy: the next build takes its place.
+///
+/// # Errors
+///
+/// As there, and if it cannot be copied.
+pub(crate) fn build_with(profile: Profile, features: &[&str]) -> anyhow::Result<PathBuf> {
+    let args = match profile {
+        Profile::Dev => "build --workspace --bin gradus --features",
+        Profile::Release => "build --release --package gradus-cli --features",
+    };
+    process::run(Command::new("cargo").args(args.split(' ')).arg(features.join(",")))?;
+    let built = path(profile)?;
+    let copy = built.with_file_name("gradus-with-features");
+    std::fs::copy(built, &copy)?;
+    Ok(copy)
+}
+
 /// The one that is named, or one that is built.
 ///
 /// # Errors

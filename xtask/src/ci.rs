@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::ensure;
 
 use crate::binary::{self, Profile};
-use crate::{browser, cross, fuzz, interop, kill, process, tidy};
+use crate::{browser, cross, fuzz, interop, kill, mpi, process, tidy};
 
 /// A named check. It returns what is missing on this machine if it cannot run.
 struct CiStep {
@@ -33,6 +33,7 @@ const STEPS: &[&[CiStep]] = &[
         CiStep { name: "neon", run: cross::neon },
     ],
     &[CiStep { name: "kill", run: kill::run_if_installed }],
+    &[CiStep { name: "mpi", run: mpi::run_if_installed }],
     &[CiStep { name: "fuzz", run: fuzz::run_if_installed }],
     &[CiStep { name: "onnx", run: interop::run_onnx_if_installed }],
     &[CiStep {

@@ -32,6 +32,7 @@ mod json_lines;
 mod kill;
 mod large_data;
 mod machine;
+mod mpi;
 mod process;
 mod python;
 mod recording;
@@ -118,6 +119,10 @@ enum RepositoryTask {
     ///
     /// Takes about ten minutes; continues where it was stopped, for the same binary. A short form is part of `ci`.
     Kill(kill::KillArgs),
+    /// Train with several processes: the same bytes for any number of them, an end in ten seconds if one dies, their speed.
+    ///
+    /// Needs Open MPI with its headers and libclang; `hosts` makes network namespaces, as root. A short form is part of `ci`.
+    Mpi(mpi::MpiArgs),
     /// Measure three builds from nothing and write the table in `docs/build-cost.md`.
     ///
     /// Takes about ten minutes. Keep the machine otherwise idle.
@@ -188,6 +193,7 @@ fn run(task: RepositoryTask) -> anyhow::Result<()> {
         RepositoryTask::LargeData(args) => large_data::run(&args),
         RepositoryTask::Record(args) => recording::run(&args),
         RepositoryTask::Kill(args) => kill::run(&args),
+        RepositoryTask::Mpi(args) => mpi::run(&args),
         RepositoryTask::BuildCost => build_cost::run(),
         RepositoryTask::Compare => compare::run(),
         RepositoryTask::BenchLive(args) => bench_live::run(&args),

@@ -6,11 +6,11 @@ use graph::ProcessGroup;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::gather_texts;
-use crate::peers::Peer;
+use crate::peers::ProcessPeer;
 
 /// Something that must be equal in all processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fact {
+pub struct ProcessFact {
     /// What it is, such as `instruction set`.
     pub name: String,
     /// What this process has.
@@ -19,7 +19,7 @@ pub struct Fact {
     pub advice: String,
 }
 
-impl Fact {
+impl ProcessFact {
     /// What this process has under a name.
     pub fn new(name: impl Into<String>, value: impl Into<String>, advice: &str) -> Self {
         Self { name: name.into(), value: value.into(), advice: advice.to_owned() }
@@ -42,16 +42,16 @@ pub enum Disagreement {
 /// # Errors
 ///
 /// The same for all processes; only that of rank 0 says what it is.
-pub fn agree<T>(
+pub(crate) fn agree<T>(
     group: &dyn ProcessGroup,
-    peers: &[Peer],
+    peers: &[ProcessPeer],
     found: Result<T, String>,
-    facts: impl FnOnce(&T) -> Vec<Fact>,
+    facts: impl FnOnce(&T) -> Vec<ProcessFact>,
 ) -> Result<T, Disagreement> {
     let own = found.as_ref().map(facts);
     let own = serde_json::to_string(&own).expect("plain values");
     let all = gather_texts(group, &own);
-    let all: Vec<Result<Vec<Fact>, String>> =
+    let all: Vec<Result<Vec<ProcessFact>, String>> =
         all.iter().map(|facts| serde_json::from_str(facts).expect("written above")).collect();
     match (found, problem(peers, &all)) {
         (Ok(found), None) => Ok(found),
@@ -60,7 +60,7 @@ pub fn agree<T>(
     }
 }
 
-fn problem(peers: &[Peer], all: &[Result<Vec<Fact>, String>]) -> Option<String> {
+fn problem(peers: &[ProcessPeer], all: &[Result<Vec<ProcessFact>, String>]) -> Option<String> {
     let failed: Vec<(usize, &String)> =
         (0..).zip(all).filter_map(|(rank, found)| Some((rank, found.as_ref().err()?))).collect();
     if let Some((_, first)) = failed.first() {
@@ -71,7 +71,7 @@ fn problem(peers: &[Peer], all: &[Result<Vec<Fact>, String>]) -> Option<String> 
         let lines = failed.iter().map(|(rank, error)| format!("{}: {error}", peers[*rank]));
         return Some(lines.collect::<Vec<_>>().join("\n"));
     }
-    let all: Vec<&Vec<Fact>> = all.iter().flatten().collect();
+    let all: Vec<&Vec<ProcessFact>> = all.iter().flatten().collect();
     let mut names = Vec::new();
     for fact in all.iter().copied().flatten() {
         if !names.contains(&&*fact.name) {
@@ -85,8 +85,8 @@ fn problem(peers: &[Peer], all: &[Result<Vec<Fact>, String>]) -> Option<String> 
 }
 
 /// What the processes have under a name, if it is not the same.
-fn difference(peers: &[Peer], all: &[&Vec<Fact>], name: &str) -> Option<String> {
-    let mut values: Vec<(&str, Vec<&Peer>)> = Vec::new();
+fn difference(peers: &[ProcessPeer], all: &[&Vec<ProcessFact>], name: &str) -> Option<String> {
+    let mut values: Vec<(&str, Vec<&ProcessPeer>)> = Vec::new();
     let mut advice = "";
     for (facts, peer) in all.iter().zip(peers) {
         let fact = facts.iter().find(|fact| fact.name == name);
@@ -115,22 +115,22 @@ mod tests {
     use super::*;
 
     fn agreed(
-        found: impl Fn(usize) -> Result<Vec<Fact>, String> + Sync,
+        found: impl Fn(usize) -> Result<Vec<ProcessFact>, String> + Sync,
     ) -> Vec<Result<(), String>> {
         in_threads(3, |group| {
             let host = if group.rank() == 2 { "b" } else { "a" };
-            let peers = Peer::gather(&*group, host.into());
+            let peers = ProcessPeer::gather(&*group, host.into());
             let agreed = agree(&*group, &peers, found(group.rank()), Clone::clone);
             agreed.map(drop).map_err(|error| error.to_string())
         })
     }
 
-    fn fact(name: &str, value: &str) -> Fact {
-        Fact::new(name, value, &format!("mend {name}"))
+    fn fact(name: &str, value: &str) -> ProcessFact {
+        ProcessFact::new(name, value, &format!("mend {name}"))
     }
 
     #[test]
-    fn processes_with_equal_facts_go_on() {
+    fn processes_with_equal_facts_continue() {
         let found = agreed(|_| Ok(vec![fact("version", "1")]));
         assert_eq!(found, [Ok(()), Ok(()), Ok(())]);
     }

@@ -8,16 +8,18 @@ mod launch;
 mod messages;
 mod peers;
 mod shared_run;
+mod sweep;
 #[cfg_attr(feature = "mpi", path = "mpi.rs")]
 #[cfg_attr(not(feature = "mpi"), path = "without_mpi.rs")]
 mod system;
 mod traffic;
 mod watch;
 
-pub use agreement::{Disagreement, Fact, agree};
+pub use agreement::{Disagreement, ProcessFact};
 pub use launch::{Cluster, ClusterError};
-pub use messages::{from_first, gather_texts};
-pub use peers::Peer;
+pub use messages::{Mailbox, from_first};
+pub use peers::ProcessPeer;
 pub use shared_run::SharedRun;
+pub use sweep::{RemoteHelpers, help};
 pub use traffic::{MeasuredGroup, Traffic};
 pub use watch::{Death, Watch};

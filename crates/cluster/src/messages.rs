@@ -1,11 +1,21 @@
 //! Texts between processes.
 
+use std::fmt::Debug;
 use std::ops::Range;
 
 use graph::ProcessGroup;
 
+/// Messages from one process to another, which come in the order in which they were sent.
+pub trait Mailbox: Debug + Send + Sync {
+    /// Sends a message to the process of a rank.
+    fn send(&self, to: usize, message: &[u8]);
+
+    /// A message that has come, with the rank of its sender; none if there is none yet.
+    fn receive(&self) -> Option<(usize, Vec<u8>)>;
+}
+
 /// The texts of all processes, by rank. Each calls it with its own.
-pub fn gather_texts(group: &dyn ProcessGroup, own: &str) -> Vec<String> {
+pub(crate) fn gather_texts(group: &dyn ProcessGroup, own: &str) -> Vec<String> {
     let rank = group.rank();
     let mut lengths = vec![0; 8 * group.size()];
     lengths[8 * rank..][..8].copy_from_slice(&(own.len() as u64).to_le_bytes());

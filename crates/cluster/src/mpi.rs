@@ -2,39 +2,44 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{process, thread};
 
 use graph::ProcessGroup;
 use mpi::collective::CommunicatorCollectives as _;
 use mpi::datatype::PartitionMut;
 use mpi::environment::{Universe, processor_name};
-use mpi::point_to_point::{Destination as _, Source as _};
+use mpi::point_to_point::{Destination as _, MatchedReceiveVec as _, Source as _};
 use mpi::topology::{Communicator as _, SimpleCommunicator};
 use mpi::{Count, Threading};
 
 use crate::launch::ClusterError;
+use crate::messages::Mailbox;
 
 /// Bytes that are exchanged at once at most, by all processes together: MPI counts them by a number of 32 bits.
 const MOST_BYTES: usize = 1 << 30;
 
 /// The MPI library, which is ended when this is dropped.
-pub(crate) struct Connection {
+pub(crate) struct MpiLibrary {
     _universe: Universe,
 }
 
-impl std::fmt::Debug for Connection {
+impl std::fmt::Debug for MpiLibrary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
+        f.debug_struct("MpiLibrary").finish_non_exhaustive()
     }
 }
 
-impl Connection {
-    pub(crate) fn open(_variable: &'static str, _size: usize) -> Result<Self, ClusterError> {
+impl MpiLibrary {
+    pub(crate) fn open(variable: &'static str, expected: usize) -> Result<Self, ClusterError> {
         let started = mpi::initialize_with_threading(Threading::Serialized);
         let (universe, given) = started.ok_or(ClusterError::NotStarted)?;
         if given < Threading::Serialized {
             return Err(ClusterError::NotStarted);
+        }
+        let found = SimpleCommunicator::world().size() as usize;
+        if found != expected {
+            return Err(ClusterError::OtherLauncher { variable, expected, found });
         }
         Ok(Self { _universe: universe })
     }
@@ -45,12 +50,16 @@ impl Connection {
         Arc::new(MpiGroup { rank, size, most_bytes: MOST_BYTES, calling: Mutex::new(()) })
     }
 
+    pub(crate) fn mailbox(&self) -> Arc<dyn Mailbox> {
+        Arc::new(MpiMailbox)
+    }
+
     pub(crate) fn host(&self) -> String {
         processor_name().unwrap_or_else(|_| "unknown".into())
     }
 
     /// A process that waits in the MPI library keeps a processor busy, so this one asks now and then.
-    pub(crate) fn wait_for_all(self) {
+    pub(crate) fn wait_for_all(&self) {
         const PERIOD: Duration = Duration::from_millis(5);
         let mut request = SimpleCommunicator::world().immediate_barrier();
         while let Err(waiting) = request.test() {
@@ -60,9 +69,30 @@ impl Connection {
     }
 }
 
-/// Ends all processes.
-pub(crate) fn abort(code: u8) -> ! {
-    SimpleCommunicator::world().abort(code.into())
+/// The messages of MPI between two processes.
+#[derive(Debug)]
+struct MpiMailbox;
+
+impl Mailbox for MpiMailbox {
+    fn send(&self, to: usize, message: &[u8]) {
+        SimpleCommunicator::world().process_at_rank(to as i32).send(message);
+    }
+
+    fn receive(&self) -> Option<(usize, Vec<u8>)> {
+        let world = SimpleCommunicator::world();
+        let probed = world.any_process().immediate_matched_probe()?;
+        let (bytes, status) = probed.matched_receive_vec();
+        Some((status.source_rank() as usize, bytes))
+    }
+}
+
+impl Drop for MpiLibrary {
+    /// The library waits for all processes when it is ended, and they may wait for one that has panicked.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            process::abort();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -143,12 +173,14 @@ impl ProcessGroup for MpiGroup {
     ) {
         let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
         let world = SimpleCommunicator::world();
-        let mut rest = received;
-        let mut begin = 0;
+        let mut parts: Vec<_> =
+            from.iter().enumerate().filter(|(_, part)| !part.is_empty()).collect();
+        parts.sort_by_key(|(_, part)| part.start);
+        let (mut rest, mut begin) = (received, 0);
         mpi::request::scope(|scope| {
             let mut requests = Vec::new();
             // Both sides cut a message at the same places, and messages between two processes stay in order.
-            for (rank, part) in from.iter().enumerate() {
+            for (rank, part) in parts {
                 let (_, after) = rest.split_at_mut(part.start - begin);
                 begin = part.end;
                 let (part, after) = after.split_at_mut(part.len());

@@ -9,7 +9,7 @@ use crate::messages::gather_texts;
 
 /// One of the processes that train together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Peer {
+pub struct ProcessPeer {
     /// Its number, from 0.
     pub rank: usize,
     /// The name of its machine.
@@ -22,7 +22,7 @@ pub struct Peer {
     processors: String,
 }
 
-impl Peer {
+impl ProcessPeer {
     /// All processes, by rank.
     pub(crate) fn gather(group: &dyn ProcessGroup, host: String) -> Vec<Self> {
         let own = Self { host, ..Self::of_process(group.rank(), std::process::id()) };
@@ -57,7 +57,7 @@ impl Peer {
     }
 }
 
-impl std::fmt::Display for Peer {
+impl std::fmt::Display for ProcessPeer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "rank {} (process {} on {})", self.rank, self.process, self.host)
     }
@@ -90,17 +90,21 @@ mod tests {
     fn a_process_is_alive_until_it_ends_even_before_its_parent_notices() {
         let mut child =
             Command::new("sleep").arg("100").stdout(Stdio::null()).spawn().expect("sleep runs");
-        let own = &in_threads(1, |group| Peer::gather(&*group, "here".into()))[0][0];
+        let own = &in_threads(1, |group| ProcessPeer::gather(&*group, "here".into()))[0][0];
         assert_eq!((own.rank, &*own.host, own.is_alive()), (0, "here", Some(true)));
-        let peer = Peer::of_process(1, child.id());
+        let peer = ProcessPeer::of_process(1, child.id());
         assert_eq!(peer.is_alive(), Some(true));
-        assert_eq!(Peer { started: Some(1), ..peer.clone() }.is_alive(), Some(false), "another");
+        assert_eq!(
+            ProcessPeer { started: Some(1), ..peer.clone() }.is_alive(),
+            Some(false),
+            "another"
+        );
         child.kill().unwrap();
         while peer.is_alive() == Some(true) {
             std::thread::yield_now();
         }
         child.wait().unwrap();
         assert_eq!(peer.is_alive(), Some(false));
-        assert_eq!(Peer { started: None, ..peer }.is_alive(), None);
+        assert_eq!(ProcessPeer { started: None, ..peer }.is_alive(), None);
     }
 }

@@ -22,7 +22,7 @@ pub struct SharedRun<'o> {
     group: Arc<MeasuredGroup>,
     host: String,
     observers: Vec<&'o mut dyn Observer>,
-    begin: Instant,
+    begin: (Instant, Traffic),
 }
 
 impl<'o> SharedRun<'o> {
@@ -32,7 +32,8 @@ impl<'o> SharedRun<'o> {
         host: impl Into<String>,
         observers: Vec<&'o mut dyn Observer>,
     ) -> Self {
-        Self { group, host: host.into(), observers, begin: Instant::now() }
+        let begin = (Instant::now(), group.traffic());
+        Self { group, host: host.into(), observers, begin }
     }
 
     fn tell(&mut self, event: &Event, trainer: &Trainer) {
@@ -41,17 +42,17 @@ impl<'o> SharedRun<'o> {
 
     /// What all processes have exchanged, the same in each.
     fn measured(&self, trainer: &Trainer) -> ProcessesMeasured {
-        let Traffic { messages, bytes, seconds: exchange_seconds } = self.group.traffic();
+        let ((begin, before), now) = (self.begin, self.group.traffic());
         let shards = trainer.current().experiment.train.shards;
         let group: &dyn ProcessGroup = &*self.group;
         let own = ProcessMeasured {
             host: self.host.clone(),
             threads: trainer.threads(),
             shards: group.shares(shards)[group.rank()].len(),
-            seconds: self.begin.elapsed().as_secs_f64(),
-            exchange_seconds,
-            messages,
-            bytes,
+            seconds: begin.elapsed().as_secs_f64(),
+            exchange_seconds: now.seconds - before.seconds,
+            messages: now.messages - before.messages,
+            bytes: now.bytes - before.bytes,
         };
         let own = serde_json::to_string(&own).expect("plain values");
         let all = gather_texts(group, &own);

@@ -1,10 +1,10 @@
 //! A look at the other processes of the machine: one that has died ends all, which would wait for it without end.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::peers::Peer;
+use crate::peers::ProcessPeer;
 
 /// Time between two looks. `mpirun` ends the others a second after one has died.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -13,7 +13,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
     /// Which.
-    pub died: Vec<Peer>,
+    pub died: Vec<ProcessPeer>,
     /// Whether this process has the lowest rank of those of the machine that are left: it is the one to speak.
     pub is_first_left: bool,
 }
@@ -21,7 +21,8 @@ pub struct Death {
 /// Looks at the other processes of the machine until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
-    _end: Sender<()>,
+    end: Option<Sender<()>>,
+    watching: Option<JoinHandle<()>>,
 }
 
 impl Watch {
@@ -32,28 +33,38 @@ impl Watch {
     ///
     /// If the system has no thread left.
     pub fn start(
-        peers: &[Peer],
+        peers: &[ProcessPeer],
         rank: usize,
         on_death: impl FnOnce(Death) + Send + 'static,
     ) -> Self {
         let own = &peers[rank];
         // Two containers may have one name, but do not see each other's processes.
-        let is_near = |peer: &&Peer| peer.host == own.host && peer.is_alive() == Some(true);
-        let near: Vec<Peer> = peers.iter().filter(is_near).cloned().collect();
+        let is_near = |peer: &&ProcessPeer| peer.host == own.host && peer.is_alive() == Some(true);
+        let near: Vec<ProcessPeer> = peers.iter().filter(is_near).cloned().collect();
         let (end, ended) = channel();
         let watching = thread::Builder::new().name("watch".into());
         let watch = move || {
             while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                let is_dead = |peer: &Peer| peer.is_alive() == Some(false);
-                let (died, left): (Vec<Peer>, Vec<Peer>) = near.iter().cloned().partition(is_dead);
+                let is_dead = |peer: &ProcessPeer| peer.is_alive() == Some(false);
+                let (died, left): (Vec<ProcessPeer>, Vec<ProcessPeer>) =
+                    near.iter().cloned().partition(is_dead);
                 if !died.is_empty() {
                     let is_first_left = left.first().is_some_and(|first| first.rank == rank);
                     return on_death(Death { died, is_first_left });
                 }
             }
         };
-        watching.spawn(watch).expect("a thread can be started");
-        Self { _end: end }
+        let watching = watching.spawn(watch).expect("a thread can be started");
+        Self { end: Some(end), watching: Some(watching) }
+    }
+}
+
+impl Drop for Watch {
+    /// When it is dropped, nobody looks any more.
+    fn drop(&mut self) {
+        self.end = None;
+        // A panic of the thread was told.
+        let _ = self.watching.take().map(JoinHandle::join);
     }
 }
 
@@ -70,8 +81,10 @@ mod tests {
             (0..2).map(|_| Command::new("sleep").arg("100").spawn().expect("sleep runs")).collect();
         let own = std::process::id();
         let processes = [others[0].id(), own, others[1].id()];
-        let peers: Vec<Peer> =
-            (0..).zip(processes).map(|(rank, process)| Peer::of_process(rank, process)).collect();
+        let peers: Vec<ProcessPeer> = (0..)
+            .zip(processes)
+            .map(|(rank, process)| ProcessPeer::of_process(rank, process))
+            .collect();
         let (send, deaths) = mpsc::channel();
         let watch = Watch::start(&peers, 1, move |death| send.send(death).unwrap());
         others[0].kill().unwrap();

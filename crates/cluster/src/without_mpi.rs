@@ -1,17 +1,19 @@
 //! In place of MPI where it is not built in: nothing can be joined.
 
-use std::process::exit;
 use std::sync::Arc;
 
 use graph::ProcessGroup;
 
 use crate::launch::ClusterError;
+use crate::messages::Mailbox;
 
 /// None can be opened.
 #[derive(Debug)]
-pub(crate) enum Connection {}
+pub(crate) enum NoMpi {}
 
-impl Connection {
+pub(crate) use NoMpi as MpiLibrary;
+
+impl NoMpi {
     pub(crate) fn open(variable: &'static str, size: usize) -> Result<Self, ClusterError> {
         Err(ClusterError::NotBuilt { variable, size })
     }
@@ -20,16 +22,15 @@ impl Connection {
         match *self {}
     }
 
+    pub(crate) fn mailbox(&self) -> Arc<dyn Mailbox> {
+        match *self {}
+    }
+
     pub(crate) fn host(&self) -> String {
         match *self {}
     }
 
-    pub(crate) fn wait_for_all(self) {
-        match self {}
+    pub(crate) fn wait_for_all(&self) {
+        match *self {}
     }
-}
-
-/// Ends this process, the only one.
-pub(crate) fn abort(code: u8) -> ! {
-    exit(code.into())
 }

@@ -9,6 +9,7 @@ mod dropped;
 mod experiment;
 mod model;
 mod output;
+mod processes;
 mod progress;
 mod reading;
 mod resume;
@@ -83,18 +84,19 @@ pub fn main() -> ExitCode {
     };
     gradus::warn_unless_optimized();
     let isa = Isa::force_from_environment().map_err(anyhow::Error::from);
-    match isa.and_then(|()| command.run(&mut *out)) {
-        Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        // Of several processes one says what is wrong with all.
-        Err(error) if matches!(error.downcast_ref(), Some(Disagreement::ToldByFirst)) => {
-            ExitCode::from(USAGE_ERROR)
-        }
-        Err(error) => {
-            let _ = writeln!(output::stderr(), "error: {error:#}");
-            ExitCode::from(USAGE_ERROR)
-        }
+    isa.and_then(|()| command.run(&mut *out)).unwrap_or_else(|error| tell(&error))
+}
+
+/// Says why a command has failed, and returns its exit code.
+fn tell(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
     }
+    // Of several processes one says what is wrong with all.
+    if !matches!(error.downcast_ref(), Some(Disagreement::ToldByFirst)) {
+        let _ = writeln!(output::stderr(), "error: {error:#}");
+    }
+    ExitCode::from(USAGE_ERROR)
 }
 
 /// A closed output is not an error: the reader has seen enough.

@@ -324,7 +324,7 @@ mod tests {
         r#"{"event":"unpaused","step":21}"#,
         r#"{"event":"learning_rate_set","step":21,"learning_rate":0.1}"#,
         r#"{"event":"learning_rate_set","step":22,"learning_rate":null}"#,
-        r#"{"event":"processes_measured","step":100,"processes":[{"host":"node1","threads":2,"shards":4,"seconds":@,"exchange_seconds":@,"messages":300,"bytes":123456}]}"#,
+        r#"{"event":"processes_measured","step":100,"processes":[{"host":"node1","threads":2,"shards":4,"seconds":2.5,"exchange_seconds":0.25,"messages":300,"bytes":123456}]}"#,
     ];
 
     const REASONS: [&str; 6] = [
@@ -548,10 +548,10 @@ mod tests {
     fn a_foreign_line_is_named_and_the_next_one_read() {
         let log = [b"\xff\xfe\n".as_slice(), log().as_bytes(), b"epoch 3: 0.99\n"].concat();
         let (events, errors): (Vec<_>, Vec<_>) = Reader::new(&log[..]).partition(Result::is_ok);
-        assert_eq!(events.len(), 17);
+        assert_eq!(events.len(), 18);
         let errors = errors.into_iter().filter_map(Result::err).map(|error| error.to_string());
         let expected =
-            [1, 19].map(|n| format!("line {n}: not an event: expected value at column 1"));
+            [1, 20].map(|n| format!("line {n}: not an event: expected value at column 1"));
         assert_eq!(errors.collect::<Vec<_>>(), expected);
     }
 

@@ -53,6 +53,7 @@ export class Run {
       validations: [],
       snapshots: [],
       learningRates: [],
+      processes: [],
       others: [],
     });
   }
@@ -84,6 +85,9 @@ export class Run {
         break;
       case "learning_rate_set":
         this.learningRates.push(event);
+        break;
+      case "processes_measured":
+        this.processes.push(event);
         break;
       case "paused":
         this.isPaused = true;

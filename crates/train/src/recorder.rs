@@ -273,7 +273,7 @@ impl Recorder {
         Ok(())
     }
 
-    fn save(&mut self, step: u64, trainer: &Trainer) {
+    fn save(&mut self, step: u64, trainer: &Trainer, is_retried: bool) {
         (self.saved, self.ends_stretch) = (Some((step, Instant::now())), false);
         let parts = self.save_parts(trainer);
         // The best goes first: where a run continues, it has it.
@@ -285,7 +285,7 @@ impl Recorder {
         let failed = [parts, best, saved].into_iter().filter_map(Result::err);
         let failed: Vec<RunFolderError> = failed.collect();
         self.failed = (!failed.is_empty()).then(Instant::now);
-        failed.into_iter().chain(thinned.err()).for_each(|error| self.warn(error, true));
+        failed.into_iter().chain(thinned.err()).for_each(|error| self.warn(error, is_retried));
     }
 
     fn end(&mut self, finished: &RunFinished, trainer: &Trainer) {
@@ -311,6 +311,7 @@ impl Observer for Recorder {
     fn event(&mut self, event: &Event, trainer: &Trainer) {
         match event {
             Event::StepFinished(step) if !self.plan.logs_step(step.step) => {}
+            Event::ProcessesMeasured(measured) if !self.plan.logs_evaluation(measured.step) => {}
             Event::EvaluationFinished(evaluation) => self.evaluation(evaluation, event, trainer),
             Event::RunFinished(finished) => self.end(finished, trainer),
             Event::RunStarted(started) => {
@@ -329,14 +330,15 @@ impl Observer for Recorder {
     fn interrupted(&mut self, trainer: &Trainer) {
         let step = trainer.steps_done();
         if self.saved.is_none_or(|(saved, _)| saved != step) {
-            self.save(step, trainer);
+            // The final model is tried in any case.
+            self.save(step, trainer, false);
         }
     }
 
     fn between_steps(&mut self, trainer: &Trainer) {
         let step = trainer.steps_done();
         if self.is_due(step, trainer) {
-            self.save(step, trainer);
+            self.save(step, trainer, true);
         }
     }
 }

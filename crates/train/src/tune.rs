@@ -33,20 +33,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diagnostics::chain;
-use events::Reason;
+use events::{Command, Event, Part, Reason};
 use graph::Pool;
 use runs::metrics::metric_infos;
 use runs::tune::{
     SweepFolder, SweepFolderError, SweepRecord, SweepStarted, Trial, TrialResult, Tuning,
 };
-use runs::{DataSpec, Experiment, ExperimentError, Parts, RunFolder, RunFolderError, StoppedRun};
+use runs::{
+    DataFingerprint, DataSpec, Experiment, ExperimentError, Parts, RunFolder, RunFolderError,
+    StoppedRun,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::{Observer, Recorder, TrainError, Trainer};
 
@@ -66,10 +72,78 @@ pub struct SweepInputs<'a> {
 
 /// A sweep in its folder, ready to be run or continued.
 pub struct Sweep<'a> {
-    tuning: Tuning,
     folder: SweepFolder,
+    trials: TrialTrainer<'a>,
+}
+
+/// Trains trials of a sweep, each in its run folder within that of the sweep. Several processes may train trials of one
+/// sweep; the one that has its [`Sweep`] writes its record.
+pub struct TrialTrainer<'a> {
+    tuning: Tuning,
+    started: SweepStarted,
+    path: PathBuf,
     inputs: SweepInputs<'a>,
     data: LatestParts,
+}
+
+/// A trial, and the rung for which it is trained, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TrialTask {
+    /// The number of the trial.
+    pub trial: usize,
+    /// The rung.
+    pub rung: usize,
+}
+
+/// Other processes that train trials of a sweep.
+pub trait TrialHelpers {
+    /// Whether one of them has no trial.
+    fn has_free(&self) -> bool;
+
+    /// Gives a trial to one that has none.
+    fn give(&mut self, task: TrialTask);
+
+    /// What has come of a trial, each once; none if nothing has come since.
+    fn news(&mut self) -> Option<HelperNews>;
+
+    /// How many trials are being trained.
+    fn busy(&self) -> usize;
+
+    /// Tells all to stop. What comes of their trials still comes.
+    fn stop(&mut self);
+}
+
+/// What has come of a trial in another process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum HelperNews {
+    /// It is trained.
+    Found(TrialResult),
+    /// It was interrupted: the process trains no others.
+    Interrupted,
+    /// It cannot be trained, and why.
+    Failed(String),
+}
+
+/// No other process helps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl TrialHelpers for Alone {
+    fn has_free(&self) -> bool {
+        false
+    }
+
+    fn give(&mut self, _task: TrialTask) {}
+
+    fn news(&mut self) -> Option<HelperNews> {
+        None
+    }
+
+    fn busy(&self) -> usize {
+        0
+    }
+
+    fn stop(&mut self) {}
 }
 
 /// The data that was read last, and what it is: most trials have the same.
@@ -97,6 +171,9 @@ impl LatestParts {
 pub trait SweepObserver: Observer {
     /// A trial is about to be trained in a rung, from 1.
     fn trial_started(&mut self, _trial: &Trial, _rung: usize) {}
+
+    /// A trial is trained in a rung, from 1, by another process.
+    fn trial_given(&mut self, _trial: &Trial, _rung: usize) {}
 
     /// A trial has been trained.
     fn trial_finished(&mut self, _result: &TrialResult) {}
@@ -133,6 +210,9 @@ pub enum TuneError {
         #[source]
         error: io::Error,
     },
+    /// Another process that trains trials of the sweep has failed.
+    #[error("{0}")]
+    Helper(String),
 }
 
 impl<'a> Sweep<'a> {
@@ -143,10 +223,7 @@ impl<'a> Sweep<'a> {
     /// Before anything is trained or written: if there is no validation part or no such metric, or if an end of a range
     /// does not fit the network, the data or the memory.
     pub fn create(tuning: Tuning, inputs: SweepInputs<'a>, path: &Path) -> Result<Self, TuneError> {
-        let mut data = LatestParts::default();
-        let started = plan(&tuning, &inputs, &mut data)?;
-        let folder = SweepFolder::create(path, &tuning, started)?;
-        Ok(Self { tuning, folder, inputs, data })
+        Self::planned(tuning, inputs, |tuning, started| SweepFolder::create(path, tuning, started))
     }
 
     /// As [`create`](Self::create), errors included, in `runs`: named after the experiment, with the next free number
@@ -156,10 +233,22 @@ impl<'a> Sweep<'a> {
         inputs: SweepInputs<'a>,
         runs: &Path,
     ) -> Result<Self, TuneError> {
+        Self::planned(tuning, inputs, |tuning, started| {
+            SweepFolder::create_next(runs, tuning, &started)
+        })
+    }
+
+    fn planned(
+        tuning: Tuning,
+        inputs: SweepInputs<'a>,
+        create: impl FnOnce(&Tuning, SweepStarted) -> Result<SweepFolder, SweepFolderError>,
+    ) -> Result<Self, TuneError> {
         let mut data = LatestParts::default();
         let started = plan(&tuning, &inputs, &mut data)?;
-        let folder = SweepFolder::create_next(runs, &tuning, &started)?;
-        Ok(Self { tuning, folder, inputs, data })
+        let folder = create(&tuning, started)?;
+        let trials =
+            TrialTrainer::new(tuning, folder.record().started.clone(), folder.path(), inputs);
+        Ok(Self { folder, trials: TrialTrainer { data, ..trials } })
     }
 
     /// The sweep in the folder `path`, which was stopped or killed.
@@ -169,7 +258,9 @@ impl<'a> Sweep<'a> {
     /// As [`SweepFolder::open`].
     pub fn resume(path: &Path, inputs: SweepInputs<'a>) -> Result<Self, TuneError> {
         let (folder, tuning) = SweepFolder::open(path)?;
-        Ok(Self { tuning, folder, inputs, data: LatestParts::default() })
+        let trials =
+            TrialTrainer::new(tuning, folder.record().started.clone(), folder.path(), inputs);
+        Ok(Self { folder, trials })
     }
 
     /// The folder.
@@ -182,9 +273,14 @@ impl<'a> Sweep<'a> {
         self.folder.record()
     }
 
+    /// What trains its trials.
+    pub fn trials(&mut self) -> &mut TrialTrainer<'a> {
+        &mut self.trials
+    }
+
     /// The experiment with its ranges.
     pub fn tuning(&self) -> &Tuning {
-        &self.tuning
+        &self.trials.tuning
     }
 
     /// Trains the trials that are left. Each is a run folder; what it found is written down when it ends, so that a sweep
@@ -197,38 +293,198 @@ impl<'a> Sweep<'a> {
     ///
     /// If a trial cannot be trained or recorded. A loss that is not finite makes a trial the worst.
     pub fn run(&mut self, observers: &mut [&mut dyn SweepObserver]) -> Result<SweepEnd, TuneError> {
-        let rungs = self.record().started.rungs.clone();
-        for (number, rung) in (1..).zip(rungs) {
-            for trial in self.record().trials_of(number) {
-                if self.record().has(trial, number) {
-                    continue;
-                }
-                let trial = self.tuning.trial(trial);
-                observers.iter_mut().for_each(|observer| observer.trial_started(&trial, number));
-                let Some(result) = self.train(&trial, number, rung.share, observers)? else {
-                    return Ok(SweepEnd::Interrupted);
-                };
-                self.folder.add(result.clone())?;
-                observers.iter_mut().for_each(|observer| observer.trial_finished(&result));
+        self.run_with(&mut Alone, observers)
+    }
+
+    /// As [`run`](Self::run), with other processes, which receive trials as they come free. Which process trains a trial
+    /// changes nothing of what it finds.
+    ///
+    /// # Errors
+    ///
+    /// As there, and if another process fails.
+    pub fn run_with(
+        &mut self,
+        helpers: &mut dyn TrialHelpers,
+        observers: &mut [&mut dyn SweepObserver],
+    ) -> Result<SweepEnd, TuneError> {
+        let Self { folder, trials } = self;
+        let mut queue = TrialQueue { folder, helpers, given: HashSet::new(), end: None };
+        let end = queue.run(trials, observers);
+        queue.helpers.stop();
+        while queue.helpers.busy() > 0 {
+            match queue.helpers.news() {
+                Some(HelperNews::Found(result)) => queue.note(result, observers),
+                Some(_) => {}
+                None => thread::sleep(PERIOD),
             }
         }
-        Ok(SweepEnd::Completed)
+        end
+    }
+}
+
+/// Time between two looks at what others have found.
+const PERIOD: Duration = Duration::from_millis(5);
+
+/// The trials of a sweep, and who trains them.
+struct TrialQueue<'q> {
+    folder: &'q mut SweepFolder,
+    helpers: &'q mut dyn TrialHelpers,
+    /// To this process or to another, since the sweep was continued.
+    given: HashSet<TrialTask>,
+    /// Why no more is to be trained: the first reason.
+    end: Option<Result<SweepEnd, TuneError>>,
+}
+
+impl TrialQueue<'_> {
+    /// Trains all trials that others do not train.
+    fn run(
+        &mut self,
+        trials: &mut TrialTrainer<'_>,
+        observers: &mut [&mut dyn SweepObserver],
+    ) -> Result<SweepEnd, TuneError> {
+        loop {
+            self.serve(&trials.tuning, observers);
+            if let Some(end) = self.end.take() {
+                return end;
+            }
+            let Some(task) = self.next() else {
+                if self.helpers.busy() == 0 {
+                    return Ok(SweepEnd::Completed);
+                }
+                // Nobody trains here meanwhile, but a stop still counts.
+                let mut observers = observers.iter_mut();
+                if observers.any(|observer| observer.command(false) == Some(Command::Stop)) {
+                    return Ok(SweepEnd::Interrupted);
+                }
+                thread::sleep(PERIOD);
+                continue;
+            };
+            self.given.insert(task);
+            let trial = trials.tuning.trial(task.trial);
+            observers.iter_mut().for_each(|observer| observer.trial_started(&trial, task.rung));
+            let tuning = trials.tuning.clone();
+            let mut serving = Serving { queue: self, tuning: &tuning, observers };
+            match trials.train(task, &mut [&mut serving]) {
+                Ok(Some(result)) => self.note(result, observers),
+                Ok(None) => return self.end.take().unwrap_or(Ok(SweepEnd::Interrupted)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next trial that nobody trains; none as long as those of a rung are being trained, and at the end.
+    fn next(&self) -> Option<TrialTask> {
+        let record = self.folder.record();
+        for rung in 1..=record.started.rungs.len() {
+            let trials = record.trials_of(rung);
+            let task = |&trial: &usize| TrialTask { trial, rung };
+            let is_left = |task: &TrialTask| !record.has(task.trial, task.rung);
+            let mut left = trials.iter().map(task).filter(is_left).peekable();
+            if left.peek().is_some() {
+                return left.find(|task| !self.given.contains(task));
+            }
+        }
+        None
+    }
+
+    /// Writes down what others have found, and gives trials to those that are free.
+    fn serve(&mut self, tuning: &Tuning, observers: &mut [&mut dyn SweepObserver]) {
+        while let Some(news) = self.helpers.news() {
+            match news {
+                HelperNews::Found(result) => self.note(result, observers),
+                HelperNews::Interrupted => self.end_with(Ok(SweepEnd::Interrupted)),
+                HelperNews::Failed(message) => self.end_with(Err(TuneError::Helper(message))),
+            }
+        }
+        while self.end.is_none() && self.helpers.has_free() {
+            let Some(task) = self.next() else { break };
+            self.helpers.give(task);
+            self.given.insert(task);
+            let trial = tuning.trial(task.trial);
+            observers.iter_mut().for_each(|observer| observer.trial_given(&trial, task.rung));
+        }
+    }
+
+    fn note(&mut self, result: TrialResult, observers: &mut [&mut dyn SweepObserver]) {
+        match self.folder.add(result.clone()) {
+            Ok(()) => observers.iter_mut().for_each(|observer| observer.trial_finished(&result)),
+            Err(error) => self.end_with(Err(error.into())),
+        }
+    }
+
+    fn end_with(&mut self, end: Result<SweepEnd, TuneError>) {
+        self.end.get_or_insert(end);
+    }
+}
+
+/// Follows the trial of this process, and looks after the others between its steps.
+struct Serving<'s, 'q, 'o> {
+    queue: &'s mut TrialQueue<'q>,
+    tuning: &'s Tuning,
+    observers: &'s mut [&'o mut dyn SweepObserver],
+}
+
+impl Observer for Serving<'_, '_, '_> {
+    fn event(&mut self, event: &Event, trainer: &Trainer) {
+        self.observers.iter_mut().for_each(|observer| observer.event(event, trainer));
+    }
+
+    fn between_steps(&mut self, trainer: &Trainer) {
+        self.queue.serve(self.tuning, self.observers);
+        self.observers.iter_mut().for_each(|observer| observer.between_steps(trainer));
+    }
+
+    fn command(&mut self, is_paused: bool) -> Option<Command> {
+        if self.queue.end.is_some() {
+            return Some(Command::Stop);
+        }
+        self.observers.iter_mut().find_map(|observer| observer.command(is_paused))
+    }
+}
+
+impl<'a> TrialTrainer<'a> {
+    /// Trains trials of the sweep in the folder `path`, whose plan is `started`.
+    pub fn new(
+        tuning: Tuning,
+        started: SweepStarted,
+        path: impl Into<PathBuf>,
+        inputs: SweepInputs<'a>,
+    ) -> Self {
+        Self { tuning, started, path: path.into(), inputs, data: LatestParts::default() }
+    }
+
+    /// What the data is from which the trials begin, of each part. Reads it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn fingerprints(&mut self) -> Result<Vec<DataFingerprint>, TuneError> {
+        let parts = self.data.open(&self.tuning.base().data, &self.inputs)?;
+        let validation = parts.validation.iter().map(|dataset| (Part::Validation, dataset));
+        let others = [(Part::Train, &parts.train), (Part::Test, &parts.test)];
+        let all = others.into_iter().chain(validation);
+        Ok(all.map(|(part, dataset)| DataFingerprint::of(part, dataset)).collect())
     }
 
     /// Trains a trial; none if it was interrupted.
-    fn train(
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be trained or recorded. A loss that is not finite makes it the worst.
+    pub fn train(
         &mut self,
-        trial: &Trial,
-        rung: usize,
-        share: f64,
-        observers: &mut [&mut dyn SweepObserver],
+        task: TrialTask,
+        observers: &mut [&mut dyn Observer],
     ) -> Result<Option<TrialResult>, TuneError> {
+        let TrialTask { trial, rung } = task;
+        let trial = &self.tuning.trial(trial);
+        let share = self.started.rungs[rung - 1].share;
         let begin = Instant::now();
         let experiment = self.tuning.experiment(trial, share)?;
         let parts = self.data.open(&experiment.data, &self.inputs)?;
         let mut trainer = trainer(&self.tuning, &self.inputs, trial, experiment, parts)?;
-        let run = self.record().started.run_name(trial.number, rung);
-        let path = self.path().join(&run);
+        let run = self.started.run_name(trial.number, rung);
+        let path = self.path.join(&run);
         let mut recorder = match continued(&path, &mut trainer)? {
             Some(recorder) => recorder,
             None => {

@@ -4,21 +4,25 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::Context as _;
-use diagnostics::table;
+use anyhow::{Context as _, ensure};
+use cluster::{Cluster, RemoteHelpers, Watch, from_first, help};
+use diagnostics::{shell_word, table};
 use gradus::events::{Command, Event};
 use gradus::graph::Pool;
-use gradus::runs::tune::{SweepRecord, Trial, TrialResult, value_text};
+use gradus::runs::tune::{SweepRecord, SweepStarted, Trial, TrialResult, Tuning, value_text};
 use gradus::studio::{open_data, sweep_picture};
-use gradus::train::tune::{Sweep, SweepEnd, SweepInputs, SweepObserver};
+use gradus::train::tune::{
+    Alone, Sweep, SweepEnd, SweepInputs, SweepObserver, TrialHelpers, TrialTrainer,
+};
 use gradus::train::{Observer, Trainer};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::experiment::{ExperimentArgs, setting};
 use crate::output::{bytes, metric, print, stderr};
+use crate::processes::{Follower, facts_of_data, facts_of_program, together};
 use crate::progress::Progress;
 use crate::signal::{INTERRUPTED, stop_on_signal};
 use crate::threads::ThreadsArgs;
@@ -58,7 +62,7 @@ pub(crate) struct TuneArgs {
     #[arg(long, value_name = "N")]
     trials: Option<usize>,
 
-    /// Directory of the sweep; must not exist [default: runs/NAME-tune-1, -2, …].
+    /// Directory of the sweep; continued if it is there and of this file [default: runs/NAME-tune-1, -2, …].
     #[arg(long, value_name = "DIR")]
     sweep: Option<PathBuf>,
 
@@ -87,26 +91,154 @@ pub(crate) struct TuneArgs {
 }
 
 pub(crate) fn run(args: &TuneArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let inputs = SweepInputs {
+    match Cluster::join()? {
+        Some(cluster) => together(cluster, what_is_safe, |cluster, directory, watch| {
+            search_together(args, cluster, directory, watch, out)
+        }),
+        None => search(args, open(args, None)?, &mut Alone, out),
+    }
+}
+
+fn inputs(args: &TuneArgs, cluster: Option<&Cluster>) -> SweepInputs<'static> {
+    SweepInputs {
         open_data: &open_data,
-        pool: Arc::new(Pool::new(args.threads.count())),
+        pool: Arc::new(Pool::new(args.threads.count_in(cluster))),
         memory_limit: args.memory_limit,
-    };
-    let mut sweep = match (&args.resume, &args.experiment) {
+    }
+}
+
+/// Makes a sweep ready.
+fn open(args: &TuneArgs, cluster: Option<&Cluster>) -> anyhow::Result<Sweep<'static>> {
+    let inputs = inputs(args, cluster);
+    Ok(match (&args.resume, &args.experiment) {
         (Some(folder), _) => Sweep::resume(folder, inputs)?,
         (None, experiment) => {
             let experiment = experiment.clone().expect("required without --resume");
             let file = ExperimentArgs { experiment: Some(experiment), set: args.set.clone() };
             let tuning = file.tuning(&[("tune.trials", args.trials.map(|n| n.to_string()))])?;
             match &args.sweep {
+                Some(folder) if SweepRecord::is_in(folder) => {
+                    let sweep = Sweep::resume(folder, inputs)?;
+                    ensure!(
+                        sweep.tuning().text() == tuning.text(),
+                        "{}: expected a directory that does not exist yet, or the sweep of this file, found that of another",
+                        folder.display()
+                    );
+                    sweep
+                }
                 Some(folder) => Sweep::create(tuning, inputs, folder)?,
                 None => Sweep::create_next(tuning, inputs, Path::new("runs"))?,
             }
         }
+    })
+}
+
+/// What processes without the record of a sweep need to train its trials.
+#[derive(Serialize, Deserialize)]
+struct SweepPlan {
+    text: String,
+    name: String,
+    started: SweepStarted,
+    path: PathBuf,
+}
+
+impl SweepPlan {
+    fn of(sweep: &Sweep<'_>) -> Self {
+        Self {
+            text: sweep.tuning().text().to_owned(),
+            name: sweep.tuning().base().name.clone(),
+            started: sweep.record().started.clone(),
+            path: sweep.path().to_owned(),
+        }
+    }
+
+    /// What trains trials in a process that helps, and stops it at a signal.
+    fn help(
+        self,
+        inputs: SweepInputs<'static>,
+    ) -> anyhow::Result<(TrialTrainer<'static>, Follower)> {
+        let Self { text, name, started, path } = self;
+        ensure!(
+            SweepRecord::is_in(&path),
+            "{}: expected the directory of the sweep, which all processes see, found none",
+            path.display()
+        );
+        let tuning = Tuning::parse("tune.toml", &text)?.named(name);
+        Ok((TrialTrainer::new(tuning, started, path, inputs), Follower::new()?))
+    }
+}
+
+/// What a process of a sweep has.
+enum SweepRole {
+    Records(Box<Sweep<'static>>),
+    Helps(Box<TrialTrainer<'static>>, Follower),
+}
+
+/// Searches with several processes, of which the first has the record.
+fn search_together(
+    args: &TuneArgs,
+    cluster: &Cluster,
+    directory: &OnceLock<PathBuf>,
+    _watch: Watch,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let text = |error: anyhow::Error| format!("{error:#}");
+    cluster.agree(Ok(()), |()| facts_of_program())?;
+    let first = (cluster.rank() == 0).then(|| {
+        let sweep = open(args, Some(cluster))?;
+        let plan = serde_json::to_string(&SweepPlan::of(&sweep))?;
+        anyhow::Ok((sweep, plan))
+    });
+    let first = cluster.agree(first.transpose().map_err(text), |_| Vec::new())?;
+    let (sweep, plan) = first.unzip();
+    let plan = from_first(&**cluster.group(), &plan.unwrap_or_default());
+    let plan: SweepPlan = serde_json::from_str(&plan).expect("written by the first process");
+    directory.set(plan.path.clone()).expect("set once");
+    let role = || {
+        let mut role = match sweep {
+            Some(sweep) => SweepRole::Records(Box::new(sweep)),
+            None => {
+                let (trials, follower) = plan.help(inputs(args, Some(cluster)))?;
+                SweepRole::Helps(Box::new(trials), follower)
+            }
+        };
+        let data = match &mut role {
+            SweepRole::Records(sweep) => sweep.trials().fingerprints()?,
+            SweepRole::Helps(trials, _) => trials.fingerprints()?,
+        };
+        anyhow::Ok((role, data))
     };
+    let (role, _) =
+        cluster.agree(role().map_err(text), |(_, data)| facts_of_data(data).collect())?;
+    match role {
+        SweepRole::Records(sweep) => {
+            let mut helpers = RemoteHelpers::new(cluster.mailbox(), cluster.peers().len());
+            search(args, *sweep, &mut helpers, out)
+        }
+        SweepRole::Helps(mut trials, mut follower) => {
+            help(&*cluster.mailbox(), &mut trials, &mut follower);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// What there is of a sweep that ended before its time.
+fn what_is_safe(sweep: &Path) -> String {
+    let trained = SweepRecord::read(sweep).map_or(0, |record| record.results.len());
+    let sweep = sweep.display().to_string();
+    let sweep = shell_word(&sweep).unwrap_or(sweep);
+    format!("{trained} trained trials are saved: `gradus tune --resume {sweep}` continues")
+}
+
+fn search(
+    args: &TuneArgs,
+    mut sweep: Sweep<'_>,
+    helpers: &mut dyn TrialHelpers,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let mut progress = SweepProgress::new(stop, sweep.record());
-    let end = sweep.run(&mut [&mut progress])?;
+    let end = sweep.run_with(helpers, &mut [&mut progress])?;
     let report = SweepReport::new(&sweep);
     let write = |file: &Path, bytes: &[u8]| {
         fs::write(file, bytes).with_context(|| format!("writing {}", file.display()))
@@ -214,6 +346,17 @@ impl SweepProgress {
         }
     }
 
+    fn print_trial(&self, trial: &Trial, rung: usize, by: &str) {
+        let values =
+            trial.values.iter().map(|(path, value)| format!("{path} = {}", value_text(value)));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let rung_text = match self.n_rungs {
+            1 => String::new(),
+            n => format!("rung {rung} of {n}, {} trials: ", self.n_trials[rung - 1]),
+        };
+        self.print(&format!("{rung_text}trial {}{by}: {values}", trial.number));
+    }
+
     fn print(&self, line: &str) {
         // A closed standard error does not stop the training.
         let _ = writeln!(stderr(), "{line}");
@@ -223,14 +366,11 @@ impl SweepProgress {
 impl SweepObserver for SweepProgress {
     fn trial_started(&mut self, trial: &Trial, rung: usize) {
         self.trial = Progress::new(Arc::clone(&self.stop));
-        let values =
-            trial.values.iter().map(|(path, value)| format!("{path} = {}", value_text(value)));
-        let values = values.collect::<Vec<_>>().join(", ");
-        let rung_text = match self.n_rungs {
-            1 => String::new(),
-            n => format!("rung {rung} of {n}, {} trials: ", self.n_trials[rung - 1]),
-        };
-        self.print(&format!("{rung_text}trial {}: {values}", trial.number));
+        self.print_trial(trial, rung, "");
+    }
+
+    fn trial_given(&mut self, trial: &Trial, rung: usize) {
+        self.print_trial(trial, rung, " (another process)");
     }
 
     fn trial_finished(&mut self, result: &TrialResult) {

@@ -188,11 +188,11 @@ impl SweepFolder {
         let file = path.join(EXPERIMENT);
         let text = Experiment::read_bytes(&file).map_err(failed(&file))?;
         let name = file.display().to_string();
-        let mut tuning = Tuning::parse(&name, &Experiment::decode(&name, text)?)?;
+        let tuning = Tuning::parse(&name, &Experiment::decode(&name, text)?)?;
         let file = path.join(RECORD);
         let (record, len) = SweepRecord::read_lines(&file)?;
         // Its own name would be that of the file.
-        tuning.base.name.clone_from(&record.started.name);
+        let tuning = tuning.named(&record.started.name);
         if record.started != SweepStarted::new(&tuning, record.started.higher_is_better) {
             let message = format!("expected the plan of {EXPERIMENT}, which was changed");
             return Err(SweepFolderError::Record { path: file, line: 1, message });

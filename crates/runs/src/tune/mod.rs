@@ -182,6 +182,12 @@ impl Tuning {
         Ok(tuning)
     }
 
+    /// The same under another name than that of the file.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.base.name = name.into();
+        self
+    }
+
     /// The text of the file, with replaced settings.
     pub fn text(&self) -> &str {
         &self.text

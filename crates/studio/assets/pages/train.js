@@ -6,6 +6,7 @@ import { Images } from "../images.js";
 import { metricName, metricText, notFiniteText, selectionNote } from "../metrics.js";
 import { panelFrame } from "../panel.js";
 import { panels } from "../panels/all.js";
+import { ProcessTable } from "../processes.js";
 import { Run } from "../run.js";
 import { openSample } from "../sample.js";
 import { countUpTo, latest } from "../search.js";
@@ -99,6 +100,7 @@ class TrainPage {
     this.progress = createElement("span", { id: "progress" });
     this.selection = createElement("p", { id: "selection", class: "note" });
     const name = createElement("span", { id: "preset", title: translate("train.preset") }, about.name);
+    this.processes = new ProcessTable();
     this.warnings = createElement("ul", { class: "warnings" });
     this.grid = createElement(
       "section",
@@ -120,6 +122,7 @@ class TrainPage {
       ),
       createElement("div", { role: "status" }, this.warnings),
       this.grid,
+      this.processes.element,
       createElement("section", { class: "controls" }, this.buildButtons(), this.buildTime(), this.buildRate()),
     );
   }
@@ -278,6 +281,7 @@ class TrainPage {
     this.drawHead(view);
     this.drawControls(view);
     for (const panel of this.panels) if (!panel.element.hidden) panel.draw(view);
+    this.processes.draw(latest(run.processes, view.step));
   }
 
   drawHead(view) {

@@ -121,3 +121,14 @@ test("the speed is that of the last snapshots before a step", () => {
   assert.equal(run.speedAt(30), 150);
   assert.ok(Number.isNaN(run.speedAt(5)));
 });
+
+test("processes are measured now and then, and shown as shares", async () => {
+  const process = { host: "a", threads: 1, shards: 3, seconds: 2, exchange_seconds: 0.5, messages: 12, bytes: 1.5e6 };
+  const measured = { event: "processes_measured", step: 3, processes: [process, { ...process, host: "b", shards: 1 }] };
+  assert.deepEqual(runWith([started, measured]).processes, [measured]);
+  const { processRows } = await import("../../assets/processes.js");
+  assert.deepEqual(processRows(measured), [
+    ["0", "a", "1", "75.0 %", "25.0 %", "12", "1.5 MB"],
+    ["1", "b", "1", "25.0 %", "25.0 %", "12", "1.5 MB"],
+  ]);
+});

@@ -196,6 +196,10 @@ impl TrainingLoop<'_, '_> {
         let interval = train.evaluation_interval(self.trainer.batches.dataset.len());
         // Snapshots fall on steps that are reported.
         let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);
+        if self.trainer.is_stagnant() {
+            // The run that continues had ended, and nobody has noticed.
+            return Reason::StoppedEarly;
+        }
         while self.trainer.step < n_steps {
             self.observers.iter_mut().for_each(|observer| observer.between_steps(self.trainer));
             if self.obeys_stop() {

@@ -24,6 +24,7 @@ use gradus::train::{Observer, Recorder, TrainError, Trainer};
 use crate::commanded::InputCommands;
 use crate::experiment::{ExperimentArgs, warn};
 use crate::output::{bytes, metric, number, print, stderr, thousands};
+use crate::processes::together;
 use crate::progress::Progress;
 use crate::resume::{Continued, ResumeArgs};
 use crate::served::{self, ServeArgs};
@@ -163,7 +164,9 @@ impl TrainArgs {
 
 pub(crate) fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match Cluster::join()? {
-        Some(cluster) => processes::run(args, cluster, out),
+        Some(cluster) => together(cluster, what_is_safe, |cluster, directory, watch| {
+            processes::run(args, cluster, directory, watch, out)
+        }),
         None => match &args.data {
             Some(data) => own::run(args, data, out),
             None => {
