@@ -19,7 +19,7 @@ use crate::vectors::{TestVector, test_vectors};
 use crate::weights::WeightFormat;
 use crate::{StaticCrateError, pass};
 
-/// What a crate is, for people.
+/// What a crate is, for readers.
 const CARD: &str = "README.md";
 
 /// How a crate is written.
