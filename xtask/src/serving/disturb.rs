@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use gradus::kernels::random::Stream;
 use gradus::runs::{Predictor, RowPrediction, SavedModel};
 
@@ -116,12 +116,19 @@ pub(crate) fn disturb(args: &ServeTestArgs) -> anyhow::Result<()> {
 
 /// The probabilities of all rows, sample by sample.
 fn known_answers(file: &Path) -> anyhow::Result<Vec<Vec<f64>>> {
-    let mut predictor = Predictor::new(SavedModel::read(file)?, 1)?;
+    let saved = SavedModel::read(file)?;
+    let target = saved.transforms.target().context("a model of classes")?.clone();
+    let position = |name: &&str| target.classes().iter().position(|class| class == name);
+    let order =
+        CLASSES.iter().map(position).collect::<Option<Vec<_>>>().context("three classes")?;
+    let mut predictor = Predictor::new(saved, 1)?;
     let probabilities = |number: usize| {
         let row = row(number as u64);
         let cells = COLUMNS.iter().zip(&row).map(|(name, &x)| (*name, x.into()));
         match predictor.predict_row(cells)? {
-            RowPrediction::Class { scores, .. } => Ok(scores),
+            RowPrediction::Class { scores, .. } => {
+                Ok(order.iter().map(|&class| scores[class]).collect())
+            }
             RowPrediction::Values(_) => bail!("expected classes"),
         }
     };
