@@ -308,7 +308,8 @@ impl<'a> GraphWriter<'a> {
         self.nodes.push(NodeProto {
             input: operands.to_vec(),
             output: vec![name.clone()],
-            name: name.clone(),
+            // Called after its result. Some programs have one list of names for operators and values, and would find two.
+            name: String::new(),
             op_type: operator.to_owned(),
             attribute: settings.iter().map(|(name, setting)| setting.proto(name)).collect(),
             domain: domain.to_owned(),

@@ -50,7 +50,7 @@ enum InteropPeer {
     Pytorch,
     /// ONNX files in other programs.
     Onnx,
-    /// ONNX files in tract.
+    /// ONNX files in tract and rten.
     OnnxRuntimes,
     /// Event files in TensorBoard.
     Tensorboard,

@@ -35,9 +35,12 @@ struct OnnxAnswers {
 pub(super) enum OnnxPrograms {
     /// onnxruntime, and the checker of the package `onnx`.
     Onnxruntime,
-    /// tract, which has no texts.
+    /// tract and rten, which have no texts.
     Runtimes,
 }
+
+/// The folder of the program that runs files in rten.
+const RTEN: &str = "bench/rten";
 
 /// Compares all files and prints a table.
 ///
@@ -50,12 +53,20 @@ pub(super) fn compare(programs: OnnxPrograms) -> anyhow::Result<()> {
     let asked = folder.path().join("cases.json");
     fs::write(&asked, serde_json::to_string(&cases)?)?;
     let answered = folder.path().join("answers.json");
-    let OnnxAnswers { versions, answers } = match programs {
+    let OnnxAnswers { mut versions, mut answers } = match programs {
         OnnxPrograms::Onnxruntime => {
             ask("interop-onnx", &["onnx", "onnxruntime"], &asked, &answered)?
         }
         OnnxPrograms::Runtimes => ask("interop-tract", &["tract"], &asked, &answered)?,
     };
+    if programs == OnnxPrograms::Runtimes {
+        let (version, of_rten) = ask_rten(&asked, &answered)?;
+        ensure!(of_rten.len() == answers.len(), "{} cases, {} answers", cases.len(), of_rten.len());
+        versions.insert("rten".to_owned(), version);
+        for (answers, answer) in answers.iter_mut().zip(of_rten) {
+            answers.insert("rten".to_owned(), answer);
+        }
+    }
     ensure!(answers.len() == cases.len(), "{} cases, {} answers", cases.len(), answers.len());
     let is_expected = |case: &OnnxCase, answer: &Result<f64, String>| match answer {
         Ok(difference) => *difference <= TOLERANCE,
@@ -125,6 +136,21 @@ fn ask(
     process::run(Command::new(python).arg(script).args([asked, answered]).args(programs))?;
     let text = fs::read_to_string(answered).context("answers.json")?;
     serde_json::from_str(&text).context("answers.json")
+}
+
+/// Asks rten: its version, and for each case the largest difference, or what went wrong.
+fn ask_rten(asked: &Path, answered: &Path) -> anyhow::Result<(String, Vec<Result<f64, String>>)> {
+    let build = ["run", "--release", "--quiet", "--manifest-path"];
+    let manifest = format!("{RTEN}/Cargo.toml");
+    process::run(
+        Command::new("cargo").args(build).arg(&manifest).arg("--").args([asked, answered]),
+    )?;
+    let tree = ["tree", "--depth", "1", "--prefix", "none", "--package", "rten", "--manifest-path"];
+    let tree = process::read(Command::new("cargo").args(tree).arg(&manifest))?;
+    let version = tree.lines().find_map(|line| line.strip_prefix("rten v"));
+    let version = version.context("cargo tree: expected rten")?.to_owned();
+    let answers = fs::read_to_string(answered).context("answers.json")?;
+    Ok((version, serde_json::from_str(&answers).context("answers.json")?))
 }
 
 /// A network as a file, and what it gives for random samples.

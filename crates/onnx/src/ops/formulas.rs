@@ -38,6 +38,11 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
             let gate = formula.of("Tanh", &[&softplus]);
             formula.of("Mul", &[&x, &gate])
         }
+        "selu" => {
+            let alpha = [("alpha", Setting::Number(node.number("alpha")))];
+            let elu = formula.with("Elu", &[&x], &alpha);
+            formula.times(&elu, node.number("scale"))
+        }
         "silu" => {
             let gate = formula.of("Sigmoid", &[&x]);
             formula.of("Mul", &[&x, &gate])

@@ -63,7 +63,7 @@ ops! {
     depthwise_conv2d: depthwise_conv2d;
     dropout: dropout;
     embedding: embedding;
-    formulas: gelu, hard_swish, log10, mish, silu, step;
+    formulas: gelu, hard_swish, log10, mish, selu, silu, step;
     matmul: matmul;
     normalize: normalize;
     one_hot: one_hot;
@@ -74,7 +74,7 @@ ops! {
     softmax: log_softmax, softmax;
     standardize: standardize;
     transpose: transpose;
-    unary: abs, cos, elu, exp, leaky_relu, ln, neg, relu, selu, sigmoid, sin, softplus, sqrt, tanh;
+    unary: abs, cos, elu, exp, leaky_relu, ln, neg, relu, sigmoid, sin, softplus, sqrt, tanh;
 }
 
 /// Writes a node of the graph.

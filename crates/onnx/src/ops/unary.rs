@@ -14,7 +14,6 @@ pub(super) fn write(writer: &mut GraphWriter<'_>, node: &OpNode) -> Result<(), S
         "ln" => ("Log", vec![]),
         "neg" => ("Neg", vec![]),
         "relu" => ("Relu", vec![]),
-        "selu" => ("Selu", vec![("alpha", number("alpha")), ("gamma", number("scale"))]),
         "sigmoid" => ("Sigmoid", vec![]),
         "sin" => ("Sin", vec![]),
         "softplus" => ("Softplus", vec![]),
