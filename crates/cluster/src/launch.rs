@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn launchers_are_known_by_what_they_tell() {
-        let cases: [(&[(&str, &str)], Option<(&str, usize)>); 6] = [
+        let cases: [(&[(&str, &str)], _); 6] = [
             (&[], None),
             (&[("OMPI_COMM_WORLD_SIZE", "4")], Some(("OMPI_COMM_WORLD_SIZE", 4))),
             (&[("OMPI_COMM_WORLD_SIZE", "1")], None),
