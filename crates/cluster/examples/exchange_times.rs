@@ -1,5 +1,6 @@
 //! How long processes take to exchange gradients of some sizes: `mpirun -n 2 exchange_times`. Prints a line of JSON for each.
 
+use std::io::{self, Write as _};
 use std::time::Instant;
 
 use cluster::Cluster;
@@ -32,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut seconds: Vec<f64> = (0..TIMES).map(|_| exchange()).collect();
         seconds.sort_by(f64::total_cmp);
         if group.rank() == 0 {
-            println!("{{\"bytes\":{},\"seconds\":{}}}", 4 * size, seconds[TIMES / 2]);
+            let (bytes, seconds) = (4 * size, seconds[TIMES / 2]);
+            writeln!(io::stdout(), "{{\"bytes\":{bytes},\"seconds\":{seconds}}}")?;
         }
     }
     cluster.wait_for_all();

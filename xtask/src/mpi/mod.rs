@@ -94,6 +94,8 @@ pub(crate) fn run_if_installed() -> anyhow::Result<Option<String>> {
             return Ok(Some(format!("{program} is not installed")));
         }
     }
+    let clippy = "clippy --package gradus-cluster --all-targets --features mpi -- -D warnings";
+    process::run(Command::new("cargo").args(clippy.split(' ')))?;
     let launcher = Launcher::new(None, Profile::Dev)?;
     for part in PARTS.iter().filter(|part| !part.is_timed) {
         println!("  {} …", part.name);
