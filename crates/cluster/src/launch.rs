@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graph::ProcessGroup as _;
 
 use crate::agreement::{Disagreement, ProcessFact, agree};
-use crate::messages::Mailbox;
+use crate::messages::{Mailbox, from_first};
 use crate::peers::ProcessPeer;
 use crate::system::MpiLibrary;
 use crate::traffic::MeasuredGroup;
@@ -77,6 +77,11 @@ impl Cluster {
     /// The processes as a group that trains together.
     pub fn group(&self) -> &Arc<MeasuredGroup> {
         &self.group
+    }
+
+    /// What the process of rank 0 has, for all of them. The others call it with anything.
+    pub fn from_first(&self, own: &str) -> String {
+        from_first(&*self.group, own)
     }
 
     /// Messages between two of them.

@@ -17,7 +17,7 @@ mod watch;
 
 pub use agreement::{Disagreement, ProcessFact};
 pub use launch::{Cluster, ClusterError};
-pub use messages::{Mailbox, from_first};
+pub use messages::Mailbox;
 pub use peers::ProcessPeer;
 pub use shared_run::SharedRun;
 pub use sweep::{RemoteHelpers, help};

@@ -21,23 +21,28 @@ pub(crate) fn gather_texts(group: &dyn ProcessGroup, own: &str) -> Vec<String> {
     lengths[8 * rank..][..8].copy_from_slice(&(own.len() as u64).to_le_bytes());
     let parts: Vec<Range<usize>> = (0..group.size()).map(|rank| 8 * rank..8 * rank + 8).collect();
     group.all_gather_bytes(&mut lengths, &parts);
-    let mut end = 0;
     let lengths = lengths.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes) as usize);
-    let parts: Vec<Range<usize>> = lengths
-        .map(|length| {
-            let start = end;
-            end += length;
-            start..end
-        })
-        .collect();
-    let mut all = vec![0; end];
+    let (parts, length) = consecutive(lengths);
+    let mut all = vec![0; length];
     all[parts[rank].clone()].copy_from_slice(own.as_bytes());
     group.all_gather_bytes(&mut all, &parts);
     parts.into_iter().map(|part| String::from_utf8_lossy(&all[part]).into_owned()).collect()
 }
 
+/// Parts of these lengths one after the other, and the length of all.
+pub(crate) fn consecutive(lengths: impl Iterator<Item = usize>) -> (Vec<Range<usize>>, usize) {
+    let mut end = 0;
+    let part = |length| {
+        let start = end;
+        end += length;
+        start..end
+    };
+    let parts = lengths.map(part).collect();
+    (parts, end)
+}
+
 /// What the process of rank 0 has, for all of them. The others call it with anything.
-pub fn from_first(group: &dyn ProcessGroup, own: &str) -> String {
+pub(crate) fn from_first(group: &dyn ProcessGroup, own: &str) -> String {
     let own = if group.rank() == 0 { own } else { "" };
     gather_texts(group, own).swap_remove(0)
 }

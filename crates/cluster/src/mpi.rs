@@ -14,7 +14,7 @@ use mpi::topology::{Communicator as _, SimpleCommunicator};
 use mpi::{Count, Threading};
 
 use crate::launch::ClusterError;
-use crate::messages::Mailbox;
+use crate::messages::{Mailbox, consecutive};
 
 /// Bytes that are exchanged at once at most, by all processes together: MPI counts them by a number of 32 bits.
 const MOST_BYTES: usize = 1 << 30;
@@ -127,18 +127,6 @@ fn rounds(parts: &[Range<usize>], most: usize) -> impl Iterator<Item = Vec<Range
     })
 }
 
-/// The parts one after the other.
-fn packed(parts: &[Range<usize>]) -> (Vec<Range<usize>>, usize) {
-    let mut end = 0;
-    let place = |part: &Range<usize>| {
-        let start = end;
-        end += part.len();
-        start..end
-    };
-    let places = parts.iter().map(place).collect();
-    (places, end)
-}
-
 impl ProcessGroup for MpiGroup {
     fn rank(&self) -> usize {
         self.rank
@@ -154,7 +142,7 @@ impl ProcessGroup for MpiGroup {
             return self.gather(all, parts);
         }
         for parts in rounds(parts, self.most_bytes / self.size) {
-            let (places, length) = packed(&parts);
+            let (places, length) = consecutive(parts.iter().map(ExactSizeIterator::len));
             let mut piece = vec![0; length];
             piece[places[self.rank].clone()].copy_from_slice(&all[parts[self.rank].clone()]);
             self.gather(&mut piece, &places);

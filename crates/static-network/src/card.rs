@@ -1,7 +1,9 @@
 //! The card of a crate: what it is, what it takes, and how to call it.
 
+use std::env::consts::ARCH;
+
 use crate::interface::Interface;
-use crate::measurement::{CrateMeasurement, architecture};
+use crate::measurement::CrateMeasurement;
 use crate::source::PassSource;
 use crate::text::identifier;
 use crate::weights::WeightFormat;
@@ -49,7 +51,7 @@ impl Card<'_> {
         if let Some(CrateMeasurement { native_nanoseconds, nanoseconds, code_bytes }) =
             self.measurement
         {
-            let architecture = architecture();
+            let architecture = ARCH;
             text += &format!(
                 "| bytes of code, {architecture} | {code_bytes} |\n\
                  | nanoseconds of a prediction, built for the processor that measured | {native_nanoseconds:.1} |\n\

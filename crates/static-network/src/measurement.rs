@@ -1,9 +1,9 @@
 //! What a written crate takes, measured with Cargo.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
 /// What was measured of a crate, on the machine that it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,11 +29,6 @@ impl CrateMeasurement {
             code_bytes: code_bytes(folder)?,
         })
     }
-}
-
-/// The processor that this program was built for.
-pub(crate) fn architecture() -> &'static str {
-    env::consts::ARCH
 }
 
 fn nanoseconds(folder: &Path, flags: &str) -> io::Result<f64> {

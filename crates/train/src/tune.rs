@@ -308,7 +308,8 @@ impl<'a> Sweep<'a> {
         observers: &mut [&mut dyn SweepObserver],
     ) -> Result<SweepEnd, TuneError> {
         let Self { folder, trials } = self;
-        let mut queue = TrialQueue { folder, helpers, given: HashSet::new(), end: None };
+        let tuning = trials.tuning.clone();
+        let mut queue = TrialQueue { folder, tuning, helpers, given: HashSet::new(), end: None };
         let end = queue.run(trials, observers);
         queue.helpers.stop();
         while queue.helpers.busy() > 0 {
@@ -328,6 +329,7 @@ const PERIOD: Duration = Duration::from_millis(5);
 /// The trials of a sweep, and who trains them.
 struct TrialQueue<'q> {
     folder: &'q mut SweepFolder,
+    tuning: Tuning,
     helpers: &'q mut dyn TrialHelpers,
     /// To this process or to another, since the sweep was continued.
     given: HashSet<TrialTask>,
@@ -343,7 +345,7 @@ impl TrialQueue<'_> {
         observers: &mut [&mut dyn SweepObserver],
     ) -> Result<SweepEnd, TuneError> {
         loop {
-            self.serve(&trials.tuning, observers);
+            self.serve(observers);
             if let Some(end) = self.end.take() {
                 return end;
             }
@@ -360,10 +362,9 @@ impl TrialQueue<'_> {
                 continue;
             };
             self.given.insert(task);
-            let trial = trials.tuning.trial(task.trial);
+            let trial = self.tuning.trial(task.trial);
             observers.iter_mut().for_each(|observer| observer.trial_started(&trial, task.rung));
-            let tuning = trials.tuning.clone();
-            let mut serving = Serving { queue: self, tuning: &tuning, observers };
+            let mut serving = Serving { queue: self, observers };
             match trials.train(task, &mut [&mut serving]) {
                 Ok(Some(result)) => self.note(result, observers),
                 Ok(None) => return self.end.take().unwrap_or(Ok(SweepEnd::Interrupted)),
@@ -388,7 +389,7 @@ impl TrialQueue<'_> {
     }
 
     /// Writes down what others have found, and gives trials to those that are free.
-    fn serve(&mut self, tuning: &Tuning, observers: &mut [&mut dyn SweepObserver]) {
+    fn serve(&mut self, observers: &mut [&mut dyn SweepObserver]) {
         while let Some(news) = self.helpers.news() {
             match news {
                 HelperNews::Found(result) => self.note(result, observers),
@@ -400,7 +401,7 @@ impl TrialQueue<'_> {
             let Some(task) = self.next() else { break };
             self.helpers.give(task);
             self.given.insert(task);
-            let trial = tuning.trial(task.trial);
+            let trial = self.tuning.trial(task.trial);
             observers.iter_mut().for_each(|observer| observer.trial_given(&trial, task.rung));
         }
     }
@@ -420,7 +421,6 @@ impl TrialQueue<'_> {
 /// Follows the trial of this process, and looks after the others between its steps.
 struct Serving<'s, 'q, 'o> {
     queue: &'s mut TrialQueue<'q>,
-    tuning: &'s Tuning,
     observers: &'s mut [&'o mut dyn SweepObserver],
 }
 
@@ -430,7 +430,7 @@ impl Observer for Serving<'_, '_, '_> {
     }
 
     fn between_steps(&mut self, trainer: &Trainer) {
-        self.queue.serve(self.tuning, self.observers);
+        self.queue.serve(self.observers);
         self.observers.iter_mut().for_each(|observer| observer.between_steps(trainer));
     }
 

@@ -125,16 +125,19 @@ impl Launcher {
         self.folder.path()
     }
 
-    /// The command of `ranks` processes; one is started by itself.
+    /// What starts `ranks` processes; one is started by itself.
+    fn start(&self, ranks: usize) -> Command {
+        if ranks == 1 {
+            return Command::new(&self.binary);
+        }
+        let mut command = Command::new(LAUNCHER);
+        command.args(["-n", &ranks.to_string()]).arg(&self.binary);
+        command
+    }
+
+    /// The command of `ranks` processes.
     fn command(&self, ranks: usize, args: &[&str]) -> Command {
-        let mut command = match ranks {
-            1 => Command::new(&self.binary),
-            _ => {
-                let mut command = Command::new(LAUNCHER);
-                command.args(["-n", &ranks.to_string()]).arg(&self.binary);
-                command
-            }
-        };
+        let mut command = self.start(ranks);
         command.args(args);
         self.prepare(command)
     }

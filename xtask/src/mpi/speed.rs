@@ -154,14 +154,7 @@ impl<'l> SpeedCase<'l> {
     /// Samples a second of training.
     fn speed(&self, contestant: SpeedContestant, steps: u64) -> anyhow::Result<f64> {
         let SpeedContestant { ranks, threads, shards } = contestant;
-        let mut command = match ranks {
-            1 => Command::new(&self.launcher.binary),
-            _ => {
-                let mut command = Command::new(LAUNCHER);
-                command.args(["-n", &ranks.to_string()]).arg(&self.launcher.binary);
-                command
-            }
-        };
+        let mut command = self.launcher.start(ranks);
         command.arg("train").arg(&self.file).args(["--json", "--run", "run"]);
         command.args(["--steps", &steps.to_string(), "--threads", &threads.to_string()]);
         let [batch, shards] =

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, ensure};
-use cluster::{Cluster, RemoteHelpers, Watch, from_first, help};
+use cluster::{Cluster, RemoteHelpers, Watch, help};
 use diagnostics::{shell_word, table};
 use gradus::events::{Command, Event};
 use gradus::graph::Pool;
@@ -191,7 +191,7 @@ fn search_together(
     });
     let first = cluster.agree(first.transpose().map_err(text), |_| Vec::new())?;
     let (sweep, plan) = first.unzip();
-    let plan = from_first(&**cluster.group(), &plan.unwrap_or_default());
+    let plan = cluster.from_first(&plan.unwrap_or_default());
     let plan: SweepPlan = serde_json::from_str(&plan).expect("written by the first process");
     directory.set(plan.path.clone()).expect("set once");
     let role = || {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::ensure;
-use cluster::{Cluster, ProcessFact, SharedRun, Watch, from_first};
+use cluster::{Cluster, ProcessFact, SharedRun, Watch};
 
 use super::{Prepared, Recording, TrainArgs, exit_code, prepare, summary_of};
 use crate::processes::{Follower, facts_of_data, facts_of_program};
@@ -36,7 +36,7 @@ pub(super) fn run(
         ProcessRole::Records(recording) => recording.path.display().to_string(),
         ProcessRole::Follows(_) => String::new(),
     };
-    let path = from_first(&**cluster.group(), &own);
+    let path = cluster.from_first(&own);
     directory.set(path.into()).expect("set once");
     let host = &cluster.peers()[cluster.rank()].host;
     let shared = |observers| SharedRun::new(Arc::clone(cluster.group()), host, observers);
