@@ -25,6 +25,25 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
+/// Bounds of the median of what the values are drawn from, with a confidence of at least 95 % if there are six or more: two of
+/// the values, chosen by their rank only.
+pub(crate) fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    // That at most so many of the values are below the median, for 0, 1, …
+    let (mut below, mut term) = (0.0, 0.5_f64.powi(n as i32));
+    let mut left_out = 0;
+    for count in 0..n / 2 {
+        below += term;
+        term *= (n - count) as f64 / (count + 1) as f64;
+        if below <= 0.025 {
+            left_out = count;
+        }
+    }
+    Some([*sorted.get(left_out)?, *sorted.get(n - 1 - left_out)?])
+}
+
 /// The mean of at least two values, and its standard error.
 pub(crate) fn mean_and_error(values: &[f64]) -> Option<[f64; 2]> {
     let n = values.len() as f64;
@@ -65,6 +84,15 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn the_median_is_between_values_of_known_ranks() {
+        // Of 20 values the 6th and the 15th, as in tables of the sign test; of 6 all.
+        let values: Vec<f64> = (1..=20).map(f64::from).rev().collect();
+        assert_eq!(median_interval(&values), Some([6.0, 15.0]));
+        assert_eq!(median_interval(&values[..6]), Some([15.0, 20.0]));
+        assert_eq!(median_interval(&[]), None);
     }
 
     #[test]

@@ -41,6 +41,22 @@ pub(crate) fn consecutive(lengths: impl Iterator<Item = usize>) -> (Vec<Range<us
     (parts, end)
 }
 
+/// Splits what is exchanged into rounds, each of at most `most` bytes of each part.
+#[cfg(any(test, feature = "mpi"))]
+pub(crate) fn rounds(
+    parts: &[Range<usize>],
+    most: usize,
+) -> impl Iterator<Item = Vec<Range<usize>>> {
+    let longest = parts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    (0..longest.div_ceil(most)).map(move |round| {
+        let cut = |part: &Range<usize>| {
+            let at = |n: usize| part.start + (n * most).min(part.len());
+            at(round)..at(round + 1)
+        };
+        parts.iter().map(cut).collect()
+    })
+}
+
 /// What the process of rank 0 has, for all of them. The others call it with anything.
 pub(crate) fn from_first(group: &dyn ProcessGroup, own: &str) -> String {
     let own = if group.rank() == 0 { own } else { "" };
@@ -66,5 +82,21 @@ mod tests {
                 assert_eq!((all, &*first), (expected.clone(), "of 0"));
             }
         }
+    }
+
+    #[test]
+    fn rounds_cover_each_part_in_order_and_none_exceeds_the_most() {
+        let parts = [0..7, 7..7, 7..9, 20..29];
+        for most in 1..=10 {
+            let mut reached = parts.each_ref().map(|part| part.start);
+            for round in rounds(&parts, most) {
+                for (part, reached) in round.into_iter().zip(&mut reached) {
+                    assert!(part.start == *reached && part.len() <= most, "{part:?} of {most}");
+                    *reached = part.end;
+                }
+            }
+            assert_eq!(reached, parts.each_ref().map(|part| part.end), "at most {most}");
+        }
+        assert_eq!(rounds(&[3..3, 3..3], 4).count(), 0);
     }
 }

@@ -14,7 +14,7 @@ use mpi::topology::{Communicator as _, SimpleCommunicator};
 use mpi::{Count, Threading};
 
 use crate::launch::ClusterError;
-use crate::messages::{Mailbox, consecutive};
+use crate::messages::{Mailbox, consecutive, rounds};
 
 /// Bytes that are exchanged at once at most, by all processes together: MPI counts them by a number of 32 bits.
 const MOST_BYTES: usize = 1 << 30;
@@ -113,18 +113,6 @@ impl MpiGroup {
         let mut received = PartitionMut::new(all, counts, starts);
         SimpleCommunicator::world().all_gather_varcount_into(&own[..], &mut received);
     }
-}
-
-/// Splits what is exchanged into rounds, each of at most `most` bytes of each part.
-fn rounds(parts: &[Range<usize>], most: usize) -> impl Iterator<Item = Vec<Range<usize>>> {
-    let longest = parts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    (0..longest.div_ceil(most)).map(move |round| {
-        let cut = |part: &Range<usize>| {
-            let at = |n: usize| part.start + (n * most).min(part.len());
-            at(round)..at(round + 1)
-        };
-        parts.iter().map(cut).collect()
-    })
 }
 
 impl ProcessGroup for MpiGroup {

@@ -80,8 +80,18 @@ fn take_paths_from(data: &mut DataSpec, folder: &Path) -> anyhow::Result<()> {
 }
 
 impl ExperimentArgs {
-    /// The experiment, with the settings `more` overridden after those of `--set`.
+    /// The experiment, with the settings `more` overridden after those of `--set`. Shows what is probably a mistake.
     pub(crate) fn read(&self, more: &[(&str, Option<String>)]) -> anyhow::Result<ReadExperiment> {
+        let read = self.read_quietly(more)?;
+        warn(&read.experiment.model.warnings());
+        Ok(read)
+    }
+
+    /// As [`read`](Self::read), and shows nothing.
+    pub(crate) fn read_quietly(
+        &self,
+        more: &[(&str, Option<String>)],
+    ) -> anyhow::Result<ReadExperiment> {
         let settings = self.settings(more);
         let (file, text) = self.text()?;
         let mut experiment = Experiment::parse_with(&file, &text, &settings)?;
@@ -95,7 +105,6 @@ impl ExperimentArgs {
             *start = folder_of("model.start").join(&*start);
         }
         take_paths_from(&mut experiment.data, folder_of("data.source"))?;
-        warn(&experiment.model.warnings());
         Ok(ReadExperiment { experiment, file, text, overridden })
     }
 
@@ -132,7 +141,7 @@ impl ExperimentArgs {
         Ok(Tuning::parse_with(&file, &text, &settings)?)
     }
 
-    /// The same, from the experiment of a run unless another one is given. It begins with no trained network: the run has
+    /// As [`read_quietly`](Self::read_quietly), from the experiment of a run unless another one is given. It begins with no trained network: the run has
     /// begun.
     pub(crate) fn read_over(
         &self,
@@ -140,7 +149,7 @@ impl ExperimentArgs {
         more: &[(&str, Option<String>)],
     ) -> anyhow::Result<ReadExperiment> {
         let mut read = match self.experiment {
-            Some(_) => self.read(more)?,
+            Some(_) => self.read_quietly(more)?,
             None => {
                 let (file, text) = ("experiment of the run".to_owned(), run.to_text());
                 let settings = self.settings(more);

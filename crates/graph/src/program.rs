@@ -220,7 +220,8 @@ impl<T: Float> Program<T> {
         PackedWeights { of_nodes: self.graph.nodes().map(|(_, node)| pack(node)).collect() }
     }
 
-    /// Computes all values, and the gradients if there is a loss.
+    /// Computes all values, and the gradients if there is a loss. With other processes, each has the gradients of its own
+    /// pieces of the parameters: [`gather_gradients`](Self::gather_gradients).
     ///
     /// # Panics
     ///
@@ -236,6 +237,9 @@ impl<T: Float> Program<T> {
     /// whether it did: if a gradient or the loss is infinite or NaN, the vectors are as before. Each thread
     /// updates what it has just computed while that is in its cache, if it is sure by then that all gradients
     /// are finite.
+    ///
+    /// With other processes, each updates its own pieces: [`gather`](Self::gather) collects the parameters, and must before
+    /// the next step.
     ///
     /// # Panics
     ///
@@ -266,6 +270,21 @@ impl<T: Float> Program<T> {
         is_finite
     }
 
+    /// Collects a vector like the parameters, of which each process has [updated](Self::step) its own pieces. All processes
+    /// call it together; without others it does nothing.
+    pub fn gather(&self, vector: &mut [T]) {
+        if let Some(exchange) = &self.exchange {
+            exchange.gather_pieces(vector);
+        }
+    }
+
+    /// As [`gather`](Self::gather), for the [gradients](Self::gradients).
+    pub fn gather_gradients(&mut self) {
+        let mut gradients = std::mem::take(&mut self.gradients);
+        self.gather(&mut gradients);
+        self.gradients = gradients;
+    }
+
     /// The gradients of the loss for the parameter vector; 0 for [frozen](Graph::freeze) parameters.
     pub fn gradients(&self) -> &[T] {
         &self.gradients
@@ -290,10 +309,12 @@ impl<T: Float> Program<T> {
         vectors: [&mut [T]; N],
         update: impl Fn(ParameterPiece, &mut [T], [&mut [T]; N]) + Sync,
     ) {
+        let own = self.own_chunks();
         let Self { plan, gradients, .. } = self;
         check_lens(gradients, &vectors);
-        pool_or_serial(pool).split(gradients, vectors, &plan.chunk_bounds, |c, dx, vectors| {
-            let chunk = &plan.chunks[c];
+        let bounds = plan.bounds_of(&own);
+        pool_or_serial(pool).split(gradients, vectors, bounds, |c, dx, vectors| {
+            let chunk = &plan.chunks[own.start + c];
             if !chunk.is_frozen {
                 update(chunk.piece(), dx, vectors);
             }

@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use hyper::StatusCode;
 use runs::RowPrediction;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use web::lock;
 
 use crate::error::RequestError;
@@ -28,9 +31,14 @@ pub(crate) struct WaitingRows {
 pub(crate) struct BatchQueue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Requests without their predictions.
+    requests: AtomicUsize,
     max_batch: usize,
     max_rows: usize,
 }
+
+/// A request without its predictions, counted until it is dropped.
+struct CountedRequest<'q>(&'q AtomicUsize);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -44,7 +52,7 @@ impl BatchQueue {
     /// For batches of `max_batch` rows, of which at most `max_rows` wait.
     pub(crate) fn new(max_batch: usize, max_rows: usize) -> Self {
         let (waiting, changed) = (Mutex::default(), Condvar::new());
-        Self { waiting, changed, max_batch, max_rows }
+        Self { waiting, changed, requests: AtomicUsize::new(0), max_batch, max_rows }
     }
 
     /// Rows that wait.
@@ -52,12 +60,40 @@ impl BatchQueue {
         lock(&self.waiting).rows
     }
 
-    /// Adds the rows of a request, and returns where their predictions will come from, in order.
+    /// The predictions for the rows of a request, in order.
     ///
     /// # Errors
     ///
-    /// If too many wait already.
-    pub(crate) fn add(
+    /// If too many rows wait already.
+    pub(crate) async fn predict(
+        &self,
+        model: &Arc<ServedModel>,
+        features: Vec<f32>,
+        rows: usize,
+        metrics: &ServeMetrics,
+    ) -> Result<Vec<RowPrediction>, RequestError> {
+        let requests = CountedRequest::new(&self.requests);
+        if rows == 1 && model.is_quick {
+            // Requests that came at the same time are read first: together they make a batch.
+            yield_now().await;
+            if requests.is_alone() {
+                metrics.count_batch(&model.name, rows);
+                return Ok(or_abort(|| model.predict_row(&features)));
+            }
+        }
+        let mut predictions = Vec::with_capacity(rows);
+        for part in self.add(model, features, rows)? {
+            let lost = |_| {
+                let message = "the prediction was lost";
+                RequestError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            };
+            predictions.extend(part.await.map_err(lost)?);
+        }
+        Ok(predictions)
+    }
+
+    /// Adds the rows of a request, and returns where their predictions will come from, in order.
+    fn add(
         &self,
         model: &Arc<ServedModel>,
         features: Vec<f32>,
@@ -127,17 +163,36 @@ impl BatchQueue {
         Some(batch)
     }
 
-    /// Predicts what waits until the queue is closed. A mistake of the program ends it: requests would wait for ever.
+    /// Predicts what waits until the queue is closed.
     pub(crate) fn run(&self, metrics: &ServeMetrics) {
-        let run = || {
+        or_abort(|| {
             while let Some(batch) = self.take() {
                 predict(batch, metrics);
             }
-        };
-        if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            process::abort();
-        }
+        });
     }
+}
+
+impl<'q> CountedRequest<'q> {
+    fn new(requests: &'q AtomicUsize) -> Self {
+        requests.fetch_add(1, Ordering::Relaxed);
+        Self(requests)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for CountedRequest<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Does something in which a mistake of the program ends it: requests would wait for ever.
+fn or_abort<R>(work: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| process::abort())
 }
 
 /// Predicts rows together, and hands out the predictions of each request.

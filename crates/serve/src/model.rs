@@ -11,6 +11,9 @@ use web::lock;
 
 /// Rows of the smallest batch above one: narrower vectors save no time.
 const SMALLEST_VECTOR: usize = 8;
+/// The most multiply-adds of a row that is predicted on the thread of the connections, which wait for less than a
+/// millisecond.
+const QUICK: u64 = 2_000_000;
 
 /// A model that is served, as it was when it was read.
 #[derive(Debug)]
@@ -25,6 +28,10 @@ pub(crate) struct ServedModel {
     pub(crate) weights: String,
     /// Those that are not in use: one for each thread that predicts.
     programs: Mutex<Vec<BatchPrograms>>,
+    /// For the thread of the connections.
+    row: Mutex<Predictor>,
+    /// Whether the thread of the connections may predict a row.
+    pub(crate) is_quick: bool,
 }
 
 /// A model compiled for one row, and for batches of one, two, four, … vectors of rows: in all of these the sums for a row are
@@ -46,12 +53,15 @@ impl ServedModel {
     ) -> Result<Self, NetworkError> {
         let saved = Arc::new(saved);
         let programs = (0..threads).map(|_| BatchPrograms::new(&saved, max_batch));
+        let row = Predictor::new(Arc::clone(&saved), 1)?;
         Ok(Self {
             name: name.to_owned(),
             encoder: CellEncoder::new(Arc::clone(&saved.transforms)),
             text: PredictionText::new(&saved.transforms),
             options: TableOptions { skip_bad_rows: false, ..saved.table_options() },
             programs: Mutex::new(programs.collect::<Result<_, _>>()?),
+            is_quick: row.model().multiply_adds() <= QUICK,
+            row: Mutex::new(row),
             weights: saved.weights_digest(),
             saved,
         })
@@ -66,6 +76,11 @@ impl ServedModel {
     pub(crate) fn picture_shape(&self) -> Option<[usize; 3]> {
         let [column] = self.transforms().columns() else { return None };
         column.picture_shape()
+    }
+
+    /// The prediction for the features of a row.
+    pub(crate) fn predict_row(&self, features: &[f32]) -> Vec<RowPrediction> {
+        lock(&self.row).predict_samples(features).expect("the features of a row")
     }
 
     /// The predictions for the features of at most as many rows as a batch has. Called by at most as many threads at the same

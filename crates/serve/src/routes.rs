@@ -174,14 +174,7 @@ impl ServerState {
         let InputRows { features, rows, warnings } =
             self.read_rows(model, form, scales, &body.bytes).await?;
         drop(body);
-        let mut predictions = Vec::with_capacity(rows);
-        for part in self.queue.add(model, features, rows)? {
-            let lost = |_| {
-                let message = "the prediction was lost";
-                RequestError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
-            };
-            predictions.extend(part.await.map_err(lost)?);
-        }
+        let predictions = self.queue.predict(model, features, rows, &self.metrics).await?;
         let text = match predictions.len() {
             ..=FEW_PREDICTIONS => answer_form.write(model, &predictions, &warnings),
             _ => {

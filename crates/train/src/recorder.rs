@@ -245,6 +245,9 @@ impl Recorder {
 
     /// Whether to save a checkpoint after `step`.
     fn is_due(&self, step: u64, trainer: &Trainer) -> bool {
+        if !trainer.has_state() {
+            return false;
+        }
         if self.failed.is_some_and(|failed| failed.elapsed() >= RETRY) {
             return true;
         }

@@ -75,6 +75,8 @@ pub struct Trainer {
     program: Program<f32>,
     evaluator: Evaluator,
     /// The processes that train together.
+    /// Whether this process has all that is kept between steps, not only its own pieces.
+    is_gathered: bool,
     group: Option<Arc<dyn ProcessGroup>>,
     memory: OptimizerMemory,
     /// Steps done.
@@ -353,6 +355,7 @@ impl Trainer {
             first_step: 0,
             first_own_step: 0,
             is_resumed: false,
+            is_gathered: true,
             fingerprints: OnceLock::new(),
             wall_secs: 0.0,
             running_since: None,
@@ -468,6 +471,12 @@ impl Trainer {
     /// How long each node took since [`start_times`](Self::start_times), without the optimizer's update.
     pub fn times(&self) -> Option<&Times> {
         self.times.as_ref()
+    }
+
+    /// Whether [`state`](Self::state) can be called. One of several processes has all that it takes
+    /// after an evaluation and, in a [run](Self::run), every few steps.
+    pub fn has_state(&self) -> bool {
+        self.is_gathered
     }
 
     /// Does one step.

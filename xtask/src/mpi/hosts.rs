@@ -1,21 +1,31 @@
-//! Processes on machines of their own: network namespaces that talk over TCP.
+//! Machines that talk over TCP: network namespaces that a bridge connects.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
 
-use super::speed::{ExchangeTime, exchange_times, interpolated};
+use super::scaling::{HostStep, Measured, Place, RankStep, ScalingRuns};
+use super::speed::measure_exchanges;
 use super::{Extent, LAUNCHER, Launcher};
 use crate::process;
 
 /// Machines.
 const HOSTS: usize = 4;
-/// Networks that are compared with the cost model: presets, with numbers of parameters.
-const PRESETS: [(&str, f64); 2] = [("five-relu", 185_300.0), ("conv-dropout", 244_076.0)];
-const STEPS: f64 = 200.0;
+/// Networks that are compared with the cost model.
+const PRESETS: [&str; 3] = ["five-relu", "conv-dropout", "resnet-mini"];
+/// Samples of a batch for the hosts, and shards of it.
+const BATCH: usize = 128;
+const SHARDS: usize = 8;
+/// The same for the curve: a shard for each of its processes.
+const CURVE_BATCH: usize = 1024;
+const CURVE_RANKS: usize = 64;
+/// Steps of a short and of a long run, by whose difference what is exchanged once does not count.
+const STEPS: [usize; 2] = [50, 150];
+/// Seconds of a run for the curve, nearly.
+const SECONDS: f64 = 3.0;
 
 pub(super) fn run(launcher: &Launcher, _extent: Extent) -> anyhow::Result<Option<String>> {
     if !process::is_installed("ip") || fs::metadata("/proc/self/ns/net").is_err() {
@@ -25,88 +35,126 @@ pub(super) fn run(launcher: &Launcher, _extent: Extent) -> anyhow::Result<Option
         Ok(network) => network,
         Err(error) => return Ok(Some(format!("no network namespaces: {error:#}"))),
     };
-    let times = exchange_times(launcher, &network.arguments())?;
-    let (latency, bandwidth) = fitted(&times);
-    println!(
-        "  {HOSTS} hosts: an exchange takes {:.0} microseconds and {:.2} ns a byte, fitted to",
-        latency * 1e6,
-        1e9 / bandwidth
-    );
-    for ExchangeTime { bytes, seconds } in &times {
-        let model = latency + bytes / bandwidth;
-        println!(
-            "    {bytes:>9.0} bytes  {:>9.1} microseconds  (model {:.1})",
-            seconds * 1e6,
-            model * 1e6
-        );
+    let mut runs = ScalingRuns::open()?;
+    for hosts in 2..=HOSTS {
+        measure_exchanges(launcher, &mut runs, Place::Hosts(hosts), &network.arguments(hosts))?;
     }
-    for (preset, parameters) in PRESETS {
-        let run = |command: Command| {
-            let begin = Instant::now();
-            let summary = process::read(&mut launcher.prepare_idle(command))?;
-            let took = begin.elapsed();
-            fs::remove_dir_all(launcher.folder().join("run"))?;
-            anyhow::Ok((serde_json::from_str::<serde_json::Value>(&summary)?, took))
-        };
-        let steps = STEPS.to_string();
-        let arguments = [
-            "train",
-            preset,
-            "--json",
-            "--run",
-            "run",
-            "--threads",
-            "1",
-            "--steps",
-            &steps,
-            "--set",
-            "train.shards=8",
-            "--set",
-            "train.evaluate_every=1000000",
-        ];
-        let mut alone = Command::new(&launcher.binary);
-        alone.args(arguments);
-        let (alone, _) = run(alone)?;
-        let mut together = Command::new(LAUNCHER);
-        together.args(network.arguments()).arg(&launcher.binary).args(arguments);
-        let (together, _) = run(together)?;
-        ensure!(
-            alone["weights_digest"] == together["weights_digest"],
-            "{preset}: {} on one host, {} on {HOSTS}",
-            alone["weights_digest"],
-            together["weights_digest"]
-        );
-        let step = |summary: &serde_json::Value| {
-            100.0 / summary["samples_per_second"].as_f64().unwrap_or(f64::NAN)
-        };
-        // All hosts are on this machine, and share its cores.
-        let cores = std::thread::available_parallelism()?.get().min(HOSTS) as f64;
-        let model = step(&alone) / cores + interpolated(&times, 4.0 * parameters);
-        println!(
-            "  {preset}: the same bytes; a step takes {:.2} ms, by the model {:.2} ms (one host of one thread: {:.2} ms)",
-            1e3 * step(&together),
-            1e3 * model,
-            1e3 * step(&alone)
-        );
+    for preset in PRESETS {
+        if runs.host_steps().all(|step| step.preset != preset) {
+            let step = host_step(launcher, &network, preset)?;
+            println!("  {preset}: the same bytes on {HOSTS} hosts as on one");
+            runs.add(Measured::HostStep(step))?;
+        }
     }
+    for preset in PRESETS {
+        for ranks in (0..=CURVE_RANKS.ilog2()).map(|exponent| 1 << exponent) {
+            if runs.rank_steps().any(|step| (&*step.preset, step.ranks) == (preset, ranks)) {
+                continue;
+            }
+            let samples = CURVE_BATCH / ranks;
+            let seconds = share_step(launcher, preset, samples, CURVE_RANKS / ranks)?;
+            println!("  {preset}: {samples} samples take {:.2} ms", 1e3 * seconds);
+            let preset = preset.to_owned();
+            runs.add(Measured::RankStep(RankStep { preset, ranks, samples, seconds }))?;
+        }
+    }
+    runs.write_page()?;
     Ok(None)
 }
 
-/// Latency and bandwidth of an exchange, by least squares of relative errors.
-fn fitted(times: &[ExchangeTime]) -> (f64, f64) {
-    // Of a + b x with weights 1 / y².
-    let mut sums = [0.0; 5];
-    for ExchangeTime { bytes, seconds } in times {
-        let weight = 1.0 / (seconds * seconds);
-        for (sum, term) in
-            sums.iter_mut().zip([1.0, *bytes, bytes * bytes, *seconds, bytes * seconds])
-        {
-            *sum += weight * term;
+/// Trains a preset on one host and on all, compares the bytes, and returns how long a step takes.
+fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow::Result<HostStep> {
+    let arguments = network.arguments(HOSTS);
+    let [few, many] = STEPS;
+    let alone = HostRun::new(launcher, &[], preset, (BATCH, SHARDS), many)?;
+    let short = HostRun::new(launcher, &arguments, preset, (BATCH, SHARDS), few)?;
+    let long = HostRun::new(launcher, &arguments, preset, (BATCH, SHARDS), many)?;
+    ensure!(
+        alone.digest == long.digest,
+        "{preset}: {} on one host, {} on {HOSTS}",
+        alone.digest,
+        long.digest
+    );
+    let messages = long.messages.zip(short.messages).map(|(long, short)| long - short);
+    let cores = std::thread::available_parallelism()?.get();
+    Ok(HostStep {
+        preset: preset.to_owned(),
+        hosts: HOSTS,
+        batch: BATCH,
+        parameters: launcher.parameters(Path::new(preset))?,
+        alone: alone.step,
+        together: long.step,
+        share: share_step(launcher, preset, BATCH / HOSTS, SHARDS / HOSTS)?,
+        messages: messages.context("processes_measured")? / (many - few) as f64,
+        cores,
+    })
+}
+
+/// Seconds of a step of one process of one thread.
+fn share_step(
+    launcher: &Launcher,
+    preset: &str,
+    batch: usize,
+    shards: usize,
+) -> anyhow::Result<f64> {
+    let tried = HostRun::new(launcher, &[], preset, (batch, shards), STEPS[0])?;
+    let steps = (SECONDS / tried.step).ceil() as usize;
+    Ok(HostRun::new(launcher, &[], preset, (batch, shards), steps)?.step)
+}
+
+/// A run of a preset with a thread in each process.
+struct HostRun {
+    digest: String,
+    /// Seconds of a step.
+    step: f64,
+    /// Exchanges of the run, if there were several processes.
+    messages: Option<f64>,
+}
+
+impl HostRun {
+    /// Trains with processes that `arguments` of the launcher start, or alone if there are none.
+    fn new(
+        launcher: &Launcher,
+        arguments: &[String],
+        preset: &str,
+        (batch, shards): (usize, usize),
+        steps: usize,
+    ) -> anyhow::Result<Self> {
+        let mut command = match arguments {
+            [] => Command::new(&launcher.binary),
+            _ => Command::new(LAUNCHER),
+        };
+        if !arguments.is_empty() {
+            command.args(arguments).arg(&launcher.binary);
         }
+        command.args(["train", preset, "--json", "--run", "run", "--threads", "1"]);
+        command.args(["--steps", &steps.to_string()]);
+        let settings = [format!("train.batch={batch}"), format!("train.shards={shards}")];
+        for setting in
+            settings.iter().map(|setting| &**setting).chain(["train.evaluate_every=1000000"])
+        {
+            command.args(["--set", setting]);
+        }
+        let summary: Value =
+            serde_json::from_str(&process::read(&mut launcher.prepare_idle(command))?)?;
+        let run = launcher.folder().join("run");
+        let messages = messages(&run)?;
+        fs::remove_dir_all(run)?;
+        Ok(Self {
+            digest: summary["weights_digest"].to_string(),
+            step: batch as f64
+                / summary["samples_per_second"].as_f64().context("samples_per_second")?,
+            messages,
+        })
     }
-    let [n, x, xx, y, xy] = sums;
-    let slope = (n * xy - x * y) / (n * xx - x * x);
-    ((y - slope * x) / n, 1.0 / slope)
+}
+
+/// The exchanges of a run, by the last line of its log that says them.
+fn messages(run: &Path) -> anyhow::Result<Option<f64>> {
+    let log = fs::read_to_string(run.join("events.jsonl"))?;
+    let events = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut measured = events.filter(|event| event["event"] == "processes_measured");
+    Ok(measured.next().and_then(|event| event["processes"][0]["messages"].as_f64()))
 }
 
 /// Namespaces that a bridge connects, and what starts processes in them. Removed when it is dropped.
@@ -137,36 +185,22 @@ impl HostNetwork {
         Ok(network)
     }
 
-    /// Of the launcher: a process in each namespace.
-    fn arguments(&self) -> Vec<&str> {
-        let agent = self.agent.to_str().unwrap_or_default();
-        vec![
-            "-n",
-            "4",
-            "--host",
-            "10.77.0.1,10.77.0.2,10.77.0.3,10.77.0.4",
-            "--mca",
-            "plm_rsh_agent",
-            agent,
-            "--mca",
-            "btl",
-            "tcp,self",
-            "--mca",
-            "pml",
-            "ob1",
-            "--mca",
-            "btl_tcp_if_include",
-            "10.77.0.0/24",
-            "--mca",
-            "oob_tcp_if_include",
-            "10.77.0.0/24",
-            "--mca",
-            "mpi_yield_when_idle",
-            "1",
-            "--mca",
-            "hwloc_base_binding_policy",
-            "none",
-        ]
+    /// Of the launcher: a process in each of the first namespaces.
+    fn arguments(&self, hosts: usize) -> Vec<String> {
+        let addresses: Vec<_> = (1..=hosts).map(|host| format!("10.77.0.{host}")).collect();
+        let settings = [
+            ("plm_rsh_agent", self.agent.to_str().unwrap_or_default()),
+            ("btl", "tcp,self"),
+            ("pml", "ob1"),
+            ("btl_tcp_if_include", "10.77.0.0/24"),
+            ("oob_tcp_if_include", "10.77.0.0/24"),
+            ("mpi_yield_when_idle", "1"),
+            ("hwloc_base_binding_policy", "none"),
+        ];
+        let settings = settings.iter().flat_map(|&(name, value)| ["--mca", name, value]);
+        let processes =
+            [String::from("-n"), hosts.to_string(), "--host".into(), addresses.join(",")];
+        processes.into_iter().chain(settings.map(String::from)).collect()
     }
 
     fn remove(&self) -> anyhow::Result<()> {

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 
 use crate::binary::{self, Profile};
 use crate::process;
 
 mod bytes;
+mod cost;
 mod deaths;
 mod hosts;
 mod refusals;
+mod scaling;
 mod speed;
 mod sweeps;
 
@@ -161,7 +164,7 @@ impl Launcher {
     }
 
     /// As [`output`](Self::output), an error unless all succeed; what they wrote to standard output as JSON.
-    fn json(&self, ranks: usize, args: &[&str]) -> anyhow::Result<serde_json::Value> {
+    fn json(&self, ranks: usize, args: &[&str]) -> anyhow::Result<Value> {
         let output = self.output(ranks, args)?;
         let error = String::from_utf8_lossy(&output.stderr);
         ensure!(
@@ -171,6 +174,14 @@ impl Launcher {
             output.status
         );
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Numbers that an experiment trains.
+    fn parameters(&self, experiment: &Path) -> anyhow::Result<f64> {
+        let mut command = Command::new(&self.binary);
+        command.arg("summary").arg(experiment).arg("--json");
+        let summary: Value = serde_json::from_str(&process::read(&mut command)?)?;
+        summary["parameters"].as_f64().context("parameters")
     }
 
     /// Removes what was trained.

@@ -2,10 +2,11 @@
 //!
 //! Each process adds up the largest branches of the tree that it has all shards of. These sums are exchanged, and the rest of
 //! the tree is added up from them: every number is made of the same two as in one process. A small sum is made by each
-//! process; the gradients of the parameters are, a piece by each, and then collected.
+//! process; the gradients of the parameters are, a piece by each, which then updates that piece of the parameters.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use kernels::Float;
 
@@ -154,9 +155,19 @@ impl Exchange {
         });
     }
 
-    /// Collects the gradients, a piece from each process.
-    pub(super) fn collect<T: Float>(&self, gradients: &mut [T]) {
-        self.group.all_gather(gradients, &self.pieces);
+    /// Collects a vector like the parameters, a piece from each process.
+    pub(super) fn gather_pieces<T: Float>(&self, vector: &mut [T]) {
+        self.group.all_gather(vector, &self.pieces);
+    }
+
+    /// Collects a number of each chunk, an `f64` as its bits.
+    pub(super) fn gather_squares(&self, of_chunks: &[AtomicU64]) {
+        let bits = of_chunks.iter().map(|square| square.load(Ordering::Relaxed));
+        let mut squares: Vec<f64> = bits.map(f64::from_bits).collect();
+        self.group.all_gather(&mut squares, &self.chunks);
+        for (square, collected) in of_chunks.iter().zip(squares) {
+            square.store(collected.to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// Collects the rows of all samples, of which each process has those of its own.

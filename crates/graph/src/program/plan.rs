@@ -181,6 +181,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Where some consecutive chunks begin, and the last one ends; nothing without a loss.
+    pub(super) fn bounds_of(&self, chunks: &Range<usize>) -> &[usize] {
+        self.chunk_bounds.get(chunks.start..=chunks.end).unwrap_or(&[])
+    }
+
     /// The number of tiles of a shard.
     pub(super) fn tiles_in(&self, shard: usize) -> usize {
         let samples = shards::samples(self.batch, self.shards, shard).len();

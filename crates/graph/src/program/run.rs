@@ -1,6 +1,7 @@
 //! How a program carries out its plan.
 
 use std::mem::take;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +9,7 @@ use kernels::Float;
 
 use super::buffer::Buffer;
 use super::context::TaskOutput;
+use super::exchange::Exchange;
 use super::input_source::check_shapes;
 use super::options::RunArgs;
 use super::plan::{Chunk, Storage};
@@ -113,7 +115,8 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// The gradients of the parameters, each chunk by one thread, from the tiles of each shard in order; then `update`.
+    /// The gradients of the parameters, each chunk by one thread, from the tiles of each shard in order; then `update`. With
+    /// other processes, those of this one's chunks.
     pub(super) fn run_chunks<const N: usize>(
         &mut self,
         run: &RunArgs<'_, T>,
@@ -125,37 +128,48 @@ impl<T: Float> Program<T> {
         }
         let mut gradients = take(&mut self.gradients);
         check_lens(&gradients, &vectors);
-        let context = self.context(run);
-        let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
+        let (context, workers) = (self.context(run), &self.workers);
+        let own = self.own_chunks();
+        let bounds = self.plan.bounds_of(&own);
+        let [_, received] = &self.exchanged;
         let make = |c: usize, dx: &mut [T], vectors: [&mut [T]; N], worker: &Mutex<Worker<T>>| {
-            let chunk = &self.plan.chunks[c];
+            let (chunk, start) = (&self.plan.chunks[own.start + c], bounds[c] - bounds[0]);
             if chunk.is_frozen {
                 return;
             }
             Times::count(run.times, chunk.parameter, Direction::Backward, || {
-                if self.exchange.is_none() && self.is_summed(chunk) {
+                if self.is_summed(chunk) {
                     let mut worker = (self.plan.shards > 1).then(|| lock(worker));
                     let scratch = worker.as_mut().map_or(&mut [][..], |worker| &mut worker.scratch);
-                    context.sum_chunk(chunk, context.own_tree(), !chunk.clear, dx, scratch);
+                    match &self.exchange {
+                        None => {
+                            context.sum_chunk(chunk, context.own_tree(), !chunk.clear, dx, scratch);
+                        }
+                        Some(exchange) => {
+                            exchange.sum_received(received, start, !chunk.clear, dx, scratch);
+                        }
+                    }
                 }
                 let squares = kernels::sum_of_squares(dx).to_bits();
-                self.chunk_squares[c].store(squares, Ordering::Relaxed);
+                self.chunk_squares[own.start + c].store(squares, Ordering::Relaxed);
             });
             update(chunk.piece(), dx, vectors);
         };
         run.pool().split_with(&mut gradients, vectors, bounds, workers, make);
         self.gradients = gradients;
+        if let Some(exchange) = &self.exchange {
+            exchange.gather_squares(&self.chunk_squares);
+        }
     }
 
-    /// The gradients of the parameters, if other processes have some of the shards.
+    /// Receives the gradients of all branches for the chunks of this process, if other processes have some of the shards.
     fn exchange_gradients(&mut self, run: &RunArgs<'_, T>) {
-        let mut gradients = take(&mut self.gradients);
         let [mut own, mut received] = take(&mut self.exchanged);
         let exchange = self.exchange.as_ref().expect("asked for with other processes only");
         let (context, chunks) = (self.context(run), &self.plan.chunks);
         let (bounds, workers) = (&self.plan.chunk_bounds, &self.workers);
         for (own, shards) in
-            own.chunks_exact_mut(gradients.len().max(1)).zip(exchange.own_branches())
+            own.chunks_exact_mut(self.gradients.len().max(1)).zip(exchange.own_branches())
         {
             let bounds_of_tree = &self.shard_bounds[shards.start..=shards.end];
             let tree = SumTree { bounds: bounds_of_tree, known: &[] };
@@ -166,20 +180,12 @@ impl<T: Float> Program<T> {
             });
         }
         exchange.exchange_gradients(&own, &mut received);
-        let own_chunks = exchange.own_chunks();
-        let bounds = &bounds[own_chunks.start..=own_chunks.end];
-        let start = bounds[0];
-        run.pool().split_with(&mut gradients, [], bounds, workers, |c, dx, [], worker| {
-            let chunk = &chunks[own_chunks.start + c];
-            if self.is_summed(chunk) {
-                let offset = bounds[c] - start;
-                let scratch = &mut lock(worker).scratch;
-                exchange.sum_received(&received, offset, !chunk.clear, dx, scratch);
-            }
-        });
-        exchange.collect(&mut gradients);
         self.exchanged = [own, received];
-        self.gradients = gradients;
+    }
+
+    /// The chunks of the gradient that this process makes and updates.
+    pub(super) fn own_chunks(&self) -> Range<usize> {
+        self.exchange.as_ref().map_or(0..self.plan.chunks.len(), Exchange::own_chunks)
     }
 
     /// Whether tiles have parts of the gradient of a chunk.

@@ -48,7 +48,8 @@ impl<T: Float> OpTrial<'_, T> {
         compile: impl FnOnce(Graph<T>, &Compile) -> Result<Program<T>, CompileError>,
     ) -> Vec<T> {
         let options = Compile { loss: Some(self.loss), ..Compile::default() };
-        let program = self.compiled_by(options, compile);
+        let mut program = self.compiled_by(options, compile);
+        program.gather_gradients();
         [program.gradients(), &[program.scalar(self.loss)]].concat()
     }
 }

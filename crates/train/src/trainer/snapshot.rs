@@ -45,6 +45,7 @@ impl Trainer {
         is_planned: bool,
         is_given_up: &mut dyn FnMut() -> bool,
     ) -> Option<EvaluatedParts> {
+        self.gather();
         let validation = match self.validation {
             Some(_) => Some(self.evaluate_part(Part::Validation, is_given_up)?),
             None => None,

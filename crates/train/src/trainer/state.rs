@@ -40,7 +40,12 @@ impl Trainer {
     /// assert_eq!(second.step()?, first.step()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// Of one of several processes that does not [have](Self::has_state) it now.
     pub fn state(&self) -> TrainerState {
+        assert!(self.is_gathered, "the other processes have pieces of the state");
         let vectors = self.memory.vectors().into_iter();
         TrainerState {
             trained: self.current.clone(),

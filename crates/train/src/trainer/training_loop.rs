@@ -26,6 +26,9 @@ pub trait Observer {
 
 /// Commands that are obeyed between two steps.
 const MAX_COMMANDS: usize = 64;
+/// Steps after which several processes collect their pieces of the state, if the experiment does not say when it is saved: a
+/// checkpoint by the clock waits for that. Two vectors beside the parameters are then one exchange of fifty.
+const GATHER_EVERY: u64 = 50;
 /// Snapshots of a run at most, besides those of pauses: as many as a chart has columns to show them.
 const MOST_SNAPSHOTS: u64 = 250;
 
@@ -66,6 +69,7 @@ impl Trainer {
         let reason = training.steps(n_steps);
         if reason == Reason::Interrupted {
             let TrainingLoop { trainer, observers, .. } = &mut training;
+            trainer.gather();
             observers.iter_mut().for_each(|observer| observer.interrupted(trainer));
         }
         // After a step that could not be done, the last batch belongs to no update.
@@ -148,6 +152,7 @@ impl TrainingLoop<'_, '_> {
     /// Reports a snapshot, unless that has been done since the last step.
     fn snapshot(&mut self) {
         if self.snapshot_at.replace(self.trainer.step) != Some(self.trainer.step) {
+            self.trainer.program.gather_gradients();
             self.tell(&Event::Snapshot(self.trainer.snapshot()));
         }
     }
@@ -196,6 +201,7 @@ impl TrainingLoop<'_, '_> {
         let interval = train.evaluation_interval(self.trainer.batches.dataset.len());
         // Snapshots fall on steps that are reported.
         let apart = n_steps.div_ceil(MOST_SNAPSHOTS).next_multiple_of(train.report_every);
+        let gather_every = train.checkpoint_every.unwrap_or(GATHER_EVERY);
         if self.trainer.is_stagnant() {
             // The run that continues had ended, and nobody has noticed.
             return Reason::StoppedEarly;
@@ -215,6 +221,9 @@ impl TrainingLoop<'_, '_> {
             match step {
                 Ok(step) => self.tell(&Event::StepFinished(step)),
                 Err(not_finite) => return Reason::NotFinite(not_finite),
+            }
+            if next.is_multiple_of(gather_every) {
+                self.trainer.gather();
             }
             if next.is_multiple_of(apart) {
                 self.snapshot();

@@ -149,7 +149,8 @@ impl Trainer {
             is_finite
         };
         if let Some(whole) = whole.as_mut().filter(|_| is_finite) {
-            let [parameters, averaged, slow, state @ ..] = vectors;
+            let [parameters, averaged, slow, state @ ..] = reborrow(&mut vectors);
+            program.gather_gradients();
             whole.update(&self.pool, info, parameters, program.gradients(), state);
             if train.lookahead.is_some() || train.ema.is_some() {
                 program.update(pool, [parameters, averaged, slow], |piece, _, vectors| {
@@ -160,7 +161,26 @@ impl Trainer {
                 });
             }
         }
+        if is_finite {
+            program.gather(vectors[0]);
+            self.is_gathered = program.group().is_none();
+        }
         is_finite
+    }
+
+    /// Collects what each of several processes keeps and updates of its own pieces of the parameters only: what the optimizer
+    /// keeps, slow and averaged weights. All processes call it together.
+    pub(super) fn gather(&mut self) {
+        if self.is_gathered {
+            return;
+        }
+        let Self { program, memory, averaged, .. } = self;
+        let averaged = averaged.as_mut().map(|averaged| &mut averaged.parameters[..]);
+        let n = program.gradients().len();
+        // What belongs to whole matrices is updated by every process.
+        let kept = memory.vectors_mut().into_values().filter(|vector| vector.len() == n);
+        kept.chain(averaged).for_each(|vector| program.gather(vector));
+        self.is_gathered = true;
     }
 }
 

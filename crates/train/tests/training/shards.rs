@@ -1,15 +1,16 @@
 //! Training in shards: bytes that depend on their number, and on nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data::{Dataset, Features, Targets};
 use events::Event;
-use gradus_train::{TrainError, Trainer};
+use gradus_train::{Observer, TrainError, Trainer};
 use graph::testing::thread_group::in_threads;
 use graph::{Compile, MemoryLimit, Pool};
 use nn::{Mode, Objective};
 use random_networks::{RandomTrial, SEEDS, network};
-use runs::{Experiment, Split, presets};
+use runs::{Experiment, Split, TrainerState, presets};
 
 use crate::made_up::{EventCollector, run};
 
@@ -55,9 +56,9 @@ fn presets_have_bytes_of_their_own_for_each_number_of_shards_and_the_same_for_an
     }
 }
 
-/// Everything that a process reports of a run of three steps but the time, as text, since NaN does not equal itself; and the
-/// digest of the weights after them.
-fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<String>, String) {
+/// Everything that a process reports of a run but the time, as text, since NaN does not equal itself; and what it has after
+/// the last step, numbers as their bits.
+fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<String>, Vec<(String, Vec<u32>)>) {
     let mut trainer = trainer.unwrap_or_else(|error| panic!("{error}"));
     let (_, EventCollector { mut events, .. }) = run(&mut trainer, None);
     events.retain(|event| !matches!(event, Event::RunStarted(_) | Event::RunFinished(_)));
@@ -67,13 +68,32 @@ fn reported(trainer: Result<Trainer, TrainError>) -> (Vec<String>, String) {
         }
         format!("{event:?}")
     });
-    (reported.collect(), trainer.saved().weights_digest())
+    let TrainerState { trained, averaged, vectors, .. } = trainer.state();
+    let models = [Some(trained), averaged].into_iter().flatten();
+    let models = models.flat_map(|model| [model.parameters, model.running_statistics]);
+    let models = models.map(|numbers| ("model".to_owned(), numbers));
+    let state = models.chain(vectors).map(|(name, numbers)| {
+        let bits = numbers.into_iter().map(f32::to_bits);
+        (name, bits.collect())
+    });
+    (reported.collect(), state.collect())
 }
 
 #[test]
 fn processes_report_and_train_the_same_bytes_as_one() {
-    for name in PRESETS {
-        let mut experiment = preset(name);
+    let around = [
+        ("train.clip", "{ norm = 0.5 }"),
+        ("train.lookahead", "{ steps = 2 }"),
+        ("train.ema", "{ decay = 0.8 }"),
+    ];
+    let with = |optimizer| [&[("train.optimizer", optimizer)], &around[..]].concat();
+    let changed = [("five-relu", with("adamw")), ("conv-dropout", with("muon"))];
+    let cases = PRESETS.map(|name| (name, Vec::new())).into_iter().chain(changed);
+    for (name, settings) in cases {
+        let settings = settings.iter().map(|&(path, value)| (path.to_owned(), value.to_owned()));
+        let text = presets::find(name).unwrap().text;
+        let mut experiment =
+            Experiment::parse_with(name, text, &settings.collect::<Vec<_>>()).unwrap();
         let train = &mut experiment.train;
         (train.batch, train.shards, train.report_every) = (13, 8, 1);
         (train.epochs, train.steps) = (None, Some(3));
@@ -87,8 +107,52 @@ fn processes_report_and_train_the_same_bytes_as_one() {
                 reported(Trainer::in_group(experiment.clone(), parts(), pool, bytes, group))
             });
             for (rank, found) in found.into_iter().enumerate() {
-                assert_eq!(found, expected, "{name}: process {rank} of {n}, {threads} threads");
+                let place = format!("{name}: process {rank} of {n}, {threads} threads");
+                assert_eq!(found.0, expected.0, "{place}");
+                assert!(found.1 == expected.1, "{place}: another state");
             }
+        }
+    }
+}
+
+#[test]
+fn a_process_has_the_state_when_it_is_saved() {
+    let mut experiment = preset("five-relu");
+    let train = &mut experiment.train;
+    (train.batch, train.shards, train.epochs, train.steps) = (13, 4, None, Some(20));
+    (train.checkpoint_every, train.evaluate_every) = (Some(8), Some(1000));
+    let parts = || Split { train: digits(), test: digits() };
+    let states_of = |mut trainer: Trainer| {
+        let mut states = StateCollector::default();
+        trainer.run(None, &mut [&mut states]);
+        states.0
+    };
+    let alone = states_of(Trainer::new(experiment.clone(), parts(), Pool::new(1)).unwrap());
+    let of_processes = in_threads(3, |group| {
+        let bytes = MemoryLimit::default().bytes;
+        states_of(
+            Trainer::in_group(experiment.clone(), parts(), Pool::new(1), bytes, group).unwrap(),
+        )
+    });
+    for states in of_processes {
+        assert_eq!(states.keys().collect::<Vec<_>>(), [&0, &8, &16], "of 20 steps");
+        for (step, vectors) in states {
+            assert!(vectors == alone[&step], "after step {step}");
+        }
+    }
+}
+
+/// What the optimizer keeps after each step after which the trainer has all of it.
+#[derive(Default)]
+struct StateCollector(BTreeMap<u64, BTreeMap<String, Vec<f32>>>);
+
+impl Observer for StateCollector {
+    fn event(&mut self, _event: &Event, _trainer: &Trainer) {}
+
+    fn between_steps(&mut self, trainer: &Trainer) {
+        if trainer.has_state() {
+            let state = trainer.state();
+            self.0.insert(state.progress.step, state.vectors);
         }
     }
 }

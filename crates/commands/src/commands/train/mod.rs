@@ -136,29 +136,23 @@ impl TrainArgs {
         ]
     }
 
+    /// In one of several processes, one that trains with the others.
     fn trainer(
         &self,
+        cluster: Option<&Cluster>,
         experiment: &Experiment,
         parts: Parts,
         pool: Arc<Pool>,
     ) -> Result<Trainer, TrainError> {
-        match self.memory_limit {
-            Some(bytes) => Trainer::with_memory_limit(experiment.clone(), parts, pool, bytes),
-            None => Trainer::new(experiment.clone(), parts, pool),
-        }
-    }
-
-    /// As [`trainer`](Self::trainer), of one of several processes that train together.
-    fn trainer_in(
-        &self,
-        cluster: &Cluster,
-        experiment: &Experiment,
-        parts: Parts,
-        pool: Arc<Pool>,
-    ) -> Result<Trainer, TrainError> {
+        let experiment = experiment.clone();
         let bytes = self.memory_limit.unwrap_or(MemoryLimit::default().bytes);
-        let group = Arc::clone(cluster.group());
-        Trainer::in_group(experiment.clone(), parts, pool, bytes, group)
+        match cluster {
+            None => Trainer::with_memory_limit(experiment, parts, pool, bytes),
+            Some(cluster) => {
+                let group = Arc::clone(cluster.group());
+                Trainer::in_group(experiment, parts, pool, bytes, group)
+            }
+        }
     }
 }
 
@@ -204,9 +198,12 @@ fn prepare(args: &TrainArgs, cluster: Option<&Cluster>) -> anyhow::Result<Prepar
     let settings = args.settings();
     let read = match &continued {
         Some(continued) => args.experiment.read_over(&continued.experiment(), &settings)?,
-        None => args.experiment.read(&settings)?,
+        None => args.experiment.read_quietly(&settings)?,
     };
     let experiment = &read.experiment;
+    if is_first {
+        warn(&experiment.model.warnings());
+    }
     let parts = read.open_data()?;
     if is_first {
         warn(&parts.warnings());
@@ -217,10 +214,7 @@ fn prepare(args: &TrainArgs, cluster: Option<&Cluster>) -> anyhow::Result<Prepar
         parts.test.name()
     );
     let pool = Arc::new(Pool::new(args.threads.count_in(cluster)));
-    let trainer = match cluster {
-        Some(cluster) => args.trainer_in(cluster, experiment, parts, pool),
-        None => args.trainer(experiment, parts, pool),
-    };
+    let trainer = args.trainer(cluster, experiment, parts, pool);
     let mut trainer = trainer.map_err(|error| read.locate(error))?;
     let stopped = continued.map(|continued| continued.give(&mut trainer)).transpose()?.flatten();
     Ok(Prepared { trainer, stopped })

@@ -95,7 +95,7 @@ pub(super) fn run(args: &TrainArgs, data: &Path, out: &mut dyn Write) -> anyhow:
     } else {
         say(&format!("training takes about {}", duration(seconds)));
     }
-    let mut trainer = args.trainer(&experiment, parts.clone(), Arc::clone(&pool))?;
+    let mut trainer = args.trainer(None, &experiment, parts.clone(), Arc::clone(&pool))?;
     let mut show = |trained: &RecordedRun<'_>, out: &mut dyn Write| {
         let mut file = trained.path.as_os_str().to_owned();
         file.push(".toml");
@@ -141,7 +141,7 @@ fn estimate(
     parts: &Parts,
     pool: &Arc<Pool>,
 ) -> anyhow::Result<f64> {
-    let mut trainer: Trainer = args.trainer(experiment, parts.clone(), Arc::clone(pool))?;
+    let mut trainer: Trainer = args.trainer(None, experiment, parts.clone(), Arc::clone(pool))?;
     let begin = Instant::now();
     trainer.evaluate();
     let evaluation = begin.elapsed().as_secs_f64();
