@@ -41,20 +41,23 @@ pub(crate) fn consecutive(lengths: impl Iterator<Item = usize>) -> (Vec<Range<us
     (parts, end)
 }
 
-/// Splits what is exchanged into rounds, each of at most `most` bytes of each part.
+/// Parts of a vector, which do not overlap, each with its place among them; without those that are empty.
 #[cfg(any(test, feature = "mpi"))]
-pub(crate) fn rounds(
+pub(crate) fn split_parts<'v>(
+    vector: &'v mut [u8],
     parts: &[Range<usize>],
-    most: usize,
-) -> impl Iterator<Item = Vec<Range<usize>>> {
-    let longest = parts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    (0..longest.div_ceil(most)).map(move |round| {
-        let cut = |part: &Range<usize>| {
-            let at = |n: usize| part.start + (n * most).min(part.len());
-            at(round)..at(round + 1)
-        };
-        parts.iter().map(cut).collect()
-    })
+) -> Vec<(usize, &'v mut [u8])> {
+    let mut parts: Vec<_> = parts.iter().enumerate().filter(|(_, part)| !part.is_empty()).collect();
+    parts.sort_by_key(|(_, part)| part.start);
+    let (mut rest, mut begin) = (vector, 0);
+    let split = |(place, part): (usize, &Range<usize>)| {
+        let (_, after) = std::mem::take(&mut rest).split_at_mut(part.start - begin);
+        begin = part.end;
+        let (part, after) = after.split_at_mut(part.len());
+        rest = after;
+        (place, part)
+    };
+    parts.into_iter().map(split).collect()
 }
 
 /// What the process of rank 0 has, for all of them. The others call it with anything.
@@ -85,18 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn rounds_cover_each_part_in_order_and_none_exceeds_the_most() {
-        let parts = [0..7, 7..7, 7..9, 20..29];
-        for most in 1..=10 {
-            let mut reached = parts.each_ref().map(|part| part.start);
-            for round in rounds(&parts, most) {
-                for (part, reached) in round.into_iter().zip(&mut reached) {
-                    assert!(part.start == *reached && part.len() <= most, "{part:?} of {most}");
-                    *reached = part.end;
-                }
-            }
-            assert_eq!(reached, parts.each_ref().map(|part| part.end), "at most {most}");
-        }
-        assert_eq!(rounds(&[3..3, 3..3], 4).count(), 0);
+    fn parts_are_found_in_any_order_with_gaps_between_them() {
+        let mut vector: Vec<u8> = (0..10).collect();
+        let found = split_parts(&mut vector, &[6..9, 2..2, 0..1, 3..6]);
+        let expected: [(usize, &[u8]); 3] = [(2, &[0]), (3, &[3, 4, 5]), (0, &[6, 7, 8])];
+        assert!(found.iter().map(|(place, part)| (*place, &**part)).eq(expected));
+        assert!(split_parts(&mut [], &[0..0, 0..0]).is_empty());
     }
 }

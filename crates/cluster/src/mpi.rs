@@ -14,10 +14,12 @@ use mpi::topology::{Communicator as _, SimpleCommunicator};
 use mpi::{Count, Threading};
 
 use crate::launch::ClusterError;
-use crate::messages::{Mailbox, consecutive, rounds};
+use crate::messages::{Mailbox, split_parts};
 
-/// Bytes that are exchanged at once at most, by all processes together: MPI counts them by a number of 32 bits.
+/// Bytes of a message at most: MPI counts them by a number of 32 bits.
 const MOST_BYTES: usize = 1 << 30;
+/// Bytes of all parts that the library collects in the least time.
+const SMALL: usize = 1 << 13;
 
 /// The MPI library, which is ended when this is dropped.
 pub(crate) struct MpiLibrary {
@@ -47,7 +49,7 @@ impl MpiLibrary {
     pub(crate) fn group(&self) -> Arc<dyn ProcessGroup> {
         let world = SimpleCommunicator::world();
         let [rank, size] = [world.rank(), world.size()].map(|n| n as usize);
-        Arc::new(MpiGroup { rank, size, most_bytes: MOST_BYTES, calling: Mutex::new(()) })
+        Arc::new(MpiGroup { rank, size, calling: Mutex::new(()) })
     }
 
     pub(crate) fn mailbox(&self) -> Arc<dyn Mailbox> {
@@ -99,19 +101,49 @@ impl Drop for MpiLibrary {
 struct MpiGroup {
     rank: usize,
     size: usize,
-    most_bytes: usize,
     /// The library is asked by one thread at a time.
     calling: Mutex<()>,
 }
 
 impl MpiGroup {
-    fn gather(&self, all: &mut [u8], parts: &[Range<usize>]) {
+    /// Collects small parts by the library, which takes few rounds for many processes.
+    fn gather_small(&self, all: &mut [u8], parts: &[Range<usize>]) {
         let own = all[parts[self.rank].clone()].to_vec();
-        let count = |n: usize| Count::try_from(n).expect("at most MOST_BYTES");
+        let count = |n: usize| Count::try_from(n).expect("at most SMALL bytes");
         let counts: Vec<Count> = parts.iter().map(|part| count(part.len())).collect();
         let starts: Vec<Count> = parts.iter().map(|part| count(part.start)).collect();
         let mut received = PartitionMut::new(all, counts, starts);
         SimpleCommunicator::world().all_gather_varcount_into(&own[..], &mut received);
+    }
+
+    /// Sends and receives between this process and others, by rank, all at the same time and without copies of its own.
+    fn exchange<'v>(
+        &self,
+        sent: impl Iterator<Item = (usize, &'v [u8])>,
+        received: impl Iterator<Item = (usize, &'v mut [u8])>,
+    ) {
+        let world = SimpleCommunicator::world();
+        mpi::request::scope(|scope| {
+            let process = |rank: usize| world.process_at_rank(rank as i32);
+            // Both sides cut a message at the same places, and messages between two processes stay in order.
+            let mut requests = Vec::new();
+            for (rank, part) in received {
+                let pieces = part.chunks_mut(MOST_BYTES);
+                requests
+                    .extend(pieces.map(|piece| process(rank).immediate_receive_into(scope, piece)));
+            }
+            let mut sending = Vec::new();
+            for (rank, part) in sent {
+                let pieces = part.chunks(MOST_BYTES);
+                sending.extend(pieces.map(|piece| process(rank).immediate_send(scope, piece)));
+            }
+            for request in requests {
+                request.wait();
+            }
+            for request in sending {
+                request.wait();
+            }
+        });
     }
 }
 
@@ -126,18 +158,14 @@ impl ProcessGroup for MpiGroup {
 
     fn all_gather_bytes(&self, all: &mut [u8], parts: &[Range<usize>]) {
         let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() <= self.most_bytes {
-            return self.gather(all, parts);
+        if all.len() <= SMALL {
+            return self.gather_small(all, parts);
         }
-        for parts in rounds(parts, self.most_bytes / self.size) {
-            let (places, length) = consecutive(parts.iter().map(ExactSizeIterator::len));
-            let mut piece = vec![0; length];
-            piece[places[self.rank].clone()].copy_from_slice(&all[parts[self.rank].clone()]);
-            self.gather(&mut piece, &places);
-            for (part, place) in parts.into_iter().zip(places) {
-                all[part].copy_from_slice(&piece[place]);
-            }
-        }
+        let (own, others): (Vec<_>, Vec<_>) =
+            split_parts(all, parts).into_iter().partition(|(rank, _)| *rank == self.rank);
+        let own: &[u8] = own.into_iter().next().map_or(&[], |(_, part)| part);
+        let to = (0..self.size).filter(|&rank| rank != self.rank);
+        self.exchange(to.map(|rank| (rank, own)), others.into_iter());
     }
 
     fn all_to_all_bytes(
@@ -148,42 +176,10 @@ impl ProcessGroup for MpiGroup {
         from: &[Range<usize>],
     ) {
         let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
-        let world = SimpleCommunicator::world();
-        let mut parts: Vec<_> =
-            from.iter().enumerate().filter(|(_, part)| !part.is_empty()).collect();
-        parts.sort_by_key(|(_, part)| part.start);
-        let (mut rest, mut begin) = (received, 0);
-        mpi::request::scope(|scope| {
-            let mut requests = Vec::new();
-            // Both sides cut a message at the same places, and messages between two processes stay in order.
-            for (rank, part) in parts {
-                let (_, after) = rest.split_at_mut(part.start - begin);
-                begin = part.end;
-                let (part, after) = after.split_at_mut(part.len());
-                rest = after;
-                if rank == self.rank {
-                    part.copy_from_slice(&send[to[rank].clone()]);
-                    continue;
-                }
-                let process = world.process_at_rank(rank as i32);
-                for piece in part.chunks_mut(self.most_bytes) {
-                    requests.push(process.immediate_receive_into(scope, piece));
-                }
-            }
-            let others = to.iter().enumerate().filter(|(rank, _)| *rank != self.rank);
-            let sent: Vec<_> = others
-                .flat_map(|(rank, part)| {
-                    let process = world.process_at_rank(rank as i32);
-                    let pieces = send[part.clone()].chunks(self.most_bytes);
-                    pieces.map(move |piece| process.immediate_send(scope, piece))
-                })
-                .collect();
-            for request in requests {
-                request.wait();
-            }
-            for request in sent {
-                request.wait();
-            }
-        });
+        received[from[self.rank].clone()].copy_from_slice(&send[to[self.rank].clone()]);
+        let sent = to.iter().enumerate().filter(|(rank, _)| *rank != self.rank);
+        let sent = sent.map(|(rank, part)| (rank, &send[part.clone()]));
+        let received = split_parts(received, from).into_iter();
+        self.exchange(sent, received.filter(|(rank, _)| *rank != self.rank));
     }
 }

@@ -1,6 +1,6 @@
 //! How long exchanges take: a time for each, and a time for each byte.
 
-use super::scaling::{ExchangeTime, HostStep};
+use super::measured::{ExchangeTime, HostStep};
 
 /// Of an exchange of a gradient: each process receives its part of all gradients, and then all sums.
 pub(super) struct ExchangeCost {
@@ -60,7 +60,7 @@ impl HostStep {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scaling::Place;
+    use super::super::measured::Place;
     use super::*;
 
     #[test]

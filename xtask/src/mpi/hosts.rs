@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use gradus::runs::presets;
 use serde_json::Value;
 
-use super::scaling::{HostStep, Measured, Place, RankStep, ScalingRuns};
+use super::measured::{HostStep, Place, RankStep, ScalingMeasurement};
+use super::scaling::ScalingRuns;
 use super::speed::measure_exchanges;
-use super::{Extent, LAUNCHER, Launcher};
+use super::{Extent, LAUNCHER, Launcher, parameters};
 use crate::process;
 
 /// Machines.
@@ -43,7 +45,7 @@ pub(super) fn run(launcher: &Launcher, _extent: Extent) -> anyhow::Result<Option
         if runs.host_steps().all(|step| step.preset != preset) {
             let step = host_step(launcher, &network, preset)?;
             println!("  {preset}: the same bytes on {HOSTS} hosts as on one");
-            runs.add(Measured::HostStep(step))?;
+            runs.add(ScalingMeasurement::HostStep(step))?;
         }
     }
     for preset in PRESETS {
@@ -55,7 +57,7 @@ pub(super) fn run(launcher: &Launcher, _extent: Extent) -> anyhow::Result<Option
             let seconds = share_step(launcher, preset, samples, CURVE_RANKS / ranks)?;
             println!("  {preset}: {samples} samples take {:.2} ms", 1e3 * seconds);
             let preset = preset.to_owned();
-            runs.add(Measured::RankStep(RankStep { preset, ranks, samples, seconds }))?;
+            runs.add(ScalingMeasurement::RankStep(RankStep { preset, ranks, samples, seconds }))?;
         }
     }
     runs.write_page()?;
@@ -81,7 +83,7 @@ fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow
         preset: preset.to_owned(),
         hosts: HOSTS,
         batch: BATCH,
-        parameters: launcher.parameters(Path::new(preset))?,
+        parameters: parameters(&presets::find(preset).context("a preset")?.experiment())?,
         alone: alone.step,
         together: long.step,
         share: share_step(launcher, preset, BATCH / HOSTS, SHARDS / HOSTS)?,
@@ -190,6 +192,9 @@ impl HostNetwork {
         let addresses: Vec<_> = (1..=hosts).map(|host| format!("10.77.0.{host}")).collect();
         let settings = [
             ("plm_rsh_agent", self.agent.to_str().unwrap_or_default()),
+            // Each machine is started from here, and answers here: the script enters namespaces from the outside.
+            ("plm_rsh_no_tree_spawn", "1"),
+            ("routed", "direct"),
             ("btl", "tcp,self"),
             ("pml", "ob1"),
             ("btl_tcp_if_include", "10.77.0.0/24"),

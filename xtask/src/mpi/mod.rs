@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, ensure};
+use gradus::nn::Mode;
+use gradus::runs::Experiment;
 use serde_json::Value;
 
 use crate::binary::{self, Profile};
@@ -15,6 +17,7 @@ mod bytes;
 mod cost;
 mod deaths;
 mod hosts;
+mod measured;
 mod refusals;
 mod scaling;
 mod speed;
@@ -176,14 +179,6 @@ impl Launcher {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Numbers that an experiment trains.
-    fn parameters(&self, experiment: &Path) -> anyhow::Result<f64> {
-        let mut command = Command::new(&self.binary);
-        command.arg("summary").arg(experiment).arg("--json");
-        let summary: Value = serde_json::from_str(&process::read(&mut command)?)?;
-        summary["parameters"].as_f64().context("parameters")
-    }
-
     /// Removes what was trained.
     fn clear(&self) -> anyhow::Result<()> {
         for entry in fs::read_dir(self.folder())? {
@@ -192,6 +187,11 @@ impl Launcher {
         }
         Ok(())
     }
+}
+
+/// Numbers that an experiment trains.
+fn parameters(experiment: &Experiment) -> anyhow::Result<f64> {
+    Ok(experiment.network(Mode::Train)?.graph.n_parameters() as f64)
 }
 
 /// Settings of Open MPI: for root, as in a container; and a store of PMIx without locks in shared memory, for which `mpirun`

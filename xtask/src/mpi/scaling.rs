@@ -9,6 +9,9 @@ use gradus::kernels::Isa;
 use serde::{Deserialize, Serialize};
 
 use super::cost::ExchangeCost;
+use super::measured::{
+    Compared, ExchangeTime, HostStep, Place, RankStep, ScalingMeasurement, SpeedPair,
+};
 use crate::table::{NOTHING, median, median_interval, replaced, short};
 use crate::{json_lines, machine, process};
 
@@ -24,7 +27,7 @@ struct ScalingRun {
     conditions: ScalingConditions,
     commit: String,
     #[serde(flatten)]
-    measured: Measured,
+    measured: ScalingMeasurement,
 }
 
 /// Only what was measured under the same conditions is compared, and continues what was begun.
@@ -36,86 +39,11 @@ struct ScalingConditions {
     crates: String,
 }
 
-/// What was measured.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "measured", rename_all = "snake_case")]
-pub(super) enum Measured {
-    Exchange(ExchangeTime),
-    Pair(SpeedPair),
-    HostStep(HostStep),
-    RankStep(RankStep),
-}
-
-/// How long processes take to exchange a gradient.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) struct ExchangeTime {
-    pub(super) place: Place,
-    pub(super) bytes: f64,
-    pub(super) seconds: f64,
-}
-
-/// Where processes are that exchange something.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Place {
-    /// Two on one machine.
-    OneMachine,
-    /// One on each of some hosts, which talk over TCP.
-    Hosts(usize),
-}
-
-/// What the runs of a pair differ in.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Compared {
-    Processes,
-    Shards,
-}
-
-/// Two runs, one after the other.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct SpeedPair {
-    pub(super) compared: Compared,
-    pub(super) network: String,
-    pub(super) batch: usize,
-    pub(super) parameters: f64,
-    /// Samples a second of one process or shard, and of more.
-    pub(super) one: f64,
-    pub(super) more: f64,
-}
-
-/// A step of a process on each of some hosts, and of one process alone.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct HostStep {
-    pub(super) preset: String,
-    pub(super) hosts: usize,
-    pub(super) batch: usize,
-    pub(super) parameters: f64,
-    /// Seconds of a step.
-    pub(super) alone: f64,
-    pub(super) together: f64,
-    /// Seconds of a step of one process that has the samples of one of them.
-    pub(super) share: f64,
-    /// Exchanges of a step.
-    pub(super) messages: f64,
-    /// Cores that all hosts share.
-    pub(super) cores: usize,
-}
-
-/// A step of one process of one thread that has the samples of one of `ranks`.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct RankStep {
-    pub(super) preset: String,
-    pub(super) ranks: usize,
-    pub(super) samples: usize,
-    pub(super) seconds: f64,
-}
-
 /// What was measured under the conditions of now.
 pub(super) struct ScalingRuns {
     conditions: ScalingConditions,
     commit: String,
-    runs: Vec<Measured>,
+    runs: Vec<ScalingMeasurement>,
 }
 
 impl ScalingRuns {
@@ -140,7 +68,7 @@ impl ScalingRuns {
     }
 
     /// Adds a line.
-    pub(super) fn add(&mut self, measured: Measured) -> anyhow::Result<()> {
+    pub(super) fn add(&mut self, measured: ScalingMeasurement) -> anyhow::Result<()> {
         let (conditions, commit) = (self.conditions.clone(), self.commit.clone());
         json_lines::append(RUNS, &ScalingRun { conditions, commit, measured: measured.clone() })?;
         self.runs.push(measured);
@@ -148,8 +76,8 @@ impl ScalingRuns {
     }
 
     pub(super) fn exchanges(&self, place: Place) -> Vec<ExchangeTime> {
-        let of = |run: &Measured| match run {
-            Measured::Exchange(time) if time.place == place => Some(*time),
+        let of = |run: &ScalingMeasurement| match run {
+            ScalingMeasurement::Exchange(time) if time.place == place => Some(*time),
             _ => None,
         };
         self.runs.iter().filter_map(of).collect()
@@ -162,21 +90,21 @@ impl ScalingRuns {
 
     fn all_pairs(&self, compared: Compared) -> impl Iterator<Item = &SpeedPair> {
         self.runs.iter().filter_map(move |run| match run {
-            Measured::Pair(pair) if pair.compared == compared => Some(pair),
+            ScalingMeasurement::Pair(pair) if pair.compared == compared => Some(pair),
             _ => None,
         })
     }
 
     pub(super) fn host_steps(&self) -> impl Iterator<Item = &HostStep> {
         self.runs.iter().filter_map(|run| match run {
-            Measured::HostStep(step) => Some(step),
+            ScalingMeasurement::HostStep(step) => Some(step),
             _ => None,
         })
     }
 
     pub(super) fn rank_steps(&self) -> impl Iterator<Item = &RankStep> {
         self.runs.iter().filter_map(|run| match run {
-            Measured::RankStep(step) => Some(step),
+            ScalingMeasurement::RankStep(step) => Some(step),
             _ => None,
         })
     }

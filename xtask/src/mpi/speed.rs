@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
+use gradus::runs::Experiment;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::scaling::{Compared, ExchangeTime, Measured, Place, ScalingRuns, SpeedPair};
-use super::{Extent, LAUNCHER, Launcher};
+use super::measured::{Compared, ExchangeTime, Place, ScalingMeasurement, SpeedPair};
+use super::scaling::ScalingRuns;
+use super::{Extent, LAUNCHER, Launcher, parameters};
 use crate::binary::{self, Profile};
 use crate::process;
 
@@ -74,15 +76,15 @@ pub(super) fn measure_exchanges(
     command.args(arguments).arg(program);
     let text = process::read(&mut launcher.prepare_idle(command))?;
     for line in text.lines() {
-        let Exchange { bytes, seconds } = serde_json::from_str(line)?;
-        runs.add(Measured::Exchange(ExchangeTime { place, bytes, seconds }))?;
+        let PrintedTime { bytes, seconds } = serde_json::from_str(line)?;
+        runs.add(ScalingMeasurement::Exchange(ExchangeTime { place, bytes, seconds }))?;
     }
     Ok(())
 }
 
 /// What the program of the exchanges prints.
 #[derive(Deserialize)]
-struct Exchange {
+struct PrintedTime {
     bytes: f64,
     seconds: f64,
 }
@@ -127,7 +129,8 @@ impl<'l> SpeedCase<'l> {
             let speed = self.speed(contestant, TRIED)?;
             *steps = (SECONDS * speed / self.batch as f64).ceil() as u64;
         }
-        let parameters = self.launcher.parameters(&self.file)?;
+        let text = fs::read_to_string(&self.file)?;
+        let parameters = parameters(&Experiment::parse(&self.network, &text)?)?;
         for pair in done..PAIRS {
             let mut found = [0.0; 2];
             // Which comes first alternates.
@@ -138,7 +141,7 @@ impl<'l> SpeedCase<'l> {
             let (network, batch) = (self.network.clone(), self.batch);
             println!("  {network}, batch {batch}, pair {}: {:.3}", pair + 1, more / one);
             let pair = SpeedPair { compared, network, batch, parameters, one, more };
-            runs.add(Measured::Pair(pair))?;
+            runs.add(ScalingMeasurement::Pair(pair))?;
         }
         Ok(())
     }

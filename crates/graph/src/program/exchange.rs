@@ -114,7 +114,7 @@ impl Exchange {
         add(out, all);
     }
 
-    /// Receives the gradients of all branches for the chunks of this process, of which `own` has those of its branches.
+    /// Receives the gradients of the other processes' branches for the chunks of this one; `own` has those of its branches.
     pub(super) fn exchange_gradients<T: Float>(&self, own: &[T], received: &mut [T]) {
         let rank = self.group.rank();
         let piece = self.pieces[rank].len();
@@ -122,32 +122,42 @@ impl Exchange {
         let most = self.of_rank.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
         for round in 0..most {
             let sends = round < self.of_rank[rank].len();
-            let to = |piece: &Range<usize>| match sends {
+            let to = |(of, piece): (usize, &Range<usize>)| match sends && of != rank {
                 true => round * n_parameters + piece.start..round * n_parameters + piece.end,
                 false => 0..0,
             };
-            let from = |branches: &Range<usize>| match round < branches.len() {
+            let from = |(of, branches): (usize, &Range<usize>)| match round < branches.len()
+                && of != rank
+            {
                 true => (branches.start + round) * piece..(branches.start + round + 1) * piece,
                 false => 0..0,
             };
-            let to: Vec<_> = self.pieces.iter().map(to).collect();
-            let from: Vec<_> = self.of_rank.iter().map(from).collect();
+            let to: Vec<_> = self.pieces.iter().enumerate().map(to).collect();
+            let from: Vec<_> = self.of_rank.iter().enumerate().map(from).collect();
             self.group.all_to_all(own, &to, received, &from);
         }
     }
 
-    /// Adds to `dx`, `offset` elements into this process's piece, the sum over all branches, or sets it to that.
-    pub(super) fn sum_received<T: Float>(
+    /// Adds to `dx`, `offset` elements into this process's piece, the sum over all branches, its own and those that it has
+    /// received, or sets it to that.
+    pub(super) fn sum_branches<T: Float>(
         &self,
-        received: &[T],
+        [own, received]: [&[T]; 2],
         offset: usize,
         adds: bool,
         dx: &mut [T],
         scratch: &mut [T],
     ) {
-        let piece = self.pieces[self.group.rank()].len();
+        let rank = self.group.rank();
+        let (piece, own_branches) = (&self.pieces[rank], &self.of_rank[rank]);
+        let n_parameters = own.len() / own_branches.len();
         self.tree().sum(adds, dx, scratch, |samples, adds, dx| {
-            let of_branch = &received[self.branch_of(&samples) * piece..][offset..][..dx.len()];
+            let branch = self.branch_of(&samples);
+            let all = match own_branches.contains(&branch) {
+                true => &own[(branch - own_branches.start) * n_parameters + piece.start..],
+                false => &received[branch * piece.len()..],
+            };
+            let of_branch = &all[offset..][..dx.len()];
             match adds {
                 true => add(dx, of_branch),
                 false => dx.copy_from_slice(of_branch),

@@ -131,7 +131,7 @@ impl<T: Float> Program<T> {
         let (context, workers) = (self.context(run), &self.workers);
         let own = self.own_chunks();
         let bounds = self.plan.bounds_of(&own);
-        let [_, received] = &self.exchanged;
+        let exchanged = self.exchanged.each_ref().map(|buffer| &buffer[..]);
         let make = |c: usize, dx: &mut [T], vectors: [&mut [T]; N], worker: &Mutex<Worker<T>>| {
             let (chunk, start) = (&self.plan.chunks[own.start + c], bounds[c] - bounds[0]);
             if chunk.is_frozen {
@@ -146,7 +146,7 @@ impl<T: Float> Program<T> {
                             context.sum_chunk(chunk, context.own_tree(), !chunk.clear, dx, scratch);
                         }
                         Some(exchange) => {
-                            exchange.sum_received(received, start, !chunk.clear, dx, scratch);
+                            exchange.sum_branches(exchanged, start, !chunk.clear, dx, scratch);
                         }
                     }
                 }
@@ -162,7 +162,7 @@ impl<T: Float> Program<T> {
         }
     }
 
-    /// Receives the gradients of all branches for the chunks of this process, if other processes have some of the shards.
+    /// Makes the gradients of this process's branches, and receives those of the others for its chunks.
     fn exchange_gradients(&mut self, run: &RunArgs<'_, T>) {
         let [mut own, mut received] = take(&mut self.exchanged);
         let exchange = self.exchange.as_ref().expect("asked for with other processes only");
