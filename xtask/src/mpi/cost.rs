@@ -2,7 +2,7 @@
 
 use super::measured::{ExchangeTime, HostStep};
 
-/// Of an exchange of a gradient: each process receives its part of all gradients, and then all sums.
+/// Of an exchange of a gradient: each process receives its part of all gradients, and then all parameters.
 pub(super) struct ExchangeCost {
     /// Seconds of one without bytes.
     pub(super) latency: f64,
