@@ -1,17 +1,17 @@
 //! Machines that talk over TCP: network namespaces that a bridge connects.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use gradus::runs::presets;
-use serde_json::Value;
 
 use super::measured::{HostStep, Place, RankStep, ScalingMeasurement};
 use super::scaling::ScalingRuns;
 use super::speed::measure_exchanges;
-use super::{Extent, LAUNCHER, Launcher, parameters};
+use super::timed::{TimedOutcome, TimedRun};
+use super::{Extent, Launcher, parameters};
 use crate::process;
 
 /// Machines.
@@ -68,9 +68,14 @@ pub(super) fn run(launcher: &Launcher, _extent: Extent) -> anyhow::Result<Option
 fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow::Result<HostStep> {
     let arguments = network.arguments(HOSTS);
     let [few, many] = STEPS;
-    let alone = HostRun::new(launcher, &[], preset, (BATCH, SHARDS), many)?;
-    let short = HostRun::new(launcher, &arguments, preset, (BATCH, SHARDS), few)?;
-    let long = HostRun::new(launcher, &arguments, preset, (BATCH, SHARDS), many)?;
+    let run = |arguments: &[String], steps| {
+        TimedRun { threads: 1, batch: BATCH, shards: SHARDS, steps }
+            .run(launcher, arguments, preset)
+    };
+    let alone = run(&[], many)?;
+    let short = run(&arguments, few)?;
+    let long = run(&arguments, many)?;
+    let step = |run: &TimedOutcome| BATCH as f64 / run.samples_per_second;
     ensure!(
         alone.digest == long.digest,
         "{preset}: {} on one host, {} on {HOSTS}",
@@ -84,8 +89,8 @@ fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow
         hosts: HOSTS,
         batch: BATCH,
         parameters: parameters(&presets::find(preset).context("a preset")?.experiment())?,
-        alone: alone.step,
-        together: long.step,
+        alone: step(&alone),
+        together: step(&long),
         share: share_step(launcher, preset, BATCH / HOSTS, SHARDS / HOSTS)?,
         messages: messages.context("processes_measured")? / (many - few) as f64,
         cores,
@@ -99,64 +104,12 @@ fn share_step(
     batch: usize,
     shards: usize,
 ) -> anyhow::Result<f64> {
-    let tried = HostRun::new(launcher, &[], preset, (batch, shards), STEPS[0])?;
-    let steps = (SECONDS / tried.step).ceil() as usize;
-    Ok(HostRun::new(launcher, &[], preset, (batch, shards), steps)?.step)
-}
-
-/// A run of a preset with a thread in each process.
-struct HostRun {
-    digest: String,
-    /// Seconds of a step.
-    step: f64,
-    /// Exchanges of the run, if there were several processes.
-    messages: Option<f64>,
-}
-
-impl HostRun {
-    /// Trains with processes that `arguments` of the launcher start, or alone if there are none.
-    fn new(
-        launcher: &Launcher,
-        arguments: &[String],
-        preset: &str,
-        (batch, shards): (usize, usize),
-        steps: usize,
-    ) -> anyhow::Result<Self> {
-        let mut command = match arguments {
-            [] => Command::new(&launcher.binary),
-            _ => Command::new(LAUNCHER),
-        };
-        if !arguments.is_empty() {
-            command.args(arguments).arg(&launcher.binary);
-        }
-        command.args(["train", preset, "--json", "--run", "run", "--threads", "1"]);
-        command.args(["--steps", &steps.to_string()]);
-        let settings = [format!("train.batch={batch}"), format!("train.shards={shards}")];
-        for setting in
-            settings.iter().map(|setting| &**setting).chain(["train.evaluate_every=1000000"])
-        {
-            command.args(["--set", setting]);
-        }
-        let summary: Value =
-            serde_json::from_str(&process::read(&mut launcher.prepare_idle(command))?)?;
-        let run = launcher.folder().join("run");
-        let messages = messages(&run)?;
-        fs::remove_dir_all(run)?;
-        Ok(Self {
-            digest: summary["weights_digest"].to_string(),
-            step: batch as f64
-                / summary["samples_per_second"].as_f64().context("samples_per_second")?,
-            messages,
-        })
-    }
-}
-
-/// The exchanges of a run, by the last line of its log that says them.
-fn messages(run: &Path) -> anyhow::Result<Option<f64>> {
-    let log = fs::read_to_string(run.join("events.jsonl"))?;
-    let events = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut measured = events.filter(|event| event["event"] == "processes_measured");
-    Ok(measured.next().and_then(|event| event["processes"][0]["messages"].as_f64()))
+    let step = |steps| {
+        let run = TimedRun { threads: 1, batch, shards, steps }.run(launcher, &[], preset)?;
+        anyhow::Ok(batch as f64 / run.samples_per_second)
+    };
+    let tried = step(STEPS[0])?;
+    step((SECONDS / tried).ceil() as usize)
 }
 
 /// Namespaces that a bridge connects, and what starts processes in them. Removed when it is dropped.

@@ -22,6 +22,7 @@ mod refusals;
 mod scaling;
 mod speed;
 mod sweeps;
+mod timed;
 
 /// What starts the processes.
 const LAUNCHER: &str = "mpirun";
@@ -131,19 +132,19 @@ impl Launcher {
         self.folder.path()
     }
 
-    /// What starts `ranks` processes; one is started by itself.
-    fn start(&self, ranks: usize) -> Command {
-        if ranks == 1 {
+    /// What starts the processes that `arguments` of `mpirun` say; without any, one process is started by itself.
+    fn launch(&self, arguments: &[String]) -> Command {
+        if arguments.is_empty() {
             return Command::new(&self.binary);
         }
         let mut command = Command::new(LAUNCHER);
-        command.args(["-n", &ranks.to_string()]).arg(&self.binary);
+        command.args(arguments).arg(&self.binary);
         command
     }
 
     /// The command of `ranks` processes.
     fn command(&self, ranks: usize, args: &[&str]) -> Command {
-        let mut command = self.start(ranks);
+        let mut command = self.launch(&launch_arguments(ranks));
         command.args(args);
         self.prepare(command)
     }
@@ -187,6 +188,11 @@ impl Launcher {
         }
         Ok(())
     }
+}
+
+/// Those of `mpirun` that start `ranks` processes; none for one.
+fn launch_arguments(ranks: usize) -> Vec<String> {
+    if ranks == 1 { Vec::new() } else { vec!["-n".into(), ranks.to_string()] }
 }
 
 /// Numbers that an experiment trains.

@@ -1,17 +1,15 @@
 //! How fast two processes of one thread are beside one of two threads, and what shards cost.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::Context as _;
 use gradus::runs::Experiment;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::measured::{Compared, ExchangeTime, Place, ScalingMeasurement, SpeedPair};
 use super::scaling::ScalingRuns;
-use super::{Extent, LAUNCHER, Launcher, parameters};
+use super::timed::TimedRun;
+use super::{Extent, LAUNCHER, Launcher, launch_arguments, parameters};
 use crate::binary::{self, Profile};
 use crate::process;
 
@@ -93,7 +91,7 @@ struct PrintedTime {
 struct SpeedCase<'l> {
     launcher: &'l Launcher,
     network: String,
-    file: PathBuf,
+    file: String,
     batch: usize,
 }
 
@@ -107,7 +105,8 @@ struct SpeedContestant {
 
 impl<'l> SpeedCase<'l> {
     fn new(launcher: &'l Launcher, network: &str, batch: usize) -> anyhow::Result<Self> {
-        let file = std::env::current_dir()?.join(format!("bench/networks/{network}.toml"));
+        let folder = std::env::current_dir()?;
+        let file = format!("{}/bench/networks/{network}.toml", folder.display());
         Ok(Self { launcher, network: network.to_owned(), file, batch })
     }
 
@@ -119,7 +118,7 @@ impl<'l> SpeedCase<'l> {
         runs: &mut ScalingRuns,
     ) -> anyhow::Result<()> {
         /// Enough to know how many steps take some seconds.
-        const TRIED: u64 = 20;
+        const TRIED: usize = 20;
         let done = runs.pairs(compared, &self.network, self.batch).len();
         if done >= PAIRS {
             return Ok(());
@@ -127,7 +126,7 @@ impl<'l> SpeedCase<'l> {
         let mut steps = [0; 2];
         for (steps, contestant) in steps.iter_mut().zip(contestants) {
             let speed = self.speed(contestant, TRIED)?;
-            *steps = (SECONDS * speed / self.batch as f64).ceil() as u64;
+            *steps = (SECONDS * speed / self.batch as f64).ceil() as usize;
         }
         let text = fs::read_to_string(&self.file)?;
         let parameters = parameters(&Experiment::parse(&self.network, &text)?)?;
@@ -147,20 +146,10 @@ impl<'l> SpeedCase<'l> {
     }
 
     /// Samples a second of training.
-    fn speed(&self, contestant: SpeedContestant, steps: u64) -> anyhow::Result<f64> {
+    fn speed(&self, contestant: SpeedContestant, steps: usize) -> anyhow::Result<f64> {
         let SpeedContestant { ranks, threads, shards } = contestant;
-        let mut command = self.launcher.start(ranks);
-        command.arg("train").arg(&self.file).args(["--json", "--run", "run"]);
-        command.args(["--steps", &steps.to_string(), "--threads", &threads.to_string()]);
-        let [batch, shards] =
-            [format!("train.batch={}", self.batch), format!("train.shards={shards}")];
-        for setting in [&*batch, &*shards, "train.evaluate_every=1000000"] {
-            command.args(["--set", setting]);
-        }
-        let mut command = self.launcher.prepare_idle(command);
-        command.stderr(Stdio::null());
-        let summary: Value = serde_json::from_str(&process::read(&mut command)?)?;
-        fs::remove_dir_all(self.launcher.folder().join("run"))?;
-        summary["samples_per_second"].as_f64().context("samples_per_second")
+        let run = TimedRun { threads, batch: self.batch, shards, steps };
+        let arguments = launch_arguments(ranks);
+        Ok(run.run(self.launcher, &arguments, &self.file)?.samples_per_second)
     }
 }
