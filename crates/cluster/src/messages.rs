@@ -21,24 +21,17 @@ pub(crate) fn gather_texts(group: &dyn ProcessGroup, own: &str) -> Vec<String> {
     lengths[8 * rank..][..8].copy_from_slice(&(own.len() as u64).to_le_bytes());
     let parts: Vec<Range<usize>> = (0..group.size()).map(|rank| 8 * rank..8 * rank + 8).collect();
     group.all_gather_bytes(&mut lengths, &parts);
-    let lengths = lengths.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes) as usize);
-    let (parts, length) = consecutive(lengths);
-    let mut all = vec![0; length];
+    let mut end = 0;
+    let part = |&length: &[u8; 8]| {
+        let start = end;
+        end += u64::from_le_bytes(length) as usize;
+        start..end
+    };
+    let parts: Vec<_> = lengths.as_chunks().0.iter().map(part).collect();
+    let mut all = vec![0; end];
     all[parts[rank].clone()].copy_from_slice(own.as_bytes());
     group.all_gather_bytes(&mut all, &parts);
     parts.into_iter().map(|part| String::from_utf8_lossy(&all[part]).into_owned()).collect()
-}
-
-/// Parts of these lengths one after the other, and the length of all.
-pub(crate) fn consecutive(lengths: impl Iterator<Item = usize>) -> (Vec<Range<usize>>, usize) {
-    let mut end = 0;
-    let part = |length| {
-        let start = end;
-        end += length;
-        start..end
-    };
-    let parts = lengths.map(part).collect();
-    (parts, end)
 }
 
 /// Parts of a vector, which do not overlap, each with its place among them; without those that are empty.

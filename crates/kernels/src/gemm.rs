@@ -9,7 +9,8 @@
 //! each row of its filters. And one `A` may be multiplied with a batch of evenly spaced `B`: the output
 //! positions along a row of an image. The weight gradient of a convolution sums over the contiguous axis of both
 //! operands: [`gemm_nt`]. Where one `A` is multiplied again and again, it is packed once: [`gemm_packed`]. And where
-//! each sample has a matrix of its own, the vectors run along the samples: [`gemm_interleaved`].
+//! each sample has a matrix of its own, the vectors run along the samples: [`gemm_interleaved`]. Products of parts of a batch
+//! are summed by a tree: [`gemm_tree`].
 //!
 //! # The path of a product
 //!
@@ -26,6 +27,7 @@ mod operands;
 mod packed;
 mod packing;
 mod peak;
+mod tree;
 
 pub use interleaved::{InterleavedMatrix, InterleavedSize, gemm_interleaved};
 pub use microkernel::MAX_BLOCK_ROWS;
@@ -35,6 +37,7 @@ use operands::GemmArgs;
 pub use operands::{GemmSize, Layout, MatrixA, MatrixB, MatrixC};
 pub use packed::{PackedMatrix, gemm_packed};
 pub use peak::peak_flops;
+pub use tree::{TreeTerm, gemm_tree};
 
 use crate::Float;
 

@@ -20,16 +20,33 @@ pub trait InstructionSet: Copy {
     type F32: Vector<Set = Self, Scalar = f32>;
     /// A register of `f64`.
     type F64: Vector<Set = Self, Scalar = f64>;
+
+    /// Runs a part of a kernel as a function of its own: the compiler needs minutes for one with hundreds of blocks.
+    fn call<K: Kernel>(self, part: K) -> K::Output;
 }
 
 macro_rules! instruction_set {
-    ($set:ident, $f32:ty, $f64:ty) => {
+    ($set:ident, $f32:ty, $f64:ty $(, $features:literal)?) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $set(());
 
         impl InstructionSet for $set {
             type F32 = $f32;
             type F64 = $f64;
+
+            #[inline(always)]
+            fn call<K: Kernel>(self, part: K) -> K::Output {
+                #[inline(never)]
+                $(#[target_feature(enable = $features)])?
+                fn compiled<K: Kernel>(part: K, set: $set) -> K::Output {
+                    part.run(set)
+                }
+                #[allow(unused_unsafe, reason = "a set that every machine has")]
+                // SAFETY: the token proves that the machine has the set.
+                unsafe {
+                    compiled(part, self)
+                }
+            }
         }
     };
 }
@@ -37,9 +54,14 @@ instruction_set!(Portable, portable::Array<f32, 4>, portable::Array<f64, 2>);
 #[cfg(target_arch = "aarch64")]
 instruction_set!(Neon, neon::F32x4, neon::F64x2);
 #[cfg(target_arch = "x86_64")]
-instruction_set!(Avx2, x86::F32x8, x86::F64x4);
+instruction_set!(Avx2, x86::F32x8, x86::F64x4, "avx2,fma,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
-instruction_set!(Avx512, x86::F32x16, x86::F64x8);
+instruction_set!(
+    Avx512,
+    x86::F32x16,
+    x86::F64x8,
+    "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2"
+);
 
 /// A vector register. A value of it proves that the machine has the instructions, as a token does.
 pub trait Vector: Copy {
@@ -80,10 +102,10 @@ pub trait Vector: Copy {
 }
 
 /// Code that is compiled for each instruction set.
-pub(crate) trait Kernel {
+pub trait Kernel {
+    /// What it returns.
     type Output;
     /// Whether it is compiled for AVX-512 too; else that runs what is compiled for AVX2.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "a set of x86-64"))]
     const HAS_AVX512: bool = true;
 
     /// Runs it. Must be `#[inline(always)]`, and so must all that it calls.

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use kernels::gemm::{
     GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, PackedMatrix,
-    gemm, gemm_nt, gemm_packed,
+    TreeTerm, gemm, gemm_nt, gemm_packed, gemm_tree,
 };
 use kernels::{MAX_LANES, add_row_sums, transpose};
 
@@ -195,10 +195,9 @@ impl<T: Float> Op<T> for MatMulOp {
             }
             (_, true) => {
                 Self::pack(dy, tile, pass.scratch);
-                let (weight, workspace) = (&shapes[WEIGHT], &*pass.scratch);
-                let columns = 0..tile.valid;
-                let rows = WeightRows { x: x[0], workspace, weight, tile, columns, adds };
-                Self::gradient_rows(rows, 0, dx);
+                let (columns, workspace) = (0..tile.valid, &*pass.scratch);
+                let rows = WeightRows { x: x[0], workspace, tile, columns };
+                Self::gradient_rows(&shapes[WEIGHT], &rows, 0, adds, dx);
             }
             (_, false) => {
                 // db[k, n] = Σ_m a[m, k] · dy[m, n]
@@ -250,19 +249,27 @@ pub(crate) struct RowsPass<'a, T> {
     pub(crate) adds: bool,
 }
 
-/// Some rows of the gradient of the weight, from one tile.
+/// What the gradient of the weight is made of, from one tile.
 #[derive(Clone, Debug)]
 pub(crate) struct WeightRows<'a, T> {
     /// The first operand.
     pub(crate) x: &'a [T],
     pub(crate) workspace: &'a [T],
-    /// The shape of the weight.
-    pub(crate) weight: &'a Shape,
     pub(crate) tile: Tile,
     /// The columns of the tile to be summed over.
     pub(crate) columns: Range<usize>,
-    /// Whether to add to what other tiles have left, or to set.
-    pub(crate) adds: bool,
+}
+
+impl<'a, T> WeightRows<'a, T> {
+    /// The first operand from a row on.
+    fn x_from(&self, row: usize) -> &'a [T] {
+        &self.x[row * self.tile.width + self.columns.start..]
+    }
+
+    /// The panels of the workspace from one on, which begins with feature `first` and has rows `ld` apart.
+    fn panels_from(&self, first: usize, ld: usize) -> &'a [T] {
+        &self.workspace[first * self.tile.valid + self.columns.start * ld..]
+    }
 }
 
 /// The passes of a layer row by row, where the second operand is a weight.
@@ -328,28 +335,61 @@ impl MatMulOp {
         multiply([rows, columns, n], weight, (dy, stride), MatrixC::new(dx, stride, adds));
     }
 
-    /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for some of the `k`.
-    pub(crate) fn gradient_rows<T: Float>(rows: WeightRows<'_, T>, first_row: usize, dx: &mut [T]) {
-        let [_, n] = matrix(rows.weight);
+    /// `db[k, n] = Σ_sample a[k, sample] · dy[sample, n]`, for the `k` from `first_row` on; it is added to `dx`, or `dx` is set
+    /// to it, as `adds` says.
+    pub(crate) fn gradient_rows<T: Float>(
+        weight: &Shape,
+        rows: &WeightRows<'_, T>,
+        first_row: usize,
+        adds: bool,
+        dx: &mut [T],
+    ) {
+        let [_, n] = matrix(weight);
         if dx.is_empty() {
             return;
         }
         let (Tile { width, valid, .. }, segment_len) = (rows.tile, rows.columns.len());
-        let x = &rows.x[first_row * width + rows.columns.start..];
         let (m, k_segments, whole) = (dx.len() / n, &[[0, 0]][..], n / PANEL);
         for (first, n_columns, batch_count) in [(0, PANEL, whole), (whole * PANEL, n % PANEL, 1)] {
             if n_columns * batch_count == 0 {
                 continue;
             }
             let ldb = whole_vectors(n_columns);
-            let panels = &rows.workspace[first * valid + rows.columns.start * ldb..];
-            let c = MatrixC::new(&mut dx[first..], n, rows.adds);
+            let values = rows.panels_from(first, ldb);
+            let c = MatrixC::new(&mut dx[first..], n, adds);
             gemm(
                 GemmSize { m, n: n_columns, k_segments, segment_len, batch_count },
-                MatrixA { values: x, layout: Layout::RowMajor, lda: width },
-                MatrixB { values: panels, ldb, batch_stride: n_columns * valid },
+                MatrixA { values: rows.x_from(first_row), layout: Layout::RowMajor, lda: width },
+                MatrixB { values, ldb, batch_stride: n_columns * valid },
                 MatrixC { batch_stride: n_columns, ..c },
             );
+        }
+    }
+
+    /// As [`gradient_rows`](Self::gradient_rows), for a sum by a tree.
+    pub(crate) fn gradient_tree<T: Float>(
+        weight: &Shape,
+        terms: &WeightTree<'_, T>,
+        first_row: usize,
+        adds: bool,
+        dx: &mut [T],
+    ) {
+        let [_, n] = matrix(weight);
+        if dx.is_empty() {
+            return;
+        }
+        let (m, mut tree) = (dx.len() / n, [TreeTerm::default(); MAX_TREE]);
+        for first in (0..n).step_by(PANEL) {
+            let n_columns = PANEL.min(n - first);
+            let ldb = whole_vectors(n_columns);
+            let mut len = 0;
+            for (to, (rows, joins)) in tree.iter_mut().zip(terms.iter().flatten()) {
+                let (a, b) = (rows.x_from(first_row), rows.panels_from(first, ldb));
+                let (lda, k) = (rows.tile.width, rows.columns.len());
+                *to = TreeTerm { a, lda, b, ldb, k, joins: *joins };
+                len += 1;
+            }
+            gemm_tree([m, n_columns], &tree[..len], (&mut dx[first..], n), adds);
         }
     }
 }
@@ -359,6 +399,11 @@ fn sums_samples(width: usize, weight: &Shape) -> bool {
     let [k, n] = matrix(weight);
     width >= 256 && (k < 8 || n < 12) && k * n <= 4096
 }
+
+/// The largest number of products in a tree.
+pub(crate) const MAX_TREE: usize = 64;
+/// A sum of products by a tree, then nothing: each with its joins, as [`TreeTerm::joins`] says.
+pub(crate) type WeightTree<'a, T> = [Option<(WeightRows<'a, T>, Option<usize>)>; MAX_TREE];
 
 /// Columns of a panel of the gradient of the result: whole vectors, and whole panels in a workspace.
 const PANEL: usize = 32;

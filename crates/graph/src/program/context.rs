@@ -16,7 +16,7 @@ use super::state::{RowParallelState, TileState, Worker};
 use super::task::{Task, TaskKind};
 use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
-use crate::ops::matmul::{MatMulOp, WEIGHT, WeightRows};
+use crate::ops::matmul::{MAX_TREE, MatMulOp, WeightRows};
 use crate::rows::add_or_set;
 use crate::shape::Shape;
 
@@ -324,6 +324,10 @@ impl<'a, T: Float> Context<'a, T> {
         scratch: &mut [T],
     ) {
         let part = self.plan.nodes[chunk.parameter].gradient_part;
+        let n_products = self.tiles_of(&tree.samples()).len() * chunk.by_rows.len();
+        if tree.bounds.len() > 2 && part.is_none() && (1..=MAX_TREE).contains(&n_products) {
+            return self.weight_tree(chunk, tree, adds, dx);
+        }
         tree.sum(adds, dx, scratch, |samples, mut adds, dx| {
             let tiles = self.tiles_of(&samples);
             if let Some(part) = part {
@@ -336,31 +340,59 @@ impl<'a, T: Float> Context<'a, T> {
         });
     }
 
-    /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them: by node, then by
-    /// tile.
+    /// Adds the weight gradients that are made in rows from some tiles to a chunk, or sets it to them.
     fn weight_rows(&self, chunk: &Chunk, tiles: Range<usize>, mut adds: bool, dx: &mut [T]) {
+        let (weight, first_row) = self.weight(chunk);
+        self.for_each_weight_rows(chunk, tiles, |rows| {
+            MatMulOp::gradient_rows(weight, &rows, first_row, replace(&mut adds, true), dx);
+        });
+    }
+
+    /// The same for the sum over a tree, all of it a few rows and columns at a time: whole chunks of each of its branches
+    /// would pass through the caches again and again.
+    fn weight_tree(&self, chunk: &Chunk, tree: SumTree<'_>, adds: bool, dx: &mut [T]) {
+        let (weight, first_row) = self.weight(chunk);
+        let mut terms = [const { None }; MAX_TREE];
+        let mut rest = terms.iter_mut();
+        tree.for_each_leaf(0, &mut |samples, joins| {
+            let mut last = None;
+            self.for_each_weight_rows(chunk, self.tiles_of(&samples), |rows| {
+                let to = rest.next().expect("counted before");
+                last = Some(to.insert((rows, None)));
+            });
+            last.expect("a leaf has samples").1 = Some(joins);
+        });
+        MatMulOp::gradient_tree(weight, &terms, first_row, adds, dx);
+    }
+
+    /// The shape of the weight of a chunk, and the row that the chunk begins with.
+    fn weight(&self, chunk: &Chunk) -> (&'a Shape, usize) {
+        let weight = self.graph.at(chunk.parameter).shape();
+        (weight, chunk.range.start / weight.dims().last().map_or(1, |&len| len.max(1)))
+    }
+
+    /// Calls `visit` with what a weight gradient that is made in rows is the sum of for some tiles: by node, then by tile.
+    fn for_each_weight_rows(
+        &self,
+        chunk: &Chunk,
+        tiles: Range<usize>,
+        mut visit: impl FnMut(WeightRows<'a, T>),
+    ) {
         let tiles = &self.tiles[tiles];
-        let columns = || tiles[0].columns.start..tiles[tiles.len() - 1].columns.end;
         for &i in &chunk.by_rows {
             let plan = &self.plan.nodes[i];
-            let weight = &plan.shapes[WEIGHT];
-            let row_len = weight.dims().last().map_or(1, |&len| len.max(1));
-            let first_row = chunk.range.start / row_len;
-            let mut make = |x: &[T], workspace: &[T], tile: Tile, columns: Range<usize>| {
-                let adds = replace(&mut adds, true);
-                let rows = WeightRows { x, workspace, weight, tile, columns, adds };
-                MatMulOp::gradient_rows(rows, first_row, dx);
-            };
             if plan.row_parallel.is_some() {
-                let layer = self.row_parallel_state(i);
-                make(&layer.x, &layer.workspace, layer.tile, columns());
+                let RowParallelState { x, workspace, tile, .. } = self.row_parallel_state(i);
+                let columns = tiles[0].columns.start..tiles[tiles.len() - 1].columns.end;
+                visit(WeightRows { x, workspace, tile: *tile, columns });
                 continue;
             }
-            let workspace = plan.workspace.expect("planned with a workspace");
+            let buffer = plan.workspace.expect("planned with a workspace");
+            let x = self.graph.at(i).operands()[0].index();
             for state in tiles {
-                let x = self.graph.at(i).operands()[0].index();
-                let x = self.value(x, Some(Local::of(state)));
-                make(x, &state.buffers[workspace], state.tile, 0..state.tile.valid);
+                let (x, tile) = (self.value(x, Some(Local::of(state))), state.tile);
+                let (workspace, columns) = (&state.buffers[buffer][..], 0..tile.valid);
+                visit(WeightRows { x, workspace, tile, columns });
             }
         }
     }

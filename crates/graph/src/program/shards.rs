@@ -43,7 +43,7 @@ pub(super) struct SumTree<'a> {
 
 impl<'a> SumTree<'a> {
     /// Its samples.
-    fn samples(self) -> Range<usize> {
+    pub(super) fn samples(self) -> Range<usize> {
         self.bounds[0]..self.bounds[self.bounds.len() - 1]
     }
 
@@ -64,6 +64,16 @@ impl<'a> SumTree<'a> {
         )
     }
 
+    /// The two branches below which all samples are, both with some; or the samples of a leaf, if that has all of them.
+    fn fork(self) -> Result<[Self; 2], Range<usize>> {
+        let Some(branches) = self.branches() else { return Err(self.samples()) };
+        match branches.map(|branch| branch.samples().is_empty()) {
+            [_, true] => branches[0].fork(),
+            [true, _] => branches[1].fork(),
+            _ => Ok(branches),
+        }
+    }
+
     /// Sets `out` to what all shards have together.
     ///
     /// `leaf` sets its argument to what the samples of a shard, or of a branch that is known, have. `join` makes what two
@@ -76,17 +86,25 @@ impl<'a> SumTree<'a> {
         leaf: &impl Fn(Range<usize>, &mut [T], &mut [T]),
         join: &impl Fn([Range<usize>; 2], &mut [T], &[T], &mut [T]),
     ) {
-        let Some(branches) = self.branches() else {
-            return leaf(self.samples(), out, scratch);
-        };
-        match branches.map(|branch| branch.samples().is_empty()) {
-            [_, true] => branches[0].combine(out, scratch, leaf, join),
-            [true, _] => branches[1].combine(out, scratch, leaf, join),
-            _ => {
+        match self.fork() {
+            Err(samples) => leaf(samples, out, scratch),
+            Ok(branches) => {
                 branches[0].combine(out, scratch, leaf, join);
                 let (second, scratch) = scratch.split_at_mut(out.len());
                 branches[1].combine(second, scratch, leaf, join);
                 join(branches.map(Self::samples), out, second, scratch);
+            }
+        }
+    }
+
+    /// Calls `visit` with the samples of each leaf, in order, and with the number of branches before it that are joined with
+    /// it when it is complete, from the last to the first. The whole tree is joined with `joins` branches.
+    pub(super) fn for_each_leaf(self, joins: usize, visit: &mut impl FnMut(Range<usize>, usize)) {
+        match self.fork() {
+            Err(samples) => visit(samples, joins),
+            Ok([first, second]) => {
+                first.for_each_leaf(0, visit);
+                second.for_each_leaf(joins + 1, visit);
             }
         }
     }
@@ -214,7 +232,17 @@ mod tests {
         let mut scratch = vec![f64::NAN; buffers(tiles.len())];
         let tree = SumTree { bounds: &bounds, known: &[] };
         tree.combine(&mut [f64::NAN], &mut scratch, &leaf, &join);
-        shapes.into_inner().remove(&0).unwrap()
+        let mut joined: Vec<String> = Vec::new();
+        tree.for_each_leaf(0, &mut |tiles, joins| {
+            let mut branch = format!("{}", tiles.start);
+            for before in joined.drain(joined.len() - joins..).rev() {
+                branch = format!("({before} {branch})");
+            }
+            joined.push(branch);
+        });
+        let combined = shapes.into_inner().remove(&0).unwrap();
+        assert_eq!(joined, [&*combined], "{tiles:?}");
+        combined
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The micro-kernel: a block of `C` that stays in registers from its first term to its last.
 
+use std::ops::Range;
+
 use super::operands::{GemmArgs, GemmSize, Layout};
 use crate::Float;
 use crate::prefetch::prefetch;
@@ -14,7 +16,30 @@ impl<T: Float> Kernel for &GemmArgs<'_, T> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        matrices::<T::Vector<S>>(set, self);
+        matrices(set, self);
+    }
+}
+
+/// The blocks of some columns of some matrices of the batch, of pairs if they are two at a time: see [`columns`].
+struct Columns<'a, T, const IS_PAIR: bool, const IS_NARROW: bool, const COLUMN_MAJOR: bool> {
+    args: &'a GemmArgs<'a, T>,
+    batch: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl<T: Float, const IS_PAIR: bool, const IS_NARROW: bool, const COLUMN_MAJOR: bool> Kernel
+    for Columns<'_, T, IS_PAIR, IS_NARROW, COLUMN_MAJOR>
+{
+    type Output = ();
+    const HAS_AVX512: bool = has_avx512::<T>();
+
+    #[inline(always)]
+    fn run<S: InstructionSet>(self, set: S) {
+        let Range { start, end } = self.columns;
+        for batch in self.batch.step_by(1 + usize::from(IS_PAIR)) {
+            let args = self.args.of_matrix(batch);
+            columns::<T::Vector<S>, IS_PAIR, IS_NARROW, COLUMN_MAJOR>(set, &args, start, end);
+        }
     }
 }
 
@@ -25,46 +50,68 @@ pub(super) fn part(rest: usize, max: usize) -> usize {
 }
 
 #[inline(always)]
-fn matrices<V: Vector>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
+fn matrices<T: Float, S: InstructionSet>(set: S, args: &GemmArgs<'_, T>) {
     let GemmSize { m, n, batch_count, .. } = args.size;
-    let from = |batch: usize| GemmArgs {
-        b: args.b.wrapping_add(batch * args.batch_strides[0]),
-        c: args.c.wrapping_add(batch * args.batch_strides[1]),
-        ..*args
-    };
     // Where `C` is one vector wide, two of the batch are the two vectors of a block.
-    let n_pairs = if n == V::LANES { batch_count / 2 } else { 0 };
-    for pair in 0..n_pairs {
-        blocks::<V, true>(set, &from(2 * pair));
+    let is_vector = n == T::Vector::<S>::LANES;
+    let paired = if is_vector { batch_count / 2 * 2 } else { 0 };
+    if paired > 0 {
+        blocks::<T, S, true>(set, args, 0..paired);
     }
-    for batch in 2 * n_pairs..batch_count {
-        let args = from(batch);
-        if m == 1 {
-            single_row::<V>(set, &args);
-        } else {
-            blocks::<V, false>(set, &args);
+    if m == 1 {
+        for batch in paired..batch_count {
+            single_row::<T::Vector<S>>(set, &args.of_matrix(batch));
         }
+    } else if paired < batch_count {
+        blocks::<T, S, false>(set, args, paired..batch_count);
     }
 }
 
 /// Rows of the largest block: one that is a single vector wide has enough sums that none waits for its predecessor.
-const fn max_rows<V: Vector>(is_narrow: bool) -> usize {
+pub(super) const fn max_rows<V: Vector>(is_narrow: bool) -> usize {
     if is_narrow { MAX_BLOCK_ROWS } else { V::ROWS }
 }
 
-/// Cuts one `C` into columns of two vectors, of which blocks are as high as fits, and what is left, which has higher ones
-/// if that is a single vector.
+/// Cuts matrices of the batch into columns of two vectors, of which blocks are as high as fits, and what is left, which has
+/// higher ones if that is a single vector.
 #[inline(always)]
-fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Scalar>) {
-    const { assert!(MAX_BLOCK_ROWS.is_multiple_of(V::ROWS) && V::ROWS.is_multiple_of(3)) }
-    let n = if IS_PAIR { 2 * V::LANES } else { args.size.n };
-    let rest = n % (2 * V::LANES);
-    let is_narrow = !IS_PAIR && (1..=V::LANES).contains(&rest);
-    if is_narrow && max_rows::<V>(true) > V::ROWS {
-        columns::<V, false, false>(set, args, 0, n - rest);
-        columns::<V, false, true>(set, args, n - rest, n);
+fn blocks<T: Float, S: InstructionSet, const IS_PAIR: bool>(
+    set: S,
+    args: &GemmArgs<'_, T>,
+    batch: Range<usize>,
+) {
+    const { assert!(MAX_BLOCK_ROWS.is_multiple_of(T::Vector::<S>::ROWS)) }
+    let lanes = T::Vector::<S>::LANES;
+    let n = if IS_PAIR { 2 * lanes } else { args.size.n };
+    let rest = n % (2 * lanes);
+    let is_narrow = !IS_PAIR && (1..=lanes).contains(&rest);
+    if is_narrow && max_rows::<T::Vector<S>>(true) > T::Vector::<S>::ROWS {
+        call_columns::<T, S, false, false>(set, args, &batch, 0..n - rest);
+        call_columns::<T, S, false, true>(set, args, &batch, n - rest..n);
     } else {
-        columns::<V, IS_PAIR, false>(set, args, 0, n);
+        call_columns::<T, S, IS_PAIR, false>(set, args, &batch, 0..n);
+    }
+}
+
+/// The blocks of some columns, as a function of its own for each order of `A`.
+#[inline(always)]
+fn call_columns<T: Float, S: InstructionSet, const IS_PAIR: bool, const IS_NARROW: bool>(
+    set: S,
+    args: &GemmArgs<'_, T>,
+    batch: &Range<usize>,
+    columns: Range<usize>,
+) {
+    if columns.is_empty() {
+        return;
+    }
+    let batch = batch.clone();
+    match args.layout {
+        Layout::ColumnMajor => {
+            set.call(Columns::<_, IS_PAIR, IS_NARROW, true> { args, batch, columns });
+        }
+        Layout::RowMajor => {
+            set.call(Columns::<_, IS_PAIR, IS_NARROW, false> { args, batch, columns });
+        }
     }
 }
 
@@ -74,12 +121,13 @@ fn blocks<V: Vector, const IS_PAIR: bool>(set: V::Set, args: &GemmArgs<'_, V::Sc
 /// rows of `A` pass. If it is row-major, rows are: each is read once. For a pair a block is the vector of `C`
 /// and that of the next matrix.
 #[inline(always)]
-fn columns<V: Vector, const IS_PAIR: bool, const IS_NARROW: bool>(
+fn columns<V: Vector, const IS_PAIR: bool, const IS_NARROW: bool, const COLUMN_MAJOR: bool>(
     set: V::Set,
     args: &GemmArgs<'_, V::Scalar>,
     first: usize,
     end: usize,
 ) {
+    const { assert!(V::ROWS.is_multiple_of(3)) }
     let m = args.size.m;
     let (mut row, mut column) = (0, first);
     while row < m && column < end {
@@ -96,12 +144,9 @@ fn columns<V: Vector, const IS_PAIR: bool, const IS_NARROW: bool>(
         unsafe {
             with_constant!(NV = n_vectors, max 2 - IS_NARROW as usize, 2 1
             => with_constant!(MR = n_rows, max max_rows::<V>(IS_NARROW), 12 11 10 9 8 7 6 5 4 3 2 1
-                => match args.layout {
-                    Layout::ColumnMajor => block::<V, MR, NV, true>(set, &block_args, row, last),
-                    Layout::RowMajor => block::<V, MR, NV, false>(set, &block_args, row, last),
-                }));
+                => block::<V, MR, NV, COLUMN_MAJOR>(set, &block_args, row, last)));
         }
-        if args.layout == Layout::ColumnMajor {
+        if COLUMN_MAJOR {
             row += n_rows;
             if row == m {
                 (row, column) = (0, column + 2 * V::LANES);
@@ -160,12 +205,12 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
             }
         }
         for &[a_start, b_start] in args.size.k_segments {
-            let mut b = args.b.add(b_start);
-            // `wrapping_add`: after the last step the pointers may leave their slices, unread.
+            let b = args.b.add(b_start);
             if COLUMN_MAJOR && MR == 1 {
                 single_row_terms(set, args, (args.a.add(a_start + row), b), last, &mut sums[0]);
             } else if COLUMN_MAJOR {
-                let mut a = args.a.add(a_start + row);
+                // `wrapping_add`: after the last step the pointers may leave their slices, unread.
+                let (mut a, mut b) = (args.a.add(a_start + row), b);
                 // The rows of the next block: no hardware prefetcher foresees them.
                 let (mut ahead, ahead_stride) = match args.prefetch {
                     Some((from, stride)) => (from.wrapping_add(row + row / 3), stride),
@@ -184,23 +229,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                     b = b.wrapping_add(args.ldb);
                 }
             } else {
-                // One pointer for three rows: scaled strides to the others cost no instruction.
-                let first = args.a.add(a_start + row * args.lda);
-                let mut a = [first; MAX_BLOCK_ROWS / 3];
-                for (i, a) in a.iter_mut().enumerate() {
-                    *a = first.wrapping_add(3 * i * args.lda);
-                }
-                for _ in 0..args.size.segment_len {
-                    let b_row: [V; NV] = load_row(set, b, b_stride, last);
-                    for (i, sums) in sums.iter_mut().enumerate() {
-                        let a = a[i / 3].wrapping_add(i % 3 * args.lda);
-                        multiply_add(V::splat(set, *a), &b_row, sums);
-                    }
-                    for a in &mut a {
-                        *a = opaque(a.wrapping_add(1));
-                    }
-                    b = b.wrapping_add(args.ldb);
-                }
+                let a = args.a.add(a_start + row * args.lda);
+                let (a, b) = ((a, args.lda), (b, args.ldb, b_stride));
+                row_major_terms(set, a, b, args.size.segment_len, last, &mut sums);
             }
         }
         if !args.bias.is_empty() {
@@ -218,6 +249,43 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize, const COLUMN_MAJOR:
                 sum.store(c.add(v * c_stride), count);
             }
         }
+    }
+}
+
+/// Adds the products of `k` steps to the sums of a block, for a row-major `A`, whose rows are `lda` apart. Each row of `B`
+/// has a vector every `b_stride`, and rows are `ldb` apart.
+///
+/// # Safety
+///
+/// So many steps can be read from `a` and `b` on: `MR` rows, and `NV` vectors with `last` columns in the last one.
+#[inline(always)]
+pub(super) unsafe fn row_major_terms<V: Vector, const MR: usize, const NV: usize>(
+    set: V::Set,
+    (a, lda): (*const V::Scalar, usize),
+    (mut b, ldb, b_stride): (*const V::Scalar, usize, usize),
+    k: usize,
+    last: usize,
+    sums: &mut [[V; NV]; MR],
+) {
+    // One pointer for three rows: scaled strides to the others cost no instruction. `wrapping_add`: after the last step the
+    // pointers may leave their slices, unread.
+    let mut rows = [a; MAX_BLOCK_ROWS / 3];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.wrapping_add(3 * i * lda);
+    }
+    for _ in 0..k {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let b_row: [V; NV] = load_row(set, b, b_stride, last);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let a = rows[i / 3].wrapping_add(i % 3 * lda);
+                multiply_add(V::splat(set, *a), &b_row, sums);
+            }
+        }
+        for row in &mut rows {
+            *row = opaque(row.wrapping_add(1));
+        }
+        b = b.wrapping_add(ldb);
     }
 }
 

@@ -143,4 +143,14 @@ impl<'a, T> GemmArgs<'a, T> {
             prefetch: None,
         })
     }
+
+    /// The product of one matrix of the batch.
+    #[inline(always)]
+    pub(super) fn of_matrix(&self, batch: usize) -> Self {
+        Self {
+            b: self.b.wrapping_add(batch * self.batch_strides[0]),
+            c: self.c.wrapping_add(batch * self.batch_strides[1]),
+            ..*self
+        }
+    }
 }
