@@ -158,7 +158,7 @@ fn columns<V: Vector, const IS_NARROW: bool>(
 ) {
     let width = if IS_NARROW { V::LANES } else { 2 * V::LANES };
     let mut row = 0;
-    while row < args.m && first < end {
+    while row < args.m {
         let n_rows = part(args.m - row, max_rows::<V>(IS_NARROW));
         for column in (first..end).step_by(width) {
             let last = (end - column).min(width) - (width - V::LANES);
