@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use super::microkernel::{max_rows, part, row_major_terms};
 use crate::Float;
 use crate::bounds::{check, end};
+use crate::prefetch::prefetch;
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 
 /// The largest number of sums of a [`gemm_tree`] that wait for others.
@@ -188,11 +189,18 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
     let mut waiting = [const { MaybeUninit::<[[V; NV]; MR]>::uninit() }; MAX_WAITING];
     let waiting = waiting.as_mut_ptr().cast::<V>();
     let (mut n_waiting, mut terms) = (0, args.terms);
+    let c = args.c.wrapping_add(row * args.ldc + column);
     // SAFETY: rows and columns of the block have so many steps, as was checked; a sum that waits was written, and there is
     // space for all that wait; the block lies inside `C`.
     unsafe {
-        while !terms.is_empty() {
-            // Only these products happen in registers: the compiler keeps them there, and not in loops around them.
+        loop {
+            // Some lines of `C`, two blocks ahead. Stores take their turn: sums would wait for a line that is far away.
+            let mut i = args.terms.len() - terms.len();
+            while i < MR * NV {
+                let ahead = (i / NV) * args.ldc + (2 * NV + i % NV) * V::LANES;
+                prefetch(c.wrapping_add(ahead));
+                i += args.terms.len();
+            }
             let mut sums = [[V::zero(set); NV]; MR];
             let mut joins = None;
             while let (None, [term, rest @ ..]) = (joins, terms) {
@@ -208,33 +216,29 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
                 }
                 (joins, terms) = (term.joins, rest);
             }
-            let joins = joins.unwrap_or(0);
-            n_waiting -= usize::from(joins > 0);
-            let to = waiting.add(n_waiting * MR * NV);
-            for (i, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    let to = to.add(i * NV + v);
-                    to.write(if joins > 0 { (*to).add(sum) } else { sum });
-                }
-            }
-            for _ in 1..joins {
-                let later = waiting.add(n_waiting * MR * NV);
+            for _ in 0..joins.unwrap_or(0) {
                 n_waiting -= 1;
                 let before = waiting.add(n_waiting * MR * NV);
-                for i in 0..MR * NV {
-                    before.add(i).write((*before.add(i)).add(*later.add(i)));
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        *sum = (*before.add(i * NV + v)).add(*sum);
+                    }
                 }
             }
-            n_waiting += 1;
-        }
-        for i in 0..MR {
-            for v in 0..NV {
-                let count = if v + 1 == NV { last } else { V::LANES };
-                let c = args.c.add((row + i) * args.ldc + column + v * V::LANES);
-                let sum = *waiting.add(i * NV + v);
-                let sum = if args.accumulate { V::load(set, c, count).add(sum) } else { sum };
-                sum.store(c, count);
+            if terms.is_empty() {
+                for (i, sums) in sums.iter().enumerate() {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        let count = if v + 1 == NV { last } else { V::LANES };
+                        let c = c.add(i * args.ldc + v * V::LANES);
+                        let sum =
+                            if args.accumulate { V::load(set, c, count).add(sum) } else { sum };
+                        sum.store(c, count);
+                    }
+                }
+                return;
             }
+            waiting.add(n_waiting * MR * NV).cast::<[[V; NV]; MR]>().write(sums);
+            n_waiting += 1;
         }
     }
 }
