@@ -187,14 +187,14 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
     last: usize,
 ) {
     let mut waiting = [const { MaybeUninit::<[[V; NV]; MR]>::uninit() }; MAX_WAITING];
-    let waiting = waiting.as_mut_ptr().cast::<V>();
+    let waiting = waiting.as_mut_ptr().cast::<[[V; NV]; MR]>();
     let (mut n_waiting, mut terms) = (0, args.terms);
     let c = args.c.wrapping_add(row * args.ldc + column);
     // SAFETY: rows and columns of the block have so many steps, as was checked; a sum that waits was written, and there is
     // space for all that wait; the block lies inside `C`.
     unsafe {
         loop {
-            // Some lines of `C`, two blocks ahead. Stores take their turn: sums would wait for a line that is far away.
+            // Some lines of `C`, two blocks ahead: stores are committed in order, and would wait for a line that is not cached.
             let mut i = args.terms.len() - terms.len();
             while i < MR * NV {
                 let ahead = (i / NV) * args.ldc + (2 * NV + i % NV) * V::LANES;
@@ -218,11 +218,9 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
             }
             for _ in 0..joins.unwrap_or(0) {
                 n_waiting -= 1;
-                let before = waiting.add(n_waiting * MR * NV);
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = (*before.add(i * NV + v)).add(*sum);
-                    }
+                let before = &*waiting.add(n_waiting);
+                for (sum, before) in sums.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
+                    *sum = before.add(*sum);
                 }
             }
             if terms.is_empty() {
@@ -237,7 +235,7 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
                 }
                 return;
             }
-            waiting.add(n_waiting * MR * NV).cast::<[[V; NV]; MR]>().write(sums);
+            waiting.add(n_waiting).write(sums);
             n_waiting += 1;
         }
     }
