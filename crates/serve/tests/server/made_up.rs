@@ -141,7 +141,7 @@ pub(crate) struct Client {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// In lower case.
+    /// In lower case, without the date: equal answers may be a second apart.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
@@ -221,6 +221,8 @@ impl Client {
             }
         }
         let head = head.to_ascii_lowercase();
+        let is_date = |line: &str| line.starts_with("date: ");
+        let head: String = head.split_inclusive('\n').filter(|line| !is_date(line)).collect();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.unwrap_or("0").parse().unwrap()];
