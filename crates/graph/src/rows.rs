@@ -1,4 +1,4 @@
-//! Adding to gradients, and setting them.
+//! Adding to rows, and setting them.
 
 use kernels::{Float, inlined, vectorize};
 
@@ -8,6 +8,22 @@ pub(crate) fn add_or_set<T: Float>(to: &mut [T], from: &[T], adds: bool) {
         add(to, from);
     } else {
         to.copy_from_slice(from);
+    }
+}
+
+/// Copies the first `columns` values of each row, as many rows as both have; in each, rows are a distance apart.
+pub(crate) fn copy_rows<T: Copy>(
+    (from, from_stride): (&[T], usize),
+    (to, to_stride): (&mut [T], usize),
+    columns: usize,
+) {
+    /// As long as most short rows, for which a call each would take longer than the values.
+    const SHORT: usize = 16;
+    let rows = to.chunks_mut(to_stride).zip(from.chunks(from_stride));
+    if columns == SHORT {
+        rows.for_each(|(to, from)| to[..SHORT].copy_from_slice(&from[..SHORT]));
+    } else {
+        rows.for_each(|(to, from)| to[..columns].copy_from_slice(&from[..columns]));
     }
 }
 

@@ -148,12 +148,52 @@ impl Window {
         Shape::batch([self.rows.output, self.columns.output, channels])
     }
 
-    /// The indices of the pixels in the window of pixel `out` of the result, row by row.
+    /// Calls `visit` with each of the first rows of the result, `count` pixels, pixel by pixel, and the window of each.
+    // Not an iterator: where values are visited, all of it has to be part of the caller, which has vectors.
     #[inline(always)]
-    pub(crate) fn pixels(&self, out: usize) -> impl Iterator<Item = usize> + use<> {
-        let (output, width) = (self.columns.output, self.columns.input);
-        let (rows, columns) = (self.rows.pixels(out / output), self.columns.pixels(out % output));
-        rows.flat_map(move |i| columns.clone().map(move |j| i * width + j))
+    pub(crate) fn for_each(&self, count: usize, mut visit: impl FnMut(usize, WindowPixels)) {
+        let output = self.columns.output;
+        for (row, first) in (0..count).step_by(output).enumerate() {
+            let rows = self.rows.pixels(row);
+            for column in 0..output {
+                visit(first + column, self.meet(rows.clone(), column));
+            }
+        }
+    }
+
+    /// The pixels in the window of pixel `out` of the result.
+    pub(crate) fn pixels(&self, out: usize) -> WindowPixels {
+        let output = self.columns.output;
+        self.meet(self.rows.pixels(out / output), out % output)
+    }
+
+    #[inline(always)]
+    fn meet(&self, rows: Range<usize>, column: usize) -> WindowPixels {
+        WindowPixels { rows, columns: self.columns.pixels(column), image_width: self.columns.input }
+    }
+}
+
+/// The pixels of an image in some rows and columns of it.
+pub(crate) struct WindowPixels {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    image_width: usize,
+}
+
+impl WindowPixels {
+    #[inline(always)]
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len() * self.columns.len()
+    }
+
+    /// Calls `visit` with the index of each, row by row.
+    #[inline(always)]
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize)) {
+        for i in self.rows.clone() {
+            for j in self.columns.clone() {
+                visit(i * self.image_width + j);
+            }
+        }
     }
 }
 
@@ -269,7 +309,17 @@ mod tests {
         assert_eq!(window.shape(7), Shape::batch([3, 3, 7]));
         assert_eq!([0, 1, 2].map(|out| window.rows.pixels(out)), [0..2, 0..3, 1..4]);
         assert_eq!([0, 1, 2].map(|out| window.columns.pixels(out)), [0..2, 3..5, 6..6]);
-        assert_eq!(window.pixels(1).collect::<Vec<_>>(), [3, 4, 9, 10]);
+        let indices = |pixels: WindowPixels| {
+            let mut indices = Vec::new();
+            pixels.for_each(|at| indices.push(at));
+            assert_eq!(indices.len(), pixels.count());
+            indices
+        };
+        assert_eq!(indices(window.pixels(1)), [3, 4, 9, 10]);
+        let mut all = Vec::new();
+        window.for_each(6, |out, pixels| all.push((out, indices(pixels))));
+        let each: Vec<_> = (0..6).map(|out| (out, indices(window.pixels(out)))).collect();
+        assert_eq!(all, each);
     }
 
     #[test]

@@ -34,12 +34,18 @@ pub fn add_row_sums<T: Float>(values: &[T], width: usize, to: &mut [T]) {
     }
     let (mut partial, mut transposed) = ([T::ZERO; SIDE * SIDE], [T::ZERO; SIDE * SIDE]);
     for (to, rows) in to.chunks_mut(SIDE).zip(values.chunks(SIDE * width)) {
-        vectorize(inlined!(|| {
-            for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
-                sums.copy_from_slice(&fold::<SIDE, _, _>(row, T::ZERO, T::add));
-            }
-        }));
-        transpose((&partial, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
+        // Rows as long as that are their partial sums.
+        let square = if width == SIDE && to.len() == SIDE {
+            &rows[..SIDE * SIDE]
+        } else {
+            vectorize(inlined!(|| {
+                for (sums, row) in partial.chunks_exact_mut(SIDE).zip(rows.chunks_exact(width)) {
+                    sums.copy_from_slice(&fold::<SIDE, _, _>(row, T::ZERO, T::add));
+                }
+            }));
+            &partial
+        };
+        transpose((square, SIDE), [SIDE, SIDE], (&mut transposed, SIDE));
         vectorize(inlined!(|| {
             let sums: [T; SIDE] = fold(&transposed, T::ZERO, T::add);
             to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);

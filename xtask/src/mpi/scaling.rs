@@ -39,7 +39,7 @@ struct ScalingConditions {
     crates: String,
 }
 
-/// What was measured under the conditions of now.
+/// What was measured under the same conditions.
 pub(super) struct ScalingRuns {
     conditions: ScalingConditions,
     commit: String,
@@ -62,9 +62,24 @@ impl ScalingRuns {
             crates: git(&["rev-parse", "--short=12", "HEAD:crates"])?.trim().to_owned(),
         };
         let commit = git(&["rev-parse", "--short", "HEAD"])?.trim().to_owned();
-        let runs = json_lines::read::<ScalingRun>(RUNS)?.into_iter();
-        let runs = runs.filter(|run| run.conditions == conditions).map(|run| run.measured);
-        Ok(Self { runs: runs.collect(), conditions, commit })
+        let mut all = Self::of_crates(&conditions.crates)?.into_iter();
+        let runs = all.find(|runs| runs.conditions == conditions).map(|runs| runs.runs);
+        Ok(Self { runs: runs.unwrap_or_default(), conditions, commit })
+    }
+
+    /// What was measured of some crates, on each machine with each instruction set; `commit` is that of the first.
+    fn of_crates(crates: &str) -> anyhow::Result<Vec<Self>> {
+        let mut all: Vec<Self> = Vec::new();
+        for ScalingRun { conditions, commit, measured } in json_lines::read(RUNS)? {
+            if conditions.crates != crates {
+                continue;
+            }
+            match all.iter_mut().find(|runs| runs.conditions == conditions) {
+                Some(runs) => runs.runs.push(measured),
+                None => all.push(Self { conditions, commit, runs: vec![measured] }),
+            }
+        }
+        Ok(all)
     }
 
     /// Adds a line.
@@ -109,25 +124,29 @@ impl ScalingRuns {
         })
     }
 
-    /// Writes the tables of the page of which something was measured.
+    /// Writes the tables of the page of which something was measured of these crates, for each machine and instruction set.
     ///
     /// # Errors
     ///
-    /// If the page cannot be read or written.
+    /// If the page cannot be read or written, or what was measured cannot be read.
     pub(super) fn write_page(&self) -> anyhow::Result<()> {
         let mut page = fs::read_to_string(PAGE).context(PAGE)?;
-        let tables = [
-            ("exchanges", self.exchange_table()),
-            ("processes", self.process_table()),
-            ("shards", self.shard_table()),
-            ("hosts", self.host_table()),
-            ("curve", self.curve_table()),
+        let all = Self::of_crates(&self.conditions.crates)?;
+        let tables: [(&str, fn(&Self) -> Option<String>); 5] = [
+            ("exchanges", Self::exchange_table),
+            ("processes", Self::process_table),
+            ("shards", Self::shard_table),
+            ("hosts", Self::host_table),
+            ("curve", Self::curve_table),
         ];
-        let ScalingConditions { machine, isa, .. } = &self.conditions;
         for (name, table) in tables {
-            if let Some(table) = table {
-                let table = format!("{machine}, {isa}, commit {}\n\n{table}", self.commit);
-                page = replaced(&page, &format!("<!-- {name} -->\n"), &table)?;
+            let titled = |runs: &Self| {
+                let ScalingConditions { machine, isa, .. } = &runs.conditions;
+                Some(format!("{machine}, {isa}, commit {}\n\n{}", runs.commit, table(runs)?))
+            };
+            let shown: Vec<_> = all.iter().filter_map(titled).collect();
+            if !shown.is_empty() {
+                page = replaced(&page, &format!("<!-- {name} -->\n"), &shown.join("\n"))?;
             }
         }
         fs::write(PAGE, page).context(PAGE)

@@ -9,7 +9,7 @@
 use kernels::{inlined, vectorize};
 
 use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op};
-use crate::window::{Padding, Window};
+use crate::window::{Padding, Window, WindowPixels};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -45,11 +45,10 @@ impl<T: Float> Graph<T> {
 
 struct AvgPool2dOp(Window);
 
-impl AvgPool2dOp {
-    /// `1 / count` for a window, which sees one pixel at least.
-    fn share<T: Float>(&self, out: usize) -> T {
-        T::ONE / T::from_f64(self.0.pixels(out).count() as f64)
-    }
+/// `1 / count` for a window, which sees one pixel at least.
+#[inline(always)]
+fn share<T: Float>(pixels: &WindowPixels) -> T {
+    T::ONE / T::from_f64(pixels.count() as f64)
 }
 
 impl<T: Float> Op<T> for AvgPool2dOp {
@@ -78,14 +77,18 @@ impl<T: Float> Op<T> for AvgPool2dOp {
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(inlined!(|| {
             y.fill(T::ZERO);
-            for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
-                for at in self.0.pixels(out) {
-                    let x = &x[at * pixel..][..pixel];
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-                }
-                let share: T = self.share(out);
-                y.iter_mut().for_each(|y| *y *= share);
-            }
+            self.0.for_each(
+                y.len() / pixel.max(1),
+                inlined!(|out, pixels| {
+                    let y = &mut y[out * pixel..][..pixel];
+                    pixels.for_each(inlined!(|at| {
+                        let x = &x[at * pixel..][..pixel];
+                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+                    }));
+                    let share: T = share(&pixels);
+                    y.iter_mut().for_each(|y| *y *= share);
+                }),
+            );
         }));
     }
 
@@ -93,13 +96,16 @@ impl<T: Float> Op<T> for AvgPool2dOp {
         let (dx, dy) = (pass.dx, pass.dy);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(inlined!(|| {
-            for (out, dy) in dy.chunks_exact(pixel.max(1)).enumerate() {
-                let share: T = self.share(out);
-                for at in self.0.pixels(out) {
-                    let dx = &mut dx[at * pixel..][..pixel];
-                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += share * dy);
-                }
-            }
+            self.0.for_each(
+                dy.len() / pixel.max(1),
+                inlined!(|out, pixels| {
+                    let (dy, share): (_, T) = (&dy[out * pixel..][..pixel], share(&pixels));
+                    pixels.for_each(inlined!(|at| {
+                        let dx = &mut dx[at * pixel..][..pixel];
+                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += share * dy);
+                    }));
+                }),
+            );
         }));
     }
 }

@@ -366,10 +366,11 @@ impl MatMulOp {
         }
     }
 
-    /// As [`gradient_rows`](Self::gradient_rows), for a sum by a tree.
+    /// As [`gradient_rows`](Self::gradient_rows), for a sum by a tree: of at most [`MAX_TREE`] products, each with its joins, as
+    /// [`TreeTerm::joins`] says.
     pub(crate) fn gradient_tree<T: Float>(
         weight: &Shape,
-        terms: &WeightTree<'_, T>,
+        terms: &[Option<(WeightRows<'_, T>, Option<usize>)>],
         first_row: usize,
         adds: bool,
         dx: &mut [T],
@@ -378,18 +379,17 @@ impl MatMulOp {
         if dx.is_empty() {
             return;
         }
-        let (m, mut tree) = (dx.len() / n, [TreeTerm::default(); MAX_TREE]);
+        let m = dx.len() / n;
+        let tree = &mut [TreeTerm::default(); MAX_TREE][..terms.len()];
         for first in (0..n).step_by(PANEL) {
             let n_columns = PANEL.min(n - first);
             let ldb = whole_vectors(n_columns);
-            let mut len = 0;
             for (to, (rows, joins)) in tree.iter_mut().zip(terms.iter().flatten()) {
                 let (a, b) = (rows.x_from(first_row), rows.panels_from(first, ldb));
                 let (lda, k) = (rows.tile.width, rows.columns.len());
                 *to = TreeTerm { a, lda, b, ldb, k, joins: *joins };
-                len += 1;
             }
-            gemm_tree([m, n_columns], &tree[..len], (&mut dx[first..], n), adds);
+            gemm_tree([m, n_columns], tree, (&mut dx[first..], n), adds);
         }
     }
 }
@@ -402,8 +402,6 @@ fn sums_samples(width: usize, weight: &Shape) -> bool {
 
 /// The largest number of products in a tree.
 pub(crate) const MAX_TREE: usize = 64;
-/// A sum of products by a tree, then nothing: each with its joins, as [`TreeTerm::joins`] says.
-pub(crate) type WeightTree<'a, T> = [Option<(WeightRows<'a, T>, Option<usize>)>; MAX_TREE];
 
 /// Columns of a panel of the gradient of the result: whole vectors, and whole panels in a workspace.
 const PANEL: usize = 32;

@@ -42,21 +42,6 @@ pub(super) fn smaller<T: Float>(a: T, b: T) -> T {
     if a < b || a_is_nan { a } else { b }
 }
 
-/// Adds the gradient to `dx`, or sets it, where `x` is the first of the largest, `x = y`; `seen` counts the largest so
-/// far.
-#[inline(always)]
-pub(super) fn route_to_max<T: Float>(
-    (dx, adds): (&mut [T], bool),
-    seen: &mut [T],
-    (x, y, dy): (&[T], &[T], &[T]),
-) {
-    for (((dx, seen), x), (y, &dy)) in dx.iter_mut().zip(seen).zip(x).zip(y.iter().zip(dy)) {
-        let share = if x == y && *seen == T::ZERO { dy } else { T::ZERO };
-        *dx = if adds { *dx + share } else { share };
-        *seen += if x == y { T::ONE } else { T::ZERO };
-    }
-}
-
 /// The largest element or, if `IS_MIN`, the smallest.
 pub(super) struct ExtremeOp<const IS_MIN: bool>(Reduction);
 
@@ -121,15 +106,19 @@ impl<T: Float, const IS_MIN: bool> Op<T> for ExtremeOp<IS_MIN> {
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, shape) = (pass.x[0], pass.y, pass.dx, &pass.shapes[0]);
         let width = pass.tile.row_len(shape);
-        let seen = &mut pass.scratch[..y.len()];
-        seen.fill(T::ZERO);
+        // What is left of the gradient, until the first of the largest has it.
+        let left = &mut pass.scratch[..y.len()];
+        left.copy_from_slice(pass.dy);
         let mut indices = self.0.indices(shape);
         vectorize(inlined!(|| {
             for (dx, x) in dx.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
                 let at = indices.advance() * width;
                 let at = at..at + width;
-                let values = (x, &y[at.clone()], &pass.dy[at.clone()]);
-                route_to_max((dx, true), &mut seen[at], values);
+                let left = left[at.clone()].iter_mut();
+                for ((dx, left), (x, y)) in dx.iter_mut().zip(left).zip(x.iter().zip(&y[at])) {
+                    *dx += if x == y { *left } else { T::ZERO };
+                    *left = (if x == y { T::ZERO } else { *left }).written();
+                }
             }
         }));
     }

@@ -7,14 +7,14 @@
 //! Source: Ranzato, Huang, Boureau, LeCun (CVPR 2007), "Unsupervised learning of invariant feature
 //! hierarchies with applications to object recognition".
 
-use kernels::{inlined, vectorize};
+use kernels::{MAX_LANES, inlined, vectorize};
 
-use super::max::{larger, route_to_max};
+use super::max::larger;
 use crate::op::{
     Attributes, BackwardPass, Choices, ElementFormula, FormulaOperand, ForwardPass, Op,
     ResultElement, Saved,
 };
-use crate::window::{Padding, Window};
+use crate::window::{Padding, Window, WindowPixels};
 use crate::{Float, Graph, NodeId, Shape, ShapeError};
 
 impl<T: Float> Graph<T> {
@@ -70,8 +70,9 @@ impl<T: Float> Op<T> for MaxPool2dOp {
     fn formula(&self, of: ResultElement<'_>) -> Option<ElementFormula> {
         let channels = of.y_shape.dims()[2];
         let (out, channel) = (of.index / channels, of.index % channels);
-        let pixels = self.0.pixels(out).map(|at| at * channels + channel).collect();
-        Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, pixels)]))
+        let mut elements = Vec::new();
+        self.0.pixels(out).for_each(|at| elements.push(at * channels + channel));
+        Some(ElementFormula::new("max(x)", vec![FormulaOperand::vector("x", 0, elements)]))
     }
 
     fn sets_gradient(&self, _operand: usize) -> bool {
@@ -86,60 +87,98 @@ impl<T: Float> Op<T> for MaxPool2dOp {
         let (x, y) = (pass.x[0], pass.y);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         vectorize(inlined!(|| {
-            for (out, y) in y.chunks_exact_mut(pixel.max(1)).enumerate() {
-                let mut pixels = self.0.pixels(out).enumerate();
-                while let Some((number, first)) = pixels.next() {
-                    // Four at a time: the first again, where there are fewer, changes nothing.
-                    let mut next = || pixels.next().map_or(first, |(_, at)| at);
-                    let [a, b, c, d] =
-                        [first, next(), next(), next()].map(|at| &x[at * pixel..][..pixel]);
-                    let largest = |i: usize| larger(larger(larger(a[i], b[i]), c[i]), d[i]);
-                    if number == 0 {
-                        y.iter_mut().enumerate().for_each(|(i, y)| *y = largest(i));
-                    } else {
-                        for (i, y) in y.iter_mut().enumerate() {
-                            *y = larger(*y, largest(i)).written();
-                        }
+            self.0.for_each(
+                y.len() / pixel.max(1),
+                inlined!(|out, pixels| {
+                    let (blocks, rest) = y[out * pixel..][..pixel].as_chunks_mut();
+                    let whole = blocks.len() * MAX_LANES;
+                    for (number, y) in blocks.iter_mut().enumerate() {
+                        *y = largest::<T, MAX_LANES>(&pixels, pixel, &x[number * MAX_LANES..]);
                     }
-                }
-            }
+                    for (number, y) in rest.iter_mut().enumerate() {
+                        [*y] = largest(&pixels, pixel, &x[whole + number..]);
+                    }
+                }),
+            );
         }));
     }
 
     fn backward(&self, pass: BackwardPass<'_, T>) {
         let (x, y, dx, dy) = (pass.x[0], pass.y, pass.dx, pass.dy);
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
-        let seen = &mut pass.scratch[..pixel];
         vectorize(inlined!(|| {
-            let windows = y.chunks_exact(pixel.max(1)).zip(dy.chunks_exact(pixel.max(1)));
-            for (out, (y, dy)) in windows.enumerate() {
-                seen.fill(T::ZERO);
-                for at in self.0.pixels(out) {
-                    let range = at * pixel..(at + 1) * pixel;
-                    let dx = (&mut dx[range.clone()], pass.adds);
-                    route_to_max(dx, seen, (&x[range], y, dy));
-                }
-            }
+            self.0.for_each(
+                y.len() / pixel.max(1),
+                inlined!(|out, pixels| {
+                    let [y, dy] = [y, dy].map(|values| values[out * pixel..][..pixel].as_chunks());
+                    let whole = y.0.len() * MAX_LANES;
+                    for (number, (y, dy)) in y.0.iter().zip(dy.0).enumerate() {
+                        let first = number * MAX_LANES;
+                        let dx = (&mut dx[first..], pass.adds);
+                        route::<T, MAX_LANES>(&pixels, pixel, dx, (&x[first..], *y, *dy));
+                    }
+                    for (number, (y, dy)) in y.1.iter().zip(dy.1).enumerate() {
+                        let first = whole + number;
+                        let dx = (&mut dx[first..], pass.adds);
+                        route(&pixels, pixel, dx, (&x[first..], [*y], [*dy]));
+                    }
+                }),
+            );
         }));
-    }
-
-    fn backward_scratch(&self, _operand: usize, operands: &[Shape], width: usize) -> usize {
-        operands[0].dims()[2] * width
     }
 
     fn choices(&self, pass: &ForwardPass<'_, T>, choices: &mut Choices) {
         let pixel = pass.y_shape.dims()[2] * pass.tile.width;
         for (out, y) in pass.y.chunks_exact(pixel.max(1)).enumerate() {
-            for at in self.0.pixels(out) {
+            self.0.pixels(out).for_each(|at| {
                 let x = &pass.x[0][at * pixel..][..pixel];
                 x.iter().zip(y).for_each(|(x, y)| choices.add(u64::from(x == y)));
-            }
+            });
         }
     }
 }
 
+/// The largest of the first values of each pixel; pixels are `pixel` values apart.
+#[inline(always)]
+fn largest<T: Float, const N: usize>(pixels: &WindowPixels, pixel: usize, x: &[T]) -> [T; N] {
+    let mut largest = [T::from_f64(f64::NEG_INFINITY); N];
+    pixels.for_each(inlined!(|at| {
+        let x = &x[at * pixel..][..N];
+        largest.iter_mut().zip(x).for_each(|(largest, &x)| *largest = larger(*largest, x));
+    }));
+    largest
+}
+
+/// The gradient of the first values of each pixel, of which `y` are the largest and `left` their gradient: it is left until
+/// the first pixel that is the largest.
+#[inline(always)]
+fn route<T: Float, const N: usize>(
+    pixels: &WindowPixels,
+    pixel: usize,
+    (dx, adds): (&mut [T], bool),
+    (x, y, mut left): (&[T], [T; N], [T; N]),
+) {
+    pixels.for_each(inlined!(|at| {
+        let (x, dx) = (&x[at * pixel..][..N], &mut dx[at * pixel..][..N]);
+        // Stored at once below: as far as the compiler knows, `dx` could be where the next of `x` is.
+        let mut shares = [T::ZERO; N];
+        for ((share, left), (x, y)) in shares.iter_mut().zip(&mut left).zip(x.iter().zip(&y)) {
+            let is_largest = x == y;
+            *share = if is_largest { *left } else { T::ZERO };
+            *left = if is_largest { T::ZERO } else { *left };
+        }
+        if adds {
+            dx.iter_mut().zip(shares).for_each(|(dx, share)| *dx += share);
+        } else {
+            dx.copy_from_slice(&shares);
+        }
+    }));
+}
+
 #[cfg(test)]
 mod tests {
+    use kernels::MAX_LANES;
+
     use crate::testing::{OpCase, both_precisions, check_op, refusal, uniform};
     use crate::window::{POOLS, PoolCase, pool_by_loops};
     use crate::{Compile, Graph, Padding, Program, RunArgs, Shape, Tensor, Tensors};
@@ -158,21 +197,29 @@ mod tests {
         }
     }
 
-    /// Values and gradients of a pool of 2 by 2 over an image of one channel.
+    /// Values and gradients of a pool of 2 by 2 over an image of channels that are all the same: a block, and a rest.
     fn pool(sizes: [usize; 2], image: &[f32], padding: Padding) -> (Vec<f32>, Vec<f32>) {
+        const CHANNELS: usize = MAX_LANES + 3;
         let mut g = Graph::new();
-        let sizes = [sizes[0], sizes[1], 1];
+        let sizes = [sizes[0], sizes[1], CHANNELS];
         let (input, shift) = (g.input("image", Shape::batch(sizes)), g.parameter("shift", sizes));
         let x = g.add(input, shift).unwrap();
         let y = g.max_pool2d(x, [2, 2], [1, 1], padding).unwrap();
         let loss = g.sum_all(y).unwrap();
         let options = Compile { loss: Some(loss), keep: vec![y], ..Compile::default() };
         let mut program = Program::new(g, &options).unwrap();
-        let image = Tensor::new([1, sizes[0], sizes[1], 1], image);
-        let parameters = vec![0.0; image.values().len()];
+        let values: Vec<_> = image.iter().flat_map(|&value| [value; CHANNELS]).collect();
+        let parameters = vec![0.0; values.len()];
+        let image = Tensor::new([&[1], &sizes[..]].concat(), values);
         let inputs = &Tensors(&[&image]);
         program.run(&RunArgs { parameters: &parameters, inputs, ..RunArgs::default() });
-        (program.value(y).unwrap().into_values(), program.gradients().to_vec())
+        let of_a_channel = |values: &[f32]| -> Vec<f32> {
+            let pixels = values.chunks_exact(CHANNELS);
+            let same = |pixel: &[f32]| pixel.iter().all(|x| x.to_bits() == pixel[0].to_bits());
+            assert!(pixels.clone().all(same), "{values:?}");
+            pixels.map(|pixel| pixel[0]).collect()
+        };
+        (of_a_channel(program.value(y).unwrap().values()), of_a_channel(program.gradients()))
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::task::{Task, TaskKind};
 use crate::graph::{Graph, Leaf};
 use crate::op::{BackwardPass, Choices, ForwardPass, MAX_OPERANDS, Op, RandomKey, Tile};
 use crate::ops::matmul::{MAX_TREE, MatMulOp, WeightRows};
-use crate::rows::add_or_set;
+use crate::rows::{add, add_or_set, copy_rows};
 use crate::shape::Shape;
 
 /// What a task of a tile may read beside shared values.
@@ -133,9 +133,16 @@ impl<'a, T: Float> Context<'a, T> {
         // The rows of a row-parallel layer's values for this tile, beside those to write.
         let scatter = |out: &mut [T], all: &[T], adds: bool| {
             let columns = local.expect("scattered to tiles").state.columns.clone();
-            let all = all.chunks_exact(self.row_parallel_state(i).tile.width);
-            for (to, from) in out.chunks_exact_mut(tile.width).zip(all) {
-                add_or_set(to, &from[columns.clone()], adds);
+            let stride = self.row_parallel_state(i).tile.width;
+            if !adds {
+                return copy_rows(
+                    (&all[columns.start..], stride),
+                    (out, tile.width),
+                    columns.len(),
+                );
+            }
+            for (to, from) in out.chunks_exact_mut(tile.width).zip(all.chunks_exact(stride)) {
+                add(to, &from[columns.clone()]);
             }
         };
         match kind {
@@ -362,7 +369,8 @@ impl<'a, T: Float> Context<'a, T> {
             });
             last.expect("a leaf has samples").1 = Some(joins);
         });
-        MatMulOp::gradient_tree(weight, &terms, first_row, adds, dx);
+        let n_terms = MAX_TREE - rest.len();
+        MatMulOp::gradient_tree(weight, &terms[..n_terms], first_row, adds, dx);
     }
 
     /// The shape of the weight of a chunk, and the row that the chunk begins with.

@@ -11,6 +11,7 @@ use super::state::RowParallelState;
 use super::times::{Direction, Times};
 use crate::op::Tile;
 use crate::ops::matmul::{MatMulOp, RowsPass, WEIGHT, WORKSPACE_ROWS};
+use crate::rows::copy_rows;
 
 /// Which pass of which layer: its node, all tiles as one, and the direction.
 type LayerPass = (usize, Tile, Direction);
@@ -78,12 +79,10 @@ impl<'a, T: Float> Context<'a, T> {
         };
         let stride = pass.1.width;
         self.split(pass, (rows, bounds), |piece, rows| {
-            for (row, to) in (bounds[piece] / stride..).zip(rows.chunks_exact_mut(stride)) {
-                for state in self.tiles {
-                    let width = state.tile.width;
-                    let from = &state.buffers[buffer][row * width..][..width];
-                    to[state.columns.clone()].copy_from_slice(from);
-                }
+            for state in self.tiles {
+                let (columns, width) = (&state.columns, state.tile.width);
+                let from = &state.buffers[buffer][bounds[piece] / stride * width..];
+                copy_rows((from, width), (&mut rows[columns.start..], stride), columns.len());
             }
             if !is_bounded(rows) {
                 are_bounded.store(false, Ordering::Relaxed);
