@@ -1,9 +1,11 @@
 //! The same bytes for any number of processes and threads, also of runs that were killed and continued by another number.
 
+use std::fs;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use gradus::kernels::random::Stream;
 
 use super::deaths::kill;
@@ -67,7 +69,7 @@ fn trained(
     threads: &str,
 ) -> anyhow::Result<String> {
     let run = format!("{preset}-{ranks}-{threads}");
-    let _ = std::fs::remove_dir_all(launcher.folder().join(&run));
+    let _ = fs::remove_dir_all(launcher.folder().join(&run));
     let mut arguments = arguments(preset, &run);
     arguments.extend(["--threads", threads]);
     digest(&launcher.json(ranks, &arguments)?)
@@ -84,27 +86,43 @@ fn killed_and_continued(
     continued: usize,
     random: &mut Stream,
 ) -> anyhow::Result<String> {
+    /// One of so many milliseconds is drawn; of less where a network is done by then.
+    const LIMITS: [u64; 6] = [300, 100, 30, 10, 3, 1];
     let run = format!("{preset}-killed-{killed}");
-    let checkpoints = launcher.folder().join(&run).join("checkpoints");
-    let mut child = launcher
-        .command(killed, &arguments(preset, &run))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()?;
-    // A random moment after the second checkpoint.
-    let begun = || std::fs::read_dir(&checkpoints).map_or(0, |entries| entries.count()) >= 2;
+    for limit in LIMITS {
+        let after = Duration::from_millis(random.below(limit));
+        let victim = random.below(killed as u64) as usize;
+        if is_killed(launcher, (preset, &run), killed, victim, after)? {
+            match launcher.json(continued, &["train", "--resume", &run, "--json"]) {
+                // Killed after its last step.
+                Err(error) if error.to_string().contains("steps are done") => {}
+                summary => return digest(&summary?),
+            }
+        }
+        fs::remove_dir_all(launcher.folder().join(&run))?;
+    }
+    bail!("{killed} processes end before one of them is killed")
+}
+
+/// Kills a process of a run some time after its second checkpoint; false if the run had ended before.
+fn is_killed(
+    launcher: &Launcher,
+    (preset, run): (&str, &str),
+    ranks: usize,
+    victim: usize,
+    after: Duration,
+) -> anyhow::Result<bool> {
+    let checkpoints = launcher.folder().join(run).join("checkpoints");
+    let mut command = launcher.command(ranks, &arguments(preset, run));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let begun = || fs::read_dir(&checkpoints).map_or(0, |entries| entries.count()) >= 2;
     while !begun() && child.try_wait()?.is_none() {
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(1));
     }
-    thread::sleep(Duration::from_millis(random.below(300)));
-    let victim = random.below(killed as u64) as usize;
+    thread::sleep(after);
     if let Some(&process) = processes(launcher).get(&victim) {
-        kill(process)?;
+        // It may end meanwhile.
+        let _ = kill(process);
     }
-    let status = child.wait()?;
-    if status.success() {
-        // It had ended before.
-        return trained(launcher, preset, continued, "1");
-    }
-    digest(&launcher.json(continued, &["train", "--resume", &run, "--json"])?)
+    Ok(!child.wait()?.success())
 }

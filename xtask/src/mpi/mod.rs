@@ -200,12 +200,13 @@ fn parameters(experiment: &Experiment) -> anyhow::Result<f64> {
     Ok(experiment.network(Mode::Train)?.graph.n_parameters() as f64)
 }
 
-/// Settings of Open MPI: for root, as in a container; and a store of PMIx without locks in shared memory, for which `mpirun`
-/// waits without end if a process is killed that holds one.
-const ALWAYS: [(&str, &str); 3] = [
+/// Settings of Open MPI: for root, as in a container; a store of PMIx without locks in shared memory, for which `mpirun` waits
+/// without end if a process is killed that holds one; and seconds until it gives up, as for a host that does not answer.
+const ALWAYS: [(&str, &str); 4] = [
     ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
     ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
     ("PMIX_MCA_gds", "hash"),
+    ("MPIEXEC_TIMEOUT", "600"),
 ];
 
 /// Settings for more processes than cores: those that wait let others work.

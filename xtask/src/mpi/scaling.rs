@@ -46,6 +46,9 @@ pub(super) struct ScalingRuns {
     runs: Vec<ScalingMeasurement>,
 }
 
+/// A table; none if nothing of it was measured.
+type MakeTable = fn(&ScalingRuns) -> Option<String>;
+
 impl ScalingRuns {
     /// Reads what was measured of these crates on this machine.
     ///
@@ -132,7 +135,7 @@ impl ScalingRuns {
     pub(super) fn write_page(&self) -> anyhow::Result<()> {
         let mut page = fs::read_to_string(PAGE).context(PAGE)?;
         let all = Self::of_crates(&self.conditions.crates)?;
-        let tables: [(&str, fn(&Self) -> Option<String>); 5] = [
+        let tables: [(_, MakeTable); 5] = [
             ("exchanges", Self::exchange_table),
             ("processes", Self::process_table),
             ("shards", Self::shard_table),
