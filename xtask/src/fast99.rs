@@ -124,7 +124,7 @@ fn presets() -> Vec<MeasuredChange> {
     rows.collect()
 }
 
-/// Every change on the validation set, with the widest instruction set; then `fast994`.
+/// Every change on the validation set, with the instruction set in use; then `fast994`.
 fn changes() -> Vec<MeasuredChange> {
     let row = |name: &str, preset, settings: &[&str], seeds| {
         let settings = [&[VALIDATION], settings].concat();

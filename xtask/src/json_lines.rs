@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -12,12 +13,15 @@ use serde::de::DeserializeOwned;
 /// # Errors
 ///
 /// If it cannot be read, or the first line that is not of this type.
-pub(crate) fn read<R: DeserializeOwned>(file: &str) -> anyhow::Result<Vec<R>> {
+pub(crate) fn read<R: DeserializeOwned>(file: impl AsRef<Path>) -> anyhow::Result<Vec<R>> {
+    let file = file.as_ref();
+    let named = || file.display().to_string();
     let text = match fs::read_to_string(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        text => text.with_context(|| file.to_owned())?,
+        text => text.with_context(named)?,
     };
-    let run = |(i, line)| serde_json::from_str(line).with_context(|| format!("{file}:{}", i + 1));
+    let run =
+        |(i, line)| serde_json::from_str(line).with_context(|| format!("{}:{}", named(), i + 1));
     text.lines().enumerate().map(run).collect()
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use gradus::kernels::Isa;
 
 mod bench_data;
 mod bench_live;
@@ -170,6 +171,8 @@ fn main() -> ExitCode {
 }
 
 fn run(task: RepositoryTask) -> anyhow::Result<()> {
+    // As the programs that it starts.
+    Isa::force_from_environment()?;
     // Every path below is relative to the root of the repository.
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     match task {

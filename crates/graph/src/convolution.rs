@@ -8,6 +8,11 @@ use kernels::{MAX_LANES, inlined, vectorize};
 use crate::Float;
 use crate::window::WindowAxis;
 
+/// Positions that one product of the backward pass to the weight sums over at most.
+const MAX_POSITIONS: usize = 64;
+/// Elements that fit the first-level cache beside what they are multiplied with: 20 KiB of 32 bits.
+const CACHED_ELEMENTS: usize = 5 * 1024;
+
 /// Sizes of a convolution whose shapes were checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Geometry {
@@ -17,7 +22,7 @@ pub(crate) struct Geometry {
     pub(crate) co: usize,
 }
 
-/// Adjacent positions along an axis that meet the same taps of the kernel.
+/// Adjacent positions along an axis, or inputs of a phase, that meet the same taps of the kernel.
 pub(crate) struct Segment {
     pub(crate) first: usize,
     pub(crate) count: usize,
@@ -42,39 +47,76 @@ impl WindowAxis {
         segment.first * self.stride + segment.taps.start - self.pad[0]
     }
 
-    /// The phases that have an input: a stride may be larger than the image.
-    pub(crate) fn phases(&self) -> Range<usize> {
-        0..self.stride.min(self.input)
-    }
-
     pub(crate) fn segments(self) -> impl Iterator<Item = Segment> {
         segments(self.output, move |position| self.taps(position))
     }
 
-    /// Every `stride`-th input from `phase` on meets the same taps, from this one on every `stride`-th.
-    pub(crate) fn first_tap(&self, phase: usize) -> usize {
-        (phase + self.pad[0]) % self.stride
+    /// The phases that have an input: a stride may be larger than the image.
+    fn phases(self) -> impl Iterator<Item = Phase> {
+        (0..self.stride.min(self.input)).map(move |first| {
+            let from_first_tap = first + self.pad[0];
+            let first_tap = from_first_tap % self.stride;
+            Phase {
+                axis: self,
+                first,
+                first_tap,
+                n_taps: self.kernel.saturating_sub(first_tap).div_ceil(self.stride),
+                first_position: from_first_tap / self.stride,
+            }
+        })
     }
 
-    pub(crate) fn taps_of_phase(&self, phase: usize) -> usize {
-        self.kernel.saturating_sub(self.first_tap(phase)).div_ceil(self.stride)
+    /// All inputs, each as its phase and its number in it.
+    pub(crate) fn inputs(self) -> impl Iterator<Item = (Phase, usize)> {
+        self.phases().flat_map(|phase| (0..phase.n_inputs()).map(move |at| (phase, at)))
+    }
+
+    /// All inputs, as segments of each phase.
+    pub(crate) fn input_segments(self) -> impl Iterator<Item = (Phase, Segment)> {
+        self.phases().flat_map(|phase| {
+            segments(phase.n_inputs(), move |at| phase.taps(at))
+                .map(move |segment| (phase, segment))
+        })
+    }
+}
+
+/// Every `stride`-th input of an axis: they all meet the same taps of the kernel, every `stride`-th too.
+#[derive(Clone, Copy)]
+pub(crate) struct Phase {
+    axis: WindowAxis,
+    /// The first input.
+    first: usize,
+    first_tap: usize,
+    pub(crate) n_taps: usize,
+    /// The output position that the first tap of the first input belongs to.
+    first_position: usize,
+}
+
+impl Phase {
+    fn n_inputs(&self) -> usize {
+        (self.axis.input - self.first).div_ceil(self.axis.stride)
+    }
+
+    /// The number of an input along the axis.
+    pub(crate) fn input(&self, at: usize) -> usize {
+        self.first + at * self.axis.stride
+    }
+
+    /// The number of a tap in the kernel.
+    pub(crate) fn kernel_tap(&self, tap: usize) -> usize {
+        self.first_tap + tap * self.axis.stride
     }
 
     /// The output position that an input's first tap belongs to; tap `u` belongs to that minus `u`.
-    pub(crate) fn position(&self, phase: usize, at: usize) -> usize {
-        at + (phase + self.pad[0]) / self.stride
+    pub(crate) fn position(&self, at: usize) -> usize {
+        at + self.first_position
     }
 
-    pub(crate) fn taps_at(&self, phase: usize, at: usize) -> Range<usize> {
-        let position = self.position(phase, at);
-        let end = (position + 1).min(self.taps_of_phase(phase));
-        (position + 1).saturating_sub(self.output).min(end)..end
-    }
-
-    /// The inputs of a phase, as segments of `at` with input `phase + at · stride`.
-    pub(crate) fn segments_of_phase(self, phase: usize) -> impl Iterator<Item = Segment> {
-        let n = self.input.saturating_sub(phase).div_ceil(self.stride);
-        segments(n, move |at| self.taps_at(phase, at))
+    /// Those of its taps that meet an input at an output position.
+    pub(crate) fn taps(&self, at: usize) -> Range<usize> {
+        let position = self.position(at);
+        let end = (position + 1).min(self.n_taps);
+        (position + 1).saturating_sub(self.axis.output).min(end)..end
     }
 }
 
@@ -114,8 +156,55 @@ impl Geometry {
         if self.is_thin() {
             self.weight_len() * PARTIAL_SUMS
         } else {
-            self.columns.output * self.co.next_multiple_of(MAX_LANES) * width
+            self.positions_at_once(width) * self.co.next_multiple_of(MAX_LANES) * width
         }
+    }
+
+    /// Rows of positions that the backward pass to the weight sums over at once: those that fit the first-level cache.
+    fn rows_at_once(&self, width: usize) -> usize {
+        let channels = if self.is_thin() { self.co } else { self.co.next_multiple_of(MAX_LANES) };
+        let positions = (CACHED_ELEMENTS / (channels * width).max(1)).min(MAX_POSITIONS);
+        (positions / self.columns.output).clamp(1, self.rows.output)
+    }
+
+    fn positions_at_once(&self, width: usize) -> usize {
+        (self.rows_at_once(width) * self.columns.output).min(MAX_POSITIONS)
+    }
+
+    /// Calls `call` with the first of some positions, its row and column, and with their segments of the inner index: the pixel
+    /// under the first tap, from that of the first position on, and `gradient_len` elements for each position.
+    pub(crate) fn for_positions(
+        &self,
+        width: usize,
+        gradient_len: usize,
+        mut call: impl FnMut([usize; 2], &[[usize; 2]]),
+    ) {
+        let n_columns = self.columns.output;
+        let mut segments = [[0; 2]; MAX_POSITIONS];
+        let at_once = &mut segments[..self.positions_at_once(width)];
+        for (i, segment) in at_once.iter_mut().enumerate() {
+            let position = [i / n_columns, i % n_columns];
+            *segment = [self.pixel_under(position, 0, width), i * gradient_len];
+        }
+        let rows_at_once = self.rows_at_once(width);
+        for row in (0..self.rows.output).step_by(rows_at_once) {
+            let n_positions = rows_at_once.min(self.rows.output - row) * n_columns;
+            for column in (0..n_positions).step_by(MAX_POSITIONS) {
+                let count = (n_positions - column).min(MAX_POSITIONS);
+                call([row, column], &segments[..count]);
+            }
+        }
+    }
+
+    /// The index of a position.
+    pub(crate) fn position(&self, [row, column]: [usize; 2]) -> usize {
+        row * self.columns.output + column
+    }
+
+    /// Where in the padded image the pixel begins that is under the first tap of a row of the kernel.
+    pub(crate) fn pixel_under(&self, [row, column]: [usize; 2], tap: usize, width: usize) -> usize {
+        let row = (row * self.rows.stride + tap) * self.padded_width();
+        (row + column * self.columns.stride) * self.ci * width
     }
 
     /// The image with zeros around it, in `scratch`; the image itself if there is no padding.

@@ -8,6 +8,9 @@ fn block_side(isa: Isa) -> usize {
     if isa == Isa::Avx2 { 8 } else { 16 }
 }
 
+/// Length of the strips of a matrix that is too narrow for blocks.
+const STRIP_LEN: usize = 128;
+
 /// Writes `from`, `rows` rows of `columns`, to `to` as `columns` rows of `rows`:
 /// `to[c · to_stride + r] = from[r · from_stride + c]`.
 ///
@@ -29,7 +32,7 @@ pub fn transpose<T: Float>(
         return;
     }
     let isa = Isa::current();
-    let side = block_side(isa);
+    let side = if rows.min(columns) < block_side(isa) { STRIP_LEN } else { block_side(isa) };
     for row in (0..rows).step_by(side) {
         for column in (0..columns).step_by(side) {
             let (height, width) = ((rows - row).min(side), (columns - column).min(side));
@@ -49,23 +52,42 @@ pub fn transpose<T: Float>(
                     let (from, to) = (from.as_ptr().cast(), to.as_mut_ptr().cast());
                     x86::block_of_eight(from, from_stride, to, to_stride);
                 },
-                // The longer side in the inner loop.
-                _ if height < width => {
-                    for r in 0..height {
-                        let from = &from[r * from_stride..][..width];
-                        let to = to[r..].iter_mut().step_by(to_stride);
-                        to.zip(from).for_each(|(to, &from)| *to = from);
-                    }
-                }
-                _ => {
-                    for c in 0..width {
-                        let to = &mut to[c * to_stride..][..height];
-                        let from = from[c..].iter().step_by(from_stride);
-                        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-                    }
-                }
+                // SAFETY: the checks above hold the whole block inside both slices.
+                _ => unsafe {
+                    plain_block(
+                        from.as_ptr(),
+                        from_stride,
+                        [height, width],
+                        to.as_mut_ptr(),
+                        to_stride,
+                    )
+                },
             }
         }
+    }
+}
+
+/// Transposes a block of any size, element by element, the longer side in the inner loop.
+///
+/// # Safety
+///
+/// It can be read with rows `from_stride` apart and written with rows `to_stride` apart.
+#[inline(never)]
+unsafe fn plain_block<T: Float>(
+    from: *const T,
+    from_stride: usize,
+    [height, width]: [usize; 2],
+    to: *mut T,
+    to_stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    let copy = |r: usize, c: usize| unsafe {
+        *to.add(c * to_stride + r) = *from.add(r * from_stride + c);
+    };
+    if height < width {
+        (0..height).for_each(|r| (0..width).for_each(|c| copy(r, c)));
+    } else {
+        (0..width).for_each(|c| (0..height).for_each(|r| copy(r, c)));
     }
 }
 
@@ -181,9 +203,10 @@ mod tests {
     #[test]
     fn every_element_is_transposed() {
         let sizes = [(0, 3), (3, 0), (1, 1), (5, 7), (16, 16), (17, 33), (40, 10), (32, 50)];
+        let strips = [(3, 300), (300, 3)];
         on_each_isa(|isa| {
             let narrow = LENGTHS.flat_map(|len| [(len, 5), (5, len), (len, 1), (1, len)]);
-            for (rows, columns) in sizes.into_iter().chain(narrow) {
+            for (rows, columns) in sizes.into_iter().chain(strips).chain(narrow) {
                 let stride = columns + 2;
                 let from: Vec<f32> = (0..rows * stride).map(|i| i as f32).collect();
                 let to_stride = if rows == 1 { 1 } else { rows + 1 };

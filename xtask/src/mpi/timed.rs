@@ -1,16 +1,15 @@
 //! Runs whose steps are timed.
 
 use std::fs;
-use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use gradus::kernels::Isa;
 use serde_json::Value;
 
 use super::Launcher;
-use crate::process;
+use crate::{json_lines, process};
 
 /// How an experiment is trained, without evaluations.
-#[derive(Clone, Copy)]
 pub(super) struct TimedRun {
     /// Of each process.
     pub(super) threads: usize,
@@ -47,22 +46,23 @@ impl TimedRun {
         let summary: Value =
             serde_json::from_str(&process::read(&mut launcher.prepare_idle(command))?)?;
         let run = launcher.folder().join("run");
-        let messages = messages(&run)?;
+        let log: Vec<Value> = json_lines::read(run.join("events.jsonl"))?;
+        let found = log.first().and_then(|event| event["isa"].as_str());
+        let expected = Some(Isa::current().name());
+        ensure!(found == expected, "{experiment}: expected {expected:?}, found {found:?}");
         fs::remove_dir_all(run)?;
         Ok(TimedOutcome {
             digest: summary["weights_digest"].as_str().context("weights_digest")?.to_owned(),
             samples_per_second: summary["samples_per_second"]
                 .as_f64()
                 .context("samples_per_second")?,
-            messages,
+            messages: messages(&log),
         })
     }
 }
 
 /// The exchanges of a run, by the last line of its log that says them.
-fn messages(run: &Path) -> anyhow::Result<Option<f64>> {
-    let log = fs::read_to_string(run.join("events.jsonl"))?;
-    let events = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut measured = events.filter(|event| event["event"] == "processes_measured");
-    Ok(measured.next().and_then(|event| event["processes"][0]["messages"].as_f64()))
+fn messages(log: &[Value]) -> Option<f64> {
+    let last = log.iter().rfind(|event| event["event"] == "processes_measured")?;
+    last["processes"][0]["messages"].as_f64()
 }

@@ -105,7 +105,7 @@ impl Conv2dOp {
         };
         if width > 1 {
             // y[co, sample] = Σ_k weight[k, co] · x[k, sample], for each position
-            for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
+            for_segments(taps_y.clone(), offsets, |k_segments, part| {
                 let bias = if part.end == taps_y.end { bias } else { &[] };
                 let c = MatrixC::new(&mut *y, width, part.start > taps_y.start);
                 gemm(
@@ -121,7 +121,7 @@ impl Conv2dOp {
                 let [weight, pixel] = offsets(tap);
                 [pixel, weight]
             };
-            for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
+            for_segments(taps_y.clone(), offsets, |k_segments, part| {
                 gemm(
                     GemmSize { m: count, n: co, k_segments, segment_len, batch_count: 1 },
                     MatrixA { values: image, layout: Layout::RowMajor, lda: stride },
@@ -153,43 +153,39 @@ impl Conv2dOp {
             winograd.backward().forward(dy, weight, tap, dx, epilogue, (width, rest));
             return;
         }
-        for phase_x in columns.phases() {
+        let row_len = columns.input * ci * width;
+        for (phase_x, Segment { first, count, taps }) in columns.input_segments() {
             // The taps of a phase lie side by side, the last first, as their positions do.
-            let first_tap = columns.first_tap(phase_x);
-            let taps_before = (0..columns.kernel).filter(|tap| tap % columns.stride < first_tap);
-            let taps_end = taps_before.count() + columns.taps_of_phase(phase_x);
-            for (y, dx) in dx.chunks_exact_mut((columns.input * ci * width).max(1)).enumerate() {
-                let (phase_y, at) = (y % rows.stride, y / rows.stride);
-                let taps_y = rows.taps_at(phase_y, at);
-                for Segment { first, count, taps } in columns.segments_of_phase(phase_x) {
-                    let x = phase_x + first * columns.stride;
-                    if taps.is_empty() || taps_y.is_empty() {
-                        let pixels = dx.chunks_exact_mut((ci * width).max(1));
-                        let pixels = pixels.skip(x).step_by(columns.stride).take(count);
-                        pixels.filter(|_| !adds).for_each(|dx| dx.fill(T::ZERO));
-                        continue;
-                    }
-                    let position_x = columns.position(phase_x, first) + 1 - taps.end;
-                    let offsets = |tap: usize| {
-                        let kernel_y = rows.first_tap(phase_y) + tap * rows.stride;
-                        let position_y = rows.position(phase_y, at) - tap;
-                        let position = position_y * columns.output + position_x;
-                        let tap = kernel_y * columns.kernel + taps_end - taps.end;
-                        [tap * ci * co, position * co * width]
-                    };
-                    let (segment_len, batch_count) = (taps.len() * co, count);
-                    let batch_stride = columns.stride.saturating_mul(ci * width);
-                    for_segments::<MAX_TAPS>(taps_y.clone(), offsets, |k_segments, part| {
-                        let accumulate = adds || part.start > taps_y.start;
-                        let c = MatrixC::new(&mut dx[x * ci * width..], width, accumulate);
-                        gemm(
-                            GemmSize { m: ci, n: width, k_segments, segment_len, batch_count },
-                            MatrixA { values: weight, layout: Layout::ColumnMajor, lda: ci },
-                            MatrixB { values: dy, ldb: width, batch_stride: co * width },
-                            MatrixC { batch_stride, ..c },
-                        );
-                    });
+            let is_before = |tap: &usize| tap % columns.stride < phase_x.kernel_tap(0);
+            let taps_end = (0..columns.kernel).filter(is_before).count() + phase_x.n_taps;
+            let x = phase_x.input(first);
+            let position_x = phase_x.position(first) + 1 - taps.end;
+            for (phase_y, at) in rows.inputs() {
+                let dx = &mut dx[phase_y.input(at) * row_len..][..row_len];
+                let taps_y = phase_y.taps(at);
+                if taps.is_empty() || taps_y.is_empty() {
+                    let pixels = dx.chunks_exact_mut((ci * width).max(1));
+                    let pixels = pixels.skip(x).step_by(columns.stride).take(count);
+                    pixels.filter(|_| !adds).for_each(|dx| dx.fill(T::ZERO));
+                    continue;
                 }
+                let offsets = |tap: usize| {
+                    let position = (phase_y.position(at) - tap) * columns.output + position_x;
+                    let tap = phase_y.kernel_tap(tap) * columns.kernel + taps_end - taps.end;
+                    [tap * ci * co, position * co * width]
+                };
+                let (segment_len, batch_count) = (taps.len() * co, count);
+                let batch_stride = columns.stride.saturating_mul(ci * width);
+                for_segments(taps_y.clone(), offsets, |k_segments, part| {
+                    let accumulate = adds || part.start > taps_y.start;
+                    let c = MatrixC::new(&mut dx[x * ci * width..], width, accumulate);
+                    gemm(
+                        GemmSize { m: ci, n: width, k_segments, segment_len, batch_count },
+                        MatrixA { values: weight, layout: Layout::ColumnMajor, lda: ci },
+                        MatrixB { values: dy, ldb: width, batch_stride: co * width },
+                        MatrixC { batch_stride, ..c },
+                    );
+                });
             }
         }
     }
@@ -209,58 +205,53 @@ impl Conv2dOp {
         }
     }
 
-    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, one row of the
-    /// image and one of the kernel at a time, so that both stay in the first-level cache. The vectors run along
-    /// the channels, for which the gradient is transposed first.
+    /// `dweight[tap, ci, co] = Σ_position Σ_sample x[position + tap, ci] · dy[position, co]`, some rows of positions and one row
+    /// of the kernel at a time, so that both stay in the first-level cache. The vectors run along the channels, for which the
+    /// gradient is transposed first.
     fn backward_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
-        let Geometry { rows, columns, ci, co } = *g;
+        let Geometry { columns, ci, co, .. } = *g;
         let Tile { width, valid, .. } = pass.tile;
-        let (scratch, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
+        let (transposed, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
         let x = g.pad(pass.x[0], width, rest);
-        let image_row = g.padded_width() * ci * width;
         let channels = co.next_multiple_of(MAX_LANES);
-        let transposed = &mut scratch[..columns.output * channels * valid];
         let m = columns.kernel * ci;
-        for (y, dy) in pass.dy.chunks_exact(columns.output * co * width).enumerate() {
-            let positions = dy.chunks_exact(co * width);
-            for (dy, transposed) in positions.zip(transposed.chunks_exact_mut(channels * valid)) {
+        g.for_positions(width, channels * valid, |first, k_segments| {
+            let positions = pass.dy[g.position(first) * co * width..].chunks_exact(co * width);
+            let of_positions = transposed.chunks_exact_mut(channels * valid).take(k_segments.len());
+            for (dy, transposed) in positions.zip(of_positions) {
                 transpose((dy, width), [co, valid], (transposed, channels));
             }
             for (tap, dweight) in pass.dx.chunks_exact_mut(g.weight_row_len()).enumerate() {
-                let image = &x[(y * rows.stride + tap) * image_row..];
-                let offsets = |x| [x * columns.stride * ci * width, x * channels * valid];
-                for_segments::<MAX_POSITIONS>(0..columns.output, offsets, |k_segments, part| {
-                    let accumulate = pass.adds || y > 0 || part.start > 0;
-                    gemm(
-                        GemmSize { m, n: co, k_segments, segment_len: valid, batch_count: 1 },
-                        MatrixA { values: image, layout: Layout::RowMajor, lda: width },
-                        MatrixB { values: transposed, ldb: channels, batch_stride: 0 },
-                        MatrixC::new(&mut *dweight, co, accumulate),
-                    );
-                });
+                gemm(
+                    GemmSize { m, n: co, k_segments, segment_len: valid, batch_count: 1 },
+                    MatrixA {
+                        values: &x[g.pixel_under(first, tap, width)..],
+                        layout: Layout::RowMajor,
+                        lda: width,
+                    },
+                    MatrixB { values: transposed, ldb: channels, batch_stride: 0 },
+                    MatrixC::new(dweight, co, pass.adds || first != [0; 2]),
+                );
             }
-        }
+        });
     }
 
     /// The same with vectors along the samples, in partial sums, for channels too few to fill lanes.
     fn backward_thin_weight<T: Float>(g: &Geometry, pass: BackwardPass<'_, T>) {
-        let Geometry { rows, columns, ci, co } = *g;
+        let Geometry { columns, ci, co, .. } = *g;
         let width = pass.tile.width;
         let (sums, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
         let x = g.pad(pass.x[0], width, rest);
-        let image_row = g.padded_width() * ci * width;
-        let (m, segment_count) = (columns.kernel * ci, columns.output);
-        let size = GemmNtSize { m, n: co, segment_len: width, segment_count };
-        let segment_stride = columns.stride.saturating_mul(ci * width);
-        for (y, dy) in pass.dy.chunks_exact(columns.output * co * width).enumerate() {
-            let dy = NtOperand { values: dy, ld: width, segment_stride: co * width };
-            let row_len = g.weight_row_len() * PARTIAL_SUMS;
-            for (tap, sums) in sums.chunks_exact_mut(row_len).enumerate() {
-                let values = &x[(y * rows.stride + tap) * image_row..];
-                let image = NtOperand { values, ld: width, segment_stride };
-                gemm_nt(size, image, dy, sums, y > 0);
+        let m = columns.kernel * ci;
+        g.for_positions(width, co * width, |first, k_segments| {
+            let dy = NtOperand { values: &pass.dy[g.position(first) * co * width..], ld: width };
+            let size = GemmNtSize { m, n: co, k_segments, segment_len: width };
+            let rows = sums.chunks_exact_mut(g.weight_row_len() * PARTIAL_SUMS);
+            for (tap, sums) in rows.enumerate() {
+                let values = &x[g.pixel_under(first, tap, width)..];
+                gemm_nt(size, NtOperand { values, ld: width }, dy, sums, first != [0; 2]);
             }
-        }
+        });
         if !pass.adds {
             pass.dx.fill(T::ZERO);
         }
@@ -268,20 +259,18 @@ impl Conv2dOp {
     }
 }
 
-/// Positions that one [`gemm`] sums over at most.
-const MAX_POSITIONS: usize = 32;
 /// Rows of the kernel that one [`gemm`] sums over at most.
 const MAX_TAPS: usize = 16;
 
-/// Calls `call` with the offsets at up to `MOST` of the indices at a time, and with which these are.
-fn for_segments<const MOST: usize>(
-    indices: Range<usize>,
+/// Calls `call` with the offsets of up to [`MAX_TAPS`] rows of the kernel at a time, and with which these are.
+fn for_segments(
+    taps: Range<usize>,
     offsets: impl Fn(usize) -> [usize; 2],
     mut call: impl FnMut(&[[usize; 2]], Range<usize>),
 ) {
-    let mut segments = [[0; 2]; MOST];
-    for first in indices.clone().step_by(MOST) {
-        let part = first..indices.end.min(first + MOST);
+    let mut segments = [[0; 2]; MAX_TAPS];
+    for first in taps.clone().step_by(MAX_TAPS) {
+        let part = first..taps.end.min(first + MAX_TAPS);
         for (segment, i) in segments.iter_mut().zip(part.clone()) {
             *segment = offsets(i);
         }
@@ -302,8 +291,8 @@ pub(super) fn forward<T: Float>(g: &Geometry, mut pass: ForwardPass<'_, T>) {
         winograd.forward(pass.x[0], pass.x[1], tap, pass.y, epilogue, scratch);
         return;
     }
-    for row in 0..g.rows.output {
-        for segment in g.columns.segments() {
+    for segment in g.columns.segments() {
+        for row in 0..g.rows.output {
             Conv2dOp::forward_segment(g, row, &segment, &mut pass);
         }
     }
@@ -421,9 +410,13 @@ mod tests {
             ("N 1 1 1", "1 1 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 9 9 1", "9 9 1 1", [1, 1], Padding::Valid, [0; 4]),
             ("N 5 5 1", "2 2 1 1", [3, 3], Padding::Valid, [0; 4]),
-            // Output channels that fill vectors, more positions and rows of the kernel than one call takes.
+            // Output channels that fill vectors, more positions and rows of the kernel than one call takes; rows of positions
+            // of which one call takes several, and the last fewer.
             ("N 4 5 2", "3 2 2 13", [2, 1], Padding::Same, [0, 1, 0, 1]),
-            ("N 2 40 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),
+            ("N 2 70 1", "1 2 1 12", [1, 1], Padding::Valid, [0; 4]),
+            ("N 2 70 1", "1 2 1 2", [1, 1], Padding::Valid, [0; 4]),
+            ("N 9 10 2", "2 1 2 12", [1, 1], Padding::Same, [0, 1, 0, 0]),
+            ("N 9 19 1", "2 3 1 2", [1, 2], Padding::Same, [0, 1, 1, 1]),
             ("N 18 3 1", "17 2 1 2", [1, 1], Padding::Valid, [0; 4]),
             // Winograd's algorithm: patches up to the edge and beyond, more padding than kernel.
             ("N 6 7 12", "3 3 12 13", [1, 1], Padding::Same, [1; 4]),

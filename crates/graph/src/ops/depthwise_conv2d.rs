@@ -138,24 +138,19 @@ impl DepthwiseGeometry {
         mut run: impl FnMut(usize, usize, &mut dyn Iterator<Item = [usize; 2]>),
     ) {
         let Window { rows, columns } = self.window;
-        for row in 0..rows.input {
-            let (phase_y, at) = (row % rows.stride, row / rows.stride);
-            let taps_y = rows.taps_at(phase_y, at);
-            for phase_x in columns.phases() {
-                for Segment { first, count, taps } in columns.segments_of_phase(phase_x) {
-                    // The last tap first: so the positions are in the order of the result, as pixels are above.
-                    let taps = taps_y.clone().flat_map(|y| taps.clone().rev().map(move |x| [y, x]));
-                    let mut taps = taps.map(|[y, x]| {
-                        let kernel_y = rows.first_tap(phase_y) + y * rows.stride;
-                        let kernel_x = columns.first_tap(phase_x) + x * columns.stride;
-                        let position_y = rows.position(phase_y, at) - y;
-                        let position_x = columns.position(phase_x, first) - x;
-                        let position = position_y * columns.output + position_x;
-                        [kernel_y * columns.kernel + kernel_x, position]
-                    });
-                    let pixel = row * columns.input + phase_x + first * columns.stride;
-                    run(pixel, count, &mut taps);
-                }
+        for (phase_y, at) in rows.inputs() {
+            let taps_y = phase_y.taps(at);
+            for (phase_x, Segment { first, count, taps }) in columns.input_segments() {
+                // The last tap first: so the positions are in the order of the result, as pixels are above.
+                let taps = taps_y.clone().flat_map(|y| taps.clone().rev().map(move |x| [y, x]));
+                let mut taps = taps.map(|[y, x]| {
+                    let kernel = [phase_y.kernel_tap(y), phase_x.kernel_tap(x)];
+                    let position = [phase_y.position(at) - y, phase_x.position(first) - x];
+                    [(kernel, columns.kernel), (position, columns.output)]
+                        .map(|([row, column], n_columns)| row * n_columns + column)
+                });
+                let pixel = phase_y.input(at) * columns.input + phase_x.input(first);
+                run(pixel, count, &mut taps);
             }
         }
     }

@@ -184,8 +184,8 @@ impl<T: Float> Op<T> for MatMulOp {
                 multiply([rows, k, n], dy, (b, k), MatrixC::new(dx, k, adds));
             }
             (_, true) if sums_samples(tile.width, &shapes[1]) => {
-                let operand = |values| NtOperand { values, ld: tile.width, segment_stride: 0 };
-                let size = GemmNtSize { m: k, n, segment_len: tile.width, segment_count: 1 };
+                let operand = |values| NtOperand { values, ld: tile.width };
+                let size = GemmNtSize { m: k, n, k_segments: &[[0, 0]], segment_len: tile.width };
                 let sums = &mut pass.scratch[..k * n * PARTIAL_SUMS];
                 gemm_nt(size, operand(x[0]), operand(dy), sums, false);
                 if !adds {

@@ -36,8 +36,12 @@ impl<T: Float, const IS_PAIR: bool, const IS_NARROW: bool, const COLUMN_MAJOR: b
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
         let Range { start, end } = self.columns;
+        // What lies behind a reference is read again for each matrix, since `C` is written between. A row-major `A` has many
+        // pointers, and no registers for more.
+        let copy = *self.args;
+        let args = if COLUMN_MAJOR { &copy } else { self.args };
         for batch in self.batch.step_by(1 + usize::from(IS_PAIR)) {
-            let args = self.args.of_matrix(batch);
+            let args = args.of_matrix(batch);
             columns::<T::Vector<S>, IS_PAIR, IS_NARROW, COLUMN_MAJOR>(set, &args, start, end);
         }
     }
@@ -327,7 +331,7 @@ unsafe fn single_row_terms<V: Vector, const NV: usize>(
 /// The pointer itself, with its origin hidden from the compiler, which would otherwise compute all pointers
 /// of a block from one, an addition each, on ports that multiply-adds need.
 #[inline(always)]
-fn opaque<T>(pointer: *const T) -> *const T {
+pub(super) fn opaque<T>(pointer: *const T) -> *const T {
     #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
     {
         let mut pointer = pointer;

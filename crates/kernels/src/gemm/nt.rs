@@ -1,6 +1,7 @@
 //! The product whose inner index is the contiguous axis of both operands, `A · Bᵀ`.
 
-use super::microkernel::{multiply_add, part};
+use super::microkernel::{multiply_add, opaque, part};
+use super::operands::furthest;
 use crate::bounds::{check, end};
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 use crate::{Float, MAX_LANES};
@@ -10,31 +11,29 @@ pub const PARTIAL_SUMS: usize = MAX_LANES;
 
 /// The sizes of a [`gemm_nt`].
 #[derive(Clone, Copy, Debug)]
-pub struct GemmNtSize {
+pub struct GemmNtSize<'a> {
     /// Rows of `A` and of the result.
     pub m: usize,
     /// Rows of `B` and columns of the result.
     pub n: usize,
-    /// Contiguous elements of each segment of the inner index.
+    /// For each segment of the inner index the offset of its first element in `A` and in `B`.
+    pub k_segments: &'a [[usize; 2]],
+    /// Contiguous elements of every segment.
     pub segment_len: usize,
-    /// Segments of the inner index.
-    pub segment_count: usize,
 }
 
 /// An operand of a [`gemm_nt`]: a row-major matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct NtOperand<'a, T> {
-    /// All values, from the first to be read.
+    /// All values; the segments give the offsets into them.
     pub values: &'a [T],
     /// The leading dimension: elements from one row to the next.
     pub ld: usize,
-    /// Elements from one segment of the inner index to the next.
-    pub segment_stride: usize,
 }
 
 /// `A · Bᵀ` in [`PARTIAL_SUMS`] sums for each element; [`add_row_sums`](crate::add_row_sums) adds them up.
 ///
-/// `Σ sums[i, j, ..] = Σ_segment Σ_k a[i·ld + segment·segment_stride + k] · b[j·ld + segment·segment_stride + k]`
+/// `Σ sums[i, j, ..] = Σ_segment Σ_k a[segment_a + i·ld + k] · b[segment_b + j·ld + k]`
 ///
 /// With `accumulate` it is added to what `sums` holds.
 ///
@@ -50,8 +49,8 @@ pub struct NtOperand<'a, T> {
 ///
 /// // [1, 3] · [2, 3]ᵀ
 /// let (a, b) = ([1.0f32, 2.0, 3.0], [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
-/// let rows = |values| NtOperand { values, ld: 3, segment_stride: 0 };
-/// let size = GemmNtSize { m: 1, n: 2, segment_len: 3, segment_count: 1 };
+/// let rows = |values| NtOperand { values, ld: 3 };
+/// let size = GemmNtSize { m: 1, n: 2, k_segments: &[[0, 0]], segment_len: 3 };
 /// let mut sums = [0.0; 2 * PARTIAL_SUMS];
 /// gemm_nt(size, rows(&a), rows(&b), &mut sums, false);
 /// let mut c = [0.0; 2];
@@ -60,46 +59,49 @@ pub struct NtOperand<'a, T> {
 /// ```
 #[inline(never)]
 pub fn gemm_nt<T: Float>(
-    size: GemmNtSize,
+    size: GemmNtSize<'_>,
     a: NtOperand<'_, T>,
     b: NtOperand<'_, T>,
     sums: &mut [T],
     accumulate: bool,
 ) {
-    let GemmNtSize { m, n, segment_len, segment_count } = size;
+    let GemmNtSize { m, n, k_segments, segment_len } = size;
     if m == 0 || n == 0 {
         return;
     }
     let n_sums = m.checked_mul(n).and_then(|len| len.checked_mul(PARTIAL_SUMS));
     check("sums", n_sums, sums.len());
-    if segment_len > 0 && segment_count > 0 {
-        let (a, b) = (a.checked("A", m, size), b.checked("B", n, size));
+    if segment_len > 0 && !k_segments.is_empty() {
+        let furthest = furthest(k_segments);
+        let a = a.checked("A", m, furthest[0], segment_len);
+        let b = b.checked("B", n, furthest[1], segment_len);
         dispatch(GemmNtArgs { size, a, b, sums: sums.as_mut_ptr(), accumulate });
     } else if !accumulate {
         sums[..m * n * PARTIAL_SUMS].fill(T::ZERO);
     }
 }
 
+/// [`gemm_nt`] for a type.
+type GemmNt<T> = fn(GemmNtSize<'_>, NtOperand<'_, T>, NtOperand<'_, T>, &mut [T], bool);
 // Compiled here once, as `gemm` is.
 #[used]
-static F32: fn(GemmNtSize, NtOperand<'_, f32>, NtOperand<'_, f32>, &mut [f32], bool) = gemm_nt;
+static F32: GemmNt<f32> = gemm_nt;
 #[used]
-static F64: fn(GemmNtSize, NtOperand<'_, f64>, NtOperand<'_, f64>, &mut [f64], bool) = gemm_nt;
+static F64: GemmNt<f64> = gemm_nt;
 
 impl<T> NtOperand<'_, T> {
-    fn checked(self, operand: &str, rows: usize, size: GemmNtSize) -> Self {
-        let strides = [(rows - 1, self.ld), (size.segment_count - 1, self.segment_stride)];
+    fn checked(self, operand: &str, rows: usize, furthest: usize, segment_len: usize) -> Self {
         let len = self.values.len();
-        check(operand, end(strides, 0, size.segment_len), len);
+        check(operand, end([(rows - 1, self.ld)], furthest, segment_len), len);
         // A stride that is longer than the slice is never taken: no product of it may overflow.
-        Self { ld: self.ld.min(len), segment_stride: self.segment_stride.min(len), ..self }
+        Self { ld: self.ld.min(len), ..self }
     }
 }
 
 /// A checked [`gemm_nt`]: every index is inside its slice, and `sums` overlaps neither operand.
 #[derive(Debug)]
 struct GemmNtArgs<'a, T> {
-    size: GemmNtSize,
+    size: GemmNtSize<'a>,
     a: NtOperand<'a, T>,
     b: NtOperand<'a, T>,
     sums: *mut T,
@@ -169,6 +171,38 @@ unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
     }
 }
 
+/// `sums += A · B` for all segments, each of `len` columns; `a` and `b` are the first rows of the block.
+///
+/// # Safety
+///
+/// Each segment can be read from each row of the block.
+#[inline(always)]
+unsafe fn add_segments<V: Vector, const MR: usize, const NR: usize>(
+    set: V::Set,
+    args: &GemmNtArgs<'_, V::Scalar>,
+    (a, b): (*const V::Scalar, *const V::Scalar),
+    len: usize,
+    sums: &mut [[V; NR]; MR],
+) {
+    for &[a_start, b_start] in args.size.k_segments {
+        // `wrapping_add`: after the last vector the pointers may leave their slices, unread.
+        let mut a = opaque(a.wrapping_add(a_start));
+        let mut b = opaque(b.wrapping_add(b_start));
+        // SAFETY: the caller's promise; the last vector reads no more elements than are left.
+        unsafe {
+            for _ in 0..len / V::LANES {
+                add_products(set, args, (a, b), V::LANES, sums);
+                a = opaque(a.wrapping_add(V::LANES));
+                b = opaque(b.wrapping_add(V::LANES));
+            }
+            let rest = len % V::LANES;
+            if rest > 0 {
+                add_products(set, args, (a, b), rest, sums);
+            }
+        }
+    }
+}
+
 /// One block of `MR · NR` vectors of partial sums.
 ///
 /// # Safety
@@ -181,9 +215,9 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
     row: usize,
     column: usize,
 ) {
-    let GemmNtSize { n, segment_len, segment_count, .. } = args.size;
-    // SAFETY: every pointer that is read stays inside its slice, as `gemm_nt` has checked; the last vector of a
-    // segment reads no more elements than are left, and each element of the result has `PARTIAL_SUMS` sums.
+    let GemmNtSize { n, segment_len, .. } = args.size;
+    // SAFETY: every pointer that is read stays inside its slice, as `gemm_nt` has checked, and each element of the result has
+    // `PARTIAL_SUMS` sums.
     unsafe {
         let sums_of =
             |i: usize, j: usize| args.sums.add(((row + i) * n + column + j) * PARTIAL_SUMS);
@@ -196,30 +230,23 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
                 }
             }
         }
-        // `wrapping_add`: after the last segment the pointers may leave their slices, unread.
-        let (mut a_segment, mut b_segment) = (
-            args.a.values.as_ptr().wrapping_add(row * args.a.ld),
-            args.b.values.as_ptr().wrapping_add(column * args.b.ld),
-        );
-        for _ in 0..segment_count {
-            let (mut a, mut b) = (a_segment, b_segment);
-            for _ in 0..segment_len / V::LANES {
-                add_products(set, args, (a, b), V::LANES, &mut sums);
-                a = a.wrapping_add(V::LANES);
-                b = b.wrapping_add(V::LANES);
-            }
-            let rest = segment_len % V::LANES;
-            if rest > 0 {
-                add_products(set, args, (a, b), rest, &mut sums);
-            }
-            a_segment = a_segment.wrapping_add(args.a.segment_stride);
-            b_segment = b_segment.wrapping_add(args.b.segment_stride);
+        // `wrapping_add`: not read before the start of a segment is added.
+        let a = args.a.values.as_ptr().wrapping_add(row * args.a.ld);
+        let b = args.b.values.as_ptr().wrapping_add(column * args.b.ld);
+        // The samples of the narrowest tiles: so few steps that a loop would cost as much.
+        if segment_len == PARTIAL_SUMS {
+            add_segments(set, args, (a, b), PARTIAL_SUMS, &mut sums);
+        } else {
+            add_segments(set, args, (a, b), segment_len, &mut sums);
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
                 sum.store(sums_of(i, j), V::LANES);
-                for lane in (V::LANES..PARTIAL_SUMS).step_by(V::LANES) {
+                // With fewer lanes than sums the others stay what they are, or become zero.
+                let mut lane = if args.accumulate { PARTIAL_SUMS } else { V::LANES };
+                while lane < PARTIAL_SUMS {
                     zero.store(sums_of(i, j).add(lane), V::LANES);
+                    lane += V::LANES;
                 }
             }
         }
@@ -234,17 +261,17 @@ mod tests {
 
     /// The plain loops that [`gemm_nt`] is tested against; `c` takes one number for each element.
     fn gemm_nt_naive<T: Float>(
-        size: GemmNtSize,
+        size: GemmNtSize<'_>,
         a: NtOperand<'_, T>,
         b: NtOperand<'_, T>,
         c: &mut [T],
     ) {
         for i in 0..size.m {
             for j in 0..size.n {
-                for segment in 0..size.segment_count {
+                for [a_start, b_start] in size.k_segments {
                     for k in 0..size.segment_len {
-                        c[i * size.n + j] += a.values[i * a.ld + segment * a.segment_stride + k]
-                            * b.values[j * b.ld + segment * b.segment_stride + k];
+                        c[i * size.n + j] +=
+                            a.values[a_start + i * a.ld + k] * b.values[b_start + j * b.ld + k];
                     }
                 }
             }
@@ -274,9 +301,9 @@ mod tests {
         let ld = segment_len + 3;
         let a: Vec<T> = normals(m * segment_count * ld, 1);
         let b: Vec<T> = normals(n * segment_count * ld, 2);
-        let size = GemmNtSize { m, n, segment_len, segment_count };
-        let a = NtOperand { values: &a, ld, segment_stride: m * ld };
-        let b = NtOperand { values: &b, ld, segment_stride: n * ld };
+        let k_segments: Vec<_> = (0..segment_count).map(|i| [i * m * ld, i * n * ld]).collect();
+        let size = GemmNtSize { m, n, k_segments: &k_segments, segment_len };
+        let [a, b] = [&a, &b].map(|values| NtOperand { values, ld });
         let start: Vec<T> = normals(m * n, 3);
         let (mut tuned, mut naive) = (start.clone(), start);
         // What the sums held before must not count, and what the first call left must.
@@ -308,32 +335,33 @@ mod tests {
     #[test]
     fn an_index_outside_is_refused() {
         const MAX: usize = usize::MAX;
-        for (size, [ld, segment_stride], n_sums) in [
-            ([3, 1, 1, 1], [3, 0], 48),
-            ([1, 3, 1, 1], [3, 0], 48),
-            ([1, 1, 7, 1], [3, 0], 16),
-            ([1, 1, 1, 1], [3, 0], 15),
+        for ([m, n, segment_len], ld, k_segments, n_sums) in [
+            ([3, 1, 1], 3, [[0, 0]], 48),
+            ([1, 3, 1], 3, [[0, 0]], 48),
+            ([1, 1, 7], 3, [[0, 0]], 16),
+            ([1, 1, 1], 3, [[6, 0]], 16),
+            ([1, 1, 1], 3, [[0, 6]], 16),
+            ([1, 1, 1], 3, [[0, 0]], 15),
             // With plain arithmetic these ends would wrap to small numbers.
-            ([3, 1, 1, 1], [MAX / 2 + 1, 0], 48),
-            ([1, 2, 2, 1], [MAX, 0], 48),
-            ([1, 1, 1, 3], [0, MAX / 2 + 1], 16),
-            ([MAX / 16 + 2, 1, 0, 1], [0, 0], 16),
+            ([3, 1, 1], MAX / 2 + 1, [[0, 0]], 48),
+            ([1, 2, 2], MAX, [[0, 0]], 48),
+            ([1, 1, 1], 0, [[MAX, 0]], 16),
+            ([1, 2, 1], 2, [[0, MAX - 1]], 32),
+            ([MAX / 16 + 2, 1, 0], 0, [[0, 0]], 16),
         ] {
             let refused = is_refused(|| {
-                let operand = NtOperand { values: &[1.0f32; 6], ld, segment_stride };
-                let [m, n, segment_len, segment_count] = size;
-                let size = GemmNtSize { m, n, segment_len, segment_count };
+                let operand = NtOperand { values: &[1.0f32; 6], ld };
+                let size = GemmNtSize { m, n, k_segments: &k_segments, segment_len };
                 gemm_nt(size, operand, operand, &mut vec![0.0; n_sums], false);
             });
-            assert!(refused, "{size:?}, strides {ld}, {segment_stride}");
+            assert!(refused, "{m}, {n}, {segment_len}: rows {ld} apart, {k_segments:?}");
         }
     }
 
     #[test]
     fn a_stride_that_is_never_taken_may_be_any() {
-        let operand =
-            NtOperand { values: &[1.0f32; 6], ld: usize::MAX, segment_stride: usize::MAX };
-        let size = GemmNtSize { m: 1, n: 1, segment_len: 6, segment_count: 1 };
+        let operand = NtOperand { values: &[1.0f32; 6], ld: usize::MAX };
+        let size = GemmNtSize { m: 1, n: 1, k_segments: &[[0, 0]], segment_len: 6 };
         let mut sums = [0.0; PARTIAL_SUMS];
         gemm_nt(size, operand, operand, &mut sums, false);
         assert_eq!(sums.iter().sum::<f32>(), 6.0);

@@ -119,7 +119,7 @@ impl<'a, T> GemmArgs<'a, T> {
                 Layout::RowMajor => ((m - 1, a.lda), (segment_len - 1, 1)),
                 Layout::ColumnMajor => ((m - 1, 1), (segment_len - 1, a.lda)),
             };
-            let furthest = k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)]);
+            let furthest = furthest(k_segments);
             check("A", end([rows, steps], furthest[0], 1), a_len);
             let strides = [(last_batch, b.batch_stride), (segment_len - 1, b.ldb)];
             check("B", end(strides, furthest[1], n), b_len);
@@ -153,4 +153,9 @@ impl<'a, T> GemmArgs<'a, T> {
             ..*self
         }
     }
+}
+
+/// The largest offset of a segment in `A`, and in `B`.
+pub(super) fn furthest(k_segments: &[[usize; 2]]) -> [usize; 2] {
+    k_segments.iter().fold([0, 0], |[a, b], &[x, y]| [a.max(x), b.max(y)])
 }
