@@ -10,7 +10,7 @@ use gradus::runs::presets;
 use super::measured::{HostStep, Place, RankStep, ScalingMeasurement};
 use super::scaling::ScalingRuns;
 use super::speed::measure_exchanges;
-use super::timed::{TimedOutcome, TimedRun};
+use super::timed::TimedRun;
 use super::{Extent, Launcher, parameters};
 use crate::process;
 
@@ -75,7 +75,6 @@ fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow
     let alone = run(&[], many)?;
     let short = run(&arguments, few)?;
     let long = run(&arguments, many)?;
-    let step = |run: &TimedOutcome| BATCH as f64 / run.samples_per_second;
     ensure!(
         alone.digest == long.digest,
         "{preset}: {} on one host, {} on {HOSTS}",
@@ -89,8 +88,8 @@ fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow
         hosts: HOSTS,
         batch: BATCH,
         parameters: parameters(&presets::find(preset).context("a preset")?.experiment())?,
-        alone: step(&alone),
-        together: step(&long),
+        alone: alone.seconds_per_step,
+        together: long.seconds_per_step,
         share: share_step(launcher, preset, BATCH / HOSTS, SHARDS / HOSTS)?,
         messages: messages.context("processes_measured")? / (many - few) as f64,
         cores,
@@ -106,7 +105,7 @@ fn share_step(
 ) -> anyhow::Result<f64> {
     let step = |steps| {
         let run = TimedRun { threads: 1, batch, shards, steps }.run(launcher, &[], preset)?;
-        anyhow::Ok(batch as f64 / run.samples_per_second)
+        anyhow::Ok(run.seconds_per_step)
     };
     let tried = step(STEPS[0])?;
     step((SECONDS / tried).ceil() as usize)

@@ -23,6 +23,7 @@ pub(super) struct TimedOutcome {
     /// Of the weights.
     pub(super) digest: String,
     pub(super) samples_per_second: f64,
+    pub(super) seconds_per_step: f64,
     /// Exchanges of the run, if there were several processes.
     pub(super) messages: Option<f64>,
 }
@@ -51,11 +52,12 @@ impl TimedRun {
         let expected = Some(Isa::current().name());
         ensure!(found == expected, "{experiment}: expected {expected:?}, found {found:?}");
         fs::remove_dir_all(run)?;
+        let samples_per_second =
+            summary["samples_per_second"].as_f64().context("samples_per_second")?;
         Ok(TimedOutcome {
             digest: summary["weights_digest"].as_str().context("weights_digest")?.to_owned(),
-            samples_per_second: summary["samples_per_second"]
-                .as_f64()
-                .context("samples_per_second")?,
+            samples_per_second,
+            seconds_per_step: batch as f64 / samples_per_second,
             messages: messages(&log),
         })
     }
