@@ -87,7 +87,7 @@ pub(crate) struct Phase {
     /// The first input.
     first: usize,
     first_tap: usize,
-    pub(crate) n_taps: usize,
+    n_taps: usize,
     /// The output position that the first tap of the first input belongs to.
     first_position: usize,
 }
@@ -105,6 +105,13 @@ impl Phase {
     /// The number of a tap in the kernel.
     pub(crate) fn kernel_tap(&self, tap: usize) -> usize {
         self.first_tap + tap * self.axis.stride
+    }
+
+    /// Where its taps end in a row of the kernel in which the taps of each phase lie side by side.
+    pub(crate) fn taps_end(&self) -> usize {
+        let WindowAxis { kernel, stride, .. } = self.axis;
+        let before = kernel / stride * self.first_tap + (kernel % stride).min(self.first_tap);
+        before + self.n_taps
     }
 
     /// The output position that an input's first tap belongs to; tap `u` belongs to that minus `u`.
@@ -156,14 +163,19 @@ impl Geometry {
         if self.is_thin() {
             self.weight_len() * PARTIAL_SUMS
         } else {
-            self.positions_at_once(width) * self.co.next_multiple_of(MAX_LANES) * width
+            self.positions_at_once(width) * self.gradient_channels() * width
         }
+    }
+
+    /// Channels of a position's gradient as the backward pass to the weight reads it: whole vectors, unless it is thin.
+    pub(crate) fn gradient_channels(&self) -> usize {
+        if self.is_thin() { self.co } else { self.co.next_multiple_of(MAX_LANES) }
     }
 
     /// Rows of positions that the backward pass to the weight sums over at once: those that fit the first-level cache.
     fn rows_at_once(&self, width: usize) -> usize {
-        let channels = if self.is_thin() { self.co } else { self.co.next_multiple_of(MAX_LANES) };
-        let positions = (CACHED_ELEMENTS / (channels * width).max(1)).min(MAX_POSITIONS);
+        let position = self.gradient_channels() * width;
+        let positions = (CACHED_ELEMENTS / position.max(1)).min(MAX_POSITIONS);
         (positions / self.columns.output).clamp(1, self.rows.output)
     }
 

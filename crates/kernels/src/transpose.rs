@@ -32,7 +32,8 @@ pub fn transpose<T: Float>(
         return;
     }
     let isa = Isa::current();
-    let side = if rows.min(columns) < block_side(isa) { STRIP_LEN } else { block_side(isa) };
+    let side = block_side(isa);
+    let side = if rows.min(columns) < side { STRIP_LEN } else { side };
     for row in (0..rows).step_by(side) {
         for column in (0..columns).step_by(side) {
             let (height, width) = ((rows - row).min(side), (columns - column).min(side));

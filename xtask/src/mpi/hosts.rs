@@ -88,8 +88,8 @@ fn host_step(launcher: &Launcher, network: &HostNetwork, preset: &str) -> anyhow
         hosts: HOSTS,
         batch: BATCH,
         parameters: parameters(&presets::find(preset).context("a preset")?.experiment())?,
-        alone: alone.seconds_per_step,
-        together: long.seconds_per_step,
+        alone: alone.seconds_per_step(),
+        together: long.seconds_per_step(),
         share: share_step(launcher, preset, BATCH / HOSTS, SHARDS / HOSTS)?,
         messages: messages.context("processes_measured")? / (many - few) as f64,
         cores,
@@ -105,7 +105,7 @@ fn share_step(
 ) -> anyhow::Result<f64> {
     let step = |steps| {
         let run = TimedRun { threads: 1, batch, shards, steps }.run(launcher, &[], preset)?;
-        anyhow::Ok(run.seconds_per_step)
+        anyhow::Ok(run.seconds_per_step())
     };
     let tried = step(STEPS[0])?;
     step((SECONDS / tried).ceil() as usize)

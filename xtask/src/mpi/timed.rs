@@ -23,7 +23,7 @@ pub(super) struct TimedOutcome {
     /// Of the weights.
     pub(super) digest: String,
     pub(super) samples_per_second: f64,
-    pub(super) seconds_per_step: f64,
+    batch: usize,
     /// Exchanges of the run, if there were several processes.
     pub(super) messages: Option<f64>,
 }
@@ -52,14 +52,20 @@ impl TimedRun {
         let expected = Some(Isa::current().name());
         ensure!(found == expected, "{experiment}: expected {expected:?}, found {found:?}");
         fs::remove_dir_all(run)?;
-        let samples_per_second =
-            summary["samples_per_second"].as_f64().context("samples_per_second")?;
         Ok(TimedOutcome {
             digest: summary["weights_digest"].as_str().context("weights_digest")?.to_owned(),
-            samples_per_second,
-            seconds_per_step: batch as f64 / samples_per_second,
+            samples_per_second: summary["samples_per_second"]
+                .as_f64()
+                .context("samples_per_second")?,
+            batch,
             messages: messages(&log),
         })
+    }
+}
+
+impl TimedOutcome {
+    pub(super) fn seconds_per_step(&self) -> f64 {
+        self.batch as f64 / self.samples_per_second
     }
 }
 

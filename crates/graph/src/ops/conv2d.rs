@@ -15,7 +15,7 @@ use kernels::gemm::{
     GemmNtSize, GemmSize, Layout, MatrixA, MatrixB, MatrixC, NtOperand, PARTIAL_SUMS, gemm, gemm_nt,
 };
 use kernels::winograd::Epilogue;
-use kernels::{MAX_LANES, add_row_sums, transpose};
+use kernels::{add_row_sums, transpose};
 
 use crate::convolution::{Geometry, Segment};
 use crate::op::{Attributes, BackwardPass, ForwardPass, Linearity, Op, Saved, Tile};
@@ -156,8 +156,7 @@ impl Conv2dOp {
         let row_len = columns.input * ci * width;
         for (phase_x, Segment { first, count, taps }) in columns.input_segments() {
             // The taps of a phase lie side by side, the last first, as their positions do.
-            let is_before = |tap: &usize| tap % columns.stride < phase_x.kernel_tap(0);
-            let taps_end = (0..columns.kernel).filter(is_before).count() + phase_x.n_taps;
+            let first_tap = phase_x.taps_end() - taps.end;
             let x = phase_x.input(first);
             let position_x = phase_x.position(first) + 1 - taps.end;
             for (phase_y, at) in rows.inputs() {
@@ -171,7 +170,7 @@ impl Conv2dOp {
                 }
                 let offsets = |tap: usize| {
                     let position = (phase_y.position(at) - tap) * columns.output + position_x;
-                    let tap = phase_y.kernel_tap(tap) * columns.kernel + taps_end - taps.end;
+                    let tap = phase_y.kernel_tap(tap) * columns.kernel + first_tap;
                     [tap * ci * co, position * co * width]
                 };
                 let (segment_len, batch_count) = (taps.len() * co, count);
@@ -213,7 +212,7 @@ impl Conv2dOp {
         let Tile { width, valid, .. } = pass.tile;
         let (transposed, rest) = pass.scratch.split_at_mut(g.weight_scratch(width));
         let x = g.pad(pass.x[0], width, rest);
-        let channels = co.next_multiple_of(MAX_LANES);
+        let channels = g.gradient_channels();
         let m = columns.kernel * ci;
         g.for_positions(width, channels * valid, |first, k_segments| {
             let positions = pass.dy[g.position(first) * co * width..].chunks_exact(co * width);

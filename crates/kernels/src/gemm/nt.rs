@@ -242,11 +242,10 @@ unsafe fn block<V: Vector, const MR: usize, const NR: usize>(
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
                 sum.store(sums_of(i, j), V::LANES);
-                // With fewer lanes than sums the others stay what they are, or become zero.
-                let mut lane = if args.accumulate { PARTIAL_SUMS } else { V::LANES };
-                while lane < PARTIAL_SUMS {
-                    zero.store(sums_of(i, j).add(lane), V::LANES);
-                    lane += V::LANES;
+                if !args.accumulate {
+                    for lane in (V::LANES..PARTIAL_SUMS).step_by(V::LANES) {
+                        zero.store(sums_of(i, j).add(lane), V::LANES);
+                    }
                 }
             }
         }
