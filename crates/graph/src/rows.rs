@@ -21,7 +21,11 @@ pub(crate) fn copy_rows<T: Copy>(
     const SHORT: usize = 16;
     let rows = to.chunks_mut(to_stride).zip(from.chunks(from_stride));
     if columns == SHORT {
-        rows.for_each(|(to, from)| to[..SHORT].copy_from_slice(&from[..SHORT]));
+        vectorize(inlined!(|| {
+            for (to, from) in rows {
+                to[..SHORT].copy_from_slice(&from[..SHORT]);
+            }
+        }));
     } else {
         rows.for_each(|(to, from)| to[..columns].copy_from_slice(&from[..columns]));
     }

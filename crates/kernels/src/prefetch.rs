@@ -1,6 +1,7 @@
 //! Hints to fetch memory early.
 
-const LINE: usize = 64;
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
 
 /// Prefetches `values` into the first-level cache, if the machine has an instruction for it.
 pub fn prefetch_all<T>(values: &[T]) {

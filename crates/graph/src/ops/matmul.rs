@@ -349,11 +349,8 @@ impl MatMulOp {
             return;
         }
         let (Tile { width, valid, .. }, segment_len) = (rows.tile, rows.columns.len());
-        let (m, k_segments, whole) = (dx.len() / n, &[[0, 0]][..], n / PANEL);
-        for (first, n_columns, batch_count) in [(0, PANEL, whole), (whole * PANEL, n % PANEL, 1)] {
-            if n_columns * batch_count == 0 {
-                continue;
-            }
+        let (m, k_segments) = (dx.len() / n, &[[0, 0]][..]);
+        for (first, n_columns, batch_count) in panels(n) {
             let ldb = whole_vectors(n_columns);
             let values = rows.panels_from(first, ldb);
             let c = MatrixC::new(&mut dx[first..], n, adds);
@@ -381,17 +378,27 @@ impl MatMulOp {
         }
         let m = dx.len() / n;
         let tree = &mut [TreeTerm::default(); MAX_TREE][..terms.len()];
-        for first in (0..n).step_by(PANEL) {
-            let n_columns = PANEL.min(n - first);
+        for (first, n_columns, batch_count) in panels(n) {
             let ldb = whole_vectors(n_columns);
             for (to, (rows, joins)) in tree.iter_mut().zip(terms.iter().flatten()) {
                 let (a, b) = (rows.x_from(first_row), rows.panels_from(first, ldb));
-                let (lda, k) = (rows.tile.width, rows.columns.len());
-                *to = TreeTerm { a, lda, b, ldb, k, joins: *joins };
+                let Tile { width: lda, valid, .. } = rows.tile;
+                let (batch_stride, k) = (n_columns * valid, rows.columns.len());
+                *to = TreeTerm { a, lda, b, ldb, batch_stride, k, joins: *joins };
             }
-            gemm_tree([m, n_columns], tree, (&mut dx[first..], n), adds);
+            let c = MatrixC::new(&mut dx[first..], n, adds);
+            let c = MatrixC { batch_stride: n_columns, ..c };
+            gemm_tree([m, n_columns, batch_count], tree, c);
         }
     }
+}
+
+/// The panels of `n` features in a workspace: those of full width as a batch of matrices, then the rest. Of each batch the
+/// first feature, the features of a panel, and the number of panels.
+fn panels(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let whole = n / PANEL;
+    let batches = [(0, PANEL, whole), (whole * PANEL, n % PANEL, 1)];
+    batches.into_iter().filter(|&(_, n_columns, batch_count)| n_columns * batch_count > 0)
 }
 
 /// Whether [`gemm_nt`] is better for a weight too small to fill blocks, with samples enough to pay for its sums.

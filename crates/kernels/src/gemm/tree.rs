@@ -2,10 +2,11 @@
 
 use std::mem::MaybeUninit;
 
+use super::MatrixC;
 use super::microkernel::{max_rows, part, row_major_terms};
 use crate::Float;
 use crate::bounds::{check, end};
-use crate::prefetch::prefetch;
+use crate::prefetch::{LINE, prefetch};
 use crate::simd::{InstructionSet, Kernel, Vector, dispatch, has_avx512, with_constant};
 
 /// The largest number of sums of a [`gemm_tree`] that wait for others.
@@ -22,6 +23,8 @@ pub struct TreeTerm<'a, T> {
     pub b: &'a [T],
     /// Elements from one row of `B` to the next.
     pub ldb: usize,
+    /// Elements from one `B` of the batch to the next.
+    pub batch_stride: usize,
     /// Columns of `A` and rows of `B`.
     pub k: usize,
     /// Nothing if the next product is added to the same sum; else to how many of the sums before it, from the last to the
@@ -31,11 +34,12 @@ pub struct TreeTerm<'a, T> {
 
 impl<T> Default for TreeTerm<'_, T> {
     fn default() -> Self {
-        Self { a: &[], lda: 0, b: &[], ldb: 0, k: 0, joins: None }
+        Self { a: &[], lda: 0, b: &[], ldb: 0, batch_stride: 0, k: 0, joins: None }
     }
 }
 
-/// `C = Σ A · B`, or `C += Σ A · B` with `accumulate`, over all products, for a `C` of `m` rows of `n` columns, `ldc` apart.
+/// `C = Σ A · B`, or `C += Σ A · B` with `accumulate`, over all products, for each `[m, n]` matrix `C` of a batch. The `A` are
+/// the same for all of it.
 ///
 /// Each sum begins at zero, and its products are added in the order of `k` and of the terms. A complete sum waits until a
 /// later one joins it: `before + later` takes the place of both. So the joins give a binary tree of sums, and all of it
@@ -43,12 +47,12 @@ impl<T> Default for TreeTerm<'_, T> {
 ///
 /// # Panics
 ///
-/// If an index leaves its slice, or if the joins do not make one sum of all.
+/// If an index leaves its slice, if the joins do not make one sum of all, or if there is a bias.
 ///
 /// # Examples
 ///
 /// ```
-/// use gradus_kernels::gemm::{TreeTerm, gemm_tree};
+/// use gradus_kernels::gemm::{MatrixC, TreeTerm, gemm_tree};
 ///
 /// // (1·1 + 2·2) + (3·3 + 4·4), each product of one step.
 /// let values = [1.0f32, 2.0, 3.0, 4.0];
@@ -58,19 +62,18 @@ impl<T> Default for TreeTerm<'_, T> {
 ///     .zip(joins)
 ///     .map(|(value, joins)| {
 ///         let value = std::slice::from_ref(value);
-///         TreeTerm { a: value, lda: 1, b: value, ldb: 1, k: 1, joins }
+///         TreeTerm { a: value, lda: 1, b: value, ldb: 1, batch_stride: 0, k: 1, joins }
 ///     })
 ///     .collect();
 /// let mut c = [0.0];
-/// gemm_tree([1, 1], &terms, (&mut c, 1), false);
+/// gemm_tree([1, 1, 1], &terms, MatrixC::new(&mut c, 1, false));
 /// assert_eq!(c, [30.0]);
 /// ```
 #[inline(never)]
 pub fn gemm_tree<T: Float>(
-    [m, n]: [usize; 2],
+    [m, n, batch_count]: [usize; 3],
     terms: &[TreeTerm<'_, T>],
-    (c, ldc): (&mut [T], usize),
-    accumulate: bool,
+    c: MatrixC<'_, T>,
 ) {
     let mut waiting = 0;
     for (i, term) in terms.iter().enumerate() {
@@ -82,20 +85,26 @@ pub fn gemm_tree<T: Float>(
     }
     let is_whole = terms.last().is_some_and(|term| term.joins.is_some());
     assert!(waiting == 1 && is_whole, "{} terms end as {waiting} sums", terms.len());
-    if m == 0 || n == 0 {
+    if m == 0 || n == 0 || batch_count == 0 {
         return;
     }
+    let last_batch = batch_count - 1;
     for term in terms.iter().filter(|term| term.k > 0) {
         check("A", end([(m - 1, term.lda)], 0, term.k), term.a.len());
-        check("B", end([(term.k - 1, term.ldb)], 0, n), term.b.len());
+        let strides = [(last_batch, term.batch_stride), (term.k - 1, term.ldb)];
+        check("B", end(strides, 0, n), term.b.len());
     }
-    check("C", end([(m - 1, ldc)], 0, n), c.len());
+    let MatrixC { values, ldc, batch_stride, accumulate, bias } = c;
+    check("C", end([(last_batch, batch_stride), (m - 1, ldc)], 0, n), values.len());
     assert!(ldc >= n || m == 1, "rows of C overlap: {n} columns, {ldc} from row to row");
-    dispatch(&TreeArgs { m, n, terms, c: c.as_mut_ptr(), ldc: ldc.min(c.len()), accumulate });
+    assert!(bias.is_empty(), "a bias of {} for a tree of products", bias.len());
+    let (ldc, batch_stride) = (ldc.min(values.len()), batch_stride.min(values.len()));
+    let c = values.as_mut_ptr();
+    dispatch(&TreeArgs { m, n, batch_count, terms, c, ldc, batch_stride, accumulate });
 }
 
 /// [`gemm_tree`] for a type.
-type GemmTree<T> = fn([usize; 2], &[TreeTerm<'_, T>], (&mut [T], usize), bool);
+type GemmTree<T> = fn([usize; 3], &[TreeTerm<'_, T>], MatrixC<'_, T>);
 // Compiled here once, as `gemm` is.
 #[used]
 static F32: GemmTree<f32> = gemm_tree;
@@ -107,9 +116,12 @@ static F64: GemmTree<f64> = gemm_tree;
 struct TreeArgs<'a, T> {
     m: usize,
     n: usize,
+    batch_count: usize,
     terms: &'a [TreeTerm<'a, T>],
     c: *mut T,
     ldc: usize,
+    /// Elements from one `C` of the batch to the next.
+    batch_stride: usize,
     accumulate: bool,
 }
 
@@ -145,15 +157,18 @@ impl<T: Float, const IS_NARROW: bool> Kernel for TreeColumns<'_, T, IS_NARROW> {
 
     #[inline(always)]
     fn run<S: InstructionSet>(self, set: S) {
-        columns::<T::Vector<S>, IS_NARROW>(set, self.args, self.first, self.end);
+        for batch in 0..self.args.batch_count {
+            columns::<T::Vector<S>, IS_NARROW>(set, self.args, batch, self.first, self.end);
+        }
     }
 }
 
-/// Cuts the columns of `C` from `first` to `end` into blocks: two vectors wide, or one that has higher blocks.
+/// Cuts the columns of a `C` of the batch from `first` to `end` into blocks: two vectors wide, or one that has higher blocks.
 #[inline(always)]
 fn columns<V: Vector, const IS_NARROW: bool>(
     set: V::Set,
     args: &TreeArgs<'_, V::Scalar>,
+    batch: usize,
     first: usize,
     end: usize,
 ) {
@@ -167,7 +182,7 @@ fn columns<V: Vector, const IS_NARROW: bool>(
             unsafe {
                 with_constant!(NV = width / V::LANES, max 2 - IS_NARROW as usize, 2 1
                 => with_constant!(MR = n_rows, max max_rows::<V>(IS_NARROW), 12 11 10 9 8 7 6 5 4 3 2 1
-                    => block::<V, MR, NV>(set, args, [row, column], last)));
+                    => block::<V, MR, NV>(set, args, batch, [row, column], last)));
             }
         }
         row += n_rows;
@@ -183,30 +198,38 @@ fn columns<V: Vector, const IS_NARROW: bool>(
 unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
     set: V::Set,
     args: &TreeArgs<'_, V::Scalar>,
+    batch: usize,
     [row, column]: [usize; 2],
     last: usize,
 ) {
     let mut waiting = [const { MaybeUninit::<[[V; NV]; MR]>::uninit() }; MAX_WAITING];
-    let waiting = waiting.as_mut_ptr().cast::<[[V; NV]; MR]>();
-    let (mut n_waiting, mut terms) = (0, args.terms);
-    let c = args.c.wrapping_add(row * args.ldc + column);
+    // Where the next sum waits.
+    let mut top = waiting.as_mut_ptr().cast::<[[V; NV]; MR]>();
+    let mut terms = args.terms;
+    let c = args.c.wrapping_add(batch * args.batch_stride + row * args.ldc + column);
+    // The same rows of the block after the next: stores are committed in order, and would wait for a line that is not cached.
+    let lines_per_row = (NV * V::LANES * size_of::<V::Scalar>()).div_ceil(LINE);
+    let (mut ahead, mut rows_ahead) = (c.wrapping_add(2 * NV * V::LANES), MR);
+    let rows_per_sum = MR.div_ceil(terms.len());
     // SAFETY: rows and columns of the block have so many steps, as was checked; a sum that waits was written, and there is
     // space for all that wait; the block lies inside `C`.
     unsafe {
         loop {
-            // Some lines of `C`, two blocks ahead: stores are committed in order, and would wait for a line that is not cached.
-            let mut i = args.terms.len() - terms.len();
-            while i < MR * NV {
-                let ahead = (i / NV) * args.ldc + (2 * NV + i % NV) * V::LANES;
-                prefetch(c.wrapping_add(ahead));
-                i += args.terms.len();
+            let now = rows_ahead.min(rows_per_sum);
+            rows_ahead -= now;
+            for _ in 0..now {
+                for line in 0..lines_per_row {
+                    prefetch(ahead.wrapping_byte_add(line * LINE));
+                }
+                ahead = ahead.wrapping_add(args.ldc);
             }
             let mut sums = [[V::zero(set); NV]; MR];
             let mut joins = None;
             while let (None, [term, rest @ ..]) = (joins, terms) {
                 // Not read if there is no step.
                 let a = term.a.as_ptr().wrapping_add(row.wrapping_mul(term.lda));
-                let b = term.b.as_ptr().wrapping_add(column);
+                let b = term.b.as_ptr();
+                let b = b.wrapping_add(batch.wrapping_mul(term.batch_stride)).wrapping_add(column);
                 let (a, b) = ((a, term.lda), (b, term.ldb, V::LANES));
                 // Two loops: one that asks in each step whether vectors are whole would be slower.
                 if last == V::LANES {
@@ -217,9 +240,8 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
                 (joins, terms) = (term.joins, rest);
             }
             for _ in 0..joins.unwrap_or(0) {
-                n_waiting -= 1;
-                let before = &*waiting.add(n_waiting);
-                for (sum, before) in sums.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
+                top = top.sub(1);
+                for (sum, before) in sums.as_flattened_mut().iter_mut().zip((*top).as_flattened()) {
                     *sum = before.add(*sum);
                 }
             }
@@ -235,8 +257,8 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
                 }
                 return;
             }
-            waiting.add(n_waiting).write(sums);
-            n_waiting += 1;
+            top.write(sums);
+            top = top.add(1);
         }
     }
 }
@@ -244,8 +266,8 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::{GemmSize, Layout, MatrixA, MatrixB, MatrixC, gemm};
-    use crate::testing::{is_refused, normals, on_each_isa};
+    use crate::gemm::{GemmSize, Layout, MatrixA, MatrixB, gemm};
+    use crate::testing::{self, normals, on_each_isa};
 
     /// Steps of each product, and its joins.
     type Case = &'static [(usize, Option<usize>)];
@@ -262,18 +284,18 @@ mod tests {
         &[(0, Some(0)), (0, Some(1))],
     ];
 
-    /// The same with [`gemm()`], a matrix for each sum.
-    fn expected<T: Float>([m, n]: [usize; 2], terms: &[TreeTerm<'_, T>]) -> Vec<T> {
+    /// The same with [`gemm()`], a matrix for each sum; for one matrix of the batch.
+    fn expected<T: Float>([m, n, batch]: [usize; 3], terms: &[TreeTerm<'_, T>]) -> Vec<T> {
         let mut sums: Vec<Vec<T>> = Vec::new();
         let mut is_begun = false;
-        for &TreeTerm { a, lda, b, ldb, k, joins } in terms {
+        for &TreeTerm { a, lda, b, ldb, batch_stride, k, joins } in terms {
             if !is_begun {
                 sums.push(vec![T::ZERO; m * n]);
             }
             is_begun = joins.is_none();
             let size = GemmSize { m, n, k_segments: &[[0, 0]], segment_len: k, batch_count: 1 };
             let a = MatrixA { values: a, layout: Layout::RowMajor, lda };
-            let b = MatrixB { values: b, ldb, batch_stride: 0 };
+            let b = MatrixB { values: &b[batch * batch_stride..], ldb, batch_stride: 0 };
             // A single row would skip zeros; there are none.
             gemm(size, a, b, MatrixC::new(sums.last_mut().unwrap(), n, true));
             for _ in 0..joins.unwrap_or(0) {
@@ -292,26 +314,32 @@ mod tests {
             for m in sizes {
                 for n in sizes {
                     let (pad, most) = (3, 49);
-                    let [a, b]: [Vec<T>; 2] =
-                        [normals(m * (n_steps + pad), 1), normals((n + pad) * n_steps + most, 2)];
+                    let (batch_count, ldc) = (1 + (m + n) % 3, n + pad);
+                    let batch_stride = ldc * n_steps;
+                    let b_len = batch_stride * batch_count + most;
+                    let [a, b]: [Vec<T>; 2] = [normals(m * (n_steps + pad), 1), normals(b_len, 2)];
                     let mut step = 0;
                     let terms: Vec<_> = case
                         .iter()
                         .map(|&(k, joins)| {
-                            let [a, b] = [&a[step..], &b[step * (n + pad)..]];
+                            let [a, b] = [&a[step..], &b[step * ldc..]];
                             step += k;
-                            TreeTerm { a, lda: n_steps + pad, b, ldb: n + pad, k, joins }
+                            TreeTerm { a, lda: n_steps + pad, b, ldb: ldc, batch_stride, k, joins }
                         })
                         .collect();
-                    let start: Vec<T> = normals(m * (n + pad), 3);
+                    let start: Vec<T> = normals(m * ldc * batch_count, 3);
                     on_each_isa(|isa| {
-                        let sum = expected([m, n], &terms);
+                        let sums: Vec<_> = (0..batch_count)
+                            .flat_map(|batch| expected([m, n, batch], &terms))
+                            .collect();
                         for accumulate in [false, true] {
                             let mut found = start.clone();
-                            gemm_tree([m, n], &terms, (&mut found, n + pad), accumulate);
+                            let c = MatrixC::new(&mut found, ldc, accumulate);
+                            let c = MatrixC { batch_stride: m * ldc, ..c };
+                            gemm_tree([m, n, batch_count], &terms, c);
                             for (at, (&found, &start)) in found.iter().zip(&start).enumerate() {
-                                let (i, j) = (at / (n + pad), at % (n + pad));
-                                let sum = (j < n).then(|| sum[i * n + j]);
+                                let (i, j) = (at / ldc, at % ldc);
+                                let sum = (j < n).then(|| sums[i * n + j]);
                                 let expected = match sum {
                                     Some(sum) if accumulate => start + sum,
                                     Some(sum) => sum,
@@ -339,23 +367,38 @@ mod tests {
     #[test]
     fn indices_outside_and_joins_that_make_several_sums_are_refused() {
         let values = [1.0f32; 24];
-        let term = |joins| TreeTerm { a: &values, lda: 4, b: &values, ldb: 6, k: 4, joins };
-        let is_refused = |size, terms: &[TreeTerm<'_, f32>], ldc| {
-            is_refused(|| gemm_tree(size, terms, (&mut [0.0; 36], ldc), false))
+        let whole =
+            TreeTerm { a: &values, lda: 4, b: &values, ldb: 6, batch_stride: 0, k: 4, joins: None };
+        let term = |joins| TreeTerm { joins, ..whole };
+        let is_refused = |[m, n]: [usize; 2], terms: &[TreeTerm<'_, f32>], ldc, batch_stride| {
+            let c = &mut [0.0; 36];
+            let c = MatrixC { batch_stride, ..MatrixC::new(c, ldc, false) };
+            testing::is_refused(|| gemm_tree([m, n, 2], terms, c))
         };
         let fitting = [term(Some(0))];
-        assert!(!is_refused([6, 6], &fitting, 6));
-        for (size, ldc) in
-            [([7, 5], 5), ([5, 7], 7), ([6, 6], 7), ([6, 6], 5), ([6, 6], usize::MAX)]
-        {
-            assert!(is_refused(size, &fitting, ldc), "{size:?}, {ldc}");
+        assert!(!is_refused([6, 6], &fitting, 6, 0));
+        for (size, ldc, batch_stride) in [
+            ([7, 5], 5, 0),
+            ([5, 7], 7, 0),
+            ([6, 6], 7, 0),
+            ([6, 6], 5, 0),
+            ([6, 6], usize::MAX, 0),
+            ([6, 6], 6, 1),
+            ([6, 6], 6, usize::MAX),
+        ] {
+            assert!(
+                is_refused(size, &fitting, ldc, batch_stride),
+                "{size:?}, {ldc}, {batch_stride}"
+            );
         }
         for term in [
             TreeTerm { k: 5, ..fitting[0] },
             TreeTerm { lda: usize::MAX, ..fitting[0] },
             TreeTerm { ldb: usize::MAX, ..fitting[0] },
+            TreeTerm { batch_stride: 1, ..fitting[0] },
+            TreeTerm { batch_stride: usize::MAX, ..fitting[0] },
         ] {
-            assert!(is_refused([6, 6], &[term], 6), "{term:?}");
+            assert!(is_refused([6, 6], &[term], 6, 0), "{term:?}");
         }
         for joins in [
             &[][..],
@@ -368,7 +411,12 @@ mod tests {
             &[Some(0); MAX_WAITING + 1],
         ] {
             let terms: Vec<_> = joins.iter().map(|&joins| term(joins)).collect();
-            assert!(is_refused([6, 6], &terms, 6), "{joins:?}");
+            assert!(is_refused([6, 6], &terms, 6, 0), "{joins:?}");
         }
+        assert!(testing::is_refused(|| {
+            let c = &mut [0.0; 36];
+            let c = MatrixC { bias: &[1.0; 6], ..MatrixC::new(c, 6, false) };
+            gemm_tree([6, 6, 1], &fitting, c);
+        }));
     }
 }
